@@ -1,0 +1,182 @@
+"""The simulated apiserver: a store's objects over HTTP, read-only, behind a bearer token."""
+
+import asyncio
+import base64
+import hmac
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import msgspec
+from aiohttp import web
+
+from lens.sim import discovery, listing, status
+from lens.sim.options import ListOptions, list_options
+from lens.sim.resources import SERVED, Object, Resource
+from lens.sim.store import Store
+from lens.sim.tables import table, wants_table
+from lens.sim.watching import WatchRequest
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class SimApiServer:
+    """Serves `store` on 127.0.0.1 until stopped; a stopped server can be started again, on its old port.
+
+    `store` and `token` may be replaced while it runs. Bookmarks come every `bookmark_interval` seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        token: str,
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        bookmark_interval: float = 60.0,
+    ) -> None:
+        self.store = store
+        self.token = token
+        self.port = port
+        self._ssl_context = ssl_context
+        self._bookmark_interval = bookmark_interval
+        self._runner: web.AppRunner | None = None
+        self._connections: set[asyncio.Transport] = set()
+
+    @property
+    def url(self) -> str:
+        """Return the base address; its port is known once the server has been started."""
+        return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen; OSError when the port is taken."""
+        app = web.Application(middlewares=[self._answer_errors])
+        for path, body in (
+            ("/version", discovery.version()),
+            ("/api", discovery.core_versions()),
+            ("/api/v1", discovery.core_resources()),
+            ("/apis", discovery.groups()),
+        ):
+            app.router.add_route("*", path, _constant(body))
+        for prefix in ("/api/v1", "/api/v1/namespaces/{namespace}"):
+            app.router.add_route("*", prefix + "/{plural}", self._collection)
+            app.router.add_route("*", prefix + "/{plural}/{name}", self._object)
+        app.router.add_route("*", "/{path:.*}", _unknown)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._ssl_context).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening and cut what is being answered, as the end of a process does."""
+        if self._runner is None:
+            return
+        runner, self._runner = self._runner, None
+        for site in runner.sites:
+            await site.stop()
+        for transport in self._connections:
+            transport.abort()
+        await runner.cleanup()
+
+    @web.middleware
+    async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        transport = request.transport
+        if not isinstance(transport, asyncio.Transport):
+            raise ConnectionResetError("the client has gone")
+        self._connections.add(transport)
+        try:
+            if not self._authenticated(request):
+                raise status.unauthorized()
+            return await handler(request)
+        except status.StatusError as error:
+            return web.Response(status=error.code, body=error.body(), content_type="application/json")
+        finally:
+            self._connections.discard(transport)
+
+    def _authenticated(self, request: web.Request) -> bool:
+        """Check the token: as a bearer token, or as the password of Basic authentication.
+
+        kubectl sends no tokens over plain HTTP (client-go's clientcmd, `IsConfigTransportTLS`), but the user
+        information of its server's URL: http://user:TOKEN@127.0.0.1:PORT.
+        """
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+            except ValueError:
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+    async def _collection(self, request: web.Request) -> web.StreamResponse:
+        resource, namespace = _target(request)
+        options = list_options(request.query, resource)
+        if options.watch:
+            return await self._watch(request, resource, namespace, options)
+        page = listing.page(self.store, resource, namespace, options)
+        if wants_table(request.headers.get("Accept", ""), resource):
+            bodies = [revision.body for revision in page.revisions]
+            return _json(table(resource, bodies, page.metadata, datetime.now(UTC)))
+        return _json(page.body(resource))
+
+    async def _watch(
+        self, request: web.Request, resource: Resource, namespace: str | None, options: ListOptions
+    ) -> web.StreamResponse:
+        def row(body: bytes) -> bytes:
+            return table(resource, [body], {}, datetime.now(UTC))
+
+        as_table = wants_table(request.headers.get("Accept", ""), resource)
+        watch = WatchRequest(
+            store=self.store,
+            resource=resource,
+            namespace=namespace,
+            options=options,
+            bookmark_interval=self._bookmark_interval,
+            render=row if as_table else resource.typed,
+        )
+        return await watch.respond(request)
+
+    async def _object(self, request: web.Request) -> web.StreamResponse:
+        resource, namespace = _target(request)
+        name = request.match_info["name"]
+        if resource.namespaced and namespace is None:
+            raise status.unknown_path()
+        revision = self.store.revision(resource, resource.key(namespace or "", name))
+        if revision is None:
+            raise status.not_found(resource, name)
+        if wants_table(request.headers.get("Accept", ""), resource):
+            return _json(table(resource, [revision.body], {}, datetime.now(UTC)))
+        return _json(resource.typed(revision.body))
+
+
+def _target(request: web.Request) -> tuple[Resource, str | None]:
+    resource = SERVED.get(request.match_info["plural"])
+    namespace = request.match_info.get("namespace")
+    if resource is None or (namespace is not None and not resource.namespaced):
+        raise status.unknown_path()
+    if request.method != "GET":
+        raise status.method_not_allowed()
+    return resource, namespace
+
+
+def _constant(body: Object) -> Handler:
+    encoded = msgspec.json.encode(body)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method != "GET":
+            raise status.method_not_allowed()
+        return _json(encoded)
+
+    return answer
+
+
+async def _unknown(_: web.Request) -> web.StreamResponse:
+    raise status.unknown_path()
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")

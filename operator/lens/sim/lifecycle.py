@@ -1,0 +1,141 @@
+"""The life of the simulated pods: created, scheduled, started, finished, gone."""
+
+import itertools
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from lens.sim import resources
+from lens.sim.agenda import Action, Agenda
+from lens.sim.nodes import Node
+from lens.sim.pods import Pod
+from lens.sim.resourcelist import ResourceList
+from lens.sim.scheduler import UnschedulableError, place
+from lens.sim.store import Store
+from lens.sim.taints import Toleration
+
+# Ranges of seconds.
+_START = (2.0, 12.0)
+_TERMINATION = (2.0, 25.0)
+_FINISHED_FOR = (60.0, 600.0)
+_PATIENCE = (600.0, 1_800.0)
+_KUBELET_IS_BACK = (5.0, 15.0)
+_FAILS = 0.1
+
+
+class Lifecycle:
+    """Scheduler, kubelets and controllers in one: moves pods on and writes them into the store."""
+
+    def __init__(self, store: Store, nodes: Sequence[Node], agenda: Agenda, chance: random.Random) -> None:
+        self._store = store
+        self._nodes = nodes
+        self._agenda = agenda
+        self._chance = chance
+        self._pending: list[Pod] = []
+        self._addresses = itertools.count(1)
+
+    def allocated_gpus(self) -> int:
+        """Return the GPUs that pods hold."""
+        return sum(node.allocated.gpus for node in self._nodes)
+
+    def waiting_gpus(self) -> int:
+        """Return the GPUs that pods wait for."""
+        return sum(pod.shape.requests.gpus for pod in self._pending)
+
+    def submit(self, pods: Sequence[Pod], at: datetime) -> None:
+        """Create pods and schedule them; who made a pod that never fits deletes it after a while."""
+        for pod in pods:
+            self._write(pod, at)
+            self._pending.append(pod)
+            self._agenda.after(at, self._chance.uniform(*_PATIENCE), partial(self._give_up, pod))
+        self.schedule(at)
+
+    def settle(self, pod: Pod, node: Node, started: datetime, now: datetime) -> None:
+        """Write a pod that has been running on a node since before the simulation began."""
+        pod.scheduled = started - timedelta(seconds=_START[0])
+        self._assign(pod, node)
+        self._run(pod, node, started)
+        self._write(pod, now)
+
+    def schedule(self, at: datetime) -> None:
+        """Place the pending pods that now fit somewhere, oldest first, and say of the others why not."""
+        refusals: dict[tuple[ResourceList, tuple[Toleration, ...]], str] = {}
+        pending, self._pending = self._pending, []
+        for pod in pending:
+            ask = (pod.shape.requests, pod.tolerations)
+            if ask not in refusals:
+                try:
+                    node = place(*ask, self._nodes)
+                except UnschedulableError as error:
+                    refusals[ask] = str(error)
+                else:
+                    pod.scheduled = at
+                    self._assign(pod, node)
+                    self._agenda.after(at, self._chance.uniform(*_START), partial(self._start, pod, node))
+                    self._write(pod, at)
+                    continue
+            pod.refused = pod.refused or at
+            pod.refusal = refusals[ask]
+            self._pending.append(pod)
+            self._write(pod, at)
+
+    def _assign(self, pod: Pod, node: Node) -> None:
+        pod.node = node
+        node.allocated = node.allocated.plus(pod.shape.requests)
+
+    def _release(self, pod: Pod, node: Node) -> None:
+        node.allocated = node.allocated.minus(pod.shape.requests)
+
+    def _start(self, pod: Pod, node: Node, at: datetime) -> None:
+        if self._put_off(node, at, partial(self._start, pod, node)):
+            return
+        self._run(pod, node, at)
+        self._write(pod, at)
+
+    def _run(self, pod: Pod, node: Node, started: datetime) -> None:
+        number = next(self._addresses)
+        pod.address = f"10.{200 + number // 62_500 % 50}.{number // 250 % 250}.{number % 250 + 2}"
+        pod.started = started
+        if pod.lasts is not None:
+            end = self._finish if pod.completes else self._terminate
+            self._agenda.after(started, pod.lasts.total_seconds(), partial(end, pod, node))
+
+    def _finish(self, pod: Pod, node: Node, at: datetime) -> None:
+        if self._put_off(node, at, partial(self._finish, pod, node)):
+            return
+        pod.finished = at
+        pod.failed = self._chance.random() < _FAILS
+        self._write(pod, at)
+        self._release(pod, node)
+        self._agenda.after(at, self._chance.uniform(*_FINISHED_FOR), partial(self._delete, pod))
+        self.schedule(at)
+
+    def _terminate(self, pod: Pod, node: Node, at: datetime) -> None:
+        pod.deleted = at
+        self._write(pod, at)
+        self._agenda.after(at, self._chance.uniform(*_TERMINATION), partial(self._terminated, pod, node))
+
+    def _terminated(self, pod: Pod, node: Node, at: datetime) -> None:
+        if self._put_off(node, at, partial(self._terminated, pod, node)):
+            return
+        self._delete(pod, at)
+        self._release(pod, node)
+        self.schedule(at)
+
+    def _give_up(self, pod: Pod, at: datetime) -> None:
+        if pod in self._pending:
+            self._pending.remove(pod)
+            self._delete(pod, at)
+
+    def _put_off(self, node: Node, at: datetime, action: Action) -> bool:
+        """Let a kubelet that is silent do what is due once it is back."""
+        if node.silent:
+            self._agenda.after(at, self._chance.uniform(*_KUBELET_IS_BACK), action)
+        return node.silent
+
+    def _write(self, pod: Pod, at: datetime) -> None:
+        self._store.put(resources.PODS, pod.manifest(), at)
+
+    def _delete(self, pod: Pod, _: datetime) -> None:
+        self._store.delete(resources.PODS, pod.key)

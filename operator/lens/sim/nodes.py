@@ -1,0 +1,145 @@
+"""The simulated GPU nodes, and what goes wrong with them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from lens.sim.resourcelist import ResourceList
+from lens.sim.resources import Object
+from lens.sim.taints import GPU_TAINT, NOT_READY, UNREACHABLE, UNSCHEDULABLE, Taint
+from lens.sim.timestamps import rfc3339
+
+CAPACITY = ResourceList(gpus=8, milli_cpu=128_000, memory=1_048_576, pods=110)
+_SYSTEM_RESERVED = ResourceList(milli_cpu=500, memory=4_096)
+_HEALTHY = {
+    "MemoryPressure": ("False", "KubeletHasSufficientMemory"),
+    "DiskPressure": ("False", "KubeletHasNoDiskPressure"),
+    "PIDPressure": ("False", "KubeletHasSufficientPID"),
+    "Ready": ("True", "KubeletReady"),
+}
+
+
+class Trouble(Enum):
+    """What can befall a node."""
+
+    NOT_READY = auto()
+    UNREACHABLE = auto()
+    CORDONED = auto()
+    GPU_UNHEALTHY = auto()
+
+
+@dataclass(eq=False)
+class Node:
+    """A node with 8 GPUs; `allocated` is what its pods hold."""
+
+    number: int
+    created: datetime
+    heartbeat: datetime
+    allocated: ResourceList = field(default_factory=ResourceList)
+    trouble: Trouble | None = None
+    changed: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Return `gpu-node-1`, and so on."""
+        return f"gpu-node-{self.number}"
+
+    @property
+    def address(self) -> str:
+        """Return the node's own IP address."""
+        return f"10.{self.number // 65536}.{self.number // 256 % 256}.{self.number % 256}"
+
+    @property
+    def allocatable(self) -> ResourceList:
+        """Return what pods may hold: capacity without the system's share and without an unhealthy GPU."""
+        unhealthy = ResourceList(gpus=int(self.trouble is Trouble.GPU_UNHEALTHY))
+        return CAPACITY.minus(_SYSTEM_RESERVED).minus(unhealthy)
+
+    @property
+    def free(self) -> ResourceList:
+        """Return what is allocatable and not allocated."""
+        return self.allocatable.minus(self.allocated)
+
+    @property
+    def silent(self) -> bool:
+        """Return whether the kubelet does nothing: no pod starts, ends or is reported."""
+        return self.trouble in (Trouble.NOT_READY, Trouble.UNREACHABLE)
+
+    @property
+    def unschedulable(self) -> bool:
+        """Return whether the node is cordoned."""
+        return self.trouble is Trouble.CORDONED
+
+    def taints(self) -> list[Taint]:
+        """Return the node's taints: the GPU pool's, and what its trouble brings.
+
+        A node that is not ready or unreachable has both effects (node lifecycle controller, 1.37).
+        """
+        brought: dict[Trouble | None, list[tuple[str, str]]] = {
+            Trouble.NOT_READY: [(NOT_READY, "NoSchedule"), (NOT_READY, "NoExecute")],
+            Trouble.UNREACHABLE: [(UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")],
+            Trouble.CORDONED: [(UNSCHEDULABLE, "NoSchedule")],
+        }
+        return [GPU_TAINT, *(Taint(*taint, self.changed) for taint in brought.get(self.trouble, []))]
+
+    def manifest(self) -> Object:
+        """Return the Node object."""
+        return {
+            "metadata": {
+                "name": self.name,
+                "creationTimestamp": rfc3339(self.created),
+                "labels": {
+                    "kubernetes.io/arch": "amd64",
+                    "kubernetes.io/hostname": self.name,
+                    "kubernetes.io/os": "linux",
+                    "node.kubernetes.io/instance-type": "gpu-8x",
+                    "topology.kubernetes.io/zone": f"zone-{'ab'[self.number % 2]}",
+                    "nvidia.com/gpu.count": str(CAPACITY.gpus),
+                    "nvidia.com/gpu.memory": "81559",
+                    "nvidia.com/gpu.present": "true",
+                    "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
+                    "nvidia.com/gpu.replicas": "1",
+                },
+            },
+            "spec": {
+                "podCIDR": f"10.{128 + self.number // 256}.{self.number % 256}.0/24",
+                "taints": [taint.manifest() for taint in self.taints()],
+                **({"unschedulable": True} if self.unschedulable else {}),
+            },
+            "status": {
+                "capacity": CAPACITY.quantities(),
+                "allocatable": self.allocatable.quantities(),
+                "conditions": self._conditions(),
+                "addresses": [
+                    {"type": "InternalIP", "address": self.address},
+                    {"type": "Hostname", "address": self.name},
+                ],
+                "nodeInfo": {
+                    "architecture": "amd64",
+                    "containerRuntimeVersion": "containerd://2.4.2",
+                    "kernelVersion": "6.12.0",
+                    "kubeletVersion": "v1.37.2",
+                    "operatingSystem": "linux",
+                    "osImage": "Simulated",
+                },
+            },
+        }
+
+    def _conditions(self) -> list[Object]:
+        return [self._condition(kind, *healthy) for kind, healthy in _HEALTHY.items()]
+
+    def _condition(self, kind: str, status: str, reason: str) -> Object:
+        changed = None
+        if self.trouble is Trouble.UNREACHABLE:
+            status, reason, changed = "Unknown", "NodeStatusUnknown", self.changed
+        elif kind == "Ready":
+            changed = self.changed
+            if self.trouble is Trouble.NOT_READY:
+                status, reason = "False", "KubeletNotReady"
+        return {
+            "type": kind,
+            "status": status,
+            "reason": reason,
+            "lastHeartbeatTime": rfc3339(self.heartbeat),
+            "lastTransitionTime": rfc3339(changed or self.created),
+        }

@@ -1,0 +1,188 @@
+"""The simulated pods: what they ask for, and how they look at each point of their life."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from lens.sim.nodes import Node
+from lens.sim.resourcelist import ResourceList
+from lens.sim.resources import Object
+from lens.sim.taints import DEFAULT_TOLERATIONS, Toleration
+from lens.sim.timestamps import rfc3339
+
+_GRACE = 30  # seconds, the default terminationGracePeriodSeconds
+_NOTHING = ResourceList()
+
+
+class Shape(NamedTuple):
+    """What a pod's containers ask for: its app, a sidecar beside it, an init container before it."""
+
+    app: ResourceList
+    sidecar: ResourceList = _NOTHING
+    preflight: ResourceList = _NOTHING
+
+    @property
+    def requests(self) -> ResourceList:
+        """Return what the pod holds: the larger of its start and its run, and a pod slot (KEP-753)."""
+        return self.app.plus(self.sidecar).most(self.preflight).plus(ResourceList(pods=1))
+
+
+class Owner(NamedTuple):
+    """A controlling owner."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(eq=False)
+class Pod:
+    """A pod and the times at which its life went on; what has not happened is None."""
+
+    namespace: str
+    name: str
+    labels: dict[str, str]
+    owner: Owner | None
+    shape: Shape
+    created: datetime
+    lasts: timedelta | None
+    completes: bool = True
+    tolerations: tuple[Toleration, ...] = DEFAULT_TOLERATIONS
+    node: Node | None = None
+    address: str = ""
+    refused: datetime | None = None
+    refusal: str = ""
+    scheduled: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    failed: bool = False
+    deleted: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """Return where the pod is stored."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def phase(self) -> str:
+        """Return the pod's phase."""
+        if self.finished is not None:
+            return "Failed" if self.failed else "Succeeded"
+        return "Pending" if self.started is None else "Running"
+
+    def manifest(self) -> Object:
+        """Return the Pod object."""
+        metadata: Object = {
+            "name": self.name,
+            "namespace": self.namespace,
+            "creationTimestamp": rfc3339(self.created),
+            "labels": self.labels,
+        }
+        if self.owner is not None:
+            metadata["ownerReferences"] = [
+                {
+                    "apiVersion": self.owner.api_version,
+                    "kind": self.owner.kind,
+                    "name": self.owner.name,
+                    "uid": self.owner.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ]
+        if self.deleted is not None:
+            metadata["deletionTimestamp"] = rfc3339(self.deleted + timedelta(seconds=_GRACE))
+            metadata["deletionGracePeriodSeconds"] = _GRACE
+        return {"metadata": metadata, "spec": self._spec(), "status": self._status()}
+
+    def _spec(self) -> Object:
+        inits = []
+        if self.shape.preflight != _NOTHING:
+            inits.append(_container("preflight", self.shape.preflight))
+        if self.shape.sidecar != _NOTHING:
+            inits.append(_container("evaluator", self.shape.sidecar) | {"restartPolicy": "Always"})
+        return {
+            **({"initContainers": inits} if inits else {}),
+            "containers": [_container("main", self.shape.app)],
+            "restartPolicy": "Never" if self.completes else "Always",
+            "terminationGracePeriodSeconds": _GRACE,
+            "dnsPolicy": "ClusterFirst",
+            "serviceAccountName": "default",
+            "schedulerName": "default-scheduler",
+            "priority": 0,
+            "preemptionPolicy": "PreemptLowerPriority",
+            "enableServiceLinks": True,
+            "tolerations": [toleration.manifest() for toleration in self.tolerations],
+            **({"nodeName": self.node.name} if self.node else {}),
+        }
+
+    def _status(self) -> Object:
+        status: Object = {"phase": self.phase, "qosClass": "Guaranteed", "conditions": self._conditions()}
+        if self.node is not None and self.scheduled is not None:
+            status["containerStatuses"] = [self._container_status()]
+        if self.node is not None and self.started is not None:
+            status |= {
+                "startTime": rfc3339(self.started),
+                "hostIP": self.node.address,
+                "podIP": self.address,
+                "podIPs": [{"ip": self.address}],
+            }
+        return status
+
+    def _conditions(self) -> list[Object]:
+        if self.scheduled is None:
+            if self.refused is None:
+                return []
+            why = {"reason": "Unschedulable", "message": self.refusal}
+            return [_condition("PodScheduled", False, self.refused) | why]
+        conditions = [_condition("PodScheduled", True, self.scheduled)]
+        if self.started is not None:
+            changed = self.finished or self.started
+            running = self.finished is None
+            conditions += [
+                _condition("Initialized", True, self.started),
+                _condition("ContainersReady", running, changed),
+                _condition("Ready", running, changed),
+            ]
+        return conditions
+
+    def _container_status(self) -> Object:
+        state: Object = {"waiting": {"reason": "ContainerCreating"}}
+        if self.started is not None:
+            state = {"running": {"startedAt": rfc3339(self.started)}}
+            if self.finished is not None:
+                state = {
+                    "terminated": {
+                        "exitCode": int(self.failed),
+                        "reason": "Error" if self.failed else "Completed",
+                        "startedAt": rfc3339(self.started),
+                        "finishedAt": rfc3339(self.finished),
+                    }
+                }
+        running = "running" in state
+        container = _container("main", self.shape.app)
+        return {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": "",
+            "ready": running,
+            "started": running,
+            "restartCount": 0,
+            "state": state,
+        }
+
+
+def _container(name: str, amounts: ResourceList) -> Object:
+    quantities = amounts.quantities()
+    return {
+        "name": name,
+        "image": f"{name}.example/simulated:1",
+        "imagePullPolicy": "IfNotPresent",
+        "resources": {"limits": quantities, "requests": quantities},
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+    }
+
+
+def _condition(kind: str, holds: bool, since: datetime) -> Object:
+    return {"type": kind, "status": str(holds), "lastProbeTime": None, "lastTransitionTime": rfc3339(since)}

@@ -1,0 +1,108 @@
+"""Objects as rows, for a kubectl that asks for a Table (metav1.Table)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lens.sim.resources import NAMESPACES, NODES, PODS, Object, Resource
+from lens.sim.timestamps import age
+
+_META = "meta.k8s.io/v1"
+
+Cells = Callable[[Object, datetime], list[Any]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A resource's columns; those after the first `narrow` are shown by `kubectl get -o wide`."""
+
+    names: tuple[str, ...]
+    narrow: int
+    cells: Cells
+
+
+def wants_table(accept: str, resource: Resource) -> bool:
+    """Return whether a request's Accept header asks for a Table, and the resource has columns."""
+    return "as=Table" in accept and resource.plural in _COLUMNS
+
+
+def table(resource: Resource, bodies: Sequence[bytes], metadata: Object, now: datetime) -> bytes:
+    """Return objects' JSON as a Table with one row each."""
+    columns = _COLUMNS[resource.plural]
+    rows = []
+    for body in bodies:
+        obj = msgspec.json.decode(body)
+        partial = {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": obj["metadata"]}
+        rows.append({"cells": columns.cells(obj, now), "object": partial})
+    definitions = [
+        {
+            "name": name,
+            "type": "string",
+            "format": "name" if name == "Name" else "",
+            "description": name,
+            "priority": int(index >= columns.narrow),
+        }
+        for index, name in enumerate(columns.names)
+    ]
+    kind = {"kind": "Table", "apiVersion": _META}
+    return msgspec.json.encode({**kind, "metadata": metadata, "columnDefinitions": definitions, "rows": rows})
+
+
+def _pod(pod: Object, now: datetime) -> list[Any]:
+    status = pod.get("status", {})
+    containers = status.get("containerStatuses", [])
+    ready = sum(bool(container.get("ready")) for container in containers)
+    return [
+        pod["metadata"]["name"],
+        f"{ready}/{len(pod.get('spec', {}).get('containers', []))}",
+        _pod_status(pod, containers),
+        str(sum(container.get("restartCount", 0) for container in containers)),
+        age(pod["metadata"]["creationTimestamp"], now),
+        status.get("podIP", "<none>"),
+        pod.get("spec", {}).get("nodeName", "<none>"),
+    ]
+
+
+def _pod_status(pod: Object, containers: Sequence[Object]) -> str:
+    if "deletionTimestamp" in pod["metadata"]:
+        return "Terminating"
+    for container in containers:
+        for state in container.get("state", {}).values():
+            if "reason" in state:
+                return str(state["reason"])
+    return str(pod.get("status", {}).get("phase", "Unknown"))
+
+
+def _node(node: Object, now: datetime) -> list[Any]:
+    status = node.get("status", {})
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+    words = ["Ready" if conditions.get("Ready") == "True" else "NotReady"]
+    if node.get("spec", {}).get("unschedulable"):
+        words.append("SchedulingDisabled")
+    info = status.get("nodeInfo", {})
+    addresses = {address["type"]: address["address"] for address in status.get("addresses", [])}
+    return [
+        node["metadata"]["name"],
+        ",".join(words),
+        "<none>",
+        age(node["metadata"]["creationTimestamp"], now),
+        info.get("kubeletVersion", ""),
+        addresses.get("InternalIP", "<none>"),
+        info.get("osImage", "<unknown>"),
+    ]
+
+
+def _namespace(namespace: Object, now: datetime) -> list[Any]:
+    metadata = namespace["metadata"]
+    phase = namespace.get("status", {}).get("phase", "")
+    return [metadata["name"], phase, age(metadata["creationTimestamp"], now)]
+
+
+_COLUMNS: Mapping[str, Columns] = {
+    PODS.plural: Columns(("Name", "Ready", "Status", "Restarts", "Age", "IP", "Node"), 5, _pod),
+    NODES.plural: Columns(("Name", "Status", "Roles", "Age", "Version", "Internal-IP", "OS-Image"), 5, _node),
+    NAMESPACES.plural: Columns(("Name", "Status", "Age"), 3, _namespace),
+}

@@ -1,0 +1,152 @@
+"""What runs on the simulated cluster: who owns its pods, and how they are named and labelled."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from lens.sim.pods import Owner, Pod, Shape
+from lens.sim.resourcelist import ResourceList
+from lens.sim.taints import DEFAULT_TOLERATIONS, Toleration
+
+# The alphabet of names that Kubernetes makes up (apimachinery, util/rand).
+_SAFE = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class Workload(NamedTuple):
+    """A thing that people start again and again: `pods` of one shape that last some `minutes` (both ranges).
+
+    `kind` is the top of the chain of owners; a kind of Pod has none.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    shape: Shape
+    pods: tuple[int, int] = (1, 1)
+    minutes: tuple[float, float] = (5, 30)
+    weight: int = 1
+
+
+def gpus(count: int) -> ResourceList:
+    """Return whole GPUs with the CPUs and memory that go with them."""
+    return ResourceList(gpus=count, milli_cpu=12_000 * count, memory=98_304 * count)
+
+
+_CPU_ONLY = ResourceList(milli_cpu=4_000, memory=8_192)
+
+ARRIVING = (
+    Workload("Job", "ml-team", "training-job", Shape(gpus(4)), (1, 2), (4, 30), weight=4),
+    Workload(
+        "Job", "vision", "detector-training", Shape(gpus(3), sidecar=gpus(1)), (1, 2), (3, 20), weight=3
+    ),
+    Workload("Job", "speech", "asr-training", Shape(gpus(2), preflight=gpus(4)), (1, 2), (2, 15), weight=3),
+    Workload("PyTorchJob", "research", "llm-finetune", Shape(gpus(8)), (1, 2), (5, 20), weight=2),
+    Workload("PyTorchJob", "ml-team", "reward-model", Shape(gpus(2)), (2, 4), (4, 20), weight=2),
+    Workload("Deployment", "ml-team", "chat-inference", Shape(gpus(1)), (1, 3), (10, 60), weight=3),
+    Workload("Deployment", "vision", "image-search", Shape(gpus(2)), (1, 2), (8, 45), weight=2),
+    Workload("Pod", "research", "notebook", Shape(gpus(1)), (1, 1), (3, 30), weight=4),
+    Workload("Job", "speech", "audio-preprocess", Shape(_CPU_ONLY), (1, 2), (1, 5), weight=2),
+)
+"""What arrives by chance, by weight."""
+
+SCHEDULED = (
+    (600, Workload("CronJob", "ml-team", "embedding-refresh", Shape(gpus(1)), (1, 1), (2, 5))),
+    (900, Workload("CronJob", "speech", "asr-regression", Shape(gpus(2)), (1, 1), (3, 8))),
+)
+"""The CronJobs, each with its period in seconds."""
+
+STANDING = (
+    (53.0, Workload("Job", "ml-team", "training-job", Shape(gpus(4)))),
+    (30.5, Workload("Deployment", "ml-team", "chat-inference", Shape(gpus(1)), (2, 2))),
+    (74.0, Workload("PyTorchJob", "research", "llm-pretrain", Shape(gpus(8)), (2, 2))),
+)
+"""What never ends, each with the hours it has run when the simulation begins."""
+
+DEVICE_PLUGIN = Workload(
+    "DaemonSet", "gpu-operator", "nvidia-device-plugin", Shape(ResourceList(milli_cpu=100, memory=128))
+)
+"""The CPU-only pod that every node has."""
+
+NAMESPACES = ("default", "gpu-operator", "ml-team", "research", "speech", "vision")
+
+
+def pods_of(workload: Workload, name: str, created: datetime, chance: random.Random) -> list[Pod]:
+    """Make the pods of one start of a workload under a name of its own, with one duration for all.
+
+    A CronJob's `name` is that of the Job it makes: its own and the minutes since 1970.
+    """
+    owner = _owner(workload.kind, name, chance)
+    labels = _labels(workload.kind, name, owner)
+    lasts = timedelta(minutes=chance.uniform(*workload.minutes))
+    names = _pod_names(workload.kind, name, owner, chance.randint(*workload.pods), chance)
+    return [
+        Pod(
+            namespace=workload.namespace,
+            name=pod_name,
+            labels=labels | extra,
+            owner=owner,
+            shape=workload.shape,
+            created=created,
+            lasts=lasts,
+            completes=workload.kind in ("Job", "CronJob", "PyTorchJob"),
+            tolerations=(Toleration(),) if workload.kind == "DaemonSet" else DEFAULT_TOLERATIONS,
+        )
+        for pod_name, extra in names
+    ]
+
+
+def _owner(kind: str, name: str, chance: random.Random) -> Owner | None:
+    uid = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+    match kind:
+        case "Pod":
+            return None
+        case "Job" | "CronJob":
+            return Owner("batch/v1", "Job", name, uid)
+        case "PyTorchJob":
+            return Owner("kubeflow.org/v1", "PyTorchJob", name, uid)
+        case "Deployment":
+            return Owner("apps/v1", "ReplicaSet", f"{name}-{_made_up(10, chance)}", uid)
+        case _:
+            return Owner("apps/v1", kind, name, uid)
+
+
+def _labels(kind: str, name: str, owner: Owner | None) -> dict[str, str]:
+    if owner is None:
+        return {"app": name}
+    match kind:
+        case "Job" | "CronJob":
+            return {"batch.kubernetes.io/controller-uid": owner.uid, "batch.kubernetes.io/job-name": name}
+        case "PyTorchJob":
+            return {
+                "training.kubeflow.org/job-name": name,
+                "training.kubeflow.org/operator-name": "pytorchjob",
+            }
+        case "Deployment":
+            return {"app": name, "pod-template-hash": owner.name.rpartition("-")[2]}
+        case _:
+            return {"app": name}
+
+
+def _pod_names(
+    kind: str, name: str, owner: Owner | None, count: int, chance: random.Random
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give each pod's name and the labels that only it has."""
+    if owner is None:
+        yield name, {}
+    elif kind == "Job":
+        for index in range(count):
+            yield f"{name}-worker-{index}", {}
+    elif kind == "PyTorchJob":
+        for index in range(count):
+            role, number = ("worker", index - 1) if index else ("master", 0)
+            labels = {"training.kubeflow.org/replica-type": role}
+            yield f"{name}-{role}-{number}", labels | {"training.kubeflow.org/replica-index": str(number)}
+    else:
+        for _ in range(count):
+            yield f"{owner.name}-{_made_up(5, chance)}", {}
+
+
+def _made_up(length: int, chance: random.Random) -> str:
+    return "".join(chance.choices(_SAFE, k=length))
