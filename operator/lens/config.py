@@ -1,0 +1,179 @@
+"""Settings: from ``LENS_*`` variables or flags, checked at start, with errors that name the setting."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from lens.model.resources import GPU_RESOURCES
+from lens.model.taints import TOLERATED_TAINTS, TaintPolicy
+
+PREFIX = "LENS_"
+
+# Kubernetes puts variables like LENS_API_SERVICE_HOST and LENS_API_PORT_80_TCP_ADDR into every container
+# for a Service that is called lens-api: https://kubernetes.io/docs/concepts/services-networking/service/
+# Its LENS_API_PORT is a URL, which tells it from a port that somebody meant for a setting.
+_SERVICE_VARIABLE = re.compile(
+    r".*_SERVICE_(HOST|PORT(_.*)?)=.*|.*_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*|.*_PORT=\w+://.*",
+    re.DOTALL,
+)
+
+
+class SettingsError(Exception):
+    """A setting is missing, unknown or impossible; the message names it."""
+
+
+def _split(value: object) -> object:
+    return (
+        [part for part in (p.strip() for p in value.split(",")) if part] if isinstance(value, str) else value
+    )
+
+
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class ListenAddress(str):
+    """``host:port``; an IPv6 host in brackets; port 0 lets the system pick."""
+
+    @property
+    def host(self) -> str:
+        """Return the host without brackets."""
+        return self.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """Return the port."""
+        return int(self.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether only this machine can reach it."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Check ``host:port``. Raise ValueError for anything else."""
+        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+|localhost):([0-9]{1,5})", str(text))
+        if match is None or int(match[2]) > 65535:
+            raise ValueError("is an address and a port, such as 127.0.0.1:8080 or [::]:8080")
+        if match[1] != "localhost":
+            ipaddress.ip_address(match[1].strip("[]"))
+        return cls(text)
+
+
+class ServeSettings(BaseModel):
+    """What ``lens serve`` can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    cluster: str = Field(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$",
+        description="The name of the cluster that this Lens answers for.",
+    )
+    listen: Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)] = Field(
+        default=ListenAddress("127.0.0.1:8080"), description="Where to serve HTTP, as host:port."
+    )
+    auth: Literal["static", "none"] = Field(
+        default="static",
+        description="Who may ask: bearers of a token in the tokens file, or everybody (loopback only).",
+    )
+    tokens_file: Path | None = Field(
+        default=None, description="The YAML file with the hashed tokens, for auth=static."
+    )
+    metrics_open: bool = Field(default=False, description="Whether /metrics answers without a token.")
+    cache_seconds: float = Field(
+        default=30.0, ge=0, le=3600, description="How long a response is good for; 0 for no caching."
+    )
+    ready_max_age_seconds: float = Field(
+        default=300.0, gt=0, description="The age of the data from which on /readyz says 503."
+    )
+    kubeconfig: Path | None = Field(
+        default=None,
+        description="A kubeconfig; without one the pod's service account, or else kubectl's default.",
+    )
+    kube_context: str | None = Field(default=None, description="The kubeconfig's context to use.")
+    gpu_resources: CommaSeparated = Field(
+        default=GPU_RESOURCES,
+        min_length=1,
+        description="The extended resources that are GPUs; * matches anything, a leading ! takes out.",
+    )
+    tolerated_taints: CommaSeparated = Field(
+        default=TOLERATED_TAINTS,
+        description="The taints that GPU pods are taken to tolerate, as key[=value][:effect]; * in the key.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe level that is logged."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="How a line of the log is written."
+    )
+
+    @field_validator("gpu_resources")
+    @classmethod
+    def _resource_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if not re.fullmatch(r"!?[A-Za-z0-9.*?-]+/[A-Za-z0-9._*?-]+", pattern):
+                raise ValueError(
+                    f"{pattern!r} is not the name of an extended resource, such as nvidia.com/gpu"
+                )
+        return patterns
+
+    @field_validator("tolerated_taints")
+    @classmethod
+    def _taints(cls, taints: tuple[str, ...]) -> tuple[str, ...]:
+        TaintPolicy(taints)
+        return taints
+
+    @model_validator(mode="after")
+    def _access(self) -> Self:
+        if self.auth == "none" and not self.listen.is_loopback:
+            raise ValueError(f"{PREFIX}AUTH: none is for loopback only, and {PREFIX}LISTEN is {self.listen}")
+        if self.auth == "static" and self.tokens_file is None:
+            raise ValueError(f"{PREFIX}TOKENS_FILE: is required with {PREFIX}AUTH=static")
+        return self
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
+    """Return the settings: flags (None for one that was not given) before the environment.
+
+    A variable that is set to nothing is not set. Raise SettingsError with one line that names each
+    setting at fault.
+    """
+    variables = {f"{PREFIX}{name}".upper(): name for name in ServeSettings.model_fields}
+    unknown = sorted(
+        name
+        for name, value in environ.items()
+        if name.startswith(PREFIX)
+        and name not in variables
+        and not _SERVICE_VARIABLE.fullmatch(f"{name}={value}")
+    )
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: unknown setting")
+    values: dict[str, Any] = {
+        name: environ[variable] for variable, name in variables.items() if environ.get(variable)
+    }
+    values |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return ServeSettings(**values)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(dict(each)) for each in error.errors())) from None
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    if error["type"] == "missing":
+        message = "is required"
+    return f"{PREFIX}{error['loc'][0]}".upper() + f": {message}"

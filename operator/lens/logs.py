@@ -1,0 +1,58 @@
+"""Structured logs on stderr: an event with its fields, as JSON or as text."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "settings"}
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write time, level, logger, event and its fields."""
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str, ensure_ascii=True)
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people; what it says can't break out of its line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write time, level, event and its fields as name=value."""
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        fields = "".join(
+            f" {name}={json.dumps(value, default=str)}" for name, value in _fields(record).items()
+        )
+        event = record.getMessage().replace("\n", "\\n").replace("\r", "\\r")
+        line = f"{time} {record.levelname.lower():7} {event}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure(level: str, form: Literal["json", "text"]) -> None:
+    """Log from ``level`` on. kopf's own tale of its objects is kept to what is wrong."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # kopf warns that it can't take the process's signals from its thread. It is not meant to.
+    logging.getLogger("kopf._core.reactor.running").addFilter(
+        lambda record: not record.getMessage().startswith("OS signals are ignored")
+    )
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

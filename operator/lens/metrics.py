@@ -1,0 +1,62 @@
+"""The process's own Prometheus metrics: how the watch and the server are doing, not what the GPUs are."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """All instruments, on a registry of their own."""
+
+    def __init__(self) -> None:
+        """Make the instruments."""
+        self.registry = CollectorRegistry()
+        self.watch_lines = Counter(
+            "lens_watch_lines",
+            "Lines read from watches, by what came of them: changed, unchanged, late, bookmark, error.",
+            ["resource", "outcome"],
+            registry=self.registry,
+        )
+        self.lists = Counter(
+            "lens_lists", "Lists that were read to their end.", ["resource"], registry=self.registry
+        )
+        self.drift = Counter(
+            "lens_list_drift",
+            "Objects that a list showed otherwise than the watch had told.",
+            ["resource"],
+            registry=self.registry,
+        )
+        self.skipped = Counter(
+            "lens_objects_skipped",
+            "Readings of objects that could not be counted.",
+            ["resource"],
+            registry=self.registry,
+        )
+        self.skipped_now = Gauge(
+            "lens_skipped_objects",
+            "Objects that exist and can't be counted.",
+            ["resource"],
+            registry=self.registry,
+        )
+        self.kube_requests = Counter(
+            "lens_kube_requests",
+            "Requests to the apiserver by their outcome: the HTTP status, or error.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.watcher_restarts = Counter(
+            "lens_watcher_restarts",
+            "Times that the watching thread was started anew.",
+            registry=self.registry,
+        )
+        self.http_requests = Counter(
+            "lens_http_requests",
+            "Requests answered, by route and status.",
+            ["route", "status"],
+            registry=self.registry,
+        )
+        self.http_seconds = Histogram(
+            "lens_http_request_seconds",
+            "Time to answer.",
+            ["route"],
+            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+            registry=self.registry,
+        )

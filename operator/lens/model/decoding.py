@@ -1,0 +1,135 @@
+"""From an apiserver's bytes to views, one object at a time, so that a bad object costs only itself."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from lens.model.manifests import NodeManifest, ObjectMeta, PodManifest
+from lens.model.nesting import flattened
+from lens.model.node import Node, read_node
+from lens.model.pod import Pod, PodKey, read_pod
+from lens.model.resources import GpuResources
+
+K = TypeVar("K")
+V = TypeVar("V")
+T = TypeVar("T")
+
+
+class ListMeta(msgspec.Struct, rename="camel"):
+    """What a list says of itself."""
+
+    resource_version: str
+    continue_: str | None = msgspec.field(default=None, name="continue")
+
+
+class Page(msgspec.Struct):
+    """A page of a list, its items still bytes."""
+
+    metadata: ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
+class Line(msgspec.Struct):
+    """A line of a watch, its object still bytes."""
+
+    type: str
+    object: msgspec.Raw
+
+
+class BarePart(msgspec.Struct, rename="camel"):
+    """The least that tells which object it is."""
+
+    name: str
+    namespace: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+class Marker(msgspec.Struct):
+    """A bookmark, which is nothing but a version."""
+
+    metadata: ListMeta
+
+
+class Bare(msgspec.Struct):
+    """An object of which only its name can be trusted."""
+
+    metadata: BarePart
+
+
+class Reading(msgspec.Struct, Generic[K, V]):
+    """What was read of one object. ``problem`` says why there is no view although the object exists."""
+
+    key: K
+    uid: str
+    version: int
+    view: V | None
+    problem: str | None = None
+
+
+def _reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
+    decode = msgspec.json.Decoder(type_).decode
+
+    def read(document: msgspec.Raw | bytes) -> T:
+        try:
+            return decode(document)
+        except RecursionError:
+            return decode(flattened(bytes(document)))
+
+    return read
+
+
+read_page = _reader(Page)
+read_line = _reader(Line)
+read_marker = _reader(Marker)
+_read_bare = _reader(Bare)
+
+
+class Decoder(Generic[K, V]):
+    """Read one kind of object."""
+
+    def __init__(
+        self, read: Callable[[msgspec.Raw | bytes], tuple[ObjectMeta, V | None]], key: Callable[[str, str], K]
+    ) -> None:
+        """Take the typed reading, and what makes a key of namespace and name."""
+        self._read = read
+        self._key = key
+
+    def read(self, raw: msgspec.Raw | bytes) -> Reading[K, V]:
+        """Read an object. Raise ValueError if it doesn't even have a name and a whole resourceVersion."""
+        meta: ObjectMeta | BarePart
+        view, problem = None, None
+        try:
+            meta, view = self._read(raw)
+        except ValueError as error:  # msgspec's errors are ValueErrors too
+            meta, problem = _read_bare(raw).metadata, str(error)
+        return Reading(
+            key=self._key(meta.namespace or "", meta.name),
+            uid=meta.uid or "",
+            version=int(meta.resource_version or ""),
+            view=view,
+            problem=problem,
+        )
+
+
+def pod_decoder(gpus: GpuResources) -> Decoder[PodKey, Pod]:
+    """Return a decoder of pods."""
+    decode = _reader(PodManifest)
+
+    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, Pod | None]:
+        manifest = decode(raw)
+        return manifest.metadata, read_pod(manifest, gpus)
+
+    return Decoder(read, PodKey)
+
+
+def node_decoder(gpus: GpuResources) -> Decoder[str, Node]:
+    """Return a decoder of nodes."""
+    decode = _reader(NodeManifest)
+
+    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, Node | None]:
+        manifest = decode(raw)
+        return manifest.metadata, read_node(manifest, gpus)
+
+    return Decoder(read, lambda _namespace, name: name)

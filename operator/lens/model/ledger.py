@@ -1,0 +1,111 @@
+"""The ledger: who holds which GPUs, kept up change by change.
+
+It files pods and nodes and, when a snapshot is asked for, works out again the nodes that were touched;
+so each node's figures always come from all that is filed under it, and a change applied twice,
+late or through a fresh list can't leave a trace that a recount would not.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from lens.model.node import Node
+from lens.model.occupancy import NodeOccupancy, occupancy
+from lens.model.pod import Pod, PodKey
+from lens.model.snapshot import EMPTY, Snapshot
+from lens.model.taints import TaintPolicy
+
+
+class Ledger:
+    """Pods and nodes in, snapshots out. One writer."""
+
+    def __init__(self, taints: TaintPolicy) -> None:
+        """Start with nothing filed."""
+        self._taints = taints
+        self._pods: dict[PodKey, Pod] = {}
+        self._nodes: dict[str, Node] = {}
+        self._holders: dict[str, dict[PodKey, Pod]] = {}
+        self._touched: set[str] = set()
+        self._blocks: Counter[int] = Counter()
+        self._snapshot = EMPTY
+
+    @property
+    def pods(self) -> Mapping[PodKey, Pod]:
+        """Return the pods that are filed."""
+        return self._pods
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Return the nodes that are filed."""
+        return self._nodes
+
+    def file_pod(self, key: PodKey, pod: Pod | None) -> None:
+        """File a pod in place of what stood under its key; None takes it out."""
+        before = self._pods.pop(key, None)
+        if before is not None and before.node:
+            holders = self._holders[before.node]
+            del holders[key]
+            if not holders:
+                del self._holders[before.node]
+            self._touched.add(before.node)
+        if pod is not None:
+            self._pods[key] = pod
+            if pod.node:
+                self._holders.setdefault(pod.node, {})[key] = pod
+                self._touched.add(pod.node)
+
+    def file_node(self, name: str, node: Node | None) -> None:
+        """File a node in place of what stood under its name; None takes it out."""
+        self._touched.add(name)
+        if node is None:
+            self._nodes.pop(name, None)
+        else:
+            self._nodes[name] = node
+
+    def snapshot(self) -> Snapshot:
+        """Return the present snapshot: the same object as before when nothing that shows has changed."""
+        changes: dict[str, NodeOccupancy | None] = {}
+        for name in self._touched:
+            node, holders = self._nodes.get(name), self._holders.get(name)
+            after = (
+                None
+                if node is None and holders is None
+                else occupancy(name, node, (holders or {}).values(), self._taints)
+            )
+            if after != self._snapshot.nodes.get(name):
+                changes[name] = after
+        self._touched.clear()
+        if changes:
+            self._snapshot = self._advanced(changes)
+        return self._snapshot
+
+    def _advanced(self, changes: Mapping[str, NodeOccupancy | None]) -> Snapshot:
+        last = self._snapshot
+        states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
+        for name, after in changes.items():
+            before = last.nodes.get(name)
+            if before is not None:
+                states -= before.states
+                running_tasks -= before.running_tasks
+                overcommitted -= before.overcommitted
+                self._count_block(before.largest_block, -1)
+            if after is not None:
+                states += after.states
+                running_tasks += after.running_tasks
+                overcommitted += after.overcommitted
+                self._count_block(after.largest_block, 1)
+        return Snapshot(
+            sequence=last.sequence + 1,
+            states=states,
+            running_tasks=running_tasks,
+            available_nodes=self._blocks.total(),
+            max_contiguous=max(self._blocks, default=0),
+            overcommitted=overcommitted,
+            nodes=last.nodes.updated(changes),
+        )
+
+    def _count_block(self, size: int, nodes: int) -> None:
+        """Keep the number of nodes by their largest block: few sizes, however many nodes."""
+        if size:
+            self._blocks[size] += nodes
+            if not self._blocks[size]:
+                del self._blocks[size]

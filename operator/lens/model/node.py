@@ -1,0 +1,67 @@
+"""A node as the ledger knows it: its GPUs by resource, and whether GPU pods can go there."""
+
+from math import ceil
+from sys import intern
+
+import msgspec
+
+from lens.model.manifests import NodeManifest
+from lens.model.quantity import Quantity
+from lens.model.resources import GpuResources
+from lens.model.taints import Taint
+
+PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.intel.com/product")
+"""Where the vendors' feature discovery writes what the GPUs are."""
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """How much of one GPU resource a node has, and how much of it the scheduler may hand out."""
+
+    resource: str
+    capacity: int
+    allocatable: int
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """A node that names GPU resources, be it with a capacity of 0.
+
+    ``ready`` is its Ready condition: True, False, or None where there is none. Two nodes are equal
+    when nothing differs that any figure or list shows; heartbeats are not among it.
+    """
+
+    name: str
+    offers: tuple[Offer, ...]
+    unschedulable: bool
+    taints: tuple[Taint, ...]
+    ready: bool | None
+    product: str | None
+
+
+def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResources) -> dict[str, int]:
+    # The scheduler rounds a node's fractions up too (framework.Resource, Quantity.Value).
+    try:
+        return {name: ceil(units) for name, units in gpus.units(quantities).items()}
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+
+
+def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
+    """Return the ledger's view of a node, or None for one that names no GPU resource.
+
+    Raise ValueError, naming the field, when a GPU quantity can't be read.
+    """
+    status = manifest.status
+    capacity = _whole("status.capacity", status.capacity, gpus)
+    allocatable = _whole("status.allocatable", status.allocatable, gpus)
+    names = sorted(capacity.keys() | allocatable.keys())
+    if not names:
+        return None
+    labels = manifest.metadata.labels or {}
+    return Node(
+        name=intern(manifest.metadata.name),
+        offers=tuple(Offer(intern(name), capacity.get(name, 0), allocatable.get(name, 0)) for name in names),
+        unschedulable=bool(manifest.spec.unschedulable),
+        taints=tuple(manifest.spec.taints or ()),
+        ready=next((c.status == "True" for c in status.conditions or () if c.type == "Ready"), None),
+        product=next((labels[label] for label in PRODUCT_LABELS if label in labels), None),
+    )

@@ -1,0 +1,134 @@
+"""One node with what its GPUs are doing: every GPU in exactly one state.
+
+| state | a GPU that |
+| --- | --- |
+| allocated | is held by a pod, wherever and in whatever health its node is |
+| unhealthy | its node counts in capacity but not in allocatable, and nobody holds |
+| unavailable | is free on a node that GPU pods can't go to |
+| available | is free on a node that takes GPU pods |
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from lens.model.node import Node, Offer
+from lens.model.pod import Pod
+from lens.model.taints import UNSCHEDULABLE, TaintPolicy
+
+
+class GpuStates(msgspec.Struct, frozen=True, gc=False):
+    """Numbers of GPUs by state."""
+
+    allocated: int = 0
+    unhealthy: int = 0
+    unavailable: int = 0
+    available: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the number of all GPUs."""
+        return self.allocated + self.unhealthy + self.unavailable + self.available
+
+    def __add__(self, other: "GpuStates") -> "GpuStates":
+        """Add state by state."""
+        return GpuStates(
+            self.allocated + other.allocated,
+            self.unhealthy + other.unhealthy,
+            self.unavailable + other.unavailable,
+            self.available + other.available,
+        )
+
+    def __sub__(self, other: "GpuStates") -> "GpuStates":
+        """Subtract state by state."""
+        return GpuStates(
+            self.allocated - other.allocated,
+            self.unhealthy - other.unhealthy,
+            self.unavailable - other.unavailable,
+            self.available - other.available,
+        )
+
+
+class Pool(msgspec.Struct, frozen=True, gc=False):
+    """One GPU resource of one node. ``overcommitted`` is how far what is held exceeds what there is."""
+
+    resource: str
+    capacity: int
+    allocatable: int
+    states: GpuStates
+    overcommitted: int
+
+
+class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
+    """A node, the pods that hold GPUs on it (by namespace and name), and its GPUs by state.
+
+    ``node`` is None when pods are bound to a node that is gone or that names no GPU resource.
+    ``takes_gpu_pods`` follows the scheduler: cordon and taints count, conditions don't.
+    ``largest_block`` is the most available units of one resource, so of what one pod can ask for.
+    """
+
+    name: str
+    node: Node | None
+    pods: tuple[Pod, ...]
+    pools: tuple[Pool, ...]
+    states: GpuStates
+    takes_gpu_pods: bool
+    running_tasks: int
+    largest_block: int
+    overcommitted: int
+
+    @property
+    def status(self) -> str:
+        """Return Ready, NotReady, Unknown (no Ready condition) or Missing (no such GPU node)."""
+        if self.node is None:
+            return "Missing"
+        return {True: "Ready", False: "NotReady", None: "Unknown"}[self.node.ready]
+
+
+def occupancy(name: str, node: Node | None, pods: Iterable[Pod], taints: TaintPolicy) -> NodeOccupancy:
+    """Put every GPU of a node in its state."""
+    holders = tuple(sorted(pods, key=lambda pod: pod.key))
+    held: dict[str, int] = {}
+    for pod in holders:
+        for resource, units in pod.units:
+            held[resource] = held.get(resource, 0) + units
+    takes_gpu_pods = node is not None and not taints.repels(
+        (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
+    )
+    offers = {offer.resource: offer for offer in (node.offers if node else ())}
+    pools = tuple(
+        _pool(
+            offers.get(resource) or Offer(resource, 0, 0),
+            held.get(resource, 0),
+            takes_gpu_pods=takes_gpu_pods,
+        )
+        for resource in sorted(offers.keys() | held.keys())
+    )
+    return NodeOccupancy(
+        name=name,
+        node=node,
+        pods=holders,
+        pools=pools,
+        states=sum((pool.states for pool in pools), GpuStates()),
+        takes_gpu_pods=takes_gpu_pods,
+        running_tasks=sum(pod.is_running for pod in holders),
+        largest_block=max((pool.states.available for pool in pools), default=0),
+        overcommitted=sum(pool.overcommitted for pool in pools),
+    )
+
+
+def _pool(offer: Offer, held: int, *, takes_gpu_pods: bool) -> Pool:
+    free = max(0, offer.allocatable - held)
+    return Pool(
+        resource=offer.resource,
+        capacity=offer.capacity,
+        allocatable=offer.allocatable,
+        states=GpuStates(
+            allocated=held,
+            # Only how many GPUs are held is known, not which: holders are taken to sit on healthy ones.
+            unhealthy=max(0, offer.capacity - max(offer.allocatable, held)),
+            unavailable=0 if takes_gpu_pods else free,
+            available=free if takes_gpu_pods else 0,
+        ),
+        overcommitted=max(0, held - max(offer.allocatable, offer.capacity)),
+    )

@@ -1,0 +1,53 @@
+"""Which extended resources are GPUs."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from lens.model.quantity import Exact, Quantity, device_count
+
+GPU_RESOURCES = (
+    "nvidia.com/gpu",
+    "nvidia.com/gpu.shared",
+    "nvidia.com/mig-*",
+    "amd.com/gpu",
+    "gpu.intel.com/*",
+    "!gpu.intel.com/*_monitoring",
+    "habana.ai/gaudi",
+)
+"""The vendors' device plugins' names. ``*`` matches anything, a leading ``!`` takes names out again."""
+
+Units = tuple[tuple[str, int], ...]
+"""How many whole units of each GPU resource, sorted by resource."""
+
+
+class GpuResources:
+    """Decide which resource names are GPUs."""
+
+    def __init__(self, patterns: Iterable[str] = GPU_RESOURCES) -> None:
+        """Take patterns as GPU_RESOURCES has them."""
+        patterns = tuple(patterns)
+        included = [pattern for pattern in patterns if not pattern.startswith("!")]
+        excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+
+        # Tenants choose resource names, so what is remembered is bounded.
+        @lru_cache(maxsize=4096)
+        def matches(name: str) -> bool:
+            return any(fnmatchcase(name, pattern) for pattern in included) and not any(
+                fnmatchcase(name, pattern) for pattern in excluded
+            )
+
+        self._matches = matches
+
+    def units(self, quantities: Mapping[str, Quantity] | None) -> dict[str, Exact]:
+        """Return what ``quantities`` has of GPUs. Raise ValueError, naming the resource, for a bad one."""
+        if not quantities:
+            return {}
+        found: dict[str, Exact] = {}
+        for name, quantity in quantities.items():
+            if self._matches(name):
+                try:
+                    found[name] = device_count(quantity)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+        return found

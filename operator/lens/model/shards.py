@@ -1,0 +1,57 @@
+"""An immutable mapping whose successors share with it all that did not change."""
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, Self, TypeVar
+
+V = TypeVar("V")
+
+_SHARDS = 256
+
+
+class Shards(Mapping[str, V], Generic[V]):
+    """A mapping in 256 pieces; a successor copies the few that it changes, so its price is the change's.
+
+    Iteration follows no order that means anything.
+    """
+
+    __slots__ = ("_size", "_table")
+
+    def __init__(self) -> None:
+        """Make an empty mapping."""
+        self._table: tuple[dict[str, V], ...] = ({},) * _SHARDS
+        self._size = 0
+
+    def updated(self, changes: Mapping[str, V | None]) -> Self:
+        """Return a successor with ``changes`` made; None takes a key out."""
+        table = list(self._table)
+        size = self._size
+        copied: set[int] = set()
+        for key, value in changes.items():
+            place = hash(key) % _SHARDS
+            if place not in copied:
+                copied.add(place)
+                table[place] = dict(table[place])
+            shard = table[place]
+            size -= len(shard)
+            if value is None:
+                shard.pop(key, None)
+            else:
+                shard[key] = value
+            size += len(shard)
+        successor = type(self)()
+        successor._table = tuple(table)
+        successor._size = size
+        return successor
+
+    def __getitem__(self, key: str) -> V:
+        """Return the value of ``key``. Raise KeyError."""
+        return self._table[hash(key) % _SHARDS][key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the keys."""
+        for shard in self._table:
+            yield from shard
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+        return self._size
