@@ -1,0 +1,104 @@
+"""A request's way: its id, its route, what it must say, who asks, what is asked, the answer."""
+
+import logging
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from lens.api import envelope
+from lens.api.auth import ANONYMOUS, Authenticator
+from lens.api.errors import (
+    ApiError,
+    internal_error,
+    method_not_allowed,
+    not_found,
+    too_large,
+    unparsable,
+)
+from lens.api.exchange import EXCHANGE, UNPARSED_ROUTE, Exchange, RequestIds
+from lens.api.probes import Probes
+from lens.api.routes import METHODS, Route
+
+_log = logging.getLogger(__name__)
+
+MAX_LINE_BYTES = 8190
+MAX_FIELD_BYTES = 16380
+"""Room for the tokens of identity providers; not MAX_LINE_BYTES, by which the two are told apart."""
+MAX_FIELDS = 100
+_MAX_BODY_BYTES = 64 * 1024
+_SERVER = "lens"
+
+
+class Dispatcher:
+    """Answer every request, and what was to be one."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route[Any]],
+        authenticator: Authenticator,
+        probes: Probes,
+        ids: RequestIds,
+    ) -> None:
+        """Take the table and who is let in."""
+        self._routes = {route.path: route for route in routes}
+        self._authenticator = authenticator
+        self._probes = probes
+        self._ids = ids
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request; whatever goes wrong, in the envelope."""
+        exchange = request[EXCHANGE] = Exchange(self._ids.of(request.headers.get("X-Request-Id")))
+        try:
+            response = await self._answer(request, exchange)
+        except ApiError as error:
+            response = envelope.refusal(error)
+        except Exception:
+            _log.exception("request failed", extra={"request_id": exchange.request_id})
+            response = envelope.refusal(internal_error())
+        return self._signed(response, exchange)
+
+    def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
+        """Answer what aiohttp could not parse. Neither the answer nor the log repeats any of it."""
+        exchange = request[EXCHANGE] = Exchange(self._ids.of(None), route=UNPARSED_ROUTE)
+        response = envelope.refusal(_unparsable(error))
+        response.force_close()
+        return self._signed(response, exchange)
+
+    async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+        route = self._routes.get(request.path)
+        if route is None:
+            raise not_found("Route")
+        exchange.route = route.path
+        exchange.level = route.level
+        if request.method not in METHODS:
+            raise method_not_allowed(METHODS)
+        if request.body_exists and (request.content_length or 0) > _MAX_BODY_BYTES:
+            raise too_large(_MAX_BODY_BYTES)
+        query = request.query
+        route.parameters.require(query)
+        caller = ANONYMOUS
+        if not route.open:
+            caller = await self._authenticator.identify(request.headers)
+            exchange.caller = caller.name
+        return await route.handler(request, route.parameters.read(query), caller)
+
+    def _signed(self, response: web.StreamResponse, exchange: Exchange) -> web.StreamResponse:
+        response.headers["X-Request-Id"] = exchange.request_id
+        response.headers["Server"] = _SERVER
+        # What is left of a refused body must not hold up the connection.
+        if self._probes.draining or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            response.force_close()
+        return response
+
+
+def _unparsable(error: BaseException | None) -> ApiError:
+    if isinstance(error, LineTooLong) and error.args[1] == MAX_LINE_BYTES:
+        return unparsable(f"the request line is over {MAX_LINE_BYTES} bytes")
+    if isinstance(error, LineTooLong):
+        return unparsable(f"a header field is over {MAX_FIELD_BYTES} bytes", status=431)
+    if "Too many headers" in str(error):
+        return unparsable(f"there are over {MAX_FIELDS} header fields", status=431)
+    return unparsable("it is not HTTP/1.1")

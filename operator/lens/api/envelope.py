@@ -1,0 +1,38 @@
+"""The envelope around every JSON answer."""
+
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+from lens.api.errors import ApiError
+from lens.api.schemas import Envelope, Meta
+
+CONTENT_TYPE = "application/json"
+
+_OK = Meta(code=2000, message="OK")
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(data: object) -> bytes:
+    """Return ``data`` in the envelope, as JSON."""
+    return _encode(Envelope(meta=_OK, data=data))
+
+
+def uncached(data: object) -> web.Response:
+    """Return the answer for ``data`` that nobody may keep."""
+    return _response(200, encode(data))
+
+
+def refusal(error: ApiError) -> web.Response:
+    """Return the answer that says what is wrong."""
+    meta = Meta(code=error.code, message=error.message)
+    return _response(error.status, _encode(Envelope(meta=meta, data=None)), error.headers)
+
+
+def _response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status,
+        body=body,
+        headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **(headers or {})},
+    )

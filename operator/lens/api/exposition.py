@@ -1,0 +1,65 @@
+"""``/metrics``: the process's instruments and the snapshot's figures, in Prometheus' text format."""
+
+from collections.abc import Callable, Iterator
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from lens import __version__
+from lens.api.auth import Caller
+from lens.api.parameters import Parameters
+from lens.model.board import Board, Notice
+
+
+class Exposition(Collector):
+    """Everything that is measured, collected when it is asked for."""
+
+    def __init__(self, registry: CollectorRegistry, board: Board, clock: Callable[[], float]) -> None:
+        """Take the instruments and where the snapshot is."""
+        self._registry = registry
+        self._board = board
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Go through all families."""
+        yield from self._registry.collect()
+        yield from snapshot_families(self._board.notice, self._clock())
+
+    async def metrics(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
+        """Write them."""
+        return web.Response(
+            body=generate_latest(self),
+            headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"},
+        )
+
+
+def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
+    """Go through the snapshot's families; what is not known yet has no samples."""
+    yield InfoMetricFamily("lens_build", "Which Lens this is.", value={"version": __version__})
+    yield GaugeMetricFamily("lens_synced", "Whether every resource has been listed.", value=notice.synced)
+    watch_age = GaugeMetricFamily(
+        "lens_watch_age_seconds", "Since a watch last gave a sign of life.", labels=["resource"]
+    )
+    for resource, contact in sorted(notice.contacts.items()):
+        watch_age.add_metric([resource], max(0.0, now - contact))
+    yield watch_age
+    if not notice.synced:
+        return
+    snapshot, states = notice.snapshot, notice.snapshot.states
+    gpus = GaugeMetricFamily("lens_gpus", "GPUs by state; they add up to all.", labels=["state"])
+    gpus.add_metric(["allocated"], states.allocated)
+    gpus.add_metric(["unhealthy"], states.unhealthy)
+    gpus.add_metric(["unavailable"], states.unavailable)
+    gpus.add_metric(["available"], states.available)
+    yield gpus
+    for name, documentation, value in (
+        ("lens_overcommitted_gpus", "GPUs held beyond what the nodes have.", snapshot.overcommitted),
+        ("lens_running_tasks", "Running pods that hold GPUs.", snapshot.running_tasks),
+        ("lens_available_nodes", "Nodes with an available GPU.", snapshot.available_nodes),
+        ("lens_max_contiguous_gpus", "The most available GPUs on one node.", snapshot.max_contiguous),
+        ("lens_data_age_seconds", "Since the figures were last known to be current.", notice.age(now)),
+    ):
+        yield GaugeMetricFamily(name, documentation, value=value)

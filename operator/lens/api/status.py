@@ -1,0 +1,84 @@
+"""``/api/v1/realtime/status``: the snapshot's figures, and its nodes where they are asked for."""
+
+from lens.api import schemas
+from lens.api.parameters import StatusParameters
+from lens.model import timestamps
+from lens.model.board import Notice
+from lens.model.occupancy import NodeOccupancy, Pool
+
+
+def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Status:
+    """Return the figures; without nodes in time that does not grow with the cluster."""
+    snapshot = notice.snapshot
+    states = snapshot.states
+    answer = schemas.Status(
+        cluster=asked.cluster,
+        timestamp=timestamps.render(notice.current_at),
+        current_gpu_usage={
+            "total_gpus": states.total,
+            "allocated_gpus": states.allocated,
+            "utilized_gpus": 0,
+            "allocation_rate": snapshot.allocation_rate,
+            "utilization_rate": 0.0,
+        },
+        running_tasks=snapshot.running_tasks,
+        available_resources={
+            "available_gpus": states.available,
+            "available_nodes": snapshot.available_nodes,
+            "max_contiguous_gpu": snapshot.max_contiguous,
+        },
+        freshness={
+            "synced": notice.synced,
+            "age_seconds": round(notice.age(now), 3),
+            "watch_age_seconds": {
+                resource: round(max(0.0, now - contact), 3)
+                for resource, contact in sorted(notice.contacts.items())
+            },
+            "sequence": snapshot.sequence,
+        },
+        telemetry={"coverage": 0.0, "utilized_gpus": None, "utilization_rate": None},
+        gpu_states={
+            "allocated": states.allocated,
+            "unhealthy": states.unhealthy,
+            "unavailable": states.unavailable,
+            "available": states.available,
+            "overcommitted": snapshot.overcommitted,
+        },
+    )
+    if "nodes" in asked.include:
+        answer["nodes"] = [_node(snapshot.nodes[name]) for name in sorted(snapshot.nodes)]
+    return answer
+
+
+def _node(occupied: NodeOccupancy) -> schemas.Node:
+    node, states = occupied.node, occupied.states
+    return {
+        "node_name": occupied.name,
+        "status": occupied.status,
+        "total_gpus": states.total,
+        "allocated_gpus": states.allocated,
+        "available_gpus": states.available,
+        "utilization": None,
+        "unhealthy_gpus": states.unhealthy,
+        "unavailable_gpus": states.unavailable,
+        "overcommitted_gpus": occupied.overcommitted,
+        "schedulable": occupied.takes_gpu_pods,
+        "unschedulable": node is not None and node.unschedulable,
+        "taints": [str(taint) for taint in node.taints] if node else [],
+        "product": node.product if node else None,
+        "running_tasks": occupied.running_tasks,
+        "resources": [_resource(pool) for pool in occupied.pools],
+    }
+
+
+def _resource(pool: Pool) -> schemas.NodeResource:
+    return {
+        "resource": pool.resource,
+        "capacity": pool.capacity,
+        "allocatable": pool.allocatable,
+        "allocated": pool.states.allocated,
+        "available": pool.states.available,
+        "unhealthy": pool.states.unhealthy,
+        "unavailable": pool.states.unavailable,
+        "overcommitted": pool.overcommitted,
+    }

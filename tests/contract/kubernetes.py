@@ -1,0 +1,114 @@
+"""Kubernetes objects as an apiserver writes them, and a cluster of them on a board."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lens.model.board import Board, Notice
+from lens.model.decoding import node_decoder, pod_decoder
+from lens.model.ledger import Ledger
+from lens.model.resources import GpuResources
+from lens.model.taints import TaintPolicy
+
+Manifest = dict[str, Any]
+
+GPU = "nvidia.com/gpu"
+
+
+def node(
+    name: str,
+    gpus: int = 8,
+    *,
+    healthy: int | None = None,
+    resource: str = GPU,
+    ready: bool = True,
+    cordoned: bool = False,
+    taints: Iterable[Mapping[str, str]] = (),
+    product: str | None = None,
+) -> Manifest:
+    """Return a Node; ``healthy`` is how many of its GPUs are allocatable."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "uid": f"uid-{name}",
+            "resourceVersion": "1",
+            "labels": {"nvidia.com/gpu.product": product} if product else {},
+        },
+        "spec": {"taints": list(taints), **({"unschedulable": True} if cordoned else {})},
+        "status": {
+            "capacity": {"cpu": "64", resource: str(gpus)},
+            "allocatable": {"cpu": "63500m", resource: str(gpus if healthy is None else healthy)},
+            "conditions": [{"type": "Ready", "status": str(ready)}],
+        },
+    }
+
+
+def pod(
+    name: str,
+    node_name: str,
+    gpus: int = 1,
+    *,
+    namespace: str = "ml-team",
+    resource: str = GPU,
+    phase: str = "Running",
+    started: str | None = "2025-12-19T14:30:00Z",
+    owner: tuple[str, str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    terminating: bool = False,
+) -> Manifest:
+    """Return a Pod that is bound to a node; ``owner`` is its controller's apiVersion, kind and name."""
+    references = []
+    if owner:
+        version, kind, name_of_owner = owner
+        references = [
+            {"apiVersion": version, "kind": kind, "name": name_of_owner, "uid": "o", "controller": True}
+        ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-{namespace}-{name}",
+            "resourceVersion": "1",
+            "labels": dict(labels or {}),
+            "ownerReferences": references,
+            **({"deletionTimestamp": "2025-12-19T15:29:00Z"} if terminating else {}),
+        },
+        "spec": {
+            "nodeName": node_name,
+            "containers": [{"name": "main", "resources": {"limits": {resource: str(gpus)}}}],
+        },
+        "status": {"phase": phase, **({"startTime": started} if started else {})},
+    }
+
+
+class Cluster:
+    """Objects that are read as Lens reads them, and the board that tells of them."""
+
+    def __init__(self) -> None:
+        """Start with a board that nothing was hung on yet."""
+        gpus = GpuResources()
+        self._pods, self._nodes = pod_decoder(gpus), node_decoder(gpus)
+        self._ledger = Ledger(TaintPolicy())
+        self.board = Board()
+
+    def add(self, *objects: Manifest) -> None:
+        """File objects; nobody sees them before ``publish``."""
+        for each in objects:
+            raw = json.dumps(each).encode()
+            if each["kind"] == "Pod":
+                pod_reading = self._pods.read(raw)
+                assert pod_reading.problem is None
+                self._ledger.file_pod(pod_reading.key, pod_reading.view)
+            else:
+                node_reading = self._nodes.read(raw)
+                assert node_reading.problem is None
+                self._ledger.file_node(node_reading.key, node_reading.view)
+
+    def publish(self, at: float, *, synced: bool = True) -> None:
+        """Hang up a notice of all that was filed, current at epoch second ``at``."""
+        contacts = {"pods": at, "nodes": at}
+        self.board.notice = Notice(snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts)

@@ -1,0 +1,86 @@
+"""What Prometheus scrapes."""
+
+import asyncio
+import shutil
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from lens import __version__
+from tests.contract.conftest import NOW, Api, Clock, Serve
+from tests.contract.kubernetes import Cluster, node, pod
+
+
+async def scrape(api: Api) -> dict[str, float]:
+    """Return each sample's value by its name with its labels."""
+    answer = await api.ask("/metrics")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return {
+        sample.name
+        + "".join(f"{{{name}={value}}}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.body.decode())
+        for sample in family.samples
+    }
+
+
+async def test_the_snapshots_figures_are_those_of_the_status(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    cluster.add(
+        node("gpu-0", healthy=7), node("gpu-1", cordoned=True), pod("a", "gpu-0", 2), pod("b", "gone", 3)
+    )
+    cluster.publish(NOW)
+    clock.now = NOW + 7
+    samples = await scrape(api)
+    data = (await api.status()).data
+    for state in ("allocated", "unhealthy", "unavailable", "available"):
+        assert samples[f"lens_gpus{{state={state}}}"] == data["gpu_states"][state] > 0
+    assert samples["lens_overcommitted_gpus"] == data["gpu_states"]["overcommitted"] == 3
+    assert samples["lens_running_tasks"] == data["running_tasks"] == 2
+    assert samples["lens_available_nodes"] == data["available_resources"]["available_nodes"] == 1
+    assert samples["lens_max_contiguous_gpus"] == data["available_resources"]["max_contiguous_gpu"] == 5
+    assert samples["lens_data_age_seconds"] == 7
+    assert samples["lens_watch_age_seconds{resource=pods}"] == 7
+    assert samples["lens_watch_age_seconds{resource=nodes}"] == 7
+    assert samples["lens_synced"] == 1
+    assert samples[f"lens_build_info{{version={__version__}}}"] == 1
+
+
+async def test_what_is_not_known_yet_is_absent_and_not_zero(serve: Serve, cluster: Cluster) -> None:
+    cluster.add(node("gpu-0"))
+    cluster.publish(NOW, synced=False)
+    samples = await scrape(await serve())
+    assert samples["lens_synced"] == 0
+    assert not any(name.startswith(("lens_gpus", "lens_running", "lens_data_age")) for name in samples)
+
+
+async def test_requests_are_counted_by_route_and_never_by_what_strangers_make_up(api: Api) -> None:
+    await api.status()
+    for number in range(5):
+        await api.ask(f"/made/up/{number}", token="wrong")
+    samples = await scrape(api)
+    assert samples["lens_http_requests_total{route=/api/v1/realtime/status}{status=200}"] == 1
+    assert samples["lens_http_requests_total{route=unknown}{status=404}"] == 5
+    assert samples["lens_http_request_seconds_count{route=/api/v1/realtime/status}"] == 1
+    assert not any("made" in name for name in samples)
+
+
+async def test_prometheus_own_check_finds_nothing_wrong(api: Api, cluster: Cluster) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    cluster.add(node("gpu-0"))
+    cluster.publish(NOW)
+    await api.status()
+    body = (await api.ask("/metrics")).body
+    check = await asyncio.create_subprocess_exec(
+        promtool,
+        "check",
+        "metrics",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await check.communicate(body)
+    assert (check.returncode, output) == (0, b"")

@@ -1,0 +1,123 @@
+"""Starting on an address, and leaving without breaking anybody's request."""
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from lens.api.server import ListenError, Server
+from lens.config import ServeSettings
+from lens.metrics import Metrics
+from lens.model.board import Board
+from tests.contract.conftest import NOW, Api, Serve
+from tests.contract.kubernetes import Cluster, pod
+from tests.contract.wire import read_answer
+
+STATUS = b"GET /api/v1/realtime/status?cluster=prod-cluster HTTP/1.1\r\nHost: x\r\n"
+RIGHT = b"Authorization: Bearer right-token\r\n\r\n"
+
+
+def server_at(listen: str, tokens_file: Path) -> Server:
+    settings = ServeSettings(cluster="c", listen=listen, tokens_file=tokens_file)  # type: ignore[arg-type]
+    return Server(settings, Board(), Metrics())
+
+
+async def test_a_busy_port_is_told_in_one_line(api: Api, tokens_file: Path) -> None:
+    second = server_at(api.server.address, tokens_file)
+    with pytest.raises(ListenError) as raised:
+        await second.start()
+    assert str(raised.value) == f"LENS_LISTEN: can't listen on {api.server.address}: Address already in use"
+    await second.stop()
+
+
+async def test_an_address_of_another_machine_is_told_in_one_line(tokens_file: Path) -> None:
+    with pytest.raises(ListenError, match=r"LENS_LISTEN: can't listen on 192\.0\.2\.1:0: Cannot assign"):
+        await server_at("192.0.2.1:0", tokens_file).start()
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
+async def test_the_address_is_where_it_can_be_reached(tokens_file: Path, listen: str) -> None:
+    if listen.startswith("[") and not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    server = server_at(listen, tokens_file)
+    await server.start()
+    host, _, port = server.address.rpartition(":")
+    assert (host, int(port), server.url) == (listen[:-2], server.port, f"http://{server.address}")
+    assert server.port > 0
+    _, writer = await asyncio.open_connection(host.strip("[]"), server.port)
+    writer.close()
+    await server.stop()
+
+
+async def test_a_port_is_free_again_after_stopping(tokens_file: Path) -> None:
+    first = server_at("127.0.0.1:0", tokens_file)
+    await first.start()
+    second = server_at(first.address, tokens_file)
+    await first.stop()
+    await second.start()
+    await second.stop()
+
+
+async def test_a_draining_pod_says_so_at_once_and_still_answers(api: Api) -> None:
+    api.server.drain()
+    answer = await api.ask("/readyz", token=None)
+    assert answer.error == (503, 5003, "Not ready: draining")
+    answer = await api.status()
+    assert answer.status == 200
+    assert answer.headers["Connection"] == "close"
+    assert (await api.ask("/healthz")).status == 200
+
+
+async def test_a_client_that_reads_slowly_gets_its_whole_answer_before_the_end(
+    serve: Serve, cluster: Cluster
+) -> None:
+    cluster.add(*(pod(f"task-{number:05}", "n1") for number in range(20_000)))
+    cluster.publish(NOW)
+    api = await serve(grace_seconds=20)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port, limit=2**16)
+    writer.write(STATUS.replace(b"status", b"running-tasks") + RIGHT)
+    await reader.readexactly(1000)
+    stopping = asyncio.create_task(api.server.stop())
+    await until_nobody_listens(api.server.port)
+    assert not stopping.done()
+    rest = await reader.read(-1)
+    assert rest.endswith(b"}]}}")
+    await stopping
+    writer.close()
+
+
+async def test_a_client_that_never_reads_does_not_hold_up_the_end(serve: Serve, cluster: Cluster) -> None:
+    cluster.add(*(pod(f"task-{number:05}", "n1") for number in range(20_000)))
+    cluster.publish(NOW)
+    api = await serve(grace_seconds=0.5)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port, limit=2**16)
+    writer.write(STATUS.replace(b"status", b"running-tasks") + RIGHT)
+    await reader.readexactly(1000)
+    began = time.monotonic()
+    await api.server.stop()
+    assert time.monotonic() - began < 5
+    writer.close()
+
+
+async def test_idle_connections_are_closed_when_stopping(api: Api) -> None:
+    connections = [await asyncio.open_connection("127.0.0.1", api.server.port) for _ in range(3)]
+    reader, writer = connections[0]
+    writer.write(STATUS + RIGHT)
+    assert await read_answer(reader)
+    await api.server.stop()
+    for reader, writer in connections:
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def until_nobody_listens(port: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionError:
+                return
+            writer.close()
+            await asyncio.sleep(0.01)
