@@ -1,0 +1,72 @@
+"""``lens serve``: the operator."""
+
+import asyncio
+import logging
+import os
+from typing import Annotated, Any
+
+import typer
+
+from lens import config, logs
+from lens.cli.failure import fail
+from lens.config import ServeSettings
+
+_log = logging.getLogger("lens.cli")
+
+
+def _flag(setting: str) -> Any:
+    """Make the option of a setting, with the setting's own words."""
+    field = ServeSettings.model_fields[setting]
+    default = field.get_default()
+    shown = ",".join(default) if isinstance(default, tuple) else default
+    return typer.Option(
+        f"--{setting.replace('_', '-')}",
+        help=field.description,
+        metavar=setting.rpartition("_")[2].upper(),
+        show_default=False if field.is_required() or default is None else str(shown).lower(),
+    )
+
+
+Flag = str | None
+
+
+def serve(
+    cluster: Annotated[Flag, _flag("cluster")] = None,
+    listen: Annotated[Flag, _flag("listen")] = None,
+    auth: Annotated[Flag, _flag("auth")] = None,
+    tokens_file: Annotated[Flag, _flag("tokens_file")] = None,
+    metrics_open: Annotated[Flag, _flag("metrics_open")] = None,
+    cache_seconds: Annotated[Flag, _flag("cache_seconds")] = None,
+    ready_max_age_seconds: Annotated[Flag, _flag("ready_max_age_seconds")] = None,
+    kubeconfig: Annotated[Flag, _flag("kubeconfig")] = None,
+    kube_context: Annotated[Flag, _flag("kube_context")] = None,
+    gpu_resources: Annotated[Flag, _flag("gpu_resources")] = None,
+    tolerated_taints: Annotated[Flag, _flag("tolerated_taints")] = None,
+    log_level: Annotated[Flag, _flag("log_level")] = None,
+    log_format: Annotated[Flag, _flag("log_format")] = None,
+) -> None:
+    """Count a cluster's GPUs and answer for them over HTTP.
+
+    Each flag is also a variable of the environment: --cache-seconds is LENS_CACHE_SECONDS.
+    """
+    flags = locals()
+    try:
+        settings = config.load(flags, os.environ)
+    except config.SettingsError as error:
+        fail(str(error))
+    logs.configure(settings.log_level, settings.log_format)
+    run(settings)
+
+
+def run(settings: ServeSettings) -> None:
+    """Run the operator until it is told to stop; exit 2 with one line if it can't be started."""
+    from lens import app
+
+    try:
+        asyncio.run(
+            app.serve(settings, lambda server: _log.info("listening", extra={"address": server.address}))
+        )
+    except config.SettingsError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(error.strerror or str(error))

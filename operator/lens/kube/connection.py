@@ -1,0 +1,147 @@
+"""Where the apiserver is and how to prove who we are, as the official client's loaders tell it.
+
+Tokens, certificates and CAs rotate: the files that they come from are looked at before every request.
+"""
+
+import os
+import ssl
+from collections.abc import Iterable
+from pathlib import Path
+
+import kubernetes.client
+import kubernetes.config
+from kubernetes.client.rest import should_bypass_proxies
+from kubernetes.config.incluster_config import InClusterConfigLoader
+from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
+
+from lens.config import SettingsError
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where the kubelet mounts a pod's service account."""
+
+
+class ConnectionFailedError(SettingsError):
+    """The configuration can't be loaded; the message says which and why."""
+
+
+class Connection:
+    """The way to one apiserver. Every method blocks on files and credential plugins: call it in a thread."""
+
+    def __init__(
+        self,
+        kubeconfig: Path | None = None,
+        context: str | None = None,
+        service_account: Path = SERVICE_ACCOUNT,
+    ) -> None:
+        """Take a kubeconfig, or None for the pod's service account or else kubectl's default."""
+        self._in_cluster = kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ
+        self._kubeconfig = str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
+        self._context = context
+        self._service_account = service_account
+        self._configuration = kubernetes.client.Configuration()
+        self._token_file: str | None = None
+        self._stamps: list[tuple[int, int, int] | None] = []
+        self._tls: ssl.SSLContext | None = None
+
+    @property
+    def server(self) -> str:
+        """Return the apiserver's base URL, without a slash at its end."""
+        return str(self._configuration.host).rstrip("/")
+
+    @property
+    def server_name(self) -> str | None:
+        """Return the name to expect in the apiserver's certificate, where it isn't the URL's host."""
+        return self._configuration.tls_server_name or None
+
+    @property
+    def proxy(self) -> str | None:
+        """Return the URL of the proxy to go through, where NO_PROXY doesn't name the apiserver."""
+        configuration = self._configuration
+        if should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
+            return None
+        return configuration.proxy or None
+
+    def load(self) -> None:
+        """Read everything anew. Raise ConnectionFailedError."""
+        configuration = kubernetes.client.Configuration()
+        try:
+            if self._in_cluster:
+                token_file = self._service_account / "token"
+                InClusterConfigLoader(
+                    token_filename=str(token_file), cert_filename=str(self._service_account / "ca.crt")
+                ).load_and_set(configuration)
+                self._token_file = str(token_file)
+            else:
+                kubernetes.config.load_kube_config(
+                    self._kubeconfig, self._context, configuration, persist_config=False
+                )
+                self._token_file = self._kubeconfig_token_file()
+            self._trust(configuration)
+        # The loaders let out whatever a malformed file makes their code raise.
+        except Exception as error:
+            raise ConnectionFailedError(f"{self._origin}: {error}") from error
+        self._configuration = configuration
+        self._stamps = self._look()
+
+    def authorization(self) -> str | None:
+        """Return the Authorization header to send now. Raise ConnectionFailedError."""
+        if self._look() != self._stamps:
+            self.load()
+        try:
+            # The official client's hook renews what has expired, exec plugins included.
+            header = self._configuration.get_api_key_with_prefix("BearerToken")
+        except Exception as error:
+            raise ConnectionFailedError(f"{self._origin}: {error}") from error
+        return header.strip() if header else None
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the one context that all sessions share; what is rotated is loaded into it in use."""
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+    @property
+    def _origin(self) -> str:
+        return f"service account in {self._service_account}" if self._in_cluster else self._kubeconfig
+
+    def _trust(self, configuration: kubernetes.client.Configuration) -> None:
+        tls = self.tls()
+        if configuration.ssl_ca_cert:
+            tls.load_verify_locations(cafile=configuration.ssl_ca_cert)
+        if configuration.cert_file:
+            tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+        if configuration.verify_ssl:
+            tls.verify_mode = ssl.CERT_REQUIRED
+            tls.check_hostname = True
+        else:
+            tls.check_hostname = False
+            tls.verify_mode = ssl.CERT_NONE
+
+    def _kubeconfig_token_file(self) -> str | None:
+        merged = KubeConfigMerger(self._kubeconfig).config
+        contexts, users = merged["contexts"], merged.safe_get("users")
+        name = contexts.get_with_name(self._context or merged["current-context"])["context"].safe_get("user")
+        user = merged["users"].get_with_name(name, safe=True) if users and name else None
+        token_file = user["user"].safe_get("tokenFile") if user and user.safe_get("user") else None
+        if user is None or token_file is None:
+            return None
+        return str(Path(user.path or self._kubeconfig).parent / token_file)
+
+    def _look(self) -> list[tuple[int, int, int] | None]:
+        """Return what identifies the present content of every file that counts."""
+        configuration = self._configuration
+        files: Iterable[str | None] = (
+            *(self._kubeconfig.split(os.pathsep) if not self._in_cluster else ()),
+            self._token_file,
+            configuration.ssl_ca_cert,
+            configuration.cert_file,
+            configuration.key_file,
+        )
+        stamps: list[tuple[int, int, int] | None] = []
+        for file in files:
+            try:
+                status = os.stat(file) if file else None
+            except OSError:
+                status = None
+            stamps.append((status.st_mtime_ns, status.st_size, status.st_ino) if status else None)
+        return stamps

@@ -1,0 +1,261 @@
+"""What a list page or a watch line means for the ledger, and what kopf is handed in its place.
+
+kopf would turn every object into a dictionary, a task and several deep copies. It is told the
+resourceVersions instead, and shown only real changes of objects that a handler is there for, slimmed
+to their identity.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from lens.metrics import Metrics
+from lens.model.decoding import Decoder, Line, Reading, read_line, read_marker, read_page
+from lens.model.feed import Feed
+
+K = TypeVar("K", bound=tuple[str, str] | str)
+V = TypeVar("V")
+
+GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","code":410}}\n'
+"""The one error of a watch that kopf survives: it starts over with a list."""
+
+FRUITLESS_WATCHES = 3
+"""Watches in a row without a line to take after which their resourceVersion is given up."""
+
+_log = logging.getLogger("lens.kube.intake")
+_encode = msgspec.json.encode
+
+
+class UnusableListError(Exception):
+    """A page of a list can't be read, so the list is worth nothing."""
+
+
+class Intake(Generic[K, V]):
+    """Read one resource's pages and lines, in the order in which they come."""
+
+    def __init__(
+        self,
+        resource: str,
+        kind: str,
+        decoder: Decoder[K, V],
+        feed: Feed[K, V],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        on_progress: Callable[[], None],
+    ) -> None:
+        """Take ``on_progress`` to call after everything that may show: a change, or just a sign of life."""
+        self.resource = resource
+        self.kind = kind
+        self.feed = feed
+        self.last_activity = clock()
+        self.contact: float | None = None
+        self._decoder = decoder
+        self._clock = clock
+        self._on_progress = on_progress
+        self._retired = False
+        self._fruitless_watches = 0
+        self._unreached = False
+        self._handed: dict[K, str] = {}
+        self._owed: list[bytes] = []
+        self._problems: dict[K, str] = {}
+        self._problems_listed: dict[K, str] = {}
+        self._lists = metrics.lists.labels(resource)
+        self._drift = metrics.drift.labels(resource)
+        self._skipped = metrics.skipped.labels(resource)
+        self._skipped_now = metrics.skipped_now.labels(resource)
+        self._outcomes = {
+            outcome: metrics.watch_lines.labels(resource, outcome)
+            for outcome in ("changed", "unchanged", "late", "bookmark", "error", "unreadable")
+        }
+
+    def asked(self) -> None:
+        """Take note that kopf asks the apiserver for this resource."""
+        self.last_activity = self._clock()
+
+    def unreached(self) -> None:
+        """Take note that the apiserver was not there to be asked.
+
+        It may come back with another past (an etcd restored from a backup), whose versions soon exceed
+        those known from the lost one; only a list tells.
+        """
+        self._unreached = True
+
+    def retire(self) -> None:
+        """Take in nothing any more: another intake has taken over."""
+        self._retired = True
+
+    # Lists
+
+    def page(self, body: bytes, *, first: bool) -> dict[str, Any]:
+        """Take a page; return what kopf needs of it: its metadata, and no items. Raise UnusableListError."""
+        self.last_activity = self._clock()
+        if self._retired:
+            raise UnusableListError("another watcher has taken over")
+        try:
+            page = read_page(body)
+            version = int(page.metadata.resource_version)
+        except ValueError as error:
+            raise UnusableListError(f"list of {self.resource}: {error}") from error
+        if first:
+            self._problems_listed = {}
+        items: dict[K, V | None] = {}
+        for raw in page.items or ():
+            reading = self._read(raw)
+            if reading is not None:
+                items[reading.key] = reading.view
+                if reading.problem:
+                    self._problems_listed[reading.key] = reading.problem
+        was_synced = self.feed.synced
+        token = page.metadata.continue_ or ""
+        difference = self.feed.page(items, version, first=first, last=not token)
+        if difference is not None:
+            self._listed(difference, version, was_synced=was_synced)
+        return {
+            "metadata": {"resourceVersion": page.metadata.resource_version, "continue": token},
+            "items": [],
+        }
+
+    def _listed(self, difference: Mapping[K, V | None], version: int, *, was_synced: bool) -> None:
+        self._lists.inc()
+        self._unreached = False
+        if was_synced:
+            self._drift.inc(len(difference))
+        for key in set(self._problems) | set(self._problems_listed):
+            self._note(key, self._problems_listed.get(key))
+        for key, view in difference.items():
+            # kopf keeps something for each object that it was shown until it is shown its end.
+            if view is None and key in self._handed:
+                self._owed.append(self._slim("DELETED", key, self._handed.pop(key), version))
+        self._touch()
+
+    # Watches
+
+    def opened(self) -> bytes:
+        """Take note of a watch's 200; return what kopf is to be told first.
+
+        A sound watch has at least a bookmark before its time is up. One from a version that is still to
+        come (an etcd was restored) is silent, and one that meets the same unreadable line again gets nowhere.
+        """
+        self._touch()
+        owed, self._owed = b"".join(self._owed), []
+        self._fruitless_watches += 1
+        if self._unreached:
+            why = "the apiserver was gone"
+        elif self._fruitless_watches > FRUITLESS_WATCHES:
+            why = "watches bring nothing"
+        else:
+            return owed
+        self._fruitless_watches = 0
+        _log.info("%s; listing anew", why, extra={"resource": self.resource})
+        return owed + GONE
+
+    def lines(self, lines: list[bytes]) -> tuple[bytes, bool]:
+        """Take whole lines; return what kopf is to be told, and whether the stream goes on after it."""
+        if self._retired:
+            return b"", False
+        told: list[bytes] = []
+        told_version = 0
+        goes_on = True
+        for raw in lines:
+            try:
+                line = read_line(raw)
+            except ValueError as error:
+                # It is asked for again from the line before; kopf is told how far that is.
+                self._end("unreadable", str(error))
+                goes_on = False
+                break
+            self._fruitless_watches = 0
+            if line.type == "ERROR":
+                self._end("error", bytes(line.object)[:300].decode(errors="replace"))
+                return b"".join((*told, GONE)), False
+            if line.type == "BOOKMARK":
+                self._bookmark(line)
+            elif (slim := self._change(line)) is not None:
+                told.append(slim)
+                told_version = self.feed.mark
+        # One bookmark speaks for all the lines that kopf is not shown.
+        if told_version != self.feed.mark:
+            told.append(self._line("BOOKMARK", {"resourceVersion": str(self.feed.mark)}))
+        self._touch()
+        return b"".join(told), goes_on
+
+    def _end(self, outcome: str, why: str) -> None:
+        self._outcomes[outcome].inc()
+        _log.warning("a watch ends with an %s line", outcome, extra={"resource": self.resource, "line": why})
+
+    def _bookmark(self, line: Line) -> None:
+        try:
+            self.feed.bookmark(int(read_marker(line.object).metadata.resource_version))
+        except ValueError:
+            self._outcomes["unreadable"].inc()
+        else:
+            self._outcomes["bookmark"].inc()
+
+    def _change(self, line: Line) -> bytes | None:
+        """Take an object's line; return what kopf is shown of it, or None for nothing."""
+        reading = self._read(line.object)
+        if reading is None:
+            self._outcomes["unreadable"].inc()
+            return None
+        if reading.version <= self.feed.mark:
+            self._outcomes["late"].inc()
+            return None
+        key, gone = reading.key, line.type == "DELETED"
+        self._note(key, None if gone else reading.problem)
+        view = None if gone else reading.view
+        if not self.feed.line(key, view, reading.version):
+            self._outcomes["unchanged"].inc()
+            return None
+        self._outcomes["changed"].inc()
+        return self._shown(key, reading.uid, reading.version, gone=view is None)
+
+    def _shown(self, key: K, uid: str, version: int, *, gone: bool) -> bytes:
+        """Return what kopf is shown of a change, and first the end of what bore the name before."""
+        before = self._handed.pop(key, uid)
+        lines = [] if before == uid else [self._slim("DELETED", key, before, version)]
+        if not gone:
+            self._handed[key] = uid
+        lines.append(self._slim("DELETED" if gone else "MODIFIED", key, uid, version))
+        return b"".join(lines)
+
+    # What both have in common
+
+    def _read(self, raw: msgspec.Raw) -> Reading[K, V] | None:
+        try:
+            return self._decoder.read(raw)
+        except ValueError as error:
+            self._skipped.inc()
+            _log.warning(
+                "an object without a name is left out", extra={"resource": self.resource, "error": str(error)}
+            )
+            return None
+
+    def _note(self, key: K, problem: str | None) -> None:
+        """Remember what is wrong with an object, and say so once; None says that nothing is."""
+        if problem is None:
+            self._problems.pop(key, None)
+        else:
+            if key not in self._problems:
+                self._skipped.inc()
+                name = "/".join(key) if isinstance(key, tuple) else key
+                _log.warning(
+                    "an object can't be read and is left out",
+                    extra={"resource": self.resource, "object": name, "error": problem},
+                )
+            self._problems[key] = problem
+        self._skipped_now.set(len(self._problems))
+
+    def _touch(self) -> None:
+        self.contact = self.last_activity = self._clock()
+        self._on_progress()
+
+    def _slim(self, type_: str, key: K, uid: str, version: int) -> bytes:
+        namespace, name = key if isinstance(key, tuple) else ("", key)
+        identity = {"name": name, "uid": uid, "resourceVersion": str(version)}
+        return self._line(type_, identity | ({"namespace": namespace} if namespace else {}))
+
+    def _line(self, type_: str, metadata: Mapping[str, str]) -> bytes:
+        object_ = {"apiVersion": "v1", "kind": self.kind, "metadata": metadata}
+        return _encode({"type": type_, "object": object_}) + b"\n"

@@ -1,0 +1,96 @@
+"""kopf's side: its settings, its login and its handlers.
+
+It only reads. No finalizers, no patches, no events posted, so a ClusterRole of get, list and watch is all
+that it needs.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import kopf
+
+from lens.kube.storages import NoDiffBase, NoProgress
+
+POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
+"""Finished pods hold nothing; the apiserver reports one that finishes as deleted."""
+
+PAGE_SIZE = 500
+
+_log = logging.getLogger("lens.kube.handlers")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many seconds to wait for what.
+
+    ``request``: for an answer, but for a watch's. ``watch``: for the end of a watch; each new one, and the
+    bookmark 2 s before its end, shows that all that is known is current, so in a quiet cluster no figure
+    looks older than this. ``silence``: for a byte of a watch; to be longer than ``watch``. ``stall``: for a
+    request or a byte, after which a resource's watcher inside kopf is taken for lost.
+    """
+
+    request: float = 30.0
+    watch: int = 25
+    silence: float = 40.0
+    stall: float = 90.0
+
+
+PATIENCE = Patience()
+"""With an apiserver as it should be."""
+
+
+class Backoffs:
+    """Pauses before the next attempt, without an end, and from the start again for each request."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Go through the seconds."""
+        yield from (0.1, 0.25, 0.5, 1.0)
+        while True:
+            yield 2.0
+
+
+def settings(patience: Patience) -> kopf.OperatorSettings:
+    """Return kopf's settings for an operator that writes nothing and never gives up."""
+    chosen = kopf.OperatorSettings()
+    chosen.process.ultimate_exiting_timeout = None
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = True
+    chosen.persistence.diffbase_storage = NoDiffBase()
+    chosen.persistence.progress_storage = NoProgress()
+    chosen.watching.chunk_size = PAGE_SIZE
+    chosen.watching.server_timeout = patience.watch
+    chosen.watching.inactivity_timeout = patience.silence
+    chosen.watching.field_selectors["", "v1", "pods"] = POD_FIELD_SELECTOR
+    chosen.networking.request_timeout = patience.request
+    chosen.networking.connect_timeout = 5.0
+    chosen.networking.error_backoffs = Backoffs()
+    return chosen
+
+
+def registry(
+    login: Callable[[], Awaitable[kopf.AiohttpSession]], end: Callable[[], None]
+) -> kopf.OperatorRegistry:
+    """Return kopf's handlers: the login, the end, and those that kopf watches pods and nodes for.
+
+    A handler's failure costs its side job and never a count: the ledger was written before it is called.
+    """
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def log_in(**_: object) -> kopf.AiohttpSession:
+        return await login()
+
+    @kopf.on.cleanup(registry=handlers)
+    async def clean_up(**_: object) -> None:
+        end()
+
+    @kopf.on.event("", "v1", "pods", registry=handlers)
+    async def pod_changed(type: str, namespace: str | None, name: str, **_: object) -> None:  # noqa: A002
+        _log.debug("a GPU pod changed", extra={"change": type, "pod": f"{namespace}/{name}"})
+
+    @kopf.on.event("", "v1", "nodes", registry=handlers)
+    async def node_changed(type: str, name: str, **_: object) -> None:  # noqa: A002
+        _log.debug("a GPU node changed", extra={"change": type, "node": name})
+
+    return handlers

@@ -1,0 +1,168 @@
+"""The session under kopf: authorization, pauses, and failures turned into ones that kopf survives."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from lens import __version__
+from lens.kube.connection import Connection, ConnectionFailedError
+from lens.kube.intake import Intake
+from lens.kube.pacing import Pacer
+from lens.kube.response import KubeResponse
+from lens.metrics import Metrics
+
+PASSED_ON = frozenset({401, 403, 429})
+"""The refusals that kopf itself deals with: it logs in again, or repeats the request."""
+
+ABSENT = frozenset({502, 503})
+"""What stands before an apiserver that is gone says these; one that is overloaded says 429."""
+
+Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+
+_log = logging.getLogger("lens.kube.transport")
+
+
+class Transport:
+    """Makes sessions to one apiserver, and is their middleware."""
+
+    def __init__(
+        self, connection: Connection, intakes: Mapping[str, Intake[Any, Any]], metrics: Metrics, pacer: Pacer
+    ) -> None:
+        """Take the intakes by their path under the server's base URL, such as ``/api/v1/pods``."""
+        self._connection = connection
+        self._intakes = intakes
+        self._metrics = metrics
+        self._pacer = pacer
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return a new session. To be called in the loop that uses it."""
+        base = URL(self._connection.server).path.rstrip("/")
+        bound = type(
+            "KubeResponse",
+            (KubeResponse,),
+            {"intakes": {base + path: intake for path, intake in self._intakes.items()}},
+        )
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls()),
+            response_class=bound,
+            middlewares=[self._send],
+            proxy=self._connection.proxy,
+            # Lists are read once, from a server nearby: packing them costs both sides more than it saves.
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"lens/{__version__}",
+            },
+        )
+
+    async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        intake = self._intake(request.url)
+        if intake is not None:
+            intake.asked()
+            await self._pause(request.url)
+        request.server_hostname = self._connection.server_name
+        try:
+            response = await self._authorized(request, handler)
+        except aiohttp.ClientConnectionError:
+            self._metrics.kube_requests.labels("error").inc()
+            if intake is not None:
+                intake.unreached()
+            raise
+        except aiohttp.ClientError as error:
+            # What isn't HTTP at all would end kopf.
+            self._metrics.kube_requests.labels("error").inc()
+            raise aiohttp.ClientPayloadError(str(error)) from error
+        if 300 <= response.status < 400:
+            # An apiserver doesn't redirect, and what does gets no token.
+            response.close()
+            raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {request.url.path}")
+        if intake is not None:
+            if response.status in ABSENT:
+                intake.unreached()
+            if not _goes_on(response):
+                self._restart(response)
+        return response
+
+    def _intake(self, url: URL) -> Intake[Any, Any] | None:
+        base = URL(self._connection.server).path.rstrip("/")
+        return self._intakes.get(url.path.removeprefix(base))
+
+    async def _pause(self, url: URL) -> None:
+        if "continue" in url.query:
+            return
+        what = (url.path, url.query.get("watch"))
+        pause = self._pacer.delay(what, time.monotonic())
+        if pause:
+            await asyncio.sleep(pause)
+
+    async def _authorized(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        """Send with the present credentials; if they are refused, once more with those read anew."""
+        try:
+            response = await self._answered(request, handler)
+        except aiohttp.ClientSSLError:
+            # The CA may have been rotated: what is on disk now is trusted from the next attempt on.
+            await self._reload()
+            raise
+        if response.status == 401 and await self._reload():
+            response.release()
+            response = await self._answered(request, handler)
+        return response
+
+    async def _answered(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        await self._authorize(request)
+        response = await handler(request)
+        self._metrics.kube_requests.labels(str(response.status)).inc()
+        return response
+
+    async def _authorize(self, request: aiohttp.ClientRequest) -> None:
+        try:
+            header = await asyncio.to_thread(self._connection.authorization)
+        except ConnectionFailedError as error:
+            raise aiohttp.ClientConnectionError(str(error)) from error
+        if header is not None:
+            request.headers["Authorization"] = header
+        if request.url.origin() != URL(self._connection.server).origin():
+            # The configuration names another server now. Where its session is closed, kopf logs in anew.
+            await request.session.close()
+        if request.session.closed:
+            # Another request's 401 closes it too, during any wait. aiohttp would fail an assertion here,
+            # and kopf knows this error.
+            raise RuntimeError("Session is closed")
+
+    async def _reload(self) -> bool:
+        try:
+            await asyncio.to_thread(self._connection.load)
+        except ConnectionFailedError as error:
+            _log.warning("the configuration can't be read", extra={"error": str(error)})
+            return False
+        return True
+
+    def _restart(self, response: aiohttp.ClientResponse) -> None:
+        """Have kopf start over with a list: nothing that this list or watch began can go on."""
+        _log.warning(
+            "no answer of an apiserver's; listing anew",
+            extra={"path": response.url.path, "status": response.status},
+        )
+        if isinstance(response, KubeResponse) and response.is_watch:
+            response.say_gone()
+            return
+        response.release()
+        raise aiohttp.ClientPayloadError(f"HTTP {response.status} to a list")
+
+
+def _goes_on(response: aiohttp.ClientResponse) -> bool:
+    """Tell whether a list or watch can go on with the answer: with what it brings, or with a repetition.
+
+    A continued list isn't repeated when the apiserver fails: its token may be what it fails at, as one
+    from before an etcd was restored is.
+    """
+    if response.status == 200:
+        return response.content_type == "application/json"
+    if response.status >= 500:
+        return "continue" not in response.url.query
+    return response.status in PASSED_ON

@@ -1,0 +1,196 @@
+"""The watcher: kopf in a thread and loop of its own, filling the ledger, and kept running for ever.
+
+Only that thread changes the ledger. It hangs immutable snapshots on the board, where others read them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from lens.kube.connection import Connection, ConnectionFailedError
+from lens.kube.intake import Intake
+from lens.kube.operator import PATIENCE, Patience, registry, settings
+from lens.kube.pacing import Pacer
+from lens.kube.publisher import Publisher
+from lens.kube.transport import Transport
+from lens.metrics import Metrics
+from lens.model.board import Board, Notice
+from lens.model.decoding import node_decoder, pod_decoder
+from lens.model.feed import Feed
+from lens.model.ledger import Ledger
+from lens.model.resources import GpuResources
+from lens.model.taints import TaintPolicy
+
+CHECK_SECONDS = 1.0
+STOP_SECONDS = 10.0
+
+_log = logging.getLogger("lens.kube.watcher")
+
+
+class Watcher:
+    """Watches pods and nodes, and starts kopf anew whenever it ends or stalls."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        board: Board,
+        metrics: Metrics,
+        gpus: GpuResources,
+        taints: TaintPolicy,
+        *,
+        clock: Callable[[], float] = time.time,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        """Take the way to the apiserver and the board to publish on."""
+        self._connection = connection
+        self._board = board
+        self._metrics = metrics
+        self._gpus = gpus
+        self._clock = clock
+        self._patience = patience
+        self._ledger = Ledger(taints)
+        self._pods = Feed(self._ledger.pods, self._ledger.file_pod)
+        self._nodes = Feed(self._ledger.nodes, self._ledger.file_node)
+        self._contacts: dict[str, float] = {}
+        self._pacer = Pacer()
+
+    async def run(self) -> None:
+        """Watch until cancelled. Raise ConnectionFailedError if no configuration can be loaded at first."""
+        await asyncio.to_thread(self._connection.load)
+        while True:
+            await asyncio.sleep(self._pacer.delay("kopf", time.monotonic()))
+            await self._run_kopf()
+            self._metrics.watcher_restarts.inc()
+
+    async def _run_kopf(self) -> None:
+        """Run kopf until it ends or stalls."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        thread = KopfThread(
+            self._intakes,
+            self._connection,
+            self._metrics,
+            self._patience,
+            on_end=lambda: loop.call_soon_threadsafe(ended.set),
+        )
+        thread.start()
+        try:
+            while not ended.is_set():
+                try:
+                    await asyncio.wait_for(ended.wait(), CHECK_SECONDS)
+                except TimeoutError:
+                    stalled = thread.stalled(self._clock() - self._patience.stall)
+                    if stalled:
+                        _log.error("a watcher has stalled; starting anew", extra={"resources": stalled})
+                        return
+        finally:
+            await asyncio.shield(asyncio.to_thread(thread.stop))
+
+    def _intakes(self) -> dict[str, Intake[Any, Any]]:
+        """Return new intakes into the same feeds, by path. To be called in kopf's loop."""
+        publisher = Publisher(lambda: self._publish(intakes))
+        common = (self._metrics, self._clock, publisher.touch)
+        intakes: dict[str, Intake[Any, Any]] = {
+            "/api/v1/pods": Intake("pods", "Pod", pod_decoder(self._gpus), self._pods, *common),
+            "/api/v1/nodes": Intake("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
+        }
+        return intakes
+
+    def _publish(self, intakes: dict[str, Intake[Any, Any]]) -> None:
+        for intake in intakes.values():
+            if intake.contact is not None:
+                self._contacts[intake.resource] = intake.contact
+        self._board.notice = Notice(
+            snapshot=self._ledger.snapshot(),
+            synced=self._pods.synced and self._nodes.synced,
+            contacts=dict(self._contacts),
+        )
+
+
+class KopfThread:
+    """One run of kopf. What it reads after it was stopped reaches nobody."""
+
+    def __init__(
+        self,
+        make_intakes: Callable[[], dict[str, Intake[Any, Any]]],
+        connection: Connection,
+        metrics: Metrics,
+        patience: Patience,
+        on_end: Callable[[], object],
+    ) -> None:
+        """Take what to call, from the thread, when kopf has ended."""
+        self._make_intakes = make_intakes
+        self._connection = connection
+        self._metrics = metrics
+        self._patience = patience
+        self._on_end = on_end
+        self._intakes: dict[str, Intake[Any, Any]] = {}
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_flag: asyncio.Event | None = None
+        self._ready = threading.Event()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End kopf, and wait for it for a while; one that hangs is left behind, cut off from the ledger."""
+        self._ready.wait(STOP_SECONDS)
+        if self._thread.is_alive() and self._loop is not None and self._stop_flag is not None:
+            with contextlib.suppress(RuntimeError):  # its loop may just have been closed
+                self._loop.call_soon_threadsafe(self._stop_flag.set)
+            self._thread.join(STOP_SECONDS)
+        for intake in self._intakes.values():
+            intake.retire()
+
+    def stalled(self, since: float) -> list[str]:
+        """Return the resources that show no activity since then."""
+        return [intake.resource for intake in self._intakes.values() if intake.last_activity < since]
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except asyncio.CancelledError:
+            pass
+        except Exception:
+            _log.exception("kopf has ended; starting it anew")
+        finally:
+            self._ready.set()
+            self._on_end()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop_flag = asyncio.Event()
+        self._intakes = self._make_intakes()
+        self._ready.set()
+        transport = Transport(self._connection, self._intakes, self._metrics, Pacer())
+        logins = Pacer()
+
+        async def login() -> kopf.AiohttpSession:
+            # Called again for every 401 that stays: paced here, since kopf would do it at once.
+            while True:
+                await asyncio.sleep(logins.delay("login", time.monotonic()))
+                try:
+                    await asyncio.to_thread(self._connection.load)
+                except ConnectionFailedError as error:
+                    _log.warning("the configuration can't be read", extra={"error": str(error)})
+                else:
+                    return kopf.AiohttpSession(
+                        server=self._connection.server, aiohttp_session=transport.session()
+                    )
+
+        await kopf.operator(
+            # Where kopf ends on its own, its waiter for the flag would hold up that end for 5 s.
+            registry=registry(login, end=self._stop_flag.set),
+            settings=settings(self._patience),
+            standalone=True,
+            clusterwide=True,
+            stop_flag=self._stop_flag,
+        )
