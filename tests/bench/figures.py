@@ -1,0 +1,73 @@
+"""The figures of a run: one line each, and all of them in `build/bench.json`."""
+
+import json
+import operator
+from pathlib import Path
+from typing import NamedTuple
+
+BOUNDS = {
+    "ready_vs_client_go": "≤ 1.5",
+    "rss_vs_client_go": "≤ 0.5",
+    "cpu_ms_noise_event": "≤ 0.06",
+    "cpu_ms_real_event": "≤ 0.35",
+    "visible_p99_ms": "≤ 150",
+    "status_hit_vs_bare": "≥ 0.5",
+    "status_fresh_vs_bare": "≥ 0.3",
+    "status_cost_10000_vs_100_nodes": "≤ 1.2",
+    "start_s": "≤ 0.7",
+}
+HOLDS = {"≤": operator.le, "≥": operator.ge}
+LINE = "{:<34} {:>10} {:<8} {:>10} {:>7}  {}"
+
+
+class Figure(NamedTuple):
+    """A measured value; `peer` is the peer's, in the same measure, and `ratio` the value against it."""
+
+    value: float
+    unit: str
+    peer: float | None
+    ratio: float | None
+
+
+class Figures:
+    """Collects figures, each printed as it comes."""
+
+    def __init__(self) -> None:
+        self._figures: dict[str, Figure] = {}
+        print(LINE.format("name", "value", "unit", "peer", "ratio", "bound").rstrip())
+
+    def add(self, name: str, value: float, unit: str, peer: float | None = None) -> None:
+        """Take a figure and its peer's; the value of one named `_vs_` is the ratio of the two."""
+        ratio = None if peer is None else value / peer
+        figure = Figure(value, unit, peer, ratio)
+        remark = ""
+        if "_vs_" in name:
+            if ratio is None or peer is None:
+                raise ValueError(f"figure {name}: a comparison needs a peer's figure")
+            remark = f"{_digits(value)} against {_digits(peer)} {unit}"
+            figure = Figure(ratio, "x", peer, ratio)
+        self._figures[name] = figure
+        print(_line(name, figure, remark), flush=True)
+
+    def write(self, path: Path) -> None:
+        """Write all figures as a JSON object, by name."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        document = {name: figure._asdict() for name, figure in self._figures.items()}
+        path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def _line(name: str, figure: Figure, remark: str) -> str:
+    tail = [remark] if remark else []
+    if bound := BOUNDS.get(name):
+        sign, limit = bound.split()
+        holds = HOLDS[sign](figure.value, float(limit))
+        tail.insert(0, f"{bound} {'holds' if holds else 'MISSED'}")
+    peer, ratio = (_digits(number) for number in (figure.peer, figure.ratio))
+    return LINE.format(name, _digits(figure.value), figure.unit, peer, ratio, "; ".join(tail)).rstrip()
+
+
+def _digits(value: float | None) -> str:
+    """Three significant digits at least, whole numbers from 100 on; a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

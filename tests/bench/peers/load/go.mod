@@ -1,0 +1,3 @@
+module lens.bench/load
+
+go 1.26

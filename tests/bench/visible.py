@@ -1,0 +1,96 @@
+"""The time from a write, as the apiserver answered it, until the status API shows it."""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import aiohttp
+
+from tests.bench.ground import ground
+from tests.bench.writer import Write, creates, write
+from tests.e2e.cluster.api import Api
+
+POLL_S = 0.005
+DEADLINE_S = 60
+
+
+class Visible(NamedTuple):
+    """Milliseconds from write to visible, and the writes a second meanwhile, noise included."""
+
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    writes_per_second: float
+
+
+class _Seen(NamedTuple):
+    """An answer: when it was read (monotonic seconds), and the allocated GPUs that it said."""
+
+    at: float
+    gpus: int
+
+
+async def visible(
+    api: Api,
+    status: str,
+    headers: Mapping[str, str],
+    noise: Iterator[Write],
+    *,
+    creates_per_second: float,
+    noise_per_second: float,
+    seconds: float,
+) -> Visible:
+    """Create pods of one GPU amid noise, and poll the `status` URL past its cache for each of them.
+
+    Nobody else may change the cluster's GPUs. When the k-th write was answered, at least k were made: it is
+    late by the time from then until the first status that shows k more GPUs than before, polling included.
+    Raises TimeoutError if one is not seen within a minute.
+    """
+    pods = round(creates_per_second * seconds)
+    past_cache = {**headers, "Cache-Control": "no-cache"}
+    async with ground(api, pods) as own, aiohttp.ClientSession(headers=past_cache) as session:
+        before = await _ask(session, status)
+        async with asyncio.timeout(seconds + DEADLINE_S), asyncio.TaskGroup() as group:
+            polling = group.create_task(_poll(session, status, until=before.gpus + pods))
+            amid = group.create_task(write(noise, noise_per_second, seconds))
+            written = await write(creates(own), creates_per_second, seconds)
+    late_ms = _late_ms(written.answered, polling.result(), before.gpus)
+    per_second = len(written.answered) / written.seconds + len(amid.result().answered) / amid.result().seconds
+    return Visible(_percentile(late_ms, 0.5), _percentile(late_ms, 0.99), max(late_ms), per_second)
+
+
+async def _poll(session: aiohttp.ClientSession, status: str, until: int) -> list[_Seen]:
+    """Ask until so many GPUs are allocated; return the answers that showed more than those before them."""
+    more: list[_Seen] = []
+    while not more or more[-1].gpus < until:
+        seen = await _ask(session, status)
+        if not more or seen.gpus > more[-1].gpus:
+            more.append(seen)
+        await asyncio.sleep(POLL_S)
+    return more
+
+
+async def _ask(session: aiohttp.ClientSession, status: str) -> _Seen:
+    async with session.get(status, raise_for_status=True) as response:
+        document = await response.json()
+    return _Seen(time.monotonic(), document["data"]["current_gpu_usage"]["allocated_gpus"])
+
+
+def _late_ms(answered: Sequence[float], seen: Sequence[_Seen], before: int) -> list[float]:
+    """Return how late each write was seen; 0 when the status had it before the writer had its answer."""
+    late = []
+    answers = iter(seen)
+    answer = next(answers)
+    for number, at in enumerate(answered, start=1):
+        while answer.gpus < before + number:
+            answer = next(answers)
+        late.append(1000 * max(answer.at - at, 0))
+    return late
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    """Return the nearest-rank percentile, `share` from 0 to 1."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
