@@ -1,108 +1,258 @@
-"""The figures, counted once more from raw objects and the definitions, sharing nothing with Lens.
+"""The figures counted afresh from raw objects, written from their definitions and not from the code.
 
-Slow and plain on purpose: what a careful person would do with `kubectl get -o json` and a spreadsheet.
+Shares nothing with Lens: no import, no order of evaluation, no data structure. Each resource is
+counted on its own with fractions, where Lens adds whole lists.
 """
 
-from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
-Object = dict[str, Any]
+Object = Mapping[str, Any]
+Amounts = dict[str, Fraction]
 
-VENDORS = ("nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/", "nvidia.com/mig-")
-TOLERATED_KEYS = ("nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/")
+_SCALES = {"": Fraction(1), "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000)}
+_SCALES |= {"k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12)}
+_SCALES |= {"P": Fraction(10**15), "E": Fraction(10**18)}
+_SCALES |= {f"{letter}i": Fraction(2 ** (10 * power)) for power, letter in enumerate("KMGTPE", 1)}
+
+_RESOURCE_LISTS = ("requests", "limits", "overhead", "allocatedResources", "capacity", "allocatable")
 
 
-def recount(pods: list[Object], nodes: list[Object]) -> dict[str, Any]:
-    """Return all figures, each node's GPUs by resource and state, and the running tasks by pod uid."""
-    held: dict[tuple[str, str], int] = defaultdict(int)
-    tasks: dict[str, tuple[str, int]] = {}
+class UnreadableError(Exception):
+    """An object has something in it that is no number of devices; it alone is left out."""
+
+
+def recount(pods: Iterable[Object], nodes: Iterable[Object]) -> dict[str, Any]:
+    """Return all figures, ``nodes`` by name and ``tasks`` by namespace and name."""
+    held: dict[str, dict[str, int]] = {}
+    tasks: dict[tuple[str, str], dict[str, Any]] = {}
+    running_on: list[str] = []
     for pod in pods:
-        node, phase = pod["spec"].get("nodeName"), pod["status"].get("phase")
-        if not node or phase in ("Succeeded", "Failed"):
+        try:
+            units = _units_held(pod)
+        except UnreadableError:
             continue
-        wanted = gpu_request(pod)
-        for resource, units in wanted.items():
-            held[node, resource] += units
-        if phase == "Running" and sum(wanted.values()):
-            tasks[pod["metadata"]["uid"]] = (node, sum(wanted.values()))
+        if not units:
+            continue
+        where = pod["spec"]["nodeName"]
+        for resource, number in units.items():
+            held.setdefault(where, {}).setdefault(resource, 0)
+            held[where][resource] += number
+        if pod.get("status", {}).get("phase") == "Running":
+            key = (pod["metadata"].get("namespace") or "", pod["metadata"]["name"])
+            tasks[key] = {"node": where, "units": units, "gpus": sum(units.values())}
+            running_on.append(where)
 
-    rows: dict[str, dict[str, tuple[int, int, int, int]]] = defaultdict(dict)
-    by_name = {node["metadata"]["name"]: node for node in nodes}
-    offered = {
-        (name, resource)
-        for name, node in by_name.items()
-        for field in ("capacity", "allocatable")
-        for resource in node["status"].get(field, {})
-        if is_gpu(resource)
+    offers: dict[str, dict[str, tuple[int, int]]] = {}
+    open_nodes = set()
+    for node in nodes:
+        name = node["metadata"]["name"]
+        try:
+            offer = _offer(node)
+        except UnreadableError:
+            continue
+        if offer:
+            offers[name] = offer
+            if _takes_gpu_pods(node):
+                open_nodes.add(name)
+
+    rows = {}
+    for name in {*offers, *held}:
+        cells = {}
+        for resource in {*offers.get(name, {}), *held.get(name, {})}:
+            capacity, allocatable = offers.get(name, {}).get(resource, (0, 0))
+            allocated = held.get(name, {}).get(resource, 0)
+            free = allocatable - allocated if allocatable > allocated else 0
+            beyond = allocated if allocated > allocatable else allocatable
+            cells[resource] = {
+                "capacity": capacity,
+                "allocatable": allocatable,
+                "allocated": allocated,
+                "unhealthy": capacity - beyond if capacity > beyond else 0,
+                "available": free if name in open_nodes else 0,
+                "unavailable": 0 if name in open_nodes else free,
+                "overcommitted": max(0, allocated - max(capacity, allocatable)),
+            }
+        rows[name] = {
+            "known": name in offers,
+            "schedulable": name in open_nodes,
+            "running_tasks": running_on.count(name),
+            "resources": cells,
+        }
+    return _figures(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
+
+
+def _figures(rows: Mapping[str, Any]) -> dict[str, Any]:
+    cells = [cell for row in rows.values() for cell in row["resources"].values()]
+    sums = {
+        state: sum(cell[state] for cell in cells)
+        for state in ("allocated", "unhealthy", "unavailable", "available", "overcommitted")
     }
-    for name, resource in offered | {key for key, units in held.items() if units}:
-        status = by_name.get(name, {"status": {}})["status"]
-        capacity = int(status.get("capacity", {}).get(resource, 0))
-        allocatable = int(status.get("allocatable", {}).get(resource, 0))
-        units = held[name, resource]
-        free = max(allocatable - units, 0)
-        unhealthy = max(capacity - max(allocatable, units), 0)
-        open_to_pods = name in by_name and takes_gpu_pods(by_name[name])
-        rows[name][resource] = (units, free if open_to_pods else 0, unhealthy, 0 if open_to_pods else free)
-
-    cells = [cell for row in rows.values() for cell in row.values()]
-    allocated, available, unhealthy, unavailable = (sum(cell[i] for cell in cells) for i in range(4))
-    total = allocated + available + unhealthy + unavailable
-    return {
+    total = sums["allocated"] + sums["unhealthy"] + sums["unavailable"] + sums["available"]
+    return {f"{state}_gpus": number for state, number in sums.items()} | {
         "total_gpus": total,
-        "allocated_gpus": allocated,
-        "allocation_rate": round(100 * allocated / total, 1) if total else 0.0,
-        "running_tasks": len(tasks),
-        "available_gpus": available,
-        "available_nodes": sum(any(cell[1] for cell in row.values()) for row in rows.values()),
-        "max_contiguous_gpu": max((cell[1] for cell in cells), default=0),
-        "unhealthy_gpus": unhealthy,
-        "unavailable_gpus": unavailable,
-        "nodes": dict(rows),
-        "tasks": tasks,
+        "allocation_rate": Fraction(100 * sums["allocated"], total) if total else Fraction(0),
+        "available_nodes": sum(
+            any(cell["available"] for cell in row["resources"].values()) for row in rows.values()
+        ),
+        "max_contiguous_gpu": max([0, *(cell["available"] for cell in cells)]),
     }
 
 
-def is_gpu(resource: str) -> bool:
-    """Tell whether a resource is one of the vendors' GPUs."""
-    return resource.startswith(VENDORS) and not resource.endswith("_monitoring")
-
-
-def takes_gpu_pods(node: Object) -> bool:
-    """Tell whether a GPU pod may go to a node."""
-    if node["spec"].get("unschedulable"):
-        return False
-    return all(
-        taint["effect"] == "PreferNoSchedule" or taint["key"].startswith(TOLERATED_KEYS)
-        for taint in node["spec"].get("taints", ())
+def _is_gpu(resource: str) -> bool:
+    if resource.startswith("gpu.intel.com/"):
+        share = resource.removeprefix("gpu.intel.com/")
+        return not share.endswith("_monitoring") and share not in ("millicores", "memory.max", "tiles")
+    return resource.startswith("nvidia.com/mig-") or resource in (
+        "nvidia.com/gpu",
+        "nvidia.com/gpu.shared",
+        "amd.com/gpu",
+        "habana.ai/gaudi",
     )
 
 
-def gpu_request(pod: Object) -> dict[str, int]:
-    """Return what a pod asks for: the larger of the running sum and the initial peak, and overhead."""
-    running: dict[str, int] = defaultdict(int)
-    peak: dict[str, int] = defaultdict(int)
-    for container in pod["spec"]["containers"]:
-        for resource, units in _asked(container).items():
-            running[resource] += units
-    sidecars: dict[str, int] = defaultdict(int)
-    for container in pod["spec"].get("initContainers", ()):
-        asked = _asked(container)
-        for resource in asked:
-            peak[resource] = max(peak[resource], sidecars[resource] + asked[resource])
-        if container.get("restartPolicy") == "Always":
-            for resource, units in asked.items():
-                sidecars[resource] += units
-                running[resource] += units
-    overhead = {name: int(units) for name, units in pod["spec"].get("overhead", {}).items() if is_gpu(name)}
-    total = {
-        resource: max(running[resource], peak[resource]) + overhead.get(resource, 0)
-        for resource in {*running, *peak, *overhead}
+def _takes_gpu_pods(node: Object) -> bool:
+    """What kube-scheduler decides for a pod with the vendors' tolerations and those of admission."""
+    spec = node.get("spec", {})
+    if spec.get("unschedulable"):
+        return False
+    for taint in spec.get("taints") or []:
+        key, effect = taint["key"], taint["effect"]
+        if effect not in ("NoSchedule", "NoExecute"):
+            continue
+        if key in ("nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi") or key.startswith("gpu.intel.com/"):
+            continue
+        if effect == "NoExecute" and key in (
+            "node.kubernetes.io/not-ready",
+            "node.kubernetes.io/unreachable",
+        ):
+            continue
+        return False
+    return True
+
+
+def _offer(node: Object) -> dict[str, tuple[int, int]]:
+    _check_types(node)
+    status = node.get("status", {})
+    capacity, allocatable = _devices(status.get("capacity")), _devices(status.get("allocatable"))
+    return {
+        resource: (ceil(capacity.get(resource, Fraction(0))), ceil(allocatable.get(resource, Fraction(0))))
+        for resource in {*capacity, *allocatable}
     }
-    return {resource: units for resource, units in total.items() if units}
 
 
-def _asked(container: Object) -> dict[str, int]:
-    resources = container.get("resources", {})
-    merged = {**resources.get("limits", {}), **resources.get("requests", {})}
-    return {name: int(units) for name, units in merged.items() if is_gpu(name)}
+def _units_held(pod: Object) -> dict[str, int]:
+    _check_types(pod)
+    spec, status = pod.get("spec", {}), pod.get("status", {})
+    if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
+        return {}
+    apps, inits = spec.get("containers") or [], spec.get("initContainers") or []
+    app_statuses, init_statuses = (
+        status.get("containerStatuses") or [],
+        status.get("initContainerStatuses") or [],
+    )
+
+    pending = [c for c in status.get("conditions") or [] if c["type"] == "PodResizePending"]
+    infeasible = bool(pending) and pending[0].get("reason") == "Infeasible"
+
+    def status_of(container: Object) -> Object:
+        for each in [*app_statuses, *init_statuses]:
+            if each["name"] == container["name"]:
+                return dict(each)
+        return {}
+
+    def by_spec(container: Object) -> Amounts:
+        resources = container.get("resources") or {}
+        requests, limits = _devices(resources.get("requests")), _devices(resources.get("limits"))
+        return {name: requests.get(name, limits.get(name, Fraction(0))) for name in {*requests, *limits}}
+
+    def allocated(container: Object) -> Amounts:
+        admitted = status_of(container).get("allocatedResources")
+        if admitted is not None:
+            return _devices(admitted)
+        return {} if infeasible else by_spec(container)
+
+    def actuated(container: Object) -> Amounts:
+        applied = (status_of(container).get("resources") or {}).get("requests")
+        return allocated(container) if applied is None else _devices(applied)
+
+    spec_total = _whole_pod(apps, inits, by_spec)
+    pod_allocated = status.get("allocatedResources")
+    pod_actuated = (status.get("resources") or {}).get("requests")
+    if pod_allocated is not None and pod_actuated is not None:
+        totals = [_devices(pod_allocated), _devices(pod_actuated)]
+    else:
+        totals = [_whole_pod(apps, inits, allocated), _whole_pod(apps, inits, actuated)]
+    if not infeasible:
+        totals.append(spec_total)
+    overhead = _devices(spec.get("overhead"))
+    units = {
+        name: ceil(max(total.get(name, Fraction(0)) for total in totals) + overhead.get(name, 0))
+        for name in {name for amounts in (*totals, overhead) for name in amounts}
+    }
+    return {name: number for name, number in units.items() if number}
+
+
+def _whole_pod(apps: list[Object], inits: list[Object], of: Callable[[Object], Amounts]) -> Amounts:
+    """Rule 1: max(apps + sidecars, max over i of (init i + the sidecars before i)), by resource."""
+    app_amounts = [of(container) for container in apps]
+    init_amounts = [(of(container), container.get("restartPolicy") == "Always") for container in inits]
+    total: Amounts = {}
+    for name in {name for amounts in (*app_amounts, *(each for each, _ in init_amounts)) for name in amounts}:
+        zero = Fraction(0)
+        candidates = [
+            sum((amounts.get(name, zero) for amounts in app_amounts), zero)
+            + sum((amounts.get(name, zero) for amounts, sidecar in init_amounts if sidecar), zero)
+        ]
+        for i, (amounts, _) in enumerate(init_amounts):
+            before = (earlier.get(name, zero) for earlier, sidecar in init_amounts[:i] if sidecar)
+            candidates.append(amounts.get(name, zero) + sum(before, zero))
+        total[name] = max(candidates)
+    return total
+
+
+def _devices(quantities: Mapping[str, object] | None) -> Amounts:
+    found = {}
+    for name, quantity in (quantities or {}).items():
+        if _is_gpu(name):
+            found[name] = _number(str(quantity))
+            if not 0 <= found[name] < 2**31:
+                raise UnreadableError(f"{name}: {quantity!r}")
+    return found
+
+
+def _number(text: str) -> Fraction:
+    unsigned = text[1:] if text.startswith(("+", "-")) else text
+    end = 0
+    while end < len(unsigned) and unsigned[end] in "0123456789.":
+        end += 1
+    digits, suffix = unsigned[:end], unsigned[end:]
+    if digits.count(".") > 1 or not digits.strip("."):
+        raise UnreadableError(text)
+    whole, _, decimals = digits.partition(".")
+    value = Fraction(int(f"0{whole}{decimals}"), 10 ** len(decimals))
+    if suffix in _SCALES:
+        value *= _SCALES[suffix]
+    else:
+        mark, exponent = suffix[0], suffix[1:]
+        magnitude = exponent[1:] if exponent.startswith(("+", "-")) else exponent
+        if mark not in "eE" or not magnitude or not set(magnitude) <= set("0123456789"):
+            raise UnreadableError(text)
+        value *= Fraction(10) ** int(exponent)
+    return -value if text.startswith("-") else value
+
+
+def _check_types(part: object) -> None:
+    """Of a wrong JSON type no quantity may be, wherever it stands in the object."""
+    if isinstance(part, list):
+        for each in part:
+            _check_types(each)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name in _RESOURCE_LISTS:
+                for quantity in (value or {}).values():
+                    if isinstance(quantity, bool) or not isinstance(quantity, str | int | float):
+                        raise UnreadableError(f"{name}: {quantity!r}")
+            _check_types(value)

@@ -40,9 +40,18 @@ class TextFormatter(logging.Formatter):
         fields = "".join(
             f" {name}={json.dumps(value, default=str)}" for name, value in _fields(record).items()
         )
-        event = record.getMessage().replace("\n", "\\n").replace("\r", "\\r")
-        line = f"{time} {record.levelname.lower():7} {event}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{time} {record.levelname.lower():7} {_printable(record.getMessage())}{fields}"
+        if not record.exc_info:
+            return line
+        traceback = self.formatException(record.exc_info).splitlines()
+        return "\n    ".join((line, *map(_printable, traceback)))
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def configure(level: str, form: Literal["json", "text"]) -> None:

@@ -13,31 +13,42 @@ from tests.recount import recount
 async def told(lens: Lens) -> dict[str, Any]:
     """Return what Lens says, in the recount's form."""
     status, tasks = await lens.status(), await lens.tasks()
-    usage, available = status["current_gpu_usage"], status["available_resources"]
+    usage, available, states = (
+        status[part] for part in ("current_gpu_usage", "available_resources", "gpu_states")
+    )
     return {
-        "total_gpus": usage["total_gpus"],
-        "allocated_gpus": usage["allocated_gpus"],
-        "allocation_rate": usage["allocation_rate"],
+        **{f"{state}_gpus": number for state, number in states.items()},
+        **{name: usage[name] for name in ("total_gpus", "allocated_gpus", "allocation_rate")},
+        **available,
         "running_tasks": status["running_tasks"],
-        "available_gpus": available["available_gpus"],
-        "available_nodes": available["available_nodes"],
-        "max_contiguous_gpu": available["max_contiguous_gpu"],
-        "unhealthy_gpus": status["gpu_states"]["unhealthy"],
-        "unavailable_gpus": status["gpu_states"]["unavailable"],
-        "nodes": {
-            node["node_name"]: {
-                each["resource"]: (
-                    each["allocated"],
-                    each["available"],
-                    each["unhealthy"],
-                    each["unavailable"],
-                )
-                for each in node["resources"]
+        "nodes": {node["node_name"]: _row(node) for node in status["nodes"]},
+        "tasks": {
+            (task["namespace"], task["pod_name"]): {
+                "node": task["node_name"],
+                "units": task["resources"],
+                "gpus": task["allocated_gpus"],
             }
-            for node in status["nodes"]
+            for task in tasks
         },
-        "tasks": {task["pod_uid"]: (task["node_name"], task["allocated_gpus"]) for task in tasks},
     }
+
+
+def _row(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "known": node["status"] != "Missing",
+        "schedulable": node["schedulable"],
+        "running_tasks": node["running_tasks"],
+        "resources": {
+            each["resource"]: {name: number for name, number in each.items() if name != "resource"}
+            for each in node["resources"]
+        },
+    }
+
+
+async def counted(api: Api) -> dict[str, Any]:
+    """Return what the raw objects say."""
+    figures = recount(await api.pods(), await api.nodes())
+    return figures | {"allocation_rate": round(float(figures["allocation_rate"]), 1)}
 
 
 async def agree(api: Api, lens: Lens, after: str, deadline_s: float = 60) -> float:
@@ -46,12 +57,12 @@ async def agree(api: Api, lens: Lens, after: str, deadline_s: float = 60) -> flo
     while True:
         asked = time.monotonic()
         says = await told(lens)
-        counted = recount(await api.pods(), await api.nodes())
-        if says == counted:
+        objects = await counted(api)
+        if says == objects:
             print(f"\n  exact {asked - start:5.2f} s after {after}: {_figures(says)}", end="")
             return asked - start
         if time.monotonic() - start > deadline_s:
-            raise AssertionError(f"not exact {deadline_s} s after {after}: {_difference(says, counted)}")
+            raise AssertionError(f"not exact {deadline_s} s after {after}: {_difference(says, objects)}")
         await asyncio.sleep(0.1)
 
 
@@ -63,10 +74,10 @@ def _figures(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _difference(says: Mapping[str, Any], counted: Mapping[str, Any]) -> str:
+def _difference(says: Mapping[str, Any], objects: Mapping[str, Any]) -> str:
     lines = []
-    for name in counted:
-        one, other = says[name], counted[name]
+    for name in objects:
+        one, other = says[name], objects[name]
         if isinstance(other, dict):
             keys = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
             lines += [f"{name}[{key}]: Lens {one.get(key)}, objects {other.get(key)}" for key in keys[:5]]

@@ -24,6 +24,9 @@ GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"F
 FRUITLESS_WATCHES = 3
 """Watches in a row without a line to take after which their resourceVersion is given up."""
 
+TOLD_SECONDS = 1.0
+"""How far behind kopf's idea of a busy stream may be."""
+
 _log = logging.getLogger("lens.kube.intake")
 _encode = msgspec.json.encode
 
@@ -43,9 +46,9 @@ class Intake(Generic[K, V]):
         feed: Feed[K, V],
         metrics: Metrics,
         clock: Callable[[], float],
-        on_progress: Callable[[], None],
+        on_progress: Callable[[bool], None],
     ) -> None:
-        """Take ``on_progress`` to call after everything that may show: a change, or just a sign of life."""
+        """Take ``on_progress`` to call after every sign of life, with whether anything changed."""
         self.resource = resource
         self.kind = kind
         self.feed = feed
@@ -59,6 +62,7 @@ class Intake(Generic[K, V]):
         self._unreached = False
         self._handed: dict[K, str] = {}
         self._owed: list[bytes] = []
+        self._told_at = 0.0
         self._problems: dict[K, str] = {}
         self._problems_listed: dict[K, str] = {}
         self._lists = metrics.lists.labels(resource)
@@ -128,7 +132,7 @@ class Intake(Generic[K, V]):
             # kopf keeps something for each object that it was shown until it is shown its end.
             if view is None and key in self._handed:
                 self._owed.append(self._slim("DELETED", key, self._handed.pop(key), version))
-        self._touch()
+        self._touch(changed=True)
 
     # Watches
 
@@ -138,7 +142,7 @@ class Intake(Generic[K, V]):
         A sound watch has at least a bookmark before its time is up. One from a version that is still to
         come (an etcd was restored) is silent, and one that meets the same unreadable line again gets nowhere.
         """
-        self._touch()
+        self._touch(changed=False)
         owed, self._owed = b"".join(self._owed), []
         self._fruitless_watches += 1
         if self._unreached:
@@ -175,10 +179,14 @@ class Intake(Generic[K, V]):
             elif (slim := self._change(line)) is not None:
                 told.append(slim)
                 told_version = self.feed.mark
-        # One bookmark speaks for all the lines that kopf is not shown.
-        if told_version != self.feed.mark:
+        self._touch(changed=bool(told))
+        # One bookmark speaks for all the lines that kopf is not shown. It needs one now and then, to know
+        # where to resume; what comes again then is old news.
+        due = bool(told) or not goes_on or self.last_activity - self._told_at >= TOLD_SECONDS
+        if due and told_version != self.feed.mark:
             told.append(self._line("BOOKMARK", {"resourceVersion": str(self.feed.mark)}))
-        self._touch()
+        if due:
+            self._told_at = self.last_activity
         return b"".join(told), goes_on
 
     def _end(self, outcome: str, why: str) -> None:
@@ -247,9 +255,9 @@ class Intake(Generic[K, V]):
             self._problems[key] = problem
         self._skipped_now.set(len(self._problems))
 
-    def _touch(self) -> None:
+    def _touch(self, *, changed: bool) -> None:
         self.contact = self.last_activity = self._clock()
-        self._on_progress()
+        self._on_progress(changed)
 
     def _slim(self, type_: str, key: K, uid: str, version: int) -> bytes:
         namespace, name = key if isinstance(key, tuple) else ("", key)

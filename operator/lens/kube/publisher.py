@@ -1,13 +1,17 @@
-"""Snapshots, hung up as they become due: at once after quiet, otherwise at most 20 a second."""
+"""Snapshots, hung up as they become due."""
 
 import asyncio
 from collections.abc import Callable
 
-INTERVAL_SECONDS = 0.05
+CHANGE_SECONDS = 0.05
+LIFE_SECONDS = 1.0
 
 
 class Publisher:
-    """Coalesce calls. To be used in one loop."""
+    """Coalesce calls: changes at once after quiet, then 20 times a second; signs of life once a second.
+
+    To be used in one loop.
+    """
 
     def __init__(self, publish: Callable[[], None]) -> None:
         """Take what publishes."""
@@ -15,12 +19,15 @@ class Publisher:
         self._last = float("-inf")
         self._due: asyncio.TimerHandle | None = None
 
-    def touch(self) -> None:
-        """See to it that what there is now is published soon."""
-        if self._due is None:
-            loop = asyncio.get_running_loop()
-            pause = max(0.0, self._last + INTERVAL_SECONDS - loop.time())
-            self._due = loop.call_later(pause, self._run, loop)
+    def touch(self, changed: bool) -> None:
+        """See to it that what there is now is published soon; sooner if anything ``changed``."""
+        loop = asyncio.get_running_loop()
+        due = max(loop.time(), self._last + (CHANGE_SECONDS if changed else LIFE_SECONDS))
+        if self._due is not None:
+            if self._due.when() <= due:
+                return
+            self._due.cancel()
+        self._due = loop.call_at(due, self._run, loop)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = None

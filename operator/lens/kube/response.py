@@ -16,6 +16,7 @@ import msgspec
 from aiohttp.connector import Connection
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from lens.kube.gulps import Gulps
 from lens.kube.intake import GONE, Intake, UnusableListError
 from lens.kube.lines import LineSplitter, LineTooLongError
 
@@ -72,7 +73,7 @@ class KubeResponse(aiohttp.ClientResponse):
             headers["Retry-After"] = str(_seconds(retry_after))
             self._digestible_headers = CIMultiDictProxy(headers)
         if self.status == 200 and self.is_watch and (intake := self.intake) is not None:
-            self.content = WatchContent(self.content, intake)  # type: ignore[assignment]
+            self.content = WatchContent(self.content, Gulps(self), intake)  # type: ignore[assignment]
         return self
 
     def say_gone(self) -> None:
@@ -136,24 +137,24 @@ class GoneContent(_Content):
 class WatchContent(_Content):
     """The content of a watch whose lines are taken in as kopf reads on."""
 
-    def __init__(self, stream: aiohttp.StreamReader, intake: Intake[Any, Any]) -> None:
+    def __init__(self, stream: aiohttp.StreamReader, gulps: Gulps, intake: Intake[Any, Any]) -> None:
         """Take a watch that has just been answered with 200."""
         super().__init__(stream)
+        self._gulps = gulps
         self._intake = intake
         self._owed = intake.opened()
 
-    def iter_chunked(self, size: int) -> "WatchChunks":
+    def iter_chunked(self, _size: int) -> "WatchChunks":
         """Go through what kopf is told."""
-        self._stream.set_read_chunk_size(size)
-        return WatchChunks(self._stream, self._intake, self._owed)
+        return WatchChunks(self._gulps, self._intake, self._owed)
 
 
 class WatchChunks:
     """Lines for kopf, in chunks. A tail that no newline ended is no line and falls away."""
 
-    def __init__(self, stream: aiohttp.StreamReader, intake: Intake[Any, Any], owed: bytes) -> None:
+    def __init__(self, gulps: Gulps, intake: Intake[Any, Any], owed: bytes) -> None:
         """Take what kopf is to be told before the first line."""
-        self._stream = stream
+        self._gulps = gulps
         self._intake = intake
         self._owed = owed
         self._splitter = LineSplitter()
@@ -175,7 +176,7 @@ class WatchChunks:
 
     async def _received(self) -> bytes:
         try:
-            return await self._stream.readany()
+            return await self._gulps.read()
         except RuntimeError as error:
             # What a reader is told that comes to a connection which a new login has just closed.
             raise aiohttp.ClientConnectionError(str(error)) from error

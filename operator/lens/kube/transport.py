@@ -161,8 +161,6 @@ def _goes_on(response: aiohttp.ClientResponse) -> bool:
     A continued list isn't repeated when the apiserver fails: its token may be what it fails at, as one
     from before an etcd was restored is.
     """
-    if response.status == 200:
-        return response.content_type == "application/json"
     if response.status >= 500:
         return "continue" not in response.url.query
-    return response.status in PASSED_ON
+    return response.status == 200 or response.status in PASSED_ON

@@ -27,7 +27,6 @@ from lens.model.ledger import Ledger
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
 
-CHECK_SECONDS = 1.0
 STOP_SECONDS = 10.0
 
 _log = logging.getLogger("lens.kube.watcher")
@@ -83,7 +82,7 @@ class Watcher:
         try:
             while not ended.is_set():
                 try:
-                    await asyncio.wait_for(ended.wait(), CHECK_SECONDS)
+                    await asyncio.wait_for(ended.wait(), self._patience.stall / 18)
                 except TimeoutError:
                     stalled = thread.stalled(self._clock() - self._patience.stall)
                     if stalled:

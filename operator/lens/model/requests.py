@@ -52,7 +52,6 @@ def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts
         if container.restart_policy == "Always":
             running = _sum(running, asked)
             sidecars = _sum(sidecars, asked)
-            peak = _largest(peak, sidecars)
         else:
             peak = _largest(peak, _sum(sidecars, asked))
     return _largest(running, peak)

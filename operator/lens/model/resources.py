@@ -13,6 +13,10 @@ GPU_RESOURCES = (
     "amd.com/gpu",
     "gpu.intel.com/*",
     "!gpu.intel.com/*_monitoring",
+    # Shares of a GPU that the node's i915 resource counts already.
+    "!gpu.intel.com/millicores",
+    "!gpu.intel.com/memory.max",
+    "!gpu.intel.com/tiles",
     "habana.ai/gaudi",
 )
 """The vendors' device plugins' names. ``*`` matches anything, a leading ``!`` takes names out again."""

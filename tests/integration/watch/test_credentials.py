@@ -1,0 +1,268 @@
+"""Tokens, certificates and addresses that change are followed; what is wrong for a while is waited for."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lens.kube.connection import Connection, ConnectionFailedError
+from tests.integration.watch import faults, tls
+from tests.integration.watch.front import Front
+from tests.integration.watch.objects import Object, pod
+from tests.integration.watch.scene import TOKEN, Scene, write
+
+
+def refused(scene: Scene) -> float:
+    """Return how many requests were answered with 401."""
+    return scene.metric("lens_kube_requests_total", outcome="401")
+
+
+async def until_watching(scene: Scene) -> None:
+    """Wait until all is known and both watches have been answered."""
+    await scene.until_exact()
+    front = scene.front
+    await scene.until(
+        lambda: (
+            front.open("watch pods") == front.open("watch nodes") == 1
+            and scene.metric("lens_kube_requests_total", outcome="200") == len(front.requests)
+        ),
+        "two watches",
+    )
+
+
+async def until_news_arrive(scene: Scene, name: str) -> None:
+    """Cut the watches, change something, and wait for it: new requests have to be made."""
+    scene.front.cut("")
+    scene.put_pod(pod(name, on="node-1"))
+    await scene.until_exact()
+
+
+async def test_a_401_for_a_while_is_waited_out(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    scene.sim.token = "unknown"
+    scene.front.cut("")
+    await scene.until(lambda: refused(scene) >= 3, "refusals")
+    scene.sim.token = TOKEN
+    await until_news_arrive(scene, "after")
+    assert scene.restarts == 0
+
+
+async def test_a_401_for_ever_is_paced(scene: Scene) -> None:
+    scene.sim.token = "unknown"
+    scene.watch()
+    await scene.until(lambda: len(scene.front.requests) >= 20, "twenty requests")
+    requests = scene.front.requests
+    assert requests[19].moment - requests[0].moment >= 0.1 + 0.2
+    scene.sim.token = TOKEN
+    await scene.until_exact()
+    assert scene.restarts == 0
+
+
+async def test_a_token_in_a_file_is_read_again_as_it_rotates(scene: Scene) -> None:
+    file = scene.folder / "token"
+    write(file, TOKEN)
+    scene.watch(Connection(scene.kubeconfig({"tokenFile": "token"})))
+    await until_watching(scene)
+    for number in range(2):
+        scene.sim.token = f"rotated-{number}"
+        write(file, scene.sim.token + "\n")
+        await until_news_arrive(scene, f"after-{number}")
+        await until_watching(scene)
+    assert refused(scene) == 0
+    assert scene.restarts == 0
+
+
+async def test_a_token_file_that_lags_behind_is_read_again(scene: Scene) -> None:
+    file = scene.folder / "token"
+    write(file, TOKEN)
+    scene.watch(Connection(scene.kubeconfig({"tokenFile": str(file)})))
+    await scene.until_exact()
+    scene.sim.token = "rotated"
+    scene.front.cut("")
+    await scene.until(lambda: refused(scene) >= 2, "refusals")
+    write(file, "")
+    await scene.until(lambda: refused(scene) >= 4, "more refusals")
+    write(file, "rotated")
+    await until_news_arrive(scene, "after")
+
+
+async def test_a_kubeconfig_that_is_broken_for_a_while_is_waited_for(scene: Scene) -> None:
+    file = scene.kubeconfig()
+    scene.watch(Connection(file))
+    await scene.until_exact()
+    scene.sim.token = "second-token"
+    file.write_text('{"current-context": "sim", "contexts": [')
+    scene.front.cut("")
+    await scene.until(lambda: scene.metric("lens_kube_requests_total", outcome="error") >= 3, "errors")
+    scene.kubeconfig({"token": "second-token"})
+    await until_news_arrive(scene, "after")
+    assert scene.restarts == 0
+
+
+async def test_a_kubeconfig_that_comes_to_name_another_server_is_followed(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    old = scene.front
+    scene.front = Front(scene.sim.port)
+    await scene.front.start()
+    scene.sim.token = "theirs"
+    scene.kubeconfig({"token": "theirs"})
+    old.cut("")
+    scene.put_pod(pod("after", on="node-1"))
+    await scene.until_exact()
+    assert "Bearer theirs" not in {request.headers.get("authorization") for request in old.requests}
+    assert scene.restarts == 0
+    await old.stop()
+
+
+async def test_without_any_kubeconfig_the_start_fails_and_names_it(scene: Scene) -> None:
+    scene.watch(Connection(scene.folder / "nowhere"))
+    assert scene.watching is not None
+    with pytest.raises(ConnectionFailedError, match="nowhere"):
+        await scene.watching
+    scene.watching = None
+
+
+def plugin(scene: Scene, token: str, lasts: timedelta) -> Object:
+    """Let the credential plugin give that token from now on; return the kubeconfig's user who runs it."""
+    version = "client.authentication.k8s.io/v1"
+    expiry = (datetime.now(UTC) + lasts).strftime("%Y-%m-%dT%H:%M:%SZ")
+    status = {"token": token, "expirationTimestamp": expiry}
+    file = scene.folder / "credential"
+    write(file, json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status}))
+    return {"exec": {"apiVersion": version, "command": "cat", "args": [str(file)]}}
+
+
+@pytest.mark.parametrize("lasts", [timedelta(hours=1), timedelta(0)], ids=["revoked", "over"])
+async def test_a_plugin_is_asked_again_when_its_token_is_no_longer_good(
+    scene: Scene, lasts: timedelta
+) -> None:
+    scene.watch(Connection(scene.kubeconfig(plugin(scene, TOKEN, lasts))))
+    await until_watching(scene)
+    scene.sim.token = "second-token"
+    plugin(scene, "second-token", lasts)
+    await until_news_arrive(scene, "after")
+    # A token that is over is not even tried.
+    assert (refused(scene) == 0) == (lasts == timedelta(0))
+    assert scene.restarts == 0
+
+
+async def test_a_plugin_that_fails_for_a_while_is_waited_for(scene: Scene) -> None:
+    scene.watch(Connection(scene.kubeconfig(plugin(scene, TOKEN, timedelta(hours=1)))))
+    await scene.until_exact()
+    scene.sim.token = "second-token"
+    (scene.folder / "credential").unlink()
+    scene.front.cut("")
+    await scene.until(lambda: refused(scene) >= 3, "refusals")
+    plugin(scene, "second-token", timedelta(hours=1))
+    await until_news_arrive(scene, "after")
+
+
+class ServiceAccount:
+    """A service account's folder as the kubelet keeps it: all of it is replaced at once, by a link."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "serviceaccount"
+        self.folder.mkdir()
+        self._number = 0
+
+    def mount(self, token: str, authority: tls.Pair) -> None:
+        """Replace the token and the CA."""
+        self._number += 1
+        version = self.folder / f"..{self._number}"
+        version.mkdir()
+        (version / "token").write_text(token)
+        (version / "ca.crt").write_bytes(authority.certificate.read_bytes())
+        link = self.folder / "..data_tmp"
+        link.symlink_to(version.name)
+        link.replace(self.folder / "..data")
+        for name in ("token", "ca.crt"):
+            if not (self.folder / name).is_symlink():
+                (self.folder / name).symlink_to(f"..data/{name}")
+
+
+async def test_in_a_pod_the_service_account_is_followed_as_it_rotates(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await tls.authority(scene.folder, "first-ca")
+    second = await tls.authority(scene.folder, "second-ca")
+    account = ServiceAccount(scene.folder)
+    account.mount(TOKEN, first)
+    await scene.front.stop()
+    await scene.front.start(await tls.server(scene.folder, "first-server", first))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(scene.front.port))
+    scene.watch(Connection(service_account=account.folder))
+    await until_watching(scene)
+
+    scene.sim.token = "second-token"
+    account.mount("second-token", first)
+    await until_news_arrive(scene, "after-the-token")
+    assert refused(scene) == 0
+
+    # The server is first to change, and not trusted until the mount has followed.
+    await scene.front.stop()
+    await scene.front.start(await tls.server(scene.folder, "second-server", second))
+    asked = len(scene.front.requests)
+    errors = scene.metric("lens_kube_requests_total", outcome="error")
+    await scene.until(
+        lambda: scene.metric("lens_kube_requests_total", outcome="error") > errors + 2, "handshakes refused"
+    )
+    assert len(scene.front.requests) == asked
+    account.mount("second-token", second)
+    await until_news_arrive(scene, "after-the-ca")
+    assert scene.restarts == 0
+
+
+async def test_client_certificates_and_a_ca_in_a_kubeconfig_are_followed_as_they_rotate(scene: Scene) -> None:
+    first = await tls.authority(scene.folder, "first-ca")
+    second = await tls.authority(scene.folder, "second-ca")
+
+    async def rotate(by: tls.Pair, name: str) -> None:
+        client = await tls.certificate(scene.folder, f"{name}-client", by)
+        await scene.front.stop()
+        await scene.front.start(await tls.server(scene.folder, f"{name}-server", by, clients_by=by))
+        scene.kubeconfig(
+            {"client-certificate": str(client.certificate), "client-key": str(client.key), "token": TOKEN},
+            {"certificate-authority": str(by.certificate)},
+        )
+
+    await rotate(first, "first")
+    scene.watch(Connection(scene.folder / "kubeconfig"))
+    await scene.until_exact()
+    await rotate(second, "second")
+    await until_news_arrive(scene, "after")
+    assert scene.restarts == 0
+
+
+async def test_a_redirect_to_another_host_gets_neither_the_token_nor_a_visit(scene: Scene) -> None:
+    elsewhere = Front(scene.sim.port)
+    await elsewhere.start()
+    for kind, path in (("/api", "/api"), ("list pods", "/api/v1/pods"), ("watch pods", "/api/v1/pods")):
+        scene.front.script(kind, faults.answer(307, Location=f"{elsewhere.url}{path}"))
+    scene.watch()
+    await scene.until(lambda: scene.front.scripted == 0, "all redirects met")
+    await scene.until_exact()
+    assert elsewhere.requests == []
+    assert scene.restarts == 0
+    await elsewhere.stop()
+
+
+async def test_a_proxy_for_elsewhere_doesnt_keep_us_from_a_near_apiserver(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.0/8")
+    scene.watch()
+    await scene.until_exact()
+
+
+async def test_a_proxy_is_gone_through(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Front(scene.sim.port)
+    await proxy.start()
+    scene.watch(Connection(scene.kubeconfig(None, {"proxy-url": proxy.url})))
+    await scene.until_exact()
+    assert scene.front.requests == []
+    await proxy.stop()

@@ -1,0 +1,115 @@
+"""Nothing that comes late, twice or not at all leaves a trace in the figures."""
+
+import json
+
+from lens.sim.resources import PODS
+from tests.integration.watch import faults
+from tests.integration.watch.faults import event, stream
+from tests.integration.watch.objects import node, pod
+from tests.integration.watch.scene import Scene
+
+
+def line(scene: Scene, type_: str, name: str) -> bytes:
+    """Return a watch's line on a pod as it is now."""
+    revision = scene.store.revision(PODS, f"team/{name}")
+    assert revision is not None
+    return event(type_, json.loads(revision.body))
+
+
+async def test_what_was_deleted_stays_deleted_when_its_past_is_told_again(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    scene.put_pod(pod("short", on="node-1", gpus=2))
+    past = line(scene, "ADDED", "short")
+    scene.put_pod(pod("short", on="node-1", gpus=2, phase="Pending"))
+    past += line(scene, "MODIFIED", "short")
+    await scene.until_exact()
+    scene.delete_pod("short")
+    await scene.until_exact()
+    late = scene.metric("lens_watch_lines_total", resource="pods", outcome="late")
+    scene.front.script("watch pods", stream(past, past))
+    scene.front.cut("watch pods")
+    await scene.until(
+        lambda: scene.metric("lens_watch_lines_total", resource="pods", outcome="late") == late + 4,
+        "four late lines",
+    )
+    scene.put_pod(pod("next", on="node-2"))
+    await scene.until_exact()
+    assert scene.metric("lens_lists_total", resource="pods") == 1
+
+
+async def test_an_old_state_that_is_told_again_doesnt_come_back(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    scene.put_pod(pod("moving", on="node-1", gpus=1))
+    past = line(scene, "ADDED", "moving")
+    scene.put_pod(pod("moving", on="node-1", gpus=4))
+    await scene.until_exact()
+    scene.front.script("watch pods", stream(past, then=faults.reset))
+    scene.front.cut("watch pods")
+    scene.put_pod(pod("next", on="node-2"))
+    await scene.until(lambda: scene.front.scripted == 0, "the past told again")
+    await scene.until_exact()
+
+
+async def test_a_finished_pod_frees_its_gpus_although_its_last_word_is_running(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    for name, phase in (("pod-0", "Succeeded"), ("pod-1", "Failed")):
+        scene.put_pod(pod(name, on=f"node-{name[-1]}", gpus=2, phase=phase))
+    await scene.until_exact()
+    assert scene.board.notice.snapshot.running_tasks == 4
+    assert scene.metric("lens_lists_total", resource="pods") == 1
+
+
+async def test_deletions_that_nobody_told_of_are_found_by_the_next_list(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    await scene.front.stop()
+    scene.delete_pod("pod-0")
+    scene.delete_pod("pod-1")
+    scene.put_pod(pod("unseen", on="node-2", gpus=2))
+    scene.delete_node("node-1")
+    scene.store.compact()
+    await scene.front.start()
+    await scene.until_exact()
+    assert scene.metric("lens_list_drift_total", resource="pods") == 3
+    assert scene.metric("lens_list_drift_total", resource="nodes") == 1
+    assert scene.restarts == 0
+
+
+async def test_a_list_that_shows_what_the_watch_told_is_no_drift(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    scene.put_pod(pod("told", on="node-1"))
+    scene.delete_node("node-2")
+    await scene.until_exact()
+    for kind in ("watch pods", "watch nodes"):
+        scene.front.script(kind, faults.status(410))
+        scene.front.cut(kind)
+    for resource in ("pods", "nodes"):
+        await scene.until_listed(resource, 2)
+        assert scene.metric("lens_list_drift_total", resource=resource) == 0
+    await scene.until_exact()
+
+
+async def test_a_pod_that_came_back_under_its_name_is_the_new_one(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    await scene.front.stop()
+    scene.delete_pod("pod-0")
+    scene.put_pod(pod("pod-0", on="node-2", gpus=5))
+    scene.store.compact()
+    await scene.front.start()
+    await scene.until_exact()
+    scene.delete_pod("pod-0")
+    await scene.until_exact()
+
+
+async def test_pods_outlive_their_node_and_find_it_again(scene: Scene) -> None:
+    scene.watch()
+    await scene.until_exact()
+    scene.delete_node("node-0")
+    await scene.until_exact()
+    scene.put_node(node("node-0", gpus=2))
+    await scene.until_exact()

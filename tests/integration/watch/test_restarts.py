@@ -1,0 +1,160 @@
+"""Whatever ends or stalls kopf, it is started anew, and what was known is served meanwhile."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lens.kube.operator import Patience
+from tests.integration.watch import faults
+from tests.integration.watch.front import Exchange, Fault
+from tests.integration.watch.objects import Object, pod
+from tests.integration.watch.scene import Scene, on_each
+
+IMPATIENT = Patience(stall=2.0)
+
+ENDINGS: dict[str, tuple[str, Fault]] = {
+    "404 on /api": ("/api", faults.status(404)),
+    "410 on /api": ("/api", faults.status(410)),
+    "HTML for /api": ("/api", faults.html()),
+    "no HTTP on /api": ("/api", faults.raw(b"garbage\r\n\r\n")),
+    "no JSON on /api/v1": ("/api/v1", faults.answer(200, b"{]")),
+    "a torn /api/v1": ("/api/v1", faults.torn(0.5)),
+    "a resource without a kind": ("/api/v1", faults.rewritten(lambda page: page["resources"][0].pop("kind"))),
+}
+
+
+async def test_what_ends_kopf_ends_nothing_else(tmp_path: Path) -> None:
+    await on_each(tmp_path, ENDINGS, kopf_ends)
+
+
+async def kopf_ends(scene: Scene, ending: tuple[str, Fault]) -> None:
+    kind, fault = ending
+    scene.front.script(kind, once_alone(scene, fault))
+    scene.watch()
+    await scene.until_exact()
+    assert scene.restarts == 1
+
+
+def once_alone(scene: Scene, fault: Fault) -> Fault:
+    """Let a fault of discovery wait for the other half of it: kopf's end would wait for open requests."""
+
+    async def waited(exchange: Exchange) -> None:
+        starts = scene.front.seen("/api")
+        await scene.until(
+            lambda: scene.front.seen("/apis") == starts and not scene.front.open("/apis"),
+            "an answer on /apis",
+        )
+        await fault(exchange)
+
+    return waited
+
+
+async def test_what_ends_kopf_again_and_again_is_paced(scene: Scene) -> None:
+    scene.front.always("/api", once_alone(scene, faults.status(404)))
+    scene.watch()
+    # Each end takes kopf a moment. It was 5 s with nobody to end its waiter for the stop flag.
+    await scene.until(lambda: scene.front.seen("/api") == 6, "six starts")
+    scene.front.always("/api", None)
+    assert scene.front.span("/api") >= 0.1 + 0.2 + 0.4
+    await scene.until_exact()
+
+
+@pytest.mark.parametrize("kind", ["/apis", "/api", "/api/v1"])
+async def test_discovery_that_fails_for_a_while_is_waited_for(scene: Scene, kind: str) -> None:
+    scene.front.script(kind, faults.status(500), faults.status(403), faults.reset)
+    scene.watch()
+    await scene.until_exact()
+    assert scene.restarts == 0
+
+
+def lacking(name: str) -> Fault:
+    """Return a discovery that doesn't name one resource."""
+
+    def drop(page: Object) -> None:
+        page["resources"] = [each for each in page["resources"] if each["name"] != name]
+
+    return faults.rewritten(drop)
+
+
+STALLS: dict[str, tuple[str, Fault]] = {
+    **{f"no {name} in /api/v1": ("/api/v1", lacking(name)) for name in ("pods", "nodes", "namespaces")},
+    "no /api/v1": ("/api/v1", faults.status(404)),
+    "a list that hangs": ("list pods", faults.hang),
+    "a watch that hangs": ("watch pods", faults.hang),
+    "a watch that says nothing": ("watch nodes", faults.endless_silence),
+}
+
+
+async def test_what_stalls_the_watching_is_found_and_begun_anew(tmp_path: Path) -> None:
+    await on_each(tmp_path, STALLS, something_stalls)
+
+
+async def something_stalls(scene: Scene, stall: tuple[str, Fault]) -> None:
+    scene.front.script(*stall)
+    scene.watch(patience=IMPATIENT)
+    await scene.until(lambda: scene.restarts > 0, "another try")
+    scene.put_pod(pod("after", on="node-1"))
+    scene.delete_node("node-2")
+    await scene.until_exact()
+    assert scene.restarts == 1
+
+
+class Saboteur:
+    """A clock that, once told to, takes away kopf's watcher of pods, as kopf's own timers may."""
+
+    def __init__(self) -> None:
+        self.armed = False
+
+    def __call__(self) -> float:
+        if self.armed and threading.current_thread().name == "kopf":
+            for task in asyncio.all_tasks():
+                if task.get_name().startswith("watcher for pods"):
+                    self.armed = False
+                    task.cancel()
+        return time.time()
+
+
+async def test_a_watcher_that_vanished_inside_kopf_is_missed(scene: Scene) -> None:
+    clock = Saboteur()
+    scene.watch(patience=IMPATIENT, clock=clock)
+    await scene.until_exact()
+    known = scene.board.notice.snapshot
+    clock.armed = True
+    await scene.until(lambda: not clock.armed and not scene.front.open("watch pods"), "no watch of pods")
+    scene.delete_pod("pod-0")
+    assert scene.board.notice.snapshot is known
+    await scene.until_exact()
+    assert scene.restarts == 1
+
+
+async def test_a_hanging_list_is_given_up_before_anything_has_to_be_restarted(scene: Scene) -> None:
+    scene.front.page_size = 3
+    scene.front.script("list pods", faults.hang, faults.torn(0.5, then=faults.hang))
+    scene.front.script("page pods", faults.hang)
+    scene.watch(patience=Patience(request=0.5))
+    await scene.until_exact()
+    assert scene.restarts == 0
+
+
+async def test_a_silent_watch_is_given_up_before_anything_has_to_be_restarted(scene: Scene) -> None:
+    scene.front.script("watch pods", faults.endless_silence)
+    scene.watch(patience=Patience(silence=1.0))
+    await scene.until(lambda: scene.front.seen("watch pods") == 2, "a second watch")
+    scene.put_pod(pod("after", on="node-1"))
+    await scene.until_exact()
+    assert scene.restarts == 0
+
+
+@pytest.mark.parametrize("kind", ["list pods", "watch pods"])
+async def test_a_hanging_apiserver_doesnt_hold_up_the_end(scene: Scene, kind: str) -> None:
+    scene.front.always(kind, faults.hang)
+    scene.watch()
+    await scene.until(lambda: scene.front.open(kind) > 0, "the hang")
+    assert scene.watching is not None
+    scene.watching.cancel()
+    async with asyncio.timeout(5.0):
+        await asyncio.wait({scene.watching})
+    assert not [thread for thread in threading.enumerate() if thread.name == "kopf"]

@@ -1,0 +1,54 @@
+"""Certificates, made by openssl: authorities, servers for 127.0.0.1, and clients."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+_CONFIG = "[req]\ndistinguished_name=name\n[name]\n"
+
+
+class Pair(NamedTuple):
+    """A certificate and its key, as PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+async def authority(folder: Path, name: str) -> Pair:
+    """Make a certificate authority."""
+    extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
+    return await _made(folder, name, extensions)
+
+
+async def certificate(folder: Path, name: str, by: Pair) -> Pair:
+    """Make a certificate for 127.0.0.1, good for servers and clients, signed by an authority."""
+    extensions = ("basicConstraints=critical,CA:FALSE", "subjectAltName=IP:127.0.0.1")
+    return await _made(folder, name, extensions, "-CA", str(by.certificate), "-CAkey", str(by.key))
+
+
+async def server(folder: Path, name: str, by: Pair, clients_by: Pair | None = None) -> ssl.SSLContext:
+    """Make the context of a server, which asks for client certificates if it is to know their authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*await certificate(folder, name, by))
+    if clients_by is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients_by.certificate)
+    return context
+
+
+async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) -> Pair:
+    pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
+    config = folder / "openssl.cnf"
+    config.write_text(_CONFIG)
+    command = ["openssl", "req", "-x509", "-config", str(config), "-subj", f"/CN={name}", "-days", "2", *by]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-out", str(pair.certificate), "-keyout", str(pair.key)]
+    for extension in (*extensions, "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"):
+        command += ["-addext", extension]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return pair

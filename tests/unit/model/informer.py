@@ -1,0 +1,40 @@
+"""One resource's way into the ledger: bytes, decoder, feed. What lens.kube does, without the network."""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from lens.model.decoding import Decoder, read_line, read_marker, read_page
+from lens.model.feed import Feed
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Informer(Generic[K, V]):
+    """Take pages and lines."""
+
+    def __init__(self, decoder: Decoder[K, V], feed: Feed[K, V]) -> None:
+        """Take the two ends."""
+        self._decoder = decoder
+        self._feed = feed
+
+    def page(self, body: bytes, *, first: bool) -> None:
+        """Take a page of a list."""
+        page = read_page(body)
+        readings = [self._decoder.read(raw) for raw in page.items or ()]
+        self._feed.page(
+            {reading.key: reading.view for reading in readings},
+            int(page.metadata.resource_version),
+            first=first,
+            last=not page.metadata.continue_,
+        )
+
+    def line(self, body: bytes) -> None:
+        """Take a line of a watch."""
+        line = read_line(body)
+        if line.type == "BOOKMARK":
+            self._feed.bookmark(int(read_marker(line.object).metadata.resource_version))
+            return
+        reading = self._decoder.read(line.object)
+        view = None if line.type == "DELETED" else reading.view
+        self._feed.line(reading.key, view, reading.version)

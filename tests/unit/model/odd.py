@@ -1,0 +1,196 @@
+"""Hypothesis strategies for pods and nodes as odd as an apiserver, or somebody beside it, can make them."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Object = dict[str, Any]
+
+NODE_NAMES = ("n0", "n1", "n2")
+POD_NAMES = ("p0", "p1", "p2", "p3")
+NAMESPACES = ("a", "b")
+
+_RESOURCES = st.sampled_from(
+    (
+        *("nvidia.com/gpu",) * 6,
+        *("amd.com/gpu",) * 3,
+        "nvidia.com/mig-1g.10gb",
+        "nvidia.com/gpu.shared",
+        "gpu.intel.com/i915",
+        "gpu.intel.com/i915_monitoring",
+        "habana.ai/gaudi",
+        "cpu",
+        "memory",
+        "example.com/fpga",
+    )
+)
+_SMALL = st.integers(0, 4).map(str)
+_ODD_QUANTITIES = (
+    *("8", "16", "500m", "1.5", "0.1", ".5", "3.", "+2", "1e1", "1E0", "1k", "1Ki", "20e-1", "1500000u"),
+    *("2147483647", 1, 2, 0, 0.5, 2.0),
+)
+_NO_QUANTITIES: tuple[Any, ...] = (
+    *("", " 1", "1 ", "-1", "-0.5", "eight", "0x8", "1e", "1ee1", "1.2.3", ".", "NaN", "\u0661", "1KI"),
+    *("9E", "1e30", "2147483648", -2, 2**31, None, True, [], {}),
+)
+_QUANTITIES = st.one_of(_SMALL, _SMALL, st.sampled_from(_ODD_QUANTITIES))
+_RESOURCE_LISTS = st.dictionaries(_RESOURCES, _QUANTITIES, max_size=2)
+_MAYBE_RESOURCE_LISTS = st.none() | _RESOURCE_LISTS
+_REQUIREMENTS = st.one_of(
+    st.fixed_dictionaries({"requests": _RESOURCE_LISTS}, optional={"limits": _MAYBE_RESOURCE_LISTS}),
+    st.fixed_dictionaries({"limits": _RESOURCE_LISTS}, optional={"requests": _MAYBE_RESOURCE_LISTS}),
+    st.none(),
+)
+_CONTAINER_NAMES = st.sampled_from(("c0", "c1", "c2"))
+
+_CONTAINERS = st.fixed_dictionaries({"name": _CONTAINER_NAMES, "resources": _REQUIREMENTS})
+_INIT_CONTAINERS = st.fixed_dictionaries(
+    {"name": _CONTAINER_NAMES},
+    optional={
+        "resources": _REQUIREMENTS,
+        "restartPolicy": st.sampled_from(("Always", "Always", "OnFailure", None)),
+    },
+)
+_CONTAINER_STATUSES = st.none() | st.lists(
+    st.fixed_dictionaries(
+        {"name": _CONTAINER_NAMES},
+        optional={"allocatedResources": _MAYBE_RESOURCE_LISTS, "resources": _REQUIREMENTS},
+    ),
+    max_size=2,
+)
+_POD_CONDITIONS = st.none() | st.lists(
+    st.sampled_from(
+        (
+            {"type": "Ready", "status": "True"},
+            {"type": "PodResizePending", "status": "True", "reason": "Infeasible"},
+            {"type": "PodResizePending", "status": "True", "reason": "Deferred"},
+            {"type": "PodResizePending", "status": "False"},
+        )
+    ),
+    max_size=2,
+)
+_TIMES = st.sampled_from(("2025-12-19T15:30:00Z", "2025-12-19T15:30:00+23:59", "yesterday", "", None))
+_OWNERS = st.none() | st.lists(
+    st.fixed_dictionaries(
+        {
+            "apiVersion": st.sampled_from(("apps/v1", "batch/v1", "ray.io/v1")),
+            "kind": st.sampled_from(("ReplicaSet", "Job", "RayCluster")),
+            "name": st.sampled_from(("train-12345678", "train-5d8f", "-", "")),
+        },
+        optional={"controller": st.sampled_from((True, False, None))},
+    ),
+    max_size=2,
+)
+
+_PODS = st.fixed_dictionaries(
+    {
+        "metadata": st.fixed_dictionaries(
+            {"name": st.sampled_from(POD_NAMES), "namespace": st.sampled_from(NAMESPACES)},
+            optional={
+                "deletionTimestamp": _TIMES,
+                "creationTimestamp": _TIMES,
+                "ownerReferences": _OWNERS,
+                "labels": st.sampled_from((None, {}, {"pod-template-hash": "5d8f"})),
+            },
+        ),
+        "spec": st.fixed_dictionaries(
+            {
+                "nodeName": st.sampled_from((*NODE_NAMES, *NODE_NAMES, "gone", "", None)),
+                "containers": st.lists(_CONTAINERS, min_size=1, max_size=3),
+            },
+            optional={
+                "initContainers": st.none() | st.lists(_INIT_CONTAINERS, max_size=3),
+                "overhead": _MAYBE_RESOURCE_LISTS,
+            },
+        ),
+        "status": st.fixed_dictionaries(
+            {
+                "phase": st.sampled_from(
+                    ("Running",) * 5 + ("Pending", "Unknown", "Succeeded", "Failed", "Odd")
+                )
+            },
+            optional={
+                "startTime": _TIMES,
+                "conditions": _POD_CONDITIONS,
+                "containerStatuses": _CONTAINER_STATUSES,
+                "initContainerStatuses": _CONTAINER_STATUSES,
+                "allocatedResources": _MAYBE_RESOURCE_LISTS,
+                "resources": _REQUIREMENTS,
+            },
+        ),
+    },
+)
+
+_TAINTS = st.sampled_from(
+    (
+        {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"},
+        {"key": "gpu.intel.com/i915", "effect": "NoExecute"},
+        {"key": "team", "value": "a", "effect": "NoSchedule"},
+        {"key": "team", "value": None, "effect": "PreferNoSchedule"},
+        {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"},
+        {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"},
+        {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"},
+    )
+)
+_OFFERS = st.dictionaries(_RESOURCES, _QUANTITIES, min_size=1, max_size=3)
+_NODES = st.fixed_dictionaries(
+    {
+        "metadata": st.fixed_dictionaries({"name": st.sampled_from(NODE_NAMES)}),
+        "spec": st.fixed_dictionaries(
+            {},
+            optional={
+                "unschedulable": st.sampled_from((True, False, None)),
+                "taints": st.none() | st.lists(_TAINTS, max_size=2),
+            },
+        ),
+        "status": st.fixed_dictionaries(
+            {"capacity": _OFFERS, "allocatable": _OFFERS},
+            optional={
+                "conditions": st.sampled_from(
+                    (None, [{"type": "Ready", "status": "True"}], [{"type": "Ready", "status": "Unknown"}])
+                ),
+            },
+        ),
+    },
+)
+
+
+def _resource_lists(part: object) -> list[Object]:
+    """Return every resource list that an object has."""
+    if isinstance(part, list):
+        return [found for each in part for found in _resource_lists(each)]
+    if not isinstance(part, dict):
+        return []
+    names = ("requests", "limits", "overhead", "allocatedResources", "capacity", "allocatable")
+    own = [part[name] for name in names if isinstance(part.get(name), dict)]
+    return own + [found for each in part.values() for found in _resource_lists(each)]
+
+
+@st.composite
+def pods(draw: st.DrawFn) -> Object:
+    """Generate raw pods, some of them spoilt."""
+    return _perhaps_spoilt(draw, draw(_PODS))
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> Object:
+    """Generate raw nodes, some of them spoilt."""
+    return _perhaps_spoilt(draw, draw(_NODES))
+
+
+def _perhaps_spoilt(draw: st.DrawFn, drawn: Object) -> Object:
+    """Now and then put a quantity in that is none, or take something away that is always there."""
+    lists = _resource_lists(drawn)
+    match draw(st.integers(0, 9)):
+        case 8 if lists:
+            draw(st.sampled_from(lists))[draw(_RESOURCES)] = draw(st.sampled_from(_NO_QUANTITIES))
+        case 9:
+            part = draw(st.sampled_from(("spec", "status")))
+            field = draw(st.sampled_from((None, *drawn[part])))
+            if field is None:
+                del drawn[part]
+            elif draw(st.booleans()):
+                del drawn[part][field]
+            else:
+                drawn[part][field] = None
+    return drawn

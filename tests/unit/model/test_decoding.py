@@ -1,0 +1,158 @@
+"""A bad object costs itself alone, and is still known by its name."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lens.model.decoding import pod_decoder, read_line, read_marker, read_page
+from lens.model.pod import PodKey
+from lens.model.resources import GpuResources
+from tests.unit.model.manifests import GPU, Object, container, node, pod, read_node, read_pod
+
+
+def test_an_object_is_known_by_its_key_uid_and_version() -> None:
+    reading = read_pod(pod(container("main", "1")))
+    assert (reading.key, reading.uid, reading.version) == (PodKey("team", "train-0"), "uid-train-0", 7)
+    assert reading.view is not None
+    assert reading.problem is None
+    node_reading = read_node(node(gpus="1"))
+    assert (node_reading.key, node_reading.uid, node_reading.version) == ("node-1", "uid-node-1", 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["spec"], None),
+        (["spec"], []),
+        (["status"], "Running"),
+        (["status", "phase"], 7),
+        (["spec", "nodeName"], {}),
+        (["spec", "containers"], {}),
+        (["spec", "containers", 0, "resources"], "lots"),
+        (["spec", "containers", 0, "resources", "requests"], ["1"]),
+        (["spec", "containers", 0, "resources", "requests", "cpu"], None),
+        (["spec", "containers", 0, "resources", "requests", "cpu"], True),
+        (["spec", "containers", 0, "resources", "limits", GPU], None),
+        (["metadata", "labels"], {"a": 1}),
+        (["metadata", "ownerReferences"], [None]),
+    ],
+)
+def test_an_object_of_the_wrong_shape_is_known_by_name_and_says_what_is_wrong(
+    path: list[Any], value: object
+) -> None:
+    raw = pod(container("main", "1"))
+    part: Any = raw
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = value
+    reading = read_pod(raw)
+    assert reading.key == PodKey("team", "train-0")
+    assert reading.version == 7
+    assert reading.view is None
+    assert reading.problem
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        [],
+        {},
+        {"metadata": None},
+        {"metadata": {"resourceVersion": "7"}},
+        {"metadata": {"name": None, "resourceVersion": "7"}},
+        {"metadata": {"name": "p"}},
+        {"metadata": {"name": "p", "resourceVersion": None}},
+        {"metadata": {"name": "p", "resourceVersion": ""}},
+        {"metadata": {"name": "p", "resourceVersion": "seven"}},
+        {"metadata": {"name": "p", "resourceVersion": "7.5"}},
+        {"metadata": {"name": "p", "resourceVersion": 7}},
+    ],
+)
+def test_an_object_without_a_name_or_a_version_is_refused(raw: object) -> None:
+    for read in (read_pod, read_node):
+        with pytest.raises(ValueError, match=r"."):
+            read(raw)
+
+
+def test_what_lens_does_not_read_may_be_anything_of_any_size() -> None:
+    raw = pod(container("main", "1", env=[{"name": "X", "value": "x" * 1000}], image=7))
+    raw["metadata"]["annotations"] = {"notes": "n" * 2**20, "n": None}
+    raw["spec"]["volumes"] = 7
+    raw["status"]["containerStatuses"] = [{"name": "main", "state": "?"}]
+    reading = read_pod(raw)
+    assert reading.problem is None
+    assert reading.view is not None
+
+
+def test_a_bad_object_in_a_page_or_line_leaves_the_others() -> None:
+    good, bad = pod(container("main", "1"), name="good"), pod(container("main", "x"), name="bad")
+    body = json.dumps({"kind": "PodList", "metadata": {"resourceVersion": "9"}, "items": [bad, good, 7]})
+    page = read_page(body.encode())
+    assert page.metadata.resource_version == "9"
+    assert page.metadata.continue_ is None
+    assert page.items is not None
+    assert [json.loads(bytes(item)) for item in page.items] == [bad, good, 7]
+    line = read_line(json.dumps({"type": "ADDED", "object": bad}).encode())
+    assert (line.type, json.loads(bytes(line.object))) == ("ADDED", bad)
+
+
+@pytest.mark.parametrize("items", [{}, {"items": None}, {"items": []}])
+def test_an_empty_page_is_a_page(items: Object) -> None:
+    body = json.dumps({"metadata": {"resourceVersion": "9", "continue": "abc"}} | items).encode()
+    assert not read_page(body).items
+    assert read_page(body).metadata.continue_ == "abc"
+
+
+def test_a_bookmark_is_a_version() -> None:
+    line = read_line(b'{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"12"}}}')
+    assert read_marker(line.object).metadata.resource_version == "12"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'{"metadata":{},"items":[]}',
+        b'{"items":[]}',
+        b'{"metadata":{"resourceVersion":"9"},"items":{}}',
+        b'{"metadata":{"resourceVersion":"9"},"items":[{}',
+        b'{"type":"ADDED"}',
+        b'{"object":{}}',
+        b'{"type":"ADDED","object":{"metadata":{"name":"p"',
+        b'{"type":"ADDED","object":}',
+    ],
+)
+def test_what_is_no_page_and_no_line_is_refused(body: bytes) -> None:
+    for read in (read_page, read_line):
+        with pytest.raises(ValueError, match=r"."):
+            read(body)
+
+
+def test_a_pod_that_is_nested_without_end_hides_no_other() -> None:
+    # kube-apiserver 1.37 takes this from anybody who may create a pod.
+    fields = b'{"f:x":' * 9000 + b"{}" + b"}" * 9000
+    deep = _json(pod(container("main", "1"), metadata={"managedFields": "FIELDS"})).replace(
+        b'"FIELDS"', fields
+    )
+    decoder = pod_decoder(GpuResources())
+
+    page = read_page(
+        b'{"metadata":{"resourceVersion":"9"},"items":[%b,%b]}' % (deep, _json(pod(container("main", "2"))))
+    )
+    views = [decoder.read(item).view for item in page.items or ()]
+    assert [view and view.gpus for view in views] == [1, 2]
+
+    line = read_line(b'{"type":"ADDED","object":%b}' % deep)
+    for raw in (line.object, deep):
+        view = decoder.read(raw).view
+        assert view is not None
+        assert view.gpus == 1
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()

@@ -1,0 +1,53 @@
+"""What is nested too deep is cut away, and nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lens.model.nesting import DEEPEST, flattened
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text('{}[]"\\ \n\u00e9x', max_size=6)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text('{}[]"\\k', max_size=3), inner, max_size=3)
+    ),
+)
+
+
+def nested(levels: int, innermost: object) -> Any:
+    """Return something inside so many levels of lists and objects by turns."""
+    for level in range(levels):
+        innermost = [1, innermost, 2] if level % 2 else {"a": 1, "deeper": innermost, "z": [2]}
+    return innermost
+
+
+@given(DOCUMENTS)
+def test_an_ordinary_document_stays_as_it_is(document: object) -> None:
+    for written in (json.dumps(document).encode(), json.dumps(document, ensure_ascii=False).encode()):
+        assert flattened(written) == written
+
+
+@given(DOCUMENTS, st.integers(DEEPEST - 2, DEEPEST + 5))
+def test_below_the_deepest_level_is_null(document: object, levels: int) -> None:
+    flat = json.loads(flattened(json.dumps(nested(levels, document)).encode()))
+
+    def cut(part: object, depth: int) -> object:
+        if isinstance(part, dict | list) and depth == 0:
+            return None
+        if isinstance(part, dict):
+            return {key: cut(value, depth - 1) for key, value in part.items()}
+        if isinstance(part, list):
+            return [cut(each, depth - 1) for each in part]
+        return part
+
+    assert flat == cut(nested(levels, document), DEEPEST)
+
+
+@pytest.mark.parametrize("broken", [b"[" * 5000, b"]" * 5000, b'{"a":' * 5000, b'"', b'"\\', b"[[}}", b""])
+def test_a_document_that_is_none_stays_none(broken: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        json.loads(flattened(broken))

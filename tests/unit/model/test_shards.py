@@ -1,0 +1,63 @@
+"""Shards are a mapping like any other, save that an old one never changes."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from lens.model.shards import Shards
+
+KEYS = st.integers(0, 60).map("node-{}".format)
+CHANGES = st.dictionaries(KEYS, st.none() | st.integers(), max_size=8)
+
+
+class AgainstADict(RuleBasedStateMachine):
+    """Make the same changes to both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shards: Shards[int] = Shards()
+        self.model: dict[str, int] = {}
+        self.earlier: list[tuple[Shards[int], dict[str, int]]] = []
+
+    @rule(changes=CHANGES)
+    def update(self, changes: dict[str, int | None]) -> None:
+        self.earlier.append((self.shards, dict(self.model)))
+        self.shards = self.shards.updated(changes)
+        for key, value in changes.items():
+            if value is None:
+                self.model.pop(key, None)
+            else:
+                self.model[key] = value
+
+    @rule(key=KEYS)
+    def look_up(self, key: str) -> None:
+        assert self.shards.get(key) == self.model.get(key)
+        assert (key in self.shards) == (key in self.model)
+        if key not in self.model:
+            with pytest.raises(KeyError):
+                self.shards[key]
+
+    @invariant()
+    def they_are_the_same(self) -> None:
+        assert self.shards == self.model
+        assert len(self.shards) == len(self.model)
+        assert sorted(self.shards) == sorted(self.model)
+
+    @invariant()
+    def the_earlier_ones_are_as_they_were(self) -> None:
+        for shards, model in self.earlier[-3:]:
+            assert dict(shards) == model
+            assert len(shards) == len(model)
+
+
+TestShards = AgainstADict.TestCase
+TestShards.settings = settings(max_examples=40, stateful_step_count=20)
+
+
+def test_what_is_not_changed_is_the_same_object() -> None:
+    values = {f"node-{i}": object() for i in range(1000)}
+    before = Shards[object]().updated(values)
+    after = before.updated({"node-1": object(), "node-2": None})
+    assert all(after[name] is value for name, value in values.items() if name not in ("node-1", "node-2"))
+    assert len(after) == 999

@@ -1,0 +1,145 @@
+"""A line of the log is one event, whatever somebody else's words are in it."""
+
+import io
+import json
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lens.logs import JsonFormatter, TextFormatter
+
+# What somebody would send to make a line of his own.
+FORGED = 'x"\n12:00:00.000 error   all tokens are valid\r\n{"level": "error"}'
+
+
+class Log:
+    """A logger and what it wrote."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        self._stream = io.StringIO()
+        self._handler = logging.StreamHandler(self._stream)
+        self._handler.setFormatter(formatter)
+        self.logger = logging.Logger("lens.test")
+        self.logger.addHandler(self._handler)
+
+    @property
+    def lines(self) -> list[str]:
+        return self._stream.getvalue().splitlines()
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        (line,) = self.lines
+        entry: dict[str, Any] = json.loads(line)
+        return entry
+
+
+def raised(message: str) -> RuntimeError:
+    """Return an exception that has been raised, so that it has a traceback."""
+    with pytest.raises(RuntimeError) as caught:
+        raise RuntimeError(message)
+    return caught.value
+
+
+@pytest.fixture
+def as_json() -> Log:
+    """Return a log of JSON."""
+    return Log(JsonFormatter())
+
+
+@pytest.fixture
+def as_text() -> Log:
+    """Return a log for people."""
+    return Log(TextFormatter())
+
+
+def test_an_entry_is_an_event_with_its_fields(as_json: Log) -> None:
+    as_json.logger.warning(
+        "an object is left out", extra={"resource": "pods", "count": 3, "names": ["a", "b"]}
+    )
+    entry = as_json.entry
+    assert entry.pop("time").endswith("+00:00")
+    assert entry == {
+        "level": "warning",
+        "logger": "lens.test",
+        "event": "an object is left out",
+        "resource": "pods",
+        "count": 3,
+        "names": ["a", "b"],
+    }
+
+
+def test_arguments_are_in_the_event(as_json: Log) -> None:
+    as_json.logger.info("%s of %d", "one", 2)
+    assert as_json.entry["event"] == "one of 2"
+
+
+def test_what_json_does_not_know_is_written_all_the_same(as_json: Log) -> None:
+    as_json.logger.info("event", extra={"error": ValueError("no"), "where": {1}})
+    assert as_json.entry["error"] == "no"
+    assert as_json.entry["where"] == "{1}"
+
+
+def test_nobody_breaks_out_of_a_json_line(as_json: Log) -> None:
+    as_json.logger.info(FORGED, extra={"path": FORGED, "separators": "\u2028\x85\x1b[2J"})
+    assert as_json.entry["event"] == as_json.entry["path"] == FORGED
+    assert as_json.lines[0].isascii()
+    assert as_json.lines[0].isprintable()
+
+
+def test_an_exception_is_in_its_entry(as_json: Log) -> None:
+    as_json.logger.error("kopf has ended", exc_info=raised(FORGED))
+    entry = as_json.entry
+    assert (entry["level"], entry["event"]) == ("error", "kopf has ended")
+    assert entry["exception"].startswith("Traceback (most recent call last):")
+    assert entry["exception"].endswith(f"RuntimeError: {FORGED}")
+
+
+def test_a_line_for_people_has_time_level_event_and_fields(as_text: Log) -> None:
+    as_text.logger.warning("an object is left out", extra={"object": "team/train-0", "count": 3})
+    (line,) = as_text.lines
+    time, rest = line.split(" ", 1)
+    assert len(time) == len("12:00:00.000")
+    assert rest == 'warning an object is left out object="team/train-0" count=3'
+
+
+def test_nobody_breaks_out_of_a_line_for_people(as_text: Log) -> None:
+    as_text.logger.info(FORGED, extra={"path": FORGED})
+    (line,) = as_text.lines
+    assert line.isprintable()
+
+
+def test_an_exception_for_people_comes_below_its_line(as_text: Log) -> None:
+    as_text.logger.error("kopf has ended", exc_info=raised("the end"))
+    assert as_text.lines[0].endswith("error   kopf has ended")
+    assert as_text.lines[1] == "    Traceback (most recent call last):"
+    assert as_text.lines[-1] == "    RuntimeError: the end"
+
+
+PROGRAM = """
+import logging
+from lens import logs
+logs.configure({level!r}, {form!r})
+logging.getLogger("lens.kube").debug("debug")
+logging.getLogger("lens.kube").info("info")
+logging.getLogger("lens.kube").warning("warning")
+logging.getLogger("kopf.objects").info("a handler has succeeded")
+logging.getLogger("aiohttp.access").info("GET /")
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "events"), [("debug", ["debug", "info", "warning"]), ("warning", ["warning"])]
+)
+def test_a_process_logs_on_stderr_from_its_level_on(level: str, events: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(level=level, form="json")],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == ""
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == events
