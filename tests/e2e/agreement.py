@@ -55,15 +55,19 @@ async def agree(api: Api, lens: Lens, after: str, deadline_s: float = 60) -> flo
     """Wait until Lens says what the objects say; print and return how many seconds that took."""
     start = time.monotonic()
     while True:
-        asked = time.monotonic()
-        says = await told(lens)
+        # Counting takes a second, so what Lens says is noted before, to know since when it was right.
+        noted = []
+        for _ in range(6):
+            noted.append((time.monotonic() - start, await told(lens)))
+            await asyncio.sleep(0.1)
         objects = await counted(api)
-        if says == objects:
-            print(f"\n  exact {asked - start:5.2f} s after {after}: {_figures(says)}", end="")
-            return asked - start
+        for seconds, says in noted:
+            if says == objects:
+                print(f"\n  exact {seconds:5.2f} s after {after}: {_figures(says)}", end="")
+                return seconds
         if time.monotonic() - start > deadline_s:
-            raise AssertionError(f"not exact {deadline_s} s after {after}: {_difference(says, objects)}")
-        await asyncio.sleep(0.1)
+            difference = _difference(noted[-1][1], objects)
+            raise AssertionError(f"not exact {deadline_s} s after {after}: {difference}")
 
 
 def _figures(figures: Mapping[str, Any]) -> str:
