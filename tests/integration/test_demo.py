@@ -1,6 +1,8 @@
 """`lens demo`: what a newcomer sees first."""
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +14,20 @@ from tests.integration.operator import Command, environment, get, wait_for
 from tests.recount import recount
 
 TOKEN = "demo-token"
+INTRODUCED = "Ctrl+C ends it."
+AGENTS_RUN = "Agents on 2 of the nodes"
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """Return a demo that has introduced itself."""
+    """Return a demo that has introduced itself and then its agents."""
     output = tmp_path_factory.mktemp("demo") / "output"
-    with Command(["demo", "--port", "0", "--nodes", "6", "--seed", "7"], output, environment()) as command:
-        command.wait_for_text("Ctrl+C ends it.")
+    args = ["demo", "--port", "0", "--nodes", "6", "--agents", "2", "--seed", "7"]
+    with Command(args, output, environment()) as command:
+        assert AGENTS_RUN not in command.wait_for_text(INTRODUCED)
+        command.wait_for_text(AGENTS_RUN)
         yield command
+        command.end()
 
 
 def address(demo: Command, of: str) -> str:
@@ -30,17 +37,44 @@ def address(demo: Command, of: str) -> str:
     return match[1]
 
 
+def status(demo: Command) -> dict[str, Any]:
+    """Return the present status of the cluster."""
+    answer = get(f"{address(demo, 'Lens')}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)[1]
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def tasks(demo: Command) -> list[dict[str, Any]]:
+    """Return the tasks that run at present."""
+    answer = get(f"{address(demo, 'Lens')}/api/v1/realtime/running-tasks?cluster=prod-cluster", TOKEN)[1]
+    found: list[dict[str, Any]] = answer["data"]["tasks"]
+    return found
+
+
+def children(process: int) -> set[int]:
+    """Return the ids of a process's own processes (proc(5))."""
+    return {int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()}
+
+
+def lives(process: int) -> bool:
+    """Return whether there is a process that has not ended (proc_pid_stat(5))."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_the_simulation_is_named_as_one(demo: Command) -> None:
     assert "SIMULATED" in demo.text.splitlines()[0]
 
 
 def test_every_printed_curl_line_can_be_pasted(demo: Command) -> None:
     lines = re.findall(r"^  (curl (?:.*\\\n)?.*)$", demo.text, re.MULTILINE)
-    assert len(lines) == 6
+    assert len(lines) == 8
     for line in lines:
         done = subprocess.run(["bash", "-c", f"{line} -s --fail"], capture_output=True, check=False)
         assert done.returncode == 0, line
-        assert done.stdout.startswith(b"{"), line
+        assert done.stdout.startswith((b"{", b"# HELP lens_")), line
 
 
 def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Command) -> None:
@@ -86,6 +120,96 @@ def test_the_quickstarts_team_has_gpus(demo: Command) -> None:
         "Pod",
         "PyTorchJob",
     }
+
+
+def test_utilization_moves_and_differs_between_tasks(demo: Command) -> None:
+    def known(workload: str) -> dict[str, float]:
+        """Return what is known of the pods of a workload that never ends, on the first node."""
+        return {
+            task["pod_name"]: task["utilization"]
+            for task in tasks(demo)
+            if task["pod_name"].startswith(workload) and task["utilization"] is not None
+        }
+
+    wait_for(lambda: status(demo)["current_gpu_usage"]["utilization_rate"] > 0, "utilization")
+    wait_for(lambda: len(known("chat-inference-1-")) == 2, "the utilization of what serves")
+    training, serving = known("training-job-1-"), known("chat-inference-1-")
+    assert min(training.values()) > 80 > 65 > max(serving.values())
+    wait_for(lambda: known("chat-inference-1-") != serving, "a move")
+
+
+def test_an_agent_tells_which_pod_holds_which_gpu(demo: Command) -> None:
+    match = re.search(r'curl "(http://127\.1\.0\.1:\d+/v1/devices)"', demo.text)
+    assert match
+    assert get(match[1])[0] == 401
+
+    def agent() -> dict[str, str]:
+        report = get(match[1], TOKEN)[1]
+        assert report["node"] == "gpu-node-1"
+        assert len(report["gpus"]) == 8
+        uuids = {gpu["uuid"] for gpu in report["gpus"]}
+        holders = report["holders"] or []
+        return {
+            holder["gpu_uuid"]: holder["pod"]
+            for holder in holders
+            if holder["container"] == "main" and holder["gpu_uuid"] in uuids
+        }
+
+    def cluster() -> dict[str, str]:
+        url = f"{address(demo, 'simulated apiserver')}/api/v1/pods?fieldSelector=spec.nodeName=gpu-node-1"
+        return {
+            device["resourceID"]: pod["metadata"]["name"]
+            for pod in get(url, TOKEN)[1]["items"]
+            for container in pod["status"].get("containerStatuses", [])
+            for resource in container.get("allocatedResourcesStatus", [])
+            for device in resource["resources"]
+        }
+
+    assert cluster()
+    wait_for(lambda: agent() == cluster(), "agreement on the holders")
+
+
+def test_without_an_agent_coverage_falls_and_the_demo_says_so(demo: Command) -> None:
+    assert status(demo)["telemetry"]["coverage"] == pytest.approx(2 / 6, abs=0.01)
+    os.kill(min(children(demo.process.pid)), signal.SIGKILL)
+    assert "The agent of gpu-node-1 was ended by signal 9" in demo.wait_for_text("is started again in")
+    wait_for(lambda: status(demo)["telemetry"]["coverage"] < 0.2, "less coverage")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_agents_end_with_the_demo_however_it_ends(number: signal.Signals, tmp_path: Path) -> None:
+    args = ["demo", "--port", "0", "--nodes", "2", "--agents", "1"]
+    with Command(args, tmp_path / "output", environment() | {"TMPDIR": str(tmp_path)}) as demo:
+        demo.wait_for_text("Agents on 1 of the nodes")
+        agents = children(demo.process.pid)
+        assert len(agents) == 1
+        demo.process.send_signal(number)
+        demo.process.wait(timeout=20)
+        wait_for(lambda: not any(map(lives, agents)), "the end of the agents")
+    if number is not signal.SIGKILL:
+        assert [path.name for path in tmp_path.iterdir()] == ["output"]
+        assert "Traceback" not in demo.text
+
+
+def test_a_demo_that_is_ended_at_once_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Command(
+        ["demo", "--port", "0"], tmp_path / "output", environment() | {"TMPDIR": str(tmp_path)}
+    ) as demo:
+        wait_for(lambda: any(tmp_path.glob("lens-demo-*")), "the demo's folder")
+        assert demo.end() in (0, 128 + signal.SIGTERM)
+    assert [path.name for path in tmp_path.iterdir()] == ["output"]
+    assert "Traceback" not in demo.text
+
+
+def test_without_a_compiler_the_demo_says_that_it_has_no_agents(tmp_path: Path) -> None:
+    env = environment() | {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    args = ["demo", "--port", "0", "--nodes", "2"]
+    with Command(args, tmp_path / "output", env) as demo:
+        text = demo.wait_for_text("There are no agents, so no utilization")
+        assert "a C compiler" in text
+        assert status(demo)["telemetry"]["coverage"] in (0, None)
+        assert children(demo.process.pid) == set()
+        assert demo.end() == 0
 
 
 def test_a_busy_port_is_one_clear_line(demo: Command, tmp_path: Path) -> None:

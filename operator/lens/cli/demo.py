@@ -1,31 +1,39 @@
 """``lens demo``: the whole operator on a simulated cluster, to try it out without one."""
 
 import asyncio
+import contextlib
 import hashlib
+import signal
+import sys
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import aiohttp
 import typer
 import yaml
 
-from lens import app, config, logs
-from lens.api.server import Server
+from lens import config, logs
 from lens.cli.failure import fail
 from lens.config import ServeSettings, SettingsError
 from lens.sim.apiserver import SimApiServer
 from lens.sim.fleet import Fleet
 from lens.sim.store import Store
+from lens.sim.workloads import AGENT
+
+if TYPE_CHECKING:
+    from lens.api.server import Server
+    from lens.sim.agents import Provisions
 
 INTRODUCTION = """\
 Lens on a SIMULATED cluster: {nodes} nodes of 8 GPUs, seed {seed}. No GPU and no pod here is real.
 
   Lens                 {lens}
   simulated apiserver  {apiserver}
-  token for both       {token}
+  token for all        {token}
 
 What are the GPUs doing?
 
@@ -56,13 +64,27 @@ Ctrl+C ends it.
 """What the demo prints, ready to paste."""
 
 
+AGENTS = """\
+Agents on {agents} of the nodes tell what their GPUs do. One of them by itself, and as Prometheus reads it:
+
+  curl "{agent}/v1/devices" -H "Authorization: Bearer {token}"
+  curl "{agent}/metrics" -H "Authorization: Bearer {token}"
+"""
+"""What it prints once they do."""
+
+WITHOUT_AGENTS = "There are no agents, so no utilization: {reason}"
+
+
 def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where Lens answers, on 127.0.0.1.")] = 8080,
     cluster: Annotated[str, typer.Option(help="The cluster's name.")] = "prod-cluster",
     token: Annotated[
-        str, typer.Option(help="The token that both Lens and the apiserver take.")
+        str, typer.Option(help="The token that Lens, the apiserver and the agents take.")
     ] = "demo-token",
     nodes: Annotated[int, typer.Option(min=1, max=5000, help="How many nodes, of 8 GPUs each.")] = 10,
+    agents: Annotated[
+        int, typer.Option(min=0, max=100, help="On how many nodes, at most, a real agent runs.")
+    ] = 10,
     seed: Annotated[int, typer.Option(help="What happens in the simulated cluster follows from it.")] = 1,
     kube_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where the simulated apiserver answers; 0 for any.")
@@ -70,65 +92,121 @@ def demo(
     log_level: Annotated[str, typer.Option(help="The least severe level that is logged.")] = "warning",
 ) -> None:
     """Run Lens on a simulated cluster whose jobs come and go and whose nodes fail now and then."""
-    with tempfile.TemporaryDirectory(prefix="lens-demo-") as folder:
-        tokens = Path(folder) / "tokens.yaml"
-        entry = {"name": "demo", "sha256": hashlib.sha256(token.encode()).hexdigest()}
-        kubeconfig = Path(folder) / "kubeconfig"
-        tokens.write_text(yaml.safe_dump({"tokens": [entry]}))
+    # Its imports, as those of the operator itself, are large, and other commands do without them.
+    from lens.sim.agents import Provisions, UnavailableError
+
+    # Until Lens listens for it: whatever the demo has made ends with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="lens-demo-") as path:
+        folder = Path(path)
+        provisions, without = None, ""
         try:
-            settings = config.load(
-                {
-                    "cluster": cluster,
-                    "listen": f"127.0.0.1:{port}",
-                    "tokens_file": tokens,
-                    "kubeconfig": kubeconfig,
-                    "log_level": log_level,
-                    "log_format": "text",
-                },
-                environ={},
-            )
+            provisions = Provisions(folder, token, min(agents, nodes)) if agents else None
+        except UnavailableError as error:
+            without = str(error)
+        tokens = folder / "tokens.yaml"
+        entry = {"name": "demo", "sha256": hashlib.sha256(token.encode()).hexdigest()}
+        tokens.write_text(yaml.safe_dump({"tokens": [entry]}))
+        flags = {
+            "cluster": cluster,
+            "listen": f"127.0.0.1:{port}",
+            "tokens_file": tokens,
+            "kubeconfig": folder / "kubeconfig",
+            "log_level": log_level,
+            "log_format": "text",
+        }
+        try:
+            settings = config.load(flags | _telemetry(provisions), environ={})
             logs.configure(settings.log_level, settings.log_format)
-            asyncio.run(_run(settings, kubeconfig, token, nodes, seed, kube_port))
+            store = Store(seed)
+            fleet = Fleet(store, _now(), nodes, seed, provisions.count if provisions else 0)
+            apiserver = SimApiServer(store, token, kube_port)
+            asyncio.run(_Demo(settings, fleet, apiserver, seed, provisions, without).run())
         except SettingsError as error:
             fail(str(error))
         except OSError as error:
             fail(error.strerror or str(error))
 
 
-async def _run(
-    settings: ServeSettings, kubeconfig: Path, token: str, nodes: int, seed: int, kube_port: int
-) -> None:
-    store = Store(seed)
-    fleet = Fleet(store, datetime.now(UTC), nodes, seed)
-    apiserver = SimApiServer(store, token, kube_port)
-    await apiserver.start()
-    await asyncio.to_thread(kubeconfig.write_text, _kubeconfig(apiserver.port, token))
-    living = asyncio.create_task(fleet.run(lambda: datetime.now(UTC)))
+def _telemetry(provisions: "Provisions | None") -> dict[str, object]:
+    """Return the settings by which Lens finds the agents."""
+    if provisions is None:
+        return {}
+    return {
+        "telemetry": "agent",
+        "telemetry_namespace": AGENT.namespace,
+        "telemetry_selector": f"app.kubernetes.io/name={AGENT.name}",
+        "telemetry_daemonset": AGENT.name,
+        "telemetry_port": provisions.port,
+        "telemetry_token_file": provisions.token_file,
+        "telemetry_interval_seconds": 5,
+    }
 
-    async def introduce(server: Server) -> None:
+
+@dataclass(frozen=True)
+class _Demo:
+    """What there is of it: a fleet, its apiserver, what Lens is told, and what agents need, or why none."""
+
+    settings: ServeSettings
+    fleet: Fleet
+    apiserver: SimApiServer
+    seed: int
+    provisions: "Provisions | None"
+    without: str
+
+    async def run(self) -> None:
+        """Run all of it until Lens has ended, and then end all of it."""
+        from lens import app
+
+        await self.apiserver.start()
+        kubeconfig = self.settings.kubeconfig
+        assert kubeconfig is not None
+        await asyncio.to_thread(kubeconfig.write_text, _kubeconfig(self.apiserver.port, self.apiserver.token))
+        tasks = [asyncio.create_task(self.fleet.run(_now))]
+        try:
+            await app.serve(
+                self.settings, lambda server: tasks.append(asyncio.create_task(self._attend(server)))
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                # Lens may have been told to end before it could be introduced.
+                with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):
+                    await task
+            await self.apiserver.stop()
+
+    async def _attend(self, server: "Server") -> None:
+        """Introduce the demo once Lens has counted, and then run the agents."""
         await _ready(server)
+        token = self.apiserver.token
         typer.echo(
             INTRODUCTION.format(
-                cluster=settings.cluster,
-                nodes=nodes,
-                seed=seed,
+                cluster=self.settings.cluster,
+                nodes=len(self.fleet.nodes),
+                seed=self.seed,
                 lens=server.url,
-                apiserver=apiserver.url,
+                apiserver=self.apiserver.url,
                 token=token,
-                kubeconfig=kubeconfig,
+                kubeconfig=self.settings.kubeconfig,
             )
         )
+        if self.provisions is None:
+            if self.without:
+                typer.echo(WITHOUT_AGENTS.format(reason=self.without))
+            return
+        from lens.sim.agents import Agents
 
-    introductions: set[asyncio.Task[None]] = set()
-    try:
-        await app.serve(settings, lambda server: introductions.add(asyncio.create_task(introduce(server))))
-    finally:
-        for task in (living, *introductions):
-            task.cancel()
-        await apiserver.stop()
+        agents = Agents(self.fleet, self.provisions, self.seed, _now, typer.echo)
+        running = AGENTS.format(agents=self.provisions.count, agent=agents.agents[0].url, token=token)
+        await agents.run(lambda: typer.echo(running))
 
 
-async def _ready(server: Server) -> None:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _ready(server: "Server") -> None:
     """Wait until Lens has counted, so that what is pasted is answered."""
     async with aiohttp.ClientSession() as session:
         while True:

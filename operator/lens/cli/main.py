@@ -3,7 +3,7 @@
 import typer
 
 from lens import __version__
-from lens.cli import demo, serve, tokens
+from lens.cli import agent, demo, serve, tokens
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +13,7 @@ app = typer.Typer(
     help="What a Kubernetes cluster's GPUs are doing right now, with the scheduler's own numbers.",
 )
 app.command("serve")(serve.serve)
+app.command("agent")(agent.agent)
 app.command("demo")(demo.demo)
 app.command("token")(tokens.token)
 

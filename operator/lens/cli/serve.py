@@ -3,31 +3,18 @@
 import asyncio
 import logging
 import os
-from typing import Annotated, Any
-
-import typer
+from functools import partial
+from typing import Annotated
 
 from lens import config, logs
 from lens.cli.failure import fail
+from lens.cli.flags import Flag, flag
 from lens.config import ServeSettings
 
 _log = logging.getLogger("lens.cli")
 
 
-def _flag(setting: str) -> Any:
-    """Make the option of a setting, with the setting's own words."""
-    field = ServeSettings.model_fields[setting]
-    default = field.get_default()
-    shown = ",".join(default) if isinstance(default, tuple) else default
-    return typer.Option(
-        f"--{setting.replace('_', '-')}",
-        help=field.description,
-        metavar=setting.rpartition("_")[2].upper(),
-        show_default=False if field.is_required() or default is None else str(shown).lower(),
-    )
-
-
-Flag = str | None
+_flag = partial(flag, ServeSettings)
 
 
 def serve(
@@ -42,6 +29,15 @@ def serve(
     kube_context: Annotated[Flag, _flag("kube_context")] = None,
     gpu_resources: Annotated[Flag, _flag("gpu_resources")] = None,
     tolerated_taints: Annotated[Flag, _flag("tolerated_taints")] = None,
+    telemetry: Annotated[Flag, _flag("telemetry")] = None,
+    telemetry_namespace: Annotated[Flag, _flag("telemetry_namespace")] = None,
+    telemetry_selector: Annotated[Flag, _flag("telemetry_selector")] = None,
+    telemetry_daemonset: Annotated[Flag, _flag("telemetry_daemonset")] = None,
+    telemetry_port: Annotated[Flag, _flag("telemetry_port")] = None,
+    telemetry_token_file: Annotated[Flag, _flag("telemetry_token_file")] = None,
+    telemetry_ca_file: Annotated[Flag, _flag("telemetry_ca_file")] = None,
+    telemetry_interval_seconds: Annotated[Flag, _flag("telemetry_interval_seconds")] = None,
+    telemetry_timeout_seconds: Annotated[Flag, _flag("telemetry_timeout_seconds")] = None,
     log_level: Annotated[Flag, _flag("log_level")] = None,
     log_format: Annotated[Flag, _flag("log_format")] = None,
 ) -> None:

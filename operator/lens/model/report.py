@@ -13,19 +13,20 @@ from msgspec import Meta
 
 VERSION = 1
 
-Seconds = Annotated[float, Meta(ge=0, le=1e11)]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-Amount = Annotated[float, Meta(ge=0, le=1e15)]
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-Text = Annotated[str, Meta(max_length=512)]
-Reasons = Annotated[dict[Text, Text], Meta(max_length=64)]
-
+MOST_TEXT = 512
 MOST_GPUS = 64
 MOST_INSTANCES = 64
 MOST_PROCESSES = 1024
 MOST_XIDS = 64
 MOST_HOLDERS = 16384
+
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Amount = Annotated[float, Meta(ge=0, le=1e15)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Text = Annotated[str, Meta(max_length=MOST_TEXT)]
+Reasons = Annotated[dict[Text, Text], Meta(max_length=64)]
 
 
 class Driver(msgspec.Struct, frozen=True, gc=False):
@@ -34,7 +35,7 @@ class Driver(msgspec.Struct, frozen=True, gc=False):
     ``reason`` says why it isn't ready. ``cuda_version`` is the newest CUDA that it runs, such as 13.0.
     """
 
-    state: Literal["ready", "absent", "failed"]
+    state: Literal["starting", "ready", "absent", "failed"]
     reason: Text | None = None
     version: Text | None = None
     cuda_version: Text | None = None

@@ -6,6 +6,7 @@ import hmac
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from aiohttp import web
@@ -50,16 +51,15 @@ class SimApiServer:
     async def start(self) -> None:
         """Listen; OSError when the port is taken."""
         app = web.Application(middlewares=[self._answer_errors])
-        for path, body in (
-            ("/version", discovery.version()),
-            ("/api", discovery.core_versions()),
-            ("/api/v1", discovery.core_resources()),
-            ("/apis", discovery.groups()),
-        ):
-            app.router.add_route("*", path, _constant(body))
-        for prefix in ("/api/v1", "/api/v1/namespaces/{namespace}"):
-            app.router.add_route("*", prefix + "/{plural}", self._collection)
-            app.router.add_route("*", prefix + "/{plural}/{name}", self._object)
+        for path, body in discovery.documents():
+            _route(app, path, _constant(body))
+        for resource in SERVED:
+            collection = f"{resource.root}/{resource.plural}"
+            _route(app, collection, partial(self._collection, resource))
+            if resource.namespaced:
+                collection = f"{resource.root}/namespaces/{{namespace}}/{resource.plural}"
+                _route(app, collection, partial(self._collection, resource))
+            _route(app, f"{collection}/{{name}}", partial(self._object, resource))
         app.router.add_route("*", "/{path:.*}", _unknown)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -112,8 +112,8 @@ class SimApiServer:
             return False
         return hmac.compare_digest(given.encode(), self.token.encode())
 
-    async def _collection(self, request: web.Request) -> web.StreamResponse:
-        resource, namespace = _target(request)
+    async def _collection(self, resource: Resource, request: web.Request) -> web.StreamResponse:
+        namespace = request.match_info.get("namespace")
         options = list_options(request.query, resource)
         if options.watch:
             return await self._watch(request, resource, namespace, options)
@@ -140,12 +140,9 @@ class SimApiServer:
         )
         return await watch.respond(request)
 
-    async def _object(self, request: web.Request) -> web.StreamResponse:
-        resource, namespace = _target(request)
-        name = request.match_info["name"]
-        if resource.namespaced and namespace is None:
-            raise status.unknown_path()
-        revision = self.store.revision(resource, resource.key(namespace or "", name))
+    async def _object(self, resource: Resource, request: web.Request) -> web.StreamResponse:
+        namespace, name = request.match_info.get("namespace", ""), request.match_info["name"]
+        revision = self.store.revision(resource, resource.key(namespace, name))
         if revision is None:
             raise status.not_found(resource, name)
         if wants_table(request.headers.get("Accept", ""), resource):
@@ -153,25 +150,23 @@ class SimApiServer:
         return _json(resource.typed(revision.body))
 
 
-def _target(request: web.Request) -> tuple[Resource, str | None]:
-    resource = SERVED.get(request.match_info["plural"])
-    namespace = request.match_info.get("namespace")
-    if resource is None or (namespace is not None and not resource.namespaced):
-        raise status.unknown_path()
-    if request.method != "GET":
-        raise status.method_not_allowed()
-    return resource, namespace
+def _route(app: web.Application, path: str, handler: Handler) -> None:
+    """Serve a path to readers alone."""
+    app.router.add_route("GET", path, handler)
+    app.router.add_route("*", path, _read_only)
 
 
 def _constant(body: Object) -> Handler:
     encoded = msgspec.json.encode(body)
 
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if request.method != "GET":
-            raise status.method_not_allowed()
+    async def answer(_: web.Request) -> web.StreamResponse:
         return _json(encoded)
 
     return answer
+
+
+async def _read_only(_: web.Request) -> web.StreamResponse:
+    raise status.method_not_allowed()
 
 
 async def _unknown(_: web.Request) -> web.StreamResponse:

@@ -1,12 +1,30 @@
 """What the simulated apiserver says about itself."""
 
-from lens.sim.resources import SERVED, Object
+from collections.abc import Iterator
+from itertools import groupby
+
+from lens.sim.resources import SERVED, Object, Resource
 
 _VERBS = ["get", "list", "watch"]
 
 
-def version() -> Object:
-    """Return the body of /version; its build metadata names it as simulated."""
+def documents() -> Iterator[tuple[str, Object]]:
+    """Give each path of discovery and its body."""
+    yield "/version", _version()
+    yield "/api", {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+    groups = []
+    for root, found in groupby(SERVED, lambda resource: resource.root):
+        resources = list(found)
+        yield root, _resources(resources)
+        if resources[0].group:
+            group = _group(resources[0])
+            groups.append(group)
+            yield f"/apis/{resources[0].group}", {"kind": "APIGroup", "apiVersion": "v1", **group}
+    yield "/apis", {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+
+
+def _version() -> Object:
+    """Make the body of /version; its build metadata names it as simulated."""
     return {
         "major": "1",
         "minor": "37",
@@ -20,19 +38,13 @@ def version() -> Object:
     }
 
 
-def core_versions() -> Object:
-    """Return the body of /api."""
-    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+def _group(resource: Resource) -> Object:
+    version = {"groupVersion": resource.api_version, "version": resource.version}
+    return {"name": resource.group, "versions": [version], "preferredVersion": version}
 
 
-def groups() -> Object:
-    """Return the body of /apis: core/v1 alone is served."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
-
-
-def core_resources() -> Object:
-    """Return the body of /api/v1."""
-    resources = [
+def _resources(resources: list[Resource]) -> Object:
+    described = [
         {
             "name": resource.plural,
             "singularName": resource.kind.lower(),
@@ -41,6 +53,11 @@ def core_resources() -> Object:
             "verbs": _VERBS,
             "shortNames": list(resource.short_names),
         }
-        for resource in SERVED.values()
+        for resource in resources
     ]
-    return {"kind": "APIResourceList", "groupVersion": "v1", "resources": resources}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": resources[0].api_version,
+        "resources": described,
+    }

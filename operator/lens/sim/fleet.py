@@ -4,12 +4,13 @@ import asyncio
 import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from lens.sim import resources, workloads
 from lens.sim.agenda import Agenda
+from lens.sim.daemonsets import DaemonSet
 from lens.sim.lifecycle import Lifecycle
 from lens.sim.nodes import CAPACITY, Node, Trouble
 from lens.sim.pods import Pod
@@ -41,20 +42,38 @@ class Fleet:
     """Nodes with 8 GPUs each and their pods, written into `store` as a cluster's own parts would.
 
     What happens follows from `seed` and the time alone, however the steps are cut. The beginning has a past:
-    about 80 % allocated, some of it for days.
+    about 80 % allocated, some of it for days. Every node has an agent's pod that runs; given `agents`, only
+    so many have one, and it runs when `agent_runs` says so.
     """
 
-    def __init__(self, store: Store, now: datetime, nodes: int = 10, seed: int = 1) -> None:
+    def __init__(
+        self, store: Store, now: datetime, nodes: int = 10, seed: int = 1, agents: int | None = None
+    ) -> None:
         self._store = store
         self._chance = random.Random(seed)  # noqa: S311 - a seed is what makes two runs equal
         self._agenda = Agenda()
         born = now - timedelta(days=30)
-        self._nodes = [Node(number, created=born, heartbeat=now) for number in range(1, nodes + 1)]
-        self._pods = Lifecycle(store, self._nodes, self._agenda, self._chance)
+        self.nodes = [Node(number, created=born, heartbeat=now) for number in range(1, nodes + 1)]
+        self._pods = Lifecycle(store, self.nodes, self._agenda, self._chance)
+        self._agents: dict[Node, Pod] = {}
+        self._daemon_sets: list[DaemonSet] = []
         self._names: Counter[str] = Counter()
         self._gpus = nodes * CAPACITY.gpus
         self._pace = 10 / nodes
-        self._begin(now, born)
+        self._begin(now, born, agents)
+
+    def pods_on(self, node: Node) -> Sequence[Pod]:
+        """Return the pods that hold something of a node, its GPUs for one."""
+        return self._pods.pods_on(node)
+
+    def agent_runs(self, node: Node, at: datetime, *, runs: bool) -> None:
+        """Let a node's agent run from now on, or no more."""
+        pod = self._agents[node]
+        if runs:
+            self._pods.begin(pod, node, at)
+        else:
+            self._pods.interrupt(pod, at)
+        self._write_daemon_sets(at)
 
     def step(self, now: datetime) -> None:
         """Do all that has been due until a time."""
@@ -66,19 +85,24 @@ class Fleet:
             self.step(clock())
             await asyncio.sleep(interval)
 
-    def _begin(self, now: datetime, born: datetime) -> None:
+    def _begin(self, now: datetime, born: datetime, agents: int | None) -> None:
         for name in workloads.NAMESPACES:
             metadata = {"name": name, "creationTimestamp": rfc3339(born)}
             namespace = {"metadata": metadata, "status": {"phase": "Active"}}
             self._store.put(resources.NAMESPACES, namespace, now)
-        for node in self._nodes:
+        for node in self.nodes:
             self._write(node, now)
             self._agenda.after(now, self._chance.uniform(0, _HEARTBEAT[0]), partial(self._beat, node))
-        plugin = workloads.DEVICE_PLUGIN._replace(pods=(len(self._nodes), len(self._nodes)))
-        plugins = workloads.pods_of(plugin, plugin.name, born, self._chance)
-        for node, pod in zip(self._nodes, plugins, strict=True):
-            pod.lasts = None
+        for pod, node in self._daemons(workloads.DEVICE_PLUGIN, self.nodes, born):
             self._pods.settle(pod, node, born, now)
+        for pod, node in self._daemons(workloads.AGENT, self.nodes[:agents], born):
+            self._agents[node] = pod
+            pod.address = node.loopback
+            if agents is None:
+                self._pods.settle(pod, node, born, now)
+            else:
+                self._pods.bind(pod, node, now)
+        self._write_daemon_sets(now)
         self._stand(now)
         self._fill(now)
         for period, cronjob in workloads.SCHEDULED:
@@ -86,6 +110,19 @@ class Fleet:
             self._agenda.after(now, until_due, partial(self._fire, period, cronjob))
         self._agenda.after(now, 0, self._arrive)
         self._agenda.after(now, self._chance.expovariate(1 / _TROUBLE), self._befall)
+
+    def _daemons(
+        self, workload: Workload, nodes: Sequence[Node], born: datetime
+    ) -> Iterable[tuple[Pod, Node]]:
+        """Make a DaemonSet, if it has any nodes, and the pod for each of them."""
+        # One for each node, whether it gets it or not: what follows by chance is not to depend on it.
+        everywhere = workload._replace(pods=(len(self.nodes), len(self.nodes)))
+        pods = workloads.pods_of(everywhere, workload.name, born, self._chance)[: len(nodes)]
+        for pod in pods:
+            pod.lasts = None
+        if pods and pods[0].owner is not None:
+            self._daemon_sets.append(DaemonSet(pods[0].owner, pods))
+        return zip(pods, nodes, strict=True)
 
     def _stand(self, now: datetime) -> None:
         """Place what never ends; the first of it, ml-team's, in the smallest fleet too."""
@@ -97,7 +134,7 @@ class Fleet:
                 continue
             for pod in pods:
                 pod.lasts = None
-                node = place(pod.shape.requests, pod.tolerations, self._nodes)
+                node = place(pod.shape.requests, pod.tolerations, self.nodes)
                 self._pods.settle(pod, node, started, now)
 
     def _fill(self, now: datetime) -> None:
@@ -127,10 +164,10 @@ class Fleet:
     def _scatter(self, pod: Pod) -> Node:
         ask = pod.shape.requests, pod.tolerations
         for _ in range(20):
-            node = self._chance.choice(self._nodes)
+            node = self._chance.choice(self.nodes)
             if fits(*ask, node):
                 return node
-        return place(*ask, self._nodes)
+        return place(*ask, self.nodes)
 
     def _draw(self) -> Workload:
         weights = [workload.weight for workload in workloads.ARRIVING]
@@ -164,28 +201,38 @@ class Fleet:
         """Bring trouble to a node, unless a tenth of them has some; a GPU turns unhealthy when it is free."""
         self._agenda.after(at, self._chance.expovariate(1 / (_TROUBLE * self._pace)), self._befall)
         trouble = self._chance.choice(list(Trouble))
-        troubled = sum(node.trouble is not None for node in self._nodes)
+        troubled = sum(node.trouble is not None for node in self.nodes)
         well = [
             node
-            for node in self._nodes
+            for node in self.nodes
             if node.trouble is None and (node.free.gpus or trouble is not Trouble.GPU_UNHEALTHY)
         ]
-        if not well or troubled > len(self._nodes) / 10:
+        if not well or troubled > len(self.nodes) / 10:
             return
         node = self._chance.choice(well)
-        node.trouble = trouble
-        node.changed = at
-        self._write(node, at)
+        node.befall(trouble, at)
+        self._tell(node, at)
         self._agenda.after(at, self._chance.uniform(*_LASTS[trouble]), partial(self._recover, node))
 
     def _recover(self, node: Node, at: datetime) -> None:
-        node.trouble = None
-        node.changed = node.heartbeat = at
-        self._write(node, at)
+        silent = node.silent
+        node.recover(at)
+        self._tell(node, at, was_silent=silent)
         self._pods.schedule(at)
+
+    def _tell(self, node: Node, at: datetime, *, was_silent: bool = False) -> None:
+        """Write a node that has changed, and its pods where that changes them."""
+        self._write(node, at)
+        if node.silent is not was_silent:
+            self._pods.follow(node, at)
+            self._write_daemon_sets(at)
 
     def _write(self, node: Node, at: datetime) -> None:
         self._store.put(resources.NODES, node.manifest(), at)
+
+    def _write_daemon_sets(self, at: datetime) -> None:
+        for daemon_set in self._daemon_sets:
+            self._store.put(resources.DAEMON_SETS, daemon_set.manifest(), at)
 
 
 def _gpus(pods: list[Pod]) -> int:

@@ -34,6 +34,7 @@ class Lifecycle:
         self._chance = chance
         self._pending: list[Pod] = []
         self._addresses = itertools.count(1)
+        self._placed: dict[Node, list[Pod]] = {node: [] for node in nodes}
 
     def allocated_gpus(self) -> int:
         """Return the GPUs that pods hold."""
@@ -42,6 +43,32 @@ class Lifecycle:
     def waiting_gpus(self) -> int:
         """Return the GPUs that pods wait for."""
         return sum(pod.shape.requests.gpus for pod in self._pending)
+
+    def pods_on(self, node: Node) -> Sequence[Pod]:
+        """Return the pods that hold something of a node, in the order in which they were placed."""
+        return self._placed[node]
+
+    def follow(self, node: Node, at: datetime) -> None:
+        """Let the pods of a node that fell silent, or is back, be ready no more, or again."""
+        for pod in self._placed[node]:
+            if pod.phase == "Running":
+                pod.readiness_changed = at
+                self._write(pod, at)
+
+    def begin(self, pod: Pod, node: Node, at: datetime) -> None:
+        """Start, or restart, the container of a pod that is on a node."""
+        if pod.started is None:
+            self._run(pod, node, at)
+        else:
+            pod.restarts += 1
+            pod.readiness_changed = at
+        pod.stopped = False
+        self._write(pod, at)
+
+    def interrupt(self, pod: Pod, at: datetime) -> None:
+        """Stop the container of a running pod, until it is begun again."""
+        pod.stopped, pod.readiness_changed = True, at
+        self._write(pod, at)
 
     def submit(self, pods: Sequence[Pod], at: datetime) -> None:
         """Create pods and schedule them; who made a pod that never fits deletes it after a while."""
@@ -57,6 +84,12 @@ class Lifecycle:
         self._assign(pod, node)
         self._run(pod, node, started)
         self._write(pod, now)
+
+    def bind(self, pod: Pod, node: Node, at: datetime) -> None:
+        """Write a pod onto a node where it waits to be begun."""
+        pod.scheduled = at
+        self._assign(pod, node)
+        self._write(pod, at)
 
     def schedule(self, at: datetime) -> None:
         """Place the pending pods that now fit somewhere, oldest first, and say of the others why not."""
@@ -83,9 +116,14 @@ class Lifecycle:
     def _assign(self, pod: Pod, node: Node) -> None:
         pod.node = node
         node.allocated = node.allocated.plus(pod.shape.requests)
+        pod.devices = node.devices.allocate(pod.shape.requests.gpus)
+        self._placed[node].append(pod)
 
     def _release(self, pod: Pod, node: Node) -> None:
         node.allocated = node.allocated.minus(pod.shape.requests)
+        node.devices.free(pod.devices)
+        pod.devices = ()
+        self._placed[node].remove(pod)
 
     def _start(self, pod: Pod, node: Node, at: datetime) -> None:
         if self._put_off(node, at, partial(self._start, pod, node)):
@@ -95,7 +133,9 @@ class Lifecycle:
 
     def _run(self, pod: Pod, node: Node, started: datetime) -> None:
         number = next(self._addresses)
-        pod.address = f"10.{200 + number // 62_500 % 50}.{number // 250 % 250}.{number % 250 + 2}"
+        pod.address = (
+            pod.address or f"10.{200 + number // 62_500 % 50}.{number // 250 % 250}.{number % 250 + 2}"
+        )
         pod.started = started
         if pod.lasts is not None:
             end = self._finish if pod.completes else self._terminate
@@ -106,8 +146,8 @@ class Lifecycle:
             return
         pod.finished = at
         pod.failed = self._chance.random() < _FAILS
-        self._write(pod, at)
         self._release(pod, node)
+        self._write(pod, at)
         self._agenda.after(at, self._chance.uniform(*_FINISHED_FOR), partial(self._delete, pod))
         self.schedule(at)
 

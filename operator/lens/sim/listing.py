@@ -29,8 +29,9 @@ class Page:
 
     def body(self, resource: Resource) -> bytes:
         """Return the page as JSON."""
-        return b'{"kind":"%sList","apiVersion":"v1","metadata":%s,"items":[%s]}\n' % (
+        return b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[%s]}\n' % (
             resource.kind.encode(),
+            resource.api_version.encode(),
             msgspec.json.encode(self.metadata),
             b",".join(revision.body for revision in self.revisions),
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
+from lens.sim.devices import DeviceManager
 from lens.sim.resourcelist import ResourceList
 from lens.sim.resources import Object
 from lens.sim.taints import GPU_TAINT, NOT_READY, UNREACHABLE, UNSCHEDULABLE, Taint
@@ -17,6 +18,11 @@ _HEALTHY = {
     "PIDPressure": ("False", "KubeletHasSufficientPID"),
     "Ready": ("True", "KubeletReady"),
 }
+
+
+def loopback(number: int) -> str:
+    """Return the loopback address of the node of a number."""
+    return f"127.1.{number // 256}.{number % 256}"
 
 
 class Trouble(Enum):
@@ -38,6 +44,10 @@ class Node:
     allocated: ResourceList = field(default_factory=ResourceList)
     trouble: Trouble | None = None
     changed: datetime | None = None
+    devices: DeviceManager = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.devices = DeviceManager(self.name, CAPACITY.gpus)
 
     @property
     def name(self) -> str:
@@ -48,6 +58,11 @@ class Node:
     def address(self) -> str:
         """Return the node's own IP address."""
         return f"10.{self.number // 65536}.{self.number // 256 % 256}.{self.number % 256}"
+
+    @property
+    def loopback(self) -> str:
+        """Return an address of the node's own on which a real process can listen."""
+        return loopback(self.number)
 
     @property
     def allocatable(self) -> ResourceList:
@@ -69,6 +84,17 @@ class Node:
     def unschedulable(self) -> bool:
         """Return whether the node is cordoned."""
         return self.trouble is Trouble.CORDONED
+
+    def befall(self, trouble: Trouble, at: datetime) -> None:
+        """Bring trouble; a GPU can turn unhealthy only where one is free."""
+        self.trouble, self.changed = trouble, at
+        if trouble is Trouble.GPU_UNHEALTHY:
+            self.devices.fail()
+
+    def recover(self, at: datetime) -> None:
+        """Let the trouble be over."""
+        self.trouble, self.changed, self.heartbeat = None, at, at
+        self.devices.heal()
 
     def taints(self) -> list[Taint]:
         """Return the node's taints: the GPU pool's, and what its trouble brings.

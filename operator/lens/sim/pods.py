@@ -1,11 +1,12 @@
 """The simulated pods: what they ask for, and how they look at each point of their life."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from lens.sim.nodes import Node
-from lens.sim.resourcelist import ResourceList
+from lens.sim.resourcelist import GPU, ResourceList
 from lens.sim.resources import Object
 from lens.sim.taints import DEFAULT_TOLERATIONS, Toleration
 from lens.sim.timestamps import rfc3339
@@ -26,6 +27,15 @@ class Shape(NamedTuple):
         """Return what the pod holds: the larger of its start and its run, and a pod slot (KEP-753)."""
         return self.app.plus(self.sidecar).most(self.preflight).plus(ResourceList(pods=1))
 
+    def devices(self, held: Sequence[str]) -> dict[str, Sequence[str]]:
+        """Share out the devices that a pod holds to the containers that stay, by their names.
+
+        They take up what the init container had (kubelet's device manager), which may have had more.
+        """
+        sidecar, app = self.sidecar.gpus, self.app.gpus
+        shares = {"evaluator": held[:sidecar], "main": held[sidecar : sidecar + app]}
+        return {name: devices for name, devices in shares.items() if devices}
+
 
 class Owner(NamedTuple):
     """A controlling owner."""
@@ -38,7 +48,10 @@ class Owner(NamedTuple):
 
 @dataclass(eq=False)
 class Pod:
-    """A pod and the times at which its life went on; what has not happened is None."""
+    """A pod and the times at which its life went on; what has not happened is None.
+
+    `devices` are the uuids of the GPUs that it holds, `stopped` is a container that waits to be restarted.
+    """
 
     namespace: str
     name: str
@@ -50,11 +63,15 @@ class Pod:
     completes: bool = True
     tolerations: tuple[Toleration, ...] = DEFAULT_TOLERATIONS
     node: Node | None = None
+    devices: tuple[str, ...] = ()
     address: str = ""
     refused: datetime | None = None
     refusal: str = ""
     scheduled: datetime | None = None
     started: datetime | None = None
+    readiness_changed: datetime | None = None
+    stopped: bool = False
+    restarts: int = 0
     finished: datetime | None = None
     failed: bool = False
     deleted: datetime | None = None
@@ -70,6 +87,15 @@ class Pod:
         if self.finished is not None:
             return "Failed" if self.failed else "Succeeded"
         return "Pending" if self.started is None else "Running"
+
+    @property
+    def ready(self) -> bool:
+        """Return whether the pod is Ready: none on a silent node is (node lifecycle controller, 1.37)."""
+        return self._containers_ready and self.node is not None and not self.node.silent
+
+    @property
+    def _containers_ready(self) -> bool:
+        return self.phase == "Running" and not self.stopped
 
     def manifest(self) -> Object:
         """Return the Pod object."""
@@ -137,12 +163,11 @@ class Pod:
             return [_condition("PodScheduled", False, self.refused) | why]
         conditions = [_condition("PodScheduled", True, self.scheduled)]
         if self.started is not None:
-            changed = self.finished or self.started
-            running = self.finished is None
+            changed = self.finished or self.readiness_changed or self.started
             conditions += [
                 _condition("Initialized", True, self.started),
-                _condition("ContainersReady", running, changed),
-                _condition("Ready", running, changed),
+                _condition("ContainersReady", self._containers_ready, changed),
+                _condition("Ready", self.ready, changed),
             ]
         return conditions
 
@@ -159,16 +184,22 @@ class Pod:
                         "finishedAt": rfc3339(self.finished),
                     }
                 }
+            elif self.stopped:
+                state = {"waiting": {"reason": "CrashLoopBackOff"}}
         running = "running" in state
         container = _container("main", self.shape.app)
+        devices = self.shape.devices(self.devices).get("main", ())
+        # Kubernetes 1.36 and later; of init containers, sidecars among them, the kubelet says nothing.
+        allocated = [{"resourceID": device, "health": "Healthy"} for device in devices]
         return {
             "name": container["name"],
             "image": container["image"],
             "imageID": "",
             "ready": running,
             "started": running,
-            "restartCount": 0,
+            "restartCount": self.restarts,
             "state": state,
+            **({"allocatedResourcesStatus": [{"name": GPU, "resources": allocated}]} if devices else {}),
         }
 
 

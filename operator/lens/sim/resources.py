@@ -1,4 +1,4 @@
-"""The resources of core/v1 that the simulated apiserver serves."""
+"""The resources that the simulated apiserver serves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 Object = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resource:
-    """One resource of core/v1; `fields` are its field labels, each with the value of an absent field.
+    """One resource of a group ("" is core); `fields` are its field labels, with an absent field's value.
 
-    Field labels: `pkg/apis/core/v1/conversion.go` in Kubernetes 1.37.
+    Field labels: `pkg/apis/core/v1/conversion.go` in Kubernetes 1.37; of most others name and namespace.
     """
 
     plural: str
@@ -19,6 +19,18 @@ class Resource:
     namespaced: bool
     short_names: tuple[str, ...]
     fields: Mapping[str, str]
+    group: str = ""
+    version: str = "v1"
+
+    @property
+    def api_version(self) -> str:
+        """Return `v1`, or `apps/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def root(self) -> str:
+        """Return the path that the resource is below: `/api/v1`, or `/apis/apps/v1`."""
+        return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
 
     def key(self, namespace: str, name: str) -> str:
         """Return where an object is stored, as in etcd: `namespace/name`, or `name` of a cluster's own."""
@@ -31,7 +43,11 @@ class Resource:
 
     def typed(self, body: bytes) -> bytes:
         """Return an object's JSON with `kind` and `apiVersion`, which it lacks inside a list."""
-        return b'{"kind":"%s","apiVersion":"v1",%s' % (self.kind.encode(), body[1:])
+        return b'{"kind":"%s","apiVersion":"%s",%s' % (
+            self.kind.encode(),
+            self.api_version.encode(),
+            body[1:],
+        )
 
 
 NAMESPACES = Resource(
@@ -83,4 +99,14 @@ EVENTS = Resource(
     },
 )
 
-SERVED = {resource.plural: resource for resource in (NAMESPACES, NODES, PODS, EVENTS)}
+DAEMON_SETS = Resource(
+    plural="daemonsets",
+    kind="DaemonSet",
+    namespaced=True,
+    short_names=("ds",),
+    fields={"metadata.name": "", "metadata.namespace": ""},
+    group="apps",
+)
+
+SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS)
+"""All of them, group by group."""

@@ -53,8 +53,11 @@ def unknown_path() -> StatusError:
 
 def not_found(resource: Resource, name: str) -> StatusError:
     """Return the answer to the name of an object that is not there."""
+    qualified = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
     details = {"name": name, "kind": resource.plural}
-    return StatusError(404, "NotFound", f'{resource.plural} "{name}" not found', details)
+    if resource.group:
+        details["group"] = resource.group
+    return StatusError(404, "NotFound", f'{qualified} "{name}" not found', details)
 
 
 def method_not_allowed() -> StatusError:

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
-from lens.sim.resources import SERVED, Object, Resource
+from lens.sim.resources import DAEMON_SETS, PODS, SERVED, Object, Resource
 from lens.sim.timestamps import rfc3339
+
+_GENERATIONS = (PODS, DAEMON_SETS)
 
 
 class CompactedError(Exception):
@@ -133,13 +135,13 @@ class Store:
         self.version = 1
         self._history = history
         self._uids = random.Random(seed)  # noqa: S311 - a seed is what makes two runs equal
-        self._collections = {plural: _Collection() for plural in SERVED}
+        self._collections = {resource: _Collection() for resource in SERVED}
 
     def put(self, resource: Resource, obj: Object, now: datetime) -> Object:
         """Create or replace an object and return it as stored; what changes nothing makes no version.
 
         `uid` and `creationTimestamp` are kept from the stored object, else from `obj`, else given.
-        A pod's generation follows its spec (KEP-5067).
+        A pod's generation follows its spec (KEP-5067), as a DaemonSet's does.
         """
         key = resource.key_of(obj)
         revision = self.revision(resource, key)
@@ -158,7 +160,7 @@ class Store:
                 metadata[name] = current["metadata"][name]
             generation = current["metadata"].get("generation", 1)
             generation += current.get("spec") != stored.get("spec")
-        if resource.kind == "Pod":
+        if resource in _GENERATIONS:
             metadata["generation"] = generation
         if stored != current:
             self.version += 1
@@ -189,14 +191,14 @@ class Store:
 
     def revision(self, resource: Resource, key: str) -> Revision | None:
         """Return the newest version of an object."""
-        head = self._collections[resource.plural].heads.get(key)
+        head = self._collections[resource].heads.get(key)
         return None if head is None else head.after
 
     def snapshot(
         self, resource: Resource, namespace: str | None = None, version: int | None = None
     ) -> list[Revision]:
         """Return the objects as they were at a version (now, when None), sorted by key; CompactedError."""
-        collection = self._collections[resource.plural]
+        collection = self._collections[resource]
         at = self.version if version is None else version
         if at < collection.compacted:
             raise CompactedError(at, collection.compacted)
@@ -219,7 +221,7 @@ class Store:
 
         A version that is yet to come gives silence until it has come, as a real apiserver does.
         """
-        collection = self._collections[resource.plural]
+        collection = self._collections[resource]
         if since < collection.compacted:
             raise CompactedError(since, collection.compacted)
         watch = Watch(since, collection.log[collection.after(since) :], 2 * self._history)
@@ -247,7 +249,7 @@ class Store:
         self.version = min(version, self.version)
 
     def _append(self, resource: Resource, key: str, before: Revision | None, after: Revision | None) -> None:
-        collection = self._collections[resource.plural]
+        collection = self._collections[resource]
         collection.append(Event(self.version, key, before, after, collection.heads.get(key)))
         if len(collection.log) > 2 * self._history:
             collection.compact(collection.log[-self._history - 1].version)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lens.sim.resources import NAMESPACES, NODES, PODS, Object, Resource
+from lens.sim.resources import DAEMON_SETS, NAMESPACES, NODES, PODS, Object, Resource
 from lens.sim.timestamps import age
 
 _META = "meta.k8s.io/v1"
@@ -26,12 +26,12 @@ class Columns:
 
 def wants_table(accept: str, resource: Resource) -> bool:
     """Return whether a request's Accept header asks for a Table, and the resource has columns."""
-    return "as=Table" in accept and resource.plural in _COLUMNS
+    return "as=Table" in accept and resource in _COLUMNS
 
 
 def table(resource: Resource, bodies: Sequence[bytes], metadata: Object, now: datetime) -> bytes:
     """Return objects' JSON as a Table with one row each."""
-    columns = _COLUMNS[resource.plural]
+    columns = _COLUMNS[resource]
     rows = []
     for body in bodies:
         obj = msgspec.json.decode(body)
@@ -101,8 +101,35 @@ def _namespace(namespace: Object, now: datetime) -> list[Any]:
     return [metadata["name"], phase, age(metadata["creationTimestamp"], now)]
 
 
-_COLUMNS: Mapping[str, Columns] = {
-    PODS.plural: Columns(("Name", "Ready", "Status", "Restarts", "Age", "IP", "Node"), 5, _pod),
-    NODES.plural: Columns(("Name", "Status", "Roles", "Age", "Version", "Internal-IP", "OS-Image"), 5, _node),
-    NAMESPACES.plural: Columns(("Name", "Status", "Age"), 3, _namespace),
+def _daemon_set(daemon_set: Object, now: datetime) -> list[Any]:
+    metadata, spec, status = daemon_set["metadata"], daemon_set.get("spec", {}), daemon_set.get("status", {})
+    template = spec.get("template", {}).get("spec", {})
+    return [
+        metadata["name"],
+        *(str(status.get(count, 0)) for count in _DAEMON_SET_COUNTS),
+        _pairs(template.get("nodeSelector", {})),
+        age(metadata["creationTimestamp"], now),
+        ",".join(container["name"] for container in template.get("containers", [])),
+        _pairs(spec.get("selector", {}).get("matchLabels", {})),
+    ]
+
+
+def _pairs(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in labels.items()) or "<none>"
+
+
+_DAEMON_SET_COUNTS = (
+    "desiredNumberScheduled",
+    "currentNumberScheduled",
+    "numberReady",
+    "updatedNumberScheduled",
+    "numberAvailable",
+)
+_DAEMON_SET = ("Name", "Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector", "Age")
+
+_COLUMNS: Mapping[Resource, Columns] = {
+    PODS: Columns(("Name", "Ready", "Status", "Restarts", "Age", "IP", "Node"), 5, _pod),
+    NODES: Columns(("Name", "Status", "Roles", "Age", "Version", "Internal-IP", "OS-Image"), 5, _node),
+    DAEMON_SETS: Columns((*_DAEMON_SET, "Containers", "Selector"), 8, _daemon_set),
+    NAMESPACES: Columns(("Name", "Status", "Age"), 3, _namespace),
 }

@@ -69,7 +69,10 @@ DEVICE_PLUGIN = Workload(
 )
 """The CPU-only pod that every node has."""
 
-NAMESPACES = ("default", "gpu-operator", "ml-team", "research", "speech", "vision")
+AGENT = Workload("DaemonSet", "lens", "lens-agent", Shape(ResourceList(milli_cpu=50, memory=128)))
+"""Lens' own pod on the nodes."""
+
+NAMESPACES = ("default", "gpu-operator", "lens", "ml-team", "research", "speech", "vision")
 
 
 def pods_of(workload: Workload, name: str, created: datetime, chance: random.Random) -> list[Pod]:
@@ -126,7 +129,7 @@ def _labels(kind: str, name: str, owner: Owner | None) -> dict[str, str]:
         case "Deployment":
             return {"app": name, "pod-template-hash": owner.name.rpartition("-")[2]}
         case _:
-            return {"app": name}
+            return {"app.kubernetes.io/name": name}
 
 
 def _pod_names(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from lens.sim.resources import NODES, PODS, Object
+from lens.sim.resources import DAEMON_SETS, NODES, PODS, Object
 from lens.sim.store import Store
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -30,3 +30,7 @@ def add_pods(store: Store, *names: str) -> None:
 def add_node(store: Store, name: str) -> None:
     ready = {"type": "Ready", "status": "True"}
     store.put(NODES, {"metadata": {"name": name}, "spec": {}, "status": {"conditions": [ready]}}, NOW)
+
+
+def add_daemon_set(store: Store, name: str, namespace: str = "ns") -> None:
+    store.put(DAEMON_SETS, {"metadata": {"name": name, "namespace": namespace}, "spec": {}}, NOW)

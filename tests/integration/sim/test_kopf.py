@@ -12,13 +12,13 @@ from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import NODES, PODS
 from lens.sim.store import Store
 from tests.integration.sim.conftest import TOKEN
-from tests.integration.sim.manifests import NOW, add_node, add_pods, pod
+from tests.integration.sim.manifests import NOW, add_daemon_set, add_node, add_pods, pod
 
 Seen = list[tuple[str | None, str, str]]
 
 
 class Operator:
-    """An ordinary kopf operator in a thread of its own, that notes the events of pods and nodes."""
+    """An ordinary kopf operator in a thread of its own, that notes what happens to objects."""
 
     def __init__(self, url: str) -> None:
         self.seen: Seen = []
@@ -28,8 +28,8 @@ class Operator:
         self._url = url
         self._thread = threading.Thread(target=self._run)
         kopf.on.login(registry=self._registry)(self._login)
-        for resource in ("pods", "nodes"):
-            kopf.on.event("v1", resource, registry=self._registry)(self._note)
+        for version, resource in (("v1", "pods"), ("v1", "nodes"), ("apps/v1", "daemonsets")):
+            kopf.on.event(version, resource, registry=self._registry)(self._note)
 
     def _login(self, **_: Any) -> kopf.ConnectionInfo:
         return kopf.ConnectionInfo(server=self._url, token=TOKEN, scheme="Bearer")
@@ -93,6 +93,16 @@ async def test_an_ordinary_operator_lists_and_watches(store: Store, server: SimA
             ("MODIFIED", "pod-7", "Failed"),
             ("DELETED", "n1", ""),
         }
+
+
+async def test_an_ordinary_operator_follows_another_groups_objects(
+    store: Store, server: SimApiServer
+) -> None:
+    add_daemon_set(store, "first")
+    with Operator(server.url) as operator:
+        await until(lambda: (None, "first", "") in operator.seen)
+        add_daemon_set(store, "second")
+        await until(lambda: ("ADDED", "second", "") in operator.seen)
 
 
 async def test_an_ordinary_operator_lists_again_after_a_410(store: Store, server: SimApiServer) -> None:

@@ -84,6 +84,19 @@ async def test_kubectl_lists_nodes_with_their_state(store: Store, fleet: Fleet, 
     assert "simulated" in await kubectl("version")
 
 
+async def test_kubectl_lists_daemon_sets(fleet: Fleet, kubectl: Kubectl) -> None:
+    lines = (await kubectl("get", "daemonsets", "-A")).splitlines()
+    assert lines[0].split("  ")[0] == "NAMESPACE"
+    assert lines[1].split()[:7] == ["gpu-operator", "nvidia-device-plugin", "10", "10", "10", "10", "10"]
+    assert lines[2].split()[:7] == ["lens", "lens-agent", "10", "10", "10", "10", "10"]
+    named = await kubectl("get", "ds", "-n", "lens", "lens-agent", "-o", "jsonpath={.metadata.uid}")
+    owner = "jsonpath={.items[*].metadata.ownerReferences[0].uid}"
+    owners = await kubectl(
+        "get", "pods", "-n", "lens", "-l", "app.kubernetes.io/name=lens-agent", "-o", owner
+    )
+    assert owners.split() == [named] * 10
+
+
 async def test_kubectl_selects_and_prints_json(store: Store, fleet: Fleet, kubectl: Kubectl) -> None:
     count = len(store.snapshot(PODS, namespace="ml-team"))
     out = await kubectl("get", "pods", "-n", "ml-team", "-o", "json")

@@ -5,7 +5,7 @@ import pytest
 
 from lens.sim.resources import NODES, PODS
 from lens.sim.store import Store
-from tests.integration.sim.manifests import NOW, add_node, add_pods, pod
+from tests.integration.sim.manifests import NOW, add_daemon_set, add_node, add_pods, pod
 
 
 async def read(client: aiohttp.ClientSession, path: str, **query: str) -> Any:
@@ -134,3 +134,20 @@ async def test_a_token_with_a_version_is_refused(store: Store, client: aiohttp.C
     token = (await read(client, "/api/v1/pods", limit="1"))["metadata"]["continue"]
     status = await refused(client, "/api/v1/pods", resourceVersion="1", **{"continue": token})
     assert status["code"] == 400
+
+
+async def test_another_groups_objects_are_listed_and_selected(
+    store: Store, client: aiohttp.ClientSession
+) -> None:
+    add_daemon_set(store, "agent", "lens")
+    add_daemon_set(store, "agent", "other")
+    add_daemon_set(store, "plugin", "lens")
+    everywhere = await read(client, "/apis/apps/v1/daemonsets")
+    assert (everywhere["kind"], everywhere["apiVersion"]) == ("DaemonSetList", "apps/v1")
+    assert names(everywhere) == ["agent", "plugin", "agent"]
+    in_lens = "/apis/apps/v1/namespaces/lens/daemonsets"
+    assert names(await read(client, in_lens, fieldSelector="metadata.name=plugin")) == ["plugin"]
+    elsewhere = await read(client, "/apis/apps/v1/daemonsets", fieldSelector="metadata.namespace!=lens")
+    assert names(elsewhere) == ["agent"]
+    alone = await read(client, f"{in_lens}/agent")
+    assert (alone["kind"], alone["apiVersion"]) == ("DaemonSet", "apps/v1")

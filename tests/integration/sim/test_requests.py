@@ -52,6 +52,9 @@ async def test_the_token_may_be_a_password_and_may_be_rotated(server: SimApiServ
         ("/api/v1/namespaces/ns/pods/a/log", "could not find the requested resource"),
         ("/api/v1/namespaces/ns/pods/a", 'pods "a" not found'),
         ("/api/v1/nodes/n", 'nodes "n" not found'),
+        ("/api/v1/daemonsets", "could not find the requested resource"),
+        ("/apis/apps/v1/pods", "could not find the requested resource"),
+        ("/apis/apps/v1/namespaces/ns/daemonsets/a", 'daemonsets.apps "a" not found'),
     ],
 )
 async def test_what_is_not_there_is_a_404(client: aiohttp.ClientSession, path: str, says: str) -> None:
@@ -70,15 +73,21 @@ async def test_nothing_can_be_written(client: aiohttp.ClientSession, method: str
 
 async def test_discovery_names_what_is_served(client: aiohttp.ClientSession) -> None:
     bodies = {}
-    for path in ("/version", "/api", "/apis", "/api/v1"):
+    for path in ("/version", "/api", "/apis", "/api/v1", "/apis/apps", "/apis/apps/v1"):
         async with client.get(path) as response:
             bodies[path] = await response.json()
     assert "simulated" in bodies["/version"]["gitVersion"]
     assert bodies["/api"]["versions"] == ["v1"]
-    assert bodies["/apis"]["groups"] == []
+    group = bodies["/apis/apps"]
+    assert group.pop("kind") == "APIGroup"
+    assert group.pop("apiVersion") == "v1"
+    assert bodies["/apis"]["groups"] == [group]
+    assert group["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
     listed = {resource["name"]: resource for resource in bodies["/api/v1"]["resources"]}
     assert listed.keys() == {"namespaces", "nodes", "pods", "events"}
     assert {"get", "list", "watch"} == set(listed["pods"]["verbs"])
+    assert bodies["/apis/apps/v1"]["groupVersion"] == "apps/v1"
+    assert [resource["name"] for resource in bodies["/apis/apps/v1"]["resources"]] == ["daemonsets"]
 
 
 async def test_a_killed_server_cuts_its_watches_and_comes_back_on_its_port(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lens.sim.fleet import Fleet
-from lens.sim.resources import NODES, PODS, Object
+from lens.sim.resources import DAEMON_SETS, NODES, PODS, Object
 from lens.sim.store import Store
 
 NOW = datetime(2026, 1, 5, 12, 3, 7, tzinfo=UTC)
@@ -48,6 +48,16 @@ def held(pods: list[Object]) -> Counter[str]:
         if holds(pod):
             found[pod["spec"]["nodeName"]] += gpus_of(pod)
     return found
+
+
+def devices_of(pod: Object) -> list[str]:
+    return [
+        device["resourceID"]
+        for container in pod["status"].get("containerStatuses", [])
+        for resource in container.get("allocatedResourcesStatus", [])
+        for device in resource["resources"]
+        if (resource["name"], device["health"]) == (GPU, "Healthy")
+    ]
 
 
 def taints_of(node: Object) -> set[tuple[str, str]]:
@@ -176,6 +186,134 @@ def test_no_node_ever_holds_more_than_it_offers(day: list[Change]) -> None:
             assert gpus <= offers[node], f"{node} offers {offers[node]} GPUs at version {change.version}"
         fullest = max(fullest, sum(totals.values()))
     assert fullest > 64
+
+
+def test_no_gpu_is_ever_given_twice_nor_to_a_pod_that_holds_none(day: list[Change]) -> None:
+    holder: dict[str, str] = {}
+    given = 0
+    for change in day:
+        if "/" not in change.key:
+            continue
+        holder = {device: key for device, key in holder.items() if key != change.key}
+        if change.after is None:
+            continue
+        devices = devices_of(change.after)
+        main = change.after["spec"]["containers"][0]["resources"]["requests"]
+        assert len(devices) == (int(main.get(GPU, 0)) if holds(change.after) else 0)
+        for device in devices:
+            assert device not in holder, f"{device} is {holder[device]}'s at version {change.version}"
+            holder[device] = change.key
+        if change.before and devices_of(change.before) and holds(change.after):
+            assert devices == devices_of(change.before)
+        given += bool(devices) and not (change.before and devices_of(change.before))
+    assert given > 500
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pods_hold_healthy_gpus_of_their_own_node(seed: int) -> None:
+    fleet = Fleet(Store(), NOW, nodes=10, seed=seed)
+    everywhere = [device for node in fleet.nodes for device in node.devices.uuids]
+    assert len(set(everywhere)) == 80
+    unhealthy = shared_out = 0
+    for minutes in range(0, 24 * 60, 2):
+        fleet.step(NOW + timedelta(minutes=minutes))
+        for node in fleet.nodes:
+            held = [device for pod in fleet.pods_on(node) for device in pod.devices]
+            assert len(held) == len(set(held)) == node.allocated.gpus
+            assert set(held) <= set(node.devices.healthy) <= set(node.devices.uuids)
+            assert len(node.devices.healthy) == node.allocatable.gpus
+            unhealthy += len(node.devices.healthy) == 7
+            for pod in fleet.pods_on(node):
+                shares = pod.shape.devices(pod.devices)
+                shared_out += "evaluator" in shares
+                in_containers = [device for devices in shares.values() for device in devices]
+                assert len(in_containers) == pod.shape.app.gpus + pod.shape.sidecar.gpus
+                assert set(in_containers) <= set(pod.devices)
+    assert min(unhealthy, shared_out) > 10
+
+
+def conditions_of(pod: Object) -> dict[str, str]:
+    return {condition["type"]: condition["status"] for condition in pod["status"]["conditions"]}
+
+
+def test_every_node_has_an_agent_of_the_daemon_set_at_an_address_of_its_own() -> None:
+    store = Store()
+    Fleet(store, NOW, nodes=300)
+    daemon_set = store.get(DAEMON_SETS, "lens/lens-agent")
+    assert daemon_set is not None
+    assert daemon_set["status"]["desiredNumberScheduled"] == daemon_set["status"]["numberReady"] == 300
+    agents = [pod for pod in objects(store)[1] if pod["metadata"]["namespace"] == "lens"]
+    assert {pod["spec"]["nodeName"] for pod in agents} == {f"gpu-node-{n}" for n in range(1, 301)}
+    assert len({pod["status"]["podIP"] for pod in agents}) == 300
+    for pod in agents:
+        assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "lens-agent"
+        (owner,) = pod["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"]) == ("DaemonSet", daemon_set["metadata"]["uid"])
+        assert owner["controller"]
+        assert pod["status"]["podIP"].startswith("127.1.")
+        assert pod["status"]["phase"] == "Running"
+        assert conditions_of(pod)["Ready"] == "True"
+        assert gpus_of(pod) == 0
+
+
+def test_no_pod_of_a_node_that_is_silent_is_ready() -> None:
+    store = Store()
+    fleet = Fleet(store, NOW, nodes=10, seed=1)
+    silences = 0
+    for minutes in range(1, 180):
+        fleet.step(NOW + timedelta(minutes=minutes))
+        nodes, pods = objects(store)
+        silent = {
+            node["metadata"]["name"]
+            for node in nodes
+            if next(one["status"] for one in node["status"]["conditions"] if one["type"] == "Ready") != "True"
+        }
+        silences += len(silent)
+        running = [pod for pod in pods if pod["status"]["phase"] == "Running"]
+        for pod in running:
+            assert (conditions_of(pod)["Ready"] == "False") is (pod["spec"]["nodeName"] in silent)
+        daemon_set = store.get(DAEMON_SETS, "lens/lens-agent")
+        assert daemon_set is not None
+        assert daemon_set["status"]["numberUnavailable"] == len(silent)
+    assert silences > 10
+
+
+def test_agents_that_are_yet_to_start_wait_and_come_and_go() -> None:
+    store = Store()
+    fleet = Fleet(store, NOW, nodes=3, agents=2)
+
+    def seen(name: str) -> tuple[str, str | None, int]:
+        pod = next(pod for pod in objects(store)[1] if pod["spec"].get("nodeName") == name and named(pod))
+        return (
+            pod["status"]["phase"],
+            conditions_of(pod).get("Ready"),
+            pod["status"]["containerStatuses"][0]["restartCount"],
+        )
+
+    def named(pod: Object) -> bool:
+        return str(pod["metadata"]["name"]).startswith("lens-agent-")
+
+    assert sum(map(named, objects(store)[1])) == 2
+    first = fleet.nodes[0]
+    assert seen(first.name) == ("Pending", None, 0)
+    fleet.agent_runs(first, NOW + timedelta(seconds=5), runs=True)
+    assert seen(first.name) == ("Running", "True", 0)
+    fleet.agent_runs(first, NOW + timedelta(seconds=60), runs=False)
+    assert seen(first.name) == ("Running", "False", 0)
+    fleet.agent_runs(first, NOW + timedelta(seconds=90), runs=True)
+    assert seen(first.name) == ("Running", "True", 1)
+    assert seen(fleet.nodes[1].name) == ("Pending", None, 0)
+
+
+def test_how_many_nodes_have_agents_changes_nothing_else() -> None:
+    def others(agents: int | None) -> list[Object]:
+        store = Store(seed=3)
+        fleet = Fleet(store, NOW, nodes=4, seed=3, agents=agents)
+        fleet.step(NOW + timedelta(hours=1))
+        pods = [pod for pod in objects(store)[1] if pod["metadata"]["namespace"] != "lens"]
+        return [{"name": pod["metadata"]["name"], "spec": pod["spec"]} for pod in pods]
+
+    assert others(None) == others(2) == others(0)
 
 
 def test_a_pod_is_bound_only_where_a_scheduler_would_bind_it(day: list[Change]) -> None:

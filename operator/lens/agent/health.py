@@ -1,0 +1,60 @@
+"""What all that is known of a GPU amounts to, and what NVML's state says of the whole agent."""
+
+from collections.abc import Sequence
+
+from lens.agent.gpu import MEASURED
+from lens.agent.nvml import DRIVER_GONE, LOST
+from lens.model.report import Driver, Gpu, Health
+
+COUNT_CHANGED = "GPU_COUNT_CHANGED"
+DEVICES_LOST = "DEVICES_LOST"
+
+NO_ACTION = "NONE"
+
+
+def judge(gpu: Gpu) -> Health:
+    """Return a GPU's health. The recovery action is NVIDIA's verdict, so XIDs decide only without one."""
+    if LOST in (reason for name, reason in gpu.reasons.items() if name != "xids"):
+        return Health(state="lost", because=(LOST,))
+    if is_unread(gpu):
+        return Health(state="unknown", because=tuple(sorted(set(gpu.reasons.values()))))
+    critical, warning = [], []
+    if gpu.recovery_action not in (None, NO_ACTION):
+        critical.append(f"recovery action {gpu.recovery_action}")
+    if gpu.remapped_rows is not None and gpu.remapped_rows.failed:
+        critical.append("row remapping failed")
+    if gpu.remapped_rows is not None and gpu.remapped_rows.pending:
+        warning.append("row remapping pending")
+    for each in gpu.xids or ():
+        if each.severity == "critical" and gpu.recovery_action is None:
+            critical.append(f"XID {each.xid}")
+        elif each.severity in ("critical", "workflow", "warning"):
+            warning.append(f"XID {each.xid}")
+    if critical:
+        return Health(state="critical", because=(*critical, *warning))
+    return Health(state="warning" if warning else "ok", because=tuple(warning))
+
+
+def is_unread(gpu: Gpu) -> bool:
+    """Tell whether NVML answered nothing that it was asked about a GPU."""
+    return all(getattr(gpu, name) is None for name in MEASURED if name != "xids")
+
+
+def driver_state(driver: Driver, known: int, count: int, gpus: Sequence[Gpu], *, once_read: bool) -> Driver:
+    """Return the state of a driver that was ready, by a round's count of GPUs and readings.
+
+    A GPU that is lost is its own affair; all of them at once (``once_read`` tells that they could be read
+    before) is the driver's or the container's, as is a count that changed. Both take a new process.
+    """
+    gone = next((each for gpu in gpus for each in gpu.reasons.values() if each in DRIVER_GONE), None)
+    if gone is not None:
+        reason: str | None = gone
+    elif count != known:
+        reason = COUNT_CHANGED
+    elif gpus and once_read and all(is_unread(gpu) for gpu in gpus):
+        reason = DEVICES_LOST
+    else:
+        reason = None
+    if reason is None:
+        return Driver(state="ready", version=driver.version, cuda_version=driver.cuda_version)
+    return Driver(state="failed", reason=reason, version=driver.version, cuda_version=driver.cuda_version)

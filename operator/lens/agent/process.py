@@ -1,0 +1,51 @@
+"""The agent as a process: puts the parts together, and ends them."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+
+from lens.agent.answers import Answers
+from lens.agent.events import XidLog, XidWatch
+from lens.agent.podresources import Asker
+from lens.agent.sampler import Sampler
+from lens.agent.server import Server
+from lens.agent.settings import AgentSettings
+from lens.model.resources import GpuResources
+
+_log = logging.getLogger("lens.agent")
+
+
+async def serve(settings: AgentSettings, on_listening: Callable[[Server], object]) -> None:
+    """Run the agent until SIGTERM or SIGINT. Raise SettingsError if it can't be started."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    xids = XidLog()
+    sampler = Sampler(settings.interval_seconds, XidWatch(xids))
+    asker = Asker(
+        settings.podresources_socket, GpuResources(settings.gpu_resources), settings.interval_seconds
+    )
+    answers = Answers(
+        settings.node,
+        settings.interval_seconds,
+        time.time(),
+        lambda: sampler.sample,
+        lambda: asker.holdings,
+        xids,
+        dcgm_names=settings.dcgm_names,
+    )
+    server = Server(settings, answers, sampler.problem)
+    await server.start()
+    sampler.start()
+    asker.start()
+    try:
+        on_listening(server)
+        await stop.wait()
+        _log.info("stopping")
+    finally:
+        sampler.stop()
+        asker.stop()
+        await server.stop()

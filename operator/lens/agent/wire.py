@@ -1,0 +1,170 @@
+"""The kubelet's PodResources messages, read from their bytes.
+
+Source: k8s.io/kubelet/pkg/apis/podresources/v1/api.proto (1.37) and
+https://protobuf.dev/programming-guides/encoding/. Few fields of few messages are wanted, so they are read
+here: the protobuf runtime would be a tenth of the agent's memory. Fields that are not known are skipped, as
+protobuf has it.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+Field = tuple[int, int | memoryview]
+
+
+class ContainerDevices(msgspec.Struct):
+    """Devices of one resource that a container was given."""
+
+    resource_name: str = ""
+    device_ids: list[str] = []
+
+
+class ClaimResource(msgspec.Struct):
+    """A device of a ResourceClaim."""
+
+    driver_name: str = ""
+    pool_name: str = ""
+    device_name: str = ""
+    share_id: str | None = None
+
+
+class DynamicResource(msgspec.Struct):
+    """A ResourceClaim and the devices of it that a container may use."""
+
+    claim_name: str = ""
+    claim_namespace: str = ""
+    claim_resources: list[ClaimResource] = []
+
+
+class ContainerResources(msgspec.Struct):
+    """What a container was given."""
+
+    name: str = ""
+    devices: list[ContainerDevices] = []
+    dynamic_resources: list[DynamicResource] = []
+
+
+class PodResources(msgspec.Struct):
+    """What a pod's containers were given. There is no UID in it."""
+
+    name: str = ""
+    namespace: str = ""
+    containers: list[ContainerResources] = []
+
+
+def read_list(message: bytes) -> list[PodResources]:
+    """Read a ListPodResourcesResponse. Raise ValueError for what is none."""
+    return [_pod(_message(value)) for number, value in _fields(memoryview(message)) if number == 1]
+
+
+def read_allocatable(message: bytes) -> list[ContainerDevices]:
+    """Read an AllocatableResourcesResponse. Raise ValueError for what is none."""
+    return [_devices(_message(value)) for number, value in _fields(memoryview(message)) if number == 1]
+
+
+def _pod(message: memoryview) -> PodResources:
+    pod = PodResources()
+    for number, value in _fields(message):
+        if number == 1:
+            pod.name = _text(value)
+        elif number == 2:
+            pod.namespace = _text(value)
+        elif number == 3:
+            pod.containers.append(_container(_message(value)))
+    return pod
+
+
+def _container(message: memoryview) -> ContainerResources:
+    container = ContainerResources()
+    for number, value in _fields(message):
+        if number == 1:
+            container.name = _text(value)
+        elif number == 2:
+            container.devices.append(_devices(_message(value)))
+        elif number == 5:
+            container.dynamic_resources.append(_dynamic(_message(value)))
+    return container
+
+
+def _devices(message: memoryview) -> ContainerDevices:
+    devices = ContainerDevices()
+    for number, value in _fields(message):
+        if number == 1:
+            devices.resource_name = _text(value)
+        elif number == 2:
+            devices.device_ids.append(_text(value))
+    return devices
+
+
+def _dynamic(message: memoryview) -> DynamicResource:
+    dynamic = DynamicResource()
+    for number, value in _fields(message):
+        if number == 2:
+            dynamic.claim_name = _text(value)
+        elif number == 3:
+            dynamic.claim_namespace = _text(value)
+        elif number == 4:
+            dynamic.claim_resources.append(_claim(_message(value)))
+    return dynamic
+
+
+def _claim(message: memoryview) -> ClaimResource:
+    claim = ClaimResource()
+    for number, value in _fields(message):
+        if number == 2:
+            claim.driver_name = _text(value)
+        elif number == 3:
+            claim.pool_name = _text(value)
+        elif number == 4:
+            claim.device_name = _text(value)
+        elif number == 5:
+            claim.share_id = _text(value)
+    return claim
+
+
+def _fields(message: memoryview) -> Iterator[Field]:
+    """Go through a message's fields by number. Raise ValueError where it isn't one."""
+    position, end = 0, len(message)
+    while position < end:
+        tag, position = _varint(message, position)
+        kind = tag & 7
+        if kind == _VARINT:
+            value, position = _varint(message, position)
+            yield tag >> 3, value
+            continue
+        if kind == _BYTES:
+            length, position = _varint(message, position)
+        elif kind == _FIXED64:
+            length = 8
+        elif kind == _FIXED32:
+            length = 4
+        else:
+            raise ValueError(f"wire type {kind}")
+        if length > end - position:
+            raise ValueError("a field that is longer than its message")
+        yield tag >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    for byte in message[position : position + 10]:
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+    raise ValueError("a number without an end")
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("a number where a message belongs")  # noqa: TRY004 (it is the bytes that are wrong)
+    return value
+
+
+def _text(value: int | memoryview) -> str:
+    return str(_message(value), "utf-8")  # UnicodeDecodeError is a ValueError
