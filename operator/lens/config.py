@@ -16,10 +16,13 @@ from pydantic import (
     model_validator,
 )
 
+from lens.model.exporters import ExporterSelector
 from lens.model.resources import GPU_RESOURCES
 from lens.model.taints import TOLERATED_TAINTS, TaintPolicy
 
 PREFIX = "LENS_"
+AGENT_PREFIX = "LENS_AGENT_"
+"""The agent's own settings, which may stand in one environment with the operator's."""
 
 # Kubernetes puts variables like LENS_API_SERVICE_HOST and LENS_API_PORT_80_TCP_ADDR into every container
 # for a Service that is called lens-api: https://kubernetes.io/docs/concepts/services-networking/service/
@@ -112,6 +115,30 @@ class ServeSettings(BaseModel):
         default=TOLERATED_TAINTS,
         description="The taints that GPU pods are taken to tolerate, as key[=value][:effect]; * in the key.",
     )
+    telemetry: Literal["none", "agent", "dcgm", "amd"] = Field(
+        default="none",
+        description="Who tells what the GPUs do: Lens' agents, or dcgm-exporter's or AMD's exporter's pods.",
+    )
+    telemetry_namespace: str | None = Field(default=None, description="The namespace of their pods.")
+    telemetry_selector: str = Field(
+        default="app.kubernetes.io/name=lens-agent", description="The labels of their pods, as name=value,…"
+    )
+    telemetry_daemonset: str | None = Field(
+        default=None, description="The DaemonSet whose pods alone are believed; required for agents."
+    )
+    telemetry_port: int = Field(default=9479, ge=1, le=65535, description="The port that they listen on.")
+    telemetry_token_file: Path | None = Field(
+        default=None, description="The file with the bearer token for agents."
+    )
+    telemetry_ca_file: Path | None = Field(
+        default=None, description="The CA of the agents' certificates; with it they are asked over TLS."
+    )
+    telemetry_interval_seconds: float = Field(
+        default=15.0, ge=1, le=300, description="How often each of them is read."
+    )
+    telemetry_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="How long one of them may take to answer."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe level that is logged."
     )
@@ -143,6 +170,28 @@ class ServeSettings(BaseModel):
             raise ValueError(f"{PREFIX}TOKENS_FILE: is required with {PREFIX}AUTH=static")
         return self
 
+    @model_validator(mode="after")
+    def _telemetry_is_found(self) -> Self:
+        required = {"none": (), "agent": ("namespace", "daemonset", "token_file")}
+        for name in required.get(self.telemetry, ("namespace",)):
+            if getattr(self, f"telemetry_{name}") is None:
+                raise ValueError(
+                    f"{PREFIX}TELEMETRY_{name.upper()}: is required with {PREFIX}TELEMETRY={self.telemetry}"
+                )
+        self.exporters()
+        return self
+
+    def exporters(self) -> ExporterSelector | None:
+        """Return which pods tell of GPUs. Raise ValueError for labels that are none."""
+        if self.telemetry == "none" or self.telemetry_namespace is None:
+            return None
+        try:
+            return ExporterSelector.parse(
+                self.telemetry_namespace, self.telemetry_selector, self.telemetry_daemonset
+            )
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}TELEMETRY_SELECTOR: {error}") from None
+
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
     """Return the settings: flags (None for one that was not given) before the environment.
@@ -156,6 +205,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
         for name, value in environ.items()
         if name.startswith(PREFIX)
         and name not in variables
+        and not name.startswith(AGENT_PREFIX)
         and not _SERVICE_VARIABLE.fullmatch(f"{name}={value}")
     )
     if unknown:

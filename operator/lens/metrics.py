@@ -47,6 +47,18 @@ class Metrics:
             "Times that the watching thread was started anew.",
             registry=self.registry,
         )
+        self.telemetry_reads = Counter(
+            "lens_telemetry_reads",
+            "Readings of agents and exporters.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.telemetry_refusals = Counter(
+            "lens_telemetry_refusals",
+            "Readings, or parts of them, that were not believed, by reason.",
+            ["source", "reason"],
+            registry=self.registry,
+        )
         self.http_requests = Counter(
             "lens_http_requests",
             "Requests answered, by route and status.",

@@ -28,6 +28,10 @@ async def test_a_task_is_told_with_every_field_of_the_quickstart(api: Api, clust
                 "owner": "train",
                 "resources": {"nvidia.com/gpu": 4},
                 "terminating": False,
+                "utilization": None,
+                "memory_used_bytes": None,
+                "gpu_uuids": None,
+                "utilization_reason": "UNKNOWN_DEVICES",
             }
         ],
     }

@@ -72,7 +72,12 @@ async def test_a_cluster_without_gpus_is_answered_and_not_divided_by(api: Api) -
 
 async def test_without_telemetry_nothing_is_claimed_of_utilization(api: Api) -> None:
     data = (await api.status()).data
-    assert data["telemetry"] == {"coverage": 0.0, "utilized_gpus": None, "utilization_rate": None}
+    assert data["telemetry"] == {
+        "coverage": 0.0,
+        "utilized_gpus": None,
+        "utilization_rate": None,
+        "nodes": {"ok": 0, "stale": 0, "unknown": 0},
+    }
 
 
 async def test_old_data_says_its_age_and_keeps_its_timestamp(

@@ -204,3 +204,35 @@ def test_static_authentication_needs_its_tokens() -> None:
 def test_an_address_has_a_host_and_a_port(text: str, host: str, port: int) -> None:
     address = ListenAddress.parse(text)
     assert (address.host, address.port) == (host, port)
+
+
+AGENTS = {
+    "telemetry": "agent",
+    "telemetry_namespace": "lens",
+    "telemetry_daemonset": "lens-agent",
+    "telemetry_token_file": "/token",
+}
+
+
+def test_agents_are_asked_as_they_are_set() -> None:
+    selector = load({"cluster": "c", "auth": "none", **AGENTS}, {}).exporters()
+    assert selector is not None
+    assert (selector.namespace, selector.daemonset) == ("lens", "lens-agent")
+    assert selector.labels == (("app.kubernetes.io/name", "lens-agent"),)
+
+
+@pytest.mark.parametrize("missing", ["telemetry_namespace", "telemetry_daemonset", "telemetry_token_file"])
+def test_agents_are_not_asked_without_what_keeps_the_token_safe(missing: str) -> None:
+    flags = {"cluster": "c", "auth": "none", **AGENTS, missing: None}
+    with pytest.raises(SettingsError, match=f"LENS_{missing.upper()}: is required"):
+        load(flags, {})
+
+
+def test_a_selector_that_is_none_is_named() -> None:
+    flags = {"cluster": "c", "auth": "none", **AGENTS, "telemetry_selector": "app"}
+    with pytest.raises(SettingsError, match="LENS_TELEMETRY_SELECTOR: 'app' is not a label"):
+        load(flags, {})
+
+
+def test_the_agents_own_settings_may_stand_beside_the_operators() -> None:
+    assert load({}, {"LENS_CLUSTER": "c", "LENS_AUTH": "none", "LENS_AGENT_NODE": "n"}).cluster == "c"

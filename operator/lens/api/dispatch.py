@@ -30,6 +30,7 @@ MAX_FIELD_BYTES = 16380
 MAX_FIELDS = 100
 _MAX_BODY_BYTES = 64 * 1024
 _SERVER = "lens"
+NAME = "{name}"
 
 
 class Dispatcher:
@@ -43,7 +44,11 @@ class Dispatcher:
         ids: RequestIds,
     ) -> None:
         """Take the table and who is let in."""
-        self._routes = {route.path: route for route in routes}
+        table = tuple(routes)
+        self._routes = {route.path: route for route in table}
+        self._named = tuple(
+            (path.removesuffix(NAME), route) for path, route in self._routes.items() if path.endswith(NAME)
+        )
         self._authenticator = authenticator
         self._probes = probes
         self._ids = ids
@@ -68,7 +73,7 @@ class Dispatcher:
         return self._signed(response, exchange)
 
     async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
-        route = self._routes.get(request.path)
+        route, path = self._find(request.path)
         if route is None:
             raise not_found("Route")
         exchange.route = route.path
@@ -78,12 +83,20 @@ class Dispatcher:
         if request.body_exists and (request.content_length or 0) > _MAX_BODY_BYTES:
             raise too_large(_MAX_BODY_BYTES)
         query = request.query
-        route.parameters.require(query)
+        route.parameters.require(query, path)
         caller = ANONYMOUS
         if not route.open:
             caller = await self._authenticator.identify(request.headers)
             exchange.caller = caller.name
-        return await route.handler(request, route.parameters.read(query), caller)
+        return await route.handler(request, route.parameters.read(query, path), caller)
+
+    def _find(self, path: str) -> tuple[Route[Any] | None, dict[str, str]]:
+        """Return the route of a path, and what the path names."""
+        for prefix, route in self._named:
+            name = path.removeprefix(prefix)
+            if name != path and name and "/" not in name:
+                return route, {"name": name}
+        return self._routes.get(path), {}
 
     def _signed(self, response: web.StreamResponse, exchange: Exchange) -> web.StreamResponse:
         response.headers["X-Request-Id"] = exchange.request_id

@@ -55,6 +55,13 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
     gpus.add_metric(["unavailable"], states.unavailable)
     gpus.add_metric(["available"], states.available)
     yield gpus
+    sums, rate = notice.telemetry.sums, notice.telemetry.utilization_percent
+    yield GaugeMetricFamily("lens_reporting_gpus", "GPUs whose utilization is known.", value=sums.reporting)
+    yield GaugeMetricFamily("lens_utilized_gpus", "GPUs over 50 % utilization.", value=sums.utilized)
+    if rate is not None:
+        yield GaugeMetricFamily(
+            "lens_utilization_ratio", "Mean utilization of the GPUs that report.", value=rate / 100
+        )
     for name, documentation, value in (
         ("lens_overcommitted_gpus", "GPUs held beyond what the nodes have.", snapshot.overcommitted),
         ("lens_running_tasks", "Running pods that hold GPUs.", snapshot.running_tasks),

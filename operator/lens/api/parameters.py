@@ -1,6 +1,7 @@
 """Query parameters: what each endpoint takes, and how a query is held against it."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Literal, NamedTuple, Self, get_origin
 
@@ -42,20 +43,20 @@ class Parameters(BaseModel):
         )
 
     @classmethod
-    def require(cls, query: MultiMapping[str]) -> None:
+    def require(cls, query: MultiMapping[str], path: Mapping[str, str]) -> None:
         """Raise an ApiError for a required parameter that is missing or empty."""
         for name in cls._names().required:
-            if not query.get(name):
+            if name not in path and not query.get(name):
                 raise invalid_parameter(f"{name} is required")
 
     @classmethod
-    def read(cls, query: MultiMapping[str]) -> Self:
-        """Return the parameters. Raise an ApiError that names the first one at fault."""
+    def read(cls, query: MultiMapping[str], path: Mapping[str, str]) -> Self:
+        """Return the parameters of query and path. Raise an ApiError that names the first one at fault."""
         names = cls._names()
-        given: dict[str, object] = {}
+        given: dict[str, object] = dict(path)
         for name, value in query.items():
-            if name not in names.known:
-                known = ", ".join(cls.model_fields)
+            if name not in names.known or name in path:
+                known = ", ".join(each for each in cls.model_fields if each not in path)
                 raise invalid_parameter(f"{quoted(name)} is unknown" + (f"; known: {known}" if known else ""))
             if name not in names.repeatable:
                 if name in given:
@@ -88,6 +89,12 @@ class StatusParameters(ClusterParameters):
     include: frozenset[Literal["nodes"]] = Field(
         default=frozenset(), description="Further sections, repeated or comma-separated."
     )
+
+
+class NodeParameters(ClusterParameters):
+    """Which cluster's node."""
+
+    name: str = Field(description="The node's name.", max_length=253)
 
 
 class TaskParameters(ClusterParameters):

@@ -7,7 +7,8 @@ from typing import Any, Generic
 from lens.api import schemas
 from lens.api.answers import Answers, Handler, P
 from lens.api.exposition import Exposition
-from lens.api.parameters import Parameters, StatusParameters, TaskParameters
+from lens.api.nodes import node_detail
+from lens.api.parameters import NodeParameters, Parameters, StatusParameters, TaskParameters
 from lens.api.probes import Probes
 from lens.api.status import status
 from lens.api.tasks import running_tasks
@@ -41,6 +42,7 @@ def table(
         Route(
             "/api/v1/realtime/running-tasks", TaskParameters, schemas.RunningTasks, answers.of(running_tasks)
         ),
+        Route("/api/v1/realtime/nodes/{name}", NodeParameters, schemas.NodeDetail, answers.of(node_detail)),
         Route("/healthz", Parameters, schemas.Health, probes.healthz, open=True, level=logging.DEBUG),
         Route("/readyz", Parameters, schemas.Health, probes.readyz, open=True, level=logging.DEBUG),
         Route("/metrics", Parameters, None, exposition.metrics, open=metrics_open),

@@ -71,6 +71,17 @@ class Telemetry(TypedDict):
     coverage: Annotated[float, Field(ge=0, le=1, description="The share of GPUs that report.")]
     utilized_gpus: Annotated[int | None, Field(description="GPUs over 50 % utilization.")]
     utilization_rate: Annotated[float | None, Field(description="Mean of those that report, in percent.")]
+    nodes: Annotated[
+        "TelemetryNodes", Field(description="Nodes that are asked, by the age of their samples.")
+    ]
+
+
+class TelemetryNodes(TypedDict):
+    """Nodes by how old what they tell is."""
+
+    ok: Count
+    stale: Count
+    unknown: Count
 
 
 class GpuStates(TypedDict):
@@ -122,6 +133,68 @@ class Node(TypedDict):
     resources: list[NodeResource]
 
 
+class GpuHolder(TypedDict):
+    """A container that has a GPU, or a part of one."""
+
+    namespace: str
+    pod: str
+    container: str
+    instance_uuid: Annotated[str | None, Field(description="The MIG instance that it has of the GPU.")]
+
+
+class GpuInstance(TypedDict):
+    """A MIG instance."""
+
+    uuid: str | None
+    profile: str | None
+    utilization: float | None
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+
+
+class Gpu(TypedDict):
+    """A physical GPU, as the node's agent or exporter tells of it."""
+
+    index: int
+    uuid: str | None
+    product: str | None
+    state: Annotated[
+        Literal["allocated", "unhealthy", "unavailable", "available"],
+        Field(description="allocated if a container has any of it; unhealthy by its own health."),
+    ]
+    holders: list[GpuHolder]
+    utilization: Annotated[float | None, Field(description="In percent.")]
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+    temperature_celsius: float | None
+    power_watts: float | None
+    health: Literal["ok", "warning", "critical", "lost", "unknown"]
+    health_because: list[str]
+    recovery_action: Annotated[str | None, Field(description="NVIDIA's verdict; NONE when all is well.")]
+    instances: list[GpuInstance]
+    sampled_at: Timestamp
+    reasons: Annotated[dict[str, str], Field(description="Why a value is null, by its field.")]
+
+
+class NodeTelemetry(TypedDict):
+    """How a node's GPUs are known."""
+
+    source: Literal["agent", "dcgm", "amd"]
+    state: Annotated[Literal["ok", "stale", "unknown"], Field(description="By the age of the last sample.")]
+    problem: Annotated[str | None, Field(description="What is wrong with how it is known.")]
+    sampled_at: Timestamp | None
+
+
+class NodeDetail(TypedDict):
+    """One node, GPU by GPU."""
+
+    cluster: str
+    timestamp: Timestamp
+    node: Node
+    telemetry: Annotated[NodeTelemetry | None, Field(description="null where nobody tells of its GPUs.")]
+    gpus: Annotated[list[Gpu], Field(description="By index; empty where nobody tells.")]
+
+
 class Status(TypedDict):
     """A cluster's GPUs at one moment."""
 
@@ -151,6 +224,10 @@ class Task(TypedDict):
     owner: Annotated[str | None, Field(description="The pod's direct controller; null for a bare pod.")]
     resources: Annotated[dict[str, Count], Field(description="Units held, by resource.")]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
+    utilization: Annotated[float | None, Field(description="Mean over its devices, in percent.")]
+    memory_used_bytes: Annotated[int | None, Field(description="On all its devices.")]
+    gpu_uuids: Annotated[list[str] | None, Field(description="The physical GPUs that it is on.")]
+    utilization_reason: Annotated[str | None, Field(description="Why utilization is null.")]
 
 
 class RunningTasks(TypedDict):

@@ -5,21 +5,22 @@ from lens.api.parameters import StatusParameters
 from lens.model import timestamps
 from lens.model.board import Notice
 from lens.model.occupancy import NodeOccupancy, Pool
+from lens.model.telemetry import NodeTelemetry, Sums, sums
 
 
 def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Status:
     """Return the figures; without nodes in time that does not grow with the cluster."""
-    snapshot = notice.snapshot
-    states = snapshot.states
+    snapshot, telemetry = notice.snapshot, notice.telemetry
+    states, known, rate = snapshot.states, telemetry.sums, telemetry.utilization_percent
     answer = schemas.Status(
         cluster=asked.cluster,
         timestamp=timestamps.render(notice.current_at),
         current_gpu_usage={
             "total_gpus": states.total,
             "allocated_gpus": states.allocated,
-            "utilized_gpus": 0,
+            "utilized_gpus": known.utilized,
             "allocation_rate": snapshot.allocation_rate,
-            "utilization_rate": 0.0,
+            "utilization_rate": rate or 0.0,
         },
         running_tasks=snapshot.running_tasks,
         available_resources={
@@ -36,7 +37,12 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
             },
             "sequence": snapshot.sequence,
         },
-        telemetry={"coverage": 0.0, "utilized_gpus": None, "utilization_rate": None},
+        telemetry={
+            "coverage": round(min(1.0, known.reporting / states.total), 3) if states.total else 0.0,
+            "utilized_gpus": None if rate is None else known.utilized,
+            "utilization_rate": rate,
+            "nodes": {"ok": known.ok_nodes, "stale": known.stale_nodes, "unknown": known.unknown_nodes},
+        },
         gpu_states={
             "allocated": states.allocated,
             "unhealthy": states.unhealthy,
@@ -46,11 +52,14 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
         },
     )
     if "nodes" in asked.include:
-        answer["nodes"] = [_node(snapshot.nodes[name]) for name in sorted(snapshot.nodes)]
+        answer["nodes"] = [
+            node(snapshot.nodes[name], telemetry.nodes.get(name)) for name in sorted(snapshot.nodes)
+        ]
     return answer
 
 
-def _node(occupied: NodeOccupancy) -> schemas.Node:
+def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
+    """Return one node's figures."""
     node, states = occupied.node, occupied.states
     return {
         "node_name": occupied.name,
@@ -58,7 +67,7 @@ def _node(occupied: NodeOccupancy) -> schemas.Node:
         "total_gpus": states.total,
         "allocated_gpus": states.allocated,
         "available_gpus": states.available,
-        "utilization": None,
+        "utilization": _mean_utilization(told),
         "unhealthy_gpus": states.unhealthy,
         "unavailable_gpus": states.unavailable,
         "overcommitted_gpus": occupied.overcommitted,
@@ -69,6 +78,11 @@ def _node(occupied: NodeOccupancy) -> schemas.Node:
         "running_tasks": occupied.running_tasks,
         "resources": [_resource(pool) for pool in occupied.pools],
     }
+
+
+def _mean_utilization(told: NodeTelemetry | None) -> float | None:
+    known = Sums() if told is None else sums(told)
+    return round(known.hundredths / 100 / known.reporting, 1) if known.reporting else None
 
 
 def _resource(pool: Pool) -> schemas.NodeResource:

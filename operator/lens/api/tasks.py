@@ -5,21 +5,23 @@ from lens.api.parameters import TaskParameters
 from lens.model import timestamps
 from lens.model.board import Notice
 from lens.model.pod import Pod
+from lens.model.usage import Usage, usage
 
 
 def running_tasks(notice: Notice, asked: TaskParameters, _now: float) -> schemas.RunningTasks:
     """Return the tasks by namespace and name, as they were when the figures were last current."""
     current_at = int(notice.current_at)
+    told = notice.telemetry.nodes
     pods = sorted(notice.snapshot.running(asked.namespace), key=lambda pod: (pod.namespace, pod.name))
     return {
         "cluster": asked.cluster,
         "timestamp": timestamps.render(current_at),
         "total_tasks": len(pods),
-        "tasks": [_task(pod, current_at) for pod in pods],
+        "tasks": [_task(pod, current_at, usage(pod, told.get(pod.node))) for pod in pods],
     }
 
 
-def _task(pod: Pod, current_at: int) -> schemas.Task:
+def _task(pod: Pod, current_at: int, used: Usage) -> schemas.Task:
     started_at = pod.started_at
     return {
         "pod_uid": pod.uid,
@@ -35,4 +37,8 @@ def _task(pod: Pod, current_at: int) -> schemas.Task:
         "owner": pod.owner,
         "resources": dict(pod.units),
         "terminating": pod.terminating,
+        "utilization": used.utilization_percent,
+        "memory_used_bytes": used.memory_used_bytes,
+        "gpu_uuids": None if used.gpus is None else list(used.gpus),
+        "utilization_reason": used.reason,
     }

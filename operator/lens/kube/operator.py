@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import kopf
 
 from lens.kube.storages import NoDiffBase, NoProgress
+from lens.model.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
 """Finished pods hold nothing; the apiserver reports one that finishes as deleted."""
@@ -50,8 +51,11 @@ class Backoffs:
             yield 2.0
 
 
-def settings(patience: Patience) -> kopf.OperatorSettings:
-    """Return kopf's settings for an operator that writes nothing and never gives up."""
+def settings(patience: Patience, daemonset: PodKey | None) -> kopf.OperatorSettings:
+    """Return kopf's settings for an operator that writes nothing and never gives up.
+
+    Of DaemonSets it watches ``daemonset`` alone.
+    """
     chosen = kopf.OperatorSettings()
     chosen.process.ultimate_exiting_timeout = None
     chosen.posting.enabled = False
@@ -62,6 +66,10 @@ def settings(patience: Patience) -> kopf.OperatorSettings:
     chosen.watching.server_timeout = patience.watch
     chosen.watching.inactivity_timeout = patience.silence
     chosen.watching.field_selectors["", "v1", "pods"] = POD_FIELD_SELECTOR
+    if daemonset is not None:
+        chosen.watching.field_selectors["apps", "v1", "daemonsets"] = (
+            f"metadata.namespace={daemonset.namespace},metadata.name={daemonset.name}"
+        )
     chosen.networking.request_timeout = patience.request
     chosen.networking.connect_timeout = 5.0
     chosen.networking.error_backoffs = Backoffs()
@@ -69,9 +77,11 @@ def settings(patience: Patience) -> kopf.OperatorSettings:
 
 
 def registry(
-    login: Callable[[], Awaitable[kopf.AiohttpSession]], end: Callable[[], None]
+    login: Callable[[], Awaitable[kopf.AiohttpSession]],
+    end: Callable[[], None],
+    daemonset: PodKey | None,
 ) -> kopf.OperatorRegistry:
-    """Return kopf's handlers: the login, the end, and those that kopf watches pods and nodes for.
+    """Return kopf's handlers: the login, the end, and those that kopf watches objects for.
 
     A handler's failure costs its side job and never a count: the ledger was written before it is called.
     """
@@ -92,5 +102,11 @@ def registry(
     @kopf.on.event("", "v1", "nodes", registry=handlers)
     async def node_changed(type: str, name: str, **_: object) -> None:  # noqa: A002
         _log.debug("a GPU node changed", extra={"change": type, "node": name})
+
+    if daemonset is not None:
+
+        @kopf.on.event("apps", "v1", "daemonsets", registry=handlers)
+        async def daemonset_changed(type: str, **_: object) -> None:  # noqa: A002
+            _log.debug("the exporters' DaemonSet changed", extra={"change": type})
 
     return handlers

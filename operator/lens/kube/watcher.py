@@ -21,11 +21,16 @@ from lens.kube.publisher import Publisher
 from lens.kube.transport import Transport
 from lens.metrics import Metrics
 from lens.model.board import Board, Notice
-from lens.model.decoding import node_decoder, pod_decoder
+from lens.model.decoding import daemonset_decoder, node_decoder, pod_decoder
+from lens.model.exporters import ExporterSelector
 from lens.model.feed import Feed
 from lens.model.ledger import Ledger
+from lens.model.pod import PodKey
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
+
+COUNTED = frozenset({"pods", "nodes"})
+"""The resources that figures come from: how fresh these are is how fresh the figures are."""
 
 STOP_SECONDS = 10.0
 
@@ -43,19 +48,25 @@ class Watcher:
         gpus: GpuResources,
         taints: TaintPolicy,
         *,
+        exporters: ExporterSelector | None = None,
         clock: Callable[[], float] = time.time,
         patience: Patience = PATIENCE,
     ) -> None:
-        """Take the way to the apiserver and the board to publish on."""
+        """Take the way to the apiserver and the board to publish on, and which pods tell of GPUs."""
         self._connection = connection
         self._board = board
         self._metrics = metrics
         self._gpus = gpus
         self._clock = clock
         self._patience = patience
-        self._ledger = Ledger(taints)
+        self._exporters = exporters
+        self._daemonset = (
+            PodKey(exporters.namespace, exporters.daemonset) if exporters and exporters.daemonset else None
+        )
+        self._ledger = Ledger(taints, exporters.daemonset if exporters else None)
         self._pods = Feed(self._ledger.pods, self._ledger.file_pod)
         self._nodes = Feed(self._ledger.nodes, self._ledger.file_node)
+        self._daemonsets = Feed(self._ledger.daemonsets, self._ledger.file_daemonset)
         self._contacts: dict[str, float] = {}
         self._pacer = Pacer()
 
@@ -76,6 +87,7 @@ class Watcher:
             self._connection,
             self._metrics,
             self._patience,
+            self._daemonset,
             on_end=lambda: loop.call_soon_threadsafe(ended.set),
         )
         thread.start()
@@ -96,14 +108,20 @@ class Watcher:
         publisher = Publisher(lambda: self._publish(intakes))
         common = (self._metrics, self._clock, publisher.touch)
         intakes: dict[str, Intake[Any, Any]] = {
-            "/api/v1/pods": Intake("pods", "Pod", pod_decoder(self._gpus), self._pods, *common),
+            "/api/v1/pods": Intake(
+                "pods", "Pod", pod_decoder(self._gpus, self._exporters), self._pods, *common
+            ),
             "/api/v1/nodes": Intake("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
         }
+        if self._daemonset is not None:
+            intakes["/apis/apps/v1/daemonsets"] = Intake(
+                "daemonsets", "DaemonSet", daemonset_decoder(), self._daemonsets, *common
+            )
         return intakes
 
     def _publish(self, intakes: dict[str, Intake[Any, Any]]) -> None:
         for intake in intakes.values():
-            if intake.contact is not None:
+            if intake.resource in COUNTED and intake.contact is not None:
                 self._contacts[intake.resource] = intake.contact
         self._board.notice = Notice(
             snapshot=self._ledger.snapshot(),
@@ -121,6 +139,7 @@ class KopfThread:
         connection: Connection,
         metrics: Metrics,
         patience: Patience,
+        daemonset: PodKey | None,
         on_end: Callable[[], object],
     ) -> None:
         """Take what to call, from the thread, when kopf has ended."""
@@ -128,6 +147,7 @@ class KopfThread:
         self._connection = connection
         self._metrics = metrics
         self._patience = patience
+        self._daemonset = daemonset
         self._on_end = on_end
         self._intakes: dict[str, Intake[Any, Any]] = {}
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
@@ -151,7 +171,11 @@ class KopfThread:
 
     def stalled(self, since: float) -> list[str]:
         """Return the resources that show no activity since then."""
-        return [intake.resource for intake in self._intakes.values() if intake.last_activity < since]
+        return [
+            intake.resource
+            for intake in self._intakes.values()
+            if intake.resource in COUNTED and intake.last_activity < since
+        ]
 
     def _run(self) -> None:
         try:
@@ -187,8 +211,8 @@ class KopfThread:
 
         await kopf.operator(
             # Where kopf ends on its own, its waiter for the flag would hold up that end for 5 s.
-            registry=registry(login, end=self._stop_flag.set),
-            settings=settings(self._patience),
+            registry=registry(login, self._stop_flag.set, self._daemonset),
+            settings=settings(self._patience, self._daemonset),
             standalone=True,
             clusterwide=True,
             stop_flag=self._stop_flag,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lens.model.snapshot import EMPTY, Snapshot
+from lens.model.telemetry import NO_TELEMETRY, Telemetry
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -12,12 +13,14 @@ class Notice(msgspec.Struct, frozen=True):
 
     ``synced`` tells whether every resource has been listed once; until then the snapshot is a part of
     the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
-    last gave a sign of life, so at which all that it had told was current.
+    last gave a sign of life, so at which all that it had told was current. ``telemetry`` is what the
+    GPUs are doing; it has its own ages.
     """
 
     snapshot: Snapshot
     synced: bool
     contacts: Mapping[str, float]
+    telemetry: Telemetry = NO_TELEMETRY
 
     @property
     def current_at(self) -> float:
@@ -30,8 +33,19 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Board:
-    """Holds one notice. Setting and reading it is atomic, so threads need no lock."""
+    """Holds one notice. Setting its parts and reading it is atomic, so threads need no lock."""
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self.notice = Notice(snapshot=EMPTY, synced=False, contacts={})
+        self._counted = Notice(snapshot=EMPTY, synced=False, contacts={})
+        self.telemetry = NO_TELEMETRY
+
+    @property
+    def notice(self) -> Notice:
+        """Return all that is known."""
+        return msgspec.structs.replace(self._counted, telemetry=self.telemetry)
+
+    @notice.setter
+    def notice(self, counted: Notice) -> None:
+        """Hang up what was counted; the telemetry stays what it is."""
+        self._counted = counted

@@ -5,7 +5,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from lens.model.manifests import NodeManifest, ObjectMeta, PodManifest
+from lens.model.exporters import ExporterPod, ExporterSelector
+from lens.model.manifests import BareManifest, NodeManifest, ObjectMeta, PodManifest
 from lens.model.nesting import flattened
 from lens.model.node import Node, read_node
 from lens.model.pod import Pod, PodKey, read_pod
@@ -113,13 +114,29 @@ class Decoder(Generic[K, V]):
         )
 
 
-def pod_decoder(gpus: GpuResources) -> Decoder[PodKey, Pod]:
-    """Return a decoder of pods."""
+def pod_decoder(
+    gpus: GpuResources, exporters: ExporterSelector | None = None
+) -> Decoder[PodKey, Pod | ExporterPod]:
+    """Return a decoder of pods: of those that GPUs are asked for, and of those that tell of them."""
     decode = _reader(PodManifest)
 
-    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, Pod | None]:
+    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, Pod | ExporterPod | None]:
         manifest = decode(raw)
-        return manifest.metadata, read_pod(manifest, gpus)
+        pod = read_pod(manifest, gpus)
+        if pod is None and exporters is not None:
+            return manifest.metadata, exporters.read(manifest)
+        return manifest.metadata, pod
+
+    return Decoder(read, PodKey)
+
+
+def daemonset_decoder() -> Decoder[PodKey, str]:
+    """Return a decoder of DaemonSets, of which only the uid counts."""
+    decode = _reader(BareManifest)
+
+    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, str | None]:
+        manifest = decode(raw)
+        return manifest.metadata, manifest.metadata.uid
 
     return Decoder(read, PodKey)
 

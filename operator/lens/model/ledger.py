@@ -8,6 +8,7 @@ late or through a fresh list can't leave a trace that a recount would not.
 from collections import Counter
 from collections.abc import Mapping
 
+from lens.model.exporters import ExporterPod
 from lens.model.node import Node
 from lens.model.occupancy import NodeOccupancy, occupancy
 from lens.model.pod import Pod, PodKey
@@ -18,10 +19,14 @@ from lens.model.taints import TaintPolicy
 class Ledger:
     """Pods and nodes in, snapshots out. One writer."""
 
-    def __init__(self, taints: TaintPolicy) -> None:
-        """Start with nothing filed."""
+    def __init__(self, taints: TaintPolicy, daemonset: str | None = None) -> None:
+        """Start with nothing filed. Given the name of a ``daemonset``, only its pods are exporters."""
         self._taints = taints
-        self._pods: dict[PodKey, Pod] = {}
+        self._daemonset = daemonset
+        self._pods: dict[PodKey, Pod | ExporterPod] = {}
+        self._exporters: dict[PodKey, ExporterPod] = {}
+        self._daemonsets: dict[PodKey, str] = {}
+        self._exporters_touched = False
         self._nodes: dict[str, Node] = {}
         self._holders: dict[str, dict[PodKey, Pod]] = {}
         self._touched: set[str] = set()
@@ -29,7 +34,7 @@ class Ledger:
         self._snapshot = EMPTY
 
     @property
-    def pods(self) -> Mapping[PodKey, Pod]:
+    def pods(self) -> Mapping[PodKey, Pod | ExporterPod]:
         """Return the pods that are filed."""
         return self._pods
 
@@ -38,10 +43,18 @@ class Ledger:
         """Return the nodes that are filed."""
         return self._nodes
 
-    def file_pod(self, key: PodKey, pod: Pod | None) -> None:
+    @property
+    def daemonsets(self) -> Mapping[PodKey, str]:
+        """Return the uids of the DaemonSets that are filed."""
+        return self._daemonsets
+
+    def file_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
         """File a pod in place of what stood under its key; None takes it out."""
         before = self._pods.pop(key, None)
-        if before is not None and before.node:
+        if isinstance(before, ExporterPod):
+            del self._exporters[key]
+            self._exporters_touched = True
+        elif before is not None and before.node:
             holders = self._holders[before.node]
             del holders[key]
             if not holders:
@@ -49,7 +62,10 @@ class Ledger:
             self._touched.add(before.node)
         if pod is not None:
             self._pods[key] = pod
-            if pod.node:
+            if isinstance(pod, ExporterPod):
+                self._exporters[key] = pod
+                self._exporters_touched = True
+            elif pod.node:
                 self._holders.setdefault(pod.node, {})[key] = pod
                 self._touched.add(pod.node)
 
@@ -60,6 +76,14 @@ class Ledger:
             self._nodes.pop(name, None)
         else:
             self._nodes[name] = node
+
+    def file_daemonset(self, key: PodKey, uid: str | None) -> None:
+        """File a DaemonSet's uid; None takes it out."""
+        self._exporters_touched = True
+        if uid is None:
+            self._daemonsets.pop(key, None)
+        else:
+            self._daemonsets[key] = uid
 
     def snapshot(self) -> Snapshot:
         """Return the present snapshot: the same object as before when nothing that shows has changed."""
@@ -74,11 +98,27 @@ class Ledger:
             if after != self._snapshot.nodes.get(name):
                 changes[name] = after
         self._touched.clear()
-        if changes:
-            self._snapshot = self._advanced(changes)
+        exporters = self._believed() if self._exporters_touched else self._snapshot.exporters
+        self._exporters_touched = False
+        if changes or exporters != self._snapshot.exporters:
+            self._snapshot = self._advanced(changes, exporters)
         return self._snapshot
 
-    def _advanced(self, changes: Mapping[str, NodeOccupancy | None]) -> Snapshot:
+    def _believed(self) -> tuple[ExporterPod, ...]:
+        """Return the exporters that the DaemonSet has made, where one is asked for."""
+        return tuple(
+            pod
+            for _, pod in sorted(self._exporters.items())
+            if self._daemonset is None
+            or (
+                pod.controller_uid is not None
+                and pod.controller_uid == self._daemonsets.get(PodKey(pod.namespace, self._daemonset))
+            )
+        )
+
+    def _advanced(
+        self, changes: Mapping[str, NodeOccupancy | None], exporters: tuple[ExporterPod, ...]
+    ) -> Snapshot:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
         for name, after in changes.items():
@@ -100,7 +140,8 @@ class Ledger:
             available_nodes=self._blocks.total(),
             max_contiguous=max(self._blocks, default=0),
             overcommitted=overcommitted,
-            nodes=last.nodes.updated(changes),
+            nodes=last.nodes.updated(changes) if changes else last.nodes,
+            exporters=exporters,
         )
 
     def _count_block(self, size: int, nodes: int) -> None:

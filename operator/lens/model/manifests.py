@@ -82,6 +82,7 @@ class PodStatus(Manifest):
     """A pod's ``status``."""
 
     phase: str | None = None
+    pod_ip: str | None = msgspec.field(default=None, name="podIP")
     start_time: str | None = None
     conditions: list[Condition] | None = None
     container_statuses: list[ContainerStatus] | None = None
@@ -96,6 +97,12 @@ class PodManifest(Manifest):
     metadata: ObjectMeta
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
     status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class BareManifest(Manifest):
+    """Any object, of which only its metadata counts."""
+
+    metadata: ObjectMeta
 
 
 class NodeSpec(Manifest):

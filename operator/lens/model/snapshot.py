@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from lens.model.exporters import ExporterPod
 from lens.model.occupancy import GpuStates, NodeOccupancy
 from lens.model.pod import Pod
 from lens.model.shards import Shards
@@ -13,7 +14,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All figures of one moment. ``sequence`` grows by one with each change that shows.
 
     ``available_nodes`` counts nodes with an available GPU; ``max_contiguous`` is the most available
-    GPUs of one resource on one node.
+    GPUs of one resource on one node. ``exporters`` are the pods to ask for telemetry, by name.
     """
 
     sequence: int
@@ -23,6 +24,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     max_contiguous: int
     overcommitted: int
     nodes: Shards[NodeOccupancy]
+    exporters: tuple[ExporterPod, ...] = ()
 
     @property
     def allocation_rate(self) -> float:

@@ -166,7 +166,9 @@ async def on_each(
             error.add_note(f"in the case of {name}")
             raise
 
-    ends = await asyncio.gather(*(one(number, *each) for number, each in enumerate(cases.items())), return_exceptions=True)
+    ends = await asyncio.gather(
+        *(one(number, *each) for number, each in enumerate(cases.items())), return_exceptions=True
+    )
     failures = [end for end in ends if isinstance(end, Exception)]
     if failures:
         raise ExceptionGroup(f"{len(failures)} of {len(cases)} cases failed", failures)

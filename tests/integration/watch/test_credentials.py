@@ -91,7 +91,7 @@ async def test_a_token_file_that_lags_behind_is_read_again(scene: Scene) -> None
 async def test_a_kubeconfig_that_is_broken_for_a_while_is_waited_for(scene: Scene) -> None:
     file = scene.kubeconfig()
     scene.watch(Connection(file))
-    await scene.until_exact()
+    await until_watching(scene)
     scene.sim.token = "second-token"
     file.write_text('{"current-context": "sim", "contexts": [')
     scene.front.cut("")
@@ -233,6 +233,22 @@ async def test_client_certificates_and_a_ca_in_a_kubeconfig_are_followed_as_they
     scene.watch(Connection(scene.folder / "kubeconfig"))
     await scene.until_exact()
     await rotate(second, "second")
+    await until_news_arrive(scene, "after")
+    assert scene.restarts == 0
+
+
+async def test_a_kubeconfig_that_no_longer_skips_verification_is_obeyed(scene: Scene) -> None:
+    ours = await tls.authority(scene.folder, "ca")
+    await scene.front.stop()
+    await scene.front.start(await tls.server(scene.folder, "server", ours))
+    scene.watch(Connection(scene.kubeconfig(None, {"insecure-skip-tls-verify": True})))
+    await until_watching(scene)
+    scene.kubeconfig(None, {"insecure-skip-tls-verify": False})
+    asked = len(scene.front.requests)
+    scene.front.cut("")
+    await scene.until(lambda: scene.metric("lens_kube_requests_total", outcome="error") > 3, "errors")
+    assert len(scene.front.requests) == asked
+    scene.kubeconfig(None, {"certificate-authority": str(ours.certificate)})
     await until_news_arrive(scene, "after")
     assert scene.restarts == 0
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lens.model.decoding import Reading, node_decoder, pod_decoder
+from lens.model.exporters import ExporterPod
 from lens.model.ledger import Ledger
 from lens.model.node import Node
 from lens.model.pod import Pod, PodKey
@@ -94,7 +95,9 @@ def _taint(text: str) -> Object:
 
 def read_pod(raw: object) -> Reading[PodKey, Pod]:
     """Read a pod as it comes from an apiserver."""
-    return _pods.read(json.dumps(raw).encode())
+    reading = _pods.read(json.dumps(raw).encode())
+    assert not isinstance(reading.view, ExporterPod)
+    return Reading(reading.key, reading.uid, reading.version, reading.view, reading.problem)
 
 
 def read_node(raw: object) -> Reading[str, Node]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lens.model.decoding import pod_decoder, read_line, read_marker, read_page
-from lens.model.pod import PodKey
+from lens.model.pod import Pod, PodKey
 from lens.model.resources import GpuResources
 from tests.unit.model.manifests import GPU, Object, container, node, pod, read_node, read_pod
 
@@ -145,12 +145,12 @@ def test_a_pod_that_is_nested_without_end_hides_no_other() -> None:
         b'{"metadata":{"resourceVersion":"9"},"items":[%b,%b]}' % (deep, _json(pod(container("main", "2"))))
     )
     views = [decoder.read(item).view for item in page.items or ()]
-    assert [view and view.gpus for view in views] == [1, 2]
+    assert [view.gpus for view in views if isinstance(view, Pod)] == [1, 2]
 
     line = read_line(b'{"type":"ADDED","object":%b}' % deep)
     for raw in (line.object, deep):
         view = decoder.read(raw).view
-        assert view is not None
+        assert isinstance(view, Pod)
         assert view.gpus == 1
 
 

@@ -1,0 +1,189 @@
+"""Read AMD's device-metrics-exporter, whatever prefix it is told to put before its names.
+
+Source: pkg/amdgpu/gpuagent/gpuagent_gpu_metrics.go and docs/configuration of ROCm/device-metrics-exporter.
+Which metrics there are depends on the GPU and on the exporter's settings: MI2xx has an edge temperature and
+an average power, MI3xx a junction temperature and a present power. Partitions of one GPU are listed as GPUs
+of their own with one serial number. It gives no times: its samples count as just taken.
+"""
+
+from collections.abc import Iterable, Iterator
+from statistics import fmean
+from sys import intern
+from typing import TypeVar
+
+from lens.model.report import MOST_GPUS, MOST_INSTANCES, Health, Holder
+from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.telemetry.client import Answer
+from lens.telemetry.exposition import NOT_EXPORTED, Labels, Values, check_host, holder, samples
+from lens.telemetry.reading import Reading
+from lens.telemetry.refusal import RefusedError
+from lens.telemetry.targets import Target
+
+_MIB = 2**20
+MOST_MIB = 2.0**30
+
+_ACTIVITY = "gfx_activity"
+_USED, _TOTAL = "used_vram", "total_vram"
+_TEMPERATURES = ("edge_temperature", "junction_temperature")
+_POWERS = ("package_power", "average_package_power", "power_usage")
+_HEALTH = "health"
+
+_WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, _TOTAL, *_TEMPERATURES, *_POWERS, _HEALTH)}
+
+V = TypeVar("V")
+
+_NO_SERIAL = frozenset(("", "NA", "N/A", "0"))
+
+
+class _Device:
+    """The lines of one GPU, or of one partition."""
+
+    def __init__(self, node: str, index: int, labels: Labels) -> None:
+        self.node = node
+        self.index = index
+        self.labels = labels
+        self.values = Values()
+
+    @property
+    def uuid(self) -> str:
+        """Its own uuid, a label that is off by default, or else its number on its GPU."""
+        return self.labels.get("gpu_uuid") or f"{self.serial}/{self.partition}"
+
+    @property
+    def serial(self) -> str:
+        """The serial number of the GPU, the same for all its partitions; or else what is this one's alone."""
+        serial = self.labels.get("serial_number", "")
+        if serial not in _NO_SERIAL:
+            return serial
+        return self.labels.get("gpu_uuid") or f"{self.node}/{self.index}"
+
+    @property
+    def partition(self) -> int:
+        """The partition's number on its GPU."""
+        text = self.labels.get("gpu_partition_id", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+    @property
+    def profile(self) -> str:
+        """How the GPU is partitioned, such as cpx_nps4."""
+        kinds = ("gpu_compute_partition_type", "gpu_memory_partition_type")
+        return "_".join(filter(None, (self.labels.get(kind, "").lower() for kind in kinds)))
+
+
+def read_amd(target: Target, answer: Answer, received_at: float) -> Reading:
+    """Return what a device-metrics-exporter says. Raise RefusedError."""
+    devices: dict[int, _Device] = {}
+    for sample in samples(answer.body, _wanted):
+        check_host(sample.labels, target)
+        _take_in(target.node, sample.labels, devices).values.put(sample.metric, sample.value)
+    by_serial: dict[str, list[_Device]] = {}
+    for device in sorted(devices.values(), key=lambda device: device.index):
+        by_serial.setdefault(device.serial, []).append(device)
+    if len(by_serial) > MOST_GPUS:
+        raise RefusedError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
+    gpus = tuple(_gpu(parts, received_at) for parts in by_serial.values())
+    telemetry = NodeTelemetry(
+        node=target.node,
+        source="amd",
+        sampled_at=received_at,
+        gpus=gpus,
+        holders=tuple(_holders(by_serial)),
+    )
+    doubtful = any(device.values.doubtful for device in devices.values())
+    return Reading(telemetry, frozenset({"invalid"}) if doubtful else frozenset())
+
+
+def _wanted(metric: bytes) -> str | None:
+    """Take off the prefix, of which only the exporter knows where it ends: all names begin with gpu_."""
+    _, gpu, name = metric.rpartition(b"gpu_")
+    return _WANTED.get(name) if gpu else None
+
+
+def _take_in(node: str, labels: Labels, devices: dict[int, _Device]) -> _Device:
+    text = labels.get("gpu_id", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise RefusedError("invalid", f"answers what can't be: gpu_id={text[:40]!r}")
+    index = int(text)
+    if index not in devices:
+        if len(devices) >= MOST_GPUS * MOST_INSTANCES:
+            raise RefusedError("invalid", "answers what can't be: too many partitions on a node")
+        devices[index] = _Device(node, index, labels)
+    return devices[index]
+
+
+def _uuid(parts: list[_Device]) -> str:
+    """Return the GPU's uuid; those of its partitions are theirs alone."""
+    return (len(parts) == 1 and parts[0].labels.get("gpu_uuid")) or parts[0].serial
+
+
+def _gpu(parts: list[_Device], received_at: float) -> GpuTelemetry:
+    """Put a GPU together from its partitions, of which one that isn't partitioned has one: itself.
+
+    Of a partitioned GPU most versions tell the activity of no partition, or of the first one only.
+    """
+    labels, values = parts[0].labels, parts[0].values
+    measured = tuple(map(_part, parts))
+    temperature = values.take("temperature_celsius", *_TEMPERATURES, most=1000)
+    power = values.take("power_watts", *_POWERS, most=1e6)
+    reasons = {"shares": NOT_EXPORTED}
+    for part in parts:
+        reasons |= part.values.reasons
+    utilizations = _all(each.utilization_percent for each in measured)
+    return GpuTelemetry(
+        index=parts[0].index,
+        uuid=_uuid(parts),
+        sampled_at=received_at,
+        health=_health(parts),
+        product=intern(labels.get("card_series") or labels.get("card_model") or "") or None,
+        utilization_percent=None if utilizations is None else round(fmean(utilizations), 2),
+        memory_used_bytes=_sum(each.memory_used_bytes for each in measured),
+        memory_total_bytes=_sum(each.memory_total_bytes for each in measured),
+        temperature_celsius=temperature,
+        power_watts=power,
+        instances=measured if len(measured) > 1 else (),
+        reasons=reasons,
+    )
+
+
+def _part(device: _Device) -> InstanceTelemetry:
+    values = device.values
+    utilization = values.take("utilization_percent", _ACTIVITY, most=100)
+    used = values.take("memory_used_bytes", _USED, most=MOST_MIB)
+    total = values.take("memory_total_bytes", _TOTAL, most=MOST_MIB)
+    return InstanceTelemetry(
+        uuid=device.uuid,
+        gpu_instance_id=device.partition,
+        compute_instance_id=0,
+        profile=intern(device.profile) or None,
+        utilization_percent=utilization,
+        memory_used_bytes=None if used is None else round(used * _MIB),
+        memory_total_bytes=None if total is None else round(total * _MIB),
+        reasons=dict(values.reasons),
+    )
+
+
+def _all(values: Iterable[V | None]) -> list[V] | None:
+    """Return the values if all of them are known."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return known if len(known) == len(found) else None
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = _all(values)
+    return None if known is None else sum(known)
+
+
+def _health(parts: list[_Device]) -> Health:
+    told = [part.values.first(_HEALTH, most=1) for part in parts]
+    if any(value == 0 for value in told):
+        return Health(state="critical", because=("unhealthy, says the exporter",))
+    return Health(state="ok") if all(value == 1 for value in told) else Health(state="unknown")
+
+
+def _holders(by_serial: dict[str, list[_Device]]) -> Iterator[Holder]:
+    for parts in by_serial.values():
+        for part in parts:
+            named = holder(part.labels, _uuid(parts), part.uuid if len(parts) > 1 else None)
+            if named is not None:
+                yield named

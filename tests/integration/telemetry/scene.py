@@ -1,0 +1,103 @@
+"""A scraper at work on servers of the test's, at a pace that tests can wait for."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from prometheus_client import CollectorRegistry, Counter
+
+from lens.model.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
+from lens.telemetry.credentials import BearerToken, Trust
+from lens.telemetry.scraper import Scraper
+from lens.telemetry.targets import Target
+from tests.integration.telemetry.server import Behaviour, FakeServer
+
+INTERVAL_SECONDS = 0.4
+TIMEOUT_SECONDS = 0.3
+DEADLINE_SECONDS = 20.0
+
+
+class Scene:
+    """Servers, the scraper that reads them, and what it has passed on."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self.telemetry: Telemetry = NO_TELEMETRY
+        self.targets: dict[str, Target] = {}
+        self.token: BearerToken | None = None
+        self.trust: Trust | None = None
+        self._stack = stack
+        self._registry = CollectorRegistry()
+
+    async def serve(self, node: str, behaviour: Behaviour, source: Source = "agent") -> FakeServer:
+        """Start a server for a node; it is asked from the next ``ask`` on."""
+        server = await self._stack.enter_async_context(FakeServer(behaviour))
+        self.targets[node] = target(node, server, source)
+        return server
+
+    async def start(self) -> None:
+        """Start the scraper on all targets there are."""
+        labels = ["source", "reason"]
+        self.scraper = Scraper(
+            self._take,
+            interval=INTERVAL_SECONDS,
+            timeout=TIMEOUT_SECONDS,
+            token=self.token,
+            trust=self.trust,
+            reads=Counter("reads", "Readings.", labels[:1], registry=self._registry),
+            refusals=Counter("refusals", "Refusals.", labels, registry=self._registry),
+            chance=random.Random(3),
+        )
+        self.running = asyncio.create_task(self.scraper.run())
+        self._stack.push_async_callback(self.stop)
+        self.ask()
+
+    async def stop(self) -> None:
+        """End the scraper."""
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+
+    def ask(self) -> None:
+        """Set the targets that there are now."""
+        self.scraper.set_targets(dict(self.targets))
+
+    async def until(self, condition: Callable[[], bool], what: str) -> float:
+        """Wait for a condition; return the seconds that it took."""
+        began = time.monotonic()
+        while not condition():
+            if self.running.done():
+                await self.running
+            assert time.monotonic() - began < DEADLINE_SECONDS, f"{what}: {dict(self.telemetry.nodes)}"
+            await asyncio.sleep(0.01)
+        return time.monotonic() - began
+
+    def node(self, name: str = "node-1") -> NodeTelemetry:
+        """Return what is known of a node: nothing at first."""
+        return self.telemetry.nodes.get(name) or NodeTelemetry(node=name, source="agent", state="unknown")
+
+    def refusals(self, reason: str, source: Source = "agent") -> float:
+        """Return how often something was refused for that reason."""
+        sample = {"source": source, "reason": reason}
+        return self._registry.get_sample_value("refusals_total", sample) or 0.0
+
+    def reads(self, source: Source = "agent") -> float:
+        """Return how often targets were asked."""
+        return self._registry.get_sample_value("reads_total", {"source": source}) or 0.0
+
+    def _take(self, telemetry: Telemetry) -> None:
+        assert telemetry.sequence > self.telemetry.sequence
+        self.telemetry = telemetry
+
+
+def target(node: str, server: FakeServer, source: Source = "agent", uid: str = "uid-1") -> Target:
+    """Return a server as a target."""
+    path = "/v1/devices" if source == "agent" else "/metrics"
+    return Target(node, server.url(path), source, f"pod-{node}", uid)
+
+
+@asynccontextmanager
+async def staged() -> AsyncIterator[Scene]:
+    """Give a scene; what it started ends with it."""
+    async with AsyncExitStack() as stack:
+        yield Scene(stack)

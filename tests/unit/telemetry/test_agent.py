@@ -1,0 +1,193 @@
+"""An agent's report reaches the operator as it is meant, or not at all."""
+
+from typing import Any
+
+import pytest
+
+from lens.model.report import Health
+from lens.model.telemetry import NodeTelemetry, PodShare
+from lens.telemetry.agent import NO_POD, read_report
+from lens.telemetry.client import Answer
+from lens.telemetry.reading import Reading
+from lens.telemetry.refusal import RefusedError
+from tests.unit.telemetry.reports import AGENT, Object, gpu, process, report, written
+
+DATE = "Thu, 01 Jan 1970 00:16:41 GMT"
+"""1001 s after the epoch: one second after the samples."""
+
+
+def read(raw: Object, date: str | None = DATE, received_at: float = 5000.0) -> Reading:
+    return read_report(AGENT, Answer(written(raw), date), received_at)
+
+
+def refusal(body: bytes) -> RefusedError:
+    with pytest.raises(RefusedError) as refused:
+        read_report(AGENT, Answer(body, DATE), 5000.0)
+    return refused.value
+
+
+def test_what_an_agent_says_is_what_is_kept() -> None:
+    held = {
+        "namespace": "team",
+        "pod": "train-0",
+        "container": "main",
+        "resource": "nvidia.com/gpu",
+        "device_id": "GPU-1",
+        "gpu_uuid": "GPU-1",
+    }
+    telemetry = read(report(holders=[held])).telemetry
+    (shown,) = telemetry.gpus
+    assert (telemetry.node, telemetry.source, telemetry.problem) == ("node-1", "agent", None)
+    assert (shown.uuid, shown.product, shown.utilization_percent) == ("GPU-1", "NVIDIA H100 80GB HBM3", 73.2)
+    assert (shown.memory_used_bytes, shown.memory_total_bytes) == (45520809984, 85520809984)
+    assert (shown.temperature_celsius, shown.power_watts, shown.recovery_action) == (55, 512.1, "NONE")
+    assert (shown.health, shown.reasons) == (Health(state="ok"), {})
+    assert [each.pod for each in telemetry.holders_of(shown)] == ["train-0"]
+
+
+def test_why_a_value_is_unknown_is_kept_beside_it() -> None:
+    lost = gpu(
+        utilization_percent=None,
+        processes=None,
+        reasons={
+            "utilization_percent": "GPU_IS_LOST",
+            "energy_joules": "GPU_IS_LOST",
+            "processes": "OTHER_PID_NAMESPACE",
+        },
+    )
+    (shown,) = read(report(lost)).telemetry.gpus
+    assert shown.utilization_percent is None
+    assert shown.reasons == {"utilization_percent": "GPU_IS_LOST", "shares": "OTHER_PID_NAMESPACE"}
+
+
+def test_processes_are_added_up_by_pod() -> None:
+    processes = [
+        process(1, pod_uid="a", used_memory_bytes=10, utilization_percent=70.0),
+        process(2, pod_uid="a", used_memory_bytes=5, utilization_percent=40.0),
+        process(3, pod_uid="b", used_memory_bytes=None, utilization_percent=None),
+        process(4, pod_uid="a", instance=3),
+        process(5),
+    ]
+    (shown,) = read(report(gpu(processes=processes))).telemetry.gpus
+    assert shown.shares == (
+        PodShare("a", None, 15, 100.0),
+        PodShare("b", None, None, None),
+        PodShare("a", 3, 1000, 10.0),
+    )
+
+
+def test_an_agent_that_sees_only_strangers_can_tell_no_pods_share() -> None:
+    (shown,) = read(report(gpu(processes=[process(1), process(2)]))).telemetry.gpus
+    assert shown.shares is None
+    assert shown.reasons == {"shares": NO_POD}
+
+
+def test_mig_devices_are_kept_with_their_use() -> None:
+    part = {
+        "uuid": "MIG-a",
+        "gpu_instance_id": 7,
+        "compute_instance_id": 0,
+        "profile": "1g.10gb",
+        "utilization_percent": None,
+        "reasons": {"utilization_percent": "NOT_SUPPORTED"},
+    }
+    (shown,) = read(report(gpu(instances=[part]))).telemetry.gpus
+    assert [(each.uuid, each.profile, each.reasons) for each in shown.instances] == [
+        ("MIG-a", "1g.10gb", {"utilization_percent": "NOT_SUPPORTED"})
+    ]
+
+
+@pytest.mark.parametrize("skew", [0.0, -86400.0, 86400.0], ids=["right", "a day slow", "a day fast"])
+def test_a_samples_age_is_right_whatever_the_nodes_clock_says(skew: float) -> None:
+    # The node's clock says 1000 at the sample and 1001 as it answers, whatever the operator's says.
+    telemetry = read(report(gpu(sampled_at=997.0)), received_at=1001.5 + skew).telemetry
+    assert telemetry.sampled_at == pytest.approx(1000.0 + skew)
+    assert telemetry.gpus[0].sampled_at == pytest.approx(997.0 + skew)
+
+
+@pytest.mark.parametrize("date", [None, "yesterday"])
+def test_without_a_date_the_last_round_counts_as_just_over(date: str | None) -> None:
+    telemetry = read(report(gpu(sampled_at=997.0)), date).telemetry
+    assert telemetry.sampled_at == 5000.0
+    assert telemetry.gpus[0].sampled_at == 4997.0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [report(sampled_at=1e10), report(gpu(sampled_at=1e10)), report(gpu(sampled_at=1004.0))],
+    ids=["the round", "a GPU", "a GPU, by seconds"],
+)
+def test_a_sample_from_the_future_is_from_now_and_counted(raw: Object) -> None:
+    reading = read(raw)
+    assert reading.doubts == {"future"}
+    assert reading.telemetry.sampled_at is not None
+    assert reading.telemetry.sampled_at <= 5000.0
+    assert reading.telemetry.gpus[0].sampled_at <= 5000.0
+
+
+def test_a_date_without_fractions_of_a_second_makes_no_future() -> None:
+    assert read(report(gpu(sampled_at=1001.9), sampled_at=1001.9)).doubts == frozenset()
+
+
+def test_before_the_first_sample_nothing_is_known_and_it_says_so() -> None:
+    telemetry = read(report(sampled_at=None, gpus=[])).telemetry
+    assert telemetry == NodeTelemetry(node="node-1", source="agent", problem="no sample yet")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        (
+            {"driver": {"state": "failed", "reason": "LIB_RM_VERSION_MISMATCH"}},
+            "driver failed: LIB_RM_VERSION_MISMATCH",
+        ),
+        ({"driver": {"state": "absent"}}, None),
+        ({"kubelet": {"state": "slow", "reason": "no answer"}, "holders": None}, "kubelet slow: no answer"),
+        ({"kubelet": {"state": "missing"}}, "kubelet missing"),
+    ],
+)
+def test_what_the_agent_can_not_reach_is_the_nodes_problem(
+    fields: dict[str, Any], problem: str | None
+) -> None:
+    assert read(report(**fields)).telemetry.problem == problem
+
+
+def test_fields_of_a_newer_agent_are_passed_over() -> None:
+    assert read(report(gpu(sparkle=[1, {}]), sparkle=True)).telemetry.gpus[0].uuid == "GPU-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_json"),
+        (b"<html><body>It works!</body></html>", "not_json"),
+        (written(report(gpu(utilization_percent=float("nan")))), "not_json"),
+        (written(report(gpu(utilization_percent=float("inf")))), "not_json"),
+        (written(report()).replace(b"NVIDIA", b"\xff\xfe"), "not_json"),
+        (b'{"a":' * 100_000, "not_json"),
+        (written(report())[:-1], "not_json"),
+        (b"[]", "invalid"),
+        (b"{}", "invalid"),
+        (written(report(gpu(utilization_percent=4_000_000_000))), "invalid"),
+        (written(report(gpu(utilization_percent=-1))), "invalid"),
+        (written(report(gpu(power_watts=1e300))), "invalid"),
+        (written(report(gpu(memory_used_bytes=2**70))), "invalid"),
+        (written(report(gpu(uuid="G" * 10_000))), "invalid"),
+        (written(report(*[gpu(uuid=f"GPU-{i}") for i in range(1000)])), "invalid"),
+        (written(report(gpu(), gpu(index=1))), "invalid"),
+        (written(report(version=2)), "invalid"),
+        (written(report(node="node-2")), "wrong_node"),
+        (written(report(node="node-10")), "wrong_node"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_can_not_be_is_refused_and_says_so(body: bytes, reason: str) -> None:
+    refused = refusal(body)
+    assert refused.reason == reason
+    assert len(str(refused)) < 300
+
+
+def test_a_refusal_names_the_field() -> None:
+    message = str(refusal(written(report(gpu(utilization_percent=4_000_000_000)))))
+    assert "gpus" in message
+    assert "utilization_percent" in message

@@ -1,0 +1,145 @@
+"""A cluster of AMD GPUs that has their exporter needs no agent of ours."""
+
+import pytest
+
+from lens.model.report import Health
+from lens.telemetry.amd import read_amd
+from lens.telemetry.client import Answer
+from lens.telemetry.exposition import NOT_EXPORTED, OUT_OF_RANGE
+from lens.telemetry.reading import Reading
+from lens.telemetry.refusal import RefusedError
+from lens.telemetry.targets import Target
+
+EXPORTER = Target("tw038", "http://127.0.0.1:1/metrics", "amd", "default-metrics-exporter-vvvkm", "uid-1")
+MIB = 2**20
+
+
+def labels(**more: object) -> str:
+    all_of_them = {
+        "card_model": "102-G30211-0C",
+        "card_series": "AMD Instinct MI300X OAM",
+        "gpu_compute_partition_type": "spx",
+        "gpu_id": "2",
+        "gpu_memory_partition_type": "nps1",
+        "gpu_partition_id": "0",
+        "hostname": "tw038",
+        "serial_number": "692409005408",
+        "pod": "",
+        "namespace": "",
+        "container": "",
+    } | more
+    return ",".join(f'{name}="{value}"' for name, value in all_of_them.items())
+
+
+def line(metric: str, value: object, **more: object) -> str:
+    return f"{metric}{{{labels(**more)}}} {value}\n"
+
+
+def gpu(prefix: str = "", **more: object) -> str:
+    return "".join(
+        line(f"{prefix}{metric}", value, **more)
+        for metric, value in (
+            ("gpu_gfx_activity", 64),
+            ("gpu_umc_activity", 99),
+            ("gpu_used_vram", 283),
+            ("gpu_total_vram", 196592),
+            ("gpu_junction_temperature", 43),
+            ("gpu_package_power", 136),
+            ("gpu_health", 1),
+        )
+    )
+
+
+def read(text: str) -> Reading:
+    return read_amd(EXPORTER, Answer(text.encode(), None), 1000.0)
+
+
+@pytest.mark.parametrize("prefix", ["", "amd_", "my_gpu_"])
+def test_gpus_are_read_whatever_their_names_begin_with(prefix: str) -> None:
+    telemetry = read(gpu(prefix, namespace="team", pod="train-0", container="main")).telemetry
+    (shown,) = telemetry.gpus
+    assert (telemetry.source, telemetry.sampled_at) == ("amd", 1000.0)
+    assert (shown.index, shown.uuid, shown.product) == (2, "692409005408", "AMD Instinct MI300X OAM")
+    assert (shown.utilization_percent, shown.temperature_celsius, shown.power_watts) == (64, 43, 136)
+    assert (shown.memory_used_bytes, shown.memory_total_bytes) == (283 * MIB, 196592 * MIB)
+    assert shown.health == Health(state="ok")
+    assert shown.instances == ()
+    assert [(each.namespace, each.pod) for each in telemetry.holders_of(shown)] == [("team", "train-0")]
+
+
+def test_the_uuid_is_the_gpus_own_where_it_is_exported() -> None:
+    (shown,) = read(gpu(gpu_uuid="ccff74a1-0000-1000-80e0-c6d49f5b0d86")).telemetry.gpus
+    assert shown.uuid == "ccff74a1-0000-1000-80e0-c6d49f5b0d86"
+
+
+@pytest.mark.parametrize("serial", ["", "N/A"])
+def test_gpus_without_a_serial_number_are_not_taken_for_one(serial: str) -> None:
+    telemetry = read(gpu(gpu_id=0, serial_number=serial) + gpu(gpu_id=1, serial_number=serial)).telemetry
+    assert [each.uuid for each in telemetry.gpus] == ["tw038/0", "tw038/1"]
+
+
+def test_an_older_gpu_tells_its_edge_temperature_and_average_power() -> None:
+    text = line("gpu_edge_temperature", 38) + line("gpu_average_package_power", 90)
+    (shown,) = read(text).telemetry.gpus
+    assert (shown.temperature_celsius, shown.power_watts) == (38, 90)
+    assert (shown.utilization_percent, shown.reasons["utilization_percent"]) == (None, NOT_EXPORTED)
+    assert shown.health.state == "unknown"
+
+
+def partition(number: int, activity: object | None, **more: object) -> str:
+    here: dict[str, object] = {
+        "gpu_id": 8 + number,
+        "gpu_partition_id": number,
+        "gpu_compute_partition_type": "cpx",
+        "gpu_memory_partition_type": "nps4",
+        "gpu_uuid": f"uuid-{number}",
+    } | more
+    used = line("gpu_used_vram", 100, **here)
+    return used if activity is None else used + line("gpu_gfx_activity", activity, **here)
+
+
+def test_partitions_are_parts_of_one_gpu_and_not_gpus() -> None:
+    text = partition(0, 20, namespace="team", pod="infer-0") + partition(1, 40)
+    telemetry = read(text).telemetry
+    (shown,) = telemetry.gpus
+    assert shown.uuid == "692409005408"
+    assert [(each.uuid, each.profile, each.utilization_percent) for each in shown.instances] == [
+        ("uuid-0", "cpx_nps4", 20),
+        ("uuid-1", "cpx_nps4", 40),
+    ]
+    assert shown.utilization_percent == 30
+    assert shown.memory_used_bytes == 200 * MIB
+    assert [(each.pod, each.instance_uuid) for each in telemetry.holders_of(shown)] == [("infer-0", "uuid-0")]
+
+
+def test_a_partitioned_gpu_that_tells_one_partitions_use_is_unknown_and_not_that() -> None:
+    (shown,) = read(partition(0, 20) + partition(1, None)).telemetry.gpus
+    assert shown.utilization_percent is None
+    assert shown.reasons["utilization_percent"] == NOT_EXPORTED
+
+
+def test_a_gpu_that_the_exporter_finds_unhealthy_is_critical() -> None:
+    assert read(line("gpu_health", 0)).telemetry.gpus[0].health.state == "critical"
+
+
+@pytest.mark.parametrize("value", ["65535", "NaN", "-1"])
+def test_a_value_that_can_not_be_is_unknown_and_counted(value: str) -> None:
+    reading = read(line("gpu_gfx_activity", value))
+    assert reading.telemetry.gpus[0].reasons["utilization_percent"] == OUT_OF_RANGE
+    assert reading.doubts == {"invalid"}
+
+
+def test_gpus_of_another_node_are_refused() -> None:
+    with pytest.raises(RefusedError) as refused:
+        read(gpu(hostname="tw009"))
+    assert refused.value.reason == "wrong_node"
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "99999999999"])
+def test_a_gpu_without_a_number_is_refused(number: str) -> None:
+    with pytest.raises(RefusedError, match="gpu_id"):
+        read(gpu(gpu_id=number))
+
+
+def test_other_metrics_are_passed_over() -> None:
+    assert read('go_goroutines 7\ngpu_nodes_total 8\nnic_total{x="1"} 2\n').telemetry.gpus == ()

@@ -1,0 +1,192 @@
+"""A cluster that has dcgm-exporter needs no agent of ours: its figures are read as dashboards mean them."""
+
+import pytest
+
+from lens.model.report import Health
+from lens.telemetry.client import Answer
+from lens.telemetry.dcgm import read_dcgm
+from lens.telemetry.exposition import NOT_EXPORTED, OUT_OF_RANGE
+from lens.telemetry.reading import Reading
+from lens.telemetry.refusal import RefusedError
+from lens.telemetry.targets import Target
+
+EXPORTER = Target("node-1", "http://127.0.0.1:1/metrics", "dcgm", "nvidia-dcgm-exporter-cwbcm", "uid-1")
+MIB = 2**20
+
+WHOLE = """\
+# HELP DCGM_FI_DEV_GPU_UTIL GPU utilization (in %).
+# TYPE DCGM_FI_DEV_GPU_UTIL gauge
+DCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-a"} 1980
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",pci_bus_id="00000000:8D:00.0",device="nvidia0",\
+modelName="NVIDIA H100 80GB HBM3",Hostname="node-1",DCGM_FI_DRIVER_VERSION="550.144.03",\
+container="main",namespace="team",pod="train-0"} 87
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-b",modelName="NVIDIA H100 80GB HBM3",Hostname="node-1"} 0
+DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-a",Hostname="node-1",namespace="team",pod="train-0",container="main"} 10
+DCGM_FI_DEV_FB_FREE{gpu="0",UUID="GPU-a",Hostname="node-1"} 80000
+DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-a",Hostname="node-1"} 61
+DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-a",Hostname="node-1"} 512.25
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-a",Hostname="node-1",err_code="0"} 0
+DCGM_FI_DEV_XID_ERRORS{gpu="1",UUID="GPU-b",Hostname="node-1",err_code="79"} 79
+"""
+
+
+def read(text: str, target: Target = EXPORTER) -> Reading:
+    return read_dcgm(target, Answer(text.encode(), None), 1000.0)
+
+
+def line(metric: str, value: object, **labels: object) -> str:
+    pairs = ",".join(f'{name}="{text}"' for name, text in ({"gpu": 0, "UUID": "GPU-a"} | labels).items())
+    return f"DCGM_FI_{metric}{{{pairs}}} {value}\n"
+
+
+def test_gpus_are_read_with_their_holders() -> None:
+    telemetry = read(WHOLE).telemetry
+    first, second = telemetry.gpus
+    assert (telemetry.source, telemetry.sampled_at) == ("dcgm", 1000.0)
+    assert (first.index, first.uuid, first.product) == (0, "GPU-a", "NVIDIA H100 80GB HBM3")
+    assert (first.utilization_percent, first.temperature_celsius, first.power_watts) == (87, 61, 512.25)
+    assert (first.memory_used_bytes, first.memory_total_bytes) == (10 * MIB, 80010 * MIB)
+    assert first.health == Health(state="ok")
+    assert [(each.namespace, each.pod, each.container) for each in telemetry.holders_of(first)] == [
+        ("team", "train-0", "main")
+    ]
+    assert (second.utilization_percent, list(telemetry.holders_of(second))) == (0, [])
+    assert second.memory_used_bytes is None
+    assert second.reasons["memory_used_bytes"] == NOT_EXPORTED
+
+
+def test_the_last_xid_is_named_and_not_judged() -> None:
+    assert read(WHOLE).telemetry.gpus[1].health == Health(state="unknown", because=("XID 79",))
+
+
+def test_labels_that_prometheus_has_renamed_go_before_the_exporters_own_pod() -> None:
+    labels = {"pod": "exporter", "namespace": "gpu-operator", "container": "exporter"}
+    renamed = {"exported_pod": "train-0", "exported_namespace": "team", "exported_container": "main"}
+    (holder,) = read(line("DEV_GPU_UTIL", 5, **labels, **renamed)).telemetry.holders or ()
+    assert (holder.namespace, holder.pod, holder.container) == ("team", "train-0", "main")
+
+
+def test_pods_that_share_a_gpu_all_hold_it_and_it_counts_once() -> None:
+    pods = [line("DEV_GPU_UTIL", 50, namespace="team", pod=f"infer-{i}", vgpu=i) for i in range(3)]
+    telemetry = read("".join(pods)).telemetry
+    assert len(telemetry.gpus) == 1
+    assert [each.pod for each in telemetry.holders or ()] == ["infer-0", "infer-1", "infer-2"]
+
+
+def mig(number: int, profile: str, active: object, product: str = "NVIDIA H100 80GB HBM3") -> str:
+    labels = {"GPU_I_ID": number, "GPU_I_PROFILE": profile, "modelName": product}
+    pod = {"namespace": "team", "pod": f"infer-{number}", "container": "main"}
+    return (
+        line("PROF_GR_ENGINE_ACTIVE", active, **labels, **pod)
+        + line("DEV_FB_USED", 100, **labels, **pod)
+        + line("DEV_FB_FREE", 900, **labels, **pod)
+        + line("DEV_GPU_TEMP", 40, **labels, **pod)
+    )
+
+
+def test_under_mig_an_instances_use_is_its_engines_and_the_gpus_is_by_slices() -> None:
+    telemetry = read(mig(1, "3g.40gb", 0.5) + mig(2, "1g.10gb", 1)).telemetry
+    (shown,) = telemetry.gpus
+    assert [(each.gpu_instance_id, each.profile, each.utilization_percent) for each in shown.instances] == [
+        (1, "3g.40gb", 50),
+        (2, "1g.10gb", 100),
+    ]
+    assert shown.utilization_percent == round((3 * 50 + 1 * 100) / 7, 2)
+    assert shown.memory_used_bytes == 200 * MIB
+    assert shown.temperature_celsius == 40
+    assert [each.instance_uuid for each in telemetry.holders or ()] == [each.uuid for each in shown.instances]
+
+
+def test_a_gpu_of_four_slices_is_full_with_four() -> None:
+    (shown,) = read(mig(1, "4g.24gb", 1, "NVIDIA A30")).telemetry.gpus
+    assert shown.utilization_percent == 100
+
+
+def test_under_mig_a_gpu_with_an_instance_that_tells_nothing_is_unknown_and_not_idle() -> None:
+    silent = line("DEV_FB_USED", 100, GPU_I_ID=3, GPU_I_PROFILE="1g.10gb")
+    (shown,) = read(mig(1, "3g.40gb", 0.5) + silent).telemetry.gpus
+    assert shown.utilization_percent is None
+    assert shown.reasons["utilization_percent"] == NOT_EXPORTED
+
+
+def test_an_exporter_of_profiling_metrics_alone_tells_the_use_too() -> None:
+    (shown,) = read(line("PROF_GR_ENGINE_ACTIVE", 0.25)).telemetry.gpus
+    assert shown.utilization_percent == 25
+    assert "utilization_percent" not in shown.reasons
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "-1", "4000000000", "9223372036854775794"])
+def test_a_value_that_can_not_be_is_unknown_and_counted(value: str) -> None:
+    reading = read(line("DEV_GPU_UTIL", value) + line("DEV_GPU_TEMP", 50))
+    (shown,) = reading.telemetry.gpus
+    assert shown.utilization_percent is None
+    assert shown.reasons["utilization_percent"] == OUT_OF_RANGE
+    assert shown.temperature_celsius == 50
+    assert reading.doubts == {"invalid"}
+
+
+@pytest.mark.parametrize(
+    ("node", "host"),
+    [
+        ("node-1", "node-1"),
+        ("node-1", ""),
+        ("node-1", "nvidia-dcgm-exporter-cwbcm"),
+        ("node-1", "localhost"),
+        ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7"),
+        ("ip-10-0-0-7", "ip-10-0-0-7.ec2.internal"),
+    ],
+)
+@pytest.mark.parametrize("label", ["Hostname", "hostname"])
+def test_the_ways_in_which_an_exporter_names_its_node_are_known(node: str, host: str, label: str) -> None:
+    target = Target(node, EXPORTER.url, "dcgm", EXPORTER.pod, "uid-1")
+    assert read(line("DEV_GPU_UTIL", 5, **{label: host}), target).telemetry.gpus
+
+
+@pytest.mark.parametrize("host", ["node-2", "node-10", "node", "nvidia-dcgm-exporter-other"])
+def test_gpus_of_another_node_are_refused(host: str) -> None:
+    with pytest.raises(RefusedError, match=host) as refused:
+        read(line("DEV_GPU_UTIL", 5, hostname=host))
+    assert refused.value.reason == "wrong_node"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html><body>It works!</body></html>",
+        '{"gpus": []}',
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a" 5',
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a"} five',
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a}',
+        line("DEV_GPU_UTIL", 5, gpu="first"),
+        line("DEV_GPU_UTIL", 5, GPU_I_ID="-1"),
+        line("DEV_GPU_UTIL", 5, UUID="G" * 1000),
+        line("DEV_GPU_UTIL", 5, modelName="x" * 10000),
+        "".join(line("DEV_GPU_UTIL", 5, UUID=f"GPU-{i}") for i in range(100)),
+        "".join(line("DEV_FB_USED", 5, GPU_I_ID=i) for i in range(100)),
+        "\n" * 300_000,
+    ],
+    ids=range(12),
+)
+def test_garbage_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        read(text)
+    assert refused.value.reason == "invalid"
+    assert len(str(refused.value)) < 200
+
+
+def test_text_that_is_no_text_is_refused() -> None:
+    with pytest.raises(RefusedError):
+        read_dcgm(EXPORTER, Answer(b'DCGM_FI_DEV_GPU_UTIL{UUID="\xff"} 5', None), 1000.0)
+
+
+def test_what_is_escaped_in_a_label_is_read_as_it_was() -> None:
+    (shown,) = read(line("DEV_GPU_UTIL", 5, modelName=r"a \"b\" \\ c, d} 1\n")).telemetry.gpus
+    assert shown.product == 'a "b" \\ c, d} 1\n'
+
+
+def test_a_line_with_a_time_is_read() -> None:
+    assert read(line("DEV_GPU_UTIL", "5 1395066363000")).telemetry.gpus[0].utilization_percent == 5
+
+
+def test_an_exporter_without_gpus_is_a_node_without_gpus() -> None:
+    assert read("# nothing\n").telemetry.gpus == ()
