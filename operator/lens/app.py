@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import resource
 import signal
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -81,12 +82,17 @@ def _watcher(settings: ServeSettings, board: Board, metrics: Metrics) -> "Watche
 
 async def _read_telemetry(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
     """Read the exporters that the watch finds, and hang up what they tell."""
+    # Each agent's connection is kept; what the system allows by default would be too few for a large fleet.
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     scraper = Scraper(
         lambda telemetry: setattr(board, "telemetry", telemetry),
         interval=settings.telemetry_interval_seconds,
         timeout=settings.telemetry_timeout_seconds,
         token=BearerToken(settings.telemetry_token_file) if settings.telemetry_token_file else None,
-        trust=Trust(settings.telemetry_ca_file) if settings.telemetry_ca_file else None,
+        trust=Trust(settings.telemetry_ca_file, settings.telemetry_server_name)
+        if settings.telemetry_ca_file
+        else None,
         reads=metrics.telemetry_reads,
         refusals=metrics.telemetry_refusals,
         chance=random.Random(),  # noqa: S311 - it spreads readings; two replicas shall differ

@@ -133,11 +133,14 @@ class ServeSettings(BaseModel):
     telemetry_ca_file: Path | None = Field(
         default=None, description="The CA of the agents' certificates; with it they are asked over TLS."
     )
+    telemetry_server_name: str | None = Field(
+        default=None, description="The name in the agents' certificates; without it their pods' addresses."
+    )
     telemetry_interval_seconds: float = Field(
         default=15.0, ge=1, le=300, description="How often each of them is read."
     )
     telemetry_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="How long one of them may take to answer."
+        default=4.0, gt=0, le=60, description="How long one of them may take to answer."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe level that is logged."
@@ -178,6 +181,10 @@ class ServeSettings(BaseModel):
                 raise ValueError(
                     f"{PREFIX}TELEMETRY_{name.upper()}: is required with {PREFIX}TELEMETRY={self.telemetry}"
                 )
+        if self.telemetry_timeout_seconds >= self.telemetry_interval_seconds:
+            raise ValueError(
+                f"{PREFIX}TELEMETRY_TIMEOUT_SECONDS: is to be shorter than {PREFIX}TELEMETRY_INTERVAL_SECONDS"
+            )
         self.exporters()
         return self
 

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tests.bench import answers, watching
+from tests.bench import answers, scrape, watching
 from tests.bench.figures import Figures
 from tests.bench.peers import build
 from tests.e2e.cluster import fleet, scheduler
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1_000)
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["answers", "start", "events"], help="one part of it")
+    parser.add_argument("--only", choices=["answers", "start", "events", "scrape"], help="one part of it")
     arguments = parser.parse_args()
     build.load()
     figures = Figures()
@@ -32,6 +32,9 @@ def main() -> None:
             build.kubectl_view_allocations()
         _with_cluster(figures, arguments)
     figures.write(RESULTS)
+    if arguments.only in (None, "scrape"):
+        scrape.measure(figures)
+        figures.write(RESULTS)
 
 
 def _with_cluster(figures: Figures, arguments: argparse.Namespace) -> None:

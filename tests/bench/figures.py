@@ -15,6 +15,10 @@ BOUNDS = {
     "status_fresh_vs_bare": "≥ 0.3",
     "status_cost_10000_vs_100_nodes": "≤ 1.2",
     "start_s": "≤ 0.7",
+    "scrape_5000_cores": "≤ 0.35",
+    "scrape_5000_faulty_cores": "≤ 0.35",
+    "scrape_5000_max_age_s": "≤ 20",
+    "scrape_5000_faulty_max_age_s": "≤ 20",
 }
 HOLDS = {"≤": operator.le, "≥": operator.ge}
 LINE = "{:<34} {:>10} {:<8} {:>10} {:>7}  {}"

@@ -36,6 +36,7 @@ def serve(
     telemetry_port: Annotated[Flag, _flag("telemetry_port")] = None,
     telemetry_token_file: Annotated[Flag, _flag("telemetry_token_file")] = None,
     telemetry_ca_file: Annotated[Flag, _flag("telemetry_ca_file")] = None,
+    telemetry_server_name: Annotated[Flag, _flag("telemetry_server_name")] = None,
     telemetry_interval_seconds: Annotated[Flag, _flag("telemetry_interval_seconds")] = None,
     telemetry_timeout_seconds: Annotated[Flag, _flag("telemetry_timeout_seconds")] = None,
     log_level: Annotated[Flag, _flag("log_level")] = None,
