@@ -6,6 +6,7 @@ import logging
 import random
 import resource
 import signal
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lens.kube.watcher import Watcher
 
 DISCOVERY_SECONDS = 0.5
+SWITCH_SECONDS = 0.0005
 
 _log = logging.getLogger("lens.app")
 
@@ -34,6 +36,8 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
     Raise OSError if the address can't be listened on, and ConnectionFailedError if there is no
     configuration of a way to an apiserver; one that doesn't answer is waited for.
     """
+    # Two threads take turns, the watch's and this one, and each turn of the watch's loop waits for its own.
+    sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

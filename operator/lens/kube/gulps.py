@@ -11,13 +11,21 @@ import termios
 
 import aiohttp
 
-GULP_SECONDS = 0.04
+GULP_SECONDS = 0.07
 """The least time between gulps. With the publisher's it bounds how late a change shows."""
 
 GULP_BYTES = 1 << 20
 """What is read at most before it is taken in; a stream that has more is read on without a pause."""
 
 ROUNDS = 64
+
+LONGEST_RECORD = 2**14 + 2048 + 5
+"""Bytes of a TLS record at most (RFC 5246, 6.2.3).
+
+Part of one may be all that there is, and then the socket has to be read on for the rest.
+"""
+
+CIPHERTEXT_BYTES = LONGEST_RECORD + 1024
 
 
 class Gulps:
@@ -31,7 +39,7 @@ class Gulps:
         transport = self._transport()
         if transport is not None and hasattr(transport, "set_read_buffer_limits"):
             # Under TLS, else, the socket would be read on until much ciphertext has gathered.
-            transport.set_read_buffer_limits(high=1, low=0)
+            transport.set_read_buffer_limits(high=CIPHERTEXT_BYTES, low=LONGEST_RECORD)
 
     async def read(self) -> bytes:
         """Wait for bytes, and return all that there are; none at the end."""

@@ -85,7 +85,7 @@ class SimApiServer:
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         transport = request.transport
         if not isinstance(transport, asyncio.Transport):
-            raise ConnectionResetError("the client has gone")
+            return _nobody_listens()
         self._connections.add(transport)
         try:
             if not self._authenticated(request):
@@ -93,6 +93,8 @@ class SimApiServer:
             return await handler(request)
         except status.StatusError as error:
             return web.Response(status=error.code, body=error.body(), content_type="application/json")
+        except ConnectionError:
+            return _nobody_listens()
         finally:
             self._connections.discard(transport)
 
@@ -167,6 +169,11 @@ def _constant(body: Object) -> Handler:
 
 async def _read_only(_: web.Request) -> web.StreamResponse:
     raise status.method_not_allowed()
+
+
+def _nobody_listens() -> web.Response:
+    """Return what is never sent: aiohttp takes an exception for a fault of this server, and logs it."""
+    return web.Response()
 
 
 async def _unknown(_: web.Request) -> web.StreamResponse:

@@ -1,0 +1,218 @@
+"""What ``lens demo`` runs: a simulated cluster, Lens on it, and agents on its nodes."""
+
+import asyncio
+import contextlib
+import hashlib
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+import typer
+import yaml
+
+from lens import app, config, logs
+from lens.api.server import Server
+from lens.cli.failure import fail
+from lens.config import ServeSettings, SettingsError
+from lens.sim.agents import Agents, Provisions, UnavailableError
+from lens.sim.apiserver import SimApiServer
+from lens.sim.fleet import Fleet
+from lens.sim.store import Store
+from lens.sim.workloads import AGENT
+
+INTRODUCTION = """\
+Lens on a SIMULATED cluster: {nodes} nodes of 8 GPUs, seed {seed}. No GPU and no pod here is real.
+
+  Lens                 {lens}
+  simulated apiserver  {apiserver}
+  token for all        {token}
+
+What are the GPUs doing?
+
+  curl -X GET "{lens}/api/v1/realtime/status?cluster={cluster}" \\
+    -H "Authorization: Bearer {token}"
+
+Who holds them?
+
+  curl -X GET "{lens}/api/v1/realtime/running-tasks?cluster={cluster}" \\
+    -H "Authorization: Bearer {token}"
+
+And one team's, the nodes one by one, the names of the clusters:
+
+  curl -X GET "{lens}/api/v1/realtime/running-tasks?cluster={cluster}&namespace=ml-team" \\
+    -H "Authorization: Bearer {token}"
+  curl -X GET "{lens}/api/v1/realtime/status?cluster={cluster}&include=nodes" \\
+    -H "Authorization: Bearer {token}"
+  curl -X GET "{lens}/api/v1/clusters" \\
+    -H "Authorization: Bearer {token}"
+
+Count it again from the simulated cluster's own objects:
+
+  kubectl --kubeconfig {kubeconfig} get pods -A
+  curl "{apiserver}/api/v1/pods" -H "Authorization: Bearer {token}"
+
+Ctrl+C ends it.
+"""
+"""What the demo prints, ready to paste."""
+
+
+AGENTS = """\
+Agents on {agents} of the nodes tell what their GPUs do. One of them by itself, and as Prometheus reads it:
+
+  curl "{agent}/v1/devices" -H "Authorization: Bearer {token}"
+  curl "{agent}/metrics" -H "Authorization: Bearer {token}"
+"""
+"""What it prints once they do."""
+
+WITHOUT_AGENTS = "There are no agents, so no utilization: {reason}"
+
+
+def run(
+    port: int,
+    cluster: str,
+    token: str,
+    nodes: int,
+    agents: int,
+    seed: int,
+    kube_port: int,
+    log_level: str,
+) -> None:
+    """Run the demo until it is told to end; exit 2 with one line if it can't be started."""
+    # Until Lens listens for it: whatever the demo has made ends with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="lens-demo-") as path:
+        folder = Path(path)
+        provisions, without = None, ""
+        try:
+            provisions = Provisions(folder, token, min(agents, nodes)) if agents else None
+        except UnavailableError as error:
+            without = str(error)
+        tokens = folder / "tokens.yaml"
+        entry = {"name": "demo", "sha256": hashlib.sha256(token.encode()).hexdigest()}
+        tokens.write_text(yaml.safe_dump({"tokens": [entry]}))
+        flags = {
+            "cluster": cluster,
+            "listen": f"127.0.0.1:{port}",
+            "tokens_file": tokens,
+            "kubeconfig": folder / "kubeconfig",
+            "log_level": log_level,
+            "log_format": "text",
+        }
+        try:
+            settings = config.load(flags | _telemetry(provisions), environ={})
+            logs.configure(settings.log_level, settings.log_format)
+            store = Store(seed)
+            fleet = Fleet(store, _now(), nodes, seed, provisions.count if provisions else 0)
+            apiserver = SimApiServer(store, token, kube_port)
+            asyncio.run(_Demo(settings, fleet, apiserver, seed, provisions, without).run())
+        except SettingsError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(error.strerror or str(error))
+
+
+def _telemetry(provisions: Provisions | None) -> dict[str, object]:
+    """Return the settings by which Lens finds the agents."""
+    if provisions is None:
+        return {}
+    return {
+        "telemetry": "agent",
+        "telemetry_namespace": AGENT.namespace,
+        "telemetry_selector": f"app.kubernetes.io/name={AGENT.name}",
+        "telemetry_daemonset": AGENT.name,
+        "telemetry_port": provisions.port,
+        "telemetry_token_file": provisions.token_file,
+        "telemetry_interval_seconds": 5,
+    }
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """What there is of it: a fleet, its apiserver, what Lens is told, and what agents need, or why none."""
+
+    settings: ServeSettings
+    fleet: Fleet
+    apiserver: SimApiServer
+    seed: int
+    provisions: Provisions | None
+    without: str
+
+    async def run(self) -> None:
+        """Run all of it until Lens has ended, and then end all of it."""
+        await self.apiserver.start()
+        kubeconfig = self.settings.kubeconfig
+        assert kubeconfig is not None
+        await asyncio.to_thread(kubeconfig.write_text, _kubeconfig(self.apiserver.port, self.apiserver.token))
+        tasks = [asyncio.create_task(self.fleet.run(_now))]
+        try:
+            await app.serve(
+                self.settings, lambda server: tasks.append(asyncio.create_task(self._attend(server)))
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                # Lens may have been told to end before it could be introduced.
+                with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):
+                    await task
+            await self.apiserver.stop()
+
+    async def _attend(self, server: Server) -> None:
+        """Introduce the demo once Lens has counted, and then run the agents."""
+        await _ready(server)
+        token = self.apiserver.token
+        typer.echo(
+            INTRODUCTION.format(
+                cluster=self.settings.cluster,
+                nodes=len(self.fleet.nodes),
+                seed=self.seed,
+                lens=server.url,
+                apiserver=self.apiserver.url,
+                token=token,
+                kubeconfig=self.settings.kubeconfig,
+            )
+        )
+        if self.provisions is None:
+            if self.without:
+                typer.echo(WITHOUT_AGENTS.format(reason=self.without))
+            return
+        agents = Agents(self.fleet, self.provisions, self.seed, _now, typer.echo)
+        running = AGENTS.format(agents=self.provisions.count, agent=agents.agents[0].url, token=token)
+        await agents.run(lambda: typer.echo(running))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _ready(server: Server) -> None:
+    """Wait until Lens has counted, so that what is pasted is answered."""
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{server.url}/readyz") as response:
+                if response.ok:
+                    return
+            await asyncio.sleep(0.05)
+
+
+def _kubeconfig(port: int, token: str) -> str:
+    """Write the way to the simulated apiserver.
+
+    It stands in the URL too: kubectl sends a user's token over TLS only, but what a URL names anywhere.
+    """
+    server = f"http://lens:{quote(token, safe='')}@127.0.0.1:{port}"
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "simulated", "cluster": {"server": server}}],
+            "users": [{"name": "lens", "user": {"token": token}}],
+            "contexts": [{"name": "simulated", "context": {"cluster": "simulated", "user": "lens"}}],
+            "current-context": "simulated",
+        }
+    )
