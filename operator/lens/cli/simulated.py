@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import signal
-import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,7 +83,7 @@ def run(
 ) -> None:
     """Run the demo until it is told to end; exit 2 with one line if it can't be started."""
     # Until Lens listens for it: whatever the demo has made ends with it.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with tempfile.TemporaryDirectory(prefix="lens-demo-") as path:
         folder = Path(path)
         provisions, without = None, ""
@@ -150,9 +149,7 @@ class _Demo:
         await asyncio.to_thread(kubeconfig.write_text, _kubeconfig(self.apiserver.port, self.apiserver.token))
         tasks = [asyncio.create_task(self.fleet.run(_now))]
         try:
-            await app.serve(
-                self.settings, lambda server: tasks.append(asyncio.create_task(self._attend(server)))
-            )
+            await app.serve(self.settings, lambda server: tasks.append(self._begin(server)))
         finally:
             for task in tasks:
                 task.cancel()
@@ -161,6 +158,11 @@ class _Demo:
                 with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):
                     await task
             await self.apiserver.stop()
+
+    def _begin(self, server: Server) -> asyncio.Task[None]:
+        """Let SIGTERM through, which Lens takes from now on, and introduce the demo."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        return asyncio.create_task(self._attend(server))
 
     async def _attend(self, server: Server) -> None:
         """Introduce the demo once Lens has counted, and then run the agents."""
