@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,9 @@ _SERVICE_VARIABLE = re.compile(
     r".*_SERVICE_(HOST|PORT(_.*)?)=.*|.*_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*|.*_PORT=\w+://.*",
     re.DOTALL,
 )
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class SettingsError(Exception):
@@ -201,18 +204,25 @@ class ServeSettings(BaseModel):
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
-    """Return the settings: flags (None for one that was not given) before the environment.
+    """Return the operator's settings, as ``read`` reads them."""
+    own = {name: value for name, value in environ.items() if not name.startswith(AGENT_PREFIX)}
+    return read(ServeSettings, PREFIX, flags, own)
+
+
+def read(
+    settings: type[Settings], prefix: str, flags: Mapping[str, Any], environ: Mapping[str, str]
+) -> Settings:
+    """Return settings: flags (None for one that was not given) before the environment's.
 
     A variable that is set to nothing is not set. Raise SettingsError with one line that names each
     setting at fault.
     """
-    variables = {f"{PREFIX}{name}".upper(): name for name in ServeSettings.model_fields}
+    variables = {f"{prefix}{name}".upper(): name for name in settings.model_fields}
     unknown = sorted(
         name
         for name, value in environ.items()
-        if name.startswith(PREFIX)
+        if name.startswith(prefix)
         and name not in variables
-        and not name.startswith(AGENT_PREFIX)
         and not _SERVICE_VARIABLE.fullmatch(f"{name}={value}")
     )
     if unknown:
@@ -222,15 +232,16 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
     }
     values |= {name: value for name, value in flags.items() if value is not None}
     try:
-        return ServeSettings(**values)
+        return settings(**values)
     except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(dict(each)) for each in error.errors())) from None
+        sentences = (_sentence(prefix, dict(each)) for each in error.errors())
+        raise SettingsError("; ".join(sentences)) from None
 
 
-def _sentence(error: dict[str, Any]) -> str:
+def _sentence(prefix: str, error: dict[str, Any]) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     if not error["loc"]:
         return message
     if error["type"] == "missing":
         message = "is required"
-    return f"{PREFIX}{error['loc'][0]}".upper() + f": {message}"
+    return f"{prefix}{error['loc'][0]}".upper() + f": {message}"

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from lens.agent.settings import PREFIX
-from lens.config import SettingsError
+from lens.config import AGENT_PREFIX, SettingsError
 
 LOOK_SECONDS = 1.0
 
@@ -82,10 +81,10 @@ class BearerTokens:
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError as error:
-            raise SettingsError(f"{PREFIX}TOKEN_FILE: {self._path}: {error.strerror}") from None
+            raise SettingsError(f"{AGENT_PREFIX}TOKEN_FILE: {self._path}: {error.strerror}") from None
         tokens = [line.strip() for line in lines if line.strip()]
         if not tokens:
-            raise SettingsError(f"{PREFIX}TOKEN_FILE: {self._path}: is empty")
+            raise SettingsError(f"{AGENT_PREFIX}TOKEN_FILE: {self._path}: is empty")
         return tuple(sha256(token).digest() for token in tokens)
 
 
@@ -116,9 +115,9 @@ class Certificate:
             self.context.load_cert_chain(self._cert_file, self._key_file)
         except ssl.SSLError as error:
             raise SettingsError(
-                f"{PREFIX}TLS_CERT_FILE: {self._cert_file} and {self._key_file}: {error.reason}"
+                f"{AGENT_PREFIX}TLS_CERT_FILE: {self._cert_file} and {self._key_file}: {error.reason}"
             ) from None
         except OSError as error:
             raise SettingsError(
-                f"{PREFIX}TLS_CERT_FILE: {self._cert_file} or {self._key_file}: {error.strerror}"
+                f"{AGENT_PREFIX}TLS_CERT_FILE: {self._cert_file} or {self._key_file}: {error.strerror}"
             ) from None

@@ -13,8 +13,8 @@ from aiohttp import web
 from lens.agent.answers import Answers
 from lens.agent.exposition import CONTENT_TYPE
 from lens.agent.rotation import BearerTokens, Certificate
-from lens.agent.settings import PREFIX, AgentSettings
-from lens.config import SettingsError
+from lens.agent.settings import AgentSettings
+from lens.config import AGENT_PREFIX, SettingsError
 
 # Longer than an operator's interval, so that its connections are kept from one reading to the next.
 _KEEP_ALIVE_SECONDS = 75.0
@@ -120,7 +120,7 @@ class Server:
             )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise SettingsError(f"{PREFIX}LISTEN: can't listen on {listen}: {reason}") from None
+            raise SettingsError(f"{AGENT_PREFIX}LISTEN: can't listen on {listen}: {reason}") from None
 
 
 def _refusal(status: HTTPStatus, **headers: str) -> web.Response:

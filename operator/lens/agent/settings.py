@@ -10,24 +10,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from lens.config import CommaSeparated, ListenAddress, SettingsError
+from lens.config import AGENT_PREFIX, CommaSeparated, ListenAddress, read
 from lens.model.resources import GPU_RESOURCES
-
-PREFIX = "LENS_AGENT_"
 
 PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
 """Where a kubelet answers, unless its root directory is another."""
-
-# What Kubernetes puts into containers for a Service that is called lens-agent, as lens.config has it.
-_SERVICE_VARIABLE = re.compile(
-    r".*_SERVICE_(HOST|PORT(_.*)?)=.*|.*_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*|.*_PORT=\w+://.*",
-    re.DOTALL,
-)
 
 
 class AgentSettings(BaseModel):
@@ -86,43 +77,16 @@ class AgentSettings(BaseModel):
     def _together(self) -> Self:
         if self.token_file is None and not self.listen.is_loopback:
             raise ValueError(
-                f"{PREFIX}TOKEN_FILE: is required, since {PREFIX}LISTEN is {self.listen}, not loopback"
+                f"{AGENT_PREFIX}TOKEN_FILE: is required, "
+                f"since {AGENT_PREFIX}LISTEN is {self.listen}, not loopback"
             )
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError(f"{PREFIX}TLS_CERT_FILE and {PREFIX}TLS_KEY_FILE: one needs the other")
+            raise ValueError(
+                f"{AGENT_PREFIX}TLS_CERT_FILE and {AGENT_PREFIX}TLS_KEY_FILE: one needs the other"
+            )
         return self
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> AgentSettings:
-    """Return the settings: flags (None for one that was not given) before the environment.
-
-    A variable that is set to nothing is not set. Raise SettingsError with one line that names each
-    setting at fault.
-    """
-    variables = {f"{PREFIX}{name}".upper(): name for name in AgentSettings.model_fields}
-    unknown = sorted(
-        name
-        for name, value in environ.items()
-        if name.startswith(PREFIX)
-        and name not in variables
-        and not _SERVICE_VARIABLE.fullmatch(f"{name}={value}")
-    )
-    if unknown:
-        raise SettingsError(f"{', '.join(unknown)}: unknown setting")
-    values: dict[str, Any] = {
-        name: environ[variable] for variable, name in variables.items() if environ.get(variable)
-    }
-    values |= {name: value for name, value in flags.items() if value is not None}
-    try:
-        return AgentSettings(**values)
-    except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(dict(each)) for each in error.errors())) from None
-
-
-def _sentence(error: dict[str, Any]) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    if error["type"] == "missing":
-        message = "is required"
-    return f"{PREFIX}{error['loc'][0]}".upper() + f": {message}"
+    """Return the agent's settings, as ``lens.config.read`` reads them."""
+    return read(AgentSettings, AGENT_PREFIX, flags, environ)
