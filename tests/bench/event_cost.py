@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import aiohttp
@@ -56,6 +57,16 @@ async def event_cost(
     return costs
 
 
+@asynccontextmanager
+async def watch(api: Api, collection: str, **selector: str) -> AsyncIterator[aiohttp.StreamReader]:
+    """Watch `collection` from now on."""
+    listed = await api.request("GET", collection, params={"limit": "1", **selector})
+    from_now = {"watch": "1", "resourceVersion": listed["metadata"]["resourceVersion"], **selector}
+    async with _session(api.access) as session, session.get(collection, params=from_now) as response:
+        response.raise_for_status()
+        yield response.content
+
+
 class _Tally:
     """Counts the events of watches."""
 
@@ -65,12 +76,9 @@ class _Tally:
 
     async def watch(self, api: Api, collection: str, **selector: str) -> None:
         """Count the events of `collection` until cancelled."""
-        listed = await api.request("GET", collection, params={"limit": "1", **selector})
-        from_now = {"watch": "1", "resourceVersion": listed["metadata"]["resourceVersion"], **selector}
-        async with _session(api.access) as session, session.get(collection, params=from_now) as response:
-            response.raise_for_status()
+        async with watch(api, collection, **selector) as stream:
             await self.started.wait()
-            async for chunk in response.content.iter_any():
+            async for chunk in stream.iter_any():
                 self.events += chunk.count(b"\n")
         raise ConnectionError(f"the watch of {collection} ended while it was counted")
 

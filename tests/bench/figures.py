@@ -19,6 +19,9 @@ BOUNDS = {
     "scrape_5000_faulty_cores": "≤ 0.35",
     "scrape_5000_max_age_s": "≤ 20",
     "scrape_5000_faulty_max_age_s": "≤ 20",
+    "agent_rss_mb": "≤ 70",
+    "agent_cpu_percent": "≤ 0.5",
+    "agent_sample_ms": "≤ 2",
 }
 HOLDS = {"≤": operator.le, "≥": operator.ge}
 LINE = "{:<34} {:>10} {:<8} {:>10} {:>7}  {}"
@@ -42,7 +45,7 @@ class Figures:
 
     def add(self, name: str, value: float, unit: str, peer: float | None = None) -> None:
         """Take a figure and its peer's; the value of one named `_vs_` is the ratio of the two."""
-        ratio = None if peer is None else value / peer
+        ratio = value / peer if peer else None
         figure = Figure(value, unit, peer, ratio)
         remark = ""
         if "_vs_" in name:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.bench.ground import ground
+from tests.bench.event_cost import watch
+from tests.bench.ground import PODS, ground
 from tests.bench.writer import Write, creates, write
 from tests.e2e.cluster.api import Api
 
@@ -16,12 +17,19 @@ POLL_S = 0.005
 DEADLINE_S = 60
 
 
-class Visible(NamedTuple):
-    """Milliseconds from write to visible, and the writes a second meanwhile, noise included."""
+class Lateness(NamedTuple):
+    """Milliseconds from the writes' answers until they were seen."""
 
     p50_ms: float
     p99_ms: float
     max_ms: float
+
+
+class Visible(NamedTuple):
+    """How late the API shows a write and a bare watch has it, and the writes a second, noise included."""
+
+    lens: Lateness
+    watch: Lateness
     writes_per_second: float
 
 
@@ -46,19 +54,40 @@ async def visible(
 
     Nobody else may change the cluster's GPUs. When the k-th write was answered, at least k were made: it is
     late by the time from then until the first status that shows k more GPUs than before, polling included.
+    Beside it a watch of nothing but these pods tells how late the apiserver itself is on this machine.
     Raises TimeoutError if one is not seen within a minute.
     """
     pods = round(creates_per_second * seconds)
     past_cache = {**headers, "Cache-Control": "no-cache"}
-    async with ground(api, pods) as own, aiohttp.ClientSession(headers=past_cache) as session:
+    async with (
+        ground(api, pods) as own,
+        aiohttp.ClientSession(headers=past_cache) as session,
+        watch(api, PODS) as stream,
+    ):
         before = await _ask(session, status)
         async with asyncio.timeout(seconds + DEADLINE_S), asyncio.TaskGroup() as group:
+            watching = group.create_task(_watch(stream, pods))
             polling = group.create_task(_poll(session, status, until=before.gpus + pods))
             amid = group.create_task(write(noise, noise_per_second, seconds))
             written = await write(creates(own), creates_per_second, seconds)
-    late_ms = _late_ms(written.answered, polling.result(), before.gpus)
     per_second = len(written.answered) / written.seconds + len(amid.result().answered) / amid.result().seconds
-    return Visible(_percentile(late_ms, 0.5), _percentile(late_ms, 0.99), max(late_ms), per_second)
+    return Visible(
+        _lateness(written.answered, polling.result(), before.gpus),
+        _lateness(written.answered, watching.result(), 0),
+        per_second,
+    )
+
+
+async def _watch(stream: aiohttp.StreamReader, until: int) -> list[_Seen]:
+    """Read a watch of pods until so many have been made; return when each came."""
+    seen: list[_Seen] = []
+    while len(seen) < until:
+        line = await stream.readline()
+        if line.startswith(b'{"type":"ADDED"'):
+            seen.append(_Seen(time.monotonic(), len(seen) + 1))
+        elif not line:
+            raise ConnectionError("the watch ended while it was measured")
+    return seen
 
 
 async def _poll(session: aiohttp.ClientSession, status: str, until: int) -> list[_Seen]:
@@ -78,8 +107,8 @@ async def _ask(session: aiohttp.ClientSession, status: str) -> _Seen:
     return _Seen(time.monotonic(), document["data"]["current_gpu_usage"]["allocated_gpus"])
 
 
-def _late_ms(answered: Sequence[float], seen: Sequence[_Seen], before: int) -> list[float]:
-    """Return how late each write was seen; 0 when the status had it before the writer had its answer."""
+def _lateness(answered: Sequence[float], seen: Sequence[_Seen], before: int) -> Lateness:
+    """Return how late the writes were seen; 0 for one that was seen before the writer had its answer."""
     late = []
     answers = iter(seen)
     answer = next(answers)
@@ -87,7 +116,7 @@ def _late_ms(answered: Sequence[float], seen: Sequence[_Seen], before: int) -> l
         while answer.gpus < before + number:
             answer = next(answers)
         late.append(1000 * max(answer.at - at, 0))
-    return late
+    return Lateness(_percentile(late, 0.5), _percentile(late, 0.99), max(late))
 
 
 def _percentile(values: Sequence[float], share: float) -> float:

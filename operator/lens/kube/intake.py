@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from lens.metrics import Metrics
-from lens.model.decoding import Decoder, Line, Reading, read_line, read_marker, read_page
+from lens.model.decoding import Decoder, Line, Reading, read_marker, read_page
 from lens.model.feed import Feed
 
 K = TypeVar("K", bound=tuple[str, str] | str)
@@ -164,19 +164,24 @@ class Intake(Generic[K, V]):
         goes_on = True
         for raw in lines:
             try:
-                line = read_line(raw)
+                line = self._decoder.line(raw)
             except ValueError as error:
                 # It is asked for again from the line before; kopf is told how far that is.
                 self._end("unreadable", str(error))
                 goes_on = False
                 break
             self._fruitless_watches = 0
-            if line.type == "ERROR":
+            slim = None
+            if isinstance(line, tuple):
+                slim = self._change(*line)
+            elif line.type == "ERROR":
                 self._end("error", bytes(line.object)[:300].decode(errors="replace"))
                 return b"".join((*told, GONE)), False
-            if line.type == "BOOKMARK":
+            elif line.type == "BOOKMARK":
                 self._bookmark(line)
-            elif (slim := self._change(line)) is not None:
+            else:
+                slim = self._change(line.type, self._read(line.object))
+            if slim is not None:
                 told.append(slim)
                 told_version = self.feed.mark
         self._touch(changed=bool(told))
@@ -201,16 +206,15 @@ class Intake(Generic[K, V]):
         else:
             self._outcomes["bookmark"].inc()
 
-    def _change(self, line: Line) -> bytes | None:
+    def _change(self, type_: str, reading: Reading[K, V] | None) -> bytes | None:
         """Take an object's line; return what kopf is shown of it, or None for nothing."""
-        reading = self._read(line.object)
         if reading is None:
             self._outcomes["unreadable"].inc()
             return None
         if reading.version <= self.feed.mark:
             self._outcomes["late"].inc()
             return None
-        key, gone = reading.key, line.type == "DELETED"
+        key, gone = reading.key, type_ == "DELETED"
         self._note(key, None if gone else reading.problem)
         view = None if gone else reading.view
         if not self.feed.line(key, view, reading.version):
@@ -243,7 +247,9 @@ class Intake(Generic[K, V]):
     def _note(self, key: K, problem: str | None) -> None:
         """Remember what is wrong with an object, and say so once; None says that nothing is."""
         if problem is None:
-            self._problems.pop(key, None)
+            if key not in self._problems:
+                return
+            del self._problems[key]
         else:
             if key not in self._problems:
                 self._skipped.inc()

@@ -52,6 +52,7 @@ class Transport:
             response_class=bound,
             middlewares=[self._send],
             proxy=self._connection.proxy,
+            read_bufsize=2**20,
             # Lists are read once, from a server nearby: packing them costs both sides more than it saves.
             headers={
                 "Accept": "application/json",

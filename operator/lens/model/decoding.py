@@ -15,6 +15,10 @@ from lens.model.resources import GpuResources
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
+M = TypeVar("M", PodManifest, NodeManifest, BareManifest)
+
+CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+"""The types of lines that tell of an object (meta/v1 WatchEvent)."""
 
 
 class ListMeta(msgspec.Struct, rename="camel"):
@@ -36,6 +40,13 @@ class Line(msgspec.Struct):
 
     type: str
     object: msgspec.Raw
+
+
+class Whole(msgspec.Struct, Generic[T]):
+    """A line of a watch whose object is as it should be."""
+
+    type: str
+    object: T
 
 
 class BarePart(msgspec.Struct, rename="camel"):
@@ -91,20 +102,49 @@ class Decoder(Generic[K, V]):
     """Read one kind of object."""
 
     def __init__(
-        self, read: Callable[[msgspec.Raw | bytes], tuple[ObjectMeta, V | None]], key: Callable[[str, str], K]
+        self, manifest: type[M], view: Callable[[M], V | None], key: Callable[[str, str], K]
     ) -> None:
-        """Take the typed reading, and what makes a key of namespace and name."""
+        """Take the manifest's type, what makes a view of it, and what makes a key of namespace and name."""
+        decode = _reader(manifest)
+        decode_line: Callable[[bytes], Whole[M]] = _reader(Whole[manifest])  # type: ignore[valid-type]
+
+        def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, V | None]:
+            whole = decode(raw)
+            return whole.metadata, view(whole)
+
+        def read_whole(raw: bytes) -> tuple[str, ObjectMeta, V | None]:
+            line = decode_line(raw)
+            return line.type, line.object.metadata, view(line.object)
+
         self._read = read
+        self._read_whole = read_whole
         self._key = key
 
     def read(self, raw: msgspec.Raw | bytes) -> Reading[K, V]:
         """Read an object. Raise ValueError if it doesn't even have a name and a whole resourceVersion."""
-        meta: ObjectMeta | BarePart
-        view, problem = None, None
         try:
             meta, view = self._read(raw)
         except ValueError as error:  # msgspec's errors are ValueErrors too
-            meta, problem = _read_bare(raw).metadata, str(error)
+            return self._reading(_read_bare(raw).metadata, None, str(error))
+        return self._reading(meta, view)
+
+    def line(self, raw: bytes) -> Line | tuple[str, Reading[K, V]]:
+        """Read a watch's line: at once where it is a sound object's, else as a line to be looked into.
+
+        Nearly all are sound, and going through their bytes only once saves a third of what a line costs.
+        Raise ValueError if it isn't even a line.
+        """
+        try:
+            type_, meta, view = self._read_whole(raw)
+            if type_ in CHANGES:
+                return type_, self._reading(meta, view)
+        except ValueError:
+            pass
+        return read_line(raw)
+
+    def _reading(
+        self, meta: ObjectMeta | BarePart, view: V | None, problem: str | None = None
+    ) -> Reading[K, V]:
         return Reading(
             key=self._key(meta.namespace or "", meta.name),
             uid=meta.uid or "",
@@ -118,35 +158,19 @@ def pod_decoder(
     gpus: GpuResources, exporters: ExporterSelector | None = None
 ) -> Decoder[PodKey, Pod | ExporterPod]:
     """Return a decoder of pods: of those that GPUs are asked for, and of those that tell of them."""
-    decode = _reader(PodManifest)
 
-    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, Pod | ExporterPod | None]:
-        manifest = decode(raw)
+    def view(manifest: PodManifest) -> Pod | ExporterPod | None:
         pod = read_pod(manifest, gpus)
-        if pod is None and exporters is not None:
-            return manifest.metadata, exporters.read(manifest)
-        return manifest.metadata, pod
+        return exporters.read(manifest) if pod is None and exporters is not None else pod
 
-    return Decoder(read, PodKey)
+    return Decoder(PodManifest, view, PodKey)
 
 
 def daemonset_decoder() -> Decoder[PodKey, str]:
     """Return a decoder of DaemonSets, of which only the uid counts."""
-    decode = _reader(BareManifest)
-
-    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, str | None]:
-        manifest = decode(raw)
-        return manifest.metadata, manifest.metadata.uid
-
-    return Decoder(read, PodKey)
+    return Decoder(BareManifest, lambda manifest: manifest.metadata.uid, PodKey)
 
 
 def node_decoder(gpus: GpuResources) -> Decoder[str, Node]:
     """Return a decoder of nodes."""
-    decode = _reader(NodeManifest)
-
-    def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, Node | None]:
-        manifest = decode(raw)
-        return manifest.metadata, read_node(manifest, gpus)
-
-    return Decoder(read, lambda _namespace, name: name)
+    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), lambda _namespace, name: name)
