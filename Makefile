@@ -57,6 +57,10 @@ cluster-down: $(INSTALLED) ## End it.
 bench: $(INSTALLED) ## Measure against client-go, plain kopf, kubectl-view-allocations and bare aiohttp.
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: gpu-check
+gpu-check: $(INSTALLED) ## Hold the agent against nvidia-smi on a machine with NVIDIA GPUs, idle and under a load.
+	$(BIN)/python -m tests.gpu
+
 .PHONY: lock
 lock: $(INSTALLED) ## Choose dependencies' versions anew; ARGS="--upgrade" for the newest.
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) pyproject.toml -o requirements/lens.txt

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tests.bench import answers, scrape, watching
+from tests.bench import agent, answers, lists, scrape, watching
 from tests.bench.figures import Figures
 from tests.bench.peers import build
 from tests.e2e.cluster import fleet, scheduler
@@ -20,12 +20,19 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1_000)
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["answers", "start", "events", "scrape"], help="one part of it")
+    parser.add_argument(
+        "--only", choices=["answers", "lists", "start", "events", "scrape", "agent"], help="one part of it"
+    )
     arguments = parser.parse_args()
-    build.load()
     figures = Figures()
+    if arguments.only in (None, "agent"):
+        agent.measure(figures, arguments.rounds)
     if arguments.only in (None, "answers"):
+        build.load()
         answers.measure(figures, arguments.rounds)
+    if arguments.only in (None, "lists"):
+        build.load()
+        lists.measure(figures)
     if arguments.only in (None, "start", "events"):
         build.informer()
         if arguments.only in (None, "start"):
