@@ -9,6 +9,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from tests.recount_gpus import NOTHING, Told, count
+
 Object = Mapping[str, Any]
 Amounts = dict[str, Fraction]
 
@@ -17,6 +19,7 @@ _SCALES |= {"k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9), "T
 _SCALES |= {"P": Fraction(10**15), "E": Fraction(10**18)}
 _SCALES |= {f"{letter}i": Fraction(2 ** (10 * power)) for power, letter in enumerate("KMGTPE", 1)}
 
+_STATES = ("allocated", "unhealthy", "unavailable", "available", "overcommitted")
 _RESOURCE_LISTS = ("requests", "limits", "overhead", "allocatedResources", "capacity", "allocatable")
 
 
@@ -24,9 +27,16 @@ class UnreadableError(Exception):
     """An object has something in it that is no number of devices; it alone is left out."""
 
 
-def recount(pods: Iterable[Object], nodes: Iterable[Object]) -> dict[str, Any]:
-    """Return all figures, ``nodes`` by name and ``tasks`` by namespace and name."""
+def recount(
+    pods: Iterable[Object], nodes: Iterable[Object], told: Mapping[str, Told] | None = None
+) -> dict[str, Any]:
+    """Return all figures, ``nodes`` by name and ``tasks`` by namespace and name.
+
+    Where units are parts of GPUs, ``told`` is what agents say, by node.
+    """
     held: dict[str, dict[str, int]] = {}
+    holders: dict[str, dict[tuple[str, str], dict[str, int]]] = {}
+    devices: dict[tuple[str, str], list[tuple[str, str]]] = {}
     tasks: dict[tuple[str, str], dict[str, Any]] = {}
     running_on: list[str] = []
     for pod in pods:
@@ -40,12 +50,15 @@ def recount(pods: Iterable[Object], nodes: Iterable[Object]) -> dict[str, Any]:
         for resource, number in units.items():
             held.setdefault(where, {}).setdefault(resource, 0)
             held[where][resource] += number
+        key = (pod["metadata"].get("namespace") or "", pod["metadata"]["name"])
+        holders.setdefault(where, {})[key] = units
+        devices[key] = _devices_named(pod)
         if pod.get("status", {}).get("phase") == "Running":
-            key = (pod["metadata"].get("namespace") or "", pod["metadata"]["name"])
             tasks[key] = {"node": where, "units": units, "gpus": sum(units.values())}
             running_on.append(where)
 
     offers: dict[str, dict[str, tuple[int, int]]] = {}
+    labels: dict[str, Mapping[str, str]] = {}
     open_nodes = set()
     for node in nodes:
         name = node["metadata"]["name"]
@@ -55,6 +68,7 @@ def recount(pods: Iterable[Object], nodes: Iterable[Object]) -> dict[str, Any]:
             continue
         if offer:
             offers[name] = offer
+            labels[name] = node["metadata"].get("labels") or {}
             if _takes_gpu_pods(node):
                 open_nodes.add(name)
 
@@ -75,30 +89,81 @@ def recount(pods: Iterable[Object], nodes: Iterable[Object]) -> dict[str, Any]:
                 "unavailable": 0 if name in open_nodes else free,
                 "overcommitted": max(0, allocated - max(capacity, allocatable)),
             }
+        counted = count(
+            labels.get(name, {}),
+            offers.get(name, {}),
+            holders.get(name, {}),
+            devices,
+            (told or {}).get(name, NOTHING),
+        )
+        blocks = [cell for resource, cell in cells.items() if resource not in counted["shared"]]
+        blocks += [_block(each, is_open=name in open_nodes) for each in counted["groups"]]
+        for key, (gpus, approximate) in counted["pods"].items():
+            if key in tasks:
+                tasks[key] |= {"gpus": gpus, "approximate": approximate}
         rows[name] = {
             "known": name in offers,
             "schedulable": name in open_nodes,
             "running_tasks": running_on.count(name),
             "resources": cells,
+            "shared": {resource: cells[resource] for resource in counted["shared"]},
+            "approximate": any(each["approximate"] for each in counted["groups"]),
+            **{f"{state}_gpus": sum(each[state] for each in blocks) for state in _STATES},
+            "most_available": max(each["available"] for each in blocks),
         }
     return _figures(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
 
 
 def _figures(rows: Mapping[str, Any]) -> dict[str, Any]:
-    cells = [cell for row in rows.values() for cell in row["resources"].values()]
-    sums = {
-        state: sum(cell[state] for cell in cells)
-        for state in ("allocated", "unhealthy", "unavailable", "available", "overcommitted")
-    }
+    sums = {state: sum(row[f"{state}_gpus"] for row in rows.values()) for state in _STATES}
+    units: dict[str, dict[str, int]] = {}
+    for row in rows.values():
+        for resource, cell in row["shared"].items():
+            sum_of = units.setdefault(resource, dict.fromkeys(cell, 0))
+            for name, number in cell.items():
+                sum_of[name] += number
     total = sums["allocated"] + sums["unhealthy"] + sums["unavailable"] + sums["available"]
     return {f"{state}_gpus": number for state, number in sums.items()} | {
         "total_gpus": total,
         "allocation_rate": Fraction(100 * sums["allocated"], total) if total else Fraction(0),
-        "available_nodes": sum(
-            any(cell["available"] for cell in row["resources"].values()) for row in rows.values()
-        ),
-        "max_contiguous_gpu": max([0, *(cell["available"] for cell in cells)]),
+        "available_nodes": sum(row["most_available"] > 0 for row in rows.values()),
+        "max_contiguous_gpu": max([0, *(row["most_available"] for row in rows.values())]),
+        "units": {resource: cell for resource, cell in units.items() if any(cell.values())},
+        "approximate": any(row["approximate"] for row in rows.values()),
     }
+
+
+def _block(counted: Mapping[str, int], *, is_open: bool) -> dict[str, int]:
+    """Put GPUs that are shared in their states, as units are."""
+    total, usable, held = counted["total"], counted["usable"], counted["held"]
+    free = max(0, usable - held)
+    return {
+        "allocated": held,
+        "unhealthy": max(0, total - max(usable, held)),
+        "available": free if is_open else 0,
+        "unavailable": 0 if is_open else free,
+        "overcommitted": max(0, held - total),
+    }
+
+
+def _devices_named(pod: Object) -> list[tuple[str, str]]:
+    """Return resource and id of each device that a pod's status names, as far as it can be read."""
+    status = pod.get("status", {})
+    found = []
+    for container in [
+        *(status.get("containerStatuses") or []),
+        *(status.get("initContainerStatuses") or []),
+    ]:
+        entries = container.get("allocatedResourcesStatus")
+        for entry in entries if isinstance(entries, list) else []:
+            if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+                continue
+            named = entry.get("resources")
+            for each in named if isinstance(named, list) else []:
+                device = each.get("resourceID") if isinstance(each, dict) else None
+                if isinstance(device, str) and isinstance(each.get("health", ""), str):
+                    found.append((entry["name"], device))
+    return found
 
 
 def _is_gpu(resource: str) -> bool:

@@ -7,25 +7,40 @@ import random
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lens.api.server import Server
-from lens.config import ServeSettings
+from lens.config import ServeSettings, SettingsError
+from lens.kube.getter import Getter
+from lens.kube.outcomes import Outcomes
+from lens.kube.owners import Owners
+from lens.kube.reviews import Reviewer
 from lens.metrics import Metrics
 from lens.model.board import Board
 from lens.model.exporters import ExporterPod
+from lens.model.monitor import Monitor
+from lens.model.placement import Placements
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
+from lens.peers.entries import read_entries
+from lens.peers.peers import Peer, Peers
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 
 if TYPE_CHECKING:
+    from lens.kube.connection import Connection
     from lens.kube.watcher import Watcher
 
 DISCOVERY_SECONDS = 0.5
+LOOK_SECONDS = 1.0
+SYNC_SECONDS = 0.05
+OUTCOME_SECONDS = 2.0
 SWITCH_SECONDS = 0.0005
+AGAIN_SECONDS = 5.0
 
 _log = logging.getLogger("lens.app")
 
@@ -43,13 +58,21 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     board, metrics = Board(), Metrics()
-    server = Server(settings, board, metrics)
+    reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
+    peers = _peers(settings, metrics)
+    server = Server(settings, board, metrics, reviews=reviewer, peers=peers)
     await server.start()
     try:
         on_listening(server)
-        working = {asyncio.create_task(_watch(settings, board, metrics))}
+        watcher: asyncio.Future[Watcher] = loop.create_future()
+        working = {
+            asyncio.create_task(_watch(settings, board, metrics, watcher)),
+            asyncio.create_task(_read_owners(settings, board, metrics)),
+            asyncio.create_task(_monitor(settings, board, metrics)),
+        }
         if settings.telemetry != "none":
             working.add(asyncio.create_task(_read_telemetry(settings, board, metrics)))
+            working.add(asyncio.create_task(_place_units(board, watcher)))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping")
@@ -62,26 +85,89 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
                 await task
     finally:
         await server.stop()
+        await peers.close()
+        await reviewer.close()
 
 
-async def _watch(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
+def _peers(settings: ServeSettings, metrics: Metrics) -> Peers:
+    """Return who asks other clusters' Lenses. Raise SettingsError."""
+    peers = []
+    for entry in read_entries(settings):
+        try:
+            authorization = BearerToken(entry.token_file).header if entry.token_file else None
+            trust = Trust(entry.ca_file).context if entry.ca_file else None
+        except SettingsError as error:
+            raise SettingsError(f"LENS_PEERS: {entry.name}: {error}") from None
+        peers.append(Peer(entry.name, entry.url, authorization, trust))
+    return Peers(peers, settings.peers_timeout_seconds, metrics)
+
+
+async def _watch(
+    settings: ServeSettings, board: Board, metrics: Metrics, made: "asyncio.Future[Watcher]"
+) -> None:
     watcher = await asyncio.to_thread(_watcher, settings, board, metrics)
+    made.set_result(watcher)
     await watcher.run()
+
+
+async def _place_units(board: Board, watcher: "asyncio.Future[Watcher]") -> None:
+    """Let the ledger have what telemetry tells of which GPUs shared units are on."""
+    place, placements = (await watcher).place, Placements()
+    while True:
+        notice = board.notice
+        if changes := placements.changes(notice.snapshot.shared, notice.telemetry.nodes):
+            place(changes)
+        await asyncio.sleep(DISCOVERY_SECONDS)
 
 
 def _watcher(settings: ServeSettings, board: Board, metrics: Metrics) -> "Watcher":
     """Import kopf and the Kubernetes client beside the server, which is listening by now."""
-    from lens.kube.connection import Connection
     from lens.kube.watcher import Watcher
 
     return Watcher(
-        Connection(settings.kubeconfig, settings.kube_context),
+        _connection(settings),
         board,
         metrics,
         GpuResources(settings.gpu_resources),
         TaintPolicy(settings.tolerated_taints),
         exporters=settings.exporters(),
     )
+
+
+def _connection(settings: ServeSettings) -> "Connection":
+    """Return a way to the apiserver; each thread that goes there has its own."""
+    from lens.kube.connection import Connection
+
+    return Connection(settings.kubeconfig, settings.kube_context)
+
+
+async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
+    """Look at the board now and then, beside all else, and hang up what is wrong and what has happened."""
+    monitor = Monitor(settings.thresholds(), settings.events_kept)
+    getter = Getter(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
+    async with Outcomes(getter) as outcomes:
+        while True:
+            # In this order: how a pod ended is noted before the notice that has it no more.
+            notice = board.notice
+            endings = await outcomes.settle(board.take_endings())
+            board.findings = await asyncio.to_thread(monitor.look, notice, endings, time.time())
+            await asyncio.sleep(LOOK_SECONDS if notice.synced else SYNC_SECONDS)
+
+
+async def _read_owners(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
+    """Read who stands above the GPU pods, and hang up what is known; a defect in it ends nothing else."""
+    while True:
+        owners = Owners(
+            lambda: board.notice.snapshot,
+            lambda ascents: setattr(board, "ascents", ascents),
+            Getter(partial(_connection, settings), metrics),
+            metrics,
+        )
+        try:
+            await owners.run()
+        except Exception:
+            _log.exception("the reading of owners has ended; starting it anew")
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _read_telemetry(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
@@ -103,12 +189,13 @@ async def _read_telemetry(settings: ServeSettings, board: Board, metrics: Metric
     )
     reading = asyncio.create_task(scraper.run())
     try:
-        known: tuple[ExporterPod, ...] = ()
+        known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
         while not reading.done():
-            exporters = board.notice.snapshot.exporters
-            if exporters != known:
-                known = exporters
-                scraper.set_targets(targets(exporters, settings))
+            snapshot = board.notice.snapshot
+            present = snapshot.exporters, frozenset(snapshot.nodes)
+            if present != known:
+                known = present
+                scraper.set_targets(targets(snapshot.exporters, settings), present[1])
             await asyncio.wait({reading}, timeout=DISCOVERY_SECONDS)
         await reading
     finally:

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from lens.model.alerts import Thresholds
 from lens.model.exporters import ExporterSelector
 from lens.model.resources import GPU_RESOURCES
 from lens.model.taints import TOLERATED_TAINTS, TaintPolicy
@@ -90,13 +91,31 @@ class ServeSettings(BaseModel):
     listen: Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)] = Field(
         default=ListenAddress("127.0.0.1:8080"), description="Where to serve HTTP, as host:port."
     )
-    auth: Literal["static", "none"] = Field(
+    auth: Literal["kubernetes", "static", "none"] = Field(
         default="static",
-        description="Who may ask: bearers of a token in the tokens file, or everybody (loopback only).",
+        description="Who may ask: whom the cluster's RBAC lets (the default in a cluster), bearers of a "
+        "token in the tokens file, or everybody (loopback only).",
     )
     tokens_file: Path | None = Field(
         default=None, description="The YAML file with the hashed tokens, for auth=static."
     )
+    token_audiences: CommaSeparated = Field(
+        default=(),
+        description="Whom tokens are to be made out to, for auth=kubernetes; by default the apiserver.",
+    )
+    requests_per_minute: int = Field(
+        default=500, ge=1, le=1_000_000, description="How often a caller may ask one endpoint."
+    )
+    requests_burst: int = Field(
+        default=1000, ge=1, le=1_000_000, description="How many of these requests may come at once."
+    )
+    streams_per_caller: int = Field(
+        default=20, ge=1, le=100_000, description="How many streams a caller may have open."
+    )
+    tls_cert_file: Path | None = Field(
+        default=None, description="The certificate chain to serve HTTPS with; read again as it changes."
+    )
+    tls_key_file: Path | None = Field(default=None, description="The certificate's private key.")
     metrics_open: bool = Field(default=False, description="Whether /metrics answers without a token.")
     cache_seconds: float = Field(
         default=30.0, ge=0, le=3600, description="How long a response is good for; 0 for no caching."
@@ -145,6 +164,48 @@ class ServeSettings(BaseModel):
     telemetry_timeout_seconds: float = Field(
         default=4.0, gt=0, le=60, description="How long one of them may take to answer."
     )
+    alert_for_seconds: float = Field(
+        default=30.0, ge=0, le=86400, description="How long a condition lasts before it is an alert."
+    )
+    alert_clear_seconds: float = Field(
+        default=60.0, ge=0, le=86400, description="How long it is to be gone before the alert is."
+    )
+    alert_idle_seconds: float = Field(
+        default=3600.0, gt=0, le=604800, description="How long a pod may leave its GPUs idle."
+    )
+    alert_idle_percent: float = Field(
+        default=1.0, ge=0, lt=100, description="The utilization up to which GPUs are idle."
+    )
+    alert_throttled_seconds: float = Field(
+        default=300.0, ge=0, le=86400, description="How long heat or power may slow a GPU down."
+    )
+    alert_pending_seconds: float = Field(
+        default=900.0, ge=0, le=604800, description="How long a pod may wait for GPUs."
+    )
+    alert_not_ready_seconds: float = Field(
+        default=60.0, ge=0, le=86400, description="How long a node may not be ready."
+    )
+    alert_cordoned_seconds: float = Field(
+        default=3600.0, ge=0, le=604800, description="How long a cordoned node may hold pods with GPUs."
+    )
+    alert_agent_seconds: float = Field(
+        default=60.0, ge=0, le=86400, description="How long a node's telemetry may be stale."
+    )
+    alert_watch_age_seconds: float = Field(
+        default=120.0, gt=30, le=86400, description="How long a watch may give no sign of life."
+    )
+    events_kept: int = Field(
+        default=1000, ge=0, le=100_000, description="How many of the latest events are kept."
+    )
+    peers: Path | None = Field(
+        default=None, description="The YAML file that names other clusters' Lenses, to answer for them too."
+    )
+    peers_identity: Literal["service", "caller"] = Field(
+        default="service", description="Whose token they are shown: one of this Lens, or the caller's."
+    )
+    peers_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="How long one of them may take to answer."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe level that is logged."
     )
@@ -174,6 +235,10 @@ class ServeSettings(BaseModel):
             raise ValueError(f"{PREFIX}AUTH: none is for loopback only, and {PREFIX}LISTEN is {self.listen}")
         if self.auth == "static" and self.tokens_file is None:
             raise ValueError(f"{PREFIX}TOKENS_FILE: is required with {PREFIX}AUTH=static")
+        if self.auth == "kubernetes" and self.tokens_file is not None:
+            raise ValueError(f"{PREFIX}TOKENS_FILE: is for {PREFIX}AUTH=static, and it is kubernetes")
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError(f"{PREFIX}TLS_CERT_FILE: and {PREFIX}TLS_KEY_FILE go together")
         return self
 
     @model_validator(mode="after")
@@ -191,6 +256,21 @@ class ServeSettings(BaseModel):
         self.exporters()
         return self
 
+    def thresholds(self) -> Thresholds:
+        """Return from when on something is worth an alert."""
+        return Thresholds(
+            default=self.alert_for_seconds,
+            clear=self.alert_clear_seconds,
+            idle=self.alert_idle_seconds,
+            idle_percent=self.alert_idle_percent,
+            throttled=self.alert_throttled_seconds,
+            pending=self.alert_pending_seconds,
+            not_ready=self.alert_not_ready_seconds,
+            cordoned=self.alert_cordoned_seconds,
+            agent=self.alert_agent_seconds,
+            watch_age=self.alert_watch_age_seconds,
+        )
+
     def exporters(self) -> ExporterSelector | None:
         """Return which pods tell of GPUs. Raise ValueError for labels that are none."""
         if self.telemetry == "none" or self.telemetry_namespace is None:
@@ -204,8 +284,10 @@ class ServeSettings(BaseModel):
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
-    """Return the operator's settings, as ``read`` reads them."""
+    """Return the operator's settings, as ``read`` reads them; in a pod who may ask is up to its cluster."""
     own = {name: value for name, value in environ.items() if not name.startswith(AGENT_PREFIX)}
+    if environ.get("KUBERNETES_SERVICE_HOST") and not own.get(f"{PREFIX}AUTH"):
+        own[f"{PREFIX}AUTH"] = "kubernetes"
     return read(ServeSettings, PREFIX, flags, own)
 
 

@@ -42,6 +42,25 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.streams = Gauge("lens_streams", "Streams that are open.", registry=self.registry)
+        self.reviews = Counter(
+            "lens_reviews",
+            "Reviews of tokens and of access that were asked of the apiserver, by what came of them.",
+            ["review", "outcome"],
+            registry=self.registry,
+        )
+        self.owner_reads = Counter(
+            "lens_owner_reads",
+            "Readings of GPU pods' owners, by what came of them: read, or why not.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.peer_requests = Counter(
+            "lens_peer_requests",
+            "Requests to other clusters' Lenses, by what came of them.",
+            ["peer", "outcome"],
+            registry=self.registry,
+        )
         self.watcher_restarts = Counter(
             "lens_watcher_restarts",
             "Times that the watching thread was started anew.",

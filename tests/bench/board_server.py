@@ -2,26 +2,33 @@
 
 import argparse
 import asyncio
+import itertools
 import json
 import logging
+import sys
+import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from lens.api.server import Server
+from lens.app import SWITCH_SECONDS
 from lens.config import load
 from lens.metrics import Metrics
 from lens.model.board import Board, Notice
 from lens.model.decoding import node_decoder, pod_decoder
 from lens.model.ledger import Ledger
+from lens.model.pod import Pod, PodKey
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
 
 PODS_PER_NODE = 4
 
 
-def board(nodes: int) -> Board:
-    """Return a board with so many nodes of 8 GPUs, and 4 running pods on each."""
-    ledger, gpus = Ledger(TaintPolicy()), GpuResources()
+def fill(ledger: Ledger, nodes: int) -> None:
+    """File so many nodes of 8 GPUs, and 4 running pods on each."""
+    gpus = GpuResources()
     read_node, read_pod = node_decoder(gpus), pod_decoder(gpus)
     units = {"nvidia.com/gpu": "8"}
     for number in range(nodes):
@@ -42,15 +49,41 @@ def board(nodes: int) -> Board:
             }
             seen = read_pod.read(json.dumps(pod).encode())
             ledger.file_pod(seen.key, seen.view)
-    filled, now = Board(), time.time()
-    filled.notice = Notice(snapshot=ledger.snapshot(), synced=True, contacts={"pods": now, "nodes": now})
-    return filled
 
 
-async def serve(nodes: int, tokens: Path) -> None:
+def publish(ledger: Ledger, board: Board) -> None:
+    """Hang up what is filed, as current now."""
+    now = time.time()
+    board.notice = Notice(snapshot=ledger.snapshot(), synced=True, contacts={"pods": now, "nodes": now})
+
+
+def change(ledger: Ledger, board: Board, changes_per_second: int) -> None:
+    """Start pods and end them for ever: from a thread of its own, as the watch does."""
+    keys = list(itertools.islice(ledger.pods, 1000))
+    gone: dict[PodKey, Pod] = {}
+    for key in itertools.cycle(keys):
+        time.sleep(1 / changes_per_second)
+        pod = ledger.pods.get(key)
+        if isinstance(pod, Pod):
+            gone[key] = pod
+            ledger.file_pod(key, None)
+        else:
+            ledger.file_pod(key, msgspec.structs.replace(gone[key], started_at=int(time.time())))
+        publish(ledger, board)
+
+
+async def serve(nodes: int, changes_per_second: int, tokens: Path) -> None:
     """Serve, say on which port, and go on until ended."""
-    settings = load({"cluster": "bench", "listen": "127.0.0.1:0", "tokens_file": tokens}, environ={})
-    server = Server(settings, board(nodes), Metrics())
+    sys.setswitchinterval(SWITCH_SECONDS)
+    ledger, board = Ledger(TaintPolicy()), Board()
+    fill(ledger, nodes)
+    publish(ledger, board)
+    if changes_per_second:
+        threading.Thread(target=change, args=(ledger, board, changes_per_second), daemon=True).start()
+    given = {"cluster": "bench", "listen": "127.0.0.1:0", "tokens_file": tokens}
+    # The limit holds, and is out of reach.
+    settings = load({**given, "requests_per_minute": 1_000_000, "requests_burst": 1_000_000}, environ={})
+    server = Server(settings, board, Metrics())
     await server.start()
     print(json.dumps({"event": "ready", "port": server.port}), flush=True)
     await asyncio.Event().wait()
@@ -59,8 +92,9 @@ async def serve(nodes: int, tokens: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--nodes", type=int, required=True)
+    parser.add_argument("--changes", type=int, default=0, help="a second")
     parser.add_argument("--tokens", type=Path, required=True)
     arguments = parser.parse_args()
     # As in production every answer is logged, to a file that nobody reads.
     logging.basicConfig(level=logging.INFO, filename="/dev/null")
-    asyncio.run(serve(arguments.nodes, arguments.tokens))
+    asyncio.run(serve(arguments.nodes, arguments.changes, arguments.tokens))

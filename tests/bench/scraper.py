@@ -73,7 +73,8 @@ async def measure(nodes: dict[str, dict[str, int]], warm_up: float, seconds: flo
                 name, f"http://127.0.0.1:{node['port']}/v1/devices", "agent", f"lens-agent-{name}", name
             )
             for name, node in nodes.items()
-        }
+        },
+        nodes.keys(),
     )
     await asyncio.sleep(warm_up)
     began, before = time.monotonic(), usage(os.getpid())

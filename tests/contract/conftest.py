@@ -142,7 +142,11 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
     async with aiohttp.ClientSession() as session:
 
         async def start(
-            *, clock: Callable[[], float] = clock, grace_seconds: float = 2.0, **given: Any
+            *,
+            clock: Callable[[], float] = clock,
+            grace_seconds: float = 2.0,
+            patience_seconds: float = 20.0,
+            **given: Any,
         ) -> Api:
             settings = {"cluster": "prod-cluster", "listen": "127.0.0.1:0", "tokens_file": tokens_file}
             server = Server(
@@ -151,6 +155,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
                 metrics,
                 clock,
                 grace_seconds=grace_seconds,
+                patience_seconds=patience_seconds,
             )
             await server.start()
             servers.append(server)

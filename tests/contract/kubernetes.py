@@ -7,6 +7,8 @@ from typing import Any
 from lens.model.board import Board, Notice
 from lens.model.decoding import node_decoder, pod_decoder
 from lens.model.ledger import Ledger
+from lens.model.placement import Placement
+from lens.model.pod import PodKey
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
 
@@ -107,6 +109,18 @@ class Cluster:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None
                 self._ledger.file_node(node_reading.key, node_reading.view)
+
+    def place(self, node: str, placement: Placement) -> None:
+        """File where a node's shared units are."""
+        self._ledger.file_placement(node, placement)
+
+    def remove_pod(self, namespace: str, name: str) -> None:
+        """Take a pod out; nobody sees it before ``publish``."""
+        self._ledger.file_pod(PodKey(namespace, name), None)
+
+    def remove_node(self, name: str) -> None:
+        """Take a node out; nobody sees it before ``publish``."""
+        self._ledger.file_node(name, None)
 
     def publish(self, at: float, *, synced: bool = True) -> None:
         """Hang up a notice of all that was filed, current at epoch second ``at``."""

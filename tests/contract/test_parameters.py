@@ -19,25 +19,26 @@ async def test_a_forgotten_cluster_is_told_even_without_a_token(api: Api, path: 
     assert answer.error == (400, 4000, "Invalid parameter: cluster is required")
 
 
+KNOWN = "cluster, include, event_type, event_object, event_since"
+
+
 @pytest.mark.parametrize("name", ["staging", "PROD-CLUSTER", "prod-cluster ", "*"])
 async def test_another_cluster_is_not_found(api: Api, name: str) -> None:
     answer = await api.ask(f"{STATUS}?cluster={quote(name)}")
     assert answer.error == (404, 4004, "Cluster not found")
 
 
-@pytest.mark.parametrize(
-    "query", ["&include=alerts", "&include=nodes,alerts", "&include=nodes&include=alerts"]
-)
+@pytest.mark.parametrize("query", ["&include=pods", "&include=nodes,pods", "&include=nodes&include=pods"])
 async def test_a_section_that_is_not_there_is_named_with_those_that_are(api: Api, query: str) -> None:
     answer = await api.status(query)
     assert answer.error == (
         400,
         4000,
-        "Invalid parameter: include 'alerts' is not supported; supported: nodes",
+        "Invalid parameter: include 'pods' is not supported; supported: nodes, alerts or events",
     )
 
 
-@pytest.mark.parametrize("query", ["&include=events", "&include=", "&include=Nodes", "&include=nodes,"])
+@pytest.mark.parametrize("query", ["&include=event", "&include=", "&include=Nodes", "&include=nodes,"])
 async def test_no_section_is_dropped_silently(api: Api, query: str) -> None:
     status, code, message = (await api.status(query)).error
     assert (status, code) == (400, 4000)
@@ -60,9 +61,13 @@ async def test_what_can_be_no_namespace_is_named(api: Api, namespace: str) -> No
 @pytest.mark.parametrize(
     ("path", "name", "known"),
     [
-        (f"{STATUS}?cluster=prod-cluster&includes=nodes", "includes", "; known: cluster, include"),
-        (f"{STATUS}?cluster=prod-cluster&namespace=a", "namespace", "; known: cluster, include"),
-        (f"{TASKS}?cluster=prod-cluster&Namespace=a", "Namespace", "; known: cluster, namespace"),
+        (f"{STATUS}?cluster=prod-cluster&includes=nodes", "includes", f"; known: {KNOWN}"),
+        (f"{STATUS}?cluster=prod-cluster&namespace=a", "namespace", f"; known: {KNOWN}"),
+        (
+            f"{TASKS}?cluster=prod-cluster&Namespace=a",
+            "Namespace",
+            "; known: cluster, namespace, sort, limit, continue, state, node",
+        ),
         ("/api/v1/clusters?cluster=prod-cluster", "cluster", ""),
         ("/readyz?verbose", "verbose", ""),
     ],

@@ -14,6 +14,7 @@ async def test_a_task_is_told_with_every_field_of_the_quickstart(api: Api, clust
         "cluster": "prod-cluster",
         "timestamp": "2025-12-19T15:30:00Z",
         "total_tasks": 1,
+        "continue": None,
         "tasks": [
             {
                 "pod_uid": "uid-ml-team-train-worker-0",
@@ -21,12 +22,14 @@ async def test_a_task_is_told_with_every_field_of_the_quickstart(api: Api, clust
                 "namespace": "ml-team",
                 "workload_type": "Job",
                 "workload_name": "train",
+                "workload_reason": "UNREAD",
                 "node_name": "gpu-node-1",
                 "allocated_gpus": 4,
                 "running_time_seconds": 3600,
                 "started_at": "2025-12-19T14:30:00Z",
                 "owner": "train",
                 "resources": {"nvidia.com/gpu": 4},
+                "phase": "Running",
                 "terminating": False,
                 "utilization": None,
                 "memory_used_bytes": None,

@@ -12,6 +12,7 @@ PROMISED: dict[str, TypeAdapter[object]] = {
     "/api/v1/clusters": TypeAdapter(Envelope[Clusters]),
     "/api/v1/realtime/status?cluster=prod-cluster": TypeAdapter(Envelope[Status]),
     "/api/v1/realtime/status?cluster=prod-cluster&include=nodes": TypeAdapter(Envelope[Status]),
+    "/api/v1/realtime/status?cluster=prod-cluster&include=alerts,events": TypeAdapter(Envelope[Status]),
     "/api/v1/realtime/running-tasks?cluster=prod-cluster": TypeAdapter(Envelope[RunningTasks]),
     "/healthz": TypeAdapter(Envelope[Health]),
     "/readyz": TypeAdapter(Envelope[Health]),
@@ -21,12 +22,18 @@ PROMISED: dict[str, TypeAdapter[object]] = {
 async def test_no_answer_has_a_field_that_is_undocumented_missing_or_of_another_type(
     api: Api, cluster: Cluster
 ) -> None:
+    named = pod("named", "gpu-0")
+    devices = [{"name": "nvidia.com/gpu", "resources": [{"resourceID": "GPU-a"}]}]
+    named["status"]["containerStatuses"] = [{"name": "main", "allocatedResourcesStatus": devices}]
     cluster.add(
         node("gpu-0", product="NVIDIA-H100-80GB-HBM3", healthy=7),
         node("gpu-1", ready=False, taints=[{"key": "a", "effect": "NoSchedule"}]),
         pod("bare", "gpu-0"),
         pod("owned", "gpu-0", owner=("batch/v1", "Job", "train"), started=None),
         pod("orphan", "gone"),
+        node("mig", resource="nvidia.com/mig-1g.10gb"),
+        pod("part", "mig", resource="nvidia.com/mig-1g.10gb"),
+        named,
     )
     cluster.publish(NOW)
     for path, promised in PROMISED.items():

@@ -20,6 +20,8 @@ async def told(lens: Lens) -> dict[str, Any]:
         **{f"{state}_gpus": number for state, number in states.items()},
         **{name: usage[name] for name in ("total_gpus", "allocated_gpus", "allocation_rate")},
         **available,
+        "units": {each["resource"]: _cell(each) for each in status["units"]},
+        "approximate": status["approximate"],
         "running_tasks": status["running_tasks"],
         "nodes": {node["node_name"]: _row(node) for node in status["nodes"]},
         "tasks": {
@@ -27,6 +29,7 @@ async def told(lens: Lens) -> dict[str, Any]:
                 "node": task["node_name"],
                 "units": task["resources"],
                 "gpus": task["allocated_gpus"],
+                **({"approximate": task["approximate"]} if "approximate" in task else {}),
             }
             for task in tasks
         },
@@ -38,16 +41,22 @@ def _row(node: Mapping[str, Any]) -> dict[str, Any]:
         "known": node["status"] != "Missing",
         "schedulable": node["schedulable"],
         "running_tasks": node["running_tasks"],
-        "resources": {
-            each["resource"]: {name: number for name, number in each.items() if name != "resource"}
-            for each in node["resources"]
-        },
+        "resources": {each["resource"]: _cell(each) for each in node["resources"]},
+        "shared": {each["resource"]: _cell(each) for each in node.get("units", [])},
+        "approximate": node.get("approximate", False),
+        **{name: number for name, number in node.items() if name.endswith("_gpus") and name != "total_gpus"},
     }
+
+
+def _cell(resource: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: number for name, number in resource.items() if name != "resource"}
 
 
 async def counted(api: Api) -> dict[str, Any]:
     """Return what the raw objects say."""
     figures = recount(await api.pods(), await api.nodes())
+    for node in figures["nodes"].values():
+        del node["most_available"]  # it shows in max_contiguous_gpu alone
     return figures | {"allocation_rate": round(float(figures["allocation_rate"]), 1)}
 
 

@@ -122,6 +122,33 @@ def test_the_quickstarts_team_has_gpus(demo: Command) -> None:
     }
 
 
+def top(kube: str, pod: dict[str, Any]) -> tuple[str, str]:
+    """Follow a pod's controllers on the simulated apiserver; return the last one's kind and name."""
+    found, kind = pod, "Pod"
+    while references := found["metadata"].get("ownerReferences"):
+        group, kind, name = (references[0][field] for field in ("apiVersion", "kind", "name"))
+        path = f"/apis/{group}/namespaces/{pod['metadata']['namespace']}/{kind.lower()}s/{name}"
+        status, found = get(kube + path, TOKEN)
+        if status != 200:
+            return "", ""
+    return kind, found["metadata"]["name"]
+
+
+def test_every_task_goes_under_the_top_of_its_chain_of_owners(demo: Command) -> None:
+    kube = address(demo, "simulated apiserver")
+
+    def agree() -> bool:
+        pods = {pod["metadata"]["uid"]: pod for pod in get(f"{kube}/api/v1/pods", TOKEN)[1]["items"]}
+        return all(
+            task["pod_uid"] in pods
+            and task["workload_reason"] is None
+            and (task["workload_type"], task["workload_name"]) == top(kube, pods[task["pod_uid"]])
+            for task in tasks(demo)
+        )
+
+    wait_for(agree, "the tops of all chains")
+
+
 def test_utilization_moves_and_differs_between_tasks(demo: Command) -> None:
     def known(workload: str) -> dict[str, float]:
         """Return what is known of the pods of a workload that never ends, on the first node."""

@@ -13,6 +13,7 @@ import yaml
 
 from lens.sim.apiserver import SimApiServer
 from lens.sim.fleet import Fleet
+from lens.sim.reviews import Account, Accounts, Right
 from lens.sim.store import Store
 from tests.integration.operator import Command, environment, get, wait_for
 
@@ -20,7 +21,13 @@ TOKEN = "token-of-a-test"
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def accounts() -> Accounts:
+    """Return whom the simulated apiserver knows."""
+    return Accounts()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory, accounts: Accounts) -> Iterator[Path]:
     """Return the kubeconfig of a simulated cluster that stands still."""
     store = Store(1)
     Fleet(store, datetime.now(UTC), nodes=4, seed=1)
@@ -28,6 +35,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     server = SimApiServer(store, TOKEN)
+    server.accounts = accounts
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     path = tmp_path_factory.mktemp("serve") / "kubeconfig"
     path.write_text(
@@ -74,6 +82,21 @@ def test_it_counts_from_the_start_and_ends_on_sigterm(kubeconfig: Path, tmp_path
         assert TOKEN not in lens.text
 
 
+def test_in_a_cluster_callers_are_those_whom_its_apiserver_knows(
+    kubeconfig: Path, accounts: Accounts, tmp_path: Path
+) -> None:
+    accounts.by_token["caller"] = Account("caller")
+    accounts.rights["caller"] = {Right("get", "lens", "realtime")}
+    env = environment(cluster="sim", listen="127.0.0.1:0", kubeconfig=str(kubeconfig))
+    with Command(["serve"], tmp_path / "log", env | {"KUBERNETES_SERVICE_HOST": "192.0.2.1"}) as lens:
+        base = url(lens)
+        wait_for(lambda: get(f"{base}/readyz")[0] == 200, "readiness")
+        asked = f"{base}/api/v1/realtime/status?cluster=sim"
+        assert get(asked, "caller")[0] == 200
+        assert get(asked, "stranger")[0] == 401
+        assert lens.end() == 0
+
+
 def test_a_flag_goes_before_the_environment(kubeconfig: Path, tmp_path: Path) -> None:
     env = environment(cluster="other", listen="127.0.0.1:0", auth="none")
     args = ["serve", "--cluster", "sim", "--kubeconfig", str(kubeconfig)]
@@ -82,6 +105,41 @@ def test_a_flag_goes_before_the_environment(kubeconfig: Path, tmp_path: Path) ->
         wait_for(lambda: get(f"{base}/readyz")[0] == 200, "readiness")
         assert get(f"{base}/api/v1/realtime/status?cluster=sim")[0] == 200
         assert get(f"{base}/api/v1/realtime/status?cluster=other")[0] == 404
+
+
+def test_one_lens_answers_for_another_whose_token_may_change(kubeconfig: Path, tmp_path: Path) -> None:
+    def write(who: str, token: str) -> str:
+        path = tmp_path / f"{who}.yaml"
+        path.write_text(f"tokens: [{{name: x, sha256: {hashlib.sha256(token.encode()).hexdigest()}}}]")
+        return str(path)
+
+    def env(cluster: str, token: str, **settings: str) -> dict[str, str]:
+        tokens = write(cluster, token)
+        return environment(
+            cluster=cluster, listen="127.0.0.1:0", tokens_file=tokens, kubeconfig=str(kubeconfig), **settings
+        )
+
+    service, peers = tmp_path / "service.token", tmp_path / "peers.yaml"
+    service.write_text("first-token")
+    with Command(["serve"], tmp_path / "west.log", env("west", "first-token")) as west:
+        entry = {"name": "west", "url": url(west), "token_file": str(service)}
+        peers.write_text(yaml.safe_dump({"peers": [entry]}))
+        with Command(["serve"], tmp_path / "log", env("hub", "mine", peers=str(peers))) as hub:
+            base = url(hub)
+            asked = f"{base}/api/v1/realtime/status?cluster=west"
+            wait_for(lambda: get(asked, "mine")[0] == 200, "the other cluster's figures")
+            assert get(asked, "first-token")[0] == 401
+            write("west", "next-token")
+            wait_for(lambda: get(asked, "mine")[0] == 502, "the old token's end")
+            service.write_text("next-token")
+            wait_for(lambda: get(asked, "mine")[0] == 200, "the new token's beginning")
+            wait_for(lambda: get(f"{base}/readyz")[0] == 200, "readiness")
+            summary = get(f"{base}/api/v1/realtime/summary", "mine")[1]["data"]
+            assert summary["current_gpu_usage"]["total_gpus"] == 64
+            assert west.end() == 0
+            wait_for(lambda: get(asked, "mine")[0] == 502, "the other cluster's end")
+            assert hub.end() == 0
+            assert "next-token" not in hub.text
 
 
 @pytest.mark.parametrize(
@@ -95,6 +153,7 @@ def test_a_flag_goes_before_the_environment(kubeconfig: Path, tmp_path: Path) ->
             {"cluster": "x"},
             "LENS_AUTH: none is for loopback only",
         ),
+        (["--peers", "/nowhere"], {"cluster": "x", "auth": "none"}, "LENS_PEERS: /nowhere: No such file"),
         (["--tokens-file", "/nowhere"], {"cluster": "x"}, "LENS_TOKENS_FILE: /nowhere: No such file"),
         (
             ["--kubeconfig", "/nowhere"],

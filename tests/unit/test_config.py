@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from lens.config import ListenAddress, ServeSettings, SettingsError, load
 from lens.model.resources import GPU_RESOURCES
@@ -99,6 +100,9 @@ def test_only_the_given_environment_counts(monkeypatch: pytest.MonkeyPatch) -> N
         ("LENS_LISTEN", "[:::]:80"),
         ("LENS_LISTEN", "lens.example.com:80"),
         ("LENS_AUTH", "tokenreview"),
+        ("LENS_REQUESTS_PER_MINUTE", "0"),
+        ("LENS_REQUESTS_PER_MINUTE", "500/m"),
+        ("LENS_REQUESTS_BURST", "-1"),
         ("LENS_METRICS_OPEN", "perhaps"),
         ("LENS_CACHE_SECONDS", "-1"),
         ("LENS_CACHE_SECONDS", "3601"),
@@ -197,6 +201,27 @@ def test_static_authentication_needs_its_tokens() -> None:
         load({"cluster": "c"}, {})
 
 
+def test_in_a_cluster_its_own_rights_decide_unless_told_otherwise() -> None:
+    in_cluster = {"LENS_CLUSTER": "c", "LENS_LISTEN": "0.0.0.0:8080", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+    assert load({}, in_cluster).auth == "kubernetes"
+    assert load({}, {**in_cluster, "LENS_AUTH": ""}).auth == "kubernetes"
+    static = {"LENS_AUTH": "static", "LENS_TOKENS_FILE": "/tokens"}
+    assert load({}, in_cluster | static).auth == "static"
+    assert load({"auth": "static", "tokens_file": "/tokens"}, in_cluster).auth == "static"
+
+
+def test_a_tokens_file_is_not_silently_left_aside_in_a_cluster() -> None:
+    in_cluster = {"LENS_CLUSTER": "c", "LENS_TOKENS_FILE": "/tokens", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+    with pytest.raises(SettingsError, match=r"^LENS_TOKENS_FILE: is for LENS_AUTH=static"):
+        load({}, in_cluster)
+
+
+@pytest.mark.parametrize("given", ["tls_cert_file", "tls_key_file"])
+def test_a_certificate_goes_with_its_key(given: str) -> None:
+    with pytest.raises(SettingsError, match=r"^LENS_TLS_CERT_FILE: "):
+        load({"cluster": "c", "auth": "none", given: "/file"}, {})
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [("0.0.0.0:80", "0.0.0.0", 80), ("[fd00::1]:0", "fd00::1", 0), ("localhost:65535", "localhost", 65535)],
@@ -243,3 +268,30 @@ def test_an_agent_is_not_asked_again_before_it_may_have_answered() -> None:
     with pytest.raises(SettingsError, match="LENS_TELEMETRY_TIMEOUT_SECONDS: is to be shorter than"):
         load({**flags, "telemetry_timeout_seconds": "5"}, {})
     assert load({**flags, "telemetry_timeout_seconds": "4"}, {}).telemetry_timeout_seconds == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LENS_ALERT_FOR_SECONDS", "-1"),
+        ("LENS_ALERT_FOR_SECONDS", "soon"),
+        ("LENS_ALERT_FOR_SECONDS", "nan"),
+        ("LENS_ALERT_CLEAR_SECONDS", "inf"),
+        ("LENS_ALERT_IDLE_SECONDS", "0"),
+        ("LENS_ALERT_IDLE_PERCENT", "100"),
+        ("LENS_ALERT_WATCH_AGE_SECONDS", "30"),
+        ("LENS_EVENTS_KEPT", "1.5"),
+        ("LENS_EVENTS_KEPT", "100001"),
+    ],
+)
+def test_a_threshold_that_can_not_be_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: "):
+        settings({name: value})
+
+
+def test_every_threshold_reaches_the_alerts() -> None:
+    names = {
+        name: value for value, name in enumerate(ServeSettings.model_fields, 31) if name.startswith("alert_")
+    }
+    limits = settings({f"LENS_{name.upper()}": str(value) for name, value in names.items()}).thresholds()
+    assert sorted(astuple(limits)) == sorted(names.values())

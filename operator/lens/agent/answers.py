@@ -6,7 +6,7 @@ import msgspec
 
 from lens import __version__
 from lens.agent import dcgm, exposition, families
-from lens.agent.device_ids import find, parse
+from lens.model.device_ids import find, parse
 from lens.agent.events import XidLog
 from lens.agent.health import judge
 from lens.agent.podresources import Holdings

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.nvml import Reading, address, error_name
-from lens.agent.xids import COMPANY_SECONDS, classify
 from lens.model.report import MOST_XIDS, Xid
+from lens.model.xids import COMPANY_SECONDS, classify
 
 WAIT_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0

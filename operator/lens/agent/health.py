@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from lens.agent.gpu import MEASURED
 from lens.agent.nvml import DRIVER_GONE, LOST
-from lens.model.report import Driver, Gpu, Health
+from lens.model.report import ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
+from lens.model.xids import VERDICTS
 
 COUNT_CHANGED = "GPU_COUNT_CHANGED"
 DEVICES_LOST = "DEVICES_LOST"
@@ -22,13 +23,14 @@ def judge(gpu: Gpu) -> Health:
     if gpu.recovery_action not in (None, NO_ACTION):
         critical.append(f"recovery action {gpu.recovery_action}")
     if gpu.remapped_rows is not None and gpu.remapped_rows.failed:
-        critical.append("row remapping failed")
+        critical.append(ROWS_FAILED)
     if gpu.remapped_rows is not None and gpu.remapped_rows.pending:
-        warning.append("row remapping pending")
+        warning.append(ROWS_PENDING)
     for each in gpu.xids or ():
-        if each.severity == "critical" and gpu.recovery_action is None:
+        verdict = VERDICTS.get(each.severity)
+        if verdict == "critical" and gpu.recovery_action is None:
             critical.append(f"XID {each.xid}")
-        elif each.severity in ("critical", "workflow", "warning"):
+        elif verdict is not None:
             warning.append(f"XID {each.xid}")
     if critical:
         return Health(state="critical", because=(*critical, *warning))

@@ -1,17 +1,22 @@
 """From a view of the notice to an answer: a kept one while it is good, else one of what is known now."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TypeVar
 
 from aiohttp import web
 
-from lens.api import envelope
+from lens.api import envelope, negotiation
 from lens.api.auth import Caller
-from lens.api.cache import ResponseCache, wanted_age
+from lens.api.cache import Representation, ResponseCache, wanted_age
 from lens.api.clusters import cluster
-from lens.api.errors import not_found, unavailable
+from lens.api.errors import invalid_parameter, unavailable
+from lens.api.lists import CSV, L, Listing
+from lens.api.overview import Overview
 from lens.api.parameters import ClusterParameters, Parameters
+from lens.api.peers import PeerAnswers
 from lens.api.schemas import Clusters
+from lens.api.summary import summary
 from lens.model.board import Board, Notice
 
 P = TypeVar("P", bound=Parameters)
@@ -28,36 +33,99 @@ class Answers:
     """The endpoints that tell of clusters."""
 
     def __init__(
-        self, name: str, board: Board, cache: ResponseCache, clock: Callable[[], float], max_age: float
+        self,
+        name: str,
+        board: Board,
+        cache: ResponseCache,
+        clock: Callable[[], float],
+        peers: PeerAnswers,
+        overview: Overview,
     ) -> None:
-        """Take the cluster's name and where its notices hang; past ``max_age`` seconds they are stale."""
+        """Take the local cluster's name and where its notices hang, and who knows of the others."""
         self._name = name
         self._board = board
         self._cache = cache
         self._clock = clock
-        self._max_age = max_age
+        self._peers = peers
+        self._overview = overview
+        self._making: dict[Hashable, asyncio.Task[Representation]] = {}
 
     def of(self, view: View[C]) -> Handler[C]:
         """Return the handler that answers with ``view``. It raises an ApiError for what can't be answered."""
 
-        async def handler(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
+        async def handler(request: web.BaseRequest, asked: C, _caller: Caller) -> web.StreamResponse:
             if asked.cluster != self._name:
-                raise not_found("Cluster")
-            notice = self._board.notice
-            if not notice.synced:
-                raise unavailable("Not synced yet")
-            now = self._clock()
-            key = (view, asked, caller.view)
+                told = await self._peers.answer(request, asked.cluster, request.path, request.query.items())
+                return await told.response(request.headers, self._clock())
+            notice, now = self._notice(), self._clock()
+            # What callers may not see they may not ask for, so who asks makes no difference.
+            key = (view, asked)
             answer = self._cache.find(key, now, wanted_age(request.headers))
             if answer is None:
                 answer = self._cache.keep(key, envelope.encode(view(notice, asked, now)), now)
-            return answer.response(request.headers, now)
+            return await answer.response(request.headers, now)
 
         return handler
 
+    def listed(self, listing: Listing[L]) -> Handler[L]:
+        """Return the handler that answers with a list. It raises an ApiError as that of a view does."""
+
+        async def handler(request: web.BaseRequest, asked: L, _caller: Caller) -> web.StreamResponse:
+            media_type = negotiation.media_type(request.headers, (envelope.CONTENT_TYPE, CSV))
+            if asked.cluster != self._name:
+                told = await self._peers.answer(request, asked.cluster, request.path, request.query.items())
+                if media_type == CSV:
+                    told = await self._peers.table(listing, asked, request.path, told)
+                return await told.response(request.headers, self._clock())
+            listing.after(asked)
+            notice, now = self._notice(), self._clock()
+            key = (listing, asked, media_type)
+            answer = self._cache.find(key, now, wanted_age(request.headers))
+            if answer is None:
+                # Who asks while it is being made waits for the same.
+                once = (key, notice.snapshot.sequence)
+                making = self._making.get(once)
+                if making is None:
+
+                    async def make() -> Representation:
+                        made = await listing.content(notice, asked, request.path, media_type)
+                        return self._cache.keep(
+                            key, made.body, now, digest=made.digest, described=made.headers
+                        )
+
+                    making = self._making[once] = asyncio.create_task(make())
+                    making.add_done_callback(lambda _: self._making.pop(once))
+                answer = await asyncio.shield(making)
+            return await answer.response(request.headers, now)
+
+        return handler
+
+    def own(self, handler: Handler[C]) -> Handler[C]:
+        """Return the handler that answers for no peer."""
+
+        async def own(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
+            if asked.cluster in self._peers.names(request.headers):
+                raise invalid_parameter(f"cluster: here only {self._name}; ask {asked.cluster}'s own Lens")
+            return await handler(request, asked, caller)
+
+        return own
+
+    def _notice(self) -> Notice:
+        notice = self._board.notice
+        if not notice.synced:
+            raise unavailable("Not synced yet")
+        return notice
+
     async def clusters(
-        self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller
+        self, request: web.BaseRequest, _asked: Parameters, _caller: Caller
     ) -> web.StreamResponse:
         """Say which clusters there are, also while they can't be asked for yet."""
-        entry = cluster(self._name, self._board.notice, self._clock(), self._max_age)
-        return envelope.uncached(Clusters(clusters=[entry]))
+        standings = await self._overview.standings(request)
+        return envelope.uncached(Clusters(clusters=[cluster(each) for each in standings]))
+
+    async def summary(
+        self, request: web.BaseRequest, _asked: Parameters, _caller: Caller
+    ) -> web.StreamResponse:
+        """Add all clusters up."""
+        standings = await self._overview.standings(request)
+        return envelope.uncached(summary(standings, self._clock()))

@@ -1,9 +1,11 @@
 """Answers that are kept for a while, and the headers that say so (RFC 9111, RFC 9110 section 13)."""
 
+import asyncio
 import re
+import zlib
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf
 
@@ -11,40 +13,76 @@ from aiohttp import web
 from multidict import CIMultiDict, MultiMapping
 
 from lens.api.envelope import CONTENT_TYPE
+from lens.api.negotiation import IDENTITY, coding
 
-_MAX_BYTES = 32 * 2**20
+_MAX_BYTES = 48 * 2**20
 # What an entry takes beside its body, so that many small answers are bounded too.
 _ENTRY_BYTES = 2048
+# Less isn't worth the trouble; more than the other holds up the event loop.
+_LEAST_CODED = 1024
+_MOST_CODED_AT_ONCE = 32 * 1024
+_GZIP_LEVEL = 1
+_GZIP_WINDOW = 31
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})", re.ASCII)
+_JSON = {"Content-Type": CONTENT_TYPE}
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """An answer's bytes, with the headers that stay the same however long it is kept."""
+    """An answer's bytes, with the headers that stay the same however long it is kept.
+
+    Compressed it is another representation, with another tag (RFC 9110, 8.8.3.3), made when first asked for.
+    """
 
     body: bytes
     made_at: float
     headers: CIMultiDict[str]
+    _gzipped: list[bytes] = field(default_factory=list)
+    _compressing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def size(self) -> int:
-        """Return about how many bytes it takes to keep it."""
-        return len(self.body) + _ENTRY_BYTES
+        """Return about how many bytes it takes to keep it, with what it's compressed to."""
+        return len(self.body) + len(self.body) // 4 + _ENTRY_BYTES
 
-    def response(self, asked: MultiMapping[str], now: float) -> web.Response:
+    async def response(self, asked: MultiMapping[str], now: float) -> web.Response:
         """Return it as the response to a request with the headers ``asked``: 304 where that has it."""
-        if "If-None-Match" in asked and self._is_one_of(",".join(asked.getall("If-None-Match"))):
+        coded = coding(asked, ("gzip",), worthwhile=len(self.body) >= _LEAST_CODED)
+        tag = self.headers["ETag"]
+        if coded != IDENTITY:
+            tag = f'{tag[:-1]}-{coded}"'
+        if "If-None-Match" in asked and _is_one_of(tag, ",".join(asked.getall("If-None-Match"))):
             response = web.Response(status=304, headers=self.headers)
             del response.headers["Content-Type"]
-        else:
+        elif coded == IDENTITY:
             response = web.Response(body=self.body, headers=self.headers)
+        else:
+            response = web.Response(body=await self._gzip(), headers=self.headers)
+            response.headers["Content-Encoding"] = coded
+        response.headers["ETag"] = tag
         response.headers["Age"] = str(int(now - self.made_at))
         return response
 
-    def _is_one_of(self, tags: str) -> bool:
-        """Compare weakly, as If-None-Match does."""
-        return tags.strip() == "*" or self.headers["ETag"] in _ENTITY_TAG.findall(tags)
+    async def _gzip(self) -> bytes:
+        async with self._compressing:
+            if not self._gzipped:
+                if len(self.body) > _MOST_CODED_AT_ONCE:
+                    gzipped = await asyncio.to_thread(_gzip, self.body)
+                else:
+                    gzipped = _gzip(self.body)
+                self._gzipped.append(gzipped)
+            return self._gzipped[0]
+
+
+def _gzip(body: bytes) -> bytes:
+    """Return a body as gzip (RFC 1952), which bears no time, so that equal ones stay equal."""
+    return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
+
+
+def _is_one_of(tag: str, tags: str) -> bool:
+    """Compare weakly, as If-None-Match does."""
+    return tags.strip() == "*" or tag in _ENTITY_TAG.findall(tags)
 
 
 def wanted_age(asked: MultiMapping[str]) -> float:
@@ -81,13 +119,26 @@ class ResponseCache:
         self._kept.move_to_end(key)
         return kept
 
-    def keep(self, key: Hashable, body: bytes, now: float) -> Representation:
-        """Return the representation of ``body``, made now, and keep it in place of an older one."""
+    def keep(
+        self,
+        key: Hashable,
+        body: bytes,
+        now: float,
+        *,
+        digest: str | None = None,
+        described: Mapping[str, str] = _JSON,
+    ) -> Representation:
+        """Return the representation of ``body``, made now, and keep it in place of an older one.
+
+        ``digest`` is the body's SHA-256 where it is known by now, ``described`` the headers that say what
+        it is.
+        """
+        tag = (digest or sha256(body).hexdigest())[:24]
         headers = CIMultiDict(
             {
-                "Content-Type": CONTENT_TYPE,
+                **described,
                 "Cache-Control": self._cache_control,
-                "ETag": f'"{self._epoch}-{sha256(body).hexdigest()[:24]}"',
+                "ETag": f'"{self._epoch}-{tag}"',
                 "Vary": "Authorization, Accept, Accept-Encoding",
             }
         )

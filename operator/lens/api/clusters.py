@@ -1,23 +1,26 @@
 """``/api/v1/clusters``: which clusters can be asked for, and how they are."""
 
 from lens.api import schemas
-from lens.model.board import Notice
+from lens.api.overview import Standing
 
 
-def cluster(name: str, notice: Notice, now: float, max_age: float) -> schemas.Cluster:
-    """Return the entry of a cluster that is watched from here."""
-    if not notice.synced:
-        return {"name": name, "local": True, "status": "syncing", "age_seconds": None, "totals": None}
-    states, age = notice.snapshot.states, notice.age(now)
-    return {
-        "name": name,
-        "local": True,
-        "status": "stale" if age > max_age else "ok",
-        "age_seconds": round(age, 3),
-        "totals": {
-            "total_gpus": states.total,
-            "allocated_gpus": states.allocated,
-            "available_gpus": states.available,
-            "running_tasks": notice.snapshot.running_tasks,
+def cluster(standing: Standing) -> schemas.Cluster:
+    """Return the entry of a cluster."""
+    figures = standing.figures
+    entry: schemas.Cluster = {
+        "name": standing.name,
+        "local": standing.local,
+        "status": standing.status,
+        "age_seconds": None if standing.age is None else round(standing.age, 3),
+        "totals": None
+        if figures is None
+        else {
+            "total_gpus": figures.current_gpu_usage.total_gpus,
+            "allocated_gpus": figures.current_gpu_usage.allocated_gpus,
+            "available_gpus": figures.available_resources.available_gpus,
+            "running_tasks": figures.running_tasks,
         },
     }
+    if standing.reason is not None:
+        entry["reason"] = standing.reason
+    return entry

@@ -1,7 +1,7 @@
 """A request's way: its id, its route, what it must say, who asks, what is asked, the answer."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -9,16 +9,19 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from lens.api import envelope
-from lens.api.auth import ANONYMOUS, Authenticator
+from lens.api.auth import ANONYMOUS, bearer_token
+from lens.api.door import Door
 from lens.api.errors import (
     ApiError,
     internal_error,
     method_not_allowed,
     not_found,
     too_large,
+    too_many_requests,
     unparsable,
 )
 from lens.api.exchange import EXCHANGE, UNPARSED_ROUTE, Exchange, RequestIds
+from lens.api.limits import Limit
 from lens.api.probes import Probes
 from lens.api.routes import METHODS, Route
 
@@ -29,7 +32,6 @@ MAX_FIELD_BYTES = 16380
 """Room for the tokens of identity providers; not MAX_LINE_BYTES, by which the two are told apart."""
 MAX_FIELDS = 100
 _MAX_BODY_BYTES = 64 * 1024
-_SERVER = "lens"
 NAME = "{name}"
 
 
@@ -39,19 +41,23 @@ class Dispatcher:
     def __init__(
         self,
         routes: Iterable[Route[Any]],
-        authenticator: Authenticator,
+        door: Door,
+        limit: Limit,
         probes: Probes,
         ids: RequestIds,
+        clock: Callable[[], float],
     ) -> None:
-        """Take the table and who is let in."""
+        """Take the table, who is let in, and how often each may ask each endpoint."""
         table = tuple(routes)
         self._routes = {route.path: route for route in table}
         self._named = tuple(
             (path.removesuffix(NAME), route) for path, route in self._routes.items() if path.endswith(NAME)
         )
-        self._authenticator = authenticator
+        self._door = door
+        self._limit = limit
         self._probes = probes
         self._ids = ids
+        self._clock = clock
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong, in the envelope."""
@@ -78,6 +84,9 @@ class Dispatcher:
             raise not_found("Route")
         exchange.route = route.path
         exchange.level = route.level
+        now = self._clock()
+        if route.limited:
+            self._door.watch(request.remote, exchange, now)
         if request.method not in METHODS:
             raise method_not_allowed(METHODS)
         if request.body_exists and (request.content_length or 0) > _MAX_BODY_BYTES:
@@ -86,9 +95,17 @@ class Dispatcher:
         route.parameters.require(query, path)
         caller = ANONYMOUS
         if not route.open:
-            caller = await self._authenticator.identify(request.headers)
+            caller = await self._door.identify(bearer_token(request.headers), request.remote, exchange, now)
             exchange.caller = caller.name
-        return await route.handler(request, route.parameters.read(query, path), caller)
+        if route.limited:
+            # Whoever needs no name is known by the address.
+            who = (request.remote,) if caller is ANONYMOUS else caller.name
+            standing = exchange.standing = self._limit.take((who, route.path), now)
+            if standing.exceeded:
+                raise too_many_requests(standing.seconds)
+        asked = route.parameters.read(query, path)
+        await caller.require(route.path, asked.scope)
+        return await route.handler(request, asked, caller)
 
     def _find(self, path: str) -> tuple[Route[Any] | None, dict[str, str]]:
         """Return the route of a path, and what the path names."""
@@ -99,8 +116,8 @@ class Dispatcher:
         return self._routes.get(path), {}
 
     def _signed(self, response: web.StreamResponse, exchange: Exchange) -> web.StreamResponse:
-        response.headers["X-Request-Id"] = exchange.request_id
-        response.headers["Server"] = _SERVER
+        if not response.prepared:
+            response.headers.update(exchange.headers())
         # What is left of a refused body must not hold up the connection.
         if self._probes.draining or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             response.force_close()

@@ -18,6 +18,7 @@ class ApiError(Exception):
 
 
 _RETRY_SECONDS = "2"
+_STREAM_RETRY_SECONDS = "10"
 
 
 def quoted(value: str) -> str:
@@ -40,6 +41,11 @@ def unauthorized() -> ApiError:
     return ApiError(401, 4001, "Unauthorized", {"WWW-Authenticate": "Bearer"})
 
 
+def forbidden(why: str) -> ApiError:
+    """Return the 403 that says which permission is lacking."""
+    return ApiError(403, 4003, f"Forbidden: {why}")
+
+
 def not_found(what: str) -> ApiError:
     """Return the 404 for a route, a cluster or a node."""
     return ApiError(404, 4004, f"{what} not found")
@@ -58,6 +64,27 @@ def too_large(limit: int) -> ApiError:
 def internal_error() -> ApiError:
     """Return the 500, which says nothing of the inside."""
     return ApiError(500, 5000, "Internal error")
+
+
+def too_many_requests(seconds: int) -> ApiError:
+    """Return the 429 for who may ask again in ``seconds`` (RFC 6585)."""
+    return ApiError(429, 4029, "Too many requests", {"Retry-After": str(seconds)})
+
+
+def too_many_streams(most: int) -> ApiError:
+    """Return the 429 for who has as many streams as a caller may have."""
+    message = f"Too many streams: a caller may have {most}"
+    return ApiError(429, 4029, message, {"Retry-After": _STREAM_RETRY_SECONDS})
+
+
+def bad_gateway(what: str) -> ApiError:
+    """Return the 502 for a peer that can't be asked, or whose answer is of no use."""
+    return ApiError(502, 5002, what)
+
+
+def gateway_timeout(what: str) -> ApiError:
+    """Return the 504 for a peer that does not answer in time."""
+    return ApiError(504, 5004, what)
 
 
 def unavailable(why: str) -> ApiError:

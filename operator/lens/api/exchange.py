@@ -11,9 +11,11 @@ from time import time as now
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from lens.api.limits import Standing
 from lens.metrics import Metrics
 
 _MAX_PATH = 256
+_SERVER = "lens"
 _FLUSH_SECONDS = 0.05
 _FLUSH_LINES = 64
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -30,6 +32,14 @@ class Exchange:
     route: str = UNKNOWN_ROUTE
     level: int = logging.INFO
     caller: str | None = None
+    standing: Standing | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the fields that every answer has."""
+        fields = {"X-Request-Id": self.request_id, "Server": _SERVER}
+        if self.standing is not None:
+            fields["RateLimit"], fields["RateLimit-Policy"] = self.standing.fields
+        return fields
 
 
 EXCHANGE = web.RequestKey("exchange", Exchange)

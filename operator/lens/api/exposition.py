@@ -1,6 +1,7 @@
 """``/metrics``: the process's instruments and the snapshot's figures, in Prometheus' text format."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,6 +12,7 @@ from prometheus_client.registry import Collector
 from lens import __version__
 from lens.api.auth import Caller
 from lens.api.parameters import Parameters
+from lens.model.alerts import KINDS, Alert
 from lens.model.board import Board, Notice
 
 
@@ -55,6 +57,8 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
     gpus.add_metric(["unavailable"], states.unavailable)
     gpus.add_metric(["available"], states.available)
     yield gpus
+    if notice.findings.at is not None:
+        yield _alerts(notice.findings.alerts)
     sums, rate = notice.telemetry.sums, notice.telemetry.utilization_percent
     yield GaugeMetricFamily("lens_reporting_gpus", "GPUs whose utilization is known.", value=sums.reporting)
     yield GaugeMetricFamily("lens_utilized_gpus", "GPUs over 50 % utilization.", value=sums.utilized)
@@ -70,3 +74,13 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
         ("lens_data_age_seconds", "Since the figures were last known to be current.", notice.age(now)),
     ):
         yield GaugeMetricFamily(name, documentation, value=value)
+
+
+def _alerts(alerts: Iterable[Alert]) -> Metric:
+    """Return the numbers of alerts, also of those that there might be."""
+    family = GaugeMetricFamily("lens_alerts", "Alerts, by type and severity.", labels=["type", "severity"])
+    found = Counter((each.type, each.severity) for each in alerts)
+    for kind in KINDS:
+        for severity in kind.severities:
+            family.add_metric([kind.type, severity], found[kind.type, severity])
+    return family

@@ -1,5 +1,9 @@
-"""``/api/v1/realtime/nodes/{name}``: one node, GPU by GPU."""
+"""``/api/v1/realtime/nodes/{name}``: one node, GPU by GPU.
 
+What an agent or exporter tells goes before what pods say of themselves.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from lens.api import schemas
@@ -8,9 +12,22 @@ from lens.api.parameters import NodeParameters
 from lens.api.status import node
 from lens.model import timestamps
 from lens.model.board import Notice
+from lens.model.named import NamedGpu, named_gpus
+from lens.model.report import Holder
 from lens.model.telemetry import GpuTelemetry, NodeTelemetry
 
 GpuState = Literal["allocated", "unhealthy", "unavailable", "available"]
+
+NO_TELEMETRY = "NO_TELEMETRY"
+
+_MEASURED = (
+    "index",
+    "utilization",
+    "memory_used_bytes",
+    "memory_total_bytes",
+    "temperature_celsius",
+    "power_watts",
+)
 
 
 def node_detail(notice: Notice, asked: NodeParameters, _now: float) -> schemas.NodeDetail:
@@ -19,14 +36,16 @@ def node_detail(notice: Notice, asked: NodeParameters, _now: float) -> schemas.N
     if occupied is None:
         raise not_found("Node")
     told = notice.telemetry.nodes.get(asked.name)
+    named = named_gpus(occupied.pods)
+    gpus = [_named_gpu(gpu, notice.current_at) for gpu in named.values()]
+    if told is not None and told.gpus:
+        gpus = [_gpu(gpu, told, named, takes_gpu_pods=occupied.takes_gpu_pods) for gpu in told.gpus]
     return {
         "cluster": asked.cluster,
         "timestamp": timestamps.render(notice.current_at),
         "node": node(occupied, told),
         "telemetry": None if told is None else _telemetry(told),
-        "gpus": []
-        if told is None
-        else [_gpu(gpu, told, takes_gpu_pods=occupied.takes_gpu_pods) for gpu in told.gpus],
+        "gpus": gpus,
     }
 
 
@@ -39,22 +58,19 @@ def _telemetry(told: NodeTelemetry) -> schemas.NodeTelemetry:
     }
 
 
-def _gpu(gpu: GpuTelemetry, told: NodeTelemetry, *, takes_gpu_pods: bool) -> schemas.Gpu:
+def _gpu(
+    gpu: GpuTelemetry, told: NodeTelemetry, named: Mapping[str, NamedGpu], *, takes_gpu_pods: bool
+) -> schemas.Gpu:
     holders = list(told.holders_of(gpu))
+    if told.holders is None and gpu.uuid is not None and gpu.uuid in named:
+        holders = list(named[gpu.uuid].holders)
     return {
+        "source": told.source,
         "index": gpu.index,
         "uuid": gpu.uuid,
         "product": gpu.product,
         "state": _state(gpu, held=bool(holders), takes_gpu_pods=takes_gpu_pods),
-        "holders": [
-            {
-                "namespace": holder.namespace,
-                "pod": holder.pod,
-                "container": holder.container,
-                "instance_uuid": holder.instance_uuid,
-            }
-            for holder in holders
-        ],
+        "holders": _holders(holders),
         "utilization": gpu.utilization_percent,
         "memory_used_bytes": gpu.memory_used_bytes,
         "memory_total_bytes": gpu.memory_total_bytes,
@@ -76,6 +92,41 @@ def _gpu(gpu: GpuTelemetry, told: NodeTelemetry, *, takes_gpu_pods: bool) -> sch
         "sampled_at": timestamps.render(gpu.sampled_at),
         "reasons": dict(gpu.reasons),
     }
+
+
+def _named_gpu(gpu: NamedGpu, current_at: float) -> schemas.Gpu:
+    """Return a GPU of which only the pods tell that hold it."""
+    return {
+        "source": "pods",
+        "index": None,
+        "uuid": gpu.uuid,
+        "product": None,
+        "state": "allocated",
+        "holders": _holders(gpu.holders),
+        "utilization": None,
+        "memory_used_bytes": None,
+        "memory_total_bytes": None,
+        "temperature_celsius": None,
+        "power_watts": None,
+        "health": gpu.health.state,
+        "health_because": list(gpu.health.because),
+        "recovery_action": None,
+        "instances": [],
+        "sampled_at": timestamps.render(current_at),
+        "reasons": dict.fromkeys(_MEASURED, NO_TELEMETRY),
+    }
+
+
+def _holders(holders: Iterable[Holder]) -> list[schemas.GpuHolder]:
+    return [
+        {
+            "namespace": holder.namespace,
+            "pod": holder.pod,
+            "container": holder.container,
+            "instance_uuid": holder.instance_uuid,
+        }
+        for holder in holders
+    ]
 
 
 def _state(gpu: GpuTelemetry, *, held: bool, takes_gpu_pods: bool) -> GpuState:

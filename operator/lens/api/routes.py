@@ -1,16 +1,27 @@
 """The table of what can be asked: requests are routed by it, and the schema is made from it."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any, Generic
 
 from lens.api import schemas
 from lens.api.answers import Answers, Handler, P
+from lens.api.envelope import CONTENT_TYPE
 from lens.api.exposition import Exposition
 from lens.api.nodes import node_detail
-from lens.api.parameters import NodeParameters, Parameters, StatusParameters, TaskParameters
+from lens.api.parameters import (
+    NodeParameters,
+    Parameters,
+    PendingParameters,
+    StatusParameters,
+    StreamParameters,
+    TaskParameters,
+)
+from lens.api.pending import pending_tasks
 from lens.api.probes import Probes
 from lens.api.status import status
+from lens.api.streams import Streams
 from lens.api.tasks import running_tasks
 
 METHODS = ("GET", "HEAD")
@@ -21,29 +32,98 @@ METHODS = ("GET", "HEAD")
 class Route(Generic[P]):
     """An endpoint. ``data`` is the type within the envelope, None for an answer without one.
 
-    An ``open`` one asks for no token. ``level`` is that of its lines in the access log.
+    ``summary`` is a line for the schema. An ``open`` one asks for no token, a ``limited`` one may be asked
+    only so often, of a ``cached`` one the answers are kept. ``level`` is that of its lines in the access log.
     """
 
     path: str
     parameters: type[P]
     data: type | None
     handler: Handler[P]
+    summary: str
+    media_type: str = CONTENT_TYPE
+    cached: bool = False
     open: bool = False
+    limited: bool = True
     level: int = logging.INFO
 
 
 def table(
-    answers: Answers, probes: Probes, exposition: Exposition, *, metrics_open: bool
+    answers: Answers, streams: Streams, probes: Probes, exposition: Exposition, *, metrics_open: bool
 ) -> tuple[Route[Any], ...]:
     """Return all routes."""
+    # One long list is made at a time.
+    turn = asyncio.Lock()
     return (
-        Route("/api/v1/clusters", Parameters, schemas.Clusters, answers.clusters),
-        Route("/api/v1/realtime/status", StatusParameters, schemas.Status, answers.of(status)),
         Route(
-            "/api/v1/realtime/running-tasks", TaskParameters, schemas.RunningTasks, answers.of(running_tasks)
+            "/api/v1/clusters",
+            Parameters,
+            schemas.Clusters,
+            answers.clusters,
+            "The clusters that this Lens answers for.",
         ),
-        Route("/api/v1/realtime/nodes/{name}", NodeParameters, schemas.NodeDetail, answers.of(node_detail)),
-        Route("/healthz", Parameters, schemas.Health, probes.healthz, open=True, level=logging.DEBUG),
-        Route("/readyz", Parameters, schemas.Health, probes.readyz, open=True, level=logging.DEBUG),
-        Route("/metrics", Parameters, None, exposition.metrics, open=metrics_open),
+        Route(
+            "/api/v1/realtime/summary",
+            Parameters,
+            schemas.Summary,
+            answers.summary,
+            "All clusters added up.",
+        ),
+        Route(
+            "/api/v1/realtime/status",
+            StatusParameters,
+            schemas.Status,
+            answers.of(status),
+            "A cluster's figures, and on request its nodes, alerts and events.",
+            cached=True,
+        ),
+        Route(
+            "/api/v1/realtime/running-tasks",
+            TaskParameters,
+            schemas.RunningTasks,
+            answers.listed(running_tasks(turn)),
+            "The pods that hold GPUs.",
+            cached=True,
+        ),
+        Route(
+            "/api/v1/realtime/pending-tasks",
+            PendingParameters,
+            schemas.PendingTasks,
+            answers.listed(pending_tasks(turn)),
+            "The pods that ask for GPUs and are not bound to a node.",
+            cached=True,
+        ),
+        Route(
+            "/api/v1/realtime/nodes/{name}",
+            NodeParameters,
+            schemas.NodeDetail,
+            answers.of(node_detail),
+            "One node, GPU by GPU.",
+            cached=True,
+        ),
+        Route(
+            "/api/v1/realtime/stream",
+            StreamParameters,
+            None,
+            answers.own(streams.handler),
+            "Server-sent events: all that there is, and then what changes.",
+            media_type="text/event-stream",
+        ),
+        _probe("/healthz", probes.healthz, "Whether the process answers."),
+        _probe("/readyz", probes.readyz, "Whether its answers are worth having."),
+        Route(
+            "/metrics",
+            Parameters,
+            None,
+            exposition.metrics,
+            "The figures for Prometheus.",
+            media_type="text/plain",
+            open=metrics_open,
+        ),
+    )
+
+
+def _probe(path: str, handler: Handler[Parameters], summary: str) -> Route[Parameters]:
+    return Route(
+        path, Parameters, schemas.Health, handler, summary, open=True, limited=False, level=logging.DEBUG
     )

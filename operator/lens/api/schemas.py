@@ -9,6 +9,10 @@ from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
 
+from lens.model.alerts import Severity
+from lens.model.ancestry import Reason
+from lens.model.events import Type as EventType
+
 T = TypeVar("T")
 
 Count = Annotated[int, Field(ge=0)]
@@ -95,7 +99,7 @@ class GpuStates(TypedDict):
 
 
 class NodeResource(TypedDict):
-    """One GPU resource of one node."""
+    """One GPU resource, in units, of one node or of all."""
 
     resource: Annotated[str, Field(examples=["nvidia.com/gpu"])]
     capacity: Count
@@ -105,6 +109,10 @@ class NodeResource(TypedDict):
     unhealthy: Count
     unavailable: Count
     overcommitted: Count
+
+
+_UNITS = "The GPU resources whose units are parts of GPUs (time-slicing, MPS, MIG), in units."
+_APPROXIMATE = "Whether it isn't known which GPUs shared units are on: then GPUs are the least there can be."
 
 
 class Node(TypedDict):
@@ -130,7 +138,9 @@ class Node(TypedDict):
     taints: Annotated[list[str], Field(examples=[["nvidia.com/gpu=present:NoSchedule"]])]
     product: Annotated[str | None, Field(description="What its GPUs are, by the vendor's label.")]
     running_tasks: Count
-    resources: list[NodeResource]
+    resources: Annotated[list[NodeResource], Field(description="Each GPU resource, in units.")]
+    units: NotRequired[Annotated[list[NodeResource], Field(description=f"{_UNITS} Only if there are any.")]]
+    approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} Only beside units.")]]
 
 
 class GpuHolder(TypedDict):
@@ -153,9 +163,13 @@ class GpuInstance(TypedDict):
 
 
 class Gpu(TypedDict):
-    """A physical GPU, as the node's agent or exporter tells of it."""
+    """A physical GPU, as the node's agent or exporter tells of it, or else the pods that hold it."""
 
-    index: int
+    source: Annotated[
+        Literal["agent", "dcgm", "amd", "pods"],
+        Field(description="Who tells; pods: allocatedResourcesStatus, of GPUs that are held."),
+    ]
+    index: Annotated[int | None, Field(description="The driver's; null where only pods tell.")]
     uuid: str | None
     product: str | None
     state: Annotated[
@@ -192,7 +206,38 @@ class NodeDetail(TypedDict):
     timestamp: Timestamp
     node: Node
     telemetry: Annotated[NodeTelemetry | None, Field(description="null where nobody tells of its GPUs.")]
-    gpus: Annotated[list[Gpu], Field(description="By index; empty where nobody tells.")]
+    gpus: Annotated[list[Gpu], Field(description="By index, or else uuid; empty where nobody tells.")]
+
+
+class Alert(TypedDict):
+    """Something that is wrong, and has been for a while."""
+
+    id: Annotated[str, Field(description="The same as long as it lasts, on every replica.")]
+    severity: Annotated[Severity, Field(description="critical: out of service. warning: look at it.")]
+    type: Annotated[str, Field(examples=["GpuLost"])]
+    message: str
+    timestamp: Annotated[Timestamp, Field(description="Since when.")]
+    source: Annotated[str, Field(examples=["GPU/gpu-node-1/GPU-8a6f", "Pod/ml-team/train-0"])]
+    namespace: Annotated[str | None, Field(description="The source's; null where it is in none.")]
+    action: Annotated[str, Field(description="What to do.")]
+
+
+class Event(TypedDict):
+    """Something that happened."""
+
+    timestamp: Annotated[Timestamp, Field(description="When it was seen.")]
+    type: EventType
+    object: Annotated[str, Field(examples=["Pod/ml-team/train-0", "Node/gpu-node-1"])]
+    message: str
+    namespace: Annotated[str | None, Field(description="The object's; null where it is in none.")]
+
+
+class Pending(TypedDict):
+    """What is asked for and not handed out."""
+
+    pods: Annotated[Count, Field(description="Pods that ask for GPUs and aren't bound to a node.")]
+    gpus: Annotated[Count, Field(description="What they ask for: GPUs, or units of shared ones.")]
+    gated_pods: Annotated[Count, Field(description="Those of them that have scheduling gates.")]
 
 
 class Status(TypedDict):
@@ -203,26 +248,47 @@ class Status(TypedDict):
     current_gpu_usage: GpuUsage
     running_tasks: Annotated[Count, Field(description="Pods that hold a GPU and are Running.")]
     available_resources: AvailableResources
+    pending: Pending
     freshness: Freshness
     telemetry: Telemetry
     gpu_states: GpuStates
+    units: Annotated[list[NodeResource], Field(description=_UNITS)]
+    approximate: Annotated[bool, Field(description=_APPROXIMATE)]
     nodes: NotRequired[Annotated[list[Node], Field(description="With include=nodes: by name.")]]
+    alerts: NotRequired[
+        Annotated[list[Alert], Field(description="With include=alerts: critical first, then newest.")]
+    ]
+    recent_events: NotRequired[
+        Annotated[list[Event], Field(description="With include=events: newest first.")]
+    ]
 
 
 class Task(TypedDict):
-    """A running pod that holds GPUs."""
+    """A pod that holds GPUs."""
 
     pod_uid: str
     pod_name: str
     namespace: str
     workload_type: Annotated[str, Field(description="The kind of the topmost known controller, or Pod.")]
     workload_name: str
+    workload_reason: Annotated[
+        Reason | None, Field(description="Why the workload may not be the top of its chain; null if it is.")
+    ]
     node_name: str
-    allocated_gpus: Count
+    allocated_gpus: Annotated[
+        Count, Field(description="The GPUs that it holds, or of whose units it holds some.")
+    ]
     running_time_seconds: Annotated[Count, Field(description="From started_at to the answer's timestamp.")]
     started_at: Timestamp | None
     owner: Annotated[str | None, Field(description="The pod's direct controller; null for a bare pod.")]
     resources: Annotated[dict[str, Count], Field(description="Units held, by resource.")]
+    units: NotRequired[
+        Annotated[dict[str, Count], Field(description="Those of them that are parts of GPUs, if any.")]
+    ]
+    approximate: NotRequired[
+        Annotated[bool, Field(description="Beside units: whether allocated_gpus is the least there can be.")]
+    ]
+    phase: Annotated[str, Field(description="The pod's: Running, Pending while it starts, or Unknown.")]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
     utilization: Annotated[float | None, Field(description="Mean over its devices, in percent.")]
     memory_used_bytes: Annotated[int | None, Field(description="On all its devices.")]
@@ -230,13 +296,81 @@ class Task(TypedDict):
     utilization_reason: Annotated[str | None, Field(description="Why utilization is null.")]
 
 
-class RunningTasks(TypedDict):
-    """The running tasks, by namespace and name."""
+_Continued = TypedDict(
+    "_Continued",
+    {
+        "continue": Annotated[
+            str | None, Field(description="Ask the same with this for what follows; null at the end.")
+        ]
+    },
+)
+
+
+class RunningTasks(_Continued):
+    """The tasks that were asked for, in their order."""
 
     cluster: str
     timestamp: Timestamp
-    total_tasks: Annotated[Count, Field(description="How many match.")]
+    total_tasks: Annotated[Count, Field(description="How many match, whatever the page.")]
     tasks: list[Task]
+
+
+PendingState = Literal["gated", "unschedulable", "waiting"]
+
+
+class PendingTask(TypedDict):
+    """A pod that asks for GPUs and isn't bound to a node."""
+
+    pod_uid: str
+    pod_name: str
+    namespace: str
+    workload_type: Annotated[str, Field(description="The kind of the topmost known controller, or Pod.")]
+    workload_name: str
+    workload_reason: Annotated[
+        Reason | None, Field(description="Why the workload may not be the top of its chain; null if it is.")
+    ]
+    owner: Annotated[str | None, Field(description="The pod's direct controller; null for a bare pod.")]
+    requested_gpus: Annotated[Count, Field(description="GPUs, or units of shared ones.")]
+    resources: Annotated[dict[str, Count], Field(description="Units asked for, by resource.")]
+    created_at: Timestamp | None
+    waiting_seconds: Annotated[Count, Field(description="From created_at to the answer's timestamp.")]
+    priority: int
+    state: Annotated[
+        PendingState,
+        Field(
+            description="gated: the scheduler leaves it alone until its scheduling gates are taken away. "
+            "unschedulable: the scheduler has found no room. waiting: it has not said anything yet."
+        ),
+    ]
+    scheduling_gates: list[str]
+    reason: Annotated[str | None, Field(description="The PodScheduled condition's, so the scheduler's own.")]
+    message: str | None
+    node_selector: dict[str, str]
+    affinity: Annotated[bool, Field(description="Whether it has one, of whatever kind.")]
+    tolerations: Annotated[list[str], Field(examples=[["nvidia.com/gpu:NoSchedule op=Exists"]])]
+    terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
+
+
+class PendingTasks(_Continued):
+    """The waiting pods that were asked for, in their order."""
+
+    cluster: str
+    timestamp: Timestamp
+    total_tasks: Annotated[Count, Field(description="How many match, whatever the page.")]
+    tasks: list[PendingTask]
+
+
+ClusterState = Annotated[
+    Literal["ok", "stale", "syncing", "unreachable"],
+    Field(
+        description="stale: older than /readyz allows. syncing: not listed yet. unreachable: a peer that "
+        "could not be asked."
+    ),
+]
+UnreachableReason = Annotated[
+    Literal["TIMEOUT", "FORBIDDEN", "FAILED"],
+    Field(description="Why it is unreachable. FORBIDDEN: it does not know the caller, or lets it see."),
+]
 
 
 class ClusterTotals(TypedDict):
@@ -253,18 +387,43 @@ class Cluster(TypedDict):
 
     name: str
     local: Annotated[bool, Field(description="Whether it is watched from here.")]
-    status: Annotated[
-        Literal["ok", "stale", "syncing"],
-        Field(description="stale: older than /readyz allows. syncing: not listed yet."),
-    ]
+    status: ClusterState
     age_seconds: Seconds | None
-    totals: Annotated[ClusterTotals | None, Field(description="null while syncing.")]
+    totals: Annotated[ClusterTotals | None, Field(description="null while syncing or unreachable.")]
+    reason: NotRequired[UnreachableReason]
 
 
 class Clusters(TypedDict):
     """The clusters that this Lens answers for."""
 
     clusters: list[Cluster]
+
+
+class ClusterSummary(TypedDict):
+    """A cluster's figures, null while it is syncing or unreachable."""
+
+    name: str
+    local: Annotated[bool, Field(description="Whether it is watched from here.")]
+    status: ClusterState
+    age_seconds: Seconds | None
+    current_gpu_usage: GpuUsage | None
+    running_tasks: Count | None
+    available_resources: AvailableResources | None
+    reason: NotRequired[UnreachableReason]
+
+
+class Summary(TypedDict):
+    """All clusters added up, as far as their figures are known."""
+
+    timestamp: Annotated[
+        Timestamp | None, Field(description="When the oldest of the figures were last known to be current.")
+    ]
+    current_gpu_usage: GpuUsage
+    running_tasks: Count
+    available_resources: AvailableResources
+    coverage: Annotated[float, Field(ge=0, le=1, description="The share of GPUs that report.")]
+    clusters: list[ClusterSummary]
+    unreachable: Annotated[list[str], Field(description="The clusters that could not be reached.")]
 
 
 class Health(TypedDict):

@@ -1,5 +1,6 @@
 """The server: listens, drains, stops."""
 
+import asyncio
 import logging
 import os
 import secrets
@@ -12,12 +13,20 @@ from aiohttp import web
 from lens.api.answers import Answers
 from lens.api.auth import Anybody, Authenticator
 from lens.api.cache import ResponseCache
+from lens.api.certificate import Certificate
 from lens.api.connection import Listener
 from lens.api.dispatch import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, Dispatcher
+from lens.api.documents import with_documents
+from lens.api.door import Door
 from lens.api.exchange import AccessLog, RequestIds
 from lens.api.exposition import Exposition
+from lens.api.limits import Limit
+from lens.api.overview import Overview
+from lens.api.peers import PeerAnswers, Peers
 from lens.api.probes import Probes
+from lens.api.reviewed import ReviewedTokens, Reviews
 from lens.api.routes import table
+from lens.api.streams import Streams
 from lens.api.tokens import StaticTokens
 from lens.config import ServeSettings
 from lens.metrics import Metrics
@@ -27,6 +36,7 @@ from lens.model.board import Board
 _KEEP_ALIVE_SECONDS = 75.0
 _LINGER_SECONDS = 2.0
 _BACKLOG = 1024
+_TEND_SECONDS = 1.0
 
 
 class ListenError(OSError):
@@ -47,30 +57,57 @@ class Server:
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         *,
+        reviews: Reviews | None = None,
+        peers: Peers | None = None,
         grace_seconds: float = 10.0,
+        patience_seconds: float = 20.0,
     ) -> None:
-        """Take what to serve. ``grace_seconds`` is what running requests get to finish in.
+        """Take what to serve, who reviews tokens in mode ``kubernetes``, and who asks other clusters.
 
-        Raise SettingsError when the tokens file can't be used.
+        ``grace_seconds`` is what running requests get to finish in, ``patience_seconds`` how long a client
+        may take to send a request's head; three times that it may take nothing of an answer.
+
+        Raise SettingsError when the tokens file or the certificate can't be used.
         """
         self._settings = settings
         self._grace_seconds = grace_seconds
+        self._patience_seconds = patience_seconds
+        self._certificate: Certificate | None = None
+        if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+            self._certificate = Certificate(settings.tls_cert_file, settings.tls_key_file)
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
         self._probes = Probes(board, settings.ready_max_age_seconds, clock)
         cache = ResponseCache(settings.cache_seconds, epoch)
+        door = Door(_authenticator(settings, clock, reviews), _limit("address", settings))
+        self._streams = Streams(
+            settings.cluster, board, metrics, epoch, clock, settings.streams_per_caller, door
+        )
+        others = PeerAnswers(
+            peers,
+            # Apart from our own, which shall not have to go for the sake of others'.
+            ResponseCache(settings.cache_seconds, epoch),
+            clock,
+            forwards_caller=settings.peers_identity == "caller",
+        )
+        overview = Overview(settings.cluster, board, others, clock, settings.ready_max_age_seconds)
+        routes = table(
+            Answers(settings.cluster, board, cache, clock, others, overview),
+            self._streams,
+            self._probes,
+            Exposition(metrics.registry, board, clock),
+            metrics_open=settings.metrics_open,
+        )
         self._dispatcher = Dispatcher(
-            table(
-                Answers(settings.cluster, board, cache, clock, settings.ready_max_age_seconds),
-                self._probes,
-                Exposition(metrics.registry, board, clock),
-                metrics_open=settings.metrics_open,
-            ),
-            _authenticator(settings, clock),
+            with_documents(routes),
+            door,
+            _limit("caller", settings),
             self._probes,
             RequestIds(epoch),
+            clock,
         )
         self._runner: web.ServerRunner | None = None
+        self._tending: asyncio.Task[None] | None = None
         self._port = settings.listen.port
 
     @property
@@ -86,7 +123,7 @@ class Server:
     @property
     def url(self) -> str:
         """Return where it is reached, without a slash at the end."""
-        return f"http://{self.address}"
+        return f"{'https' if self._certificate else 'http'}://{self.address}"
 
     async def start(self) -> None:
         """Listen. Raise ListenError."""
@@ -106,7 +143,9 @@ class Server:
         # aiohttp waits this long for a request, and once more after it has told it to stop.
         self._runner = web.ServerRunner(listener, shutdown_timeout=self._grace_seconds / 2)
         await self._runner.setup()
-        await web.SockSite(self._runner, listening, backlog=_BACKLOG).start()
+        tls = self._certificate.context if self._certificate else None
+        await web.SockSite(self._runner, listening, backlog=_BACKLOG, ssl_context=tls).start()
+        self._tending = asyncio.create_task(self._tend(listener))
 
     def drain(self) -> None:
         """Say on ``/readyz`` that no requests should come any more, and answer those that do."""
@@ -115,10 +154,20 @@ class Server:
     async def stop(self) -> None:
         """Drain, accept nothing more, let running requests finish in time, close all connections."""
         self.drain()
+        await self._streams.close()
+        if self._tending is not None:
+            self._tending.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
             self._access_log.flush()
+
+    async def _tend(self, listener: Listener) -> None:
+        while True:
+            await asyncio.sleep(_TEND_SECONDS)
+            listener.cut_slow(self._patience_seconds)
+            if self._certificate is not None:
+                self._certificate.follow()
 
     def _listen(self) -> socket.socket:
         listen = self._settings.listen
@@ -135,7 +184,16 @@ class Server:
             raise ListenError(error.errno, f"LENS_LISTEN: can't listen on {listen}: {reason}") from error
 
 
-def _authenticator(settings: ServeSettings, clock: Callable[[], float]) -> Authenticator:
+def _limit(name: str, settings: ServeSettings) -> Limit:
+    return Limit(name, settings.requests_per_minute, settings.requests_burst)
+
+
+def _authenticator(
+    settings: ServeSettings, clock: Callable[[], float], reviews: Reviews | None
+) -> Authenticator:
+    if settings.auth == "kubernetes":
+        assert reviews is not None, "whoever makes the server brings them"
+        return ReviewedTokens(reviews, clock)
     if settings.auth == "static":
         assert settings.tokens_file is not None, "the settings ask for one"
         return StaticTokens(settings.tokens_file, clock)

@@ -1,6 +1,6 @@
 """``/api/v1/realtime/status``: the snapshot's figures, and its nodes where they are asked for."""
 
-from lens.api import schemas
+from lens.api import findings, schemas
 from lens.api.parameters import StatusParameters
 from lens.model import timestamps
 from lens.model.board import Notice
@@ -28,6 +28,11 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
             "available_nodes": snapshot.available_nodes,
             "max_contiguous_gpu": snapshot.max_contiguous,
         },
+        pending={
+            "pods": snapshot.demand.pods,
+            "gpus": snapshot.demand.gpus,
+            "gated_pods": snapshot.demand.gated_pods,
+        },
         freshness={
             "synced": notice.synced,
             "age_seconds": round(notice.age(now), 3),
@@ -50,10 +55,18 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
             "available": states.available,
             "overcommitted": snapshot.overcommitted,
         },
+        units=[_resource(pool) for _, pool in sorted(snapshot.units.items())],
+        approximate=snapshot.approximate > 0,
     )
     if "nodes" in asked.include:
         answer["nodes"] = [
             node(snapshot.nodes[name], telemetry.nodes.get(name)) for name in sorted(snapshot.nodes)
+        ]
+    if "alerts" in asked.include:
+        answer["alerts"] = [findings.alert(each) for each in notice.findings.alerts]
+    if "events" in asked.include:
+        answer["recent_events"] = [
+            findings.event(each) for each in notice.findings.events if findings.is_asked_for(each, asked)
         ]
     return answer
 
@@ -61,7 +74,7 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
 def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
     """Return one node's figures."""
     node, states = occupied.node, occupied.states
-    return {
+    row: schemas.Node = {
         "node_name": occupied.name,
         "status": occupied.status,
         "total_gpus": states.total,
@@ -78,6 +91,10 @@ def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
         "running_tasks": occupied.running_tasks,
         "resources": [_resource(pool) for pool in occupied.pools],
     }
+    if occupied.units:
+        row["units"] = [_resource(pool) for pool in occupied.units]
+        row["approximate"] = occupied.approximate
+    return row
 
 
 def _mean_utilization(told: NodeTelemetry | None) -> float | None:

@@ -1,44 +1,82 @@
-"""``/api/v1/realtime/running-tasks``: the pods that hold GPUs and are Running."""
+"""``/api/v1/realtime/running-tasks``: the pods that hold GPUs, as a rule those that are Running."""
+
+import asyncio
+from collections.abc import Callable, Mapping
 
 from lens.api import schemas
+from lens.api.lists import Listing, Sort
 from lens.api.parameters import TaskParameters
+from lens.api.rows import Rows
 from lens.model import timestamps
+from lens.model.ancestry import workload
 from lens.model.board import Notice
+from lens.model.order import bound
 from lens.model.pod import Pod
-from lens.model.usage import Usage, usage
+from lens.model.snapshot import Snapshot
+from lens.model.usage import usage
+
+# After all times that can be told.
+_NEVER = 2**53
+
+STATES: Mapping[str, Callable[[Pod], bool]] = {
+    "running": lambda pod: pod.is_running,
+    "starting": lambda pod: pod.phase == "Pending",
+    "terminating": lambda pod: pod.terminating,
+    "all": lambda _: True,
+}
+
+SORTS = {
+    "started_at": Sort(lambda _, pod: _NEVER if pod.started_at is None else pod.started_at, int),
+    "allocated_gpus": Sort(lambda snapshot, pod: allocated_gpus(snapshot, pod), int),
+    "node": Sort(lambda _, pod: pod.node, str),
+}
 
 
-def running_tasks(notice: Notice, asked: TaskParameters, _now: float) -> schemas.RunningTasks:
-    """Return the tasks by namespace and name, as they were when the figures were last current."""
-    current_at = int(notice.current_at)
-    told = notice.telemetry.nodes
-    pods = sorted(notice.snapshot.running(asked.namespace), key=lambda pod: (pod.namespace, pod.name))
-    return {
-        "cluster": asked.cluster,
-        "timestamp": timestamps.render(current_at),
-        "total_tasks": len(pods),
-        "tasks": [_task(pod, current_at, usage(pod, told.get(pod.node))) for pod in pods],
-    }
+def running_tasks(turn: asyncio.Lock) -> Listing[TaskParameters]:
+    """Return the list of tasks; long ones are made under ``turn``."""
+    return Listing(
+        source=bound,
+        sorts=SORTS,
+        states=STATES,
+        rows=Rows(task, "running_time_seconds", lambda pod: pod.started_at),
+        row=task,
+        columns=tuple(schemas.Task.__annotations__),
+        turn=turn,
+    )
 
 
-def _task(pod: Pod, current_at: int, used: Usage) -> schemas.Task:
-    started_at = pod.started_at
-    return {
+def allocated_gpus(snapshot: Snapshot, pod: Pod) -> int:
+    """Return how many GPUs a pod holds, or holds units of."""
+    part = snapshot.part(pod)
+    return pod.gpus if part is None else part.gpus
+
+
+def task(pod: Pod, notice: Notice) -> schemas.Task:
+    """Return one task, as it was when the figures were last current."""
+    started_at, part = pod.started_at, notice.snapshot.part(pod)
+    used = usage(pod, notice.telemetry.nodes.get(pod.node))
+    top, workload_reason = workload(pod, notice.ascents)
+    row: schemas.Task = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,
         "namespace": pod.namespace,
-        "workload_type": pod.workload.kind,
-        "workload_name": pod.workload.name,
+        "workload_type": top.kind,
+        "workload_name": top.name,
+        "workload_reason": workload_reason,
         "node_name": pod.node,
-        "allocated_gpus": pod.gpus,
+        "allocated_gpus": pod.gpus if part is None else part.gpus,
         # A node's clock may be ahead of ours.
-        "running_time_seconds": 0 if started_at is None else max(0, current_at - started_at),
+        "running_time_seconds": 0 if started_at is None else max(0, int(notice.current_at) - started_at),
         "started_at": None if started_at is None else timestamps.render(started_at),
         "owner": pod.owner,
         "resources": dict(pod.units),
+        "phase": pod.phase,
         "terminating": pod.terminating,
         "utilization": used.utilization_percent,
         "memory_used_bytes": used.memory_used_bytes,
         "gpu_uuids": None if used.gpus is None else list(used.gpus),
         "utilization_reason": used.reason,
     }
+    if part is not None:
+        row["units"], row["approximate"] = dict(part.units), part.approximate
+    return row

@@ -3,16 +3,17 @@
 import hmac
 import logging
 from collections.abc import Callable
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lens.api.auth import Caller, bearer_token
-from lens.api.errors import unauthorized
+from lens.api import auth
+from lens.api.auth import Caller
+from lens.api.errors import forbidden, unauthorized
+from lens.api.parameters import Namespace
 from lens.config import SettingsError
 
 _log = logging.getLogger(__name__)
@@ -24,11 +25,21 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Endpoint = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]*\*?$")]
+"""An endpoint's path, or how such paths begin and then ``*``."""
+
+
 class Token(_Strict):
-    """A caller's name and the SHA-256 of the token, in hex: ``printf %s TOKEN | sha256sum``."""
+    """A caller's name and the SHA-256 of the token, in hex: ``printf %s TOKEN | sha256sum``.
+
+    With ``namespaces`` it is good for what can be asked of each of these alone; with ``paths`` for these
+    endpoints alone. Without them for everything.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._@:-]{0,126}[A-Za-z0-9])?$")
     sha256: str = Field(pattern=r"^[0-9A-Fa-f]{64}$")
+    namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1)] | None = None
+    paths: Annotated[tuple[Endpoint, ...], Field(min_length=1)] | None = None
 
 
 class TokensFile(_Strict):
@@ -54,6 +65,26 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
     raise SettingsError(f"LENS_TOKENS_FILE: {path}: {problem}")
 
 
+@dataclass(frozen=True, slots=True)
+class TokenOwner(Caller):
+    """A caller with the rights of one token; None is no limit."""
+
+    namespaces: tuple[str, ...] | None = None
+    paths: tuple[str, ...] | None = None
+
+    async def require(self, path: str, namespace: str | None) -> None:
+        """Hold it against the token's rights."""
+        if self.paths is not None and not any(_is_of(path, each) for each in self.paths):
+            raise forbidden(f"the token has no right to {path}")
+        if self.namespaces is not None and namespace not in self.namespaces:
+            whole = "the whole cluster" if namespace is None else f"namespace {namespace}"
+            raise forbidden(f"the token has no right to {whole}, only to: {', '.join(self.namespaces)}")
+
+
+def _is_of(path: str, endpoint: str) -> bool:
+    return path.startswith(endpoint[:-1]) if endpoint.endswith("*") else path == endpoint
+
+
 class StaticTokens:
     """Know callers by the file's tokens; follow the file as it changes."""
 
@@ -65,17 +96,15 @@ class StaticTokens:
         self._signature = self._look()
         self._known = _known(read_tokens(path))
 
-    async def identify(self, headers: MultiMapping[str]) -> Caller:
+    async def identify(self, token: auth.Token | None) -> Caller:
         """Return whose token it is. Raise an ApiError for none and for one that the file doesn't have."""
         self._follow()
-        token = bearer_token(headers)
         if token is None:
             raise unauthorized()
-        digest = sha256(token).digest()
         found = None
         # All of them, each in constant time: how long it takes tells nothing of what is in the file.
         for known, caller in self._known:
-            if hmac.compare_digest(known, digest):
+            if hmac.compare_digest(known, token.digest):
                 found = caller
         if found is None:
             raise unauthorized()
@@ -107,4 +136,7 @@ class StaticTokens:
 
 
 def _known(tokens: tuple[Token, ...]) -> tuple[tuple[bytes, Caller], ...]:
-    return tuple((bytes.fromhex(token.sha256), Caller(token.name)) for token in tokens)
+    return tuple(
+        (bytes.fromhex(token.sha256), TokenOwner(token.name, token.namespaces, token.paths))
+        for token in tokens
+    )

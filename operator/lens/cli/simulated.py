@@ -41,11 +41,11 @@ Who holds them?
   curl -X GET "{lens}/api/v1/realtime/running-tasks?cluster={cluster}" \\
     -H "Authorization: Bearer {token}"
 
-And one team's, the nodes one by one, the names of the clusters:
+And one team's, the nodes one by one with what is wrong and what has happened, the names of the clusters:
 
   curl -X GET "{lens}/api/v1/realtime/running-tasks?cluster={cluster}&namespace=ml-team" \\
     -H "Authorization: Bearer {token}"
-  curl -X GET "{lens}/api/v1/realtime/status?cluster={cluster}&include=nodes" \\
+  curl -X GET "{lens}/api/v1/realtime/status?cluster={cluster}&include=nodes&include=alerts&include=events" \\
     -H "Authorization: Bearer {token}"
   curl -X GET "{lens}/api/v1/clusters" \\
     -H "Authorization: Bearer {token}"
@@ -99,6 +99,13 @@ def run(
             "listen": f"127.0.0.1:{port}",
             "tokens_file": tokens,
             "kubeconfig": folder / "kubeconfig",
+            "alert_for_seconds": 5,
+            "alert_clear_seconds": 10,
+            "alert_idle_seconds": 120,
+            "alert_pending_seconds": 120,
+            "alert_not_ready_seconds": 15,
+            "alert_cordoned_seconds": 60,
+            "alert_agent_seconds": 10,
             "log_level": log_level,
             "log_format": "text",
         }

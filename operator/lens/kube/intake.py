@@ -47,8 +47,12 @@ class Intake(Generic[K, V]):
         metrics: Metrics,
         clock: Callable[[], float],
         on_progress: Callable[[bool], None],
+        on_gone: Callable[[bytes], object] = lambda _line: None,
     ) -> None:
-        """Take ``on_progress`` to call after every sign of life, with whether anything changed."""
+        """Take ``on_progress`` to call after every sign of life, with whether anything changed.
+
+        ``on_gone`` gets the line by which an object that was filed is filed no more.
+        """
         self.resource = resource
         self.kind = kind
         self.feed = feed
@@ -57,6 +61,7 @@ class Intake(Generic[K, V]):
         self._decoder = decoder
         self._clock = clock
         self._on_progress = on_progress
+        self._on_gone = on_gone
         self._retired = False
         self._fruitless_watches = 0
         self._unreached = False
@@ -73,6 +78,11 @@ class Intake(Generic[K, V]):
             outcome: metrics.watch_lines.labels(resource, outcome)
             for outcome in ("changed", "unchanged", "late", "bookmark", "error", "unreadable")
         }
+
+    @property
+    def skipped(self) -> int:
+        """Return how many objects exist and can't be read."""
+        return len(self._problems)
 
     def asked(self) -> None:
         """Take note that kopf asks the apiserver for this resource."""
@@ -173,14 +183,14 @@ class Intake(Generic[K, V]):
             self._fruitless_watches = 0
             slim = None
             if isinstance(line, tuple):
-                slim = self._change(*line)
+                slim = self._change(*line, raw)
             elif line.type == "ERROR":
                 self._end("error", bytes(line.object)[:300].decode(errors="replace"))
                 return b"".join((*told, GONE)), False
             elif line.type == "BOOKMARK":
                 self._bookmark(line)
             else:
-                slim = self._change(line.type, self._read(line.object))
+                slim = self._change(line.type, self._read(line.object), raw)
             if slim is not None:
                 told.append(slim)
                 told_version = self.feed.mark
@@ -206,7 +216,7 @@ class Intake(Generic[K, V]):
         else:
             self._outcomes["bookmark"].inc()
 
-    def _change(self, type_: str, reading: Reading[K, V] | None) -> bytes | None:
+    def _change(self, type_: str, reading: Reading[K, V] | None, line: bytes) -> bytes | None:
         """Take an object's line; return what kopf is shown of it, or None for nothing."""
         if reading is None:
             self._outcomes["unreadable"].inc()
@@ -221,6 +231,8 @@ class Intake(Generic[K, V]):
             self._outcomes["unchanged"].inc()
             return None
         self._outcomes["changed"].inc()
+        if view is None:
+            self._on_gone(line)
         return self._shown(key, reading.uid, reading.version, gone=view is None)
 
     def _shown(self, key: K, uid: str, version: int, *, gone: bool) -> bytes:

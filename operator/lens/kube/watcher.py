@@ -8,7 +8,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import kopf
@@ -22,9 +24,11 @@ from lens.kube.transport import Transport
 from lens.metrics import Metrics
 from lens.model.board import Board, Notice
 from lens.model.decoding import daemonset_decoder, node_decoder, pod_decoder
+from lens.model.endings import read_ending
 from lens.model.exporters import ExporterSelector
 from lens.model.feed import Feed
 from lens.model.ledger import Ledger
+from lens.model.placement import Placement
 from lens.model.pod import PodKey
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
@@ -68,7 +72,16 @@ class Watcher:
         self._nodes = Feed(self._ledger.nodes, self._ledger.file_node)
         self._daemonsets = Feed(self._ledger.daemonsets, self._ledger.file_daemonset)
         self._contacts: dict[str, float] = {}
+        self._placed: deque[Mapping[str, Placement]] = deque()
+        self._wake: Callable[[], object] = lambda: None
         self._pacer = Pacer()
+
+    def place(self, placements: Mapping[str, Placement]) -> None:
+        """File where shared units are, by node. May be called from any thread; shows as a change does."""
+        self._placed.append(placements)
+        # Where kopf's loop has just ended, the next one's first snapshot has it.
+        with contextlib.suppress(RuntimeError):
+            self._wake()
 
     async def run(self) -> None:
         """Watch until cancelled. Raise ConnectionFailedError if no configuration can be loaded at first."""
@@ -106,10 +119,16 @@ class Watcher:
     def _intakes(self) -> dict[str, Intake[Any, Any]]:
         """Return new intakes into the same feeds, by path. To be called in kopf's loop."""
         publisher = Publisher(lambda: self._publish(intakes))
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, publisher.touch, True)
         common = (self._metrics, self._clock, publisher.touch)
         intakes: dict[str, Intake[Any, Any]] = {
             "/api/v1/pods": Intake(
-                "pods", "Pod", pod_decoder(self._gpus, self._exporters), self._pods, *common
+                "pods",
+                "Pod",
+                pod_decoder(self._gpus, self._exporters),
+                self._pods,
+                *common,
+                self._note_ending,
             ),
             "/api/v1/nodes": Intake("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
         }
@@ -123,11 +142,20 @@ class Watcher:
         for intake in intakes.values():
             if intake.resource in COUNTED and intake.contact is not None:
                 self._contacts[intake.resource] = intake.contact
+        while self._placed:
+            for node, placement in self._placed.popleft().items():
+                self._ledger.file_placement(node, placement)
         self._board.notice = Notice(
             snapshot=self._ledger.snapshot(),
             synced=self._pods.synced and self._nodes.synced,
             contacts=dict(self._contacts),
+            skipped={intake.resource: intake.skipped for intake in intakes.values()},
         )
+
+    def _note_ending(self, line: bytes) -> None:
+        ending = read_ending(line)
+        if ending is not None:
+            self._board.note_ending(ending)
 
 
 class KopfThread:

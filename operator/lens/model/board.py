@@ -1,11 +1,30 @@
 """The board: where the one writer hangs the latest snapshot, and every reader takes it from."""
 
+from collections import deque
 from collections.abc import Mapping
 
 import msgspec
 
+from lens.model.alerts import Alert
+from lens.model.ancestry import NO_ASCENTS, Ascents
+from lens.model.endings import Ending
+from lens.model.events import Event
 from lens.model.snapshot import EMPTY, Snapshot
 from lens.model.telemetry import NO_TELEMETRY, Telemetry
+
+MOST_ENDINGS = 20_000
+"""How many endings of pods wait to be looked at."""
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What is wrong, the gravest first, and what has happened, the newest first.
+
+    ``at`` is the epoch second of the last look, None until there was one.
+    """
+
+    at: float | None = None
+    alerts: tuple[Alert, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -14,13 +33,17 @@ class Notice(msgspec.Struct, frozen=True):
     ``synced`` tells whether every resource has been listed once; until then the snapshot is a part of
     the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
     last gave a sign of life, so at which all that it had told was current. ``telemetry`` is what the
-    GPUs are doing; it has its own ages.
+    GPUs are doing; it has its own ages. ``skipped`` counts, by resource, the objects that can't be read.
+    ``ascents`` are how far the chains of controllers above the pods are known.
     """
 
     snapshot: Snapshot
     synced: bool
     contacts: Mapping[str, float]
     telemetry: Telemetry = NO_TELEMETRY
+    skipped: Mapping[str, int] = {}
+    findings: Findings = Findings()
+    ascents: Ascents = NO_ASCENTS
 
     @property
     def current_at(self) -> float:
@@ -39,13 +62,26 @@ class Board:
         """Start with nothing known."""
         self._counted = Notice(snapshot=EMPTY, synced=False, contacts={})
         self.telemetry = NO_TELEMETRY
+        self.findings = Findings()
+        self.ascents = NO_ASCENTS
+        self._endings: deque[Ending] = deque(maxlen=MOST_ENDINGS)
 
     @property
     def notice(self) -> Notice:
         """Return all that is known."""
-        return msgspec.structs.replace(self._counted, telemetry=self.telemetry)
+        return msgspec.structs.replace(
+            self._counted, telemetry=self.telemetry, findings=self.findings, ascents=self.ascents
+        )
 
     @notice.setter
     def notice(self, counted: Notice) -> None:
-        """Hang up what was counted; the telemetry stays what it is."""
+        """Hang up what was counted; all else stays what it is."""
         self._counted = counted
+
+    def note_ending(self, ending: Ending) -> None:
+        """Leave word of how a pod ended. To be called before the notice that has it no more."""
+        self._endings.append(ending)
+
+    def take_endings(self) -> list[Ending]:
+        """Return those that nobody has taken yet. To be called after the notice was read."""
+        return [self._endings.popleft() for _ in range(len(self._endings))]

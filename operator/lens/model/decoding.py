@@ -95,6 +95,7 @@ def _reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
 read_page = _reader(Page)
 read_line = _reader(Line)
 read_marker = _reader(Marker)
+read_metadata = _reader(BareManifest)
 _read_bare = _reader(Bare)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from lens.model.exporters import ExporterPod
 from lens.model.node import Node
-from lens.model.occupancy import NodeOccupancy, occupancy
+from lens.model.occupancy import GpuStates, NodeOccupancy, Pool, occupancy
+from lens.model.placement import NOWHERE, Placement
 from lens.model.pod import Pod, PodKey
 from lens.model.snapshot import EMPTY, Snapshot
 from lens.model.taints import TaintPolicy
@@ -29,7 +30,9 @@ class Ledger:
         self._exporters_touched = False
         self._nodes: dict[str, Node] = {}
         self._holders: dict[str, dict[PodKey, Pod]] = {}
+        self._placements: dict[str, Placement] = {}
         self._touched: set[str] = set()
+        self._pending_touched: set[PodKey] = set()
         self._blocks: Counter[int] = Counter()
         self._snapshot = EMPTY
 
@@ -48,13 +51,20 @@ class Ledger:
         """Return the uids of the DaemonSets that are filed."""
         return self._daemonsets
 
+    @property
+    def placements(self) -> Mapping[str, Placement]:
+        """Return where units are on their nodes, as far as it is filed."""
+        return self._placements
+
     def file_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
         """File a pod in place of what stood under its key; None takes it out."""
         before = self._pods.pop(key, None)
         if isinstance(before, ExporterPod):
             del self._exporters[key]
             self._exporters_touched = True
-        elif before is not None and before.node:
+        elif before is not None and not before.node:
+            self._pending_touched.add(key)
+        elif before is not None:
             holders = self._holders[before.node]
             del holders[key]
             if not holders:
@@ -68,6 +78,8 @@ class Ledger:
             elif pod.node:
                 self._holders.setdefault(pod.node, {})[key] = pod
                 self._touched.add(pod.node)
+            else:
+                self._pending_touched.add(key)
 
     def file_node(self, name: str, node: Node | None) -> None:
         """File a node in place of what stood under its name; None takes it out."""
@@ -76,6 +88,14 @@ class Ledger:
             self._nodes.pop(name, None)
         else:
             self._nodes[name] = node
+
+    def file_placement(self, node: str, placement: Placement) -> None:
+        """File where a node's units are; NOWHERE takes it out."""
+        self._touched.add(node)
+        if placement == NOWHERE:
+            self._placements.pop(node, None)
+        else:
+            self._placements[node] = placement
 
     def file_daemonset(self, key: PodKey, uid: str | None) -> None:
         """File a DaemonSet's uid; None takes it out."""
@@ -93,16 +113,34 @@ class Ledger:
             after = (
                 None
                 if node is None and holders is None
-                else occupancy(name, node, (holders or {}).values(), self._taints)
+                else occupancy(
+                    name,
+                    node,
+                    (holders or {}).values(),
+                    self._taints,
+                    self._placements.get(name, NOWHERE),
+                )
             )
             if after != self._snapshot.nodes.get(name):
                 changes[name] = after
         self._touched.clear()
+        waiting = self._waiting()
         exporters = self._believed() if self._exporters_touched else self._snapshot.exporters
         self._exporters_touched = False
-        if changes or exporters != self._snapshot.exporters:
-            self._snapshot = self._advanced(changes, exporters)
+        if changes or waiting or exporters != self._snapshot.exporters:
+            self._snapshot = self._advanced(changes, waiting, exporters)
         return self._snapshot
+
+    def _waiting(self) -> dict[str, Pod | None]:
+        """Return what has changed among the pods that aren't bound."""
+        changes: dict[str, Pod | None] = {}
+        for key in self._pending_touched:
+            pod = self._pods.get(key)
+            after = pod if isinstance(pod, Pod) and not pod.node else None
+            if after != self._snapshot.pending.get(name := "/".join(key)):
+                changes[name] = after
+        self._pending_touched.clear()
+        return changes
 
     def _believed(self) -> tuple[ExporterPod, ...]:
         """Return the exporters that the DaemonSet has made, where one is asked for."""
@@ -117,22 +155,45 @@ class Ledger:
         )
 
     def _advanced(
-        self, changes: Mapping[str, NodeOccupancy | None], exporters: tuple[ExporterPod, ...]
+        self,
+        changes: Mapping[str, NodeOccupancy | None],
+        waiting: Mapping[str, Pod | None],
+        exporters: tuple[ExporterPod, ...],
     ) -> Snapshot:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
+        approximate = last.approximate
+        units = dict(last.units)
+        joining: set[str] = set()
+        leaving: set[str] = set()
         for name, after in changes.items():
             before = last.nodes.get(name)
             if before is not None:
                 states -= before.states
                 running_tasks -= before.running_tasks
                 overcommitted -= before.overcommitted
+                approximate -= before.approximate
+                for pool in before.units:
+                    units[pool.resource] = units.get(pool.resource, _no_units(pool.resource)) - pool
+                if before.units:
+                    leaving.add(name)
                 self._count_block(before.largest_block, -1)
             if after is not None:
                 states += after.states
                 running_tasks += after.running_tasks
                 overcommitted += after.overcommitted
+                approximate += after.approximate
+                for pool in after.units:
+                    units[pool.resource] = units.get(pool.resource, _no_units(pool.resource)) + pool
+                if after.units:
+                    joining.add(name)
                 self._count_block(after.largest_block, 1)
+        demand = last.demand
+        for path, pod in waiting.items():
+            if (left := last.pending.get(path)) is not None:
+                demand = demand.with_pod(left, -1)
+            if pod is not None:
+                demand = demand.with_pod(pod, 1)
         return Snapshot(
             sequence=last.sequence + 1,
             states=states,
@@ -141,7 +202,13 @@ class Ledger:
             max_contiguous=max(self._blocks, default=0),
             overcommitted=overcommitted,
             nodes=last.nodes.updated(changes) if changes else last.nodes,
+            pending=last.pending.updated(waiting) if waiting else last.pending,
+            demand=demand,
             exporters=exporters,
+            # Mostly the same names, and then the same set.
+            shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
+            approximate=approximate,
+            units={name: pool for name, pool in units.items() if pool != _no_units(name)},
         )
 
     def _count_block(self, size: int, nodes: int) -> None:
@@ -150,3 +217,7 @@ class Ledger:
             self._blocks[size] += nodes
             if not self._blocks[size]:
                 del self._blocks[size]
+
+
+def _no_units(resource: str) -> Pool:
+    return Pool(resource, 0, 0, GpuStates(), 0)

@@ -57,6 +57,8 @@ class ContainerStatus(Manifest):
 
     name: str = ""
     allocated_resources: dict[str, Quantity] | None = None
+    # Still bytes: it only adds to what is known, so what is odd in it must not cost the pod.
+    allocated_resources_status: msgspec.Raw = msgspec.Raw()
     resources: Requirements | None = None
 
 
@@ -69,10 +71,22 @@ class Condition(Manifest):
     message: str | None = None
 
 
+class SchedulingGate(Manifest):
+    """An entry of ``spec.schedulingGates`` (KEP-3521)."""
+
+    name: str = ""
+
+
 class PodSpec(Manifest):
     """A pod's ``spec``."""
 
     node_name: str | None = None
+    priority: int | None = None
+    scheduling_gates: list[SchedulingGate] | None = None
+    # Still bytes, as they only describe, and of pods that are bound nobody asks for them.
+    node_selector: msgspec.Raw = msgspec.Raw()
+    affinity: msgspec.Raw = msgspec.Raw()
+    tolerations: msgspec.Raw = msgspec.Raw()
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     overhead: dict[str, Quantity] | None = None

@@ -8,6 +8,7 @@ import msgspec
 from lens.model.manifests import NodeManifest
 from lens.model.quantity import Quantity
 from lens.model.resources import GpuResources
+from lens.model.sharing import Share, share
 from lens.model.taints import Taint
 
 PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.intel.com/product")
@@ -15,11 +16,15 @@ PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.int
 
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
-    """How much of one GPU resource a node has, and how much of it the scheduler may hand out."""
+    """How much of one GPU resource a node has, and how much of it the scheduler may hand out.
+
+    ``share`` is what a unit is of a GPU; None for all of it.
+    """
 
     resource: str
     capacity: int
     allocatable: int
+    share: Share | None = None
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
@@ -57,9 +62,13 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
     if not names:
         return None
     labels = manifest.metadata.labels or {}
+    offered = {name: capacity.get(name, 0) for name in names}
     return Node(
         name=intern(manifest.metadata.name),
-        offers=tuple(Offer(intern(name), capacity.get(name, 0), allocatable.get(name, 0)) for name in names),
+        offers=tuple(
+            Offer(intern(name), offered[name], allocatable.get(name, 0), share(name, offered, labels))
+            for name in names
+        ),
         unschedulable=bool(manifest.spec.unschedulable),
         taints=tuple(manifest.spec.taints or ()),
         ready=next((c.status == "True" for c in status.conditions or () if c.type == "Ready"), None),

@@ -6,6 +6,9 @@
 | unhealthy | its node counts in capacity but not in allocatable, and nobody holds |
 | unavailable | is free on a node that GPU pods can't go to |
 | available | is free on a node that takes GPU pods |
+
+A GPU that many units share is held if any of them is, unhealthy if none of them may be handed out, and else
+free. The units are counted beside it, by the same rules.
 """
 
 from collections.abc import Iterable
@@ -13,7 +16,10 @@ from collections.abc import Iterable
 import msgspec
 
 from lens.model.node import Node, Offer
+from lens.model.physical import Part, groups, part
+from lens.model.placement import NOWHERE, Placement
 from lens.model.pod import Pod
+from lens.model.sharing import share
 from lens.model.taints import UNSCHEDULABLE, TaintPolicy
 
 
@@ -50,7 +56,10 @@ class GpuStates(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pool(msgspec.Struct, frozen=True, gc=False):
-    """One GPU resource of one node. ``overcommitted`` is how far what is held exceeds what there is."""
+    """One GPU resource, in units, of one node or of many.
+
+    ``overcommitted`` is how far what is held exceeds what there is.
+    """
 
     resource: str
     capacity: int
@@ -58,13 +67,35 @@ class Pool(msgspec.Struct, frozen=True, gc=False):
     states: GpuStates
     overcommitted: int
 
+    def __add__(self, other: "Pool") -> "Pool":
+        """Add number by number."""
+        return Pool(
+            self.resource,
+            self.capacity + other.capacity,
+            self.allocatable + other.allocatable,
+            self.states + other.states,
+            self.overcommitted + other.overcommitted,
+        )
+
+    def __sub__(self, other: "Pool") -> "Pool":
+        """Subtract number by number."""
+        return Pool(
+            self.resource,
+            self.capacity - other.capacity,
+            self.allocatable - other.allocatable,
+            self.states - other.states,
+            self.overcommitted - other.overcommitted,
+        )
+
 
 class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     """A node, the pods that hold GPUs on it (by namespace and name), and its GPUs by state.
 
     ``node`` is None when pods are bound to a node that is gone or that names no GPU resource.
     ``takes_gpu_pods`` follows the scheduler: cordon and taints count, conditions don't.
-    ``largest_block`` is the most available units of one resource, so of what one pod can ask for.
+    ``largest_block`` is the most available GPUs of one resource, so of what one pod can ask for. ``pools``
+    are in units; all else is in GPUs, which are ``approximate`` where it isn't known which ones units are
+    on. ``units`` are the pools whose units aren't GPUs, ``parts`` what pods hold of those by the pods' paths.
     """
 
     name: str
@@ -76,6 +107,9 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     running_tasks: int
     largest_block: int
     overcommitted: int
+    approximate: bool = False
+    units: tuple[Pool, ...] = ()
+    parts: dict[str, Part] = {}
 
     @property
     def status(self) -> str:
@@ -85,35 +119,47 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
         return {True: "Ready", False: "NotReady", None: "Unknown"}[self.node.ready]
 
 
-def occupancy(name: str, node: Node | None, pods: Iterable[Pod], taints: TaintPolicy) -> NodeOccupancy:
+def occupancy(
+    name: str, node: Node | None, pods: Iterable[Pod], taints: TaintPolicy, placement: Placement = NOWHERE
+) -> NodeOccupancy:
     """Put every GPU of a node in its state."""
     holders = tuple(sorted(pods, key=lambda pod: pod.key))
     held: dict[str, int] = {}
     for pod in holders:
-        for resource, units in pod.units:
-            held[resource] = held.get(resource, 0) + units
+        for resource, number in pod.units:
+            held[resource] = held.get(resource, 0) + number
     takes_gpu_pods = node is not None and not taints.repels(
         (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
     )
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
+    for resource in held.keys() - offers.keys():
+        offers[resource] = Offer(resource, 0, 0, share(resource))
     pools = tuple(
-        _pool(
-            offers.get(resource) or Offer(resource, 0, 0),
-            held.get(resource, 0),
-            takes_gpu_pods=takes_gpu_pods,
-        )
-        for resource in sorted(offers.keys() | held.keys())
+        _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
+        for resource in sorted(offers)
     )
+    # Most nodes share nothing, and shall cost no more than they did.
+    shares = any(offer.share is not None for offer in offers.values())
+    shared = groups(offers.values(), placement) if shares else []
+    blocks = [each.block(holders) for each in shared]
+    units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
+    gpus = [pool for pool in pools if pool not in units] + [
+        _pool(Offer("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods)
+        for block in blocks
+    ]
     return NodeOccupancy(
         name=name,
         node=node,
         pods=holders,
         pools=pools,
-        states=sum((pool.states for pool in pools), GpuStates()),
+        states=sum((pool.states for pool in gpus), GpuStates()),
         takes_gpu_pods=takes_gpu_pods,
         running_tasks=sum(pod.is_running for pod in holders),
-        largest_block=max((pool.states.available for pool in pools), default=0),
-        overcommitted=sum(pool.overcommitted for pool in pools),
+        largest_block=max((pool.states.available for pool in gpus), default=0),
+        overcommitted=sum(pool.overcommitted for pool in gpus),
+        approximate=any(block.approximate for block in blocks),
+        units=units,
+        parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
     )
 
 

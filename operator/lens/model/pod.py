@@ -1,13 +1,16 @@
 """A pod as the ledger knows it: who it is, which GPUs it asks for, where it runs, who made it."""
 
 import re
+from collections.abc import Iterable
 from sys import intern
 from typing import NamedTuple
 
 import msgspec
 
 from lens.model import timestamps
+from lens.model.devices import Device, allocated_devices
 from lens.model.manifests import OwnerReference, PodManifest
+from lens.model.pending import Waiting, read_waiting
 from lens.model.requests import gpu_request
 from lens.model.resources import GpuResources, Units
 
@@ -32,11 +35,26 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
     name: str
 
 
+class Controller(msgspec.Struct, frozen=True, gc=False):
+    """A controlling owner as an owned object names it: ``namespace`` is that object's own.
+
+    Anybody who may write an object may name any owner, so it is known by all of this and not by its uid
+    alone: what is told of one namespace's owner is never told of another's.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+
 class Pod(msgspec.Struct, frozen=True, gc=False):
     """A pod that asks for GPUs and hasn't finished.
 
-    ``node`` is empty until the pod is bound; from then on it holds ``units``. Two pods are equal when
-    nothing differs that any figure or list shows.
+    ``node`` is empty until the pod is bound; from then on it holds ``units``. ``devices`` are those of them
+    that its status names. ``workload`` is what the pod alone tells of it. Two pods are equal when nothing
+    differs that any figure or list shows. ``waiting`` is what an unbound one waits for.
     """
 
     namespace: str
@@ -47,8 +65,10 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     units: Units
     started_at: int | None
     terminating: bool
-    owner: str | None
+    controller: Controller | None
     workload: Workload
+    devices: tuple[Device, ...] = ()
+    waiting: Waiting | None = None
 
     @property
     def key(self) -> PodKey:
@@ -56,9 +76,20 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         return PodKey(self.namespace, self.name)
 
     @property
+    def path(self) -> str:
+        """Return namespace and name with a slash between."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def owner(self) -> str | None:
+        """Return the name of the pod's controller; None for a bare pod."""
+        return self.controller.name if self.controller else None
+
+    @property
     def gpus(self) -> int:
-        """Return how many GPUs the pod asks for, all resources together."""
-        return sum(units for _, units in self.units)
+        """Return how many GPUs, or units of shared ones, the pod asks for, all resources together."""
+        (_, number), *others = self.units
+        return number + sum(units for _, units in others) if others else number
 
     @property
     def is_running(self) -> bool:
@@ -78,7 +109,7 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
     if not units:
         return None
     meta = manifest.metadata
-    controller = next((owner for owner in meta.owner_references or () if owner.controller), None)
+    owner = controlling(meta.owner_references)
     return Pod(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
@@ -88,23 +119,41 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
         units=units,
         started_at=timestamps.parse(manifest.status.start_time),
         terminating=meta.deletion_timestamp is not None,
-        owner=controller.name if controller else None,
-        workload=_workload(manifest, controller),
+        controller=controller_named(owner, meta.namespace or "") if owner else None,
+        workload=_workload(manifest, owner),
+        devices=allocated_devices(manifest.status, dict(units)),
+        waiting=read_waiting(manifest),
     )
 
 
+def controlling(owners: Iterable[OwnerReference] | None) -> OwnerReference | None:
+    """Return the one owner that controls, which is the only one that counts (meta/v1 GetControllerOf)."""
+    return next((owner for owner in owners or () if owner.controller), None)
+
+
+def controller_named(owner: OwnerReference, namespace: str) -> Controller:
+    """Return who is named by an object of that namespace."""
+    return Controller(intern(owner.api_version), intern(owner.kind), intern(namespace), owner.name, owner.uid)
+
+
 def _workload(manifest: PodManifest, controller: OwnerReference | None) -> Workload:
-    """Name the controller above the direct one where its naming rule gives it away."""
+    """Name the controller above the direct one where a label or its naming rule gives it away."""
     meta = manifest.metadata
+    labels = meta.labels or {}
     if controller is None:
-        return Workload("Pod", meta.name)
+        # Kueue's Workload for a group of bare pods has the group's name (Kueue's KEP-976).
+        group_name = labels.get("kueue.x-k8s.io/pod-group-name")
+        return Workload("Workload", group_name) if group_name else Workload("Pod", meta.name)
     group = controller.api_version.partition("/")[0]
     if (group, controller.kind) == ("apps", "ReplicaSet"):
         # A Deployment names its ReplicaSets <deployment>-<hash> and labels their pods with the hash.
-        pod_template_hash = (meta.labels or {}).get("pod-template-hash")
+        pod_template_hash = labels.get("pod-template-hash")
         if pod_template_hash and controller.name.endswith(f"-{pod_template_hash}"):
             return Workload("Deployment", controller.name.removesuffix(f"-{pod_template_hash}"))
     if (group, controller.kind) == ("batch", "Job"):
+        # JobSet labels the pods of its Jobs (jobset/v1alpha2, JobSetNameKey).
+        if jobset := labels.get("jobset.sigs.k8s.io/jobset-name"):
+            return Workload("JobSet", jobset)
         # A CronJob names its Jobs <cronjob>-<minute of the schedule, counted from the epoch>. Eight
         # digits may also be a date in somebody's own name, so they have to be near the pod's birth.
         match = _CRONJOB_NAME.fullmatch(controller.name)

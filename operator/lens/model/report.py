@@ -11,7 +11,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from lens.model.xids import Severity
+
 VERSION = 1
+
+ROWS_PENDING = "row remapping pending"
+ROWS_FAILED = "row remapping failed"
+"""Two of the causes in ``Health.because``."""
 
 MOST_TEXT = 512
 MOST_GPUS = 64
@@ -76,7 +82,7 @@ class Xid(msgspec.Struct, frozen=True, gc=False):
     """
 
     xid: Number
-    severity: Literal["critical", "workflow", "warning", "application", "recovery", "unlisted"]
+    severity: Severity
     meaning: Text
     count: Count
     first_at: Seconds

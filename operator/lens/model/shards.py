@@ -43,6 +43,15 @@ class Shards(Mapping[str, V], Generic[V]):
         successor._size = size
         return successor
 
+    def differing(self, before: Self) -> Iterator[str]:
+        """Go through the keys that had another object, or none, in ``before`` or have none now.
+
+        Pieces that both share cost nothing.
+        """
+        for then, now in zip(before._table, self._table, strict=True):
+            if then is not now:
+                yield from (key for key in then.keys() | now.keys() if then.get(key) is not now.get(key))
+
     def __getitem__(self, key: str) -> V:
         """Return the value of ``key``. Raise KeyError."""
         return self._table[hash(key) % _SHARDS][key]

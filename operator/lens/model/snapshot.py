@@ -1,20 +1,38 @@
 """The cluster's GPUs at one moment, as a value: whoever reads the same snapshot can't disagree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import msgspec
 
 from lens.model.exporters import ExporterPod
-from lens.model.occupancy import GpuStates, NodeOccupancy
+from lens.model.occupancy import GpuStates, NodeOccupancy, Pool
+from lens.model.physical import Part
 from lens.model.pod import Pod
 from lens.model.shards import Shards
+
+
+class Demand(msgspec.Struct, frozen=True, gc=False):
+    """The pods that ask for GPUs and aren't bound; the scheduler leaves ``gated_pods`` of them alone."""
+
+    pods: int = 0
+    gpus: int = 0
+    gated_pods: int = 0
+
+    def with_pod(self, pod: Pod, sign: Literal[1, -1]) -> "Demand":
+        """Return the demand with a pod come or gone."""
+        gated = pod.waiting is not None and bool(pod.waiting.gates)
+        return Demand(self.pods + sign, self.gpus + sign * pod.gpus, self.gated_pods + sign * gated)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """All figures of one moment. ``sequence`` grows by one with each change that shows.
 
     ``available_nodes`` counts nodes with an available GPU; ``max_contiguous`` is the most available
-    GPUs of one resource on one node. ``exporters`` are the pods to ask for telemetry, by name.
+    GPUs of one resource on one node. ``pending`` has, by ``namespace/name``, the pods that ask for GPUs and
+    aren't bound, and ``demand`` their sums. ``exporters`` are the pods to ask for telemetry, by name. Where
+    GPUs are shared all of these are physical GPUs: ``shared`` names the nodes, of which ``approximate`` are
+    known approximately only, and ``units`` has the sums of what is shared by resource.
     """
 
     sequence: int
@@ -24,12 +42,21 @@ class Snapshot(msgspec.Struct, frozen=True):
     max_contiguous: int
     overcommitted: int
     nodes: Shards[NodeOccupancy]
+    pending: Shards[Pod] = Shards()
+    demand: Demand = Demand()
     exporters: tuple[ExporterPod, ...] = ()
+    shared: frozenset[str] = frozenset()
+    approximate: int = 0
+    units: Mapping[str, Pool] = {}
 
     @property
     def allocation_rate(self) -> float:
         """Return the percentage of GPUs that are allocated, one decimal; 0.0 for no GPUs."""
         return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
+
+    def part(self, pod: Pod) -> Part | None:
+        """Return what a pod holds of shared GPUs; None for one that has whole GPUs only."""
+        return self.nodes[pod.node].parts.get(pod.path) if pod.node in self.shared else None
 
     def running(self, namespace: str | None = None) -> Iterator[Pod]:
         """Go through the running tasks, all or those of one namespace, in no order that means anything."""

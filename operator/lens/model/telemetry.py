@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.report import Health, Holder
+from lens.model.report import Claimed, Health, Holder
 from lens.model.shards import Shards
 
 Source = Literal["agent", "dcgm", "amd"]
@@ -47,7 +47,11 @@ class PodShare(msgspec.Struct, frozen=True, gc=False):
 
 
 class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
-    """A GPU as it was at ``sampled_at``. ``shares`` is None where processes can't be told from each other."""
+    """A GPU as it was at ``sampled_at``.
+
+    ``clock_events`` are what holds its clocks down; ``ecc_uncorrected`` counts memory errors since its last
+    reset. ``shares`` is None where processes can't be told from each other.
+    """
 
     index: int
     uuid: str | None
@@ -60,6 +64,8 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     temperature_celsius: float | None = None
     power_watts: float | None = None
     recovery_action: str | None = None
+    clock_events: tuple[str, ...] = ()
+    ecc_uncorrected: int | None = None
     instances: tuple[InstanceTelemetry, ...] = ()
     shares: tuple[PodShare, ...] | None = None
     reasons: Mapping[str, str] = {}
@@ -70,7 +76,8 @@ class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
 
     ``sampled_at`` is None until the first sample. ``state`` follows its age: of an ``unknown`` node only
     which GPUs it has is told. ``holders`` are the devices that containers have, None where nobody can say;
-    an exporter doesn't tell their resource and device id, which then are empty.
+    an exporter doesn't tell their resource and device id, which then are empty. ``claimed`` are those that
+    containers have by ResourceClaims, named as in the driver's ResourceSlice; only agents tell them.
     """
 
     node: str
@@ -78,6 +85,7 @@ class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
     sampled_at: float | None = None
     gpus: tuple[GpuTelemetry, ...] = ()
     holders: tuple[Holder, ...] | None = None
+    claimed: tuple[Claimed, ...] | None = None
     state: State = "ok"
     problem: str | None = None
 

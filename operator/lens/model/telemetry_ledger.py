@@ -5,7 +5,7 @@ seconds old, shown as stale until ``unknown_after``, and then counts no more. A 
 neither's: one of them is wrong, and nobody here can tell which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from heapq import heappop, heappush
 
 import msgspec
@@ -50,6 +50,11 @@ class TelemetryLedger:
         self._next_look: dict[str, float] = {}
         self._touched: set[str] = set()
         self._snapshot = NO_TELEMETRY
+
+    @property
+    def nodes(self) -> Set[str]:
+        """Return the nodes of which something is known, as they are now."""
+        return frozenset(self._filed)
 
     def file(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
         """File what a node told in place of what it told before; None takes the node out.
@@ -116,7 +121,7 @@ class TelemetryLedger:
         state = self._state(telemetry.sampled_at, now)
         if state == "unknown":
             gpus = tuple(_aged(gpu) for gpu in telemetry.gpus)
-            return msgspec.structs.replace(telemetry, state=state, gpus=gpus, holders=None)
+            return msgspec.structs.replace(telemetry, state=state, gpus=gpus, holders=None, claimed=None)
         return telemetry if state == telemetry.state else msgspec.structs.replace(telemetry, state=state)
 
     def _look_later(self, node: str, telemetry: NodeTelemetry) -> None:

@@ -1,6 +1,9 @@
 """Times as Kubernetes writes them: RFC 3339 in UTC; inside, whole seconds since the epoch."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def parse(text: str | None) -> int | None:
@@ -18,4 +21,12 @@ def parse(text: str | None) -> int | None:
 
 def render(second: float) -> str:
     """Write an epoch second as ``2025-12-19T15:30:00Z``."""
-    return datetime.fromtimestamp(int(second), UTC).isoformat().replace("+00:00", "Z")
+    day, rest = divmod(int(second), 86400)
+    minutes, seconds = divmod(rest, 60)
+    return f"{_date(day)}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}Z"
+
+
+@lru_cache(1024)
+def _date(day: int) -> str:
+    """Write the day that is so many after the first of 1970; of a list's times most are of few days."""
+    return date.fromordinal(_EPOCH + day).isoformat()

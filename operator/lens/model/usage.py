@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from lens.model.device_ids import gpu_uuid
 from lens.model.pod import Pod
 from lens.model.report import Holder
 from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
@@ -19,9 +20,10 @@ SHARED = "SHARED"
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """A pod's part in its GPUs.
 
-    ``gpus`` are the uuids of the physical GPUs that it is on, None where that isn't known of all its
-    devices. ``utilization_percent`` is the mean over its devices, ``memory_used_bytes`` the sum; either is
-    None if it isn't known of one of them, and ``reason`` says why the utilization isn't.
+    ``gpus`` are the uuids of the physical GPUs that it is on, by the node's telemetry or else by the pod's
+    status, and None where that isn't known of all its devices. ``utilization_percent`` is the mean over its
+    devices, ``memory_used_bytes`` the sum; either is None if it isn't known of one of them, and ``reason``
+    says why the utilization isn't.
     """
 
     gpus: tuple[str, ...] | None
@@ -43,7 +45,7 @@ def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
     """
     devices = None if node is None else _devices(pod, node)
     if devices is None:
-        return Usage(None, None, None, UNKNOWN_DEVICES)
+        return Usage(_named_gpus(pod), None, None, UNKNOWN_DEVICES)
     utilizations = [_utilization(pod, device) for device in devices]
     memories = [_memory(pod, device) for device in devices]
     percents = [percent for percent, _ in utilizations if percent is not None]
@@ -55,6 +57,14 @@ def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
         memory_used_bytes=sum(known) if len(known) == len(devices) else None,
         reason=None if whole else next(reason for percent, reason in utilizations if percent is None),
     )
+
+
+def _named_gpus(pod: Pod) -> tuple[str, ...] | None:
+    """Return the GPUs that a pod's status names; None unless it names one for each unit."""
+    if len(pod.devices) < pod.gpus:
+        return None
+    gpus = {gpu_uuid(device.id) for device in pod.devices}
+    return None if None in gpus else tuple(sorted(filter(None, gpus)))
 
 
 def _devices(pod: Pod, node: NodeTelemetry) -> list[_Device] | None:

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from lens.sim import discovery, listing, status
 from lens.sim.options import ListOptions, list_options
-from lens.sim.resources import SERVED, Object, Resource
+from lens.sim.resources import SERVED, Object, Resource, metadata_alone
+from lens.sim.reviews import Accounts
 from lens.sim.store import Store
 from lens.sim.tables import table, wants_table
 from lens.sim.watching import WatchRequest
@@ -24,7 +25,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class SimApiServer:
     """Serves `store` on 127.0.0.1 until stopped; a stopped server can be started again, on its old port.
 
-    `store` and `token` may be replaced while it runs. Bookmarks come every `bookmark_interval` seconds.
+    `store` and `token` may be replaced while it runs, `accounts` be filled, whom reviews then know. Bookmarks
+    come every `bookmark_interval` seconds.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class SimApiServer:
     ) -> None:
         self.store = store
         self.token = token
+        self.accounts = Accounts()
         self.port = port
         self._ssl_context = ssl_context
         self._bookmark_interval = bookmark_interval
@@ -60,6 +63,11 @@ class SimApiServer:
                 collection = f"{resource.root}/namespaces/{{namespace}}/{resource.plural}"
                 _route(app, collection, partial(self._collection, resource))
             _route(app, f"{collection}/{{name}}", partial(self._object, resource))
+        for path, review in (
+            ("/apis/authentication.k8s.io/v1/tokenreviews", self.accounts.token_review),
+            ("/apis/authorization.k8s.io/v1/subjectaccessreviews", self.accounts.access_review),
+        ):
+            app.router.add_route("POST", path, _reviewing(review))
         app.router.add_route("*", "/{path:.*}", _unknown)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -149,6 +157,8 @@ class SimApiServer:
             raise status.not_found(resource, name)
         if wants_table(request.headers.get("Accept", ""), resource):
             return _json(table(resource, [revision.body], {}, datetime.now(UTC)))
+        if "as=PartialObjectMetadata" in request.headers.get("Accept", ""):
+            return _json(metadata_alone(revision.body))
         return _json(resource.typed(revision.body))
 
 
@@ -163,6 +173,14 @@ def _constant(body: Object) -> Handler:
 
     async def answer(_: web.Request) -> web.StreamResponse:
         return _json(encoded)
+
+    return answer
+
+
+def _reviewing(review: Callable[[bytes], Object]) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        body = msgspec.json.encode(review(await request.read()))
+        return web.Response(status=201, body=body, content_type="application/json")
 
     return answer
 

@@ -9,6 +9,7 @@ from functools import partial
 from lens.sim import resources
 from lens.sim.agenda import Action, Agenda
 from lens.sim.nodes import Node
+from lens.sim.owners import Owners
 from lens.sim.pods import Pod
 from lens.sim.resourcelist import ResourceList
 from lens.sim.scheduler import UnschedulableError, place
@@ -29,6 +30,7 @@ class Lifecycle:
 
     def __init__(self, store: Store, nodes: Sequence[Node], agenda: Agenda, chance: random.Random) -> None:
         self._store = store
+        self._owners = Owners(store)
         self._nodes = nodes
         self._agenda = agenda
         self._chance = chance
@@ -175,7 +177,9 @@ class Lifecycle:
         return node.silent
 
     def _write(self, pod: Pod, at: datetime) -> None:
+        self._owners.keep(pod, at)
         self._store.put(resources.PODS, pod.manifest(), at)
 
     def _delete(self, pod: Pod, _: datetime) -> None:
         self._store.delete(resources.PODS, pod.key)
+        self._owners.let_go(pod)

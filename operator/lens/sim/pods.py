@@ -38,12 +38,24 @@ class Shape(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """A controlling owner."""
+    """A controlling owner, and the one that controls it."""
 
     api_version: str
     kind: str
     name: str
     uid: str
+    above: "Owner | None" = None
+
+    def reference(self) -> Object:
+        """Return the entry of `ownerReferences` in what it controls."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
 
 
 @dataclass(eq=False)
@@ -106,16 +118,7 @@ class Pod:
             "labels": self.labels,
         }
         if self.owner is not None:
-            metadata["ownerReferences"] = [
-                {
-                    "apiVersion": self.owner.api_version,
-                    "kind": self.owner.kind,
-                    "name": self.owner.name,
-                    "uid": self.owner.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ]
+            metadata["ownerReferences"] = [self.owner.reference()]
         if self.deleted is not None:
             metadata["deletionTimestamp"] = rfc3339(self.deleted + timedelta(seconds=_GRACE))
             metadata["deletionGracePeriodSeconds"] = _GRACE

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 Object = dict[str, Any]
 
 
@@ -48,6 +50,14 @@ class Resource:
             self.api_version.encode(),
             body[1:],
         )
+
+
+def metadata_alone(body: bytes) -> bytes:
+    """Return the metadata of an object's JSON by itself (metav1.PartialObjectMetadata)."""
+    metadata = msgspec.json.decode(body)["metadata"]
+    return msgspec.json.encode(
+        {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+    )
 
 
 NAMESPACES = Resource(
@@ -99,14 +109,24 @@ EVENTS = Resource(
     },
 )
 
-DAEMON_SETS = Resource(
-    plural="daemonsets",
-    kind="DaemonSet",
-    namespaced=True,
-    short_names=("ds",),
-    fields={"metadata.name": "", "metadata.namespace": ""},
-    group="apps",
-)
 
-SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS)
+def _namespaced(group: str, plural: str, kind: str, *short_names: str, version: str = "v1") -> Resource:
+    """Return a resource of a group, of which name and namespace can be selected."""
+    fields = {"metadata.name": "", "metadata.namespace": ""}
+    return Resource(plural, kind, True, short_names, fields, group, version)
+
+
+DAEMON_SETS = _namespaced("apps", "daemonsets", "DaemonSet", "ds")
+
+OWNERS = (
+    _namespaced("apps", "deployments", "Deployment", "deploy"),
+    _namespaced("apps", "replicasets", "ReplicaSet", "rs"),
+    _namespaced("batch", "cronjobs", "CronJob", "cj"),
+    _namespaced("batch", "jobs", "Job"),
+    _namespaced("jobset.x-k8s.io", "jobsets", "JobSet", version="v1alpha2"),
+    _namespaced("kubeflow.org", "pytorchjobs", "PyTorchJob"),
+)
+"""What stands above pods, DaemonSets apart: metadata alone, since nobody reads more of them here."""
+
+SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS, *OWNERS)
 """All of them, group by group."""

@@ -34,12 +34,14 @@ def gpus(count: int) -> ResourceList:
     return ResourceList(gpus=count, milli_cpu=12_000 * count, memory=98_304 * count)
 
 
+_REPLICATED_JOB = "workers"
+
 _CPU_ONLY = ResourceList(milli_cpu=4_000, memory=8_192)
 
 ARRIVING = (
     Workload("Job", "ml-team", "training-job", Shape(gpus(4)), (1, 2), (4, 30), weight=4),
     Workload(
-        "Job", "vision", "detector-training", Shape(gpus(3), sidecar=gpus(1)), (1, 2), (3, 20), weight=3
+        "JobSet", "vision", "detector-training", Shape(gpus(3), sidecar=gpus(1)), (1, 2), (3, 20), weight=3
     ),
     Workload("Job", "speech", "asr-training", Shape(gpus(2), preflight=gpus(4)), (1, 2), (2, 15), weight=3),
     Workload("PyTorchJob", "research", "llm-finetune", Shape(gpus(8)), (1, 2), (5, 20), weight=2),
@@ -80,7 +82,7 @@ def pods_of(workload: Workload, name: str, created: datetime, chance: random.Ran
 
     A CronJob's `name` is that of the Job it makes: its own and the minutes since 1970.
     """
-    owner = _owner(workload.kind, name, chance)
+    owner = _owner(workload, name, chance)
     labels = _labels(workload.kind, name, owner)
     lasts = timedelta(minutes=chance.uniform(*workload.minutes))
     names = _pod_names(workload.kind, name, owner, chance.randint(*workload.pods), chance)
@@ -93,26 +95,38 @@ def pods_of(workload: Workload, name: str, created: datetime, chance: random.Ran
             shape=workload.shape,
             created=created,
             lasts=lasts,
-            completes=workload.kind in ("Job", "CronJob", "PyTorchJob"),
+            completes=workload.kind in ("Job", "CronJob", "JobSet", "PyTorchJob"),
             tolerations=(Toleration(),) if workload.kind == "DaemonSet" else DEFAULT_TOLERATIONS,
         )
         for pod_name, extra in names
     ]
 
 
-def _owner(kind: str, name: str, chance: random.Random) -> Owner | None:
+def _owner(workload: Workload, name: str, chance: random.Random) -> Owner | None:
     uid = str(uuid.UUID(int=chance.getrandbits(128), version=4))
-    match kind:
+    match workload.kind:
         case "Pod":
             return None
-        case "Job" | "CronJob":
+        case "Job":
             return Owner("batch/v1", "Job", name, uid)
+        case "CronJob":
+            return Owner("batch/v1", "Job", name, uid, _above(workload, "batch/v1", workload.name))
+        case "JobSet":
+            job_set = _above(workload, "jobset.x-k8s.io/v1alpha2", name)
+            return Owner("batch/v1", "Job", f"{name}-{_REPLICATED_JOB}-0", uid, job_set)
         case "PyTorchJob":
             return Owner("kubeflow.org/v1", "PyTorchJob", name, uid)
         case "Deployment":
-            return Owner("apps/v1", "ReplicaSet", f"{name}-{_made_up(10, chance)}", uid)
-        case _:
+            deployment = _above(workload, "apps/v1", name)
+            return Owner("apps/v1", "ReplicaSet", f"{name}-{_made_up(10, chance)}", uid, deployment)
+        case kind:
             return Owner("apps/v1", kind, name, uid)
+
+
+def _above(workload: Workload, api_version: str, name: str) -> Owner:
+    """Return the owner above an owner, whose uid follows from its name: a CronJob stays the same one."""
+    uid = uuid.uuid5(uuid.NAMESPACE_URL, f"{api_version}/{workload.kind}/{workload.namespace}/{name}")
+    return Owner(api_version, workload.kind, name, str(uid))
 
 
 def _labels(kind: str, name: str, owner: Owner | None) -> dict[str, str]:
@@ -120,7 +134,15 @@ def _labels(kind: str, name: str, owner: Owner | None) -> dict[str, str]:
         return {"app": name}
     match kind:
         case "Job" | "CronJob":
-            return {"batch.kubernetes.io/controller-uid": owner.uid, "batch.kubernetes.io/job-name": name}
+            return _job_labels(owner)
+        case "JobSet":
+            assert owner.above is not None
+            return _job_labels(owner) | {
+                "jobset.sigs.k8s.io/jobset-name": owner.above.name,
+                "jobset.sigs.k8s.io/jobset-uid": owner.above.uid,
+                "jobset.sigs.k8s.io/replicatedjob-name": _REPLICATED_JOB,
+                "jobset.sigs.k8s.io/job-index": "0",
+            }
         case "PyTorchJob":
             return {
                 "training.kubeflow.org/job-name": name,
@@ -132,6 +154,10 @@ def _labels(kind: str, name: str, owner: Owner | None) -> dict[str, str]:
             return {"app.kubernetes.io/name": name}
 
 
+def _job_labels(job: Owner) -> dict[str, str]:
+    return {"batch.kubernetes.io/controller-uid": job.uid, "batch.kubernetes.io/job-name": job.name}
+
+
 def _pod_names(
     kind: str, name: str, owner: Owner | None, count: int, chance: random.Random
 ) -> Iterator[tuple[str, dict[str, str]]]:
@@ -141,6 +167,11 @@ def _pod_names(
     elif kind == "Job":
         for index in range(count):
             yield f"{name}-worker-{index}", {}
+    elif kind == "JobSet":
+        for index in range(count):
+            # By a chance of its own: what it is called makes nothing else happen.
+            of_this_name = random.Random(f"{owner.uid}/{index}")  # noqa: S311
+            yield f"{owner.name}-{index}-{_made_up(5, of_this_name)}", {}
     elif kind == "PyTorchJob":
         for index in range(count):
             role, number = ("worker", index - 1) if index else ("master", 0)

@@ -73,6 +73,7 @@ def read_report(target: Target, answer: Answer, received_at: float) -> Reading:
         sampled_at=clock.translate(report.sampled_at),
         gpus=tuple(_gpu(gpu, clock) for gpu in report.gpus),
         holders=report.holders,
+        claimed=report.claimed,
         problem=problem or None,
     )
     return Reading(telemetry, frozenset({"future"}) if clock.saw_future else frozenset())
@@ -125,6 +126,8 @@ def _gpu(gpu: Gpu, clock: Clock) -> GpuTelemetry:
         temperature_celsius=gpu.temperature_celsius,
         power_watts=gpu.power_watts,
         recovery_action=gpu.recovery_action and intern(gpu.recovery_action),
+        clock_events=tuple(map(intern, gpu.clock_events or ())),
+        ecc_uncorrected=gpu.ecc_uncorrected_volatile,
         instances=tuple(map(_instance, gpu.instances)) if gpu.instances else (),
         shares=shares,
         reasons=_kept(reasons, reasons.get("processes", unknown)),

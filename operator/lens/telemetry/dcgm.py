@@ -11,6 +11,7 @@ from sys import intern
 
 from lens.model.report import MOST_GPUS, MOST_INSTANCES, Health, Holder
 from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.xids import VERDICTS, classify
 from lens.telemetry.client import Answer
 from lens.telemetry.exposition import NOT_EXPORTED, Labels, Sample, Values, check_host, holder, samples
 from lens.telemetry.reading import Reading
@@ -214,8 +215,17 @@ def _bytes(mib: float | None) -> int | None:
 
 
 def _health(values: Values) -> Health:
-    """The last XID is all that is told, and it stays told for ever: it is named, and judged by nobody."""
+    """Judge by the last XID, which is all that is told, until the exporter starts anew.
+
+    A cleanup counts as one that came of another error: that one it has taken the place of.
+    """
     xid = values.first(_XID, most=MOST_XID)
     if xid is None:
         return Health(state="unknown", because=(values.why_not(_XID),))
-    return Health(state="unknown", because=(f"XID {xid:.0f}",)) if xid else Health(state="ok")
+    severity, _ = classify(round(xid), alone=False)
+    because = (f"XID {xid:.0f}",)
+    if severity == "recovery":
+        # To which action it changed is not exported.
+        return Health(state="unknown", because=because)
+    verdict = VERDICTS.get(severity)
+    return Health(state="ok") if verdict is None else Health(state=verdict, because=because)

@@ -11,7 +11,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 from prometheus_client import Counter
 
@@ -38,6 +38,9 @@ TICK_SECONDS = 0.05
 
 AGE_SECONDS = 1.0
 """How often time is let pass for those that are not heard of."""
+
+NOBODY = "has no running pod to ask"
+"""The problem of a node whose agent or exporter is gone."""
 
 STALE_INTERVALS = 2
 UNKNOWN_INTERVALS = 4
@@ -114,13 +117,17 @@ class Scraper:
         self._most_kept = sys.maxsize if files == resource.RLIM_INFINITY else max(0, files // 2 - slots)
         self._kept = 0
 
-    def set_targets(self, targets: Mapping[str, Target]) -> None:
-        """Ask these from now on, by node. What is known of other nodes is forgotten.
+    def set_targets(self, targets: Mapping[str, Target], nodes: Set[str]) -> None:
+        """Ask these from now on, by node; ``nodes`` are those that the cluster has.
 
-        A node whose target is another one keeps what it told, to age until the new one answers.
+        A node whose target is another one, or which has none while its pod is replaced, keeps what it told,
+        to age until somebody answers. One that has left the cluster is forgotten.
         """
         for node in self._asked.keys() - targets.keys():
+            source = self._asked[node].target.source
             self._drop(node)
+            self._ledger.trouble(node, source, NOBODY, self._clock())
+        for node in self._ledger.nodes - targets.keys() - nodes:
             self._ledger.file(node, None, self._clock())
         others = [
             target

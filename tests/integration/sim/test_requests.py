@@ -45,7 +45,7 @@ async def test_the_token_may_be_a_password_and_may_be_rotated(server: SimApiServ
     [
         ("/", "could not find the requested resource"),
         ("/api/v2", "could not find the requested resource"),
-        ("/apis/apps/v1/deployments", "could not find the requested resource"),
+        ("/apis/apps/v1/statefulsets", "could not find the requested resource"),
         ("/api/v1/secrets", "could not find the requested resource"),
         ("/api/v1/pods/a", "could not find the requested resource"),
         ("/api/v1/namespaces/ns/nodes", "could not find the requested resource"),
@@ -81,13 +81,28 @@ async def test_discovery_names_what_is_served(client: aiohttp.ClientSession) -> 
     group = bodies["/apis/apps"]
     assert group.pop("kind") == "APIGroup"
     assert group.pop("apiVersion") == "v1"
-    assert bodies["/apis"]["groups"] == [group]
+    groups = bodies["/apis"]["groups"]
+    assert group in groups
+    assert {each["name"] for each in groups} == {"apps", "batch", "jobset.x-k8s.io", "kubeflow.org"}
     assert group["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
     listed = {resource["name"]: resource for resource in bodies["/api/v1"]["resources"]}
     assert listed.keys() == {"namespaces", "nodes", "pods", "events"}
     assert {"get", "list", "watch"} == set(listed["pods"]["verbs"])
     assert bodies["/apis/apps/v1"]["groupVersion"] == "apps/v1"
-    assert [resource["name"] for resource in bodies["/apis/apps/v1"]["resources"]] == ["daemonsets"]
+    apps = {resource["name"]: resource["kind"] for resource in bodies["/apis/apps/v1"]["resources"]}
+    assert apps == {"daemonsets": "DaemonSet", "deployments": "Deployment", "replicasets": "ReplicaSet"}
+
+
+async def test_who_asks_for_metadata_alone_gets_no_more(store: Store, client: aiohttp.ClientSession) -> None:
+    add_pods(store, "a")
+    accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    async with client.get("/api/v1/namespaces/ns/pods/a", headers={"Accept": accept}) as response:
+        told = await response.json()
+    async with client.get("/api/v1/namespaces/ns/pods/a") as response:
+        whole = await response.json()
+    assert told.keys() == {"kind", "apiVersion", "metadata"}
+    assert (told["kind"], told["apiVersion"]) == ("PartialObjectMetadata", "meta.k8s.io/v1")
+    assert told["metadata"] == whole["metadata"]
 
 
 async def test_a_killed_server_cuts_its_watches_and_comes_back_on_its_port(

@@ -25,6 +25,7 @@ class Scene:
     def __init__(self, stack: AsyncExitStack) -> None:
         self.telemetry: Telemetry = NO_TELEMETRY
         self.targets: dict[str, Target] = {}
+        self.nodes: set[str] = set()
         self.token: BearerToken | None = None
         self.trust: Trust | None = None
         self._stack = stack
@@ -59,8 +60,8 @@ class Scene:
         await asyncio.gather(self.running, return_exceptions=True)
 
     def ask(self) -> None:
-        """Set the targets that there are now."""
-        self.scraper.set_targets(dict(self.targets))
+        """Set the targets that there are now, in a cluster that has their nodes and ``nodes``."""
+        self.scraper.set_targets(dict(self.targets), self.nodes | self.targets.keys())
 
     async def until(self, condition: Callable[[], bool], what: str) -> float:
         """Wait for a condition; return the seconds that it took."""

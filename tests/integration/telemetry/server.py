@@ -44,14 +44,25 @@ class Connection:
 
 
 class FakeServer:
-    """A server on 127.0.0.1 whose behaviour a test can change at any time."""
+    """A server on 127.0.0.1 whose behaviour a test can change at any time.
 
-    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+    It may be another of loopback's addresses, with a port that servers on several of them have in common.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         self.behaviour = behaviour
+        self.host = host
         self.requests: list[Request] = []
         self.connections = 0
         self.sent_bytes = 0
         self._tls = tls
+        self._asked_port = port
         self._handlers: set[asyncio.Task[None]] = set()
 
     @property
@@ -61,10 +72,10 @@ class FakeServer:
 
     def url(self, path: str = "/v1/devices") -> str:
         """Return the address of a path."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{path}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}{path}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._serve, self.host, self._asked_port, ssl=self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from lens.telemetry.scraper import NOBODY
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
 
@@ -99,7 +100,48 @@ async def test_an_agent_whose_sampling_has_stopped_goes_unknown_though_it_answer
     assert scene.telemetry.sums.reporting == 0
 
 
-async def test_a_node_without_a_target_is_forgotten(scene: Scene) -> None:
+async def test_a_node_keeps_its_figures_while_its_agent_is_replaced(scene: Scene) -> None:
+    await scene.serve("node-1", server.agent("node-1", 80.0))
+    await scene.start()
+    await scene.until(lambda: scene.telemetry.utilization_percent == 80.0, "the first agent")
+    seen = set()
+
+    def looked(percent: float) -> bool:
+        seen.add(scene.telemetry.sums.reporting)
+        return scene.telemetry.utilization_percent == percent
+
+    scene.nodes = {"node-1"}
+    del scene.targets["node-1"]
+    scene.ask()
+    await scene.until(lambda: looked(80.0) and scene.node().problem == NOBODY, "nobody to ask")
+    await scene.serve("node-1", server.agent("node-1", 30.0))
+    scene.ask()
+    await scene.until(lambda: looked(30.0), "the second agent")
+    assert seen == {1}
+    assert (scene.node().state, scene.node().problem) == ("ok", None)
+
+
+async def test_a_node_whose_agent_is_gone_for_good_goes_stale_and_then_unknown(scene: Scene) -> None:
+    await scene.serve("node-1", server.agent("node-1", 80.0))
+    gone = await scene.serve("node-2", server.agent("node-2", 20.0))
+    await scene.start()
+    await scene.until(lambda: scene.telemetry.sums.reporting == 2, "both")
+    scene.nodes = {"node-1", "node-2"}
+    del scene.targets["node-2"]
+    scene.ask()
+    asked = len(gone.requests)
+    await scene.until(lambda: scene.node("node-2").state == "stale", "stale")
+    assert scene.telemetry.utilization_percent == 50.0
+    await scene.until(lambda: scene.node("node-2").state == "unknown", "unknown")
+    assert (scene.telemetry.utilization_percent, scene.telemetry.sums.reporting) == (80.0, 1)
+    assert scene.node("node-2").problem == NOBODY
+    assert len(gone.requests) <= asked + 1, "but for one that was on its way"
+    scene.nodes = {"node-1"}
+    scene.ask()
+    await scene.until(lambda: "node-2" not in scene.telemetry.nodes, "forgotten with its node")
+
+
+async def test_a_node_that_left_the_cluster_is_forgotten_at_once(scene: Scene) -> None:
     await scene.serve("node-1", server.agent("node-1"))
     gone = await scene.serve("node-2", server.agent("node-2"))
     await scene.start()

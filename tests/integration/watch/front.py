@@ -26,6 +26,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     moment: float
+    body: bytes = b""
 
     @property
     def kind(self) -> str:
@@ -89,7 +90,7 @@ class Exchange:
         lines = [f"{self.request.method} {self.request.path}?{query} HTTP/1.1"]
         lines += [f"{name}: {text}" for name, text in (kept | {"connection": "close"}).items()]
         try:
-            writer.write("\r\n".join((*lines, "", "")).encode())
+            writer.write("\r\n".join((*lines, "", "")).encode() + self.request.body)
             await writer.drain()
             yield reader, writer
         finally:
@@ -214,6 +215,7 @@ class Front:
             query=dict(urllib.parse.parse_qsl(query)),
             headers=headers,
             moment=asyncio.get_running_loop().time(),
+            body=await reader.readexactly(int(headers.get("content-length", "0"))),
         )
         self.requests.append(request)
         exchange = Exchange(request, ("127.0.0.1", self._upstream_port), reader, writer)

@@ -89,8 +89,8 @@ class Scene:
         )
         return file
 
-    def watch(self, connection: Connection | None = None, **options: Any) -> None:
-        """Start the watcher."""
+    def watch(self, connection: Connection | None = None, **options: Any) -> Watcher:
+        """Start the watcher, and return it."""
         watcher = Watcher(
             connection or Connection(self.kubeconfig()),
             self.board,
@@ -100,6 +100,7 @@ class Scene:
             **options,
         )
         self.watching = asyncio.create_task(watcher.run())
+        return watcher
 
     # What came of it
 

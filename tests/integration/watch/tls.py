@@ -37,6 +37,37 @@ async def server(folder: Path, name: str, by: Pair, clients_by: Pair | None = No
     return context
 
 
+async def expired(folder: Path, name: str, by: Pair) -> ssl.SSLContext:
+    """Make the context of a server whose certificate for 127.0.0.1 ran out yesterday."""
+    pair, request, extensions = (
+        Pair(folder / f"{name}.crt", folder / f"{name}.key"),
+        folder / "csr",
+        folder / "x",
+    )
+    config = folder / "openssl.cnf"
+    config.write_text(_CONFIG)
+    extensions.write_text("subjectAltName=IP:127.0.0.1\n")
+    await _run(
+        *("openssl", "req", "-new", "-config", str(config), "-subj", f"/CN={name}", "-newkey", "ec"),
+        *(
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-out",
+            str(request),
+            "-keyout",
+            str(pair.key),
+        ),
+    )
+    await _run(
+        *("openssl", "x509", "-req", "-in", str(request), "-CA", str(by.certificate), "-CAkey", str(by.key)),
+        *("-days", "-1", "-extfile", str(extensions), "-out", str(pair.certificate)),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pair)
+    return context
+
+
 async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) -> Pair:
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     config = folder / "openssl.cnf"
@@ -46,9 +77,13 @@ async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) 
     command += ["-out", str(pair.certificate), "-keyout", str(pair.key)]
     for extension in (*extensions, "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"):
         command += ["-addext", extension]
+    await _run(*command)
+    return pair
+
+
+async def _run(*command: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
-    return pair

@@ -1,20 +1,27 @@
 """What it means that a snapshot is right."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from lens.model.occupancy import NodeOccupancy
+from lens.model.occupancy import NodeOccupancy, Pool
+from lens.model.pod import Pod
 from lens.model.snapshot import Snapshot
 from tests.recount import Object, recount
+from tests.recount_gpus import Told
 
 
-def assert_agrees(snapshot: Snapshot, pods: Iterable[Object], nodes: Iterable[Object]) -> None:
+def assert_agrees(
+    snapshot: Snapshot,
+    pods: Iterable[Object],
+    nodes: Iterable[Object],
+    told: Mapping[str, Told] | None = None,
+) -> None:
     """Compare every figure, every node's row and every task with a recount of the raw objects."""
-    expected = recount(pods, nodes)
+    expected = recount(pods, nodes, told)
     states = snapshot.states
-    assert {
+    got: dict[str, Any] = {
         "total_gpus": states.total,
         "allocated_gpus": states.allocated,
         "unhealthy_gpus": states.unhealthy,
@@ -26,12 +33,19 @@ def assert_agrees(snapshot: Snapshot, pods: Iterable[Object], nodes: Iterable[Ob
         "running_tasks": snapshot.running_tasks,
         # The exact rate may lie in the middle between two decimals.
         "allocation_rate": pytest.approx(float(expected["allocation_rate"]), abs=0.0500001),
+        "units": {resource: _cell(pool) for resource, pool in snapshot.units.items()},
+        "approximate": snapshot.approximate > 0,
         "nodes": {name: _row(occupied) for name, occupied in snapshot.nodes.items()},
         "tasks": {
-            tuple(pod.key): {"node": pod.node, "units": dict(pod.units), "gpus": pod.gpus}
+            tuple(pod.key): {"node": pod.node, "units": dict(pod.units), **_part(snapshot, pod)}
             for pod in snapshot.running()
         },
-    } == expected
+    }
+    rows = got["nodes"], expected["nodes"]
+    assert {name: row for name, row in rows[0].items() if row != rows[1].get(name)} == {
+        name: row for name, row in rows[1].items() if row != rows[0].get(name)
+    }
+    assert got == expected
 
 
 def _row(occupied: NodeOccupancy) -> dict[str, Any]:
@@ -39,16 +53,32 @@ def _row(occupied: NodeOccupancy) -> dict[str, Any]:
         "known": occupied.node is not None,
         "schedulable": occupied.takes_gpu_pods,
         "running_tasks": occupied.running_tasks,
-        "resources": {
-            pool.resource: {
-                "capacity": pool.capacity,
-                "allocatable": pool.allocatable,
-                "allocated": pool.states.allocated,
-                "unhealthy": pool.states.unhealthy,
-                "available": pool.states.available,
-                "unavailable": pool.states.unavailable,
-                "overcommitted": pool.overcommitted,
-            }
-            for pool in occupied.pools
-        },
+        "resources": {pool.resource: _cell(pool) for pool in occupied.pools},
+        "shared": {pool.resource: _cell(pool) for pool in occupied.units},
+        "approximate": occupied.approximate,
+        "allocated_gpus": occupied.states.allocated,
+        "unhealthy_gpus": occupied.states.unhealthy,
+        "unavailable_gpus": occupied.states.unavailable,
+        "available_gpus": occupied.states.available,
+        "overcommitted_gpus": occupied.overcommitted,
+        "most_available": occupied.largest_block,
     }
+
+
+def _cell(pool: Pool) -> dict[str, int]:
+    return {
+        "capacity": pool.capacity,
+        "allocatable": pool.allocatable,
+        "allocated": pool.states.allocated,
+        "unhealthy": pool.states.unhealthy,
+        "available": pool.states.available,
+        "unavailable": pool.states.unavailable,
+        "overcommitted": pool.overcommitted,
+    }
+
+
+def _part(snapshot: Snapshot, pod: Pod) -> dict[str, Any]:
+    part = snapshot.part(pod)
+    if part is None:
+        return {"gpus": pod.gpus}
+    return {"gpus": part.gpus, "approximate": part.approximate}

@@ -4,6 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.recount_gpus import Told
+
 Object = dict[str, Any]
 
 NODE_NAMES = ("n0", "n1", "n2")
@@ -14,8 +16,9 @@ _RESOURCES = st.sampled_from(
     (
         *("nvidia.com/gpu",) * 6,
         *("amd.com/gpu",) * 3,
-        "nvidia.com/mig-1g.10gb",
-        "nvidia.com/gpu.shared",
+        *("nvidia.com/mig-1g.10gb", "nvidia.com/mig-3g.40gb", "nvidia.com/mig-1g.10gb.me"),
+        *("nvidia.com/mig-1c.3g.20gb", "nvidia.com/mig-odd"),
+        *("nvidia.com/gpu.shared",) * 2,
         "gpu.intel.com/i915",
         "gpu.intel.com/i915_monitoring",
         "habana.ai/gaudi",
@@ -51,10 +54,52 @@ _INIT_CONTAINERS = st.fixed_dictionaries(
         "restartPolicy": st.sampled_from(("Always", "Always", "OnFailure", None)),
     },
 )
+_GPUS = ("GPU-a", "GPU-b", "GPU-c")
+_MIG_DEVICES = ("MIG-1", "MIG-2", "MIG-3")
+_DEVICE_IDS = st.one_of(
+    *(st.builds("{}::{}".format, st.sampled_from(each), st.integers(0, 3)) for each in (_GPUS, _MIG_DEVICES)),
+    st.sampled_from((*_GPUS, *_MIG_DEVICES, "MIG-GPU-a/1/0", "nvidia0/gi1", "0000:c1:00.0", "")),
+)
+_ALLOCATED = st.one_of(
+    st.lists(
+        st.one_of(
+            st.fixed_dictionaries(
+                {
+                    "name": _RESOURCES,
+                    "resources": st.lists(
+                        st.fixed_dictionaries(
+                            {"resourceID": _DEVICE_IDS},
+                            optional={
+                                "health": st.sampled_from(("Healthy", "Unhealthy", "Unknown", "Odd", 3, None))
+                            },
+                        )
+                        | st.sampled_from(({}, {"resourceID": 7}, None, "GPU-a")),
+                        max_size=3,
+                    ),
+                }
+            ),
+            st.sampled_from(
+                (
+                    None,
+                    {},
+                    {"name": "claim:gpu/main"},
+                    {"name": 3},
+                    {"name": "nvidia.com/gpu", "resources": {}},
+                )
+            ),
+        ),
+        max_size=2,
+    ),
+    st.sampled_from((None, {}, "odd", [[]])),
+)
 _CONTAINER_STATUSES = st.none() | st.lists(
     st.fixed_dictionaries(
         {"name": _CONTAINER_NAMES},
-        optional={"allocatedResources": _MAYBE_RESOURCE_LISTS, "resources": _REQUIREMENTS},
+        optional={
+            "allocatedResources": _MAYBE_RESOURCE_LISTS,
+            "resources": _REQUIREMENTS,
+            "allocatedResourcesStatus": _ALLOCATED,
+        },
     ),
     max_size=2,
 )
@@ -133,9 +178,32 @@ _TAINTS = st.sampled_from(
     )
 )
 _OFFERS = st.dictionaries(_RESOURCES, _QUANTITIES, min_size=1, max_size=3)
+_WHOLE_NUMBERS = st.sampled_from(
+    ("0", "1", "2", "2", "4", "4", "8", "16", "-1", "two", "", "9999999999", "\u0664")
+)
+_PRODUCTS = st.sampled_from(
+    (
+        *("NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-80GB-HBM3-SHARED", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb"),
+        *("NVIDIA-A30-MIG-2g.12gb", "NVIDIA-H100-80GB-HBM3-MIG-1g.20gb-SHARED", "A100-MIG-INVALID", "-MIG-"),
+        *("NVIDIA-H100-80GB-HBM3-MIG-1g.10gbme", "NVIDIA-H100-MIG-5g.10gb", "NVIDIA-H100-MIG-7g.80gb"),
+    )
+)
+_LABELS = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "nvidia.com/gpu.replicas": _WHOLE_NUMBERS,
+        "nvidia.com/gpu.count": _WHOLE_NUMBERS,
+        "nvidia.com/gpu.product": _PRODUCTS,
+        "nvidia.com/mig.strategy": st.sampled_from(("none", "single", "single", "mixed", "")),
+        "nvidia.com/mig-1g.10gb.replicas": _WHOLE_NUMBERS,
+        "nvidia.com/mig-1g.10gb.count": _WHOLE_NUMBERS,
+    },
+)
 _NODES = st.fixed_dictionaries(
     {
-        "metadata": st.fixed_dictionaries({"name": st.sampled_from(NODE_NAMES)}),
+        "metadata": st.fixed_dictionaries(
+            {"name": st.sampled_from(NODE_NAMES)}, optional={"labels": _LABELS}
+        ),
         "spec": st.fixed_dictionaries(
             {},
             optional={
@@ -164,6 +232,18 @@ def _resource_lists(part: object) -> list[Object]:
     names = ("requests", "limits", "overhead", "allocatedResources", "capacity", "allocatable")
     own = [part[name] for name in names if isinstance(part.get(name), dict)]
     return own + [found for each in part.values() for found in _resource_lists(each)]
+
+
+def placements() -> st.SearchStrategy[Told]:
+    """Generate what an agent may say of where units are."""
+    gpus = st.sampled_from(_GPUS)
+    devices = st.lists(st.tuples(_RESOURCES | st.just(""), _DEVICE_IDS, gpus), max_size=3)
+    keys = st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(POD_NAMES))
+    return st.builds(
+        Told,
+        instances=st.dictionaries(st.sampled_from(_MIG_DEVICES), gpus),
+        pods=st.dictionaries(keys, devices, max_size=3),
+    )
 
 
 @st.composite

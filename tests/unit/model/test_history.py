@@ -14,9 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lens.model.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.feed import Feed
 from lens.model.ledger import Ledger
+from lens.model.placement import Placed, Placement
 from lens.model.resources import GpuResources
 from lens.model.snapshot import Snapshot
 from lens.model.taints import TaintPolicy
+from tests.recount_gpus import Told
 from tests.unit.model import odd
 from tests.unit.model.agreement import assert_agrees
 from tests.unit.model.history import History, Object, bookmark
@@ -66,6 +68,7 @@ class Watching(RuleBasedStateMachine):
         self.version = 1
         self.snapshot = self.ledger.snapshot()
         self.kept: list[tuple[Snapshot, bytes]] = []
+        self.placed: dict[str, Told] = {}
 
     def _next_version(self) -> int:
         self.version += 1
@@ -103,6 +106,16 @@ class Watching(RuleBasedStateMachine):
             resource.history.restore(self.version)
             resource.gap, resource.pages = True, []
             resource.position = min(resource.position, self.version)
+
+    @rule(node=st.sampled_from(odd.NODE_NAMES), told=odd.placements())
+    def place(self, node: str, told: Told) -> None:
+        """Let an agent tell where units are, of pods that are there and of others."""
+        self.placed[node] = told
+        pods = {
+            "/".join(key): tuple(Placed(*each) for each in sorted(set(devices)))
+            for key, devices in told.pods.items()
+        }
+        self.ledger.file_placement(node, Placement(instances=told.instances, pods=pods))
 
     # What the watch tells of it
 
@@ -191,7 +204,7 @@ class Watching(RuleBasedStateMachine):
     def figures_are_those_of_a_recount(self) -> None:
         pods, nodes = self.resources["pods"], self.resources["nodes"]
         if not pods.gap and not nodes.gap:
-            assert_agrees(self.ledger.snapshot(), pods.told, nodes.told)
+            assert_agrees(self.ledger.snapshot(), pods.told, nodes.told, self.placed)
 
     @invariant()
     def no_trace_is_left_of_how_it_came_about(self) -> None:
@@ -200,12 +213,15 @@ class Watching(RuleBasedStateMachine):
             fresh.file_pod(key, pod)
         for name, node in self.ledger.nodes.items():
             fresh.file_node(name, node)
+        for name, placement in self.ledger.placements.items():
+            fresh.file_placement(name, placement)
         expected, got = fresh.snapshot(), self.ledger.snapshot()
         assert dict(got.nodes) == dict(expected.nodes)
         assert len(got.nodes) == len(expected.nodes)
-        assert msgspec.structs.replace(got, sequence=0, nodes=expected.nodes) == msgspec.structs.replace(
-            expected, sequence=0
-        )
+        assert dict(got.pending) == dict(expected.pending)
+        assert msgspec.structs.replace(
+            got, sequence=0, nodes=expected.nodes, pending=expected.pending
+        ) == msgspec.structs.replace(expected, sequence=0)
 
     @invariant()
     def what_did_not_change_is_shared(self) -> None:
@@ -213,7 +229,9 @@ class Watching(RuleBasedStateMachine):
         for name in before.nodes.keys() & after.nodes.keys():
             assert (before.nodes[name] is after.nodes[name]) == (before.nodes[name] == after.nodes[name])
         assert (before is after) == (before.sequence == after.sequence)
-        assert (before is after) == (dict(before.nodes) == dict(after.nodes))
+        assert (before is after) == (
+            dict(before.nodes) == dict(after.nodes) and dict(before.pending) == dict(after.pending)
+        )
         self.snapshot = after
 
     @invariant()

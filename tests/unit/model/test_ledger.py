@@ -56,9 +56,6 @@ def test_nothing_new_is_no_new_snapshot() -> None:
     for name, offered in list(ledger.nodes.items()):
         ledger.file_node(name, offered)
     assert ledger.snapshot() is before
-    unbound = viewed_pod(pod(container("main", "1"), name="waiting", node=None))
-    ledger.file_pod(unbound.key, unbound)
-    assert ledger.snapshot() is before
 
 
 def test_a_pod_that_moves_leaves_nothing_behind() -> None:

@@ -109,3 +109,18 @@ def test_somebody_elses_job_is_no_cronjobs() -> None:
 )
 def test_any_other_controller_is_the_workload(kind: str, api_version: str) -> None:
     assert workload(owner(kind, "llm", api_version)) == (kind, "llm", "llm")
+
+
+def test_a_job_that_a_jobset_has_labelled_belongs_to_it() -> None:
+    job = owner("Job", f"sweep-workers-{MINUTE}", "batch/v1")
+    labels = {"jobset.sigs.k8s.io/jobset-name": "sweep"}
+    told = workload(job, labels=labels, creationTimestamp=SCHEDULED)
+    assert told == ("JobSet", "sweep", f"sweep-workers-{MINUTE}")
+    assert workload(owner("PyTorchJob", "llm", "kubeflow.org/v1"), labels=labels)[0] == "PyTorchJob"
+
+
+def test_a_bare_pod_of_a_group_belongs_to_kueues_workload() -> None:
+    labels = {"kueue.x-k8s.io/pod-group-name": "sweep"}
+    assert workload(labels=labels) == ("Workload", "sweep", None)
+    assert workload(owner("StatefulSet", "db", "apps/v1"), labels=labels)[0] == "StatefulSet"
+    assert workload(labels={"kueue.x-k8s.io/pod-group-name": ""}) == ("Pod", "train-0", None)

@@ -61,3 +61,12 @@ def test_what_is_not_changed_is_the_same_object() -> None:
     after = before.updated({"node-1": object(), "node-2": None})
     assert all(after[name] is value for name, value in values.items() if name not in ("node-1", "node-2"))
     assert len(after) == 999
+
+
+def test_what_differs_is_found_by_identity_and_nothing_else() -> None:
+    kept, replaced, equal = [1], [2], [3]
+    before = Shards[list[int]]().updated({"kept": kept, "replaced": replaced, "equal": equal, "gone": [4]})
+    after = before.updated({"replaced": [5], "equal": list(equal), "gone": None, "new": [6], "kept": kept})
+    assert sorted(after.differing(before)) == ["equal", "gone", "new", "replaced"]
+    assert sorted(before.differing(after)) == ["equal", "gone", "new", "replaced"]
+    assert list(after.differing(after)) == []

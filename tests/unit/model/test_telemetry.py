@@ -49,7 +49,7 @@ def test_a_sample_is_shown_as_stale_and_then_counts_no_more() -> None:
     assert (shown.uuid, shown.product, shown.health.state) == ("GPU-1", "NVIDIA H100 80GB HBM3", "unknown")
     assert shown.utilization_percent is shown.memory_used_bytes is shown.power_watts is None
     assert shown.reasons["utilization_percent"] == TOO_OLD
-    assert unknown.nodes["node-1"].holders is None
+    assert (unknown.nodes["node-1"].holders, unknown.nodes["node-1"].claimed) == (None, None)
 
 
 def test_a_sample_that_is_renewed_never_ages() -> None:

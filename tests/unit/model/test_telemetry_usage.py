@@ -18,7 +18,7 @@ def pod(name: str = "train-0") -> Pod:
         units=(("nvidia.com/gpu", 1),),
         started_at=None,
         terminating=False,
-        owner=None,
+        controller=None,
         workload=Workload("Pod", name),
     )
 

@@ -1,6 +1,6 @@
 """Telemetry made up for tests."""
 
-from lens.model.report import Health, Holder
+from lens.model.report import Claimed, Health, Holder
 from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
 
 GIB = 2**30
@@ -51,11 +51,18 @@ def node(
     *gpus: GpuTelemetry,
     at: float | None = 100.0,
     holders: tuple[Holder, ...] | None = (),
+    claimed: tuple[Claimed, ...] | None = (),
     problem: str | None = None,
 ) -> NodeTelemetry:
     """Return what an agent told."""
     return NodeTelemetry(
-        node=name, source="agent", sampled_at=at, gpus=gpus, holders=holders, problem=problem
+        node=name,
+        source="agent",
+        sampled_at=at,
+        gpus=gpus,
+        holders=holders,
+        claimed=claimed,
+        problem=problem,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.report import Health
+from lens.model.report import Claimed, Health
 from lens.model.telemetry import NodeTelemetry, PodShare
 from lens.telemetry.agent import NO_POD, read_report
 from lens.telemetry.client import Answer
@@ -35,7 +35,16 @@ def test_what_an_agent_says_is_what_is_kept() -> None:
         "device_id": "GPU-1",
         "gpu_uuid": "GPU-1",
     }
-    telemetry = read(report(holders=[held])).telemetry
+    claimed = {
+        "namespace": "team",
+        "pod": "train-1",
+        "container": "main",
+        "claim": "train-1-gpu",
+        "driver": "gpu.nvidia.com",
+        "pool": "node-1",
+        "device": "gpu-0",
+    }
+    telemetry = read(report(holders=[held], claimed=[claimed])).telemetry
     (shown,) = telemetry.gpus
     assert (telemetry.node, telemetry.source, telemetry.problem) == ("node-1", "agent", None)
     assert (shown.uuid, shown.product, shown.utilization_percent) == ("GPU-1", "NVIDIA H100 80GB HBM3", 73.2)
@@ -43,6 +52,7 @@ def test_what_an_agent_says_is_what_is_kept() -> None:
     assert (shown.temperature_celsius, shown.power_watts, shown.recovery_action) == (55, 512.1, "NONE")
     assert (shown.health, shown.reasons) == (Health(state="ok"), {})
     assert [each.pod for each in telemetry.holders_of(shown)] == ["train-0"]
+    assert telemetry.claimed == (Claimed(**claimed),)
 
 
 def test_why_a_value_is_unknown_is_kept_beside_it() -> None:

@@ -55,8 +55,22 @@ def test_gpus_are_read_with_their_holders() -> None:
     assert second.reasons["memory_used_bytes"] == NOT_EXPORTED
 
 
-def test_the_last_xid_is_named_and_not_judged() -> None:
-    assert read(WHOLE).telemetry.gpus[1].health == Health(state="unknown", because=("XID 79",))
+@pytest.mark.parametrize(
+    ("xid", "health"),
+    [
+        (0, Health(state="ok")),
+        (79, Health(state="critical", because=("XID 79",))),
+        (48, Health(state="warning", because=("XID 48",))),
+        (94, Health(state="warning", because=("XID 94",))),
+        (31, Health(state="ok")),
+        (45, Health(state="ok")),
+        (999, Health(state="ok")),
+        (154, Health(state="unknown", because=("XID 154",))),
+    ],
+)
+def test_a_gpu_is_called_sick_for_a_last_xid_that_is_no_programs_fault(xid: int, health: Health) -> None:
+    (gpu,) = read(line("DEV_XID_ERRORS", xid)).telemetry.gpus
+    assert gpu.health == health
 
 
 def test_labels_that_prometheus_has_renamed_go_before_the_exporters_own_pod() -> None:

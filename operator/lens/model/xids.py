@@ -10,6 +10,13 @@ from typing import Literal
 
 Severity = Literal["critical", "workflow", "warning", "application", "recovery", "unlisted"]
 
+VERDICTS: Mapping[Severity, Literal["critical", "warning"]] = {
+    "critical": "critical",
+    "workflow": "warning",
+    "warning": "warning",
+}
+"""What errors make of a GPU's health while NVIDIA's own verdict isn't known. Others make nothing of it."""
+
 CLEANUP = 45
 """Channels taken down because of an earlier error: by itself it is a matter of its own."""
 

@@ -1,0 +1,141 @@
+"""What differs between two notices, as rows: what a stream tells after its first picture.
+
+Rows are those of the lists; of a task the running time isn't told, since it changes by itself.
+"""
+
+import itertools
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from lens.api import findings
+from lens.api.parameters import StatusParameters
+from lens.api.status import node, status
+from lens.api.tasks import task
+from lens.model import timestamps
+from lens.model.board import Notice
+
+Row = dict[str, Any]
+
+K = TypeVar("K", bound=Hashable)
+
+PASSING = ("timestamp", "freshness")
+"""Fields of a status that move on although nothing has changed."""
+
+
+class TaskKey(NamedTuple):
+    """Which pod."""
+
+    namespace: str
+    pod_name: str
+    pod_uid: str
+
+
+class Changes(NamedTuple):
+    """Rows that are new or other than before, by key; None for those that are gone.
+
+    ``status`` is None where its figures are the same. ``events`` are those that are new, the newest first.
+    """
+
+    timestamp: str
+    status: Row | None
+    nodes: dict[str, Row | None]
+    tasks: dict[TaskKey, Row | None]
+    alerts: dict[str, Row | None]
+    events: list[Row]
+
+
+def is_other(notice: Notice, before: Notice) -> bool:
+    """Tell whether anything may show another value, the age apart."""
+    return (
+        notice.snapshot is not before.snapshot
+        or notice.telemetry is not before.telemetry
+        or notice.ascents is not before.ascents
+        or notice.findings.alerts != before.findings.alerts
+        or notice.findings.events != before.findings.events
+    )
+
+
+def figures(notice: Notice, cluster: str, now: float) -> Row:
+    """Return the status without what moves on by itself."""
+    whole = status(notice, StatusParameters(cluster=cluster), now)
+    return {field: value for field, value in whole.items() if field not in PASSING}
+
+
+def alerts(notice: Notice) -> dict[str, Row]:
+    """Return what is wrong, the gravest first."""
+    return {each.id: dict(findings.alert(each)) for each in notice.findings.alerts}
+
+
+def events(notice: Notice, before: Notice | None = None) -> list[Row]:
+    """Return what has happened, or has since ``before``, the newest first."""
+    known = before.findings.events[0] if before is not None and before.findings.events else None
+    new = itertools.takewhile(lambda each: each is not known, notice.findings.events)
+    return [dict(findings.event(each)) for each in new]
+
+
+def rows(notice: Notice) -> tuple[dict[str, Row], dict[TaskKey, Row]]:
+    """Return all nodes and all running tasks."""
+    nodes: dict[str, Row] = {}
+    tasks: dict[TaskKey, Row] = {}
+    for name in sorted(notice.snapshot.nodes):
+        nodes[name] = _node(notice, name)
+        tasks |= _tasks(notice, name)
+    return nodes, tasks
+
+
+def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
+    """Return what differs, in time that grows with what does."""
+    touched = {
+        *after.snapshot.nodes.differing(before.snapshot.nodes),
+        *after.telemetry.nodes.differing(before.telemetry.nodes),
+    }
+    if after.ascents is not before.ascents:
+        touched |= _renamed(before, after)
+    nodes: dict[str, Row | None] = {}
+    tasks: dict[TaskKey, Row | None] = {}
+    for name in sorted(touched):
+        was = _node(before, name) if name in before.snapshot.nodes else None
+        row = _node(after, name) if name in after.snapshot.nodes else None
+        if row != was:
+            nodes[name] = row
+        tasks |= _differing(_tasks(before, name), _tasks(after, name))
+    shown = figures(after, cluster, now)
+    return Changes(
+        timestamps.render(after.current_at),
+        shown if shown != figures(before, cluster, now) else None,
+        nodes,
+        tasks,
+        _differing(alerts(before), alerts(after)),
+        events(after, before),
+    )
+
+
+def _differing(before: Mapping[K, Row], after: Mapping[K, Row]) -> dict[K, Row | None]:
+    """Return the rows that are new or other, and None for those that are gone."""
+    gone: dict[K, Row | None] = dict.fromkeys(before.keys() - after.keys())
+    return gone | {key: row for key, row in after.items() if before.get(key) != row}
+
+
+def _renamed(before: Notice, after: Notice) -> set[str]:
+    """Return the nodes on which a pod's workload has another name now."""
+    return {
+        pod.node
+        for occupied in after.snapshot.nodes.values()
+        for pod in occupied.pods
+        if pod.controller is not None
+        and before.ascents.get(pod.controller) != after.ascents.get(pod.controller)
+    }
+
+
+def _node(notice: Notice, name: str) -> Row:
+    return dict(node(notice.snapshot.nodes[name], notice.telemetry.nodes.get(name)))
+
+
+def _tasks(notice: Notice, name: str) -> dict[TaskKey, Row]:
+    occupied = notice.snapshot.nodes.get(name)
+    found: dict[TaskKey, Row] = {}
+    for pod in occupied.pods if occupied else ():
+        if pod.is_running:
+            row = found[TaskKey(pod.namespace, pod.name, pod.uid)] = dict(task(pod, notice))
+            del row["running_time_seconds"]
+    return found

@@ -1,0 +1,247 @@
+"""An example of each answer, for the schema: two nodes, one of them cordoned, and a pod that waits."""
+
+from collections.abc import Mapping
+
+from lens.api import schemas
+from lens.model.alerts import POD_PENDING
+
+_AT = "2025-12-19T15:30:00Z"
+_GPU = "GPU-8a6f1c52-0d0e-4f61-9b5e-6f5d0b1f7a33"
+
+_USAGE: schemas.GpuUsage = {
+    "total_gpus": 16,
+    "allocated_gpus": 2,
+    "utilized_gpus": 2,
+    "allocation_rate": 12.5,
+    "utilization_rate": 16.1,
+}
+_AVAILABLE: schemas.AvailableResources = {
+    "available_gpus": 6,
+    "available_nodes": 1,
+    "max_contiguous_gpu": 6,
+}
+_NODE: schemas.Node = {
+    "node_name": "gpu-node-1",
+    "status": "Ready",
+    "total_gpus": 8,
+    "allocated_gpus": 2,
+    "available_gpus": 6,
+    "utilization": 16.1,
+    "unhealthy_gpus": 0,
+    "unavailable_gpus": 0,
+    "overcommitted_gpus": 0,
+    "schedulable": True,
+    "unschedulable": False,
+    "taints": ["nvidia.com/gpu=present:NoSchedule"],
+    "product": "NVIDIA-H100-80GB-HBM3",
+    "running_tasks": 1,
+    "resources": [
+        {
+            "resource": "nvidia.com/gpu",
+            "capacity": 8,
+            "allocatable": 8,
+            "allocated": 2,
+            "available": 6,
+            "unhealthy": 0,
+            "unavailable": 0,
+            "overcommitted": 0,
+        }
+    ],
+}
+_STATUS: schemas.Status = {
+    "cluster": "prod-cluster",
+    "timestamp": _AT,
+    "current_gpu_usage": _USAGE,
+    "running_tasks": 1,
+    "available_resources": _AVAILABLE,
+    "pending": {"pods": 1, "gpus": 8, "gated_pods": 0},
+    "freshness": {
+        "synced": True,
+        "age_seconds": 0.412,
+        "watch_age_seconds": {"pods": 0.412, "nodes": 3.07},
+        "sequence": 1840,
+    },
+    "telemetry": {
+        "coverage": 0.5,
+        "utilized_gpus": 2,
+        "utilization_rate": 16.1,
+        "nodes": {"ok": 1, "stale": 0, "unknown": 1},
+    },
+    "gpu_states": {
+        "allocated": 2,
+        "unhealthy": 0,
+        "unavailable": 8,
+        "available": 6,
+        "overcommitted": 0,
+    },
+    "units": [],
+    "approximate": False,
+    "alerts": [
+        {
+            "id": "PodPending:Pod/ml-team/eval-0:b1a7c1de-5e0f-4c9b-8a52-3f7f0f0b7c22",
+            "severity": "warning",
+            "type": "PodPending",
+            "message": "ml-team/eval-0 waits for 8 GPUs: 0/2 nodes are available",
+            "timestamp": "2025-12-19T15:12:30Z",
+            "source": "Pod/ml-team/eval-0",
+            "namespace": "ml-team",
+            "action": POD_PENDING.action,
+        }
+    ],
+    "recent_events": [
+        {
+            "timestamp": "2025-12-19T14:30:01Z",
+            "type": "TaskStarted",
+            "object": "Pod/ml-team/train-0",
+            "message": "ml-team/train-0 started",
+            "namespace": "ml-team",
+        }
+    ],
+}
+_TASKS: schemas.RunningTasks = {
+    "cluster": "prod-cluster",
+    "timestamp": _AT,
+    "total_tasks": 1,
+    "continue": None,
+    "tasks": [
+        {
+            "pod_uid": "4f6b0f2e-7d1c-4a55-9a53-0c6f6f0f9a11",
+            "pod_name": "train-0",
+            "namespace": "ml-team",
+            "workload_type": "JobSet",
+            "workload_name": "train",
+            "workload_reason": None,
+            "node_name": "gpu-node-1",
+            "allocated_gpus": 2,
+            "running_time_seconds": 3600,
+            "started_at": "2025-12-19T14:30:00Z",
+            "owner": "train-workers-0",
+            "resources": {"nvidia.com/gpu": 2},
+            "phase": "Running",
+            "terminating": False,
+            "utilization": 64.3,
+            "memory_used_bytes": 137438953472,
+            "gpu_uuids": [_GPU, "GPU-3d1e7a90-4b1c-4c57-8f0e-1a2b3c4d5e44"],
+            "utilization_reason": None,
+        }
+    ],
+}
+_PENDING: schemas.PendingTasks = {
+    "cluster": "prod-cluster",
+    "timestamp": _AT,
+    "total_tasks": 1,
+    "continue": None,
+    "tasks": [
+        {
+            "pod_uid": "b1a7c1de-5e0f-4c9b-8a52-3f7f0f0b7c22",
+            "pod_name": "eval-0",
+            "namespace": "ml-team",
+            "workload_type": "Job",
+            "workload_name": "eval",
+            "workload_reason": None,
+            "owner": "eval",
+            "requested_gpus": 8,
+            "resources": {"nvidia.com/gpu": 8},
+            "created_at": "2025-12-19T15:12:30Z",
+            "waiting_seconds": 1050,
+            "priority": 0,
+            "state": "unschedulable",
+            "scheduling_gates": [],
+            "reason": "Unschedulable",
+            "message": "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 were unschedulable.",
+            "node_selector": {},
+            "affinity": False,
+            "tolerations": ["nvidia.com/gpu:NoSchedule op=Exists"],
+            "terminating": False,
+        }
+    ],
+}
+_NODE_DETAIL: schemas.NodeDetail = {
+    "cluster": "prod-cluster",
+    "timestamp": _AT,
+    "node": _NODE,
+    "telemetry": {"source": "agent", "state": "ok", "problem": None, "sampled_at": "2025-12-19T15:29:55Z"},
+    "gpus": [
+        {
+            "source": "agent",
+            "index": 0,
+            "uuid": _GPU,
+            "product": "NVIDIA H100 80GB HBM3",
+            "state": "allocated",
+            "holders": [
+                {"namespace": "ml-team", "pod": "train-0", "container": "main", "instance_uuid": None}
+            ],
+            "utilization": 64.3,
+            "memory_used_bytes": 68719476736,
+            "memory_total_bytes": 85520809984,
+            "temperature_celsius": 61.0,
+            "power_watts": 512.4,
+            "health": "ok",
+            "health_because": [],
+            "recovery_action": "NONE",
+            "instances": [],
+            "sampled_at": "2025-12-19T15:29:55Z",
+            "reasons": {},
+        }
+    ],
+}
+_CLUSTERS: schemas.Clusters = {
+    "clusters": [
+        {
+            "name": "prod-cluster",
+            "local": True,
+            "status": "ok",
+            "age_seconds": 0.412,
+            "totals": {"total_gpus": 16, "allocated_gpus": 2, "available_gpus": 6, "running_tasks": 1},
+        },
+        {
+            "name": "lab",
+            "local": False,
+            "status": "unreachable",
+            "age_seconds": None,
+            "totals": None,
+            "reason": "TIMEOUT",
+        },
+    ]
+}
+_SUMMARY: schemas.Summary = {
+    "timestamp": _AT,
+    "current_gpu_usage": _USAGE,
+    "running_tasks": 1,
+    "available_resources": _AVAILABLE,
+    "coverage": 0.5,
+    "clusters": [
+        {
+            "name": "prod-cluster",
+            "local": True,
+            "status": "ok",
+            "age_seconds": 0.412,
+            "current_gpu_usage": _USAGE,
+            "running_tasks": 1,
+            "available_resources": _AVAILABLE,
+        },
+        {
+            "name": "lab",
+            "local": False,
+            "status": "unreachable",
+            "age_seconds": None,
+            "current_gpu_usage": None,
+            "running_tasks": None,
+            "available_resources": None,
+            "reason": "TIMEOUT",
+        },
+    ],
+    "unreachable": ["lab"],
+}
+_HEALTH: schemas.Health = {"status": "ok"}
+
+EXAMPLES: Mapping[type, object] = {
+    schemas.Clusters: _CLUSTERS,
+    schemas.Summary: _SUMMARY,
+    schemas.Status: _STATUS,
+    schemas.RunningTasks: _TASKS,
+    schemas.PendingTasks: _PENDING,
+    schemas.NodeDetail: _NODE_DETAIL,
+    schemas.Health: _HEALTH,
+}
+"""By the type of the data; each route's has one."""

@@ -1,0 +1,194 @@
+"""Lists of pods: filtered, in order, page by page; as JSON or as CSV.
+
+Long ones are made in slices, and one after another, so that nobody else has to wait for them.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+from itertools import repeat
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from lens.api import continuation, envelope, table
+from lens.api.parameters import ListParameters
+from lens.api.rows import MakeRow, Rows
+from lens.model import timestamps
+from lens.model.board import Notice
+from lens.model.order import Key, KeyOf, Order, Page, Source
+from lens.model.pod import Pod
+from lens.model.snapshot import EMPTY, Snapshot
+
+L = TypeVar("L", bound=ListParameters)
+
+CSV = "text/csv"
+
+_SLICE = 500
+_MOST_ORDERS = 4
+_FEW_CHANGES = 200
+_END = b"]}}"
+
+
+class Sort(NamedTuple):
+    """A value of one type that pods keep, by which they are sorted before namespace and name."""
+
+    value: Callable[[Snapshot, Pod], str | int]
+    type: type
+
+
+class Content(NamedTuple):
+    """An answer's bytes with their SHA-256, and the headers that describe them."""
+
+    body: bytes
+    digest: str
+    headers: Mapping[str, str]
+
+
+class _Told(msgspec.Struct):
+    tasks: list[msgspec.Raw]
+    following: str | None = msgspec.field(default=None, name="continue")
+
+
+class _ToldAnswer(msgspec.Struct):
+    data: _Told
+
+
+_told = msgspec.json.Decoder(_ToldAnswer).decode
+_told_row = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Listing(Generic[L]):
+    """A list of pods that can be asked for."""
+
+    def __init__(
+        self,
+        source: Source,
+        sorts: Mapping[str, Sort],
+        states: Mapping[str, Callable[[Pod], bool]],
+        rows: Rows,
+        row: MakeRow,
+        columns: tuple[str, ...],
+        turn: asyncio.Lock,
+    ) -> None:
+        """Take where the pods come from and how they are told.
+
+        ``sorts`` are those beside ``name``. ``states`` are what pods can be selected by. ``columns`` are
+        those of the CSV. Long lists are made under ``turn``.
+        """
+        self._source = source
+        self._sorts = sorts
+        self._states = states
+        self._rows = rows
+        self._row = row
+        self._columns = columns
+        self._turn = turn
+        self._orders: OrderedDict[tuple[str, str], Order] = OrderedDict()
+        self._ordering = asyncio.Lock()
+
+    def after(self, asked: L) -> Key | None:
+        """Return where the page that is asked for begins. Raise an ApiError for a wrong ``continue``."""
+        if asked.continue_ is None:
+            return None
+        sort = self._sorts.get(asked.sort.removeprefix("-"))
+        kinds = (str, str) if sort is None else (sort.type, str, str)
+        return continuation.read(asked.continue_, asked.query, kinds)
+
+    async def content(self, notice: Notice, asked: L, path: str, media_type: str) -> Content:
+        """Return the page of a notice that is asked for."""
+        page = await self._page(notice.snapshot, asked)
+        following = None if page.after is None else continuation.write(asked.query, page.after)
+        make = self._csv if media_type == CSV else self._json
+        if len(page.pods) <= _SLICE:
+            return await make(notice, asked, path, page, following)
+        async with self._turn:
+            return await make(notice, asked, path, page, following)
+
+    async def _page(self, snapshot: Snapshot, asked: L) -> Page:
+        async with self._ordering:
+            order = self._order(asked)
+            if order.snapshot is EMPTY or abs(snapshot.sequence - order.snapshot.sequence) > _FEW_CHANGES:
+                await asyncio.to_thread(order.advance, snapshot)
+            else:
+                order.advance(snapshot)
+            return order.page(
+                after=self.after(asked),
+                limit=asked.limit,
+                backwards=asked.sort.startswith("-"),
+                only=asked.filter,
+            )
+
+    def _order(self, asked: L) -> Order:
+        which = asked.selection, asked.sort.removeprefix("-")
+        order = self._orders.get(which)
+        if order is None:
+            order = self._orders[which] = Order(self._source, self._key(*which))
+            if len(self._orders) > _MOST_ORDERS:
+                self._orders.popitem(last=False)
+        self._orders.move_to_end(which)
+        return order
+
+    def _key(self, state: str, name: str) -> KeyOf:
+        selected, sort = self._states[state], self._sorts.get(name)
+        if sort is None:
+            return lambda _, pod: (pod.namespace, pod.name) if selected(pod) else None
+        value = sort.value
+        return lambda snapshot, pod: (
+            (value(snapshot, pod), pod.namespace, pod.name) if selected(pod) else None
+        )
+
+    async def _json(self, notice: Notice, asked: L, _path: str, page: Page, following: str | None) -> Content:
+        data = {
+            "cluster": asked.cluster,
+            "timestamp": timestamps.render(notice.current_at),
+            "total_tasks": page.total,
+            "continue": following,
+            "tasks": [],
+        }
+        parts = [envelope.encode(data).removesuffix(_END)]
+        for start, pods in _slices(page):
+            if start:
+                parts.append(b",")
+                await asyncio.sleep(0)
+            parts.append(self._rows.json(pods, notice, page.total))
+        parts.append(_END)
+        return await _content(parts, {"Content-Type": envelope.CONTENT_TYPE})
+
+    async def _csv(self, notice: Notice, asked: L, path: str, page: Page, following: str | None) -> Content:
+        slices = (map(self._row, pods, repeat(notice)) for _, pods in _slices(page))
+        return await self._table(slices, asked, path, following)
+
+    async def told(self, body: bytes, asked: L, path: str) -> Content:
+        """Return as CSV what another Lens told in JSON. Raise msgspec.DecodeError."""
+        data = _told(body).data
+        starts = range(0, len(data.tasks), _SLICE)
+        slices = (map(_told_row, data.tasks[start : start + _SLICE]) for start in starts)
+        return await self._table(slices, asked, path, data.following)
+
+    async def _table(
+        self, slices: Iterable[Iterable[Mapping[str, Any]]], asked: L, path: str, following: str | None
+    ) -> Content:
+        parts = [table.header(self._columns)]
+        for rows in slices:
+            parts.append(table.lines(self._columns, rows))
+            await asyncio.sleep(0)
+        headers = {"Content-Type": table.CONTENT_TYPE}
+        if following is not None:
+            query = {**asked.model_dump(by_alias=True, exclude_none=True), "continue": following}
+            headers["Link"] = f'<{path}?{urlencode(query)}>; rel="next"'
+        return await _content(parts, headers)
+
+
+def _slices(page: Page) -> Iterable[tuple[int, Iterable[Pod]]]:
+    for start in range(0, len(page.pods), _SLICE):
+        yield start, page.pods[start : start + _SLICE]
+
+
+async def _content(parts: list[bytes], headers: Mapping[str, str]) -> Content:
+    digest = sha256()
+    for part in parts:
+        digest.update(part)
+        await asyncio.sleep(0)
+    return Content(b"".join(parts), digest.hexdigest(), headers)

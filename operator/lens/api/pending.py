@@ -1,0 +1,81 @@
+"""``/api/v1/realtime/pending-tasks``: the pods that ask for GPUs and aren't bound to a node."""
+
+import asyncio
+
+from lens.api import schemas
+from lens.api.lists import Listing, Sort
+from lens.api.parameters import PendingParameters
+from lens.api.rows import Rows
+from lens.model import timestamps
+from lens.model.ancestry import workload
+from lens.model.board import Notice
+from lens.model.order import unbound
+from lens.model.pending import Waiting
+from lens.model.pod import Pod
+
+# After all times that can be told.
+_NEVER = 2**53
+
+UNSCHEDULABLE = "Unschedulable"
+"""The reason that the scheduler gives once it has found no room (core/v1 PodReasonUnschedulable)."""
+
+
+def pending_tasks(turn: asyncio.Lock) -> Listing[PendingParameters]:
+    """Return the list of waiting pods; long ones are made under ``turn``."""
+    return Listing(
+        source=unbound,
+        sorts={
+            "created_at": Sort(lambda _, pod: _NEVER if (at := _created_at(pod)) is None else at, int),
+            "requested_gpus": Sort(lambda _, pod: pod.gpus, int),
+            "priority": Sort(lambda _, pod: _waiting(pod).priority, int),
+        },
+        states={"all": lambda _: True},
+        rows=Rows(pending_task, "waiting_seconds", _created_at),
+        row=pending_task,
+        columns=tuple(schemas.PendingTask.__annotations__),
+        turn=turn,
+    )
+
+
+def pending_task(pod: Pod, notice: Notice) -> schemas.PendingTask:
+    """Return one waiting pod, as it was when the figures were last current."""
+    waiting, top = _waiting(pod), workload(pod, notice.ascents)
+    created_at = waiting.created_at
+    return {
+        "pod_uid": pod.uid,
+        "pod_name": pod.name,
+        "namespace": pod.namespace,
+        "workload_type": top[0].kind,
+        "workload_name": top[0].name,
+        "workload_reason": top[1],
+        "owner": pod.owner,
+        "requested_gpus": pod.gpus,
+        "resources": dict(pod.units),
+        "created_at": None if created_at is None else timestamps.render(created_at),
+        # The apiserver's clock may be ahead of ours.
+        "waiting_seconds": 0 if created_at is None else max(0, int(notice.current_at) - created_at),
+        "priority": waiting.priority,
+        "state": _state(waiting),
+        "scheduling_gates": list(waiting.gates),
+        "reason": waiting.reason,
+        "message": waiting.message,
+        "node_selector": dict(waiting.node_selector),
+        "affinity": waiting.affinity,
+        "tolerations": list(waiting.tolerations),
+        "terminating": pod.terminating,
+    }
+
+
+def _state(waiting: Waiting) -> schemas.PendingState:
+    if waiting.gates:
+        return "gated"
+    return "unschedulable" if waiting.reason == UNSCHEDULABLE else "waiting"
+
+
+def _created_at(pod: Pod) -> int | None:
+    return _waiting(pod).created_at
+
+
+def _waiting(pod: Pod) -> Waiting:
+    assert pod.waiting is not None, "the snapshot's pending pods aren't bound"
+    return pod.waiting

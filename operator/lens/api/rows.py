@@ -1,0 +1,85 @@
+"""Pods' rows as JSON, kept from answer to answer for as long as only time has passed.
+
+Making 40,000 rows takes 200 ms, and nearly all of them are what they were the last time.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from lens.model.ancestry import NO_ASCENTS, Ascent
+from lens.model.board import Notice
+from lens.model.physical import Part
+from lens.model.pod import Pod
+from lens.model.telemetry import NO_TELEMETRY, NodeTelemetry
+
+Row = Mapping[str, Any]
+MakeRow = Callable[[Pod, Notice], Row]
+
+_encode = msgspec.json.Encoder().encode
+_ROOM = 1000
+
+
+class _Kept(msgspec.Struct, gc=False):
+    """A row's JSON up to its seconds, and all that it was made of.
+
+    The pod is kept so that no other can have its id meanwhile. ``looked`` is when the rest was last compared.
+    """
+
+    pod: Pod
+    part: Part | None
+    told: NodeTelemetry | None
+    ascent: Ascent | None
+    looked: int
+    since: int | None
+    head: bytes
+
+
+class Rows:
+    """The rows of one kind, of which one field, ``seconds``, grows by itself."""
+
+    def __init__(self, make: MakeRow, seconds: str, since: Callable[[Pod], int | None]) -> None:
+        """Take how a row is made, and since when the seconds are counted."""
+        self._make = make
+        self._seconds = seconds
+        self._since = since
+        self._young: dict[int, _Kept] = {}
+        self._old: dict[int, _Kept] = {}
+        self._nodes = NO_TELEMETRY.nodes
+        self._ascents = NO_ASCENTS
+        self._looks = 0
+
+    def json(self, pods: Iterable[Pod], notice: Notice, total: int) -> bytes:
+        """Return the rows with commas between; of ``total`` rows about twice as many are kept."""
+        if len(self._young) > total + _ROOM:
+            self._young, self._old = {}, self._young
+        if notice.telemetry.nodes is not self._nodes or notice.ascents is not self._ascents:
+            self._nodes, self._ascents = notice.telemetry.nodes, notice.ascents
+            self._looks += 1
+        current_at, shared = int(notice.current_at), notice.snapshot.shared
+        young, looks = self._young, self._looks
+        rows: list[bytes] = []
+        for pod in pods:
+            kept = young.get(id(pod))
+            part = notice.snapshot.part(pod) if pod.node in shared else None
+            if kept is None or kept.looked != looks or kept.part is not part:
+                kept = young[id(pod)] = self._kept(pod, part, notice)
+            since = kept.since
+            # A node's clock may be ahead of ours.
+            passed = current_at - since if since is not None and since < current_at else 0
+            rows.append(b"%b%d}" % (kept.head, passed))
+        return b",".join(rows)
+
+    def _kept(self, pod: Pod, part: Part | None, notice: Notice) -> _Kept:
+        """Return a row that is right now: the one that was kept if that is what it would be made of again."""
+        told = notice.telemetry.nodes.get(pod.node)
+        ascent = notice.ascents.get(pod.controller) if pod.controller else None
+        kept = self._young.get(id(pod)) or self._old.get(id(pod))
+        if kept is None or kept.told is not told or kept.ascent != ascent or kept.part != part:
+            row = dict(self._make(pod, notice))
+            del row[self._seconds]
+            head = b'%b,"%b":' % (_encode(row)[:-1], self._seconds.encode())
+            return _Kept(pod, part, told, ascent, self._looks, self._since(pod), head)
+        kept.part, kept.looked = part, self._looks
+        return kept

@@ -1,0 +1,227 @@
+"""``/api/v1/realtime/stream``: server-sent events, a first picture and then what changes.
+
+One task compares notices and writes each difference into a ring, once for all; a stream is a number in that
+ring. So one that reads slowly costs nothing but gets several changes at a time, or the whole picture anew,
+and in the end its leave.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from aiohttp import web
+
+from lens.api.auth import Caller, bearer_token
+from lens.api.changes import changes, is_other
+from lens.api.door import Door
+from lens.api.errors import ApiError, not_found, too_many_streams, unavailable
+from lens.api.exchange import EXCHANGE
+from lens.api.parameters import StreamParameters
+from lens.api.ring import Ring
+from lens.api.telling import Entry, View, event, picture
+from lens.metrics import Metrics
+from lens.model import timestamps
+from lens.model.board import Board
+
+LOOK_SECONDS = 0.1
+"""How often the board is looked at; with the watch's own pace a change is told within 250 ms."""
+
+BEAT_SECONDS = 10.0
+ACCESS_SECONDS = 60.0
+SLOW_SECONDS = 30.0
+"""For so long a stream may take nothing at all."""
+
+KEPT = 128
+"""How many differences are kept for those who fall behind or come back."""
+
+RETRY_MILLISECONDS = 2000
+PIECE_BYTES = 64 * 1024
+WOKEN_AT_ONCE = 50
+"""Streams that write before other requests have their turn."""
+
+_NUMBER = re.compile(r"\d{1,15}", re.ASCII)
+_log = logging.getLogger(__name__)
+
+
+class Streams:
+    """All streams of one board. Made and run on one event loop."""
+
+    def __init__(
+        self,
+        cluster: str,
+        board: Board,
+        metrics: Metrics,
+        epoch: str,
+        clock: Callable[[], float],
+        most_per_caller: int,
+        door: Door,
+    ) -> None:
+        """Take what to tell of, and the door at which a stream's caller is asked again from time to time."""
+        self._cluster = cluster
+        self._board = board
+        self._metrics = metrics
+        self._epoch = epoch
+        self._clock = clock
+        self._most = most_per_caller
+        self._door = door
+        self._ring: Ring[Entry] = Ring(KEPT)
+        self._notice = board.notice
+        self._pictures: dict[View, bytes] = {}
+        self._callers: Counter[str] = Counter()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def handler(
+        self, request: web.BaseRequest, asked: StreamParameters, caller: Caller
+    ) -> web.StreamResponse:
+        """Answer with a stream that ends when the client goes, lags too far, or Lens is stopped."""
+        if asked.cluster != self._cluster:
+            raise not_found("Cluster")
+        if not self._board.notice.synced:
+            raise unavailable("Not synced yet")
+        if self._closing:
+            raise unavailable("Being stopped")
+        if self._callers[caller.name] >= self._most:
+            raise too_many_streams(self._most)
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                # Proxies that would gather the events are asked not to (nginx's word for it).
+                "X-Accel-Buffering": "no",
+                **request[EXCHANGE].headers(),
+            }
+        )
+        if request.method == "HEAD":
+            return response
+        self._callers[caller.name] += 1
+        self._metrics.streams.inc()
+        try:
+            await response.prepare(request)
+            await self._tell(request, response, asked)
+        except (ConnectionError, TimeoutError):
+            if request.transport is not None:
+                request.transport.abort()
+        except ApiError as error:
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await _send(response, event("error", {"code": error.code, "message": error.message}))
+                await response.write_eof()
+        except Exception:
+            # The answer has begun: nothing else can be said.
+            _log.exception("a stream failed", extra={"request_id": request[EXCHANGE].request_id})
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._metrics.streams.dec()
+            self._callers[caller.name] -= 1
+            if not self._callers[caller.name]:
+                del self._callers[caller.name]
+        return response
+
+    async def close(self) -> None:
+        """End all streams, between two events each."""
+        self._closing = True
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._wake()
+
+    async def _tell(
+        self, request: web.BaseRequest, response: web.StreamResponse, asked: StreamParameters
+    ) -> None:
+        self._look_on()
+        view = View.of(asked)
+        place = self._place(request.headers.get("Last-Event-ID", ""))
+        access_until = time.monotonic() + ACCESS_SECONDS
+        await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
+        while not self._closing:
+            missed = None if place is None else self._ring.after(place)
+            told = self._picture(view) if missed is None else b"".join(each.for_view(view) for each in missed)
+            place = self._ring.last
+            await _send(response, told)
+            if time.monotonic() >= access_until:
+                await self._authorize(request, asked)
+                access_until = time.monotonic() + ACCESS_SECONDS
+            if self._ring.last == place:
+                await self._woken()
+                if self._ring.last == place and not self._closing:
+                    await _send(response, self._beat())
+        await response.write_eof()
+
+    async def _authorize(self, request: web.BaseRequest, asked: StreamParameters) -> None:
+        """Raise an ApiError if the caller may not listen any more."""
+        token, exchange = bearer_token(request.headers), request[EXCHANGE]
+        caller = await self._door.identify(token, request.remote, exchange, self._clock())
+        await caller.require(exchange.route, asked.scope)
+
+    def _place(self, last_event_id: str) -> int | None:
+        """Return the number in the ring that an event's id stands for; None if it isn't of this ring."""
+        epoch, _, number = last_event_id.rpartition("-")
+        return int(number) if epoch == self._epoch and _NUMBER.fullmatch(number) else None
+
+    def _picture(self, view: View) -> bytes:
+        """Return the event that tells all that there is: as it was when the last entry was made."""
+        if view not in self._pictures:
+            data = picture(view, self._notice, self._cluster, self._clock())
+            self._pictures[view] = event("snapshot", data, self._id(self._ring.last))
+        return self._pictures[view]
+
+    def _id(self, number: int) -> str:
+        return f"{self._epoch}-{number}"
+
+    def _beat(self) -> bytes:
+        """Return the event that tells how old the figures are while nothing changes."""
+        notice = self._board.notice
+        age = round(notice.age(self._clock()), 3)
+        return event("heartbeat", {"timestamp": timestamps.render(notice.current_at), "age_seconds": age})
+
+    def _look_on(self) -> None:
+        """See to it that the board is looked at. What changed while nobody did can't be told any more."""
+        if self._looking is None or self._looking.done():
+            self._notice = self._board.notice
+            self._ring.skip()
+            self._pictures.clear()
+            self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        """Write what changes into the ring, for as long as anybody listens, or has just done so."""
+        beat_at = idle_from = time.monotonic()
+        while time.monotonic() < idle_from + ACCESS_SECONDS:
+            await asyncio.sleep(LOOK_SECONDS)
+            notice = self._board.notice
+            if self._callers:
+                idle_from = time.monotonic()
+            if is_other(notice, self._notice):
+                changed = changes(self._notice, notice, self._cluster, self._clock())
+                self._notice = notice
+                self._pictures.clear()
+                self._ring.add(Entry(changed, self._id(self._ring.last + 1)))
+            elif time.monotonic() < beat_at:
+                continue
+            beat_at = time.monotonic() + BEAT_SECONDS
+            await self._wake()
+
+    async def _woken(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    async def _wake(self) -> None:
+        """Let all streams that wait go on, some at a time, so that other requests have their turns."""
+        waiting, self._waiting = self._waiting, []
+        for number, waiter in enumerate(waiting, start=1):
+            if not waiter.done():
+                waiter.set_result(None)
+            if number % WOKEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+
+async def _send(response: web.StreamResponse, data: bytes) -> None:
+    """Write as fast as the client reads. Raise TimeoutError for one that has stopped."""
+    for start in range(0, len(data), PIECE_BYTES):
+        async with asyncio.timeout(SLOW_SECONDS):
+            await response.write(data[start : start + PIECE_BYTES])

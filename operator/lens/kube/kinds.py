@@ -1,0 +1,145 @@
+"""Which resource serves a kind, by API discovery.
+
+https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
+"""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from lens.kube.getter import Getter, UnreadError
+from lens.model.ancestry import KEPT_SECONDS
+from lens.model.pod import Controller
+
+MISSING_SECONDS = 60.0
+"""How long a kind that isn't served is taken to be so: a CustomResourceDefinition may come."""
+
+MOST_GROUPS = 512
+
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?v[a-z0-9]{1,62}", re.ASCII)
+# What may be an object's name in a path (apimachinery, api/validation/path).
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/%\x00-\x20\x7f]{1,253}")
+
+
+class _Resource(msgspec.Struct):
+    name: str
+    kind: str
+    namespaced: bool
+
+
+class _ResourceList(msgspec.Struct):
+    resources: list[_Resource] = []
+
+
+class _Version(msgspec.Struct, rename="camel"):
+    group_version: str
+
+
+class _Group(msgspec.Struct, rename="camel"):
+    preferred_version: _Version
+
+
+D = TypeVar("D", _ResourceList, _Group)
+
+_resource_list = msgspec.json.Decoder(_ResourceList)
+_group = msgspec.json.Decoder(_Group)
+
+
+class _Document(Generic[D]):
+    """A document of discovery, and since when; None is that there is none."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.read_at = float("-inf")
+        self.content: D | None = None
+
+
+class Kinds:
+    """Knows the paths of objects. To be used in one loop."""
+
+    def __init__(self, getter: Getter, clock: Callable[[], float]) -> None:
+        """Take who gets the documents."""
+        self._getter = getter
+        self._clock = clock
+        self._lists: OrderedDict[str, _Document[_ResourceList]] = OrderedDict()
+        self._groups: OrderedDict[str, _Document[_Group]] = OrderedDict()
+
+    async def collection(self, controller: Controller) -> str:
+        """Return the path of the collection that an owner is in. Raise UnreadError, also for a kind unknown.
+
+        An owner reference goes on naming a version that is no longer served; the object is still there in
+        the one that its group prefers.
+        """
+        if not _API_VERSION.fullmatch(controller.api_version):
+            raise UnreadError("UNREADABLE", KEPT_SECONDS)
+        group, slash, _ = controller.api_version.partition("/")
+        path = await self._collection(controller.api_version, controller)
+        if path is None and slash:
+            preferred = await self._preferred(group)
+            if preferred is not None and preferred != controller.api_version:
+                path = await self._collection(preferred, controller)
+        if path is None:
+            raise UnreadError("UNKNOWN_KIND", MISSING_SECONDS)
+        return path
+
+    async def _collection(self, api_version: str, controller: Controller) -> str | None:
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        document = _kept(self._lists, root)
+        for age in (KEPT_SECONDS, MISSING_SECONDS):
+            listed = await self._read(document, root, _resource_list, age)
+            for resource in listed.resources if listed is not None else ():
+                # Subresources have the kind of what they take.
+                if resource.kind == controller.kind and "/" not in resource.name:
+                    within = _within(controller, namespaced=resource.namespaced)
+                    return f"{root}{within}/{quote(resource.name, safe='')}"
+        return None
+
+    async def _preferred(self, group: str) -> str | None:
+        path = f"/apis/{group}"
+        found = await self._read(_kept(self._groups, path), path, _group, KEPT_SECONDS)
+        version = found.preferred_version.group_version if found is not None else ""
+        return version if _API_VERSION.fullmatch(version) else None
+
+    async def _read(
+        self, document: _Document[D], path: str, decoder: msgspec.json.Decoder[D], longest: float
+    ) -> D | None:
+        async with document.lock:
+            longest = min(longest, KEPT_SECONDS if document.content is not None else MISSING_SECONDS)
+            if self._clock() - document.read_at >= longest:
+                body = await self._getter.get(path, "application/json", path)
+                try:
+                    document.content = None if body is None else decoder.decode(body)
+                except msgspec.MsgspecError:
+                    raise UnreadError("UNREADABLE", MISSING_SECONDS) from None
+                document.read_at = self._clock()
+            return document.content
+
+
+def object_path(collection: str, name: str) -> str:
+    """Return an object's path. Raise UnreadError for what can't be the name of one."""
+    if not _NAME.fullmatch(name):
+        raise UnreadError("UNREADABLE", KEPT_SECONDS)
+    return f"{collection}/{quote(name, safe='')}"
+
+
+def _within(controller: Controller, *, namespaced: bool) -> str:
+    if not namespaced:
+        return ""
+    if not controller.namespace:
+        # What belongs to the cluster can't belong to a namespace's object.
+        raise UnreadError("UNREADABLE", KEPT_SECONDS)
+    return f"/namespaces/{quote(controller.namespace, safe='')}"
+
+
+def _kept(documents: OrderedDict[str, _Document[D]], path: str) -> _Document[D]:
+    """Return a document's place, among those that were used last."""
+    document = documents.pop(path, None) or _Document()
+    documents[path] = document
+    if len(documents) > MOST_GROUPS:
+        documents.popitem(last=False)
+    return document

@@ -1,0 +1,31 @@
+"""Who asks and what of, in Kubernetes' own terms: a user, a permission."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whose token it is, as a TokenReview tells it (authentication.k8s.io/v1, UserInfo)."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A verb on a resource of a group ("" is core), in one namespace or, for None, in the whole cluster."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    namespace: str | None = None
+
+    def __str__(self) -> str:
+        """Return ``get realtime.lens``, as ``kubectl auth can-i`` takes it."""
+        return f"{self.verb} {self.resource}.{self.group}" if self.group else f"{self.verb} {self.resource}"
+
+
+class ReviewFailedError(Exception):
+    """Whether somebody may is not known: who could tell did not answer, or made no sense."""

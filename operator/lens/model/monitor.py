@@ -1,0 +1,130 @@
+"""The monitor: looks at one notice after another, and keeps what is wrong and what has happened.
+
+Only nodes, GPUs and pods that are other objects than at the last look are looked at, so a look costs what
+has changed since.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from lens.model import conditions, events
+from lens.model.alarms import Alarms
+from lens.model.alerts import Thresholds
+from lens.model.board import Findings, Notice
+from lens.model.conditions import Condition
+from lens.model.endings import Ending
+from lens.model.events import Event, Journal, Type
+from lens.model.snapshot import EMPTY
+from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry
+
+_BAD: Mapping[str, Type] = {"lost": "GpuLost", "critical": "GpuUnhealthy"}
+
+
+class Monitor:
+    """One cluster's. To be used by one thread at a time."""
+
+    def __init__(self, limits: Thresholds, most_events: int) -> None:
+        """Take from when on something is worth an alert, and how many events to keep."""
+        self._limits = limits
+        self._alarms = Alarms(limits)
+        self._journal = Journal(most_events)
+        self._snapshot, self._telemetry = EMPTY, NO_TELEMETRY
+        self._began = False
+        self._by_node: dict[str, tuple[Condition, ...]] = {}
+        self._pending: dict[str, Condition] = {}
+        self._unheard: set[str] = set()
+        self._bad: dict[str, dict[str, Type]] = {}
+        self._endings: dict[str, Ending] = {}
+
+    def look(self, notice: Notice, endings: Iterable[Ending], now: float) -> Findings:
+        """Return what is wrong and what has happened, as of epoch second ``now``.
+
+        ``endings`` are those seen since the last look. Until the cluster has been listed there is nothing
+        to be found, and what is found at the first look has not just happened.
+        """
+        if not notice.synced:
+            return Findings()
+        seen = {ending.uid: ending for ending in endings}
+        # A pod may be in the snapshot for one more look after its end was seen.
+        happened = list(self._compare(notice, self._endings | seen, now))
+        self._endings = seen
+        self._take_pending(notice)
+        self._snapshot, self._telemetry = notice.snapshot, notice.telemetry
+        changes = self._alarms.update(
+            chain(
+                chain.from_iterable(self._by_node.values()),
+                self._pending.values(),
+                conditions.of_watches(notice.contacts, self._limits, now),
+                conditions.of_skipped(notice.skipped),
+            ),
+            self._unheard,
+            now,
+        )
+        if self._began:
+            self._journal.add(happened)
+        self._began = True
+        self._journal.add(events.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
+        self._journal.add(events.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
+        return Findings(now, self._alarms.alerts, self._journal.events)
+
+    def _compare(self, notice: Notice, endings: dict[str, Ending], now: float) -> Iterator[Event]:
+        """Go through what happened to nodes, and note what is wrong with those that changed."""
+        nodes, told = notice.snapshot.nodes, notice.telemetry.nodes
+        counted = set(nodes.differing(self._snapshot.nodes))
+        retold = set(told.differing(self._telemetry.nodes))
+        for name in counted:
+            yield from events.of_node(name, self._snapshot.nodes.get(name), nodes.get(name), endings, now)
+        for name in retold:
+            yield from self._of_gpus(name, notice, now)
+        for name in counted | retold:
+            found = tuple(conditions.of_node(name, nodes.get(name), told.get(name), self._limits))
+            if found:
+                self._by_node[name] = found
+            else:
+                self._by_node.pop(name, None)
+
+    def _of_gpus(self, name: str, notice: Notice, now: float) -> Iterator[Event]:
+        """Go through GPUs that were lost or have recovered. One that nobody hears of is as it was."""
+        told = notice.telemetry.nodes.get(name)
+        if told is None:
+            self._unheard.discard(name)
+            self._bad.pop(name, None)
+            return
+        if told.state == "unknown":
+            self._unheard.add(name)
+            return
+        self._unheard.discard(name)
+        known = self._telemetry.nodes.get(name) is not None
+        before = self._bad.get(name, {})
+        after: dict[str, Type] = {
+            conditions.gpu_source(name, gpu): _BAD[gpu.health.state]
+            for gpu in told.gpus
+            if gpu.health.state in _BAD
+        }
+        for gpu in told.gpus if before or after else ():
+            source = conditions.gpu_source(name, gpu)
+            type_ = after.get(source)
+            if type_ is not None and type_ != before.get(source) and known:
+                yield _on_gpu(type_, source, name, gpu, now)
+            elif type_ is None and source in before and gpu.health.state == "unknown":
+                after[source] = before[source]
+            elif type_ is None and source in before:
+                yield _on_gpu("GpuRecovered", source, name, gpu, now)
+        self._bad[name] = after
+        if not after:
+            del self._bad[name]
+
+    def _take_pending(self, notice: Notice) -> None:
+        for name in notice.snapshot.pending.differing(self._snapshot.pending):
+            pod = notice.snapshot.pending.get(name)
+            condition = conditions.of_pending(pod) if pod is not None else None
+            if condition is None:
+                self._pending.pop(name, None)
+            else:
+                self._pending[name] = condition
+
+
+def _on_gpu(type_: Type, source: str, node: str, gpu: GpuTelemetry, now: float) -> Event:
+    words = {"GpuLost": "is lost", "GpuUnhealthy": "is unhealthy", "GpuRecovered": "has recovered"}
+    because = f": {', '.join(gpu.health.because)}" if gpu.health.because else ""
+    return Event(now, type_, source, f"GPU {gpu.index} of {node} {words[type_]}{because}")

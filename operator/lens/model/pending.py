@@ -1,0 +1,80 @@
+"""What a pod that isn't bound to a node says of its waiting."""
+
+from sys import intern
+from typing import TypeVar
+
+import msgspec
+
+from lens.model import timestamps
+from lens.model.manifests import Manifest, PodManifest
+
+T = TypeVar("T")
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """Since when a pod waits, and for what.
+
+    ``created_at`` is in epoch seconds. ``gates`` are the names of its scheduling gates (KEP-3521): while
+    there is one the scheduler leaves it alone. ``reason`` and ``message`` are its PodScheduled condition's,
+    so the scheduler's own; None until it has tried. ``node_selector``, ``tolerations`` (as kubectl describes
+    them) and whether there is an ``affinity`` say which nodes it may go to.
+    """
+
+    created_at: int | None
+    priority: int
+    gates: tuple[str, ...]
+    reason: str | None
+    message: str | None
+    node_selector: tuple[tuple[str, str], ...] = ()
+    affinity: bool = False
+    tolerations: tuple[str, ...] = ()
+
+
+class Toleration(Manifest):
+    """An entry of ``spec.tolerations``."""
+
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+    def __str__(self) -> str:
+        """Write it as kubectl does: ``key=value:effect op=Exists for 300s``."""
+        text = f"{self.key}={self.value}" if self.value else self.key
+        if self.effect:
+            text = f"{text}:{self.effect}"
+        if self.operator not in ("", "Equal"):
+            text = f"{text} op={self.operator}".lstrip()
+        return text if self.toleration_seconds is None else f"{text} for {self.toleration_seconds}s"
+
+
+_SELECTOR = msgspec.json.Decoder(dict[str, str] | None)
+_AFFINITY = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
+_TOLERATIONS = msgspec.json.Decoder(list[Toleration] | None)
+
+
+def read_waiting(manifest: PodManifest) -> Waiting | None:
+    """Return what an unbound pod waits for; None for one that is bound."""
+    spec = manifest.spec
+    if spec.node_name:
+        return None
+    scheduled = next((c for c in manifest.status.conditions or () if c.type == "PodScheduled"), None)
+    return Waiting(
+        created_at=timestamps.parse(manifest.metadata.creation_timestamp),
+        priority=spec.priority or 0,
+        gates=tuple(intern(gate.name) for gate in spec.scheduling_gates or ()),
+        reason=scheduled.reason if scheduled else None,
+        message=scheduled.message if scheduled else None,
+        node_selector=tuple(sorted((_read(_SELECTOR, spec.node_selector) or {}).items())),
+        affinity=bool(_read(_AFFINITY, spec.affinity)),
+        tolerations=tuple(intern(str(each)) for each in _read(_TOLERATIONS, spec.tolerations) or ()),
+    )
+
+
+def _read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
+    """Return what only describes a pod; None for nothing, and for what makes no sense."""
+    try:
+        return decoder.decode(raw) if raw else None
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,1 @@
+"""Other clusters' Lenses, asked over HTTP: only at the addresses that the settings name, within bounds."""

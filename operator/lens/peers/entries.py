@@ -1,0 +1,90 @@
+"""The file that names the peers."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from yarl import URL
+
+from lens.config import ServeSettings, SettingsError
+
+_ADDRESS = re.compile(r"https?://[^/?#@\s\\]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
+
+
+def _address(text: str) -> str:
+    # Not the text itself, which could be a password's.
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("is http:// or https://, a host, and where there are any a port and a plain path")
+    try:
+        return str(URL(text)).rstrip("/")
+    except ValueError:
+        raise ValueError("has a host or a port that can't be") from None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Entry(_Strict):
+    """A peer: its cluster's name, and where its Lens is.
+
+    ``token_file`` has the bearer token to show it, ``ca_file`` who vouches for its certificate; without that
+    it is the system's authorities.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")
+    url: Annotated[str, AfterValidator(_address)]
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _authority_is_for_tls(self) -> Self:
+        if self.ca_file is not None and not self.url.startswith("https:"):
+            raise ValueError("ca_file: is for https, and url is http")
+        return self
+
+
+class _File(_Strict):
+    peers: Annotated[tuple[Entry, ...], Field(min_length=1)]
+
+
+def read_entries(settings: ServeSettings) -> tuple[Entry, ...]:
+    """Return the peers that the settings name. Raise SettingsError with one line that names the entry."""
+    path = settings.peers
+    if path is None:
+        return ()
+    entries: tuple[Entry, ...] = ()
+    try:
+        raw = yaml.safe_load(path.read_bytes())
+        entries = _File.model_validate(raw).peers
+        problem = _disagreement(entries, settings)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = "is not YAML" + (f": line {mark.line + 1}" if mark else "")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        problem = f"{field}: {first['msg'].removeprefix('Value error, ')}"
+    if problem:
+        raise SettingsError(f"LENS_PEERS: {path}: {problem}")
+    return entries
+
+
+def _disagreement(entries: tuple[Entry, ...], settings: ServeSettings) -> str | None:
+    """Return what is wrong with entries beside each other and the settings, by the first one at fault."""
+    names = {settings.cluster}
+    for number, entry in enumerate(entries):
+        at = f"peers.{number} ({entry.name})"
+        if entry.name in names:
+            whose = "this Lens' own cluster" if entry.name == settings.cluster else "another peer"
+            return f"{at}: name: is that of {whose}"
+        if settings.peers_identity == "service" and entry.token_file is None:
+            return f"{at}: token_file: is required with LENS_PEERS_IDENTITY=service"
+        if settings.peers_identity == "caller" and entry.token_file is not None:
+            return f"{at}: token_file: is for LENS_PEERS_IDENTITY=service, and it is caller"
+        names.add(entry.name)
+    return None

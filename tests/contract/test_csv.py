@@ -1,0 +1,105 @@
+"""Tasks as a table for spreadsheets, by ``Accept: text/csv`` (RFC 4180)."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from tests.contract.conftest import NOW, Answer, Api
+from tests.contract.kubernetes import Cluster, pod
+from tests.contract.test_pending_tasks import pending, waiting
+
+
+def table(answer: Answer) -> list[dict[str, str]]:
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    assert answer.body.endswith(b"\r\n")
+    return list(csv.DictReader(io.StringIO(answer.body.decode(), newline="")))
+
+
+async def test_a_task_is_a_line_under_the_names_of_its_fields(api: Api, cluster: Cluster) -> None:
+    cluster.add(pod("a", "n1", gpus=2), pod("b", "n1", started=None, owner=("batch/v1", "Job", "train")))
+    cluster.publish(NOW)
+    told = (await api.tasks()).data["tasks"]
+    a, b = table(await api.tasks(Accept="text/csv"))
+    assert {*a} >= {*told[0]}
+    assert (a["pod_name"], a["allocated_gpus"], a["running_time_seconds"]) == ("a", "2", "3600")
+    assert (a["resources"], a["terminating"], a["owner"]) == ("nvidia.com/gpu=2", "false", "")
+    assert (b["started_at"], b["owner"], b["utilization"]) == ("", "train", "")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "media_type"),
+    [
+        ("text/csv", "text/csv"),
+        ("Text/CSV", "text/csv"),
+        ("text/*", "text/csv"),
+        ("text/csv, application/json;q=0.9", "text/csv"),
+        ("text/csv;q=0.5, */*;q=0.1", "text/csv"),
+        ("text/csv;q=0.5, */*", "application/json"),
+        ("text/csv, application/json", "application/json"),
+        ("text/html, */*;q=0.8", "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("image/png", "application/json"),
+        ("", "application/json"),
+        ("text/csv;q=x", "application/json"),
+        (";;,/,*", "application/json"),
+    ],
+)
+async def test_the_client_says_which_form_it_takes(api: Api, accepted: str, media_type: str) -> None:
+    answer = await api.tasks(Accept=accepted)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].partition(";")[0] == media_type
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+async def test_what_others_have_written_is_no_formula(api: Api, cluster: Cluster, start: str) -> None:
+    text = f'{start}cmd|" /C calc"!A0, "1\r\n2"'
+    cluster.add(waiting("a", condition={"reason": "Unschedulable", "message": text}, priority=-5))
+    cluster.publish(NOW)
+    (row,) = table(await pending(api, Accept="text/csv"))
+    assert row["message"] == f"'{text}"
+    assert row["priority"] == "-5"
+
+
+async def test_odd_text_makes_no_odd_line(api: Api, cluster: Cluster) -> None:
+    text = 'naïve 日本 "quoted",\0 nul\r\nand a line'
+    cluster.add(waiting("a", condition={"reason": "Unschedulable", "message": text}), waiting("b"))
+    cluster.publish(NOW)
+    rows = table(await pending(api, Accept="text/csv"))
+    assert [row["pod_name"] for row in rows] == ["a", "b"]
+    assert rows[0]["message"] == text
+
+
+async def test_the_next_page_is_linked(api: Api, cluster: Cluster) -> None:
+    cluster.add(*(pod(f"p{number}", "n1") for number in range(5)))
+    cluster.publish(NOW)
+    names: list[str] = []
+    path = "/api/v1/realtime/running-tasks?cluster=prod-cluster&limit=2&sort=-name"
+    for _ in range(3):
+        answer = await api.ask(path, Accept="text/csv")
+        names += [row["pod_name"] for row in table(answer)]
+        link = answer.headers.get("Link")
+        if link is None:
+            break
+        match = re.fullmatch(r'<(/[^>]+)>; rel="next"', link)
+        assert match is not None
+        path = match[1]
+    assert names == ["p4", "p3", "p2", "p1", "p0"]
+    assert link is None
+
+
+async def test_each_form_is_kept_for_itself(api: Api, cluster: Cluster) -> None:
+    cluster.add(pod("a", "n1"))
+    cluster.publish(NOW)
+    for _ in range(2):
+        assert (await api.tasks()).data["total_tasks"] == 1
+        assert len(table(await api.tasks(Accept="text/csv"))) == 1
+    tags = {(await api.tasks(Accept=accepted)).headers["ETag"] for accepted in ("text/csv", "*/*")}
+    assert len(tags) == 2
+
+
+async def test_an_error_is_json_whatever_is_asked_for(api: Api) -> None:
+    assert (await api.tasks("&limit=0", Accept="text/csv")).error[:2] == (400, 4000)

@@ -1,0 +1,15 @@
+"""Whatever the schema allows is answered as it says, and whatever it doesn't is refused."""
+
+import asyncio
+from pathlib import Path
+
+from tests.contract.generated import run
+
+
+async def test_no_request_that_can_be_made_up_fails_or_gets_what_the_schema_does_not_say(
+    tmp_path: Path,
+) -> None:
+    async with asyncio.timeout(120):
+        status, said = await run(tmp_path, "--max-examples=25", "--seed=1", output=asyncio.subprocess.PIPE)
+    assert status == 0, said
+    assert " 10 passed" in said

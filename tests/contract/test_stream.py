@@ -1,0 +1,216 @@
+"""``/api/v1/realtime/stream``: a picture, then what changes, for as long as the caller listens and may."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+
+from tests.contract.conftest import NOW, TOKEN, Api, Serve
+from tests.contract.kubernetes import Cluster, node, pod
+
+PATH = "/api/v1/realtime/stream?cluster=prod-cluster"
+
+
+class Event(NamedTuple):
+    """A server-sent event."""
+
+    name: str
+    id: str | None
+    data: Any
+
+
+class Stream:
+    """A stream as a client reads it."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+
+    async def next(self, seconds: float = 5.0) -> Event:
+        """Return the next event; what sets the retry time has none."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(seconds):
+            while line := (await self.response.content.readline()).decode():
+                if line != "\n":
+                    name, _, value = line.rstrip("\n").partition(": ")
+                    fields[name] = value
+                elif "data" in fields:
+                    return Event(fields["event"], fields.get("id"), json.loads(fields["data"]))
+                else:
+                    fields = {}
+        raise EOFError
+
+
+@asynccontextmanager
+async def listen(api: Api, query: str = "", token: str = TOKEN, **headers: str) -> AsyncIterator[Stream]:
+    sent = {"Authorization": f"Bearer {token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    async with (
+        aiohttp.ClientSession(read_bufsize=2**22) as session,
+        session.get(api.server.url + PATH + query, headers=sent) as response,
+    ):
+        assert response.status == 200, await response.text()
+        yield Stream(response)
+
+
+async def test_a_stream_begins_with_all_that_there_is(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"), pod("a", "n1", gpus=3))
+    cluster.publish(NOW)
+    async with listen(api) as stream:
+        assert stream.response.headers["Content-Type"] == "text/event-stream"
+        assert stream.response.headers["Cache-Control"] == "no-store"
+        assert "Content-Encoding" not in stream.response.headers
+        first = await stream.next()
+    assert first.name == "snapshot"
+    assert first.data["status"]["current_gpu_usage"]["allocated_gpus"] == 3
+    assert [row["node_name"] for row in first.data["nodes"]] == ["n1"]
+    assert [row["pod_name"] for row in first.data["tasks"]] == ["a"]
+
+
+async def test_a_change_is_told_within_a_quarter_of_a_second(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"), node("n2"), pod("a", "n1"))
+    cluster.publish(NOW)
+    async with listen(api) as stream:
+        await stream.next()
+        late = []
+        for number in range(5):
+            cluster.add(pod(f"more-{number}", "n2"))
+            cluster.publish(NOW)
+            published = time.monotonic()
+            change = await stream.next()
+            late.append(time.monotonic() - published)
+            assert change.name == "change"
+            assert change.data["status"]["current_gpu_usage"]["allocated_gpus"] == number + 2
+            assert [row["node_name"] for row in change.data["nodes"]["changed"]] == ["n2"]
+            assert [row["pod_name"] for row in change.data["tasks"]["changed"]] == [f"more-{number}"]
+        assert sorted(late)[2] < 0.25
+
+
+async def test_what_is_gone_is_named(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"), pod("a", "n1"))
+    cluster.publish(NOW)
+    async with listen(api) as stream:
+        await stream.next()
+        cluster.remove_pod("ml-team", "a")
+        cluster.publish(NOW)
+        change = await stream.next()
+        assert change.data["tasks"] == {
+            "changed": [],
+            "gone": [{"namespace": "ml-team", "pod_name": "a", "pod_uid": "uid-ml-team-a"}],
+        }
+        cluster.remove_node("n1")
+        cluster.publish(NOW)
+        assert (await stream.next()).data["nodes"] == {"changed": [], "gone": ["n1"]}
+
+
+async def test_a_client_that_comes_back_gets_what_it_missed_and_nothing_else(
+    api: Api, cluster: Cluster
+) -> None:
+    cluster.add(node("n1"), pod("a", "n1"))
+    cluster.publish(NOW)
+    async with listen(api) as stream:
+        first = await stream.next()
+    assert first.id is not None
+    async with listen(api) as other:
+        await other.next()
+        cluster.add(pod("b", "n1"))
+        cluster.publish(NOW)
+        await other.next()
+        async with listen(api, Last_Event_ID=first.id) as again:
+            missed = await again.next()
+    assert missed.name == "change"
+    assert [row["pod_name"] for row in missed.data["tasks"]["changed"]] == ["b"]
+
+
+@pytest.mark.parametrize("unknown", ["0badcafe-3", "nonsense", "-1", "x" * 2000])
+async def test_an_event_of_another_replica_starts_over(api: Api, cluster: Cluster, unknown: str) -> None:
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    async with listen(api, Last_Event_ID=unknown) as stream:
+        assert (await stream.next()).name == "snapshot"
+
+
+async def test_a_client_that_was_away_for_too_long_starts_over(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    async with listen(api) as keeper:
+        first = await keeper.next()
+        assert first.id is not None
+        epoch, _, number = first.id.rpartition("-")
+        async with listen(api, Last_Event_ID=f"{epoch}-{int(number) + 7}") as stream:
+            assert (await stream.next()).name == "snapshot"
+
+
+async def test_one_namespace_hears_of_its_own_tasks_alone(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"), pod("mine", "n1"), pod("theirs", "n1", namespace="other"))
+    cluster.publish(NOW)
+    async with listen(api, "&namespace=ml-team") as stream:
+        first = await stream.next()
+        assert first.data.keys() == {"cluster", "timestamp", "tasks"}
+        assert [row["pod_name"] for row in first.data["tasks"]] == ["mine"]
+        cluster.add(pod("theirs-too", "n1", namespace="other"))
+        cluster.publish(NOW)
+        await asyncio.sleep(0.3)  # so that the two are two changes: that of the others is not to come
+        cluster.add(pod("mine-too", "n1"))
+        cluster.publish(NOW)
+        change = await stream.next()
+        assert change.data.keys() == {"timestamp", "tasks"}
+        assert [row["pod_name"] for row in change.data["tasks"]["changed"]] == ["mine-too"]
+
+
+async def test_sections_can_be_chosen(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"), pod("a", "n1"))
+    cluster.publish(NOW)
+    async with listen(api, "&include=nodes") as stream:
+        assert (await stream.next()).data.keys() == {"cluster", "timestamp", "status", "nodes"}
+
+
+async def test_a_caller_has_only_so_many_streams(serve: Serve, cluster: Cluster) -> None:
+    cluster.publish(NOW)
+    api = await serve(streams_per_caller=2)
+    async with listen(api), listen(api):
+        assert (await api.ask(PATH)).error == (429, 4029, "Too many streams: a caller may have 2")
+    # The server learns that a client has gone when it next writes.
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    async with asyncio.timeout(15):
+        while (await api.ask(PATH, method="HEAD")).status != 200:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+
+
+async def test_a_stream_is_not_for_strangers(api: Api, cluster: Cluster) -> None:
+    cluster.publish(NOW)
+    assert (await api.ask(PATH, token="wrong")).error[:2] == (401, 4001)
+    unknown = await api.ask("/api/v1/realtime/stream?cluster=other")
+    assert unknown.error == (404, 4004, "Cluster not found")
+    assert (await api.ask(PATH + "&include=nonsense")).error[:2] == (400, 4000)
+
+
+async def test_streams_end_cleanly_when_lens_is_stopped(api: Api, cluster: Cluster) -> None:
+    cluster.publish(NOW)
+    async with listen(api) as stream:
+        await stream.next()
+        stopping = asyncio.create_task(api.server.stop())
+        with pytest.raises(EOFError):
+            await stream.next()
+        async with asyncio.timeout(1.5):
+            await stopping
+
+
+async def test_a_reader_that_stops_reading_holds_up_nobody(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"), *(pod(f"p{number:04}", "n1") for number in range(3000)))
+    cluster.publish(NOW)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port, limit=1024)
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: lens\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    assert b"200" in await reader.readline()  # and reads no more
+    async with listen(api) as stream:
+        await stream.next()
+        for number in range(5):
+            cluster.add(pod(f"new-{number}", "n1"))
+            cluster.publish(NOW)
+            change = await stream.next()
+            assert [row["pod_name"] for row in change.data["tasks"]["changed"]] == [f"new-{number}"]
+    writer.close()

@@ -1,0 +1,50 @@
+"""What is learnt of who stands above a task shows with the next fresh answer."""
+
+from lens.model.ancestry import Ascent
+from lens.model.pod import Controller, Workload
+from tests.contract.conftest import NOW, Api
+from tests.contract.kubernetes import Cluster, pod
+
+JOB = Controller("batch/v1", "Job", "ml-team", "train", "o")
+
+
+async def told(api: Api) -> tuple[str, str, str | None, str | None]:
+    """Return the one task's workload, why it may not be the top, and its owner."""
+    (task,) = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
+    return task["workload_type"], task["workload_name"], task["workload_reason"], task["owner"]
+
+
+async def test_the_top_of_the_chain_is_told_as_soon_as_it_is_known(api: Api, cluster: Cluster) -> None:
+    cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
+    cluster.publish(NOW)
+    assert await told(api) == ("Job", "train", "UNREAD", "train")
+    cluster.board.ascents = {JOB: Ascent(Workload("JobSet", "sweep"), "FORBIDDEN")}
+    assert await told(api) == ("JobSet", "sweep", "FORBIDDEN", "train")
+    cluster.publish(NOW + 1)
+    assert await told(api) == ("JobSet", "sweep", "FORBIDDEN", "train")
+    cluster.board.ascents = {JOB: Ascent(Workload("TrainJob", "llm"), None)}
+    assert await told(api) == ("TrainJob", "llm", None, "train")
+
+
+async def test_an_answer_with_other_workloads_is_another_answer(api: Api, cluster: Cluster) -> None:
+    cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
+    cluster.publish(NOW)
+    first = await api.tasks()
+    cluster.board.ascents = {JOB: Ascent(Workload("JobSet", "sweep"), None)}
+    assert (await api.tasks(Cache_Control="no-cache")).headers["ETag"] != first.headers["ETag"]
+    assert (await api.tasks(If_None_Match=first.headers["ETag"])).status == 200
+
+
+async def test_a_bare_pod_needs_nobody_to_be_known(api: Api, cluster: Cluster) -> None:
+    cluster.add(pod("notebook", "n1"))
+    cluster.publish(NOW)
+    assert await told(api) == ("Pod", "notebook", None, None)
+
+
+async def test_what_is_known_of_one_namespaces_owner_is_not_told_in_another(
+    api: Api, cluster: Cluster
+) -> None:
+    cluster.add(pod("train-0", "n1", namespace="other", owner=("batch/v1", "Job", "train")))
+    cluster.board.ascents = {JOB: Ascent(Workload("JobSet", "secret-project"), None)}
+    cluster.publish(NOW)
+    assert await told(api) == ("Job", "train", "UNREAD", "train")

@@ -1,0 +1,160 @@
+"""A review API that fails lets nobody in, and calls nobody's token wrong."""
+
+import asyncio
+import json
+import logging
+import time
+
+import pytest
+
+from tests.integration.access.conftest import (
+    ACCESS_REVIEW,
+    OWN_TOKEN,
+    REALTIME,
+    STATUS,
+    TASKS,
+    TIMEOUT_S,
+    TOKEN_REVIEW,
+    Scene,
+)
+from tests.integration.watch import faults
+from tests.integration.watch.front import Fault
+from tests.integration.watch.scene import write
+
+KINDS = {TOKEN_REVIEW: "TokenReview", ACCESS_REVIEW: "SubjectAccessReview"}
+
+
+def review(**fields: object) -> Fault:
+    return faults.answer(201, json.dumps(fields).encode())
+
+
+FAULTS: dict[str, Fault] = {
+    "500": faults.status(500),
+    "429": faults.status(429, Retry_After="1"),
+    "503": faults.status(503),
+    "forbidden to Lens": faults.status(403),
+    "not found": faults.status(404),
+    "401 for ever": faults.status(401),
+    "a page": faults.html(),
+    "a page with 201": faults.html(201),
+    "hang": faults.hang,
+    "a body that hangs": faults.endless_silence,
+    "reset": faults.reset,
+    "no HTTP": faults.raw(b"\x16\x03\x01\x00nonsense\r\n\r\n"),
+    "nothing": faults.raw(b""),
+    "empty": faults.answer(201),
+    "null": faults.answer(201, b"null"),
+    "no status": review(kind="TokenReview"),
+    "a Status": faults.answer(201, b'{"kind":"Status","status":"Success"}'),
+    "another kind": review(kind="Pod", status={"authenticated": True, "allowed": True}),
+    "text for a flag": review(kind="TokenReview", status={"authenticated": "true"}),
+    "an endless answer": faults.answer(201, b" " * 2**20),
+    "a redirect": faults.answer(307, Location="http://127.0.0.1:1/"),
+}
+
+
+@pytest.mark.parametrize("path", KINDS)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_a_review_that_fails_is_503_and_neither_200_nor_401(
+    lens: Scene, path: str, fault: Fault
+) -> None:
+    lens.account("all", REALTIME)
+    lens.front.always(path, fault)
+    answer = await lens.ask(STATUS, "all")
+    assert answer[:4] == (503, 5003, "Access can't be reviewed now", None)
+    assert int(answer.headers["Retry-After"]) > 0
+    lens.front.always(path, None)
+    assert (await lens.ask(STATUS, "all")).status == 200
+
+
+async def test_a_namespace_is_not_given_because_one_of_its_two_reviews_failed(lens: Scene) -> None:
+    lens.account("dev", REALTIME._replace(namespace="team-a"))
+    lens.front.script(ACCESS_REVIEW, faults.status(500))
+    assert (await lens.ask(f"{TASKS}&namespace=team-a", "dev")).status == 503
+
+
+async def test_a_review_that_denies_is_not_overruled_by_what_it_allows(lens: Scene) -> None:
+    lens.account("all")
+    lens.front.script(
+        ACCESS_REVIEW, review(kind="SubjectAccessReview", status={"allowed": True, "denied": True})
+    )
+    assert (await lens.ask(STATUS, "all")).status == 403
+
+
+async def test_a_review_that_could_not_be_finished_allows_nothing(lens: Scene) -> None:
+    lens.account("all")
+    status = {"allowed": False, "evaluationError": "roles.rbac.authorization.k8s.io not found"}
+    lens.front.script(ACCESS_REVIEW, review(kind="SubjectAccessReview", status=status))
+    assert (await lens.ask(STATUS, "all")).status == 403
+
+
+@pytest.mark.parametrize(
+    "status", [{"authenticated": True}, {"authenticated": True, "user": {"username": ""}}]
+)
+async def test_somebody_without_a_name_is_nobody(lens: Scene, status: dict[str, object]) -> None:
+    lens.front.script(TOKEN_REVIEW, review(kind="TokenReview", status=status))
+    assert (await lens.ask(STATUS, "any")).status == 401
+
+
+async def test_an_apiserver_that_knows_no_audiences_does_not_let_in_for_lens(scene: Scene) -> None:
+    await scene.serve(token_audiences=("lens",))
+    status = {"authenticated": True, "user": {"username": "somebody"}}
+    scene.front.script(TOKEN_REVIEW, review(kind="TokenReview", status=status))
+    assert (await scene.ask(STATUS, "any")).status == 401
+
+
+async def test_a_review_that_hangs_holds_up_nobody_elses_request(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(STATUS, "all")).status == 200
+    lens.front.always(TOKEN_REVIEW, faults.hang)
+    hanging = [asyncio.create_task(lens.ask(STATUS, f"other-{number}")) for number in range(40)]
+    began = time.monotonic()
+    assert (await lens.ask(STATUS, "all")).status == 200
+    assert time.monotonic() - began < TIMEOUT_S
+    assert {answer.status for answer in await asyncio.gather(*hanging)} == {503}
+
+
+async def test_who_was_let_in_stays_so_for_a_moment_of_the_apiservers_absence(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(STATUS, "all")).status == 200
+    await lens.front.stop()
+    lens.now += 29
+    assert (await lens.ask(STATUS, "all")).status == 200
+    lens.now += 2
+    assert (await lens.ask(STATUS, "all")).status == 503
+    await lens.front.start()
+    assert (await lens.ask(STATUS, "all")).status == 200
+
+
+async def test_lens_own_token_may_rotate(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(STATUS, "all")).status == 200
+    lens.sim.token = "rotated-token"
+    lens.now += 60
+    assert (await lens.ask(STATUS, "all")).status == 503
+    write(lens.kubeconfig, lens.kubeconfig.read_text().replace(OWN_TOKEN, "rotated-token"))
+    assert (await lens.ask(STATUS, "all")).status == 200
+
+
+async def test_no_redirect_is_followed_with_a_token(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    lens.front.script(TOKEN_REVIEW, faults.answer(307, Location=f"{lens.front.url}/elsewhere"))
+    assert (await lens.ask(STATUS, "all")).status == 503
+    assert lens.requests("/elsewhere") == []
+
+
+async def test_a_failure_is_logged_and_counted_and_the_token_is_in_neither(
+    lens: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    lens.front.script(TOKEN_REVIEW, faults.status(403))
+    with caplog.at_level(logging.DEBUG):
+        await lens.ask(STATUS, "secret-token")
+    (line,) = [vars(record) for record in caplog.records if record.name == "lens.kube.reviews"]
+    assert (line["review"], line["error"]) == ("TokenReview", "HTTP 403")
+    count = lens.metrics.registry.get_sample_value(
+        "lens_reviews_total", {"review": "TokenReview", "outcome": "failed"}
+    )
+    assert count == 1
+    logged = "".join(f"{vars(record)}" for record in caplog.records if record.name.startswith("lens"))
+    assert "secret" not in logged
+    assert OWN_TOKEN not in logged

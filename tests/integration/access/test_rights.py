@@ -1,0 +1,181 @@
+"""Who is let in where the cluster's own tokens and RBAC decide."""
+
+import asyncio
+
+import pytest
+
+from lens.sim.reviews import API_AUDIENCE, Right
+from tests.integration.access.conftest import (
+    ACCESS_REVIEW,
+    OWN_TOKEN,
+    REALTIME,
+    STATUS,
+    TASKS,
+    TOKEN_REVIEW,
+    Scene,
+)
+
+WHOLE_CLUSTER = [STATUS, TASKS, "/api/v1/clusters", "/metrics", STATUS.replace("prod", "no")]
+
+
+@pytest.mark.parametrize("path", [STATUS, TASKS, f"{TASKS}&namespace=team-a", "/api/v1/clusters"])
+async def test_whoever_may_get_realtime_in_the_cluster_gets_everything(lens: Scene, path: str) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(path, "all")).status == 200
+
+
+@pytest.mark.parametrize("path", WHOLE_CLUSTER)
+async def test_a_known_user_without_rights_is_told_which_one_is_lacking(lens: Scene, path: str) -> None:
+    lens.account("none")
+    answer = await lens.ask(path, "none")
+    assert answer[:4] == (403, 4003, "Forbidden: get realtime.lens is required in the whole cluster", None)
+
+
+async def test_who_may_get_realtime_in_a_namespace_gets_that_namespaces_tasks_alone(lens: Scene) -> None:
+    lens.account("team", REALTIME._replace(namespace="team-a"))
+    own = await lens.ask(f"{TASKS}&namespace=team-a", "team")
+    assert [task["pod_name"] for task in own.data["tasks"]] == ["mine"]
+    answer = await lens.ask(f"{TASKS}&namespace=team-b", "team")
+    assert answer[:3] == (
+        403,
+        4003,
+        "Forbidden: get realtime.lens or list pods is required in namespace team-b",
+    )
+    for path in WHOLE_CLUSTER:
+        assert (await lens.ask(path, "team")).status == 403
+
+
+async def test_who_may_list_a_namespaces_pods_gets_its_tasks_and_nothing_else(lens: Scene) -> None:
+    lens.account("dev", Right("list", "", "pods", "team-a"))
+    assert (await lens.ask(f"{TASKS}&namespace=team-a", "dev")).data["total_tasks"] == 1
+    assert (await lens.ask(f"{TASKS}&namespace=team-b", "dev")).status == 403
+    for path in WHOLE_CLUSTER:
+        assert (await lens.ask(path, "dev")).status == 403
+
+
+async def test_listing_all_pods_is_no_right_to_the_whole_cluster(lens: Scene) -> None:
+    lens.account("viewer", Right("list", "", "pods"))
+    assert (await lens.ask(f"{TASKS}&namespace=team-b", "viewer")).status == 200
+    assert (await lens.ask(TASKS, "viewer")).status == 403
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        Right("list", "lens", "realtime"),
+        Right("get", "", "realtime"),
+        Right("get", "lens", "status"),
+        Right("get", "", "pods"),
+    ],
+)
+async def test_a_right_that_looks_alike_is_not_taken_for_it(lens: Scene, right: Right) -> None:
+    lens.account("alike", right)
+    assert (await lens.ask(STATUS, "alike")).status == 403
+    assert (await lens.ask(f"{TASKS}&namespace=team-a", "alike")).status == 403
+
+
+async def test_the_review_tells_all_that_is_known_of_the_user(lens: Scene) -> None:
+    lens.account("sa", uid="u-1", groups=("g1", "g2"), extra={"scopes.example.com": ["a", "b"]})
+    lens.sim.accounts.rights["g2"] = {REALTIME}
+    assert (await lens.ask(STATUS, "sa")).status == 200
+    assert lens.reviews(TOKEN_REVIEW) == [{"token": "sa"}]
+    assert lens.reviews(ACCESS_REVIEW) == [
+        {
+            "user": "user-of-sa",
+            "uid": "u-1",
+            "groups": ["g1", "g2"],
+            "extra": {"scopes.example.com": ["a", "b"]},
+            "resourceAttributes": {"verb": "get", "group": "lens", "resource": "realtime"},
+        }
+    ]
+    assert {request.headers["authorization"] for request in lens.front.requests} == {f"Bearer {OWN_TOKEN}"}
+
+
+async def test_a_token_that_nobody_has_is_refused(lens: Scene) -> None:
+    answer = await lens.ask(STATUS, "wrong")
+    assert answer[:4] == (401, 4001, "Unauthorized", None)
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "token", [None, "", "x" * 8193, "a b", "tökén", "to\tken", "=", "a=b", "{}", "a,b", "%00", "a;b"]
+)
+async def test_what_can_be_no_token_is_refused_without_asking(lens: Scene, token: str | None) -> None:
+    assert (await lens.ask(STATUS, token)).status == 401
+    assert lens.front.requests == []
+
+
+async def test_a_long_token_of_an_identity_provider_is_reviewed(lens: Scene) -> None:
+    long = "x" * 8192
+    lens.account(long, REALTIME)
+    assert (await lens.ask(STATUS, long)).status == 200
+
+
+async def test_a_token_for_somebody_else_is_not_good_for_lens(scene: Scene) -> None:
+    await scene.serve(token_audiences=("lens", "lens.example.com"))
+    scene.account("ours", REALTIME, audiences=("lens", API_AUDIENCE))
+    scene.account("apiservers", REALTIME, audiences=(API_AUDIENCE,))
+    assert (await scene.ask(STATUS, "ours")).status == 200
+    assert (await scene.ask(STATUS, "apiservers")).status == 401
+    assert scene.reviews(TOKEN_REVIEW)[0] == {"token": "ours", "audiences": ["lens", "lens.example.com"]}
+
+
+async def test_a_review_is_asked_once_in_a_while_and_not_for_each_request(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    for _ in range(20):
+        assert (await lens.ask(STATUS, "all")).status == 200
+        assert (await lens.ask("/api/v1/clusters", "all")).status == 200
+    assert len(lens.front.requests) == 2
+    lens.now += 30
+    assert (await lens.ask(STATUS, "all")).status == 200
+    assert len(lens.front.requests) == 4
+
+
+async def test_a_right_that_is_taken_away_is_gone_within_half_a_minute(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(STATUS, "all")).status == 200
+    lens.sim.accounts.rights.clear()
+    lens.now += 30
+    assert (await lens.ask(STATUS, "all")).status == 403
+    lens.sim.accounts.by_token.clear()
+    lens.now += 30
+    assert (await lens.ask(STATUS, "all")).status == 401
+
+
+async def test_a_right_that_is_given_is_there_within_seconds(lens: Scene) -> None:
+    for expected in (401, 401):
+        assert (await lens.ask(STATUS, "new")).status == expected
+    assert len(lens.front.requests) == 1
+    lens.account("new")
+    lens.now += 5
+    assert [(await lens.ask(STATUS, "new")).status for _ in range(3)] == [403, 403, 403]
+    assert len(lens.front.requests) == 3
+    lens.account("new", REALTIME)
+    lens.now += 5
+    assert (await lens.ask(STATUS, "new")).status == 200
+
+
+async def test_a_crowd_with_one_token_is_one_review(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    answers = await asyncio.gather(*(lens.ask(STATUS, "all") for _ in range(50)))
+    assert {answer.status for answer in answers} == {200}
+    assert (len(lens.requests(TOKEN_REVIEW)), len(lens.requests(ACCESS_REVIEW))) == (1, 1)
+
+
+async def test_a_flood_of_wrong_tokens_reaches_the_apiserver_only_so_often(scene: Scene) -> None:
+    await scene.serve(requests_per_minute=60, requests_burst=10)
+    scene.account("all", REALTIME)
+    assert (await scene.ask(STATUS, "all")).status == 200
+    scene.front.requests.clear()
+    answers = await asyncio.gather(*(scene.ask(STATUS, f"guess-{number}") for number in range(200)))
+    assert sorted({answer.status for answer in answers}) == [401, 429]
+    assert len(scene.front.requests) == 10
+    assert (await scene.ask(STATUS, "all")).status == 200
+
+
+async def test_callers_are_limited_by_their_name(scene: Scene) -> None:
+    await scene.serve(requests_per_minute=60, requests_burst=3)
+    scene.account("all", REALTIME)
+    scene.account("other", REALTIME)
+    assert [(await scene.ask(STATUS, "all")).status for _ in range(4)] == [200, 200, 200, 429]
+    assert (await scene.ask(STATUS, "other")).status == 200

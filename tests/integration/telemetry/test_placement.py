@@ -1,0 +1,68 @@
+"""Agents say which GPUs shared units are on, and the cluster's figures follow them."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lens.sim.resources import NODES, PODS
+from tests.integration.telemetry.server import Behaviour, Connection
+from tests.integration.telemetry.test_discovery import Cluster
+from tests.integration.watch.objects import GPU, NOW, node, pod
+from tests.unit.telemetry.reports import gpu, report, written
+
+LABELS = {"nvidia.com/gpu.replicas": "4", "nvidia.com/gpu.count": "2"}
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    """Give a cluster of one node, whose two GPUs are four units each, and two pods with a unit each."""
+    async with AsyncExitStack() as stack:
+        cluster = Cluster(stack, tmp_path)
+        cluster.store.put(NODES, node("node-1", metadata={"name": "node-1", "labels": LABELS}), NOW)
+        for name in ("a", "b"):
+            cluster.store.put(PODS, pod(name, on="node-1"), NOW)
+        yield cluster
+
+
+def telling(**held: str) -> Behaviour:
+    """Answer as the agent of two GPUs does, of which pods hold units."""
+
+    async def behave(connection: Connection) -> None:
+        holders = [
+            {
+                "namespace": "team",
+                "pod": name,
+                "container": "main",
+                "resource": GPU,
+                "device_id": f"{uuid}::0",
+                "gpu_uuid": uuid,
+            }
+            for name, uuid in held.items()
+        ]
+        gpus = [gpu(index=number, uuid=f"GPU-{number}", sampled_at=time.time()) for number in range(2)]
+        await connection.answer(written(report(*gpus, holders=holders, sampled_at=time.time())))
+
+    return behave
+
+
+async def test_the_number_of_gpus_held_becomes_exact_when_the_agent_tells_where_units_are(
+    cluster: Cluster,
+) -> None:
+    agent = await cluster.pod("agent", "node-1", owner=cluster.daemon_set())
+    agent.behaviour = telling()
+
+    def says(allocated: int, approximate: bool) -> Any:
+        return lambda data: (
+            data["current_gpu_usage"]["allocated_gpus"] == allocated and data["approximate"] is approximate
+        )
+
+    await cluster.serve()
+    await cluster.until_status(says(1, approximate=True), "the least number")
+    agent.behaviour = telling(a="GPU-0", b="GPU-1")
+    await cluster.until_status(says(2, approximate=False), "both GPUs")
+    agent.behaviour = telling(a="GPU-1", b="GPU-1")
+    await cluster.until_status(says(1, approximate=False), "one GPU, for sure")

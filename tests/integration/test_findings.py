@@ -1,0 +1,171 @@
+"""Alerts and events, from objects of the apiserver to what a user reads over HTTP."""
+
+import asyncio
+import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lens.sim.apiserver import SimApiServer
+from lens.sim.resources import NODES, PODS
+from lens.sim.store import Store
+from tests.integration.operator import Command, environment, get, wait_for
+from tests.integration.watch.objects import GPU, Object, node, pod
+
+TOKEN = "token-of-a-test"
+QUERY = "/api/v1/realtime/status?cluster=sim&include=alerts&include=events"
+
+
+class Live:
+    """A simulated cluster that a test changes, and Lens on it in a process of its own."""
+
+    def __init__(self, store: Store, base: str) -> None:
+        self._store = store
+        self._base = base
+
+    def put(self, obj: Object) -> None:
+        self._store.put(NODES if "capacity" in obj["status"] else PODS, obj, datetime.now(UTC))
+
+    def delete_pod(self, name: str) -> None:
+        self._store.delete(PODS, f"team/{name}")
+
+    def status(self, more: str = "") -> Any:
+        return get(f"{self._base}{QUERY}{more}")[1]["data"]
+
+    def alerts(self) -> list[str]:
+        return [alert["type"] for alert in self.status()["alerts"]]
+
+    def events(self) -> list[tuple[str, str]]:
+        """Return what happened but for alerts, oldest first."""
+        events = reversed(self.status()["recent_events"])
+        return [(e["type"], e["object"]) for e in events if not e["type"].startswith("Alert")]
+
+
+def text(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    store = Store(1)
+    for number in range(2):
+        store.put(NODES, node(f"node-{number}"), datetime.now(UTC))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = SimApiServer(store, TOKEN)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        yaml.safe_dump(
+            {
+                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
+                "users": [{"name": "lens", "user": {"token": TOKEN}}],
+                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
+                "current-context": "sim",
+            }
+        )
+    )
+    env = environment(
+        cluster="sim",
+        listen="127.0.0.1:0",
+        auth="none",
+        kubeconfig=str(kubeconfig),
+        alert_for_seconds="0",
+        alert_clear_seconds="0",
+        cache_seconds="0",
+    )
+
+    class Loop:
+        """Store changes wake watches, so they are made in the server's loop."""
+
+        def __getattr__(self, name: str) -> Any:
+            def call(*args: Any) -> None:
+                done = threading.Event()
+                loop.call_soon_threadsafe(getattr(store, name), *args)
+                loop.call_soon_threadsafe(done.set)
+                assert done.wait(10)
+
+            return call
+
+    try:
+        with Command(["serve"], tmp_path / "log", env) as lens:
+            line = lens.wait_for_text('"listening"')
+            base = "http://" + line.partition('"address": "')[2].partition('"')[0]
+            wait_for(lambda: "lens_alerts{" in text(f"{base}/metrics"), "the first look")
+            yield Live(Loop(), base)  # type: ignore[arg-type]
+            assert lens.end() == 0
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def broken(gpus: int, healthy: int) -> Object:
+    bad = node("node-1", gpus)
+    bad["status"]["allocatable"][GPU] = str(healthy)
+    return bad
+
+
+def test_a_gpu_that_breaks_is_told_and_its_repair_too(live: Live) -> None:
+    assert live.alerts() == []
+    live.put(broken(8, healthy=7))
+    wait_for(lambda: live.alerts() == ["DevicesUnhealthy"], "the alert")
+    (alert,) = live.status()["alerts"]
+    assert (alert["source"], alert["severity"]) == ("Node/node-1", "critical")
+    live.put(node("node-1"))
+    wait_for(lambda: live.alerts() == [], "its end")
+    types = [event["type"] for event in live.status("&event_object=Node/node-1")["recent_events"]]
+    assert types == ["AlertCleared", "AlertRaised"]
+    assert live.status("&event_type=AlertRaised,NodeLeft")["recent_events"][0]["type"] == "AlertRaised"
+    assert live.status("&event_since=2100-01-01T00:00:00Z")["recent_events"] == []
+
+
+def test_the_life_of_pods_is_told_to_its_end(live: Live) -> None:
+    preempted: dict[str, Any] = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "PreemptionByScheduler",
+    }
+    names = ("done", "broken", "pushed", "ended", "vanished")
+    for name in names:
+        live.put(pod(name, on="node-0"))
+    wait_for(lambda: len(live.events()) == 5, "the starts")
+    live.put(pod("done", on="node-0", phase="Succeeded"))
+    live.put(pod("broken", on="node-0", phase="Failed"))
+    pushed = pod("pushed", on="node-0")
+    pushed["status"]["conditions"] = [preempted]
+    live.put(pushed)
+    live.delete_pod("pushed")
+    ended = pod("ended", on="node-0")
+    ended["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    live.put(ended)
+    live.delete_pod("ended")
+    live.delete_pod("vanished")  # as one that finishes and is gone before it can be read
+    wait_for(lambda: len(live.events()) == 10, "the ends")
+    assert sorted(live.events()) == sorted(
+        [("TaskStarted", f"Pod/team/{name}") for name in names]
+        + [
+            ("TaskFinished", "Pod/team/done"),
+            ("TaskFailed", "Pod/team/broken"),
+            ("TaskPreempted", "Pod/team/pushed"),
+            ("TaskDeleted", "Pod/team/ended"),
+            ("TaskEnded", "Pod/team/vanished"),
+        ]
+    )
+
+
+def test_nodes_that_come_and_change_are_told(live: Live) -> None:
+    live.put(node("node-2"))
+    wait_for(lambda: live.events() == [("NodeJoined", "Node/node-2")], "a node that joined")
+    cordoned = node("node-2")
+    cordoned["spec"]["unschedulable"] = True
+    live.put(cordoned)
+    wait_for(lambda: live.events()[1:] == [("NodeCordoned", "Node/node-2")], "a cordoned node")

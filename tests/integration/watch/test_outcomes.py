@@ -1,0 +1,113 @@
+"""How finished pods ended is asked of the apiserver, and whatever that answers holds up nothing for long."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from lens.kube.connection import Connection
+from lens.kube.getter import Getter
+from lens.kube.outcomes import MOST, SLOTS, Outcomes
+from lens.metrics import Metrics
+from lens.model.endings import Ending, How
+
+OPEN: tuple[How, ...] = ("TaskEnded",)
+
+
+class Apiserver:
+    """One that is asked for pods: all have failed, and have the uid that is set."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.uid = "uid"
+        self.hangs = False
+        self.over = asyncio.Event()
+        self.body: bytes | None = None
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked += 1
+        if self.hangs:
+            await self.over.wait()
+        pod = {"metadata": {"name": "a", "namespace": "team", "uid": self.uid}, "status": {"phase": "Failed"}}
+        return web.Response(body=json.dumps(pod).encode() if self.body is None else self.body)
+
+
+@pytest.fixture
+async def apiserver() -> AsyncIterator[tuple[Apiserver, str]]:
+    """Return one, and its URL."""
+    server = Apiserver()
+    runner = web.ServerRunner(web.Server(server))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield server, f"http://127.0.0.1:{runner.addresses[0][1]}"
+    server.over.set()
+    await runner.cleanup()
+
+
+async def settled(url: str, folder: Path, *hows: How) -> list[How]:
+    """Return how pods ended, once that was asked for."""
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "current-context": "sim",
+                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
+                "clusters": [{"name": "sim", "cluster": {"server": url}}],
+                "users": [{"name": "lens", "user": {"token": "a-token"}}],
+            }
+        )
+    )
+    getter = Getter(lambda: Connection(kubeconfig), Metrics(), timeout=0.5)
+    async with Outcomes(getter) as outcomes:
+        return [
+            ending.how for ending in await outcomes.settle(Ending("team", "a", "uid", h, None) for h in hows)
+        ]
+
+
+async def test_only_what_is_open_is_asked_for(apiserver: tuple[Apiserver, str], tmp_path: Path) -> None:
+    server, url = apiserver
+    assert await settled(url, tmp_path, "TaskDeleted", "TaskEnded", "TaskEvicted") == [
+        "TaskDeleted",
+        "TaskEvicted",
+        "TaskFailed",
+    ]
+    assert server.asked == 1
+
+
+async def test_another_pod_of_the_name_does_not_answer_for_it(
+    apiserver: tuple[Apiserver, str], tmp_path: Path
+) -> None:
+    server, url = apiserver
+    server.uid = "another"
+    assert await settled(url, tmp_path, "TaskEnded") == ["TaskEnded"]
+
+
+async def test_an_answer_that_makes_no_sense_leaves_it_open(
+    apiserver: tuple[Apiserver, str], tmp_path: Path
+) -> None:
+    server, url = apiserver
+    for server.body in (b"", b"<html>", b"[]", b'{"metadata": {}}'):
+        assert await settled(url, tmp_path, "TaskEnded") == ["TaskEnded"]
+
+
+async def test_a_wave_of_ends_costs_a_bounded_number_of_reads(
+    apiserver: tuple[Apiserver, str], tmp_path: Path
+) -> None:
+    server, url = apiserver
+    hows = await settled(url, tmp_path, *OPEN * (2 * MOST))
+    assert (hows.count("TaskFailed"), hows.count("TaskEnded")) == (MOST, MOST)
+    assert server.asked == MOST
+
+
+async def test_an_apiserver_that_hangs_is_waited_for_once(
+    apiserver: tuple[Apiserver, str], tmp_path: Path
+) -> None:
+    server, url = apiserver
+    server.hangs = True
+    async with asyncio.timeout(10):
+        assert set(await settled(url, tmp_path, *OPEN * MOST)) == {"TaskEnded"}
+    assert server.asked <= SLOTS

@@ -1,0 +1,41 @@
+"""What telemetry tells of where shared units are reaches the figures, whenever it comes."""
+
+from lens.model.placement import NOWHERE, Placed, Placement
+from tests.integration.watch.objects import GPU, node, pod
+from tests.integration.watch.scene import Scene
+
+LABELS = {"nvidia.com/gpu.replicas": "4", "nvidia.com/gpu.count": "2"}
+APART = Placement(
+    instances={},
+    pods={"team/a": (Placed(GPU, "GPU-0::0", "GPU-0"),), "team/b": (Placed(GPU, "GPU-1::0", "GPU-1"),)},
+)
+
+
+def figures(scene: Scene) -> tuple[int, int, bool] | None:
+    """Return total and allocated GPUs, and whether they are approximate; None while the node isn't there."""
+    occupied = scene.board.notice.snapshot.nodes.get("sliced")
+    if occupied is None or not scene.board.notice.synced:
+        return None
+    return occupied.states.total, occupied.states.allocated, occupied.approximate
+
+
+async def test_a_placement_shows_though_the_watch_is_quiet(scene: Scene) -> None:
+    scene.put_node(node("sliced", metadata={"name": "sliced", "labels": LABELS}))
+    scene.put_pod(pod("a", on="sliced"))
+    scene.put_pod(pod("b", on="sliced"))
+    watcher = scene.watch()
+    await scene.until(lambda: figures(scene) == (2, 1, True), "the least number")
+
+    watcher.place({"sliced": APART})
+    await scene.until(lambda: figures(scene) == (2, 2, False), "the exact number", seconds=5)
+
+    watcher.place({"sliced": NOWHERE})
+    await scene.until(lambda: figures(scene) == (2, 1, True), "the least number again", seconds=5)
+
+
+async def test_a_placement_that_comes_before_the_watch_has_begun_is_not_lost(scene: Scene) -> None:
+    scene.put_node(node("sliced", metadata={"name": "sliced", "labels": LABELS}))
+    scene.put_pod(pod("a", on="sliced"))
+    scene.put_pod(pod("b", on="sliced"))
+    scene.watch().place({"sliced": APART})
+    await scene.until(lambda: figures(scene) == (2, 2, False), "the exact number")

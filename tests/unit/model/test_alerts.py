@@ -1,0 +1,341 @@
+"""What is wrong is told, by a name that lasts as long as it does, and what isn't wrong pages nobody."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from lens.model.alerts import KINDS, Alert, Thresholds, in_order
+from lens.model.report import Holder
+from tests.unit.model.manifests import Object, container, node, pod
+from tests.unit.model.watched import AT_ONCE, START, Watched
+
+GPU = "nvidia.com/gpu"
+
+
+def holder(pod_name: str, index: int) -> Holder:
+    return Holder("team", pod_name, "main", GPU, f"GPU-{index}", gpu_uuid=f"GPU-{index}")
+
+
+def types(watched: Watched) -> set[str]:
+    return set(watched.alerts())
+
+
+def waiting(**metadata: object) -> Object:
+    created = {"creationTimestamp": "2025-12-19T15:20:00Z", "uid": "u"}
+    return pod(
+        container(gpus=4), node=None, phase="Pending", metadata={"name": "train-0"} | created | metadata
+    )
+
+
+def test_a_cluster_that_is_well_has_no_alerts() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8), pod(container(gpus=1)))
+    watched.tell("node-1", watched.gpu(0, utilization_percent=97.0, recovery_action="NONE"))
+    assert watched.alerts() == {}
+
+
+@dataclass
+class Case:
+    """A GPU, and the alert that it is worth."""
+
+    state: str
+    because: tuple[str, ...]
+    alert: str
+    severity: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("lost", ("GPU_IS_LOST",), "GpuLost", "critical"),
+        Case(
+            "critical",
+            ("recovery action GPU_RESET",),
+            "GpuRecoveryAction",
+            "critical",
+            {"recovery_action": "GPU_RESET"},
+        ),
+        Case("critical", ("row remapping failed",), "GpuRowRemapFailed", "critical"),
+        Case("warning", ("row remapping pending",), "GpuRowRemapPending", "warning"),
+        Case("critical", ("XID 79",), "GpuXid", "critical"),
+        Case("warning", ("XID 79",), "GpuXid", "warning", {"recovery_action": "NONE"}),
+        Case("warning", ("XID 48",), "GpuXid", "warning"),
+        Case("critical", ("bad pages",), "GpuUnhealthy", "critical"),
+        Case("ok", (), "GpuEccErrors", "warning", {"ecc_uncorrected": 3}),
+        Case("ok", (), "GpuThrottled", "warning", {"clock_events": ("hw_thermal_slowdown",)}),
+        Case("ok", (), "GpuThrottled", "warning", {"clock_events": ("gpu_idle", "hw_power_brake")}),
+    ],
+    ids=lambda case: f"{case.alert}, {case.severity}",
+)
+def test_a_gpu_in_trouble_is_one_alert_of_its_kind(case: Case) -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu(3, case.state, *case.because, **case.fields))
+    ((type_, alert),) = watched.alerts().items()
+    assert (type_, alert.severity) == (case.alert, case.severity)
+    assert alert.source == "GPU/node-1/GPU-3"
+    assert alert.message.startswith("GPU 3 of node-1 ")
+    assert alert.namespace is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"clock_events": ("gpu_idle", "sw_power_cap")}, {"ecc_uncorrected": 0}, {"recovery_action": "NONE"}],
+)
+def test_what_is_normal_of_a_gpu_pages_nobody(fields: dict[str, object]) -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu(0, "ok", **fields))
+    assert watched.alerts() == {}
+
+
+def test_an_xid_of_a_program_pages_nobody_even_if_it_is_named() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu(0, "unknown", "XID 31"))
+    assert watched.alerts() == {}
+
+
+def test_two_xids_of_one_gpu_are_two_alerts() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu(0, "warning", "XID 63", "XID 94"))
+    assert {alert.id for alert in watched.look().alerts} == {
+        "GpuXid:GPU/node-1/GPU-0:63",
+        "GpuXid:GPU/node-1/GPU-0:94",
+    }
+
+
+def test_gpus_that_the_device_plugin_takes_out_are_told_even_without_an_agent() -> None:
+    watched = Watched()
+    watched.put(node("node-1", capacity={GPU: 8}, allocatable={GPU: 6}))
+    alert = watched.alerts()["DevicesUnhealthy"]
+    assert alert.severity == "critical"
+    assert alert.message == "2 of 8 nvidia.com/gpu on node-1 are unhealthy"
+    watched.put(node("node-1", 8))
+    assert watched.alerts() == {}
+
+
+def test_a_node_that_has_lost_all_its_gpus_has_lost_its_device_plugin() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 0))
+    assert types(watched) == {"DevicePluginGone"}
+    # Under MIG's mixed strategy the whole GPUs are none, and their parts are there.
+    watched.put(node("node-1", capacity={GPU: 0, "nvidia.com/mig-1g.10gb": 7}, allocatable={GPU: 0}))
+    assert "DevicePluginGone" not in types(watched)
+
+
+def test_a_node_that_is_not_ready_is_worse_while_pods_hold_gpus_there() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8, ready="Unknown"))
+    before = watched.alerts()["NodeNotReady"]
+    watched.put(pod(container(gpus=1)))
+    after = watched.alerts()["NodeNotReady"]
+    assert (before.severity, after.severity) == ("warning", "critical")
+    assert (before.id, before.since) == (after.id, after.since)
+
+
+def test_a_cordoned_node_is_worth_a_word_only_while_it_holds_pods() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8, unschedulable=True))
+    assert types(watched) == set()
+    watched.put(pod(container(gpus=1)))
+    assert types(watched) == {"NodeCordoned"}
+
+
+def test_overcommitment_is_told() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 2), pod(container(gpus=5)))
+    assert watched.alerts()["Overcommitted"].message == "3 GPUs are held on node-1 beyond what it has"
+
+
+def test_a_pod_that_holds_gpus_and_does_nothing_is_told_to_its_namespace() -> None:
+    watched = Watched(Thresholds(idle=600, idle_percent=2.0, clear=0))
+    watched.put(node("node-1", 8), pod(container(gpus=1), name="idle"), pod(container(gpus=1), name="busy"))
+    for seconds in range(0, 700, 10):
+        watched.tell(
+            "node-1",
+            watched.gpu(0, utilization_percent=2.0),
+            watched.gpu(1, utilization_percent=60.0),
+            holders=(holder("idle", 0), holder("busy", 1)),
+        )
+        alerts = watched.alerts(after=10)
+        assert ("GpusIdle" in alerts) == (seconds >= 600), seconds
+    assert alerts["GpusIdle"].source == "Pod/team/idle"
+    assert alerts["GpusIdle"].namespace == "team"
+
+
+def test_a_pod_that_works_now_and_then_is_never_idle() -> None:
+    watched = Watched(Thresholds(idle=100))
+    watched.put(node("node-1", 8), pod(container(gpus=1)))
+    for seconds in range(0, 1000, 10):
+        percent = 50.0 if seconds % 90 == 0 else 0.0
+        watched.tell("node-1", watched.gpu(0, utilization_percent=percent), holders=(holder("train-0", 0),))
+        assert watched.alerts(after=10) == {}
+
+
+def test_a_pod_whose_work_nobody_knows_is_not_called_idle() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8), pod(container(gpus=1)))
+    watched.tell("node-1", watched.gpu(0), holders=(holder("train-0", 0),))
+    assert watched.alerts() == {}
+
+
+def test_a_pod_that_waits_for_too_long_is_told_with_the_schedulers_own_reason() -> None:
+    watched = Watched(Thresholds(pending=900))
+    unschedulable = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+    }
+    watched.put(waiting() | {"status": {"phase": "Pending", "conditions": [unschedulable]}})
+    # It was created ten minutes ago: restarting Lens doesn't make it younger.
+    assert watched.alerts(after=299) == {}
+    alert = watched.alerts(after=1)["PodPending"]
+    assert alert.since == START - 600
+    assert (alert.severity, alert.namespace) == ("warning", "team")
+    assert alert.message == (
+        "team/train-0 waits for 4 GPUs: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    )
+
+
+def test_a_pod_that_a_queue_holds_back_is_told_from_one_that_finds_no_room() -> None:
+    watched = Watched()
+    gated = waiting()
+    gated["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}]
+    watched.put(gated)
+    alert = watched.alerts()["PodPending"]
+    assert alert.severity == "info"
+    assert "gated by kueue.x-k8s.io/admission" in alert.message
+
+
+def test_a_pod_of_the_same_name_waits_for_itself() -> None:
+    watched = Watched()
+    watched.put(waiting(uid="first"))
+    first = watched.alerts()["PodPending"]
+    watched.put(waiting(uid="second"))
+    second = watched.alerts()["PodPending"]
+    assert first.id != second.id
+
+
+def test_a_pod_that_was_bound_or_is_being_deleted_waits_no_more() -> None:
+    watched = Watched()
+    watched.put(waiting())
+    assert types(watched) == {"PodPending"}
+    watched.put(waiting(deletionTimestamp="2025-12-19T15:30:00Z"))
+    assert types(watched) == set()
+    watched.put(waiting())
+    assert types(watched) == {"PodPending"}
+    watched.put(node("node-1", 8), pod(container(gpus=4), metadata={"uid": "u"}))
+    assert types(watched) == set()
+
+
+def test_a_node_whose_telemetry_grows_stale_is_told() -> None:
+    watched = Watched(Thresholds(agent=60, clear=0))
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu())
+    assert watched.alerts(after=31) == {}
+    assert watched.alerts(after=59) == {}
+    assert "can't be read" in watched.alerts(after=1)["AgentStale"].message
+    watched.tell("node-1", watched.gpu())
+    assert watched.alerts() == {}
+
+
+def test_what_an_agent_told_last_stands_while_it_is_not_heard_of() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu(0, "lost", "GPU_IS_LOST"))
+    assert types(watched) == {"GpuLost"}
+    watched.look(after=100)
+    assert set(watched.alerts()) == {"GpuLost", "AgentStale"}
+    watched.tell("node-1", watched.gpu())
+    assert watched.alerts() == {}
+
+
+def test_a_watch_that_shows_no_life_is_told() -> None:
+    watched = Watched()
+    watched.contact = START
+    assert watched.alerts(after=60) == {}
+    alert = watched.alerts(after=1)["WatchStale"]
+    assert (alert.source, alert.since, alert.severity) == ("Watch/pods", START, "critical")
+
+
+def test_objects_that_can_not_be_read_are_told_and_not_named() -> None:
+    watched = Watched()
+    watched.skipped = {"pods": 2, "nodes": 0}
+    alert = watched.alerts()["ObjectsSkipped"]
+    assert alert.message == "2 pods can't be read and are left out of all figures"
+
+
+def test_nothing_is_wrong_with_a_cluster_that_was_not_listed_yet() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 0))
+    assert watched.look(synced=False).alerts == ()
+
+
+def test_the_gravest_come_first_and_of_those_the_newest() -> None:
+    def alert(severity: str, since: float) -> Alert:
+        id_ = f"{severity} {since:g}"
+        return Alert(id_, "GpuLost", severity, "", "", since, "", None)  # type: ignore[arg-type]
+
+    alerts = [alert("info", 9), alert("critical", 1), alert("warning", 5), alert("critical", 3)]
+    assert [each.id for each in in_order(alerts)] == ["critical 3", "critical 1", "warning 5", "info 9"]
+
+
+# Hysteresis
+
+
+def test_what_does_not_last_is_no_alert() -> None:
+    watched = Watched(Thresholds(default=30))
+    watched.put(node("node-1", 0))
+    assert watched.alerts() == {}
+    assert watched.alerts(after=29) == {}
+    watched.put(node("node-1", 8))
+    assert watched.alerts() == {}
+    # It starts anew.
+    watched.put(node("node-1", 0))
+    assert watched.alerts() == {}
+    assert watched.alerts(after=29) == {}
+    assert set(watched.alerts(after=1)) == {"DevicePluginGone"}
+
+
+def test_an_alert_keeps_its_id_and_time_however_its_condition_flickers() -> None:
+    watched = Watched(Thresholds(default=10, clear=60))
+    watched.put(node("node-1", 0))
+    watched.look()
+    first = watched.alerts(after=10)["DevicePluginGone"]
+    assert first.since == START + 1
+    for _ in range(5):
+        watched.put(node("node-1", 8))
+        assert watched.alerts(after=59)["DevicePluginGone"] == first
+        watched.put(node("node-1", 0))
+        assert watched.alerts()["DevicePluginGone"] == first
+    watched.put(node("node-1", 8))
+    assert set(watched.alerts(after=59)) == {"DevicePluginGone"}
+    assert watched.alerts(after=1) == {}
+
+
+def test_a_message_follows_its_condition_while_the_alert_lasts() -> None:
+    watched = Watched()
+    watched.put(node("node-1", capacity={GPU: 8}, allocatable={GPU: 7}))
+    before = watched.alerts()["DevicesUnhealthy"]
+    watched.put(node("node-1", capacity={GPU: 8}, allocatable={GPU: 5}))
+    after = watched.alerts()["DevicesUnhealthy"]
+    assert after.message.startswith("3 of 8")
+    assert (after.id, after.since) == (before.id, before.since)
+
+
+def test_two_replicas_give_an_alert_one_id() -> None:
+    ids = []
+    for limits in (AT_ONCE, Thresholds(default=0, clear=5)):
+        watched = Watched(limits)
+        watched.put(node("node-1", 0))
+        ids.append(watched.alerts()["DevicePluginGone"].id)
+    assert ids[0] == ids[1] == "DevicePluginGone:Node/node-1"
+
+
+def test_every_kind_says_what_to_do() -> None:
+    assert all(kind.action.endswith(".") and kind.severities for kind in KINDS)
+    assert len({kind.type for kind in KINDS}) == len(KINDS)

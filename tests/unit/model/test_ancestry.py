@@ -1,0 +1,256 @@
+"""A task goes under its topmost controller; what isn't known of the chain is said and never guessed."""
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from lens.model.ancestry import (
+    DEEPEST,
+    KEPT_SECONDS,
+    TOUCHED_SECONDS,
+    Ancestry,
+    Ascent,
+    workload,
+)
+from lens.model.pod import Controller, Pod, Workload
+from tests.unit.model.manifests import container, pod, viewed_pod
+
+
+def named(kind: str, name: str, uid: str = "", namespace: str = "team") -> Controller:
+    """Return a controller of the group that its kind is usually in."""
+    return Controller("example.com/v1", kind, namespace, name, uid or f"uid-{name}")
+
+
+JOB, SET, TRAIN = named("Job", "llm-workers-0"), named("JobSet", "llm"), named("TrainJob", "llm-train")
+
+
+def owned(controller: Controller | None, name: str = "train-0") -> Pod:
+    """Return a pod of that controller's."""
+    owners = (
+        []
+        if controller is None
+        else [
+            {
+                "apiVersion": controller.api_version,
+                "kind": controller.kind,
+                "name": controller.name,
+                "uid": controller.uid,
+                "controller": True,
+            }
+        ]
+    )
+    return viewed_pod(pod(container("a", "1"), name=name, metadata={"ownerReferences": owners}))
+
+
+class Reader:
+    """Reads whatever is due, from a table of who controls whom."""
+
+    def __init__(self, parents: Mapping[Controller, Controller | None], most: int = 100) -> None:
+        self.parents = dict(parents)
+        self.ancestry = Ancestry(most)
+        self.read: list[Controller] = []
+
+    def pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float = 0.0) -> None:
+        """Put some pods in place of others, and read all that this makes due."""
+        self.ancestry.see(before, after, now)
+        self.work(now)
+
+    def work(self, now: float) -> None:
+        """Read until nothing is due; who isn't in the table is gone."""
+        while due := list(self.ancestry.due(now)):
+            for controller in due:
+                self.read.append(controller)
+                if controller in self.parents:
+                    self.ancestry.learn(controller, self.parents[controller], now)
+                else:
+                    self.ancestry.fail(controller, "GONE", now, now + KEPT_SECONDS)
+
+    def told(self, of: Pod) -> tuple[str, str, str | None]:
+        """Return a pod's workload and why it may not be the top."""
+        found, reason = workload(of, self.ancestry.ascents())
+        return found.kind, found.name, reason
+
+
+def test_the_top_of_the_chain_is_the_workload() -> None:
+    reader = Reader({JOB: SET, SET: TRAIN, TRAIN: None})
+    task = owned(JOB)
+    assert reader.told(task) == ("Job", "llm-workers-0", "UNREAD")
+    reader.pods([], [task])
+    assert reader.told(task) == ("TrainJob", "llm-train", None)
+    assert reader.read == [JOB, SET, TRAIN]
+
+
+def test_a_bare_pod_is_known_and_nobody_is_asked() -> None:
+    reader = Reader({})
+    reader.pods([], [owned(None)])
+    assert reader.told(owned(None)) == ("Pod", "train-0", None)
+    assert reader.read == []
+
+
+def test_an_owner_is_read_once_for_all_that_stand_below_it() -> None:
+    jobs = [named("Job", f"llm-{number}") for number in range(10)]
+    reader = Reader(dict.fromkeys(jobs, SET) | {SET: None})
+    tasks = [owned(job, f"{job.name}-{number}") for job in jobs for number in range(3)]
+    reader.pods([], tasks)
+    assert {reader.told(task) for task in tasks} == {("JobSet", "llm", None)}
+    assert sorted(owner.name for owner in reader.read) == sorted([*(job.name for job in jobs), "llm"])
+
+
+def test_who_is_gone_leaves_the_last_known_step() -> None:
+    reader = Reader({JOB: SET})
+    task = owned(JOB)
+    reader.pods([], [task])
+    assert reader.told(task) == ("JobSet", "llm", "GONE")
+
+
+def test_what_was_known_of_an_owner_stays_when_it_is_gone() -> None:
+    reader = Reader({JOB: SET, SET: None})
+    task = owned(JOB)
+    reader.pods([], [task])
+    del reader.parents[JOB]
+    reader.work(KEPT_SECONDS)
+    assert reader.told(task) == ("JobSet", "llm", "GONE")
+
+
+def test_where_nothing_is_known_above_the_controller_the_pod_speaks_for_itself() -> None:
+    labelled = viewed_pod(
+        pod(
+            container("a", "1"),
+            metadata={
+                "labels": {"jobset.sigs.k8s.io/jobset-name": "llm"},
+                "ownerReferences": [
+                    {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "u", "controller": True}
+                ],
+            },
+        )
+    )
+    reader = Reader({})
+    reader.pods([], [labelled])
+    assert reader.told(labelled) == ("JobSet", "llm", "GONE")
+    assert labelled.controller is not None
+    reader.ancestry.learn(labelled.controller, None, 1.0)
+    assert reader.told(labelled) == ("Job", "j", None)
+
+
+def test_an_owner_that_was_adopted_shows_within_the_time_that_a_reading_is_good_for() -> None:
+    reader = Reader({JOB: None})
+    task = owned(JOB)
+    reader.pods([], [task])
+    reader.parents |= {JOB: SET, SET: None}
+    reader.work(KEPT_SECONDS - 1)
+    assert reader.told(task) == ("Job", "llm-workers-0", None)
+    reader.work(KEPT_SECONDS)
+    assert reader.told(task) == ("JobSet", "llm", None)
+    reader.parents[JOB] = None
+    reader.work(2 * KEPT_SECONDS)
+    assert reader.told(task) == ("Job", "llm-workers-0", None)
+
+
+def test_pods_that_come_have_their_controller_read_again_sooner() -> None:
+    reader = Reader({JOB: None})
+    first, second = owned(JOB, "a"), owned(JOB, "b")
+    reader.pods([], [first])
+    reader.parents |= {JOB: SET, SET: None}
+    reader.pods([first], [first, second], now=10)
+    assert reader.told(second) == ("Job", "llm-workers-0", None)
+    reader.work(TOUCHED_SECONDS)
+    assert reader.told(second) == ("JobSet", "llm", None)
+
+
+def test_a_cycle_ends_and_is_called_one() -> None:
+    reader = Reader({JOB: SET, SET: TRAIN, TRAIN: JOB})
+    task = owned(JOB)
+    reader.pods([], [task])
+    assert reader.told(task) == ("TrainJob", "llm-train", "CYCLE")
+    reader.pods([], [owned(SET, "b")])
+    assert reader.told(owned(SET, "b")) == ("Job", "llm-workers-0", "CYCLE")
+    itself = Reader({JOB: JOB})
+    itself.pods([], [task])
+    assert itself.told(task) == ("Job", "llm-workers-0", "CYCLE")
+
+
+@pytest.mark.parametrize("deep", [DEEPEST - 1, DEEPEST, DEEPEST + 1, 20, 200])
+def test_a_chain_is_followed_so_far_and_no_further(deep: int) -> None:
+    chain = [named("Step", f"step-{number}") for number in range(deep)]
+    reader = Reader(dict(zip(chain, [*chain[1:], None], strict=True)))
+    task = owned(chain[0])
+    reader.pods([], [task])
+    if deep <= DEEPEST:
+        assert reader.told(task) == ("Step", f"step-{deep - 1}", None)
+    else:
+        assert reader.told(task) == ("Step", f"step-{DEEPEST}", "TOO_DEEP")
+    assert len(reader.read) == min(deep, DEEPEST)
+
+
+def test_another_object_of_the_same_name_is_another_owner() -> None:
+    again = named("Job", JOB.name, uid="another")
+    reader = Reader({JOB: SET, SET: None, again: None})
+    reader.pods([], [owned(JOB, "a")])
+    assert reader.told(owned(again, "b")) == ("Job", JOB.name, "UNREAD")
+    reader.pods([], [owned(again, "b")])
+    assert reader.told(owned(again, "b")) == ("Job", JOB.name, None)
+
+
+def test_a_pod_that_names_another_namespaces_owner_learns_nothing_of_it() -> None:
+    theirs = named("Job", JOB.name, uid=JOB.uid, namespace="theirs")
+    reader = Reader({theirs: SET, SET: None})
+    ours = owned(JOB)
+    reader.ancestry.see([], [ours], 0.0)
+    reader.ancestry.learn(theirs, SET, 0.0)
+    assert reader.told(ours) == ("Job", JOB.name, "UNREAD")
+
+
+@pytest.mark.parametrize("cycle", [False, True])
+def test_owners_are_forgotten_with_their_last_pod(cycle: bool) -> None:
+    reader = Reader({JOB: SET, SET: TRAIN, TRAIN: JOB if cycle else None})
+    first, second = owned(JOB, "a"), owned(SET, "b")
+    reader.pods([], [first, second])
+    reader.pods([first], [])
+    assert reader.told(first)[2] == "UNREAD"
+    assert reader.told(second)[0] == ("Job" if cycle else "TrainJob")
+    reader.pods([second], [])
+    assert reader.ancestry.ascents() == {}
+    reader.read.clear()
+    reader.work(10 * KEPT_SECONDS)
+    assert reader.read == []
+
+
+def test_no_more_owners_are_kept_than_there_is_room_for_and_the_others_get_their_turn() -> None:
+    jobs = [named("Job", f"job-{number}") for number in range(10)]
+    reader = Reader(dict.fromkeys(jobs), most=4)
+    tasks = [owned(job, job.name) for job in jobs]
+    reader.pods([], tasks)
+    known = [task for task in tasks if reader.told(task)[2] is None]
+    assert len(known) == len(reader.read) == 4
+    reader.pods(known, [])
+    assert len([task for task in tasks if reader.told(task)[2] is None]) == 4
+    assert len(set(reader.read)) == 8
+
+
+def test_a_pod_that_is_bound_is_no_news() -> None:
+    reader = Reader({JOB: None})
+    reader.pods([], [owned(JOB)])
+    before = reader.ancestry.ascents()
+    reader.pods([owned(JOB)], [owned(JOB)], now=1)
+    assert reader.ancestry.ascents() is before
+    assert reader.read == [JOB]
+
+
+def test_a_reading_that_comes_when_nobody_needs_it_any_more_is_dropped() -> None:
+    ancestry = Ancestry()
+    task = owned(JOB)
+    ancestry.see([], [task], 0.0)
+    assert list(ancestry.due(0.0)) == [JOB]
+    ancestry.see([task], [], 1.0)
+    ancestry.learn(JOB, SET, 2.0)
+    ancestry.fail(JOB, "GONE", 2.0, 3.0)
+    assert ancestry.ascents() == {}
+    assert list(ancestry.due(1000.0)) == []
+
+
+def test_what_is_published_does_not_change_any_more() -> None:
+    reader = Reader({JOB: SET, SET: None})
+    reader.pods([], [owned(JOB)])
+    before = reader.ancestry.ascents()
+    reader.pods([owned(JOB)], [], now=1)
+    assert before == {JOB: Ascent(Workload("JobSet", "llm"), None)}

@@ -1,0 +1,86 @@
+"""A cluster that a monitor looks at, moment by moment."""
+
+from lens.model.alerts import Alert, Thresholds
+from lens.model.board import Findings, Notice
+from lens.model.endings import Ending
+from lens.model.events import Event
+from lens.model.ledger import Ledger
+from lens.model.monitor import Monitor
+from lens.model.report import Health, Holder
+from lens.model.taints import TaintPolicy
+from lens.model.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.telemetry_ledger import TelemetryLedger
+from tests.unit.model.manifests import Object, read_node, read_pod
+
+AT_ONCE = Thresholds(
+    default=0, clear=0, idle=0, throttled=0, pending=0, not_ready=0, cordoned=0, agent=0, watch_age=60
+)
+START = 1766158200.0
+
+
+class Watched:
+    """Objects that are filed as Lens files them, and what the monitor finds."""
+
+    def __init__(self, limits: Thresholds = AT_ONCE, most_events: int = 100) -> None:
+        """Start with an empty cluster at START."""
+        self.now = START
+        self.contact: float | None = None
+        self.skipped: dict[str, int] = {}
+        self._ledger = Ledger(TaintPolicy())
+        self._telemetry = TelemetryLedger(stale_after=30, unknown_after=60)
+        self._monitor = Monitor(limits, most_events)
+
+    def put(self, *objects: Object) -> None:
+        """Create or replace objects."""
+        for raw in objects:
+            if raw["kind"] == "Pod":
+                pod = read_pod(raw)
+                assert pod.problem is None, pod.problem
+                self._ledger.file_pod(pod.key, pod.view)
+            else:
+                node = read_node(raw)
+                assert node.problem is None, node.problem
+                self._ledger.file_node(node.key, node.view)
+
+    def delete(self, raw: Object) -> None:
+        """Delete an object."""
+        if raw["kind"] == "Pod":
+            self._ledger.file_pod(read_pod(raw).key, None)
+        else:
+            self._ledger.file_node(read_node(raw).key, None)
+
+    def tell(self, node: str, *gpus: GpuTelemetry, holders: tuple[Holder, ...] = ()) -> None:
+        """Let a node's agent tell of its GPUs, just now."""
+        told = NodeTelemetry(node, "agent", sampled_at=self.now, gpus=gpus, holders=holders)
+        self._telemetry.file(node, told, self.now)
+
+    def gpu(self, index: int = 0, state: str = "ok", *because: str, **fields: object) -> GpuTelemetry:
+        """Return a GPU as it is now."""
+        health = Health(state=state, because=because)  # type: ignore[arg-type]
+        return GpuTelemetry(index, f"GPU-{index}", self.now, health, **fields)  # type: ignore[arg-type]
+
+    def look(self, *endings: Ending, after: float = 1.0, synced: bool = True) -> Findings:
+        """Let so many seconds pass, then look."""
+        self.now += after
+        self._telemetry.age(self.now)
+        contact = self.now if self.contact is None else self.contact
+        notice = Notice(
+            snapshot=self._ledger.snapshot(),
+            synced=synced,
+            contacts={"pods": contact, "nodes": self.now},
+            telemetry=self._telemetry.snapshot(),
+            skipped=self.skipped,
+        )
+        return self._monitor.look(notice, endings, self.now)
+
+    def alerts(self, *, after: float = 1.0) -> dict[str, Alert]:
+        """Look, and return the alerts by type; of one type there is one at most."""
+        alerts = self.look(after=after).alerts
+        by_type = {alert.type: alert for alert in alerts}
+        assert len(by_type) == len(alerts)
+        return by_type
+
+    def events(self, *endings: Ending, after: float = 1.0) -> list[Event]:
+        """Look, and return what has happened but for alerts, oldest first."""
+        events = self.look(*endings, after=after).events
+        return [event for event in reversed(events) if not event.type.startswith("Alert")]
