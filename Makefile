@@ -57,6 +57,19 @@ cluster-down: $(INSTALLED) ## End it.
 bench: $(INSTALLED) ## Measure against client-go, plain kopf, kubectl-view-allocations and bare aiohttp.
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: schema
+schema: $(INSTALLED) ## Renew docs/openapi.json and docs/settings.md; ARGS=--breaking lets what breaks clients pass.
+	$(BIN)/python -m tests.contract.stored_schema $(ARGS)
+	$(BIN)/python -m tests.contract.settings_page
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Ask the API for what schemathesis makes up; ARGS="--max-examples 2000 --seed 77".
+	$(BIN)/python -m tests.contract.generated $(ARGS)
+
+.PHONY: crewai-check
+crewai-check: $(INSTALLED) ## Ask `lens mcp` through crewai's adapter, in an environment of its own.
+	$(BIN)/python -m tests.crewai .crewai
+
 .PHONY: gpu-check
 gpu-check: $(INSTALLED) ## Hold the agent against nvidia-smi on a machine with NVIDIA GPUs, idle and under a load.
 	$(BIN)/python -m tests.gpu
@@ -64,9 +77,9 @@ gpu-check: $(INSTALLED) ## Hold the agent against nvidia-smi on a machine with N
 .PHONY: lock
 lock: $(INSTALLED) ## Choose dependencies' versions anew; ARGS="--upgrade" for the newest.
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) pyproject.toml -o requirements/lens.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) pyproject.toml --extra mcp --group dev -o requirements/dev.txt
 
 .PHONY: clean
 clean: ## Remove all that was made, the cluster's data and binaries too.
 	@if [ -f .cluster/state.json ] && [ -x $(BIN)/python ]; then $(BIN)/python -m tests.e2e.cluster down; fi
-	rm -rf $(VENV) .cluster build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cluster .crewai .schemathesis build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

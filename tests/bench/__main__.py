@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tests.bench import agent, answers, lists, scrape, watching
+from tests.bench import agent, answers, lists, scrape, streams, watching
 from tests.bench.figures import Figures
 from tests.bench.peers import build
 from tests.e2e.cluster import fleet, scheduler
@@ -21,7 +21,9 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--only", choices=["answers", "lists", "start", "events", "scrape", "agent"], help="one part of it"
+        "--only",
+        choices=["answers", "lists", "streams", "start", "events", "scrape", "agent"],
+        help="one part of it",
     )
     arguments = parser.parse_args()
     figures = Figures()
@@ -33,6 +35,9 @@ def main() -> None:
     if arguments.only in (None, "lists"):
         build.load()
         lists.measure(figures)
+    if arguments.only in (None, "streams"):
+        build.load()
+        streams.measure(figures)
     if arguments.only in (None, "start", "events"):
         build.informer()
         if arguments.only in (None, "start"):

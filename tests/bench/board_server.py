@@ -57,6 +57,12 @@ def publish(ledger: Ledger, board: Board) -> None:
     board.notice = Notice(snapshot=ledger.snapshot(), synced=True, contacts={"pods": now, "nodes": now})
 
 
+def _changed(pod: Pod) -> Pod:
+    """Return a new pod of the same name; its uid says when it was made, in nanoseconds of the epoch."""
+    now = time.time_ns()
+    return msgspec.structs.replace(pod, uid=str(now), started_at=now // 10**9)
+
+
 def change(ledger: Ledger, board: Board, changes_per_second: int) -> None:
     """Start pods and end them for ever: from a thread of its own, as the watch does."""
     keys = list(itertools.islice(ledger.pods, 1000))
@@ -68,7 +74,7 @@ def change(ledger: Ledger, board: Board, changes_per_second: int) -> None:
             gone[key] = pod
             ledger.file_pod(key, None)
         else:
-            ledger.file_pod(key, msgspec.structs.replace(gone[key], started_at=int(time.time())))
+            ledger.file_pod(key, _changed(gone[key]))
         publish(ledger, board)
 
 
@@ -82,7 +88,15 @@ async def serve(nodes: int, changes_per_second: int, tokens: Path) -> None:
         threading.Thread(target=change, args=(ledger, board, changes_per_second), daemon=True).start()
     given = {"cluster": "bench", "listen": "127.0.0.1:0", "tokens_file": tokens}
     # The limit holds, and is out of reach.
-    settings = load({**given, "requests_per_minute": 1_000_000, "requests_burst": 1_000_000}, environ={})
+    settings = load(
+        {
+            **given,
+            "requests_per_minute": 1_000_000,
+            "requests_burst": 1_000_000,
+            "streams_per_caller": 10_000,
+        },
+        environ={},
+    )
     server = Server(settings, board, Metrics())
     await server.start()
     print(json.dumps({"event": "ready", "port": server.port}), flush=True)

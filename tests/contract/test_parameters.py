@@ -22,6 +22,12 @@ async def test_a_forgotten_cluster_is_told_even_without_a_token(api: Api, path: 
 KNOWN = "cluster, include, event_type, event_object, event_since"
 
 
+async def test_a_name_that_no_node_can_have_is_no_defect_of_ours(api: Api) -> None:
+    answer = await api.ask(f"/api/v1/realtime/nodes/{'a' * 254}?cluster=prod-cluster")
+    quoted = repr("a" * 64)
+    assert answer.error == (400, 4000, f"Invalid parameter: name {quoted} is longer than 253 characters")
+
+
 @pytest.mark.parametrize("name", ["staging", "PROD-CLUSTER", "prod-cluster ", "*"])
 async def test_another_cluster_is_not_found(api: Api, name: str) -> None:
     answer = await api.ask(f"{STATUS}?cluster={quote(name)}")

@@ -91,6 +91,7 @@ async def test_old_data_says_its_age_and_keeps_its_timestamp(
         "synced": True,
         "age_seconds": 90.5,
         "watch_age_seconds": {"nodes": 90.5, "pods": 90.5},
+        "coverage": 0.0,
         "sequence": 0,
     }
 

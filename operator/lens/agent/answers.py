@@ -6,11 +6,11 @@ import msgspec
 
 from lens import __version__
 from lens.agent import dcgm, exposition, families
-from lens.model.device_ids import find, parse
 from lens.agent.events import XidLog
 from lens.agent.health import judge
 from lens.agent.podresources import Holdings
 from lens.agent.sampler import Sample
+from lens.model.device_ids import find, parse
 from lens.model.report import Gpu, Holder, Report
 
 

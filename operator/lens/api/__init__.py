@@ -1,5 +1,6 @@
 """The HTTP API: one aiohttp server that answers from the board's present notice and asks nobody else.
 
 ``routes`` is the table of what there is; ``dispatch`` takes a request through it; ``answers`` turns a view
-of the snapshot (``status``, ``tasks``) into a cached answer; ``schemas`` has what answers look like.
+of the snapshot (``status``, ``nodes``) into a cached answer, and so does ``lists`` with pods (``tasks``,
+``pending``), page by page; ``schemas`` has what answers look like.
 """

@@ -78,7 +78,11 @@ ERRORS: Mapping[int, _Error] = {
         4000, "A parameter is missing, unknown, repeated or wrong.", "Invalid parameter: cluster is required"
     ),
     401: _Error(4001, "No token, or a wrong one.", "Unauthorized"),
-    403: _Error(4003, "The token's owner may not ask for this.", "Forbidden: needs to get realtime.lens"),
+    403: _Error(
+        4003,
+        "The token's owner may not ask for this.",
+        "Forbidden: get realtime.lens is required in the whole cluster",
+    ),
     404: _Error(4004, "There is no such cluster, node or route.", "Cluster not found"),
     405: _Error(4005, "The method is neither GET nor HEAD.", "Method not allowed"),
     413: _Error(4013, "The request's body is too large.", "Body too large: the limit is 65536 bytes"),

@@ -144,7 +144,9 @@ def _sentence(error: ErrorDetails) -> str:
 class ClusterParameters(Parameters):
     """Which cluster."""
 
-    cluster: Annotated[str, _GIVEN_SCHEMA] = Field(description="The cluster's name, as /api/v1/clusters has it.")
+    cluster: Annotated[str, _GIVEN_SCHEMA] = Field(
+        description="The cluster's name, as /api/v1/clusters has it."
+    )
 
 
 class StatusParameters(ClusterParameters):

@@ -64,6 +64,7 @@ class Freshness(TypedDict):
     watch_age_seconds: Annotated[
         dict[str, Seconds], Field(description="Since each resource's watch last gave a sign of life.")
     ]
+    coverage: Annotated[float, Field(ge=0, le=1, description="The share of GPUs that report their work now.")]
     sequence: Annotated[
         Count, Field(description="Grows with each change that shows; starts anew with the process.")
     ]

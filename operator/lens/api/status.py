@@ -12,6 +12,7 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
     """Return the figures; without nodes in time that does not grow with the cluster."""
     snapshot, telemetry = notice.snapshot, notice.telemetry
     states, known, rate = snapshot.states, telemetry.sums, telemetry.utilization_percent
+    coverage = round(min(1.0, known.reporting / states.total), 3) if states.total else 0.0
     answer = schemas.Status(
         cluster=asked.cluster,
         timestamp=timestamps.render(notice.current_at),
@@ -40,10 +41,11 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
                 resource: round(max(0.0, now - contact), 3)
                 for resource, contact in sorted(notice.contacts.items())
             },
+            "coverage": coverage,
             "sequence": snapshot.sequence,
         },
         telemetry={
-            "coverage": round(min(1.0, known.reporting / states.total), 3) if states.total else 0.0,
+            "coverage": coverage,
             "utilized_gpus": None if rate is None else known.utilized,
             "utilization_rate": rate,
             "nodes": {"ok": known.ok_nodes, "stale": known.stale_nodes, "unknown": known.unknown_nodes},

@@ -30,6 +30,9 @@ from lens.model.board import Board
 LOOK_SECONDS = 0.1
 """How often the board is looked at; with the watch's own pace a change is told within 250 ms."""
 
+REST = 2.0
+"""How many times as long as telling all streams took is waited before they are told again."""
+
 BEAT_SECONDS = 10.0
 ACCESS_SECONDS = 60.0
 SLOW_SECONDS = 30.0
@@ -190,8 +193,9 @@ class Streams:
     async def _look(self) -> None:
         """Write what changes into the ring, for as long as anybody listens, or has just done so."""
         beat_at = idle_from = time.monotonic()
+        pause = LOOK_SECONDS
         while time.monotonic() < idle_from + ACCESS_SECONDS:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(pause)
             notice = self._board.notice
             if self._callers:
                 idle_from = time.monotonic()
@@ -202,8 +206,11 @@ class Streams:
                 self._ring.add(Entry(changed, self._id(self._ring.last + 1)))
             elif time.monotonic() < beat_at:
                 continue
-            beat_at = time.monotonic() + BEAT_SECONDS
+            began = time.monotonic()
+            beat_at = began + BEAT_SECONDS
             await self._wake()
+            # Telling thousands takes a while: then they are told of more at a time.
+            pause = max(LOOK_SECONDS, REST * (time.monotonic() - began))
 
     async def _woken(self) -> None:
         waiter = asyncio.get_running_loop().create_future()

@@ -3,7 +3,7 @@
 import typer
 
 from lens import __version__
-from lens.cli import agent, demo, serve, tokens
+from lens.cli import agent, demo, mcp, serve, tokens
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("agent")(agent.agent)
 app.command("demo")(demo.demo)
+app.command("mcp")(mcp.mcp)
 app.command("token")(tokens.token)
 
 

@@ -1,6 +1,6 @@
 """The cluster's GPUs at one moment, as a value: whoever reads the same snapshot can't disagree."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -57,13 +57,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     def part(self, pod: Pod) -> Part | None:
         """Return what a pod holds of shared GPUs; None for one that has whole GPUs only."""
         return self.nodes[pod.node].parts.get(pod.path) if pod.node in self.shared else None
-
-    def running(self, namespace: str | None = None) -> Iterator[Pod]:
-        """Go through the running tasks, all or those of one namespace, in no order that means anything."""
-        for node in self.nodes.values():
-            for pod in node.pods:
-                if pod.is_running and (namespace is None or pod.namespace == namespace):
-                    yield pod
 
 
 EMPTY = Snapshot(

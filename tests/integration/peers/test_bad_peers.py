@@ -79,6 +79,14 @@ def wrapped(data: object, code: int = 2000, message: str = "OK") -> bytes:
     return json.dumps({"meta": {"code": code, "message": message}, "data": data}).encode()
 
 
+async def until_counted(hub: Api, line: bytes) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if line in (await hub.ask("/metrics")).body:
+                return
+            await asyncio.sleep(0.01)
+
+
 def redirects(to: str) -> Behaviour:
     return sends(b"", "302 Found", Location=to)
 
@@ -258,9 +266,7 @@ async def test_a_slow_peer_is_there_for_the_next_one_who_asks(hub_of: Hub, west:
         assert (first["status"], first["reason"]) == ("unreachable", "TIMEOUT")
         west.behaviour = peers.hang
         asked.set()
-        async with asyncio.timeout(10):
-            while b'{outcome="answered",peer="west"} 1.0' not in (await hub.ask("/metrics")).body:
-                await asyncio.sleep(0.01)
+        await until_counted(hub, b'lens_peer_requests_total{outcome="answered",peer="west"} 1.0')
         second = (await hub.ask("/api/v1/clusters")).data["clusters"][1]
         assert (second["status"], second["totals"]["total_gpus"]) == ("ok", 8)
         assert len(west.requests) == 1

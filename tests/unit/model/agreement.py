@@ -38,7 +38,9 @@ def assert_agrees(
         "nodes": {name: _row(occupied) for name, occupied in snapshot.nodes.items()},
         "tasks": {
             tuple(pod.key): {"node": pod.node, "units": dict(pod.units), **_part(snapshot, pod)}
-            for pod in snapshot.running()
+            for occupied in snapshot.nodes.values()
+            for pod in occupied.pods
+            if pod.is_running
         },
     }
     rows = got["nodes"], expected["nodes"]

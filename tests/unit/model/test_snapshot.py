@@ -3,7 +3,7 @@
 import pytest
 
 from lens.model.occupancy import GpuStates
-from lens.model.snapshot import EMPTY
+from lens.model.snapshot import EMPTY, Demand
 from tests.unit.model.manifests import container, node, pod, snapshot_of
 
 
@@ -13,7 +13,7 @@ def test_an_empty_cluster_has_nothing_of_anything() -> None:
     assert snapshot.states == GpuStates()
     assert snapshot.allocation_rate == 0.0
     assert (snapshot.available_nodes, snapshot.max_contiguous, snapshot.running_tasks) == (0, 0, 0)
-    assert list(snapshot.running()) == []
+    assert snapshot.demand == Demand()
 
 
 def test_a_cluster_is_the_sum_of_its_nodes() -> None:
@@ -36,6 +36,7 @@ def test_a_cluster_is_the_sum_of_its_nodes() -> None:
     assert snapshot.available_nodes == 2
     assert snapshot.max_contiguous == 5
     assert snapshot.overcommitted == 2
+    assert snapshot.demand == Demand(pods=1, gpus=9)
     assert sorted(snapshot.nodes) == ["gone", "node-1", "node-2", "node-3", "node-4"]
 
 
@@ -44,14 +45,3 @@ def test_a_cluster_is_the_sum_of_its_nodes() -> None:
 )
 def test_the_allocation_rate_has_one_decimal(held: int, of: int, rate: float) -> None:
     assert snapshot_of(node(gpus=of), pod(container("main", held))).allocation_rate == rate
-
-
-def test_running_tasks_can_be_told_by_namespace() -> None:
-    snapshot = snapshot_of(
-        pod(container("main", "1"), namespace="a", name="one"),
-        pod(container("main", "1"), namespace="b", name="two"),
-        pod(container("main", "1"), namespace="b", name="three", phase="Pending"),
-    )
-    assert {each.name for each in snapshot.running()} == {"one", "two"}
-    assert [each.name for each in snapshot.running("b")] == ["two"]
-    assert list(snapshot.running("nobody")) == []

@@ -1,0 +1,139 @@
+"""How the tools are reached: on stdin and stdout, or over streamable HTTP."""
+
+import asyncio
+import logging
+import re
+import signal
+import socket
+from pathlib import Path
+
+import uvicorn
+from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lens.config import PREFIX, ListenAddress, SettingsError
+from lens.mcp import server
+from lens.mcp.client import Client, RefusedError
+from lens.mcp.settings import McpSettings
+
+_log = logging.getLogger("lens.mcp")
+
+PATH = "/mcp"
+
+LONGEST_BODY = 64 * 2**10
+"""Bytes of a request."""
+
+MOST_CONNECTIONS = 100
+
+GRACE_SECONDS = 5
+
+# RFC 6750, 2.1.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+
+
+async def serve(settings: McpSettings) -> None:
+    """Serve until stdin ends, or over HTTP until told to stop. Raise SettingsError."""
+    # The SDK tells of every message.
+    logging.getLogger("mcp").setLevel(logging.WARNING)
+    async with Client(settings.url, settings.ca_file) as client:
+        if settings.mcp_listen is None:
+            await _stdio(client, settings.token_file)
+        else:
+            await _http(client, settings.mcp_listen)
+
+
+async def _stdio(client: Client, token_file: Path | None) -> None:
+    if token_file is not None:
+        try:
+            _bearer(token_file)
+        except RefusedError as error:
+            raise SettingsError(f"{PREFIX}TOKEN_FILE: {error}") from None
+    tools = server.make(client, lambda _: None if token_file is None else _bearer(token_file))
+    async with stdio_server() as (incoming, outgoing):
+        await tools.run(incoming, outgoing, tools.create_initialization_options())
+
+
+async def _http(client: Client, listen: ListenAddress) -> None:
+    tools = server.make(client, _callers)
+    # Stateless: nothing of a caller is kept between two requests, its token least of all.
+    application = tools.streamable_http_app(
+        streamable_http_path=PATH,
+        json_response=True,
+        stateless_http=True,
+        max_request_body_size=LONGEST_BODY,
+        transport_security=_against_rebinding(listen),
+    )
+    listener = _listener(listen)
+    running = uvicorn.Server(
+        uvicorn.Config(
+            _posts_only(application),
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    # uvicorn raises them anew once it has ended well, and that is to be all.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+    host, port = listener.getsockname()[:2]
+    _log.info("listening", extra={"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"})
+    await running.serve(sockets=[listener])
+
+
+def _posts_only(application: ASGIApp) -> ASGIApp:
+    """Refuse GET, for which the SDK holds a stream open that without sessions never says anything."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] != "POST":
+            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
+        else:
+            await application(scope, receive, send)
+
+    return answer
+
+
+def _listener(listen: ListenAddress) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}MCP_LISTEN: can't listen on {listen}: {error.strerror or error}"
+        ) from None
+
+
+def _against_rebinding(listen: ListenAddress) -> TransportSecuritySettings:
+    """Take only requests for this machine's own names, from its own pages, where only it is served.
+
+    Elsewhere the names aren't known; there nobody gets anything without a token, which no page has.
+    """
+    names = ("127.0.0.1", "localhost", "[::1]")
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=listen.is_loopback,
+        allowed_hosts=[f"{name}:*" for name in names],
+        allowed_origins=[f"http://{name}:*" for name in names],
+    )
+
+
+def _callers(context: server.Context) -> str | None:
+    """Return the Authorization header that a request came with."""
+    assert context.request is not None, "what comes over HTTP comes with its request"
+    header: str | None = context.request.headers.get("authorization")
+    return header
+
+
+def _bearer(token_file: Path) -> str:
+    """Return the Authorization header of a file's token. Raise RefusedError."""
+    try:
+        token = token_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "is no text"
+        raise RefusedError(f"{token_file}: {reason}") from None
+    if not _TOKEN.fullmatch(token):
+        raise RefusedError(f"{token_file}: holds no bearer token")
+    return f"Bearer {token}"

@@ -1,0 +1,69 @@
+"""What ``lens mcp`` can be told."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lens import config
+from lens.config import AGENT_PREFIX, PREFIX, ListenAddress, ServeSettings
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("is the address of a Lens, such as http://127.0.0.1:8080")
+    if parts.query or parts.fragment:
+        raise ValueError("has no query and no fragment")
+    return text.rstrip("/")
+
+
+class McpSettings(BaseModel):
+    """Where Lens is, who asks it, and where the tools are served."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    url: Annotated[str, AfterValidator(_address)] = Field(
+        description="The address of the Lens that is asked."
+    )
+    token_file: Path | None = Field(
+        default=None, description="The file with the bearer token that Lens is shown; read for each request."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="The CA of Lens' certificate; without it the system's authorities."
+    )
+    mcp_listen: Annotated[ListenAddress | None, BeforeValidator(ListenAddress.parse)] = Field(
+        default=None,
+        description="Where to serve streamable HTTP, as host:port, for callers with tokens of their own; "
+        "without it the tools are served on stdin and stdout.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe level that is logged."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="How a line of the log is written."
+    )
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> Self:
+        # With it, whoever reaches the port could ask in the file's name.
+        if self.mcp_listen is not None and self.token_file is not None:
+            raise ValueError(
+                f"{PREFIX}TOKEN_FILE: is for stdio; with {PREFIX}MCP_LISTEN callers bring their own tokens"
+            )
+        return self
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> McpSettings:
+    """Return the settings, as ``config.read`` reads them; those of the operator and the agent are theirs."""
+    foreign = {
+        f"{PREFIX}{name}".upper() for name in ServeSettings.model_fields.keys() - McpSettings.model_fields
+    }
+    own = {
+        name: value
+        for name, value in environ.items()
+        if name not in foreign and not name.startswith(AGENT_PREFIX)
+    }
+    return config.read(McpSettings, PREFIX, flags, own)

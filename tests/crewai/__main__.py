@@ -1,0 +1,48 @@
+"""Run a demo and `lens mcp`, and use its tools from crewai's adapter in an environment of its own.
+
+The environment is made in the folder that is named, or used again if it is there. crewai is far larger than
+all that Lens needs, and pins a version of the SDK that Lens doesn't; so it is no part of the other tests.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.integration.mcp.conftest import TOKEN, address
+from tests.integration.operator import Command, environment
+
+PACKAGE = "crewai-tools[mcp]==1.15.30"
+PROGRAM = Path(__file__).with_name("program.py")
+
+
+def provide(folder: Path) -> Path:
+    """Return the Python of an environment that has the adapter."""
+    python = folder / "bin" / "python"
+    if not (folder / ".installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", PACKAGE], check=True)
+        (folder / ".installed").touch()
+    return python
+
+
+def check(python: Path, folder: Path) -> int:
+    """Return the exit status of the program that uses the tools."""
+    with Command(["demo", "--port", "0", "--agents", "0"], folder / "demo", environment()) as demo:
+        found = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", demo.wait_for_text("Ctrl+C ends it."))
+        assert found
+        args = ["mcp", "--url", found[1], "--mcp-listen", "127.0.0.1:0"]
+        with Command(args, folder / "mcp", environment()) as server:
+            done = subprocess.run([python, PROGRAM, address(server), TOKEN], check=False, timeout=300)
+            server.end()
+        demo.end()
+    return done.returncode
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environment", type=Path, help="the folder of the environment")
+    with tempfile.TemporaryDirectory() as scratch:
+        sys.exit(check(provide(parser.parse_args().environment.absolute()), Path(scratch)))

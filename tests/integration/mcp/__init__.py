@@ -1,0 +1,1 @@
+"""The tools of `lens mcp`, called by the SDK's own client."""

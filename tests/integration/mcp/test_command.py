@@ -1,0 +1,74 @@
+"""What `lens mcp` says when it can't be started: one line, exit status 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.operator import environment
+
+URL = "http://127.0.0.1:1"
+
+
+def run(*args: str, python: str = "", **settings: str) -> tuple[int, str, str]:
+    """Return the exit status, stdout and stderr of `lens mcp` with an empty stdin."""
+    program = ["-c", python] if python else ["-m", "lens"]
+    done = subprocess.run(
+        [sys.executable, *program, "mcp", *args],
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_without_the_extra_one_line_says_how_to_get_it() -> None:
+    without = "import sys; sys.modules['mcp'] = None; from lens.cli.main import app; app()"
+    assert run("--url", URL, python=without) == (
+        2,
+        "",
+        'lens: the MCP SDK is not installed; it comes with pip install "lens-operator[mcp]"\n',
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "LENS_URL: is required"),
+        (["--url", "lens:8080"], "LENS_URL: is the address of a Lens, such as http://127.0.0.1:8080"),
+        (["--url", "http://user:word@lens"], "LENS_URL: is the address of a Lens"),
+        (["--url", "http://lens?cluster=x"], "LENS_URL: has no query and no fragment"),
+        (["--url", URL, "--token-file", "/nowhere"], "LENS_TOKEN_FILE: /nowhere: No such file or directory"),
+        (["--url", URL, "--ca-file", "/nowhere"], "LENS_CA_FILE: No such file or directory"),
+        (["--url", URL, "--mcp-listen", "8090"], "LENS_MCP_LISTEN: is an address and a port"),
+        (["--url", URL, "--mcp-listen", "192.0.2.1:0"], "LENS_MCP_LISTEN: can't listen on 192.0.2.1:0"),
+        (
+            ["--url", URL, "--mcp-listen", "127.0.0.1:0", "--token-file", "/dev/null"],
+            "LENS_TOKEN_FILE: is for stdio",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(args: list[str], message: str) -> None:
+    status, _, errors = run(*args)
+    assert status == 2
+    assert errors.startswith(f"lens: {message}")
+    assert errors.count("\n") == 1
+
+
+def test_a_token_file_that_holds_none_is_named_and_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("two words")
+    assert run("--url", URL, "--token-file", str(path)) == (
+        2,
+        "",
+        f"lens: LENS_TOKEN_FILE: {path}: holds no bearer token\n",
+    )
+
+
+def test_settings_of_the_operator_may_stand_beside_and_unknown_ones_not() -> None:
+    assert run(url=URL, cluster="prod-cluster", listen="0.0.0.0:8080", agent_node="gpu-node-1")[0] == 0
+    assert run(url=URL, tokken_file="x")[::2] == (2, "lens: LENS_TOKKEN_FILE: unknown setting\n")

@@ -1,0 +1,114 @@
+"""Over streamable HTTP, where each caller brings a token of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from aiohttp import web
+
+from tests.integration.mcp.conftest import TOKEN, address, over_http
+from tests.integration.mcp.lens import AskedLens, document, error, refused, told
+from tests.integration.operator import Command, environment
+
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.fixture
+def server(lens: AskedLens, tmp_path: Path) -> Iterator[Command]:
+    """Return a `lens mcp` that asks ``lens`` and logs all that it can."""
+    args = ["mcp", "--url", lens.url, "--mcp-listen", "127.0.0.1:0", "--log-level", "debug"]
+    with Command(args, tmp_path / "output", environment()) as command:
+        yield command
+
+
+async def test_the_demo_answers_a_caller_with_its_token_and_refuses_another(
+    demo_url: str, tmp_path: Path
+) -> None:
+    args = ["mcp", "--url", demo_url, "--mcp-listen", "127.0.0.1:0"]
+    with Command(args, tmp_path / "output", environment()) as server:
+        url = address(server)
+        async with over_http(url, Authorization=f"Bearer {TOKEN}") as client:
+            status = document(await client.call_tool("get_status", {"cluster": "prod-cluster"}))
+            assert status["current_gpu_usage"]["total_gpus"] == 48
+        async with over_http(url, Authorization="Bearer wrong") as client:
+            refusal = error(await client.call_tool("get_status", {"cluster": "prod-cluster"}))
+            assert refusal == "Unauthorized (HTTP 401)"
+        assert server.end() == 0
+
+
+async def test_lens_sees_each_callers_own_token_and_nobody_elses(lens: AskedLens, server: Command) -> None:
+    def answer(request: web.Request) -> web.Response:
+        owner = request.headers.get("Authorization")
+        if owner is None:
+            return refused(401, "Unauthorized")
+        return told({"clusters": [{"name": owner, "status": "ok"}]})
+
+    lens.answer = answer
+    url = address(server)
+    async with (
+        over_http(url, Authorization="Bearer of-alice") as alice,
+        over_http(url, Authorization="Bearer of-bob") as bob,
+        over_http(url) as nobody,
+    ):
+        for _ in range(2):
+            for client, owner in ((alice, "Bearer of-alice"), (bob, "Bearer of-bob")):
+                told_ = document(await client.call_tool("list_clusters"))
+                assert [cluster["name"] for cluster in told_["clusters"]] == [owner]
+            assert error(await nobody.call_tool("list_clusters")) == "Unauthorized (HTTP 401)"
+
+
+async def test_no_token_is_written_to_the_log_whatever_fails(lens: AskedLens, server: Command) -> None:
+    url = address(server)
+    async with over_http(url, Authorization="Bearer of-alice-secret") as client:
+        await client.call_tool("list_clusters")
+        lens.answer = lambda _: web.Response(status=500, text="of-alice-secret")
+        await client.call_tool("list_clusters")
+        await client.call_tool("get_status", {"cluster": 1})
+    assert server.end() == 0
+    assert "listening" in server.text
+    assert "of-alice-secret" not in server.text
+
+
+async def test_clients_of_an_older_protocol_are_served(lens: AskedLens, server: Command) -> None:
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-03-26",
+            "capabilities": {},
+            "clientInfo": {"name": "old", "version": "1"},
+        },
+    }
+    async with httpx2.AsyncClient(headers=ACCEPT) as http:
+        url = address(server)
+        welcome = (await http.post(url, json=hello)).json()
+        assert welcome["result"]["protocolVersion"] == "2025-03-26"
+        tools = (await http.post(url, json=LIST_TOOLS)).json()
+        assert len(tools["result"]["tools"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403), ({}, 200)],
+)
+async def test_a_page_elsewhere_can_not_use_it_through_a_browser(
+    server: Command, headers: dict[str, str], status: int
+) -> None:
+    async with httpx2.AsyncClient(headers=ACCEPT | headers) as http:
+        answer = await http.post(address(server), json=LIST_TOOLS)
+    assert answer.status_code == status
+
+
+async def test_a_body_too_long_is_refused(lens: AskedLens, server: Command) -> None:
+    async with httpx2.AsyncClient(headers=ACCEPT) as http:
+        answer = await http.post(address(server), content=b" " * 65537)
+    assert answer.status_code == 413
+
+
+async def test_nobody_can_hold_a_stream_open(lens: AskedLens, server: Command) -> None:
+    async with httpx2.AsyncClient(headers=ACCEPT) as http:
+        answer = await http.get(address(server))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
