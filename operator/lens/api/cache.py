@@ -2,15 +2,21 @@
 
 import asyncio
 import re
+import sys
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf
 
 from aiohttp import web
 from multidict import CIMultiDict, MultiMapping
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.negotiation import IDENTITY, coding
@@ -22,6 +28,7 @@ _ENTRY_BYTES = 2048
 _LEAST_CODED = 1024
 _MOST_CODED_AT_ONCE = 32 * 1024
 _GZIP_LEVEL = 1
+_ZSTD_LEVEL = 3
 _GZIP_WINDOW = 31
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})", re.ASCII)
 _JSON = {"Content-Type": CONTENT_TYPE}
@@ -38,17 +45,17 @@ class Representation:
     body: bytes
     made_at: float
     headers: CIMultiDict[str]
-    _gzipped: list[bytes] = field(default_factory=list)
+    _coded: dict[str, bytes] = field(default_factory=dict)
     _compressing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def size(self) -> int:
         """Return about how many bytes it takes to keep it, with what it's compressed to."""
-        return len(self.body) + len(self.body) // 4 + _ENTRY_BYTES
+        return len(self.body) + len(self.body) // 2 + _ENTRY_BYTES
 
     async def response(self, asked: MultiMapping[str], now: float) -> web.Response:
         """Return it as the response to a request with the headers ``asked``: 304 where that has it."""
-        coded = coding(asked, ("gzip",), worthwhile=len(self.body) >= _LEAST_CODED)
+        coded = coding(asked, tuple(_CODINGS), worthwhile=len(self.body) >= _LEAST_CODED)
         tag = self.headers["ETag"]
         if coded != IDENTITY:
             tag = f'{tag[:-1]}-{coded}"'
@@ -58,26 +65,35 @@ class Representation:
         elif coded == IDENTITY:
             response = web.Response(body=self.body, headers=self.headers)
         else:
-            response = web.Response(body=await self._gzip(), headers=self.headers)
+            response = web.Response(body=await self._as(coded), headers=self.headers)
             response.headers["Content-Encoding"] = coded
         response.headers["ETag"] = tag
         response.headers["Age"] = str(int(now - self.made_at))
         return response
 
-    async def _gzip(self) -> bytes:
+    async def _as(self, coded: str) -> bytes:
         async with self._compressing:
-            if not self._gzipped:
+            if coded not in self._coded:
+                compress = _CODINGS[coded]
                 if len(self.body) > _MOST_CODED_AT_ONCE:
-                    gzipped = await asyncio.to_thread(_gzip, self.body)
+                    self._coded[coded] = await asyncio.to_thread(compress, self.body)
                 else:
-                    gzipped = _gzip(self.body)
-                self._gzipped.append(gzipped)
-            return self._gzipped[0]
+                    self._coded[coded] = compress(self.body)
+            return self._coded[coded]
 
 
 def _gzip(body: bytes) -> bytes:
     """Return a body as gzip (RFC 1952), which bears no time, so that equal ones stay equal."""
     return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
+
+
+def _zstd(body: bytes) -> bytes:
+    """Return a body as zstd (RFC 8878)."""
+    return zstd.compress(body, _ZSTD_LEVEL)
+
+
+_CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "gzip": _gzip}
+"""What answers may be compressed to, the better first."""
 
 
 def _is_one_of(tag: str, tags: str) -> bool:
