@@ -5,7 +5,6 @@ the resource in a namespace, or a document of discovery.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import OrderedDict
@@ -15,10 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import aiohttp
-from yarl import URL
 
-from lens import __version__
 from lens.config import SettingsError
+from lens.kube.requester import Requester
 from lens.metrics import Metrics
 from lens.model.ancestry import KEPT_SECONDS, Reason
 
@@ -75,11 +73,9 @@ class Getter:
     ) -> None:
         """Take how to make the connection, which is called in a thread; ``timeout`` is in seconds."""
         self._clock = clock
-        self._make_connection = connection
+        self._requester = Requester(connection, LONGEST_BODY)
         self._metrics = metrics
         self._timeout = timeout
-        self._opening = asyncio.Lock()
-        self._opened: tuple[Connection, aiohttp.ClientSession] | None = None
         self._troubles: OrderedDict[str, _Trouble] = OrderedDict()
 
     async def __aenter__(self) -> Self:
@@ -90,8 +86,7 @@ class Getter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        if self._opened is not None:
-            await self._opened[1].close()
+        await self._requester.close()
 
     async def get(self, path: str, accept: str, family: str) -> bytes | None:
         """Return what is there, None for nothing. Raise UnreadError.
@@ -104,7 +99,7 @@ class Getter:
             raise UnreadError(trouble.reason, trouble.until - now, asked=False)
         try:
             async with asyncio.timeout(self._timeout):
-                status, body = await self._answer(path, accept)
+                status, body = await self._requester.request("GET", path, {"Accept": accept})
         # aiohttp lets a ValueError out for some headers that can't be read.
         except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
             self._metrics.kube_requests.labels("error").inc()
@@ -138,64 +133,3 @@ class Getter:
         if len(self._troubles) > MOST_FAMILIES:
             self._troubles.popitem(last=False)
         return UnreadError(reason, pause)
-
-    async def _answer(self, path: str, accept: str) -> tuple[int, bytes | None]:
-        """Return a status and a 200's body, None for one that is too large."""
-        connection, session = await self._open()
-        with contextlib.suppress(aiohttp.ClientSSLError):
-            status, body = await self._ask(connection, session, path, accept)
-            if status != HTTPStatus.UNAUTHORIZED:
-                return status, body
-        # Token or CA may have been rotated.
-        await asyncio.to_thread(connection.load)
-        return await self._ask(connection, session, path, accept)
-
-    async def _ask(
-        self, connection: "Connection", session: aiohttp.ClientSession, path: str, accept: str
-    ) -> tuple[int, bytes | None]:
-        url, headers = URL(connection.server + path, encoded=True), {"Accept": accept}
-        authorization = await asyncio.to_thread(connection.authorization)
-        if authorization is not None:
-            headers["Authorization"] = authorization
-            # aiohttp takes no header beside a password in the URL, which would be a second credential.
-            url = url.with_user(None)
-        async with session.get(
-            url,
-            headers=headers,
-            proxy=connection.proxy,
-            server_hostname=connection.server_name,
-            # A token that follows a redirect is a token given away.
-            allow_redirects=False,
-        ) as response:
-            if response.status != HTTPStatus.OK:
-                return response.status, None
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > LONGEST_BODY:
-                    response.close()
-                    return response.status, None
-            return response.status, bytes(body)
-
-    async def _open(self) -> "tuple[Connection, aiohttp.ClientSession]":
-        async with self._opening:
-            if self._opened is None:
-                connection = self._make_connection
-                opened = await asyncio.to_thread(lambda: _loaded(connection()))
-                self._opened = opened, _session(opened)
-            return self._opened
-
-
-def _loaded(connection: "Connection") -> "Connection":
-    connection.load()
-    return connection
-
-
-def _session(connection: "Connection") -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=connection.tls()),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None),
-        auto_decompress=False,
-        headers={"Accept-Encoding": "identity", "User-Agent": f"lens/{__version__}"},
-    )

@@ -6,7 +6,6 @@ https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -14,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import aiohttp
 import msgspec
-from yarl import URL
 
-from lens import __version__
 from lens.config import SettingsError
+from lens.kube.requester import Requester
 from lens.metrics import Metrics
 from lens.model.access import Permission, ReviewFailedError, User
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 3.0
 _MAX_BODY_BYTES = 256 * 1024
 _CONNECTIONS = 16
+_JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 _DONE = (HTTPStatus.OK, HTTPStatus.CREATED)
 
 _log = logging.getLogger("lens.kube.reviews")
@@ -81,13 +80,10 @@ class Reviewer:
         Of ``audiences`` a token has to be made out to one; where there are none, to the apiserver.
         ``timeout`` is in seconds, for a review as a whole.
         """
-        self._make_connection = connection
+        self._requester = Requester(connection, _MAX_BODY_BYTES, _CONNECTIONS)
         self._audiences = frozenset(audiences)
         self._metrics = metrics
         self._timeout = timeout
-        self._opening = asyncio.Lock()
-        self._connection: Connection | None = None
-        self._session: aiohttp.ClientSession | None = None
 
     async def user(self, token: str) -> User | None:
         """Return whose token it is, None for nobody's. Raise ReviewFailedError."""
@@ -119,8 +115,7 @@ class Reviewer:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._requester.close()
 
     async def _review(
         self, api_version: str, kind: str, spec: Mapping[str, Any], decoder: msgspec.json.Decoder[R]
@@ -128,8 +123,13 @@ class Reviewer:
         body = msgspec.json.encode({"apiVersion": api_version, "kind": kind, "spec": spec})
         try:
             async with asyncio.timeout(self._timeout):
-                status, answer = await self._post(f"/apis/{api_version}/{kind.lower()}s", body)
+                # A 401 is for Lens' own token, not for the one under review.
+                status, answer = await self._requester.request(
+                    "POST", f"/apis/{api_version}/{kind.lower()}s", _JSON, body
+                )
             if status in _DONE:
+                if answer is None:
+                    raise aiohttp.ClientPayloadError("the answer is too large")
                 review = decoder.decode(answer)
                 self._metrics.reviews.labels(kind, "answered").inc()
                 return review
@@ -146,60 +146,3 @@ class Reviewer:
         self._metrics.reviews.labels(kind, "failed").inc()
         _log.warning("a review failed", extra={"review": kind, "error": problem})
         raise ReviewFailedError(problem)
-
-    async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        connection, session = await self._opened()
-        with contextlib.suppress(aiohttp.ClientSSLError):
-            answer = await self._answer(connection, session, path, body)
-            # A 401 is for Lens' own token, not for the one under review.
-            if answer[0] != HTTPStatus.UNAUTHORIZED:
-                return answer
-        # Token or CA may have been rotated.
-        await asyncio.to_thread(connection.load)
-        return await self._answer(connection, session, path, body)
-
-    async def _answer(
-        self, connection: "Connection", session: aiohttp.ClientSession, path: str, body: bytes
-    ) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"}
-        authorization = await asyncio.to_thread(connection.authorization)
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        async with session.post(
-            URL(connection.server + path, encoded=True),
-            data=body,
-            headers=headers,
-            proxy=connection.proxy,
-            server_hostname=connection.server_name,
-            # A token that follows a redirect is a token given away.
-            allow_redirects=False,
-        ) as response:
-            answer = bytearray()
-            async for chunk in response.content.iter_any():
-                answer += chunk
-                if len(answer) > _MAX_BODY_BYTES:
-                    raise aiohttp.ClientPayloadError("the answer is too large")
-            return response.status, bytes(answer)
-
-    async def _opened(self) -> tuple["Connection", aiohttp.ClientSession]:
-        async with self._opening:
-            if self._connection is None:
-                self._connection = await asyncio.to_thread(self._open)
-            if self._session is None:
-                self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._connection.tls()),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    timeout=aiohttp.ClientTimeout(total=None),
-                    auto_decompress=False,
-                    headers={
-                        "Accept": "application/json",
-                        "Accept-Encoding": "identity",
-                        "User-Agent": f"lens/{__version__}",
-                    },
-                )
-            return self._connection, self._session
-
-    def _open(self) -> "Connection":
-        connection = self._make_connection()
-        connection.load()
-        return connection

@@ -136,6 +136,14 @@ async def test_lens_own_token_may_rotate(lens: Scene) -> None:
     assert (await lens.ask(STATUS, "all")).status == 200
 
 
+async def test_a_password_in_the_servers_url_is_no_obstacle(scene: Scene) -> None:
+    with_password = scene.front.url.replace("://", "://somebody:secret@")
+    write(scene.kubeconfig, scene.kubeconfig.read_text().replace(scene.front.url, with_password))
+    await scene.serve()
+    scene.account("all", REALTIME)
+    assert (await scene.ask(STATUS, "all")).status == 200
+
+
 async def test_no_redirect_is_followed_with_a_token(lens: Scene) -> None:
     lens.account("all", REALTIME)
     lens.front.script(TOKEN_REVIEW, faults.answer(307, Location=f"{lens.front.url}/elsewhere"))

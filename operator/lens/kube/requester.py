@@ -1,0 +1,110 @@
+"""Single requests to the apiserver with Lens' own credentials, beside the watches, within bounds."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
+
+from lens import __version__
+
+if TYPE_CHECKING:
+    from lens.kube.connection import Connection
+
+
+class Requester:
+    """Makes requests in one loop, and is closed in it. Its first one loads the configuration."""
+
+    def __init__(
+        self, connection: "Callable[[], Connection]", longest_body: int, most_connections: int = 0
+    ) -> None:
+        """Take how to make the connection, which is called in a thread.
+
+        ``longest_body`` is in bytes; ``most_connections`` is 0 for any number.
+        """
+        self._make_connection = connection
+        self._longest_body = longest_body
+        self._most_connections = most_connections
+        self._opening = asyncio.Lock()
+        self._opened: tuple[Connection, aiohttp.ClientSession] | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._opened is not None:
+            await self._opened[1].close()
+
+    async def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, bytes | None]:
+        """Return a status and a success' body, None for one that is too large.
+
+        ``path`` is below the server's URL, and encoded. Raise SettingsError if the configuration can't be
+        loaded, and whatever aiohttp raises: a ValueError too, for some headers that can't be read.
+        """
+        connection, session = await self._open()
+        with contextlib.suppress(aiohttp.ClientSSLError):
+            answer = await self._ask(connection, session, method, path, headers, body)
+            if answer[0] != HTTPStatus.UNAUTHORIZED:
+                return answer
+        # Token or CA may have been rotated.
+        await asyncio.to_thread(connection.load)
+        return await self._ask(connection, session, method, path, headers, body)
+
+    async def _ask(
+        self,
+        connection: "Connection",
+        session: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> tuple[int, bytes | None]:
+        url = URL(connection.server + path, encoded=True)
+        authorization = await asyncio.to_thread(connection.authorization)
+        if authorization is not None:
+            headers = {**headers, "Authorization": authorization}
+            # aiohttp takes no header beside a password in the URL, which would be a second credential.
+            url = url.with_user(None)
+        async with session.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            proxy=connection.proxy,
+            server_hostname=connection.server_name,
+            # A token that follows a redirect is a token given away.
+            allow_redirects=False,
+        ) as response:
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                return response.status, None
+            received = bytearray()
+            async for chunk in response.content.iter_any():
+                received += chunk
+                if len(received) > self._longest_body:
+                    response.close()
+                    return response.status, None
+            return response.status, bytes(received)
+
+    async def _open(self) -> "tuple[Connection, aiohttp.ClientSession]":
+        async with self._opening:
+            if self._opened is None:
+                connection = await asyncio.to_thread(self._loaded)
+                self._opened = connection, self._session(connection)
+            return self._opened
+
+    def _loaded(self) -> "Connection":
+        connection = self._make_connection()
+        connection.load()
+        return connection
+
+    def _session(self, connection: "Connection") -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._most_connections, ssl=connection.tls()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": f"lens/{__version__}"},
+        )
