@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -48,6 +49,23 @@ def _split(value: object) -> object:
 
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def _resource_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        if not re.fullmatch(r"!?[A-Za-z0-9.*?-]+/[A-Za-z0-9._*?-]+", pattern):
+            raise ValueError(f"{pattern!r} is not the name of an extended resource, such as nvidia.com/gpu")
+    return patterns
+
+
+GpuResourcePatterns = Annotated[
+    CommaSeparated,
+    AfterValidator(_resource_patterns),
+    Field(
+        min_length=1,
+        description="The extended resources that are GPUs; * matches anything, a leading ! takes out.",
+    ),
+]
 
 
 class ListenAddress(str):
@@ -128,11 +146,7 @@ class ServeSettings(BaseModel):
         description="A kubeconfig; without one the pod's service account, or else kubectl's default.",
     )
     kube_context: str | None = Field(default=None, description="The kubeconfig's context to use.")
-    gpu_resources: CommaSeparated = Field(
-        default=GPU_RESOURCES,
-        min_length=1,
-        description="The extended resources that are GPUs; * matches anything, a leading ! takes out.",
-    )
+    gpu_resources: GpuResourcePatterns = GPU_RESOURCES
     tolerated_taints: CommaSeparated = Field(
         default=TOLERATED_TAINTS,
         description="The taints that GPU pods are taken to tolerate, as key[=value][:effect]; * in the key.",
@@ -212,16 +226,6 @@ class ServeSettings(BaseModel):
     log_format: Literal["json", "text"] = Field(
         default="json", description="How a line of the log is written."
     )
-
-    @field_validator("gpu_resources")
-    @classmethod
-    def _resource_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in patterns:
-            if not re.fullmatch(r"!?[A-Za-z0-9.*?-]+/[A-Za-z0-9._*?-]+", pattern):
-                raise ValueError(
-                    f"{pattern!r} is not the name of an extended resource, such as nvidia.com/gpu"
-                )
-        return patterns
 
     @field_validator("tolerated_taints")
     @classmethod

@@ -1,6 +1,5 @@
 """The agent's settings: from ``LENS_AGENT_*`` variables or flags, checked at start."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -10,11 +9,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    field_validator,
     model_validator,
 )
 
-from lens.config import AGENT_PREFIX, CommaSeparated, ListenAddress, read
+from lens.config import AGENT_PREFIX, GpuResourcePatterns, ListenAddress, read
 from lens.model.resources import GPU_RESOURCES
 
 PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
@@ -43,11 +41,7 @@ class AgentSettings(BaseModel):
     podresources_socket: Path = Field(
         default=PODRESOURCES_SOCKET, description="The socket of the kubelet's PodResources API."
     )
-    gpu_resources: CommaSeparated = Field(
-        default=GPU_RESOURCES,
-        min_length=1,
-        description="The extended resources that are GPUs; * matches anything, a leading ! takes out.",
-    )
+    gpu_resources: GpuResourcePatterns = GPU_RESOURCES
     dcgm_names: bool = Field(
         default=False,
         description="Whether /metrics has dcgm-exporter's names too; beside a real one sums would double.",
@@ -62,16 +56,6 @@ class AgentSettings(BaseModel):
     log_format: Literal["json", "text"] = Field(
         default="json", description="How a line of the log is written."
     )
-
-    @field_validator("gpu_resources")
-    @classmethod
-    def _resource_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in patterns:
-            if not re.fullmatch(r"!?[A-Za-z0-9.*?-]+/[A-Za-z0-9._*?-]+", pattern):
-                raise ValueError(
-                    f"{pattern!r} is not the name of an extended resource, such as nvidia.com/gpu"
-                )
-        return patterns
 
     @model_validator(mode="after")
     def _together(self) -> Self:
