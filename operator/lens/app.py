@@ -53,6 +53,9 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
     """
     # Two threads take turns, the watch's and this one, and each turn of the watch's loop waits for its own.
     sys.setswitchinterval(SWITCH_SECONDS)
+    # Streams and agents' connections are kept; what the system allows by default would be too few for many.
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -172,9 +175,6 @@ async def _read_owners(settings: ServeSettings, board: Board, metrics: Metrics) 
 
 async def _read_telemetry(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
     """Read the exporters that the watch finds, and hang up what they tell."""
-    # Each agent's connection is kept; what the system allows by default would be too few for a large fleet.
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     scraper = Scraper(
         lambda telemetry: setattr(board, "telemetry", telemetry),
         interval=settings.telemetry_interval_seconds,

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import resource
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -80,6 +81,19 @@ def test_it_counts_from_the_start_and_ends_on_sigterm(kubeconfig: Path, tmp_path
         assert lens.end() == 0
         assert "mine" not in lens.text
         assert TOKEN not in lens.text
+
+
+def test_it_takes_as_many_connections_as_the_system_lets_it(kubeconfig: Path, tmp_path: Path) -> None:
+    env = environment(cluster="sim", listen="127.0.0.1:0", auth="none", kubeconfig=str(kubeconfig))
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(usual, 1024), most))
+    try:
+        started = Command(["serve"], tmp_path / "log", env)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
+    with started as lens:
+        url(lens)
+        assert resource.prlimit(lens.process.pid, resource.RLIMIT_NOFILE) == (most, most)
 
 
 def test_in_a_cluster_callers_are_those_whom_its_apiserver_knows(

@@ -192,7 +192,8 @@ class Streams:
 
     async def _look(self) -> None:
         """Write what changes into the ring, for as long as anybody listens, or has just done so."""
-        beat_at = idle_from = time.monotonic()
+        idle_from = time.monotonic()
+        beat_at = idle_from + BEAT_SECONDS
         pause = LOOK_SECONDS
         while time.monotonic() < idle_from + ACCESS_SECONDS:
             await asyncio.sleep(pause)
