@@ -48,7 +48,7 @@ _log = logging.getLogger("lens.app")
 async def serve(settings: ServeSettings, on_listening: Callable[[Server], object]) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
-    Raise OSError if the address can't be listened on, and ConnectionFailedError if there is no
+    Raise ListenError if the address can't be listened on, and ConnectionFailedError if there is no
     configuration of a way to an apiserver; one that doesn't answer is waited for.
     """
     # Two threads take turns, the watch's and this one, and each turn of the watch's loop waits for its own.

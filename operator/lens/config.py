@@ -1,7 +1,9 @@
 """Settings: from ``LENS_*`` variables or flags, checked at start, with errors that name the setting."""
 
 import ipaddress
+import os
 import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -40,6 +42,10 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 class SettingsError(Exception):
     """A setting is missing, unknown or impossible; the message names it."""
+
+
+class ListenError(SettingsError):
+    """An address can't be listened on."""
 
 
 def _split(value: object) -> object:
@@ -85,6 +91,20 @@ class ListenAddress(str):
     def is_loopback(self) -> bool:
         """Tell whether only this machine can reach it."""
         return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    def listen(self, setting: str, backlog: int) -> socket.socket:
+        """Return a listening socket; that of ``::`` takes IPv4 too. Raise ListenError, naming the setting."""
+        ipv6 = ":" in self.host
+        try:
+            return socket.create_server(
+                (self.host, self.port),
+                family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+                backlog=backlog,
+                dualstack_ipv6=self.host == "::" and socket.has_dualstack_ipv6(),
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ListenError(f"{setting}: can't listen on {self}: {reason}") from error
 
     @classmethod
     def parse(cls, text: object) -> Self:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lens.api.server import ListenError, Server
-from lens.config import ServeSettings
+from lens.api.server import Server
+from lens.config import ListenError, ServeSettings
 from lens.metrics import Metrics
 from lens.model.board import Board
 from tests.contract.conftest import NOW, Api, Serve

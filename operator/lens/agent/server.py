@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import socket
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -12,9 +10,10 @@ from aiohttp import web
 
 from lens.agent.answers import Answers
 from lens.agent.exposition import CONTENT_TYPE
-from lens.agent.rotation import BearerTokens, Certificate
 from lens.agent.settings import AgentSettings
-from lens.config import AGENT_PREFIX, SettingsError
+from lens.agent.tokens import BearerTokens
+from lens.config import AGENT_PREFIX
+from lens.rotation import Certificate
 
 # Longer than an operator's interval, so that its connections are kept from one reading to the next.
 _KEEP_ALIVE_SECONDS = 75.0
@@ -43,7 +42,9 @@ class Server:
         self._tokens = None if settings.token_file is None else BearerTokens(settings.token_file)
         self._certificate: Certificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
-            self._certificate = Certificate(settings.tls_cert_file, settings.tls_key_file)
+            self._certificate = Certificate(
+                f"{AGENT_PREFIX}TLS_CERT_FILE", settings.tls_cert_file, settings.tls_key_file
+            )
         self._documents: dict[str, tuple[Callable[[], bytes], str]] = {
             "/v1/devices": (answers.devices, JSON),
             "/metrics": (answers.metrics, CONTENT_TYPE),
@@ -59,7 +60,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen. Raise SettingsError."""
-        listening = self._listen()
+        listening = self._settings.listen.listen(f"{AGENT_PREFIX}LISTEN", _BACKLOG)
         self._port = listening.getsockname()[1]
         listener = _Listener(
             self._answer,
@@ -107,20 +108,6 @@ class Server:
             return _response(HTTPStatus.OK, b'{"status": "ok"}', {"Content-Type": JSON})
         body = json.dumps({"status": "failed", "reason": problem}).encode()
         return _response(HTTPStatus.SERVICE_UNAVAILABLE, body, {"Content-Type": JSON})
-
-    def _listen(self) -> socket.socket:
-        listen = self._settings.listen
-        ipv6 = ":" in listen.host
-        try:
-            return socket.create_server(
-                (listen.host, listen.port),
-                family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-                backlog=_BACKLOG,
-                dualstack_ipv6=listen.host == "::" and socket.has_dualstack_ipv6(),
-            )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise SettingsError(f"{AGENT_PREFIX}LISTEN: can't listen on {listen}: {reason}") from None
 
 
 def _refusal(status: HTTPStatus, **headers: str) -> web.Response:

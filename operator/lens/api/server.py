@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import os
 import secrets
-import socket
 import time
 from collections.abc import Callable
 
@@ -13,7 +11,6 @@ from aiohttp import web
 from lens.api.answers import Answers
 from lens.api.auth import Anybody, Authenticator
 from lens.api.cache import ResponseCache
-from lens.api.certificate import Certificate
 from lens.api.connection import Listener
 from lens.api.dispatch import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, Dispatcher
 from lens.api.documents import with_documents
@@ -31,20 +28,13 @@ from lens.api.tokens import StaticTokens
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from lens.model.board import Board
+from lens.rotation import Certificate
 
 # Longer than the 60 s after which common proxies let go of an idle connection, so that it is they who do.
 _KEEP_ALIVE_SECONDS = 75.0
 _LINGER_SECONDS = 2.0
 _BACKLOG = 1024
 _TEND_SECONDS = 1.0
-
-
-class ListenError(OSError):
-    """The address can't be listened on; the message is one line that names the setting and the reason."""
-
-    def __str__(self) -> str:
-        """Return the line, without the number that OSError puts before it."""
-        return self.strerror or ""
 
 
 class Server:
@@ -74,7 +64,9 @@ class Server:
         self._patience_seconds = patience_seconds
         self._certificate: Certificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
-            self._certificate = Certificate(settings.tls_cert_file, settings.tls_key_file)
+            self._certificate = Certificate(
+                "LENS_TLS_CERT_FILE, LENS_TLS_KEY_FILE", settings.tls_cert_file, settings.tls_key_file
+            )
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
         self._probes = Probes(board, settings.ready_max_age_seconds, clock)
@@ -127,7 +119,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen. Raise ListenError."""
-        listening = self._listen()
+        listening = self._settings.listen.listen("LENS_LISTEN", _BACKLOG)
         self._port = listening.getsockname()[1]
         listener = Listener(
             self._dispatcher,
@@ -168,20 +160,6 @@ class Server:
             listener.cut_slow(self._patience_seconds)
             if self._certificate is not None:
                 self._certificate.follow()
-
-    def _listen(self) -> socket.socket:
-        listen = self._settings.listen
-        ipv6 = ":" in listen.host
-        try:
-            return socket.create_server(
-                (listen.host, listen.port),
-                family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-                backlog=_BACKLOG,
-                dualstack_ipv6=listen.host == "::" and socket.has_dualstack_ipv6(),
-            )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise ListenError(error.errno, f"LENS_LISTEN: can't listen on {listen}: {reason}") from error
 
 
 def _limit(name: str, settings: ServeSettings) -> Limit:

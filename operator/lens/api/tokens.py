@@ -1,7 +1,6 @@
 """Mode ``static``: callers whose tokens are in a file, hashed."""
 
 import hmac
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,7 @@ from lens.api.auth import Caller
 from lens.api.errors import forbidden, unauthorized
 from lens.api.parameters import Namespace
 from lens.config import SettingsError
-
-_log = logging.getLogger(__name__)
-
-_CHECK_SECONDS = 1.0
+from lens.rotation import RotatingFile
 
 
 class _Strict(BaseModel):
@@ -90,49 +86,21 @@ class StaticTokens:
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         """Read the file. Raise SettingsError."""
-        self._path = path
-        self._clock = clock
-        self._checked_at = clock()
-        self._signature = self._look()
-        self._known = _known(read_tokens(path))
+        self._file = RotatingFile("tokens file", path, lambda path: _known(read_tokens(path)), clock)
 
     async def identify(self, token: auth.Token | None) -> Caller:
         """Return whose token it is. Raise an ApiError for none and for one that the file doesn't have."""
-        self._follow()
+        tokens = self._file.content()
         if token is None:
             raise unauthorized()
         found = None
         # All of them, each in constant time: how long it takes tells nothing of what is in the file.
-        for known, caller in self._known:
+        for known, caller in tokens:
             if hmac.compare_digest(known, token.digest):
                 found = caller
         if found is None:
             raise unauthorized()
         return found
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-    def _follow(self) -> None:
-        """Read the file again if it changed, looking at most once a second; keep what was if it is broken."""
-        now = self._clock()
-        if 0 <= now - self._checked_at < _CHECK_SECONDS:
-            return
-        self._checked_at = now
-        signature = self._look()
-        if signature == self._signature:
-            return
-        self._signature = signature
-        try:
-            self._known = _known(read_tokens(self._path))
-        except SettingsError as error:
-            _log.error("tokens file is broken, keeping the tokens that were read before: %s", error)
-        else:
-            _log.info("tokens file was read again", extra={"tokens": len(self._known)})
 
 
 def _known(tokens: tuple[Token, ...]) -> tuple[tuple[bytes, Caller], ...]:

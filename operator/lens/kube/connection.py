@@ -15,6 +15,7 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 
 from lens.config import SettingsError
+from lens.rotation import Stamp, stamp
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account."""
@@ -40,7 +41,7 @@ class Connection:
         self._service_account = service_account
         self._configuration = kubernetes.client.Configuration()
         self._token_file: str | None = None
-        self._stamps: list[tuple[int, int, int] | None] = []
+        self._stamps: list[Stamp] = []
         self._tls: ssl.SSLContext | None = None
 
     @property
@@ -127,7 +128,7 @@ class Connection:
             return None
         return str(Path(user.path or self._kubeconfig).parent / token_file)
 
-    def _look(self) -> list[tuple[int, int, int] | None]:
+    def _look(self) -> list[Stamp]:
         """Return what identifies the present content of every file that counts."""
         configuration = self._configuration
         files: Iterable[str | None] = (
@@ -137,11 +138,4 @@ class Connection:
             configuration.cert_file,
             configuration.key_file,
         )
-        stamps: list[tuple[int, int, int] | None] = []
-        for file in files:
-            try:
-                status = os.stat(file) if file else None
-            except OSError:
-                status = None
-            stamps.append((status.st_mtime_ns, status.st_size, status.st_ino) if status else None)
-        return stamps
+        return [stamp(file) if file else None for file in files]

@@ -1,0 +1,38 @@
+"""Who may ask the agent: the bearers of the tokens in a file, followed as it rotates."""
+
+import hmac
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from lens.config import AGENT_PREFIX, SettingsError
+from lens.rotation import RotatingFile
+
+
+class BearerTokens:
+    """The tokens that are let in: the file's lines, so that two can be good while one takes over."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raise SettingsError."""
+        self._file = RotatingFile("token file", path, _digests, time.monotonic)
+
+    def admit(self, authorization: str | None) -> bool:
+        """Tell whether an Authorization header has one of them (RFC 6750)."""
+        scheme, _, token = (authorization or "").partition(" ")
+        digest = sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+        found = False
+        # All of them, each in constant time: how long it takes tells nothing of what is in the file.
+        for known in self._file.content():
+            found |= hmac.compare_digest(known, digest)
+        return found and scheme.lower() == "bearer"
+
+
+def _digests(path: Path) -> tuple[bytes, ...]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise SettingsError(f"{AGENT_PREFIX}TOKEN_FILE: {path}: {error.strerror}") from None
+    tokens = [line.strip() for line in lines if line.strip()]
+    if not tokens:
+        raise SettingsError(f"{AGENT_PREFIX}TOKEN_FILE: {path}: is empty")
+    return tuple(sha256(token).digest() for token in tokens)

@@ -1,0 +1,105 @@
+"""Files that are replaced while Lens runs: tokens, authorities, certificates. A broken one doesn't count."""
+
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from lens.config import SettingsError
+
+LOOK_SECONDS = 1.0
+
+T = TypeVar("T")
+
+Stamp = tuple[int, int, int] | None
+"""What identifies a file's present content; None where there is no file."""
+
+_log = logging.getLogger("lens.rotation")
+
+
+def stamp(path: str | Path) -> Stamp:
+    """Look at a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class RotatingFile(Generic[T]):
+    """What is read from a file, and read again when the file is another one."""
+
+    def __init__(self, what: str, path: Path, read: Callable[[Path], T], clock: Callable[[], float]) -> None:
+        """Read the file. Raise SettingsError. ``what`` is its name in the log."""
+        self._what = what
+        self._path = path
+        self._read = read
+        self._clock = clock
+        self._looked_at = clock()
+        self._stamp = stamp(path)
+        self._content = read(path)
+
+    def content(self) -> T:
+        """Return what was read last; look at the file for that at most once a second."""
+        now = self._clock()
+        # Below 0 the clock was set back.
+        if not 0 <= now - self._looked_at < LOOK_SECONDS:
+            self._looked_at = now
+            present = stamp(self._path)
+            if present != self._stamp:
+                self._stamp = present
+                self._read_again()
+        return self._content
+
+    def _read_again(self) -> None:
+        try:
+            self._content = self._read(self._path)
+        except SettingsError as error:
+            _log.error("%s is broken, keeping what was read before: %s", self._what, error)
+        else:
+            _log.info("%s was read again", self._what, extra={"path": str(self._path)})
+
+
+class Certificate:
+    """A server's certificate chain and its key. What is rotated is loaded into the context in use."""
+
+    def __init__(self, setting: str, cert_file: Path, key_file: Path) -> None:
+        """Load them. Raise SettingsError, which names the ``setting``."""
+        self._setting = setting
+        self._files = (cert_file, key_file)
+        self._stamps = self._look()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.set_alpn_protocols(["http/1.1"])
+        self._load()
+
+    def follow(self) -> None:
+        """Load them again if they changed; keep what was if they can't be used together."""
+        stamps = self._look()
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        try:
+            self._load()
+        except SettingsError as error:
+            _log.error("certificate is broken, keeping the one that was loaded before: %s", error)
+        else:
+            _log.info("certificate was loaded again")
+
+    def _look(self) -> list[Stamp]:
+        return [stamp(file) for file in self._files]
+
+    def _load(self) -> None:
+        cert_file, key_file = self._files
+        try:
+            # In a context of its own first: a certificate whose key doesn't fit would stay in the other one.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file)
+            self.context.load_cert_chain(cert_file, key_file)
+        except ssl.SSLError as error:
+            problem = error.reason or "not a certificate and its key"
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        else:
+            return
+        raise SettingsError(f"{self._setting}: {cert_file}, {key_file}: {problem}")
