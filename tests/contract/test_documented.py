@@ -13,8 +13,9 @@ import pytest
 
 from lens.agent import dcgm, families
 from lens.agent.settings import AgentSettings
-from lens.api import errors, openapi
-from lens.api.exposition import Exposition
+from lens.api import errors
+from lens.api.document import openapi
+from lens.api.endpoints.exposition import Exposition
 from lens.cli import agent, serve
 from lens.config import ServeSettings
 from lens.metrics import Metrics

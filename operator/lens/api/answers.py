@@ -7,16 +7,16 @@ from typing import TypeVar
 from aiohttp import web
 
 from lens.api import envelope, negotiation
-from lens.api.auth import Caller
+from lens.api.access.auth import Caller
 from lens.api.cache import Representation, ResponseCache, wanted_age
-from lens.api.clusters import cluster
+from lens.api.endpoints.clusters import cluster
+from lens.api.endpoints.overview import Overview
+from lens.api.endpoints.peers import PeerAnswers
+from lens.api.endpoints.summary import summary
 from lens.api.errors import invalid_parameter, unavailable
-from lens.api.lists import CSV, L, Listing
-from lens.api.overview import Overview
+from lens.api.lists.pages import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
-from lens.api.peers import PeerAnswers
 from lens.api.schemas import Clusters
-from lens.api.summary import summary
 from lens.model.board import Board, Notice
 
 P = TypeVar("P", bound=Parameters)

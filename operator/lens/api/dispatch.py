@@ -9,8 +9,10 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from lens.api import envelope
-from lens.api.auth import ANONYMOUS, bearer_token
-from lens.api.door import Door
+from lens.api.access.auth import ANONYMOUS, bearer_token
+from lens.api.access.door import Door
+from lens.api.access.limits import Limit
+from lens.api.endpoints.probes import Probes
 from lens.api.errors import (
     ApiError,
     internal_error,
@@ -21,8 +23,6 @@ from lens.api.errors import (
     unparsable,
 )
 from lens.api.exchange import EXCHANGE, UNPARSED_ROUTE, Exchange, RequestIds
-from lens.api.limits import Limit
-from lens.api.probes import Probes
 from lens.api.routes import METHODS, Route
 
 _log = logging.getLogger(__name__)

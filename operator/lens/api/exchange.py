@@ -11,7 +11,7 @@ from time import time as now
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from lens.api.limits import Standing
+from lens.api.access.limits import Standing
 from lens.metrics import Metrics
 
 _MAX_PATH = 256

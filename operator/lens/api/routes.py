@@ -7,9 +7,13 @@ from typing import Any, Generic
 
 from lens.api import schemas
 from lens.api.answers import Answers, Handler, P
+from lens.api.endpoints.exposition import Exposition
+from lens.api.endpoints.nodes import node_detail
+from lens.api.endpoints.pending import pending_tasks
+from lens.api.endpoints.probes import Probes
+from lens.api.endpoints.status import status
+from lens.api.endpoints.tasks import running_tasks
 from lens.api.envelope import CONTENT_TYPE
-from lens.api.exposition import Exposition
-from lens.api.nodes import node_detail
 from lens.api.parameters import (
     NodeParameters,
     Parameters,
@@ -18,11 +22,7 @@ from lens.api.parameters import (
     StreamParameters,
     TaskParameters,
 )
-from lens.api.pending import pending_tasks
-from lens.api.probes import Probes
-from lens.api.status import status
-from lens.api.streams import Streams
-from lens.api.tasks import running_tasks
+from lens.api.stream.streams import Streams
 
 METHODS = ("GET", "HEAD")
 """What every route takes."""

@@ -8,23 +8,23 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from lens.api.access.auth import Anybody, Authenticator
+from lens.api.access.door import Door
+from lens.api.access.limits import Limit
+from lens.api.access.reviewed import ReviewedTokens, Reviews
+from lens.api.access.tokens import StaticTokens
 from lens.api.answers import Answers
-from lens.api.auth import Anybody, Authenticator
 from lens.api.cache import ResponseCache
 from lens.api.connection import Listener
 from lens.api.dispatch import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, Dispatcher
-from lens.api.documents import with_documents
-from lens.api.door import Door
+from lens.api.document.documents import with_documents
+from lens.api.endpoints.exposition import Exposition
+from lens.api.endpoints.overview import Overview
+from lens.api.endpoints.peers import PeerAnswers, Peers
+from lens.api.endpoints.probes import Probes
 from lens.api.exchange import AccessLog, RequestIds
-from lens.api.exposition import Exposition
-from lens.api.limits import Limit
-from lens.api.overview import Overview
-from lens.api.peers import PeerAnswers, Peers
-from lens.api.probes import Probes
-from lens.api.reviewed import ReviewedTokens, Reviews
 from lens.api.routes import table
-from lens.api.streams import Streams
-from lens.api.tokens import StaticTokens
+from lens.api.stream.streams import Streams
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from lens.model.board import Board

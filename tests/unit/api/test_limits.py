@@ -2,7 +2,7 @@
 
 from random import Random
 
-from lens.api.limits import Limit
+from lens.api.access.limits import Limit
 
 NOW = 1766158200.25
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lens.api.verdicts import BAD_SECONDS, GOOD_SECONDS, Verdicts
+from lens.api.access.verdicts import BAD_SECONDS, GOOD_SECONDS, Verdicts
 from lens.model.access import ReviewFailedError
 
 

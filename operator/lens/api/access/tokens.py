@@ -9,8 +9,8 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lens.api import auth
-from lens.api.auth import Caller
+from lens.api.access import auth
+from lens.api.access.auth import Caller
 from lens.api.errors import forbidden, unauthorized
 from lens.api.parameters import Namespace
 from lens.config import SettingsError

@@ -13,10 +13,10 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from lens import __version__
-from lens.api.auth import Caller
+from lens.api.access.auth import Caller
+from lens.api.document.examples import EXAMPLES
 from lens.api.envelope import CONTENT_TYPE
-from lens.api.examples import EXAMPLES
-from lens.api.lists import CSV
+from lens.api.lists.pages import CSV
 from lens.api.parameters import ClusterParameters, ListParameters, Parameters
 from lens.api.routes import Route
 from lens.api.schemas import Envelope

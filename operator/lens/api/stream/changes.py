@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from lens.api import findings
+from lens.api.endpoints import findings
+from lens.api.endpoints.status import node, status
+from lens.api.endpoints.tasks import task
 from lens.api.parameters import StatusParameters
-from lens.api.status import node, status
-from lens.api.tasks import task
 from lens.model import timestamps
 from lens.model.board import Notice
 

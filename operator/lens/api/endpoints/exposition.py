@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from lens import __version__
-from lens.api.auth import Caller
+from lens.api.access.auth import Caller
 from lens.api.parameters import Parameters
 from lens.model.alerts import KINDS, Alert
 from lens.model.board import Board, Notice

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from lens.api import schemas
+from lens.api.endpoints.status import node
 from lens.api.errors import not_found
 from lens.api.parameters import NodeParameters
-from lens.api.status import node
 from lens.model import timestamps
 from lens.model.board import Notice
 from lens.model.named import NamedGpu, named_gpus

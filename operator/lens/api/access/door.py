@@ -3,10 +3,10 @@
 import ipaddress
 from functools import lru_cache
 
-from lens.api.auth import Authenticator, Caller, Token
+from lens.api.access.auth import Authenticator, Caller, Token
+from lens.api.access.limits import Limit
 from lens.api.errors import ApiError, too_many_requests
 from lens.api.exchange import Exchange
-from lens.api.limits import Limit
 
 _MOST_KNOWN = 4096
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from lens.api import schemas
-from lens.api.clusters import cluster
-from lens.api.overview import Figures, Standing
+from lens.api.endpoints.clusters import cluster
+from lens.api.endpoints.overview import Figures, Standing
 from lens.model import timestamps
 
 

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lens.api import continuation, envelope, table
+from lens.api import envelope
+from lens.api.lists import continuation, table
+from lens.api.lists.rows import MakeRow, Rows
 from lens.api.parameters import ListParameters
-from lens.api.rows import MakeRow, Rows
 from lens.model import timestamps
 from lens.model.board import Notice
 from lens.model.order import Key, KeyOf, Order, Page, Source

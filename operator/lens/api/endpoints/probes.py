@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from lens.api import envelope, schemas
-from lens.api.auth import Caller
+from lens.api.access.auth import Caller
 from lens.api.errors import unavailable
 from lens.api.parameters import Parameters
 from lens.model.board import Board

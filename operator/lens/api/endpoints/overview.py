@@ -7,10 +7,10 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from aiohttp import web
 
+from lens.api.endpoints.peers import PeerAnswers
+from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
 from lens.api.parameters import StatusParameters
-from lens.api.peers import PeerAnswers
-from lens.api.status import status
 from lens.model.board import Board, Notice
 
 PATIENCE_SECONDS = 1.0

@@ -1,6 +1,7 @@
 """``/api/v1/realtime/status``: the snapshot's figures, and its nodes where they are asked for."""
 
-from lens.api import findings, schemas
+from lens.api import schemas
+from lens.api.endpoints import findings
 from lens.api.parameters import StatusParameters
 from lens.model import timestamps
 from lens.model.board import Notice

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from lens.api.openapi import OpenApi, document
+from lens.api.document.openapi import OpenApi, document
+from lens.api.document.reference import Reference
 from lens.api.parameters import Parameters
-from lens.api.reference import Reference
 from lens.api.routes import Route
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from lens.api.auth import Caller, Token
+from lens.api.access.auth import Caller, Token
+from lens.api.access.verdicts import Verdicts
 from lens.api.errors import ApiError, forbidden, unauthorized, unavailable
-from lens.api.verdicts import Verdicts
 from lens.model.access import Permission, ReviewFailedError, User
 
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token

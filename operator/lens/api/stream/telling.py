@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from lens.api.changes import Changes, Row, TaskKey, alerts, events, figures, rows
 from lens.api.parameters import Section, StreamParameters
+from lens.api.stream.changes import Changes, Row, TaskKey, alerts, events, figures, rows
 from lens.model import timestamps
 from lens.model.board import Notice
 

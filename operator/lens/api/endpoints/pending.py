@@ -3,9 +3,9 @@
 import asyncio
 
 from lens.api import schemas
-from lens.api.lists import Listing, Sort
+from lens.api.lists.pages import Listing, Sort
+from lens.api.lists.rows import Rows
 from lens.api.parameters import PendingParameters
-from lens.api.rows import Rows
 from lens.model import timestamps
 from lens.model.ancestry import workload
 from lens.model.board import Notice

@@ -15,14 +15,14 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from lens.api.auth import Caller, bearer_token
-from lens.api.changes import changes, is_other
-from lens.api.door import Door
+from lens.api.access.auth import Caller, bearer_token
+from lens.api.access.door import Door
 from lens.api.errors import ApiError, not_found, too_many_streams, unavailable
 from lens.api.exchange import EXCHANGE
 from lens.api.parameters import StreamParameters
-from lens.api.ring import Ring
-from lens.api.telling import Entry, View, event, picture
+from lens.api.stream.changes import changes, is_other
+from lens.api.stream.ring import Ring
+from lens.api.stream.telling import Entry, View, event, picture
 from lens.metrics import Metrics
 from lens.model import timestamps
 from lens.model.board import Board

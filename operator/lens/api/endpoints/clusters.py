@@ -1,7 +1,7 @@
 """``/api/v1/clusters``: which clusters can be asked for, and how they are."""
 
 from lens.api import schemas
-from lens.api.overview import Standing
+from lens.api.endpoints.overview import Standing
 
 
 def cluster(standing: Standing) -> schemas.Cluster:

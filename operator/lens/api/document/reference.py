@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from lens.api.auth import Caller
-from lens.api.openapi import Document
+from lens.api.access.auth import Caller
+from lens.api.document.openapi import Document
 from lens.api.parameters import Parameters
 
 PATH = "/docs"

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from lens.api.auth import bearer_token
+from lens.api.access.auth import bearer_token
 from lens.api.cache import Representation, ResponseCache, wanted_age
 from lens.api.errors import (
     ApiError,
@@ -21,7 +21,7 @@ from lens.api.errors import (
     unauthorized,
     unavailable,
 )
-from lens.api.lists import L, Listing
+from lens.api.lists.pages import L, Listing
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
 
 _B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1

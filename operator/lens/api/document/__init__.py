@@ -1,0 +1,1 @@
+"""The API told by itself: the OpenAPI document, its examples, and the page made from it."""

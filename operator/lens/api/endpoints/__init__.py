@@ -1,0 +1,1 @@
+"""One file for what each path answers, and what several of them share."""

@@ -1,0 +1,1 @@
+"""Lists of pods: rows, order, pages, CSV."""

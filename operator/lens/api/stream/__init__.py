@@ -1,0 +1,1 @@
+"""Server-sent events: one picture, and then what changes, to all who listen."""
