@@ -107,9 +107,14 @@ def kind(resource: str, offers: Mapping[str, tuple[int, int]], labels: Mapping[s
     profile = None
     if resource.startswith("nvidia.com/mig-"):
         profile = _profile(resource[len("nvidia.com/mig-") :])
+    elif own == "nvidia.com/gpu" and "cloud.google.com/gke-gpu-partition-size" in labels:
+        profile = _profile(labels["cloud.google.com/gke-gpu-partition-size"])
     elif own == "nvidia.com/gpu" and strategy == "single" and "-MIG-" in labels.get(f"{own}.product", ""):
         profile = _profile(labels[f"{own}.product"].split("-MIG-")[-1])
-    replicas = _whole(labels.get(f"{own}.replicas", "")) or 1
+    clients = labels.get("cloud.google.com/gke-max-shared-clients-per-gpu", "")
+    if own != "nvidia.com/gpu" or f"{own}.replicas" in labels:
+        clients = labels.get(f"{own}.replicas", "")
+    replicas = _whole(clients) or 1
     capacity = offers.get(resource, (0, 0))[0]
     if not renamed and f"{resource}.shared" in offers:
         replicas = 1

@@ -6,6 +6,10 @@ MIG a GPU is cut into devices, which the strategy ``mixed`` offers as a resource
 docs/gpu-feature-discovery and internal/lm): ``<resource>.replicas``, by the resource's own name where
 sharing has renamed it to ``….shared``; ``<resource>.count``, the GPUs or MIG devices that are offered so;
 and, under ``single``, the profile at the end of ``nvidia.com/gpu.product``.
+
+GKE's own plugin offers everything as ``nvidia.com/gpu``, and its nodes' labels have what was asked of the
+node pool (GKE documentation, "About GPU sharing strategies", "Run multi-instance GPUs"): how many may share
+a GPU, or a partition of one, and the partition's profile.
 """
 
 import re
@@ -17,6 +21,8 @@ GPU = "nvidia.com/gpu"
 MIG_PREFIX = "nvidia.com/mig-"
 
 _SHARED = ".shared"
+_GKE_CLIENTS = "cloud.google.com/gke-max-shared-clients-per-gpu"
+_GKE_PARTITION = "cloud.google.com/gke-gpu-partition-size"
 _COMPUTE, _MEMORY = 7, 8
 _MEMORY_OF = {1: 1, 2: 2, 3: 4, 4: 4, 7: 8}
 _MEMORY_BOUND = {"1g.6gb": 2, "2g.12gb": 4, "1g.20gb": 2, "1g.35gb": 2, "1g.45gb": 2}
@@ -94,7 +100,11 @@ def least(units: Units) -> int:
 def _slices(resource: str, labels: Mapping[str, str]) -> Slices | None:
     if resource.startswith(MIG_PREFIX):
         return _profile(resource.removeprefix(MIG_PREFIX))
-    if _labelled(resource) != GPU or labels.get("nvidia.com/mig.strategy") != "single":
+    if _labelled(resource) != GPU:
+        return None
+    if _GKE_PARTITION in labels:
+        return _profile(labels[_GKE_PARTITION])
+    if labels.get("nvidia.com/mig.strategy") != "single":
         return None
     # Under "single" a node without MIG devices has the labels of a plain one, so the profile decides.
     _, found, profile = labels.get("nvidia.com/gpu.product", "").rpartition("-MIG-")
@@ -118,7 +128,8 @@ def _replicas(resource: str, capacity: Mapping[str, int], labels: Mapping[str, s
     labelled = _labelled(resource)
     if labelled == resource and resource + _SHARED in capacity:
         return 1  # what is shared goes by the other name
-    replicas = _number(labels.get(f"{labelled}.replicas"))
+    told = labels.get(f"{labelled}.replicas", labels.get(_GKE_CLIENTS) if labelled == GPU else None)
+    replicas = _number(told)
     if replicas is None or replicas < 2:
         return 1
     offered = capacity.get(resource, 0)

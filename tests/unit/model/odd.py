@@ -197,6 +197,8 @@ _LABELS = st.none() | st.fixed_dictionaries(
         "nvidia.com/mig.strategy": st.sampled_from(("none", "single", "single", "mixed", "")),
         "nvidia.com/mig-1g.10gb.replicas": _WHOLE_NUMBERS,
         "nvidia.com/mig-1g.10gb.count": _WHOLE_NUMBERS,
+        "cloud.google.com/gke-max-shared-clients-per-gpu": _WHOLE_NUMBERS,
+        "cloud.google.com/gke-gpu-partition-size": st.sampled_from(("1g.5gb", "3g.20gb", "7g", "")),
     },
 )
 _NODES = st.fixed_dictionaries(

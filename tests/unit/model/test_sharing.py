@@ -209,6 +209,19 @@ def test_mig_devices_may_be_time_sliced_too() -> None:
     assert row(node(gpus="28", labels=labels)).states.total == 1
 
 
+def test_gke_says_in_labels_of_its_own_how_its_gpus_are_shared_and_cut() -> None:
+    clients = "cloud.google.com/gke-max-shared-clients-per-gpu"
+    partition = "cloud.google.com/gke-gpu-partition-size"
+    assert row(node(gpus="24", labels={clients: "3"}), holding("a", GPU, 1)).states.total == 8
+    assert row(node(gpus="7", labels={partition: "1g.5gb"}), holding("a", GPU, 1)).states == GpuStates(
+        allocated=1
+    )
+    both = row(node(gpus="14", labels={partition: "1g.5gb", clients: "2"}))
+    assert both.states == GpuStates(available=1)
+    assert row(node(gpus="8", labels={clients: "1"})).states.total == 8
+    assert row(node(gpus="8", labels={clients: "3"})).states.total == 8, "it does not divide the capacity"
+
+
 def test_a_pod_on_a_node_that_is_gone_holds_the_gpus_that_its_profile_needs() -> None:
     occupied = snapshot_of(holding("a", SMALL, 7)).nodes["node-1"]
     assert (occupied.status, occupied.states.allocated, occupied.overcommitted) == ("Missing", 1, 1)
