@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tests.bench import agent, answers, lists, scrape, streams, watching
+from tests.bench import agent, answers, lists, scrape, sizing, streams, watching
 from tests.bench.figures import Figures
 from tests.bench.peers import build
 from tests.e2e.cluster import fleet, scheduler
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--only",
-        choices=["answers", "lists", "streams", "start", "events", "scrape", "agent"],
+        choices=["answers", "lists", "streams", "start", "events", "scrape", "agent", "sizing"],
         help="one part of it",
     )
     arguments = parser.parse_args()
@@ -44,6 +44,9 @@ def main() -> None:
             build.kubectl_view_allocations()
         _with_cluster(figures, arguments)
     figures.write(RESULTS)
+    if arguments.only in (None, "sizing"):
+        sizing.measure(figures)
+        figures.write(RESULTS)
     if arguments.only in (None, "scrape"):
         scrape.measure(figures)
         figures.write(RESULTS)

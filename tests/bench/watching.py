@@ -29,7 +29,7 @@ SERVE = [sys.executable, "-m", "lens", "serve"]
 def measure_start(figures: Figures, kubeconfig: Path, nodes: int, pods: int, rounds: int) -> None:
     """Add the figures of a start: until it listens, until it is ready, memory, CPU."""
     (port,) = ports.free(1)
-    env, url = _environment(kubeconfig, port), f"http://127.0.0.1:{port}"
+    env, url = environment(kubeconfig, port), f"http://127.0.0.1:{port}"
 
     def listening() -> Mapping[str, float]:
         with Process(SERVE, env) as process:
@@ -67,7 +67,7 @@ def measure_events(figures: Figures, kubeconfig: Path) -> None:
     (port,) = ports.free(1)
     url = f"http://127.0.0.1:{port}"
     with (
-        Process(SERVE, _environment(kubeconfig, port)) as lens,
+        Process(SERVE, environment(kubeconfig, port)) as lens,
         Process([str(build.informer()), "-kubeconfig", str(kubeconfig)]) as informer,
     ):
         lens.until(answers(f"{url}/readyz"))
@@ -98,7 +98,8 @@ async def _events(figures: Figures, kubeconfig: Path, pids: Mapping[str, int], u
     figures.add("visible_writes_per_second", seen.writes_per_second, "1/s")
 
 
-def _environment(kubeconfig: Path, port: int) -> dict[str, str]:
+def environment(kubeconfig: Path, port: int) -> dict[str, str]:
+    """Return what `lens serve` is told: a cluster, a port, and no bounds that a benchmark could meet."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("LENS_")},
         "LENS_CLUSTER": "bench",

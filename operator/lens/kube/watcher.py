@@ -243,5 +243,7 @@ class KopfThread:
             settings=settings(self._patience, self._daemonset),
             standalone=True,
             clusterwide=True,
+            # Without one kopf asks for its user's name; who runs as a mere number, as in an image, has none.
+            identity="lens",  # type: ignore[arg-type]  # kopf's own type of text, which it doesn't export
             stop_flag=self._stop_flag,
         )
