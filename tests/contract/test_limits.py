@@ -81,6 +81,16 @@ async def test_another_node_or_namespace_is_not_another_endpoint(strict: Api) ->
     assert [answer.status for answer in answers] == [404, 404, 404, 429]
 
 
+async def test_nobody_is_told_to_come_back_before_there_is_room_again(serve: Serve) -> None:
+    api = await serve(requests_per_minute=2, requests_burst=2)
+    answers = [await api.status() for _ in range(3)]
+    assert [answer.status for answer in answers] == [503, 503, 429]
+    for answer in answers:
+        told = RATE_LIMIT.fullmatch(answer.headers["RateLimit"])
+        assert told
+        assert answer.headers["Retry-After"] == told[3] == "30"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_probes_are_answered_however_often_they_come(strict: Api, path: str) -> None:
     for _ in range(20):

@@ -20,11 +20,11 @@ PROGRAM = Path(__file__).with_name("program.py")
 
 def provide(folder: Path) -> Path:
     """Return the Python of an environment that has the adapter."""
-    python = folder / "bin" / "python"
-    if not (folder / ".installed").exists():
+    python, installed = folder / "bin" / "python", folder / ".installed"
+    if not installed.exists() or installed.read_text() != PACKAGE:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", PACKAGE], check=True)
-        (folder / ".installed").touch()
+        installed.write_text(PACKAGE)
     return python
 
 

@@ -66,6 +66,10 @@ class Dispatcher:
             response = await self._answer(request, exchange)
         except ApiError as error:
             response = envelope.refusal(error)
+            standing, told = exchange.standing, error.headers.get("Retry-After")
+            if standing is not None and told is not None:
+                # By section 6 of the limits' draft, not before their effective window ends.
+                response.headers["Retry-After"] = str(max(int(told), standing.seconds))
         except Exception:
             _log.exception("request failed", extra={"request_id": exchange.request_id})
             response = envelope.refusal(internal_error())

@@ -2,15 +2,52 @@
 
 import hashlib
 import secrets
+from textwrap import indent
 from typing import Annotated
 
 import typer
+import yaml
+from pydantic import ValidationError
+
+from lens.api.access.tokens import Token
+from lens.cli.failure import fail
+
+_GIVEN = {"name": "NAME", "namespaces": "--namespace", "paths": "--path"}
 
 
-def token(name: Annotated[str, typer.Argument(help="Whose token it is; shown in the access log.")]) -> None:
-    """Print a new token, and its entry for the tokens file, which holds only a hash."""
+def token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is; shown in the access log.")],
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMESPACE",
+            help="Good only for what can be asked of this namespace alone; repeat it for more. "
+            "Without it for the whole cluster.",
+        ),
+    ] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Good only for this endpoint, or with a * at the end for all that begin so; repeat it for "
+            "more. Without it for all.",
+        ),
+    ] = None,
+) -> None:
+    """Print a new token on stderr, and on stdout its entry for the tokens file, which has only a hash.
+
+    The entry goes to the end of the list: lens token grafana >> tokens.yaml
+    """
     secret = secrets.token_urlsafe(32)
-    typer.echo(f"token: {secret}\n")
-    typer.echo("tokens:")
-    typer.echo(f"  - name: {name}")
-    typer.echo(f"    sha256: {hashlib.sha256(secret.encode()).hexdigest()}")
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    try:
+        made = Token.model_validate(
+            {"name": name, "sha256": digest, "namespaces": namespace or None, "paths": path or None}
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        problem = first["msg"].removeprefix("Value error, ")
+        fail(f"{_GIVEN[str(first['loc'][0])]}: {first['input']!a}: {problem}")
+    entry = yaml.safe_dump([made.model_dump(mode="json", exclude_none=True)], sort_keys=False)
+    typer.echo(indent(entry, "  "), nl=False)
+    typer.echo(f"token: {secret}", err=True)

@@ -1,7 +1,8 @@
 """How often somebody may ask: token buckets, and the header fields that tell of them.
 
-The fields are those of draft-ietf-httpapi-ratelimit-headers-11: a policy's quota ``q`` is what its bucket
-holds, its window ``w`` how long an empty one takes to fill; ``r`` requests are left, in ``t`` s one more.
+The fields are those of draft-ietf-httpapi-ratelimit-headers-11 (May 2026), Lists of Strings (RFC 9651) with
+Integers: a policy's quota ``q`` is what its bucket holds, its window ``w`` how long an empty one takes to
+fill; ``r`` requests are available, and ``t``, the effective window, is the seconds until there is one more.
 """
 
 from collections.abc import Hashable
