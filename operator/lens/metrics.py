@@ -1,6 +1,6 @@
 """The process's own Prometheus metrics: how the watch and the server are doing, not what the GPUs are."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 
 class Metrics:
@@ -9,6 +9,7 @@ class Metrics:
     def __init__(self) -> None:
         """Make the instruments."""
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.watch_lines = Counter(
             "lens_watch_lines",
             "Lines read from watches, by what came of them: changed, unchanged, late, bookmark, error.",

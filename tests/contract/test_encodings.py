@@ -124,3 +124,13 @@ async def test_status_is_compressed_too(api: Api) -> None:
     sent = await get(api, "gzip", "/api/v1/realtime/status?cluster=prod-cluster&include=nodes")
     assert sent.coding == "gzip"
     assert b'"nodes":[' in sent.plain
+
+
+@pytest.mark.parametrize(("accepted", "coding"), [(None, "identity"), ("gzip", "gzip"), ("zstd", "zstd")])
+async def test_prometheus_gets_its_metrics_compressed(api: Api, accepted: str | None, coding: str) -> None:
+    sent = await get(api, accepted, "/metrics")
+    assert (sent.status, sent.coding) == (200, coding)
+    assert sent.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert b"\nlens_synced 1.0\n" in sent.plain
+    if coding != "identity":
+        assert len(sent.body) < len(sent.plain) / 3

@@ -1,14 +1,14 @@
 """What Prometheus scrapes."""
 
 import asyncio
-import shutil
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens import __version__
 from tests.contract.conftest import NOW, Api, Clock, Serve
+from tests.contract.filled import fill
 from tests.contract.kubernetes import Cluster, node, pod
+from tests.monitoring.prometheus import tool
 
 
 async def scrape(api: Api) -> dict[str, float]:
@@ -43,8 +43,22 @@ async def test_the_snapshots_figures_are_those_of_the_status(
     assert samples["lens_data_age_seconds"] == 7
     assert samples["lens_watch_age_seconds{resource=pods}"] == 7
     assert samples["lens_watch_age_seconds{resource=nodes}"] == 7
+    assert samples["lens_nodes"] == 3
     assert samples["lens_synced"] == 1
     assert samples[f"lens_build_info{{version={__version__}}}"] == 1
+
+
+async def test_waiting_pods_and_told_nodes_are_those_of_the_status(api: Api, cluster: Cluster) -> None:
+    fill(cluster)
+    samples = await scrape(api)
+    data = (await api.status()).data
+    names = ("lens_pending_pods", "lens_pending_gpus", "lens_pending_gated_pods")
+    pending = data["pending"]
+    assert [samples[name] for name in names] == [pending[name] for name in ("pods", "gpus", "gated_pods")]
+    assert pending["pods"] > pending["gated_pods"] > 0
+    for state, nodes in data["telemetry"]["nodes"].items():
+        assert samples[f"lens_telemetry_nodes{{state={state}}}"] == nodes
+    assert data["telemetry"]["nodes"]["ok"] == 1
 
 
 async def test_what_is_not_known_yet_is_absent_and_not_zero(serve: Serve, cluster: Cluster) -> None:
@@ -67,15 +81,12 @@ async def test_requests_are_counted_by_route_and_never_by_what_strangers_make_up
 
 
 async def test_prometheus_own_check_finds_nothing_wrong(api: Api, cluster: Cluster) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
     cluster.add(node("gpu-0"))
     cluster.publish(NOW)
     await api.status()
     body = (await api.ask("/metrics")).body
     check = await asyncio.create_subprocess_exec(
-        promtool,
+        tool("promtool"),
         "check",
         "metrics",
         stdin=asyncio.subprocess.PIPE,

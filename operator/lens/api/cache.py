@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-import sys
-import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf
@@ -13,23 +11,15 @@ from math import inf
 from aiohttp import web
 from multidict import CIMultiDict, MultiMapping
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
+from lens.api.codings import CODINGS, LEAST_CODED
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.negotiation import IDENTITY, coding
 
 _MAX_BYTES = 48 * 2**20
 # What an entry takes beside its body, so that many small answers are bounded too.
 _ENTRY_BYTES = 2048
-# Less isn't worth the trouble; more than the other holds up the event loop.
-_LEAST_CODED = 1024
+# More holds up the event loop.
 _MOST_CODED_AT_ONCE = 32 * 1024
-_GZIP_LEVEL = 1
-_ZSTD_LEVEL = 3
-_GZIP_WINDOW = 31
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})", re.ASCII)
 _JSON = {"Content-Type": CONTENT_TYPE}
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -55,7 +45,7 @@ class Representation:
 
     async def response(self, asked: MultiMapping[str], now: float) -> web.Response:
         """Return it as the response to a request with the headers ``asked``: 304 where that has it."""
-        coded = coding(asked, tuple(_CODINGS), worthwhile=len(self.body) >= _LEAST_CODED)
+        coded = coding(asked, tuple(CODINGS), worthwhile=len(self.body) >= LEAST_CODED)
         tag = self.headers["ETag"]
         if coded != IDENTITY:
             tag = f'{tag[:-1]}-{coded}"'
@@ -74,26 +64,12 @@ class Representation:
     async def _as(self, coded: str) -> bytes:
         async with self._compressing:
             if coded not in self._coded:
-                compress = _CODINGS[coded]
+                compress = CODINGS[coded]
                 if len(self.body) > _MOST_CODED_AT_ONCE:
                     self._coded[coded] = await asyncio.to_thread(compress, self.body)
                 else:
                     self._coded[coded] = compress(self.body)
             return self._coded[coded]
-
-
-def _gzip(body: bytes) -> bytes:
-    """Return a body as gzip (RFC 1952), which bears no time, so that equal ones stay equal."""
-    return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
-
-
-def _zstd(body: bytes) -> bytes:
-    """Return a body as zstd (RFC 8878)."""
-    return zstd.compress(body, _ZSTD_LEVEL)
-
-
-_CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "gzip": _gzip}
-"""What answers may be compressed to, the better first."""
 
 
 def _is_one_of(tag: str, tags: str) -> bool:

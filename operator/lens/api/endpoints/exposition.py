@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 
 from lens import __version__
 from lens.api.access.auth import Caller
+from lens.api.codings import CODINGS, LEAST_CODED
+from lens.api.negotiation import IDENTITY, coding
 from lens.api.parameters import Parameters
 from lens.model.alerts import KINDS, Alert
 from lens.model.board import Board, Notice
@@ -30,12 +32,14 @@ class Exposition(Collector):
         yield from self._registry.collect()
         yield from snapshot_families(self._board.notice, self._clock())
 
-    async def metrics(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
-        """Write them."""
-        return web.Response(
-            body=generate_latest(self),
-            headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"},
-        )
+    async def metrics(self, request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
+        """Write them, compressed for who takes that."""
+        body = generate_latest(self)
+        headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"}
+        coded = coding(request.headers, tuple(CODINGS), worthwhile=len(body) >= LEAST_CODED)
+        if coded != IDENTITY:
+            body, headers["Content-Encoding"] = CODINGS[coded](body), coded
+        return web.Response(body=body, headers=headers)
 
 
 def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
@@ -62,11 +66,27 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
     sums, rate = notice.telemetry.sums, notice.telemetry.utilization_percent
     yield GaugeMetricFamily("lens_reporting_gpus", "GPUs whose utilization is known.", value=sums.reporting)
     yield GaugeMetricFamily("lens_utilized_gpus", "GPUs over 50 % utilization.", value=sums.utilized)
+    told = GaugeMetricFamily(
+        "lens_telemetry_nodes", "Nodes whose GPUs are told of, by how fresh that is.", labels=["state"]
+    )
+    told.add_metric(["ok"], sums.ok_nodes)
+    told.add_metric(["stale"], sums.stale_nodes)
+    told.add_metric(["unknown"], sums.unknown_nodes)
+    yield told
     if rate is not None:
         yield GaugeMetricFamily(
             "lens_utilization_ratio", "Mean utilization of the GPUs that report.", value=rate / 100
         )
+    demand = snapshot.demand
     for name, documentation, value in (
+        (
+            "lens_nodes",
+            "Nodes that have GPUs, or had and still have pods that hold some.",
+            len(snapshot.nodes),
+        ),
+        ("lens_pending_pods", "Pods that ask for GPUs and aren't bound to a node.", demand.pods),
+        ("lens_pending_gated_pods", "Those of them that have scheduling gates.", demand.gated_pods),
+        ("lens_pending_gpus", "GPUs, or units of shared ones, that pending pods ask for.", demand.gpus),
         ("lens_overcommitted_gpus", "GPUs held beyond what the nodes have.", snapshot.overcommitted),
         ("lens_running_tasks", "Running pods that hold GPUs.", snapshot.running_tasks),
         ("lens_available_nodes", "Nodes with an available GPU.", snapshot.available_nodes),
