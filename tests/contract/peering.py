@@ -51,7 +51,8 @@ async def lens(
     tokens_file.write_text("tokens:\n" + "".join(tokens))
     settings = {"cluster": name, "listen": "127.0.0.1:0", "tokens_file": tokens_file, **given}
     metrics = Metrics()
-    asking = Peers(peers, patience, metrics, peers_clock or time.monotonic, longest)
+    present = {each.name: each for each in peers}
+    asking = Peers(lambda: present, patience, metrics, peers_clock or time.monotonic, longest)
     server = Server(ServeSettings(**settings), cluster.board, metrics, clock, peers=asking, grace_seconds=2.0)
     await server.start()
     try:

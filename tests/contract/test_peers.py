@@ -90,7 +90,8 @@ async def test_ones_own_cluster_is_answered_for_as_before(hub: Api) -> None:
         ("/api/v1/realtime/nodes/w9?cluster=west", (404, 4004, "Node not found")),
         (f"{STATUS}&includ=nodes", (400, 4000, None)),
         (f"{TASKS}&namespace=UPPER", (400, 4000, None)),
-        ("/api/v1/realtime/stream?cluster=west", (400, 4000, None)),
+        ("/api/v1/realtime/stream?cluster=west&include=task", (400, 4000, None)),
+        ("/api/v1/realtime/stream?cluster=nowhere", (404, 4004, "Cluster not found")),
     ],
 )
 async def test_what_another_cluster_can_not_be_asked_is_refused_as_ones_own_would_be(

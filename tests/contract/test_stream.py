@@ -1,59 +1,15 @@
 """``/api/v1/realtime/stream``: a picture, then what changes, for as long as the caller listens and may."""
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
 
-import aiohttp
 import pytest
 
+from lens.model.board import Findings
+from lens.model.events import Event
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
 from tests.contract.kubernetes import Cluster, node, pod
-
-PATH = "/api/v1/realtime/stream?cluster=prod-cluster"
-
-
-class Event(NamedTuple):
-    """A server-sent event."""
-
-    name: str
-    id: str | None
-    data: Any
-
-
-class Stream:
-    """A stream as a client reads it."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.response = response
-
-    async def next(self, seconds: float = 5.0) -> Event:
-        """Return the next event; what sets the retry time has none."""
-        fields: dict[str, str] = {}
-        async with asyncio.timeout(seconds):
-            while line := (await self.response.content.readline()).decode():
-                if line != "\n":
-                    name, _, value = line.rstrip("\n").partition(": ")
-                    fields[name] = value
-                elif "data" in fields:
-                    return Event(fields["event"], fields.get("id"), json.loads(fields["data"]))
-                else:
-                    fields = {}
-        raise EOFError
-
-
-@asynccontextmanager
-async def listen(api: Api, query: str = "", token: str = TOKEN, **headers: str) -> AsyncIterator[Stream]:
-    sent = {"Authorization": f"Bearer {token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
-    async with (
-        aiohttp.ClientSession(read_bufsize=2**22) as session,
-        session.get(api.server.url + PATH + query, headers=sent) as response,
-    ):
-        assert response.status == 200, await response.text()
-        yield Stream(response)
+from tests.contract.listening import PATH, listen
 
 
 async def test_a_stream_begins_with_all_that_there_is(api: Api, cluster: Cluster) -> None:
@@ -214,3 +170,19 @@ async def test_a_reader_that_stops_reading_holds_up_nobody(api: Api, cluster: Cl
             change = await stream.next()
             assert [row["pod_name"] for row in change.data["tasks"]["changed"]] == [f"new-{number}"]
     writer.close()
+
+
+async def test_an_event_of_the_past_is_told_when_it_becomes_known(api: Api, cluster: Cluster) -> None:
+    newest = Event(NOW - 1, "GpuLost", "GPU/n1/GPU-1", "GPU 1 of n1 is lost")
+    oldest = Event(NOW - 9, "TaskStarted", "Pod/ml-team/a", "ml-team/a started", "ml-team")
+    between = Event(NOW - 5, "NodeReady", "Node/n1", "", source="kubelet", reason="NodeReady")
+    cluster.add(node("n1"))
+    cluster.board.findings = Findings(NOW, (), (newest, oldest))
+    cluster.publish(NOW)
+    async with listen(api, "&include=events") as stream:
+        first = await stream.next()
+        assert [row["object"] for row in first.data["recent_events"]] == [newest.object, oldest.object]
+        cluster.board.findings = Findings(NOW, (), (newest, between, oldest))
+        cluster.publish(NOW)
+        change = await stream.next()
+    assert [row["object"] for row in change.data["recent_events"]] == ["Node/n1"]

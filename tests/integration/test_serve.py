@@ -150,6 +150,10 @@ def test_one_lens_answers_for_another_whose_token_may_change(kubeconfig: Path, t
             wait_for(lambda: get(f"{base}/readyz")[0] == 200, "readiness")
             summary = get(f"{base}/api/v1/realtime/summary", "mine")[1]["data"]
             assert summary["current_gpu_usage"]["total_gpus"] == 64
+            peers.write_text(yaml.safe_dump({"peers": [{**entry, "name": "east"}]}))
+            wait_for(lambda: get(asked, "mine")[0] == 404, "the end of an entry")
+            peers.write_text(yaml.safe_dump({"peers": [entry]}))
+            wait_for(lambda: get(asked, "mine")[0] == 200, "a new entry's beginning")
             assert west.end() == 0
             wait_for(lambda: get(asked, "mine")[0] == 502, "the other cluster's end")
             assert hub.end() == 0
@@ -188,11 +192,11 @@ def test_what_cannot_be_is_said_in_one_line_that_names_it(
 def test_a_new_tokens_entry_lets_its_bearer_in(kubeconfig: Path, tmp_path: Path) -> None:
     with Command(["token", "grafana"], tmp_path / "token", environment()) as command:
         assert command.process.wait(timeout=30) == 0
-        first, _, entry = command.text.partition("\n\n")
+        entry, _, token = command.text.partition("token: ")
     tokens = tmp_path / "tokens.yaml"
-    tokens.write_text(entry)
+    tokens.write_text(f"tokens:\n{entry}")
     env = environment(
         cluster="sim", listen="127.0.0.1:0", tokens_file=str(tokens), kubeconfig=str(kubeconfig)
     )
     with Command(["serve"], tmp_path / "log", env) as lens:
-        assert get(f"{url(lens)}/api/v1/clusters", first.removeprefix("token: "))[0] == 200
+        assert get(f"{url(lens)}/api/v1/clusters", token.strip())[0] == 200

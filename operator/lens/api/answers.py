@@ -13,7 +13,7 @@ from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.overview import Overview
 from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.summary import summary
-from lens.api.errors import invalid_parameter, unavailable
+from lens.api.errors import unavailable
 from lens.api.lists.pages import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
 from lens.api.schemas import Clusters
@@ -99,16 +99,6 @@ class Answers:
             return await answer.response(request.headers, now)
 
         return handler
-
-    def own(self, handler: Handler[C]) -> Handler[C]:
-        """Return the handler that answers for no peer."""
-
-        async def own(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
-            if asked.cluster in self._peers.names(request.headers):
-                raise invalid_parameter(f"cluster: here only {self._name}; ask {asked.cluster}'s own Lens")
-            return await handler(request, asked, caller)
-
-        return own
 
     def _notice(self) -> Notice:
         notice = self._board.notice

@@ -105,7 +105,7 @@ def table(
             "/api/v1/realtime/stream",
             StreamParameters,
             None,
-            answers.own(streams.handler),
+            streams.handler,
             "Server-sent events: all that there is, and then what changes.",
             media_type="text/event-stream",
         ),

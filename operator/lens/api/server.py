@@ -72,15 +72,15 @@ class Server:
         self._probes = Probes(board, settings.ready_max_age_seconds, clock)
         cache = ResponseCache(settings.cache_seconds, epoch)
         door = Door(_authenticator(settings, clock, reviews), _limit("address", settings))
-        self._streams = Streams(
-            settings.cluster, board, metrics, epoch, clock, settings.streams_per_caller, door
-        )
         others = PeerAnswers(
             peers,
             # Apart from our own, which shall not have to go for the sake of others'.
             ResponseCache(settings.cache_seconds, epoch),
             clock,
             forwards_caller=settings.peers_identity == "caller",
+        )
+        self._streams = Streams(
+            settings.cluster, board, metrics, epoch, clock, settings.streams_per_caller, door, others
         )
         overview = Overview(settings.cluster, board, others, clock, settings.ready_max_age_seconds)
         routes = table(

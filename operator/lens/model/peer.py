@@ -20,6 +20,10 @@ HTTP, or no envelope. ``wrong_cluster``: the figures of another cluster.
 """
 
 
+CLUSTER_FIELD = "Lens-Cluster"
+"""The header field of a stream that names its cluster, for its events need not."""
+
+
 class PeerAnswer(NamedTuple):
     """A good answer in its envelope, its SHA-256, and how many seconds ago it was made."""
 

@@ -1,10 +1,11 @@
-"""The HTTP client: one GET, within bounds of time and size, that goes nowhere else."""
+"""The HTTP client: a GET, within bounds of time and size, that goes nowhere else."""
 
 import asyncio
 import codecs
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from lens import __version__
-from lens.model.peer import PeerFailedError
+from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 
 LONGEST_BODY = 64 * 2**20
 """Bytes. An answer with 40,000 tasks is some 25 MiB."""
@@ -23,10 +24,14 @@ LARGE = 2**18
 KEPT_SECONDS = 75.0
 """How long an idle connection is kept: longer than answers are, or each would pay for a new one."""
 
+SILENCE_SECONDS = 30.0
+"""For so long a stream may say nothing: three of its heartbeats."""
+
 LONGEST_REFUSAL = 64 * 2**10
 VIA = "1.1 lens"
 """So that a Lens knows another one and doesn't ask its own peers (RFC 9110, 7.6.3)."""
 
+EVENT_STREAM = "text/event-stream"
 _AGE = re.compile(r"\d{1,6}", re.ASCII)
 _REFUSALS = frozenset(
     {
@@ -46,6 +51,25 @@ class Received(NamedTuple):
     status: int
     body: bytes
     age: float
+
+
+class Stream:
+    """What a peer tells for as long as it is listened to, no faster than it is read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        """Take an answer whose body is still to come."""
+        self._response = response
+        self.cluster = response.headers.get(CLUSTER_FIELD)
+
+    async def read(self) -> bytes:
+        """Return the bytes that are next, none at the end. Raise PeerFailedError, for a long silence too."""
+        with _failures():
+            async with asyncio.timeout(SILENCE_SECONDS):
+                return await self._response.content.readany()
+
+    def close(self) -> None:
+        """Hang up; who is reading gets a PeerFailedError."""
+        self._response.close()
 
 
 class Client:
@@ -74,41 +98,61 @@ class Client:
         ``trust`` tells whom to trust, None stands for the system's authorities. Before more than ``LARGE``
         bytes are read ``turn`` is waited for.
         """
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._get(url, headers, trust, turn)
-        except TimeoutError:
-            raise PeerFailedError("timeout") from None
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
-            raise PeerFailedError("unreachable") from None
-        # aiohttp lets a ValueError out for some headers that can't be read.
-        except (aiohttp.ClientError, ValueError):
-            raise PeerFailedError("malformed") from None
+        with _failures():
+            async with asyncio.timeout(self._timeout), await self._ask(url, headers, trust) as response:
+                longest = self._longest if response.status == HTTPStatus.OK else LONGEST_REFUSAL
+                return await _received(response, longest, turn)
 
-    async def _get(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        trust: Callable[[], ssl.SSLContext] | None,
-        turn: Callable[[], Awaitable[object]],
-    ) -> Received:
+    async def listen(
+        self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
+    ) -> Stream | Received:
+        """Return the stream at ``url`` once it has begun, or a refusal. Raise PeerFailedError."""
+        with _failures():
+            async with asyncio.timeout(self._timeout):
+                response = await self._ask(url, {**headers, "Accept": EVENT_STREAM}, trust)
+                if response.status != HTTPStatus.OK:
+                    async with response:
+                        return await _received(response, LONGEST_REFUSAL, _no_turn)
+                if response.content_type != EVENT_STREAM:
+                    response.close()
+                    raise PeerFailedError("malformed")
+                return Stream(response)
+
+    async def _ask(
+        self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
+    ) -> aiohttp.ClientResponse:
+        """Return a good answer or a refusal, of which the body is still to be read."""
         if self._session is None:
             self._session = _session()
-        async with self._session.get(
+        response = await self._session.get(
             URL(url, encoded=True),
             headers=headers,
             # Not even to the same host: a token that follows a redirect is a token given away.
             allow_redirects=False,
             ssl=True if trust is None else trust(),
-        ) as response:
-            status = response.status
-            if status != HTTPStatus.OK and status not in _REFUSALS:
-                response.close()
-                raise PeerFailedError("redirect" if 300 <= status < 400 else "status")
-            longest = self._longest if status == HTTPStatus.OK else LONGEST_REFUSAL
-            body = await _body(response, longest, turn)
-            age = response.headers.get("Age", "0")
-            return Received(status, body, float(age) if _AGE.fullmatch(age) else 0.0)
+        )
+        if response.status != HTTPStatus.OK and response.status not in _REFUSALS:
+            response.close()
+            raise PeerFailedError("redirect" if 300 <= response.status < 400 else "status")
+        return response
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Raise a PeerFailedError for whatever goes wrong on the way."""
+    try:
+        yield
+    except TimeoutError:
+        raise PeerFailedError("timeout") from None
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
+        raise PeerFailedError("unreachable") from None
+    # aiohttp lets a ValueError out for some headers that can't be read.
+    except (aiohttp.ClientError, ValueError):
+        raise PeerFailedError("malformed") from None
+
+
+async def _no_turn() -> None:
+    """Wait for nobody: what is read is small."""
 
 
 def _session() -> aiohttp.ClientSession:
@@ -127,6 +171,14 @@ def _session() -> aiohttp.ClientSession:
             "Via": VIA,
         },
     )
+
+
+async def _received(
+    response: aiohttp.ClientResponse, longest: int, turn: Callable[[], Awaitable[object]]
+) -> Received:
+    body = await _body(response, longest, turn)
+    age = response.headers.get("Age", "0")
+    return Received(response.status, body, float(age) if _AGE.fullmatch(age) else 0.0)
 
 
 async def _body(

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from lens.metrics import Metrics
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
 from lens.peers import envelope
 from lens.peers.breaker import Breaker
-from lens.peers.client import LONGEST_BODY, Client
+from lens.peers.client import LONGEST_BODY, Client, Received, Stream
 
 MOST_ASKING = 32
 """Different requests to one peer under way at once."""
@@ -49,29 +49,32 @@ class Peers:
 
     def __init__(
         self,
-        peers: Iterable[Peer],
+        present: Callable[[], Mapping[str, Peer]],
         timeout: float,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         longest: int = LONGEST_BODY,
     ) -> None:
-        """Take whom to ask; ``timeout`` is in seconds, ``longest`` in bytes, and both are for one answer."""
-        self._peers = {peer.name: peer for peer in peers}
+        """Take whom there is to ask at present, by name.
+
+        ``timeout`` is in seconds, ``longest`` in bytes, and both are for one answer.
+        """
+        self._present = present
+        self._under_way: set[asyncio.Task[PeerAnswer]] = set()
         self._client = Client(timeout, longest)
         self._metrics = metrics
         self._clock = clock
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the peers' clusters, in the order of the settings."""
-        return tuple(self._peers)
+        """Return the peers' clusters, in the order of their file."""
+        return tuple(self._present())
 
     async def close(self) -> None:
         """Ask no more, and close all connections."""
-        under_way = [task for peer in self._peers.values() for task in peer.asking.values()]
-        for task in under_way:
+        for task in self._under_way:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         await self._client.close()
 
     async def ask(
@@ -83,18 +86,17 @@ class Peers:
         the age in seconds from which on the answer is too old; None is for any. Raise PeerFailedError and
         PeerRefusedError.
         """
-        peer = self._peers[name]
+        peer = self._peer(name)
         question = _Question(path, max_age, authorization if peer.authorization is None else None)
         asking = peer.asking.get(question)
         if asking is None:
             if len(peer.asking) >= MOST_ASKING:
                 self._count(peer, "busy")
                 raise PeerRefusedError(503, None)
-            if not peer.breaker.admits(self._clock()):
-                self._count(peer, "paused")
-                raise PeerFailedError(peer.breaker.last)
+            self._admit(peer)
             asking = peer.asking[question] = asyncio.create_task(self._ask(peer, question))
-            asking.add_done_callback(_heed)
+            self._under_way.add(asking)
+            asking.add_done_callback(self._heed)
         try:
             # Whoever goes away takes nothing from those who wait for the same.
             return await asyncio.shield(asking)
@@ -102,9 +104,46 @@ class Peers:
             # A failure's traceback leads here, and from here to the failure: what was read would stay.
             del asking
 
+    async def listen(
+        self, name: str, path: str, *, authorization: str | None, last_event_id: str | None
+    ) -> Stream:
+        """Return what a peer goes on telling at ``path`` from the event ``last_event_id`` on.
+
+        ``authorization`` is as of ``ask``. Raise PeerFailedError and PeerRefusedError.
+        """
+        peer = self._peer(name)
+        self._admit(peer)
+        headers = _headers(peer, authorization)
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        with self._noted(peer):
+            heard = await self._client.listen(peer.url + path, headers, peer.trust)
+            if isinstance(heard, Received):
+                await envelope.read(heard, name, own_token=peer.authorization is not None)
+                raise PeerFailedError("malformed")
+            if heard.cluster != name:
+                heard.close()
+                raise PeerFailedError("wrong_cluster")
+            return heard
+
+    def _admit(self, peer: Peer) -> None:
+        """Raise PeerFailedError while the peer is left alone."""
+        if not peer.breaker.admits(self._clock()):
+            self._count(peer, "paused")
+            raise PeerFailedError(peer.breaker.last)
+
     async def _ask(self, peer: Peer, question: _Question) -> PeerAnswer:
         try:
-            answer = await self._answer(peer, question)
+            with self._noted(peer):
+                return await self._answer(peer, question)
+        finally:
+            del peer.asking[question]
+
+    @contextmanager
+    def _noted(self, peer: Peer) -> Iterator[None]:
+        """Take note of what comes of asking."""
+        try:
+            yield
         except PeerRefusedError:
             peer.breaker.succeeded()
             self._count(peer, "refused")
@@ -114,17 +153,11 @@ class Peers:
             self._count(peer, error.failure)
             _log.warning("peer failed", extra={"peer": peer.name, "failure": error.failure})
             raise
-        finally:
-            del peer.asking[question]
         peer.breaker.succeeded()
         self._count(peer, "answered")
-        return answer
 
     async def _answer(self, peer: Peer, question: _Question) -> PeerAnswer:
-        headers = {}
-        own = peer.authorization() if peer.authorization is not None else None
-        if authorization := own or question.authorization:
-            headers["Authorization"] = authorization
+        headers = _headers(peer, question.authorization)
         if question.max_age is not None:
             headers["Cache-Control"] = f"max-age={int(question.max_age)}" if question.max_age else "no-cache"
         # Large answers have their turn until they are dealt with, so that many take no more room than one.
@@ -135,13 +168,26 @@ class Peers:
                 peer.trust,
                 lambda: turn.enter_async_context(peer.turn),
             )
-            return await envelope.read(received, peer.name, own_token=own is not None)
+            return await envelope.read(received, peer.name, own_token=peer.authorization is not None)
+
+    def _peer(self, name: str) -> Peer:
+        peer = self._present().get(name)
+        if peer is None:
+            # It was there when its name was looked up.
+            raise PeerRefusedError(404, None)
+        return peer
+
+    def _heed(self, asked: "asyncio.Task[PeerAnswer]") -> None:
+        """Look at the outcome: all who wanted to know may have gone, and asyncio would complain."""
+        self._under_way.discard(asked)
+        if not asked.cancelled():
+            asked.exception()
 
     def _count(self, peer: Peer, outcome: str) -> None:
         self._metrics.peer_requests.labels(peer.name, outcome).inc()
 
 
-def _heed(asked: "asyncio.Task[PeerAnswer]") -> None:
-    """Look at the outcome: all who wanted to know may have gone, and asyncio would complain."""
-    if not asked.cancelled():
-        asked.exception()
+def _headers(peer: Peer, authorization: str | None) -> dict[str, str]:
+    """Return what a peer is shown: this Lens' own token, or else the caller's header."""
+    shown = authorization if peer.authorization is None else peer.authorization()
+    return {} if shown is None else {"Authorization": shown}

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import quote, urlencode
@@ -25,6 +26,7 @@ from lens.api.lists.pages import L, Listing
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
 
 _B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
+_EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _OF_LENS = re.compile(r"(^|,)\s*[A-Za-z0-9./]+\s+lens\s*(,|\(|$)", re.ASCII)
 
 _REFUSED = {
@@ -36,6 +38,18 @@ _REFUSED = {
 
 # How aiohttp decodes what is not UTF-8.
 _ODD = "surrogateescape"
+
+
+class PeerStream(Protocol):
+    """What another cluster's Lens goes on telling."""
+
+    async def read(self) -> bytes:
+        """Return the bytes that are next, none at the end. Raise PeerFailedError."""
+        ...
+
+    def close(self) -> None:
+        """Hang up; who is reading gets a PeerFailedError."""
+        ...
 
 
 class Peers(Protocol):
@@ -50,6 +64,12 @@ class Peers(Protocol):
         self, name: str, path: str, *, authorization: str | None, max_age: float | None
     ) -> PeerAnswer:
         """Return what a peer answers at an encoded path. Raise PeerFailedError and PeerRefusedError."""
+        ...
+
+    async def listen(
+        self, name: str, path: str, *, authorization: str | None, last_event_id: str | None
+    ) -> PeerStream:
+        """Return what a peer goes on telling there. Raise PeerFailedError and PeerRefusedError."""
         ...
 
 
@@ -84,25 +104,35 @@ class PeerAnswers:
         if not {".", ".."}.isdisjoint(path.split("/")):
             # No node's name, and to some proxies another path.
             raise not_found("Node")
-        where = quote(path, errors=_ODD) + "?" + urlencode(sorted(query), errors=_ODD)
+        where = _encoded(path, query)
         authorization = self._authorization(request.headers)
         key: Hashable = (name, where, authorization)
         limit = wanted_age(request.headers)
         answer = self._cache.find(key, self._clock(), limit)
         if answer is None:
             max_age = None if math.isinf(limit) else limit
-            try:
+            with _told_apart(name):
                 told = await self._peers.ask(name, where, authorization=authorization, max_age=max_age)
-            except PeerFailedError as error:
-                raise _failed(name, error) from None
-            except PeerRefusedError as error:
-                raise _refused(name, error) from None
             # Who has waited for the same answer has the same representation, compressed at most once.
             answer = self._cache.find(key, self._clock(), math.inf)
             if answer is None or answer.body is not told.body:
                 made_at = self._clock() - told.age
                 answer = self._cache.keep(key, told.body, made_at, digest=told.digest)
         return answer
+
+    async def listen(self, request: web.BaseRequest, name: str) -> PeerStream:
+        """Return what a peer goes on telling where the request asks for it. Raise an ApiError."""
+        if self._peers is None or name not in self.names(request.headers):
+            raise not_found("Cluster")
+        last = request.headers.get("Last-Event-ID", "")
+        with _told_apart(name):
+            return await self._peers.listen(
+                name,
+                _encoded(request.path, request.query.items()),
+                authorization=self._authorization(request.headers),
+                # What can't be one is no more use to the peer, and could be no header field.
+                last_event_id=last if _EVENT_ID.fullmatch(last) else None,
+            )
 
     async def table(self, listing: Listing[L], asked: L, path: str, told: Representation) -> Representation:
         """Return as CSV the list that a peer has ``told``. Raise an ApiError."""
@@ -130,6 +160,21 @@ class PeerAnswers:
 
 def _is_from_lens(asked: MultiMapping[str]) -> bool:
     return "Via" in asked and _OF_LENS.search(",".join(asked.getall("Via"))) is not None
+
+
+def _encoded(path: str, query: Iterable[tuple[str, str]]) -> str:
+    return quote(path, errors=_ODD) + "?" + urlencode(sorted(query), errors=_ODD)
+
+
+@contextmanager
+def _told_apart(name: str) -> Iterator[None]:
+    """Raise the ApiError for what a peer failed at, or refused."""
+    try:
+        yield
+    except PeerFailedError as error:
+        raise _failed(name, error) from None
+    except PeerRefusedError as error:
+        raise _refused(name, error) from None
 
 
 def _failed(name: str, error: PeerFailedError) -> ApiError:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.door import Door
+from lens.api.endpoints.peers import PeerAnswers, PeerStream
 from lens.api.errors import ApiError, not_found, too_many_streams, unavailable
 from lens.api.exchange import EXCHANGE
 from lens.api.parameters import StreamParameters
@@ -26,6 +27,7 @@ from lens.api.stream.telling import Entry, View, event, picture
 from lens.metrics import Metrics
 from lens.model import timestamps
 from lens.model.board import Board
+from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 
 LOOK_SECONDS = 0.1
 """How often the board is looked at; with the watch's own pace a change is told within 250 ms."""
@@ -62,8 +64,11 @@ class Streams:
         clock: Callable[[], float],
         most_per_caller: int,
         door: Door,
+        peers: PeerAnswers,
     ) -> None:
-        """Take what to tell of, and the door at which a stream's caller is asked again from time to time."""
+        """Take what to tell of, the door at which a stream's caller is asked again from time to time, and
+        who listens to other clusters.
+        """
         self._cluster = cluster
         self._board = board
         self._metrics = metrics
@@ -71,6 +76,8 @@ class Streams:
         self._clock = clock
         self._most = most_per_caller
         self._door = door
+        self._peers = peers
+        self._heard: set[PeerStream] = set()
         self._ring: Ring[Entry] = Ring(KEPT)
         self._notice = board.notice
         self._pictures: dict[View, bytes] = {}
@@ -83,9 +90,10 @@ class Streams:
         self, request: web.BaseRequest, asked: StreamParameters, caller: Caller
     ) -> web.StreamResponse:
         """Answer with a stream that ends when the client goes, lags too far, or Lens is stopped."""
-        if asked.cluster != self._cluster:
+        is_own = asked.cluster == self._cluster
+        if not is_own and asked.cluster not in self._peers.names(request.headers):
             raise not_found("Cluster")
-        if not self._board.notice.synced:
+        if is_own and not self._board.notice.synced:
             raise unavailable("Not synced yet")
         if self._closing:
             raise unavailable("Being stopped")
@@ -97,6 +105,7 @@ class Streams:
                 "Cache-Control": "no-store",
                 # Proxies that would gather the events are asked not to (nginx's word for it).
                 "X-Accel-Buffering": "no",
+                CLUSTER_FIELD: asked.cluster,
                 **request[EXCHANGE].headers(),
             }
         )
@@ -105,12 +114,13 @@ class Streams:
         self._callers[caller.name] += 1
         self._metrics.streams.inc()
         try:
-            await response.prepare(request)
-            await self._tell(request, response, asked)
+            await (self._tell if is_own else self._relay)(request, response, asked)
         except (ConnectionError, TimeoutError):
             if request.transport is not None:
                 request.transport.abort()
         except ApiError as error:
+            if not response.prepared:
+                raise
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await _send(response, event("error", {"code": error.code, "message": error.message}))
                 await response.write_eof()
@@ -131,6 +141,8 @@ class Streams:
         self._closing = True
         if self._looking is not None:
             self._looking.cancel()
+        for heard in self._heard:
+            heard.close()
         await self._wake()
 
     async def _tell(
@@ -140,6 +152,7 @@ class Streams:
         view = View.of(asked)
         place = self._place(request.headers.get("Last-Event-ID", ""))
         access_until = time.monotonic() + ACCESS_SECONDS
+        await response.prepare(request)
         await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
             missed = None if place is None else self._ring.after(place)
@@ -154,6 +167,30 @@ class Streams:
                 if self._ring.last == place and not self._closing:
                     await _send(response, self._beat())
         await response.write_eof()
+
+    async def _relay(
+        self, request: web.BaseRequest, response: web.StreamResponse, asked: StreamParameters
+    ) -> None:
+        """Pass on what a peer tells, which need not tell it faster than the client reads."""
+        heard = await self._peers.listen(request, asked.cluster)
+        self._heard.add(heard)
+        try:
+            await response.prepare(request)
+            access_until = time.monotonic() + ACCESS_SECONDS
+            # However it ends, clients take no heed of an event that isn't whole, and come back.
+            with contextlib.suppress(PeerFailedError):
+                while not self._closing and (piece := await heard.read()):
+                    await _send(response, piece)
+                    # Only between events is there room for the one that says why a stream ends.
+                    if time.monotonic() >= access_until and piece.endswith(b"\n\n"):
+                        await self._authorize(request, asked)
+                        if asked.cluster not in self._peers.names(request.headers):
+                            raise not_found("Cluster")
+                        access_until = time.monotonic() + ACCESS_SECONDS
+            await response.write_eof()
+        finally:
+            self._heard.discard(heard)
+            heard.close()
 
     async def _authorize(self, request: web.BaseRequest, asked: StreamParameters) -> None:
         """Raise an ApiError if the caller may not listen any more."""
