@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
+from lens.kube.events import Events
 from lens.kube.getter import Getter
 from lens.kube.outcomes import Outcomes
 from lens.kube.owners import Owners
@@ -25,8 +26,9 @@ from lens.model.monitor import Monitor
 from lens.model.placement import Placements
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
-from lens.peers.entries import read_entries
+from lens.peers.entries import Entry
 from lens.peers.peers import Peer, Peers
+from lens.peers.roster import Roster
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
@@ -62,7 +64,7 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
         loop.add_signal_handler(number, stop.set)
     board, metrics = Board(), Metrics()
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
-    peers = _peers(settings, metrics)
+    peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
     server = Server(settings, board, metrics, reviews=reviewer, peers=peers)
     await server.start()
     try:
@@ -73,6 +75,8 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
             asyncio.create_task(_read_owners(settings, board, metrics)),
             asyncio.create_task(_monitor(settings, board, metrics)),
         }
+        if settings.events_kept:
+            working.add(asyncio.create_task(_read_events(settings, board, metrics)))
         if settings.telemetry != "none":
             working.add(asyncio.create_task(_read_telemetry(settings, board, metrics)))
             working.add(asyncio.create_task(_place_units(board, watcher)))
@@ -92,17 +96,14 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
         await reviewer.close()
 
 
-def _peers(settings: ServeSettings, metrics: Metrics) -> Peers:
-    """Return who asks other clusters' Lenses. Raise SettingsError."""
-    peers = []
-    for entry in read_entries(settings):
-        try:
-            authorization = BearerToken(entry.token_file).header if entry.token_file else None
-            trust = Trust(entry.ca_file).context if entry.ca_file else None
-        except SettingsError as error:
-            raise SettingsError(f"LENS_PEERS: {entry.name}: {error}") from None
-        peers.append(Peer(entry.name, entry.url, authorization, trust))
-    return Peers(peers, settings.peers_timeout_seconds, metrics)
+def _peer(entry: Entry) -> Peer:
+    """Return the peer of an entry. Raise SettingsError."""
+    try:
+        authorization = BearerToken(entry.token_file).header if entry.token_file else None
+        trust = Trust(entry.ca_file).context if entry.ca_file else None
+    except SettingsError as error:
+        raise SettingsError(f"LENS_PEERS: {entry.name}: {error}") from None
+    return Peer(entry.name, entry.url, authorization, trust)
 
 
 async def _watch(
@@ -153,7 +154,8 @@ async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics) -> N
             # In this order: how a pod ended is noted before the notice that has it no more.
             notice = board.notice
             endings = await outcomes.settle(board.take_endings())
-            board.findings = await asyncio.to_thread(monitor.look, notice, endings, time.time())
+            told = board.take_told()
+            board.findings = await asyncio.to_thread(monitor.look, notice, endings, time.time(), told)
             await asyncio.sleep(LOOK_SECONDS if notice.synced else SYNC_SECONDS)
 
 
@@ -170,6 +172,17 @@ async def _read_owners(settings: ServeSettings, board: Board, metrics: Metrics) 
             await owners.run()
         except Exception:
             _log.exception("the reading of owners has ended; starting it anew")
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _read_events(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
+    """Read the apiserver's Events, and leave word of them; a defect in it ends nothing else."""
+    while True:
+        events = Events(lambda: board.notice, board.tell, partial(_connection, settings), metrics)
+        try:
+            await events.run()
+        except Exception:
+            _log.exception("the reading of Events has ended; starting it anew")
         await asyncio.sleep(AGAIN_SECONDS)
 
 

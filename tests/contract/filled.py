@@ -60,6 +60,9 @@ def fill(cluster: Cluster) -> None:
         (
             Event(NOW - 1, "GpuLost", "GPU/gpu-0/GPU-1", "GPU 1 of gpu-0 is lost"),
             Event(NOW - 2, "TaskStarted", "Pod/ml-team/bare", "ml-team/bare started", "ml-team"),
+            Event(
+                NOW - 3, "Kubernetes", "Pod/ml-team/bare", "0/2", "ml-team", "scheduler", "FailedScheduling"
+            ),
         ),
     )
 

@@ -66,6 +66,25 @@ async def test_an_event_says_what_happened_to_what(api: Api, found: None) -> Non
         "object": "Pod/ml-team/a",
         "message": "ml-team/a started",
         "namespace": "ml-team",
+        "source": "lens",
+        "reason": None,
+    }
+
+
+async def test_an_event_of_the_apiservers_says_who_wrote_it_and_its_reason(
+    api: Api, cluster: Cluster
+) -> None:
+    told = Event(NOW, "Kubernetes", "Node/n1", "restarted", source="kubelet", reason="Rebooted")
+    cluster.board.findings = Findings(NOW, (), (told,))
+    (event,) = (await api.status("&include=events&event_type=Kubernetes")).data["recent_events"]
+    assert event == {
+        "timestamp": "2025-12-19T15:30:00Z",
+        "type": "Kubernetes",
+        "object": "Node/n1",
+        "message": "restarted",
+        "namespace": None,
+        "source": "kubelet",
+        "reason": "Rebooted",
     }
 
 

@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import NODES, PODS
+from lens.sim.resources import EVENTS, NODES, PODS
 from lens.sim.store import Store
 from tests.integration.operator import Command, environment, get, wait_for
 from tests.integration.watch.objects import GPU, Object, node, pod
+from tests.unit.model.reported import of_node, of_pod, of_scheduler
 
 TOKEN = "token-of-a-test"
 QUERY = "/api/v1/realtime/status?cluster=sim&include=alerts&include=events"
@@ -24,9 +25,32 @@ QUERY = "/api/v1/realtime/status?cluster=sim&include=alerts&include=events"
 class Live:
     """A simulated cluster that a test changes, and Lens on it in a process of its own."""
 
-    def __init__(self, store: Store, base: str) -> None:
+    def __init__(self, store: Store, folder: Path, env: dict[str, str]) -> None:
         self._store = store
-        self._base = base
+        self._folder = folder
+        self._env = env
+        self._number = 0
+
+    def start(self) -> None:
+        """Start Lens, and wait for its first look."""
+        self._number += 1
+        self._lens = Command(["serve"], self._folder / f"log-{self._number}", self._env)
+        line = self._lens.wait_for_text('"listening"')
+        self._base = "http://" + line.partition('"address": "')[2].partition('"')[0]
+        wait_for(lambda: "lens_alerts{" in text(f"{self._base}/metrics"), "the first look")
+
+    def end(self) -> None:
+        """End Lens, as the end of its pod does."""
+        with self._lens:
+            assert self._lens.end() == 0
+
+    def record(self, *events: Object) -> None:
+        """Put Events into the cluster, each under a name of its own."""
+        for event in events:
+            name = f"{event['involvedObject']['name']}.{event['reason']}"
+            self._store.put(
+                EVENTS, event | {"metadata": event["metadata"] | {"name": name}}, datetime.now(UTC)
+            )
 
     def put(self, obj: Object) -> None:
         self._store.put(NODES if "capacity" in obj["status"] else PODS, obj, datetime.now(UTC))
@@ -95,12 +119,10 @@ def live(tmp_path: Path) -> Iterator[Live]:
             return call
 
     try:
-        with Command(["serve"], tmp_path / "log", env) as lens:
-            line = lens.wait_for_text('"listening"')
-            base = "http://" + line.partition('"address": "')[2].partition('"')[0]
-            wait_for(lambda: "lens_alerts{" in text(f"{base}/metrics"), "the first look")
-            yield Live(Loop(), base)  # type: ignore[arg-type]
-            assert lens.end() == 0
+        live = Live(Loop(), tmp_path, env)  # type: ignore[arg-type]
+        live.start()
+        yield live
+        live.end()
     finally:
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
@@ -169,3 +191,45 @@ def test_nodes_that_come_and_change_are_told(live: Live) -> None:
     cordoned["spec"]["unschedulable"] = True
     live.put(cordoned)
     wait_for(lambda: live.events()[1:] == [("NodeCordoned", "Node/node-2")], "a cordoned node")
+
+
+def test_a_restart_does_not_empty_the_list(live: Live) -> None:
+    at = datetime.now(UTC).timestamp()
+    live.put(pod("pushed", on="node-0"))
+    wait_for(lambda: live.events() == [("TaskStarted", "Pod/team/pushed")], "its start")
+    live.record(
+        of_scheduler("Preempted", "Preempted by pod 1 on node node-0", at=at, name="pushed", kind="Normal")
+    )
+    preempted = pod("pushed", on="node-0")
+    preempted["status"]["conditions"] = [
+        {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
+    ]
+    live.put(preempted)
+    live.delete_pod("pushed")
+    live.record(of_node("NodeNotSchedulable", at=at, name="node-1"))
+    wait_for(lambda: len(live.events()) == 2, "its end")
+    assert [event["source"] for event in live.status()["recent_events"]] == ["lens", "lens"]
+    live.end()
+    live.start()
+    happened = {("TaskPreempted", "Pod/team/pushed"), ("NodeCordoned", "Node/node-1")}
+    wait_for(lambda: set(live.events()) == happened, "what was before the restart")
+    (event,) = live.status("&event_type=TaskPreempted")["recent_events"]
+    assert event == {
+        "timestamp": event["timestamp"],
+        "type": "TaskPreempted",
+        "object": "Pod/team/pushed",
+        "namespace": "team",
+        "message": "Preempted by pod 1 on node node-0",
+        "source": "default-scheduler",
+        "reason": "Preempted",
+    }
+
+
+def test_a_warning_of_a_gpu_pod_is_told_as_it_comes(live: Live) -> None:
+    waits = pod("waits", phase="Pending")
+    waits["metadata"]["uid"] = "uid-waits"
+    live.put(waits)
+    at = datetime.now(UTC).timestamp()
+    live.record(of_pod("BackOff", "of a pod without GPUs", at=at, name="other", kind="Warning"))
+    live.record(of_scheduler("FailedScheduling", "0/2 nodes are available", at=at, name="waits"))
+    wait_for(lambda: live.events() == [("Kubernetes", "Pod/team/waits")], "the scheduler's warning")

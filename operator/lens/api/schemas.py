@@ -231,6 +231,17 @@ class Event(TypedDict):
     object: Annotated[str, Field(examples=["Pod/ml-team/train-0", "Node/gpu-node-1"])]
     message: str
     namespace: Annotated[str | None, Field(description="The object's; null where it is in none.")]
+    source: Annotated[
+        str,
+        Field(
+            description="Who says so: lens, or the component that told the apiserver in an Event.",
+            examples=["lens", "kubelet", "default-scheduler"],
+        ),
+    ]
+    reason: Annotated[
+        str | None,
+        Field(description="The Event's reason; null where Lens says so.", examples=["FailedScheduling"]),
+    ]
 
 
 class Pending(TypedDict):

@@ -44,11 +44,27 @@ class Requester:
         ``path`` is below the server's URL, and encoded. Raise SettingsError if the configuration can't be
         loaded, and whatever aiohttp raises: a ValueError too, for some headers that can't be read.
         """
+        async with await self.send(method, path, headers, body) as response:
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                return response.status, None
+            received = bytearray()
+            async for chunk in response.content.iter_any():
+                received += chunk
+                if len(received) > self._longest_body:
+                    response.close()
+                    return response.status, None
+            return response.status, bytes(received)
+
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> aiohttp.ClientResponse:
+        """Return a response whose body is still to be read, then to be closed. Raise as ``request``."""
         connection, session = await self._open()
         with contextlib.suppress(aiohttp.ClientSSLError):
-            answer = await self._ask(connection, session, method, path, headers, body)
-            if answer[0] != HTTPStatus.UNAUTHORIZED:
-                return answer
+            response = await self._ask(connection, session, method, path, headers, body)
+            if response.status != HTTPStatus.UNAUTHORIZED:
+                return response
+            response.release()
         # Token or CA may have been rotated.
         await asyncio.to_thread(connection.load)
         return await self._ask(connection, session, method, path, headers, body)
@@ -61,14 +77,14 @@ class Requester:
         path: str,
         headers: Mapping[str, str],
         body: bytes | None,
-    ) -> tuple[int, bytes | None]:
+    ) -> aiohttp.ClientResponse:
         url = URL(connection.server + path, encoded=True)
         authorization = await asyncio.to_thread(connection.authorization)
         if authorization is not None:
             headers = {**headers, "Authorization": authorization}
             # aiohttp takes no header beside a password in the URL, which would be a second credential.
             url = url.with_user(None)
-        async with session.request(
+        return await session.request(
             method,
             url,
             data=body,
@@ -77,16 +93,7 @@ class Requester:
             server_hostname=connection.server_name,
             # A token that follows a redirect is a token given away.
             allow_redirects=False,
-        ) as response:
-            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-                return response.status, None
-            received = bytearray()
-            async for chunk in response.content.iter_any():
-                received += chunk
-                if len(received) > self._longest_body:
-                    response.close()
-                    return response.status, None
-            return response.status, bytes(received)
+        )
 
     async def _open(self) -> "tuple[Connection, aiohttp.ClientSession]":
         async with self._opening:

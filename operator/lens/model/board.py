@@ -1,7 +1,7 @@
 """The board: where the one writer hangs the latest snapshot, and every reader takes it from."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -14,6 +14,9 @@ from lens.model.telemetry import NO_TELEMETRY, Telemetry
 
 MOST_ENDINGS = 20_000
 """How many endings of pods wait to be looked at."""
+
+MOST_TOLD = 20_000
+"""How many of the apiserver's Events wait to be looked at."""
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -65,6 +68,7 @@ class Board:
         self.findings = Findings()
         self.ascents = NO_ASCENTS
         self._endings: deque[Ending] = deque(maxlen=MOST_ENDINGS)
+        self._told: deque[Event] = deque(maxlen=MOST_TOLD)
 
     @property
     def notice(self) -> Notice:
@@ -85,3 +89,11 @@ class Board:
     def take_endings(self) -> list[Ending]:
         """Return those that nobody has taken yet. To be called after the notice was read."""
         return [self._endings.popleft() for _ in range(len(self._endings))]
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Leave word of what the apiserver's Events tell."""
+        self._told.extend(events)
+
+    def take_told(self) -> list[Event]:
+        """Return what nobody has taken yet."""
+        return [self._told.popleft() for _ in range(len(self._told))]

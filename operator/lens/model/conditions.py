@@ -11,7 +11,7 @@ from lens.model.occupancy import NodeOccupancy
 from lens.model.pod import Pod
 from lens.model.report import ROWS_FAILED, ROWS_PENDING
 from lens.model.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.usage import usage
+from lens.model.usage import Devices, utilization_percent
 from lens.model.xids import classify
 
 NO_ACTION = "NONE"
@@ -146,10 +146,11 @@ def _of_gpu(node: str, gpu: GpuTelemetry) -> Iterator[Condition]:
 def _idle(occupied: NodeOccupancy, told: NodeTelemetry, limits: Thresholds) -> Iterator[Condition]:
     if not told.holders or not any(_may_be_idle(gpu, limits) for gpu in told.gpus):
         return
+    devices = Devices(told)
     for pod in occupied.pods:
         if not pod.is_running:
             continue
-        percent = usage(pod, told).utilization_percent
+        percent = utilization_percent(pod, devices)
         if percent is not None and percent <= limits.idle_percent:
             message = f"{pod.namespace}/{pod.name} holds {pod.gpus} GPUs at {percent:g} % utilization"
             yield _on_pod(alerts.GPUS_IDLE, pod, message, node=occupied.name)

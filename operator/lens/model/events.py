@@ -1,7 +1,6 @@
 """Events: what really changed between two moments, found by comparing them."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -30,7 +29,11 @@ Type = Literal[
     "GpuRecovered",
     "AlertRaised",
     "AlertCleared",
+    "Kubernetes",
 ]
+
+OWN = "lens"
+"""The source of what Lens has seen itself."""
 
 _ENDED: Mapping[How, str] = {
     "TaskFinished": "finished",
@@ -43,29 +46,19 @@ _ENDED: Mapping[How, str] = {
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened to ``object`` (named as an alert's source), seen at epoch second ``at``."""
+    """Something that happened to ``object`` (named as an alert's source), seen at epoch second ``at``.
+
+    ``source`` is who says so: Lens, or the component that reported it to the apiserver as an Event. That
+    one's ``reason`` stands beside its message; type ``Kubernetes`` has no name of Lens' own for it.
+    """
 
     at: float
     type: Type
     object: str
     message: str
     namespace: str | None = None
-
-
-class Journal:
-    """The latest events, newest first; older ones fall out."""
-
-    def __init__(self, most: int) -> None:
-        """Start empty. ``most`` is how many are kept."""
-        self._kept: deque[Event] = deque(maxlen=most)
-        self.events: tuple[Event, ...] = ()
-
-    def add(self, events: Iterable[Event]) -> None:
-        """Take events in the order in which they happened."""
-        before = len(self._kept), self._kept[0] if self._kept else None
-        self._kept.extendleft(events)
-        if before != (len(self._kept), self._kept[0] if self._kept else None):
-            self.events = tuple(self._kept)
+    source: str = OWN
+    reason: str | None = None
 
 
 def of_node(

@@ -13,7 +13,8 @@ from lens.model.alerts import Thresholds
 from lens.model.board import Findings, Notice
 from lens.model.conditions import Condition
 from lens.model.endings import Ending
-from lens.model.events import Event, Journal, Type
+from lens.model.events import Event, Type
+from lens.model.journal import Journal
 from lens.model.snapshot import EMPTY
 from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry
 
@@ -29,18 +30,21 @@ class Monitor:
         self._alarms = Alarms(limits)
         self._journal = Journal(most_events)
         self._snapshot, self._telemetry = EMPTY, NO_TELEMETRY
-        self._began = False
+        self._began: float | None = None
         self._by_node: dict[str, tuple[Condition, ...]] = {}
         self._pending: dict[str, Condition] = {}
         self._unheard: set[str] = set()
         self._bad: dict[str, dict[str, Type]] = {}
         self._endings: dict[str, Ending] = {}
 
-    def look(self, notice: Notice, endings: Iterable[Ending], now: float) -> Findings:
+    def look(
+        self, notice: Notice, endings: Iterable[Ending], now: float, told: Iterable[Event] = ()
+    ) -> Findings:
         """Return what is wrong and what has happened, as of epoch second ``now``.
 
-        ``endings`` are those seen since the last look. Until the cluster has been listed there is nothing
-        to be found, and what is found at the first look has not just happened.
+        ``endings`` are those seen since the last look, ``told`` what the apiserver's Events have told since
+        then. Until the cluster has been listed there is nothing to be found, and what is found at the first
+        look has not just happened.
         """
         if not notice.synced:
             return Findings()
@@ -60,11 +64,12 @@ class Monitor:
             self._unheard,
             now,
         )
-        if self._began:
-            self._journal.add(happened)
-        self._began = True
+        if self._began is None:
+            self._began = now
+        self._journal.add(happened)
         self._journal.add(events.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
         self._journal.add(events.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
+        self._journal.hear(told, self._began)
         return Findings(now, self._alarms.alerts, self._journal.events)
 
     def _compare(self, notice: Notice, endings: dict[str, Ending], now: float) -> Iterator[Event]:
@@ -72,7 +77,8 @@ class Monitor:
         nodes, told = notice.snapshot.nodes, notice.telemetry.nodes
         counted = set(nodes.differing(self._snapshot.nodes))
         retold = set(told.differing(self._telemetry.nodes))
-        for name in counted:
+        # At the first look all is new, and nothing of it has just happened.
+        for name in counted if self._began is not None else ():
             yield from events.of_node(name, self._snapshot.nodes.get(name), nodes.get(name), endings, now)
         for name in retold:
             yield from self._of_gpus(name, notice, now)

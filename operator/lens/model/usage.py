@@ -4,6 +4,7 @@ A device that a pod has to itself is as busy as the pod keeps it. On a device th
 processes can be told apart, and only where the agent may see them.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,9 @@ from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
 SHARED = "SHARED"
+
+_PodKey = tuple[str, str]
+_DeviceKey = tuple[str | None, str | None]
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -38,25 +42,72 @@ class _Device(NamedTuple):
     shared: bool
 
 
-def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
-    """Return what a pod makes of its GPUs, by the telemetry of the node that it is bound to.
+class Devices:
+    """The devices that a node's pods have, by the node's telemetry.
 
     The kubelet names pods by namespace and name only, so they are joined by these.
     """
-    devices = None if node is None else _devices(pod, node)
+
+    def __init__(self, node: NodeTelemetry) -> None:
+        """Go through all that containers have."""
+        self._gpus = {gpu.uuid: gpu for gpu in node.gpus if gpu.uuid is not None}
+        self._held: dict[_PodKey, list[Holder]] = {}
+        # Whose each device is; None where it is several pods'.
+        self._whose: dict[_DeviceKey, _PodKey | None] = {}
+        for holder in node.holders or ():
+            pod, device = (holder.namespace, holder.pod), (holder.gpu_uuid, holder.instance_uuid)
+            self._held.setdefault(pod, []).append(holder)
+            if self._whose.setdefault(device, pod) != pod:
+                self._whose[device] = None
+
+    def of(self, pod: Pod) -> Collection[_Device] | None:
+        """Return a pod's devices, each once; None if there are none, or not all of them are known."""
+        found: dict[_DeviceKey, _Device] = {}
+        for holder in self._held.get(pod.key, ()):
+            gpu = self._gpus.get(holder.gpu_uuid) if holder.gpu_uuid is not None else None
+            if gpu is None:
+                return None
+            instance = None
+            if holder.instance_uuid is not None:
+                instance = next((each for each in gpu.instances if each.uuid == holder.instance_uuid), None)
+                if instance is None:
+                    return None
+            device = (holder.gpu_uuid, holder.instance_uuid)
+            found[device] = _Device(gpu, instance, self._whose[device] is None)
+        return found.values() or None
+
+
+def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
+    """Return what a pod makes of its GPUs, by the telemetry of the node that it is bound to."""
+    devices = None if node is None else Devices(node).of(pod)
     if devices is None:
         return Usage(_named_gpus(pod), None, None, UNKNOWN_DEVICES)
-    utilizations = [_utilization(pod, device) for device in devices]
+    percent, reason = _mean_utilization(pod, devices)
     memories = [_memory(pod, device) for device in devices]
-    percents = [percent for percent, _ in utilizations if percent is not None]
     known = [memory for memory in memories if memory is not None]
-    whole = len(percents) == len(devices)
     return Usage(
         gpus=tuple(sorted({device.gpu.uuid for device in devices if device.gpu.uuid is not None})),
-        utilization_percent=round(sum(percents) / len(percents), 1) if whole else None,
+        utilization_percent=percent,
         memory_used_bytes=sum(known) if len(known) == len(devices) else None,
-        reason=None if whole else next(reason for percent, reason in utilizations if percent is None),
+        reason=reason,
     )
+
+
+def utilization_percent(pod: Pod, devices: Devices) -> float | None:
+    """Return ``usage``'s utilization alone, of a pod on the node that the devices are on."""
+    found = devices.of(pod)
+    return None if found is None else _mean_utilization(pod, found)[0]
+
+
+def _mean_utilization(pod: Pod, devices: Collection[_Device]) -> tuple[float | None, str | None]:
+    """Return the mean over a pod's devices, or None and why it isn't known of one of them."""
+    total = 0.0
+    for device in devices:
+        percent, reason = _utilization(pod, device)
+        if percent is None:
+            return None, reason
+        total += percent
+    return round(total / len(devices), 1), None
 
 
 def _named_gpus(pod: Pod) -> tuple[str, ...] | None:
@@ -65,31 +116,6 @@ def _named_gpus(pod: Pod) -> tuple[str, ...] | None:
         return None
     gpus = {gpu_uuid(device.id) for device in pod.devices}
     return None if None in gpus else tuple(sorted(filter(None, gpus)))
-
-
-def _devices(pod: Pod, node: NodeTelemetry) -> list[_Device] | None:
-    """Return the devices that a pod has, each once; None if there are none, or not all of them are known."""
-    gpus = {gpu.uuid: gpu for gpu in node.gpus if gpu.uuid is not None}
-    found: dict[tuple[str, str | None], _Device] = {}
-    for holder in node.holders or ():
-        if (holder.namespace, holder.pod) != pod.key:
-            continue
-        gpu = gpus.get(holder.gpu_uuid) if holder.gpu_uuid is not None else None
-        if gpu is None or gpu.uuid is None:
-            return None
-        instance = None
-        if holder.instance_uuid is not None:
-            instance = next((each for each in gpu.instances if each.uuid == holder.instance_uuid), None)
-            if instance is None:
-                return None
-        shared = any(_is_on(holder, other, pod) for other in node.holders_of(gpu))
-        found[gpu.uuid, holder.instance_uuid] = _Device(gpu, instance, shared)
-    return list(found.values()) or None
-
-
-def _is_on(holder: Holder, other: Holder, pod: Pod) -> bool:
-    """Tell whether another pod has the same device."""
-    return other.instance_uuid == holder.instance_uuid and (other.namespace, other.pod) != pod.key
 
 
 def _utilization(pod: Pod, device: _Device) -> tuple[float | None, str | None]:

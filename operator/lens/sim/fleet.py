@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,6 +14,7 @@ from lens.sim.daemonsets import DaemonSet
 from lens.sim.lifecycle import Lifecycle
 from lens.sim.nodes import CAPACITY, Node, Trouble
 from lens.sim.pods import Pod
+from lens.sim.recorder import Recorder
 from lens.sim.scheduler import fits, place
 from lens.sim.store import Store
 from lens.sim.timestamps import rfc3339
@@ -37,6 +38,14 @@ _LASTS = {
     Trouble.GPU_UNHEALTHY: (300.0, 1_200.0),
 }
 
+# The Events of its beginning and its end: reason and component.
+_READY = (("NodeNotReady", "node-controller"), ("NodeReady", "kubelet"))
+_RECORDED: Mapping[Trouble | None, tuple[tuple[str, str], tuple[str, str]]] = {
+    Trouble.NOT_READY: _READY,
+    Trouble.UNREACHABLE: _READY,
+    Trouble.CORDONED: (("NodeNotSchedulable", "kubelet"), ("NodeSchedulable", "kubelet")),
+}
+
 
 class Fleet:
     """Nodes with 8 GPUs each and their pods, written into `store` as a cluster's own parts would.
@@ -54,7 +63,8 @@ class Fleet:
         self._agenda = Agenda()
         born = now - timedelta(days=30)
         self.nodes = [Node(number, created=born, heartbeat=now) for number in range(1, nodes + 1)]
-        self._pods = Lifecycle(store, self.nodes, self._agenda, self._chance)
+        self._recorder = Recorder(store, self._agenda)
+        self._pods = Lifecycle(store, self.nodes, self._agenda, self._chance, self._recorder)
         self._agents: dict[Node, Pod] = {}
         self._daemon_sets: list[DaemonSet] = []
         self._names: Counter[str] = Counter()
@@ -212,12 +222,16 @@ class Fleet:
         node = self._chance.choice(well)
         node.befall(trouble, at)
         self._tell(node, at)
+        if trouble in _RECORDED:
+            self._recorder.node(node, *_RECORDED[trouble][0], at)
         self._agenda.after(at, self._chance.uniform(*_LASTS[trouble]), partial(self._recover, node))
 
     def _recover(self, node: Node, at: datetime) -> None:
-        silent = node.silent
+        trouble, silent = node.trouble, node.silent
         node.recover(at)
         self._tell(node, at, was_silent=silent)
+        if trouble in _RECORDED:
+            self._recorder.node(node, *_RECORDED[trouble][1], at)
         self._pods.schedule(at)
 
     def _tell(self, node: Node, at: datetime, *, was_silent: bool = False) -> None:

@@ -11,6 +11,7 @@ from lens.sim.agenda import Action, Agenda
 from lens.sim.nodes import Node
 from lens.sim.owners import Owners
 from lens.sim.pods import Pod
+from lens.sim.recorder import Recorder
 from lens.sim.resourcelist import ResourceList
 from lens.sim.scheduler import UnschedulableError, place
 from lens.sim.store import Store
@@ -28,8 +29,16 @@ _FAILS = 0.1
 class Lifecycle:
     """Scheduler, kubelets and controllers in one: moves pods on and writes them into the store."""
 
-    def __init__(self, store: Store, nodes: Sequence[Node], agenda: Agenda, chance: random.Random) -> None:
+    def __init__(
+        self,
+        store: Store,
+        nodes: Sequence[Node],
+        agenda: Agenda,
+        chance: random.Random,
+        recorder: Recorder,
+    ) -> None:
         self._store = store
+        self._recorder = recorder
         self._owners = Owners(store)
         self._nodes = nodes
         self._agenda = agenda
@@ -56,6 +65,8 @@ class Lifecycle:
             if pod.phase == "Running":
                 pod.readiness_changed = at
                 self._write(pod, at)
+                if node.silent:
+                    self._recorder.node_not_ready(pod, at)
 
     def begin(self, pod: Pod, node: Node, at: datetime) -> None:
         """Start, or restart, the container of a pod that is on a node."""
@@ -66,6 +77,7 @@ class Lifecycle:
             pod.readiness_changed = at
         pod.stopped = False
         self._write(pod, at)
+        self._recorder.started(pod, node, at)
 
     def interrupt(self, pod: Pod, at: datetime) -> None:
         """Stop the container of a running pod, until it is begun again."""
@@ -109,11 +121,14 @@ class Lifecycle:
                     self._assign(pod, node)
                     self._agenda.after(at, self._chance.uniform(*_START), partial(self._start, pod, node))
                     self._write(pod, at)
+                    self._recorder.scheduled(pod, node, at)
                     continue
+            said, pod.refusal = pod.refusal, refusals[ask]
             pod.refused = pod.refused or at
-            pod.refusal = refusals[ask]
             self._pending.append(pod)
             self._write(pod, at)
+            if pod.refusal != said:
+                self._recorder.refused(pod, at)
 
     def _assign(self, pod: Pod, node: Node) -> None:
         pod.node = node
@@ -132,6 +147,7 @@ class Lifecycle:
             return
         self._run(pod, node, at)
         self._write(pod, at)
+        self._recorder.started(pod, node, at)
 
     def _run(self, pod: Pod, node: Node, started: datetime) -> None:
         number = next(self._addresses)
@@ -156,6 +172,7 @@ class Lifecycle:
     def _terminate(self, pod: Pod, node: Node, at: datetime) -> None:
         pod.deleted = at
         self._write(pod, at)
+        self._recorder.killing(pod, node, at)
         self._agenda.after(at, self._chance.uniform(*_TERMINATION), partial(self._terminated, pod, node))
 
     def _terminated(self, pod: Pod, node: Node, at: datetime) -> None:

@@ -91,12 +91,23 @@ _STATUS: schemas.Status = {
     ],
     "recent_events": [
         {
+            "timestamp": "2025-12-19T15:12:31Z",
+            "type": "Kubernetes",
+            "object": "Pod/ml-team/eval-0",
+            "message": "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.",
+            "namespace": "ml-team",
+            "source": "default-scheduler",
+            "reason": "FailedScheduling",
+        },
+        {
             "timestamp": "2025-12-19T14:30:01Z",
             "type": "TaskStarted",
             "object": "Pod/ml-team/train-0",
-            "message": "ml-team/train-0 started",
+            "message": "ml-team/train-0 started with 2 GPUs on gpu-node-1",
             "namespace": "ml-team",
-        }
+            "source": "lens",
+            "reason": None,
+        },
     ],
 }
 _TASKS: schemas.RunningTasks = {

@@ -207,10 +207,8 @@ def _impossible(route: Route[Any]) -> set[int]:
     if not route.limited:
         never |= {429}
     if not issubclass(route.parameters, ClusterParameters):
-        never |= {404}
-    if not route.cached:
-        # What is kept is also what other clusters are asked for.
-        never |= {502, 504}
+        # Only of a cluster that is named there may be none, or one that can't be asked.
+        never |= {404, 502, 504}
     return never
 
 

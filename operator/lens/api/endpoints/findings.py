@@ -29,6 +29,8 @@ def event(each: Event) -> schemas.Event:
         "object": each.object,
         "message": each.message,
         "namespace": each.namespace,
+        "source": each.source,
+        "reason": each.reason,
     }
 
 

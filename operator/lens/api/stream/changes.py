@@ -3,7 +3,6 @@
 Rows are those of the lists; of a task the running time isn't told, since it changes by itself.
 """
 
-import itertools
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -68,9 +67,12 @@ def alerts(notice: Notice) -> dict[str, Row]:
 
 def events(notice: Notice, before: Notice | None = None) -> list[Row]:
     """Return what has happened, or has since ``before``, the newest first."""
-    known = before.findings.events[0] if before is not None and before.findings.events else None
-    new = itertools.takewhile(lambda each: each is not known, notice.findings.events)
-    return [dict(findings.event(each)) for each in new]
+    told, known = notice.findings.events, before.findings.events if before is not None else ()
+    if told is known:
+        return []
+    # What the apiserver's Events tell is put where its time is, not always in front.
+    ids = {id(each) for each in known}
+    return [dict(findings.event(each)) for each in told if id(each) not in ids]
 
 
 def rows(notice: Notice) -> tuple[dict[str, Row], dict[TaskKey, Row]]:

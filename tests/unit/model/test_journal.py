@@ -1,0 +1,130 @@
+"""What Lens has seen and what the apiserver's Events tell is one list, in order, with nothing twice."""
+
+import itertools
+from typing import get_args
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lens.model.events import OWN, Event, Type
+from lens.model.journal import ENDS, Journal
+
+BEGAN = 1000.5
+POD = "Pod/team/a"
+
+
+def told(at: float, type_: Type = "Kubernetes", object_: str = POD, reason: str = "BackOff") -> Event:
+    """Return what the apiserver tells."""
+    return Event(at, type_, object_, "somebody's text", "team", "kubelet", reason)
+
+
+def seen(at: float, type_: Type = "TaskStarted", object_: str = POD) -> Event:
+    """Return what Lens has seen."""
+    return Event(at, type_, object_, "a message", "team")
+
+
+def test_what_happened_before_lens_began_is_told_by_the_apiserver() -> None:
+    journal = Journal(10)
+    journal.hear([told(900, "TaskStarted"), told(950, "NodeNotReady", "Node/n")], BEGAN)
+    assert [(event.at, event.type, event.source) for event in journal.events] == [
+        (950, "NodeNotReady", "kubelet"),
+        (900, "TaskStarted", "kubelet"),
+    ]
+
+
+def test_from_then_on_lens_tells_itself_and_warnings_go_on_being_told() -> None:
+    journal = Journal(10)
+    journal.hear([told(1000, "TaskStarted"), told(1000)], BEGAN)
+    assert [event.type for event in journal.events] == ["Kubernetes"]
+    journal.add([seen(1001)])
+    assert [(event.type, event.source) for event in journal.events] == [
+        ("TaskStarted", OWN),
+        ("Kubernetes", "kubelet"),
+    ]
+
+
+def test_one_moment_that_both_tell_of_shows_once_whoever_is_first() -> None:
+    first, last = Journal(10), Journal(10)
+    first.add([seen(1002)])
+    first.hear([told(999, "TaskStarted")], BEGAN)
+    last.hear([told(999, "TaskStarted")], BEGAN)
+    last.add([seen(1002)])
+    assert first.events == last.events == (seen(1002),)
+
+
+def test_a_task_that_is_preempted_and_evicted_and_gone_has_ended_once() -> None:
+    journal = Journal(10)
+    journal.hear([told(998, "TaskPreempted"), told(999, "TaskEvicted")], BEGAN)
+    assert [event.type for event in journal.events] == ["TaskEvicted"]
+    journal.add([seen(1010, "TaskFailed")])
+    assert [event.type for event in journal.events] == ["TaskFailed"]
+
+
+def test_another_life_of_the_same_name_is_another_event() -> None:
+    journal = Journal(10)
+    journal.hear([told(900, "TaskPreempted")], BEGAN)
+    journal.add([seen(1900, "TaskFinished")])
+    assert [event.type for event in journal.events] == ["TaskFinished", "TaskPreempted"]
+
+
+def test_what_happens_again_and_again_shows_once_at_its_last_time() -> None:
+    journal = Journal(10)
+    journal.hear([told(2000), told(2010), told(2005), told(2003, reason="Unhealthy")], BEGAN)
+    assert [(event.at, event.reason) for event in journal.events] == [(2010, "BackOff"), (2003, "Unhealthy")]
+
+
+def test_the_same_list_read_again_changes_nothing_not_even_for_a_stream() -> None:
+    journal = Journal(10)
+    events = [told(2000 + number, object_=f"Pod/team/{number}") for number in range(20)]
+    journal.hear(events, BEGAN)
+    before = journal.events
+    journal.hear(reversed(events), BEGAN)
+    assert all(one is other for one, other in zip(before, journal.events, strict=True))
+
+
+def test_a_flood_of_somebody_elses_events_leaves_lens_own_in_their_place() -> None:
+    journal = Journal(10)
+    journal.add(seen(1001 + number, "NodeJoined", f"Node/{number}") for number in range(10))
+    journal.hear((told(5000, object_=f"Pod/team/{number}") for number in range(10_000)), BEGAN)
+    assert len(journal.events) == 10
+    assert [event.at for event in journal.events if event.source == OWN] == [1010, 1009, 1008, 1007, 1006]
+
+
+def test_nothing_is_kept_where_nothing_shall_be() -> None:
+    for most in (0, 1):
+        journal = Journal(most)
+        journal.add([seen(1001), seen(1002, object_="Pod/team/b")])
+        journal.hear([told(1003)], BEGAN)
+        assert [event.at for event in journal.events] == [1002][:most]
+
+
+OBJECTS = st.sampled_from(["Pod/team/a", "Pod/team/b", "Node/n"])
+TIMES = st.integers(900, 1200)
+TYPES: st.SearchStrategy[Type] = st.sampled_from([each for each in get_args(Type) if each != "Kubernetes"])
+SEEN = st.builds(seen, TIMES, TYPES, OBJECTS)
+TOLD = st.builds(told, TIMES, TYPES | st.just("Kubernetes"), OBJECTS, st.sampled_from(["x", "y"]))
+
+
+@given(st.lists(st.lists(SEEN, max_size=3) | st.lists(TOLD, max_size=3), max_size=20), st.integers(0, 12))
+def test_however_it_comes_the_list_is_bounded_in_order_and_has_nothing_twice(
+    batches: list[list[Event]], most: int
+) -> None:
+    journal = Journal(most)
+    for batch in batches:
+        if batch and batch[0].source == OWN:
+            journal.add(batch)
+        else:
+            journal.hear(batch, BEGAN)
+    events = journal.events
+    assert len(events) <= most
+    assert all(one.at >= other.at for one, other in itertools.pairwise(events))
+    theirs = [event for event in events if event.source != OWN]
+    assert len(theirs) <= most // 2
+    assert all(event.type == "Kubernetes" or event.at < BEGAN for event in theirs)
+    once = [
+        (event.object, event.reason if event.type == "Kubernetes" else ENDS.get(event.type, event.type))
+        for event in theirs
+    ]
+    assert len(once) == len(set(once))
+    journal.hear(theirs, BEGAN)
+    assert journal.events is events

@@ -1,0 +1,152 @@
+"""Only what regards pods with GPUs and nodes with GPUs is told, also of pods that were gone before."""
+
+from lens.model.events import Event
+from lens.model.ledger import Ledger
+from lens.model.regarding import MOST_STRANGERS, UNKNOWN_SECONDS, Regarded
+from lens.model.snapshot import Snapshot
+from tests.unit.model.manifests import Object, container, ledger_of, node, pod, read_node, read_pod
+from tests.unit.model.reported import of_node, of_pod, of_scheduler, reports
+
+NOW = 1766158200.0 + 60
+AGO = NOW - 30
+ON_NODE_1 = "Successfully assigned team/gone to node-1"
+
+
+def task(name: str = "train-0", on: str | None = "node-1") -> Object:
+    return pod(container(gpus=2), name=name, node=on, phase="Running" if on else "Pending")
+
+
+def cluster(*raws: Object) -> tuple[Ledger, Snapshot]:
+    """Return a cluster with a GPU node, a node without, and these pods."""
+    ledger = ledger_of()
+    for raw in (node("node-1", 8), node("without-gpus")):
+        read = read_node(raw)
+        ledger.file_node(read.key, read.view)
+    for raw in raws:
+        reading = read_pod(raw)
+        ledger.file_pod(reading.key, reading.view)
+    return ledger, ledger.snapshot()
+
+
+def listed(snapshot: Snapshot, *raws: Object) -> list[Event]:
+    """Return what a list is told of."""
+    regarded = Regarded()
+    regarded.see(snapshot)
+    return [*regarded.listed(reports(*raws, now=NOW)), *regarded.list_ended()]
+
+
+def reasons(events: list[Event]) -> list[tuple[str, str | None]]:
+    return [(event.object, event.reason) for event in events]
+
+
+def test_what_regards_a_pod_with_gpus_is_told_whether_it_is_bound_or_waits() -> None:
+    _, snapshot = cluster(task(), task("waits", on=None))
+    assert reasons(
+        listed(
+            snapshot,
+            of_pod("BackOff", at=AGO, kind="Warning"),
+            of_scheduler("FailedScheduling", "0/2 nodes are available", at=AGO, name="waits"),
+            of_pod("BackOff", at=AGO, kind="Warning", name="without-gpus"),
+        )
+    ) == [("Pod/team/train-0", "BackOff"), ("Pod/team/waits", "FailedScheduling")]
+
+
+def test_what_regards_a_node_with_gpus_is_told_and_no_other_nodes() -> None:
+    _, snapshot = cluster(task("stays", on="node-4"))
+    names = ("node-1", "without-gpus", "node-3", "node-4")
+    raws = [of_node("NodeNotReady", at=AGO, name=name) for name in names]
+    (event,) = listed(snapshot, *raws)
+    assert (event.object, event.namespace, event.source) == ("Node/node-1", None, "node-controller")
+
+
+def test_the_uid_of_somebody_elses_pod_makes_no_event_of_it() -> None:
+    _, snapshot = cluster(task())
+    forged = of_pod("BackOff", at=AGO, kind="Warning", name="mine", namespace="other", uid="uid-train-0")
+    assert listed(snapshot, forged) == []
+    assert listed(snapshot, of_pod("BackOff", at=AGO, kind="Warning", uid="uid-of-before")) == []
+
+
+def test_a_pod_that_is_preempted_and_still_there_ends_when_lens_sees_it() -> None:
+    _, snapshot = cluster(task())
+    assert listed(snapshot, of_scheduler("Preempted", "Preempted by pod 1 on node node-1", at=AGO)) == []
+
+
+def test_of_a_pod_that_is_gone_its_end_is_told_if_it_was_on_a_node_with_gpus() -> None:
+    _, snapshot = cluster()
+    gone = of_pod(
+        "TaintManagerEviction", "Marking for deletion Pod team/gone", at=AGO, name="gone", source={}
+    )
+    gone["reportingComponent"] = "taint-eviction-controller"
+    placed = of_scheduler("Scheduled", ON_NODE_1, at=AGO - 9, name="gone", kind="Normal")
+    for raws in ((gone, placed), (placed, gone)):
+        (event,) = listed(snapshot, *raws)
+        assert (event.type, event.object, event.namespace) == ("TaskEvicted", "Pod/team/gone", "team")
+        assert event.source == "taint-eviction-controller"
+    elsewhere = placed | {"message": ON_NODE_1.replace("node-1", "without-gpus")}
+    assert listed(snapshot, gone, elsewhere) == []
+    assert listed(snapshot, gone) == []
+
+
+def test_a_preemption_names_its_node_itself() -> None:
+    _, snapshot = cluster()
+
+    def told(on: str) -> list[str]:
+        by = f"Preempted by pod 1 on node {on}"
+        return [event.type for event in listed(snapshot, of_scheduler("Preempted", by, at=AGO, name="gone"))]
+
+    assert told("node-1") == ["TaskPreempted"]
+    assert told("without-gpus") == []
+
+
+def test_how_a_pod_ended_that_lens_has_known_is_not_told_a_second_time() -> None:
+    ledger, snapshot = cluster(task())
+    regarded = Regarded()
+    regarded.see(snapshot)
+    ledger.file_pod(read_pod(task()).key, None)
+    regarded.see(ledger.snapshot())
+    evicted = reports(of_pod("Evicted", at=AGO, kind="Warning"), now=NOW)
+    assert [*regarded.listed(evicted), *regarded.list_ended(), *regarded.watched(evicted, NOW)] == []
+
+
+def test_a_task_starts_by_its_first_event_and_not_by_a_container_that_starts_anew() -> None:
+    _, snapshot = cluster(task())
+    (event,) = listed(snapshot, of_pod("Started", at=AGO))
+    assert (event.type, event.at) == ("TaskStarted", AGO)
+    started = 1766158200
+    late = reports(of_pod("Started", at=started + 4000), now=started + 5000)
+    regarded = Regarded()
+    regarded.see(snapshot)
+    assert list(regarded.listed(late)) == []
+
+
+def test_an_event_that_comes_before_its_pod_waits_for_it_for_a_while() -> None:
+    ledger, snapshot = cluster()
+    regarded = Regarded()
+    regarded.see(snapshot)
+    early = reports(of_scheduler("FailedScheduling", "0/2", at=AGO), now=NOW)
+    assert list(regarded.watched(early, NOW)) == []
+    assert regarded.is_waiting
+    reading = read_pod(task(on=None))
+    ledger.file_pod(reading.key, reading.view)
+    regarded.see(ledger.snapshot())
+    assert reasons(list(regarded.watched([], NOW + 1))) == [("Pod/team/train-0", "FailedScheduling")]
+    assert not regarded.is_waiting
+
+
+def test_an_event_of_a_pod_without_gpus_is_soon_forgotten() -> None:
+    _, snapshot = cluster()
+    regarded = Regarded()
+    regarded.see(snapshot)
+    assert list(regarded.watched(reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW), NOW)) == []
+    assert list(regarded.watched([], NOW + UNKNOWN_SECONDS)) == []
+    assert not regarded.is_waiting
+
+
+def test_a_flood_of_events_of_other_pods_leaves_room_for_what_comes_after() -> None:
+    _, snapshot = cluster(task())
+    regarded = Regarded()
+    regarded.see(snapshot)
+    (strange,) = reports(of_pod("BackOff", at=AGO, kind="Warning", name="other"), now=NOW)
+    flood = [strange] * (2 * MOST_STRANGERS)
+    own = reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW)
+    assert reasons(list(regarded.watched([*flood, *own], NOW))) == [("Pod/team/train-0", "BackOff")]
