@@ -1,5 +1,17 @@
-"""``python -m lens`` is ``lens``."""
+"""``lens``, which is also ``python -m lens``."""
 
-from lens.cli.main import app
+import signal
+import sys
 
-app(prog_name="lens")
+
+def main() -> None:
+    """Run the command line, which SIGTERM ends from its first moment on."""
+    # The first process of a container has no default for it: before there is a handler the kernel drops it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from lens.cli.main import app
+
+    app(prog_name="lens")
+
+
+if __name__ == "__main__":
+    main()

@@ -33,6 +33,7 @@ def build(cache: Path | None = None) -> Path:
     """
     folder = (cache or _cache()) / f"nvml-{_digest()}"
     if not (folder / SONAME).exists():
+        _compiler()
         folder.mkdir(parents=True, exist_ok=True)
         # Whoever else builds it now writes the same; a rename lets nobody load half of it.
         with tempfile.TemporaryDirectory(dir=folder) as workshop:
@@ -49,13 +50,17 @@ def environment(folder: Path, scenario: Path) -> Mapping[str, str]:
 
 def compile_c(c_files: list[Path], output: Path, *flags: str) -> None:
     """Compile and link. Raise CompilerError."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise CompilerError("the simulated GPUs need a C compiler, and there is no cc")
-    command = [compiler, *FLAGS, *flags, "-o", str(output), *map(str, c_files), "-lm"]
+    command = [_compiler(), *FLAGS, *flags, "-o", str(output), *map(str, c_files), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise CompilerError(done.stderr.strip() or f"cc exited with {done.returncode}")
+
+
+def _compiler() -> str:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise CompilerError("the simulated GPUs need a C compiler, and there is no cc")
+    return compiler
 
 
 def _cache() -> Path:

@@ -1,0 +1,1 @@
+"""What is handed out of Lens: the image, and the files of a release."""
