@@ -43,6 +43,7 @@ SYNC_SECONDS = 0.05
 OUTCOME_SECONDS = 2.0
 SWITCH_SECONDS = 0.0005
 AGAIN_SECONDS = 5.0
+PARTING_SECONDS = 2.0
 
 _log = logging.getLogger("lens.app")
 
@@ -65,7 +66,7 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
     board, metrics = Board(), Metrics()
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
     peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
-    server = Server(settings, board, metrics, reviews=reviewer, peers=peers)
+    server = Server(settings, board, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)
     await server.start()
     try:
         on_listening(server)

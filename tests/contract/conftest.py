@@ -146,6 +146,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
             clock: Callable[[], float] = clock,
             grace_seconds: float = 2.0,
             patience_seconds: float = 20.0,
+            parting_seconds: float = 0.0,
             **given: Any,
         ) -> Api:
             settings = {"cluster": "prod-cluster", "listen": "127.0.0.1:0", "tokens_file": tokens_file}
@@ -156,6 +157,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
                 clock,
                 grace_seconds=grace_seconds,
                 patience_seconds=patience_seconds,
+                parting_seconds=parting_seconds,
             )
             await server.start()
             servers.append(server)

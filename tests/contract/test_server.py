@@ -112,6 +112,26 @@ async def test_idle_connections_are_closed_when_stopping(api: Api) -> None:
         writer.close()
 
 
+async def test_a_kept_connection_gets_an_answer_that_ends_it_before_it_is_closed(
+    serve: Serve, cluster: Cluster
+) -> None:
+    cluster.publish(NOW)
+    api = await serve(parting_seconds=30)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    writer.write(STATUS + RIGHT)
+    first = await read_answer(reader)
+    assert first is not None
+    assert (first.status, first.headers.get("Connection")) == (200, None)
+    stopping = asyncio.create_task(api.server.stop())
+    assert (await api.ask("/readyz", token=None)).status == 503
+    writer.write(STATUS + RIGHT)
+    answer = await reader.read(-1)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answer.lower()
+    await asyncio.wait_for(stopping, 10)
+    writer.close()
+
+
 async def until_nobody_listens(port: int) -> None:
     async with asyncio.timeout(10):
         while True:

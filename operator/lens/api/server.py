@@ -35,6 +35,7 @@ _KEEP_ALIVE_SECONDS = 75.0
 _LINGER_SECONDS = 2.0
 _BACKLOG = 1024
 _TEND_SECONDS = 1.0
+_PARTING_LOOK_SECONDS = 0.05
 
 
 class Server:
@@ -51,17 +52,21 @@ class Server:
         peers: Peers | None = None,
         grace_seconds: float = 10.0,
         patience_seconds: float = 20.0,
+        parting_seconds: float = 0.0,
     ) -> None:
         """Take what to serve, who reviews tokens in mode ``kubernetes``, and who asks other clusters.
 
         ``grace_seconds`` is what running requests get to finish in, ``patience_seconds`` how long a client
-        may take to send a request's head; three times that it may take nothing of an answer.
+        may take to send a request's head; three times that it may take nothing of an answer. For
+        ``parting_seconds`` connections that are kept stay open for one more request, whose answer says that
+        it was the last: closed while it is on its way, it would be lost.
 
         Raise SettingsError when the tokens file or the certificate can't be used.
         """
         self._settings = settings
         self._grace_seconds = grace_seconds
         self._patience_seconds = patience_seconds
+        self._parting_seconds = parting_seconds
         self._certificate: Certificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
             self._certificate = Certificate(
@@ -98,6 +103,7 @@ class Server:
             RequestIds(epoch),
             clock,
         )
+        self._listener: Listener | None = None
         self._runner: web.ServerRunner | None = None
         self._tending: asyncio.Task[None] | None = None
         self._port = settings.listen.port
@@ -132,6 +138,7 @@ class Server:
             access_log=self._access_log.logger,
             access_log_class=lambda *_: self._access_log,
         )
+        self._listener = listener
         # aiohttp waits this long for a request, and once more after it has told it to stop.
         self._runner = web.ServerRunner(listener, shutdown_timeout=self._grace_seconds / 2)
         await self._runner.setup()
@@ -144,15 +151,24 @@ class Server:
         self._probes.draining = True
 
     async def stop(self) -> None:
-        """Drain, accept nothing more, let running requests finish in time, close all connections."""
+        """Drain, part from who is connected, let running requests finish in time, close all connections."""
         self.drain()
         await self._streams.close()
+        await self._part()
         if self._tending is not None:
             self._tending.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
             self._access_log.flush()
+
+    async def _part(self) -> None:
+        """Wait until nobody is connected any more, for a time."""
+        listener, self._listener = self._listener, None
+        for _ in range(round(self._parting_seconds / _PARTING_LOOK_SECONDS)):
+            if listener is None or not listener.connections:
+                break
+            await asyncio.sleep(_PARTING_LOOK_SECONDS)
 
     async def _tend(self, listener: Listener) -> None:
         while True:
