@@ -14,7 +14,7 @@ from tests.e2e.lens import Lens
 
 NODES = 200
 PODS = 2000
-RBAC = Path(__file__).parents[2] / "manifests" / "rbac.yaml"
+ACCESS = Path(__file__).parents[2] / "manifests" / "access"
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +45,9 @@ async def api(cluster: Cluster) -> AsyncIterator[Api]:
 
 @pytest.fixture(scope="session")
 def service_account(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the kubeconfig of a ServiceAccount that may do what manifests/rbac.yaml says."""
+    """Return the kubeconfig of a ServiceAccount that may do what manifests/access says."""
     kubectl = cluster.control_plane.programs / "kubectl" if cluster.control_plane else "kubectl"
-    subprocess.run([kubectl, "--kubeconfig", cluster.kubeconfig, "apply", "-f", RBAC], check=True)
+    subprocess.run([kubectl, "--kubeconfig", cluster.kubeconfig, "apply", "-k", ACCESS], check=True)
 
     async def kubeconfig() -> Path:
         async with Api.from_kubeconfig(cluster.kubeconfig) as client:

@@ -1,0 +1,65 @@
+"""What Prometheus Operator and Grafana are given."""
+
+import json
+
+from tests.chart.helm import CHART, Helm, the
+
+CI = CHART / "ci"
+
+
+def test_monitors_keep_the_labels_of_what_lens_tells_of_and_the_names_that_the_rules_know(
+    helm4: Helm,
+) -> None:
+    objects = helm4.objects(CI / "monitoring.yaml", release="anything")
+    (operator,) = the(objects, "ServiceMonitor")["spec"]["endpoints"]
+    (agent,) = the(objects, "PodMonitor")["spec"]["podMetricsEndpoints"]
+    for endpoint, job in (operator, "lens"), (agent, "lens-agent"):
+        assert endpoint["honorLabels"]
+        assert {"targetLabel": "job", "replacement": job} in endpoint["relabelings"]
+        assert {"targetLabel": "cluster", "replacement": "prod-cluster"} in endpoint["relabelings"]
+
+
+def test_prometheus_shows_a_token_to_both(helm4: Helm) -> None:
+    objects = helm4.objects(CI / "monitoring.yaml")
+    (operator,) = the(objects, "ServiceMonitor")["spec"]["endpoints"]
+    assert operator["bearerTokenFile"] == "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    monitor = the(objects, "PodMonitor")
+    (agent,) = monitor["spec"]["podMetricsEndpoints"]
+    secret = the(objects, "Secret")
+    assert agent["authorization"]["credentials"] == {"name": secret["metadata"]["name"], "key": "token"}
+    assert monitor["metadata"]["namespace"] == secret["metadata"]["namespace"]
+
+
+def test_a_token_of_ones_own_or_open_metrics_need_no_account(helm4: Helm) -> None:
+    secret = helm4.objects(CI / "monitoring.yaml", sets={"serviceMonitor.tokenSecret": "prometheus"})
+    (endpoint,) = the(secret, "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "prometheus", "key": "token"}
+    assert "bearerTokenFile" not in endpoint
+    opened = helm4.objects(CI / "monitoring.yaml", sets={"operator.settings.metricsOpen": "true"})
+    (endpoint,) = the(opened, "ServiceMonitor")["spec"]["endpoints"]
+    assert {"authorization", "bearerTokenFile"}.isdisjoint(endpoint)
+
+
+def test_agents_with_tls_are_scraped_over_it(helm4: Helm) -> None:
+    objects = helm4.objects(CI / "everything.yaml")
+    monitor = the(objects, "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["scheme"], endpoint["port"]) == ("https", "https")
+    assert endpoint["tlsConfig"]["serverName"] == "lens-agent"
+    assert endpoint["tlsConfig"]["ca"]["secret"] == {"name": "lens-agent-tls", "key": "ca.crt"}
+    assert monitor["metadata"]["namespace"] == "lens-agent"
+
+
+def test_the_rules_arrive_with_their_own_templates_untouched(helm4: Helm) -> None:
+    groups = the(helm4.objects(CI / "monitoring.yaml"), "PrometheusRule")["spec"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert rules
+    assert any("{{ $" in str(rule.get("annotations")) for rule in rules)
+
+
+def test_the_dashboard_arrives_whole_where_grafanas_sidecar_looks(helm4: Helm) -> None:
+    config = the(helm4.objects(CI / "monitoring.yaml"), "ConfigMap")
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(config["data"]["lens.json"]) == json.loads(
+        (CHART / "files" / "dashboard.json").read_text()
+    )
