@@ -1,10 +1,8 @@
 """What Prometheus scrapes from a node."""
 
-import shutil
 import subprocess
 from typing import Any
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens.model.report import Report
@@ -12,6 +10,7 @@ from lens.sim.nvml.scenario import Gpu, Instance, Process, Xid
 from lens.sim.podresources import Container, Pod
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Agent, Answer, Node
+from tests.monitoring.prometheus import tool
 
 
 def everything(node: Node, **settings: Any) -> Agent:
@@ -48,11 +47,10 @@ def together(agent: Agent) -> tuple[Report, Answer]:
 
 
 def test_prometheus_own_check_finds_nothing_wrong(node: Node) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
     body = everything(node).ask("/metrics").body
-    check = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
+    check = subprocess.run(
+        [tool("promtool"), "check", "metrics"], input=body, capture_output=True, check=False
+    )
     assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
 
 
