@@ -1,6 +1,7 @@
 """``/api/v1/realtime/stream``: a picture, then what changes, for as long as the caller listens and may."""
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -115,6 +116,26 @@ async def test_one_namespace_hears_of_its_own_tasks_alone(api: Api, cluster: Clu
         change = await stream.next()
         assert change.data.keys() == {"timestamp", "tasks"}
         assert [row["pod_name"] for row in change.data["tasks"]["changed"]] == ["mine-too"]
+
+
+async def test_a_namespace_in_which_nothing_happens_has_heartbeats_however_much_happens_elsewhere(
+    api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lens.api.stream.streams.BEAT_SECONDS", 1.0)
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+
+    async def happen_elsewhere() -> None:
+        for number in itertools.count():
+            cluster.add(pod(f"theirs-{number}", "n1", namespace="other"))
+            cluster.publish(NOW)
+            await asyncio.sleep(0.05)
+
+    async with listen(api, "&namespace=ml-team") as stream:
+        await stream.next()
+        elsewhere = asyncio.create_task(happen_elsewhere())
+        assert (await stream.next()).name == "heartbeat"
+        elsewhere.cancel()
 
 
 async def test_sections_can_be_chosen(api: Api, cluster: Cluster) -> None:

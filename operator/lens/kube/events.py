@@ -141,9 +141,12 @@ class Events:
         while True:
             await asyncio.sleep(self._pacer.delay("watch", time.monotonic()))
             began = time.monotonic()
-            version = await self._watch(version)
-            if time.monotonic() - began >= EASY_SECONDS:
-                self._pause = FIRST_SECONDS
+            try:
+                version = await self._watch(version)
+            finally:
+                # One that was quiet to its end raises too.
+                if time.monotonic() - began >= EASY_SECONDS:
+                    self._pause = FIRST_SECONDS
 
     # The list
 

@@ -180,3 +180,23 @@ async def test_an_apiserver_that_always_ends_watches_at_once_is_asked_ever_less(
     scene.read()
     await asyncio.sleep(4)
     assert 2 <= len(scene.requests(watches=False)) <= 3
+
+
+async def test_where_nothing_happens_watches_follow_each_other_without_ever_longer_gaps(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lens.kube.events.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("lens.kube.events.EASY_SECONDS", 0.05)
+    monkeypatch.setattr("lens.kube.pacing.EASY_SECONDS", 0.05)
+
+    async def quiet(exchange: Exchange) -> None:
+        if "watch" not in exchange.request.query:
+            await exchange.forward()
+        else:
+            await exchange.send(faults.STREAM)
+            await asyncio.sleep(0.1)
+
+    scene.front.always(PATH, quiet)
+    scene.read()
+    # Were each gap twice the last, the tenth watch would begin after 51 s.
+    await scene.until_watching(10)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.contract.conftest import NOW, TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster, node
-from tests.contract.peering import SERVICE, lens, peer
+from tests.contract.peering import SERVICE, lens, peer, rights
 from tests.integration.telemetry import server as peers
 from tests.integration.telemetry.server import Behaviour, Connection, FakeServer, sends
 from tests.integration.watch import tls
@@ -198,6 +198,27 @@ async def test_a_stream_that_breaks_off_ends_and_no_part_of_an_event_is_one(
     async with hub_of(peer("west", west.url(""))) as hub:
         answer = await asyncio.wait_for(hub.ask(STREAM), 5)
     assert (answer.status, answer.body) == (200, b"event: change\nda")
+
+
+async def test_a_right_that_is_taken_away_ends_a_stream_that_never_comes_to_the_end_of_an_event(
+    hub_of: Hub, west: FakeServer, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lens.api.stream.streams.ACCESS_SECONDS", 0.1)
+
+    async def go_on(connection: Connection) -> None:
+        while True:
+            await connection.send(b"1\r\nx\r\n")
+            await asyncio.sleep(0.02)
+
+    west.behaviour = streams(go_on)
+    async with hub_of(peer("west", west.url(""))) as hub:
+        asking = asyncio.create_task(hub.ask(STREAM))
+        await until_counted(hub, b"\nlens_streams 1.0\n")
+        (tmp_path / "hub-tokens.yaml").write_text("tokens:\n" + rights("another"))
+        clock.now += 1
+        answer = await asyncio.wait_for(asking, 5)
+    assert answer.status == 200
+    assert set(answer.body) == set(b"x")
 
 
 async def test_memory_stays_flat_while_a_peer_streams_faster_than_its_reader_reads(

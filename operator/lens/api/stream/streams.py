@@ -125,6 +125,8 @@ class Streams:
                 await _send(response, event("error", {"code": error.code, "message": error.message}))
                 await response.write_eof()
         except Exception:
+            if not response.prepared:
+                raise
             # The answer has begun: nothing else can be said.
             _log.exception("a stream failed", extra={"request_id": request[EXCHANGE].request_id})
             if request.transport is not None:
@@ -152,20 +154,24 @@ class Streams:
         view = View.of(asked)
         place = self._place(request.headers.get("Last-Event-ID", ""))
         access_until = time.monotonic() + ACCESS_SECONDS
+        beat_at = time.monotonic() + BEAT_SECONDS
         await response.prepare(request)
         await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
             missed = None if place is None else self._ring.after(place)
             told = self._picture(view) if missed is None else b"".join(each.for_view(view) for each in missed)
-            place = self._ring.last
-            await _send(response, told)
+            is_quiet, place = place == self._ring.last, self._ring.last
+            # Of a busy cluster's changes none may be in this view.
+            if not told and (is_quiet or time.monotonic() >= beat_at):
+                told = self._beat()
+            if told:
+                beat_at = time.monotonic() + BEAT_SECONDS
+                await _send(response, told)
             if time.monotonic() >= access_until:
                 await self._authorize(request, asked)
                 access_until = time.monotonic() + ACCESS_SECONDS
             if self._ring.last == place:
                 await self._woken()
-                if self._ring.last == place and not self._closing:
-                    await _send(response, self._beat())
         await response.write_eof()
 
     async def _relay(
@@ -181,11 +187,16 @@ class Streams:
             with contextlib.suppress(PeerFailedError):
                 while not self._closing and (piece := await heard.read()):
                     await _send(response, piece)
-                    # Only between events is there room for the one that says why a stream ends.
-                    if time.monotonic() >= access_until and piece.endswith(b"\n\n"):
-                        await self._authorize(request, asked)
-                        if asked.cluster not in self._peers.names(request.headers):
-                            raise not_found("Cluster")
+                    if time.monotonic() >= access_until:
+                        try:
+                            await self._authorize(request, asked)
+                            if asked.cluster not in self._peers.names(request.headers):
+                                raise not_found("Cluster")
+                        except ApiError:
+                            # Only between events is there room for the one that says why a stream ends.
+                            if piece.endswith(b"\n\n"):
+                                raise
+                            break
                         access_until = time.monotonic() + ACCESS_SECONDS
             await response.write_eof()
         finally:
