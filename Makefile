@@ -42,8 +42,9 @@ format: $(INSTALLED) ## Put the code in its form.
 	$(BIN)/ruff check --fix .
 
 .PHONY: e2e
-e2e: $(INSTALLED) ## Test against a real Kubernetes, built from Go modules, or the one that KUBECONFIG names.
-	$(BIN)/python -m pytest tests/e2e -s $(ARGS)
+e2e: $(INSTALLED) ## Test against a real Kubernetes, built from Go modules, or the one that KUBECONFIG names; then on a real node.
+	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/node -s $(ARGS)
+	$(BIN)/python -m tests.e2e.node -s $(ARGS)
 
 .PHONY: cluster-up
 cluster-up: $(INSTALLED) ## Start the real control plane; its kubeconfig is .cluster/kubeconfig.
@@ -66,6 +67,22 @@ schema: $(INSTALLED) ## Renew docs/openapi.json and docs/settings.md; ARGS=--bre
 fuzz: $(INSTALLED) ## Ask the API for what schemathesis makes up; ARGS="--max-examples 2000 --seed 77".
 	$(BIN)/python -m tests.contract.generated $(ARGS)
 
+.PHONY: chart
+chart: $(INSTALLED) ## Renew what is made from the chart: its README, the settings in its schema, manifests/.
+	$(BIN)/python -m tests.chart
+
+HELM ?= .cluster/bin/helm
+IMAGE_FLAGS = $(if $(BASE),--base=$(BASE)) $(if $(SOURCE),--source=$(SOURCE)) --build-flags="$(BUILD_FLAGS)"
+
+.PHONY: image
+image: ## Build the image with docker, podman or buildah; IMAGE=name:tag BASE=image ARCHIVE=file.tar BUILD_FLAGS="...".
+	@$(PYTHON) -m release.image $(if $(IMAGE),--image=$(IMAGE)) $(if $(ARCHIVE),--archive=$(ARCHIVE)) $(IMAGE_FLAGS)
+
+.PHONY: release
+release: $(INSTALLED) ## Make a release's files in dist/: wheel, sdist, chart, image, bill of materials, checksums.
+	rm -rf dist
+	@$(BIN)/python -m release --helm=$(HELM) $(IMAGE_FLAGS)
+
 .PHONY: crewai-check
 crewai-check: $(INSTALLED) ## Ask `lens mcp` through crewai's adapter, in an environment of its own.
 	$(BIN)/python -m tests.crewai .crewai
@@ -78,6 +95,7 @@ gpu-check: $(INSTALLED) ## Hold the agent against nvidia-smi on a machine with N
 lock: $(INSTALLED) ## Choose dependencies' versions anew; ARGS="--upgrade" for the newest.
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) pyproject.toml -o requirements/lens.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) pyproject.toml --extra mcp --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS) --group build -o requirements/build.txt
 
 .PHONY: clean
 clean: ## Remove all that was made, the cluster's data and binaries too.

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from lens.config import SettingsError
 
 LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -29,7 +30,10 @@ def stamp(path: str | Path) -> Stamp:
 
 
 class RotatingFile(Generic[T]):
-    """What is read from a file, and read again when the file is another one."""
+    """What is read from a file, and read again when the file is another one.
+
+    One that is broken is also read again from time to time: it may name other files, which come later.
+    """
 
     def __init__(self, what: str, path: Path, read: Callable[[Path], T], clock: Callable[[], float]) -> None:
         """Read the file. Raise SettingsError. ``what`` is its name in the log."""
@@ -40,6 +44,8 @@ class RotatingFile(Generic[T]):
         self._looked_at = clock()
         self._stamp = stamp(path)
         self._content = read(path)
+        self._read_at = self._looked_at
+        self._problem = ""
 
     def content(self) -> T:
         """Return what was read last; look at the file for that at most once a second."""
@@ -48,16 +54,19 @@ class RotatingFile(Generic[T]):
         if not 0 <= now - self._looked_at < LOOK_SECONDS:
             self._looked_at = now
             present = stamp(self._path)
-            if present != self._stamp:
-                self._stamp = present
+            if present != self._stamp or (self._problem and not 0 <= now - self._read_at < AGAIN_SECONDS):
+                self._stamp, self._read_at = present, now
                 self._read_again()
         return self._content
 
     def _read_again(self) -> None:
+        before, self._problem = self._problem, ""
         try:
             self._content = self._read(self._path)
         except SettingsError as error:
-            _log.error("%s is broken, keeping what was read before: %s", self._what, error)
+            self._problem = str(error)
+            if self._problem != before:
+                _log.error("%s is broken, keeping what was read before: %s", self._what, error)
         else:
             _log.info("%s was read again", self._what, extra={"path": str(self._path)})
 

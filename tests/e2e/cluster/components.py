@@ -13,6 +13,8 @@ Listener = Literal["etcd", "etcd-peer", "kube-apiserver", "kube-scheduler", "kub
 LISTENERS: tuple[Listener, ...] = get_args(Listener)
 
 HOST = "127.0.0.1"
+SERVICES = "10.96.0.0/16"
+NODE = "gpu-node-1"  # the real node, where there is one
 
 KWOK_CONFIGURATION = Path(__file__).parent / "kwok.yaml"
 
@@ -23,17 +25,20 @@ USERS: dict[str, tuple[str, str]] = {
     "kube-scheduler": ("system:kube-scheduler", ""),
     "kube-controller-manager": ("system:kube-controller-manager", ""),
     "kwok": ("kwok", "system:masters"),
+    "kubelet": (f"system:node:{NODE}", "system:nodes"),
+    "kube-proxy": ("system:kube-proxy", ""),
 }
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where one control plane keeps its files, which ports it listens on, and how often its nodes report."""
+    """Where one control plane keeps its files, where it listens, and how often its nodes report."""
 
     programs: Path
     data: Path
     ports: dict[Listener, int]
     heartbeat_s: int
+    host: str = HOST
 
     @property
     def etcd_data(self) -> Path:
@@ -67,7 +72,7 @@ class Site:
     def url(self, listener: Listener) -> str:
         """The base URL of a listener."""
         scheme = "http" if listener in ("etcd", "etcd-peer", "kwok") else "https"
-        return f"{scheme}://{HOST}:{self.ports[listener]}"
+        return f"{scheme}://{self.host}:{self.ports[listener]}"
 
 
 def health_url(component: Component, site: Site) -> str:
@@ -101,12 +106,14 @@ def _etcd(site: Site) -> dict[str, object]:
 def _apiserver(site: Site) -> dict[str, object]:
     return {
         "etcd-servers": site.url("etcd"),
-        "bind-address": HOST,
-        "advertise-address": HOST,
+        "bind-address": site.host,
+        "advertise-address": site.host,
         "secure-port": site.ports["kube-apiserver"],
-        "endpoint-reconciler-type": "none",  # loopback is no address for the `kubernetes` service's endpoints
+        # Loopback is no address for the `kubernetes` service's endpoints.
+        "endpoint-reconciler-type": "none" if site.host == HOST else "lease",
+        "kubelet-preferred-address-types": "InternalIP",
         "cert-dir": site.data,
-        "service-cluster-ip-range": "10.96.0.0/16",
+        "service-cluster-ip-range": SERVICES,
         "service-account-issuer": "https://kubernetes.default.svc",
         "service-account-key-file": site.service_account_key,
         "service-account-signing-key-file": site.service_account_key,
@@ -119,7 +126,7 @@ def _apiserver(site: Site) -> dict[str, object]:
 def _scheduler(site: Site) -> dict[str, object]:
     return {
         "kubeconfig": site.kubeconfig("kube-scheduler"),
-        "bind-address": HOST,
+        "bind-address": site.host,
         "secure-port": site.ports["kube-scheduler"],
         "authorization-always-allow-paths": "/healthz,/livez,/readyz,/metrics,/metrics/resources",
         "leader-elect": "false",
@@ -131,7 +138,7 @@ def _scheduler(site: Site) -> dict[str, object]:
 def _controller_manager(site: Site) -> dict[str, object]:
     return {
         "kubeconfig": site.kubeconfig("kube-controller-manager"),
-        "bind-address": HOST,
+        "bind-address": site.host,
         "secure-port": site.ports["kube-controller-manager"],
         "leader-elect": "false",
         "kube-api-qps": 500,

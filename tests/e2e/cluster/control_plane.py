@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.cluster import binaries, etcd, kubeconfig, ports
-from tests.e2e.cluster.components import COMPONENTS, LISTENERS, USERS, Component, Site, argv, health_url
+from tests.e2e.cluster.components import COMPONENTS, HOST, LISTENERS, USERS, Component, Site, argv, health_url
 from tests.e2e.cluster.lock import exclusive
 from tests.e2e.cluster.process import Process
 
@@ -26,15 +26,18 @@ READY_DEADLINE_S = 120
 class ControlPlane:
     """The control plane whose files are in `directory`; any number of these may look at the same one.
 
-    Its calls block; an asynchronous test makes them through `asyncio.to_thread`.
+    It has `components` and listens on `host`. Its calls block; an asynchronous test makes them through
+    `asyncio.to_thread`.
     """
 
     directory: Path = DIRECTORY
+    components: tuple[Component, ...] = COMPONENTS
+    host: str = HOST
 
     @property
     def programs(self) -> Path:
         """The folder with the built programs."""
-        return self.directory / "bin"
+        return DIRECTORY / "bin"
 
     @property
     def kubeconfig(self) -> Path:
@@ -67,7 +70,7 @@ class ControlPlane:
             if not self._state.is_file():
                 self._prepare(heartbeat_s)
             started = False
-            for component in COMPONENTS:
+            for component in self.components:
                 if self.process(component).pid is None:
                     self.start(component)
                     started = True
@@ -79,7 +82,7 @@ class ControlPlane:
     def down(self) -> None:
         """End all programs and delete their data; the built programs and the logs stay."""
         with exclusive(self.directory / ".lock"):
-            for component in reversed(COMPONENTS):
+            for component in reversed(self.components):
                 self.stop(component)
             shutil.rmtree(self._data, ignore_errors=True)
             self.kubeconfig.unlink(missing_ok=True)
@@ -87,13 +90,13 @@ class ControlPlane:
 
     def is_up(self) -> bool:
         """Tell whether every program runs and says that it is healthy."""
-        return self._state.is_file() and all(self._healthy(component) for component in COMPONENTS)
+        return self._state.is_file() and all(self._healthy(component) for component in self.components)
 
     def start(self, component: Component) -> None:
         """Start a component that does not run, and wait until it is ready."""
         site = self._site()
         if component in USERS:
-            self._write_kubeconfig(component, site.kubeconfig(component))
+            self.kubeconfig_of(component)
         self.process(component).start(argv(component, site))
         self._wait_ready(component)
         if component == "kube-apiserver":
@@ -119,6 +122,12 @@ class ControlPlane:
             log=self.directory / "logs" / f"{component}.log",
             pid_file=self._data / f"{component}.pid",
         )
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """Write the kubeconfig of one of USERS and return its path."""
+        path = self._site().kubeconfig(user)
+        self._write_kubeconfig(user, path)
+        return path
 
     def revision(self) -> int:
         """Return etcd's current revision: the newest resourceVersion."""
@@ -148,11 +157,11 @@ class ControlPlane:
         (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster).
         """
         data = self._site().etcd_data
-        for component in reversed(COMPONENTS):
+        for component in reversed(self.components):
             self.stop(component)
         shutil.rmtree(data)
         shutil.copytree(self._saved, data)
-        for component in COMPONENTS:
+        for component in self.components:
             self.start(component)
 
     @property
@@ -171,7 +180,7 @@ class ControlPlane:
         if not self._state.is_file():
             raise FileNotFoundError(f"{self._state}: there is no cluster; start one with `make cluster-up`")
         state = json.loads(self._state.read_text())
-        return Site(self.programs, self._data, state["ports"], state["heartbeat_s"])
+        return Site(self.programs, self._data, state["ports"], state["heartbeat_s"], self.host)
 
     def _prepare(self, heartbeat_s: int) -> None:
         """Choose ports, keys and tokens for a new cluster."""
@@ -179,7 +188,7 @@ class ControlPlane:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         chosen = dict(zip(LISTENERS, ports.free(len(LISTENERS)), strict=True))
-        site = Site(self.programs, self._data, chosen, heartbeat_s)
+        site = Site(self.programs, self._data, chosen, heartbeat_s, self.host)
         lines = [f'{secrets.token_hex(16)},{user},{user},"{group}"' for user, group in USERS.values()]
         kubeconfig.write_private(site.tokens, "\n".join(lines) + "\n")
         subprocess.run(

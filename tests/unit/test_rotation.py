@@ -1,0 +1,36 @@
+"""Files that are replaced while Lens runs."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from lens.config import SettingsError
+from lens.rotation import AGAIN_SECONDS, RotatingFile
+
+
+def test_a_file_that_names_one_which_comes_later_counts_when_that_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, now = tmp_path / "names", [0.0]
+    (tmp_path / "first").write_text("1")
+    file.write_text("first")
+
+    def read(path: Path) -> str:
+        named = path.with_name(path.read_text())
+        if not named.exists():
+            raise SettingsError(f"{named.name}: no such file")
+        return named.read_text()
+
+    followed = RotatingFile("file", file, read, lambda: now[0])
+    file.write_text("the second")
+    with caplog.at_level(logging.ERROR):
+        for _ in range(200):
+            now[0] += 1.0
+            assert followed.content() == "1"
+    assert [record.getMessage() for record in caplog.records] == [
+        "file is broken, keeping what was read before: the second: no such file"
+    ]
+    (tmp_path / "the second").write_text("2")
+    now[0] += AGAIN_SECONDS
+    assert followed.content() == "2"
