@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from yarl import URL
 
 from lens.config import ServeSettings, SettingsError
+from lens.yamlfile import read_yaml
 
 _ADDRESS = re.compile(r"https?://[^/?#@\s\\]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
 
@@ -55,21 +55,8 @@ def read_entries(settings: ServeSettings) -> tuple[Entry, ...]:
     path = settings.peers
     if path is None:
         return ()
-    entries: tuple[Entry, ...] = ()
-    try:
-        raw = yaml.safe_load(path.read_bytes())
-        entries = _File.model_validate(raw).peers
-        problem = _disagreement(entries, settings)
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = "is not YAML" + (f": line {mark.line + 1}" if mark else "")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        problem = f"{field}: {first['msg'].removeprefix('Value error, ')}"
-    if problem:
+    entries = read_yaml("LENS_PEERS", path, _File).peers
+    if problem := _disagreement(entries, settings):
         raise SettingsError(f"LENS_PEERS: {path}: {problem}")
     return entries
 

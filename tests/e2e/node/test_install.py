@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.e2e.node.machine import Machine
 from tests.e2e.node.objects import Key, snapshot
 from tests.e2e.node.release import CLUSTER, STATUS, Release, binding, fast, token
 
+README = REPOSITORY / "README.md"
 INSTALL = REPOSITORY / "docs" / "install.md"
 REGISTRY = "registry.example.com/gpu/lens"
 SOONEST_S = 20  # from `helm install` to the first right answer
@@ -48,9 +50,9 @@ def nothing_left(commands: Commands) -> Iterator[None]:
     eventually(lambda: all_objects() == before, "state as before", every_s=1)
 
 
-def _blocks(section: str) -> list[str]:
-    """Return the shell blocks of a section of the document."""
-    text = INSTALL.read_text().split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+def _blocks(document: Path, section: str) -> list[str]:
+    """Return the shell blocks of a section of a document."""
+    text = document.read_text().split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
     return re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
 
 
@@ -90,8 +92,20 @@ def test_the_first_right_answer_comes_within_seconds(commands: Commands, gpus: G
     assert seconds <= SOONEST_S
 
 
+def test_the_readmes_lines_install_it_and_ask_it(commands: Commands) -> None:
+    _, install, ask, *_ = _blocks(README, "Install it")
+    with nothing_left(commands):
+        try:
+            _shell(commands, install)
+            answer = _answer(_shell(commands, ask))
+        finally:
+            Release(commands, {}).uninstall()
+        _forget_reader(commands)
+    assert answer["data"]["current_gpu_usage"]["total_gpus"] == COUNT
+
+
 def test_the_documents_lines_install_it_and_ask_it(commands: Commands) -> None:
-    install, ask, check, *_ = _blocks("Install")
+    install, ask, check, *_ = _blocks(INSTALL, "Install")
     with nothing_left(commands):
         try:
             said = _shell(commands, install)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lens.api.access import auth
 from lens.api.access.auth import Caller
 from lens.api.errors import forbidden, unauthorized
 from lens.api.parameters import Namespace
-from lens.config import SettingsError
 from lens.rotation import RotatingFile
+from lens.yamlfile import read_yaml
 
 
 class _Strict(BaseModel):
@@ -46,19 +45,7 @@ class TokensFile(_Strict):
 
 def read_tokens(path: Path) -> tuple[Token, ...]:
     """Read a tokens file. Raise SettingsError with one line that names the file and the field."""
-    try:
-        return TokensFile.model_validate(yaml.safe_load(path.read_bytes())).tokens
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        # Not their own words, which quote the file.
-        mark = getattr(error, "problem_mark", None)
-        problem = "is not YAML" + (f": line {mark.line + 1}" if mark else "")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        problem = f"{field}: {first['msg']}"
-    raise SettingsError(f"LENS_TOKENS_FILE: {path}: {problem}")
+    return read_yaml("LENS_TOKENS_FILE", path, TokensFile).tokens
 
 
 @dataclass(frozen=True, slots=True)
