@@ -27,6 +27,7 @@ demo: $(INSTALLED) ## Run Lens on a simulated cluster; ARGS="--nodes 100" and th
 
 .PHONY: test
 test: $(INSTALLED) ## Unit, contract and integration tests, with coverage.
+	@.ci/packages cc curl jq openssl prometheus promtool
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: lint
@@ -43,6 +44,7 @@ format: $(INSTALLED) ## Put the code in its form.
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Test against a real Kubernetes, built from Go modules, or the one that KUBECONFIG names; then on a real node.
+	@.ci/packages buildah cc curl debootstrap ip iptables jq openssl runc unshare || true # what then is skipped says so
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/node -s $(ARGS)
 	$(BIN)/python -m tests.e2e.node -s $(ARGS)
 
