@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.agreement import agree
 from tests.e2e.cluster.api import Api, ApiError, Manifest
 from tests.e2e.cluster.waiting import wait_until
 from tests.e2e.lens import Lens
@@ -50,6 +51,7 @@ async def room(api: Api, lens: Lens) -> AsyncIterator[Manifest]:
         except ApiError as error:
             if error.reason != "NotFound":
                 raise
+    await agree(api, lens, "the pods of the test had gone")
 
 
 def _pod(name: str, spec: Manifest) -> Manifest:

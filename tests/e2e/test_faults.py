@@ -25,6 +25,7 @@ def control_plane(cluster: Cluster) -> ControlPlane:
 async def test_a_killed_apiserver_costs_fresh_data_and_nothing_else(
     api: Api, lens: Lens, control_plane: ControlPlane
 ) -> None:
+    await agree(api, lens, "what was before")
     before = await lens.status()
     await asyncio.to_thread(control_plane.kill, "kube-apiserver")
     down_at = time.monotonic()
