@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -73,11 +73,13 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
         watcher: asyncio.Future[Watcher] = loop.create_future()
         working = {
             asyncio.create_task(_watch(settings, board, metrics, watcher)),
-            asyncio.create_task(_read_owners(settings, board, metrics)),
+            asyncio.create_task(_again("owners", partial(_read_owners, settings, board, metrics))),
             asyncio.create_task(_monitor(settings, board, metrics)),
         }
         if settings.events_kept:
-            working.add(asyncio.create_task(_read_events(settings, board, metrics)))
+            working.add(
+                asyncio.create_task(_again("Events", partial(_read_events, settings, board, metrics)))
+            )
         if settings.telemetry != "none":
             working.add(asyncio.create_task(_read_telemetry(settings, board, metrics)))
             working.add(asyncio.create_task(_place_units(board, watcher)))
@@ -161,29 +163,27 @@ async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics) -> N
 
 
 async def _read_owners(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
-    """Read who stands above the GPU pods, and hang up what is known; a defect in it ends nothing else."""
-    while True:
-        owners = Owners(
-            lambda: board.notice.snapshot,
-            lambda ascents: setattr(board, "ascents", ascents),
-            Getter(partial(_connection, settings), metrics),
-            metrics,
-        )
-        try:
-            await owners.run()
-        except Exception:
-            _log.exception("the reading of owners has ended; starting it anew")
-        await asyncio.sleep(AGAIN_SECONDS)
+    """Read who stands above the GPU pods, and hang up what is known."""
+    await Owners(
+        lambda: board.notice.snapshot,
+        lambda ascents: setattr(board, "ascents", ascents),
+        Getter(partial(_connection, settings), metrics),
+        metrics,
+    ).run()
 
 
 async def _read_events(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
-    """Read the apiserver's Events, and leave word of them; a defect in it ends nothing else."""
+    """Read the apiserver's Events, and leave word of them."""
+    await Events(lambda: board.notice, board.tell, partial(_connection, settings), metrics).run()
+
+
+async def _again(what: str, read: Callable[[], Awaitable[None]]) -> None:
+    """Read for ever; a defect in it ends nothing else."""
     while True:
-        events = Events(lambda: board.notice, board.tell, partial(_connection, settings), metrics)
         try:
-            await events.run()
+            await read()
         except Exception:
-            _log.exception("the reading of Events has ended; starting it anew")
+            _log.exception("the reading of %s has ended; starting it anew", what)
         await asyncio.sleep(AGAIN_SECONDS)
 
 

@@ -7,7 +7,7 @@ A failure costs a workload's name and never a count.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from itertools import islice
 
 from lens.kube.getter import Getter, UnreadError
@@ -15,7 +15,7 @@ from lens.kube.kinds import Kinds, object_path
 from lens.metrics import Metrics
 from lens.model.ancestry import KEPT_SECONDS, Ancestry, Ascents
 from lens.model.decoding import read_metadata
-from lens.model.pod import Controller, Pod, controller_named, controlling
+from lens.model.pod import Controller, controller_named, controlling
 from lens.model.snapshot import EMPTY, Snapshot
 
 SLOTS = 10
@@ -75,7 +75,7 @@ class Owners:
         self._seen = snapshot
         nodes = list(snapshot.nodes.differing(seen.nodes))
         pending = list(snapshot.pending.differing(seen.pending))
-        self._ancestry.see(_pods(seen, nodes, pending), _pods(snapshot, nodes, pending), self._clock())
+        self._ancestry.see(seen.pods_at(nodes, pending), snapshot.pods_at(nodes, pending), self._clock())
 
     def _tell(self) -> None:
         ascents = self._ancestry.ascents()
@@ -121,13 +121,3 @@ class Owners:
             raise UnreadError("GONE", KEPT_SECONDS)
         owner = controlling(meta.owner_references)
         return None if owner is None else controller_named(owner, meta.namespace or "")
-
-
-def _pods(snapshot: Snapshot, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
-    """Go through the pods on some nodes, and some of those that aren't bound."""
-    for name in nodes:
-        if (occupied := snapshot.nodes.get(name)) is not None:
-            yield from occupied.pods
-    for path in pending:
-        if (pod := snapshot.pending.get(path)) is not None:
-            yield pod

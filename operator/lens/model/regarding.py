@@ -45,8 +45,8 @@ class Regarded:
             return
         nodes = list(snapshot.nodes.differing(before.nodes))
         waiting = list(snapshot.pending.differing(before.pending))
-        after = {pod.uid: pod for pod in _pods(snapshot, nodes, waiting)}
-        for pod in _pods(before, nodes, waiting):
+        after = {pod.uid: pod for pod in snapshot.pods_at(nodes, waiting)}
+        for pod in before.pods_at(nodes, waiting):
             if pod.uid not in after and self._pods.pop(pod.uid, None) is not None:
                 self._gone[pod.uid] = None
         self._pods |= after
@@ -128,13 +128,3 @@ def _event(report: Report, path: str) -> Event:
         source=report.source,
         reason=report.reason,
     )
-
-
-def _pods(snapshot: Snapshot, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
-    """Go through the pods on some nodes, and some of those that aren't bound."""
-    for name in nodes:
-        if (occupied := snapshot.nodes.get(name)) is not None:
-            yield from occupied.pods
-    for path in pending:
-        if (pod := snapshot.pending.get(path)) is not None:
-            yield pod

@@ -1,6 +1,6 @@
 """The cluster's GPUs at one moment, as a value: whoever reads the same snapshot can't disagree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -53,6 +53,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     def allocation_rate(self) -> float:
         """Return the percentage of GPUs that are allocated, one decimal; 0.0 for no GPUs."""
         return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
+
+    def pods_at(self, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
+        """Go through the pods on some nodes, and some of those that aren't bound; a name may be unknown here."""
+        for name in nodes:
+            if (occupied := self.nodes.get(name)) is not None:
+                yield from occupied.pods
+        for path in pending:
+            if (pod := self.pending.get(path)) is not None:
+                yield pod
 
     def part(self, pod: Pod) -> Part | None:
         """Return what a pod holds of shared GPUs; None for one that has whole GPUs only."""
