@@ -55,7 +55,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
 
     def pods_at(self, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
-        """Go through the pods on some nodes, and some of those that aren't bound; a name may be unknown here."""
+        """Go through the pods on some nodes, and some that aren't bound; names may be unknown here."""
         for name in nodes:
             if (occupied := self.nodes.get(name)) is not None:
                 yield from occupied.pods
