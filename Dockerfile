@@ -16,6 +16,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /src/dist \
     && /opt/build/bin/pip --python /opt/lens/bin/python install --no-compile --no-index --no-deps dist/*.whl \
+    && /opt/build/bin/pip --python /opt/lens/bin/python check \
     # unchecked: nobody edits the sources of an image, and their times are whatever the build tool makes them
     && /opt/lens/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/lens/lib
 

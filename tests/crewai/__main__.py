@@ -14,17 +14,21 @@ from pathlib import Path
 from tests.integration.mcp.conftest import TOKEN, address
 from tests.integration.operator import Command, environment
 
-PACKAGE = "crewai-tools[mcp]==1.15.30"
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "requirements" / "crewai.txt"
 PROGRAM = Path(__file__).with_name("program.py")
 
 
 def provide(folder: Path) -> Path:
-    """Return the Python of an environment that has the adapter."""
-    python, installed = folder / "bin" / "python", folder / ".installed"
-    if not installed.exists() or installed.read_text() != PACKAGE:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PACKAGE], check=True)
-        installed.write_text(PACKAGE)
+    """Return the Python of an environment that has the adapter, exactly as it is locked."""
+    python, installed, lock = folder / "bin" / "python", folder / ".installed", LOCK.read_text()
+    if not installed.exists() or installed.read_text() != lock:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", folder], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", python]
+        locked = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", LOCK]
+        subprocess.run([*pip, "install", "--quiet", *locked], check=True)
+        subprocess.run([*pip, "check"], check=True)
+        installed.write_text(lock)
     return python
 
 

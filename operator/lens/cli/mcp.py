@@ -31,7 +31,7 @@ def mcp(
     try:
         chosen = settings.load(flags, os.environ)
         if importlib.util.find_spec("mcp") is None:
-            fail('the MCP SDK is not installed; it comes with pip install "lens-operator[mcp]"')
+            fail("the MCP SDK is not installed: install requirements/mcp.txt (requirements/install mcp)")
         logs.configure(chosen.log_level, chosen.log_format)
         from lens.mcp import serving
 

@@ -31,7 +31,7 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
     assert run("--url", URL, python=without) == (
         2,
         "",
-        'lens: the MCP SDK is not installed; it comes with pip install "lens-operator[mcp]"\n',
+        "lens: the MCP SDK is not installed: install requirements/mcp.txt (requirements/install mcp)\n",
     )
 
 
