@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import required
 from tests.programs.install import made_up_index
 
 ROOT = Path(__file__).parents[3]
 BASE = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
 DEADLINE_S = 180.0
+
+OLDEST_PIP = "pip==23.2.1 --hash=sha256:7ccf472345f20d35bdc9d1841ff5f313260c2c33fe417f48c30ac46cccabf5be"
+"""What the oldest supported Pythons bring."""
 
 
 class Clone:
@@ -99,9 +103,24 @@ def clone(tmp_path: Path) -> Clone:
     return found
 
 
+@pytest.fixture(scope="module")
+def oldest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Python whose pip is as old as any that a supported Python brings."""
+    folder = tmp_path_factory.mktemp("oldest")
+    lock, venv = folder / "requirements.txt", folder / "venv"
+    lock.write_text(OLDEST_PIP)
+    subprocess.run([BASE, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--require-hashes", "--requirement", lock], check=True)
+    return python
+
+
 @pytest.mark.parametrize("level", ["lens", "dev"])
-def test_what_is_locked_is_installed_although_there_are_newer_releases(clone: Clone, level: str) -> None:
-    done = clone.install(level)
+def test_the_oldest_pip_installs_what_is_locked_although_there_are_newer_releases(
+    clone: Clone, oldest: Path, level: str
+) -> None:
+    done = clone.install(level, PYTHON=str(oldest))
     assert done.returncode == 0, done.stderr
     installed, locked = clone.installed(), clone.locked(level)
     assert installed.pop("lens-operator")
@@ -171,6 +190,25 @@ def without(tmp_path: Path) -> Path:
 def test_a_python_without_the_module_venv_is_named(clone: Clone, without: Path) -> None:
     (without / "venv.py").write_text("raise ModuleNotFoundError('No module named venv')\n")
     clone.fails("/.* has no module venv: apt-get install python3-venv", PYTHONPATH=str(without))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(clone: Clone, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = (
+        f'mount -t tmpfs -o size=30m tmpfs "{small}" && cp -a "{clone.folder}/." "{small}" && cd "{small}"'
+    )
+    tried = f"{mount} && ! requirements/install lens && [ ! -e .venv ]"
+    done = subprocess.run(
+        [required.program("unshare"), "--map-root-user", "--mount", "bash", "-c", tried],
+        env=clone.environment({}),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "install: the disk is full: free some space and try again"
 
 
 def test_an_index_that_cannot_be_reached_is_one_line(clone: Clone) -> None:
