@@ -18,6 +18,7 @@ from lens.model.placement import Placed, Placement
 from lens.model.resources import GpuResources
 from lens.model.snapshot import Snapshot
 from lens.model.taints import TaintPolicy
+from tests.profiles import full_or
 from tests.recount_gpus import Told
 from tests.unit.model import odd
 from tests.unit.model.agreement import assert_agrees
@@ -244,8 +245,8 @@ class Watching(RuleBasedStateMachine):
 
 TestWatching = Watching.TestCase
 TestWatching.settings = settings(
-    max_examples=100,
-    stateful_step_count=40,
+    max_examples=full_or(10, 100),
+    stateful_step_count=full_or(20, 40),
     # A failure is shown as it was found: to shrink so many odd objects takes minutes.
     phases=(Phase.explicit, Phase.generate),
     report_multiple_bugs=False,

@@ -11,6 +11,7 @@ from lens.model.order import Key, Order, bound, unbound
 from lens.model.pod import Pod, PodKey, Workload
 from lens.model.snapshot import EMPTY, Snapshot
 from lens.model.taints import TaintPolicy
+from tests.profiles import full_or
 
 NAMES = st.builds("{}{}".format, st.sampled_from(["a", "a-", "a.b", "b"]), st.integers(0, 9))
 PODS = st.builds(
@@ -60,7 +61,7 @@ def anew(snapshot: Snapshot, key: Callable[[Snapshot, Pod], Key | None], *, boun
     return [pod for _, pod in sorted(kept, key=lambda each: each[0])]
 
 
-@settings(max_examples=150)
+@settings(max_examples=full_or(15, 150))
 @given(CHANGES, st.sampled_from(KEYS))
 def test_advanced_or_gone_back_it_is_what_sorting_gives(
     history: list[list[tuple[Pod, bool]]], key: Callable[[Snapshot, Pod], Key | None]
@@ -75,7 +76,7 @@ def test_advanced_or_gone_back_it_is_what_sorting_gives(
         assert list(running.page(backwards=True).pods) == anew(snapshot, key, bound=True)[::-1]
 
 
-@settings(max_examples=150)
+@settings(max_examples=full_or(15, 150))
 @given(CHANGES, st.sampled_from(KEYS), st.integers(1, 5), st.booleans())
 def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
     history: list[list[tuple[Pod, bool]]],

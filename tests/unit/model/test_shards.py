@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lens.model.shards import Shards
+from tests.profiles import full_or
 
 KEYS = st.integers(0, 60).map("node-{}".format)
 CHANGES = st.dictionaries(KEYS, st.none() | st.integers(), max_size=8)
@@ -52,7 +53,7 @@ class AgainstADict(RuleBasedStateMachine):
 
 
 TestShards = AgainstADict.TestCase
-TestShards.settings = settings(max_examples=40, stateful_step_count=20)
+TestShards.settings = settings(max_examples=full_or(15, 40), stateful_step_count=full_or(10, 20))
 
 
 def test_what_is_not_changed_is_the_same_object() -> None:

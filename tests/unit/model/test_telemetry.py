@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry, Sums, Telemetry
 from lens.model.telemetry_ledger import TOO_OLD, TelemetryLedger
+from tests.profiles import full_or
 from tests.unit.telemetry.made import gpu, holder, node
 
 STALE, UNKNOWN = 30.0, 60.0
@@ -238,4 +239,4 @@ class AgainstARecount(RuleBasedStateMachine):
 
 
 TestAgainstARecount = AgainstARecount.TestCase
-TestAgainstARecount.settings = settings(max_examples=60, stateful_step_count=25)
+TestAgainstARecount.settings = settings(max_examples=full_or(15, 60), stateful_step_count=full_or(10, 25))

@@ -6,6 +6,7 @@ from lens.sim.fleet import Fleet
 from lens.sim.nvml.scenario import Wave
 from lens.sim.pods import Pod
 from lens.sim.store import Store
+from tests.profiles import full_or
 
 NOW = datetime(2026, 1, 5, 12, 3, 7, tzinfo=UTC)
 
@@ -45,7 +46,7 @@ def test_workloads_can_be_told_apart_by_what_they_do_on_their_gpus() -> None:
 def test_only_containers_that_run_are_busy_on_gpus_that_they_have() -> None:
     fleet = Fleet(Store(), NOW, nodes=10)
     starting = spare = 0
-    for minutes in range(0, 300, 2):
+    for minutes in range(0, full_or(120, 300), 2):
         fleet.step(NOW + timedelta(minutes=minutes))
         for node in fleet.nodes:
             for pod in fleet.pods_on(node):

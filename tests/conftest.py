@@ -1,0 +1,5 @@
+"""One profile of hypothesis for all tests."""
+
+from tests import profiles
+
+profiles.load()
