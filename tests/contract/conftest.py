@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from lens.api.server import Server
+from lens.api.stream.streams import BEAT_SECONDS
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from tests.contract.kubernetes import Cluster
@@ -147,6 +148,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
             grace_seconds: float = 2.0,
             patience_seconds: float = 20.0,
             parting_seconds: float = 0.0,
+            beat_seconds: float = BEAT_SECONDS,
             **given: Any,
         ) -> Api:
             settings = {"cluster": "prod-cluster", "listen": "127.0.0.1:0", "tokens_file": tokens_file}
@@ -158,6 +160,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
                 grace_seconds=grace_seconds,
                 patience_seconds=patience_seconds,
                 parting_seconds=parting_seconds,
+                beat_seconds=beat_seconds,
             )
             await server.start()
             servers.append(server)

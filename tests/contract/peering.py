@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from lens.api.server import Server
+from lens.api.stream.streams import BEAT_SECONDS
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from lens.peers.client import LONGEST_BODY
@@ -44,16 +45,28 @@ async def lens(
     patience: float = 5.0,
     longest: int = LONGEST_BODY,
     peers_clock: Clock | None = None,
+    beat: float = BEAT_SECONDS,
     **given: Any,
 ) -> AsyncIterator[Api]:
-    """Run a Lens for as long as it is used; a peer has ``patience`` seconds and ``longest`` bytes."""
+    """Run a Lens for as long as it is used; a peer has ``patience`` seconds and ``longest`` bytes.
+
+    Its streams have a heartbeat after ``beat`` seconds without a change.
+    """
     tokens_file = folder / f"{name}-tokens.yaml"
     tokens_file.write_text("tokens:\n" + "".join(tokens))
     settings = {"cluster": name, "listen": "127.0.0.1:0", "tokens_file": tokens_file, **given}
     metrics = Metrics()
     present = {each.name: each for each in peers}
     asking = Peers(lambda: present, patience, metrics, peers_clock or time.monotonic, longest)
-    server = Server(ServeSettings(**settings), cluster.board, metrics, clock, peers=asking, grace_seconds=2.0)
+    server = Server(
+        ServeSettings(**settings),
+        cluster.board,
+        metrics,
+        clock,
+        peers=asking,
+        grace_seconds=2.0,
+        beat_seconds=beat,
+    )
     await server.start()
     try:
         async with aiohttp.ClientSession() as session:

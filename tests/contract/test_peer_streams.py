@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.conftest import NOW, TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster, node, pod
-from tests.contract.listening import listen
+from tests.contract.listening import Stream, listen
 from tests.contract.peering import SERVICE, lens, peer, rights
 
 WEST = "/api/v1/realtime/stream?cluster=west"
@@ -42,6 +42,12 @@ async def until_streams(api: Api, number: int, meanwhile: Callable[[], None] = l
         while f"\nlens_streams {number}.0\n".encode() not in (await api.ask("/metrics")).body:
             meanwhile()
             await asyncio.sleep(0.05)
+
+
+async def until_ended(stream: Stream) -> None:
+    """Hear heartbeats and nothing else. Raise EOFError when the stream ends."""
+    while True:
+        assert (await stream.next()).name == "heartbeat"
 
 
 async def test_another_clusters_stream_is_that_of_its_own_lens(
@@ -112,15 +118,24 @@ async def test_when_the_other_lens_is_stopped_its_stream_ends_and_then_it_can_no
     assert (await hub.ask(WEST)).error == (502, 5002, "Cluster west can't be asked")
 
 
-async def test_when_this_lens_is_stopped_the_stream_ends_on_both_sides(hub: Api, west: Api) -> None:
-    async with listen(hub, path=WEST) as stream:
-        await stream.next()
-        stopping = asyncio.create_task(hub.server.stop())
-        with pytest.raises(EOFError):
-            await stream.next()
-        async with asyncio.timeout(1.5):
-            await stopping
-    await until_streams(west, 0)
+async def test_when_this_lens_is_stopped_the_stream_ends_on_both_sides(
+    tmp_path: Path, cluster: Cluster, clock: Clock, west_cluster: Cluster
+) -> None:
+    cluster.publish(NOW)
+    # That a listener has gone shows at the next heartbeat.
+    async with lens("west", tmp_path, west_cluster, clock, beat=1.0) as west:
+        peers = [peer("west", west.server.url)]
+        async with (
+            lens("hub", tmp_path, cluster, clock, peers=peers) as hub,
+            listen(hub, path=WEST) as stream,
+        ):
+            assert (await stream.next()).name == "snapshot"
+            stopping = asyncio.create_task(hub.server.stop())
+            with pytest.raises(EOFError):
+                await until_ended(stream)
+            async with asyncio.timeout(1.5):
+                await stopping
+        await until_streams(west, 0)
 
 
 async def test_when_the_client_goes_the_other_lens_is_let_go_too(

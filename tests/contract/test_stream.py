@@ -119,11 +119,11 @@ async def test_one_namespace_hears_of_its_own_tasks_alone(api: Api, cluster: Clu
 
 
 async def test_a_namespace_in_which_nothing_happens_has_heartbeats_however_much_happens_elsewhere(
-    api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, cluster: Cluster
 ) -> None:
-    monkeypatch.setattr("lens.api.stream.streams.BEAT_SECONDS", 1.0)
     cluster.add(node("n1"))
     cluster.publish(NOW)
+    api = await serve(beat_seconds=1.0)
 
     async def happen_elsewhere() -> None:
         for number in itertools.count():

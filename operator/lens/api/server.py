@@ -24,7 +24,7 @@ from lens.api.endpoints.peers import PeerAnswers, Peers
 from lens.api.endpoints.probes import Probes
 from lens.api.exchange import AccessLog, RequestIds
 from lens.api.routes import table
-from lens.api.stream.streams import Streams
+from lens.api.stream.streams import BEAT_SECONDS, Streams
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from lens.model.board import Board
@@ -53,13 +53,15 @@ class Server:
         grace_seconds: float = 10.0,
         patience_seconds: float = 20.0,
         parting_seconds: float = 0.0,
+        beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         """Take what to serve, who reviews tokens in mode ``kubernetes``, and who asks other clusters.
 
         ``grace_seconds`` is what running requests get to finish in, ``patience_seconds`` how long a client
         may take to send a request's head; three times that it may take nothing of an answer. For
         ``parting_seconds`` connections that are kept stay open for one more request, whose answer says that
-        it was the last: closed while it is on its way, it would be lost.
+        it was the last: closed while it is on its way, it would be lost. Streams in which nothing
+        changes have a heartbeat every ``beat_seconds``.
 
         Raise SettingsError when the tokens file or the certificate can't be used.
         """
@@ -85,7 +87,15 @@ class Server:
             forwards_caller=settings.peers_identity == "caller",
         )
         self._streams = Streams(
-            settings.cluster, board, metrics, epoch, clock, settings.streams_per_caller, door, others
+            settings.cluster,
+            board,
+            metrics,
+            epoch,
+            clock,
+            settings.streams_per_caller,
+            door,
+            others,
+            beat_seconds,
         )
         overview = Overview(settings.cluster, board, others, clock, settings.ready_max_age_seconds)
         routes = table(

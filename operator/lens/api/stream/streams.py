@@ -36,6 +36,8 @@ REST = 2.0
 """How many times as long as telling all streams took is waited before they are told again."""
 
 BEAT_SECONDS = 10.0
+"""For so long nothing is told before a heartbeat is."""
+
 ACCESS_SECONDS = 60.0
 SLOW_SECONDS = 30.0
 """For so long a stream may take nothing at all."""
@@ -65,9 +67,10 @@ class Streams:
         most_per_caller: int,
         door: Door,
         peers: PeerAnswers,
+        beat_seconds: float = BEAT_SECONDS,
     ) -> None:
-        """Take what to tell of, the door at which a stream's caller is asked again from time to time, and
-        who listens to other clusters.
+        """Take what to tell of, the door at which a stream's caller is asked again from time to time,
+        who listens to other clusters, and after how long without a change a heartbeat is told.
         """
         self._cluster = cluster
         self._board = board
@@ -77,6 +80,7 @@ class Streams:
         self._most = most_per_caller
         self._door = door
         self._peers = peers
+        self._beat_seconds = beat_seconds
         self._heard: set[PeerStream] = set()
         self._ring: Ring[Entry] = Ring(KEPT)
         self._notice = board.notice
@@ -154,7 +158,7 @@ class Streams:
         view = View.of(asked)
         place = self._place(request.headers.get("Last-Event-ID", ""))
         access_until = time.monotonic() + ACCESS_SECONDS
-        beat_at = time.monotonic() + BEAT_SECONDS
+        beat_at = time.monotonic() + self._beat_seconds
         await response.prepare(request)
         await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
@@ -165,7 +169,7 @@ class Streams:
             if not told and (is_quiet or time.monotonic() >= beat_at):
                 told = self._beat()
             if told:
-                beat_at = time.monotonic() + BEAT_SECONDS
+                beat_at = time.monotonic() + self._beat_seconds
                 await _send(response, told)
             if time.monotonic() >= access_until:
                 await self._authorize(request, asked)
@@ -241,7 +245,7 @@ class Streams:
     async def _look(self) -> None:
         """Write what changes into the ring, for as long as anybody listens, or has just done so."""
         idle_from = time.monotonic()
-        beat_at = idle_from + BEAT_SECONDS
+        beat_at = idle_from + self._beat_seconds
         pause = LOOK_SECONDS
         while time.monotonic() < idle_from + ACCESS_SECONDS:
             await asyncio.sleep(pause)
@@ -256,7 +260,7 @@ class Streams:
             elif time.monotonic() < beat_at:
                 continue
             began = time.monotonic()
-            beat_at = began + BEAT_SECONDS
+            beat_at = began + self._beat_seconds
             await self._wake()
             # Telling thousands takes a while: then they are told of more at a time.
             pause = max(LOOK_SECONDS, REST * (time.monotonic() - began))
