@@ -1,12 +1,12 @@
 """`lens token`: what it prints is what the tokens file takes, and lets in whom it says."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from lens.cli.main import app
 from tests.contract.conftest import NOW, Serve
 from tests.contract.kubernetes import Cluster
 
@@ -17,14 +17,8 @@ PENDING = "/api/v1/realtime/pending-tasks?cluster=prod-cluster"
 
 def lens_token(*args: str) -> tuple[int, str, str]:
     """Return the exit status, stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lens", "token", *args],
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = CliRunner().invoke(app, ["token", *args])
+    return done.exit_code, done.stdout, done.stderr
 
 
 def append(path: Path, *args: str) -> str:
