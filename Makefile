@@ -69,7 +69,7 @@ schema: dev ## Renew docs/openapi.json and docs/settings.md; ARGS=--breaking let
 
 .PHONY: fuzz
 fuzz: dev ## Ask the API for what schemathesis makes up; ARGS="--max-examples 2000 --seed 77".
-	$(BIN)/python -m tests.contract.generated $(ARGS)
+	$(BIN)/python -m tests.programs.schemathesis.generated $(ARGS)
 
 .PHONY: chart
 chart: dev ## Renew what is made from the chart: its README, the settings in its schema, manifests/.

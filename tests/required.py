@@ -6,22 +6,29 @@ from pathlib import Path
 
 import pytest
 
+BUILT = Path(__file__).parents[1] / ".cluster" / "bin"
+"""Where `make helm` and `make cluster-up` put what they build; it goes before PATH."""
+
 HAD_BY = {
     "cc": "a C compiler: Debian's gcc",
     "curl": "Debian's curl",
+    "helm": "make helm",
+    "helm3": "make helm",
     "jq": "Debian's jq",
     "kubectl": "https://kubernetes.io/docs/tasks/tools/",
     "openssl": "Debian's openssl",
+    "prometheus": "Debian's prometheus",
+    "promtool": "Debian's prometheus",
 }
 
 
 def program(name: str) -> Path:
-    """Return where a program on PATH is.
+    """Return where a program is: built here, or else on PATH.
 
     Skip the calling test, fixture or module without it; fail instead where CI is set, so that nothing
     stays untested there.
     """
-    found = shutil.which(name)
+    found = shutil.which(name, path=BUILT) or shutil.which(name)
     if found is not None:
         return Path(found)
     missing = f"{name} is not on PATH ({HAD_BY.get(name, f'install {name}')})"

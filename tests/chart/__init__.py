@@ -1,1 +1,1 @@
-"""The chart, as Helm 4 and Helm 3 render it."""
+"""The chart, as far as it is files: what is made from it, and what is made for it."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import yaml
 
-from tests.chart.helm import CHART
+from tests.chart.files import CHART
 
 README = CHART / "README.md"
 VALUES = CHART / "values.yaml"

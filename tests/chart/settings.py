@@ -7,7 +7,7 @@ from pydantic import BaseModel, create_model
 
 from lens.agent.settings import AgentSettings
 from lens.config import ServeSettings
-from tests.chart.helm import CHART
+from tests.chart.files import CHART
 
 SCHEMA = CHART / "values.schema.json"
 

@@ -5,10 +5,10 @@ import asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens import __version__
+from tests import required
 from tests.contract.conftest import NOW, Api, Clock, Serve
 from tests.contract.filled import fill
 from tests.contract.kubernetes import Cluster, node, pod
-from tests.monitoring.prometheus import tool
 
 
 async def scrape(api: Api) -> dict[str, float]:
@@ -86,7 +86,7 @@ async def test_prometheus_own_check_finds_nothing_wrong(api: Api, cluster: Clust
     await api.status()
     body = (await api.ask("/metrics")).body
     check = await asyncio.create_subprocess_exec(
-        tool("promtool"),
+        required.program("promtool"),
         "check",
         "metrics",
         stdin=asyncio.subprocess.PIPE,

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import shutil
 import sys
 from typing import Any
 
 import pytest
 
+from tests import required
 from tests.contract.conftest import NOW, TOKEN, Api, Clock, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 
@@ -92,8 +92,7 @@ async def test_a_program_with_requests_works(busy: Api, program: str, printed: s
 async def curl(api: Api, path: str, *more: str, jq: str = ".") -> Any:
     """Send ``path`` with curl, put the answer through jq, and return what that prints."""
     for tool in ("curl", "jq"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+        required.program(tool)
     shell = 'curl --silent --show-error -X GET "$0" "${@:2}" | jq --compact-output "$1"'
     printed = await run("bash", "-o", "pipefail", "-c", shell, api.server.url + path, jq, *more)
     return [json.loads(line) for line in printed.splitlines()]

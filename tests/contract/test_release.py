@@ -110,25 +110,6 @@ def test_packages_are_the_same_whenever_and_wherever_they_are_built(
         assert (tmp_path / "packages" / name).read_bytes() == (packages / name).read_bytes(), name
 
 
-def test_the_wheel_runs_on_the_locked_requirements_alone(packages: Path, tmp_path: Path) -> None:
-    venv, uv = tmp_path / "venv", str(Path(sys.executable).with_name("uv"))
-
-    def run(*command: str) -> str:
-        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
-
-    def lens(*arguments: str) -> str:
-        return run(str(venv / "bin" / "lens"), *arguments)
-
-    run(uv, "venv", "--python", sys.executable, str(venv))
-    install = [uv, "pip", "install", "--python", str(venv), "--no-deps"]
-    run(*install, "--require-hashes", "--requirements", str(LOCK))
-    run(*install, "--offline", str(packages / WHEEL))
-    run(uv, "pip", "check", "--python", str(venv))
-    assert lens("version") == f"{VERSION}\n"
-    assert "--cluster" in lens("serve", "--help")
-    assert "--node" in lens("agent", "--help")
-
-
 def test_the_chart_is_of_the_same_version() -> None:
     chart = yaml.safe_load((commit.ROOT / "charts" / "lens" / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)

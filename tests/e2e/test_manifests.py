@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart import helm, manifests
-from tests.chart.helm import Helm, Object
 from tests.e2e.cluster.api import Api
 from tests.e2e.cluster.given import Cluster
+from tests.programs.chart import helm, manifests
+from tests.programs.chart.helm import Helm, Object
 
 OVERLAYS = manifests.MANIFESTS / "overlays"
 
@@ -27,7 +27,7 @@ def kubectl(cluster: Cluster) -> list[str]:
 
 @pytest.fixture(scope="module")
 def chart() -> Helm:
-    return helm.build()["helm"]
+    return helm.build()
 
 
 def test_there_is_an_overlay_for_each_way_to_know_what_gpus_do() -> None:

@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from lens.model.report import Report
 from lens.sim.nvml.scenario import Gpu, Instance, Process, Xid
 from lens.sim.podresources import Container, Pod
+from tests import required
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Agent, Answer, Node
-from tests.monitoring.prometheus import tool
 
 
 def everything(node: Node, **settings: Any) -> Agent:
@@ -49,7 +49,7 @@ def together(agent: Agent) -> tuple[Report, Answer]:
 def test_prometheus_own_check_finds_nothing_wrong(node: Node) -> None:
     body = everything(node).ask("/metrics").body
     check = subprocess.run(
-        [tool("promtool"), "check", "metrics"], input=body, capture_output=True, check=False
+        [required.program("promtool"), "check", "metrics"], input=body, capture_output=True, check=False
     )
     assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
 

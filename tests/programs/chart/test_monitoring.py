@@ -2,7 +2,8 @@
 
 import json
 
-from tests.chart.helm import CHART, Helm, the
+from tests.chart.files import CHART
+from tests.programs.chart.helm import Helm, the
 
 CI = CHART / "ci"
 

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.chart.helm import CHART, Helm
+from tests.chart.files import CHART
+from tests.programs.chart.helm import Helm
 
 CI = CHART / "ci"
 

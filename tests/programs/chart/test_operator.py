@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lens import __version__
-from tests.chart.helm import CHART, Helm, Object, container, environment, the
+from tests.chart.files import CHART
+from tests.programs.chart.helm import Helm, Object, container, environment, the
 
 CI = CHART / "ci"
 DEFAULT = CI / "default.yaml"

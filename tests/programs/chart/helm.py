@@ -1,6 +1,10 @@
-"""Helm as users run it: `helm template` and `helm lint`, by both of its versions."""
+"""Helm as users run it: `helm template` and `helm lint`, by both of its versions.
+
+``python -m tests.programs.chart.helm`` builds both from Go modules, which takes minutes the first time.
+"""
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +12,9 @@ from typing import Any
 
 import yaml
 
+from tests import required
+from tests.chart.files import CHART
 from tests.e2e.cluster import binaries
-from tests.e2e.cluster.control_plane import DIRECTORY
-
-CHART = Path(__file__).parents[2] / "charts" / "lens"
-CI = sorted((CHART / "ci").glob("*.yaml"))
-PRESETS = sorted((CHART / "presets").glob("*.yaml"))
 
 APIS = ("monitoring.coreos.com/v1", "gateway.networking.k8s.io/v1")
 """What a cluster serves that has Prometheus Operator and a Gateway."""
@@ -90,12 +91,16 @@ def environment(workload: Object) -> dict[str, Any]:
     return {each["name"]: each.get("value", each.get("valueFrom")) for each in env}
 
 
-def build() -> dict[str, Helm]:
-    """Build both versions, if they aren't there. Raise BuildError."""
-    programs = DIRECTORY / "bin"
-    programs.mkdir(parents=True, exist_ok=True)
-    binaries.build(programs, binaries.HELM)
-    return {name: Helm(programs / name) for name in ("helm", "helm3")}
+def found(name: str = "helm") -> Helm:
+    """Return Helm 4, or `helm3`. Skip the calling test, or in CI fail it, where it isn't built."""
+    return Helm(required.program(name))
+
+
+def build() -> Helm:
+    """Build both versions, if they aren't there; return Helm 4. Raise BuildError."""
+    required.BUILT.mkdir(parents=True, exist_ok=True)
+    binaries.build(required.BUILT, binaries.HELM)
+    return Helm(required.BUILT / "helm")
 
 
 class _Loader(yaml.CSafeLoader):
@@ -107,3 +112,15 @@ class _Loader(yaml.CSafeLoader):
         if twice:
             raise yaml.constructor.ConstructorError(None, None, f"twice: {', '.join(twice)}", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def main() -> None:
+    """Build both, and say where they are."""
+    try:
+        print(f"Helm 4 and 3 are in {build().program.parent}")
+    except binaries.BuildError as error:
+        sys.exit(f"helm: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,8 +9,9 @@ from lens import config
 from lens.agent import settings as agent_settings
 from lens.agent.settings import AgentSettings
 from lens.config import AGENT_PREFIX, PREFIX, ServeSettings
-from tests.chart.helm import CHART, CI, PRESETS, Helm, Object, container, environment, the
-from tests.chart.settings import OF_THE_CHART, OUTSIDE, SCHEMA, camel_case, schema
+from tests.chart.files import CHART, CI, PRESETS
+from tests.chart.settings import OF_THE_CHART, OUTSIDE, SCHEMA, camel_case
+from tests.programs.chart.helm import Helm, Object, container, environment, the
 
 DEFAULT = CHART / "ci" / "default.yaml"
 IN_A_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
@@ -80,7 +81,3 @@ def test_every_setting_is_a_value_or_comes_of_one(
     }
     assert missing == set()
     assert {f"{prefix}{name.upper()}" for name in OF_THE_CHART[command]} <= made
-
-
-def test_the_schema_knows_the_settings_as_they_are_now() -> None:
-    assert SCHEMA.read_text() == schema(), "python -m tests.chart renews it"

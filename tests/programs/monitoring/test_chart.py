@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart import helm
-from tests.chart.helm import Object, the
 from tests.monitoring.files import RULES, dashboard, monitors
+from tests.programs.chart import helm
+from tests.programs.chart.helm import Object, the
 
 CLUSTER = "prod-cluster"
 
@@ -18,7 +18,7 @@ def objects() -> list[Object]:
     """Return what is installed under a name of its own with all of it on."""
     switches = ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard")
     sets = {"cluster": CLUSTER, **{f"{each}.enabled": "true" for each in switches}}
-    return helm.build()["helm"].objects(sets=sets, release="another")
+    return helm.found().objects(sets=sets, release="another")
 
 
 def relabelled(endpoint: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Requests that schemathesis makes up from the schema, against a Lens with a filled cluster.
 
-``python -m tests.contract.generated --max-examples 5000`` runs as many as one likes; all arguments are those
-of ``schemathesis run``.
+``python -m tests.programs.schemathesis.generated --max-examples 5000`` runs as many as one likes; all
+arguments are those of ``schemathesis run``.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """The rules in a real Prometheus, on a cluster that lives."""
 
 from lens.model import alerts as kinds
-from tests.monitoring.conftest import CLUSTERS, NODES, Demo
 from tests.monitoring.files import alerts, records
-from tests.monitoring.prometheus import Prometheus, until
+from tests.programs.monitoring.conftest import CLUSTERS, NODES, Demo
+from tests.programs.monitoring.prometheus import Prometheus, until
 
 OF_THE_DEMO = {
     f"Lens{kind.type}"

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from tests.chart.helm import CHART, Helm, Object, container, parse, the
+from tests.chart.files import CHART
+from tests.programs.chart.helm import Helm, Object, container, parse, the
 
 MANIFESTS = CHART.parents[1] / "manifests"
 

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from tests.chart.helm import CHART, CI, KUBERNETES, PRESETS, Helm, Object, container, environment, the
-from tests.chart.security import Level, breaches
+from tests.chart.files import CHART, CI, PRESETS
+from tests.profiles import full_or
+from tests.programs.chart.helm import KUBERNETES, Helm, Object, container, environment, the
+from tests.programs.chart.security import Level, breaches
 
 DEFAULT = CHART / "ci" / "default.yaml"
 WAYS = [(each,) for each in CI] + [(DEFAULT, each) for each in PRESETS]
@@ -101,9 +103,7 @@ NAMESPACES = named | st.from_regex(r"[0-9]{1,5}", fullmatch=True)
 
 
 @settings(
-    max_examples=50,
-    deadline=None,
-    derandomize=True,
+    max_examples=full_or(10, 50),
     phases=[Phase.generate],  # to shrink it would render it hundreds of times more
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

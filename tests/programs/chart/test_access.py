@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.helm import CHART, CI, Helm, Object, container, the
+from tests.chart.files import CHART, CI
+from tests.programs.chart.helm import Helm, Object, container, the
 
 DEFAULT = CHART / "ci" / "default.yaml"
 

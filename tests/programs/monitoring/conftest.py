@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import required
 from tests.integration.operator import Command, environment, get
 from tests.integration.test_demo import TOKEN, children
 from tests.monitoring.files import RULES, scrape_configs
-from tests.monitoring.prometheus import Prometheus, tool
+from tests.programs.monitoring.prometheus import Prometheus
 
 CLUSTERS = ("kept", "renamed")
 NODES = 4
@@ -75,7 +76,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 @pytest.fixture(scope="session")
 def prometheus(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Return a Prometheus that has begun to scrape."""
-    tool("prometheus")
+    required.program("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     (folder / "token").write_text(TOKEN)
     config = {

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lens.model.exporters import ExporterSelector
-from tests.chart.helm import CHART, Helm, Object, container, environment, the
+from tests.chart.files import CHART
+from tests.programs.chart.helm import Helm, Object, container, environment, the
 
 CI = CHART / "ci"
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.contract.generated import run
+from tests.programs.schemathesis.generated import run
 
 
 async def test_no_request_that_can_be_made_up_fails_or_gets_what_the_schema_does_not_say(

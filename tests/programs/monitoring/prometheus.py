@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -16,19 +15,14 @@ from typing import Any, Self
 
 import yaml
 
+from tests import required
+
 DEADLINE_S = 60.0
-
-
-def tool(name: str) -> str:
-    """Return the path of `prometheus` or `promtool`. Raise AssertionError that says how to get it."""
-    path = shutil.which(name)
-    assert path is not None, f"{name} is not installed: apt-get install --no-install-recommends prometheus"
-    return path
 
 
 def promtool(*args: str | Path) -> str:
     """Run promtool; return what it printed. Raise AssertionError if it finds something wrong."""
-    done = subprocess.run([tool("promtool"), *map(str, args)], capture_output=True, text=True, check=False)
+    done = subprocess.run([required.program("promtool"), *args], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -51,7 +45,7 @@ class Prometheus:
         self._log = folder / "prometheus.log"
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         command = [
-            *(tool("prometheus"), f"--config.file={folder}/prometheus.yml"),
+            *(str(required.program("prometheus")), f"--config.file={folder}/prometheus.yml"),
             *(f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"),
         ]
         with self._log.open("wb") as log:

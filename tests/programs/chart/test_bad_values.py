@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.helm import APIS, CHART, Helm, HelmError
+from tests.chart.files import CHART
+from tests.programs.chart.helm import APIS, Helm, HelmError
 
 NAMED = {"cluster": "prod-cluster"}
 

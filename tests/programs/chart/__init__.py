@@ -1,0 +1,1 @@
+"""The chart, as Helm 4 and Helm 3 render it."""
