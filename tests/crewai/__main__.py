@@ -24,8 +24,8 @@ def provide(folder: Path) -> Path:
     python, installed, lock = folder / "bin" / "python", folder / ".installed", LOCK.read_text()
     if not installed.exists() or installed.read_text() != lock:
         subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", folder], check=True)
-        pip = [sys.executable, "-m", "pip", "--python", python]
-        locked = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", LOCK]
+        pip = [sys.executable, "-m", "pip", "--python", str(python)]
+        locked = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(LOCK)]
         subprocess.run([*pip, "install", "--quiet", *locked], check=True)
         subprocess.run([*pip, "check"], check=True)
         installed.write_text(lock)

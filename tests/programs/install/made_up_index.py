@@ -66,8 +66,8 @@ def _wheel(index: Path, name: str, version: str) -> Path:
     ]
     files[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
     with zipfile.ZipFile(path, "w") as wheel:
-        for file, content in files.items():
-            entry = zipfile.ZipInfo(file)
-            entry.external_attr = (0o100755 if ".data/scripts/" in file else 0o100644) << 16
+        for name_inside, content in files.items():
+            entry = zipfile.ZipInfo(name_inside)
+            entry.external_attr = (0o100755 if ".data/scripts/" in name_inside else 0o100644) << 16
             wheel.writestr(entry, content)
     return path

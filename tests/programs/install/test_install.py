@@ -111,8 +111,8 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lock.write_text(OLDEST_PIP)
     subprocess.run([BASE, "-m", "venv", "--without-pip", venv], check=True)
     python = venv / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "--require-hashes", "--requirement", lock], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--require-hashes", "--requirement", str(lock)], check=True)
     return python
 
 
