@@ -8,6 +8,9 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
+# More workers than cores, since many tests wait for what others do.
+WORKERS ?= 4
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 
 # What a target needs first. The script ends at once where all that its lock names is installed.
 .PHONY: lens dev
@@ -27,10 +30,26 @@ demo: lens ## Run Lens on a simulated cluster; ARGS="--nodes 100" and the like p
 .PHONY: install
 install: lens ## Install Lens into .venv from its lock: .venv/bin/lens.
 
+.PHONY: unit
+unit: dev ## The pure model's tests: the loop to work in.
+	$(PYTEST) --dist worksteal tests/unit $(ARGS)
+
 .PHONY: test
-test: dev ## Unit, contract and integration tests, with coverage.
+test: dev ## Unit, contract and integration tests; ARGS="-k stream" and the like pass on.
+	$(PYTEST) --dist loadfile $(ARGS)
+
+.PHONY: coverage
+coverage: dev ## The same tests once more, thoroughly, with the coverage of each line and branch.
+	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+
+.PHONY: test-programs
+test-programs: dev helm ## Tests that need programs: Helm, Prometheus, schemathesis at length, gpu-check.
 	@.ci/packages cc curl jq openssl prometheus promtool
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST) --dist loadfile tests/programs $(ARGS)
+
+.PHONY: helm
+helm: dev ## Build both Helms from Go modules into .cluster/bin (Go 1.26 or later; some minutes the first time).
+	@$(BIN)/python -m tests.programs.chart.helm
 
 .PHONY: lint
 lint: dev ## Format, style, types, and which room may import which.
