@@ -34,7 +34,7 @@ class Live:
     def start(self) -> None:
         """Start Lens, and wait for its first look."""
         self._number += 1
-        self._lens = Command(["serve"], self._folder / f"log-{self._number}", self._env)
+        self._lens = Command(["serve"], self._folder / f"log-{self._number}", self._env, forked=True)
         line = self._lens.wait_for_text('"listening"')
         self._base = "http://" + line.partition('"address": "')[2].partition('"')[0]
         wait_for(lambda: "lens_alerts{" in text(f"{self._base}/metrics"), "the first look")

@@ -102,7 +102,9 @@ def test_in_a_cluster_callers_are_those_whom_its_apiserver_knows(
     accounts.by_token["caller"] = Account("caller")
     accounts.rights["caller"] = {Right("get", "lens", "realtime")}
     env = environment(cluster="sim", listen="127.0.0.1:0", kubeconfig=str(kubeconfig))
-    with Command(["serve"], tmp_path / "log", env | {"KUBERNETES_SERVICE_HOST": "192.0.2.1"}) as lens:
+    with Command(
+        ["serve"], tmp_path / "log", env | {"KUBERNETES_SERVICE_HOST": "192.0.2.1"}, forked=True
+    ) as lens:
         base = url(lens)
         wait_for(lambda: get(f"{base}/readyz")[0] == 200, "readiness")
         asked = f"{base}/api/v1/realtime/status?cluster=sim"
@@ -114,7 +116,7 @@ def test_in_a_cluster_callers_are_those_whom_its_apiserver_knows(
 def test_a_flag_goes_before_the_environment(kubeconfig: Path, tmp_path: Path) -> None:
     env = environment(cluster="other", listen="127.0.0.1:0", auth="none")
     args = ["serve", "--cluster", "sim", "--kubeconfig", str(kubeconfig)]
-    with Command(args, tmp_path / "log", env) as lens:
+    with Command(args, tmp_path / "log", env, forked=True) as lens:
         base = url(lens)
         wait_for(lambda: get(f"{base}/readyz")[0] == 200, "readiness")
         assert get(f"{base}/api/v1/realtime/status?cluster=sim")[0] == 200
@@ -135,7 +137,7 @@ def test_one_lens_answers_for_another_whose_token_may_change(kubeconfig: Path, t
 
     service, peers = tmp_path / "service.token", tmp_path / "peers.yaml"
     service.write_text("first-token")
-    with Command(["serve"], tmp_path / "west.log", env("west", "first-token")) as west:
+    with Command(["serve"], tmp_path / "west.log", env("west", "first-token"), forked=True) as west:
         entry = {"name": "west", "url": url(west), "token_file": str(service)}
         peers.write_text(yaml.safe_dump({"peers": [entry]}))
         with Command(["serve"], tmp_path / "log", env("hub", "mine", peers=str(peers))) as hub:
@@ -183,14 +185,14 @@ def test_one_lens_answers_for_another_whose_token_may_change(kubeconfig: Path, t
 def test_what_cannot_be_is_said_in_one_line_that_names_it(
     args: list[str], settings: dict[str, str], says: str, tmp_path: Path
 ) -> None:
-    with Command(["serve", *args], tmp_path / "log", environment(**settings)) as lens:
+    with Command(["serve", *args], tmp_path / "log", environment(**settings), forked=True) as lens:
         assert lens.process.wait(timeout=30) == 2
         (line,) = lens.text.splitlines()
         assert line.startswith(f"lens: {says}")
 
 
 def test_a_new_tokens_entry_lets_its_bearer_in(kubeconfig: Path, tmp_path: Path) -> None:
-    with Command(["token", "grafana"], tmp_path / "token", environment()) as command:
+    with Command(["token", "grafana"], tmp_path / "token", environment(), forked=True) as command:
         assert command.process.wait(timeout=30) == 0
         entry, _, token = command.text.partition("token: ")
     tokens = tmp_path / "tokens.yaml"
@@ -198,5 +200,5 @@ def test_a_new_tokens_entry_lets_its_bearer_in(kubeconfig: Path, tmp_path: Path)
     env = environment(
         cluster="sim", listen="127.0.0.1:0", tokens_file=str(tokens), kubeconfig=str(kubeconfig)
     )
-    with Command(["serve"], tmp_path / "log", env) as lens:
+    with Command(["serve"], tmp_path / "log", env, forked=True) as lens:
         assert get(f"{url(lens)}/api/v1/clusters", token.strip())[0] == 200

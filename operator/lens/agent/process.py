@@ -9,7 +9,7 @@ from collections.abc import Callable
 from lens.agent.answers import Answers
 from lens.agent.events import XidLog, XidWatch
 from lens.agent.podresources import Asker
-from lens.agent.sampler import Sampler
+from lens.agent.sampler import FORGET_SECONDS, Sampler
 from lens.agent.server import Server
 from lens.agent.settings import AgentSettings
 from lens.model.resources import GpuResources
@@ -17,14 +17,21 @@ from lens.model.resources import GpuResources
 _log = logging.getLogger("lens.agent")
 
 
-async def serve(settings: AgentSettings, on_listening: Callable[[Server], object]) -> None:
-    """Run the agent until SIGTERM or SIGINT. Raise SettingsError if it can't be started."""
+async def serve(
+    settings: AgentSettings,
+    on_listening: Callable[[Server], object],
+    forget_seconds: float = FORGET_SECONDS,
+) -> None:
+    """Run the agent until SIGTERM or SIGINT. Raise SettingsError if it can't be started.
+
+    What a GPU said before it hung is told for ``forget_seconds``, or three intervals, if that is longer.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     xids = XidLog()
-    sampler = Sampler(settings.interval_seconds, XidWatch(xids))
+    sampler = Sampler(settings.interval_seconds, XidWatch(xids), forget_seconds=forget_seconds)
     asker = Asker(
         settings.podresources_socket, GpuResources(settings.gpu_resources), settings.interval_seconds
     )

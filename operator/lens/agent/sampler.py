@@ -36,9 +36,16 @@ class Sample(msgspec.Struct, frozen=True):
 class Sampler:
     """Take a round every ``interval`` seconds, in a thread of its own."""
 
-    def __init__(self, interval: float, watch: XidWatch, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        interval: float,
+        watch: XidWatch,
+        clock: Callable[[], float] = time.time,
+        forget_seconds: float = FORGET_SECONDS,
+    ) -> None:
         """Take what to watch XIDs with once there is a driver."""
         self._interval = interval
+        self._forget_seconds = max(forget_seconds, 3 * interval)
         self._watch = watch
         self._clock = clock
         self._stopping = threading.Event()
@@ -108,7 +115,7 @@ class Sampler:
         latest = seat.latest
         if latest is None:
             return unread(seat.reader.index, nvml.TIMEOUT, now, seat.reader.identity)
-        if seat.busy and now - latest.sampled_at > max(FORGET_SECONDS, 3 * self._interval):
+        if seat.busy and now - latest.sampled_at > self._forget_seconds:
             return _unread(latest, nvml.TIMEOUT)
         return latest
 

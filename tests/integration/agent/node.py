@@ -1,31 +1,38 @@
 """What a test plays on."""
 
+import asyncio
 import contextlib
 import http.client
 import json
+import logging
 import os
 import signal
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lens import logs
+from lens.__main__ import main
+from lens.agent import process, settings
+from lens.agent.sampler import FORGET_SECONDS
+from lens.agent.server import Server
 from lens.model.report import Gpu, Report
 from lens.sim.nvml import library
 from lens.sim.nvml.scenario import Gpu as SimGpu
 from lens.sim.nvml.scenario import Scenario
 from lens.sim.podresources import PodResourcesServer
+from tests.integration.operator import Command
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 INTERVAL = 0.2
 NODE_NAME = "gpu-node-1"
-COMMAND = (sys.executable, "-m", "lens", "agent")
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,24 @@ class Answer:
     body: bytes
 
 
+def serve(forget_seconds: float) -> None:
+    """Run an agent that forgets after another time than `lens agent` does."""
+    chosen = settings.load({}, os.environ)
+    logs.configure(chosen.log_level, chosen.log_format)
+    listening = logging.getLogger("lens.cli").info
+
+    def told(server: Server) -> None:
+        listening("listening", extra={"address": server.address})
+
+    asyncio.run(process.serve(chosen, told, forget_seconds))
+
+
 class Agent:
     """A running agent."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, command: Command, log: Path, tls: ssl.SSLContext | None) -> None:
         """Take a process, and how to speak to it."""
-        self.process = process
+        self.process = command.process
         self.log = log
         self.tls = tls
         self.port = 0
@@ -170,9 +189,15 @@ class Node:
         return kept | dict(library.environment(self.nvml, self.scenario_file)) if library_found else kept
 
     def run(
-        self, *, library_found: bool = True, tls: ssl.SSLContext | None = None, **settings: object
+        self,
+        *,
+        library_found: bool = True,
+        tls: ssl.SSLContext | None = None,
+        fresh: bool = False,
+        forget_seconds: float = FORGET_SECONDS,
+        **settings: object,
     ) -> Agent:
-        """Start an agent, with settings beside the usual ones."""
+        """Start an agent, ``fresh`` as a container does from nothing, with settings beside the usual ones."""
         usual: dict[str, object] = {
             "node": NODE_NAME,
             "listen": "127.0.0.1:0",
@@ -183,12 +208,17 @@ class Node:
         for name, value in {**usual, **settings}.items():
             environment[f"LENS_AGENT_{name}".upper()] = str(value)
         log = self.folder / f"agent-{len(self._agents)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(COMMAND, env=environment, stdout=output, stderr=output)
-        agent = Agent(process, log, tls)
+        command = Command(
+            ["agent"],
+            log,
+            environment,
+            forked=not fresh,
+            run=main if forget_seconds == FORGET_SECONDS else partial(serve, forget_seconds),
+        )
+        agent = Agent(command, log, tls)
         self._agents.append(agent)
-        wait(lambda: process.poll() is not None or agent.listens())
-        assert process.poll() is None, log.read_text()
+        wait(lambda: agent.process.poll() is not None or agent.listens())
+        assert agent.process.poll() is None, log.read_text()
         return agent
 
     def refused(self, **settings: object) -> str:
@@ -196,11 +226,9 @@ class Node:
         environment = self.environment() | {
             f"LENS_AGENT_{name}".upper(): str(value) for name, value in settings.items()
         }
-        done = subprocess.run(
-            COMMAND, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 2, done
-        return done.stderr
+        with Command(["agent"], self.folder / "refused.log", environment, forked=True) as refused:
+            assert refused.process.wait(timeout=60) == 2, refused.text
+            return refused.text
 
     def stop(self) -> None:
         """End all that runs."""

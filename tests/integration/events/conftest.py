@@ -23,7 +23,7 @@ from tests.unit.model.manifests import Object, container, ledger_of, node, pod, 
 
 TOKEN = "token-of-a-test"
 PATH = "/api/v1/events"
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 class Scene:

@@ -24,7 +24,7 @@ def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a demo's Lens."""
     output = tmp_path_factory.mktemp("demo") / "output"
     args = ["demo", "--port", "0", "--nodes", "6", "--agents", "0", "--seed", "7"]
-    with Command(args, output, environment()) as command:
+    with Command(args, output, environment(), forked=True) as command:
         match = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", command.wait_for_text("Ctrl+C ends it."))
         assert match
         yield match[1]

@@ -2,33 +2,43 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.integration.operator import environment
+from tests.integration.forked import Forked
+from tests.integration.operator import DEADLINE_S, environment
 
 URL = "http://127.0.0.1:1"
 
+Run = Callable[..., tuple[int, str, str]]
 
-def run(*args: str, python: str = "", **settings: str) -> tuple[int, str, str]:
-    """Return the exit status, stdout and stderr of `lens mcp` with an empty stdin."""
-    program = ["-c", python] if python else ["-m", "lens"]
-    done = subprocess.run(
-        [sys.executable, *program, "mcp", *args],
-        env=environment(**settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Return what gives the exit status, stdout and stderr of `lens mcp` with an empty stdin."""
+
+    def run(*args: str, **settings: str) -> tuple[int, str, str]:
+        output, errors = tmp_path / "output", tmp_path / "errors"
+        status = Forked(["mcp", *args], environment(**settings), output, errors).wait(timeout=DEADLINE_S)
+        return status, output.read_text(), errors.read_text()
+
+    return run
 
 
 def test_without_the_extra_one_line_says_how_to_get_it() -> None:
     without = "import sys; sys.modules['mcp'] = None; from lens.cli.main import app; app()"
-    assert run("--url", URL, python=without) == (
+    done = subprocess.run(
+        [sys.executable, "-c", without, "mcp", "--url", URL],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
         2,
         "",
         "lens: the MCP SDK is not installed: install requirements/mcp.txt (requirements/install mcp)\n",
@@ -52,14 +62,14 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_one_line_that_names_it(args: list[str], message: str) -> None:
+def test_a_wrong_setting_is_one_line_that_names_it(run: Run, args: list[str], message: str) -> None:
     status, _, errors = run(*args)
     assert status == 2
     assert errors.startswith(f"lens: {message}")
     assert errors.count("\n") == 1
 
 
-def test_a_token_file_that_holds_none_is_named_and_not_quoted(tmp_path: Path) -> None:
+def test_a_token_file_that_holds_none_is_named_and_not_quoted(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("two words")
     assert run("--url", URL, "--token-file", str(path)) == (
@@ -69,6 +79,6 @@ def test_a_token_file_that_holds_none_is_named_and_not_quoted(tmp_path: Path) ->
     )
 
 
-def test_settings_of_the_operator_may_stand_beside_and_unknown_ones_not() -> None:
+def test_settings_of_the_operator_may_stand_beside_and_unknown_ones_not(run: Run) -> None:
     assert run(url=URL, cluster="prod-cluster", listen="0.0.0.0:8080", agent_node="gpu-node-1")[0] == 0
     assert run(url=URL, tokken_file="x")[::2] == (2, "lens: LENS_TOKKEN_FILE: unknown setting\n")

@@ -19,7 +19,7 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
 def server(lens: AskedLens, tmp_path: Path) -> Iterator[Command]:
     """Return a `lens mcp` that asks ``lens`` and logs all that it can."""
     args = ["mcp", "--url", lens.url, "--mcp-listen", "127.0.0.1:0", "--log-level", "debug"]
-    with Command(args, tmp_path / "output", environment()) as command:
+    with Command(args, tmp_path / "output", environment(), forked=True) as command:
         yield command
 
 
@@ -27,7 +27,7 @@ async def test_the_demo_answers_a_caller_with_its_token_and_refuses_another(
     demo_url: str, tmp_path: Path
 ) -> None:
     args = ["mcp", "--url", demo_url, "--mcp-listen", "127.0.0.1:0"]
-    with Command(args, tmp_path / "output", environment()) as server:
+    with Command(args, tmp_path / "output", environment(), forked=True) as server:
         url = address(server)
         async with over_http(url, Authorization=f"Bearer {TOKEN}") as client:
             status = document(await client.call_tool("get_status", {"cluster": "prod-cluster"}))

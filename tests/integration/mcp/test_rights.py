@@ -38,7 +38,7 @@ async def test_a_token_for_a_namespace_gets_its_lists_and_is_told_what_else_it_l
     url: str, tmp_path: Path
 ) -> None:
     args = ["mcp", "--url", url, "--mcp-listen", "127.0.0.1:0"]
-    with Command(args, tmp_path / "output", environment()) as server:
+    with Command(args, tmp_path / "output", environment(), forked=True) as server:
         async with over_http(address(server), Authorization=f"Bearer {TEAM_A}") as client:
             for tool in ("list_running_tasks", "list_pending_tasks"):
                 own = {"cluster": "prod-cluster", "namespace": "team-a"}

@@ -23,7 +23,7 @@ from tests.unit.model.manifests import container, ledger_of, pod, read_pod, view
 
 TOKEN = "owner-token"
 TIMEOUT_SECONDS = 0.5
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 RESOURCES = {resource.kind: resource for resource in (*OWNERS, PODS)}
 

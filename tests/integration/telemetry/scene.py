@@ -16,7 +16,7 @@ from tests.integration.telemetry.server import Behaviour, FakeServer
 
 INTERVAL_SECONDS = 0.4
 TIMEOUT_SECONDS = 0.3
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 class Scene:

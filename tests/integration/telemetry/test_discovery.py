@@ -104,7 +104,7 @@ class Cluster:
             telemetry_interval_seconds="1",
             telemetry_timeout_seconds="0.8",
         )
-        self._stack.enter_context(Command(["serve"], self.folder / "log", env))
+        self._stack.enter_context(Command(["serve"], self.folder / "log", env, forked=True))
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until a condition holds; the servers go on answering meanwhile."""

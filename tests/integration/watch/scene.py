@@ -21,7 +21,7 @@ from tests.integration.watch.objects import NOW, Object, node, pod
 from tests.integration.watch.recount import figures, recount
 
 TOKEN = "first-token"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Case = TypeVar("Case")
 
