@@ -4,6 +4,7 @@ Prints both values of each field. Exits with 1 if one differs by more than its t
 nothing can be compared.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -35,12 +36,15 @@ class CheckError(Exception):
 
 def main() -> int:
     """Compare, print, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="gpu-check")
+    parser.add_argument("--rest-seconds", type=float, default=REST_S, help="How long values may move.")
+    rest_seconds = parser.parse_args().rest_seconds
     try:
         smi.query(NAMES)
         with tempfile.TemporaryDirectory() as folder, _agent(Path(folder)) as report:
-            differences = _check("idle", report)
+            differences = _check("idle", report, rest_seconds)
             with _load():
-                differences += _check("under a load", report, least_percent=BUSY_PERCENT)
+                differences += _check("under a load", report, rest_seconds, least_percent=BUSY_PERCENT)
     except (SmiError, CheckError, ProcessError, OSError) as error:
         print(f"gpu-check: {error}", file=sys.stderr)
         return 2
@@ -90,9 +94,9 @@ def _load() -> Iterator[None]:
         yield
 
 
-def _check(when: str, report: Callable[[], Report], least_percent: float = 0.0) -> int:
+def _check(when: str, report: Callable[[], Report], rest_seconds: float, least_percent: float = 0.0) -> int:
     """Print what both tell of each GPU once it is the same, or is not in time; return what differs."""
-    deadline = time.monotonic() + REST_S
+    deadline = time.monotonic() + rest_seconds
     while True:
         compared = _compared(report)
         idlers = [gpu for gpu, _ in compared if not _is_busy(gpu, least_percent)]

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.operator import Command, environment, get, wait_for
 from tests.recount import recount
+from tests.required import program
 
 TOKEN = "demo-token"
 INTRODUCED = "Ctrl+C ends it."
@@ -21,6 +22,7 @@ AGENTS_RUN = "Agents on 2 of the nodes"
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """Return a demo that has introduced itself and then its agents."""
+    program("cc")
     output = tmp_path_factory.mktemp("demo") / "output"
     args = ["demo", "--port", "0", "--nodes", "6", "--agents", "2", "--seed", "7"]
     with Command(args, output, environment()) as command:
@@ -69,6 +71,7 @@ def test_the_simulation_is_named_as_one(demo: Command) -> None:
 
 
 def test_every_printed_curl_line_can_be_pasted(demo: Command) -> None:
+    program("curl")
     lines = re.findall(r"^  (curl (?:.*\\\n)?.*)$", demo.text, re.MULTILINE)
     assert len(lines) == 8
     for line in lines:
@@ -97,14 +100,11 @@ def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Com
 def test_kubectl_finds_the_pods_with_the_printed_line(demo: Command) -> None:
     match = re.search(r"kubectl --kubeconfig (\S+) get pods -A", demo.text)
     assert match
-    try:
-        done = subprocess.run(
-            ["kubectl", "--kubeconfig", match[1], "get", "pods", "-A", "--no-headers"],
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        pytest.skip("kubectl is not on PATH")
+    done = subprocess.run(
+        [program("kubectl"), "--kubeconfig", match[1], "get", "pods", "-A", "--no-headers"],
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert b"ml-team" in done.stdout
 
@@ -205,8 +205,9 @@ def test_without_an_agent_coverage_falls_and_the_demo_says_so(demo: Command) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_agents_end_with_the_demo_however_it_ends(number: signal.Signals, tmp_path: Path) -> None:
+    program("cc")
     args = ["demo", "--port", "0", "--nodes", "2", "--agents", "1"]
-    with Command(args, tmp_path / "output", environment() | {"TMPDIR": str(tmp_path)}) as demo:
+    with Command(args, tmp_path / "output", environment() | {"TMPDIR": str(tmp_path)}, forked=True) as demo:
         demo.wait_for_text("Agents on 1 of the nodes")
         agents = children(demo.process.pid)
         assert len(agents) == 1
@@ -220,7 +221,10 @@ def test_the_agents_end_with_the_demo_however_it_ends(number: signal.Signals, tm
 
 def test_a_demo_that_is_ended_at_once_leaves_nothing_behind(tmp_path: Path) -> None:
     with Command(
-        ["demo", "--port", "0"], tmp_path / "output", environment() | {"TMPDIR": str(tmp_path)}
+        ["demo", "--port", "0"],
+        tmp_path / "output",
+        environment() | {"TMPDIR": str(tmp_path)},
+        forked=True,
     ) as demo:
         wait_for(lambda: any(tmp_path.glob("lens-demo-*")), "the demo's folder")
         assert demo.end() in (0, 128 + signal.SIGTERM)
@@ -231,7 +235,7 @@ def test_a_demo_that_is_ended_at_once_leaves_nothing_behind(tmp_path: Path) -> N
 def test_without_a_compiler_the_demo_says_that_it_has_no_agents(tmp_path: Path) -> None:
     env = environment() | {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     args = ["demo", "--port", "0", "--nodes", "2"]
-    with Command(args, tmp_path / "output", env) as demo:
+    with Command(args, tmp_path / "output", env, forked=True) as demo:
         text = demo.wait_for_text("There are no agents, so no utilization")
         assert "a C compiler" in text
         assert status(demo)["telemetry"]["coverage"] in (0, None)
@@ -241,7 +245,7 @@ def test_without_a_compiler_the_demo_says_that_it_has_no_agents(tmp_path: Path) 
 
 def test_a_busy_port_is_one_clear_line(demo: Command, tmp_path: Path) -> None:
     port = address(demo, "Lens").rpartition(":")[2]
-    with Command(["demo", "--port", port], tmp_path / "output", environment()) as second:
+    with Command(["demo", "--port", port], tmp_path / "output", environment(), forked=True) as second:
         assert second.process.wait(timeout=30) == 2
         assert second.text == (
             f"lens: LENS_LISTEN: can't listen on 127.0.0.1:{port}: Address already in use\n"

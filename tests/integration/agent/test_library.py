@@ -10,6 +10,7 @@ import pytest
 
 from lens.sim.nvml import library
 from lens.sim.nvml.scenario import Gpu, Instance, Process, Scenario, Wave, Xid
+from tests import required
 from tests.integration.agent.node import Node
 
 LAYOUTS = {
@@ -26,6 +27,7 @@ LAYOUTS = {
 
 
 def test_its_structures_are_those_of_pynvml(tmp_path: Path) -> None:
+    required.program("cc")
     lines = "".join(f'printf("{name} %zu\\n", sizeof(struct {name}));' for name in LAYOUTS)
     program = tmp_path / "sizes.c"
     header = library.sources()[0].with_name("abi.h")
@@ -92,6 +94,7 @@ EXERCISE = Path(__file__).with_name("exercise.c")
 
 def test_its_memory_is_handled_soundly(tmp_path: Path) -> None:
     """Every function is called, with sanitizers that end the program at the first misstep."""
+    required.program("cc")
     program = tmp_path / "exercise"
     sanitize = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
     library.compile_c([EXERCISE, *library.sources()], program, f"-I{library.sources()[0].parent}", *sanitize)

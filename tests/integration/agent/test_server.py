@@ -1,6 +1,5 @@
 """Only who has the token is answered, and always the same for one sample."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -10,6 +9,7 @@ import pytest
 
 from lens.sim.nvml.scenario import Gpu
 from tests.integration.agent.node import NODE_NAME, Agent, Node, elapsed, wait
+from tests.required import program
 
 
 def statuses(agent: Agent, *tokens: str | None) -> list[int]:
@@ -98,8 +98,7 @@ def certificates(node: Node) -> tuple[Path, Path]:
 
 
 def certify(folder: Path, name: str) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    assert openssl is not None
+    openssl = str(program("openssl"))
     cert, key = folder / f"{name}.crt", folder / f"{name}.key"
     command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     subprocess.run(
@@ -158,7 +157,7 @@ def test_a_start_that_can_not_work_ends_with_one_line_and_status_2(node: Node, t
 
 def test_a_stop_is_prompt_and_clean(node: Node) -> None:
     node.play(Gpu())
-    agent = node.run(interval_seconds=60)
+    agent = node.run(fresh=True, interval_seconds=60)
     agent.until(lambda report: report.sampled_at is not None)
     with elapsed(10):
         assert agent.stop() == 0

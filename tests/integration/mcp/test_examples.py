@@ -17,6 +17,7 @@ from lens.mcp.tools import TOOLS
 from tests.integration.mcp.conftest import TOKEN, address, over_http
 from tests.integration.mcp.lens import document
 from tests.integration.operator import Command, environment
+from tests.required import program
 
 PAGE = (Path(__file__).parents[3] / "docs" / "agents.md").read_text()
 LENS, SERVER = "http://127.0.0.1:8080", "127.0.0.1:8090"
@@ -51,6 +52,7 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def test_the_curl_line_gets_what_it_asks_for(demo_url: str, folder: Path) -> None:
+    program("curl")
     answer = json.loads(run(["bash", "-c", examples("bash")[1].replace(LENS, demo_url)], folder))
     assert answer["meta"]["code"] == 2000
     assert len(answer["data"]["tasks"]) <= 5
@@ -82,8 +84,8 @@ async def test_a_program_that_is_configured_so_has_the_tools(demo_url: str, fold
 
 async def test_the_line_for_http_serves_a_caller(demo_url: str, folder: Path) -> None:
     line = examples("bash")[2].replace(LENS, demo_url).replace(SERVER, "127.0.0.1:0")
-    program, *args = line.split()
-    assert program == "lens"
+    lens, *args = line.split()
+    assert lens == "lens"
     with Command(args, folder / "output", environment()) as server:
         url = await asyncio.to_thread(address, server)
         async with over_http(url, Authorization=f"Bearer {TOKEN}") as client:

@@ -1,5 +1,4 @@
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from lens.sim.resources import PODS
 from lens.sim.store import Store
 from tests.integration.sim.conftest import TOKEN
 from tests.integration.sim.manifests import pod
+from tests.required import program
 
 Kubectl = Callable[..., Awaitable[str]]
 
@@ -37,10 +37,7 @@ def kubeconfig(server: SimApiServer, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(kubeconfig: Path, tmp_path: Path) -> list[str]:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not on the PATH")
-    return [kubectl, "--kubeconfig", str(kubeconfig), "--cache-dir", str(tmp_path / "cache")]
+    return [str(program("kubectl")), "--kubeconfig", str(kubeconfig), "--cache-dir", str(tmp_path / "cache")]
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import asyncio
-import shutil
 import ssl
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from lens.sim.apiserver import SimApiServer
 from lens.sim.store import Store
 from tests.integration.sim.conftest import TOKEN
 from tests.integration.sim.manifests import add_pods
+from tests.required import program
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,7 @@ async def test_a_taken_port_is_an_error(server: SimApiServer, store: Store) -> N
 
 
 async def test_it_can_speak_tls(store: Store, tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl, which makes the certificate, is not on the PATH")
+    openssl = program("openssl")
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
     process = await asyncio.create_subprocess_exec(
         *(openssl, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", "-subj", "/CN=sim"),

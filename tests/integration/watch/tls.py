@@ -5,6 +5,8 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.required import program
+
 _CONFIG = "[req]\ndistinguished_name=name\n[name]\n"
 
 
@@ -48,7 +50,7 @@ async def expired(folder: Path, name: str, by: Pair) -> ssl.SSLContext:
     config.write_text(_CONFIG)
     extensions.write_text("subjectAltName=IP:127.0.0.1\n")
     await _run(
-        *("openssl", "req", "-new", "-config", str(config), "-subj", f"/CN={name}", "-newkey", "ec"),
+        *("req", "-new", "-config", str(config), "-subj", f"/CN={name}", "-newkey", "ec"),
         *(
             "-pkeyopt",
             "ec_paramgen_curve:prime256v1",
@@ -60,7 +62,7 @@ async def expired(folder: Path, name: str, by: Pair) -> ssl.SSLContext:
         ),
     )
     await _run(
-        *("openssl", "x509", "-req", "-in", str(request), "-CA", str(by.certificate), "-CAkey", str(by.key)),
+        *("x509", "-req", "-in", str(request), "-CA", str(by.certificate), "-CAkey", str(by.key)),
         *("-days", "-1", "-extfile", str(extensions), "-out", str(pair.certificate)),
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -72,7 +74,7 @@ async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) 
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     config = folder / "openssl.cnf"
     config.write_text(_CONFIG)
-    command = ["openssl", "req", "-x509", "-config", str(config), "-subj", f"/CN={name}", "-days", "2", *by]
+    command = ["req", "-x509", "-config", str(config), "-subj", f"/CN={name}", "-days", "2", *by]
     command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-out", str(pair.certificate), "-keyout", str(pair.key)]
     for extension in (*extensions, "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"):
@@ -81,9 +83,9 @@ async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) 
     return pair
 
 
-async def _run(*command: str) -> None:
+async def _run(*arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        program("openssl"), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()

@@ -16,7 +16,9 @@ import pytest
 
 from lens.sim.nvml import library
 from lens.sim.nvml.scenario import Gpu, Scenario
+from tests.gpu.__main__ import REST_S
 from tests.integration.agent.errors import fault
+from tests.required import program
 
 HERE = Path(__file__).parent
 GPUS = ("GPU-aa", "GPU-bb")
@@ -25,6 +27,7 @@ GPUS = ("GPU-aa", "GPU-bb")
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the libraries of an NVIDIA driver and nvidia-smi."""
+    program("cc")
     folder = library.build(tmp_path_factory.mktemp("driver"))
     library.compile_c([HERE / "cuda.c"], folder / "libcuda.so.1", "-shared", "-fvisibility=hidden")
     smi = folder / "nvidia-smi"
@@ -43,7 +46,9 @@ class Machine:
         self.folder = folder
         self.says: dict[str, str] = {}
 
-    def check(self, *faults: str, loadable: bool = True) -> subprocess.CompletedProcess[str]:
+    def check(
+        self, *faults: str, loadable: bool = True, rest_seconds: float = REST_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run the check; functions of NVML named in ``faults`` aren't supported."""
         present, loaded, says = (self.folder / name for name in ("scenario", "loaded", "says"))
         unsupported = [fault(function, "NOT_SUPPORTED") for function in faults]
@@ -60,13 +65,14 @@ class Machine:
                 "PATH": f"{self.driver}:{os.environ['PATH']}",
                 "FAKE_SMI_SAYS": str(says),
                 "FAKE_CUDA_LAUNCHED": launched,
-            }
+            },
+            f"--rest-seconds={rest_seconds}",
         )
 
-    def run(self, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    def run(self, environment: Mapping[str, str], *args: str) -> subprocess.CompletedProcess[str]:
         """Run the check in an environment."""
         return subprocess.run(
-            [sys.executable, "-m", "tests.gpu"],
+            [sys.executable, "-m", "tests.gpu", *args],
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
@@ -128,7 +134,7 @@ def test_every_difference_is_shown_and_fails_the_check(machine: Machine) -> None
 
 
 def test_a_load_that_does_not_show_fails_the_check(machine: Machine) -> None:
-    done = machine.check(loadable=False)
+    done = machine.check(loadable=False, rest_seconds=2)
     assert done.returncode == 1, done
     assert "the load does not show on GPU 1: its utilization is 0.0 %" in done.stdout
 
