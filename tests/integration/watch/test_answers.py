@@ -38,7 +38,10 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
         ("Wed, 01 Jan 2020 00:00:00 GMT", range(1, 2)),
         ("Fri, 31 Dec 9999 23:59:59 GMT", range(30, 31)),
         ("Fri, 31 Dec 99999 23:59:59 GMT", range(1, 2)),
-        (format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), range(30, 31)),
+        # A name of its own, since pytest-xdist's workers have to agree on the names.
+        pytest.param(
+            format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), range(30, 31), id="tomorrow"
+        ),
     ],
 )
 async def test_retry_after_is_a_bearable_number_of_seconds(scene: Scene, header: str, seconds: range) -> None:
