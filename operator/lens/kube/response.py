@@ -76,6 +76,13 @@ class KubeResponse(aiohttp.ClientResponse):
             self.content = WatchContent(self.content, Gulps(self), intake)  # type: ignore[assignment]
         return self
 
+    def close(self) -> None:
+        """Close the connection, under TLS at once: the server's goodbye may outlast kopf's loop."""
+        transport = self.connection.transport if self.connection is not None else None
+        if transport is not None and transport.get_extra_info("ssl_object") is not None:
+            transport.abort()
+        super().close()
+
     def say_gone(self) -> None:
         """Let this refusal of a watch look like a watch that says 410: kopf then lists anew."""
         self.release()

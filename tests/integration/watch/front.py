@@ -120,6 +120,7 @@ class Front:
         self._scripts: dict[str, deque[Fault]] = {}
         self._habits: dict[str, Fault] = {}
         self._open: dict[asyncio.Task[None], Exchange] = {}
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def url(self) -> str:
@@ -137,11 +138,15 @@ class Front:
         if self._server is None:
             return
         self._server.close()
-        tasks = list(self._open)
-        self.cut("")
-        for task in tasks:
+        serving = list(self._serving.items())
+        for task, writer in serving:
+            writer.transport.abort()
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(
+            *(task for task, _ in serving),
+            *(writer.wait_closed() for _, writer in serving),
+            return_exceptions=True,
+        )
         await self._server.wait_closed()
         self._server = None
 
@@ -183,6 +188,7 @@ class Front:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self._serving[task] = writer
         try:
             exchange = await self._received(reader, writer)
             if exchange is None:
@@ -199,6 +205,10 @@ class Front:
         finally:
             self._open.pop(task, None)
             writer.close()
+            # TLS says goodbye and waits for the client's: `stop` ends that too.
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            del self._serving[task]
 
     async def _received(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Exchange | None:
         try:
