@@ -45,6 +45,6 @@ class Gulps:
         connection = self._response.connection
         if connection is None or connection.transport is None:
             return  # the body has been received to its end
-        own: socket.socket = connection.transport.get_extra_info("socket")
-        if own.fileno() >= 0:
+        own: socket.socket | None = connection.transport.get_extra_info("socket")
+        if own is not None and own.fileno() >= 0:  # TLS gives its socket away when the connection is lost
             own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)

@@ -83,7 +83,7 @@ async def test_a_program_that_is_configured_so_has_the_tools(demo_url: str, fold
 
 
 async def test_the_line_for_http_serves_a_caller(demo_url: str, folder: Path) -> None:
-    line = examples("bash")[2].replace(LENS, demo_url).replace(SERVER, "127.0.0.1:0")
+    line = examples("bash")[-1].replace(LENS, demo_url).replace(SERVER, "127.0.0.1:0")
     lens, *args = line.split()
     assert lens == "lens"
     with Command(args, folder / "output", environment()) as server:
