@@ -3,9 +3,19 @@
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
+
+from lens import logqueue
+
+dropped = logqueue.dropped
+DROPPED_HELP = logqueue.HELP
+
+_STDERR = 2
+
+_log = logging.getLogger("lens.log")
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "settings"}
 
@@ -55,8 +65,12 @@ def _printable(text: str) -> str:
 
 
 def configure(level: str, form: Literal["json", "text"]) -> None:
-    """Log from ``level`` on. kopf's own tale of its objects is kept to what is wrong."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Log from ``level`` on. kopf's own tale of its objects is kept to what is wrong.
+
+    Whatever Python itself would write to stderr goes the same way, which nobody has to wait for.
+    """
+    handler = logqueue.QueuedHandler(_STDERR)
+    handler.addFilter(logqueue.Repeats())
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # kopf warns that it can't take the process's signals from its thread. It is not meant to.
@@ -65,3 +79,16 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
     )
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_thread
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    if unraisable.exc_value is not None:
+        _log.error("an exception was ignored", exc_info=unraisable.exc_value)
+
+
+def _log_thread(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_value is not None:
+        _log.error("a thread has ended", exc_info=arguments.exc_value)

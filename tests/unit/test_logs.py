@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from lens.bounds import LOG_REPEATS, LOG_WINDOW_SECONDS
+from lens.logqueue import Repeats, dropped
 from lens.logs import JsonFormatter, TextFormatter
 
 # What somebody would send to make a line of his own.
@@ -143,3 +145,79 @@ def test_a_process_logs_on_stderr_from_its_level_on(level: str, events: list[str
     )
     assert done.stdout == ""
     assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == events
+
+
+FLOODED = """
+import logging, os, sys, time
+from lens import logs
+logs.configure("info", "json")
+log = logging.getLogger("lens.access")
+began = time.monotonic()
+for number in range(20_000):
+    log.info("request", extra={"path": "p" * 1000})
+print(round(time.monotonic() - began, 3), logs.dropped["full"], flush=True)
+os._exit(0)
+"""
+
+
+def test_nobody_who_does_not_read_the_log_holds_up_who_writes_it() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", FLOODED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert program.stdout is not None
+    seconds, dropped = program.stdout.readline().split()
+    assert program.wait(timeout=20) == 0
+    assert float(seconds) < 10
+    assert int(dropped) > 10_000
+    program.communicate()
+
+
+def test_a_process_whose_log_nobody_reads_ends_all_the_same() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-c", FLOODED.replace("os._exit(0)", "")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.wait(timeout=20) == 0
+    program.communicate()
+
+
+def test_what_was_dropped_is_told_once_somebody_reads_again() -> None:
+    program = FLOODED.replace("os._exit(0)", "sys.stdin.read()\nlog.info('last')")
+    done = subprocess.run(
+        [sys.executable, "-c", program], input="", capture_output=True, text=True, timeout=60, check=True
+    )
+    entries = [json.loads(line) for line in done.stderr.splitlines()]
+    dropped = int(done.stdout.split()[1])
+    told = sum(entry.get("count", 0) for entry in entries if entry["logger"] == "lens.log")
+    assert told == dropped
+    assert sum(entry["event"] == "request" for entry in entries) == 20_000 - dropped
+    assert entries[-1]["event"] == "last"
+
+
+def filled(repeats: Repeats, message: str, count: int) -> int:
+    """Return how many lines of a kind come through."""
+    records = (
+        logging.makeLogRecord({"name": "lens.test", "msg": message, "args": (number,)})
+        for number in range(count)
+    )
+    return sum(repeats.filter(record) for record in records)
+
+
+def test_lines_that_are_alike_come_so_often_and_then_are_counted() -> None:
+    now = 0.0
+    repeats = Repeats(lambda: now)
+    before = dropped["repeated"]
+    assert filled(repeats, "an object is left out: %s", 1000) == LOG_REPEATS
+    assert dropped["repeated"] - before == 1000 - LOG_REPEATS
+    assert filled(repeats, "another", 1) == 1
+    now += LOG_WINDOW_SECONDS + 1
+    record = logging.makeLogRecord({"name": "lens.test", "msg": "an object is left out: %s", "args": (1,)})
+    assert repeats.filter(record)
+    assert vars(record)["more_alike"] == 1000 - LOG_REPEATS
+
+
+def test_lines_that_are_all_different_are_bounded_too() -> None:
+    repeats = Repeats(lambda: 0.0)
+    assert sum(filled(repeats, f"object {number}", 1) for number in range(10_000)) < 2000
