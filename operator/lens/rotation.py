@@ -3,10 +3,12 @@
 import logging
 import os
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from lens.certificates import Validity
 from lens.config import SettingsError
 
 LOOK_SECONDS = 1.0
@@ -74,41 +76,79 @@ class RotatingFile(Generic[T]):
 class Certificate:
     """A server's certificate chain and its key. What is rotated is loaded into the context in use."""
 
-    def __init__(self, setting: str, cert_file: Path, key_file: Path) -> None:
-        """Load them. Raise SettingsError, which names the ``setting``."""
+    def __init__(
+        self,
+        setting: str,
+        cert_file: Path,
+        key_file: Path,
+        *,
+        on_refused: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Load them. Raise SettingsError, which names the ``setting``.
+
+        ``on_refused`` is called when new ones don't replace what is loaded. ``clock`` tells the epoch second.
+        """
         self._setting = setting
+        self._on_refused = on_refused
+        self._clock = clock
         self._files = (cert_file, key_file)
         self._stamps = self._look()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.set_alpn_protocols(["http/1.1"])
-        self._load()
+        self._validity = self._read()
+        self._use()
+        # Not good yet, and loaded once it is.
+        self._early = False
+        if not self._validity.has(clock()):
+            _log.warning("certificate is not valid now, and there is no other: %s", self._validity)
 
     def follow(self) -> None:
-        """Load them again if they changed; keep what was if they can't be used together."""
+        """Load them again if they changed; keep what was if they can't be used, or it alone is valid."""
         stamps = self._look()
-        if stamps == self._stamps:
+        if stamps == self._stamps and not self._early:
             return
-        self._stamps = stamps
+        is_new, self._stamps, self._early = stamps != self._stamps, stamps, False
         try:
-            self._load()
+            validity = self._read()
+            now = self._clock()
+            if self._validity.has(now) and not validity.has(now):
+                self._early = now < validity.begins
+                if is_new:
+                    self._on_refused()
+                    _log.error("certificate is not valid now, keeping the one before: %s", validity)
+                return
+            self._use()
         except SettingsError as error:
+            self._on_refused()
             _log.error("certificate is broken, keeping the one that was loaded before: %s", error)
         else:
+            self._validity = validity
             _log.info("certificate was loaded again")
 
     def _look(self) -> list[Stamp]:
         return [stamp(file) for file in self._files]
 
-    def _load(self) -> None:
-        cert_file, key_file = self._files
+    def _read(self) -> Validity:
+        """Return when the certificate in the file is valid. Raise SettingsError unless the key fits it."""
+        # In a context of its own first: a certificate whose key doesn't fit would stay in the other one.
+        self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         try:
-            # In a context of its own first: a certificate whose key doesn't fit would stay in the other one.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file)
-            self.context.load_cert_chain(cert_file, key_file)
+            return Validity.read(self._files[0].read_text())
+        except (OSError, ValueError):
+            raise self._unusable("not a certificate and its key") from None
+
+    def _use(self) -> None:
+        self._load(self.context)
+
+    def _load(self, context: ssl.SSLContext) -> None:
+        try:
+            context.load_cert_chain(*self._files)
         except ssl.SSLError as error:
-            problem = error.reason or "not a certificate and its key"
+            raise self._unusable(error.reason or "not a certificate and its key") from None
         except OSError as error:
-            problem = error.strerror or type(error).__name__
-        else:
-            return
-        raise SettingsError(f"{self._setting}: {cert_file}, {key_file}: {problem}")
+            raise self._unusable(error.strerror or type(error).__name__) from None
+
+    def _unusable(self, problem: str) -> SettingsError:
+        cert_file, key_file = self._files
+        return SettingsError(f"{self._setting}: {cert_file}, {key_file}: {problem}")

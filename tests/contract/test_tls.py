@@ -2,14 +2,17 @@
 
 import asyncio
 import ssl
+import time
 from pathlib import Path
 
 import pytest
 
 from lens.api.server import Server
+from lens.certificates import Validity
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
 from lens.model.board import Board
+from lens.rotation import Certificate
 from tests.contract.conftest import Api, Serve
 from tests.integration.watch import tls
 
@@ -112,6 +115,35 @@ async def test_a_rotation_that_is_broken_or_half_done_leaves_the_certificate_tha
     assert await handshake(secure, ca) == ("first", "TLSv1.3")
     install(second, served)
     await until_served(secure, ca, "second")
+
+
+async def test_a_certificate_that_has_run_out_does_not_replace_a_good_one(
+    secure: Api, ca: tls.Pair, served: tls.Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(await tls.run_out(tmp_path, "old", by=ca), served)
+    deadline = asyncio.get_running_loop().time() + DEADLINE_S
+    while "certificate is not valid now, keeping the one before: valid from 20" not in caplog.text:
+        assert await handshake(secure, ca) == ("first", "TLSv1.3")
+        assert asyncio.get_running_loop().time() < deadline
+    assert await handshake(secure, ca) == ("first", "TLSv1.3")
+    install(await tls.certificate(tmp_path, "second", by=ca), served)
+    await until_served(secure, ca, "second")
+
+
+async def test_a_certificate_that_has_run_out_is_served_where_there_is_no_other_and_said_so(
+    ca: tls.Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Certificate("x", *await tls.run_out(tmp_path, "old", by=ca))
+    assert "certificate is not valid now, and there is no other: valid from 20" in caplog.text
+
+
+async def test_when_a_certificate_is_valid_is_read_as_openssl_tells_it(ca: tls.Pair, tmp_path: Path) -> None:
+    pair = await tls.certificate(tmp_path, "first", by=ca)
+    validity = Validity.read(pair.certificate.read_text())
+    assert validity.ends - validity.begins == 2 * 86400
+    assert validity.has(time.time())
+    assert not validity.has(validity.ends + 1)
+    assert not validity.has(validity.begins - 1)
 
 
 @pytest.mark.parametrize("broken", ["certificate", "key"])

@@ -41,6 +41,13 @@ async def server(folder: Path, name: str, by: Pair, clients_by: Pair | None = No
 
 async def expired(folder: Path, name: str, by: Pair) -> ssl.SSLContext:
     """Make the context of a server whose certificate for 127.0.0.1 ran out yesterday."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*await run_out(folder, name, by))
+    return context
+
+
+async def run_out(folder: Path, name: str, by: Pair) -> Pair:
+    """Make a certificate for 127.0.0.1 that ran out yesterday."""
     pair, request, extensions = (
         Pair(folder / f"{name}.crt", folder / f"{name}.key"),
         folder / "csr",
@@ -65,9 +72,7 @@ async def expired(folder: Path, name: str, by: Pair) -> ssl.SSLContext:
         *("x509", "-req", "-in", str(request), "-CA", str(by.certificate), "-CAkey", str(by.key)),
         *("-days", "-1", "-extfile", str(extensions), "-out", str(pair.certificate)),
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair)
-    return context
+    return pair
 
 
 async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) -> Pair:
