@@ -1,32 +1,31 @@
 """The agent's server: ``/v1/devices``, ``/metrics``, ``/healthz``."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
+from lens import logs
 from lens.agent.answers import Answers
-from lens.agent.exposition import CONTENT_TYPE
+from lens.agent.exposition import CONTENT_TYPE, Family, write
 from lens.agent.settings import AgentSettings
 from lens.agent.tokens import BearerTokens
+from lens.bounds import AGENT, MAX_BODY_BYTES
 from lens.config import AGENT_PREFIX
+from lens.http import names, refusals
+from lens.http.connection import BusyError, HeadTooLargeError
+from lens.http.refusals import Refusals
+from lens.http.site import BACKLOG, Site
 from lens.rotation import Certificate
 
-# Longer than an operator's interval, so that its connections are kept from one reading to the next.
-_KEEP_ALIVE_SECONDS = 75.0
+_PARTING_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
-_MAX_LINE_BYTES = 8190
-_MAX_FIELD_BYTES = 16380
-_MAX_FIELDS = 100
-_BACKLOG = 128
-_CERTIFICATE_LOOK_SECONDS = 2.0
 
 JSON = "application/json"
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_log = logging.getLogger("lens.agent")
 
 
 class Server:
@@ -39,18 +38,30 @@ class Server:
         """
         self._settings = settings
         self._problem = problem
+        self._refusals = Refusals()
         self._tokens = None if settings.token_file is None else BearerTokens(settings.token_file)
         self._certificate: Certificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
             self._certificate = Certificate(
-                f"{AGENT_PREFIX}TLS_CERT_FILE", settings.tls_cert_file, settings.tls_key_file
+                f"{AGENT_PREFIX}TLS_CERT_FILE",
+                settings.tls_cert_file,
+                settings.tls_key_file,
+                on_refused=lambda: self._refusals.update(["certificate"]),
             )
         self._documents: dict[str, tuple[Callable[[], bytes], str]] = {
             "/v1/devices": (answers.devices, JSON),
-            "/metrics": (answers.metrics, CONTENT_TYPE),
+            "/metrics": (lambda: answers.metrics() + self._own_metrics(), CONTENT_TYPE),
         }
-        self._runner: web.ServerRunner | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._site = Site(
+            self,
+            AGENT,
+            self._refusals,
+            self._certificate,
+            grace_seconds=_GRACE_SECONDS,
+            parting_seconds=_PARTING_SECONDS,
+            access_log=None,
+        )
         self._port = settings.listen.port
 
     @property
@@ -60,36 +71,47 @@ class Server:
 
     async def start(self) -> None:
         """Listen. Raise SettingsError."""
-        listening = self._settings.listen.listen(f"{AGENT_PREFIX}LISTEN", _BACKLOG)
+        listening = self._settings.listen.listen(f"{AGENT_PREFIX}LISTEN", BACKLOG)
         self._port = listening.getsockname()[1]
-        listener = _Listener(
-            self._answer,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            max_line_size=_MAX_LINE_BYTES,
-            max_field_size=_MAX_FIELD_BYTES,
-            max_headers=_MAX_FIELDS,
-            access_log=None,
-        )
-        self._runner = web.ServerRunner(listener, shutdown_timeout=_GRACE_SECONDS)
-        await self._runner.setup()
-        tls = None if self._certificate is None else self._certificate.context
-        await web.SockSite(self._runner, listening, backlog=_BACKLOG, ssl_context=tls).start()
-        if self._certificate is not None:
-            self._following = asyncio.create_task(self._follow(self._certificate))
+        self._site.start(listening)
 
     async def stop(self) -> None:
-        """Accept nothing more, let running requests finish, close all connections."""
-        if self._following is not None:
-            self._following.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Part from who is connected, accept nothing more, let running requests finish."""
+        self._stopping = True
+        await self._site.stop()
 
-    async def _follow(self, certificate: Certificate) -> None:
-        while True:
-            await asyncio.sleep(_CERTIFICATE_LOOK_SECONDS)
-            certificate.follow()
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
+        try:
+            response = await self._answer(request)
+        except Exception:
+            _log.exception("request failed")
+            response = _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+        if self._stopping:
+            response.force_close()
+        return response
+
+    def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
+        """Answer what could not be parsed or has no room; of its bytes nothing is repeated or logged."""
+        if isinstance(error, HeadTooLargeError):
+            response = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif isinstance(error, BusyError):
+            response = _refusal(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            response = _refusal(HTTPStatus.BAD_REQUEST)
+        response.force_close()
+        return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._tokens is None:
+            # Only loopback is served so, which pages in a browser on this machine reach too.
+            try:
+                names.require_loopback(request.headers, request.raw_path)
+            except names.ForeignNameError:
+                self._refusals["name"] += 1
+                return _refusal(HTTPStatus.FORBIDDEN)
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if request.method not in ("GET", "HEAD"):
             return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, HEAD")
         if request.path == "/healthz":
@@ -102,12 +124,27 @@ class Server:
         write, content_type = document
         return _response(HTTPStatus.OK, write(), {"Content-Type": content_type})
 
+    def _own_metrics(self) -> bytes:
+        return write(
+            (
+                Family("lens_http_connections", "gauge", "Open connections.", [({}, self._site.connections)]),
+                _counter("lens_http_refused_total", refusals.HELP, self._refusals),
+                _counter("lens_log_lines_dropped_total", logs.DROPPED_HELP, logs.dropped),
+            )
+        )
+
     def _health(self) -> web.Response:
         problem = self._problem()
         if problem is None:
             return _response(HTTPStatus.OK, b'{"status": "ok"}', {"Content-Type": JSON})
         body = json.dumps({"status": "failed", "reason": problem}).encode()
         return _response(HTTPStatus.SERVICE_UNAVAILABLE, body, {"Content-Type": JSON})
+
+
+def _counter(name: str, documentation: str, counts: Mapping[str, int]) -> Family:
+    return Family(
+        name, "counter", documentation, [({"reason": reason}, count) for reason, count in counts.items()]
+    )
 
 
 def _refusal(status: HTTPStatus, **headers: str) -> web.Response:
@@ -117,34 +154,12 @@ def _refusal(status: HTTPStatus, **headers: str) -> web.Response:
 
 def _response(status: HTTPStatus, body: bytes, headers: dict[str, str]) -> web.Response:
     return web.Response(
-        status=status, body=body, headers={"Server": "lens", "Cache-Control": "no-store", **headers}
+        status=status,
+        body=body,
+        headers={
+            "Server": "lens",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **headers,
+        },
     )
-
-
-class _Connection(web.RequestHandler):
-    """A connection that neither repeats nor logs bytes of what it can't parse, as aiohttp's own would."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what the parser refused."""
-        response = _refusal(HTTPStatus(status))
-        response.force_close()
-        return response
-
-
-class _Listener(web.Server):
-    """Make a connection for each client."""
-
-    def __init__(self, handler: Handler, **options: Any) -> None:
-        """Take who answers, and the options of aiohttp's request handler."""
-        super().__init__(handler)
-        self._options = options
-
-    def __call__(self) -> web.RequestHandler:
-        """Return the protocol of a new connection."""
-        return _Connection(self, loop=asyncio.get_running_loop(), **self._options)

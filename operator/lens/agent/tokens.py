@@ -19,7 +19,7 @@ class BearerTokens:
     def admit(self, authorization: str | None) -> bool:
         """Tell whether an Authorization header has one of them (RFC 6750)."""
         scheme, _, token = (authorization or "").partition(" ")
-        digest = sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+        digest = sha256(token.strip(" \t").encode("utf-8", "surrogateescape")).digest()
         found = False
         # All of them, each in constant time: how long it takes tells nothing of what is in the file.
         for known in self._file.content():

@@ -15,23 +15,24 @@ from lens.api.access.limits import Limit
 from lens.api.endpoints.probes import Probes
 from lens.api.errors import (
     ApiError,
+    forbidden,
     internal_error,
     method_not_allowed,
     not_found,
     too_large,
     too_many_requests,
+    unavailable,
     unparsable,
 )
 from lens.api.exchange import EXCHANGE, UNPARSED_ROUTE, Exchange, RequestIds
 from lens.api.routes import METHODS, Route
+from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
+from lens.http import names
+from lens.http.connection import BusyError, HeadTooLargeError
+from lens.http.refusals import Refusals
 
 _log = logging.getLogger(__name__)
 
-MAX_LINE_BYTES = 8190
-MAX_FIELD_BYTES = 16380
-"""Room for the tokens of identity providers; not MAX_LINE_BYTES, by which the two are told apart."""
-MAX_FIELDS = 100
-_MAX_BODY_BYTES = 64 * 1024
 NAME = "{name}"
 
 
@@ -46,8 +47,14 @@ class Dispatcher:
         probes: Probes,
         ids: RequestIds,
         clock: Callable[[], float],
+        *,
+        loopback_only: bool,
+        refusals: Refusals,
     ) -> None:
-        """Take the table, who is let in, and how often each may ask each endpoint."""
+        """Take the table, who is let in, and how often each may ask each endpoint.
+
+        With ``loopback_only`` no request is answered that is for another name than this machine's.
+        """
         table = tuple(routes)
         self._routes = {route.path: route for route in table}
         self._named = tuple(
@@ -58,6 +65,8 @@ class Dispatcher:
         self._probes = probes
         self._ids = ids
         self._clock = clock
+        self._loopback_only = loopback_only
+        self._refusals = refusals
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever goes wrong, in the envelope."""
@@ -76,13 +85,17 @@ class Dispatcher:
         return self._signed(response, exchange)
 
     def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what aiohttp could not parse. Neither the answer nor the log repeats any of it."""
-        exchange = request[EXCHANGE] = Exchange(self._ids.of(None), route=UNPARSED_ROUTE)
+        """Answer what could not be parsed or has no room. Neither answer nor log repeat any of it."""
+        exchange = request.get(EXCHANGE)
+        if exchange is None:
+            exchange = request[EXCHANGE] = Exchange(self._ids.of(None), route=UNPARSED_ROUTE)
         response = envelope.refusal(_unparsable(error))
         response.force_close()
         return self._signed(response, exchange)
 
     async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+        if self._loopback_only:
+            self._require_loopback(request)
         route, path = self._find(request.path)
         if route is None:
             raise not_found("Route")
@@ -93,8 +106,8 @@ class Dispatcher:
             self._door.watch(request.remote, exchange, now)
         if request.method not in METHODS:
             raise method_not_allowed(METHODS)
-        if request.body_exists and (request.content_length or 0) > _MAX_BODY_BYTES:
-            raise too_large(_MAX_BODY_BYTES)
+        if request.body_exists and (request.content_length or 0) > MAX_BODY_BYTES:
+            raise too_large(MAX_BODY_BYTES)
         query = request.query
         route.parameters.require(query, path)
         caller = ANONYMOUS
@@ -110,6 +123,13 @@ class Dispatcher:
         asked = route.parameters.read(query, path)
         await caller.require(route.path, asked.scope)
         return await route.handler(request, asked, caller)
+
+    def _require_loopback(self, request: web.BaseRequest) -> None:
+        try:
+            names.require_loopback(request.headers, request.raw_path)
+        except names.ForeignNameError as error:
+            self._refusals["name"] += 1
+            raise forbidden(f"without tokens {error}") from None
 
     def _find(self, path: str) -> tuple[Route[Any] | None, dict[str, str]]:
         """Return the route of a path, and what the path names."""
@@ -129,6 +149,10 @@ class Dispatcher:
 
 
 def _unparsable(error: BaseException | None) -> ApiError:
+    if isinstance(error, BusyError):
+        return unavailable("Too many answers are on their way")
+    if isinstance(error, HeadTooLargeError):
+        return unparsable(f"its head is over {MAX_HEAD_BYTES} bytes", status=431)
     if isinstance(error, LineTooLong) and error.args[1] == MAX_LINE_BYTES:
         return unparsable(f"the request line is over {MAX_LINE_BYTES} bytes")
     if isinstance(error, LineTooLong):

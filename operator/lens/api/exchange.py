@@ -36,7 +36,11 @@ class Exchange:
 
     def headers(self) -> dict[str, str]:
         """Return the fields that every answer has."""
-        fields = {"X-Request-Id": self.request_id, "Server": _SERVER}
+        fields = {
+            "X-Request-Id": self.request_id,
+            "Server": _SERVER,
+            "X-Content-Type-Options": "nosniff",
+        }
         if self.standing is not None:
             fields["RateLimit"], fields["RateLimit-Policy"] = self.standing.fields
         return fields

@@ -1,12 +1,9 @@
 """The server: listens, drains, stops."""
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Callable
-
-from aiohttp import web
 
 from lens.api.access.auth import Anybody, Authenticator
 from lens.api.access.door import Door
@@ -15,8 +12,7 @@ from lens.api.access.reviewed import ReviewedTokens, Reviews
 from lens.api.access.tokens import StaticTokens
 from lens.api.answers import Answers
 from lens.api.cache import ResponseCache
-from lens.api.connection import Listener
-from lens.api.dispatch import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, Dispatcher
+from lens.api.dispatch import Dispatcher
 from lens.api.document.documents import with_documents
 from lens.api.endpoints.exposition import Exposition
 from lens.api.endpoints.overview import Overview
@@ -25,17 +21,13 @@ from lens.api.endpoints.probes import Probes
 from lens.api.exchange import AccessLog, RequestIds
 from lens.api.routes import table
 from lens.api.stream.streams import BEAT_SECONDS, Streams
+from lens.bounds import OPERATOR, PATIENCE_SECONDS
 from lens.config import ServeSettings
+from lens.http.refusals import Refusals
+from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
 from lens.model.board import Board
 from lens.rotation import Certificate
-
-# Longer than the 60 s after which common proxies let go of an idle connection, so that it is they who do.
-_KEEP_ALIVE_SECONDS = 75.0
-_LINGER_SECONDS = 2.0
-_BACKLOG = 1024
-_TEND_SECONDS = 1.0
-_PARTING_LOOK_SECONDS = 0.05
 
 
 class Server:
@@ -51,7 +43,7 @@ class Server:
         reviews: Reviews | None = None,
         peers: Peers | None = None,
         grace_seconds: float = 10.0,
-        patience_seconds: float = 20.0,
+        patience_seconds: float = PATIENCE_SECONDS,
         parting_seconds: float = 0.0,
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
@@ -66,13 +58,14 @@ class Server:
         Raise SettingsError when the tokens file or the certificate can't be used.
         """
         self._settings = settings
-        self._grace_seconds = grace_seconds
-        self._patience_seconds = patience_seconds
-        self._parting_seconds = parting_seconds
+        refusals = Refusals()
         self._certificate: Certificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
             self._certificate = Certificate(
-                "LENS_TLS_CERT_FILE, LENS_TLS_KEY_FILE", settings.tls_cert_file, settings.tls_key_file
+                "LENS_TLS_CERT_FILE, LENS_TLS_KEY_FILE",
+                settings.tls_cert_file,
+                settings.tls_key_file,
+                on_refused=lambda: refusals.update(["certificate"]),
             )
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
@@ -102,7 +95,7 @@ class Server:
             Answers(settings.cluster, board, cache, clock, others, overview),
             self._streams,
             self._probes,
-            Exposition(metrics.registry, board, clock),
+            Exposition(metrics.registry, board, clock, refusals, lambda: self._site.connections),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(
@@ -112,10 +105,20 @@ class Server:
             self._probes,
             RequestIds(epoch),
             clock,
+            loopback_only=settings.auth == "none",
+            refusals=refusals,
         )
-        self._listener: Listener | None = None
-        self._runner: web.ServerRunner | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._site = Site(
+            self._dispatcher,
+            OPERATOR,
+            refusals,
+            self._certificate,
+            grace_seconds=grace_seconds,
+            patience_seconds=patience_seconds,
+            parting_seconds=parting_seconds,
+            access_log=self._access_log.logger,
+            access_log_class=lambda *_: self._access_log,
+        )
         self._port = settings.listen.port
 
     @property
@@ -135,26 +138,9 @@ class Server:
 
     async def start(self) -> None:
         """Listen. Raise ListenError."""
-        listening = self._settings.listen.listen("LENS_LISTEN", _BACKLOG)
+        listening = self._settings.listen.listen("LENS_LISTEN", BACKLOG)
         self._port = listening.getsockname()[1]
-        listener = Listener(
-            self._dispatcher,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            lingering_time=_LINGER_SECONDS,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_FIELD_BYTES,
-            max_headers=MAX_FIELDS,
-            auto_decompress=False,
-            access_log=self._access_log.logger,
-            access_log_class=lambda *_: self._access_log,
-        )
-        self._listener = listener
-        # aiohttp waits this long for a request, and once more after it has told it to stop.
-        self._runner = web.ServerRunner(listener, shutdown_timeout=self._grace_seconds / 2)
-        await self._runner.setup()
-        tls = self._certificate.context if self._certificate else None
-        await web.SockSite(self._runner, listening, backlog=_BACKLOG, ssl_context=tls).start()
-        self._tending = asyncio.create_task(self._tend(listener))
+        self._site.start(listening)
 
     def drain(self) -> None:
         """Say on ``/readyz`` that no requests should come any more, and answer those that do."""
@@ -164,28 +150,8 @@ class Server:
         """Drain, part from who is connected, let running requests finish in time, close all connections."""
         self.drain()
         await self._streams.close()
-        await self._part()
-        if self._tending is not None:
-            self._tending.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-            self._access_log.flush()
-
-    async def _part(self) -> None:
-        """Wait until nobody is connected any more, for a time."""
-        listener, self._listener = self._listener, None
-        for _ in range(round(self._parting_seconds / _PARTING_LOOK_SECONDS)):
-            if listener is None or not listener.connections:
-                break
-            await asyncio.sleep(_PARTING_LOOK_SECONDS)
-
-    async def _tend(self, listener: Listener) -> None:
-        while True:
-            await asyncio.sleep(_TEND_SECONDS)
-            listener.cut_slow(self._patience_seconds)
-            if self._certificate is not None:
-                self._certificate.follow()
+        await self._site.stop()
+        self._access_log.flush()
 
 
 def _limit(name: str, settings: ServeSettings) -> Limit:

@@ -4,17 +4,19 @@ import asyncio
 import logging
 import re
 import signal
-import socket
 from pathlib import Path
 
-import uvicorn
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lens.bounds import MAX_BODY_BYTES, MCP
 from lens.config import PREFIX, ListenAddress, SettingsError
+from lens.http.refusals import Refusals
+from lens.http.site import BACKLOG, Site
 from lens.mcp import server
+from lens.mcp.asgi import Asgi
 from lens.mcp.client import Client, RefusedError
 from lens.mcp.settings import McpSettings
 
@@ -22,12 +24,8 @@ _log = logging.getLogger("lens.mcp")
 
 PATH = "/mcp"
 
-LONGEST_BODY = 64 * 2**10
-"""Bytes of a request."""
-
-MOST_CONNECTIONS = 100
-
-GRACE_SECONDS = 5
+GRACE_SECONDS = 5.0
+PARTING_SECONDS = 1.0
 
 # RFC 6750, 2.1.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
@@ -62,27 +60,29 @@ async def _http(client: Client, listen: ListenAddress) -> None:
         streamable_http_path=PATH,
         json_response=True,
         stateless_http=True,
-        max_request_body_size=LONGEST_BODY,
+        max_request_body_size=MAX_BODY_BYTES,
         transport_security=_against_rebinding(listen),
     )
-    listener = _listener(listen)
-    running = uvicorn.Server(
-        uvicorn.Config(
-            _posts_only(application),
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+    answerer = Asgi(_posts_only(application))
+    site = Site(
+        answerer,
+        MCP,
+        Refusals(),
+        grace_seconds=GRACE_SECONDS,
+        parting_seconds=PARTING_SECONDS,
+        access_log=None,
     )
-    # uvicorn raises them anew once it has ended well, and that is to be all.
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
-    host, port = listener.getsockname()[:2]
-    _log.info("listening", extra={"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"})
-    await running.serve(sockets=[listener])
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    listening = listen.listen(f"{PREFIX}MCP_LISTEN", BACKLOG)
+    async with application.router.lifespan_context(application):
+        site.start(listening)
+        host, port = listening.getsockname()[:2]
+        _log.info("listening", extra={"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"})
+        await stop.wait()
+        answerer.stopping = True
+        await site.stop()
 
 
 def _posts_only(application: ASGIApp) -> ASGIApp:
@@ -95,16 +95,6 @@ def _posts_only(application: ASGIApp) -> ASGIApp:
             await application(scope, receive, send)
 
     return answer
-
-
-def _listener(listen: ListenAddress) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
-    except OSError as error:
-        raise SettingsError(
-            f"{PREFIX}MCP_LISTEN: can't listen on {listen}: {error.strerror or error}"
-        ) from None
 
 
 def _against_rebinding(listen: ListenAddress) -> TransportSecuritySettings:
@@ -130,7 +120,7 @@ def _callers(context: server.Context) -> str | None:
 def _bearer(token_file: Path) -> str:
     """Return the Authorization header of a file's token. Raise RefusedError."""
     try:
-        token = token_file.read_text().strip()
+        token = token_file.read_text().strip(" \t\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "is no text"
         raise RefusedError(f"{token_file}: {reason}") from None

@@ -1,5 +1,9 @@
 """Over streamable HTTP, where each caller brings a token of its own."""
 
+import asyncio
+import contextlib
+import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +116,38 @@ async def test_nobody_can_hold_a_stream_open(lens: AskedLens, server: Command) -
     async with httpx2.AsyncClient(headers=ACCEPT) as http:
         answer = await http.get(address(server))
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_connections_that_ask_nothing_hold_up_nobody(lens: AskedLens, server: Command) -> None:
+    url = address(server)
+    port = int(url.split(":")[2].partition("/")[0])
+    with contextlib.ExitStack() as idle:
+        for _ in range(600):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port)))
+        async with httpx2.AsyncClient(headers=ACCEPT) as http:
+            answer = await http.post(url, json=LIST_TOOLS)
+        assert answer.status_code == 200
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("size", "status"), [(10, 200), (60_000, 200), (70_000, 413), (10_000_000, 413)])
+async def test_a_body_without_a_length_is_read_up_to_the_bound(
+    lens: AskedLens, server: Command, size: int, status: int
+) -> None:
+    url = address(server)
+    port = int(url.split(":")[2].partition("/")[0])
+    body = json.dumps(LIST_TOOLS).encode().ljust(size)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"Accept: {ACCEPT['Accept']}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    )
+    with contextlib.suppress(ConnectionError):
+        for start in range(0, len(body), 4000):
+            piece = body[start : start + 4000]
+            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            await asyncio.wait_for(writer.drain(), 10)
+        writer.write(b"0\r\n\r\n")
+    line = await asyncio.wait_for(reader.readline(), 10)
+    assert int(line.split()[1]) == status
+    writer.close()

@@ -57,6 +57,7 @@ def bearer_token(headers: MultiMapping[str]) -> Token | None:
     scheme, _, token = credentials[0].partition(" ")
     if scheme.lower() != "bearer":
         return None
+    # Blanks are spaces and tabs (RFC 9110, 5.6.3), and not Unicode's.
     # What is not UTF-8 was decoded with surrogate escapes, and goes back to its bytes.
-    text = token.strip().encode("utf-8", "surrogateescape")
+    text = token.strip(" \t").encode("utf-8", "surrogateescape")
     return Token(text, sha256(text).digest()) if text else None

@@ -1,19 +1,20 @@
 """``/metrics``: the process's instruments and the snapshot's figures, in Prometheus' text format."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from lens import __version__
+from lens import __version__, logs
 from lens.api.access.auth import Caller
 from lens.api.codings import CODINGS, LEAST_CODED
 from lens.api.negotiation import IDENTITY, coding
 from lens.api.parameters import Parameters
+from lens.http import refusals
 from lens.model.alerts import KINDS, Alert
 from lens.model.board import Board, Notice
 
@@ -21,15 +22,27 @@ from lens.model.board import Board, Notice
 class Exposition(Collector):
     """Everything that is measured, collected when it is asked for."""
 
-    def __init__(self, registry: CollectorRegistry, board: Board, clock: Callable[[], float]) -> None:
-        """Take the instruments and where the snapshot is."""
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        board: Board,
+        clock: Callable[[], float],
+        refused: Mapping[str, int],
+        connections: Callable[[], int],
+    ) -> None:
+        """Take the instruments, where the snapshot is, and what the HTTP server counts."""
         self._registry = registry
         self._board = board
         self._clock = clock
+        self._refused = refused
+        self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
         """Go through all families."""
         yield from self._registry.collect()
+        yield GaugeMetricFamily("lens_http_connections", "Open connections.", value=self._connections())
+        yield _counter("lens_http_refused", refusals.HELP, self._refused)
+        yield _counter("lens_log_lines_dropped", logs.DROPPED_HELP, logs.dropped)
         yield from snapshot_families(self._board.notice, self._clock())
 
     async def metrics(self, request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
@@ -94,6 +107,13 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
         ("lens_data_age_seconds", "Since the figures were last known to be current.", notice.age(now)),
     ):
         yield GaugeMetricFamily(name, documentation, value=value)
+
+
+def _counter(name: str, documentation: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, documentation, labels=["reason"])
+    for reason, count in counts.items():
+        family.add_metric([reason], count)
+    return family
 
 
 def _alerts(alerts: Iterable[Alert]) -> Metric:

@@ -1,0 +1,75 @@
+"""Answers that nobody takes are bounded over all connections, and those who take theirs get all of it."""
+
+import asyncio
+import socket
+
+from aiohttp import web
+
+from lens.bounds import Bounds
+from tests.integration.http.conftest import DEADLINE_S, GET, Serve
+
+MIB = 2**20
+BOUNDS = Bounds(connections=100, per_address=100, heads_bytes=MIB, unsent_bytes=8 * MIB)
+
+
+def deaf_client(address: tuple[str, int]) -> socket.socket:
+    """Return a client that has asked, and takes nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**12)
+    client.connect(address)
+    client.sendall(GET + b"\r\n")
+    return client
+
+
+async def large(_: web.BaseRequest) -> web.StreamResponse:
+    """Answer with 2 MiB that are nobody else's."""
+    return web.Response(body=bytes(2 * MIB))
+
+
+async def test_who_takes_nothing_makes_room_for_who_does(serve: Serve) -> None:
+    served = await serve(BOUNDS)
+    served.told.answer = large
+    deaf = [deaf_client(served.address) for _ in range(40)]
+    began = asyncio.get_running_loop().time()
+    answer = b""
+    while len(answer) < 2 * MIB:
+        # Until the first of them are known to take nothing.
+        answer = await served.get()
+        assert asyncio.get_running_loop().time() - began < DEADLINE_S
+    assert served.refusals["busy"] + served.refusals["unsent"] >= 30
+    for client in deaf:
+        client.close()
+
+
+async def test_one_answer_larger_than_all_may_be_is_sent_to_who_takes_it(serve: Serve) -> None:
+    served = await serve(BOUNDS)
+
+    async def larger(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=bytes(20 * MIB))
+
+    served.told.answer = larger
+    assert len(await served.get()) > 20 * MIB
+
+
+async def test_the_same_answer_is_counted_once_for_all_who_take_it(serve: Serve) -> None:
+    served = await serve(BOUNDS)
+    body = bytes(6 * MIB)
+
+    async def same(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=body)
+
+    served.told.answer = same
+    answers = await asyncio.gather(*(served.get() for _ in range(12)))
+    assert all(len(answer) > len(body) for answer in answers)
+    assert served.refusals["busy"] == served.refusals["unsent"] == 0
+
+
+async def test_a_head_request_is_told_the_length_and_sent_nothing(serve: Serve) -> None:
+    served = await serve(BOUNDS)
+    served.told.answer = large
+    reader, writer = await served.connect()
+    writer.write(GET.replace(b"GET", b"HEAD") + b"Connection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
+    assert b"Content-Length: 2097152" in answer
+    assert answer.endswith(b"\r\n\r\n")
+    writer.close()
