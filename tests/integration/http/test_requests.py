@@ -61,7 +61,7 @@ async def flood(served: Served, sent: bytes, count: int) -> None:
     ],
 )
 async def test_no_request_takes_much_memory(serve: Serve, sent: bytes) -> None:
-    served = await serve(SMALL._replace(connections=45))
+    served = await serve(SMALL._replace(connections=50))
     await flood(served, sent, 45)
     assert (await served.get()).endswith(b"ok")
     await until(lambda: served.site.connections == 0)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,6 +19,8 @@ from lens.http import refusals
 from lens.model.alerts import KINDS, Alert
 from lens.model.board import Board, Notice
 
+NOTHING: Mapping[str, int] = MappingProxyType({})
+
 
 class Exposition(Collector):
     """Everything that is measured, collected when it is asked for."""
@@ -27,8 +30,8 @@ class Exposition(Collector):
         registry: CollectorRegistry,
         board: Board,
         clock: Callable[[], float],
-        refused: Mapping[str, int],
-        connections: Callable[[], int],
+        refused: Mapping[str, int] = NOTHING,
+        connections: Callable[[], int] = lambda: 0,
     ) -> None:
         """Take the instruments, where the snapshot is, and what the HTTP server counts."""
         self._registry = registry
