@@ -95,7 +95,9 @@ class Site:
 
     async def _part(self, listener: Listener) -> None:
         """Wait until nobody is connected any more, for a time."""
-        for _ in range(round(self._parting_seconds / _LOOK_SECONDS)):
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._parting_seconds
+        while clock() < until:
             if not listener.crowd.connected:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
