@@ -154,7 +154,9 @@ class Connection(web.RequestHandler):
         line = bytes(self._ahead[: self._ahead.find(b"\n", 0, heads.LONGEST_LINE) + 1 or heads.LONGEST_LINE])
         self._ahead.clear()
         self._deaf = True
-        super().data_received(line + _NO_REQUEST)
+        super().data_received(line)
+        # Should it have found nothing wrong; of two errors the first is answered.
+        super().data_received(_NO_REQUEST)
 
     def _refuse(self, problem: Exception, reason: str) -> None:
         """Have aiohttp answer with ``handle_error``: the parser has seen nothing of this request."""
