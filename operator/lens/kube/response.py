@@ -115,7 +115,7 @@ class KubeResponse(aiohttp.ClientResponse):
     async def _error(self) -> object:
         try:
             status = msgspec.json.decode(await self.read(), type=Status)
-        except (ValueError, aiohttp.ClientError):
+        except (ValueError, RecursionError, aiohttp.ClientError):
             return None
         if status.details is not None:
             asked = status.details.retry_after_seconds
@@ -209,7 +209,8 @@ def _seconds(retry_after: str) -> int:
     except ValueError:
         try:
             moment = email.utils.parsedate_to_datetime(retry_after)
-        except ValueError:
+            seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        # The parser lets out more than it says: for a year or a zone too large for an integer of C, for instance.
+        except (ValueError, OverflowError, TypeError, IndexError):
             return 1
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return max(1, min(LONGEST_RETRY_AFTER, math.ceil(seconds))) if math.isfinite(seconds) else 1

@@ -9,7 +9,9 @@ import re
 DEEPEST = 100
 """Levels that are kept. Kubernetes' own types need about 20."""
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# A string without an end is a token to the document's end: looked into, it would be looked into again from
+# each quote in it. A backslash that ends the document escapes nothing.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def flattened(document: bytes) -> bytes:

@@ -422,6 +422,21 @@ async def test_a_list_that_is_none_can_not_be_had_as_a_table(
     assert answer.error == (502, 5002, "Cluster west can't be asked")
 
 
+async def test_a_row_of_any_depth_is_a_table_or_a_fault_of_the_peers_and_none_of_our_own(
+    hub_of: Hub, west: FakeServer, clock: Clock
+) -> None:
+    """Some 970 levels deep it can still be read, and no more be written as text."""
+    statuses = set()
+    async with hub_of(peer("west", west.url(""))) as hub:
+        for levels in range(900, 1000):
+            row = good(tasks=[{"pod_name": "nested"}])
+            west.behaviour = sends(row.replace(b'"nested"', b"[" * levels + b"]" * levels))
+            clock.now += 600
+            answer = await hub.ask("/api/v1/realtime/running-tasks?cluster=west", Accept="text/csv")
+            statuses.add(answer.status)
+    assert statuses == {200, 502}
+
+
 async def test_memory_stays_flat_however_many_answers_without_an_end_there_are(
     hub_of: Hub, west: FakeServer
 ) -> None:

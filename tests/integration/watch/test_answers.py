@@ -38,6 +38,11 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
         ("Wed, 01 Jan 2020 00:00:00 GMT", range(1, 2)),
         ("Fri, 31 Dec 9999 23:59:59 GMT", range(30, 31)),
         ("Fri, 31 Dec 99999 23:59:59 GMT", range(1, 2)),
+        (f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT", range(1, 2)),
+        (f"Fri, 31 Dec 2030 23:59:59 +{'9' * 14}", range(1, 2)),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", range(30, 31)),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", range(1, 2)),
+        ("9" * 5000, range(1, 2)),
         # A name of its own, since pytest-xdist's workers have to agree on the names.
         pytest.param(
             format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), range(30, 31), id="tomorrow"

@@ -141,7 +141,8 @@ class PeerAnswers:
         if table is None:
             try:
                 made = await listing.told(told.body, asked, path)
-            except msgspec.DecodeError:
+            # A row may be nested deep enough to be read, and too deep to be written as text.
+            except (msgspec.DecodeError, ValueError, RecursionError):
                 raise _failed(asked.cluster, PeerFailedError("malformed")) from None
             table = self._cache.keep(key, made.body, told.made_at, digest=made.digest, described=made.headers)
         return table
