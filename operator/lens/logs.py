@@ -1,4 +1,7 @@
-"""Structured logs on stderr: an event with its fields, as JSON or as text."""
+"""Structured logs on stderr: an event with its fields, as JSON or as text.
+
+Whoever writes a line, kopf and aiohttp too: URLs in it have no user and no password.
+"""
 
 import json
 import logging
@@ -9,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from lens import logqueue
+from lens.redaction import without_credentials
 
 dropped = logqueue.dropped
 DROPPED_HELP = logqueue.HELP
@@ -38,7 +42,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str, ensure_ascii=True)
+        return without_credentials(json.dumps(entry, default=str, ensure_ascii=True))
 
 
 class TextFormatter(logging.Formatter):
@@ -51,10 +55,8 @@ class TextFormatter(logging.Formatter):
             f" {name}={json.dumps(value, default=str)}" for name, value in _fields(record).items()
         )
         line = f"{time} {record.levelname.lower():7} {_printable(record.getMessage())}{fields}"
-        if not record.exc_info:
-            return line
-        traceback = self.formatException(record.exc_info).splitlines()
-        return "\n    ".join((line, *map(_printable, traceback)))
+        traceback = self.formatException(record.exc_info).splitlines() if record.exc_info else ()
+        return without_credentials("\n    ".join((line, *map(_printable, traceback))))
 
 
 def _printable(text: str) -> str:

@@ -221,3 +221,26 @@ def test_lines_that_are_alike_come_so_often_and_then_are_counted() -> None:
 def test_lines_that_are_all_different_are_bounded_too() -> None:
     repeats = Repeats(lambda: 0.0)
     assert sum(filled(repeats, f"object {number}", 1) for number in range(10_000)) < 2000
+WITH_PASSWORD = "https://somebody:p@ss:w\\rd@kube.example:6443/api?watch=true"
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_no_line_of_anybodys_shows_the_password_in_an_url(formatter: logging.Formatter) -> None:
+    log = Log(formatter)
+    log.logger.error(
+        "no answer of %s", WITH_PASSWORD, extra={"url": WITH_PASSWORD}, exc_info=raised(WITH_PASSWORD)
+    )
+    log.logger.warning("listing", extra={"urls": [WITH_PASSWORD], "error": RuntimeError(WITH_PASSWORD)})
+    written = "\n".join(log.lines)
+    assert written.count("https://kube.example:6443/api") == 5
+    assert "somebody" not in written
+    assert "ss:w" not in written
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mail to a@b", "https://host/a@b", "https://host?a@b", '"https://host" "a@b"', "a://b c@d", "@://"],
+)
+def test_what_is_no_password_stays_in_its_line(as_json: Log, text: str) -> None:
+    as_json.logger.info(text)
+    assert as_json.entry["event"] == text

@@ -4,8 +4,10 @@ from typing import NoReturn
 
 import typer
 
+from lens.redaction import without_credentials
+
 
 def fail(message: str) -> NoReturn:
     """End the command."""
-    typer.echo(f"lens: {message}", err=True)
+    typer.echo(f"lens: {without_credentials(message)}", err=True)
     raise typer.Exit(2)

@@ -8,13 +8,16 @@ import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
+import aiohttp
 import kubernetes.client
 import kubernetes.config
 from kubernetes.client.rest import should_bypass_proxies
 from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
+from yarl import URL
 
 from lens.config import SettingsError
+from lens.redaction import without_credentials
 from lens.rotation import Stamp, stamp
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -40,14 +43,15 @@ class Connection:
         self._context = context
         self._service_account = service_account
         self._configuration = kubernetes.client.Configuration()
+        self._basic: str | None = None
         self._token_file: str | None = None
         self._stamps: list[Stamp] = []
         self._tls: ssl.SSLContext | None = None
 
     @property
     def server(self) -> str:
-        """Return the apiserver's base URL, without a slash at its end."""
-        return str(self._configuration.host).rstrip("/")
+        """Return the apiserver's base URL, without a slash at its end and without a user."""
+        return without_credentials(str(self._configuration.host)).rstrip("/")
 
     @property
     def server_name(self) -> str | None:
@@ -78,10 +82,11 @@ class Connection:
                 )
                 self._token_file = self._kubeconfig_token_file()
             self._trust(configuration)
+            basic = _basic(URL(str(configuration.host)))
         # The loaders let out whatever a malformed file makes their code raise.
         except Exception as error:
-            raise ConnectionFailedError(f"{self._origin}: {error}") from error
-        self._configuration = configuration
+            raise self._failed(error) from error
+        self._configuration, self._basic = configuration, basic
         self._stamps = self._look()
 
     def authorization(self) -> str | None:
@@ -92,8 +97,8 @@ class Connection:
             # The official client's hook renews what has expired, exec plugins included.
             header = self._configuration.get_api_key_with_prefix("BearerToken")
         except Exception as error:
-            raise ConnectionFailedError(f"{self._origin}: {error}") from error
-        return header.strip() if header else None
+            raise self._failed(error) from error
+        return header.strip() if header else self._basic
 
     def tls(self) -> ssl.SSLContext:
         """Return the one context that all sessions share; what is rotated is loaded into it in use."""
@@ -104,6 +109,9 @@ class Connection:
     @property
     def _origin(self) -> str:
         return f"service account in {self._service_account}" if self._in_cluster else self._kubeconfig
+
+    def _failed(self, error: Exception) -> ConnectionFailedError:
+        return ConnectionFailedError(without_credentials(f"{self._origin}: {error}"))
 
     def _trust(self, configuration: kubernetes.client.Configuration) -> None:
         tls = self.tls()
@@ -139,3 +147,10 @@ class Connection:
             configuration.key_file,
         )
         return [stamp(file) if file else None for file in files]
+
+
+def _basic(server: URL) -> str | None:
+    """Return the header for the user that a server's URL names; a token goes before it."""
+    if server.user is None:
+        return None
+    return aiohttp.encode_basic_auth(server.user, server.password or "", encoding="utf-8")

@@ -82,8 +82,6 @@ class Requester:
         authorization = await asyncio.to_thread(connection.authorization)
         if authorization is not None:
             headers = {**headers, "Authorization": authorization}
-            # aiohttp takes no header beside a password in the URL, which would be a second credential.
-            url = url.with_user(None)
         return await session.request(
             method,
             url,

@@ -210,7 +210,7 @@ def _seconds(retry_after: str) -> int:
         try:
             moment = email.utils.parsedate_to_datetime(retry_after)
             seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-        # The parser lets out more than it says: for a year or a zone too large for an integer of C, for instance.
+        # The parser lets out more than it says, as for a year or a zone too large for an integer of C.
         except (ValueError, OverflowError, TypeError, IndexError):
             return 1
     return max(1, min(LONGEST_RETRY_AFTER, math.ceil(seconds))) if math.isfinite(seconds) else 1

@@ -1,12 +1,16 @@
 """Tokens, certificates and addresses that change are followed; what is wrong for a while is waited for."""
 
+import io
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from lens.kube.connection import Connection, ConnectionFailedError
+from lens.logs import JsonFormatter
 from tests.integration.watch import faults, tls
 from tests.integration.watch.front import Front
 from tests.integration.watch.objects import Object, pod
@@ -282,3 +286,32 @@ async def test_a_proxy_is_gone_through(scene: Scene, monkeypatch: pytest.MonkeyP
     await scene.until_exact()
     assert scene.front.requests == []
     await proxy.stop()
+
+
+async def test_the_password_in_the_apiservers_url_proves_who_we_are_and_is_in_no_line_of_the_log(
+    scene: Scene,
+) -> None:
+    with_password = scene.front.url.replace("://", "://somebody:secret@")
+    basic = aiohttp.encode_basic_auth("somebody", "secret")
+    scene.sim.token = "unknown"
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        scene.watch(Connection(scene.kubeconfig(user={"username": ""}, cluster={"server": with_password})))
+        await scene.until(lambda: refused(scene) >= 3, "refusals")
+        await scene.front.stop()
+        await scene.until(lambda: scene.metric("lens_kube_requests_total", outcome="error") >= 2, "failures")
+        await scene.front.start()
+        await scene.until(lambda: refused(scene) >= 6, "more refusals")
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    assert {request.headers.get("authorization") for request in scene.front.requests} == {basic}
+    written = stream.getvalue()
+    assert scene.front.url in written
+    assert "secret" not in written
+    assert basic.removeprefix("Basic ") not in written
