@@ -83,7 +83,8 @@ def recount(
             cells[resource] = {
                 "capacity": capacity,
                 "allocatable": allocatable,
-                "allocated": allocated,
+                # What a node hasn't got no pod can hold: it is told apart, and added to nothing.
+                "allocated": sorted((0, allocated, max(capacity, allocatable)))[1],
                 "unhealthy": capacity - beyond if capacity > beyond else 0,
                 "available": free if name in open_nodes else 0,
                 "unavailable": 0 if name in open_nodes else free,
@@ -130,6 +131,7 @@ def _figures(rows: Mapping[str, Any]) -> dict[str, Any]:
         "max_contiguous_gpu": max([0, *(row["most_available"] for row in rows.values())]),
         "units": {resource: cell for resource, cell in units.items() if any(cell.values())},
         "approximate": any(row["approximate"] for row in rows.values()),
+        "missing_nodes": len([row for row in rows.values() if not row["known"]]),
     }
 
 
@@ -138,7 +140,7 @@ def _block(counted: Mapping[str, int], *, is_open: bool) -> dict[str, int]:
     total, usable, held = counted["total"], counted["usable"], counted["held"]
     free = max(0, usable - held)
     return {
-        "allocated": held,
+        "allocated": held if held < total else total,
         "unhealthy": max(0, total - max(usable, held)),
         "available": free if is_open else 0,
         "unavailable": 0 if is_open else free,

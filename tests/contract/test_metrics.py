@@ -37,6 +37,7 @@ async def test_the_snapshots_figures_are_those_of_the_status(
     for state in ("allocated", "unhealthy", "unavailable", "available"):
         assert samples[f"lens_gpus{{state={state}}}"] == data["gpu_states"][state] > 0
     assert samples["lens_overcommitted_gpus"] == data["gpu_states"]["overcommitted"] == 3
+    assert samples["lens_missing_nodes"] == data["gpu_states"]["missing_nodes"] == 1
     assert samples["lens_running_tasks"] == data["running_tasks"] == 2
     assert samples["lens_available_nodes"] == data["available_resources"]["available_nodes"] == 1
     assert samples["lens_max_contiguous_gpus"] == data["available_resources"]["max_contiguous_gpu"] == 5

@@ -1,5 +1,7 @@
 """What ``/api/v1/realtime/status`` tells."""
 
+import pytest
+
 from tests.contract.conftest import NOW, Api, Clock, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 
@@ -30,10 +32,10 @@ async def test_every_figure_of_the_quickstart_is_there_and_right(api: Api, clust
     assert data["cluster"] == "prod-cluster"
     assert data["timestamp"] == "2025-12-19T15:30:00Z"
     assert data["current_gpu_usage"] == {
-        "total_gpus": 74,
-        "allocated_gpus": 36,
+        "total_gpus": 72,
+        "allocated_gpus": 34,
         "utilized_gpus": 0,
-        "allocation_rate": 48.6,
+        "allocation_rate": 47.2,
         "utilization_rate": 0.0,
     }
     assert data["running_tasks"] == 6
@@ -43,12 +45,43 @@ async def test_every_figure_of_the_quickstart_is_there_and_right(api: Api, clust
         "max_contiguous_gpu": 8,
     }
     assert data["gpu_states"] == {
-        "allocated": 36,
+        "allocated": 34,
         "unhealthy": 3,
         "unavailable": 15,
         "available": 20,
         "overcommitted": 2,
+        "missing_nodes": 1,
     }
+
+
+@pytest.mark.parametrize("where", ["no-such-node", "gpu-0"])
+async def test_one_pod_of_a_tenants_distorts_no_figure_and_fails_no_answer(
+    api: Api, cluster: Cluster, where: str
+) -> None:
+    """Who may create pods may bind one to any node, and ask for any number of GPUs."""
+    cluster.add(node("gpu-0"), pod("sound", "gpu-0", gpus=2), pod("hostile", where, gpus=2**31 - 1))
+    cluster.publish(NOW)
+    data = (await api.status("&include=nodes")).data
+    beyond = 2**31 - 1 - (6 if where == "gpu-0" else 0)
+    assert data["current_gpu_usage"]["total_gpus"] == 8
+    assert data["current_gpu_usage"]["allocation_rate"] == (100 if where == "gpu-0" else 25)
+    assert data["gpu_states"]["overcommitted"] == beyond
+    assert data["gpu_states"]["missing_nodes"] == (where != "gpu-0")
+    row = next(each for each in data["nodes"] if each["node_name"] == where)
+    assert (row["total_gpus"], row["overcommitted_gpus"]) == (8 if where == "gpu-0" else 0, beyond)
+    (entry,) = (await api.ask("/api/v1/clusters")).data["clusters"]
+    assert entry["status"] == "ok"
+    total = (await api.ask("/api/v1/realtime/summary")).data
+    assert total["current_gpu_usage"]["total_gpus"] == 8
+    assert total["unreachable"] == []
+
+
+async def test_our_own_figures_are_never_held_against_a_strangers_bounds(api: Api, cluster: Cluster) -> None:
+    cluster.add(*(node(f"gpu-{number}", gpus=2**31 - 1) for number in range(8)))
+    cluster.publish(NOW)
+    assert (await api.ask("/api/v1/clusters")).data["clusters"][0]["status"] == "ok"
+    usage = (await api.ask("/api/v1/realtime/summary")).data["current_gpu_usage"]
+    assert usage["total_gpus"] == 8 * (2**31 - 1)
 
 
 async def test_rates_stay_decimal_numbers_for_programs_that_format_them(api: Api, cluster: Cluster) -> None:

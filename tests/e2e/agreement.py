@@ -17,7 +17,8 @@ async def told(lens: Lens) -> dict[str, Any]:
         status[part] for part in ("current_gpu_usage", "available_resources", "gpu_states")
     )
     return {
-        **{f"{state}_gpus": number for state, number in states.items()},
+        **{f"{state}_gpus": number for state, number in states.items() if state != "missing_nodes"},
+        "missing_nodes": states["missing_nodes"],
         **{name: usage[name] for name in ("total_gpus", "allocated_gpus", "allocation_rate")},
         **available,
         "units": {each["resource"]: _cell(each) for each in status["units"]},

@@ -96,7 +96,12 @@ class GpuStates(TypedDict):
     unhealthy: Annotated[Count, Field(description="In its node's capacity, not allocatable, held by nobody.")]
     unavailable: Annotated[Count, Field(description="Free, on a node that GPU pods can't go to.")]
     available: Annotated[Count, Field(description="Free, on a node that takes GPU pods.")]
-    overcommitted: Annotated[Count, Field(description="Held beyond what the nodes have.")]
+    overcommitted: Annotated[
+        Count, Field(description="Asked for by bound pods beyond what the nodes have; in no other figure.")
+    ]
+    missing_nodes: Annotated[
+        Count, Field(description="Nodes that such pods are bound to and that don't exist, or have no GPUs.")
+    ]
 
 
 class NodeResource(TypedDict):

@@ -71,7 +71,8 @@ def _on_node(kind: Kind, node: str, message: str, severity: Severity | None = No
 def _of_occupancy(occupied: NodeOccupancy) -> Iterator[Condition]:
     name, node, holders = occupied.name, occupied.node, len(occupied.pods)
     if occupied.overcommitted:
-        message = f"{occupied.overcommitted} GPUs are held on {name} beyond what it has"
+        has = " beyond what it has" if node is not None else ", which doesn't exist or has none"
+        message = f"{occupied.overcommitted} GPUs are held on {name}{has}"
         yield _on_node(alerts.OVERCOMMITTED, name, message)
     if node is None:
         return

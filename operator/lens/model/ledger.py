@@ -162,7 +162,7 @@ class Ledger:
     ) -> Snapshot:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
-        approximate = last.approximate
+        approximate, missing_nodes = last.approximate, last.missing_nodes
         units = dict(last.units)
         joining: set[str] = set()
         leaving: set[str] = set()
@@ -173,6 +173,7 @@ class Ledger:
                 running_tasks -= before.running_tasks
                 overcommitted -= before.overcommitted
                 approximate -= before.approximate
+                missing_nodes -= before.node is None
                 for pool in before.units:
                     units[pool.resource] = units.get(pool.resource, _no_units(pool.resource)) - pool
                 if before.units:
@@ -183,6 +184,7 @@ class Ledger:
                 running_tasks += after.running_tasks
                 overcommitted += after.overcommitted
                 approximate += after.approximate
+                missing_nodes += after.node is None
                 for pool in after.units:
                     units[pool.resource] = units.get(pool.resource, _no_units(pool.resource)) + pool
                 if after.units:
@@ -201,6 +203,7 @@ class Ledger:
             available_nodes=self._blocks.total(),
             max_contiguous=max(self._blocks, default=0),
             overcommitted=overcommitted,
+            missing_nodes=missing_nodes,
             nodes=last.nodes.updated(changes) if changes else last.nodes,
             pending=last.pending.updated(waiting) if waiting else last.pending,
             demand=demand,

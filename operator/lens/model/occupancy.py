@@ -2,10 +2,13 @@
 
 | state | a GPU that |
 | --- | --- |
-| allocated | is held by a pod, wherever and in whatever health its node is |
+| allocated | its node has and a pod holds, in whatever health the node is |
 | unhealthy | its node counts in capacity but not in allocatable, and nobody holds |
 | unavailable | is free on a node that GPU pods can't go to |
 | available | is free on a node that takes GPU pods |
+
+What is held beyond what the node has is in no state: no such GPU is known. Who may create a pod may bind it
+to any node, existing or not, and ask for any number. It is told apart, as overcommitted.
 
 A GPU that many units share is held if any of them is, unhealthy if none of them may be handed out, and else
 free. The units are counted beside it, by the same rules.
@@ -58,7 +61,7 @@ class GpuStates(msgspec.Struct, frozen=True, gc=False):
 class Pool(msgspec.Struct, frozen=True, gc=False):
     """One GPU resource, in units, of one node or of many.
 
-    ``overcommitted`` is how far what is held exceeds what there is.
+    ``overcommitted`` is how far what is held exceeds what there is; no state has it.
     """
 
     resource: str
@@ -165,16 +168,17 @@ def occupancy(
 
 def _pool(offer: Offer, held: int, *, takes_gpu_pods: bool) -> Pool:
     free = max(0, offer.allocatable - held)
+    there = max(offer.allocatable, offer.capacity)
     return Pool(
         resource=offer.resource,
         capacity=offer.capacity,
         allocatable=offer.allocatable,
         states=GpuStates(
-            allocated=held,
+            allocated=min(held, there),
             # Only how many GPUs are held is known, not which: holders are taken to sit on healthy ones.
             unhealthy=max(0, offer.capacity - max(offer.allocatable, held)),
             unavailable=0 if takes_gpu_pods else free,
             available=free if takes_gpu_pods else 0,
         ),
-        overcommitted=max(0, held - max(offer.allocatable, offer.capacity)),
+        overcommitted=max(0, held - there),
     )

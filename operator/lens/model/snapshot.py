@@ -29,7 +29,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All figures of one moment. ``sequence`` grows by one with each change that shows.
 
     ``available_nodes`` counts nodes with an available GPU; ``max_contiguous`` is the most available
-    GPUs of one resource on one node. ``pending`` has, by ``namespace/name``, the pods that ask for GPUs and
+    GPUs of one resource on one node. ``overcommitted`` are the GPUs that pods are bound to beyond what their
+    nodes have, so in no state, and ``missing_nodes`` the nodes of these that don't exist, or have no GPUs.
+    ``pending`` has, by ``namespace/name``, the pods that ask for GPUs and
     aren't bound, and ``demand`` their sums. ``exporters`` are the pods to ask for telemetry, by name. Where
     GPUs are shared all of these are physical GPUs: ``shared`` names the nodes, of which ``approximate`` are
     known approximately only, and ``units`` has the sums of what is shared by resource.
@@ -42,6 +44,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     max_contiguous: int
     overcommitted: int
     nodes: Shards[NodeOccupancy]
+    missing_nodes: int = 0
     pending: Shards[Pod] = Shards()
     demand: Demand = Demand()
     exporters: tuple[ExporterPod, ...] = ()

@@ -38,16 +38,18 @@ def recount(store: Store, without: Collection[str] = ()) -> Figures:
     }
     nodes = {}
     for name in offered.keys() | held.keys():
-        free = unhealthy = 0
+        free = unhealthy = there = 0
         open_to_pods = False
         if name in offered:
             spec, status = offered[name]["spec"], offered[name]["status"]
             capacity, allocatable = ceil(_gpus(status["capacity"])), ceil(_gpus(status["allocatable"]))
+            there = max(capacity, allocatable)
             free = max(0, allocatable - held[name])
             unhealthy = max(0, capacity - max(allocatable, held[name]))
             open_to_pods = not spec.get("unschedulable")
         nodes[name] = {
-            "allocated": held[name],
+            "allocated": min(held[name], there),
+            "overcommitted": max(0, held[name] - there),
             "unhealthy": unhealthy,
             "unavailable": 0 if open_to_pods else free,
             "available": free if open_to_pods else 0,
@@ -62,6 +64,7 @@ def figures(snapshot: Snapshot) -> Figures:
     nodes = {
         name: {
             "allocated": node.states.allocated,
+            "overcommitted": node.overcommitted,
             "unhealthy": node.states.unhealthy,
             "unavailable": node.states.unavailable,
             "available": node.states.available,

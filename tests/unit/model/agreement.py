@@ -28,6 +28,7 @@ def assert_agrees(
         "unavailable_gpus": states.unavailable,
         "available_gpus": states.available,
         "overcommitted_gpus": snapshot.overcommitted,
+        "missing_nodes": snapshot.missing_nodes,
         "available_nodes": snapshot.available_nodes,
         "max_contiguous_gpu": snapshot.max_contiguous,
         "running_tasks": snapshot.running_tasks,

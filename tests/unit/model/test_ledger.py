@@ -80,10 +80,12 @@ def test_a_missing_node_goes_with_its_last_pod_and_comes_back_with_its_gpus() ->
     ledger = ledger_of(node(gpus="8"), pod(container("main", "3")))
     ledger.file_node("node-1", None)
     assert ledger.snapshot().nodes["node-1"].node is None
-    assert ledger.snapshot().states.allocated == 3
+    assert ledger.snapshot().states.total == 0
+    assert (ledger.snapshot().overcommitted, ledger.snapshot().missing_nodes) == (3, 1)
     offered = read_node(node(gpus="8"))
     ledger.file_node(offered.key, offered.view)
-    assert ledger.snapshot().states.available == 5
+    assert (ledger.snapshot().states.allocated, ledger.snapshot().states.available) == (3, 5)
+    assert (ledger.snapshot().overcommitted, ledger.snapshot().missing_nodes) == (0, 0)
     ledger.file_node("node-1", None)
     ledger.file_pod(PodKey("team", "train-0"), None)
     assert "node-1" not in ledger.snapshot().nodes

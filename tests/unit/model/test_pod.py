@@ -3,7 +3,7 @@
 import pytest
 
 from lens.model.pod import PodKey
-from tests.unit.model.manifests import GPU, container, pod, read_pod, snapshot_of, viewed_pod
+from tests.unit.model.manifests import GPU, container, node, pod, read_pod, snapshot_of, viewed_pod
 
 GPU_CONTAINER = container("main", "2")
 
@@ -11,7 +11,7 @@ GPU_CONTAINER = container("main", "2")
 @pytest.mark.parametrize("phase", ["Pending", "Running", "Unknown", "", "SomethingNew"])
 @pytest.mark.parametrize("metadata", [{}, {"deletionTimestamp": "2025-12-19T15:30:00Z"}])
 def test_a_bound_pod_holds_its_gpus_until_it_is_over(phase: str, metadata: dict[str, str]) -> None:
-    snapshot = snapshot_of(pod(GPU_CONTAINER, phase=phase, metadata=metadata))
+    snapshot = snapshot_of(node(gpus="8"), pod(GPU_CONTAINER, phase=phase, metadata=metadata))
     assert snapshot.states.allocated == 2
     assert snapshot.running_tasks == (1 if phase == "Running" else 0)
 

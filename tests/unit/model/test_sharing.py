@@ -95,8 +95,8 @@ def test_units_of_a_sick_gpu_make_one_unhealthy_gpu() -> None:
 
 def test_more_units_than_the_node_has_overcommit_gpus_only_where_no_gpu_is_left_for_them() -> None:
     occupied = row(node(gpus="8", labels=sliced()), holding("a", GPU, 9))
-    assert (occupied.states.total, occupied.overcommitted) == (3, 1)
-    assert occupied.units[0].overcommitted == 1
+    assert (occupied.states.total, occupied.states.allocated, occupied.overcommitted) == (2, 2, 1)
+    assert (occupied.units[0].states.allocated, occupied.units[0].overcommitted) == (8, 1)
 
 
 def test_a_renamed_resource_is_shared_by_the_label_of_its_first_name_which_then_is_not() -> None:
@@ -222,9 +222,9 @@ def test_gke_says_in_labels_of_its_own_how_its_gpus_are_shared_and_cut() -> None
     assert row(node(gpus="8", labels={clients: "3"})).states.total == 8, "it does not divide the capacity"
 
 
-def test_a_pod_on_a_node_that_is_gone_holds_the_gpus_that_its_profile_needs() -> None:
+def test_a_pod_on_a_node_that_is_gone_is_told_apart_with_the_gpus_that_its_profile_needs() -> None:
     occupied = snapshot_of(holding("a", SMALL, 7)).nodes["node-1"]
-    assert (occupied.status, occupied.states.allocated, occupied.overcommitted) == ("Missing", 1, 1)
+    assert (occupied.status, occupied.states.total, occupied.overcommitted) == ("Missing", 0, 1)
 
 
 # What telemetry adds

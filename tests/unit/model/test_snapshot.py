@@ -29,13 +29,13 @@ def test_a_cluster_is_the_sum_of_its_nodes() -> None:
         pod(container("main", "2"), name="d", node="gone"),
         pod(container("main", "9"), name="e", node=None, phase="Pending"),
     )
-    assert snapshot.states == GpuStates(allocated=14, unhealthy=3, unavailable=7, available=6)
-    assert snapshot.states.total == 30
-    assert snapshot.allocation_rate == 46.7
+    assert snapshot.states == GpuStates(allocated=12, unhealthy=3, unavailable=7, available=6)
+    assert snapshot.states.total == 28
+    assert snapshot.allocation_rate == 42.9
     assert snapshot.running_tasks == 3
     assert snapshot.available_nodes == 2
     assert snapshot.max_contiguous == 5
-    assert snapshot.overcommitted == 2
+    assert (snapshot.overcommitted, snapshot.missing_nodes) == (2, 1)
     assert snapshot.demand == Demand(pods=1, gpus=9)
     assert sorted(snapshot.nodes) == ["gone", "node-1", "node-2", "node-3", "node-4"]
 

@@ -74,6 +74,7 @@ _STATUS: schemas.Status = {
         "unavailable": 8,
         "available": 6,
         "overcommitted": 0,
+        "missing_nodes": 0,
     },
     "units": [],
     "approximate": False,

@@ -103,7 +103,16 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
         ("lens_pending_pods", "Pods that ask for GPUs and aren't bound to a node.", demand.pods),
         ("lens_pending_gated_pods", "Those of them that have scheduling gates.", demand.gated_pods),
         ("lens_pending_gpus", "GPUs, or units of shared ones, that pending pods ask for.", demand.gpus),
-        ("lens_overcommitted_gpus", "GPUs held beyond what the nodes have.", snapshot.overcommitted),
+        (
+            "lens_overcommitted_gpus",
+            "GPUs that pods are bound to beyond what the nodes have; in no state.",
+            snapshot.overcommitted,
+        ),
+        (
+            "lens_missing_nodes",
+            "Nodes that pods with GPUs are bound to and that don't exist, or have no GPUs.",
+            snapshot.missing_nodes,
+        ),
         ("lens_running_tasks", "Running pods that hold GPUs.", snapshot.running_tasks),
         ("lens_available_nodes", "Nodes with an available GPU.", snapshot.available_nodes),
         ("lens_max_contiguous_gpus", "The most available GPUs on one node.", snapshot.max_contiguous),

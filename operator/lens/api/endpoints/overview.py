@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from aiohttp import web
 
+from lens.api import schemas
 from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
@@ -18,7 +19,9 @@ PATIENCE_SECONDS = 1.0
 
 STATUS_PATH = "/api/v1/realtime/status"
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Of what a peer tells no more than what all readers of JSON read exactly."""
+
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 
@@ -66,6 +69,20 @@ class Figures(msgspec.Struct, frozen=True):
         """Return how many GPUs tell of their work: all, where that isn't known."""
         share = 1.0 if self.telemetry is None else self.telemetry.coverage
         return share * self.current_gpu_usage.total_gpus
+
+
+def _own(told: schemas.Status) -> Figures:
+    """Return what counts of our own status. What we say ourselves is no stranger's, and taken as it is."""
+    usage, free = told["current_gpu_usage"], told["available_resources"]
+    return Figures(
+        Usage(
+            usage["total_gpus"], usage["allocated_gpus"], usage["utilized_gpus"], usage["utilization_rate"]
+        ),
+        told["running_tasks"],
+        Available(free["available_gpus"], free["available_nodes"], free["max_contiguous_gpu"]),
+        Freshness(told["freshness"]["age_seconds"]),
+        Telemetry(told["telemetry"]["coverage"]),
+    )
 
 
 class _Body(msgspec.Struct):
@@ -119,7 +136,7 @@ class Overview:
             return Standing(self._name, True, "syncing")
         now = self._clock()
         told = status(notice, StatusParameters(cluster=self._name), now)
-        return self._standing(self._name, msgspec.convert(told, Figures), notice.age(now), local=True)
+        return self._standing(self._name, _own(told), notice.age(now), local=True)
 
     async def _peer(self, request: web.BaseRequest, name: str) -> Standing:
         try:

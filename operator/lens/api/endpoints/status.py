@@ -57,6 +57,7 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
             "unavailable": states.unavailable,
             "available": states.available,
             "overcommitted": snapshot.overcommitted,
+            "missing_nodes": snapshot.missing_nodes,
         },
         units=[_resource(pool) for _, pool in sorted(snapshot.units.items())],
         approximate=snapshot.approximate > 0,
