@@ -37,6 +37,12 @@ class Metrics:
             ["resource"],
             registry=self.registry,
         )
+        self.over_bound = Counter(
+            "lens_over_bound",
+            "What the apiserver sent that was more than Lens takes, and was cut or asked for in parts, by what.",
+            ["what"],
+            registry=self.registry,
+        )
         self.kube_requests = Counter(
             "lens_kube_requests",
             "Requests to the apiserver by their outcome: the HTTP status, or error.",

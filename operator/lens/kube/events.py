@@ -20,6 +20,7 @@ import aiohttp
 from lens.config import SettingsError
 from lens.kube.lines import LineSplitter, LineTooLongError
 from lens.kube.pacing import Pacer
+from lens.kube.paging import LARGEST_PAGE, PageSize
 from lens.kube.requester import Requester
 from lens.metrics import Metrics
 from lens.model.board import Notice
@@ -39,13 +40,6 @@ ALL = ",".join(
     for reason in ("Created", "Killing", "Pulled", "Pulling", "SuccessfulCreate", "SuccessfulDelete")
 )
 """All but the most frequent reasons of which nothing is told."""
-
-PAGE_SIZE = 500
-SMALL_PAGE = 20
-"""Events to a page; the latter where so many don't fit into LONGEST_PAGE."""
-
-LONGEST_PAGE = 16 * 2**20
-"""Bytes; usually an Event has about 1000."""
 
 REQUEST_SECONDS = 30.0
 WATCH_SECONDS = 600
@@ -95,8 +89,9 @@ class Events:
         """
         self._notice = notice
         self._tell = tell
-        self._requester = Requester(connection, LONGEST_PAGE)
+        self._requester = Requester(connection, LARGEST_PAGE)
         self._requests = metrics.kube_requests
+        self._over_bound = metrics.over_bound
         self._clock = clock
         self._regarded = Regarded()
         self._pacer = Pacer()
@@ -153,17 +148,18 @@ class Events:
     async def _list(self) -> str:
         """Read what there is, page by page; return its resourceVersion. Raise as ``_list_and_watch``."""
         self._regarded.forget_list()
-        size, token = PAGE_SIZE, ""
+        size, token = PageSize(), ""
         while True:
-            query = {"fieldSelector": self._selector, "limit": str(size)}
+            query = {"fieldSelector": self._selector, "limit": str(size.objects)}
             if token:
                 query["continue"] = token
             body = await self._page(query)
             if body is None:
-                if size == SMALL_PAGE:
-                    raise _UnreadError("a page of the list is too large")
-                size = SMALL_PAGE
+                self._over_bound.labels("page").inc()
+                if not size.exceeded():
+                    raise _UnreadError("an Event is too large")
                 continue
+            size.fitted(len(body))
             # In a thread: a page, or what has changed since the last, may be too long a turn for this loop.
             version, token, told = await asyncio.to_thread(self._take_page, body)
             self._tell(told)

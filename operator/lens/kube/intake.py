@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from lens.kube.paging import PageSize
 from lens.metrics import Metrics
 from lens.model.decoding import Decoder, Line, Reading, read_marker, read_page
 from lens.model.feed import Feed
@@ -58,6 +59,7 @@ class Intake(Generic[K, V]):
         self.feed = feed
         self.last_activity = clock()
         self.contact: float | None = None
+        self.page_size = PageSize()
         self._decoder = decoder
         self._clock = clock
         self._on_progress = on_progress
@@ -121,6 +123,7 @@ class Intake(Generic[K, V]):
                 items[reading.key] = reading.view
                 if reading.problem:
                     self._problems_listed[reading.key] = reading.problem
+        self.page_size.fitted(len(body))
         was_synced = self.feed.synced
         token = page.metadata.continue_ or ""
         difference = self.feed.page(items, version, first=first, last=not token)

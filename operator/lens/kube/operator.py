@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import kopf
 
+from lens.kube.paging import MOST_OBJECTS
 from lens.kube.storages import NoDiffBase, NoProgress
 from lens.model.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
 """Finished pods hold nothing; the apiserver reports one that finishes as deleted."""
-
-PAGE_SIZE = 500
 
 _log = logging.getLogger("lens.kube.handlers")
 
@@ -62,7 +61,7 @@ def settings(patience: Patience, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.scanning.disabled = True
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.persistence.progress_storage = NoProgress()
-    chosen.watching.chunk_size = PAGE_SIZE
+    chosen.watching.chunk_size = MOST_OBJECTS
     chosen.watching.server_timeout = patience.watch
     chosen.watching.inactivity_timeout = patience.silence
     chosen.watching.field_selectors["", "v1", "pods"] = POD_FIELD_SELECTOR

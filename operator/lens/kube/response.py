@@ -48,6 +48,7 @@ class KubeResponse(aiohttp.ClientResponse):
     """By the URL's path; a session's own subclass has its own."""
 
     _digestible_headers: CIMultiDictProxy[str] | None = None
+    _page: bytes | None = None
 
     @property
     def intake(self) -> Intake[Any, Any] | None:
@@ -89,6 +90,26 @@ class KubeResponse(aiohttp.ClientResponse):
         self.status = 200
         self.content = GoneContent(self.content)  # type: ignore[assignment]
 
+    async def receive(self, longest: int) -> bool:
+        """Receive a list's page; return whether it has no more bytes than that. One that has more is dropped.
+
+        Raise ClientConnectionError if the session is closed meanwhile.
+        """
+        received = bytearray()
+        fits = (self.content_length or 0) <= longest
+        try:
+            while fits and (part := await self.content.readany()):
+                received += part
+                fits = len(received) <= longest
+            if fits:
+                self._page = bytes(received)
+        except RuntimeError as error:
+            raise aiohttp.ClientConnectionError(str(error)) from error
+        finally:
+            if self._page is None:
+                self.close()
+        return fits
+
     async def json(self, **options: Any) -> Any:
         """Return the body; of a list that is taken in only its metadata. Raise ClientPayloadError."""
         if self.status >= 400:
@@ -96,7 +117,8 @@ class KubeResponse(aiohttp.ClientResponse):
         if (intake := self.intake) is None:
             return await super().json(**options)
         try:
-            return intake.page(await self.read(), first="continue" not in self.url.query)
+            page = await self.read() if self._page is None else self._page
+            return intake.page(page, first="continue" not in self.url.query)
         except UnusableListError as error:
             _log.warning("a list is of no use; listing anew", extra={"error": str(error)})
             raise aiohttp.ClientPayloadError(str(error)) from error

@@ -68,7 +68,10 @@ class Transport:
             await self._pause(request.url)
         request.server_hostname = self._connection.server_name
         try:
-            response = await self._authorized(request, handler)
+            if intake is None or "limit" not in request.url.query:
+                response = await self._authorized(request, handler)
+            else:
+                response = await self._paged(request, handler, intake)
         except aiohttp.ClientConnectionError:
             self._metrics.kube_requests.labels("error").inc()
             if intake is not None:
@@ -100,6 +103,24 @@ class Transport:
         pause = self._pacer.delay(what, time.monotonic())
         if pause:
             await asyncio.sleep(pause)
+
+    async def _paged(
+        self, request: aiohttp.ClientRequest, handler: Handler, intake: Intake[Any, Any]
+    ) -> aiohttp.ClientResponse:
+        """Ask for a page of as many objects as fit into memory."""
+        size = intake.page_size
+        while True:
+            request.url = request.url.update_query(limit=size.objects)
+            response = await self._authorized(request, handler)
+            if response.status != 200 or not isinstance(response, KubeResponse):
+                return response
+            if await response.receive(size.longest):
+                return response
+            self._metrics.over_bound.labels("page").inc()
+            if not size.exceeded():
+                raise aiohttp.ClientPayloadError(
+                    f"an object of {intake.resource} is over {size.longest} bytes"
+                )
 
     async def _authorized(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         """Send with the present credentials; if they are refused, once more with those read anew."""

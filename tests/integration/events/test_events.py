@@ -166,7 +166,7 @@ async def test_a_page_that_is_too_large_is_asked_for_in_small_ones(scene: Scene)
     scene.read()
     await scene.until_watching()
     assert scene.reasons() == ["BackOff"]
-    assert [each.query["limit"] for each in scene.requests(watches=False)] == ["500", "20", "20"]
+    assert [each.query["limit"] for each in scene.requests(watches=False)] == ["500", "62"]
 
 
 async def test_an_apiserver_that_always_ends_watches_at_once_is_asked_ever_less(scene: Scene) -> None:

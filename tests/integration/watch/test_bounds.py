@@ -1,0 +1,85 @@
+"""Whatever others put into their objects, the watch takes them in within bounded memory and time."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lens.kube.paging import LARGEST_PAGE, MOST_OBJECTS
+from tests.integration.watch.faults import CHUNKED
+from tests.integration.watch.front import Exchange, Fault
+from tests.integration.watch.objects import Object, pod
+from tests.integration.watch.scene import Scene
+from tests.memory import Peak
+
+LARGE = b"x" * 1_300_000
+
+
+def lists(objects: list[Object], *, has_length: bool = False) -> Fault:
+    """Answer lists with these objects, page by page as they are asked for, each made when it is sent."""
+
+    async def fault(exchange: Exchange) -> None:
+        start = int(exchange.request.query.get("continue", "0"))
+        end = min(len(objects), start + int(exchange.request.query["limit"]))
+        token = str(end) if end < len(objects) else ""
+        metadata = {"resourceVersion": "9", "continue": token}
+
+        def parts() -> Iterator[bytes]:
+            yield f'{{"metadata":{json.dumps(metadata)},"items":['.encode()
+            for number in range(start, end):
+                yield b"," * (number > start) + written(objects[number], number + 1)
+            yield b"]}"
+
+        if has_length:
+            length = sum(map(len, parts()))
+            await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+        else:
+            await exchange.send(CHUNKED)
+        for part in parts():
+            await exchange.send(part if has_length else b"%x\r\n%b\r\n" % (len(part), part))
+        await exchange.send(b"" if has_length else b"0\r\n\r\n")
+
+    return fault
+
+
+def written(obj: Object, version: int) -> bytes:
+    metadata = obj["metadata"] | {"resourceVersion": str(version)}
+    return json.dumps(obj | {"metadata": metadata}).encode().replace(b"LARGE", LARGE)
+
+
+def large_pods(number: int) -> list[Object]:
+    """Return pods without GPUs that anybody may create."""
+    return [
+        pod(f"large-{each}", gpus=0, metadata={"name": f"large-{each}", "annotations": {"a": "LARGE"}})
+        for each in range(number)
+    ]
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+async def test_who_creates_pods_as_large_as_etcd_takes_keeps_nobody_from_starting(
+    scene: Scene, has_length: bool
+) -> None:
+    """200 of them were a page of 260 MB, and a crash loop in 384 MiB."""
+    objects = [*large_pods(40), pod("small", on="node-1"), *large_pods(20), pod("last", on="node-1")]
+    for kind in ("list pods", "page pods"):
+        scene.front.always(kind, lists(objects, has_length=has_length))
+    peak = Peak()
+    scene.watch()
+    await scene.until(lambda: scene.board.notice.synced, "both lists")
+    assert {each.name for each in scene.board.notice.snapshot.nodes["node-1"].pods} == {"small", "last"}
+    assert peak.growth < 6 * LARGEST_PAGE
+    assert scene.metric("lens_over_bound_total", what="page") >= 1
+    assert scene.restarts == 0
+    # No list was started over for it.
+    assert scene.metric("lens_lists_total", resource="pods") == 1
+
+
+async def test_a_page_that_was_too_large_slows_down_no_list_for_long(scene: Scene) -> None:
+    small = [pod(f"small-{each}", on="node-1") for each in range(5000)]
+    for kind in ("list pods", "page pods"):
+        scene.front.always(kind, lists([*large_pods(20), *small]))
+    scene.watch()
+    await scene.until(lambda: scene.board.notice.synced, "both lists")
+    asked = [int(each.query["limit"]) for each in scene.front.requests if each.kind.endswith("e pods")]
+    assert asked[-1] == MOST_OBJECTS
+    assert len(asked) < 30
