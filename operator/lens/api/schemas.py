@@ -365,6 +365,15 @@ class PendingTask(TypedDict):
     node_selector: dict[str, str]
     affinity: Annotated[bool, Field(description="Whether it has one, of whatever kind.")]
     tolerations: Annotated[list[str], Field(examples=[["nvidia.com/gpu:NoSchedule op=Exists"]])]
+    omitted: NotRequired[
+        Annotated[
+            dict[str, Count],
+            Field(
+                description="How many more entries than those given scheduling_gates, node_selector and "
+                "tolerations have, by field. Only if there are any."
+            ),
+        ]
+    ]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
 
 

@@ -1,9 +1,9 @@
 """How many objects to ask for at once, so that a page of them fits into memory.
 
-A page of 500 pods has some 4 MB as a rule. etcd takes objects of 1.5 MiB from anybody who may create one, so it
-may have 750 MB. The apiserver can't be asked for a number of bytes; a page that has too many is not read to
-its end, and asked for again with fewer objects. Decoding items as they arrive would spare that, but finding
-their borders in Python is ten times as slow as decoding whole pages.
+A page of 500 pods has some 4 MB as a rule. etcd takes objects of 1.5 MiB from anybody who may create one, so
+that it may have 750 MB. The apiserver can't be asked for a number of bytes; a page that has too many is not
+read to its end, and asked for again with fewer objects. Decoding items as they arrive would spare that, but
+finding their borders in Python is ten times as slow as decoding whole pages.
 """
 
 MOST_OBJECTS = 500
@@ -19,7 +19,7 @@ _STEP = 8
 
 
 class PageSize:
-    """Follows how large pages are: an eighth of the objects after one that was too large, twice after small ones."""
+    """Follows how large pages are: an eighth of the objects after a large page, twice after small ones."""
 
     def __init__(self) -> None:
         """Start with as many as may be."""

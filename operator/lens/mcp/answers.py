@@ -92,6 +92,7 @@ class PendingTask(msgspec.Struct, omit_defaults=True):
     node_selector: dict[str, str] = {}
     affinity: bool = False
     tolerations: list[str] = []
+    omitted: dict[str, int] = {}
     terminating: bool = False
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from lens.model.bounds import LONGEST_NAME, short
 from lens.model.exporters import ExporterPod, ExporterSelector
 from lens.model.manifests import BareManifest, NodeManifest, ObjectMeta, PodManifest
 from lens.model.nesting import flattened
@@ -146,9 +147,11 @@ class Decoder(Generic[K, V]):
     def _reading(
         self, meta: ObjectMeta | BarePart, view: V | None, problem: str | None = None
     ) -> Reading[K, V]:
+        if max(len(meta.name), len(meta.namespace or "")) > LONGEST_NAME:
+            raise ValueError(f"a name of {len(meta.name)} characters")
         return Reading(
             key=self._key(meta.namespace or "", meta.name),
-            uid=meta.uid or "",
+            uid=short(meta.uid or ""),
             version=int(meta.resource_version or ""),
             view=view,
             problem=problem,
@@ -169,7 +172,12 @@ def pod_decoder(
 
 def daemonset_decoder() -> Decoder[PodKey, str]:
     """Return a decoder of DaemonSets, of which only the uid counts."""
-    return Decoder(BareManifest, lambda manifest: manifest.metadata.uid, PodKey)
+
+    def view(manifest: BareManifest) -> str | None:
+        uid = manifest.metadata.uid
+        return None if uid is None else short(uid)
+
+    return Decoder(BareManifest, view, PodKey)
 
 
 def node_decoder(gpus: GpuResources) -> Decoder[str, Node]:

@@ -6,11 +6,13 @@ ResourceClaim are named ``claim:…``. Of plain init containers the kubelet says
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from sys import intern
 from typing import Literal, TypeVar
 
 import msgspec
 
+from lens.model.bounds import LONGEST_NAME, MOST_DEVICES, short
 from lens.model.manifests import ContainerStatus, PodStatus
 
 T = TypeVar("T")
@@ -49,7 +51,7 @@ def allocated_devices(status: PodStatus, resources: Collection[str]) -> tuple[De
     found: list[Device] = []
     for container in (*(status.container_statuses or ()), *(status.init_container_statuses or ())):
         if container.allocated_resources_status:
-            found += _devices(container, resources)
+            found += islice(_devices(container, resources), MOST_DEVICES - len(found))
     return tuple(found)
 
 
@@ -60,9 +62,9 @@ def _devices(container: ContainerStatus, resources: Collection[str]) -> Iterable
             continue
         for each in status.resources or ():
             device = _read(_resource_health, each)
-            if device is not None:
+            if device is not None and len(device.id) <= LONGEST_NAME:
                 health = _HEALTHS.get(device.health, "Unknown")
-                yield Device(intern(status.name), device.id, intern(container.name), health)
+                yield Device(intern(status.name), device.id, intern(short(container.name)), health)
 
 
 def _read(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> T | None:

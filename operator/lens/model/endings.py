@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from lens.model.bounds import LONGEST_NAME, short
 from lens.model.manifests import Condition, Manifest, ObjectMeta
 from lens.model.pod import FINISHED_PHASES
 
@@ -85,7 +86,8 @@ def _ending(pod: _Pod) -> Ending:
     meta, conditions = pod.metadata, pod.status.conditions or ()
     disrupted = next((c for c in conditions if c.type == "DisruptionTarget" and c.status == "True"), None)
     how, because = _how(pod, disrupted)
-    return Ending(meta.namespace or "", meta.name, meta.uid or "", how, because)
+    name, uid = short(meta.name, LONGEST_NAME), short(meta.uid or "")
+    return Ending(short(meta.namespace or ""), name, uid, how, because and short(because))
 
 
 def _how(pod: _Pod, disrupted: Condition | None) -> tuple[How, str | None]:

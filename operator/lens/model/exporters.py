@@ -1,9 +1,11 @@
 """The pods that tell of their node's GPUs: Lens' agents, or the exporters that a cluster has already."""
 
+from ipaddress import ip_address
 from typing import Self
 
 import msgspec
 
+from lens.model.bounds import LONGEST_NAME, LONGEST_WORD, short
 from lens.model.manifests import PodManifest
 
 
@@ -43,19 +45,29 @@ class ExporterSelector(msgspec.Struct, frozen=True):
     def read(self, manifest: PodManifest) -> ExporterPod | None:
         """Return the view of a pod that is one of them and can be asked, or None."""
         meta, status = manifest.metadata, manifest.status
+        address = status.pod_ip or ""
         if meta.namespace != self.namespace or meta.deletion_timestamp is not None:
             return None
         labels = meta.labels or {}
         if any(labels.get(name) != value for name, value in self.labels):
             return None
-        if status.phase != "Running" or not status.pod_ip or not manifest.spec.node_name:
+        if status.phase != "Running" or not _is_address(address) or not manifest.spec.node_name:
             return None
         controller = next((owner for owner in meta.owner_references or () if owner.controller), None)
         return ExporterPod(
             namespace=self.namespace,
             name=meta.name,
-            uid=meta.uid or "",
-            node=manifest.spec.node_name,
-            ip=status.pod_ip,
-            controller_uid=controller.uid if controller and controller.kind == "DaemonSet" else None,
+            uid=short(meta.uid or ""),
+            node=short(manifest.spec.node_name, LONGEST_NAME),
+            ip=address,
+            controller_uid=short(controller.uid) if controller and controller.kind == "DaemonSet" else None,
         )
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether that can be a pod's address: what a kubelet writes there becomes part of an URL."""
+    try:
+        ip_address(text[:LONGEST_WORD])
+    except ValueError:
+        return False
+    return len(text) <= LONGEST_WORD

@@ -1,15 +1,17 @@
 """A node as the ledger knows it: its GPUs by resource, and whether GPU pods can go there."""
 
+from collections.abc import Sequence
 from math import ceil
 from sys import intern
 
 import msgspec
 
+from lens.model.bounds import LONGEST_RESOURCE, LONGEST_WORD, MOST_RESOURCES, MOST_TAINTS, short
 from lens.model.manifests import NodeManifest
 from lens.model.quantity import Quantity
 from lens.model.resources import GpuResources
 from lens.model.sharing import Share, share
-from lens.model.taints import Taint
+from lens.model.taints import REPELLING_EFFECTS, Taint
 
 PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.intel.com/product")
 """Where the vendors' feature discovery writes what the GPUs are."""
@@ -61,6 +63,8 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
     names = sorted(capacity.keys() | allocatable.keys())
     if not names:
         return None
+    if len(names) > MOST_RESOURCES:
+        raise ValueError(f"{len(names)} GPU resources are more than any node has")
     labels = manifest.metadata.labels or {}
     offered = {name: capacity.get(name, 0) for name in names}
     return Node(
@@ -70,7 +74,19 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
             for name in names
         ),
         unschedulable=bool(manifest.spec.unschedulable),
-        taints=tuple(manifest.spec.taints or ()),
+        taints=_taints(manifest.spec.taints or ()),
         ready=next((c.status == "True" for c in status.conditions or () if c.type == "Ready"), None),
-        product=next((labels[label] for label in PRODUCT_LABELS if label in labels), None),
+        product=next((short(labels[label]) for label in PRODUCT_LABELS if label in labels), None),
+    )
+
+
+def _taints(taints: Sequence[Taint]) -> tuple[Taint, ...]:
+    """Return the taints; of too many those first that keep pods away."""
+    if len(taints) > MOST_TAINTS:
+        taints = sorted(taints, key=lambda taint: taint.effect not in REPELLING_EFFECTS)
+    return tuple(
+        Taint(short(each.key, LONGEST_RESOURCE), each.value and short(each.value), short(each.effect))
+        if max(len(each.key), len(each.value or ""), len(each.effect)) > LONGEST_WORD
+        else each
+        for each in taints[:MOST_TAINTS]
     )

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from lens.model import timestamps
+from lens.model.bounds import LONGEST_MESSAGE, MOST_ENTRIES, few, short
 from lens.model.manifests import Manifest, PodManifest
 
 T = TypeVar("T")
@@ -17,7 +18,8 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     ``created_at`` is in epoch seconds. ``gates`` are the names of its scheduling gates (KEP-3521): while
     there is one the scheduler leaves it alone. ``reason`` and ``message`` are its PodScheduled condition's,
     so the scheduler's own; None until it has tried. ``node_selector``, ``tolerations`` (as kubectl describes
-    them) and whether there is an ``affinity`` say which nodes it may go to.
+    them) and whether there is an ``affinity`` say which nodes it may go to. Of long lists the first entries
+    are here, and ``omitted`` has how many more there are, by the field's name.
     """
 
     created_at: int | None
@@ -28,6 +30,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     node_selector: tuple[tuple[str, str], ...] = ()
     affinity: bool = False
     tolerations: tuple[str, ...] = ()
+    omitted: tuple[tuple[str, int], ...] = ()
 
 
 class Toleration(Manifest):
@@ -60,15 +63,26 @@ def read_waiting(manifest: PodManifest) -> Waiting | None:
     if spec.node_name:
         return None
     scheduled = next((c for c in manifest.status.conditions or () if c.type == "PodScheduled"), None)
+    gates = spec.scheduling_gates or ()
+    selector = _read(_SELECTOR, spec.node_selector) or {}
+    tolerations = _read(_TOLERATIONS, spec.tolerations) or ()
+    lengths = (
+        ("scheduling_gates", len(gates)),
+        ("node_selector", len(selector)),
+        ("tolerations", len(tolerations)),
+    )
     return Waiting(
         created_at=timestamps.parse(manifest.metadata.creation_timestamp),
-        priority=spec.priority or 0,
-        gates=tuple(intern(gate.name) for gate in spec.scheduling_gates or ()),
-        reason=scheduled.reason if scheduled else None,
-        message=scheduled.message if scheduled else None,
-        node_selector=tuple(sorted((_read(_SELECTOR, spec.node_selector) or {}).items())),
+        priority=max(-(2**31), min(2**31 - 1, spec.priority or 0)),
+        gates=few(intern(short(gate.name)) for gate in gates),
+        reason=short(scheduled.reason) if scheduled and scheduled.reason is not None else None,
+        message=short(scheduled.message, LONGEST_MESSAGE)
+        if scheduled and scheduled.message is not None
+        else None,
+        node_selector=few((short(name), short(value)) for name, value in sorted(selector.items())),
         affinity=bool(_read(_AFFINITY, spec.affinity)),
-        tolerations=tuple(intern(str(each)) for each in _read(_TOLERATIONS, spec.tolerations) or ()),
+        tolerations=few(intern(short(str(each))) for each in tolerations),
+        omitted=tuple((name, length - MOST_ENTRIES) for name, length in lengths if length > MOST_ENTRIES),
     )
 
 
@@ -76,5 +90,5 @@ def _read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
     """Return what only describes a pod; None for nothing, and for what makes no sense."""
     try:
         return decoder.decode(raw) if raw else None
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None

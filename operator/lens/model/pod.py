@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from lens.model import timestamps
+from lens.model.bounds import LONGEST_NAME, LONGEST_RESOURCE, short
 from lens.model.devices import Device, allocated_devices
 from lens.model.manifests import OwnerReference, PodManifest
 from lens.model.pending import Waiting, read_waiting
@@ -113,9 +114,9 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
     return Pod(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
-        uid=meta.uid or "",
-        node=intern(manifest.spec.node_name or ""),
-        phase=intern(phase),
+        uid=short(meta.uid or ""),
+        node=intern(short(manifest.spec.node_name or "", LONGEST_NAME)),
+        phase=intern(short(phase)),
         units=units,
         started_at=timestamps.parse(manifest.status.start_time),
         terminating=meta.deletion_timestamp is not None,
@@ -127,8 +128,16 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
 
 
 def controlling(owners: Iterable[OwnerReference] | None) -> OwnerReference | None:
-    """Return the one owner that controls, which is the only one that counts (meta/v1 GetControllerOf)."""
-    return next((owner for owner in owners or () if owner.controller), None)
+    """Return the one owner that controls, which is the only one that counts (meta/v1 GetControllerOf).
+
+    Its texts are cut: one that is too long names nothing that there can be.
+    """
+    owner = next((owner for owner in owners or () if owner.controller), None)
+    if owner is not None:
+        # An apiserver takes names and kinds of any length, since it doesn't look for whom they name.
+        owner.api_version, owner.kind = short(owner.api_version, LONGEST_RESOURCE), short(owner.kind)
+        owner.name, owner.uid = short(owner.name, LONGEST_NAME), short(owner.uid)
+    return owner
 
 
 def controller_named(owner: OwnerReference, namespace: str) -> Controller:
@@ -143,7 +152,7 @@ def _workload(manifest: PodManifest, controller: OwnerReference | None) -> Workl
     if controller is None:
         # Kueue's Workload for a group of bare pods has the group's name (Kueue's KEP-976).
         group_name = labels.get("kueue.x-k8s.io/pod-group-name")
-        return Workload("Workload", group_name) if group_name else Workload("Pod", meta.name)
+        return Workload("Workload", short(group_name)) if group_name else Workload("Pod", meta.name)
     group = controller.api_version.partition("/")[0]
     if (group, controller.kind) == ("apps", "ReplicaSet"):
         # A Deployment names its ReplicaSets <deployment>-<hash> and labels their pods with the hash.
@@ -153,7 +162,7 @@ def _workload(manifest: PodManifest, controller: OwnerReference | None) -> Workl
     if (group, controller.kind) == ("batch", "Job"):
         # JobSet labels the pods of its Jobs (jobset/v1alpha2, JobSetNameKey).
         if jobset := labels.get("jobset.sigs.k8s.io/jobset-name"):
-            return Workload("JobSet", jobset)
+            return Workload("JobSet", short(jobset))
         # A CronJob names its Jobs <cronjob>-<minute of the schedule, counted from the epoch>. Eight
         # digits may also be a date in somebody's own name, so they have to be near the pod's birth.
         match = _CRONJOB_NAME.fullmatch(controller.name)

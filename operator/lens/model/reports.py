@@ -133,7 +133,7 @@ def _report(event: _Event, now: float) -> Report | None:
         return None
     # The namespace of an Event says who may have written it: it is its object's, and for a node the default.
     home = regarding.namespace if kind == "Pod" else _DEFAULT_NAMESPACE
-    if not home or event.metadata.namespace != home:
+    if not home or len(home) > LONGEST_NAME or event.metadata.namespace != home:
         return None
     message = _plain(event.message, LONGEST_MESSAGE)
     type_ = _type(event, kind, message)
@@ -172,8 +172,10 @@ def _node(event: _Event, message: str) -> str | None:
     if found := _ON_NODE.match(message):
         return found["node"]
     if event.source is not None and event.source.component == "kubelet":
-        return event.source.host
-    return event.reporting_instance if event.reporting_component == "kubelet" else None
+        node = event.source.host
+    else:
+        node = event.reporting_instance if event.reporting_component == "kubelet" else None
+    return node if node is not None and len(node) <= LONGEST_NAME else None
 
 
 def _at(event: _Event, now: float, *, first: bool) -> float | None:

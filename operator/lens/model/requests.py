@@ -7,6 +7,7 @@ KEP-753 for sidecars, KEP-1287 for resizes in place.
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 
+from lens.model.bounds import MOST_RESOURCES
 from lens.model.manifests import Container, ContainerStatus, PodManifest
 from lens.model.quantity import Exact
 from lens.model.resources import GpuResources, Units
@@ -26,6 +27,8 @@ def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
         allocated, actuated = _status_totals(pod, gpus, infeasible=infeasible)
         totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
     request = _sum(_largest(*totals), gpus.units(pod.spec.overhead))
+    if len(request) > MOST_RESOURCES:
+        raise ValueError(f"{len(request)} GPU resources are more than any node has")
     return tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
 
 
@@ -42,26 +45,32 @@ def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts
     Sidecars (init containers that restart always) run beside both: they are in the sum, and in the
     peak of every init container that starts after them.
     """
-    running = _sum(*(request(container) for container in pod.spec.containers or ()))
-    sidecars: Amounts = {}
-    peak: Amounts = {}
+    running: dict[str, Exact] = {}
+    sidecars: dict[str, Exact] = {}
+    peak: dict[str, Exact] = {}
+    for container in pod.spec.containers or ():
+        _add(running, request(container))
     for container in pod.spec.init_containers or ():
         asked = request(container)
-        if not asked:
-            continue
         if container.restart_policy == "Always":
-            running = _sum(running, asked)
-            sidecars = _sum(sidecars, asked)
+            _add(running, asked)
+            _add(sidecars, asked)
         else:
-            peak = _largest(peak, _sum(sidecars, asked))
+            # Of what only sidecars ask for the sum has no less: in time that grows with what is asked for.
+            for name, units in asked.items():
+                peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + units)
     return _largest(running, peak)
+
+
+def _add(total: dict[str, Exact], amounts: Amounts) -> None:
+    for name, units in amounts.items():
+        total[name] = total.get(name, 0) + units
 
 
 def _sum(*amounts: Amounts) -> Amounts:
     total: dict[str, Exact] = {}
     for each in amounts:
-        for name, units in each.items():
-            total[name] = total.get(name, 0) + units
+        _add(total, each)
     return total
 
 

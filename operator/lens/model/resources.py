@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from lens.model.bounds import LONGEST_RESOURCE
 from lens.model.quantity import Exact, Quantity, device_count
 
 GPU_RESOURCES = (
@@ -49,7 +50,7 @@ class GpuResources:
             return {}
         found: dict[str, Exact] = {}
         for name, quantity in quantities.items():
-            if self._matches(name):
+            if len(name) <= LONGEST_RESOURCE and self._matches(name):
                 try:
                     found[name] = device_count(quantity)
                 except ValueError as error:

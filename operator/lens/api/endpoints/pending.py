@@ -41,7 +41,7 @@ def pending_task(pod: Pod, notice: Notice) -> schemas.PendingTask:
     """Return one waiting pod, as it was when the figures were last current."""
     waiting, top = _waiting(pod), workload(pod, notice.ascents)
     created_at = waiting.created_at
-    return {
+    row: schemas.PendingTask = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,
         "namespace": pod.namespace,
@@ -64,6 +64,9 @@ def pending_task(pod: Pod, notice: Notice) -> schemas.PendingTask:
         "tolerations": list(waiting.tolerations),
         "terminating": pod.terminating,
     }
+    if waiting.omitted:
+        row["omitted"] = dict(waiting.omitted)
+    return row
 
 
 def _state(waiting: Waiting) -> schemas.PendingState:
