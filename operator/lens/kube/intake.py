@@ -1,8 +1,8 @@
 """What a list page or a watch line means for the ledger, and what kopf is handed in its place.
 
 kopf would turn every object into a dictionary, a task and several deep copies. It is told the
-resourceVersions instead, and shown only real changes of objects that a handler is there for, slimmed
-to their identity.
+resourceVersions instead, and shown only what a handler is there for, slimmed to its identity: the first sight
+of an object, and its end. Its queues have no bound of their own, so it is shown so many a second and no more.
 """
 
 import logging
@@ -24,6 +24,12 @@ GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"F
 
 FRUITLESS_WATCHES = 3
 """Watches in a row without a line to take after which their resourceVersion is given up."""
+
+MOST_SHOWN = 100
+"""Objects that kopf is shown in a second: for each it keeps a worker for 5 s."""
+
+MOST_HANDED = 5000
+"""Objects that kopf has been shown, and not yet the end of: it keeps some kilobytes for each."""
 
 TOLD_SECONDS = 1.0
 """How far behind kopf's idea of a busy stream may be."""
@@ -69,9 +75,12 @@ class Intake(Generic[K, V]):
         self._unreached = False
         self._handed: dict[K, str] = {}
         self._owed: list[bytes] = []
+        self._shown_at = 0
+        self._shown_then = 0
         self._told_at = 0.0
         self._problems: dict[K, str] = {}
         self._problems_listed: dict[K, str] = {}
+        self._not_shown = metrics.over_bound.labels("shown")
         self._lists = metrics.lists.labels(resource)
         self._drift = metrics.drift.labels(resource)
         self._skipped = metrics.skipped.labels(resource)
@@ -172,6 +181,7 @@ class Intake(Generic[K, V]):
         """Take whole lines; return what kopf is to be told, and whether the stream goes on after it."""
         if self._retired:
             return b"", False
+        self.last_activity = self._clock()
         told: list[bytes] = []
         told_version = 0
         goes_on = True
@@ -230,22 +240,39 @@ class Intake(Generic[K, V]):
         key, gone = reading.key, type_ == "DELETED"
         self._note(key, None if gone else reading.problem)
         view = None if gone else reading.view
+        known = key in self.feed
         if not self.feed.line(key, view, reading.version):
             self._outcomes["unchanged"].inc()
             return None
         self._outcomes["changed"].inc()
         if view is None:
             self._on_gone(line)
+        elif known and self._handed.get(key, reading.uid) == reading.uid:
+            return None
         return self._shown(key, reading.uid, reading.version, gone=view is None)
 
-    def _shown(self, key: K, uid: str, version: int, *, gone: bool) -> bytes:
-        """Return what kopf is shown of a change, and first the end of what bore the name before."""
-        before = self._handed.pop(key, uid)
-        lines = [] if before == uid else [self._slim("DELETED", key, before, version)]
+    def _shown(self, key: K, uid: str, version: int, *, gone: bool) -> bytes | None:
+        """Return what kopf is shown of an object, and first the end of what bore the name before."""
+        before = self._handed.pop(key, None)
+        ended = [] if before in (None, uid) else [self._slim("DELETED", key, str(before), version)]
+        if not self._may_show() or (not gone and len(self._handed) >= MOST_HANDED):
+            self._not_shown.inc()
+            if before == uid:
+                ended = [self._slim("DELETED", key, uid, version)]
+            # What it keeps of these it is to let go, with the next watch.
+            self._owed += ended
+            return None
         if not gone:
             self._handed[key] = uid
-        lines.append(self._slim("DELETED" if gone else "MODIFIED", key, uid, version))
-        return b"".join(lines)
+        return b"".join((*ended, self._slim("DELETED" if gone else "MODIFIED", key, uid, version)))
+
+    def _may_show(self) -> bool:
+        """Count an object that kopf is to be shown; tell whether it is one too many."""
+        second = int(self.last_activity)
+        if second != self._shown_at:
+            self._shown_at, self._shown_then = second, 0
+        self._shown_then += 1
+        return self._shown_then <= MOST_SHOWN
 
     # What both have in common
 

@@ -23,6 +23,10 @@ class Feed(Generic[K, V]):
         self.mark = 0
         self.synced = False
 
+    def __contains__(self, key: K) -> bool:
+        """Tell whether something is filed under a key."""
+        return key in self._filed
+
     def page(
         self, items: Mapping[K, V | None], version: int, *, first: bool, last: bool
     ) -> Mapping[K, V | None] | None:
