@@ -69,7 +69,7 @@ def test_a_pod_names_no_more_devices_than_are_kept() -> None:
     obj["status"]["containerStatuses"] = [status]
     view = read_pod(obj).view
     assert view is not None
-    assert len(view.devices) == MOST_DEVICES  # type: ignore[union-attr]
+    assert len(view.devices) == MOST_DEVICES
 
 
 def test_a_nodes_taints_are_few_and_those_that_keep_pods_away_are_among_them() -> None:
