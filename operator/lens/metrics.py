@@ -49,6 +49,18 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.cache_bytes = Gauge(
+            "lens_cache_bytes",
+            "What the kept answers take: own, peers.",
+            ["cache"],
+            registry=self.registry,
+        )
+        self.cache_dropped = Counter(
+            "lens_cache_dropped",
+            "Kept answers that had to make room before their time: own, peers.",
+            ["cache"],
+            registry=self.registry,
+        )
         self.streams = Gauge("lens_streams", "Streams that are open.", registry=self.registry)
         self.reviews = Counter(
             "lens_reviews",

@@ -1,19 +1,20 @@
 """From a view of the notice to an answer: a kept one while it is good, else one of what is known now."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aiohttp import web
 
 from lens.api import envelope, negotiation
 from lens.api.access.auth import Caller
-from lens.api.cache import Representation, ResponseCache, wanted_age
+from lens.api.cache import Representation, ResponseCache, key, wanted_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.overview import Overview
 from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.summary import summary
 from lens.api.errors import unavailable
+from lens.api.exchange import EXCHANGE
 from lens.api.lists.pages import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
 from lens.api.schemas import Clusters
@@ -48,21 +49,24 @@ class Answers:
         self._clock = clock
         self._peers = peers
         self._overview = overview
-        self._making: dict[Hashable, asyncio.Task[Representation]] = {}
+        self._making: dict[tuple[bytes, int], asyncio.Task[Representation]] = {}
 
     def of(self, view: View[C]) -> Handler[C]:
         """Return the handler that answers with ``view``. It raises an ApiError for what can't be answered."""
 
-        async def handler(request: web.BaseRequest, asked: C, _caller: Caller) -> web.StreamResponse:
+        async def handler(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
             if asked.cluster != self._name:
-                told = await self._peers.answer(request, asked.cluster, request.path, request.query.items())
+                told = await self._peers.answer(
+                    request, caller, asked.cluster, request.path, request.query.items()
+                )
                 return await told.response(request.headers, self._clock())
             notice, now = self._notice(), self._clock()
             # What callers may not see they may not ask for, so who asks makes no difference.
-            key = (view, asked)
-            answer = self._cache.find(key, now, wanted_age(request.headers))
+            question = key(request[EXCHANGE].route, *asked.values)
+            answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
-                answer = self._cache.keep(key, envelope.encode(view(notice, asked, now)), now)
+                body = envelope.encode(view(notice, asked, now))
+                answer = self._cache.keep(question, body, now, caller=caller.name)
             return await answer.response(request.headers, now)
 
         return handler
@@ -70,27 +74,34 @@ class Answers:
     def listed(self, listing: Listing[L]) -> Handler[L]:
         """Return the handler that answers with a list. It raises an ApiError as that of a view does."""
 
-        async def handler(request: web.BaseRequest, asked: L, _caller: Caller) -> web.StreamResponse:
+        async def handler(request: web.BaseRequest, asked: L, caller: Caller) -> web.StreamResponse:
             media_type = negotiation.media_type(request.headers, (envelope.CONTENT_TYPE, CSV))
             if asked.cluster != self._name:
-                told = await self._peers.answer(request, asked.cluster, request.path, request.query.items())
+                told = await self._peers.answer(
+                    request, caller, asked.cluster, request.path, request.query.items()
+                )
                 if media_type == CSV:
-                    told = await self._peers.table(listing, asked, request.path, told)
+                    told = await self._peers.table(listing, asked, caller, request.path, told)
                 return await told.response(request.headers, self._clock())
             listing.after(asked)
             notice, now = self._notice(), self._clock()
-            key = (listing, asked, media_type)
-            answer = self._cache.find(key, now, wanted_age(request.headers))
+            question = key(request[EXCHANGE].route, *asked.values, media_type)
+            answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
                 # Who asks while it is being made waits for the same.
-                once = (key, notice.snapshot.sequence)
+                once = (question, notice.snapshot.sequence)
                 making = self._making.get(once)
                 if making is None:
 
                     async def make() -> Representation:
                         made = await listing.content(notice, asked, request.path, media_type)
                         return self._cache.keep(
-                            key, made.body, now, digest=made.digest, described=made.headers
+                            question,
+                            made.body,
+                            now,
+                            caller=caller.name,
+                            digest=made.digest,
+                            described=made.headers,
                         )
 
                     making = self._making[once] = asyncio.create_task(make())
@@ -107,15 +118,15 @@ class Answers:
         return notice
 
     async def clusters(
-        self, request: web.BaseRequest, _asked: Parameters, _caller: Caller
+        self, request: web.BaseRequest, _asked: Parameters, caller: Caller
     ) -> web.StreamResponse:
         """Say which clusters there are, also while they can't be asked for yet."""
-        standings = await self._overview.standings(request)
+        standings = await self._overview.standings(request, caller)
         return envelope.uncached(Clusters(clusters=[cluster(each) for each in standings]))
 
     async def summary(
-        self, request: web.BaseRequest, _asked: Parameters, _caller: Caller
+        self, request: web.BaseRequest, _asked: Parameters, caller: Caller
     ) -> web.StreamResponse:
         """Add all clusters up."""
-        standings = await self._overview.standings(request)
+        standings = await self._overview.standings(request, caller)
         return envelope.uncached(summary(standings, self._clock()))

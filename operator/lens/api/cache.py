@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from math import inf
 
@@ -18,6 +19,8 @@ from lens.api.negotiation import IDENTITY, coding
 _MAX_BYTES = 48 * 2**20
 # What an entry takes beside its body, so that many small answers are bounded too.
 _ENTRY_BYTES = 2048
+_SHARES = 4
+"""Of the room a caller has one for certain."""
 # More holds up the event loop.
 _MOST_CODED_AT_ONCE = 32 * 1024
 _MAX_AGE = re.compile(r"max-age=(\d{1,9})", re.ASCII)
@@ -35,13 +38,15 @@ class Representation:
     body: bytes
     made_at: float
     headers: CIMultiDict[str]
+    grown: Callable[[], None] = lambda: None
+    """Is called when it takes more room than before."""
     _coded: dict[str, bytes] = field(default_factory=dict)
     _compressing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def size(self) -> int:
-        """Return about how many bytes it takes to keep it, with what it's compressed to."""
-        return len(self.body) + len(self.body) // 2 + _ENTRY_BYTES
+        """Return about how many bytes it takes to keep it, with what it has been compressed to."""
+        return len(self.body) + sum(map(len, self._coded.values())) + _ENTRY_BYTES
 
     async def response(self, asked: MultiMapping[str], now: float) -> web.Response:
         """Return it as the response to a request with the headers ``asked``: 304 where that has it."""
@@ -69,6 +74,7 @@ class Representation:
                     self._coded[coded] = await asyncio.to_thread(compress, self.body)
                 else:
                     self._coded[coded] = compress(self.body)
+                self.grown()
             return self._coded[coded]
 
 
@@ -90,40 +96,82 @@ def wanted_age(asked: MultiMapping[str]) -> float:
     return limit
 
 
-class ResponseCache:
-    """Keep representations for ``seconds``; the least recently used go first when they get too many bytes."""
+def key(*asked: object) -> bytes:
+    """Return what stands for a question in a cache: so many bytes, however long the question is.
 
-    def __init__(self, seconds: float, epoch: str, max_bytes: int = _MAX_BYTES) -> None:
-        """Start empty. ``epoch`` tells this process's entity tags from any other's."""
+    Equal ones have one key. ``asked`` are texts, numbers and collections of these, and None.
+    """
+    return sha256(repr([_ordered(each) for each in asked]).encode("utf-8", "surrogatepass")).digest()
+
+
+def _ordered(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+@dataclass(slots=True)
+class _Entry:
+    representation: Representation
+    caller: str
+    counted: int
+
+
+class ResponseCache:
+    """Keep representations for ``seconds``; the least recently used go first when they get too many bytes.
+
+    An answer is the caller's who asked for it first. Whoever has more than a share of the room makes more
+    by answers of their own, and takes none of others'.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        epoch: str,
+        max_bytes: int = _MAX_BYTES,
+        dropped: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start empty. ``epoch`` tells this process's entity tags from any other's.
+
+        ``dropped`` is called for each one that had to go before its time.
+        """
         self._seconds = seconds
         self._epoch = epoch
         self._max_bytes = max_bytes
+        self._dropped = dropped
         self._bytes = 0
-        self._kept: OrderedDict[Hashable, Representation] = OrderedDict()
+        self._bytes_of: Counter[str] = Counter()
+        self._kept: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._callers: dict[str, OrderedDict[bytes, None]] = {}
         self._cache_control = f"private, max-age={int(seconds)}" if seconds else "no-store"
 
-    def find(self, key: Hashable, now: float, limit: float) -> Representation | None:
+    @property
+    def size(self) -> int:
+        """Return about how many bytes all take."""
+        return self._bytes
+
+    def find(self, key: bytes, now: float, limit: float) -> Representation | None:
         """Return what is kept under ``key`` if it is younger than ``limit`` and still good."""
-        kept = self._kept.get(key)
+        entry = self._kept.get(key)
         # Below 0 the clock was set back, and the age can't be known.
-        if kept is None or not 0 <= now - kept.made_at < min(limit, self._seconds):
+        if entry is None or not 0 <= now - entry.representation.made_at < min(limit, self._seconds):
             return None
         self._kept.move_to_end(key)
-        return kept
+        self._callers[entry.caller].move_to_end(key)
+        return entry.representation
 
     def keep(
         self,
-        key: Hashable,
+        key: bytes,
         body: bytes,
         now: float,
         *,
+        caller: str = "",
         digest: str | None = None,
         described: Mapping[str, str] = _JSON,
     ) -> Representation:
         """Return the representation of ``body``, made now, and keep it in place of an older one.
 
-        ``digest`` is the body's SHA-256 where it is known by now, ``described`` the headers that say what
-        it is.
+        ``caller`` is who asked for it. ``digest`` is the body's SHA-256 where it is known by now,
+        ``described`` the headers that say what it is.
         """
         tag = (digest or sha256(body).hexdigest())[:24]
         headers = CIMultiDict(
@@ -134,16 +182,37 @@ class ResponseCache:
                 "Vary": "Authorization, Accept, Accept-Encoding",
             }
         )
-        made = Representation(body, now, headers)
+        made = Representation(body, now, headers, partial(self._grew, key))
         self._drop(key)
         if self._seconds and made.size <= self._max_bytes:
-            self._kept[key] = made
-            self._bytes += made.size
-            while self._bytes > self._max_bytes:
-                self._drop(next(iter(self._kept)))
+            self._kept[key] = _Entry(made, caller, 0)
+            self._callers.setdefault(caller, OrderedDict())[key] = None
+            self._grew(key)
         return made
 
-    def _drop(self, key: Hashable) -> None:
-        dropped = self._kept.pop(key, None)
-        if dropped is not None:
-            self._bytes -= dropped.size
+    def _grew(self, key: bytes) -> None:
+        """Count again what takes more room, and make that."""
+        entry = self._kept.get(key)
+        if entry is None:
+            return
+        self._count(entry, entry.representation.size)
+        while self._bytes > self._max_bytes:
+            own = self._callers.get(entry.caller)
+            is_over = self._bytes_of[entry.caller] > self._max_bytes // _SHARES
+            self._drop(next(iter(own if own and is_over else self._kept)))
+            self._dropped()
+
+    def _count(self, entry: _Entry, size: int) -> None:
+        self._bytes += size - entry.counted
+        self._bytes_of[entry.caller] += size - entry.counted
+        entry.counted = size
+
+    def _drop(self, key: bytes) -> None:
+        entry = self._kept.pop(key, None)
+        if entry is None:
+            return
+        self._count(entry, 0)
+        own = self._callers[entry.caller]
+        del own[key]
+        if not own:
+            del self._callers[entry.caller], self._bytes_of[entry.caller]

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from multidict import MultiMapping
 
 _QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 _MOST_ELEMENTS = 64
+_LONGEST_FIELD = 2048
+"""Characters, all lines of a field together. Elements that end beyond are not read."""
+
 # Below any quality that can be given: what is named goes before the plain form that nobody has named.
 _UNNAMED = 0.0001
 
@@ -52,9 +54,13 @@ def coding(headers: MultiMapping[str], offered: Sequence[str], *, worthwhile: bo
     return best if quality(best) >= max(plain, _UNNAMED) else IDENTITY
 
 
-@lru_cache(256)
 def _elements(field: str) -> Mapping[str, float]:
-    """Return the quality of each element of a list field; what makes no sense is left out."""
+    """Return the quality of each element of a list field; what makes no sense is left out.
+
+    Nothing of it is kept: it is a client's text, and read in microseconds.
+    """
+    if len(field) > _LONGEST_FIELD:
+        field = field[:_LONGEST_FIELD].rpartition(",")[0]
     found: dict[str, float] = {}
     for element in field.lower().split(",")[:_MOST_ELEMENTS]:
         name, *parameters = (part.strip() for part in element.split(";"))

@@ -25,6 +25,10 @@ from lens.model.pod import Pod
 # RFC 1123, as Kubernetes names namespaces.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LONGEST_NAME = 253
+_LONGEST_OBJECT = 1024
+"""Characters: a kind, a namespace or node and a name, and what others' Events may call one."""
+
+_LONGEST_PLACE = 4096
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 LONGEST_PAGE = 5000
 
@@ -48,10 +52,13 @@ def _dns_name(text: str) -> str:
     return text
 
 
-def _short(text: str) -> str:
-    if len(text) > _LONGEST_NAME:
-        raise ValueError(f"is longer than {_LONGEST_NAME} characters")
-    return text
+def _of_at_most(longest: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if len(text) > longest:
+            raise ValueError(f"is longer than {longest} characters")
+        return text
+
+    return AfterValidator(check)
 
 
 def _page_size(text: str) -> int:
@@ -71,6 +78,8 @@ _DNS_NAME_SCHEMA = WithJsonSchema(
 )
 _NAME_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME})
 _GIVEN_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
+_OBJECT_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _LONGEST_OBJECT})
+_PLACE_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _LONGEST_PLACE})
 _EPOCH_SECOND_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
 _PAGE_SIZE_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE})
 
@@ -95,6 +104,11 @@ class Parameters(BaseModel):
     def scope(self) -> str | None:
         """Return the namespace whose tasks alone are asked for; None for anything else, or more."""
         return None
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """Return what is asked for, in the order of the fields."""
+        return tuple(value for _, value in self)
 
     @classmethod
     @cache
@@ -158,7 +172,9 @@ class StatusParameters(ClusterParameters):
     event_type: frozenset[EventType] = Field(
         default=frozenset(), description="Only events of these types, repeated or comma-separated."
     )
-    event_object: str | None = Field(default=None, description="Only events of this object.")
+    event_object: Annotated[str, _of_at_most(_LONGEST_OBJECT), _OBJECT_SCHEMA] | None = Field(
+        default=None, description="Only events of this object."
+    )
     event_since: Annotated[int | None, BeforeValidator(_epoch_second), _EPOCH_SECOND_SCHEMA] = Field(
         default=None, description="Only events since then, an RFC 3339 time."
     )
@@ -189,7 +205,7 @@ class NodeParameters(ClusterParameters):
 
     in_path: ClassVar[frozenset[str]] = frozenset({"name"})
 
-    name: Annotated[str, AfterValidator(_short), _NAME_SCHEMA] = Field(description="The node's name.")
+    name: Annotated[str, _of_at_most(_LONGEST_NAME), _NAME_SCHEMA] = Field(description="The node's name.")
 
 
 class ListParameters(ClusterParameters):
@@ -200,7 +216,7 @@ class ListParameters(ClusterParameters):
     limit: Annotated[int | None, BeforeValidator(_page_size), _PAGE_SIZE_SCHEMA] = Field(
         default=None, description="At most so many; all if it isn't given."
     )
-    continue_: str | None = Field(
+    continue_: Annotated[str, _of_at_most(_LONGEST_PLACE), _PLACE_SCHEMA] | None = Field(
         default=None, alias="continue", description="Go on where an answer to the same query has ended."
     )
 

@@ -70,12 +70,17 @@ class Server:
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
         self._probes = Probes(board, settings.ready_max_age_seconds, clock)
-        cache = ResponseCache(settings.cache_seconds, epoch)
+        own, of_peers = (
+            # Apart from each other: ours shall not have to go for the sake of others'.
+            ResponseCache(settings.cache_seconds, epoch, dropped=metrics.cache_dropped.labels(name).inc)
+            for name in ("own", "peers")
+        )
+        metrics.cache_bytes.labels("own").set_function(lambda: own.size)
+        metrics.cache_bytes.labels("peers").set_function(lambda: of_peers.size)
         door = Door(_authenticator(settings, clock, reviews), _limit("address", settings))
         others = PeerAnswers(
             peers,
-            # Apart from our own, which shall not have to go for the sake of others'.
-            ResponseCache(settings.cache_seconds, epoch),
+            of_peers,
             clock,
             forwards_caller=settings.peers_identity == "caller",
         )
@@ -92,7 +97,7 @@ class Server:
         )
         overview = Overview(settings.cluster, board, others, clock, settings.ready_max_age_seconds)
         routes = table(
-            Answers(settings.cluster, board, cache, clock, others, overview),
+            Answers(settings.cluster, board, own, clock, others, overview),
             self._streams,
             self._probes,
             Exposition(metrics.registry, board, clock, refusals, lambda: self._site.connections),

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from lens.api import schemas
+from lens.api.access.auth import Caller
 from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
@@ -114,11 +115,11 @@ class Overview:
         self._max_age = max_age
         self._asking: set[asyncio.Task[Standing]] = set()
 
-    async def standings(self, request: web.BaseRequest) -> list[Standing]:
+    async def standings(self, request: web.BaseRequest, caller: Caller) -> list[Standing]:
         """Return the local cluster's standing, then the peers', as who asks may see them."""
         asking = {}
         for name in self._peers.names(request.headers):
-            task = asking[name] = asyncio.create_task(self._peer(request, name))
+            task = asking[name] = asyncio.create_task(self._peer(request, caller, name))
             self._asking.add(task)
             task.add_done_callback(self._done)
         if asking:
@@ -138,9 +139,9 @@ class Overview:
         told = status(notice, StatusParameters(cluster=self._name), now)
         return self._standing(self._name, _own(told), notice.age(now), local=True)
 
-    async def _peer(self, request: web.BaseRequest, name: str) -> Standing:
+    async def _peer(self, request: web.BaseRequest, caller: Caller, name: str) -> Standing:
         try:
-            answer = await self._peers.answer(request, name, STATUS_PATH, [("cluster", name)])
+            answer = await self._peers.answer(request, caller, name, STATUS_PATH, [("cluster", name)])
             figures = msgspec.json.decode(answer.body, type=_Body).data
         except ApiError as error:
             if error.status == 503:
@@ -151,7 +152,7 @@ class Overview:
             elif error.status in (401, 403):
                 reason = "FORBIDDEN"
             return Standing(name, False, "unreachable", reason=reason)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return Standing(name, False, "unreachable", reason="FAILED")
         age = figures.freshness.age_seconds + max(0.0, self._clock() - answer.made_at)
         return self._standing(name, figures, age, local=False)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Protocol
@@ -12,8 +12,8 @@ import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from lens.api.access.auth import bearer_token
-from lens.api.cache import Representation, ResponseCache, wanted_age
+from lens.api.access.auth import Caller, bearer_token
+from lens.api.cache import Representation, ResponseCache, key, wanted_age
 from lens.api.errors import (
     ApiError,
     bad_gateway,
@@ -93,7 +93,12 @@ class PeerAnswers:
         return () if self._peers is None or _is_from_lens(asked) else self._peers.names
 
     async def answer(
-        self, request: web.BaseRequest, name: str, path: str, query: Iterable[tuple[str, str]]
+        self,
+        request: web.BaseRequest,
+        caller: Caller,
+        name: str,
+        path: str,
+        query: Iterable[tuple[str, str]],
     ) -> Representation:
         """Return what a peer answers at ``path``. Raise an ApiError; nothing in it is of the inside.
 
@@ -106,18 +111,20 @@ class PeerAnswers:
             raise not_found("Node")
         where = _encoded(path, query)
         authorization = self._authorization(request.headers)
-        key: Hashable = (name, where, authorization)
+        question = key(name, where, authorization)
         limit = wanted_age(request.headers)
-        answer = self._cache.find(key, self._clock(), limit)
+        answer = self._cache.find(question, self._clock(), limit)
         if answer is None:
             max_age = None if math.isinf(limit) else limit
             with _told_apart(name):
                 told = await self._peers.ask(name, where, authorization=authorization, max_age=max_age)
             # Who has waited for the same answer has the same representation, compressed at most once.
-            answer = self._cache.find(key, self._clock(), math.inf)
+            answer = self._cache.find(question, self._clock(), math.inf)
             if answer is None or answer.body is not told.body:
                 made_at = self._clock() - told.age
-                answer = self._cache.keep(key, told.body, made_at, digest=told.digest)
+                answer = self._cache.keep(
+                    question, told.body, made_at, caller=caller.name, digest=told.digest
+                )
         return answer
 
     async def listen(self, request: web.BaseRequest, name: str) -> PeerStream:
@@ -134,17 +141,26 @@ class PeerAnswers:
                 last_event_id=last if _EVENT_ID.fullmatch(last) else None,
             )
 
-    async def table(self, listing: Listing[L], asked: L, path: str, told: Representation) -> Representation:
+    async def table(
+        self, listing: Listing[L], asked: L, caller: Caller, path: str, told: Representation
+    ) -> Representation:
         """Return as CSV the list that a peer has ``told``. Raise an ApiError."""
-        key = (listing, asked, told.made_at, told.headers["ETag"])
-        table = self._cache.find(key, self._clock(), math.inf)
+        question = key(path, *asked.values, told.made_at, told.headers["ETag"])
+        table = self._cache.find(question, self._clock(), math.inf)
         if table is None:
             try:
                 made = await listing.told(told.body, asked, path)
             # A row may be nested deep enough to be read, and too deep to be written as text.
             except (msgspec.DecodeError, ValueError, RecursionError):
                 raise _failed(asked.cluster, PeerFailedError("malformed")) from None
-            table = self._cache.keep(key, made.body, told.made_at, digest=made.digest, described=made.headers)
+            table = self._cache.keep(
+                question,
+                made.body,
+                told.made_at,
+                caller=caller.name,
+                digest=made.digest,
+                described=made.headers,
+            )
         return table
 
     def _authorization(self, asked: MultiMapping[str]) -> str | None:
