@@ -54,7 +54,17 @@ async def test_the_client_says_which_form_it_takes(api: Api, accepted: str, medi
     assert answer.headers["Content-Type"].partition(";")[0] == media_type
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+ODD_STARTS = [
+    *"\0\v\x7f\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}",
+    *"\N{FULLWIDTH COMMERCIAL AT}\N{SMALL EQUALS SIGN}\N{SUPERSCRIPT PLUS SIGN}\N{MINUS SIGN}",
+    *"\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{COMBINING ACUTE ACCENT}\x91",
+    *(f"{unseen}=" for unseen in " \N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{SOFT HYPHEN}"),
+    *(f"{unseen}=" for unseen in "\N{WORD JOINER}\N{RIGHT-TO-LEFT OVERRIDE}\N{TAG SPACE}"),
+    "  \N{ZERO WIDTH JOINER} \N{FULLWIDTH EQUALS SIGN}",
+]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", *ODD_STARTS])
 async def test_what_others_have_written_is_no_formula(api: Api, cluster: Cluster, start: str) -> None:
     text = f'{start}cmd|" /C calc"!A0, "1\r\n2"'
     cluster.add(waiting("a", condition={"reason": "Unschedulable", "message": text}, priority=-5))

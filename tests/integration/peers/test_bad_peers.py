@@ -422,19 +422,33 @@ async def test_a_list_that_is_none_can_not_be_had_as_a_table(
     assert answer.error == (502, 5002, "Cluster west can't be asked")
 
 
-async def test_a_row_of_any_depth_is_a_table_or_a_fault_of_the_peers_and_none_of_our_own(
-    hub_of: Hub, west: FakeServer, clock: Clock
+@pytest.mark.parametrize("field", ["owner", "gpu_uuids", "resources"])
+async def test_however_deep_a_peers_row_is_nested_it_is_a_table_or_a_peers_failure(
+    hub: Api, west: FakeServer, field: str
 ) -> None:
-    """Some 970 levels deep it can still be read, and no more be written as text."""
-    statuses = set()
-    async with hub_of(peer("west", west.url(""))) as hub:
-        for levels in range(900, 1000):
-            row = good(tasks=[{"pod_name": "nested"}])
-            west.behaviour = sends(row.replace(b'"nested"', b"[" * levels + b"]" * levels))
-            clock.now += 600
-            answer = await hub.ask("/api/v1/realtime/running-tasks?cluster=west", Accept="text/csv")
-            statuses.add(answer.status)
-    assert statuses == {200, 502}
+    table = "/api/v1/realtime/running-tasks?cluster=west"
+    for depth in (2, 60, *range(900, 1030, 3)):
+        nested = b'{"a":[' * (depth // 2) + b"1" + b"]}" * (depth // 2)
+        west.behaviour = sends(good(tasks=[{field: 8_765}]).replace(b"8765", nested))
+        answer = await hub.ask(table, Accept="text/csv", Cache_Control="no-cache")
+        assert answer.status == 200 or answer.error == (502, 5002, "Cluster west can't be asked")
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 5000, "1e999", '"' + "\\ud800" + '"'], ids=["digits", "e999", "half"]
+)
+async def test_a_value_that_can_not_be_written_is_a_peers_failure(
+    hub: Api, west: FakeServer, value: str
+) -> None:
+    west.behaviour = sends(good(tasks=[{"owner": 8_765}]).replace(b"8765", value.encode()))
+    answer = await hub.ask("/api/v1/realtime/running-tasks?cluster=west", Accept="text/csv")
+    assert answer.status in (200, 502)
+
+
+async def test_a_peers_next_page_that_fits_no_header_is_a_peers_failure(hub: Api, west: FakeServer) -> None:
+    west.behaviour = sends(good(tasks=[], **{"continue": "x" * 100_000}))
+    answer = await hub.ask("/api/v1/realtime/running-tasks?cluster=west&limit=1", Accept="text/csv")
+    assert answer.error == (502, 5002, "Cluster west can't be asked")
 
 
 async def test_memory_stays_flat_however_many_answers_without_an_end_there_are(

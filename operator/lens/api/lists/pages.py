@@ -31,6 +31,8 @@ _SLICE = 500
 _MOST_ORDERS = 4
 _FEW_CHANGES = 200
 _END = b"]}}"
+LONGEST_PLACE = 4096
+"""Characters of a peer's ``continue``, which goes into a header field."""
 
 
 class Sort(NamedTuple):
@@ -162,8 +164,13 @@ class Listing(Generic[L]):
         return await self._table(slices, asked, path, following)
 
     async def told(self, body: bytes, asked: L, path: str) -> Content:
-        """Return as CSV what another Lens told in JSON. Raise msgspec.DecodeError."""
+        """Return as CSV what another Lens told in JSON.
+
+        Raise msgspec.DecodeError, ValueError and RecursionError: what can be read can't always be written.
+        """
         data = _told(body).data
+        if data.following is not None and len(data.following) > LONGEST_PLACE:
+            raise ValueError("continue is too long")
         starts = range(0, len(data.tasks), _SLICE)
         slices = (map(_told_row, data.tasks[start : start + _SLICE]) for start in starts)
         return await self._table(slices, asked, path, data.following)
