@@ -141,6 +141,12 @@ class ServeSettings(BaseModel):
         default=(),
         description="Whom tokens are to be made out to, for auth=kubernetes; by default the apiserver.",
     )
+    access_stale_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        le=86400,
+        description="How long the apiserver's yes stands while it gives no answer, for auth=kubernetes.",
+    )
     requests_per_minute: int = Field(
         default=500, ge=1, le=1_000_000, description="How often a caller may ask one endpoint."
     )

@@ -48,6 +48,7 @@ async def test_another_scheme_is_not_taken_for_a_bearer_token(api: Api, value: s
         b"Authorization: Bearer wrong\r\nAuthorization: Bearer right-token\r\n",
         b"Authorization: Bearer \xff\xfe\xc3\x28\r\n",
         "Authorization: Bearer right-tökén\r\n".encode(),
+        "Authorization: Bearer \N{IDEOGRAPHIC SPACE}right-token\N{NO-BREAK SPACE}\r\n".encode(),
     ],
 )
 async def test_odd_credentials_are_refused_and_not_an_error(api: Api, lines: bytes) -> None:

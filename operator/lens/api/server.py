@@ -29,6 +29,8 @@ from lens.metrics import Metrics
 from lens.model.board import Board
 from lens.rotation import Certificate
 
+_log = logging.getLogger(__name__)
+
 
 class Server:
     """Serve the API of one board. Made and run on one event loop."""
@@ -77,7 +79,7 @@ class Server:
         )
         metrics.cache_bytes.labels("own").set_function(lambda: own.size)
         metrics.cache_bytes.labels("peers").set_function(lambda: of_peers.size)
-        door = Door(_authenticator(settings, clock, reviews), _limit("address", settings))
+        door = Door(_authenticator(settings, clock, reviews, metrics), _limit("address", settings))
         others = PeerAnswers(
             peers,
             of_peers,
@@ -164,11 +166,16 @@ def _limit(name: str, settings: ServeSettings) -> Limit:
 
 
 def _authenticator(
-    settings: ServeSettings, clock: Callable[[], float], reviews: Reviews | None
+    settings: ServeSettings, clock: Callable[[], float], reviews: Reviews | None, metrics: Metrics
 ) -> Authenticator:
     if settings.auth == "kubernetes":
         assert reviews is not None, "whoever makes the server brings them"
-        return ReviewedTokens(reviews, clock)
+        if not (settings.token_audiences or settings.tls_cert_file or settings.listen.is_loopback):
+            _log.warning(
+                "callers' tokens for the apiserver may come in the clear: set LENS_TOKEN_AUDIENCES, or serve "
+                "HTTPS, or let an Ingress do it"
+            )
+        return ReviewedTokens(reviews, clock, settings.access_stale_seconds, metrics)
     if settings.auth == "static":
         assert settings.tokens_file is not None, "the settings ask for one"
         return StaticTokens(settings.tokens_file, clock)

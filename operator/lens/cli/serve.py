@@ -23,6 +23,7 @@ def serve(
     auth: Annotated[Flag, _flag("auth")] = None,
     tokens_file: Annotated[Flag, _flag("tokens_file")] = None,
     token_audiences: Annotated[Flag, _flag("token_audiences")] = None,
+    access_stale_seconds: Annotated[Flag, _flag("access_stale_seconds")] = None,
     requests_per_minute: Annotated[Flag, _flag("requests_per_minute")] = None,
     requests_burst: Annotated[Flag, _flag("requests_burst")] = None,
     streams_per_caller: Annotated[Flag, _flag("streams_per_caller")] = None,

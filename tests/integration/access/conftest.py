@@ -76,7 +76,9 @@ class Scene:
         cluster.add(node("n1"))
         cluster.add(pod("mine", "n1", namespace="team-a"), pod("theirs", "n1", namespace="team-b"))
         cluster.publish(NOW)
-        given = ServeSettings(cluster="prod-cluster", listen="127.0.0.1:0", auth="kubernetes", **settings)  # type: ignore[arg-type]
+        given = ServeSettings(
+            **{"cluster": "prod-cluster", "listen": "127.0.0.1:0", "auth": "kubernetes", **settings}
+        )  # type: ignore[arg-type]
         self._reviewer = Reviewer(
             lambda: connection or Connection(self.kubeconfig), given.token_audiences, self.metrics, TIMEOUT_S
         )

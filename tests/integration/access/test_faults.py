@@ -114,23 +114,86 @@ async def test_a_review_that_hangs_holds_up_nobody_elses_request(lens: Scene) ->
     assert {answer.status for answer in await asyncio.gather(*hanging)} == {503}
 
 
-async def test_who_was_let_in_stays_so_for_a_moment_of_the_apiservers_absence(lens: Scene) -> None:
+async def test_who_was_let_in_stays_so_for_ten_minutes_of_the_apiservers_absence(lens: Scene) -> None:
     lens.account("all", REALTIME)
+    lens.account("none")
     assert (await lens.ask(STATUS, "all")).status == 200
+    assert (await lens.ask(STATUS, "none")).status == 403
     await lens.front.stop()
-    lens.now += 29
-    assert (await lens.ask(STATUS, "all")).status == 200
+    for seconds in (31, 300, 268):
+        lens.now += seconds
+        assert (await lens.ask(STATUS, "all")).status == 200
+        assert (await lens.ask(STATUS, "none")).status == 503
+    assert lens.metrics.registry.get_sample_value(
+        "lens_reviews_total", {"review": "TokenReview", "outcome": "stood"}
+    )
     lens.now += 2
     assert (await lens.ask(STATUS, "all")).status == 503
     await lens.front.start()
     assert (await lens.ask(STATUS, "all")).status == 200
 
 
+@pytest.mark.parametrize(
+    "fault", [faults.hang, faults.reset, faults.status(500)], ids=["hang", "reset", "500"]
+)
+async def test_while_no_review_is_answered_those_who_are_known_are_answered_at_once(
+    lens: Scene, fault: Fault
+) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(STATUS, "all")).status == 200
+    for path in KINDS:
+        lens.front.always(path, fault)
+    lens.now += 60
+    assert (await lens.ask(STATUS, "all")).status == 200
+    began = time.monotonic()
+    for _ in range(20):
+        assert (await lens.ask(STATUS, "all")).status == 200
+    assert time.monotonic() - began < 20 * TIMEOUT_S / 4
+
+
+async def test_a_right_that_is_taken_away_is_gone_as_soon_as_the_apiserver_is_back(lens: Scene) -> None:
+    lens.account("all", REALTIME)
+    assert (await lens.ask(STATUS, "all")).status == 200
+    await lens.front.stop()
+    lens.now += 60
+    assert (await lens.ask(STATUS, "all")).status == 200
+    lens.sim.accounts.rights.clear()
+    await lens.front.start()
+    async with asyncio.timeout(2):
+        while (await lens.ask(STATUS, "all")).status != 403:
+            pass
+    await lens.front.stop()
+    lens.now += 6
+    assert (await lens.ask(STATUS, "all")).status == 503
+
+
+async def test_that_a_yes_stands_can_be_turned_off(scene: Scene) -> None:
+    await scene.serve(access_stale_seconds=0)
+    scene.account("all", REALTIME)
+    assert (await scene.ask(STATUS, "all")).status == 200
+    await scene.front.stop()
+    scene.now += 29
+    assert (await scene.ask(STATUS, "all")).status == 200
+    scene.now += 2
+    assert (await scene.ask(STATUS, "all")).status == 503
+
+
+async def test_strangers_are_told_within_seconds_that_no_review_is_answered(lens: Scene) -> None:
+    lens.front.always(TOKEN_REVIEW, faults.hang)
+
+    async def seconds(token: str) -> float:
+        began = time.monotonic()
+        assert (await lens.ask(STATUS, token)).status == 503
+        return time.monotonic() - began
+
+    assert max(await asyncio.gather(*(seconds(f"stranger-{number}") for number in range(20)))) < 6
+
+
 async def test_lens_own_token_may_rotate(lens: Scene) -> None:
     lens.account("all", REALTIME)
     assert (await lens.ask(STATUS, "all")).status == 200
     lens.sim.token = "rotated-token"
-    lens.now += 60
+    lens.now += 601
     assert (await lens.ask(STATUS, "all")).status == 503
     write(lens.kubeconfig, lens.kubeconfig.read_text().replace(OWN_TOKEN, "rotated-token"))
     assert (await lens.ask(STATUS, "all")).status == 200

@@ -46,14 +46,6 @@ def test_each_key_has_its_own() -> None:
     assert limit.take("a", NOW).exceeded
 
 
-def test_what_is_given_back_can_be_taken_again() -> None:
-    limit = Limit("address", per_minute=60, burst=2)
-    for _ in range(100):
-        assert not limit.take("a", NOW).exceeded
-        limit.give_back("a")
-    assert limit.look("a", NOW).left == 2
-
-
 def test_looking_costs_nothing() -> None:
     limit = Limit("caller", per_minute=60, burst=2)
     assert {limit.look("a", NOW).left for _ in range(10)} == {2}

@@ -36,15 +36,18 @@ class Token(NamedTuple):
 class Authenticator(Protocol):
     """A way to find out who asks."""
 
-    async def identify(self, token: Token | None) -> Caller:
-        """Return whose token it is. Raise an ApiError when it is nobody's, or can't be told."""
+    async def identify(self, token: Token | None, source: str | None) -> Caller:
+        """Return whose token it is. Raise an ApiError when it is nobody's, or can't be told.
+
+        ``source`` is where it comes from, and there may be many.
+        """
         ...
 
 
 class Anybody:
     """Mode ``none``: whoever reaches the port may ask."""
 
-    async def identify(self, token: Token | None) -> Caller:
+    async def identify(self, token: Token | None, source: str | None) -> Caller:
         """Return the anonymous caller."""
         return ANONYMOUS
 

@@ -1,28 +1,29 @@
-"""Who gets in: an authenticator is asked, but not as often as somebody who guesses would like."""
+"""Who gets in: an authenticator is asked, and who is nobody is told so only so often."""
 
 import ipaddress
 from functools import lru_cache
+from http import HTTPStatus
 
 from lens.api.access.auth import Authenticator, Caller, Token
 from lens.api.access.limits import Limit
 from lens.api.errors import ApiError, too_many_requests
 from lens.api.exchange import Exchange
 
-_MOST_KNOWN = 4096
+_MOST_ADDRESSES = 4096
 
 
 class Door:
-    """Let callers in, and strangers try at most so often from one address.
+    """Let callers in, and answer strangers at most so often from one address.
 
-    Behind one address there may be many, such as behind a proxy. So a token that was right the last time is
-    not held up by others' guesses.
+    Behind one address there may be many, such as behind a proxy, and a token can only be told right by
+    asking. So nothing that was wrong holds up what may be right; how many are asked about at once is up to
+    the authenticator.
     """
 
     def __init__(self, authenticator: Authenticator, strangers: Limit) -> None:
         """Take who knows callers, and how often an address may be wrong."""
         self._authenticator = authenticator
         self._strangers = strangers
-        self._known: dict[bytes, None] = {}
 
     def watch(self, address: str | None, exchange: Exchange, now: float) -> None:
         """Note how an address stands, until it's known who asks from there."""
@@ -31,35 +32,19 @@ class Door:
     async def identify(
         self, token: Token | None, address: str | None, exchange: Exchange, now: float
     ) -> Caller:
-        """Return whose token it is. Raise an ApiError for nobody's, and for too many of these."""
-        key = _neighbourhood(address)
-        known = token is not None and token.digest in self._known
-        if not known:
-            # Counted beforehand, or all that come at once would find room.
-            exchange.standing = self._strangers.take(key, now)
-            if exchange.standing.exceeded:
-                raise too_many_requests(exchange.standing.seconds)
+        """Return whose token it is. Raise an ApiError for nobody's: 401, or 429 for too many of these."""
+        source = _neighbourhood(address)
         try:
-            caller = await self._authenticator.identify(token)
+            return await self._authenticator.identify(token, source)
         except ApiError as error:
-            if known and error.status == 401:
-                assert token is not None
-                self._known.pop(token.digest, None)
-                exchange.standing = self._strangers.take(key, now)
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                exchange.standing = self._strangers.take(source, now)
+                if exchange.standing.exceeded:
+                    raise too_many_requests(exchange.standing.seconds) from None
             raise
-        if not known:
-            self._strangers.give_back(key)
-            if token is not None:
-                self._remember(token.digest)
-        return caller
-
-    def _remember(self, digest: bytes) -> None:
-        self._known[digest] = None
-        if len(self._known) > _MOST_KNOWN:
-            del self._known[next(iter(self._known))]
 
 
-@lru_cache(_MOST_KNOWN)
+@lru_cache(_MOST_ADDRESSES)
 def _neighbourhood(address: str | None) -> str | None:
     """Return what stands for an address: of IPv6 its /64, as one machine has all of that."""
     if address is None or ":" not in address:

@@ -58,11 +58,6 @@ class Limit:
             del self._full_at[next(iter(self._full_at))]
         return self._standing(full_at, now, exceeded)
 
-    def give_back(self, key: Hashable) -> None:
-        """Take back that a request was counted."""
-        if key in self._full_at:
-            self._full_at[key] -= self._seconds
-
     def look(self, key: Hashable, now: float) -> Standing:
         """Say how ``key`` stands, and count nothing."""
         return self._standing(self._bounded(self._full_at.get(key, now), now), now, exceeded=False)

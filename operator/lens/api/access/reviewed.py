@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from lens.api.access.auth import Caller, Token
+from lens.api.access.turns import NoTurnError, Turns
 from lens.api.access.verdicts import Verdicts
 from lens.api.errors import ApiError, forbidden, unauthorized, unavailable
+from lens.metrics import Metrics
 from lens.model.access import Permission, ReviewFailedError, User
 
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
@@ -49,25 +52,42 @@ class ReviewedUser(Caller):
 class ReviewedTokens:
     """Know callers by TokenReview, and their rights by SubjectAccessReview, each asked once in a while."""
 
-    def __init__(self, reviews: Reviews, clock: Callable[[], float]) -> None:
-        """Take whom to ask."""
+    def __init__(
+        self, reviews: Reviews, clock: Callable[[], float], stale_seconds: float, metrics: Metrics
+    ) -> None:
+        """Take whom to ask, and for how many seconds a yes stands on while nobody answers."""
         self._reviews = reviews
-        self._callers: Verdicts[bytes, ReviewedUser | None] = Verdicts(clock)
-        self._allowed: Verdicts[tuple[bytes, Permission], bool] = Verdicts(clock)
+        tokens, rights = (
+            partial(metrics.reviews.labels, kind) for kind in ("TokenReview", "SubjectAccessReview")
+        )
+        self._turns = Turns(refused=tokens("refused").inc)
+        self._callers: Verdicts[bytes, ReviewedUser | None] = Verdicts(
+            clock, stale_seconds=stale_seconds, stood=tokens("stood").inc
+        )
+        self._allowed: Verdicts[tuple[bytes, Permission], bool] = Verdicts(
+            clock, stale_seconds=stale_seconds, stood=rights("stood").inc
+        )
 
-    async def identify(self, token: Token | None) -> Caller:
-        """Return whose token it is. Raise an ApiError: 401 for nobody's, 503 where that isn't known."""
+    async def identify(self, token: Token | None, source: str | None) -> Caller:
+        """Return whose token it is. Raise an ApiError: 401 for nobody's, 503 where that isn't known.
+
+        Those that aren't known to be good have their turns, one ``source`` after the other.
+        """
         if token is None or len(token.text) > _MAX_TOKEN_BYTES or not _TOKEN.fullmatch(token.text):
             raise unauthorized()
         text, digest = token.text.decode("ascii"), token.digest
 
         async def ask() -> ReviewedUser | None:
-            user = await self._reviews.user(text)
+            if self._callers.knows(digest):
+                user = await self._reviews.user(text)
+            else:
+                async with self._turns.turn(source):
+                    user = await self._reviews.user(text)
             return None if user is None else ReviewedUser(user.name, user, digest, self)
 
         try:
             caller = await self._callers.of(digest, ask)
-        except ReviewFailedError:
+        except (ReviewFailedError, NoTurnError):
             raise _unknown() from None
         if caller is None:
             raise unauthorized()

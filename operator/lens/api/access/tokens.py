@@ -75,7 +75,7 @@ class StaticTokens:
         """Read the file. Raise SettingsError."""
         self._file = RotatingFile("tokens file", path, lambda path: _known(read_tokens(path)), clock)
 
-    async def identify(self, token: auth.Token | None) -> Caller:
+    async def identify(self, token: auth.Token | None, source: str | None) -> Caller:
         """Return whose token it is. Raise an ApiError for none and for one that the file doesn't have."""
         tokens = self._file.content()
         if token is None:
