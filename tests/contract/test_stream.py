@@ -150,12 +150,57 @@ async def test_a_caller_has_only_so_many_streams(serve: Serve, cluster: Cluster)
     api = await serve(streams_per_caller=2)
     async with listen(api), listen(api):
         assert (await api.ask(PATH)).error == (429, 4029, "Too many streams: a caller may have 2")
-    # The server learns that a client has gone when it next writes.
-    cluster.add(node("n1"))
-    cluster.publish(NOW)
-    async with asyncio.timeout(15):
+    # Nothing changes: that a client has gone is known without having anything to tell it.
+    async with asyncio.timeout(1):
         while (await api.ask(PATH, method="HEAD")).status != 200:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
+
+
+async def test_who_opens_streams_again_and_again_is_told_when_to_come_back(
+    serve: Serve, cluster: Cluster
+) -> None:
+    cluster.publish(NOW)
+    api = await serve(streams_per_caller=2)
+    answers = [await api.ask(PATH, method="HEAD") for _ in range(13)]
+    assert [answer.status for answer in answers] == [200] * 12 + [429]
+    assert answers[-1].headers["RateLimit"] == '"stream";r=0;t=5'
+    assert (await api.status()).status == 200
+
+
+async def test_who_opens_and_closes_streams_of_one_namespace_holds_up_nobody(
+    serve: Serve, cluster: Cluster
+) -> None:
+    for number in range(1500):
+        name = f"n{number}"
+        cluster.add(node(name), *(pod(f"{name}-{each}", name, namespace="other") for each in range(4)))
+    cluster.add(pod("mine", "n0"))
+    cluster.publish(NOW)
+    api = await serve(streams_per_caller=100_000)
+    over = asyncio.Event()
+
+    async def change() -> None:
+        for number in itertools.count():
+            cluster.add(pod(f"more-{number}", "n1", namespace="other"))
+            cluster.publish(NOW)
+            await asyncio.sleep(0.1)
+
+    async def open_and_close() -> None:
+        while not over.is_set():
+            async with listen(api, "&namespace=ml-team") as stream:
+                first = await stream.next()
+                assert [row["pod_name"] for row in first.data["tasks"]] == ["mine"]
+
+    changing, opening = asyncio.create_task(change()), asyncio.create_task(open_and_close())
+    took: list[float] = []
+    for _ in range(60):
+        began = time.monotonic()
+        assert (await api.status()).status == 200
+        took.append(time.monotonic() - began)
+        await asyncio.sleep(0.02)
+    over.set()
+    await opening
+    changing.cancel()
+    assert sorted(took)[53] < 0.03
 
 
 async def test_a_stream_is_not_for_strangers(api: Api, cluster: Cluster) -> None:

@@ -78,7 +78,7 @@ class Scene:
         cluster.publish(NOW)
         given = ServeSettings(
             **{"cluster": "prod-cluster", "listen": "127.0.0.1:0", "auth": "kubernetes", **settings}
-        )  # type: ignore[arg-type]
+        )
         self._reviewer = Reviewer(
             lambda: connection or Connection(self.kubeconfig), given.token_audiences, self.metrics, TIMEOUT_S
         )

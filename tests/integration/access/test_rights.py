@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from typing import Any
 
 import pytest
 
@@ -211,7 +212,7 @@ async def test_callers_are_limited_by_their_name(scene: Scene) -> None:
 
 @pytest.mark.parametrize(("settings", "warnings"), [({}, 1), ({"token_audiences": ("lens",)}, 0)])
 async def test_that_tokens_for_the_apiserver_come_in_the_clear_is_said_at_the_start(
-    scene: Scene, caplog: pytest.LogCaptureFixture, settings: dict[str, object], warnings: int
+    scene: Scene, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], warnings: int
 ) -> None:
     await scene.serve(listen="0.0.0.0:0", **settings)
     told = [record for record in caplog.records if "LENS_TOKEN_AUDIENCES" in record.getMessage()]

@@ -75,16 +75,6 @@ def events(notice: Notice, before: Notice | None = None) -> list[Row]:
     return [dict(findings.event(each)) for each in told if id(each) not in ids]
 
 
-def rows(notice: Notice) -> tuple[dict[str, Row], dict[TaskKey, Row]]:
-    """Return all nodes and all running tasks."""
-    nodes: dict[str, Row] = {}
-    tasks: dict[TaskKey, Row] = {}
-    for name in sorted(notice.snapshot.nodes):
-        nodes[name] = _node(notice, name)
-        tasks |= _tasks(notice, name)
-    return nodes, tasks
-
-
 def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
     """Return what differs, in time that grows with what does."""
     touched = {
@@ -96,11 +86,11 @@ def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
     nodes: dict[str, Row | None] = {}
     tasks: dict[TaskKey, Row | None] = {}
     for name in sorted(touched):
-        was = _node(before, name) if name in before.snapshot.nodes else None
-        row = _node(after, name) if name in after.snapshot.nodes else None
+        was = node_row(before, name) if name in before.snapshot.nodes else None
+        row = node_row(after, name) if name in after.snapshot.nodes else None
         if row != was:
             nodes[name] = row
-        tasks |= _differing(_tasks(before, name), _tasks(after, name))
+        tasks |= _differing(task_rows(before, name), task_rows(after, name))
     shown = figures(after, cluster, now)
     return Changes(
         timestamps.render(after.current_at),
@@ -129,15 +119,17 @@ def _renamed(before: Notice, after: Notice) -> set[str]:
     }
 
 
-def _node(notice: Notice, name: str) -> Row:
+def node_row(notice: Notice, name: str) -> Row:
+    """Return one node."""
     return dict(node(notice.snapshot.nodes[name], notice.telemetry.nodes.get(name)))
 
 
-def _tasks(notice: Notice, name: str) -> dict[TaskKey, Row]:
+def task_rows(notice: Notice, name: str, namespace: str | None = None) -> dict[TaskKey, Row]:
+    """Return the running tasks on the node ``name``, those of one namespace or all."""
     occupied = notice.snapshot.nodes.get(name)
     found: dict[TaskKey, Row] = {}
     for pod in occupied.pods if occupied else ():
-        if pod.is_running:
+        if pod.is_running and namespace in (None, pod.namespace):
             row = found[TaskKey(pod.namespace, pod.name, pod.uid)] = dict(task(pod, notice))
             del row["running_time_seconds"]
     return found

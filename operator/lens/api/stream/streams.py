@@ -17,13 +17,15 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.door import Door
+from lens.api.access.limits import Limit
 from lens.api.endpoints.peers import PeerAnswers, PeerStream
-from lens.api.errors import ApiError, not_found, too_many_streams, unavailable
+from lens.api.errors import ApiError, not_found, too_many_requests, too_many_streams, unavailable
 from lens.api.exchange import EXCHANGE
 from lens.api.parameters import StreamParameters
 from lens.api.stream.changes import changes, is_other
+from lens.api.stream.pictures import GOOD_SECONDS, Picture, Pictures
 from lens.api.stream.ring import Ring
-from lens.api.stream.telling import Entry, View, event, picture
+from lens.api.stream.telling import Entry, View, event
 from lens.metrics import Metrics
 from lens.model import timestamps
 from lens.model.board import Board
@@ -47,6 +49,7 @@ KEPT = 128
 
 RETRY_MILLISECONDS = 2000
 PIECE_BYTES = 64 * 1024
+_OPENS = 6
 WOKEN_AT_ONCE = 50
 """Streams that write before other requests have their turn."""
 
@@ -84,7 +87,9 @@ class Streams:
         self._heard: set[PeerStream] = set()
         self._ring: Ring[Entry] = Ring(KEPT)
         self._notice = board.notice
-        self._pictures: dict[View, bytes] = {}
+        self._pictures = Pictures()
+        # Who comes back after each break has their streams again a few times a minute.
+        self._opens = Limit("stream", _OPENS * most_per_caller, _OPENS * most_per_caller)
         self._callers: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._looking: asyncio.Task[None] | None = None
@@ -101,6 +106,10 @@ class Streams:
             raise unavailable("Not synced yet")
         if self._closing:
             raise unavailable("Being stopped")
+        standing = self._opens.take(caller.name, self._clock())
+        if standing.exceeded:
+            request[EXCHANGE].standing = standing
+            raise too_many_requests(standing.seconds)
         if self._callers[caller.name] >= self._most:
             raise too_many_streams(self._most)
         response = web.StreamResponse(
@@ -163,14 +172,20 @@ class Streams:
         await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
             missed = None if place is None else self._ring.after(place)
-            told = self._picture(view) if missed is None else b"".join(each.for_view(view) for each in missed)
-            is_quiet, place = place == self._ring.last, self._ring.last
-            # Of a busy cluster's changes none may be in this view.
-            if not told and (is_quiet or time.monotonic() >= beat_at):
-                told = self._beat()
-            if told:
+            if missed is None:
+                picture = self._picture()
+                place = picture.number
                 beat_at = time.monotonic() + self._beat_seconds
-                await _send(response, told)
+                await self._show(picture, view, request, response)
+            else:
+                told = [each.for_view(view) for each in missed]
+                is_quiet, place = place == self._ring.last, self._ring.last
+                # Of a busy cluster's changes none may be in this view.
+                if not any(told) and (is_quiet or time.monotonic() >= beat_at):
+                    told = [self._beat()]
+                if any(told):
+                    beat_at = time.monotonic() + self._beat_seconds
+                    await _send(response, *told)
             if time.monotonic() >= access_until:
                 await self._authorize(request, asked)
                 access_until = time.monotonic() + ACCESS_SECONDS
@@ -218,12 +233,31 @@ class Streams:
         epoch, _, number = last_event_id.rpartition("-")
         return int(number) if epoch == self._epoch and _NUMBER.fullmatch(number) else None
 
-    def _picture(self, view: View) -> bytes:
-        """Return the event that tells all that there is: as it was when the last entry was made."""
-        if view not in self._pictures:
-            data = picture(view, self._notice, self._cluster, self._clock())
-            self._pictures[view] = event("snapshot", data, self._id(self._ring.last))
-        return self._pictures[view]
+    def _picture(self) -> Picture:
+        """Return what tells all that there is, as it was a moment ago: the ring has what came after."""
+        latest = self._pictures.latest
+        number = self._ring.last
+        if (
+            latest is not None
+            and (latest.number == number or time.monotonic() < latest.made_at + GOOD_SECONDS)
+            and self._ring.after(latest.number) is not None
+        ):
+            return latest
+        made = Picture(self._notice, number, self._id(number), self._cluster, self._clock())
+        self._pictures.add(made)
+        return made
+
+    async def _show(
+        self, picture: Picture, view: View, request: web.BaseRequest, response: web.StreamResponse
+    ) -> None:
+        reader = request.transport
+        if reader is None:
+            raise ConnectionResetError("the client has gone")
+        picture.readers.add(reader)
+        try:
+            await _send(response, *await picture.event(view))
+        finally:
+            picture.readers.discard(reader)
 
     def _id(self, number: int) -> str:
         return f"{self._epoch}-{number}"
@@ -239,7 +273,6 @@ class Streams:
         if self._looking is None or self._looking.done():
             self._notice = self._board.notice
             self._ring.skip()
-            self._pictures.clear()
             self._looking = asyncio.create_task(self._look())
 
     async def _look(self) -> None:
@@ -255,7 +288,6 @@ class Streams:
             if is_other(notice, self._notice):
                 changed = changes(self._notice, notice, self._cluster, self._clock())
                 self._notice = notice
-                self._pictures.clear()
                 self._ring.add(Entry(changed, self._id(self._ring.last + 1)))
             elif time.monotonic() < beat_at:
                 continue
@@ -266,6 +298,7 @@ class Streams:
             pause = max(LOOK_SECONDS, REST * (time.monotonic() - began))
 
     async def _woken(self) -> None:
+        """Wait for what is to be told; a connection that is lost cancels it."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter
@@ -280,8 +313,9 @@ class Streams:
                 await asyncio.sleep(0)
 
 
-async def _send(response: web.StreamResponse, data: bytes) -> None:
+async def _send(response: web.StreamResponse, *pieces: bytes) -> None:
     """Write as fast as the client reads. Raise TimeoutError for one that has stopped."""
-    for start in range(0, len(data), PIECE_BYTES):
-        async with asyncio.timeout(SLOW_SECONDS):
-            await response.write(data[start : start + PIECE_BYTES])
+    for piece in pieces:
+        for start in range(0, len(piece), PIECE_BYTES):
+            async with asyncio.timeout(SLOW_SECONDS):
+                await response.write(piece[start : start + PIECE_BYTES])

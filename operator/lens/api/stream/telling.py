@@ -9,9 +9,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import msgspec
 
 from lens.api.parameters import Section, StreamParameters
-from lens.api.stream.changes import Changes, Row, TaskKey, alerts, events, figures, rows
-from lens.model import timestamps
-from lens.model.board import Notice
+from lens.api.stream.changes import Changes, Row, TaskKey
 
 R = TypeVar("R", bound=Row | None)
 
@@ -84,20 +82,3 @@ def event(name: str, data: object, event_id: str | None = None) -> bytes:
     """Return a server-sent event; JSON has no line breaks of its own."""
     identified = f"id: {event_id}\n".encode() if event_id else b""
     return b"event: " + name.encode() + b"\n" + identified + b"data: " + _encode(data) + b"\n\n"
-
-
-def picture(view: View, notice: Notice, cluster: str, now: float) -> Row:
-    """Return all that there is, as a stream with this view is told of it."""
-    data: Row = {"cluster": cluster, "timestamp": timestamps.render(notice.current_at)}
-    if view.namespace is None:
-        data["status"] = figures(notice, cluster, now)
-    nodes, tasks = rows(notice)
-    if "nodes" in view.sections:
-        data["nodes"] = list(nodes.values())
-    if "tasks" in view.sections:
-        data["tasks"] = list(view.among(tasks).values())
-    if "alerts" in view.sections:
-        data["alerts"] = list(alerts(notice).values())
-    if "events" in view.sections:
-        data["recent_events"] = events(notice)
-    return data

@@ -1,0 +1,149 @@
+"""First pictures: all that there is, made once for all who see the same, in slices, and only so often."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lens.api.parameters import Section
+from lens.api.stream.changes import Row, alerts, events, figures, node_row, task_rows
+from lens.api.stream.telling import View
+from lens.model import timestamps
+from lens.model.board import Notice
+
+GOOD_SECONDS = 1.0
+"""For so long a picture serves who comes; what has changed since is told right after it."""
+
+MOST_BYTES = 64 * 2**20
+"""What pictures take that somebody still reads. Past that the readers of the oldest have to leave."""
+
+_SLICE = 16
+"""Nodes, with the tasks on them, that are made into rows before others have their turn."""
+
+_encode = msgspec.json.encode
+
+MakePart = Callable[[str | None], Coroutine[Any, Any, bytes]]
+"""Makes a section's rows, of one namespace or all."""
+
+
+class _Part(NamedTuple):
+    section: Section
+    namespace: str | None
+
+
+class Picture:
+    """A notice as streams are told of it when they begin; ``number`` is the ring's at that time.
+
+    Each section is made when it is first asked for, and of a namespace only its own tasks are.
+    """
+
+    def __init__(self, notice: Notice, number: int, event_id: str, cluster: str, now: float) -> None:
+        """Take what to show and the id of its event."""
+        self.notice = notice
+        self.number = number
+        self.made_at = time.monotonic()
+        self.readers: set[asyncio.Transport] = set()
+        self._id = event_id
+        self._cluster = cluster
+        self._now = now
+        self._parts: dict[_Part, asyncio.Task[bytes]] = {}
+        self._places: asyncio.Task[dict[str, list[str]]] | None = None
+        self._figures: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes its parts have."""
+        return sum(
+            len(part.result()) for part in self._parts.values() if part.done() and not part.cancelled()
+        )
+
+    async def event(self, view: View) -> tuple[bytes, ...]:
+        """Return the event for a view, in pieces that others share."""
+        head = {"cluster": self._cluster, "timestamp": timestamps.render(self.notice.current_at)}
+        pieces = [f"event: snapshot\nid: {self._id}\ndata: ".encode(), _encode(head)[:-1]]
+        if view.namespace is None:
+            if self._figures is None:
+                self._figures = b',"status":' + _encode(figures(self.notice, self._cluster, self._now))
+            pieces.append(self._figures)
+        making: tuple[tuple[Section, bytes, MakePart], ...] = (
+            ("nodes", b"nodes", self._nodes),
+            ("tasks", b"tasks", self._tasks),
+            ("alerts", b"alerts", self._alerts),
+            ("events", b"recent_events", self._events),
+        )
+        for section, name, make in making:
+            if section in view.sections:
+                pieces += (b',"%b":[' % name, await self._part(_Part(section, view.namespace), make), b"]")
+        return *pieces, b"}\n\n"
+
+    async def _part(self, part: _Part, make: MakePart) -> bytes:
+        if part not in self._parts:
+            self._parts[part] = asyncio.create_task(make(part.namespace))
+        return await asyncio.shield(self._parts[part])
+
+    async def _nodes(self, _namespace: str | None) -> bytes:
+        names = sorted(self.notice.snapshot.nodes)
+        return await _sliced([node_row(self.notice, name)] for name in names)
+
+    async def _tasks(self, namespace: str | None) -> bytes:
+        if namespace is None:
+            names = sorted(self.notice.snapshot.nodes)
+            return await _sliced(task_rows(self.notice, name).values() for name in names)
+        if self._places is None:
+            self._places = asyncio.create_task(self._placed())
+        names = (await asyncio.shield(self._places)).get(namespace, [])
+        return await _sliced(task_rows(self.notice, name, namespace).values() for name in names)
+
+    async def _placed(self) -> dict[str, list[str]]:
+        """Return the nodes that each namespace has pods on."""
+        found: dict[str, list[str]] = {}
+        for count, name in enumerate(sorted(self.notice.snapshot.nodes), start=1):
+            for namespace in {pod.namespace for pod in self.notice.snapshot.nodes[name].pods}:
+                found.setdefault(namespace, []).append(name)
+            if count % (_SLICE * _SLICE) == 0:
+                await asyncio.sleep(0)
+        return found
+
+    async def _alerts(self, _namespace: str | None) -> bytes:
+        return await _sliced([row] for row in alerts(self.notice).values())
+
+    async def _events(self, _namespace: str | None) -> bytes:
+        return await _sliced([row] for row in events(self.notice))
+
+
+class Pictures:
+    """The pictures of one board that are still of use."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        """Start with none."""
+        self._most_bytes = most_bytes
+        self._kept: list[Picture] = []
+
+    @property
+    def latest(self) -> Picture | None:
+        """Return the one that was made last."""
+        return self._kept[-1] if self._kept else None
+
+    def add(self, picture: Picture) -> None:
+        """Take a new one, and see to it that those before take only so much."""
+        self._kept = [each for each in self._kept if each.readers]
+        size = sum(each.size for each in self._kept)
+        for each in self._kept:
+            if size <= self._most_bytes:
+                break
+            size -= each.size
+            for reader in each.readers:
+                reader.abort()
+        self._kept.append(picture)
+
+
+async def _sliced(groups: Iterable[Iterable[Row]]) -> bytes:
+    """Return the rows of all groups with commas between."""
+    rows: list[bytes] = []
+    for count, group in enumerate(groups, start=1):
+        rows += map(_encode, group)
+        if count % _SLICE == 0:
+            await asyncio.sleep(0)
+    return b",".join(rows)
