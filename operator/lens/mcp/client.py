@@ -14,6 +14,7 @@ from yarl import URL
 
 from lens import __version__
 from lens.config import PREFIX, SettingsError
+from lens.mcp.answers import cut
 
 LONGEST_BODY = 16 * 2**20
 """Bytes. 5,000 nodes are some 4 MiB."""
@@ -124,15 +125,16 @@ def _decode(body: bytes, data: type[T]) -> T:
     envelope: Any = _Good
     try:
         answer: _Good[T] = msgspec.json.decode(body, type=envelope[data])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError(f"What is asked gives no answer of Lens' API: {error}") from None
+    except (ValueError, RecursionError) as error:  # a DecodeError is a ValueError
+        raise RefusedError(f"What is asked gives no answer of Lens' API: {cut(str(error))}") from None
     return answer.data
 
 
 def _refusal(response: aiohttp.ClientResponse, body: bytes) -> str:
     try:
         message = msgspec.json.decode(body, type=_Bad).meta.message
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return f"What is asked gives no answer of Lens' API (HTTP {response.status})"
     after = response.headers.get("Retry-After", "")
-    return f"{message} (HTTP {response.status})" + (f"; ask again in {after} s" if after.isdecimal() else "")
+    again = f"; ask again in {after} s" if after.isdecimal() and len(after) < 10 else ""
+    return f"{cut(message)} (HTTP {response.status}){again}"

@@ -72,7 +72,7 @@ async def read(received: Received, cluster: str, *, own_token: bool) -> PeerAnsw
         # Once over a large answer takes some 30 ms, so it is passed on as it came.
         if _good(received.body).data.cluster != cluster:
             raise PeerFailedError("wrong_cluster")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a DecodeError is a ValueError
         raise PeerFailedError("malformed") from None
     return PeerAnswer(received.body, await _digest(received.body), received.age)
 

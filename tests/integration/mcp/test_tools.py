@@ -88,6 +88,9 @@ REFUSALS: tuple[tuple[Answer, str], ...] = (
     (lambda _: web.Response(status=302, headers={"Location": "/else"}), "of Lens' API (HTTP 302)"),
     (lambda _: web.Response(status=502, text="<html>"), "of Lens' API (HTTP 502)"),
     (lambda _: raw("[1]"), "no answer of Lens' API: "),
+    (lambda _: raw('{"data":' + "[" * 100_000), "no answer of Lens' API: "),
+    (lambda _: refused(403, "x" * 100_000), "x… (HTTP 403)"),
+    (lambda _: refused(429, "Too many", Retry_After="9" * 1000), "Too many (HTTP 429)"),
     (lambda _: raw('{"data": {"clusters": [{"name": 1}]}}'), "`$.data.clusters[0].name`"),
     (lambda _: raw(" " * (17 * 2**20)), "more than 16777216 bytes"),
 )

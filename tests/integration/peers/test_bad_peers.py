@@ -523,3 +523,24 @@ async def test_a_peer_that_speaks_no_tls_where_it_should_is_not_asked(
     async with hub_of(peer("west", url, trust=trusting(ca))) as hub:
         assert (await hub.ask(STATUS)).error[0] in (502, 504)
     assert not west.requests
+
+
+async def test_no_depth_of_a_peers_figures_keeps_the_other_clusters_from_being_listed(
+    hub_of: Hub, west: FakeServer
+) -> None:
+    # How deep an answer may be read depends on who calls, so all depths near the end are tried.
+    for depth in range(900, 1000, 3):
+        deep = b"[" * depth + b"]" * depth
+        west.behaviour = sends(good(deep="@").replace(b'"@"', deep))
+        async with hub_of(peer("west", west.url(""))) as hub:
+            clusters = await hub.ask("/api/v1/clusters")
+        assert [each["name"] for each in clusters.data["clusters"]] == ["hub", "west"], depth
+
+
+@pytest.mark.parametrize("number", ["1e999", "9" * 5000, "-1", "1e400000"])
+async def test_no_number_of_a_peers_keeps_the_other_clusters_from_being_listed(
+    hub: Api, west: FakeServer, number: str
+) -> None:
+    west.behaviour = sends(good(running_tasks="@").replace(b'"@"', number.encode()))
+    clusters = (await hub.ask("/api/v1/clusters")).data["clusters"]
+    assert [(each["name"], each["status"]) for each in clusters] == [("hub", "ok"), ("west", "unreachable")]
