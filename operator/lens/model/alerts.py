@@ -11,6 +11,18 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 """The gravest first: a GPU or node is out of service; somebody will have to look; worth knowing."""
 
 
+LONGEST_MESSAGE = 512
+"""Characters of an alert's or an event's message, which repeats what others write."""
+
+MOST_GPU_ALERTS = 64
+"""Alerts of one node's GPUs; one more says how many there are beside them."""
+
+
+def shortened(message: str) -> str:
+    """Return at most LONGEST_MESSAGE characters of a message."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+
+
 class Thresholds(msgspec.Struct, frozen=True):
     """From when on something is worth an alert. Everything but ``idle_percent`` is in seconds.
 
@@ -93,6 +105,12 @@ GPU_THROTTLED = Kind(
     lasting=lambda limits: limits.throttled,
     told=True,
 )
+GPU_ALERTS_OMITTED = Kind(
+    "GpuAlertsOmitted",
+    ("warning",),
+    "Read what the node's agent or exporter answers: it tells of more than can be wrong with a node's GPUs.",
+    told=True,
+)
 GPUS_IDLE = Kind(
     "GpusIdle",
     ("warning",),
@@ -160,6 +178,7 @@ KINDS = (
     GPU_ROWS_PENDING,
     GPU_ECC,
     GPU_THROTTLED,
+    GPU_ALERTS_OMITTED,
     GPUS_IDLE,
     DEVICES_UNHEALTHY,
     DEVICE_PLUGIN_GONE,

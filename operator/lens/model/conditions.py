@@ -1,12 +1,12 @@
 """The rules: what is wrong now, object by object. Whether it has lasted is for the alarms to say."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from lens.model import alerts
-from lens.model.alerts import Kind, Severity, Thresholds
+from lens.model.alerts import MOST_GPU_ALERTS, SEVERITIES, Kind, Severity, Thresholds, shortened
 from lens.model.occupancy import NodeOccupancy
 from lens.model.pod import Pod
 from lens.model.report import ROWS_FAILED, ROWS_PENDING
@@ -20,7 +20,7 @@ NO_ACTION = "NONE"
 THROTTLES = frozenset({"hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake"})
 """Clock events that nobody wants. ``sw_power_cap`` is none: a GPU under full load runs at its limit."""
 
-_XID = re.compile(r"XID (\d+)")
+_XID = re.compile(r"XID (\d{1,10})", re.ASCII)
 
 
 class Condition(msgspec.Struct, frozen=True, gc=False):
@@ -57,15 +57,29 @@ def of_node(
         why = f": {told.problem}" if told.problem else ""
         yield _on_node(alerts.AGENT_STALE, name, f"What the GPUs of {name} do {age}{why}")
     if told.state != "unknown":
-        for gpu in told.gpus:
-            yield from _of_gpu(name, gpu)
+        yield from _most(name, [found for gpu in told.gpus for found in _of_gpu(name, gpu)])
         if occupied is not None:
             yield from _idle(occupied, told, limits)
 
 
+def _most(node: str, found: list[Condition]) -> Iterable[Condition]:
+    """Return what is wrong with a node's GPUs: of too much the gravest, and how much more there is."""
+    if len(found) <= MOST_GPU_ALERTS:
+        return found
+    found.sort(key=lambda condition: SEVERITIES.index(condition.severity))
+    kind, source = alerts.GPU_ALERTS_OMITTED, f"Node/{node}"
+    message = (
+        f"The GPUs of {node} have {len(found) - MOST_GPU_ALERTS} more alerts than the {MOST_GPU_ALERTS} shown"
+    )
+    more = Condition(kind, f"{kind.type}:{source}", source, message, kind.severities[0], node=node)
+    return [*found[:MOST_GPU_ALERTS], more]
+
+
 def _on_node(kind: Kind, node: str, message: str, severity: Severity | None = None) -> Condition:
     source = f"Node/{node}"
-    return Condition(kind, f"{kind.type}:{source}", source, message, severity or kind.severities[0])
+    return Condition(
+        kind, f"{kind.type}:{source}", source, shortened(message), severity or kind.severities[0]
+    )
 
 
 def _of_occupancy(occupied: NodeOccupancy) -> Iterator[Condition]:
@@ -108,7 +122,7 @@ def _of_gpu(node: str, gpu: GpuTelemetry) -> Iterator[Condition]:
             kind,
             f"{kind.type}:{source}{detail}",
             source,
-            f"{where} {message}",
+            shortened(f"{where} {message}"),
             severity or kind.severities[0],
             node=node,
         )
@@ -178,7 +192,7 @@ def _on_pod(
         # A pod of the same name that comes after it waits, or is idle, for itself.
         f"{kind.type}:{source}:{pod.uid}",
         source,
-        message,
+        shortened(message),
         severity or kind.severities[0],
         namespace=pod.namespace,
         since=since,

@@ -9,7 +9,7 @@ from itertools import chain
 
 from lens.model import conditions, events
 from lens.model.alarms import Alarms
-from lens.model.alerts import Thresholds
+from lens.model.alerts import Thresholds, shortened
 from lens.model.board import Findings, Notice
 from lens.model.conditions import Condition
 from lens.model.endings import Ending
@@ -133,4 +133,4 @@ class Monitor:
 def _on_gpu(type_: Type, source: str, node: str, gpu: GpuTelemetry, now: float) -> Event:
     words = {"GpuLost": "is lost", "GpuUnhealthy": "is unhealthy", "GpuRecovered": "has recovered"}
     because = f": {', '.join(gpu.health.because)}" if gpu.health.because else ""
-    return Event(now, type_, source, f"GPU {gpu.index} of {node} {words[type_]}{because}")
+    return Event(now, type_, source, shortened(f"GPU {gpu.index} of {node} {words[type_]}{because}"))

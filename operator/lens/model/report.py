@@ -1,6 +1,7 @@
 """What a node agent answers on ``/v1/devices``: the node's GPUs, and who holds them.
 
-The agent writes these and the operator reads them, so the bounds say what a reader accepts. A value that
+The agent writes these and the operator reads them, so the bounds say what a reader accepts: a report with a
+text, a number or a GPU beyond them is refused, and a list of what describes a GPU is cut. A value that
 can't be read is None, and ``reasons`` has, under the field's name, why: NVML's error without its
 ``NVML_ERROR_``, or TIMEOUT for a device that has not answered yet. Every ``…_at`` is in seconds since the
 epoch by the node's clock. Fields may be added; none is renamed or retyped.
@@ -20,11 +21,24 @@ ROWS_FAILED = "row remapping failed"
 """Two of the causes in ``Health.because``."""
 
 MOST_TEXT = 512
+"""Characters of any text."""
+
 MOST_GPUS = 64
-MOST_INSTANCES = 64
-MOST_PROCESSES = 1024
+"""GPUs of a node."""
+
+MOST_INSTANCES = 16
+"""Of one GPU: MIG has 7 at most, AMD's partitions are 8."""
+
+MOST_REASONS = 64
+MOST_PROCESSES = 256
 MOST_XIDS = 64
-MOST_HOLDERS = 16384
+MOST_CAUSES = 72
+MOST_CLOCK_EVENTS = 32
+"""Of one GPU: what is over these is cut. Of causes a GPU has as many as XIDs, and a few more."""
+
+MOST_HOLDERS = 2048
+MOST_ALLOCATABLE = 4096
+"""Of a node: holders, claimed devices, and allocatable device ids. What is over these is cut."""
 
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -32,7 +46,7 @@ Amount = Annotated[float, Meta(ge=0, le=1e15)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Meta(max_length=MOST_TEXT)]
-Reasons = Annotated[dict[Text, Text], Meta(max_length=64)]
+Reasons = Annotated[dict[Text, Text], Meta(max_length=MOST_REASONS)]
 
 
 class Driver(msgspec.Struct, frozen=True, gc=False):
@@ -166,11 +180,11 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
     ecc_uncorrected_aggregate: Count | None = None
     remapped_rows: RemappedRows | None = None
     recovery_action: Text | None = None
-    xids: Annotated[tuple[Xid, ...], Meta(max_length=MOST_XIDS)] | None = None
+    xids: tuple[Xid, ...] | None = None
     nvlinks: NvLinks | None = None
     mig_enabled: bool | None = None
     instances: Annotated[tuple[Instance, ...], Meta(max_length=MOST_INSTANCES)] | None = None
-    processes: Annotated[tuple[Process, ...], Meta(max_length=MOST_PROCESSES)] | None = None
+    processes: tuple[Process, ...] | None = None
     reasons: Reasons = {}
 
 
@@ -210,7 +224,7 @@ class Report(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``sampled_at`` is when the last round over all GPUs was over. ``holders`` and ``claimed`` are None
     while the kubelet's answer is unknown or older than a minute; they have no pod UID, since the kubelet
     tells none. ``allocatable`` are the device ids that it gives out, by resource: the healthy ones of
-    device plugins.
+    device plugins. ``cut`` names the lists that were longer than their bound, and end there.
     """
 
     version: int = VERSION
@@ -223,6 +237,7 @@ class Report(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     driver: Driver
     kubelet: Kubelet
     gpus: Annotated[tuple[Gpu, ...], Meta(max_length=MOST_GPUS)]
-    holders: Annotated[tuple[Holder, ...], Meta(max_length=MOST_HOLDERS)] | None
-    claimed: Annotated[tuple[Claimed, ...], Meta(max_length=MOST_HOLDERS)] | None
+    holders: tuple[Holder, ...] | None
+    claimed: tuple[Claimed, ...] | None
     allocatable: dict[Text, tuple[Text, ...]] | None
+    cut: tuple[Text, ...] = ()

@@ -5,8 +5,8 @@ seconds old, shown as stale until ``unknown_after``, and then counts no more. A 
 neither's: one of them is wrong, and nobody here can tell which.
 """
 
-from collections.abc import Mapping, Set
-from heapq import heappop, heappush
+from collections.abc import Collection, Mapping, Set
+from heapq import heappop, heappush, nsmallest
 
 import msgspec
 
@@ -24,6 +24,14 @@ from lens.model.telemetry import (
 
 TOO_OLD = "TOO_OLD"
 """The reason of a value whose sample has aged out."""
+
+MOST_NAMED = 4
+"""GPUs, and nodes for each, that a problem names of those which claim the same."""
+
+LONGEST_NAMED = 64
+"""Characters of a uuid that a problem repeats."""
+
+LONGEST_PROBLEM = 512
 
 _MEASURED = (
     "utilization_percent",
@@ -167,14 +175,24 @@ class TelemetryLedger:
             filed,
             gpus=tuple(gpu for gpu in filed.gpus if gpu.uuid not in self._contested),
             holders=holders and tuple(each for each in holders if each.gpu_uuid not in self._contested),
-            problem="; ".join((*filter(None, [filed.problem]), *self._disputes(filed.node, contested))),
+            problem="; ".join((*filter(None, [filed.problem]), *self._disputes(filed.node, contested)))[
+                :LONGEST_PROBLEM
+            ],
         )
 
     def _disputes(self, node: str, contested: list[str]) -> list[str]:
-        return [
-            f"{uuid} is claimed by {' and '.join(sorted(self._contested[uuid] - {node}))} too"
-            for uuid in sorted(contested)
+        disputes = [
+            f"{uuid[:LONGEST_NAMED]} is claimed by {_named(self._contested[uuid] - {node})} too"
+            for uuid in nsmallest(MOST_NAMED, contested)
         ]
+        more = len(contested) - len(disputes)
+        return [*disputes, f"{more} more GPUs are claimed by others too"] if more else disputes
+
+
+def _named(nodes: Collection[str]) -> str:
+    named = nsmallest(MOST_NAMED, nodes)
+    more = len(nodes) - len(named)
+    return " and ".join([*named, f"{more} more nodes"] if more else named)
 
 
 def _uuids(telemetry: NodeTelemetry | None) -> frozenset[str]:

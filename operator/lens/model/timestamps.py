@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_FIRST_SECOND = (date.min.toordinal() - _EPOCH) * 86400
+_LAST_SECOND = (date.max.toordinal() - _EPOCH + 1) * 86400 - 1
 
 
 def parse(text: str | None) -> int | None:
@@ -20,8 +22,8 @@ def parse(text: str | None) -> int | None:
 
 
 def render(second: float) -> str:
-    """Write an epoch second as ``2025-12-19T15:30:00Z``."""
-    day, rest = divmod(int(second), 86400)
+    """Write an epoch second as ``2025-12-19T15:30:00Z``; the nearest one in the years 1 to 9999."""
+    day, rest = divmod(int(max(_FIRST_SECOND, min(second, _LAST_SECOND))), 86400)
     minutes, seconds = divmod(rest, 60)
     return f"{_date(day)}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}Z"
 

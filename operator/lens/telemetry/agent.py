@@ -1,6 +1,6 @@
 """Read an agent's report: decoded into its bounds, held against the target, put on the operator's clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -8,15 +8,32 @@ from sys import intern
 
 import msgspec
 
-from lens.model.report import VERSION, Driver, Gpu, Instance, Kubelet, Process, Report
+from lens.model.report import (
+    MOST_CAUSES,
+    MOST_CLOCK_EVENTS,
+    MOST_HOLDERS,
+    MOST_PROCESSES,
+    VERSION,
+    Driver,
+    Gpu,
+    Health,
+    Instance,
+    Kubelet,
+    Process,
+    Report,
+)
 from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
+from lens.telemetry.bounds import MOST_NAMED, Cut
 from lens.telemetry.client import Answer
 from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.refusal import LONGEST_PROBLEM, Reason, RefusedError
 from lens.telemetry.targets import Target
 
 SLACK_SECONDS = 2.0
 """How far in the future a sample may be by its own node's clock: a Date header has whole seconds only."""
+
+OLDEST_SECONDS = 30 * 86400.0
+"""The age at which a sample's time is no time any more."""
 
 NO_POD = "NO_POD"
 
@@ -39,7 +56,8 @@ class Clock:
     """Translates one agent's times to the operator's clock, whatever the node's clock says.
 
     The age of a sample is taken by the agent's own clock, which the Date header of its answer tells. Where
-    there is none the last round counts as just over. Nothing is later than ``received_at``.
+    there is none the last round counts as just over. Nothing is later than ``received_at``, nor
+    OLDEST_SECONDS before it.
     """
 
     def __init__(self, date: float | None, sampled_at: float, received_at: float) -> None:
@@ -49,34 +67,39 @@ class Clock:
         self._latest = sent_at + SLACK_SECONDS
         self._offset = received_at - sent_at
         self._received_at = received_at
-        self.saw_future = False
+        self.doubts: set[Reason] = set()
 
     def translate(self, moment: float) -> float:
         """Return a moment on the operator's clock."""
         if moment > self._latest:
-            self.saw_future = True
-        return min(self._received_at, moment + self._offset)
+            self.doubts.add("future")
+        translated, oldest = moment + self._offset, self._received_at - OLDEST_SECONDS
+        if translated < oldest:
+            self.doubts.add("past")
+        return max(oldest, min(self._received_at, translated))
 
 
 def read_report(target: Target, answer: Answer, received_at: float) -> Reading:
     """Return what an agent says. Raise RefusedError."""
     report = _decode(answer.body)
     _check(report, target)
-    problem = "; ".join(filter(None, (_driver_problem(report.driver), _kubelet_problem(report.kubelet))))
+    problems = [_driver_problem(report.driver), _kubelet_problem(report.kubelet), _cut_problem(report)]
     if report.sampled_at is None:
-        waiting = NodeTelemetry(node=target.node, source="agent", problem=problem or "no sample yet")
-        return Reading(waiting)
-    clock = Clock(_epoch(answer.date), report.sampled_at, received_at)
+        problem = _joined(problems) or "no sample yet"
+        return Reading(NodeTelemetry(node=target.node, source="agent", problem=problem))
+    clock, cut = Clock(_epoch(answer.date), report.sampled_at, received_at), Cut()
     telemetry = NodeTelemetry(
         node=target.node,
         source="agent",
         sampled_at=clock.translate(report.sampled_at),
-        gpus=tuple(_gpu(gpu, clock) for gpu in report.gpus),
-        holders=report.holders,
-        claimed=report.claimed,
-        problem=problem or None,
+        gpus=tuple(_gpu(gpu, clock, cut) for gpu in report.gpus),
+        holders=report.holders and cut.first("holders", MOST_HOLDERS, report.holders),
+        claimed=report.claimed and cut.first("claimed devices", MOST_HOLDERS, report.claimed),
     )
-    return Reading(telemetry, frozenset({"future"}) if clock.saw_future else frozenset())
+    telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, cut.problem]))
+    if cut:
+        clock.doubts.add("cut")
+    return Reading(telemetry, frozenset(clock.doubts))
 
 
 def _decode(body: bytes | bytearray) -> Report:
@@ -111,14 +134,25 @@ def _kubelet_problem(kubelet: Kubelet) -> str | None:
     return f"kubelet {kubelet.state}" + (f": {kubelet.reason}" if kubelet.reason else "")
 
 
-def _gpu(gpu: Gpu, clock: Clock) -> GpuTelemetry:
-    shares, unknown = _shares(gpu.processes)
+def _cut_problem(report: Report) -> str | None:
+    return f"the agent tells only the first {', '.join(report.cut[:MOST_NAMED])}" if report.cut else None
+
+
+def _joined(problems: Iterable[str | None]) -> str | None:
+    return "; ".join(filter(None, problems))[:LONGEST_PROBLEM] or None
+
+
+def _gpu(gpu: Gpu, clock: Clock, cut: Cut) -> GpuTelemetry:
+    processes = gpu.processes and cut.first("processes", MOST_PROCESSES, gpu.processes)
+    shares, unknown = _shares(processes)
     reasons = gpu.reasons
+    because = cut.first("causes of a GPU's health", MOST_CAUSES, gpu.health.because)
+    clock_events = cut.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
     return GpuTelemetry(
         index=gpu.index,
         uuid=gpu.uuid,
         sampled_at=clock.translate(gpu.sampled_at),
-        health=gpu.health,
+        health=Health(state=gpu.health.state, because=because),
         product=gpu.product and intern(gpu.product),
         utilization_percent=gpu.utilization_percent,
         memory_used_bytes=gpu.memory_used_bytes,
@@ -126,7 +160,7 @@ def _gpu(gpu: Gpu, clock: Clock) -> GpuTelemetry:
         temperature_celsius=gpu.temperature_celsius,
         power_watts=gpu.power_watts,
         recovery_action=gpu.recovery_action and intern(gpu.recovery_action),
-        clock_events=tuple(map(intern, gpu.clock_events or ())),
+        clock_events=tuple(map(intern, clock_events)),
         ecc_uncorrected=gpu.ecc_uncorrected_volatile,
         instances=tuple(map(_instance, gpu.instances)) if gpu.instances else (),
         shares=shares,
@@ -136,7 +170,9 @@ def _gpu(gpu: Gpu, clock: Clock) -> GpuTelemetry:
 
 def _kept(reasons: Mapping[str, str], shares: str | None) -> Mapping[str, str]:
     """Return the reasons of the values that are kept; a map of its own only where there are any."""
-    kept = {name: why for name, why in reasons.items() if name in _SHOWN_REASONS} if reasons else {}
+    kept = (
+        {intern(name): intern(reasons[name]) for name in _SHOWN_REASONS & reasons.keys()} if reasons else {}
+    )
     return kept | {"shares": shares} if shares is not None else kept
 
 
@@ -149,7 +185,7 @@ def _instance(instance: Instance) -> InstanceTelemetry:
         utilization_percent=instance.utilization_percent,
         memory_used_bytes=instance.memory_used_bytes,
         memory_total_bytes=instance.memory_total_bytes,
-        reasons=instance.reasons,
+        reasons=_kept(instance.reasons, None),
     )
 
 

@@ -5,7 +5,8 @@ aiohttp's client is quick enough: with it 5,000 agents every 15 s take 0.2 core,
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -26,6 +27,7 @@ MOST_HELD = 64 * 2**20
 """Bytes of all bodies under way together. Over it, nobody may have more than a fair share."""
 
 FAIR_SHARE = 2**18
+"""Bytes of a body that is never refused for others'. A usual one has less."""
 
 KEPT_SECONDS = 75.0
 """How long an idle connection is kept: longer than the interval, or each reading would pay for a new one."""
@@ -66,9 +68,23 @@ class Client:
 
     async def get(self, target: Target, *, keep: bool) -> Answer:
         """Return a target's answer; ``keep`` its connection for the next time. Raise RefusedError."""
+        async with self.answer(target, keep=keep) as answer:
+            return answer
+
+    @asynccontextmanager
+    async def answer(self, target: Target, *, keep: bool) -> AsyncIterator[Answer]:
+        """Give what ``get`` returns; until the end its bytes count among those of bodies under way."""
+        body = bytearray()
+        try:
+            yield Answer(body, await self._within_bounds(target, body, keep=keep))
+        finally:
+            self._held -= len(body)
+
+    async def _within_bounds(self, target: Target, body: bytearray, *, keep: bool) -> str | None:
+        """Fill ``body`` with an answer's, and return its Date header. Raise RefusedError."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._get(target, keep=keep)
+                return await self._get(target, body, keep=keep)
         except TimeoutError:
             raise RefusedError("timeout", f"no whole answer within {self._timeout:g} s") from None
         except aiohttp.ClientConnectorCertificateError as error:
@@ -87,7 +103,7 @@ class Client:
         except (aiohttp.ClientError, ValueError):
             raise RefusedError("malformed", "answers something else than HTTP") from None
 
-    async def _get(self, target: Target, *, keep: bool) -> Answer:
+    async def _get(self, target: Target, body: bytearray, *, keep: bool) -> str | None:
         headers = {}
         if target.source == "agent":
             headers["Accept"] = "application/json"
@@ -104,25 +120,20 @@ class Client:
             server_hostname=None if trust is None else trust.server_name,
         ) as response:
             _check(response)
-            body = await self._body(response, LONGEST_BODY[target.source])
-            return Answer(body, response.headers.get("Date"))
+            await self._fill(body, response, LONGEST_BODY[target.source])
+            return response.headers.get("Date")
 
-    async def _body(self, response: aiohttp.ClientResponse, longest: int) -> bytearray:
+    async def _fill(self, body: bytearray, response: aiohttp.ClientResponse, longest: int) -> None:
         if (response.content_length or 0) > longest:
             response.close()
             raise RefusedError("too_large", f"answers more than {longest} bytes")
-        body = bytearray()
-        try:
-            async for chunk in response.content.iter_any():
-                body += chunk
-                self._held += len(chunk)
-                limit = longest if self._held <= self._most_held else FAIR_SHARE
-                if len(body) > limit:
-                    response.close()
-                    raise RefusedError("too_large", f"answers more than {limit} bytes")
-            return body
-        finally:
-            self._held -= len(body)
+        async for chunk in response.content.iter_any():
+            body += chunk
+            self._held += len(chunk)
+            limit = longest if self._held <= self._most_held else FAIR_SHARE
+            if len(body) > limit:
+                response.close()
+                raise RefusedError("too_large", f"answers more than {limit} bytes")
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:

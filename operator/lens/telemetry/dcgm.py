@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator
 from sys import intern
 
-from lens.model.report import MOST_GPUS, MOST_INSTANCES, Health, Holder
+from lens.model.report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, Health, Holder
 from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.model.xids import VERDICTS, classify
+from lens.telemetry.bounds import Cut
 from lens.telemetry.client import Answer
 from lens.telemetry.exposition import NOT_EXPORTED, Labels, Sample, Values, check_host, holder, samples
 from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.refusal import Reason, RefusedError
 from lens.telemetry.targets import Target
 
 _MIB = 2**20
@@ -38,7 +39,7 @@ Source: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-gpus.h
 
 _FEWER_SLICES = {"A30": 4, "RTX PRO 6000": 4, "RTX PRO 5000": 2, "RTX PRO 4500": 2}
 
-_PROFILE = re.compile(r"(?:\d+c\.)?(\d+)g\.")
+_PROFILE = re.compile(r"(?:\d{1,2}c\.)?(\d{1,2})g\.", re.ASCII)
 
 MOST_MIB = 2.0**30
 MOST_XID = 2.0**32 - 1
@@ -76,6 +77,7 @@ def read_dcgm(target: Target, answer: Answer, received_at: float) -> Reading:
     for sample in samples(answer.body, _WANTED.get):
         check_host(sample.labels, target)
         holders |= dict.fromkeys(_take(sample, gpus))
+    cut = Cut()
     read = tuple(_gpu(uuid, gpu, received_at) for uuid, gpu in gpus.items())
     doubtful = any(
         values.doubtful
@@ -87,9 +89,11 @@ def read_dcgm(target: Target, answer: Answer, received_at: float) -> Reading:
         source="dcgm",
         sampled_at=received_at,
         gpus=tuple(sorted(read, key=lambda gpu: gpu.index)),
-        holders=tuple(holders),
+        holders=cut.first("holders", MOST_HOLDERS, tuple(holders)),
+        problem=cut.problem,
     )
-    return Reading(telemetry, frozenset({"invalid"}) if doubtful else frozenset())
+    doubts: dict[Reason, bool] = {"invalid": doubtful, "cut": bool(cut)}
+    return Reading(telemetry, frozenset(reason for reason, found in doubts.items() if found))
 
 
 def _take(sample: Sample, gpus: dict[str, _Gpu]) -> Iterator[Holder]:

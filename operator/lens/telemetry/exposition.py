@@ -18,6 +18,24 @@ LONGEST_LINE = 8192
 
 MOST_LINES = 2**18
 
+MOST_SERIES = 2**13
+"""Lines of an answer that are wanted: a GPU has some ten, and so has each of its instances."""
+
+_IDENTITY = ("UUID", "uuid", "gpu", "modelName", "GPU_I_ID", "GPU_I_PROFILE", "Hostname", "hostname")
+_AMD = (
+    "gpu_uuid",
+    "gpu_id",
+    "serial_number",
+    "card_series",
+    "card_model",
+    "gpu_partition_id",
+    "gpu_compute_partition_type",
+    "gpu_memory_partition_type",
+)
+_HOLDER = ("pod", "namespace", "container", "exported_pod", "exported_namespace", "exported_container")
+_KEPT_LABELS = frozenset((*_IDENTITY, *_AMD, *_HOLDER))
+"""The labels that are read: pods' own labels and annotations, which an exporter may add, are not."""
+
 NOT_EXPORTED = "NOT_EXPORTED"
 OUT_OF_RANGE = "OUT_OF_RANGE"
 
@@ -44,6 +62,7 @@ def samples(body: bytes | bytearray, wanted: Callable[[bytes], str | None]) -> I
     """Go through the lines whose metric ``wanted`` gives a name to. Raise RefusedError."""
     # A device has the same labels on each of its lines.
     known: dict[bytes, Labels] = {}
+    series = 0
     for number, line in enumerate(io.BytesIO(body)):
         if number >= MOST_LINES:
             raise RefusedError("invalid", f"answers more than {MOST_LINES} lines")
@@ -54,6 +73,9 @@ def samples(body: bytes | bytearray, wanted: Callable[[bytes], str | None]) -> I
         name, _, rest = line.partition(b"{")
         metric = wanted(name)
         if metric is not None:
+            series += 1
+            if series > MOST_SERIES:
+                raise RefusedError("invalid", f"answers more than {MOST_SERIES} samples of GPUs")
             if len(line) > LONGEST_LINE:
                 raise RefusedError("invalid", f"answers a line of more than {LONGEST_LINE} bytes")
             pairs, _, tail = rest.rpartition(b"}")
@@ -74,7 +96,8 @@ def _labels(pairs: bytes) -> Labels:
         value = label[2]
         if len(value) > MOST_TEXT:
             raise RefusedError("invalid", f"answers a label of more than {MOST_TEXT} characters")
-        labels[label[1]] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
+        if label[1] in _KEPT_LABELS:
+            labels[label[1]] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
         place = label.end()
     if place != len(text):
         raise _garbage()

@@ -15,6 +15,8 @@ Reason = Literal[
     "invalid",
     "wrong_node",
     "future",
+    "past",
+    "cut",
     "conflict",
     "defect",
 ]
@@ -22,6 +24,7 @@ Reason = Literal[
 
 ``refused``: nobody listens there. ``unreachable``: no way there, a broken connection, an untrusted
 certificate. ``malformed``: not HTTP. ``invalid``: a value that can't be. ``future``: sampled later than now.
+``past``: sampled longer ago than can be. ``cut``: a list that is longer than what is kept of it.
 ``conflict``: a GPU that another node claims too. ``defect``: an error of Lens.
 """
 

@@ -19,7 +19,7 @@ from lens.model.telemetry import Source, Telemetry
 from lens.model.telemetry_ledger import TelemetryLedger
 from lens.telemetry.agent import read_report
 from lens.telemetry.amd import read_amd
-from lens.telemetry.client import Answer, Client
+from lens.telemetry.client import FAIR_SHARE, Answer, Client
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.dcgm import read_dcgm
 from lens.telemetry.pace import Pace
@@ -104,6 +104,7 @@ class Scraper:
         self._pace = Pace(interval, chance)
         self._ledger = TelemetryLedger(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
         self._client = Client(timeout, token, trust)
+        self._large = asyncio.Lock()
         self._asked: dict[str, _Asked] = {}
         self._running = False
         self._published_at = float("-inf")
@@ -200,8 +201,8 @@ class Scraper:
         target = asked.target
         self._reads.labels(target.source).inc()
         try:
-            answer = await self._client.get(target, keep=asked.keep)
-            reading = _READERS[target.source](target, answer, self._clock())
+            async with self._client.answer(target, keep=asked.keep) as answer:
+                reading = await self._reading(target, answer)
         except RefusedError as error:
             failure, problem = error.reason, str(error)
         except Exception:
@@ -213,6 +214,14 @@ class Scraper:
             return None, ""
         self._ledger.trouble(target.node, target.source, problem, self._clock())
         return failure, problem
+
+    async def _reading(self, target: Target, answer: Answer) -> Reading:
+        """Return what an answer says: of a large one beside the loop, one at a time. Raise RefusedError."""
+        read, received_at = _READERS[target.source], self._clock()
+        if len(answer.body) <= FAIR_SHARE:
+            return read(target, answer, received_at)
+        async with self._large:
+            return await asyncio.to_thread(read, target, answer, received_at)
 
     def _file(self, target: Target, reading: Reading) -> None:
         self._ledger.file(target.node, reading.telemetry, self._clock())

@@ -1,5 +1,8 @@
 """A cluster that has dcgm-exporter needs no agent of ours: its figures are read as dashboards mean them."""
 
+import time
+import tracemalloc
+
 import pytest
 
 from lens.model.report import Health
@@ -178,14 +181,61 @@ def test_gpus_of_another_node_are_refused(host: str) -> None:
         "".join(line("DEV_GPU_UTIL", 5, UUID=f"GPU-{i}") for i in range(100)),
         "".join(line("DEV_FB_USED", 5, GPU_I_ID=i) for i in range(100)),
         "\n" * 300_000,
+        line("DEV_GPU_UTIL", 5) * 10_000,
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(RefusedError) as refused:
         read(text)
     assert refused.value.reason == "invalid"
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "value", ["1e999", "-1e999", "NaN", "9" * 5000, "\u0665", "1_0"], ids=lambda value: value[:6]
+)
+def test_whatever_python_reads_as_a_number_a_value_is_in_its_range_or_unknown(value: str) -> None:
+    text = "".join(line(metric, value) for metric in ("DEV_GPU_UTIL", "DEV_FB_USED", "DEV_XID_ERRORS"))
+    try:
+        (shown,) = read(text).telemetry.gpus
+    except RefusedError as refused:
+        assert refused.reason == "invalid"  # noqa: PT017 (either may be)
+    else:
+        assert 0 <= (shown.utilization_percent or 0) <= 100
+        assert 0 <= (shown.memory_used_bytes or 0) < 2**63
+
+
+@pytest.mark.parametrize("slices", ["9" * 500, "\u0663", ""])
+def test_a_profile_of_nonsense_leaves_the_utilization_unknown(slices: str) -> None:
+    text = line("PROF_GR_ENGINE_ACTIVE", 0.5, GPU_I_ID=1, GPU_I_PROFILE=f"{slices}g.10gb")
+    (shown,) = read(text).telemetry.gpus
+    assert (shown.utilization_percent, shown.reasons["utilization_percent"]) == (None, NOT_EXPORTED)
+
+
+def test_labels_that_nobody_reads_take_no_room() -> None:
+    many = ",".join(f'label_{index}="{index}"' for index in range(500))
+    lines = "".join(
+        f'DCGM_FI_DEV_GPU_UTIL{{gpu="0",UUID="GPU-a",x="{each}",{many}}} 5\n' for each in range(800)
+    )
+    assert len(lines) > 4 * MIB
+    tracemalloc.start()
+    (shown,) = read(lines).telemetry.gpus
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert shown.utilization_percent == 5
+    assert most < 4 * len(lines)
+
+
+def test_reading_takes_time_in_proportion() -> None:
+    def seconds(labels: int) -> float:
+        text = f"DCGM_FI_DEV_GPU_UTIL{{{','.join(['a=' + chr(34) * 2] * labels)}}} 5\n" * 20
+        began = time.process_time()
+        read(text)
+        return time.process_time() - began
+
+    seconds(100)
+    assert min(seconds(1500) for _ in range(3)) < 12 * min(seconds(300) for _ in range(3)) + 0.01
 
 
 def test_text_that_is_no_text_is_refused() -> None:
