@@ -11,7 +11,7 @@ from lens.agent.health import judge
 from lens.agent.podresources import Holdings
 from lens.agent.sampler import Sample
 from lens.model.device_ids import find, parse
-from lens.model.report import Gpu, Holder, Report
+from lens.model.report import MOST_PROCESSES, Gpu, Holder, Report
 
 
 class Answers:
@@ -82,6 +82,7 @@ class Answers:
             holders=None if holders is None else tuple(_found(each, gpus) for each in holders),
             claimed=holdings.claimed,
             allocatable=holdings.allocatable,
+            cut=(*holdings.cut, *_cut_processes(gpus)),
         )
 
     def _with_xids(self, gpu: Gpu) -> Gpu:
@@ -92,6 +93,10 @@ class Answers:
         xids = None if unwatched is not None else self._xids.of(gpu.index)
         known = msgspec.structs.replace(gpu, xids=xids, reasons=reasons)
         return msgspec.structs.replace(known, health=judge(known))
+
+
+def _cut_processes(gpus: tuple[Gpu, ...]) -> tuple[str, ...]:
+    return ("processes",) if any(len(gpu.processes or ()) >= MOST_PROCESSES for gpu in gpus) else ()
 
 
 def _found(holder: Holder, gpus: tuple[Gpu, ...]) -> Holder:

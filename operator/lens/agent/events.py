@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.nvml import Reading, address, error_name
-from lens.model.report import MOST_XIDS, Xid
+from lens.model.report import MOST_NUMBER, MOST_XIDS, Xid
 from lens.model.xids import COMPANY_SECONDS, classify
 
 WAIT_MILLISECONDS = 5000
@@ -140,6 +140,8 @@ class XidWatch:
             return
         instance = None if event.gpuInstanceId == 0xFFFFFFFF else int(event.gpuInstanceId)
         number = int(event.eventData)
+        if number > MOST_NUMBER:
+            return
         count = self._log.note(gpu, number, self._clock(), instance)
         severity, meaning = classify(number, alone=False)
         # A program that goes on failing would fill the log.

@@ -65,6 +65,12 @@ def _agent(report: Report) -> Iterator[Family]:
         [({}, kubelet.listed_at)],
     )
     yield Family(
+        "lens_agent_cut",
+        "gauge",
+        "Lists that are longer than what is told of them: 1 for each.",
+        [({"list": name}, 1) for name in report.cut],
+    )
+    yield Family(
         "lens_agent_sample_timestamp_seconds",
         "gauge",
         "When the last round over all GPUs was over.",

@@ -13,7 +13,7 @@ from lens.agent.mig import MigReader
 from lens.agent.nvml import LOST, Reading
 from lens.agent.processes import ProcessReader
 from lens.agent.utilization import UtilizationReader
-from lens.model.report import Gpu, Health, NvLinks, RemappedRows
+from lens.model.report import MOST_AMOUNT, MOST_COUNT, Gpu, Health, NvLinks, RemappedRows
 
 SLOW_SECONDS = 30.0
 
@@ -125,7 +125,9 @@ class GpuReader:
         energy = reading.get("energy_joules", pynvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
         ecc = reading.get("ecc_enabled", pynvml.nvmlDeviceGetEccMode, self._handle)
         self._slow = {
-            "energy_joules": None if energy is None else energy / 1000,
+            "energy_joules": None
+            if energy is None
+            else reading.checked("energy_joules", energy / 1000, MOST_AMOUNT),
             "ecc_enabled": None if ecc is None else bool(ecc[0]),
             "nvlinks": _nvlinks(reading, self._handle),
         }
@@ -156,9 +158,12 @@ class GpuReader:
         rows = get("remapped_rows", pynvml.nvmlDeviceGetRemappedRows, handle)
         uncorrected = pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED
         return {
-            "memory_total_bytes": None if memory is None else memory.total,
-            "memory_used_bytes": None if memory is None else memory.used,
-            "memory_reserved_bytes": None if memory is None else memory.reserved,
+            **{
+                f"memory_{name}_bytes": None
+                if memory is None
+                else reading.checked(f"memory_{name}_bytes", getattr(memory, name), MOST_COUNT)
+                for name in ("total", "used", "reserved")
+            },
             "temperature_celsius": get(
                 "temperature_celsius", pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU
             ),
@@ -171,20 +176,17 @@ class GpuReader:
             "clock_events": None
             if events is None
             else tuple(name for bit, name in _CLOCK_EVENTS if events & bit),
-            "ecc_uncorrected_volatile": get(
-                "ecc_uncorrected_volatile",
-                pynvml.nvmlDeviceGetTotalEccErrors,
-                handle,
-                uncorrected,
-                pynvml.NVML_VOLATILE_ECC,
-            ),
-            "ecc_uncorrected_aggregate": get(
-                "ecc_uncorrected_aggregate",
-                pynvml.nvmlDeviceGetTotalEccErrors,
-                handle,
-                uncorrected,
-                pynvml.NVML_AGGREGATE_ECC,
-            ),
+            **{
+                field: reading.checked(
+                    field,
+                    get(field, pynvml.nvmlDeviceGetTotalEccErrors, handle, uncorrected, counter),
+                    MOST_COUNT,
+                )
+                for field, counter in (
+                    ("ecc_uncorrected_volatile", pynvml.NVML_VOLATILE_ECC),
+                    ("ecc_uncorrected_aggregate", pynvml.NVML_AGGREGATE_ECC),
+                )
+            },
             "remapped_rows": None
             if rows is None
             else RemappedRows(

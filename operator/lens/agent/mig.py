@@ -13,7 +13,7 @@ import pynvml
 from lens.agent.gpm import GpmReader, Measured
 from lens.agent.nvml import Reading
 from lens.agent.utilization import UNKNOWN, Utilization
-from lens.model.report import MOST_INSTANCES, Instance
+from lens.model.report import MOST_COUNT, MOST_INSTANCES, Instance
 
 SHARED_INSTANCE = "SHARED_INSTANCE"
 NO_INSTANCES = "NO_INSTANCES"
@@ -102,8 +102,12 @@ class MigReader:
             slices=identity.slices,
             utilization_percent=None if reason else measured.percent,
             utilization_window_seconds=None if reason else measured.window_seconds,
-            memory_total_bytes=None if memory is None else memory.total,
-            memory_used_bytes=None if memory is None else memory.used,
+            memory_total_bytes=None
+            if memory is None
+            else reading.checked("memory_total_bytes", memory.total, MOST_COUNT),
+            memory_used_bytes=None
+            if memory is None
+            else reading.checked("memory_used_bytes", memory.used, MOST_COUNT),
             reasons={**identity.reasons, **reading.reasons},
         )
 

@@ -6,11 +6,13 @@ one reading to the next: a GPU that comes back is read again.
 
 import ctypes
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pynvml
 
 from lens.model.report import Driver
+
+N = TypeVar("N", int, float)
 
 LOST = "GPU_IS_LOST"
 TIMEOUT = "TIMEOUT"
@@ -63,6 +65,13 @@ class Reading:
         self.lost = self.lost or code == pynvml.NVML_ERROR_GPU_IS_LOST
         self.refuse(field, error_name(code))
 
+    def checked(self, field: str, value: N | None, most: float) -> N | None:
+        """Return a field's value if it lies from 0 to ``most``; None with the reason kept if it doesn't."""
+        if value is not None and in_range(value, most) is None:
+            self.refuse(field, OUT_OF_RANGE)
+            return None
+        return value
+
     def refuse(self, field: str, reason: str) -> None:
         """Keep why a field has no value; the first reason stays."""
         self.reasons.setdefault(field, reason)
@@ -84,6 +93,11 @@ def start() -> Driver:
         version=version,
         cuda_version=None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
     )
+
+
+def in_range(value: N | None, most: float) -> N | None:
+    """Return a value, or None for one that a report can't have: it would cost all the others."""
+    return value if value is not None and 0 <= value <= most else None
 
 
 def percent(value: float) -> float | None:

@@ -8,9 +8,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 # Its C core writes to stderr past all logging.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -19,7 +20,7 @@ import grpc
 import msgspec
 
 from lens.agent import wire
-from lens.model.report import MOST_HOLDERS, MOST_TEXT, Claimed, Holder, Kubelet
+from lens.model.report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
 from lens.model.resources import GpuResources
 
 LIST = "/v1.PodResourcesLister/List"
@@ -40,13 +41,16 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
 
+T = TypeVar("T")
+
 _log = logging.getLogger("lens.agent.kubelet")
 
 
 class Holdings(msgspec.Struct, frozen=True):
     """Who holds what, as the kubelet said last; ``number`` counts the times that it was asked.
 
-    ``holders`` name devices by their plugin's ids alone. All is None while it is unknown.
+    ``holders`` name devices by their plugin's ids alone. All is None while it is unknown. ``cut`` names
+    those of the three that end at their bound.
     """
 
     number: int
@@ -54,6 +58,7 @@ class Holdings(msgspec.Struct, frozen=True):
     holders: tuple[Holder, ...] | None = None
     claimed: tuple[Claimed, ...] | None = None
     allocatable: dict[str, tuple[str, ...]] | None = None
+    cut: tuple[str, ...] = ()
 
 
 class Asker:
@@ -74,6 +79,7 @@ class Asker:
         self._stopping = threading.Event()
         self._channel: Any = None
         self._allocatable_at: float | None = None
+        self._allocatable_is_cut = False
         self.holdings = Holdings(0, Kubelet(state="starting"))
 
     def start(self) -> None:
@@ -107,12 +113,19 @@ class Asker:
                 self._allocatable_at = now
         except (grpc.RpcError, OSError, ValueError) as error:
             return self._failed(before, _failure(error), now)
+        holders, claimed = _first(self._holders(pods)), _first(_claimed(pods))
+        cut = {
+            "holders": len(holders) > MOST_HOLDERS,
+            "claimed": len(claimed) > MOST_HOLDERS,
+            "allocatable": self._allocatable_is_cut,
+        }
         return Holdings(
             number=before.number + 1,
             kubelet=Kubelet(state="ok", listed_at=now),
-            holders=tuple(self._holders(pods))[:MOST_HOLDERS],
-            claimed=tuple(_claimed(pods))[:MOST_HOLDERS],
+            holders=holders[:MOST_HOLDERS],
+            claimed=claimed[:MOST_HOLDERS],
             allocatable=allocatable,
+            cut=tuple(name for name, is_cut in cut.items() if is_cut),
         )
 
     def _failed(self, before: Holdings, failure: Kubelet, now: float) -> Holdings:
@@ -138,36 +151,48 @@ class Asker:
             if error.code() == grpc.StatusCode.UNIMPLEMENTED:
                 return None
             raise
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[str]] = {}
+        room = MOST_ALLOCATABLE
+        self._allocatable_is_cut = False
         for devices in wire.read_allocatable(answer):
-            if self._is_gpu(devices.resource_name):
-                # One entry for each NUMA node.
-                known = found.get(devices.resource_name, ())
-                found[devices.resource_name] = (*known, *devices.device_ids)
-        return found
+            # One entry for each NUMA node; a resource takes room even without devices.
+            if not self._is_gpu(devices.resource_name):
+                continue
+            needed = max(1, len(devices.device_ids))
+            if needed > room:
+                self._allocatable_is_cut = True
+            if room > 0:
+                found.setdefault(devices.resource_name, []).extend(devices.device_ids[:room])
+            room -= needed
+        return {resource: tuple(ids) for resource, ids in found.items()}
 
-    def _holders(self, pods: list[wire.PodResources]) -> list[Holder]:
-        return [
+    def _holders(self, pods: list[wire.PodResources]) -> Iterator[Holder]:
+        return (
             Holder(
                 namespace=pod.namespace,
                 pod=pod.name,
                 container=container.name,
                 resource=devices.resource_name,
-                device_id=device_id[:MOST_TEXT],
+                device_id=device_id,
             )
             for pod in pods
             for container in pod.containers
             for devices in container.devices
             if self._is_gpu(devices.resource_name)
             for device_id in devices.device_ids
-        ]
+        )
 
     def _is_gpu(self, resource: str) -> bool:
         return bool(self._gpus.units({resource: 1}))
 
 
-def _claimed(pods: list[wire.PodResources]) -> list[Claimed]:
-    return [
+def _first(items: Iterator[T]) -> tuple[T, ...]:
+    """Return as many items as are told, and one more where there are more."""
+    return tuple(islice(items, MOST_HOLDERS + 1))
+
+
+def _claimed(pods: list[wire.PodResources]) -> Iterator[Claimed]:
+    return (
         Claimed(
             namespace=pod.namespace,
             pod=pod.name,
@@ -182,7 +207,7 @@ def _claimed(pods: list[wire.PodResources]) -> list[Claimed]:
         for container in pod.containers
         for dynamic in container.dynamic_resources
         for each in dynamic.claim_resources
-    ]
+    )
 
 
 def _failure(error: Any) -> Kubelet:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.nvml import Reading, percent
-from lens.model.report import MOST_PROCESSES, Process
+from lens.agent.nvml import Reading, in_range, percent
+from lens.model.report import MOST_COUNT, MOST_PROCESSES, Process
 
 SHARES_SECONDS = 15.0
 """Asking for processes' shares takes NVML over a millisecond, so it isn't done every round."""
@@ -23,6 +23,9 @@ PROC = Path("/proc")
 
 _NODE_NAMESPACE = "pid:[4026531836]"
 """The first process namespace's inode is fixed: PROC_PID_INIT_INO in Linux's include/linux/proc_ns.h."""
+
+LONGEST_CGROUP = 2**16
+"""Bytes of a process's cgroups that are read: 12 hierarchies of paths with 4,096 each are less."""
 
 _POD = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12})")
 _CONTAINER = re.compile(r"([0-9a-f]{64})(?:\.scope)?$")
@@ -84,7 +87,7 @@ class ProcessReader:
         return tuple(
             Process(
                 pid=each.pid,
-                used_memory_bytes=each.usedGpuMemory,
+                used_memory_bytes=in_range(each.usedGpuMemory, MOST_COUNT),
                 utilization_percent=self._shares.get(each.pid),
                 instance=None if each.gpuInstanceId == 0xFFFFFFFF else each.gpuInstanceId,
                 pod_uid=self._places[each.pid].pod_uid,
@@ -98,7 +101,8 @@ class ProcessReader:
         if known is not None or not self._sees_the_node:
             return known or NOWHERE
         try:
-            return place((self._proc / str(pid) / "cgroup").read_text(errors="replace"))
+            with (self._proc / str(pid) / "cgroup").open("rb") as file:
+                return place(file.read(LONGEST_CGROUP).decode(errors="replace"))
         except OSError:  # it has just ended
             return NOWHERE
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import pynvml
 
 from lens.agent.nvml import OUT_OF_RANGE, Reading, percent
+from lens.model.report import MOST_SECONDS
 
 Source = Literal["samples", "rate", "instances"]
 
@@ -43,7 +44,7 @@ def window(samples: Iterable[tuple[int, int]], seen: int) -> Window | None:
         return None
     newest = max(at for at, _ in fresh)
     mean = sum(value for _, value in fresh) / len(fresh)
-    return Window(round(mean, 1), round((newest - seen) / 1e6, 3), newest)
+    return Window(round(mean, 1), min(MOST_SECONDS, round((newest - seen) / 1e6, 3)), newest)
 
 
 class UtilizationReader:

@@ -10,9 +10,28 @@ from collections.abc import Iterator
 
 import msgspec
 
+from lens.model.report import MOST_TEXT
+
+MOST_FIELDS = 2**17
+"""Fields of an answer, in all its messages: 500 pods with 50 devices each are fewer than half as many."""
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 Field = tuple[int, int | memoryview]
+
+
+class Budget:
+    """The fields of an answer that may still be read."""
+
+    def __init__(self) -> None:
+        """Start with MOST_FIELDS."""
+        self._left = MOST_FIELDS
+
+    def take(self) -> None:
+        """Read one more. Raise ValueError past the last."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"more than {MOST_FIELDS} fields")
 
 
 class ContainerDevices(msgspec.Struct):
@@ -56,42 +75,46 @@ class PodResources(msgspec.Struct):
 
 
 def read_list(message: bytes) -> list[PodResources]:
-    """Read a ListPodResourcesResponse. Raise ValueError for what is none."""
-    return [_pod(_message(value)) for number, value in _fields(memoryview(message)) if number == 1]
+    """Read a ListPodResourcesResponse. Raise ValueError for what is none, or more than MOST_FIELDS."""
+    budget = Budget()
+    fields = _fields(memoryview(message), budget)
+    return [_pod(_message(value), budget) for number, value in fields if number == 1]
 
 
 def read_allocatable(message: bytes) -> list[ContainerDevices]:
-    """Read an AllocatableResourcesResponse. Raise ValueError for what is none."""
-    return [_devices(_message(value)) for number, value in _fields(memoryview(message)) if number == 1]
+    """Read an AllocatableResourcesResponse. Raise ValueError for what is none, or more than MOST_FIELDS."""
+    budget = Budget()
+    fields = _fields(memoryview(message), budget)
+    return [_devices(_message(value), budget) for number, value in fields if number == 1]
 
 
-def _pod(message: memoryview) -> PodResources:
+def _pod(message: memoryview, budget: Budget) -> PodResources:
     pod = PodResources()
-    for number, value in _fields(message):
+    for number, value in _fields(message, budget):
         if number == 1:
             pod.name = _text(value)
         elif number == 2:
             pod.namespace = _text(value)
         elif number == 3:
-            pod.containers.append(_container(_message(value)))
+            pod.containers.append(_container(_message(value), budget))
     return pod
 
 
-def _container(message: memoryview) -> ContainerResources:
+def _container(message: memoryview, budget: Budget) -> ContainerResources:
     container = ContainerResources()
-    for number, value in _fields(message):
+    for number, value in _fields(message, budget):
         if number == 1:
             container.name = _text(value)
         elif number == 2:
-            container.devices.append(_devices(_message(value)))
+            container.devices.append(_devices(_message(value), budget))
         elif number == 5:
-            container.dynamic_resources.append(_dynamic(_message(value)))
+            container.dynamic_resources.append(_dynamic(_message(value), budget))
     return container
 
 
-def _devices(message: memoryview) -> ContainerDevices:
+def _devices(message: memoryview, budget: Budget) -> ContainerDevices:
     devices = ContainerDevices()
-    for number, value in _fields(message):
+    for number, value in _fields(message, budget):
         if number == 1:
             devices.resource_name = _text(value)
         elif number == 2:
@@ -99,21 +122,21 @@ def _devices(message: memoryview) -> ContainerDevices:
     return devices
 
 
-def _dynamic(message: memoryview) -> DynamicResource:
+def _dynamic(message: memoryview, budget: Budget) -> DynamicResource:
     dynamic = DynamicResource()
-    for number, value in _fields(message):
+    for number, value in _fields(message, budget):
         if number == 2:
             dynamic.claim_name = _text(value)
         elif number == 3:
             dynamic.claim_namespace = _text(value)
         elif number == 4:
-            dynamic.claim_resources.append(_claim(_message(value)))
+            dynamic.claim_resources.append(_claim(_message(value), budget))
     return dynamic
 
 
-def _claim(message: memoryview) -> ClaimResource:
+def _claim(message: memoryview, budget: Budget) -> ClaimResource:
     claim = ClaimResource()
-    for number, value in _fields(message):
+    for number, value in _fields(message, budget):
         if number == 2:
             claim.driver_name = _text(value)
         elif number == 3:
@@ -125,10 +148,11 @@ def _claim(message: memoryview) -> ClaimResource:
     return claim
 
 
-def _fields(message: memoryview) -> Iterator[Field]:
+def _fields(message: memoryview, budget: Budget) -> Iterator[Field]:
     """Go through a message's fields by number. Raise ValueError where it isn't one."""
     position, end = 0, len(message)
     while position < end:
+        budget.take()
         tag, position = _varint(message, position)
         kind = tag & 7
         if kind == _VARINT:
@@ -167,4 +191,4 @@ def _message(value: int | memoryview) -> memoryview:
 
 
 def _text(value: int | memoryview) -> str:
-    return str(_message(value), "utf-8")  # UnicodeDecodeError is a ValueError
+    return str(_message(value), "utf-8")[:MOST_TEXT]  # UnicodeDecodeError is a ValueError

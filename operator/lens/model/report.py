@@ -40,11 +40,16 @@ MOST_HOLDERS = 2048
 MOST_ALLOCATABLE = 4096
 """Of a node: holders, claimed devices, and allocatable device ids. What is over these is cut."""
 
-Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+MOST_SECONDS = 1e11
+MOST_AMOUNT = 1e15
+MOST_COUNT = 2**63 - 1
+MOST_NUMBER = 2**32 - 1
+
+Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
-Amount = Annotated[float, Meta(ge=0, le=1e15)]
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Amount = Annotated[float, Meta(ge=0, le=MOST_AMOUNT)]
+Count = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
+Number = Annotated[int, Meta(ge=0, le=MOST_NUMBER)]
 Text = Annotated[str, Meta(max_length=MOST_TEXT)]
 Reasons = Annotated[dict[Text, Text], Meta(max_length=MOST_REASONS)]
 

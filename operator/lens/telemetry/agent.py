@@ -36,6 +36,7 @@ OLDEST_SECONDS = 30 * 86400.0
 """The age at which a sample's time is no time any more."""
 
 NO_POD = "NO_POD"
+TOO_MANY_PROCESSES = "TOO_MANY_PROCESSES"
 
 _SHOWN_REASONS = frozenset(
     (
@@ -196,6 +197,8 @@ def _shares(processes: tuple[Process, ...] | None) -> tuple[tuple[PodShare, ...]
     """
     if processes is None:
         return None, None
+    if len(processes) >= MOST_PROCESSES:
+        return None, TOO_MANY_PROCESSES
     by_pod: dict[tuple[str, int | None], list[Process]] = {}
     for process in processes:
         if process.pod_uid is not None:

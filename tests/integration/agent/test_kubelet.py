@@ -7,10 +7,11 @@ import grpc
 import pytest
 
 from lens.agent.podresources import Asker
-from lens.model.report import Claimed
+from lens.model.report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
 from lens.model.resources import GpuResources
 from lens.sim.nvml.scenario import Gpu
 from lens.sim.podresources import Claim, Container, Pod, PodResourcesServer
+from lens.telemetry.client import LONGEST_BODY
 from tests.integration.agent.node import Node, elapsed, wait
 
 A, B = "GPU-aaaaaaaa-0000-0000-0000-000000000001", "GPU-bbbbbbbb-0000-0000-0000-000000000002"
@@ -45,6 +46,28 @@ def test_each_device_is_told_with_its_pod_namespace_and_container(node: Node) ->
     ]
     assert [each.device_id for each in report.holders or ()][-1] == "0000:c1:00.0"
     assert report.allocatable == {"nvidia.com/gpu": (A,), "nvidia.com/gpu.shared": (f"{B}::3",)}
+
+
+def test_more_holders_and_devices_than_are_told_are_cut_and_named(node: Node) -> None:
+    kubelet = node.kubelet()
+    kubelet.pods = [
+        Pod("ml", f"p{each}", [Container("c", {"nvidia.com/gpu": [f"{A}::{each}"]}, [claim(each)])])
+        for each in range(MOST_HOLDERS + 100)
+    ]
+    kubelet.allocatable = {"nvidia.com/gpu": [f"{A}::{each}" for each in range(MOST_ALLOCATABLE + 100)]}
+    node.play(Gpu(uuid=A))
+    agent = node.run()
+    report = agent.until(lambda report: bool(report.holders))
+    assert (len(report.holders or ()), len(report.claimed or ())) == (MOST_HOLDERS, MOST_HOLDERS)
+    assert len((report.allocatable or {})["nvidia.com/gpu"]) == MOST_ALLOCATABLE
+    assert report.cut == ("holders", "claimed", "allocatable")
+    assert b'lens_agent_cut{list="holders"} 1' in agent.ask("/metrics").body
+    assert len(agent.ask("/v1/devices").body) < LONGEST_BODY["agent"]
+
+
+def claim(number: int) -> Claim:
+    """Return a device of a claim."""
+    return Claim(f"claim-{number}", "gpu.nvidia.com", "node-1", f"gpu-{number}")
 
 
 def test_devices_of_claims_are_passed_on_as_they_are(node: Node) -> None:

@@ -1,11 +1,15 @@
 """What a kubelet writes is what is read, and nothing that it could write breaks the agent."""
 
 import contextlib
+import time
+import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.agent import wire
+from lens.model.report import MOST_TEXT
 
 LIST = bytes.fromhex(
     "0a7b0a07747261696e2d3012076d6c2d7465616d1a5a0a046d61696e12240a0e6e76696469612e636f6d2f6770751205475055"
@@ -64,6 +68,31 @@ def test_a_damaged_answer_is_refused_or_read_and_nothing_worse(position: int, by
     damaged = LIST[:position] + bytes([byte]) + LIST[position + 1 :]
     with contextlib.suppress(ValueError):
         wire.read_list(damaged)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"\n\0" * 2**20, b"\n\4\x1a\2\x12\0" * 2**19, b"\x78\0" * 2**18],
+    ids=["pods", "containers", "numbers"],
+)
+def test_an_answer_of_more_fields_than_any_kubelets_costs_little_room_and_time(message: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="more than"):
+        wire.read_list(message)
+    assert time.process_time() - began < 3
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):
+        wire.read_list(message)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 32 * 2**20
+
+
+def test_a_name_of_a_megabyte_is_cut() -> None:
+    name = b"x" * 2**20
+    inner = b"\n\x80\x80\x40" + name
+    (pod,) = wire.read_list(b"\n\x84\x80\x40" + inner)
+    assert len(pod.name) == MOST_TEXT
 
 
 @given(st.integers(1, len(LIST) - 1))

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from lens.model.report import Claimed, Health
+from lens.model.report import MOST_PROCESSES, Claimed, Health
 from lens.model.telemetry import NodeTelemetry, PodShare
-from lens.telemetry.agent import NO_POD, read_report
+from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_report
 from lens.telemetry.client import Answer
 from lens.telemetry.reading import Reading
 from lens.telemetry.refusal import RefusedError
@@ -90,6 +90,12 @@ def test_an_agent_that_sees_only_strangers_can_tell_no_pods_share() -> None:
     (shown,) = read(report(gpu(processes=[process(1), process(2)]))).telemetry.gpus
     assert shown.shares is None
     assert shown.reasons == {"shares": NO_POD}
+
+
+def test_the_shares_of_a_gpu_with_more_processes_than_are_told_are_unknown() -> None:
+    many = [process(each, pod_uid="a") for each in range(MOST_PROCESSES)]
+    (shown,) = read(report(gpu(processes=many), cut=["processes"])).telemetry.gpus
+    assert (shown.shares, shown.reasons) == (None, {"shares": TOO_MANY_PROCESSES})
 
 
 def test_mig_devices_are_kept_with_their_use() -> None:

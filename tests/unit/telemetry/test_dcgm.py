@@ -216,15 +216,15 @@ def test_a_profile_of_nonsense_leaves_the_utilization_unknown(slices: str) -> No
 def test_labels_that_nobody_reads_take_no_room() -> None:
     many = ",".join(f'label_{index}="{index}"' for index in range(500))
     lines = "".join(
-        f'DCGM_FI_DEV_GPU_UTIL{{gpu="0",UUID="GPU-a",x="{each}",{many}}} 5\n' for each in range(800)
+        f'DCGM_FI_DEV_GPU_UTIL{{gpu="0",UUID="GPU-a",x="{each}",{many}}} 5\n' for each in range(100)
     )
-    assert len(lines) > 4 * MIB
+    assert len(lines) > MIB / 2
     tracemalloc.start()
     (shown,) = read(lines).telemetry.gpus
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert shown.utilization_percent == 5
-    assert most < 4 * len(lines)
+    assert most < 8 * len(lines)
 
 
 def test_reading_takes_time_in_proportion() -> None:
