@@ -1,5 +1,5 @@
 # Any base does that has Python 3.11 or later with venv as python3: Debian's own too, with python3-venv.
-ARG BASE=python:3.13-slim-bookworm
+ARG BASE=python:3.13.14-slim-bookworm@sha256:67a1e1f215ccda113cfc024e8639049257e88f273898f595b61476d128d387e8
 
 FROM ${BASE} AS build
 # Wheels, and with PYTHONHASHSEED bytecode, come out the same whenever they are built.

@@ -16,7 +16,7 @@ def verbs(objects: list[Object], name: str) -> dict[tuple[str, str], set[str]]:
     """Return the verbs of a ClusterRole by API group and resource."""
     found: dict[tuple[str, str], set[str]] = {}
     for rule in the(objects, "ClusterRole", name).get("rules", []):
-        assert rule.keys() == {"apiGroups", "resources", "verbs"}
+        assert rule.keys() - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 found.setdefault((group, resource), set()).update(rule["verbs"])
@@ -36,10 +36,28 @@ def test_nothing_of_lens_may_write_anything_anywhere(helm4: Helm, values: Path) 
 
 def test_lens_may_read_what_it_counts_and_have_reviews_answered(helm4: Helm) -> None:
     allowed = verbs(helm4.objects(DEFAULT), "lens")
-    for resource in ("", "pods"), ("", "nodes"), ("", "events"), ("apps", "daemonsets"):
+    for resource in ("", "pods"), ("", "nodes"), ("", "events"):
         assert allowed[resource] == {"get", "list", "watch"}
     for resource in REVIEWS:
         assert allowed[resource] == {"create"}
+
+
+@pytest.mark.parametrize(
+    ("values", "daemonset"),
+    [("default", "lens-agent"), ("dcgm-exporter", "nvidia-dcgm-exporter"), ("operator-only", None)],
+)
+def test_of_daemonsets_lens_may_see_the_one_whose_pods_it_believes(
+    helm4: Helm, values: str, daemonset: str | None
+) -> None:
+    objects = helm4.objects(CHART / "ci" / f"{values}.yaml")
+    found = [
+        rule.get("resourceNames")
+        for each in objects
+        if each["kind"] == "ClusterRole"
+        for rule in each.get("rules", [])
+        if "daemonsets" in rule["resources"]
+    ]
+    assert found == ([[daemonset]] if daemonset else [])
 
 
 def test_custom_owners_are_gathered_by_label_and_can_be_left_out(helm4: Helm) -> None:
@@ -69,6 +87,7 @@ def test_the_rights_are_the_operators_account_alone(helm4: Helm) -> None:
     bindings = [each for each in objects if each["kind"] == "ClusterRoleBinding"]
     assert {each["roleRef"]["name"]: each["subjects"] for each in bindings} == {
         "lens": account,
+        "lens-exporters": account,
         "lens-owners": account,
     }
     operator, agent = (the(objects, kind)["spec"]["template"]["spec"] for kind in ("Deployment", "DaemonSet"))
@@ -94,7 +113,7 @@ def test_the_agent_is_root_with_no_capability_and_sees_one_folder_of_the_node(he
 
 
 def test_network_policies_let_in_the_operator_and_let_the_agent_nowhere(helm4: Helm) -> None:
-    objects = helm4.objects(DEFAULT, sets={"networkPolicy.enabled": "true", "agent.namespace": "lens-agent"})
+    objects = helm4.objects(DEFAULT, sets={"agent.namespace": "lens-agent"})
     agent = the(objects, "NetworkPolicy", "lens-agent")["spec"]
     assert agent["policyTypes"] == ["Ingress", "Egress"]
     assert "egress" not in agent
@@ -102,6 +121,21 @@ def test_network_policies_let_in_the_operator_and_let_the_agent_nowhere(helm4: H
     assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "lens"}
     operator = the(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert peer["podSelector"]["matchLabels"].items() <= operator.items()
-    egress = the(objects, "NetworkPolicy", "lens")["spec"]["egress"]
+    egress = [
+        rule
+        for name in ("lens", "lens-telemetry")
+        for rule in the(objects, "NetworkPolicy", name)["spec"]["egress"]
+    ]
     ports = [[port["port"] for port in rule["ports"]] for rule in egress]
     assert ports == [[443, 6443], [53, 53], [9479]]
+
+
+def test_prometheus_may_scrape_the_agents_where_it_is_told_to(helm4: Helm) -> None:
+    policy = the(helm4.objects(CHART / "ci" / "monitoring.yaml"), "NetworkPolicy", "lens-agent")["spec"]
+    _, prometheus = policy["ingress"][0]["from"]
+    assert prometheus["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
+
+
+def test_who_enforces_other_policies_can_leave_these_out(helm4: Helm) -> None:
+    objects = helm4.objects(DEFAULT, sets={"networkPolicy.enabled": "false"})
+    assert not [each for each in objects if each["kind"] == "NetworkPolicy"]

@@ -126,4 +126,4 @@ def test_a_long_release_name_is_cut_where_names_may_end(helm4: Helm) -> None:
 
 def test_nothing_that_needs_more_than_kubernetes_is_on_by_default(helm4: Helm) -> None:
     groups = {each["apiVersion"].rpartition("/")[0] for each in helm4.objects(DEFAULT, apis=[])}
-    assert groups == {"", "apps", "policy", "rbac.authorization.k8s.io"}
+    assert groups == {"", "apps", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
