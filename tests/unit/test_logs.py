@@ -221,6 +221,8 @@ def test_lines_that_are_alike_come_so_often_and_then_are_counted() -> None:
 def test_lines_that_are_all_different_are_bounded_too() -> None:
     repeats = Repeats(lambda: 0.0)
     assert sum(filled(repeats, f"object {number}", 1) for number in range(10_000)) < 2000
+
+
 WITH_PASSWORD = "https://somebody:p@ss:w\\rd@kube.example:6443/api?watch=true"
 
 

@@ -1,15 +1,12 @@
 """Who gets in: an authenticator is asked, and who is nobody is told so only so often."""
 
-import ipaddress
-from functools import lru_cache
 from http import HTTPStatus
 
 from lens.api.access.auth import Authenticator, Caller, Token
 from lens.api.access.limits import Limit
 from lens.api.errors import ApiError, too_many_requests
 from lens.api.exchange import Exchange
-
-_MOST_ADDRESSES = 4096
+from lens.http.crowd import neighbourhood
 
 
 class Door:
@@ -27,13 +24,13 @@ class Door:
 
     def watch(self, address: str | None, exchange: Exchange, now: float) -> None:
         """Note how an address stands, until it's known who asks from there."""
-        exchange.standing = self._strangers.look(_neighbourhood(address), now)
+        exchange.standing = self._strangers.look(address and neighbourhood(address), now)
 
     async def identify(
         self, token: Token | None, address: str | None, exchange: Exchange, now: float
     ) -> Caller:
         """Return whose token it is. Raise an ApiError for nobody's: 401, or 429 for too many of these."""
-        source = _neighbourhood(address)
+        source = address and neighbourhood(address)
         try:
             return await self._authenticator.identify(token, source)
         except ApiError as error:
@@ -42,12 +39,3 @@ class Door:
                 if exchange.standing.exceeded:
                     raise too_many_requests(exchange.standing.seconds) from None
             raise
-
-
-@lru_cache(_MOST_ADDRESSES)
-def _neighbourhood(address: str | None) -> str | None:
-    """Return what stands for an address: of IPv6 its /64, as one machine has all of that."""
-    if address is None or ":" not in address:
-        return address
-    ip = ipaddress.IPv6Address(address.partition("%")[0])
-    return str(ip.ipv4_mapped or ipaddress.IPv6Network((int(ip) >> 64 << 64, 64)))
