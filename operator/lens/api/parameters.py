@@ -216,7 +216,7 @@ class ListParameters(ClusterParameters):
     limit: Annotated[int | None, BeforeValidator(_page_size), _PAGE_SIZE_SCHEMA] = Field(
         default=None, description="At most so many; all if it isn't given."
     )
-    continue_: Annotated[str, _of_at_most(_LONGEST_PLACE), _PLACE_SCHEMA] | None = Field(
+    continue_: Annotated[str, _PLACE_SCHEMA] | None = Field(
         default=None, alias="continue", description="Go on where an answer to the same query has ended."
     )
 
