@@ -22,8 +22,8 @@ MISSING_SECONDS = 60.0
 MOST_GROUPS = 512
 
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?v[a-z0-9]{1,62}", re.ASCII)
-# What may be an object's name in a path (apimachinery, api/validation/path).
-_NAME = re.compile(r"(?!\.{1,2}\Z)[^/%\x00-\x20\x7f]{1,253}")
+# What may be an object's name in a path (apimachinery, api/validation/path), and was not cut short.
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/%\x00-\x20\x7f…]{1,253}")
 
 
 class _Resource(msgspec.Struct):

@@ -8,6 +8,7 @@ import pytest
 from lens.kube.getter import FORBIDDEN_SECONDS, LONGEST_BODY
 from lens.kube.kinds import MISSING_SECONDS
 from lens.model.ancestry import KEPT_SECONDS
+from lens.model.bounds import LONGEST_NAME, short
 from tests.integration.owners.scene import Scene, path, reference
 from tests.integration.watch.faults import answer, hang, html, raw, reset, status
 from tests.integration.watch.front import Exchange, Fault
@@ -188,7 +189,7 @@ async def test_nonsense_is_called_unreadable(scene: Scene, fault: Fault) -> None
 )
 async def test_a_name_that_is_a_path_leads_nowhere(scene: Scene, above: Object) -> None:
     task = scene.run_pod("train-0", above)
-    await scene.until_told(task, "Job", above["name"], "UNREADABLE")
+    await scene.until_told(task, "Job", short(above["name"], LONGEST_NAME), "UNREADABLE")
     assert {request.path for request in scene.front.requests} <= {"/apis/batch/v1"}
 
 
