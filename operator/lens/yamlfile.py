@@ -20,11 +20,12 @@ def read_yaml(setting: str, path: Path, model: type[M]) -> M:
         return model.model_validate(yaml.safe_load(path.read_bytes()))
     except OSError as error:
         problem = error.strerror or type(error).__name__
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = "is not YAML" + (f": line {mark.line + 1}" if mark else "")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         problem = f"{field}: {first['msg'].removeprefix('Value error, ')}"
+    # A ValueError is let out for what isn't UTF-8, for a date that can't be and for a number of 5,000 digits.
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = "is not YAML" + (f": line {mark.line + 1}" if mark else "")
     raise SettingsError(f"{setting}: {path}: {problem}")

@@ -145,6 +145,8 @@ HEX = hashlib.sha256(b"x").hexdigest()
         ("", "the file: "),
         ("tokens: [", "is not YAML: line 1"),
         ("\x00", "is not YAML"),
+        ("tokens: 2001-99-99", "is not YAML"),
+        ("[" * 1100, "is not YAML"),
         ("{}", "tokens: Field required"),
         ("tokens: []", "tokens: "),
         (f"tokens: [{{sha256: {HEX}}}]", "tokens.0.name: Field required"),
