@@ -1,0 +1,5 @@
+"""The targets, by whose data they decode. Importing this declares all of them."""
+
+from tests.fuzz.targets import callers, kubelet, kubernetes, peers, retry_after, telemetry
+
+__all__ = ["callers", "kubelet", "kubernetes", "peers", "retry_after", "telemetry"]

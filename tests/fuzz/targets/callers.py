@@ -1,0 +1,151 @@
+"""What callers send: fields, queries, tokens; and what they put into the files of tokens."""
+
+import contextlib
+import csv
+import io
+import json
+from urllib.parse import unquote
+
+from multidict import CIMultiDict
+from pydantic import ValidationError
+from yarl import URL
+
+from lens.agent.tokens import BearerTokens
+from lens.api import negotiation
+from lens.api.access.auth import bearer_token
+from lens.api.access.tokens import read_tokens
+from lens.api.cache import ResponseCache, wanted_age
+from lens.api.codings import CODINGS
+from lens.api.errors import ApiError
+from lens.api.exchange import RequestIds
+from lens.api.lists import continuation, table
+from lens.api.parameters import (
+    NodeParameters,
+    Parameters,
+    PendingParameters,
+    StatusParameters,
+    StreamParameters,
+    TaskParameters,
+)
+from lens.config import SettingsError
+from lens.mcp.tools import TOOLS
+from tests.fuzz.target import target
+from tests.fuzz.workplace import FOLDER, finished
+
+FIELD = 2**14
+"""Bytes that a field may have, and about as many as a request line."""
+
+BY_ADMINISTRATORS = 0
+"""PyYAML's time grows with the square of depth; whoever may write these files needs no such way."""
+
+QUERY = ("cluster", None, "running", None, "name")
+COLUMNS = ("name", "owner")
+_PARAMETERS = (Parameters, StatusParameters, StreamParameters, TaskParameters, PendingParameters)
+_NO_TARGET = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"#"})
+_kept = ResponseCache(30.0, "epoch").keep(b"key", b"x" * 2000, 1000.0)
+
+
+def _field(name: str, data: bytes) -> CIMultiDict[str]:
+    """Return a field as aiohttp decodes it; a line feed parts two of one name."""
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    return CIMultiDict((name, line.strip(" \t\r")) for line in lines)
+
+
+@target("accept", longest=FIELD)
+def accept(data: bytes) -> None:
+    """Choose a media type."""
+    assert negotiation.media_type(_field("Accept", data), ("application/json", "text/csv"))
+
+
+@target("accept-encoding", longest=FIELD)
+def accept_encoding(data: bytes) -> None:
+    """Choose a coding."""
+    fields = _field("Accept-Encoding", data)
+    assert negotiation.coding(fields, tuple(CODINGS), worthwhile=True)
+    assert negotiation.coding(fields, tuple(CODINGS), worthwhile=False)
+
+
+@target("cache-control", longest=FIELD)
+def cache_control(data: bytes) -> None:
+    """Read how old an answer may be."""
+    assert wanted_age(_field("Cache-Control", data)) >= 0
+
+
+@target("if-none-match", longest=FIELD)
+def if_none_match(data: bytes) -> None:
+    """Tell whether a caller has an answer."""
+    finished(_kept.response(_field("If-None-Match", data), 1000.0))
+
+
+@target("authorization", longest=FIELD)
+def authorization(data: bytes) -> None:
+    """Find a bearer token."""
+    token = bearer_token(_field("Authorization", data))
+    assert token is None or token.text
+
+
+@target("request-id", longest=FIELD)
+def request_id(data: bytes) -> None:
+    """Take a request's id, or give it one."""
+    given = RequestIds("epoch").of(data.decode("utf-8", "surrogateescape"))
+    assert given.isprintable()
+    assert len(given) <= 64
+
+
+@target("query", longest=FIELD)
+def query(data: bytes) -> None:
+    """Read a query as each endpoint does, and a node's name. aiohttp takes nothing else in a request line."""
+    text = data.translate(None, _NO_TARGET).decode("ascii")
+    try:
+        asked = URL.build(path="/", query_string=text, encoded=True).query
+    except ValueError:
+        return
+    for parameters in _PARAMETERS:
+        with contextlib.suppress(ApiError):
+            parameters.require(asked, {})
+            hash(parameters.read(asked, {}))
+    with contextlib.suppress(ApiError):
+        named = {"name": unquote(text)}
+        NodeParameters.require(asked, named)
+        NodeParameters.read(asked, named)
+
+
+@target("continue", longest=FIELD)
+def continue_(data: bytes) -> None:
+    """Read where a list goes on."""
+    with contextlib.suppress(ApiError):
+        continuation.read(data.decode("utf-8", "surrogateescape"), QUERY, (str, str))
+
+
+@target("tokens-file", longest=BY_ADMINISTRATORS)
+def tokens_file(data: bytes) -> None:
+    """Read the file of callers' tokens, and that of the agent's."""
+    path = FOLDER / "tokens"
+    path.write_bytes(data)
+    with contextlib.suppress(SettingsError):
+        read_tokens(path)
+    with contextlib.suppress(SettingsError):
+        BearerTokens(path).admit("Bearer token")
+
+
+@target("mcp-arguments", longest=2**16)
+def mcp_arguments(data: bytes) -> None:
+    """Read what a model hands to a tool."""
+    try:
+        given = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    for tool in TOOLS:
+        with contextlib.suppress(ValidationError):
+            tool.arguments.model_validate(given)
+
+
+@target("csv-cell", longest=2**16)
+def csv_cell(data: bytes) -> None:
+    """Write a table of somebody's texts, and read it again: each stays in its cell."""
+    texts = data.decode("utf-8", "replace").split("\t", 1)
+    row = dict(zip(COLUMNS, texts, strict=False))
+    written = table.lines(COLUMNS, [row]).decode()
+    (read,) = csv.reader(io.StringIO(written, newline=""), strict=True)
+    for text, cell in zip(texts, read, strict=False):
+        assert cell in (text, f"'{text}") or "\0" in text

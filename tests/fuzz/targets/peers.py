@@ -1,0 +1,44 @@
+"""What other clusters' Lenses answer, or what stands at their addresses."""
+
+import asyncio
+import contextlib
+
+from lens.api.endpoints.tasks import running_tasks
+from lens.api.parameters import TaskParameters
+from lens.config import ServeSettings, SettingsError
+from lens.model.peer import PeerFailedError, PeerRefusedError
+from lens.peers import envelope
+from lens.peers.client import Received
+from lens.peers.entries import read_entries
+from tests.fuzz.target import target
+from tests.fuzz.targets.callers import BY_ADMINISTRATORS
+from tests.fuzz.workplace import FOLDER, finished
+
+_listing = running_tasks(asyncio.Lock())
+_asked = TaskParameters(cluster="other")
+_settings = ServeSettings(cluster="own", auth="none", peers=FOLDER / "peers")
+
+
+@target("peer-answer", longest=2**20)
+def peer_answer(data: bytes) -> None:
+    """Hold a peer's answer against what a Lens answers."""
+    for status in (200, 400, 401, 503):
+        with contextlib.suppress(PeerFailedError, PeerRefusedError):
+            finished(envelope.read(Received(status, data, 0.0), "other", own_token=False))
+
+
+@target("peer-table", longest=2**20)
+def peer_table(data: bytes) -> None:
+    """Write as CSV the list that a peer tells."""
+    # Whoever asks for it takes these for the peer's failure.
+    with contextlib.suppress(ValueError, RecursionError):
+        finished(_listing.told(data, _asked, "/api/v1/realtime/running-tasks"))
+
+
+@target("peers-file", longest=BY_ADMINISTRATORS)
+def peers_file(data: bytes) -> None:
+    """Read the file that names peers."""
+    assert _settings.peers is not None
+    _settings.peers.write_bytes(data)
+    with contextlib.suppress(SettingsError):
+        read_entries(_settings)
