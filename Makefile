@@ -88,9 +88,18 @@ schema: dev ## Renew docs/openapi.json and docs/settings.md; ARGS=--breaking let
 	$(BIN)/python -m tests.contract.stored_schema $(ARGS)
 	$(BIN)/python -m tests.contract.settings_page
 
-.PHONY: fuzz
-fuzz: dev ## Ask the API for what schemathesis makes up; ARGS="--max-examples 2000 --seed 77".
+.PHONY: fuzz-api
+fuzz-api: dev ## Ask the API for what schemathesis makes up; ARGS="--max-examples 2000 --seed 77".
 	$(BIN)/python -m tests.programs.schemathesis.generated $(ARGS)
+
+.PHONY: fuzz
+fuzz: dev ## Fuzz each decoder of what others send, and see how its time grows; ARGS="--seconds 3600 watch-lines".
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+.PHONY: attack
+attack: dev ## Attack the real processes within the chart's limits; ARGS="--short", ARGS="--list".
+	@.ci/packages cc
+	$(BIN)/python -m tests.attack $(ARGS)
 
 .PHONY: chart
 chart: dev ## Renew what is made from the chart: its README, the settings in its schema, manifests/.

@@ -48,9 +48,9 @@ LARGE_PODS = {
 @pytest.mark.parametrize("what", LARGE_PODS)
 def test_a_pod_of_a_megabyte_of_anything_is_read_at_once_and_kept_in_short(what: str) -> None:
     obj = LARGE_PODS[what]()
-    began = time.perf_counter()
+    began = time.process_time()
     reading = read_pod(obj)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert len(msgspec.json.encode(reading)) < 8192
 
 

@@ -61,6 +61,6 @@ def test_whatever_a_document_is_made_of_a_megabyte_of_it_takes_no_more_than_a_mo
     """An unterminated string with escaped quotes took 53 s for 160 KB."""
     for start in (b"", b'"', b'{"a":"'):
         document = start + piece * (2**20 // len(piece))
-        began = time.perf_counter()
+        began = time.process_time()
         flattened(document)
-        assert time.perf_counter() - began < 3
+        assert time.process_time() - began < 3
