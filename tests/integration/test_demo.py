@@ -198,7 +198,12 @@ def test_an_agent_tells_which_pod_holds_which_gpu(demo: Command) -> None:
 
 def test_without_an_agent_coverage_falls_and_the_demo_says_so(demo: Command) -> None:
     assert status(demo)["telemetry"]["coverage"] == pytest.approx(2 / 6, abs=0.01)
-    os.kill(min(children(demo.process.pid)), signal.SIGKILL)
+    (agent,) = (
+        process
+        for process in children(demo.process.pid)
+        if b"gpu-node-1" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    )
+    os.kill(agent, signal.SIGKILL)
     assert "The agent of gpu-node-1 was ended by signal 9" in demo.wait_for_text("is started again in")
     wait_for(lambda: status(demo)["telemetry"]["coverage"] < 0.2, "less coverage")
 

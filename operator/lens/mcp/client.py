@@ -113,12 +113,15 @@ class Client:
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            response.close()
-            raise RefusedError(f"Lens answers more than {LONGEST_BODY} bytes")
-    return bytes(body)
+    try:
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                response.close()
+                raise RefusedError(f"Lens answers more than {LONGEST_BODY} bytes")
+        return bytes(body)
+    finally:
+        body.clear()  # an exception keeps the frames that it came through, with all that they hold
 
 
 def _decode(body: bytes, data: type[T]) -> T:

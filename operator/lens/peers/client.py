@@ -188,17 +188,21 @@ async def _body(
         raise _too_large(response)
     body, text = bytearray(), codecs.getincrementaldecoder("utf-8")()
     is_large = False
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > longest:
-            raise _too_large(response)
-        if len(body) > LARGE and not is_large:
-            is_large = True
-            await turn()
-        # Piece by piece, since at once it would hold all others up; what decodes JSON skips over this.
-        text.decode(chunk)
-    text.decode(b"", final=True)
-    return bytes(body)
+    try:
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > longest:
+                raise _too_large(response)
+            if len(body) > LARGE and not is_large:
+                is_large = True
+                await turn()
+            # Piece by piece, since at once it would hold all others up; what decodes JSON skips over this.
+            text.decode(chunk)
+        text.decode(b"", final=True)
+        return bytes(body)
+    finally:
+        # An exception keeps the frames that it came through, with all that they hold.
+        body.clear()
 
 
 def _too_large(response: aiohttp.ClientResponse) -> PeerFailedError:
