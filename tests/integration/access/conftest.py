@@ -70,8 +70,10 @@ class Scene:
         """Return the requests for a kind of review."""
         return [request for request in self.front.requests if request.path == path]
 
-    async def serve(self, connection: Connection | None = None, **settings: Any) -> None:
-        """Start Lens."""
+    async def serve(
+        self, connection: Connection | None = None, *, patience: float = TIMEOUT_S, **settings: Any
+    ) -> None:
+        """Start Lens; for a review it waits ``patience`` seconds."""
         cluster = Cluster()
         cluster.add(node("n1"))
         cluster.add(pod("mine", "n1", namespace="team-a"), pod("theirs", "n1", namespace="team-b"))
@@ -80,13 +82,18 @@ class Scene:
             **{"cluster": "prod-cluster", "listen": "127.0.0.1:0", "auth": "kubernetes", **settings}
         )
         self._reviewer = Reviewer(
-            lambda: connection or Connection(self.kubeconfig), given.token_audiences, self.metrics, TIMEOUT_S
+            lambda: connection or Connection(self.kubeconfig), given.token_audiences, self.metrics, patience
         )
         self._server = Server(
             given, cluster.board, self.metrics, lambda: self.now, reviews=self._reviewer, grace_seconds=2
         )
         await self._server.start()
         await self._warm_up()
+
+    @property
+    def url(self) -> str:
+        """Return where Lens is."""
+        return self._server.url
 
     async def _warm_up(self) -> None:
         """Have the client read its configuration, which on a busy machine may take longer than a review."""

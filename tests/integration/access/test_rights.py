@@ -3,10 +3,14 @@
 import asyncio
 import itertools
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 
+from lens.api.access.turns import AT_ONCE, MOST_WAITING
 from lens.sim.reviews import API_AUDIENCE, Right
 from tests.integration.access.conftest import (
     ACCESS_REVIEW,
@@ -201,6 +205,48 @@ async def test_a_crowd_that_guesses_leaves_turns_to_those_who_come_with_a_right_
             task.cancel()
         await asyncio.gather(*guessing, return_exceptions=True)
     assert int(next(guesses).removeprefix("guess-")) > 60
+
+
+@asynccontextmanager
+async def guesses_from_elsewhere(scene: Scene) -> AsyncIterator[None]:
+    """Have more wrong tokens come than may wait for a review, from an address that isn't the test's."""
+    refused = asyncio.Event()
+    connector = aiohttp.TCPConnector(limit=0, local_addr=("127.0.0.2", 0))
+
+    async def guess(session: aiohttp.ClientSession, number: int) -> None:
+        headers = {"Authorization": f"Bearer guess-{number}"}
+        async with session.get(scene.url + STATUS, headers=headers) as response:
+            if response.status == 503:
+                refused.set()
+
+    async with aiohttp.ClientSession(connector=connector) as session:
+        crowd = 2 * (AT_ONCE + MOST_WAITING)
+        guessing = [asyncio.create_task(guess(session, number)) for number in range(crowd)]
+        try:
+            async with asyncio.timeout(20):
+                await refused.wait()
+            yield
+        finally:
+            for task in guessing:
+                task.cancel()
+            await asyncio.gather(*guessing, return_exceptions=True)
+
+
+async def test_a_crowd_that_guesses_elsewhere_leaves_a_turn_to_a_new_token(scene: Scene) -> None:
+    await scene.serve(patience=3.0)
+    scene.account("new", REALTIME)
+    async with guesses_from_elsewhere(scene):
+        assert (await scene.ask(STATUS, "new")).status == 200
+
+
+async def test_a_token_that_is_taken_away_is_refused_however_many_guess(scene: Scene) -> None:
+    await scene.serve(patience=3.0)
+    scene.account("all", REALTIME)
+    assert (await scene.ask(STATUS, "all")).status == 200
+    scene.sim.accounts.by_token.clear()
+    scene.now += 30
+    async with guesses_from_elsewhere(scene):
+        assert (await scene.ask(STATUS, "all")).status == 401
 
 
 async def test_callers_are_limited_by_their_name(scene: Scene) -> None:

@@ -107,3 +107,20 @@ async def test_only_so_many_are_asked_about_at_once() -> None:
     assert 0 < len(pending) < 1000
     hanging.set()
     assert all(await asyncio.gather(*pending))
+
+
+async def test_a_yes_is_asked_for_again_however_many_others_are_asked_about() -> None:
+    """It would stand on for minutes after a right was taken away, or fall where it may not stand."""
+    hanging, clock, asked = asyncio.Event(), Clock(), Asked(True, False)
+
+    async def ask() -> bool:
+        return await hanging.wait()
+
+    verdicts = Verdicts[int, bool](clock, stale_seconds=600.0)
+    assert await verdicts.of(-1, asked)
+    waiting = [asyncio.create_task(verdicts.of(number, ask)) for number in range(1000)]
+    await asyncio.sleep(0)
+    clock.now += GOOD_SECONDS
+    assert not await verdicts.of(-1, asked)
+    hanging.set()
+    await asyncio.gather(*waiting, return_exceptions=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from lens.api.access.auth import Caller, Token
@@ -62,7 +63,11 @@ class ReviewedTokens:
         )
         self._turns = Turns(refused=tokens("refused").inc)
         self._callers: Verdicts[bytes, ReviewedUser | None] = Verdicts(
-            clock, stale_seconds=stale_seconds, stood=tokens("stood").inc
+            clock,
+            # Who waits has a turn to wait for; a second bound would leave nobody's turn to anybody else.
+            most_asking=inf,
+            stale_seconds=stale_seconds,
+            stood=tokens("stood").inc,
         )
         self._allowed: Verdicts[tuple[bytes, Permission], bool] = Verdicts(
             clock, stale_seconds=stale_seconds, stood=rights("stood").inc

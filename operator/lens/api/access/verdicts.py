@@ -42,15 +42,20 @@ class Verdicts(Generic[K, V]):
         clock: Callable[[], float],
         most: int = _MOST_KEPT,
         *,
+        most_asking: float = _MOST_ASKING,
         stale_seconds: float = 0.0,
         stood: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start empty. ``stood`` is called for each answer past its time that stands on."""
+        """Start empty. ``stood`` is called for each answer past its time that stands on.
+
+        Of keys whose last answer was a true one any number is asked about at once, of others ``most_asking``.
+        """
         self._clock = clock
         self._stale_seconds = stale_seconds
         self._stood = stood
         self._failing = False
         self._most = most
+        self._most_asking = most_asking
         self._good: dict[K, _Kept[V]] = {}
         self._bad: dict[K, _Kept[V]] = {}
         self._asking: dict[K, asyncio.Task[V]] = {}
@@ -83,7 +88,8 @@ class Verdicts(Generic[K, V]):
     def _asked(self, key: K, ask: Callable[[], Awaitable[V]]) -> "asyncio.Task[V]":
         asking = self._asking.get(key)
         if asking is None:
-            if len(self._asking) >= _MOST_ASKING:
+            # A yes must neither stand nor fall with how much others ask.
+            if len(self._asking) >= self._most_asking and key not in self._good:
                 raise ReviewFailedError("too many reviews are under way")
             asking = self._asking[key] = asyncio.create_task(self._ask(key, ask))
             asking.add_done_callback(_heed)
