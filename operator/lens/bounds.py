@@ -26,6 +26,8 @@ READ_BYTES = 32 * 1024
 """What is read of a connection at a time."""
 PIECE_BYTES = 64 * 1024
 """An answer is written in pieces of this, each once the client has taken those before."""
+FAIR_UNSENT_BYTES = 16 * 1024
+"""What a connection may have waiting to be taken however much others have."""
 SEND_BUFFER_BYTES = 128 * 1024
 RECEIVE_BUFFER_BYTES = 64 * 1024
 """What the kernel keeps for a connection; it takes twice as much."""

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
-from lens.bounds import MAX_BODY_BYTES, MAX_HEAD_BYTES, PIECE_BYTES, READ_BYTES, SLOW_READER_FACTOR
+from lens.bounds import (
+    FAIR_UNSENT_BYTES,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    PIECE_BYTES,
+    READ_BYTES,
+    SLOW_READER_FACTOR,
+)
 from lens.http import heads
 from lens.http.pieces import Pieces
 
@@ -200,14 +207,19 @@ class Connection(web.RequestHandler):
             self._answered()
 
     def _paced(self, request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
-        """Have a long body written as fast as it's taken, if there is room for it."""
+        """Have a body written if there is room for it, a long one as fast as it's taken."""
         body = response.body if isinstance(response, web.Response) else None
-        if not isinstance(body, bytes) or len(body) <= PIECE_BYTES or response.prepared:
+        if not isinstance(body, bytes) or response.prepared:
             return response
-        if not self._crowd.has_room(body):
+        unsent = self._in_flight() + len(body)
+        if unsent > FAIR_UNSENT_BYTES and not self._crowd.has_room(body):
             self._listener.refusals["busy"] += 1
             return self._listener.answerer.refuse(request, BusyError())
         assert isinstance(response, web.Response)
+        if len(body) <= PIECE_BYTES:
+            # Written at once. How much of it was taken is looked at later.
+            self._crowd.owe(self, unsent)
+            return response
         response.body = Pieces(body, self._began, self._progressed, self._ended)
         return response
 
@@ -288,13 +300,16 @@ class Connection(web.RequestHandler):
         if not unsent or unsent < self._unsent:
             self.taken_at = self._clock()
         self._unsent = unsent
+        self._crowd.owe(self, unsent)
 
     def _in_flight(self) -> int:
         """Return how many bytes the client has not taken, of ours and of the kernel's."""
         transport = self.transport
-        if transport is None or transport.is_closing():
+        # One that is being closed stays until what it has was taken.
+        own = None if transport is None else transport.get_extra_info("socket")
+        if transport is None or own is None or own.fileno() < 0:
             return 0
-        queued = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        queued = fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
         return transport.get_write_buffer_size() + int.from_bytes(queued, "little")
 
     # How it ends.
@@ -303,7 +318,6 @@ class Connection(web.RequestHandler):
         """Hang up on who has sent no whole request for the patience, or for three times that took nothing."""
         self._look()
         now = self._clock()
-        self._crowd.outgoing.buffer(self, self._unsent)
         asking_since = now if self._asking_since is None else self._asking_since
         if now - asking_since > self._patience or now - self.taken_at > SLOW_READER_FACTOR * self._patience:
             self._listener.refusals["slow"] += 1

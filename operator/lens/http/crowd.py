@@ -95,6 +95,11 @@ class Crowd:
             oldest.cut()
         return True
 
+    def owe(self, connection: "Connection", unsent: int) -> None:
+        """Note how many bytes of its answers a connection has not taken, unless it is gone."""
+        if connection in self.connected:
+            self.outgoing.buffer(connection, unsent)
+
     def has_room(self, body: bytes) -> bool:
         """Make room for a body that is to be sent; tell whether there is some."""
         if not self.outgoing.beyond(body):
@@ -103,9 +108,18 @@ class Crowd:
             if connection.stalled(STALLED_SECONDS):
                 self._refusals["unsent"] += 1
                 connection.cut()
-                if not self.outgoing.beyond(body):
-                    return True
+            if not self.outgoing.beyond(body):
+                return True
         return False
+
+    def tend(self) -> None:
+        """Look at what each connection sends and takes, and hang up on who takes nothing while all take much.
+
+        Short answers and streams are written without asking for room.
+        """
+        for connection in tuple(self.connected):
+            connection.tend()
+        self.has_room(b"")
 
     def _lets_go(self, idle: "OrderedDict[Connection, None] | None", reason: str) -> bool:
         if not idle:

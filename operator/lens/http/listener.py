@@ -51,8 +51,7 @@ class Listener(web.Server):
 
     def tend(self) -> None:
         """Hang up on clients that let others wait; to be called once a second or so."""
-        for connection in tuple(self.crowd.connected):
-            connection.tend()
+        self.crowd.tend()
 
 
 async def _answer(request: web.BaseRequest) -> web.StreamResponse:
