@@ -4,8 +4,8 @@ import asyncio
 import codecs
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -17,6 +17,9 @@ from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 
 LONGEST_BODY = 64 * 2**20
 """Bytes. An answer with 40,000 tasks is some 25 MiB."""
+
+MOST_HELD = 64 * 2**20
+"""Bytes of all peers' answers under way together. Over it, none may have more than ``LARGE``."""
 
 LARGE = 2**18
 """Bytes. Of a peer's answers that are larger than this one at a time is read."""
@@ -79,6 +82,7 @@ class Client:
         """Take the seconds from connecting to the last byte, and the bytes, that an answer may take."""
         self._timeout = timeout
         self._longest = longest
+        self._held = 0
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -86,22 +90,30 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def get(
+    @asynccontextmanager
+    async def answer(
         self,
         url: str,
         headers: Mapping[str, str],
         trust: Callable[[], ssl.SSLContext] | None,
         turn: Callable[[], Awaitable[object]],
-    ) -> Received:
-        """Return what is at ``url``, an encoded one: a good answer or a refusal. Raise PeerFailedError.
+    ) -> AsyncIterator[Received]:
+        """Give what is at ``url``, an encoded one: a good answer or a refusal. Raise PeerFailedError.
 
         ``trust`` tells whom to trust, None stands for the system's authorities. Before more than ``LARGE``
-        bytes are read ``turn`` is waited for.
+        bytes are read ``turn`` is waited for. Until the end its bytes count among those under way.
         """
-        with _failures():
-            async with asyncio.timeout(self._timeout), await self._ask(url, headers, trust) as response:
-                longest = self._longest if response.status == HTTPStatus.OK else LONGEST_REFUSAL
-                return await _received(response, longest, turn)
+        body = bytearray()
+        try:
+            with _failures():
+                async with asyncio.timeout(self._timeout), await self._ask(url, headers, trust) as response:
+                    longest = self._longest if response.status == HTTPStatus.OK else LONGEST_REFUSAL
+                    await self._fill(body, response, longest, turn)
+                    received = _received(response, body)
+            yield received
+        finally:
+            self._held -= len(body)
+            body.clear()  # an exception keeps the frames that it came through, with all that they hold
 
     async def listen(
         self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
@@ -111,12 +123,41 @@ class Client:
             async with asyncio.timeout(self._timeout):
                 response = await self._ask(url, {**headers, "Accept": EVENT_STREAM}, trust)
                 if response.status != HTTPStatus.OK:
-                    async with response:
-                        return await _received(response, LONGEST_REFUSAL, _no_turn)
+                    body = bytearray()
+                    try:
+                        async with response:
+                            await self._fill(body, response, LONGEST_REFUSAL, _no_turn)
+                            return _received(response, body)
+                    finally:
+                        self._held -= len(body)
+                        body.clear()
                 if response.content_type != EVENT_STREAM:
                     response.close()
                     raise PeerFailedError("malformed")
                 return Stream(response)
+
+    async def _fill(
+        self,
+        body: bytearray,
+        response: aiohttp.ClientResponse,
+        longest: int,
+        turn: Callable[[], Awaitable[object]],
+    ) -> None:
+        if (response.content_length or 0) > longest:
+            raise _too_large(response)
+        text = codecs.getincrementaldecoder("utf-8")()
+        is_large = False
+        async for chunk in response.content.iter_any():
+            body += chunk
+            self._held += len(chunk)
+            if len(body) > (longest if self._held <= MOST_HELD else min(longest, LARGE)):
+                raise _too_large(response)
+            if len(body) > LARGE and not is_large:
+                is_large = True
+                await turn()
+            # Piece by piece, since at once it would hold all others up; what decodes JSON skips over this.
+            text.decode(chunk)
+        text.decode(b"", final=True)
 
     async def _ask(
         self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
@@ -173,36 +214,9 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _received(
-    response: aiohttp.ClientResponse, longest: int, turn: Callable[[], Awaitable[object]]
-) -> Received:
-    body = await _body(response, longest, turn)
+def _received(response: aiohttp.ClientResponse, body: bytearray) -> Received:
     age = response.headers.get("Age", "0")
-    return Received(response.status, body, float(age) if _AGE.fullmatch(age) else 0.0)
-
-
-async def _body(
-    response: aiohttp.ClientResponse, longest: int, turn: Callable[[], Awaitable[object]]
-) -> bytes:
-    if (response.content_length or 0) > longest:
-        raise _too_large(response)
-    body, text = bytearray(), codecs.getincrementaldecoder("utf-8")()
-    is_large = False
-    try:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > longest:
-                raise _too_large(response)
-            if len(body) > LARGE and not is_large:
-                is_large = True
-                await turn()
-            # Piece by piece, since at once it would hold all others up; what decodes JSON skips over this.
-            text.decode(chunk)
-        text.decode(b"", final=True)
-        return bytes(body)
-    finally:
-        # An exception keeps the frames that it came through, with all that they hold.
-        body.clear()
+    return Received(response.status, bytes(body), float(age) if _AGE.fullmatch(age) else 0.0)
 
 
 def _too_large(response: aiohttp.ClientResponse) -> PeerFailedError:

@@ -162,11 +162,13 @@ class Peers:
             headers["Cache-Control"] = f"max-age={int(question.max_age)}" if question.max_age else "no-cache"
         # Large answers have their turn until they are dealt with, so that many take no more room than one.
         async with AsyncExitStack() as turn:
-            received = await self._client.get(
-                peer.url + question.path,
-                headers,
-                peer.trust,
-                lambda: turn.enter_async_context(peer.turn),
+            received = await turn.enter_async_context(
+                self._client.answer(
+                    peer.url + question.path,
+                    headers,
+                    peer.trust,
+                    lambda: turn.enter_async_context(peer.turn),
+                )
             )
             return await envelope.read(received, peer.name, own_token=peer.authorization is not None)
 

@@ -469,6 +469,26 @@ async def test_memory_stays_flat_however_many_answers_without_an_end_there_are(
     assert peak < 90 * 2**20
 
 
+async def test_many_peers_whose_answers_have_no_end_take_no_more_memory_together(
+    hub_of: Hub, west: FakeServer
+) -> None:
+    west.behaviour = peers.flood
+    names = [f"west-{number}" for number in range(8)]
+    liars = (peer(name, west.url("")) for name in names)
+    async with hub_of(*liars, patience=20.0, longest=32 * 2**20) as hub:
+        await hub.ask("/api/v1/realtime/status?cluster=hub")
+        tracemalloc.start()
+        try:
+            answers = await asyncio.gather(
+                *(hub.ask(f"/api/v1/realtime/status?cluster={name}") for name in names)
+            )
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert {answer.status for answer in answers} == {502}
+    assert peak < 110 * 2**20
+
+
 @pytest.fixture
 async def ca(tmp_path: Path) -> tls.Pair:
     return await tls.authority(tmp_path, "ca")
