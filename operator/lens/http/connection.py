@@ -110,6 +110,8 @@ class Connection(web.RequestHandler):
             if not self._body_left:
                 self._asking_since = None
             super().data_received(part)
+            if self._busy and not self._is_sending():
+                self._crowd.work(self)
             if not data:
                 return
         self._ahead += data
@@ -238,6 +240,13 @@ class Connection(web.RequestHandler):
         self._ahead.clear()
         if early:
             self.data_received(early)
+        if self._is_sending():
+            # As with an unfinished head.
+            self._crowd.rest(self)
+
+    def _is_sending(self) -> bool:
+        """Tell whether a body isn't whole yet."""
+        return self._body_left > 0 and not (self._content is not None and self._content.is_eof())
 
     def _answered(self) -> None:
         self._crowd.keep_head(self, 0)

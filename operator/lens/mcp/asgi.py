@@ -35,21 +35,11 @@ class Asgi:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
-        if self._running >= MOST_REQUESTS:
-            return self._ended(_refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After=_RETRY_SECONDS))
-        self._running += 1
         try:
-            body = await _body(request)
-            if body is None:
-                response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-                response.force_close()
-            else:
-                response = await self._ask(request, body)
+            response = await self._response(request)
         except Exception:
             _log.exception("request failed")
             response = _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
-        finally:
-            self._running -= 1
         return self._ended(response)
 
     def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
@@ -62,6 +52,21 @@ class Asgi:
             response = _refusal(HTTPStatus.BAD_REQUEST)
         response.force_close()
         return response
+
+    async def _response(self, request: web.BaseRequest) -> web.Response:
+        # Whoever is still sending has asked nothing yet, and takes nobody's place.
+        body = await _body(request)
+        if body is None:
+            response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            response.force_close()
+            return response
+        if self._running >= MOST_REQUESTS:
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After=_RETRY_SECONDS)
+        self._running += 1
+        try:
+            return await self._ask(request, body)
+        finally:
+            self._running -= 1
 
     async def _ask(self, request: web.BaseRequest, body: bytes) -> web.Response:
         begun: MutableMapping[str, Any] = {}

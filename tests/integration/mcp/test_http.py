@@ -130,6 +130,20 @@ async def test_connections_that_ask_nothing_hold_up_nobody(lens: AskedLens, serv
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+async def test_bodies_that_never_end_hold_up_nobody(lens: AskedLens, server: Command) -> None:
+    """From more addresses than one, so that none of them has more connections than it may."""
+    url = address(server)
+    port = int(url.split(":")[2].partition("/")[0])
+    head = f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    with contextlib.ExitStack() as sending:
+        for number in range(600):
+            source = (f"127.0.0.{2 + number % 3}", 0)
+            each = socket.create_connection(("127.0.0.1", port), source_address=source)
+            sending.enter_context(each).sendall(f"{head}Content-Length: 60000\r\n\r\n{{".encode())
+        async with httpx2.AsyncClient(headers=ACCEPT) as http:
+            assert (await http.post(url, json=LIST_TOOLS)).status_code == 200
+
+
 @pytest.mark.parametrize(("size", "status"), [(10, 200), (60_000, 200), (70_000, 413), (10_000_000, 413)])
 async def test_a_body_without_a_length_is_read_up_to_the_bound(
     lens: AskedLens, server: Command, size: int, status: int
