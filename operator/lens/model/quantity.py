@@ -52,6 +52,8 @@ def parse(quantity: Quantity) -> Fraction:
 @lru_cache(maxsize=1024)
 def device_count(quantity: Quantity) -> Exact:
     """Return a number of devices. Raise ValueError for what is no quantity, below 0 or over MOST_DEVICES."""
+    if isinstance(quantity, str) and quantity.isascii() and quantity.isdigit() and len(quantity) < 10:
+        return int(quantity)
     value = parse(quantity)
     if value < 0:
         raise ValueError(f"{quantity!r:.80} is below 0")

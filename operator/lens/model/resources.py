@@ -1,10 +1,11 @@
 """Which extended resources are GPUs."""
 
-from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import translate
 from functools import lru_cache
 
-from lens.model.bounds import LONGEST_RESOURCE
+from lens.model.bounds import LONGEST_RESOURCE, MOST_RESOURCES
 from lens.model.quantity import Exact, Quantity, device_count
 
 GPU_RESOURCES = (
@@ -35,17 +36,20 @@ class GpuResources:
         included = [pattern for pattern in patterns if not pattern.startswith("!")]
         excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
 
+        is_included, is_excluded = _any_of(included), _any_of(excluded)
+
         # Tenants choose resource names, so what is remembered is bounded.
         @lru_cache(maxsize=4096)
         def matches(name: str) -> bool:
-            return any(fnmatchcase(name, pattern) for pattern in included) and not any(
-                fnmatchcase(name, pattern) for pattern in excluded
-            )
+            return is_included(name) is not None and is_excluded(name) is None
 
         self._matches = matches
 
     def units(self, quantities: Mapping[str, Quantity] | None) -> dict[str, Exact]:
-        """Return what ``quantities`` has of GPUs. Raise ValueError, naming the resource, for a bad one."""
+        """Return what ``quantities`` has of GPUs.
+
+        Raise ValueError, naming the resource, for a bad one, and for more of them than any node has.
+        """
         if not quantities:
             return {}
         found: dict[str, Exact] = {}
@@ -55,4 +59,12 @@ class GpuResources:
                     found[name] = device_count(quantity)
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
+                if len(found) > MOST_RESOURCES:
+                    # One object may name tens of thousands.
+                    raise ValueError(f"more than {MOST_RESOURCES} GPU resources, which no node has")
         return found
+
+
+def _any_of(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return what matches a name with any of the patterns; one after the other takes ten times as long."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)").match
