@@ -39,7 +39,7 @@ class Metrics:
         )
         self.over_bound = Counter(
             "lens_over_bound",
-            "What the apiserver sent that was more than Lens takes, by what it was.",
+            "What others sent or asked for that was more than Lens takes, by what it was.",
             ["what"],
             registry=self.registry,
         )

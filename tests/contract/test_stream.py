@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lens.metrics import Metrics
 from lens.model.board import Findings
 from lens.model.events import Event
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
@@ -252,3 +253,22 @@ async def test_an_event_of_the_past_is_told_when_it_becomes_known(api: Api, clus
         cluster.publish(NOW)
         change = await stream.next()
     assert [row["object"] for row in change.data["recent_events"]] == ["Node/n1"]
+
+
+async def test_who_comes_back_for_more_than_is_kept_starts_over(
+    api: Api, cluster: Cluster, metrics: Metrics
+) -> None:
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    texts = [[f"{number}-{each}-{'x' * 500}" for each in range(4000)] for number in range(6)]
+    async with listen(api, "&include=events") as keeper:
+        first = await keeper.next()
+        assert first.id is not None
+        for number, some in enumerate(texts):
+            happened = tuple(Event(NOW, "TaskStarted", f"Pod/ml-team/{number}", text) for text in some)
+            cluster.board.findings = Findings(NOW, (), happened)
+            cluster.publish(NOW)
+            assert (await keeper.next()).name == "change"
+    async with listen(api, "&include=events", Last_Event_ID=first.id) as again:
+        assert (await again.next()).name == "snapshot"
+    assert metrics.registry.get_sample_value("lens_over_bound_total", {"what": "differences"})

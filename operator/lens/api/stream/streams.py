@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from aiohttp import web
 
@@ -85,7 +85,7 @@ class Streams:
         self._peers = peers
         self._beat_seconds = beat_seconds
         self._heard: set[PeerStream] = set()
-        self._ring: Ring[Entry] = Ring(KEPT)
+        self._ring: Ring[Entry] = Ring(KEPT, dropped=metrics.over_bound.labels("differences").inc)
         self._notice = board.notice
         self._pictures = Pictures()
         # Who comes back after each break has their streams again a few times a minute.
@@ -171,21 +171,29 @@ class Streams:
         await response.prepare(request)
         await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
-            missed = None if place is None else self._ring.after(place)
-            if missed is None:
+            if place is None or not self._ring.reaches(place):
                 picture = self._picture()
                 place = picture.number
                 beat_at = time.monotonic() + self._beat_seconds
                 await self._show(picture, view, request, response)
             else:
-                told = [each.for_view(view) for each in missed]
-                is_quiet, place = place == self._ring.last, self._ring.last
-                # Of a busy cluster's changes none may be in this view.
-                if not any(told) and (is_quiet or time.monotonic() >= beat_at):
-                    told = [self._beat()]
-                if any(told):
+                entry = self._ring.following(place)
+                told = b"" if entry is None else entry.for_view(view)
+                if not self._ring.reaches(place):
+                    # Made into an event it took more than there is room for.
+                    continue
+                if entry is not None:
+                    place += 1
+                if entry is not None and told:
                     beat_at = time.monotonic() + self._beat_seconds
-                    await _send(response, *told)
+                    with _reading(entry.readers, request):
+                        await _send(response, told)
+                # Of a busy cluster's changes none may be in this view.
+                elif entry is None or time.monotonic() >= beat_at:
+                    beat_at = time.monotonic() + self._beat_seconds
+                    await _send(response, self._beat())
+                # What the ring has no more shall not be kept here while there is nothing new.
+                del entry, told
             if time.monotonic() >= access_until:
                 await self._authorize(request, asked)
                 access_until = time.monotonic() + ACCESS_SECONDS
@@ -240,7 +248,7 @@ class Streams:
         if (
             latest is not None
             and (latest.number == number or time.monotonic() < latest.made_at + GOOD_SECONDS)
-            and self._ring.after(latest.number) is not None
+            and self._ring.reaches(latest.number)
         ):
             return latest
         made = Picture(self._notice, number, self._id(number), self._cluster, self._clock())
@@ -250,14 +258,8 @@ class Streams:
     async def _show(
         self, picture: Picture, view: View, request: web.BaseRequest, response: web.StreamResponse
     ) -> None:
-        reader = request.transport
-        if reader is None:
-            raise ConnectionResetError("the client has gone")
-        picture.readers.add(reader)
-        try:
+        with _reading(picture.readers, request):
             await _send(response, *await picture.event(view))
-        finally:
-            picture.readers.discard(reader)
 
     def _id(self, number: int) -> str:
         return f"{self._epoch}-{number}"
@@ -288,7 +290,7 @@ class Streams:
             if is_other(notice, self._notice):
                 changed = changes(self._notice, notice, self._cluster, self._clock())
                 self._notice = notice
-                self._ring.add(Entry(changed, self._id(self._ring.last + 1)))
+                self._ring.add(Entry(changed, self._id(self._ring.last + 1), self._ring.trim))
             elif time.monotonic() < beat_at:
                 continue
             began = time.monotonic()
@@ -311,6 +313,19 @@ class Streams:
                 waiter.set_result(None)
             if number % WOKEN_AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def _reading(readers: set[asyncio.Transport], request: web.BaseRequest) -> Iterator[None]:
+    """Be among the readers of what many are sent. Raise ConnectionResetError for a client that has gone."""
+    reader = request.transport
+    if reader is None:
+        raise ConnectionResetError("the client has gone")
+    readers.add(reader)
+    try:
+        yield
+    finally:
+        readers.discard(reader)
 
 
 async def _send(response: web.StreamResponse, *pieces: bytes) -> None:
