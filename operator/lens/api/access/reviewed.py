@@ -68,9 +68,15 @@ class ReviewedTokens:
             most_asking=inf,
             stale_seconds=stale_seconds,
             stood=tokens("stood").inc,
+            dropped=tokens("dropped").inc,
+            refused=tokens("refused").inc,
         )
         self._allowed: Verdicts[tuple[bytes, Permission], bool] = Verdicts(
-            clock, stale_seconds=stale_seconds, stood=rights("stood").inc
+            clock,
+            stale_seconds=stale_seconds,
+            stood=rights("stood").inc,
+            dropped=rights("dropped").inc,
+            refused=rights("refused").inc,
         )
 
     async def identify(self, token: Token | None, source: str | None) -> Caller:
@@ -91,7 +97,7 @@ class ReviewedTokens:
             return None if user is None else ReviewedUser(user.name, user, digest, self)
 
         try:
-            caller = await self._callers.of(digest, ask)
+            caller = await self._callers.of(digest, ask, owner=lambda caller: caller.name if caller else "")
         except (ReviewFailedError, NoTurnError):
             raise _unknown() from None
         if caller is None:
@@ -102,7 +108,9 @@ class ReviewedTokens:
         """Tell whether a caller has a permission. Raise an ApiError, 503, where that isn't known."""
         try:
             return await self._allowed.of(
-                (caller.digest, permission), lambda: self._reviews.allows(caller.user, permission)
+                (caller.digest, permission),
+                lambda: self._reviews.allows(caller.user, permission),
+                caller.name,
             )
         except ReviewFailedError:
             raise _unknown() from None

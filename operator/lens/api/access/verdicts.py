@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from math import inf
 from typing import Generic, TypeVar
 
+from lens.api.access.shares import SHARES, Shares
 from lens.model.access import ReviewFailedError
 
 K = TypeVar("K", bound=Hashable)
@@ -34,7 +36,8 @@ class Verdicts(Generic[K, V]):
     """Keep answers by key: true ones for 30 s, false ones for 5 s. That nobody answered is not kept.
 
     While nobody answers, a true one stands on for ``stale_seconds``; a false one is never more than that.
-    The two are bounded each for itself, so that no amount of wrong tokens makes room of the right ones'.
+    The two are bounded each for itself, so that no amount of wrong tokens makes room of the right ones', and
+    of each nobody takes others' places. Of those under way a caller who is known has at most a share.
     """
 
     def __init__(
@@ -45,23 +48,37 @@ class Verdicts(Generic[K, V]):
         most_asking: float = _MOST_ASKING,
         stale_seconds: float = 0.0,
         stood: Callable[[], None] = lambda: None,
+        dropped: Callable[[], None] = lambda: None,
+        refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start empty. ``stood`` is called for each answer past its time that stands on.
+        """Start empty.
 
-        Of keys whose last answer was a true one any number is asked about at once, of others ``most_asking``.
+        ``stood`` is called for each answer past its time that stands on, ``dropped`` for each that had to
+        make room, and ``refused`` for each question that is one too many. Of keys whose last answer was a
+        true one any number is asked about at once, of others ``most_asking``.
         """
         self._clock = clock
         self._stale_seconds = stale_seconds
         self._stood = stood
         self._failing = False
-        self._most = most
+        self._refused = refused
         self._most_asking = most_asking
-        self._good: dict[K, _Kept[V]] = {}
-        self._bad: dict[K, _Kept[V]] = {}
+        self._good: Shares[K, _Kept[V]] = Shares(most, dropped)
+        self._bad: Shares[K, _Kept[V]] = Shares(most, dropped)
         self._asking: dict[K, asyncio.Task[V]] = {}
+        self._asking_for: Counter[str] = Counter()
 
-    async def of(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
-        """Return what is kept, or else ``ask``. Raise ReviewFailedError."""
+    async def of(
+        self,
+        key: K,
+        ask: Callable[[], Awaitable[V]],
+        caller: str = "",
+        owner: Callable[[V], str] | None = None,
+    ) -> V:
+        """Return what is kept, or else ``ask`` for ``caller``. Raise ReviewFailedError.
+
+        An answer is the caller's, unless ``owner`` tells from it whose it is.
+        """
         now = self._clock()
         for kept, seconds in ((self._good.get(key), GOOD_SECONDS), (self._bad.get(key), BAD_SECONDS)):
             if kept is not None and 0 <= now - kept.at < seconds:
@@ -69,13 +86,13 @@ class Verdicts(Generic[K, V]):
         standing = self._good.get(key)
         if standing is None or not 0 <= now - standing.at < self._stale_seconds:
             # Whoever goes away takes nothing from those who wait for the same.
-            return await asyncio.shield(self._asked(key, ask))
+            return await asyncio.shield(self._asked(key, ask, caller, owner))
         try:
             if not self._failing:
-                return await asyncio.shield(self._asked(key, ask))
+                return await asyncio.shield(self._asked(key, ask, caller, owner))
             if key not in self._asking and time.monotonic() > standing.failed_at + LOOK_SECONDS:
                 async with asyncio.timeout(LOOK_SECONDS):
-                    return await asyncio.shield(self._asked(key, ask))
+                    return await asyncio.shield(self._asked(key, ask, caller, owner))
         except (ReviewFailedError, TimeoutError):
             pass
         self._stood()
@@ -83,35 +100,44 @@ class Verdicts(Generic[K, V]):
 
     def knows(self, key: K) -> bool:
         """Tell whether the last answer was a true one, though it may be past its time."""
-        return key in self._good
+        return self._good.get(key) is not None
 
-    def _asked(self, key: K, ask: Callable[[], Awaitable[V]]) -> "asyncio.Task[V]":
+    def _asked(
+        self, key: K, ask: Callable[[], Awaitable[V]], caller: str, owner: Callable[[V], str] | None
+    ) -> "asyncio.Task[V]":
         asking = self._asking.get(key)
         if asking is None:
+            is_over = caller and self._asking_for[caller] >= _MOST_ASKING // SHARES
             # A yes must neither stand nor fall with how much others ask.
-            if len(self._asking) >= self._most_asking and key not in self._good:
+            if (is_over or len(self._asking) >= self._most_asking) and self._good.get(key) is None:
+                self._refused()
                 raise ReviewFailedError("too many reviews are under way")
-            asking = self._asking[key] = asyncio.create_task(self._ask(key, ask))
+            self._asking_for[caller] += 1
+            asking = self._asking[key] = asyncio.create_task(self._ask(key, ask, caller, owner))
             asking.add_done_callback(_heed)
         return asking
 
-    async def _ask(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
+    async def _ask(
+        self, key: K, ask: Callable[[], Awaitable[V]], caller: str, owner: Callable[[V], str] | None
+    ) -> V:
         try:
             value = await ask()
         except ReviewFailedError:
             self._failing = True
-            if key in self._good:
-                self._good[key].failed_at = time.monotonic()
+            standing = self._good.get(key)
+            if standing is not None:
+                standing.failed_at = time.monotonic()
             raise
         finally:
             del self._asking[key]
+            self._asking_for[caller] -= 1
+            if not self._asking_for[caller]:
+                del self._asking_for[caller]
         self._failing = False
-        self._good.pop(key, None)
-        self._bad.pop(key, None)
+        self._good.pop(key)
+        self._bad.pop(key)
         kept = self._good if value else self._bad
-        kept[key] = _Kept(value, self._clock())
-        if len(kept) > self._most:
-            del kept[next(iter(kept))]
+        kept.put(key, _Kept(value, self._clock()), owner(value) if owner is not None else caller)
         return value
 
 
