@@ -4,19 +4,17 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lens.metrics import Metrics
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
 from lens.peers import envelope
 from lens.peers.breaker import Breaker
 from lens.peers.client import LONGEST_BODY, Client, Received, Stream
-
-MOST_ASKING = 32
-"""Different requests to one peer under way at once."""
+from lens.peers.slots import NoSlotError, Slots
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +33,9 @@ class Peer:
     trust: Callable[[], ssl.SSLContext] | None = None
     breaker: Breaker = field(default_factory=Breaker)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    slots: Slots = field(default_factory=Slots)
     asking: "dict[_Question, asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
+    waiting: "dict[tuple[_Question, str], asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
 
 
 class _Question(NamedTuple):
@@ -78,25 +78,20 @@ class Peers:
         await self._client.close()
 
     async def ask(
-        self, name: str, path: str, *, authorization: str | None, max_age: float | None
+        self, name: str, path: str, *, caller: str, authorization: str | None, max_age: float | None
     ) -> PeerAnswer:
         """Return what a peer answers at ``path``, an encoded one with its query.
 
-        ``authorization`` is the caller's header, sent where the peer gets none of this Lens'. ``max_age`` is
-        the age in seconds from which on the answer is too old; None is for any. Raise PeerFailedError and
-        PeerRefusedError.
+        ``caller`` is whose turn it takes. ``authorization`` is the caller's header, sent where the peer gets
+        none of this Lens'. ``max_age`` is the age in seconds from which on the answer is too old; None is for
+        any. Raise PeerFailedError and PeerRefusedError.
         """
         peer = self._peer(name)
         question = _Question(path, max_age, authorization if peer.authorization is None else None)
-        asking = peer.asking.get(question)
+        asking = peer.asking.get(question) or peer.waiting.get((question, caller))
         if asking is None:
-            if len(peer.asking) >= MOST_ASKING:
-                self._count(peer, "busy")
-                raise PeerRefusedError(503, None)
             self._admit(peer)
-            asking = peer.asking[question] = asyncio.create_task(self._ask(peer, question))
-            self._under_way.add(asking)
-            asking.add_done_callback(self._heed)
+            asking = peer.waiting[question, caller] = self._begin(self._wait(peer, question, caller))
         try:
             # Whoever goes away takes nothing from those who wait for the same.
             return await asyncio.shield(asking)
@@ -131,6 +126,29 @@ class Peers:
         if not peer.breaker.admits(self._clock()):
             self._count(peer, "paused")
             raise PeerFailedError(peer.breaker.last)
+
+    def _begin(self, asking: Coroutine[Any, Any, PeerAnswer]) -> "asyncio.Task[PeerAnswer]":
+        task = asyncio.create_task(asking)
+        self._under_way.add(task)
+        task.add_done_callback(self._heed)
+        return task
+
+    async def _wait(self, peer: Peer, question: _Question, caller: str) -> PeerAnswer:
+        """Ask when it is the caller's turn: nobody else waits for that, who wants to know the same."""
+        try:
+            async with peer.slots.slot(caller):
+                asking = peer.asking.get(question)
+                if asking is None:
+                    asking = peer.asking[question] = self._begin(self._ask(peer, question))
+                try:
+                    return await asking
+                finally:
+                    del asking
+        except NoSlotError:
+            self._count(peer, "busy")
+            raise PeerRefusedError(503, None) from None
+        finally:
+            del peer.waiting[question, caller]
 
     async def _ask(self, peer: Peer, question: _Question) -> PeerAnswer:
         try:

@@ -61,9 +61,12 @@ class Peers(Protocol):
         ...
 
     async def ask(
-        self, name: str, path: str, *, authorization: str | None, max_age: float | None
+        self, name: str, path: str, *, caller: str, authorization: str | None, max_age: float | None
     ) -> PeerAnswer:
-        """Return what a peer answers at an encoded path. Raise PeerFailedError and PeerRefusedError."""
+        """Return what a peer answers a caller at an encoded path.
+
+        Raise PeerFailedError and PeerRefusedError.
+        """
         ...
 
     async def listen(
@@ -117,7 +120,9 @@ class PeerAnswers:
         if answer is None:
             max_age = None if math.isinf(limit) else limit
             with _told_apart(name):
-                told = await self._peers.ask(name, where, authorization=authorization, max_age=max_age)
+                told = await self._peers.ask(
+                    name, where, caller=caller.name, authorization=authorization, max_age=max_age
+                )
             # Who has waited for the same answer has the same representation, compressed at most once.
             answer = self._cache.find(question, self._clock(), math.inf)
             if answer is None or answer.body is not told.body:
