@@ -1,18 +1,21 @@
 """Lists of tasks, page by page: sorted, filtered, and without holes while pods come and go."""
 
+import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from lens.metrics import Metrics
 from lens.model.ancestry import Ascent
 from lens.model.pod import Controller, Workload
 from lens.model.report import Health, Holder
 from lens.model.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.telemetry_ledger import TelemetryLedger
-from tests.contract.conftest import NOW, Api, Serve
-from tests.contract.kubernetes import Cluster, Manifest, pod
+from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve, write_tokens
+from tests.contract.kubernetes import Cluster, Manifest, node, pod
 
 STARTS = ("2025-12-19T14:30:00Z", "2025-12-19T12:00:00Z", "2025-12-19T13:00:00Z", None)
 
@@ -265,3 +268,30 @@ async def test_a_continue_names_no_more_than_the_answer_does(api: Api, cluster: 
         f'[["prod-cluster",null,"started_at","running",null],'
         f'[1766145600,"{task["namespace"]}","{task["pod_name"]}"]]'
     )
+
+
+async def test_only_so_many_long_lists_wait_to_be_made_and_few_of_one_caller(
+    serve: Serve, cluster: Cluster, tokens_file: Path, metrics: Metrics
+) -> None:
+    write_tokens(tokens_file, grafana=TOKEN, other="other")
+    for number in range(40):
+        name = f"n{number}"
+        cluster.add(node(name, 100), *(pod(f"{name}-{each}", name) for each in range(80)))
+    cluster.publish(NOW)
+    api = await serve(requests_burst=1000, cache_seconds=0)
+
+    async def ask(limit: int, token: str = TOKEN) -> Answer:
+        return await api.tasks(f"&limit={limit}", token=token)
+
+    asking = [asyncio.create_task(ask(3200 - each)) for each in range(60)]
+    others = asyncio.create_task(ask(501, "other"))
+    answers = await asyncio.gather(*asking)
+    assert (await others).status == 200
+    refused = [answer for answer in answers if answer.status != 200]
+    assert 10 < len(refused) < 60
+    assert {(*answer.error, answer.headers["Retry-After"]) for answer in refused} == {
+        (503, 5003, "Too many long lists are being waited for", "2")
+    }
+    counted = metrics.registry.get_sample_value("lens_over_bound_total", {"what": "lists"})
+    assert counted == len(refused)
+    assert (await ask(10)).status == 200

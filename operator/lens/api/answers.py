@@ -94,7 +94,7 @@ class Answers:
                 if making is None:
 
                     async def make() -> Representation:
-                        made = await listing.content(notice, asked, request.path, media_type)
+                        made = await listing.content(notice, asked, request.path, media_type, caller.name)
                         return self._cache.keep(
                             question,
                             made.body,

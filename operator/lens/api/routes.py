@@ -1,6 +1,5 @@
 """The table of what can be asked: requests are routed by it, and the schema is made from it."""
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -14,6 +13,7 @@ from lens.api.endpoints.probes import Probes
 from lens.api.endpoints.status import status
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.envelope import CONTENT_TYPE
+from lens.api.lists.turn import Turn
 from lens.api.parameters import (
     NodeParameters,
     Parameters,
@@ -49,11 +49,15 @@ class Route(Generic[P]):
 
 
 def table(
-    answers: Answers, streams: Streams, probes: Probes, exposition: Exposition, *, metrics_open: bool
+    answers: Answers,
+    streams: Streams,
+    probes: Probes,
+    exposition: Exposition,
+    turn: Turn,
+    *,
+    metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
-    """Return all routes."""
-    # One long list is made at a time.
-    turn = asyncio.Lock()
+    """Return all routes; long lists are made under ``turn``."""
     return (
         Route(
             "/api/v1/clusters",

@@ -19,6 +19,7 @@ from lens.api.endpoints.overview import Overview
 from lens.api.endpoints.peers import PeerAnswers, Peers
 from lens.api.endpoints.probes import Probes
 from lens.api.exchange import AccessLog, RequestIds
+from lens.api.lists.turn import Turn
 from lens.api.routes import table
 from lens.api.stream.streams import BEAT_SECONDS, Streams
 from lens.bounds import OPERATOR, PATIENCE_SECONDS
@@ -103,6 +104,7 @@ class Server:
             self._streams,
             self._probes,
             Exposition(metrics.registry, board, clock, refusals, lambda: self._site.connections),
+            Turn(refused=metrics.over_bound.labels("lists").inc),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(

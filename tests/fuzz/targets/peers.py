@@ -1,9 +1,9 @@
 """What other clusters' Lenses answer, or what stands at their addresses."""
 
-import asyncio
 import contextlib
 
 from lens.api.endpoints.tasks import running_tasks
+from lens.api.lists.turn import Turn
 from lens.api.parameters import TaskParameters
 from lens.config import ServeSettings, SettingsError
 from lens.model.peer import PeerFailedError, PeerRefusedError
@@ -14,7 +14,7 @@ from tests.fuzz.target import target
 from tests.fuzz.targets.callers import BY_ADMINISTRATORS
 from tests.fuzz.workplace import FOLDER, finished
 
-_listing = running_tasks(asyncio.Lock())
+_listing = running_tasks(Turn())
 _asked = TaskParameters(cluster="other")
 _settings = ServeSettings(cluster="own", auth="none", peers=FOLDER / "peers")
 

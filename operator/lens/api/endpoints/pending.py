@@ -1,10 +1,9 @@
 """``/api/v1/realtime/pending-tasks``: the pods that ask for GPUs and aren't bound to a node."""
 
-import asyncio
-
 from lens.api import schemas
 from lens.api.lists.pages import Listing, Sort
 from lens.api.lists.rows import Rows
+from lens.api.lists.turn import Turn
 from lens.api.parameters import PendingParameters
 from lens.model import timestamps
 from lens.model.ancestry import workload
@@ -20,7 +19,7 @@ UNSCHEDULABLE = "Unschedulable"
 """The reason that the scheduler gives once it has found no room (core/v1 PodReasonUnschedulable)."""
 
 
-def pending_tasks(turn: asyncio.Lock) -> Listing[PendingParameters]:
+def pending_tasks(turn: Turn) -> Listing[PendingParameters]:
     """Return the list of waiting pods; long ones are made under ``turn``."""
     return Listing(
         source=unbound,

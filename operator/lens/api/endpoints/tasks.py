@@ -1,11 +1,11 @@
 """``/api/v1/realtime/running-tasks``: the pods that hold GPUs, as a rule those that are Running."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from lens.api import schemas
 from lens.api.lists.pages import Listing, Sort
 from lens.api.lists.rows import Rows
+from lens.api.lists.turn import Turn
 from lens.api.parameters import TaskParameters
 from lens.model import timestamps
 from lens.model.ancestry import workload
@@ -32,7 +32,7 @@ SORTS = {
 }
 
 
-def running_tasks(turn: asyncio.Lock) -> Listing[TaskParameters]:
+def running_tasks(turn: Turn) -> Listing[TaskParameters]:
     """Return the list of tasks; long ones are made under ``turn``."""
     return Listing(
         source=bound,

@@ -16,6 +16,7 @@ import msgspec
 from lens.api import envelope
 from lens.api.lists import continuation, table
 from lens.api.lists.rows import MakeRow, Rows
+from lens.api.lists.turn import Turn
 from lens.api.parameters import ListParameters
 from lens.model import timestamps
 from lens.model.board import Notice
@@ -74,7 +75,7 @@ class Listing(Generic[L]):
         rows: Rows,
         row: MakeRow,
         columns: tuple[str, ...],
-        turn: asyncio.Lock,
+        turn: Turn,
     ) -> None:
         """Take where the pods come from and how they are told.
 
@@ -99,14 +100,16 @@ class Listing(Generic[L]):
         kinds = (str, str) if sort is None else (sort.type, str, str)
         return continuation.read(asked.continue_, asked.query, kinds)
 
-    async def content(self, notice: Notice, asked: L, path: str, media_type: str) -> Content:
-        """Return the page of a notice that is asked for."""
+    async def content(
+        self, notice: Notice, asked: L, path: str, media_type: str, caller: str = ""
+    ) -> Content:
+        """Return the page of a notice that ``caller`` asks for. Raise an ApiError: 503 when too many wait."""
         page = await self._page(notice.snapshot, asked)
         following = None if page.after is None else continuation.write(asked.query, page.after)
         make = self._csv if media_type == CSV else self._json
         if len(page.pods) <= _SLICE:
             return await make(notice, asked, path, page, following)
-        async with self._turn:
+        async with self._turn.wait(caller):
             return await make(notice, asked, path, page, following)
 
     async def _page(self, snapshot: Snapshot, asked: L) -> Page:
