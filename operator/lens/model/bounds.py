@@ -29,7 +29,19 @@ MOST_TAINTS = 32
 """Taints of a node. They decide where pods may go, so those that repel are kept first."""
 
 MOST_RESOURCES = 64
-"""GPU resources of a pod or a node; MIG has some 20 profiles. An object with more is left out."""
+"""GPU resources of a node; MIG has some 20 profiles. An object with more is left out."""
+
+MOST_POD_RESOURCES = 16
+"""GPU resources of a pod, likewise."""
+
+MOST_STRANGE = 8
+"""Resources that pods hold on a node and that it doesn't have; of the others the units are counted."""
+
+MOST_UNITS = 64
+"""Resources of which the cluster's units are summed, those that some node has first."""
+
+MOST_MISSING = 100
+"""Nodes that don't exist, to which pods are bound, and that are listed; all are counted."""
 
 MOST_DEVICES = 1024
 """Devices that a pod says it was given."""

@@ -10,6 +10,7 @@ from lens.model.alerts import MOST_GPU_ALERTS, SEVERITIES, Kind, Severity, Thres
 from lens.model.occupancy import NodeOccupancy
 from lens.model.pod import Pod
 from lens.model.report import ROWS_FAILED, ROWS_PENDING
+from lens.model.snapshot import Snapshot
 from lens.model.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.usage import Devices, utilization_percent
 from lens.model.xids import classify
@@ -19,6 +20,9 @@ NO_ACTION = "NONE"
 
 THROTTLES = frozenset({"hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake"})
 """Clock events that nobody wants. ``sw_power_cap`` is none: a GPU under full load runs at its limit."""
+
+MOST_NAMED = 4
+"""Missing nodes that an alert names; it counts the others."""
 
 _XID = re.compile(r"XID (\d{1,10})", re.ASCII)
 
@@ -84,12 +88,11 @@ def _on_node(kind: Kind, node: str, message: str, severity: Severity | None = No
 
 def _of_occupancy(occupied: NodeOccupancy) -> Iterator[Condition]:
     name, node, holders = occupied.name, occupied.node, len(occupied.pods)
-    if occupied.overcommitted:
-        has = " beyond what it has" if node is not None else ", which doesn't exist or has none"
-        message = f"{occupied.overcommitted} GPUs are held on {name}{has}"
-        yield _on_node(alerts.OVERCOMMITTED, name, message)
     if node is None:
         return
+    if occupied.overcommitted:
+        message = f"{occupied.overcommitted} GPUs are held on {name} beyond what it has"
+        yield _on_node(alerts.OVERCOMMITTED, name, message)
     if not any(offer.capacity for offer in node.offers):
         yield _on_node(alerts.DEVICE_PLUGIN_GONE, name, f"{name} names GPU resources and has none of them")
     for offer in node.offers:
@@ -108,6 +111,23 @@ def _of_occupancy(occupied: NodeOccupancy) -> Iterator[Condition]:
         yield _on_node(alerts.NODE_NOT_READY, name, message, "critical" if holders else "warning")
     if node.unschedulable and holders:
         yield _on_node(alerts.NODE_CORDONED, name, f"{name} is cordoned, and {holders} pods hold GPUs there")
+
+
+def of_missing(snapshot: Snapshot) -> Iterator[Condition]:
+    """Return that pods are bound to nodes that don't exist: once for all, since anybody makes up names."""
+    if not snapshot.missing_gpus:
+        return
+    names = snapshot.missing_names[:MOST_NAMED]
+    more = snapshot.missing_nodes - len(names)
+    where = ", ".join(names) + (f" and {more} more nodes" if more else "")
+    lack = "doesn't exist or has none" if snapshot.missing_nodes == 1 else "don't exist or have none"
+    yield Condition(
+        alerts.OVERCOMMITTED,
+        f"{alerts.OVERCOMMITTED.type}:missing",
+        f"Node/{names[0]}",
+        shortened(f"{snapshot.missing_gpus} GPUs are held on {where}, which {lack}"),
+        alerts.OVERCOMMITTED.severities[0],
+    )
 
 
 def _of_gpu(node: str, gpu: GpuTelemetry) -> Iterator[Condition]:

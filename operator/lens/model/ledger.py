@@ -7,7 +7,9 @@ late or through a fresh list can't leave a trace that a recount would not.
 
 from collections import Counter
 from collections.abc import Mapping
+from heapq import nsmallest
 
+from lens.model.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.exporters import ExporterPod
 from lens.model.node import Node
 from lens.model.occupancy import GpuStates, NodeOccupancy, Pool, occupancy
@@ -34,6 +36,8 @@ class Ledger:
         self._touched: set[str] = set()
         self._pending_touched: set[PodKey] = set()
         self._blocks: Counter[int] = Counter()
+        self._units: dict[str, Pool] = {}
+        self._missing: dict[str, int] = {}
         self._snapshot = EMPTY
 
     @property
@@ -162,8 +166,8 @@ class Ledger:
     ) -> Snapshot:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
-        approximate, missing_nodes = last.approximate, last.missing_nodes
-        units = dict(last.units)
+        approximate, missing_gpus = last.approximate, last.missing_gpus
+        units, missing_names = last.units, last.missing_names
         joining: set[str] = set()
         leaving: set[str] = set()
         for name, after in changes.items():
@@ -173,9 +177,9 @@ class Ledger:
                 running_tasks -= before.running_tasks
                 overcommitted -= before.overcommitted
                 approximate -= before.approximate
-                missing_nodes -= before.node is None
+                missing_gpus -= self._missing.pop(name, 0)
                 for pool in before.units:
-                    units[pool.resource] = units.get(pool.resource, _no_units(pool.resource)) - pool
+                    self._units[pool.resource] = self._units_of(pool.resource) - pool
                 if before.units:
                     leaving.add(name)
                 self._count_block(before.largest_block, -1)
@@ -184,12 +188,18 @@ class Ledger:
                 running_tasks += after.running_tasks
                 overcommitted += after.overcommitted
                 approximate += after.approximate
-                missing_nodes += after.node is None
+                if after.node is None:
+                    self._missing[name] = after.overcommitted
+                    missing_gpus += after.overcommitted
                 for pool in after.units:
-                    units[pool.resource] = units.get(pool.resource, _no_units(pool.resource)) + pool
+                    self._units[pool.resource] = self._units_of(pool.resource) + pool
                 if after.units:
                     joining.add(name)
                 self._count_block(after.largest_block, 1)
+        if joining or leaving:
+            units = self._shown_units()
+        if any(name in self._missing or name in missing_names for name in changes):
+            missing_names = tuple(nsmallest(MOST_MISSING, self._missing))
         demand = last.demand
         for path, pod in waiting.items():
             if (left := last.pending.get(path)) is not None:
@@ -203,7 +213,9 @@ class Ledger:
             available_nodes=self._blocks.total(),
             max_contiguous=max(self._blocks, default=0),
             overcommitted=overcommitted,
-            missing_nodes=missing_nodes,
+            missing_nodes=len(self._missing),
+            missing_gpus=missing_gpus,
+            missing_names=missing_names,
             nodes=last.nodes.updated(changes) if changes else last.nodes,
             pending=last.pending.updated(waiting) if waiting else last.pending,
             demand=demand,
@@ -211,8 +223,18 @@ class Ledger:
             # Mostly the same names, and then the same set.
             shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
             approximate=approximate,
-            units={name: pool for name, pool in units.items() if pool != _no_units(name)},
+            units=units,
         )
+
+    def _units_of(self, resource: str) -> Pool:
+        return self._units.get(resource) or _no_units(resource)
+
+    def _shown_units(self) -> Mapping[str, Pool]:
+        """Return the cluster's units by resource: of too many those first that some node has."""
+        self._units = {name: pool for name, pool in self._units.items() if pool != _no_units(name)}
+        if len(self._units) <= MOST_UNITS:
+            return dict(self._units)
+        return dict(nsmallest(MOST_UNITS, self._units.items(), lambda each: (not each[1].capacity, each[0])))
 
     def _count_block(self, size: int, nodes: int) -> None:
         """Keep the number of nodes by their largest block: few sizes, however many nodes."""

@@ -58,6 +58,7 @@ class Monitor:
             chain(
                 chain.from_iterable(self._by_node.values()),
                 self._pending.values(),
+                conditions.of_missing(notice.snapshot),
                 conditions.of_watches(notice.contacts, self._limits, now),
                 conditions.of_skipped(notice.skipped),
             ),

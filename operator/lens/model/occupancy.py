@@ -18,6 +18,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from lens.model.bounds import MOST_STRANGE
 from lens.model.node import Node, Offer
 from lens.model.physical import Part, groups, part
 from lens.model.placement import NOWHERE, Placement
@@ -135,7 +136,10 @@ def occupancy(
         (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
     )
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
-    for resource in held.keys() - offers.keys():
+    strange = sorted(held.keys() - offers.keys())
+    # Who may create pods makes up names: few of these are kept apart, and the units of all are counted.
+    beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
+    for resource in strange[:MOST_STRANGE]:
         offers[resource] = Offer(resource, 0, 0, share(resource))
     pools = tuple(
         _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
@@ -159,8 +163,8 @@ def occupancy(
         takes_gpu_pods=takes_gpu_pods,
         running_tasks=sum(pod.is_running for pod in holders),
         largest_block=max((pool.states.available for pool in gpus), default=0),
-        overcommitted=sum(pool.overcommitted for pool in gpus),
-        approximate=any(block.approximate for block in blocks),
+        overcommitted=sum(pool.overcommitted for pool in gpus) + beyond,
+        approximate=bool(beyond) or any(block.approximate for block in blocks),
         units=units,
         parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
     )

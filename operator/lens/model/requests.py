@@ -7,7 +7,7 @@ KEP-753 for sidecars, KEP-1287 for resizes in place.
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 
-from lens.model.bounds import MOST_RESOURCES
+from lens.model.bounds import MOST_POD_RESOURCES
 from lens.model.manifests import Container, ContainerStatus, PodManifest
 from lens.model.quantity import Exact
 from lens.model.resources import GpuResources, Units
@@ -27,8 +27,8 @@ def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
         allocated, actuated = _status_totals(pod, gpus, infeasible=infeasible)
         totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
     request = _sum(_largest(*totals), gpus.units(pod.spec.overhead))
-    if len(request) > MOST_RESOURCES:
-        raise ValueError(f"{len(request)} GPU resources are more than any node has")
+    if len(request) > MOST_POD_RESOURCES:
+        raise ValueError(f"{len(request)} GPU resources are more than a pod may ask for")
     return tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
 
 

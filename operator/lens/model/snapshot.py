@@ -30,7 +30,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     ``available_nodes`` counts nodes with an available GPU; ``max_contiguous`` is the most available
     GPUs of one resource on one node. ``overcommitted`` are the GPUs that pods are bound to beyond what their
-    nodes have, so in no state, and ``missing_nodes`` the nodes of these that don't exist, or have no GPUs.
+    nodes have, so in no state, and ``missing_nodes`` the nodes of these that don't exist, or have no GPUs: on
+    them are ``missing_gpus``, and ``missing_names`` are the first of them, MOST_MISSING at most.
     ``pending`` has, by ``namespace/name``, the pods that ask for GPUs and
     aren't bound, and ``demand`` their sums. ``exporters`` are the pods to ask for telemetry, by name. Where
     GPUs are shared all of these are physical GPUs: ``shared`` names the nodes, of which ``approximate`` are
@@ -45,6 +46,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     overcommitted: int
     nodes: Shards[NodeOccupancy]
     missing_nodes: int = 0
+    missing_gpus: int = 0
+    missing_names: tuple[str, ...] = ()
     pending: Shards[Pod] = Shards()
     demand: Demand = Demand()
     exporters: tuple[ExporterPod, ...] = ()
@@ -56,6 +59,20 @@ class Snapshot(msgspec.Struct, frozen=True):
     def allocation_rate(self) -> float:
         """Return the percentage of GPUs that are allocated, one decimal; 0.0 for no GPUs."""
         return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
+
+    def lists(self, name: str) -> bool:
+        """Tell whether a node has a row among all: of those that don't exist only the first have."""
+        occupied = self.nodes.get(name)
+        return occupied is not None and (occupied.node is not None or name in self.missing_names)
+
+    def listed(self) -> list[str]:
+        """Return the names of all nodes that have a row, in order."""
+        if self.missing_nodes == len(self.missing_names):
+            return sorted(self.nodes)
+        first = frozenset(self.missing_names)
+        return sorted(
+            name for name, occupied in self.nodes.items() if occupied.node is not None or name in first
+        )
 
     def pods_at(self, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
         """Go through the pods on some nodes, and some that aren't bound; names may be unknown here."""

@@ -64,7 +64,7 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
     )
     if "nodes" in asked.include:
         answer["nodes"] = [
-            node(snapshot.nodes[name], telemetry.nodes.get(name)) for name in sorted(snapshot.nodes)
+            node(snapshot.nodes[name], telemetry.nodes.get(name)) for name in snapshot.listed()
         ]
     if "alerts" in asked.include:
         answer["alerts"] = [findings.alert(each) for each in notice.findings.alerts]

@@ -81,13 +81,15 @@ def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
         *after.snapshot.nodes.differing(before.snapshot.nodes),
         *after.telemetry.nodes.differing(before.telemetry.nodes),
     }
+    # A node that doesn't exist may be listed, or not, for the sake of others.
+    touched |= set(before.snapshot.missing_names) ^ set(after.snapshot.missing_names)
     if after.ascents is not before.ascents:
         touched |= _renamed(before, after)
     nodes: dict[str, Row | None] = {}
     tasks: dict[TaskKey, Row | None] = {}
     for name in sorted(touched):
-        was = node_row(before, name) if name in before.snapshot.nodes else None
-        row = node_row(after, name) if name in after.snapshot.nodes else None
+        was = node_row(before, name) if before.snapshot.lists(name) else None
+        row = node_row(after, name) if after.snapshot.lists(name) else None
         if row != was:
             nodes[name] = row
         tasks |= _differing(task_rows(before, name), task_rows(after, name))

@@ -84,7 +84,7 @@ class Picture:
         return await asyncio.shield(self._parts[part])
 
     async def _nodes(self, _namespace: str | None) -> bytes:
-        names = sorted(self.notice.snapshot.nodes)
+        names = self.notice.snapshot.listed()
         return await _sliced([node_row(self.notice, name)] for name in names)
 
     async def _tasks(self, namespace: str | None) -> bytes:
