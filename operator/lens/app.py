@@ -63,7 +63,8 @@ async def serve(settings: ServeSettings, on_listening: Callable[[Server], object
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    board, metrics = Board(), Metrics()
+    metrics = Metrics()
+    board = Board(lambda what: metrics.over_bound.labels(what).inc())
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
     peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
     server = Server(settings, board, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)

@@ -93,7 +93,7 @@ class Events:
         self._requests = metrics.kube_requests
         self._over_bound = metrics.over_bound
         self._clock = clock
-        self._regarded = Regarded()
+        self._regarded = Regarded(metrics.over_bound.labels("events").inc)
         self._pacer = Pacer()
         self._selector = ALL
         self._pause = FIRST_SECONDS

@@ -1,12 +1,13 @@
 """The board: where the one writer hangs the latest snapshot, and every reader takes it from."""
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import msgspec
 
 from lens.model.alerts import Alert
 from lens.model.ancestry import NO_ASCENTS, Ascents
+from lens.model.backlog import Backlog, size_of
 from lens.model.endings import Ending
 from lens.model.events import Event
 from lens.model.snapshot import EMPTY, Snapshot
@@ -17,6 +18,12 @@ MOST_ENDINGS = 20_000
 
 MOST_TOLD = 20_000
 """How many of the apiserver's Events wait to be looked at."""
+
+MOST_BYTES = 8 * 2**20
+"""What each of the two may take."""
+
+Dropped = Callable[[str], object]
+"""Is told what had to go before it was looked at: ``endings``, ``events``."""
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -61,14 +68,14 @@ class Notice(msgspec.Struct, frozen=True):
 class Board:
     """Holds one notice. Setting its parts and reading it is atomic, so threads need no lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Dropped = lambda _: None) -> None:
         """Start with nothing known."""
         self._counted = Notice(snapshot=EMPTY, synced=False, contacts={})
         self.telemetry = NO_TELEMETRY
         self.findings = Findings()
         self.ascents = NO_ASCENTS
-        self._endings: deque[Ending] = deque(maxlen=MOST_ENDINGS)
-        self._told: deque[Event] = deque(maxlen=MOST_TOLD)
+        self._endings: Backlog[Ending] = Backlog(MOST_ENDINGS, MOST_BYTES, partial(dropped, "endings"))
+        self._told: Backlog[Event] = Backlog(MOST_TOLD, MOST_BYTES, partial(dropped, "events"))
 
     @property
     def notice(self) -> Notice:
@@ -84,16 +91,17 @@ class Board:
 
     def note_ending(self, ending: Ending) -> None:
         """Leave word of how a pod ended. To be called before the notice that has it no more."""
-        self._endings.append(ending)
+        self._endings.add(ending, size_of(ending))
 
     def take_endings(self) -> list[Ending]:
         """Return those that nobody has taken yet. To be called after the notice was read."""
-        return [self._endings.popleft() for _ in range(len(self._endings))]
+        return self._endings.take()
 
     def tell(self, events: Iterable[Event]) -> None:
         """Leave word of what the apiserver's Events tell."""
-        self._told.extend(events)
+        for event in events:
+            self._told.add(event, size_of(event))
 
     def take_told(self) -> list[Event]:
         """Return what nobody has taken yet."""
-        return [self._told.popleft() for _ in range(len(self._told))]
+        return self._told.take()

@@ -4,9 +4,9 @@ What a pod asked for can't be known any more once it is gone. Of those that were
 Events of a list say which were on nodes with GPUs; that they were evicted or preempted is told.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from lens.model.backlog import Backlog, size_of
 from lens.model.events import Event
 from lens.model.journal import ENDS
 from lens.model.pod import Pod
@@ -19,8 +19,14 @@ MOST_GONE = 20_000
 MOST_STRANGERS = 20_000
 """Pods of a list that aren't known, and Events that wait for their pod to be."""
 
+MOST_BYTES = 16 * 2**20
+"""What is noted of a list takes no more, and what waits: anybody may write Events of what doesn't exist."""
+
 UNKNOWN_SECONDS = 5.0
 """How long after an Event of a pod the pod itself may become known."""
+
+_UID_BYTES = 1024
+"""A uid of 253 characters at most, and its place in a set."""
 
 EXPIRY_SECONDS = 3600.0
 """Until the apiserver forgets an Event (kube-apiserver, --event-ttl)."""
@@ -29,14 +35,16 @@ EXPIRY_SECONDS = 3600.0
 class Regarded:
     """Knows the pods and nodes that Events may regard, and passes on what is told of these."""
 
-    def __init__(self) -> None:
-        """Start with nothing known."""
+    def __init__(self, dropped: Callable[[], object] = lambda: None) -> None:
+        """Start with nothing known. ``dropped`` is called for each Event that there is no room for."""
+        self._dropped = dropped
         self._snapshot = EMPTY
         self._pods: dict[str, Pod] = {}
         self._gone: dict[str, None] = {}
         self._placed: set[str] = set()
         self._ended: dict[str, Report] = {}
-        self._waiting: deque[tuple[float, Report]] = deque(maxlen=MOST_STRANGERS)
+        self._noted_bytes = 0
+        self._waiting: Backlog[tuple[float, Report]] = Backlog(MOST_STRANGERS, MOST_BYTES, dropped)
 
     def see(self, snapshot: Snapshot) -> None:
         """Take the pods and nodes of the moment, in time that grows with what has changed."""
@@ -59,10 +67,25 @@ class Regarded:
             if self._is_known(report):
                 yield from self._told(report)
             elif report.kind == "Pod" and report.uid not in self._gone:
-                if len(self._placed) < MOST_STRANGERS and report.node in self._snapshot.nodes:
-                    self._placed.add(report.uid)
-                if report.type in ENDS and len(self._ended) < MOST_STRANGERS:
-                    self._ended[report.uid] = report
+                self._note(report)
+
+    def _note(self, report: Report) -> None:
+        """Keep what may be told at the list's end, as far as there is room."""
+        is_placed = report.node in self._snapshot.nodes and report.uid not in self._placed
+        has_ended = report.type in ENDS
+        before = self._ended.get(report.uid) if has_ended else None
+        size = is_placed * _UID_BYTES + has_ended * size_of(report) - (size_of(before) if before else 0)
+        if not (is_placed or has_ended):
+            return
+        is_many = len(self._placed) >= MOST_STRANGERS or len(self._ended) >= MOST_STRANGERS
+        if is_many or self._noted_bytes + size > MOST_BYTES:
+            self._dropped()
+            return
+        self._noted_bytes += size
+        if is_placed:
+            self._placed.add(report.uid)
+        if has_ended:
+            self._ended[report.uid] = report
 
     def list_ended(self) -> Iterator[Event]:
         """Go through what is told of pods that were gone before, once a list has been read to its end."""
@@ -75,21 +98,21 @@ class Regarded:
         """Drop what was noted of a list."""
         self._placed.clear()
         self._ended.clear()
+        self._noted_bytes = 0
 
     @property
     def is_waiting(self) -> bool:
         """Tell whether there are Events of pods that may yet become known."""
-        return bool(self._waiting)
+        return len(self._waiting) > 0
 
     def watched(self, reports: Iterable[Report], now: float) -> Iterator[Event]:
         """Go through what has just come by a watch, and what had come before its pod was known."""
-        again = [(since, each) for since, each in self._waiting if now - since < UNKNOWN_SECONDS]
-        self._waiting.clear()
+        again = [(since, each) for since, each in self._waiting.take() if now - since < UNKNOWN_SECONDS]
         for since, report in (*again, *((now, each) for each in reports)):
             if self._is_known(report):
                 yield from self._told(report)
             elif report.kind == "Pod" and report.uid not in self._gone:
-                self._waiting.append((since, report))
+                self._waiting.add((since, report), size_of(report))
 
     def _is_known(self, report: Report) -> bool:
         if report.kind == "Node":

@@ -1,6 +1,11 @@
 """Who reads the board knows how old its news is."""
 
+from collections import Counter
+from threading import Thread
+
 from lens.model.board import Board, Notice
+from lens.model.endings import Ending
+from lens.model.events import Event
 from lens.model.snapshot import EMPTY
 
 
@@ -19,3 +24,44 @@ def test_the_figures_are_as_old_as_the_watch_that_was_silent_longest() -> None:
 
 def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
     assert Notice(snapshot=EMPTY, synced=True, contacts={"pods": 100.0}).age(99.0) == 0.0
+
+
+def test_what_waits_to_be_looked_at_takes_only_so_many_bytes() -> None:
+    dropped: Counter[str] = Counter()
+    board = Board(lambda what: dropped.update([what]))
+    for number in range(5000):
+        board.tell([Event(1.0, "Kubernetes", f"Pod/team/{number}", "🌋" * 511 + "…", "team", "kubelet", "x")])
+        board.note_ending(Ending("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
+    told, endings = board.take_told(), board.take_endings()
+    assert sum(len(event.message) * 4 for event in told) < 8 * 2**20
+    assert (len(told) + dropped["events"], len(endings) + dropped["endings"]) == (5000, 5000)
+    assert dropped["events"] > 0
+    assert (told[-1].object, endings[-1].name) == ("Pod/team/4999", "4999"), "the latest are kept"
+    assert (board.take_told(), board.take_endings()) == ([], [])
+
+
+def test_after_what_was_too_much_there_is_room_again() -> None:
+    board = Board()
+    for _ in range(3):
+        many = [Event(1.0, "Kubernetes", "Pod/team/a", f"{each}" + "🌋" * 500) for each in range(5000)]
+        board.tell(many)
+        assert board.take_told()[-1] is many[-1]
+    board.tell(many[:100])
+    assert len(board.take_told()) == 100
+
+
+def test_one_may_add_while_another_takes() -> None:
+    board = Board()
+
+    def add() -> None:
+        for each in range(15_000):
+            board.tell([Event(1.0, "Kubernetes", "Pod/a/a", f"{each}")])
+
+    adding = Thread(target=add)
+    adding.start()
+    taken = []
+    while adding.is_alive():
+        taken += board.take_told()
+    adding.join()
+    taken += board.take_told()
+    assert [event.message for event in taken] == [f"{each}" for each in range(15_000)]

@@ -150,3 +150,29 @@ def test_a_flood_of_events_of_other_pods_leaves_room_for_what_comes_after() -> N
     flood = [strange] * (2 * MOST_STRANGERS)
     own = reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW)
     assert reasons(list(regarded.watched([*flood, *own], NOW))) == [("Pod/team/train-0", "BackOff")]
+
+
+def test_events_of_pods_that_nobody_has_take_only_so_many_bytes() -> None:
+    _, snapshot = cluster(task())
+    dropped: list[None] = []
+    regarded = Regarded(lambda: dropped.append(None))
+    regarded.see(snapshot)
+    strangers = reports(
+        *(
+            of_pod("Evicted", "🌋" * 500, at=AGO, kind="Warning", name=f"{each}{'🌋' * 240}", namespace="my")
+            for each in range(4500)
+        ),
+        now=NOW,
+    )
+    assert list(regarded.listed(strangers)) == []
+    noted = len(strangers) - len(dropped)
+    assert 1000 < noted * 4000 < 16 * 2**20
+    ended = list(regarded.list_ended())
+    assert len(ended) == noted, "they say that they were on a node with GPUs"
+    dropped.clear()
+    list(regarded.listed(strangers[:100]))
+    assert dropped == [], "the next list has room again"
+    assert list(regarded.watched(strangers, NOW)) == []
+    assert len(dropped) > 0
+    late = of_pod("BackOff", at=AGO, kind="Warning")
+    assert reasons(list(regarded.watched(reports(late, now=NOW), NOW))) == [("Pod/team/train-0", "BackOff")]
