@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from lens.supervisor import JOB_FAILURES_HELP
+
 
 class Metrics:
     """All instruments, on a registry of their own."""
@@ -80,6 +82,12 @@ class Metrics:
             ["peer", "outcome"],
             registry=self.registry,
         )
+        self.job_failures = Counter(
+            "lens_job_failures",
+            JOB_FAILURES_HELP,
+            ["job"],
+            registry=self.registry,
+        )
         self.watcher_restarts = Counter(
             "lens_watcher_restarts",
             "Times that the watching thread was started anew.",
@@ -110,3 +118,7 @@ class Metrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=self.registry,
         )
+
+    def count_job_failures(self, job: str, failures: int) -> None:
+        """Add failures of a background job."""
+        self.job_failures.labels(job).inc(failures)
