@@ -69,8 +69,10 @@ class TelemetryLedger:
 
         The state is the ledger's to say, whatever ``telemetry`` has.
         """
-        before = self._filed.pop(node, None)
-        if telemetry is not None:
+        before = self._filed.get(node)
+        if telemetry is None:
+            self._filed.pop(node, None)
+        else:
             oldest = now - self._unknown_after
             if any(gpu.sampled_at <= oldest for gpu in telemetry.gpus):
                 gpus = (_aged(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)

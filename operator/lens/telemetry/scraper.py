@@ -5,6 +5,7 @@ find a slot free.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -91,24 +92,24 @@ class Scraper:
         refusals: Counter,
         chance: random.Random,
         clock: Callable[[], float] = time.time,
+        ledger: TelemetryLedger | None = None,
     ) -> None:
         """Take who gets the snapshots; ``interval`` and ``timeout`` are in seconds.
 
         ``reads`` counts by source, ``refusals`` by source and reason. ``chance`` spreads the readings: two
-        replicas need different ones.
+        replicas need different ones. ``ledger`` is where samples are filed, by default a new one.
         """
         self._on_change = on_change
         self._reads = reads
         self._refusals = refusals
         self._clock = clock
         self._pace = Pace(interval, chance)
-        self._ledger = TelemetryLedger(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
+        self._ledger = ledger or TelemetryLedger(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
         self._client = Client(timeout, token, trust)
         self._large = asyncio.Lock()
         self._asked: dict[str, _Asked] = {}
         self._running = False
-        self._published_at = float("-inf")
-        self._publishing: asyncio.TimerHandle | None = None
+        self._touched = asyncio.Event()
         self._telemetry = self._ledger.snapshot()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         slots = SLOTS if files == resource.RLIM_INFINITY else min(SLOTS, files // 4)
@@ -145,7 +146,7 @@ class Scraper:
         self._touch()
 
     async def run(self) -> None:
-        """Ask until cancelled."""
+        """Ask until cancelled. May be called again after a failure, and goes on with what was filed."""
         async with self._client:
             self._running = True
             try:
@@ -153,16 +154,14 @@ class Scraper:
                     self._plan(asked, self._pace.first(len(self._asked)))
                 while True:
                     self._ledger.age(self._clock())
-                    self._touch()
-                    await asyncio.sleep(AGE_SECONDS)
+                    pause = PUBLISH_SECONDS if self._publish() else 0.0
+                    await asyncio.sleep(pause)
+                    await self._wait_for_touch(AGE_SECONDS - pause)
             finally:
                 self._running = False
                 await self._stop()
 
     async def _stop(self) -> None:
-        if self._publishing is not None:
-            self._publishing.cancel()
-            self._publishing = None
         for asked in self._asked.values():
             asked.cancel()
         turns = [asked.turn for asked in self._asked.values() if asked.turn is not None]
@@ -203,16 +202,21 @@ class Scraper:
         try:
             async with self._client.answer(target, keep=asked.keep) as answer:
                 reading = await self._reading(target, answer)
+            self._file(target, reading)
         except RefusedError as error:
             failure, problem = error.reason, str(error)
         except Exception:
-            # Whatever an answer brings about, it is one target's trouble and not the others'.
+            # Whatever an answer brings about, read or filed, it is one target's trouble and not the others',
+            # and the target is asked again.
             _log.exception("a reading failed", extra={"node": target.node})
             failure, problem = "defect", "could not be read"
         else:
-            self._file(target, reading)
             return None, ""
-        self._ledger.trouble(target.node, target.source, problem, self._clock())
+        try:
+            self._ledger.trouble(target.node, target.source, problem, self._clock())
+        except Exception:
+            _log.exception("a node's problem can't be filed", extra={"node": target.node})
+            failure = "defect"
         return failure, problem
 
     async def _reading(self, target: Target, answer: Answer) -> Reading:
@@ -240,15 +244,19 @@ class Scraper:
 
     def _touch(self) -> None:
         """See to it that what there is now is passed on soon."""
-        if self._publishing is None and self._running:
-            loop = asyncio.get_running_loop()
-            due = max(loop.time(), self._published_at + PUBLISH_SECONDS)
-            self._publishing = loop.call_at(due, self._publish, loop)
+        self._touched.set()
 
-    def _publish(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._publishing = None
+    async def _wait_for_touch(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._touched.wait()
+        self._touched.clear()
+
+    def _publish(self) -> bool:
+        """Pass on what there is now, and tell whether it is new."""
         telemetry = self._ledger.snapshot()
-        if telemetry is not self._telemetry:
-            self._published_at = loop.time()
-            self._telemetry = telemetry
-            self._on_change(telemetry)
+        if telemetry is self._telemetry:
+            return False
+        self._on_change(telemetry)
+        self._telemetry = telemetry
+        return True

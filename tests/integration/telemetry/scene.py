@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from prometheus_client import CollectorRegistry, Counter
 
 from lens.model.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
+from lens.model.telemetry_ledger import TelemetryLedger
+from lens.supervisor import Supervisor
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
@@ -28,6 +30,7 @@ class Scene:
         self.nodes: set[str] = set()
         self.token: BearerToken | None = None
         self.trust: Trust | None = None
+        self.refuse_snapshots = 0
         self._stack = stack
         self._registry = CollectorRegistry()
 
@@ -37,8 +40,10 @@ class Scene:
         self.targets[node] = target(node, server, source)
         return server
 
-    async def start(self) -> None:
-        """Start the scraper on all targets there are."""
+    async def start(
+        self, ledger: TelemetryLedger | None = None, supervisor: Supervisor | None = None
+    ) -> None:
+        """Start the scraper on all targets there are, as a job of the supervisor if there is one."""
         labels = ["source", "reason"]
         self.scraper = Scraper(
             self._take,
@@ -49,8 +54,10 @@ class Scene:
             reads=Counter("reads", "Readings.", labels[:1], registry=self._registry),
             refusals=Counter("refusals", "Refusals.", labels, registry=self._registry),
             chance=random.Random(3),
+            ledger=ledger,
         )
-        self.running = asyncio.create_task(self.scraper.run())
+        run = self.scraper.run
+        self.running = supervisor.start("telemetry", run) if supervisor else asyncio.create_task(run())
         self._stack.push_async_callback(self.stop)
         self.ask()
 
@@ -87,6 +94,9 @@ class Scene:
         return self._registry.get_sample_value("reads_total", {"source": source}) or 0.0
 
     def _take(self, telemetry: Telemetry) -> None:
+        if self.refuse_snapshots:
+            self.refuse_snapshots -= 1
+            raise ZeroDivisionError
         assert telemetry.sequence > self.telemetry.sequence
         self.telemetry = telemetry
 
