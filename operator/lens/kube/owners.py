@@ -87,6 +87,7 @@ class Owners:
         """Read an owner and file what comes of it."""
         try:
             parent = await self._parent(controller)
+            self._ancestry.learn(controller, parent, self._clock())
         except UnreadError as error:
             if error.asked:
                 self._reads.labels(error.reason.lower()).inc()
@@ -100,7 +101,6 @@ class Owners:
             self._ancestry.fail(controller, "UNREADABLE", now, now + KEPT_SECONDS)
         else:
             self._reads.labels("read").inc()
-            self._ancestry.learn(controller, parent, self._clock())
         finally:
             self._under_way -= 1
 
