@@ -1,14 +1,11 @@
 """The composition root: the only place that knows every room."""
 
 import asyncio
-import contextlib
 import logging
 import random
-import resource
 import signal
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,15 +17,17 @@ from lens.kube.outcomes import Outcomes
 from lens.kube.owners import Owners
 from lens.kube.reviews import Reviewer
 from lens.metrics import Metrics
+from lens.model import conditions
 from lens.model.board import Board
 from lens.model.exporters import ExporterPod
-from lens.model.monitor import Monitor
+from lens.model.monitor import Monitor, NodeRules
 from lens.model.placement import Placements
 from lens.model.resources import GpuResources
 from lens.model.taints import TaintPolicy
 from lens.peers.entries import Entry
 from lens.peers.peers import Peer, Peers
 from lens.peers.roster import Roster
+from lens.supervisor import Supervisor
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
@@ -41,61 +40,55 @@ DISCOVERY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 SYNC_SECONDS = 0.05
 OUTCOME_SECONDS = 2.0
-SWITCH_SECONDS = 0.0005
-AGAIN_SECONDS = 5.0
 PARTING_SECONDS = 2.0
 
 _log = logging.getLogger("lens.app")
 
 
-async def serve(settings: ServeSettings, on_listening: Callable[[Server], object]) -> None:
+async def serve(
+    settings: ServeSettings,
+    on_listening: Callable[[Server], object],
+    *,
+    node_rules: NodeRules = conditions.of_node,
+) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
-    Raise ListenError if the address can't be listened on, and ConnectionFailedError if there is no
-    configuration of a way to an apiserver; one that doesn't answer is waited for.
+    Raise ListenError if the address can't be listened on, SettingsError if a file that the settings name
+    can't be used, and ConnectionFailedError if there is no configuration of a way to an apiserver; one that
+    doesn't answer is waited for. No other failure of a background job ends the operator. ``node_rules`` say
+    what is wrong with a node.
     """
-    # Two threads take turns, the watch's and this one, and each turn of the watch's loop waits for its own.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    # Streams and agents' connections are kept; what the system allows by default would be too few for many.
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = Metrics()
     board = Board(lambda what: metrics.over_bound.labels(what).inc())
+    supervisor = Supervisor(metrics.count_job_failures)
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
     peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
+    scraper = None if settings.telemetry == "none" else _scraper(settings, board, metrics)
+    monitor = Monitor(settings.thresholds(), settings.events_kept, node_rules)
     server = Server(settings, board, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)
     await server.start()
     try:
         on_listening(server)
         watcher: asyncio.Future[Watcher] = loop.create_future()
-        working = {
-            asyncio.create_task(_watch(settings, board, metrics, watcher)),
-            asyncio.create_task(_again("owners", partial(_read_owners, settings, board, metrics))),
-            asyncio.create_task(_monitor(settings, board, metrics)),
-        }
+        supervisor.start("watch", partial(_watch, settings, board, metrics, watcher), fatal=(SettingsError,))
+        supervisor.start("owners", partial(_read_owners, settings, board, metrics))
+        supervisor.start("monitor", partial(_monitor, settings, board, metrics, monitor))
         if settings.events_kept:
-            working.add(
-                asyncio.create_task(_again("Events", partial(_read_events, settings, board, metrics)))
-            )
-        if settings.telemetry != "none":
-            working.add(asyncio.create_task(_read_telemetry(settings, board, metrics)))
-            working.add(asyncio.create_task(_place_units(board, watcher)))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({*working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            supervisor.start("events", partial(_read_events, settings, board, metrics))
+        if scraper is not None:
+            supervisor.start("telemetry", scraper.run)
+            supervisor.start("targets", partial(_follow_targets, settings, board, scraper))
+            supervisor.start("placement", partial(_place_units, board, watcher, Placements()))
+        await supervisor.wait(stop)
+    finally:
         _log.info("stopping")
         # Requests under way are answered first, from the last snapshot.
         await server.stop()
-        for task in (*working, stopping):
-            task.cancel()
-        for task in working:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-    finally:
-        await server.stop()
+        await supervisor.stop()
         await peers.close()
         await reviewer.close()
 
@@ -113,14 +106,15 @@ def _peer(entry: Entry) -> Peer:
 async def _watch(
     settings: ServeSettings, board: Board, metrics: Metrics, made: "asyncio.Future[Watcher]"
 ) -> None:
-    watcher = await asyncio.to_thread(_watcher, settings, board, metrics)
-    made.set_result(watcher)
-    await watcher.run()
+    # Started again, the same watcher goes on with the ledger that it has filled.
+    if not made.done():
+        made.set_result(await asyncio.to_thread(_watcher, settings, board, metrics))
+    await made.result().run()
 
 
-async def _place_units(board: Board, watcher: "asyncio.Future[Watcher]") -> None:
+async def _place_units(board: Board, watcher: "asyncio.Future[Watcher]", placements: Placements) -> None:
     """Let the ledger have what telemetry tells of which GPUs shared units are on."""
-    place, placements = (await watcher).place, Placements()
+    place = (await asyncio.shield(watcher)).place
     while True:
         notice = board.notice
         if changes := placements.changes(notice.snapshot.shared, notice.telemetry.nodes):
@@ -149,9 +143,12 @@ def _connection(settings: ServeSettings) -> "Connection":
     return Connection(settings.kubeconfig, settings.kube_context)
 
 
-async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
-    """Look at the board now and then, beside all else, and hang up what is wrong and what has happened."""
-    monitor = Monitor(settings.thresholds(), settings.events_kept)
+async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics, monitor: Monitor) -> None:
+    """Evaluate alerts and events once a second, and publish them.
+
+    Started again, it goes on with the same ``monitor``: a new one would have no events, and would begin to
+    wait anew for what has to last.
+    """
     getter = Getter(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with Outcomes(getter) as outcomes:
         while True:
@@ -178,19 +175,9 @@ async def _read_events(settings: ServeSettings, board: Board, metrics: Metrics) 
     await Events(lambda: board.notice, board.tell, partial(_connection, settings), metrics).run()
 
 
-async def _again(what: str, read: Callable[[], Awaitable[None]]) -> None:
-    """Read for ever; a defect in it ends nothing else."""
-    while True:
-        try:
-            await read()
-        except Exception:
-            _log.exception("the reading of %s has ended; starting it anew", what)
-        await asyncio.sleep(AGAIN_SECONDS)
-
-
-async def _read_telemetry(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
-    """Read the exporters that the watch finds, and hang up what they tell."""
-    scraper = Scraper(
+def _scraper(settings: ServeSettings, board: Board, metrics: Metrics) -> Scraper:
+    """Return what reads agents or exporters, and publishes what they say. Raise SettingsError."""
+    return Scraper(
         lambda telemetry: setattr(board, "telemetry", telemetry),
         interval=settings.telemetry_interval_seconds,
         timeout=settings.telemetry_timeout_seconds,
@@ -202,19 +189,18 @@ async def _read_telemetry(settings: ServeSettings, board: Board, metrics: Metric
         refusals=metrics.telemetry_refusals,
         chance=random.Random(),  # noqa: S311 - it spreads readings; two replicas shall differ
     )
-    reading = asyncio.create_task(scraper.run())
-    try:
-        known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
-        while not reading.done():
-            snapshot = board.notice.snapshot
-            present = snapshot.exporters, frozenset(snapshot.nodes)
-            if present != known:
-                known = present
-                scraper.set_targets(targets(snapshot.exporters, settings), present[1])
-            await asyncio.wait({reading}, timeout=DISCOVERY_SECONDS)
-        await reading
-    finally:
-        reading.cancel()
+
+
+async def _follow_targets(settings: ServeSettings, board: Board, scraper: Scraper) -> None:
+    """Have the scraper read the agents or exporters that the watch finds."""
+    known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
+    while True:
+        snapshot = board.notice.snapshot
+        present = snapshot.exporters, frozenset(snapshot.nodes)
+        if present != known:
+            scraper.set_targets(targets(snapshot.exporters, settings), present[1])
+            known = present
+        await asyncio.sleep(DISCOVERY_SECONDS)
 
 
 def targets(exporters: Iterable[ExporterPod], settings: ServeSettings) -> dict[str, Target]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lens.api.server import Server
-from lens.app import SWITCH_SECONDS
+from lens.cli.process import SWITCH_SECONDS
 from lens.config import load
 from lens.metrics import Metrics
 from lens.model.board import Board, Notice

@@ -9,6 +9,7 @@ from typing import Annotated
 from lens import config, logs
 from lens.cli.failure import fail
 from lens.cli.flags import Flag, flag
+from lens.cli.process import configure_operator
 from lens.config import ServeSettings
 
 _log = logging.getLogger("lens.cli")
@@ -80,6 +81,7 @@ def run(settings: ServeSettings) -> None:
     """Run the operator until it is told to stop; exit 2 with one line if it can't be started."""
     from lens import app
 
+    configure_operator()
     try:
         asyncio.run(
             app.serve(settings, lambda server: _log.info("listening", extra={"address": server.address}))

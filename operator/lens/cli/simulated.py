@@ -17,6 +17,7 @@ import yaml
 from lens import app, config, logs
 from lens.api.server import Server
 from lens.cli.failure import fail
+from lens.cli.process import configure_operator
 from lens.config import ServeSettings, SettingsError
 from lens.sim.agents import Agents, Provisions, UnavailableError
 from lens.sim.apiserver import SimApiServer
@@ -115,6 +116,7 @@ def run(
             store = Store(seed)
             fleet = Fleet(store, _now(), nodes, seed, provisions.count if provisions else 0)
             apiserver = SimApiServer(store, token, kube_port)
+            configure_operator()
             asyncio.run(_Demo(settings, fleet, apiserver, seed, provisions, without).run())
         except SettingsError as error:
             fail(str(error))

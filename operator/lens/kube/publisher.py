@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from lens.supervisor import CountFailures, contained
+
 CHANGE_SECONDS = 0.05
 LIFE_SECONDS = 1.0
 
@@ -13,9 +15,11 @@ class Publisher:
     To be used in one loop.
     """
 
-    def __init__(self, publish: Callable[[], None]) -> None:
-        """Take what publishes."""
+    def __init__(self, publish: Callable[[], None], count_failures: CountFailures) -> None:
+        """Take what publishes. After a defect in it, it is called again at the next touch."""
         self._publish = publish
+        self._count_failures = count_failures
+        count_failures("publish", 0)
         self._last = float("-inf")
         self._due: asyncio.TimerHandle | None = None
 
@@ -32,4 +36,5 @@ class Publisher:
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = None
         self._last = loop.time()
-        self._publish()
+        with contained("publish", self._count_failures):
+            self._publish()

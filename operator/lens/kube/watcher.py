@@ -75,6 +75,7 @@ class Watcher:
         self._placed: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._pacer = Pacer()
+        self._configured = False
 
     def place(self, placements: Mapping[str, Placement]) -> None:
         """File where shared units are, by node. May be called from any thread; shows as a change does."""
@@ -85,7 +86,9 @@ class Watcher:
 
     async def run(self) -> None:
         """Watch until cancelled. Raise ConnectionFailedError if no configuration can be loaded at first."""
-        await asyncio.to_thread(self._connection.load)
+        if not self._configured:
+            await asyncio.to_thread(self._connection.load)
+            self._configured = True
         while True:
             await asyncio.sleep(self._pacer.delay("kopf", time.monotonic()))
             await self._run_kopf()
@@ -118,7 +121,7 @@ class Watcher:
 
     def _intakes(self) -> dict[str, Intake[Any, Any]]:
         """Return new intakes into the same feeds, by path. To be called in kopf's loop."""
-        publisher = Publisher(lambda: self._publish(intakes))
+        publisher = Publisher(lambda: self._publish(intakes), self._metrics.count_job_failures)
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, publisher.touch, True)
         common = (self._metrics, self._clock, publisher.touch)
         intakes: dict[str, Intake[Any, Any]] = {

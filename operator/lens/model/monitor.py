@@ -4,7 +4,7 @@ Only nodes, GPUs and pods that are other objects than at the last look are looke
 has changed since.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
 from lens.model import conditions, events
@@ -15,17 +15,24 @@ from lens.model.conditions import Condition
 from lens.model.endings import Ending
 from lens.model.events import Event, Type
 from lens.model.journal import Journal
+from lens.model.occupancy import NodeOccupancy
 from lens.model.snapshot import EMPTY
-from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry
+from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry, NodeTelemetry
 
 _BAD: Mapping[str, Type] = {"lost": "GpuLost", "critical": "GpuUnhealthy"}
+
+NodeRules = Callable[[str, NodeOccupancy | None, NodeTelemetry | None, Thresholds], Iterable[Condition]]
+"""What is wrong with a node, of its name, its GPUs' holders and its telemetry."""
 
 
 class Monitor:
     """One cluster's. To be used by one thread at a time."""
 
-    def __init__(self, limits: Thresholds, most_events: int) -> None:
-        """Take from when on something is worth an alert, and how many events to keep."""
+    def __init__(
+        self, limits: Thresholds, most_events: int, node_rules: NodeRules = conditions.of_node
+    ) -> None:
+        """Take from when on something is worth an alert, how many events to keep, and the rules for nodes."""
+        self._node_rules = node_rules
         self._limits = limits
         self._alarms = Alarms(limits)
         self._journal = Journal(most_events)
@@ -84,7 +91,7 @@ class Monitor:
         for name in retold:
             yield from self._of_gpus(name, notice, now)
         for name in counted | retold:
-            found = tuple(conditions.of_node(name, nodes.get(name), told.get(name), self._limits))
+            found = tuple(self._node_rules(name, nodes.get(name), told.get(name), self._limits))
             if found:
                 self._by_node[name] = found
             else:

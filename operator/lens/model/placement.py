@@ -60,15 +60,19 @@ class Placements:
     def changes(self, shared: Collection[str], told: Mapping[str, NodeTelemetry]) -> dict[str, Placement]:
         """Return what is new since the last call, by node: of the nodes ``shared``, and NOWHERE of others."""
         changes: dict[str, Placement] = {}
-        for node in [each for each in self._seen if each not in shared or each not in told]:
-            if self._seen.pop(node)[1] != NOWHERE:
-                changes[node] = NOWHERE
+        seen: dict[str, tuple[NodeTelemetry, Placement]] = {}
         for node in shared:
             now = told.get(node)
+            if now is None:
+                continue
             before, placed = self._seen.get(node, (None, NOWHERE))
-            if now is not None and now is not before:
-                after = placement(now)
-                self._seen[node] = now, after
-                if after != placed:
-                    changes[node] = after
+            after = placed if now is before else placement(now)
+            seen[node] = now, after
+            if after != placed:
+                changes[node] = after
+        for node, (_, placed) in self._seen.items():
+            if node not in seen and placed != NOWHERE:
+                changes[node] = NOWHERE
+        # Last, so that a failure on the way loses no change.
+        self._seen = seen
         return changes

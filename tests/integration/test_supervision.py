@@ -1,0 +1,114 @@
+"""`lens serve` with a defect in one of its jobs: the others go on, and so does that one once it can."""
+
+import asyncio
+import os
+import resource
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lens import app, config, logs
+from lens.model import conditions
+from lens.model.alerts import Thresholds
+from lens.model.conditions import Condition
+from lens.model.occupancy import NodeOccupancy
+from lens.model.telemetry import NodeTelemetry
+from lens.sim.apiserver import SimApiServer
+from lens.sim.resources import NODES
+from lens.sim.store import Store
+from tests.integration.operator import Command, environment, get, wait_for
+from tests.integration.watch.objects import GPU, node
+
+TOKEN = "token-of-a-test"
+STATUS = "/api/v1/realtime/status?cluster=sim&include=alerts"
+
+
+@pytest.fixture
+def apiserver(tmp_path: Path) -> Iterator[Path]:
+    """A simulated cluster with a node whose GPUs are unhealthy; the kubeconfig for it."""
+    store = Store(1)
+    bad = node("node-1", 4)
+    bad["status"]["allocatable"][GPU] = "2"
+    store.put(NODES, bad, datetime.now(UTC))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = SimApiServer(store, TOKEN)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        yaml.safe_dump(
+            {
+                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
+                "users": [{"name": "lens", "user": {"token": TOKEN}}],
+                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
+                "current-context": "sim",
+            }
+        )
+    )
+    yield kubeconfig
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def defective(
+    name: str, occupied: NodeOccupancy | None, told: NodeTelemetry | None, limits: Thresholds
+) -> Iterable[Condition]:
+    """Rules with a defect that a node of the cluster brings out, until a file says that it is mended."""
+    if not Path(os.environ["MENDED"]).exists():
+        raise ZeroDivisionError("a defect in a rule")
+    return conditions.of_node(name, occupied, told, limits)
+
+
+def serve_with_a_defect() -> None:
+    """Run the operator as a library does: without what the command sets of its process."""
+    settings = config.load({}, os.environ)
+    logs.configure(settings.log_level, settings.log_format)
+    before = sys.getswitchinterval()
+    asyncio.run(app.serve(settings, lambda server: print("at", server.url, flush=True), node_rules=defective))
+    print("switch interval", "kept" if sys.getswitchinterval() == before else "changed", flush=True)
+
+
+def metric(url: str, sample: str) -> float:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), -1.0)
+
+
+def test_a_defect_in_an_alert_rule_costs_neither_the_figures_nor_later_alerts(
+    apiserver: Path, tmp_path: Path
+) -> None:
+    mended = tmp_path / "mended"
+    env = environment(
+        cluster="sim",
+        listen="127.0.0.1:0",
+        auth="none",
+        kubeconfig=str(apiserver),
+        alert_for_seconds="0",
+        cache_seconds="0",
+    ) | {"MENDED": str(mended)}
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Command(["serve"], tmp_path / "log", env, forked=True, run=serve_with_a_defect) as lens:
+        url = lens.wait_for_text("at http").partition("at ")[2].split()[0]
+        failures = 'lens_job_failures_total{job="monitor"}'
+        wait_for(lambda: metric(url, failures) >= 2, "the rules fail more than once")
+        assert lens.process.poll() is None
+        assert "a defect in a rule" in lens.text
+        status, answer = get(url + STATUS)
+        assert status == 200
+        assert answer["data"]["alerts"] == []
+        assert answer["data"]["current_gpu_usage"]["total_gpus"] == 4
+        assert metric(url, 'lens_job_failures_total{job="watch"}') == 0
+        mended.touch()
+        wait_for(lambda: bool(get(url + STATUS)[1]["data"]["alerts"]), "alerts once the rule works")
+        assert resource.prlimit(lens.process.pid, resource.RLIMIT_NOFILE) == usual
+        assert lens.end() == 0
+        assert "switch interval kept" in lens.text
