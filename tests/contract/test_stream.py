@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from typing import cast
 
 import pytest
 
@@ -272,3 +273,30 @@ async def test_who_comes_back_for_more_than_is_kept_starts_over(
     async with listen(api, "&include=events", Last_Event_ID=first.id) as again:
         assert (await again.next()).name == "snapshot"
     assert metrics.registry.get_sample_value("lens_over_bound_total", {"what": "differences"})
+
+
+async def test_a_change_that_cannot_be_told_is_followed_by_all_that_there_is(
+    api: Api, cluster: Cluster, metrics: Metrics
+) -> None:
+    cluster.add(node("n1"), pod("a", "n1"))
+    cluster.publish(NOW)
+    async with listen(api, "&include=nodes") as stream:
+        assert (await stream.next()).name == "snapshot"
+        # What Lens itself should never make, and what the difference of two events' lists fails by.
+        cluster.board.findings = Findings(events=(cast(Event, object()),))
+        cluster.add(pod("b", "n1"))
+        cluster.publish(NOW)
+        usage = {}
+        for _ in range(3):
+            event = await stream.next()
+            usage[event.name] = event.data["status"]["current_gpu_usage"]["allocated_gpus"]
+            if event.name == "snapshot":
+                break
+        assert usage["snapshot"] == 2
+        assert metrics.registry.get_sample_value("lens_job_failures_total", {"job": "streams"}) == 1
+        cluster.board.findings = Findings()
+        cluster.add(pod("c", "n1"))
+        cluster.publish(NOW)
+        change = await stream.next()
+        assert change.name == "change"
+        assert change.data["status"]["current_gpu_usage"]["allocated_gpus"] == 3

@@ -125,6 +125,7 @@ class Server:
             grace_seconds=grace_seconds,
             patience_seconds=patience_seconds,
             parting_seconds=parting_seconds,
+            count_failures=metrics.count_job_failures,
             access_log=self._access_log.logger,
             access_log_class=lambda *_: self._access_log,
         )

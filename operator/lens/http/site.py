@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from lens.bounds import PATIENCE_SECONDS, Bounds
@@ -12,6 +13,7 @@ from lens.http.connection import Answerer
 from lens.http.listener import Listener
 from lens.http.refusals import Refusals
 from lens.rotation import Certificate
+from lens.supervisor import CountFailures, Supervisor, uncounted
 
 BACKLOG = 1024
 
@@ -35,6 +37,7 @@ class Site:
         grace_seconds: float = 10.0,
         patience_seconds: float = PATIENCE_SECONDS,
         parting_seconds: float = 0.0,
+        count_failures: CountFailures = uncounted,
         **options: Any,
     ) -> None:
         """Take who answers, what may be taken, where refusals are counted, and aiohttp's own options.
@@ -42,7 +45,7 @@ class Site:
         ``grace_seconds`` is what running requests get to finish in, ``patience_seconds`` how long a client
         may take to send a request; three times that it may take nothing of an answer. For
         ``parting_seconds`` connections that are kept stay open for one more request, and as long again
-        those that were accepted last.
+        those that were accepted last. ``count_failures`` counts the job ``connections``.
         """
         self._answerer = answerer
         self._bounds = bounds if certificate is None else bounds.over_tls()
@@ -51,10 +54,11 @@ class Site:
         self._grace_seconds = grace_seconds
         self._patience_seconds = patience_seconds
         self._parting_seconds = parting_seconds
+        self._count_failures = count_failures
         self._options = options
         self._listener: Listener | None = None
         self._acceptor: Acceptor | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._supervisor: Supervisor | None = None
 
     @property
     def connections(self) -> int:
@@ -73,7 +77,8 @@ class Site:
         tls = None if self._certificate is None else self._certificate.context
         self._acceptor = Acceptor(self._listener, listening, tls)
         self._acceptor.start()
-        self._tending = asyncio.create_task(self._tend(self._listener))
+        self._supervisor = Supervisor(self._count_failures)
+        self._supervisor.start("connections", partial(self._tend, self._listener))
 
     async def stop(self) -> None:
         """Part from who is connected, listen no more, let running requests finish, close all connections.
@@ -90,8 +95,8 @@ class Site:
         listener.pre_shutdown()
         # aiohttp waits this long for a request, and once more after it has told it to stop.
         await listener.shutdown(self._grace_seconds / 2)
-        if self._tending is not None:
-            self._tending.cancel()
+        if self._supervisor is not None:
+            await self._supervisor.stop()
 
     async def _part(self, listener: Listener) -> None:
         """Wait until nobody is connected any more, for a time."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import Counter
 from pathlib import Path
 
 from aiohttp import web
@@ -100,3 +101,18 @@ async def test_who_leaves_is_waited_for_no_more(serve: Serve) -> None:
     writer.close()
     await asyncio.wait_for(ended.wait(), DEADLINE_S)
     await until(lambda: served.site.connections == 0)
+
+
+async def test_a_defect_in_what_is_done_each_second_does_not_end_it(serve: Serve, tmp_path: Path) -> None:
+    pair = await tls.certificate(tmp_path, "localhost", by=await tls.authority(tmp_path, "ca"))
+    failures: Counter[str] = Counter()
+
+    def refused() -> None:
+        raise ZeroDivisionError
+
+    certificate = Certificate("x", pair.certificate, pair.key, on_refused=refused)
+    await serve(certificate=certificate, count_failures=lambda job, count: failures.update({job: count}))
+    for number in range(2):
+        # Each broken certificate brings out the defect, so the second shows that they are still looked at.
+        pair.certificate.write_text("broken" * (number + 1))
+        await until(lambda number=number: failures["connections"] > number)  # type: ignore[misc]

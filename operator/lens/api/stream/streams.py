@@ -30,6 +30,7 @@ from lens.metrics import Metrics
 from lens.model import timestamps
 from lens.model.board import Board
 from lens.model.peer import CLUSTER_FIELD, PeerFailedError
+from lens.supervisor import Supervisor
 
 LOOK_SECONDS = 0.1
 """How often the board is looked at; with the watch's own pace a change is told within 250 ms."""
@@ -92,6 +93,7 @@ class Streams:
         self._opens = Limit("stream", _OPENS * most_per_caller, _OPENS * most_per_caller)
         self._callers: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
+        self._supervisor = Supervisor(metrics.count_job_failures)
         self._looking: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -273,12 +275,24 @@ class Streams:
     def _look_on(self) -> None:
         """See to it that the board is looked at. What changed while nobody did can't be told any more."""
         if self._looking is None or self._looking.done():
-            self._notice = self._board.notice
-            self._ring.skip()
-            self._looking = asyncio.create_task(self._look())
+            self._skip()
+            self._looking = self._supervisor.start("streams", self._look)
+
+    def _skip(self) -> None:
+        """Leave out what changed until now: who listens is told all that there is instead."""
+        self._notice = self._board.notice
+        self._ring.skip()
 
     async def _look(self) -> None:
         """Write what changes into the ring, for as long as anybody listens, or has just done so."""
+        try:
+            await self._write_changes()
+        except Exception:
+            self._skip()
+            await self._wake()
+            raise
+
+    async def _write_changes(self) -> None:
         idle_from = time.monotonic()
         beat_at = idle_from + self._beat_seconds
         pause = LOOK_SECONDS
