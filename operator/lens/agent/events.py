@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import pynvml
@@ -15,6 +16,7 @@ import pynvml
 from lens.agent.nvml import Reading, address, error_name
 from lens.model.report import MOST_NUMBER, MOST_XIDS, Xid
 from lens.model.xids import COMPANY_SECONDS, classify
+from lens.supervisor import CountFailures, start_thread, uncounted
 
 WAIT_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0
@@ -84,16 +86,22 @@ def _xid(number: int, entry: Entry, entries: Sequence[tuple[int, Entry]]) -> Xid
 class XidWatch:
     """Wait for the errors of all GPUs, in a thread of its own."""
 
-    def __init__(self, log: XidLog, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        log: XidLog,
+        clock: Callable[[], float] = time.time,
+        count_failures: CountFailures = uncounted,
+    ) -> None:
         """Take where to note them."""
         self._log = log
         self._clock = clock
         self._indexes: dict[int | None, int] = {}
+        self._count_failures = count_failures
         self._stopping = threading.Event()
 
     def start(self, gpus: int) -> None:
         """Watch the GPUs with indexes below ``gpus``. NVML has to be started."""
-        threading.Thread(target=self._run, args=(gpus,), name="xids", daemon=True).start()
+        start_thread("xids", partial(self._run, gpus), self._stopping, self._count_failures)
 
     def stop(self) -> None:
         """Wait no more, once the present wait is over."""
@@ -101,6 +109,8 @@ class XidWatch:
 
     def _run(self, gpus: int) -> None:
         events = None
+        # After a failure all are registered anew, with a new set of events.
+        self._indexes.clear()
         while not self._stopping.is_set():
             if events is None:
                 events = Reading().get("events", pynvml.nvmlEventSetCreate)

@@ -22,6 +22,7 @@ import msgspec
 from lens.agent import wire
 from lens.model.report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
 from lens.model.resources import GpuResources
+from lens.supervisor import CountFailures, start_thread, uncounted
 
 LIST = "/v1.PodResourcesLister/List"
 GET_ALLOCATABLE = "/v1.PodResourcesLister/GetAllocatableResources"
@@ -70,12 +71,14 @@ class Asker:
         gpus: GpuResources,
         interval: float,
         clock: Callable[[], float] = time.time,
+        count_failures: CountFailures = uncounted,
     ) -> None:
         """Take the kubelet's socket, and which resources are GPUs."""
         self._socket = socket
         self._gpus = gpus
         self._interval = interval
         self._clock = clock
+        self._count_failures = count_failures
         self._stopping = threading.Event()
         self._channel: Any = None
         self._allocatable_at: float | None = None
@@ -84,7 +87,7 @@ class Asker:
 
     def start(self) -> None:
         """Start asking."""
-        threading.Thread(target=self._run, name="kubelet", daemon=True).start()
+        start_thread("kubelet", self._run, self._stopping, self._count_failures)
 
     def stop(self) -> None:
         """Ask no more."""
@@ -95,7 +98,13 @@ class Asker:
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._interval, time.monotonic())
             before = self.holdings
-            self.holdings = self._ask(before)
+            try:
+                self.holdings = self._ask(before)
+            except Exception:
+                # Until it is asked again, nobody may take the last answer for the present one.
+                failure = Kubelet(state="failed", reason="the answer can't be read")
+                self.holdings = self._failed(before, failure, self._clock())
+                raise
             after = self.holdings.kubelet
             if after.state != before.kubelet.state:
                 level = logging.INFO if after.state == "ok" else logging.WARNING

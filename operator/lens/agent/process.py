@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from lens.agent.answers import Answers
@@ -31,9 +32,22 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     xids = XidLog()
-    sampler = Sampler(settings.interval_seconds, XidWatch(xids), forget_seconds=forget_seconds)
+    job_failures: Counter[str] = Counter()
+
+    def count_failures(job: str, failures: int) -> None:
+        job_failures.update({job: failures})
+
+    sampler = Sampler(
+        settings.interval_seconds,
+        XidWatch(xids, count_failures=count_failures),
+        forget_seconds=forget_seconds,
+        count_failures=count_failures,
+    )
     asker = Asker(
-        settings.podresources_socket, GpuResources(settings.gpu_resources), settings.interval_seconds
+        settings.podresources_socket,
+        GpuResources(settings.gpu_resources),
+        settings.interval_seconds,
+        count_failures=count_failures,
     )
     answers = Answers(
         settings.node,
@@ -44,7 +58,7 @@ async def serve(
         xids,
         dcgm_names=settings.dcgm_names,
     )
-    server = Server(settings, answers, sampler.problem)
+    server = Server(settings, answers, sampler.problem, job_failures)
     await server.start()
     sampler.start()
     asker.start()

@@ -14,6 +14,7 @@ from lens.agent.gpu import IDENTITY, unread
 from lens.agent.health import driver_state, is_unread
 from lens.agent.turns import Seat, Turns
 from lens.model.report import MOST_GPUS, Driver, Gpu
+from lens.supervisor import CountFailures, start_thread, uncounted
 
 FORGET_SECONDS = 15.0
 """After so long (or three intervals, if that is longer) what a GPU said before it hung is told no more."""
@@ -42,12 +43,14 @@ class Sampler:
         watch: XidWatch,
         clock: Callable[[], float] = time.time,
         forget_seconds: float = FORGET_SECONDS,
+        count_failures: CountFailures = uncounted,
     ) -> None:
         """Take what to watch XIDs with once there is a driver."""
         self._interval = interval
         self._forget_seconds = max(forget_seconds, 3 * interval)
         self._watch = watch
         self._clock = clock
+        self._count_failures = count_failures
         self._stopping = threading.Event()
         self._turns: Turns | None = None
         self._gpus: tuple[Gpu, ...] = ()
@@ -57,7 +60,7 @@ class Sampler:
 
     def start(self) -> None:
         """Start the clock."""
-        threading.Thread(target=self._run, name="sampler", daemon=True).start()
+        start_thread("sampler", self._run, self._stopping, self._count_failures)
 
     def stop(self) -> None:
         """Take no further round."""

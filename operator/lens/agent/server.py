@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
@@ -19,6 +20,7 @@ from lens.http.connection import BusyError, HeadTooLargeError
 from lens.http.refusals import Refusals
 from lens.http.site import BACKLOG, Site
 from lens.rotation import Certificate
+from lens.supervisor import JOB_FAILURES_HELP
 
 _PARTING_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
@@ -31,13 +33,22 @@ _log = logging.getLogger("lens.agent")
 class Server:
     """Serve the answers. Made and run on one event loop."""
 
-    def __init__(self, settings: AgentSettings, answers: Answers, problem: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        settings: AgentSettings,
+        answers: Answers,
+        problem: Callable[[], str | None],
+        job_failures: Counter[str],
+    ) -> None:
         """Take what to answer; ``problem`` says what a new process would be needed for.
+
+        ``job_failures`` counts by background job, this server's too.
 
         Raise SettingsError when the token or the certificate can't be used.
         """
         self._settings = settings
         self._problem = problem
+        self._job_failures = job_failures
         self._refusals = Refusals()
         self._tokens = None if settings.token_file is None else BearerTokens(settings.token_file)
         self._certificate: Certificate | None = None
@@ -60,6 +71,7 @@ class Server:
             self._certificate,
             grace_seconds=_GRACE_SECONDS,
             parting_seconds=_PARTING_SECONDS,
+            count_failures=lambda job, failures: job_failures.update({job: failures}),
             access_log=None,
         )
         self._port = settings.listen.port
@@ -130,6 +142,7 @@ class Server:
                 Family("lens_http_connections", "gauge", "Open connections.", [({}, self._site.connections)]),
                 _counter("lens_http_refused_total", refusals.HELP, self._refusals),
                 _counter("lens_log_lines_dropped_total", logs.DROPPED_HELP, logs.dropped),
+                _counter("lens_job_failures_total", JOB_FAILURES_HELP, self._job_failures, "job"),
             )
         )
 
@@ -141,9 +154,10 @@ class Server:
         return _response(HTTPStatus.SERVICE_UNAVAILABLE, body, {"Content-Type": JSON})
 
 
-def _counter(name: str, documentation: str, counts: Mapping[str, int]) -> Family:
+def _counter(name: str, documentation: str, counts: Mapping[str, int], label: str = "reason") -> Family:
+    # A copy: other threads count too.
     return Family(
-        name, "counter", documentation, [({"reason": reason}, count) for reason, count in counts.items()]
+        name, "counter", documentation, [({label: value}, count) for value, count in dict(counts).items()]
     )
 
 

@@ -37,7 +37,8 @@ class Seat:
         except Exception:
             _log.exception("a GPU can't be read", extra={"gpu": self.reader.index})
             self.latest = unread(self.reader.index, UNREADABLE, now, self.reader.identity)
-        self.busy = False
+        finally:
+            self.busy = False
 
 
 class Turn:

@@ -1,12 +1,15 @@
 """Who holds which device is what the kubelet says, and unknown when it doesn't."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
 import pytest
 
 from lens.agent.podresources import Asker
+from lens.model.quantity import Exact, Quantity
 from lens.model.report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
 from lens.model.resources import GpuResources
 from lens.sim.nvml.scenario import Gpu
@@ -185,6 +188,39 @@ def test_what_a_kubelet_said_over_a_minute_ago_is_told_no_more(tmp_path: Path) -
         now[0] += 2
         wait(lambda: asker.holdings.holders is None)
         assert asker.holdings.kubelet.listed_at == 1766158200.0
+    finally:
+        asker.stop()
+        kubelet.stop()
+
+
+def test_a_defect_in_reading_the_kubelets_answer_ends_neither_the_readings_nor_the_truth(
+    tmp_path: Path,
+) -> None:
+    class Defective(GpuResources):
+        """Resources that can't be told apart while there is a defect."""
+
+        is_defective = False
+
+        def units(self, quantities: Mapping[str, Quantity] | None) -> dict[str, Exact]:
+            if self.is_defective:
+                raise ZeroDivisionError
+            return super().units(quantities)
+
+    failures: Counter[str] = Counter()
+    gpus = Defective()
+    kubelet = PodResourcesServer(tmp_path / "kubelet.sock")
+    kubelet.pods = [Pod("ml", "a", [Container("c", {"nvidia.com/gpu": [A]})])]
+    kubelet.start()
+    asker = Asker(kubelet.socket, gpus, 0.05, count_failures=lambda job, count: failures.update({job: count}))
+    asker.start()
+    try:
+        wait(lambda: asker.holdings.holders)
+        gpus.is_defective = True
+        wait(lambda: asker.holdings.kubelet.state == "failed")
+        wait(lambda: failures["kubelet"] >= 2)
+        gpus.is_defective = False
+        wait(lambda: asker.holdings.kubelet.state == "ok")
+        assert asker.holdings.holders
     finally:
         asker.stop()
         kubelet.stop()
