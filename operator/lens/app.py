@@ -157,6 +157,7 @@ async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics, moni
             endings = await outcomes.settle(board.take_endings())
             told = board.take_told()
             board.findings = await asyncio.to_thread(monitor.look, notice, endings, time.time(), told)
+            monitor.raise_failure()
             await asyncio.sleep(LOOK_SECONDS if notice.synced else SYNC_SECONDS)
 
 

@@ -33,6 +33,7 @@ class Monitor:
     ) -> None:
         """Take from when on something is worth an alert, how many events to keep, and the rules for nodes."""
         self._node_rules = node_rules
+        self._failed: dict[str, Exception] = {}
         self._limits = limits
         self._alarms = Alarms(limits)
         self._journal = Journal(most_events)
@@ -51,7 +52,8 @@ class Monitor:
 
         ``endings`` are those seen since the last look, ``told`` what the apiserver's Events have told since
         then. Until the cluster has been listed there is nothing to be found, and what is found at the first
-        look has not just happened.
+        look has not just happened. A node whose rules fail keeps its alerts, and they are evaluated again at
+        the next look; ``raise_failure`` says so.
         """
         if not notice.synced:
             return Findings()
@@ -80,6 +82,11 @@ class Monitor:
         self._journal.hear(told, self._began)
         return Findings(now, self._alarms.alerts, self._journal.events)
 
+    def raise_failure(self) -> None:
+        """Raise the error of one node's rules, if they failed for any at the last look."""
+        for error in self._failed.values():
+            raise error
+
     def _compare(self, notice: Notice, endings: dict[str, Ending], now: float) -> Iterator[Event]:
         """Go through what happened to nodes, and note what is wrong with those that changed."""
         nodes, told = notice.snapshot.nodes, notice.telemetry.nodes
@@ -90,8 +97,14 @@ class Monitor:
             yield from events.of_node(name, self._snapshot.nodes.get(name), nodes.get(name), endings, now)
         for name in retold:
             yield from self._of_gpus(name, notice, now)
-        for name in counted | retold:
-            found = tuple(self._node_rules(name, nodes.get(name), told.get(name), self._limits))
+        failed, self._failed = self._failed, {}
+        for name in counted | retold | failed.keys():
+            try:
+                found = tuple(self._node_rules(name, nodes.get(name), told.get(name), self._limits))
+            except Exception as error:
+                # The node's alerts stay as they were, and the other nodes' don't suffer.
+                self._failed[name] = error
+                continue
             if found:
                 self._by_node[name] = found
             else:
