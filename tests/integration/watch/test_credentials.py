@@ -1,5 +1,6 @@
 """Tokens, certificates and addresses that change are followed; what is wrong for a while is waited for."""
 
+import asyncio
 import io
 import json
 import logging
@@ -127,6 +128,22 @@ async def test_without_any_kubeconfig_the_start_fails_and_names_it(scene: Scene)
     with pytest.raises(ConnectionFailedError, match="nowhere"):
         await scene.watching
     scene.watching = None
+
+
+async def test_without_its_kubeconfig_a_watch_that_runs_again_waits_for_it(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher = scene.watch()
+    await scene.until_exact()
+    assert scene.watching is not None
+    scene.watching.cancel()
+    await asyncio.gather(scene.watching, return_exceptions=True)
+    (scene.folder / "kubeconfig").unlink()
+    scene.watching = asyncio.create_task(watcher.run())
+    await scene.until(lambda: "the configuration can't be read" in caplog.text, "it misses the file")
+    scene.put_pod(pod("meanwhile", on="node-1"))
+    scene.kubeconfig()
+    await scene.until_exact()
 
 
 def plugin(scene: Scene, token: str, lasts: timedelta) -> Object:

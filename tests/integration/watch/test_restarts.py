@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lens.kube.operator import Patience
+from lens.model.board import Board, Notice
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod
@@ -158,3 +159,28 @@ async def test_a_hanging_apiserver_doesnt_hold_up_the_end(scene: Scene, kind: st
     async with asyncio.timeout(5.0):
         await asyncio.wait({scene.watching})
     assert not [thread for thread in threading.enumerate() if thread.name == "kopf"]
+
+
+async def test_snapshots_go_on_after_one_that_could_not_be_published(scene: Scene) -> None:
+    class Defective(Board):
+        """Fails as it is written to, twice."""
+
+        failures = 2
+
+        @property
+        def notice(self) -> Notice:
+            return super().notice
+
+        @notice.setter
+        def notice(self, counted: Notice) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise ZeroDivisionError
+            Board.notice.__set__(self, counted)
+
+    scene.board = Defective()
+    scene.watch()
+    await scene.until(lambda: scene.board.notice.synced, "a snapshot")
+    registry = scene.metrics.registry
+    assert registry.get_sample_value("lens_job_failures_total", {"job": "publish"}) == 2
+    assert registry.get_sample_value("lens_watcher_restarts_total") == 0
