@@ -43,15 +43,19 @@ class Owners:
         getter: Getter,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        ancestry: Ancestry | None = None,
     ) -> None:
-        """Take where the pods are, and who gets what is known of those above them."""
+        """Take where the pods are, and who gets what is known of those above them.
+
+        ``ancestry`` is where owners are stored, by default a new one.
+        """
         self._snapshot = snapshot
         self._on_change = on_change
         self._getter = getter
         self._kinds = Kinds(getter, clock)
         self._reads = metrics.owner_reads
         self._clock = clock
-        self._ancestry = Ancestry()
+        self._ancestry = ancestry or Ancestry()
         self._seen = EMPTY
         self._told = self._ancestry.ascents()
         self._under_way = 0
