@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -176,7 +177,7 @@ async def test_snapshots_go_on_after_one_that_could_not_be_published(scene: Scen
             if self.failures:
                 self.failures -= 1
                 raise ZeroDivisionError
-            Board.notice.__set__(self, counted)
+            cast(property, Board.notice).__set__(self, counted)
 
     scene.board = Defective()
     scene.watch()
