@@ -1,8 +1,8 @@
 """From a view of the notice to an answer: a kept one while it is good, else one of what is known now."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -29,6 +29,9 @@ Handler = Callable[[web.BaseRequest, P, Caller], Awaitable[web.StreamResponse]]
 View = Callable[[Notice, C, float], object]
 """Makes an answer's data of a notice, the parameters and the present epoch second."""
 
+LongView = Callable[[Notice, C, float], Coroutine[Any, Any, object]]
+"""The same, in slices."""
+
 
 class Answers:
     """The endpoints that tell of clusters."""
@@ -49,6 +52,7 @@ class Answers:
         self._clock = clock
         self._peers = peers
         self._overview = overview
+        self._turn = asyncio.Lock()
         self._making: dict[tuple[bytes, int], asyncio.Task[Representation]] = {}
 
     def of(self, view: View[C]) -> Handler[C]:
@@ -56,17 +60,35 @@ class Answers:
 
         async def handler(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
             if asked.cluster != self._name:
-                told = await self._peers.answer(
-                    request, caller, asked.cluster, request.path, request.query.items()
-                )
-                return await told.response(request.headers, self._clock())
+                return await self._told(request, asked, caller)
             notice, now = self._notice(), self._clock()
-            # What callers may not see they may not ask for, so who asks makes no difference.
-            question = key(request[EXCHANGE].route, *asked.values)
+            question = _question(request, asked)
             answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
                 body = envelope.encode(view(notice, asked, now))
                 answer = self._cache.keep(question, body, now, caller=caller.name)
+            return await answer.response(request.headers, now)
+
+        return handler
+
+    def of_many(self, view: LongView[C]) -> Handler[C]:
+        """Return the handler that answers with what takes long to make. It raises as that of a view does."""
+
+        async def handler(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
+            if asked.cluster != self._name:
+                return await self._told(request, asked, caller)
+            notice, now = self._notice(), self._clock()
+            question = _question(request, asked)
+
+            async def make() -> Representation:
+                # One at a time: each keeps what it has made so far.
+                async with self._turn:
+                    body = envelope.encode(await view(notice, asked, now))
+                return self._cache.keep(question, body, now, caller=caller.name)
+
+            answer = self._cache.find(question, now, wanted_age(request.headers))
+            if answer is None:
+                answer = await self._once(question, notice, make)
             return await answer.response(request.headers, now)
 
         return handler
@@ -85,31 +107,41 @@ class Answers:
                 return await told.response(request.headers, self._clock())
             listing.after(asked)
             notice, now = self._notice(), self._clock()
-            question = key(request[EXCHANGE].route, *asked.values, media_type)
+            question = _question(request, asked, media_type)
+
+            async def make() -> Representation:
+                made = await listing.content(notice, asked, request.path, media_type, caller.name)
+                return self._cache.keep(
+                    question,
+                    made.body,
+                    now,
+                    caller=caller.name,
+                    digest=made.digest,
+                    described=made.headers,
+                )
+
             answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
-                # Who asks while it is being made waits for the same.
-                once = (question, notice.snapshot.sequence)
-                making = self._making.get(once)
-                if making is None:
-
-                    async def make() -> Representation:
-                        made = await listing.content(notice, asked, request.path, media_type, caller.name)
-                        return self._cache.keep(
-                            question,
-                            made.body,
-                            now,
-                            caller=caller.name,
-                            digest=made.digest,
-                            described=made.headers,
-                        )
-
-                    making = self._making[once] = asyncio.create_task(make())
-                    making.add_done_callback(lambda _: self._making.pop(once))
-                answer = await asyncio.shield(making)
+                answer = await self._once(question, notice, make)
             return await answer.response(request.headers, now)
 
         return handler
+
+    async def _told(self, request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
+        """Answer with what the Lens of another cluster says."""
+        told = await self._peers.answer(request, caller, asked.cluster, request.path, request.query.items())
+        return await told.response(request.headers, self._clock())
+
+    async def _once(
+        self, question: bytes, notice: Notice, make: Callable[[], Coroutine[Any, Any, Representation]]
+    ) -> Representation:
+        """Return what is made; who asks meanwhile waits for the same."""
+        once = (question, notice.snapshot.sequence)
+        making = self._making.get(once)
+        if making is None:
+            making = self._making[once] = asyncio.create_task(make())
+            making.add_done_callback(lambda _: self._making.pop(once))
+        return await asyncio.shield(making)
 
     def _notice(self) -> Notice:
         notice = self._board.notice
@@ -130,3 +162,8 @@ class Answers:
         """Add all clusters up."""
         standings = await self._overview.standings(request, caller)
         return envelope.uncached(summary(standings, self._clock()))
+
+
+def _question(request: web.BaseRequest, asked: ClusterParameters, *more: str) -> bytes:
+    # What callers may not see they may not ask for, so who asks makes no difference.
+    return key(request[EXCHANGE].route, *asked.values, *more)

@@ -4,13 +4,16 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from aiohttp import web
+
 from lens.api import schemas
+from lens.api.access.auth import Caller
 from lens.api.answers import Answers, Handler, P
+from lens.api.endpoints import status
 from lens.api.endpoints.exposition import Exposition
 from lens.api.endpoints.nodes import node_detail
 from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.probes import Probes
-from lens.api.endpoints.status import status
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.lists.turn import Turn
@@ -77,7 +80,7 @@ def table(
             "/api/v1/realtime/status",
             StatusParameters,
             schemas.Status,
-            answers.of(status),
+            _status(answers),
             "A cluster's figures, and on request its nodes, alerts and events.",
             cached=True,
         ),
@@ -125,6 +128,17 @@ def table(
             open=metrics_open,
         ),
     )
+
+
+def _status(answers: Answers) -> Handler[StatusParameters]:
+    figures, with_lists = answers.of(status.status), answers.of_many(status.with_lists)
+
+    async def handler(
+        request: web.BaseRequest, asked: StatusParameters, caller: Caller
+    ) -> web.StreamResponse:
+        return await (with_lists if asked.include else figures)(request, asked, caller)
+
+    return handler
 
 
 def _probe(path: str, handler: Handler[Parameters], summary: str) -> Route[Parameters]:

@@ -4,6 +4,7 @@ Source: https://spec.openapis.org/oas/v3.1.1.html; its schemas are those of JSON
 writes them.
 """
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -106,11 +107,14 @@ class OpenApi:
         """Take the routes, among which may be that of this document itself."""
         self._routes = routes
         self._body: bytes | None = None
+        self._making = asyncio.Lock()
 
     async def handler(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
         """Answer with the document."""
-        if self._body is None:
-            self._body = msgspec.json.encode(document(self._routes))
+        async with self._making:
+            if self._body is None:
+                # It takes 100 ms.
+                self._body = await asyncio.to_thread(lambda: msgspec.json.encode(document(self._routes)))
         return web.Response(
             body=self._body,
             headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "public, max-age=300"},

@@ -1,5 +1,6 @@
 """``/docs``: the OpenAPI document as a page to read. No script, and nothing from any other address."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from html import escape
@@ -46,11 +47,14 @@ class Reference:
         """Take what makes the document to show."""
         self._document = document
         self._page: bytes | None = None
+        self._making = asyncio.Lock()
 
     async def handler(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
         """Answer with the page."""
-        if self._page is None:
-            self._page = page(self._document()).encode()
+        async with self._making:
+            if self._page is None:
+                # It takes 100 ms.
+                self._page = await asyncio.to_thread(lambda: page(self._document()).encode())
         return web.Response(body=self._page, headers=_HEADERS)
 
 

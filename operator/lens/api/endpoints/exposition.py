@@ -1,5 +1,6 @@
 """``/metrics``: the process's instruments and the snapshot's figures, in Prometheus' text format."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from lens import __version__, logs
+from lens import __version__, logs, slices
 from lens.api.access.auth import Caller
 from lens.api.codings import CODINGS, LEAST_CODED
 from lens.api.negotiation import IDENTITY, coding
@@ -50,12 +51,22 @@ class Exposition(Collector):
 
     async def metrics(self, request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
         """Write them, compressed for who takes that."""
-        body = generate_latest(self)
+        body = b"".join(await slices.each(lambda family: generate_latest(_One(family)), self.collect()))
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"}
         coded = coding(request.headers, tuple(CODINGS), worthwhile=len(body) >= LEAST_CODED)
         if coded != IDENTITY:
-            body, headers["Content-Encoding"] = CODINGS[coded](body), coded
+            body, headers["Content-Encoding"] = await asyncio.to_thread(CODINGS[coded], body), coded
         return web.Response(body=body, headers=headers)
+
+
+class _One(Collector):
+    """One family, for what writes all of a registry's."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._family
 
 
 def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:

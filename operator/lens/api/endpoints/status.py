@@ -1,5 +1,11 @@
 """``/api/v1/realtime/status``: the snapshot's figures, and its nodes where they are asked for."""
 
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from lens import slices
 from lens.api import schemas
 from lens.api.endpoints import findings
 from lens.api.parameters import StatusParameters
@@ -8,13 +14,17 @@ from lens.model.board import Notice
 from lens.model.occupancy import NodeOccupancy, Pool
 from lens.model.telemetry import NodeTelemetry, Sums, sums
 
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
 
 def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Status:
-    """Return the figures; without nodes in time that does not grow with the cluster."""
+    """Return the figures, in time that does not grow with the cluster."""
     snapshot, telemetry = notice.snapshot, notice.telemetry
     states, known, rate = snapshot.states, telemetry.sums, telemetry.utilization_percent
     coverage = round(min(1.0, known.reporting / states.total), 3) if states.total else 0.0
-    answer = schemas.Status(
+    return schemas.Status(
         cluster=asked.cluster,
         timestamp=timestamps.render(notice.current_at),
         current_gpu_usage={
@@ -62,17 +72,26 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
         units=[_resource(pool) for _, pool in sorted(snapshot.units.items())],
         approximate=snapshot.approximate > 0,
     )
+
+
+async def with_lists(notice: Notice, asked: StatusParameters, now: float) -> dict[str, Any]:
+    """Return the figures, and the lists that are asked for."""
+    nodes, telemetry = notice.snapshot.nodes, notice.telemetry.nodes
+    answer: dict[str, Any] = dict(status(notice, asked, now))
     if "nodes" in asked.include:
-        answer["nodes"] = [
-            node(snapshot.nodes[name], telemetry.nodes.get(name)) for name in snapshot.listed()
-        ]
+        names = notice.snapshot.listed()
+        answer["nodes"] = await _rows(lambda name: node(nodes[name], telemetry.get(name)), names)
     if "alerts" in asked.include:
-        answer["alerts"] = [findings.alert(each) for each in notice.findings.alerts]
+        answer["alerts"] = await _rows(findings.alert, notice.findings.alerts)
     if "events" in asked.include:
-        answer["recent_events"] = [
-            findings.event(each) for each in notice.findings.events if findings.is_asked_for(each, asked)
-        ]
+        events = (each for each in notice.findings.events if findings.is_asked_for(each, asked))
+        answer["recent_events"] = await _rows(findings.event, events)
     return answer
+
+
+async def _rows(make: Callable[[T], object], items: Iterable[T]) -> list[msgspec.Raw]:
+    """Return rows as JSON, made in slices."""
+    return await slices.each(lambda item: msgspec.Raw(_encode(make(item))), items)
 
 
 def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:

@@ -5,7 +5,8 @@ Long ones are made in slices, and one after another, so that nobody else has to 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -13,11 +14,13 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from lens import slices
 from lens.api import envelope
 from lens.api.lists import continuation, table
 from lens.api.lists.rows import MakeRow, Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import ListParameters
+from lens.bounds import PIECE_BYTES
 from lens.model import timestamps
 from lens.model.board import Notice
 from lens.model.order import Key, KeyOf, Order, Page, Source
@@ -25,10 +28,14 @@ from lens.model.pod import Pod
 from lens.model.snapshot import EMPTY, Snapshot
 
 L = TypeVar("L", bound=ListParameters)
+T = TypeVar("T")
 
 CSV = "text/csv"
 
-_SLICE = 500
+_LONG = 500
+_AT_ONCE = 16
+"""Rows that are made before it is asked whether others are to have their turn."""
+
 _MOST_ORDERS = 4
 _FEW_CHANGES = 200
 _END = b"]}}"
@@ -107,7 +114,7 @@ class Listing(Generic[L]):
         page = await self._page(notice.snapshot, asked)
         following = None if page.after is None else continuation.write(asked.query, page.after)
         make = self._csv if media_type == CSV else self._json
-        if len(page.pods) <= _SLICE:
+        if len(page.pods) <= _LONG:
             return await make(notice, asked, path, page, following)
         async with self._turn.wait(caller):
             return await make(notice, asked, path, page, following)
@@ -153,18 +160,15 @@ class Listing(Generic[L]):
             "continue": following,
             "tasks": [],
         }
-        parts = [envelope.encode(data).removesuffix(_END)]
-        for start, pods in _slices(page):
-            if start:
-                parts.append(b",")
-                await asyncio.sleep(0)
-            parts.append(self._rows.json(pods, notice, page.total))
-        parts.append(_END)
-        return await _content(parts, {"Content-Type": envelope.CONTENT_TYPE})
+        head = envelope.encode(data).removesuffix(_END)
+        rows = await slices.each(
+            lambda pods: self._rows.json(pods, notice, page.total), _few_at_a_time(page.pods)
+        )
+        return await _content([head, b",".join(rows), _END], {"Content-Type": envelope.CONTENT_TYPE})
 
     async def _csv(self, notice: Notice, asked: L, path: str, page: Page, following: str | None) -> Content:
-        slices = (map(self._row, pods, repeat(notice)) for _, pods in _slices(page))
-        return await self._table(slices, asked, path, following)
+        rows = (map(self._row, pods, repeat(notice)) for pods in _few_at_a_time(page.pods))
+        return await self._table(rows, asked, path, following)
 
     async def told(self, body: bytes, asked: L, path: str) -> Content:
         """Return as CSV what another Lens told in JSON.
@@ -174,17 +178,14 @@ class Listing(Generic[L]):
         data = _told(body).data
         if data.following is not None and len(data.following) > LONGEST_PLACE:
             raise ValueError("continue is too long")
-        starts = range(0, len(data.tasks), _SLICE)
-        slices = (map(_told_row, data.tasks[start : start + _SLICE]) for start in starts)
-        return await self._table(slices, asked, path, data.following)
+        rows = (map(_told_row, few) for few in _few_at_a_time(data.tasks))
+        return await self._table(rows, asked, path, data.following)
 
     async def _table(
-        self, slices: Iterable[Iterable[Mapping[str, Any]]], asked: L, path: str, following: str | None
+        self, rows: Iterable[Iterable[Mapping[str, Any]]], asked: L, path: str, following: str | None
     ) -> Content:
         parts = [table.header(self._columns)]
-        for rows in slices:
-            parts.append(table.lines(self._columns, rows))
-            await asyncio.sleep(0)
+        parts += await slices.each(partial(table.lines, self._columns), rows)
         headers = {"Content-Type": table.CONTENT_TYPE}
         if following is not None:
             query = {**asked.model_dump(by_alias=True, exclude_none=True), "continue": following}
@@ -192,14 +193,13 @@ class Listing(Generic[L]):
         return await _content(parts, headers)
 
 
-def _slices(page: Page) -> Iterable[tuple[int, Iterable[Pod]]]:
-    for start in range(0, len(page.pods), _SLICE):
-        yield start, page.pods[start : start + _SLICE]
+def _few_at_a_time(entries: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(entries), _AT_ONCE):
+        yield entries[start : start + _AT_ONCE]
 
 
 async def _content(parts: list[bytes], headers: Mapping[str, str]) -> Content:
-    digest = sha256()
-    for part in parts:
-        digest.update(part)
-        await asyncio.sleep(0)
-    return Content(b"".join(parts), digest.hexdigest(), headers)
+    body, digest = b"".join(parts), sha256()
+    pieces = (body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))
+    await slices.each(digest.update, pieces)
+    return Content(body, digest.hexdigest(), headers)

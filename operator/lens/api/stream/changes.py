@@ -3,19 +3,28 @@
 Rows are those of the lists; of a task the running time isn't told, since it changes by itself.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
+from lens import slices
 from lens.api.endpoints import findings
 from lens.api.endpoints.status import node, status
 from lens.api.endpoints.tasks import task
 from lens.api.parameters import StatusParameters
 from lens.model import timestamps
 from lens.model.board import Notice
+from lens.model.occupancy import NodeOccupancy
 
 Row = dict[str, Any]
+Told = msgspec.Raw
+"""A row as JSON."""
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_encode = msgspec.json.encode
 
 PASSING = ("timestamp", "freshness")
 """Fields of a status that move on although nothing has changed."""
@@ -30,16 +39,16 @@ class TaskKey(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """Rows that are new or other than before, by key; None for those that are gone.
+    """Rows that are new or other than before, by key, as JSON; None for those that are gone.
 
     ``status`` is None where its figures are the same. ``events`` are those that are new, the newest first.
     """
 
     timestamp: str
     status: Row | None
-    nodes: dict[str, Row | None]
-    tasks: dict[TaskKey, Row | None]
-    alerts: dict[str, Row | None]
+    nodes: dict[str, Told | None]
+    tasks: dict[TaskKey, Told | None]
+    alerts: dict[str, Told | None]
     events: list[Row]
 
 
@@ -60,14 +69,9 @@ def figures(notice: Notice, cluster: str, now: float) -> Row:
     return {field: value for field, value in whole.items() if field not in PASSING}
 
 
-def alerts(notice: Notice) -> dict[str, Row]:
-    """Return what is wrong, the gravest first."""
-    return {each.id: dict(findings.alert(each)) for each in notice.findings.alerts}
-
-
-def events(notice: Notice, before: Notice | None = None) -> list[Row]:
-    """Return what has happened, or has since ``before``, the newest first."""
-    told, known = notice.findings.events, before.findings.events if before is not None else ()
+def events(notice: Notice, before: Notice) -> list[Row]:
+    """Return what has happened since ``before``, the newest first."""
+    told, known = notice.findings.events, before.findings.events
     if told is known:
         return []
     # What the apiserver's Events tell is put where its time is, not always in front.
@@ -75,8 +79,8 @@ def events(notice: Notice, before: Notice | None = None) -> list[Row]:
     return [dict(findings.event(each)) for each in told if id(each) not in ids]
 
 
-def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
-    """Return what differs, in time that grows with what does."""
+async def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
+    """Return what differs, in time that grows with what does, and in slices."""
     touched = {
         *after.snapshot.nodes.differing(before.snapshot.nodes),
         *after.telemetry.nodes.differing(before.telemetry.nodes),
@@ -84,41 +88,65 @@ def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
     # A node that doesn't exist may be listed, or not, for the sake of others.
     touched |= set(before.snapshot.missing_names) ^ set(after.snapshot.missing_names)
     if after.ascents is not before.ascents:
-        touched |= _renamed(before, after)
-    nodes: dict[str, Row | None] = {}
-    tasks: dict[TaskKey, Row | None] = {}
-    for name in sorted(touched):
+        touched |= await _renamed(before, after)
+    nodes: dict[str, Told | None] = {}
+    tasks: dict[TaskKey, Told | None] = {}
+
+    def compare(name: str) -> None:
         was = node_row(before, name) if before.snapshot.lists(name) else None
         row = node_row(after, name) if after.snapshot.lists(name) else None
         if row != was:
-            nodes[name] = row
-        tasks |= _differing(task_rows(before, name), task_rows(after, name))
+            nodes[name] = None if row is None else _told(row)
+        tasks.update(_differing(task_rows(before, name), task_rows(after, name), _told))
+
+    await slices.each(compare, sorted(touched))
     shown = figures(after, cluster, now)
     return Changes(
         timestamps.render(after.current_at),
         shown if shown != figures(before, cluster, now) else None,
         nodes,
         tasks,
-        _differing(alerts(before), alerts(after)),
+        await _alerts(before, after),
         events(after, before),
     )
 
 
-def _differing(before: Mapping[K, Row], after: Mapping[K, Row]) -> dict[K, Row | None]:
+def _told(row: Mapping[str, Any]) -> Told:
+    return Told(_encode(row))
+
+
+def _differing(
+    before: Mapping[K, V], after: Mapping[K, V], tell: Callable[[V], Told]
+) -> dict[K, Told | None]:
     """Return the rows that are new or other, and None for those that are gone."""
-    gone: dict[K, Row | None] = dict.fromkeys(before.keys() - after.keys())
-    return gone | {key: row for key, row in after.items() if before.get(key) != row}
+    gone: dict[K, Told | None] = dict.fromkeys(before.keys() - after.keys())
+    return gone | {key: tell(row) for key, row in after.items() if before.get(key) != row}
 
 
-def _renamed(before: Notice, after: Notice) -> set[str]:
+async def _alerts(before: Notice, after: Notice) -> dict[str, Told | None]:
+    """Return the alerts that are new or other, the gravest first, and None for those that are gone."""
+    if after.findings.alerts == before.findings.alerts:
+        return {}
+    was = {each.id: each for each in before.findings.alerts}
+    other = [each for each in after.findings.alerts if was.pop(each.id, None) != each]
+    gone: dict[str, Told | None] = dict.fromkeys(was)
+    told = await slices.each(lambda alert: (alert.id, _told(findings.alert(alert))), other)
+    return gone | dict(told)
+
+
+async def _renamed(before: Notice, after: Notice) -> set[str]:
     """Return the nodes on which a pod's workload has another name now."""
-    return {
-        pod.node
-        for occupied in after.snapshot.nodes.values()
-        for pod in occupied.pods
-        if pod.controller is not None
-        and before.ascents.get(pod.controller) != after.ascents.get(pod.controller)
-    }
+
+    def is_other(occupied: NodeOccupancy) -> str | None:
+        for pod in occupied.pods:
+            if pod.controller is not None and (
+                before.ascents.get(pod.controller) != after.ascents.get(pod.controller)
+            ):
+                return occupied.name
+        return None
+
+    found = await slices.each(is_other, after.snapshot.nodes.values())
+    return {name for name in found if name is not None}
 
 
 def node_row(notice: Notice, name: str) -> Row:

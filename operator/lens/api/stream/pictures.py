@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lens import slices
+from lens.api.endpoints import findings
 from lens.api.parameters import Section
-from lens.api.stream.changes import Row, alerts, events, figures, node_row, task_rows
+from lens.api.stream.changes import Row, figures, node_row, task_rows
 from lens.api.stream.telling import View
 from lens.model import timestamps
 from lens.model.board import Notice
@@ -18,9 +20,6 @@ GOOD_SECONDS = 1.0
 
 MOST_BYTES = 64 * 2**20
 """What pictures take that somebody still reads. Past that the readers of the oldest have to leave."""
-
-_SLICE = 16
-"""Nodes, with the tasks on them, that are made into rows before others have their turn."""
 
 _encode = msgspec.json.encode
 
@@ -99,18 +98,19 @@ class Picture:
     async def _placed(self) -> dict[str, list[str]]:
         """Return the nodes that each namespace has pods on."""
         found: dict[str, list[str]] = {}
-        for count, name in enumerate(sorted(self.notice.snapshot.nodes), start=1):
+
+        def place(name: str) -> None:
             for namespace in {pod.namespace for pod in self.notice.snapshot.nodes[name].pods}:
                 found.setdefault(namespace, []).append(name)
-            if count % (_SLICE * _SLICE) == 0:
-                await asyncio.sleep(0)
+
+        await slices.each(place, sorted(self.notice.snapshot.nodes))
         return found
 
     async def _alerts(self, _namespace: str | None) -> bytes:
-        return await _sliced([row] for row in alerts(self.notice).values())
+        return await _sliced([dict(findings.alert(each))] for each in self.notice.findings.alerts)
 
     async def _events(self, _namespace: str | None) -> bytes:
-        return await _sliced([row] for row in events(self.notice))
+        return await _sliced([dict(findings.event(each))] for each in self.notice.findings.events)
 
 
 class Pictures:
@@ -141,9 +141,5 @@ class Pictures:
 
 async def _sliced(groups: Iterable[Iterable[Row]]) -> bytes:
     """Return the rows of all groups with commas between."""
-    rows: list[bytes] = []
-    for count, group in enumerate(groups, start=1):
-        rows += map(_encode, group)
-        if count % _SLICE == 0:
-            await asyncio.sleep(0)
-    return b",".join(rows)
+    made = await slices.each(lambda rows: b",".join(map(_encode, rows)), groups)
+    return b",".join(filter(None, made))

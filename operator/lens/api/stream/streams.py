@@ -302,7 +302,7 @@ class Streams:
             if self._callers:
                 idle_from = time.monotonic()
             if is_other(notice, self._notice):
-                changed = changes(self._notice, notice, self._cluster, self._clock())
+                changed = await changes(self._notice, notice, self._cluster, self._clock())
                 self._notice = notice
                 self._ring.add(Entry(changed, self._id(self._ring.last + 1), self._ring.trim))
             elif time.monotonic() < beat_at:

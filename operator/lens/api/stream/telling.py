@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import msgspec
 
 from lens.api.parameters import Section, StreamParameters
-from lens.api.stream.changes import Changes, Row, TaskKey
+from lens.api.stream.changes import Changes, TaskKey
 
 K = TypeVar("K", bound=Hashable)
 
@@ -54,9 +54,9 @@ class Entry:
         self.readers: set[asyncio.Transport] = set()
         self._timestamp = changed.timestamp
         self._status = None if changed.status is None else msgspec.Raw(_encode(changed.status))
-        self._nodes = _raws(changed.nodes)
-        self._tasks = _raws(changed.tasks)
-        self._alerts = _raws(changed.alerts)
+        self._nodes = changed.nodes
+        self._tasks = changed.tasks
+        self._alerts = changed.alerts
         self._events = [msgspec.Raw(_encode(row)) for row in changed.events]
         self._id = event_id
         self._grown = grown
@@ -95,10 +95,6 @@ class Entry:
         if "events" in view.sections and self._events:
             data["recent_events"] = self._events
         return event("change", {"timestamp": self._timestamp, **data}, self._id) if data else b""
-
-
-def _raws(rows: Mapping[K, Row | None]) -> Raws[K]:
-    return {key: None if row is None else msgspec.Raw(_encode(row)) for key, row in rows.items()}
 
 
 def _size(raws: Raws[str]) -> int:
