@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
+from lens.garbage import Collector
 from lens.kube.events import Events
 from lens.kube.getter import Getter
 from lens.kube.outcomes import Outcomes
@@ -77,6 +78,7 @@ async def serve(
         supervisor.start("watch", partial(_watch, settings, board, metrics, watcher), fatal=(SettingsError,))
         supervisor.start("owners", partial(_read_owners, settings, board, metrics))
         supervisor.start("monitor", partial(_monitor, settings, board, metrics, monitor))
+        supervisor.start("garbage", lambda: Collector().run())
         if settings.events_kept:
             supervisor.start("events", partial(_read_events, settings, board, metrics))
         if scraper is not None:

@@ -1,0 +1,82 @@
+"""What the collector does to a process, each in one of its own."""
+
+import subprocess
+import sys
+
+PRELUDE = """
+import gc, time, weakref
+from lens.garbage import Collector
+
+class Ring:
+    def __init__(self):
+        self.itself = self
+
+def seconds(call):
+    began = time.thread_time()
+    call()
+    return time.thread_time() - began
+"""
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + program], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_large_cluster_makes_no_look_long() -> None:
+    """CPython's own full collections went through all of it, again and again."""
+    ratio = run(
+        """
+kept = [[each] for each in range(300_000)]
+whole = min(seconds(gc.collect) for _ in range(3))
+collector = Collector()
+looks = []
+for _ in range(10):
+    kept += [[each] for each in range(7_000)]
+    looks.append(seconds(collector.look))
+print(whole / sorted(looks)[5])
+"""
+    )
+    assert float(ratio) > 5
+
+
+def test_garbage_is_found_before_it_was_frozen_and_long_after() -> None:
+    found = run(
+        """
+from lens import garbage
+garbage.LEAST = 1_000
+gc.collect()
+collector = Collector()
+young, old = Ring(), Ring()
+young_ref, old_ref = weakref.ref(young), weakref.ref(old)
+del young
+collector.look()
+assert young_ref() is None and old_ref() is not None
+del old
+kept = []
+for _ in range(1_000):
+    kept += [[each] for each in range(7_000)]
+    collector.look()
+    if old_ref() is None:
+        break
+print(old_ref() is None, len(kept) < 1_000_000)
+"""
+    )
+    assert found == "True True"
+
+
+def test_what_comes_and_goes_by_itself_is_no_reason_to_look_through_all() -> None:
+    done = run(
+        """
+full = []
+collector = Collector()
+for number in range(60):
+    kept = [[each] for each in range(7_000)]
+    collector.look()
+    full.append(gc.get_freeze_count())
+print(max(full) < 1.5 * min(full))
+"""
+    )
+    assert done == "True"
