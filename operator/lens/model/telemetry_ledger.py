@@ -7,6 +7,7 @@ neither's: one of them is wrong, and nobody here can tell which.
 
 from collections.abc import Collection, Mapping, Set
 from heapq import heappop, heappush, nsmallest
+from itertools import islice
 
 import msgspec
 
@@ -105,19 +106,28 @@ class TelemetryLedger:
             return []
         return [uuid for uuid in _uuids(self._filed.get(node)) if uuid in self._contested]
 
-    def snapshot(self) -> Telemetry:
-        """Return the present snapshot: the same object as before when nothing has changed."""
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether something was filed that the last snapshot doesn't have."""
+        return bool(self._touched)
+
+    def snapshot(self, most: int | None = None) -> Telemetry:
+        """Return the present snapshot: the same object as before when nothing has changed.
+
+        Of the nodes that were touched it takes in at most so many.
+        """
         last = self._snapshot
         changes: dict[str, NodeTelemetry | None] = {}
         total = last.sums
-        for name in self._touched:
+        taken = set(islice(self._touched, most))
+        for name in taken:
             before = last.nodes.get(name)
             filed = self._filed.get(name)
             after = None if filed is None else self._shown(filed)
             if after != before:
                 changes[name] = after
                 total += (sums(after) if after else Sums()) - (sums(before) if before else Sums())
-        self._touched.clear()
+        self._touched -= taken
         if changes:
             self._snapshot = Telemetry(last.sequence + 1, total, last.nodes.updated(changes))
         return self._snapshot

@@ -34,6 +34,10 @@ SLOTS = 512
 PUBLISH_SECONDS = 0.5
 """The least time between two snapshots. The first one after quiet comes at once."""
 
+PUBLISHED_AT_ONCE = 64
+"""Nodes that a snapshot takes in, which takes some milliseconds. The next one comes soon after."""
+
+AGAIN_SECONDS = 0.01
 TICK_SECONDS = 0.05
 """Readings begin in step: being woken for each by itself costs as much as the reading does."""
 
@@ -154,7 +158,7 @@ class Scraper:
                     self._plan(asked, self._pace.first(len(self._asked)))
                 while True:
                     self._ledger.age(self._clock())
-                    pause = PUBLISH_SECONDS if self._publish() else 0.0
+                    pause = PUBLISH_SECONDS if await self._publish() else 0.0
                     await asyncio.sleep(pause)
                     await self._wait_for_touch(AGE_SECONDS - pause)
             finally:
@@ -252,11 +256,15 @@ class Scraper:
                 await self._touched.wait()
         self._touched.clear()
 
-    def _publish(self) -> bool:
-        """Pass on what there is now, and tell whether it is new."""
-        telemetry = self._ledger.snapshot()
-        if telemetry is self._telemetry:
-            return False
-        self._on_change(telemetry)
-        self._telemetry = telemetry
-        return True
+    async def _publish(self) -> bool:
+        """Pass on what there is now, of a few nodes at a time, and tell whether any of it is new."""
+        is_new = False
+        while True:
+            telemetry = self._ledger.snapshot(PUBLISHED_AT_ONCE)
+            if telemetry is not self._telemetry:
+                self._on_change(telemetry)
+                self._telemetry = telemetry
+                is_new = True
+            if not self._ledger.is_behind:
+                return is_new
+            await asyncio.sleep(AGAIN_SECONDS)

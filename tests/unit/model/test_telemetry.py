@@ -177,6 +177,19 @@ GPUS = st.dictionaries(
 )
 
 
+def test_when_all_nodes_tell_at_once_they_show_a_few_at_a_time_and_then_all() -> None:
+    known = ledger()
+    for number in range(10):
+        known.file(f"node-{number}", node(f"node-{number}", gpu(f"GPU-{number}", 100.0)), 100)
+    shown = []
+    while known.is_behind:
+        telemetry = known.snapshot(4)
+        shown.append(len(telemetry.nodes))
+        assert telemetry.sums.ok_nodes == len(telemetry.nodes)
+    assert shown == [4, 8, 10]
+    assert known.snapshot(4) is telemetry
+
+
 class AgainstARecount(RuleBasedStateMachine):
     """Let nodes tell, fall silent, lie and go; count all over again after each step."""
 
