@@ -14,7 +14,10 @@ GULP_SECONDS = 0.1
 """The time between gulps. With the publisher's it bounds how late a change shows."""
 
 LARGE_BYTES = 128 * 1024
-"""So much is reported at once, and read on without a rest; a receive buffer holds it (tcp(7), tcp_rmem)."""
+"""So much is reported at once, and read on after a rest; a receive buffer holds it (tcp(7), tcp_rmem)."""
+
+REST = 1.0
+"""Times as long as it took to take in so much, for which the other threads have Python for themselves."""
 
 
 class Gulps:
@@ -24,10 +27,14 @@ class Gulps:
         """Take a response whose headers have been received."""
         self._response = response
         self._rested_until = 0.0
+        self._given_at: float | None = None
 
     async def read(self) -> bytes:
         """Wait for bytes, and return all that there are; none at the end."""
         loop = asyncio.get_running_loop()
+        if self._given_at is not None:
+            took, self._given_at = loop.time() - self._given_at, None
+            self._rested_until = loop.time() + min(REST * took, GULP_SECONDS)
         if self._rested_until > loop.time():
             self._report_from(LARGE_BYTES)
             try:
@@ -38,6 +45,8 @@ class Gulps:
         if len(got) < LARGE_BYTES:
             # All streams are read in the same instants: one waking serves them all.
             self._rested_until = (math.floor(loop.time() / GULP_SECONDS) + 1) * GULP_SECONDS
+        else:
+            self._given_at = loop.time()
         return got
 
     def _report_from(self, size: int) -> None:
