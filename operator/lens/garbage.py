@@ -27,8 +27,8 @@ class Collector:
 
     def __init__(self) -> None:
         """Take all that there is, such as the modules, for alive."""
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, _NEVER)
+        self._threshold = gc.get_threshold()
+        gc.set_threshold(*self._threshold[:2], _NEVER)
         gc.freeze()
         self._alive = max(LEAST, gc.get_freeze_count())
         self._come = 0
@@ -56,8 +56,12 @@ class Collector:
         self._alive = max(LEAST, gc.get_freeze_count())
 
     async def run(self) -> None:
-        """Look when it is due, until cancelled."""
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            if self.due:
-                self.look()
+        """Look when it is due, until cancelled; from then on CPython does it again."""
+        try:
+            while True:
+                await asyncio.sleep(CHECK_SECONDS)
+                if self.due:
+                    self.look()
+        finally:
+            gc.set_threshold(*self._threshold)
+            gc.unfreeze()
