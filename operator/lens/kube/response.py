@@ -4,9 +4,11 @@ Everything else that kopf asks for (discovery, the server's version) goes throug
 errors, of which kopf gets only what it can digest.
 """
 
+import asyncio
 import email.utils
 import logging
 import math
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
@@ -19,6 +21,13 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from lens.kube.gulps import Gulps
 from lens.kube.intake import GONE, Intake, UnusableListError
 from lens.kube.lines import LineSplitter, LineTooLongError
+
+PAGE_REST = 1.0
+"""Times as long as a page took of the processor, for which other threads have Python to themselves once the
+figures are known: then nobody waits for a list."""
+
+LONGEST_REST = 1.0
+"""Seconds."""
 
 LONGEST_RETRY_AFTER = 30
 """Seconds; kopf would sleep for as long as it is told to."""
@@ -49,6 +58,7 @@ class KubeResponse(aiohttp.ClientResponse):
 
     _digestible_headers: CIMultiDictProxy[str] | None = None
     _page: bytes | None = None
+    _received_in = 0.0
 
     @property
     def intake(self) -> Intake[Any, Any] | None:
@@ -95,6 +105,7 @@ class KubeResponse(aiohttp.ClientResponse):
 
         Raise ClientConnectionError if the session is closed meanwhile.
         """
+        began = time.thread_time()
         received = bytearray()
         fits = (self.content_length or 0) <= longest
         try:
@@ -106,6 +117,7 @@ class KubeResponse(aiohttp.ClientResponse):
         except RuntimeError as error:
             raise aiohttp.ClientConnectionError(str(error)) from error
         finally:
+            self._received_in = time.thread_time() - began
             if self._page is None:
                 self.close()
         return fits
@@ -118,10 +130,15 @@ class KubeResponse(aiohttp.ClientResponse):
             return await super().json(**options)
         try:
             page = await self.read() if self._page is None else self._page
-            return intake.page(page, first="continue" not in self.url.query)
+            is_synced, began = intake.feed.synced, time.thread_time()
+            told = intake.page(page, first="continue" not in self.url.query)
+            took = self._received_in + time.thread_time() - began
         except UnusableListError as error:
             _log.warning("a list is of no use; listing anew", extra={"error": str(error)})
             raise aiohttp.ClientPayloadError(str(error)) from error
+        if is_synced:
+            await asyncio.sleep(min(PAGE_REST * took, LONGEST_REST))
+        return told
 
     async def read(self) -> bytes:
         """Return the body's bytes. Raise ClientConnectionError if the session is closed meanwhile."""
