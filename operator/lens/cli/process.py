@@ -3,7 +3,7 @@
 import resource
 import sys
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 
 
 def configure_operator() -> None:

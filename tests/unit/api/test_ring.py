@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from unittest.mock import Mock
 
+import msgspec
+
 from lens.api.parameters import Section
 from lens.api.stream.changes import Changes, TaskKey
 from lens.api.stream.ring import Ring
@@ -14,7 +16,8 @@ MIB = 2**20
 
 def entry(number: int, ring: Ring[Entry], namespaces: Iterable[str] = ("ml-team",)) -> Entry:
     """Return a difference of rows with some 100 KiB."""
-    tasks = {TaskKey(each, f"p{number}", "uid"): {"message": "x" * 100 * 1024} for each in namespaces}
+    row = msgspec.Raw(msgspec.json.encode({"message": "x" * 100 * 1024}))
+    tasks = {TaskKey(each, f"p{number}", "uid"): row for each in namespaces}
     return Entry(Changes("now", None, {}, dict(tasks), {}, []), f"e-{number}", ring.trim)
 
 
