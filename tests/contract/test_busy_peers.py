@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from lens.peers.slots import WAIT_SECONDS, Slots
 from tests.contract.conftest import NOW, TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster
 from tests.contract.peering import lens, peer, rights
@@ -49,14 +50,23 @@ async def west() -> AsyncIterator[West]:
 
 
 @pytest.fixture
-async def hub(tmp_path: Path, cluster: Cluster, clock: Clock, west: West) -> AsyncIterator[Api]:
+def wait_seconds() -> float:
+    """Return for how long a request waits for its turn."""
+    return WAIT_SECONDS
+
+
+@pytest.fixture
+async def hub(
+    tmp_path: Path, cluster: Cluster, clock: Clock, west: West, wait_seconds: float
+) -> AsyncIterator[Api]:
     cluster.publish(NOW)
+    to_west = peer("west", west.url, slots=Slots(wait_seconds))
     tokens = [
         rights(TOKEN, name="other"),
         *(rights(f"many-{each}", name=f"many-{each}") for each in range(9)),
     ]
     async with lens(
-        "hub", tmp_path, cluster, clock, peers=[peer("west", west.url)], tokens=tokens, requests_burst=10_000
+        "hub", tmp_path, cluster, clock, peers=[to_west], tokens=tokens, requests_burst=10_000
     ) as api:
         yield api
 
@@ -82,6 +92,7 @@ async def test_one_caller_leaves_room_for_others(hub: Api, west: West) -> None:
     assert b'lens_peer_requests_total{outcome="busy",peer="west"} 20.0' in (await hub.ask("/metrics")).body
 
 
+@pytest.mark.parametrize("wait_seconds", [60.0])
 async def test_when_all_is_taken_callers_are_next_one_after_the_other(hub: Api, west: West) -> None:
     many = [task for caller in range(4) for task in ask_much(hub, caller, 20)]
     await west.has(32)

@@ -23,8 +23,9 @@ class NoSlotError(Exception):
 class Slots:
     """So many requests at once, one caller after the other, and of one caller only some."""
 
-    def __init__(self) -> None:
-        """Start free."""
+    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+        """Start free; a request waits for a slot for so long."""
+        self._wait_seconds = wait_seconds
         self._taken: Counter[str] = Counter()
         self._waiting: OrderedDict[str, list[asyncio.Future[None]]] = OrderedDict()
 
@@ -49,7 +50,7 @@ class Slots:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(caller, []).append(turn)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self._wait_seconds):
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
