@@ -18,13 +18,13 @@ from lens.kube.outcomes import Outcomes
 from lens.kube.owners import Owners
 from lens.kube.reviews import Reviewer
 from lens.metrics import Metrics
-from lens.model import conditions
-from lens.model.board import Board
-from lens.model.exporters import ExporterPod
+from lens.model.alerts import rules
+from lens.model.cluster_state import Board
+from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.placement import Placements
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor, NodeRules
-from lens.model.placement import Placements
-from lens.model.resources import GpuResources
-from lens.model.taints import TaintPolicy
 from lens.peers.entries import Entry
 from lens.peers.peers import Peer, Peers
 from lens.peers.roster import Roster
@@ -50,7 +50,7 @@ async def serve(
     settings: ServeSettings,
     on_listening: Callable[[Server], object],
     *,
-    node_rules: NodeRules = conditions.of_node,
+    node_rules: NodeRules = rules.of_node,
 ) -> None:
     """Run the operator until SIGTERM or SIGINT.
 

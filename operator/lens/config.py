@@ -19,10 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from lens.model.alerts import Thresholds
-from lens.model.exporters import ExporterSelector
-from lens.model.resources import GPU_RESOURCES
-from lens.model.taints import TOLERATED_TAINTS, TaintPolicy
+from lens.model.alerts.catalogue import Thresholds
+from lens.model.gpu.exporters import ExporterSelector
+from lens.model.k8s.gpu_resources import GPU_RESOURCES
+from lens.model.k8s.taints import TOLERATED_TAINTS, TaintPolicy
 
 PREFIX = "LENS_"
 AGENT_PREFIX = "LENS_AGENT_"

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from lens.model.report import Report
+from lens.model.gpu.node_report import Report
 from lens.sim.nvml import library
 from lens.sim.nvml.scenario import Gpu, Process, Scenario, Wave
 from lens.sim.podresources import Container, Pod, PodResourcesServer

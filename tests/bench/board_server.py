@@ -16,12 +16,12 @@ from lens.api.server import Server
 from lens.cli.process import SWITCH_SECONDS
 from lens.config import load
 from lens.metrics import Metrics
-from lens.model.board import Board, Notice
-from lens.model.decoding import node_decoder, pod_decoder
-from lens.model.ledger import Ledger
-from lens.model.pod import Pod, PodKey
-from lens.model.resources import GpuResources
-from lens.model.taints import TaintPolicy
+from lens.model.cluster_state import Board, Notice
+from lens.model.inventory.decoding import node_decoder, pod_decoder
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.pod import Pod, PodKey
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 
 PODS_PER_NODE = 4
 

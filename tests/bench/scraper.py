@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter
 
-from lens.model.telemetry import NO_TELEMETRY, Telemetry
+from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 from tests.bench.process import usage

@@ -1,11 +1,11 @@
 """A cluster that has everything: nodes, tasks and waiting pods of every sort, telemetry, alerts, events."""
 
-from lens.model.alerts import Alert
-from lens.model.board import Findings
-from lens.model.events import Event
-from lens.model.report import Health, Holder
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.telemetry_ledger import TelemetryLedger
+from lens.model.alerts.catalogue import Alert
+from lens.model.cluster_state import Findings
+from lens.model.events.transitions import Event
+from lens.model.gpu.node_report import Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
 from tests.contract.conftest import NOW
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lens.model.board import Board, Notice
-from lens.model.decoding import node_decoder, pod_decoder
-from lens.model.ledger import Ledger
-from lens.model.placement import Placement
-from lens.model.pod import PodKey
-from lens.model.resources import GpuResources
-from lens.model.taints import TaintPolicy
+from lens.model.cluster_state import Board, Notice
+from lens.model.inventory.decoding import node_decoder, pod_decoder
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.placement import Placement
+from lens.model.inventory.pod import PodKey
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 
 Manifest = dict[str, Any]
 

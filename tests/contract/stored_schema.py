@@ -16,7 +16,7 @@ import aiohttp
 from lens.api.server import Server
 from lens.config import ServeSettings
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 
 STORED = Path(__file__).parents[2] / "docs" / "openapi.json"
 

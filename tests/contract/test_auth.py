@@ -9,7 +9,7 @@ import pytest
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 from tests.contract.conftest import TOKEN, Api, Clock, Serve, access_lines, write_tokens
 from tests.contract.kubernetes import Cluster
 from tests.contract.wire import exchange

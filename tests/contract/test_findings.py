@@ -6,9 +6,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from lens.api.schemas import Envelope, Status
-from lens.model.alerts import KINDS, Alert
-from lens.model.board import Findings
-from lens.model.events import Event
+from lens.model.alerts.catalogue import KINDS, Alert
+from lens.model.cluster_state import Findings
+from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster
 from tests.contract.test_metrics import scrape

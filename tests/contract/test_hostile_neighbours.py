@@ -27,7 +27,7 @@ from lens import logs
 from lens.api.server import Server
 from lens.config import ServeSettings
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 
 async def main():
     logs.configure("info", "json")

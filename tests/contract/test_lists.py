@@ -9,11 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from lens.metrics import Metrics
-from lens.model.ancestry import Ascent
-from lens.model.pod import Controller, Workload
-from lens.model.report import Health, Holder
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.telemetry_ledger import TelemetryLedger
+from lens.model.gpu.node_report import Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.inventory.owner_chains import Ascent
+from lens.model.inventory.pod import Controller, Workload
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve, write_tokens
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.alerts import Thresholds
+from lens.model.alerts.catalogue import Thresholds
 from lens.model.monitor import Monitor
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, Manifest, node, pod

@@ -8,7 +8,7 @@ import pytest
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 from tests.contract.conftest import NOW, Api, Clock, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 

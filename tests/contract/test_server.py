@@ -10,7 +10,7 @@ import pytest
 from lens.api.server import Server
 from lens.config import ListenError, ServeSettings
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 from tests.contract.conftest import NOW, Api, Serve
 from tests.contract.kubernetes import Cluster, pod
 from tests.contract.wire import read_answer

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from lens.model.placement import placement
-from lens.model.report import Health, Holder
-from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.gpu.node_report import Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.inventory.placement import placement
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from lens.metrics import Metrics
-from lens.model.board import Findings
-from lens.model.events import Event
+from lens.model.cluster_state import Findings
+from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.contract.listening import PATH, listen

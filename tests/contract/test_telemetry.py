@@ -2,9 +2,9 @@
 
 import pytest
 
-from lens.model.report import Health, Holder
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.telemetry_ledger import TelemetryLedger
+from lens.model.gpu.node_report import Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, node, pod
 

@@ -11,7 +11,7 @@ from lens.api.server import Server
 from lens.certificates import Validity
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 from lens.rotation import Certificate
 from tests.contract.conftest import Api, Serve
 from tests.integration.watch import tls

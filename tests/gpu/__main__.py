@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from lens.model.report import Gpu, Report
+from lens.model.gpu.node_report import Gpu, Report
 from tests.bench.process import Process, ProcessError, answers
 from tests.e2e.cluster import ports
 from tests.gpu import smi

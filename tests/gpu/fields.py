@@ -7,7 +7,7 @@ be between the two or no further from them than the tolerance.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lens.model.report import Gpu, Report
+from lens.model.gpu.node_report import Gpu, Report
 from tests.gpu.smi import Row, SmiError
 
 MIB = 2**20

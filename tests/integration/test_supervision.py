@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from lens import app, config, logs
-from lens.model import conditions
-from lens.model.alerts import Thresholds
-from lens.model.conditions import Condition
-from lens.model.occupancy import NodeOccupancy
-from lens.model.telemetry import NodeTelemetry
+from lens.model.alerts import rules
+from lens.model.alerts.catalogue import Thresholds
+from lens.model.alerts.rules import Condition
+from lens.model.gpu.telemetry import NodeTelemetry
+from lens.model.inventory.occupancy import NodeOccupancy
 from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import NODES
 from lens.sim.store import Store
@@ -66,7 +66,7 @@ def defective(
     """Rules with a defect that one node of the cluster brings out, until a file says that it is mended."""
     if name == "node-1" and not Path(os.environ["MENDED"]).exists():
         raise ZeroDivisionError("a defect in a rule")
-    return conditions.of_node(name, occupied, told, limits)
+    return rules.of_node(name, occupied, told, limits)
 
 
 def serve_with_a_defect() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lens.model.alerts import KINDS
+from lens.model.alerts.catalogue import KINDS
 from tests.monitoring.files import (
     CASES,
     GUIDE,

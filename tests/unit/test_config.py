@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import astuple
 
 from lens.config import ListenAddress, ServeSettings, SettingsError, load
-from lens.model.resources import GPU_RESOURCES
-from lens.model.taints import TOLERATED_TAINTS
+from lens.model.k8s.gpu_resources import GPU_RESOURCES
+from lens.model.k8s.taints import TOLERATED_TAINTS
 
 ENOUGH = {"LENS_CLUSTER": "prod-cluster", "LENS_TOKENS_FILE": "/etc/lens/tokens.yaml"}
 

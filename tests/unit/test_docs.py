@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import get_args
 
 from lens.config import ServeSettings
-from lens.model.alerts import KINDS
-from lens.model.events import Type
+from lens.model.alerts.catalogue import KINDS
+from lens.model.events.transitions import Type
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "realtime.md").read_text()
 

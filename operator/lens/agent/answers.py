@@ -10,8 +10,8 @@ from lens.agent.events import XidLog
 from lens.agent.health import judge
 from lens.agent.podresources import Holdings
 from lens.agent.sampler import Sample
-from lens.model.device_ids import find, parse
-from lens.model.report import MOST_PROCESSES, Gpu, Holder, Report
+from lens.model.gpu.device_ids import find, parse
+from lens.model.gpu.node_report import MOST_PROCESSES, Gpu, Holder, Report
 
 
 class Answers:

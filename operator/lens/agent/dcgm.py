@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from lens.agent.exposition import Family, Labels
-from lens.model.report import Gpu, Holder, Instance, Report
+from lens.model.gpu.node_report import Gpu, Holder, Instance, Report
 
 _MIB = 2**20
 

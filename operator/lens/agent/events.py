@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.nvml import Reading, address, error_name
-from lens.model.report import MOST_NUMBER, MOST_XIDS, Xid
-from lens.model.xids import COMPANY_SECONDS, classify
+from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
+from lens.model.gpu.xids import COMPANY_SECONDS, classify
 from lens.supervisor import CountFailures, start_thread, uncounted
 
 WAIT_MILLISECONDS = 5000

@@ -13,7 +13,7 @@ from lens.agent.mig import MigReader
 from lens.agent.nvml import LOST, Reading
 from lens.agent.processes import ProcessReader
 from lens.agent.utilization import UtilizationReader
-from lens.model.report import MOST_AMOUNT, MOST_COUNT, Gpu, Health, NvLinks, RemappedRows
+from lens.model.gpu.node_report import MOST_AMOUNT, MOST_COUNT, Gpu, Health, NvLinks, RemappedRows
 
 SLOW_SECONDS = 30.0
 

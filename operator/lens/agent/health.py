@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from lens.agent.gpu import MEASURED
 from lens.agent.nvml import DRIVER_GONE, LOST
-from lens.model.report import ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
-from lens.model.xids import VERDICTS
+from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
+from lens.model.gpu.xids import VERDICTS
 
 COUNT_CHANGED = "GPU_COUNT_CHANGED"
 DEVICES_LOST = "DEVICES_LOST"

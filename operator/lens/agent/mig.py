@@ -13,7 +13,7 @@ import pynvml
 from lens.agent.gpm import GpmReader, Measured
 from lens.agent.nvml import Reading
 from lens.agent.utilization import UNKNOWN, Utilization
-from lens.model.report import MOST_COUNT, MOST_INSTANCES, Instance
+from lens.model.gpu.node_report import MOST_COUNT, MOST_INSTANCES, Instance
 
 SHARED_INSTANCE = "SHARED_INSTANCE"
 NO_INSTANCES = "NO_INSTANCES"

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import pynvml
 
-from lens.model.report import Driver
+from lens.model.gpu.node_report import Driver
 
 N = TypeVar("N", int, float)
 

@@ -20,8 +20,8 @@ import grpc
 import msgspec
 
 from lens.agent import wire
-from lens.model.report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
-from lens.model.resources import GpuResources
+from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
+from lens.model.k8s.gpu_resources import GpuResources
 from lens.supervisor import CountFailures, start_thread, uncounted
 
 LIST = "/v1.PodResourcesLister/List"

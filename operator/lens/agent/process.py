@@ -13,7 +13,7 @@ from lens.agent.podresources import Asker
 from lens.agent.sampler import FORGET_SECONDS, Sampler
 from lens.agent.server import Server
 from lens.agent.settings import AgentSettings
-from lens.model.resources import GpuResources
+from lens.model.k8s.gpu_resources import GpuResources
 
 _log = logging.getLogger("lens.agent")
 

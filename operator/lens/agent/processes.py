@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.nvml import Reading, in_range, percent
-from lens.model.report import MOST_COUNT, MOST_PROCESSES, Process
+from lens.model.gpu.node_report import MOST_COUNT, MOST_PROCESSES, Process
 
 SHARES_SECONDS = 15.0
 """Asking for processes' shares takes NVML over a millisecond, so it isn't done every round."""

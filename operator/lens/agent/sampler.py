@@ -13,7 +13,7 @@ from lens.agent.events import XidWatch
 from lens.agent.gpu import IDENTITY, unread
 from lens.agent.health import driver_state, is_unread
 from lens.agent.turns import Seat, Turns
-from lens.model.report import MOST_GPUS, Driver, Gpu
+from lens.model.gpu.node_report import MOST_GPUS, Driver, Gpu
 from lens.supervisor import CountFailures, start_thread, uncounted
 
 FORGET_SECONDS = 15.0

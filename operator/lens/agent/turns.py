@@ -12,7 +12,7 @@ from collections import deque
 
 from lens.agent.gpu import GpuReader, unread
 from lens.agent.nvml import UNREADABLE
-from lens.model.report import Gpu
+from lens.model.gpu.node_report import Gpu
 
 PATIENCE_SECONDS = 1.0
 """How long a turn may go without an end before another thread takes over what is left of it."""

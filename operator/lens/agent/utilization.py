@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import pynvml
 
 from lens.agent.nvml import OUT_OF_RANGE, Reading, percent
-from lens.model.report import MOST_SECONDS
+from lens.model.gpu.node_report import MOST_SECONDS
 
 Source = Literal["samples", "rate", "instances"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lens.model.report import MOST_TEXT
+from lens.model.gpu.node_report import MOST_TEXT
 
 MOST_FIELDS = 2**17
 """Fields of an answer, in all its messages: 500 pods with 50 devices each are fewer than half as many."""

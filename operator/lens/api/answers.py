@@ -18,7 +18,7 @@ from lens.api.exchange import EXCHANGE
 from lens.api.lists.pages import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
 from lens.api.schemas import Clusters
-from lens.model.board import Board, Notice
+from lens.model.cluster_state import Board, Notice
 
 P = TypeVar("P", bound=Parameters)
 C = TypeVar("C", bound=ClusterParameters)

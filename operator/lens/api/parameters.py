@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from lens.api.errors import invalid_parameter, quoted
-from lens.model import timestamps
-from lens.model.events import Type as EventType
-from lens.model.pod import Pod
+from lens.model.events.transitions import Type as EventType
+from lens.model.inventory.pod import Pod
+from lens.model.k8s import timestamps
 
 # RFC 1123, as Kubernetes names namespaces.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)

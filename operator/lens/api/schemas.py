@@ -9,9 +9,9 @@ from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
 
-from lens.model.alerts import Severity
-from lens.model.ancestry import Reason
-from lens.model.events import Type as EventType
+from lens.model.alerts.catalogue import Severity
+from lens.model.events.transitions import Type as EventType
+from lens.model.inventory.owner_chains import Reason
 
 T = TypeVar("T")
 

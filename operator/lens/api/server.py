@@ -27,7 +27,7 @@ from lens.config import ServeSettings
 from lens.http.refusals import Refusals
 from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 from lens.rotation import Certificate
 
 _log = logging.getLogger(__name__)

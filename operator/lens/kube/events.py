@@ -23,11 +23,11 @@ from lens.kube.pacing import Pacer
 from lens.kube.paging import LARGEST_PAGE, PageSize
 from lens.kube.requester import Requester
 from lens.metrics import Metrics
-from lens.model.board import Notice
-from lens.model.decoding import read_line, read_marker, read_page
-from lens.model.events import Event
-from lens.model.regarding import Regarded
-from lens.model.reports import Report, read_report, read_report_line
+from lens.model.cluster_state import Notice
+from lens.model.events.involved_objects import Regarded
+from lens.model.events.kube_events import Report, read_report, read_report_line
+from lens.model.events.transitions import Event
+from lens.model.inventory.decoding import read_line, read_marker, read_page
 
 if TYPE_CHECKING:
     from lens.kube.connection import Connection

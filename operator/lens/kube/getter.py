@@ -18,7 +18,7 @@ import aiohttp
 from lens.config import SettingsError
 from lens.kube.requester import Requester
 from lens.metrics import Metrics
-from lens.model.ancestry import KEPT_SECONDS, Reason
+from lens.model.inventory.owner_chains import KEPT_SECONDS, Reason
 
 if TYPE_CHECKING:
     from lens.kube.connection import Connection

@@ -13,8 +13,8 @@ import msgspec
 
 from lens.kube.paging import PageSize
 from lens.metrics import Metrics
-from lens.model.decoding import Decoder, Line, Reading, read_marker, read_page
-from lens.model.feed import Feed
+from lens.model.inventory.decoding import Decoder, Line, Reading, read_marker, read_page
+from lens.model.inventory.store import Feed
 
 K = TypeVar("K", bound=tuple[str, str] | str)
 V = TypeVar("V")

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 
 from lens.kube.getter import Getter, UnreadError
-from lens.model.ancestry import KEPT_SECONDS
-from lens.model.pod import Controller
+from lens.model.inventory.owner_chains import KEPT_SECONDS
+from lens.model.inventory.pod import Controller
 
 MISSING_SECONDS = 60.0
 """How long a kind that isn't served is taken to be so: a CustomResourceDefinition may come."""

@@ -12,7 +12,7 @@ import kopf
 
 from lens.kube.paging import MOST_OBJECTS
 from lens.kube.storages import NoDiffBase, NoProgress
-from lens.model.pod import PodKey
+from lens.model.inventory.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
 """Finished pods hold nothing; the apiserver reports one that finishes as deleted."""

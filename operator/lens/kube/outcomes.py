@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import quote
 
 from lens.kube.getter import Getter, UnreadError
-from lens.model.endings import Ending, read_finished
+from lens.model.events.terminations import Ending, read_finished
 
 FAMILY = "pods"
 """Once one read has got no answer, the others of that look aren't waited for."""

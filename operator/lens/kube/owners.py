@@ -13,10 +13,10 @@ from itertools import islice
 from lens.kube.getter import Getter, UnreadError
 from lens.kube.kinds import Kinds, object_path
 from lens.metrics import Metrics
-from lens.model.ancestry import KEPT_SECONDS, Ancestry, Ascents
-from lens.model.decoding import read_metadata
-from lens.model.pod import Controller, controller_named, controlling
-from lens.model.snapshot import EMPTY, Snapshot
+from lens.model.inventory.decoding import read_metadata
+from lens.model.inventory.owner_chains import KEPT_SECONDS, Ancestry, Ascents
+from lens.model.inventory.pod import Controller, controller_named, controlling
+from lens.model.inventory.snapshot import EMPTY, Snapshot
 
 SLOTS = 10
 """Reads under way together."""

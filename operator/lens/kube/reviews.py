@@ -17,7 +17,7 @@ import msgspec
 from lens.config import SettingsError
 from lens.kube.requester import Requester
 from lens.metrics import Metrics
-from lens.model.access import Permission, ReviewFailedError, User
+from lens.model.k8s.access import Permission, ReviewFailedError, User
 
 if TYPE_CHECKING:
     from lens.kube.connection import Connection

@@ -22,16 +22,16 @@ from lens.kube.pacing import Pacer
 from lens.kube.publisher import Publisher
 from lens.kube.transport import Transport
 from lens.metrics import Metrics
-from lens.model.board import Board, Notice
-from lens.model.decoding import daemonset_decoder, node_decoder, pod_decoder
-from lens.model.endings import read_ending
-from lens.model.exporters import ExporterSelector
-from lens.model.feed import Feed
-from lens.model.ledger import Ledger
-from lens.model.placement import Placement
-from lens.model.pod import PodKey
-from lens.model.resources import GpuResources
-from lens.model.taints import TaintPolicy
+from lens.model.cluster_state import Board, Notice
+from lens.model.events.terminations import read_ending
+from lens.model.gpu.exporters import ExporterSelector
+from lens.model.inventory.decoding import daemonset_decoder, node_decoder, pod_decoder
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.placement import Placement
+from lens.model.inventory.pod import PodKey
+from lens.model.inventory.store import Feed
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 
 COUNTED = frozenset({"pods", "nodes"})
 """The resources that figures come from: how fresh these are is how fresh the figures are."""

@@ -7,17 +7,18 @@ has changed since.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
-from lens.model import conditions, events
-from lens.model.alarms import Alarms
-from lens.model.alerts import Thresholds, shortened
-from lens.model.board import Findings, Notice
-from lens.model.conditions import Condition
-from lens.model.endings import Ending
-from lens.model.events import Event, Type
-from lens.model.journal import Journal
-from lens.model.occupancy import NodeOccupancy
-from lens.model.snapshot import EMPTY
-from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry, NodeTelemetry
+from lens.model.alerts import rules
+from lens.model.alerts.catalogue import Thresholds, shortened
+from lens.model.alerts.rules import Condition
+from lens.model.alerts.tracker import Alarms
+from lens.model.cluster_state import Findings, Notice
+from lens.model.events import transitions
+from lens.model.events.event_log import Journal
+from lens.model.events.terminations import Ending
+from lens.model.events.transitions import Event, Type
+from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, NodeTelemetry
+from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.snapshot import EMPTY
 
 _BAD: Mapping[str, Type] = {"lost": "GpuLost", "critical": "GpuUnhealthy"}
 
@@ -28,9 +29,7 @@ NodeRules = Callable[[str, NodeOccupancy | None, NodeTelemetry | None, Threshold
 class Monitor:
     """One cluster's. To be used by one thread at a time."""
 
-    def __init__(
-        self, limits: Thresholds, most_events: int, node_rules: NodeRules = conditions.of_node
-    ) -> None:
+    def __init__(self, limits: Thresholds, most_events: int, node_rules: NodeRules = rules.of_node) -> None:
         """Take from when on something is worth an alert, how many events to keep, and the rules for nodes."""
         self._node_rules = node_rules
         self._failed: dict[str, Exception] = {}
@@ -67,9 +66,9 @@ class Monitor:
             chain(
                 chain.from_iterable(self._by_node.values()),
                 self._pending.values(),
-                conditions.of_missing(notice.snapshot),
-                conditions.of_watches(notice.contacts, self._limits, now),
-                conditions.of_skipped(notice.skipped),
+                rules.of_missing(notice.snapshot),
+                rules.of_watches(notice.contacts, self._limits, now),
+                rules.of_skipped(notice.skipped),
             ),
             self._unheard,
             now,
@@ -77,8 +76,8 @@ class Monitor:
         if self._began is None:
             self._began = now
         self._journal.add(happened)
-        self._journal.add(events.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
-        self._journal.add(events.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
+        self._journal.add(transitions.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
+        self._journal.add(transitions.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
         self._journal.hear(told, self._began)
         return Findings(now, self._alarms.alerts, self._journal.events)
 
@@ -94,7 +93,9 @@ class Monitor:
         retold = set(told.differing(self._telemetry.nodes))
         # At the first look all is new, and nothing of it has just happened.
         for name in counted if self._began is not None else ():
-            yield from events.of_node(name, self._snapshot.nodes.get(name), nodes.get(name), endings, now)
+            yield from transitions.of_node(
+                name, self._snapshot.nodes.get(name), nodes.get(name), endings, now
+            )
         for name in retold:
             yield from self._of_gpus(name, notice, now)
         failed, self._failed = self._failed, {}
@@ -124,12 +125,12 @@ class Monitor:
         known = self._telemetry.nodes.get(name) is not None
         before = self._bad.get(name, {})
         after: dict[str, Type] = {
-            conditions.gpu_source(name, gpu): _BAD[gpu.health.state]
+            rules.gpu_source(name, gpu): _BAD[gpu.health.state]
             for gpu in told.gpus
             if gpu.health.state in _BAD
         }
         for gpu in told.gpus if before or after else ():
-            source = conditions.gpu_source(name, gpu)
+            source = rules.gpu_source(name, gpu)
             type_ = after.get(source)
             if type_ is not None and type_ != before.get(source) and known:
                 yield _on_gpu(type_, source, name, gpu, now)
@@ -144,7 +145,7 @@ class Monitor:
     def _take_pending(self, notice: Notice) -> None:
         for name in notice.snapshot.pending.differing(self._snapshot.pending):
             pod = notice.snapshot.pending.get(name)
-            condition = conditions.of_pending(pod) if pod is not None else None
+            condition = rules.of_pending(pod) if pod is not None else None
             if condition is None:
                 self._pending.pop(name, None)
             else:

@@ -8,7 +8,7 @@ from sys import intern
 
 import msgspec
 
-from lens.model.report import (
+from lens.model.gpu.node_report import (
     MOST_CAUSES,
     MOST_CLOCK_EVENTS,
     MOST_HOLDERS,
@@ -22,7 +22,7 @@ from lens.model.report import (
     Process,
     Report,
 )
-from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
+from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
 from lens.telemetry.bounds import MOST_NAMED, Cut
 from lens.telemetry.client import Answer
 from lens.telemetry.reading import Reading

@@ -11,8 +11,8 @@ from statistics import fmean
 from sys import intern
 from typing import TypeVar
 
-from lens.model.report import MOST_GPUS, MOST_INSTANCES, Health, Holder
-from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.gpu.node_report import MOST_GPUS, MOST_INSTANCES, Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.telemetry.client import Answer
 from lens.telemetry.exposition import NOT_EXPORTED, Labels, Values, check_host, holder, samples
 from lens.telemetry.reading import Reading

@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from lens import __version__
-from lens.model.telemetry import Source
+from lens.model.gpu.telemetry import Source
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.refusal import RefusedError
 from lens.telemetry.targets import Target

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from sys import intern
 
-from lens.model.report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, Health, Holder
-from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
-from lens.model.xids import VERDICTS, classify
+from lens.model.gpu.node_report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.gpu.xids import VERDICTS, classify
 from lens.telemetry.bounds import Cut
 from lens.telemetry.client import Answer
 from lens.telemetry.exposition import NOT_EXPORTED, Labels, Sample, Values, check_host, holder, samples

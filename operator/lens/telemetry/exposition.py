@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from lens.model.report import MOST_TEXT, Holder
+from lens.model.gpu.node_report import MOST_TEXT, Holder
 from lens.telemetry.refusal import RefusedError
 from lens.telemetry.targets import Target
 

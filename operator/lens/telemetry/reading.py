@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lens.model.telemetry import NodeTelemetry
+from lens.model.gpu.telemetry import NodeTelemetry
 from lens.telemetry.refusal import Reason
 
 

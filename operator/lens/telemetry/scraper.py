@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Set
 
 from prometheus_client import Counter
 
-from lens.model.telemetry import Source, Telemetry
-from lens.model.telemetry_ledger import TelemetryLedger
+from lens.model.gpu.telemetry import Source, Telemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
 from lens.telemetry.agent import read_report
 from lens.telemetry.amd import read_amd
 from lens.telemetry.client import FAIR_SHARE, Answer, Client

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lens.model.telemetry import Source
+from lens.model.gpu.telemetry import Source
 
 
 class Target(msgspec.Struct, frozen=True):

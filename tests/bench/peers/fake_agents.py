@@ -17,7 +17,17 @@ from functools import partial
 import msgspec
 
 from lens import __version__
-from lens.model.report import Driver, Gpu, Health, Holder, Kubelet, NvLinks, Process, RemappedRows, Report
+from lens.model.gpu.node_report import (
+    Driver,
+    Gpu,
+    Health,
+    Holder,
+    Kubelet,
+    NvLinks,
+    Process,
+    RemappedRows,
+    Report,
+)
 
 GPUS = 8
 SAMPLE_SECONDS = 5.0

@@ -3,13 +3,13 @@
 import contextlib
 
 from lens.kube.lines import LineSplitter, LineTooLongError
-from lens.model import quantity, timestamps
-from lens.model.decoding import node_decoder, pod_decoder, read_line, read_marker, read_page
-from lens.model.endings import read_ending, read_finished
-from lens.model.exporters import ExporterSelector
-from lens.model.nesting import flattened
-from lens.model.reports import read_report, read_report_line
-from lens.model.resources import GpuResources
+from lens.model.events.kube_events import read_report, read_report_line
+from lens.model.events.terminations import read_ending, read_finished
+from lens.model.gpu.exporters import ExporterSelector
+from lens.model.inventory.decoding import node_decoder, pod_decoder, read_line, read_marker, read_page
+from lens.model.k8s import quantity, timestamps
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.json_depth import flattened
 from tests.fuzz.target import target
 
 NOW = 1766158200.0

@@ -2,8 +2,8 @@
 
 import contextlib
 
-from lens.model import device_ids
-from lens.model.report import Gpu, Health, Instance
+from lens.model.gpu import device_ids
+from lens.model.gpu.node_report import Gpu, Health, Instance
 from lens.telemetry.agent import read_report
 from lens.telemetry.amd import read_amd
 from lens.telemetry.client import LONGEST_BODY, Answer

@@ -23,7 +23,7 @@ from lens.__main__ import main
 from lens.agent import process, settings
 from lens.agent.sampler import FORGET_SECONDS
 from lens.agent.server import Server
-from lens.model.report import Gpu, Report
+from lens.model.gpu.node_report import Gpu, Report
 from lens.sim.nvml import library
 from lens.sim.nvml.scenario import Gpu as SimGpu
 from lens.sim.nvml.scenario import Scenario

@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from lens.agent.podresources import Asker
-from lens.model.quantity import Exact, Quantity
-from lens.model.report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
-from lens.model.resources import GpuResources
+from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.quantity import Exact, Quantity
 from lens.sim.nvml.scenario import Gpu
 from lens.sim.podresources import Claim, Container, Pod, PodResourcesServer
 from lens.telemetry.client import LONGEST_BODY

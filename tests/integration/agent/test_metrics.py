@@ -4,7 +4,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from lens.model.report import Report
+from lens.model.gpu.node_report import Report
 from lens.sim.nvml.scenario import Gpu, Instance, Process, Xid
 from lens.sim.podresources import Container, Pod
 from tests.integration.agent.errors import fault

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.report import NvLinks, RemappedRows
+from lens.model.gpu.node_report import NvLinks, RemappedRows
 from lens.sim.nvml.scenario import Gpu, Process
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import NODE_NAME, Node

@@ -13,8 +13,8 @@ import pytest
 from lens.kube.connection import Connection
 from lens.kube.events import Events
 from lens.metrics import Metrics
-from lens.model.board import Notice
-from lens.model.events import Event
+from lens.model.cluster_state import Notice
+from lens.model.events.transitions import Event
 from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import EVENTS
 from lens.sim.store import Store

@@ -11,9 +11,9 @@ from lens.kube.connection import Connection
 from lens.kube.getter import Getter
 from lens.kube.owners import Owners
 from lens.metrics import Metrics
-from lens.model.ancestry import NO_ASCENTS, Ancestry, Ascents, workload
-from lens.model.ledger import Ledger
-from lens.model.pod import Controller, Pod
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.owner_chains import NO_ASCENTS, Ancestry, Ascents, workload
+from lens.model.inventory.pod import Controller, Pod
 from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import OWNERS, PODS
 from lens.sim.store import Store

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from lens.model.ancestry import DEEPEST, KEPT_SECONDS
+from lens.model.inventory.owner_chains import DEEPEST, KEPT_SECONDS
 from tests.integration.owners.scene import TOKEN, Scene, path, reference
 from tests.integration.watch.faults import answer
 from tests.integration.watch.front import Exchange

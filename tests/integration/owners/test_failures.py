@@ -7,8 +7,8 @@ import pytest
 
 from lens.kube.getter import FORBIDDEN_SECONDS, LONGEST_BODY
 from lens.kube.kinds import MISSING_SECONDS
-from lens.model.ancestry import KEPT_SECONDS
-from lens.model.bounds import LONGEST_NAME, short
+from lens.model.inventory.owner_chains import KEPT_SECONDS
+from lens.model.k8s.bounds import LONGEST_NAME, short
 from tests.integration.owners.scene import Scene, path, reference
 from tests.integration.watch.faults import answer, hang, html, raw, reset, status
 from tests.integration.watch.front import Exchange, Fault

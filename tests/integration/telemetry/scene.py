@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from prometheus_client import CollectorRegistry, Counter
 
-from lens.model.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
-from lens.model.telemetry_ledger import TelemetryLedger
+from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
 from lens.supervisor import Supervisor
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.scraper import Scraper

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from lens.model.telemetry import NodeTelemetry
-from lens.model.telemetry_ledger import TelemetryLedger
+from lens.model.gpu.telemetry import NodeTelemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
 from lens.supervisor import RestartDelays, Supervisor
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import Scene

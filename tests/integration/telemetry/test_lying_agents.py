@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lens.model.alerts import LONGEST_MESSAGE, MOST_GPU_ALERTS
+from lens.model.alerts.catalogue import LONGEST_MESSAGE, MOST_GPU_ALERTS
+from lens.model.gpu.node_report import MOST_CAUSES, MOST_GPUS, MOST_HOLDERS
+from lens.model.gpu.telemetry_cache import LONGEST_PROBLEM
 from lens.model.monitor import Monitor
-from lens.model.report import MOST_CAUSES, MOST_GPUS, MOST_HOLDERS
-from lens.model.telemetry_ledger import LONGEST_PROBLEM
 from lens.telemetry.client import LONGEST_BODY
 from tests.contract.conftest import NOW, Clock
 from tests.contract.kubernetes import Cluster, node

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from lens.model.snapshot import Snapshot
+from lens.model.inventory.snapshot import Snapshot
 from lens.sim.resources import NODES, PODS, Resource
 from lens.sim.store import Store
 from tests.integration.watch.objects import GPU, Object

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from lens.kube.connection import Connection
 from lens.kube.watcher import Watcher
 from lens.metrics import Metrics
-from lens.model.board import Board
-from lens.model.resources import GpuResources
-from lens.model.taints import TaintPolicy
+from lens.model.cluster_state import Board
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import NODES, PODS
 from lens.sim.store import Store

@@ -12,7 +12,7 @@ from lens.kube.connection import Connection
 from lens.kube.getter import Getter
 from lens.kube.outcomes import MOST, SLOTS, Outcomes
 from lens.metrics import Metrics
-from lens.model.endings import Ending, How
+from lens.model.events.terminations import Ending, How
 
 OPEN: tuple[How, ...] = ("TaskEnded",)
 

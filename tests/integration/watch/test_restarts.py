@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from lens.kube.operator import Patience
-from lens.model.board import Board, Notice
+from lens.model.cluster_state import Board, Notice
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod

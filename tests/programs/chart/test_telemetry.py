@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.exporters import ExporterSelector
+from lens.model.gpu.exporters import ExporterSelector
 from tests.chart.files import CHART
 from tests.programs.chart.helm import Helm, Object, container, environment, the
 

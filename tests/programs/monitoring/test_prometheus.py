@@ -1,6 +1,6 @@
 """The rules in a real Prometheus, on a cluster that lives."""
 
-from lens.model import alerts as kinds
+from lens.model.alerts import catalogue
 from tests.monitoring.files import alerts, records
 from tests.programs.monitoring.conftest import CLUSTERS, NODES, Demo
 from tests.programs.monitoring.prometheus import Prometheus, until
@@ -8,12 +8,12 @@ from tests.programs.monitoring.prometheus import Prometheus, until
 OF_THE_DEMO = {
     f"Lens{kind.type}"
     for kind in (
-        kinds.GPUS_IDLE,
-        kinds.DEVICES_UNHEALTHY,
-        kinds.NODE_NOT_READY,
-        kinds.NODE_CORDONED,
-        kinds.AGENT_STALE,
-        kinds.POD_PENDING,
+        catalogue.GPUS_IDLE,
+        catalogue.DEVICES_UNHEALTHY,
+        catalogue.NODE_NOT_READY,
+        catalogue.NODE_CORDONED,
+        catalogue.AGENT_STALE,
+        catalogue.POD_PENDING,
     )
 }
 """What happens in the demo by itself, as its introduction says."""

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from lens.model.report import Driver, Gpu, Health, Holder, Instance, Kubelet, RemappedRows, Report, Xid
+from lens.model.gpu.node_report import (
+    Driver,
+    Gpu,
+    Health,
+    Holder,
+    Instance,
+    Kubelet,
+    RemappedRows,
+    Report,
+    Xid,
+)
 
 UUID = "GPU-11111111-2222-3333-4444-555555555555"
 OTHER = "GPU-99999999-2222-3333-4444-555555555555"

@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lens.agent.dcgm import families
 from lens.agent.exposition import write
-from lens.model.report import Report
+from lens.model.gpu.node_report import Report
 from tests.unit.agent.gpus import MIG, UUID, gpu, holder, instance, report, rows, xid
 
 GPU = {

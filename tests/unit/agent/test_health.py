@@ -6,7 +6,7 @@ import pytest
 
 from lens.agent.gpu import unread
 from lens.agent.health import driver_state, judge
-from lens.model.report import Driver, Gpu
+from lens.model.gpu.node_report import Driver, Gpu
 from tests.unit.agent.gpus import NOW, UUID, gpu, rows, xid
 
 READY = Driver(state="ready", version="580", cuda_version="13.0")

@@ -6,7 +6,7 @@ import pytest
 from lens.agent.nvml import OUT_OF_RANGE, Reading
 from lens.agent.processes import LONGEST_CGROUP, NOWHERE, place
 from lens.agent.utilization import window
-from lens.model.report import MOST_COUNT, MOST_SECONDS, Count, Seconds
+from lens.model.gpu.node_report import MOST_COUNT, MOST_SECONDS, Count, Seconds
 
 
 @pytest.mark.parametrize("value", [2**64 - 1, MOST_COUNT + 1, -1, float("nan"), float("inf")])

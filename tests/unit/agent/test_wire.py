@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.agent import wire
-from lens.model.report import MOST_TEXT
+from lens.model.gpu.node_report import MOST_TEXT
 from tests.memory import Peak
 
 LIST = bytes.fromhex(

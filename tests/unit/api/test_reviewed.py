@@ -8,7 +8,7 @@ from lens.api.access.auth import Token
 from lens.api.access.reviewed import ReviewedTokens, ReviewedUser
 from lens.api.errors import ApiError
 from lens.metrics import Metrics
-from lens.model.access import Permission, User
+from lens.model.k8s.access import Permission, User
 
 
 class Reviewer:

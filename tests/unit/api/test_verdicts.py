@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lens.api.access.verdicts import BAD_SECONDS, GOOD_SECONDS, Verdicts
-from lens.model.access import ReviewFailedError
+from lens.model.k8s.access import ReviewFailedError
 
 
 class Asked:

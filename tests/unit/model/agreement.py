@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lens.model.occupancy import NodeOccupancy, Pool
-from lens.model.pod import Pod
-from lens.model.snapshot import Snapshot
+from lens.model.inventory.occupancy import NodeOccupancy, Pool
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.snapshot import Snapshot
 from tests.recount import Object, recount
 from tests.recount_gpus import Told
 

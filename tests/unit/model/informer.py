@@ -3,8 +3,8 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from lens.model.decoding import Decoder, read_line, read_marker, read_page
-from lens.model.feed import Feed
+from lens.model.inventory.decoding import Decoder, read_line, read_marker, read_page
+from lens.model.inventory.store import Feed
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

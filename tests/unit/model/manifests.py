@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lens.model.decoding import Reading, node_decoder, pod_decoder
-from lens.model.exporters import ExporterPod
-from lens.model.ledger import Ledger
-from lens.model.node import Node
-from lens.model.pod import Pod, PodKey
-from lens.model.resources import GpuResources
-from lens.model.snapshot import Snapshot
-from lens.model.taints import TaintPolicy
+from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.decoding import Reading, node_decoder, pod_decoder
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.node import Node
+from lens.model.inventory.pod import Pod, PodKey
+from lens.model.inventory.snapshot import Snapshot
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 
 Object = dict[str, Any]
 

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from lens.model import timestamps
-from lens.model.reports import Report, read_report
+from lens.model.events.kube_events import Report, read_report
+from lens.model.k8s import timestamps
 from tests.unit.model.manifests import Object
 
 SCHEDULER = "default-scheduler"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lens.model.alerts import KINDS, Alert, Thresholds, in_order
-from lens.model.report import Holder
+from lens.model.alerts.catalogue import KINDS, Alert, Thresholds, in_order
+from lens.model.gpu.node_report import Holder
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import AT_ONCE, START, Watched
 

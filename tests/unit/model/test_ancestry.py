@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from lens.model.ancestry import (
+from lens.model.inventory.owner_chains import (
     DEEPEST,
     KEPT_SECONDS,
     TOUCHED_SECONDS,
@@ -12,7 +12,7 @@ from lens.model.ancestry import (
     Ascent,
     workload,
 )
-from lens.model.pod import Controller, Pod, Workload
+from lens.model.inventory.pod import Controller, Pod, Workload
 from tests.unit.model.manifests import container, pod, viewed_pod
 
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from threading import Thread
 
-from lens.model.board import Board, Notice
-from lens.model.endings import Ending
-from lens.model.events import Event
-from lens.model.snapshot import EMPTY
+from lens.model.cluster_state import Board, Notice
+from lens.model.events.terminations import Ending
+from lens.model.events.transitions import Event
+from lens.model.inventory.snapshot import EMPTY
 
 
 def test_a_new_board_knows_nothing() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.bounds import LONGEST_NAME, MOST_DEVICES, MOST_RESOURCES
+from lens.model.k8s.bounds import LONGEST_NAME, MOST_DEVICES, MOST_RESOURCES
 from tests.unit.model.manifests import GPU, container, node, pod, read_node, read_pod
 
 MANY = 20_000

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lens.model.decoding import pod_decoder, read_line, read_marker, read_page
-from lens.model.pod import Pod, PodKey
-from lens.model.resources import GpuResources
+from lens.model.inventory.decoding import pod_decoder, read_line, read_marker, read_page
+from lens.model.inventory.pod import Pod, PodKey
+from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.manifests import GPU, Object, container, node, pod, read_node, read_pod
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.device_ids import DeviceId, find, parse, pci_bus_id
+from lens.model.gpu.device_ids import DeviceId, find, parse, pci_bus_id
 from tests.unit.agent.gpus import MIG, OTHER, UUID, gpu, instance
 
 UUIDS = st.uuids().map(str)

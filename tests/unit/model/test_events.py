@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lens.model.alerts import Thresholds
-from lens.model.endings import Ending, How, read_ending, read_finished
+from lens.model.alerts.catalogue import Thresholds
+from lens.model.events.terminations import Ending, How, read_ending, read_finished
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import START, Watched
 

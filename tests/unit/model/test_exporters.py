@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.exporters import ExporterPod, ExporterSelector
-from lens.model.ledger import Ledger
-from lens.model.manifests import PodManifest
-from lens.model.pod import PodKey
-from lens.model.taints import TaintPolicy
+from lens.model.gpu.exporters import ExporterPod, ExporterSelector
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.pod import PodKey
+from lens.model.k8s.objects import PodManifest
+from lens.model.k8s.taints import TaintPolicy
 
 SELECTOR = ExporterSelector.parse("lens", "app=agent, tier=node", "lens-agent")
 

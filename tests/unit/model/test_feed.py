@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.feed import Feed
+from lens.model.inventory.store import Feed
 
 
 class Store:

@@ -11,13 +11,13 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lens.model.decoding import Decoder, node_decoder, pod_decoder
-from lens.model.feed import Feed
-from lens.model.ledger import Ledger
-from lens.model.placement import Placed, Placement
-from lens.model.resources import GpuResources
-from lens.model.snapshot import Snapshot
-from lens.model.taints import TaintPolicy
+from lens.model.inventory.decoding import Decoder, node_decoder, pod_decoder
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.placement import Placed, Placement
+from lens.model.inventory.snapshot import Snapshot
+from lens.model.inventory.store import Feed
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
 from tests.recount_gpus import Told
 from tests.unit.model import odd

@@ -6,8 +6,8 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.events import OWN, Event, Type
-from lens.model.journal import ENDS, Journal
+from lens.model.events.event_log import ENDS, Journal
+from lens.model.events.transitions import OWN, Event, Type
 
 BEGAN = 1000.5
 POD = "Pod/team/a"

@@ -6,9 +6,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.ledger import Ledger
-from lens.model.pod import PodKey
-from lens.model.taints import Taint, TaintPolicy
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.pod import PodKey
+from lens.model.k8s.taints import Taint, TaintPolicy
 from tests.unit.model import odd
 from tests.unit.model.agreement import assert_agrees
 from tests.unit.model.manifests import (

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from lens.model.decoding import pod_decoder
-from lens.model.resources import GpuResources
+from lens.model.inventory.decoding import pod_decoder
+from lens.model.k8s.gpu_resources import GpuResources
 
 SLOWEST = 6
 """Times as long as decoding the same bytes into dictionaries; each of these takes less than three."""

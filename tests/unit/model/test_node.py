@@ -2,8 +2,8 @@
 
 import pytest
 
-from lens.model.node import Offer
-from lens.model.taints import Taint
+from lens.model.inventory.node import Offer
+from lens.model.k8s.taints import Taint
 from tests.unit.model.manifests import GPU, NOW, Object, node, read_node, viewed_node
 
 AMD = "amd.com/gpu"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lens.model.ledger import Ledger
-from lens.model.order import Key, Order, bound, unbound
-from lens.model.pod import Pod, PodKey, Workload
-from lens.model.snapshot import EMPTY, Snapshot
-from lens.model.taints import TaintPolicy
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.pod import Pod, PodKey, Workload
+from lens.model.inventory.pod_index import Key, Order, bound, unbound
+from lens.model.inventory.snapshot import EMPTY, Snapshot
+from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
 
 NAMES = st.builds("{}{}".format, st.sampled_from(["a", "a-", "a.b", "b"]), st.integers(0, 9))

@@ -1,8 +1,8 @@
 """Only what is new of where shared units are is passed on, and what nobody tells any more is taken back."""
 
-from lens.model.placement import NOWHERE, Placed, Placements
-from lens.model.report import Health, Holder
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.gpu.node_report import Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.inventory.placement import NOWHERE, Placed, Placements
 
 GPU = "nvidia.com/gpu"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.quantity import LARGEST, MOST_DEVICES, device_count, parse
+from lens.model.k8s.quantity import LARGEST, MOST_DEVICES, device_count, parse
 
 
 @pytest.mark.parametrize(

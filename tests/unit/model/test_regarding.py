@@ -1,9 +1,9 @@
 """Only what regards pods with GPUs and nodes with GPUs is told, also of pods that were gone before."""
 
-from lens.model.events import Event
-from lens.model.ledger import Ledger
-from lens.model.regarding import MOST_STRANGERS, UNKNOWN_SECONDS, Regarded
-from lens.model.snapshot import Snapshot
+from lens.model.events.involved_objects import MOST_STRANGERS, UNKNOWN_SECONDS, Regarded
+from lens.model.events.transitions import Event
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.snapshot import Snapshot
 from tests.unit.model.manifests import Object, container, ledger_of, node, pod, read_node, read_pod
 from tests.unit.model.reported import of_node, of_pod, of_scheduler, reports
 

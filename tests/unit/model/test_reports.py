@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.reports import LONGEST_MESSAGE, LONGEST_REASON, SKEW_SECONDS, read_report, read_report_line
+from lens.model.events.kube_events import (
+    LONGEST_MESSAGE,
+    LONGEST_REASON,
+    SKEW_SECONDS,
+    read_report,
+    read_report_line,
+)
 from tests.unit.model.manifests import Object
 from tests.unit.model.reported import of_node, of_pod, of_scheduler, read
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.resources import GpuResources
+from lens.model.k8s.gpu_resources import GpuResources
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.ledger import Ledger
-from lens.model.occupancy import GpuStates, NodeOccupancy
-from lens.model.placement import Placed, Placement
-from lens.model.sharing import Share, Slices, devices, least, share
+from lens.model.gpu.sharing import Share, Slices, devices, least, share
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.occupancy import GpuStates, NodeOccupancy
+from lens.model.inventory.placement import Placed, Placement
 from tests.unit.model.manifests import GPU, Object, container, ledger_of, node, pod, snapshot_of
 
 SHARED = "nvidia.com/gpu.shared"

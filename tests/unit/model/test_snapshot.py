@@ -2,8 +2,8 @@
 
 import pytest
 
-from lens.model.occupancy import GpuStates
-from lens.model.snapshot import EMPTY, Demand
+from lens.model.inventory.occupancy import GpuStates
+from lens.model.inventory.snapshot import EMPTY, Demand
 from tests.unit.model.manifests import container, node, pod, snapshot_of
 
 

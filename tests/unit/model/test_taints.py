@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.taints import Taint, TaintPolicy, Tolerated
+from lens.model.k8s.taints import Taint, TaintPolicy, Tolerated
 
 
 @pytest.mark.parametrize(

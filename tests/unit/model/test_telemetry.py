@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lens.model.telemetry import NO_TELEMETRY, GpuTelemetry, Sums, Telemetry
-from lens.model.telemetry_ledger import TOO_OLD, TelemetryLedger
+from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, Sums, Telemetry
+from lens.model.gpu.telemetry_cache import TOO_OLD, TelemetryLedger
 from tests.profiles import full_or
 from tests.unit.telemetry.made import gpu, holder, node
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lens.model.pod import Pod, Workload
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry, PodShare
-from lens.model.usage import SHARED, UNKNOWN_DEVICES, Usage, usage
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry, PodShare
+from lens.model.inventory.pod import Pod, Workload
+from lens.model.inventory.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
 from tests.unit.telemetry.made import GIB, gpu, holder, instance, node
 
 

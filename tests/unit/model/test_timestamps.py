@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model import timestamps
+from lens.model.k8s import timestamps
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

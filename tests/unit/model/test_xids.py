@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.xids import CATALOGUE, classify
+from lens.model.gpu.xids import CATALOGUE, classify
 
 BY_SEVERITY = {
     "critical": {46, 62, 64, 79, 95, 109, 110, 119, 120, 136, 140, 143, 155, 156, 158},

@@ -1,15 +1,15 @@
 """A cluster that a monitor looks at, moment by moment."""
 
-from lens.model.alerts import Alert, Thresholds
-from lens.model.board import Findings, Notice
-from lens.model.endings import Ending
-from lens.model.events import Event
-from lens.model.ledger import Ledger
+from lens.model.alerts.catalogue import Alert, Thresholds
+from lens.model.cluster_state import Findings, Notice
+from lens.model.events.terminations import Ending
+from lens.model.events.transitions import Event
+from lens.model.gpu.node_report import Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.inventory.ledger import Ledger
+from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor
-from lens.model.report import Health, Holder
-from lens.model.taints import TaintPolicy
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.telemetry_ledger import TelemetryLedger
 from tests.unit.model.manifests import Object, read_node, read_pod
 
 AT_ONCE = Thresholds(

@@ -1,7 +1,7 @@
 """Telemetry made up for tests."""
 
-from lens.model.report import Claimed, Health, Holder
-from lens.model.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
+from lens.model.gpu.node_report import Claimed, Health, Holder
+from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
 
 GIB = 2**30
 

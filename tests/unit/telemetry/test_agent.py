@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lens.model.report import MOST_PROCESSES, Claimed, Health
-from lens.model.telemetry import NodeTelemetry, PodShare
+from lens.model.gpu.node_report import MOST_PROCESSES, Claimed, Health
+from lens.model.gpu.telemetry import NodeTelemetry, PodShare
 from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_report
 from lens.telemetry.client import Answer
 from lens.telemetry.reading import Reading

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.report import Health
+from lens.model.gpu.node_report import Health
 from lens.telemetry.amd import read_amd
 from lens.telemetry.client import Answer
 from lens.telemetry.exposition import NOT_EXPORTED, OUT_OF_RANGE

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from lens.model.report import Health
+from lens.model.gpu.node_report import Health
 from lens.telemetry.client import Answer
 from lens.telemetry.dcgm import read_dcgm
 from lens.telemetry.exposition import NOT_EXPORTED, OUT_OF_RANGE

@@ -12,7 +12,7 @@ from lens.api.access.turns import NoTurnError, Turns
 from lens.api.access.verdicts import Verdicts
 from lens.api.errors import ApiError, forbidden, unauthorized, unavailable
 from lens.metrics import Metrics
-from lens.model.access import Permission, ReviewFailedError, User
+from lens.model.k8s.access import Permission, ReviewFailedError, User
 
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
 _MAX_TOKEN_BYTES = 8192

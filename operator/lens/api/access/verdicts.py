@@ -9,7 +9,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from lens.api.access.shares import SHARES, Shares
-from lens.model.access import ReviewFailedError
+from lens.model.k8s.access import ReviewFailedError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -17,8 +17,8 @@ from lens.api.codings import CODINGS, LEAST_CODED
 from lens.api.negotiation import IDENTITY, coding
 from lens.api.parameters import Parameters
 from lens.http import refusals
-from lens.model.alerts import KINDS, Alert
-from lens.model.board import Board, Notice
+from lens.model.alerts.catalogue import KINDS, Alert
+from lens.model.cluster_state import Board, Notice
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 

@@ -2,9 +2,9 @@
 
 from lens.api import schemas
 from lens.api.parameters import StatusParameters
-from lens.model import timestamps
-from lens.model.alerts import Alert
-from lens.model.events import Event
+from lens.model.alerts.catalogue import Alert
+from lens.model.events.transitions import Event
+from lens.model.k8s import timestamps
 
 
 def alert(each: Alert) -> schemas.Alert:

@@ -10,11 +10,11 @@ from lens.api import schemas
 from lens.api.endpoints.status import node
 from lens.api.errors import not_found
 from lens.api.parameters import NodeParameters
-from lens.model import timestamps
-from lens.model.board import Notice
-from lens.model.named import NamedGpu, named_gpus
-from lens.model.report import Holder
-from lens.model.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.cluster_state import Notice
+from lens.model.gpu.node_report import Holder
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.inventory.allocated_gpus import NamedGpu, named_gpus
+from lens.model.k8s import timestamps
 
 GpuState = Literal["allocated", "unhealthy", "unavailable", "available"]
 

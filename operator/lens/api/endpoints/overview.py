@@ -13,7 +13,7 @@ from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
 from lens.api.parameters import StatusParameters
-from lens.model.board import Board, Notice
+from lens.model.cluster_state import Board, Notice
 
 PATIENCE_SECONDS = 1.0
 """How long the peers are waited for; what comes later is there for the next one who asks."""

@@ -5,12 +5,12 @@ from lens.api.lists.pages import Listing, Sort
 from lens.api.lists.rows import Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import PendingParameters
-from lens.model import timestamps
-from lens.model.ancestry import workload
-from lens.model.board import Notice
-from lens.model.order import unbound
-from lens.model.pending import Waiting
-from lens.model.pod import Pod
+from lens.model.cluster_state import Notice
+from lens.model.inventory.owner_chains import workload
+from lens.model.inventory.pending import Waiting
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.pod_index import unbound
+from lens.model.k8s import timestamps
 
 # After all times that can be told.
 _NEVER = 2**53

@@ -8,7 +8,7 @@ from lens.api import envelope, schemas
 from lens.api.access.auth import Caller
 from lens.api.errors import unavailable
 from lens.api.parameters import Parameters
-from lens.model.board import Board
+from lens.model.cluster_state import Board
 
 
 class Probes:

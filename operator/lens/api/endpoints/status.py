@@ -9,10 +9,10 @@ from lens import slices
 from lens.api import schemas
 from lens.api.endpoints import findings
 from lens.api.parameters import StatusParameters
-from lens.model import timestamps
-from lens.model.board import Notice
-from lens.model.occupancy import NodeOccupancy, Pool
-from lens.model.telemetry import NodeTelemetry, Sums, sums
+from lens.model.cluster_state import Notice
+from lens.model.gpu.telemetry import NodeTelemetry, Sums, sums
+from lens.model.inventory.occupancy import NodeOccupancy, Pool
+from lens.model.k8s import timestamps
 
 T = TypeVar("T")
 

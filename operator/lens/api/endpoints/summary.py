@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lens.api import schemas
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.overview import Figures, Standing
-from lens.model import timestamps
+from lens.model.k8s import timestamps
 
 
 def summary(standings: Sequence[Standing], now: float) -> schemas.Summary:

@@ -7,13 +7,13 @@ from lens.api.lists.pages import Listing, Sort
 from lens.api.lists.rows import Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import TaskParameters
-from lens.model import timestamps
-from lens.model.ancestry import workload
-from lens.model.board import Notice
-from lens.model.order import bound
-from lens.model.pod import Pod
-from lens.model.snapshot import Snapshot
-from lens.model.usage import usage
+from lens.model.cluster_state import Notice
+from lens.model.inventory.owner_chains import workload
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.pod_index import bound
+from lens.model.inventory.pod_usage import usage
+from lens.model.inventory.snapshot import Snapshot
+from lens.model.k8s import timestamps
 
 # After all times that can be told.
 _NEVER = 2**53

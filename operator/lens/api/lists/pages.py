@@ -21,11 +21,11 @@ from lens.api.lists.rows import MakeRow, Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import ListParameters
 from lens.bounds import PIECE_BYTES
-from lens.model import timestamps
-from lens.model.board import Notice
-from lens.model.order import Key, KeyOf, Order, Page, Source
-from lens.model.pod import Pod
-from lens.model.snapshot import EMPTY, Snapshot
+from lens.model.cluster_state import Notice
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.pod_index import Key, KeyOf, Order, Page, Source
+from lens.model.inventory.snapshot import EMPTY, Snapshot
+from lens.model.k8s import timestamps
 
 L = TypeVar("L", bound=ListParameters)
 T = TypeVar("T")

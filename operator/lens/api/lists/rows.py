@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from lens.model.ancestry import NO_ASCENTS, Ascent
-from lens.model.board import Notice
-from lens.model.physical import Part
-from lens.model.pod import Pod
-from lens.model.telemetry import NO_TELEMETRY, NodeTelemetry
+from lens.model.cluster_state import Notice
+from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry
+from lens.model.inventory.owner_chains import NO_ASCENTS, Ascent
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.shared_gpus import Part
 
 Row = Mapping[str, Any]
 MakeRow = Callable[[Pod, Notice], Row]

@@ -13,9 +13,9 @@ from lens.api.endpoints import findings
 from lens.api.endpoints.status import node, status
 from lens.api.endpoints.tasks import task
 from lens.api.parameters import StatusParameters
-from lens.model import timestamps
-from lens.model.board import Notice
-from lens.model.occupancy import NodeOccupancy
+from lens.model.cluster_state import Notice
+from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.k8s import timestamps
 
 Row = dict[str, Any]
 Told = msgspec.Raw

@@ -12,8 +12,8 @@ from lens.api.endpoints import findings
 from lens.api.parameters import Section
 from lens.api.stream.changes import Row, figures, node_row, task_rows
 from lens.api.stream.telling import View
-from lens.model import timestamps
-from lens.model.board import Notice
+from lens.model.cluster_state import Notice
+from lens.model.k8s import timestamps
 
 GOOD_SECONDS = 1.0
 """For so long a picture serves who comes; what has changed since is told right after it."""

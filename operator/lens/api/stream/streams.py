@@ -27,8 +27,8 @@ from lens.api.stream.pictures import GOOD_SECONDS, Picture, Pictures
 from lens.api.stream.ring import Ring
 from lens.api.stream.telling import Entry, View, event
 from lens.metrics import Metrics
-from lens.model import timestamps
-from lens.model.board import Board
+from lens.model.cluster_state import Board
+from lens.model.k8s import timestamps
 from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 from lens.supervisor import Supervisor
 

@@ -1,0 +1,107 @@
+"""The board: where the one writer hangs the latest snapshot, and every reader takes it from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+import msgspec
+
+from lens.model.alerts.catalogue import Alert
+from lens.model.backlog import Backlog, size_of
+from lens.model.events.terminations import Ending
+from lens.model.events.transitions import Event
+from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
+from lens.model.inventory.owner_chains import NO_ASCENTS, Ascents
+from lens.model.inventory.snapshot import EMPTY, Snapshot
+
+MOST_ENDINGS = 20_000
+"""How many endings of pods wait to be looked at."""
+
+MOST_TOLD = 20_000
+"""How many of the apiserver's Events wait to be looked at."""
+
+MOST_BYTES = 8 * 2**20
+"""What each of the two may take."""
+
+Dropped = Callable[[str], object]
+"""Is told what had to go before it was looked at: ``endings``, ``events``."""
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What is wrong, the gravest first, and what has happened, the newest first.
+
+    ``at`` is the epoch second of the last look, None until there was one.
+    """
+
+    at: float | None = None
+    alerts: tuple[Alert, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What is known and since when.
+
+    ``synced`` tells whether every resource has been listed once; until then the snapshot is a part of
+    the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
+    last gave a sign of life, so at which all that it had told was current. ``telemetry`` is what the
+    GPUs are doing; it has its own ages. ``skipped`` counts, by resource, the objects that can't be read.
+    ``ascents`` are how far the chains of controllers above the pods are known.
+    """
+
+    snapshot: Snapshot
+    synced: bool
+    contacts: Mapping[str, float]
+    telemetry: Telemetry = NO_TELEMETRY
+    skipped: Mapping[str, int] = {}
+    findings: Findings = Findings()
+    ascents: Ascents = NO_ASCENTS
+
+    @property
+    def current_at(self) -> float:
+        """Return the epoch second at which the figures were last known to be current; 0.0 for never."""
+        return min(self.contacts.values(), default=0.0)
+
+    def age(self, now: float) -> float:
+        """Return the seconds since then."""
+        return max(0.0, now - self.current_at)
+
+
+class Board:
+    """Holds one notice. Setting its parts and reading it is atomic, so threads need no lock."""
+
+    def __init__(self, dropped: Dropped = lambda _: None) -> None:
+        """Start with nothing known."""
+        self._counted = Notice(snapshot=EMPTY, synced=False, contacts={})
+        self.telemetry = NO_TELEMETRY
+        self.findings = Findings()
+        self.ascents = NO_ASCENTS
+        self._endings: Backlog[Ending] = Backlog(MOST_ENDINGS, MOST_BYTES, partial(dropped, "endings"))
+        self._told: Backlog[Event] = Backlog(MOST_TOLD, MOST_BYTES, partial(dropped, "events"))
+
+    @property
+    def notice(self) -> Notice:
+        """Return all that is known."""
+        return msgspec.structs.replace(
+            self._counted, telemetry=self.telemetry, findings=self.findings, ascents=self.ascents
+        )
+
+    @notice.setter
+    def notice(self, counted: Notice) -> None:
+        """Hang up what was counted; all else stays what it is."""
+        self._counted = counted
+
+    def note_ending(self, ending: Ending) -> None:
+        """Leave word of how a pod ended. To be called before the notice that has it no more."""
+        self._endings.add(ending, size_of(ending))
+
+    def take_endings(self) -> list[Ending]:
+        """Return those that nobody has taken yet. To be called after the notice was read."""
+        return self._endings.take()
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Leave word of what the apiserver's Events tell."""
+        for event in events:
+            self._told.add(event, size_of(event))
+
+    def take_told(self) -> list[Event]:
+        """Return what nobody has taken yet."""
+        return self._told.take()

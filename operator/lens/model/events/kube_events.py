@@ -1,0 +1,214 @@
+"""What one of the apiserver's Events tells (core/v1 Event; events.k8s.io/v1 has the same objects).
+
+Its text is somebody else's: who may create Events in a namespace can write anything into those of its pods.
+So it is bounded, and without control characters. An Event that can't be read is left out.
+
+Reasons: pkg/kubelet/events, pkg/controller/nodelifecycle, pkg/controller/tainteviction and pkg/scheduler of
+Kubernetes 1.37.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from lens.model.events.transitions import OWN, Type
+from lens.model.k8s import timestamps
+from lens.model.k8s.objects import Manifest, ObjectMeta
+
+LONGEST_MESSAGE = 512
+LONGEST_NAME = 253
+LONGEST_REASON = 128
+"""Characters."""
+
+SKEW_SECONDS = 60.0
+"""How far another clock may be ahead. A time beyond that is none."""
+
+Kind = Literal["Pod", "Node"]
+
+_TYPES: Mapping[tuple[str, str], Type] = {
+    ("Pod", "Started"): "TaskStarted",
+    ("Pod", "Preempted"): "TaskPreempted",
+    ("Pod", "Preempting"): "TaskPreempted",
+    ("Pod", "Evicted"): "TaskEvicted",
+    ("Pod", "TaintManagerEviction"): "TaskEvicted",
+    ("Node", "NodeReady"): "NodeReady",
+    ("Node", "NodeNotReady"): "NodeNotReady",
+    ("Node", "NodeSchedulable"): "NodeUncordoned",
+    ("Node", "NodeNotSchedulable"): "NodeCordoned",
+}
+"""What Lens has a name for."""
+
+# Told of every pod of a node that is not ready, beside the node's own.
+_ECHOES = frozenset({("Pod", "NodeNotReady")})
+_ON_NODE = re.compile(r"(?:Successfully assigned \S+ to|Preempted by .* on node) (?P<node>\S+)")
+_DEFAULT_NAMESPACE = "default"
+
+
+class _Reference(Manifest):
+    kind: str = ""
+    namespace: str | None = None
+    name: str = ""
+    uid: str | None = None
+    field_path: str | None = None
+
+
+class _Source(Manifest):
+    component: str | None = None
+    host: str | None = None
+
+
+class _Series(Manifest):
+    last_observed_time: str | None = None
+
+
+class _Event(Manifest):
+    metadata: ObjectMeta
+    involved_object: _Reference
+    type: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    source: _Source | None = None
+    reporting_component: str | None = None
+    reporting_instance: str | None = None
+    first_timestamp: str | None = None
+    last_timestamp: str | None = None
+    event_time: str | None = None
+    series: _Series | None = None
+
+
+class _Line(msgspec.Struct):
+    type: str
+    object: _Event
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """What happened to a pod or a node at epoch second ``at``, as ``source`` says.
+
+    ``type`` is None for what only tells where a pod is. ``node`` is where it is, as far as is told.
+    """
+
+    at: float
+    type: Type | None
+    kind: Kind
+    namespace: str
+    name: str
+    uid: str
+    reason: str
+    message: str
+    source: str
+    node: str | None
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+def read_report(document: msgspec.Raw | bytes, now: float) -> Report | None:
+    """Read an Event; None for one that tells nothing here, or can't be read."""
+    try:
+        return _report(_decode(document), now)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_report_line(line: bytes, now: float) -> Report | None:
+    """Read a watch's line likewise; one that says that an Event is gone tells nothing."""
+    try:
+        read = _decode_line(line)
+    except (ValueError, RecursionError):
+        return None
+    return _report(read.object, now) if read.type in ("ADDED", "MODIFIED") else None
+
+
+def _report(event: _Event, now: float) -> Report | None:
+    regarding, reason = event.involved_object, event.reason or ""
+    kind: Kind
+    if regarding.kind == "Pod":
+        kind = "Pod"
+    elif regarding.kind == "Node":
+        kind = "Node"
+    else:
+        return None
+    # The namespace of an Event says who may have written it: it is its object's, and for a node the default.
+    home = regarding.namespace if kind == "Pod" else _DEFAULT_NAMESPACE
+    if not home or len(home) > LONGEST_NAME or event.metadata.namespace != home:
+        return None
+    message = _plain(event.message, LONGEST_MESSAGE)
+    type_ = _type(event, kind, message)
+    node = _node(event, message) if kind == "Pod" else None
+    at = _at(event, now, first=type_ == "TaskStarted")
+    if at is None or (type_ is None and node is None):
+        return None
+    return Report(
+        at=at,
+        type=type_,
+        kind=kind,
+        namespace=home if kind == "Pod" else "",
+        name=_plain(regarding.name, LONGEST_NAME),
+        uid=_plain(regarding.uid, LONGEST_NAME),
+        reason=_plain(reason, LONGEST_REASON),
+        message=message,
+        source=_source(event),
+        node=node,
+    )
+
+
+def _type(event: _Event, kind: Kind, message: str) -> Type | None:
+    reason = event.reason or ""
+    path = event.involved_object.field_path or ""
+    if reason == "Started" and not path.startswith("spec.containers{"):
+        return None
+    # Of an eviction that is called off the reason is the same.
+    if reason == "TaintManagerEviction" and not message.startswith("Marking for deletion"):
+        return None
+    if (known := _TYPES.get((kind, reason))) is not None:
+        return known
+    return "Kubernetes" if event.type == "Warning" and (kind, reason) not in _ECHOES else None
+
+
+def _node(event: _Event, message: str) -> str | None:
+    if found := _ON_NODE.match(message):
+        return found["node"]
+    if event.source is not None and event.source.component == "kubelet":
+        node = event.source.host
+    else:
+        node = event.reporting_instance if event.reporting_component == "kubelet" else None
+    return node if node is not None and len(node) <= LONGEST_NAME else None
+
+
+def _at(event: _Event, now: float, *, first: bool) -> float | None:
+    """Return when it happened the last time, or the first; None where no time can be believed.
+
+    Any of the times may be missing: client-go's old recorder writes first and last, the new one eventTime
+    and series. Only the time of creation is the apiserver's own.
+    """
+    created = event.metadata.creation_timestamp
+    latest = event.series.last_observed_time if event.series else None
+    times: tuple[str | None, ...]
+    if first:
+        times = (event.first_timestamp, event.event_time, created)
+    else:
+        times = (latest, event.last_timestamp, event.event_time, event.first_timestamp, created)
+    for text in times:
+        at = timestamps.parse(text)
+        if at is not None and 0 < at <= now + SKEW_SECONDS:
+            return min(float(at), now)
+    return None
+
+
+def _source(event: _Event) -> str:
+    named = event.reporting_component or (event.source.component if event.source else None)
+    source = _plain(named, LONGEST_REASON)
+    # Lens writes no Events; nobody else's shall look like its own word.
+    return source if source and source.casefold() != OWN else "unknown"
+
+
+def _plain(text: str | None, longest: int) -> str:
+    """Return a text on one line, without what can't be seen, and not longer than that."""
+    cut = (text or "")[: 2 * longest]
+    if not cut.isprintable():
+        cut = "".join(each if each.isprintable() else " " for each in cut)
+    plain = " ".join(cut.split())
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -1,0 +1,125 @@
+"""Events: what really changed between two moments, found by comparing them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from lens.model.alerts.catalogue import Alert
+from lens.model.events.terminations import Ending, How
+from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.pod import Pod
+
+Type = Literal[
+    "TaskStarted",
+    "TaskFinished",
+    "TaskFailed",
+    "TaskEvicted",
+    "TaskPreempted",
+    "TaskDeleted",
+    "TaskEnded",
+    "NodeJoined",
+    "NodeLeft",
+    "NodeReady",
+    "NodeNotReady",
+    "NodeCordoned",
+    "NodeUncordoned",
+    "GpuLost",
+    "GpuUnhealthy",
+    "GpuRecovered",
+    "AlertRaised",
+    "AlertCleared",
+    "Kubernetes",
+]
+
+OWN = "lens"
+"""The source of what Lens has seen itself."""
+
+_ENDED: Mapping[How, str] = {
+    "TaskFinished": "finished",
+    "TaskFailed": "failed",
+    "TaskEvicted": "was evicted",
+    "TaskPreempted": "was preempted",
+    "TaskDeleted": "was deleted",
+    "TaskEnded": "ended, it isn't known how",
+}
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened to ``object`` (named as an alert's source), seen at epoch second ``at``.
+
+    ``source`` is who says so: Lens, or the component that reported it to the apiserver as an Event. That
+    one's ``reason`` stands beside its message; type ``Kubernetes`` has no name of Lens' own for it.
+    """
+
+    at: float
+    type: Type
+    object: str
+    message: str
+    namespace: str | None = None
+    source: str = OWN
+    reason: str | None = None
+
+
+def of_node(
+    name: str,
+    before: NodeOccupancy | None,
+    after: NodeOccupancy | None,
+    endings: Mapping[str, Ending],
+    at: float,
+) -> Iterator[Event]:
+    """Go through what changed on a node; ``endings`` has, by uid, how pods ended."""
+    yield from _of_tasks(before, after, endings, at)
+    source = f"Node/{name}"
+    was, now = before.node if before else None, after.node if after else None
+    if was is None and now is not None:
+        yield Event(at, "NodeJoined", source, f"{name} joined with {_gpus(after)} GPUs")
+    if was is not None and now is None:
+        yield Event(at, "NodeLeft", source, f"{name} left with {_gpus(before)} GPUs")
+    if was is None or now is None:
+        return
+    if was.ready is not now.ready:
+        if now.ready:
+            yield Event(at, "NodeReady", source, f"{name} is ready")
+        elif was.ready:
+            yield Event(at, "NodeNotReady", source, f"{name} is not ready")
+    if was.unschedulable is not now.unschedulable:
+        if now.unschedulable:
+            yield Event(at, "NodeCordoned", source, f"{name} was cordoned")
+        else:
+            yield Event(at, "NodeUncordoned", source, f"{name} was uncordoned")
+
+
+def _gpus(occupied: NodeOccupancy | None) -> int:
+    node = occupied.node if occupied else None
+    return sum(offer.capacity for offer in node.offers) if node else 0
+
+
+def _of_tasks(
+    before: NodeOccupancy | None, after: NodeOccupancy | None, endings: Mapping[str, Ending], at: float
+) -> Iterator[Event]:
+    was = {pod.uid: pod for pod in before.pods} if before else {}
+    now = {pod.uid: pod for pod in after.pods} if after else {}
+    for uid, pod in was.items():
+        if uid not in now:
+            yield _ended(pod, endings.get(uid), at)
+    for uid, pod in now.items():
+        if pod.is_running and not (uid in was and was[uid].is_running):
+            yield _on_task(pod, "TaskStarted", f"started with {pod.gpus} GPUs on {pod.node}", at)
+
+
+def _ended(pod: Pod, ending: Ending | None, at: float) -> Event:
+    if ending is None:
+        return _on_task(pod, "TaskEnded", f"is gone from {pod.node}; how it ended was not seen", at)
+    because = f" ({ending.because})" if ending.because else ""
+    return _on_task(pod, ending.how, f"{_ENDED[ending.how]} on {pod.node}{because}", at)
+
+
+def _on_task(pod: Pod, type_: Type, message: str, at: float) -> Event:
+    name = f"{pod.namespace}/{pod.name}"
+    return Event(at, type_, f"Pod/{name}", f"{name} {message}", pod.namespace)
+
+
+def of_alert(alert: Alert, type_: Type, at: float) -> Event:
+    """Return that an alert was raised or cleared."""
+    return Event(at, type_, alert.source, f"{alert.type}: {alert.message}", alert.namespace)

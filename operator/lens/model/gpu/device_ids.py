@@ -1,0 +1,98 @@
+"""The ids by which device plugins name devices to the kubelet, and what they stand for.
+
+NVIDIA's plugin: a GPU's or a MIG device's uuid, with ``::n`` for a replica (time-slicing, MPS). GKE's:
+``nvidia0``, ``nvidia0/gi1``, ``nvidia0/vgpu2``, ``nvidia0/gi1/vgpu2``, by the device node's minor number.
+AMD's: the PCI bus id.
+"""
+
+import re
+
+import msgspec
+
+from lens.model.gpu.node_report import Gpu, Instance
+
+_REPLICA = re.compile(r"(.+)::(\d{1,9})", re.DOTALL)
+_GKE = re.compile(r"nvidia(\d{1,9})(?:/gi(\d{1,9}))?(?:/vgpu(\d{1,9}))?", re.ASCII)
+_NAMED_INSTANCE = re.compile(r"MIG-(GPU-[^/]+)/(\d{1,9})/(\d{1,9})", re.ASCII)
+_PCI = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.ASCII | re.IGNORECASE)
+
+
+class DeviceId(msgspec.Struct, frozen=True):
+    """A device plugin's id, taken apart; what it doesn't say is None. One of nobody's form says nothing."""
+
+    gpu_uuid: str | None = None
+    instance_uuid: str | None = None
+    minor_number: int | None = None
+    pci_bus_id: str | None = None
+    gpu_instance_id: int | None = None
+    compute_instance_id: int | None = None
+    replica: int | None = None
+
+
+def parse(text: str) -> DeviceId:
+    """Take an id apart. Any text is one."""
+    replica = None
+    if shared := _REPLICA.fullmatch(text):
+        text, replica = shared[1], int(shared[2])
+    if gke := _GKE.fullmatch(text):
+        minor, gpu_instance, shared_as = (None if part is None else int(part) for part in gke.groups())
+        return DeviceId(
+            minor_number=minor,
+            gpu_instance_id=gpu_instance,
+            replica=replica if shared_as is None else shared_as,
+        )
+    if named := _NAMED_INSTANCE.fullmatch(text):
+        return DeviceId(
+            gpu_uuid=named[1],
+            gpu_instance_id=int(named[2]),
+            compute_instance_id=int(named[3]),
+            replica=replica,
+        )
+    if text.startswith("MIG-"):
+        return DeviceId(instance_uuid=text, replica=replica)
+    if text.startswith("GPU-"):
+        return DeviceId(gpu_uuid=text, replica=replica)
+    if (bus_id := pci_bus_id(text)) is not None:
+        return DeviceId(pci_bus_id=bus_id, replica=replica)
+    return DeviceId(replica=replica)
+
+
+def gpu_uuid(text: str) -> str | None:
+    """Return the GPU that an id names by itself, in a tenth of the time."""
+    return text.partition("::")[0] if text.startswith("GPU-") else parse(text).gpu_uuid
+
+
+def pci_bus_id(text: str) -> str | None:
+    """Return a PCI bus id as the kernel writes it, ``0000:c1:00.0``; None for what is none.
+
+    NVML writes eight digits of domain, in capitals.
+    """
+    found = _PCI.fullmatch(text)
+    return found and found[1].lower()
+
+
+def find(wanted: DeviceId, gpus: tuple[Gpu, ...]) -> tuple[Gpu | None, Instance | None]:
+    """Return the GPU that an id is about, and the MIG instance on it."""
+    for gpu in gpus:
+        for instance in gpu.instances or ():
+            if wanted.instance_uuid is not None and instance.uuid == wanted.instance_uuid:
+                return gpu, instance
+        if (
+            (wanted.gpu_uuid is not None and gpu.uuid == wanted.gpu_uuid)
+            or (wanted.minor_number is not None and gpu.minor_number == wanted.minor_number)
+            or (wanted.pci_bus_id is not None and pci_bus_id(gpu.pci_bus_id or "") == wanted.pci_bus_id)
+        ):
+            return gpu, _instance(wanted, gpu)
+    return None, None
+
+
+def _instance(wanted: DeviceId, gpu: Gpu) -> Instance | None:
+    if wanted.gpu_instance_id is None:
+        return None
+    for instance in gpu.instances or ():
+        if instance.gpu_instance_id == wanted.gpu_instance_id and wanted.compute_instance_id in (
+            None,
+            instance.compute_instance_id,
+        ):
+            return instance
+    return None

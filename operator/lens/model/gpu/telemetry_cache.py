@@ -1,0 +1,226 @@
+"""The ledger of telemetry: what each node told last, how old it is, and whose GPUs are whose.
+
+As in the ledger of pods and nodes a change costs what changed. A sample is good until it is ``stale_after``
+seconds old, shown as stale until ``unknown_after``, and then counts no more. A GPU that two nodes claim is
+neither's: one of them is wrong, and nobody here can tell which.
+"""
+
+from collections.abc import Collection, Mapping, Set
+from heapq import heappop, heappush, nsmallest
+from itertools import islice
+
+import msgspec
+
+from lens.model.gpu.node_report import Health
+from lens.model.gpu.telemetry import (
+    NO_TELEMETRY,
+    GpuTelemetry,
+    NodeTelemetry,
+    Source,
+    State,
+    Sums,
+    Telemetry,
+    sums,
+)
+
+TOO_OLD = "TOO_OLD"
+"""The reason of a value whose sample has aged out."""
+
+MOST_NAMED = 4
+"""GPUs, and nodes for each, that a problem names of those which claim the same."""
+
+LONGEST_NAMED = 64
+"""Characters of a uuid that a problem repeats."""
+
+LONGEST_PROBLEM = 512
+
+_MEASURED = (
+    "utilization_percent",
+    "memory_used_bytes",
+    "memory_total_bytes",
+    "temperature_celsius",
+    "power_watts",
+)
+_AGED_REASONS: Mapping[str, str] = dict.fromkeys((*_MEASURED, "shares"), TOO_OLD)
+_AGED_HEALTH = Health(state="unknown", because=(TOO_OLD,))
+
+
+class TelemetryLedger:
+    """Nodes' telemetry in, snapshots out. One writer."""
+
+    def __init__(self, stale_after: float, unknown_after: float) -> None:
+        """Take the ages, in seconds, at which a sample turns stale and unknown."""
+        self._stale_after = stale_after
+        self._unknown_after = unknown_after
+        self._filed: dict[str, NodeTelemetry] = {}
+        self._claims: dict[str, str] = {}
+        self._contested: dict[str, set[str]] = {}
+        self._looks: list[tuple[float, str]] = []
+        self._next_look: dict[str, float] = {}
+        self._touched: set[str] = set()
+        self._snapshot = NO_TELEMETRY
+
+    @property
+    def nodes(self) -> Set[str]:
+        """Return the nodes of which something is known, as they are now."""
+        return frozenset(self._filed)
+
+    def file(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
+        """File what a node told in place of what it told before; None takes the node out.
+
+        The state is the ledger's to say, whatever ``telemetry`` has.
+        """
+        before = self._filed.get(node)
+        if telemetry is None:
+            self._filed.pop(node, None)
+        else:
+            oldest = now - self._unknown_after
+            if any(gpu.sampled_at <= oldest for gpu in telemetry.gpus):
+                gpus = (_aged(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)
+                telemetry = msgspec.structs.replace(telemetry, gpus=tuple(gpus))
+            telemetry = self._filed[node] = self._dated(telemetry, now)
+            self._look_later(node, telemetry)
+        self._claim(node, _uuids(before), _uuids(telemetry))
+        self._touched.add(node)
+
+    def trouble(self, node: str, source: Source, problem: str, now: float) -> None:
+        """File what keeps a node from being read. What it told before stays, and ages."""
+        before = self._filed.get(node)
+        if before is None:
+            before = NodeTelemetry(node=node, source=source)
+        self.file(node, msgspec.structs.replace(before, problem=problem), now)
+
+    def age(self, now: float) -> None:
+        """Let time pass: give the nodes whose time has come their new state."""
+        while self._looks and self._looks[0][0] <= now:
+            due, node = heappop(self._looks)
+            if self._next_look.get(node) != due:
+                continue  # an earlier look has come after this one was planned
+            del self._next_look[node]
+            if node in self._filed:
+                self.file(node, self._filed[node], now)
+
+    def contested(self, node: str) -> list[str]:
+        """Return the uuids of a node's GPUs that another node claims too."""
+        if not self._contested:
+            return []
+        return [uuid for uuid in _uuids(self._filed.get(node)) if uuid in self._contested]
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether something was filed that the last snapshot doesn't have."""
+        return bool(self._touched)
+
+    def snapshot(self, most: int | None = None) -> Telemetry:
+        """Return the present snapshot: the same object as before when nothing has changed.
+
+        Of the nodes that were touched it takes in at most so many.
+        """
+        last = self._snapshot
+        changes: dict[str, NodeTelemetry | None] = {}
+        total = last.sums
+        taken = set(islice(self._touched, most))
+        for name in taken:
+            before = last.nodes.get(name)
+            filed = self._filed.get(name)
+            after = None if filed is None else self._shown(filed)
+            if after != before:
+                changes[name] = after
+                total += (sums(after) if after else Sums()) - (sums(before) if before else Sums())
+        self._touched -= taken
+        if changes:
+            self._snapshot = Telemetry(last.sequence + 1, total, last.nodes.updated(changes))
+        return self._snapshot
+
+    def _state(self, sampled_at: float | None, now: float) -> State:
+        if sampled_at is None or now >= sampled_at + self._unknown_after:
+            return "unknown"
+        return "stale" if now >= sampled_at + self._stale_after else "ok"
+
+    def _dated(self, telemetry: NodeTelemetry, now: float) -> NodeTelemetry:
+        state = self._state(telemetry.sampled_at, now)
+        if state == "unknown":
+            gpus = tuple(_aged(gpu) for gpu in telemetry.gpus)
+            return msgspec.structs.replace(telemetry, state=state, gpus=gpus, holders=None, claimed=None)
+        return telemetry if state == telemetry.state else msgspec.structs.replace(telemetry, state=state)
+
+    def _look_later(self, node: str, telemetry: NodeTelemetry) -> None:
+        """See to it that age() looks at a node when its state can change next: one look for each node."""
+        if telemetry.sampled_at is None or telemetry.state == "unknown":
+            return
+        after = self._stale_after if telemetry.state == "ok" else self._unknown_after
+        due = telemetry.sampled_at + after
+        planned = self._next_look.get(node)
+        # A look that comes too early plans the next one, so a sample that is renewed costs none.
+        if planned is None or due < planned:
+            self._next_look[node] = due
+            heappush(self._looks, (due, node))
+
+    def _claim(self, node: str, before: frozenset[str], after: frozenset[str]) -> None:
+        for uuid in before - after:
+            rivals = self._contested.get(uuid)
+            if rivals is None:
+                del self._claims[uuid]
+                continue
+            rivals.discard(node)
+            self._touched |= rivals
+            if len(rivals) == 1:
+                del self._contested[uuid]
+                self._claims[uuid] = rivals.pop()
+        for uuid in after - before:
+            rivals = self._contested.get(uuid)
+            if rivals is None:
+                owner = self._claims.setdefault(uuid, node)
+                if owner == node:
+                    continue
+                rivals = self._contested[uuid] = {owner}
+            rivals.add(node)
+            self._touched |= rivals
+
+    def _shown(self, filed: NodeTelemetry) -> NodeTelemetry:
+        """Return a node without the GPUs that others claim too."""
+        contested = self.contested(filed.node)
+        if not contested:
+            return filed
+        holders = filed.holders
+        return msgspec.structs.replace(
+            filed,
+            gpus=tuple(gpu for gpu in filed.gpus if gpu.uuid not in self._contested),
+            holders=holders and tuple(each for each in holders if each.gpu_uuid not in self._contested),
+            problem="; ".join((*filter(None, [filed.problem]), *self._disputes(filed.node, contested)))[
+                :LONGEST_PROBLEM
+            ],
+        )
+
+    def _disputes(self, node: str, contested: list[str]) -> list[str]:
+        disputes = [
+            f"{uuid[:LONGEST_NAMED]} is claimed by {_named(self._contested[uuid] - {node})} too"
+            for uuid in nsmallest(MOST_NAMED, contested)
+        ]
+        more = len(contested) - len(disputes)
+        return [*disputes, f"{more} more GPUs are claimed by others too"] if more else disputes
+
+
+def _named(nodes: Collection[str]) -> str:
+    named = nsmallest(MOST_NAMED, nodes)
+    more = len(nodes) - len(named)
+    return " and ".join([*named, f"{more} more nodes"] if more else named)
+
+
+def _uuids(telemetry: NodeTelemetry | None) -> frozenset[str]:
+    """Return the GPUs that a node claims; one that is not heard of any more claims none."""
+    if telemetry is None or telemetry.state == "unknown":
+        return frozenset()
+    return frozenset(gpu.uuid for gpu in telemetry.gpus if gpu.uuid is not None)
+
+
+def _aged(gpu: GpuTelemetry) -> GpuTelemetry:
+    """Return what remains true of a GPU that has not been heard of for long."""
+    return GpuTelemetry(
+        index=gpu.index,
+        uuid=gpu.uuid,
+        sampled_at=gpu.sampled_at,
+        health=_AGED_HEALTH,
+        product=gpu.product,
+        reasons=_AGED_REASONS,
+    )

@@ -1,0 +1,248 @@
+"""The ledger: who holds which GPUs, kept up change by change.
+
+It files pods and nodes and, when a snapshot is asked for, works out again the nodes that were touched;
+so each node's figures always come from all that is filed under it, and a change applied twice,
+late or through a fresh list can't leave a trace that a recount would not.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from heapq import nsmallest
+
+from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.node import Node
+from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, Pool, occupancy
+from lens.model.inventory.placement import NOWHERE, Placement
+from lens.model.inventory.pod import Pod, PodKey
+from lens.model.inventory.snapshot import EMPTY, Snapshot
+from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
+from lens.model.k8s.taints import TaintPolicy
+
+
+class Ledger:
+    """Pods and nodes in, snapshots out. One writer."""
+
+    def __init__(self, taints: TaintPolicy, daemonset: str | None = None) -> None:
+        """Start with nothing filed. Given the name of a ``daemonset``, only its pods are exporters."""
+        self._taints = taints
+        self._daemonset = daemonset
+        self._pods: dict[PodKey, Pod | ExporterPod] = {}
+        self._exporters: dict[PodKey, ExporterPod] = {}
+        self._daemonsets: dict[PodKey, str] = {}
+        self._exporters_touched = False
+        self._nodes: dict[str, Node] = {}
+        self._holders: dict[str, dict[PodKey, Pod]] = {}
+        self._placements: dict[str, Placement] = {}
+        self._touched: set[str] = set()
+        self._pending_touched: set[PodKey] = set()
+        self._blocks: Counter[int] = Counter()
+        self._units: dict[str, Pool] = {}
+        self._missing: dict[str, int] = {}
+        self._snapshot = EMPTY
+
+    @property
+    def pods(self) -> Mapping[PodKey, Pod | ExporterPod]:
+        """Return the pods that are filed."""
+        return self._pods
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Return the nodes that are filed."""
+        return self._nodes
+
+    @property
+    def daemonsets(self) -> Mapping[PodKey, str]:
+        """Return the uids of the DaemonSets that are filed."""
+        return self._daemonsets
+
+    @property
+    def placements(self) -> Mapping[str, Placement]:
+        """Return where units are on their nodes, as far as it is filed."""
+        return self._placements
+
+    def file_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
+        """File a pod in place of what stood under its key; None takes it out."""
+        before = self._pods.pop(key, None)
+        if isinstance(before, ExporterPod):
+            del self._exporters[key]
+            self._exporters_touched = True
+        elif before is not None and not before.node:
+            self._pending_touched.add(key)
+        elif before is not None:
+            holders = self._holders[before.node]
+            del holders[key]
+            if not holders:
+                del self._holders[before.node]
+            self._touched.add(before.node)
+        if pod is not None:
+            self._pods[key] = pod
+            if isinstance(pod, ExporterPod):
+                self._exporters[key] = pod
+                self._exporters_touched = True
+            elif pod.node:
+                self._holders.setdefault(pod.node, {})[key] = pod
+                self._touched.add(pod.node)
+            else:
+                self._pending_touched.add(key)
+
+    def file_node(self, name: str, node: Node | None) -> None:
+        """File a node in place of what stood under its name; None takes it out."""
+        self._touched.add(name)
+        if node is None:
+            self._nodes.pop(name, None)
+        else:
+            self._nodes[name] = node
+
+    def file_placement(self, node: str, placement: Placement) -> None:
+        """File where a node's units are; NOWHERE takes it out."""
+        self._touched.add(node)
+        if placement == NOWHERE:
+            self._placements.pop(node, None)
+        else:
+            self._placements[node] = placement
+
+    def file_daemonset(self, key: PodKey, uid: str | None) -> None:
+        """File a DaemonSet's uid; None takes it out."""
+        self._exporters_touched = True
+        if uid is None:
+            self._daemonsets.pop(key, None)
+        else:
+            self._daemonsets[key] = uid
+
+    def snapshot(self) -> Snapshot:
+        """Return the present snapshot: the same object as before when nothing that shows has changed."""
+        changes: dict[str, NodeOccupancy | None] = {}
+        for name in self._touched:
+            node, holders = self._nodes.get(name), self._holders.get(name)
+            after = (
+                None
+                if node is None and holders is None
+                else occupancy(
+                    name,
+                    node,
+                    (holders or {}).values(),
+                    self._taints,
+                    self._placements.get(name, NOWHERE),
+                )
+            )
+            if after != self._snapshot.nodes.get(name):
+                changes[name] = after
+        self._touched.clear()
+        waiting = self._waiting()
+        exporters = self._believed() if self._exporters_touched else self._snapshot.exporters
+        self._exporters_touched = False
+        if changes or waiting or exporters != self._snapshot.exporters:
+            self._snapshot = self._advanced(changes, waiting, exporters)
+        return self._snapshot
+
+    def _waiting(self) -> dict[str, Pod | None]:
+        """Return what has changed among the pods that aren't bound."""
+        changes: dict[str, Pod | None] = {}
+        for key in self._pending_touched:
+            pod = self._pods.get(key)
+            after = pod if isinstance(pod, Pod) and not pod.node else None
+            if after != self._snapshot.pending.get(name := "/".join(key)):
+                changes[name] = after
+        self._pending_touched.clear()
+        return changes
+
+    def _believed(self) -> tuple[ExporterPod, ...]:
+        """Return the exporters that the DaemonSet has made, where one is asked for."""
+        return tuple(
+            pod
+            for _, pod in sorted(self._exporters.items())
+            if self._daemonset is None
+            or (
+                pod.controller_uid is not None
+                and pod.controller_uid == self._daemonsets.get(PodKey(pod.namespace, self._daemonset))
+            )
+        )
+
+    def _advanced(
+        self,
+        changes: Mapping[str, NodeOccupancy | None],
+        waiting: Mapping[str, Pod | None],
+        exporters: tuple[ExporterPod, ...],
+    ) -> Snapshot:
+        last = self._snapshot
+        states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
+        approximate, missing_gpus = last.approximate, last.missing_gpus
+        units, missing_names = last.units, last.missing_names
+        joining: set[str] = set()
+        leaving: set[str] = set()
+        for name, after in changes.items():
+            before = last.nodes.get(name)
+            if before is not None:
+                states -= before.states
+                running_tasks -= before.running_tasks
+                overcommitted -= before.overcommitted
+                approximate -= before.approximate
+                missing_gpus -= self._missing.pop(name, 0)
+                for pool in before.units:
+                    self._units[pool.resource] = self._units_of(pool.resource) - pool
+                if before.units:
+                    leaving.add(name)
+                self._count_block(before.largest_block, -1)
+            if after is not None:
+                states += after.states
+                running_tasks += after.running_tasks
+                overcommitted += after.overcommitted
+                approximate += after.approximate
+                if after.node is None:
+                    self._missing[name] = after.overcommitted
+                    missing_gpus += after.overcommitted
+                for pool in after.units:
+                    self._units[pool.resource] = self._units_of(pool.resource) + pool
+                if after.units:
+                    joining.add(name)
+                self._count_block(after.largest_block, 1)
+        if joining or leaving:
+            units = self._shown_units()
+        if any(name in self._missing or name in missing_names for name in changes):
+            missing_names = tuple(nsmallest(MOST_MISSING, self._missing))
+        demand = last.demand
+        for path, pod in waiting.items():
+            if (left := last.pending.get(path)) is not None:
+                demand = demand.with_pod(left, -1)
+            if pod is not None:
+                demand = demand.with_pod(pod, 1)
+        return Snapshot(
+            sequence=last.sequence + 1,
+            states=states,
+            running_tasks=running_tasks,
+            available_nodes=self._blocks.total(),
+            max_contiguous=max(self._blocks, default=0),
+            overcommitted=overcommitted,
+            missing_nodes=len(self._missing),
+            missing_gpus=missing_gpus,
+            missing_names=missing_names,
+            nodes=last.nodes.updated(changes) if changes else last.nodes,
+            pending=last.pending.updated(waiting) if waiting else last.pending,
+            demand=demand,
+            exporters=exporters,
+            # Mostly the same names, and then the same set.
+            shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
+            approximate=approximate,
+            units=units,
+        )
+
+    def _units_of(self, resource: str) -> Pool:
+        return self._units.get(resource) or _no_units(resource)
+
+    def _shown_units(self) -> Mapping[str, Pool]:
+        """Return the cluster's units by resource: of too many those first that some node has."""
+        self._units = {name: pool for name, pool in self._units.items() if pool != _no_units(name)}
+        if len(self._units) <= MOST_UNITS:
+            return dict(self._units)
+        return dict(nsmallest(MOST_UNITS, self._units.items(), lambda each: (not each[1].capacity, each[0])))
+
+    def _count_block(self, size: int, nodes: int) -> None:
+        """Keep the number of nodes by their largest block: few sizes, however many nodes."""
+        if size:
+            self._blocks[size] += nodes
+            if not self._blocks[size]:
+                del self._blocks[size]
+
+
+def _no_units(resource: str) -> Pool:
+    return Pool(resource, 0, 0, GpuStates(), 0)

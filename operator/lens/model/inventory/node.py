@@ -1,0 +1,92 @@
+"""A node as the ledger knows it: its GPUs by resource, and whether GPU pods can go there."""
+
+from collections.abc import Sequence
+from math import ceil
+from sys import intern
+
+import msgspec
+
+from lens.model.gpu.sharing import Share, share
+from lens.model.k8s.bounds import LONGEST_RESOURCE, LONGEST_WORD, MOST_RESOURCES, MOST_TAINTS, short
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.objects import NodeManifest
+from lens.model.k8s.quantity import Quantity
+from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
+
+PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.intel.com/product")
+"""Where the vendors' feature discovery writes what the GPUs are."""
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """How much of one GPU resource a node has, and how much of it the scheduler may hand out.
+
+    ``share`` is what a unit is of a GPU; None for all of it.
+    """
+
+    resource: str
+    capacity: int
+    allocatable: int
+    share: Share | None = None
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """A node that names GPU resources, be it with a capacity of 0.
+
+    ``ready`` is its Ready condition: True, False, or None where there is none. Two nodes are equal
+    when nothing differs that any figure or list shows; heartbeats are not among it.
+    """
+
+    name: str
+    offers: tuple[Offer, ...]
+    unschedulable: bool
+    taints: tuple[Taint, ...]
+    ready: bool | None
+    product: str | None
+
+
+def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResources) -> dict[str, int]:
+    # The scheduler rounds a node's fractions up too (framework.Resource, Quantity.Value).
+    try:
+        return {name: ceil(units) for name, units in gpus.units(quantities).items()}
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+
+
+def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
+    """Return the ledger's view of a node, or None for one that names no GPU resource.
+
+    Raise ValueError, naming the field, when a GPU quantity can't be read.
+    """
+    status = manifest.status
+    capacity = _whole("status.capacity", status.capacity, gpus)
+    allocatable = _whole("status.allocatable", status.allocatable, gpus)
+    names = sorted(capacity.keys() | allocatable.keys())
+    if not names:
+        return None
+    if len(names) > MOST_RESOURCES:
+        raise ValueError(f"{len(names)} GPU resources are more than any node has")
+    labels = manifest.metadata.labels or {}
+    offered = {name: capacity.get(name, 0) for name in names}
+    return Node(
+        name=intern(manifest.metadata.name),
+        offers=tuple(
+            Offer(intern(name), offered[name], allocatable.get(name, 0), share(name, offered, labels))
+            for name in names
+        ),
+        unschedulable=bool(manifest.spec.unschedulable),
+        taints=_taints(manifest.spec.taints or ()),
+        ready=next((c.status == "True" for c in status.conditions or () if c.type == "Ready"), None),
+        product=next((short(labels[label]) for label in PRODUCT_LABELS if label in labels), None),
+    )
+
+
+def _taints(taints: Sequence[Taint]) -> tuple[Taint, ...]:
+    """Return the taints; of too many those first that keep pods away."""
+    if len(taints) > MOST_TAINTS:
+        taints = sorted(taints, key=lambda taint: taint.effect not in REPELLING_EFFECTS)
+    return tuple(
+        Taint(short(each.key, LONGEST_RESOURCE), each.value and short(each.value), short(each.effect))
+        if max(len(each.key), len(each.value or ""), len(each.effect)) > LONGEST_WORD
+        else each
+        for each in taints[:MOST_TAINTS]
+    )

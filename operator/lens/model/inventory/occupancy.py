@@ -1,0 +1,188 @@
+"""One node with what its GPUs are doing: every GPU in exactly one state.
+
+| state | a GPU that |
+| --- | --- |
+| allocated | its node has and a pod holds, in whatever health the node is |
+| unhealthy | its node counts in capacity but not in allocatable, and nobody holds |
+| unavailable | is free on a node that GPU pods can't go to |
+| available | is free on a node that takes GPU pods |
+
+What is held beyond what the node has is in no state: no such GPU is known. Who may create a pod may bind it
+to any node, existing or not, and ask for any number. It is told apart, as overcommitted.
+
+A GPU that many units share is held if any of them is, unhealthy if none of them may be handed out, and else
+free. The units are counted beside it, by the same rules.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from lens.model.gpu.sharing import share
+from lens.model.inventory.node import Node, Offer
+from lens.model.inventory.placement import NOWHERE, Placement
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.shared_gpus import Part, groups, part
+from lens.model.k8s.bounds import MOST_STRANGE
+from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
+
+
+class GpuStates(msgspec.Struct, frozen=True, gc=False):
+    """Numbers of GPUs by state."""
+
+    allocated: int = 0
+    unhealthy: int = 0
+    unavailable: int = 0
+    available: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the number of all GPUs."""
+        return self.allocated + self.unhealthy + self.unavailable + self.available
+
+    def __add__(self, other: "GpuStates") -> "GpuStates":
+        """Add state by state."""
+        return GpuStates(
+            self.allocated + other.allocated,
+            self.unhealthy + other.unhealthy,
+            self.unavailable + other.unavailable,
+            self.available + other.available,
+        )
+
+    def __sub__(self, other: "GpuStates") -> "GpuStates":
+        """Subtract state by state."""
+        return GpuStates(
+            self.allocated - other.allocated,
+            self.unhealthy - other.unhealthy,
+            self.unavailable - other.unavailable,
+            self.available - other.available,
+        )
+
+
+class Pool(msgspec.Struct, frozen=True, gc=False):
+    """One GPU resource, in units, of one node or of many.
+
+    ``overcommitted`` is how far what is held exceeds what there is; no state has it.
+    """
+
+    resource: str
+    capacity: int
+    allocatable: int
+    states: GpuStates
+    overcommitted: int
+
+    def __add__(self, other: "Pool") -> "Pool":
+        """Add number by number."""
+        return Pool(
+            self.resource,
+            self.capacity + other.capacity,
+            self.allocatable + other.allocatable,
+            self.states + other.states,
+            self.overcommitted + other.overcommitted,
+        )
+
+    def __sub__(self, other: "Pool") -> "Pool":
+        """Subtract number by number."""
+        return Pool(
+            self.resource,
+            self.capacity - other.capacity,
+            self.allocatable - other.allocatable,
+            self.states - other.states,
+            self.overcommitted - other.overcommitted,
+        )
+
+
+class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
+    """A node, the pods that hold GPUs on it (by namespace and name), and its GPUs by state.
+
+    ``node`` is None when pods are bound to a node that is gone or that names no GPU resource.
+    ``takes_gpu_pods`` follows the scheduler: cordon and taints count, conditions don't.
+    ``largest_block`` is the most available GPUs of one resource, so of what one pod can ask for. ``pools``
+    are in units; all else is in GPUs, which are ``approximate`` where it isn't known which ones units are
+    on. ``units`` are the pools whose units aren't GPUs, ``parts`` what pods hold of those by the pods' paths.
+    """
+
+    name: str
+    node: Node | None
+    pods: tuple[Pod, ...]
+    pools: tuple[Pool, ...]
+    states: GpuStates
+    takes_gpu_pods: bool
+    running_tasks: int
+    largest_block: int
+    overcommitted: int
+    approximate: bool = False
+    units: tuple[Pool, ...] = ()
+    parts: dict[str, Part] = {}
+
+    @property
+    def status(self) -> str:
+        """Return Ready, NotReady, Unknown (no Ready condition) or Missing (no such GPU node)."""
+        if self.node is None:
+            return "Missing"
+        return {True: "Ready", False: "NotReady", None: "Unknown"}[self.node.ready]
+
+
+def occupancy(
+    name: str, node: Node | None, pods: Iterable[Pod], taints: TaintPolicy, placement: Placement = NOWHERE
+) -> NodeOccupancy:
+    """Put every GPU of a node in its state."""
+    holders = tuple(sorted(pods, key=lambda pod: pod.key))
+    held: dict[str, int] = {}
+    for pod in holders:
+        for resource, number in pod.units:
+            held[resource] = held.get(resource, 0) + number
+    takes_gpu_pods = node is not None and not taints.repels(
+        (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
+    )
+    offers = {offer.resource: offer for offer in (node.offers if node else ())}
+    strange = sorted(held.keys() - offers.keys())
+    # Who may create pods makes up names: few of these are kept apart, and the units of all are counted.
+    beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
+    for resource in strange[:MOST_STRANGE]:
+        offers[resource] = Offer(resource, 0, 0, share(resource))
+    pools = tuple(
+        _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
+        for resource in sorted(offers)
+    )
+    # Most nodes share nothing, and shall cost no more than they did.
+    shares = any(offer.share is not None for offer in offers.values())
+    shared = groups(offers.values(), placement) if shares else []
+    blocks = [each.block(holders) for each in shared]
+    units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
+    gpus = [pool for pool in pools if pool not in units] + [
+        _pool(Offer("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods)
+        for block in blocks
+    ]
+    return NodeOccupancy(
+        name=name,
+        node=node,
+        pods=holders,
+        pools=pools,
+        states=sum((pool.states for pool in gpus), GpuStates()),
+        takes_gpu_pods=takes_gpu_pods,
+        running_tasks=sum(pod.is_running for pod in holders),
+        largest_block=max((pool.states.available for pool in gpus), default=0),
+        overcommitted=sum(pool.overcommitted for pool in gpus) + beyond,
+        approximate=bool(beyond) or any(block.approximate for block in blocks),
+        units=units,
+        parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
+    )
+
+
+def _pool(offer: Offer, held: int, *, takes_gpu_pods: bool) -> Pool:
+    free = max(0, offer.allocatable - held)
+    there = max(offer.allocatable, offer.capacity)
+    return Pool(
+        resource=offer.resource,
+        capacity=offer.capacity,
+        allocatable=offer.allocatable,
+        states=GpuStates(
+            allocated=min(held, there),
+            # Only how many GPUs are held is known, not which: holders are taken to sit on healthy ones.
+            unhealthy=max(0, offer.capacity - max(offer.allocatable, held)),
+            unavailable=0 if takes_gpu_pods else free,
+            available=free if takes_gpu_pods else 0,
+        ),
+        overcommitted=max(0, held - there),
+    )

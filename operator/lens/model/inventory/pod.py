@@ -1,0 +1,172 @@
+"""A pod as the ledger knows it: who it is, which GPUs it asks for, where it runs, who made it."""
+
+import re
+from collections.abc import Iterable
+from sys import intern
+from typing import NamedTuple
+
+import msgspec
+
+from lens.model.inventory.pending import Waiting, read_waiting
+from lens.model.k8s import timestamps
+from lens.model.k8s.allocated_devices import Device, allocated_devices
+from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, short
+from lens.model.k8s.gpu_resources import GpuResources, Units
+from lens.model.k8s.objects import OwnerReference, PodManifest
+from lens.model.k8s.pod_requests import gpu_request
+
+FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+"""The phases in which a pod holds nothing any more (KEP-1748)."""
+
+_CRONJOB_NAME = re.compile(r"(?P<cronjob>.+)-(?P<minutes>\d{8})", re.ASCII)
+_CRONJOB_SLACK_SECONDS = 7 * 86400
+
+
+class PodKey(NamedTuple):
+    """What an informer files a pod under."""
+
+    namespace: str
+    name: str
+
+
+class Workload(msgspec.Struct, frozen=True, gc=False):
+    """The topmost known controller of a pod, or the pod itself."""
+
+    kind: str
+    name: str
+
+
+class Controller(msgspec.Struct, frozen=True, gc=False):
+    """A controlling owner as an owned object names it: ``namespace`` is that object's own.
+
+    Anybody who may write an object may name any owner, so it is known by all of this and not by its uid
+    alone: what is told of one namespace's owner is never told of another's.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+
+class Pod(msgspec.Struct, frozen=True, gc=False):
+    """A pod that asks for GPUs and hasn't finished.
+
+    ``node`` is empty until the pod is bound; from then on it holds ``units``. ``devices`` are those of them
+    that its status names. ``workload`` is what the pod alone tells of it. Two pods are equal when nothing
+    differs that any figure or list shows. ``waiting`` is what an unbound one waits for.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    phase: str
+    units: Units
+    started_at: int | None
+    terminating: bool
+    controller: Controller | None
+    workload: Workload
+    devices: tuple[Device, ...] = ()
+    waiting: Waiting | None = None
+
+    @property
+    def key(self) -> PodKey:
+        """Return the pod's place in an informer's store."""
+        return PodKey(self.namespace, self.name)
+
+    @property
+    def path(self) -> str:
+        """Return namespace and name with a slash between."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def owner(self) -> str | None:
+        """Return the name of the pod's controller; None for a bare pod."""
+        return self.controller.name if self.controller else None
+
+    @property
+    def gpus(self) -> int:
+        """Return how many GPUs, or units of shared ones, the pod asks for, all resources together."""
+        (_, number), *others = self.units
+        return number + sum(units for _, units in others) if others else number
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the pod is a running task."""
+        return bool(self.node) and self.phase == "Running"
+
+
+def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
+    """Return the ledger's view of a pod, or None for one that holds and wants no GPU.
+
+    Raise ValueError, naming the resource, when a GPU quantity can't be read.
+    """
+    phase = manifest.status.phase or "Pending"
+    if phase in FINISHED_PHASES:
+        return None
+    units = gpu_request(manifest, gpus)
+    if not units:
+        return None
+    meta = manifest.metadata
+    owner = controlling(meta.owner_references)
+    return Pod(
+        namespace=intern(meta.namespace or ""),
+        name=meta.name,
+        uid=short(meta.uid or ""),
+        node=intern(short(manifest.spec.node_name or "", LONGEST_NAME)),
+        phase=intern(short(phase)),
+        units=units,
+        started_at=timestamps.parse(manifest.status.start_time),
+        terminating=meta.deletion_timestamp is not None,
+        controller=controller_named(owner, meta.namespace or "") if owner else None,
+        workload=_workload(manifest, owner),
+        devices=allocated_devices(manifest.status, dict(units)),
+        waiting=read_waiting(manifest),
+    )
+
+
+def controlling(owners: Iterable[OwnerReference] | None) -> OwnerReference | None:
+    """Return the one owner that controls, which is the only one that counts (meta/v1 GetControllerOf).
+
+    Its texts are cut: one that is too long names nothing that there can be.
+    """
+    owner = next((owner for owner in owners or () if owner.controller), None)
+    if owner is not None:
+        # An apiserver takes names and kinds of any length, since it doesn't look for whom they name.
+        owner.api_version, owner.kind = short(owner.api_version, LONGEST_RESOURCE), short(owner.kind)
+        owner.name, owner.uid = short(owner.name, LONGEST_NAME), short(owner.uid)
+    return owner
+
+
+def controller_named(owner: OwnerReference, namespace: str) -> Controller:
+    """Return who is named by an object of that namespace."""
+    return Controller(intern(owner.api_version), intern(owner.kind), intern(namespace), owner.name, owner.uid)
+
+
+def _workload(manifest: PodManifest, controller: OwnerReference | None) -> Workload:
+    """Name the controller above the direct one where a label or its naming rule gives it away."""
+    meta = manifest.metadata
+    labels = meta.labels or {}
+    if controller is None:
+        # Kueue's Workload for a group of bare pods has the group's name (Kueue's KEP-976).
+        group_name = labels.get("kueue.x-k8s.io/pod-group-name")
+        return Workload("Workload", short(group_name)) if group_name else Workload("Pod", meta.name)
+    group = controller.api_version.partition("/")[0]
+    if (group, controller.kind) == ("apps", "ReplicaSet"):
+        # A Deployment names its ReplicaSets <deployment>-<hash> and labels their pods with the hash.
+        pod_template_hash = labels.get("pod-template-hash")
+        if pod_template_hash and controller.name.endswith(f"-{pod_template_hash}"):
+            return Workload("Deployment", controller.name.removesuffix(f"-{pod_template_hash}"))
+    if (group, controller.kind) == ("batch", "Job"):
+        # JobSet labels the pods of its Jobs (jobset/v1alpha2, JobSetNameKey).
+        if jobset := labels.get("jobset.sigs.k8s.io/jobset-name"):
+            return Workload("JobSet", short(jobset))
+        # A CronJob names its Jobs <cronjob>-<minute of the schedule, counted from the epoch>. Eight
+        # digits may also be a date in somebody's own name, so they have to be near the pod's birth.
+        match = _CRONJOB_NAME.fullmatch(controller.name)
+        created = timestamps.parse(meta.creation_timestamp)
+        if match and created and abs(int(match["minutes"]) * 60 - created) < _CRONJOB_SLACK_SECONDS:
+            return Workload("CronJob", match["cronjob"])
+    return Workload(controller.kind, controller.name)

@@ -1,0 +1,100 @@
+"""The cluster's GPUs at one moment, as a value: whoever reads the same snapshot can't disagree."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, Pool
+from lens.model.inventory.pod import Pod
+from lens.model.inventory.shared_gpus import Part
+from lens.model.shards import Shards
+
+
+class Demand(msgspec.Struct, frozen=True, gc=False):
+    """The pods that ask for GPUs and aren't bound; the scheduler leaves ``gated_pods`` of them alone."""
+
+    pods: int = 0
+    gpus: int = 0
+    gated_pods: int = 0
+
+    def with_pod(self, pod: Pod, sign: Literal[1, -1]) -> "Demand":
+        """Return the demand with a pod come or gone."""
+        gated = pod.waiting is not None and bool(pod.waiting.gates)
+        return Demand(self.pods + sign, self.gpus + sign * pod.gpus, self.gated_pods + sign * gated)
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All figures of one moment. ``sequence`` grows by one with each change that shows.
+
+    ``available_nodes`` counts nodes with an available GPU; ``max_contiguous`` is the most available
+    GPUs of one resource on one node. ``overcommitted`` are the GPUs that pods are bound to beyond what their
+    nodes have, so in no state, and ``missing_nodes`` the nodes of these that don't exist, or have no GPUs: on
+    them are ``missing_gpus``, and ``missing_names`` are the first of them, MOST_MISSING at most.
+    ``pending`` has, by ``namespace/name``, the pods that ask for GPUs and
+    aren't bound, and ``demand`` their sums. ``exporters`` are the pods to ask for telemetry, by name. Where
+    GPUs are shared all of these are physical GPUs: ``shared`` names the nodes, of which ``approximate`` are
+    known approximately only, and ``units`` has the sums of what is shared by resource.
+    """
+
+    sequence: int
+    states: GpuStates
+    running_tasks: int
+    available_nodes: int
+    max_contiguous: int
+    overcommitted: int
+    nodes: Shards[NodeOccupancy]
+    missing_nodes: int = 0
+    missing_gpus: int = 0
+    missing_names: tuple[str, ...] = ()
+    pending: Shards[Pod] = Shards()
+    demand: Demand = Demand()
+    exporters: tuple[ExporterPod, ...] = ()
+    shared: frozenset[str] = frozenset()
+    approximate: int = 0
+    units: Mapping[str, Pool] = {}
+
+    @property
+    def allocation_rate(self) -> float:
+        """Return the percentage of GPUs that are allocated, one decimal; 0.0 for no GPUs."""
+        return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
+
+    def lists(self, name: str) -> bool:
+        """Tell whether a node has a row among all: of those that don't exist only the first have."""
+        occupied = self.nodes.get(name)
+        return occupied is not None and (occupied.node is not None or name in self.missing_names)
+
+    def listed(self) -> list[str]:
+        """Return the names of all nodes that have a row, in order."""
+        if self.missing_nodes == len(self.missing_names):
+            return sorted(self.nodes)
+        first = frozenset(self.missing_names)
+        return sorted(
+            name for name, occupied in self.nodes.items() if occupied.node is not None or name in first
+        )
+
+    def pods_at(self, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
+        """Go through the pods on some nodes, and some that aren't bound; names may be unknown here."""
+        for name in nodes:
+            if (occupied := self.nodes.get(name)) is not None:
+                yield from occupied.pods
+        for path in pending:
+            if (pod := self.pending.get(path)) is not None:
+                yield pod
+
+    def part(self, pod: Pod) -> Part | None:
+        """Return what a pod holds of shared GPUs; None for one that has whole GPUs only."""
+        return self.nodes[pod.node].parts.get(pod.path) if pod.node in self.shared else None
+
+
+EMPTY = Snapshot(
+    sequence=0,
+    states=GpuStates(),
+    running_tasks=0,
+    available_nodes=0,
+    max_contiguous=0,
+    overcommitted=0,
+    nodes=Shards(),
+)
+"""A cluster without GPUs."""

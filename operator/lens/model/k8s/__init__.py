@@ -1,0 +1,1 @@
+"""Kubernetes' own objects, quantities, taints and times, down to what Lens reads; and what a pod asks for."""

@@ -1,0 +1,70 @@
+"""Which extended resources are GPUs."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import translate
+from functools import lru_cache
+
+from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_RESOURCES
+from lens.model.k8s.quantity import Exact, Quantity, device_count
+
+GPU_RESOURCES = (
+    "nvidia.com/gpu",
+    "nvidia.com/gpu.shared",
+    "nvidia.com/mig-*",
+    "amd.com/gpu",
+    "gpu.intel.com/*",
+    "!gpu.intel.com/*_monitoring",
+    # Shares of a GPU that the node's i915 resource counts already.
+    "!gpu.intel.com/millicores",
+    "!gpu.intel.com/memory.max",
+    "!gpu.intel.com/tiles",
+    "habana.ai/gaudi",
+)
+"""The vendors' device plugins' names. ``*`` matches anything, a leading ``!`` takes names out again."""
+
+Units = tuple[tuple[str, int], ...]
+"""How many whole units of each GPU resource, sorted by resource."""
+
+
+class GpuResources:
+    """Decide which resource names are GPUs."""
+
+    def __init__(self, patterns: Iterable[str] = GPU_RESOURCES) -> None:
+        """Take patterns as GPU_RESOURCES has them."""
+        patterns = tuple(patterns)
+        included = [pattern for pattern in patterns if not pattern.startswith("!")]
+        excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+
+        is_included, is_excluded = _any_of(included), _any_of(excluded)
+
+        # Tenants choose resource names, so what is remembered is bounded.
+        @lru_cache(maxsize=4096)
+        def matches(name: str) -> bool:
+            return is_included(name) is not None and is_excluded(name) is None
+
+        self._matches = matches
+
+    def units(self, quantities: Mapping[str, Quantity] | None) -> dict[str, Exact]:
+        """Return what ``quantities`` has of GPUs.
+
+        Raise ValueError, naming the resource, for a bad one, and for more of them than any node has.
+        """
+        if not quantities:
+            return {}
+        found: dict[str, Exact] = {}
+        for name, quantity in quantities.items():
+            if len(name) <= LONGEST_RESOURCE and self._matches(name):
+                try:
+                    found[name] = device_count(quantity)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+                if len(found) > MOST_RESOURCES:
+                    # One object may name tens of thousands.
+                    raise ValueError(f"more than {MOST_RESOURCES} GPU resources, which no node has")
+        return found
+
+
+def _any_of(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return what matches a name with any of the patterns; one after the other takes ten times as long."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)").match

@@ -1,0 +1,142 @@
+"""Pods and Nodes as the apiserver writes them, down to the fields that Lens reads.
+
+These are decoded straight from JSON; everything that is not named here is skipped without being built.
+What only describes (a time, an owner) is read leniently, so that an odd value there loses no GPU.
+"""
+
+import msgspec
+
+from lens.model.k8s.quantity import Quantity
+from lens.model.k8s.taints import Taint
+
+
+class Manifest(msgspec.Struct, rename="camel", gc=False):
+    """Base of the decoded objects."""
+
+
+class OwnerReference(Manifest):
+    """An entry of ``metadata.ownerReferences``."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    api_version: str = ""
+    controller: bool | None = None
+
+
+class ObjectMeta(Manifest):
+    """What every object says of itself."""
+
+    name: str
+    namespace: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+    owner_references: list[OwnerReference] | None = None
+
+
+class Requirements(Manifest):
+    """A container's ``resources``, in its spec or its status."""
+
+    requests: dict[str, Quantity] | None = None
+    limits: dict[str, Quantity] | None = None
+
+
+class Container(Manifest):
+    """A container of a pod's spec."""
+
+    name: str = ""
+    resources: Requirements | None = None
+    restart_policy: str | None = None
+
+
+class ContainerStatus(Manifest):
+    """The status of a container, where a resize in place leaves its traces (KEP-1287)."""
+
+    name: str = ""
+    allocated_resources: dict[str, Quantity] | None = None
+    # Still bytes: it only adds to what is known, so what is odd in it must not cost the pod.
+    allocated_resources_status: msgspec.Raw = msgspec.Raw()
+    resources: Requirements | None = None
+
+
+class Condition(Manifest):
+    """A condition of a pod or a node."""
+
+    type: str = ""
+    status: str = ""
+    reason: str | None = None
+    message: str | None = None
+
+
+class SchedulingGate(Manifest):
+    """An entry of ``spec.schedulingGates`` (KEP-3521)."""
+
+    name: str = ""
+
+
+class PodSpec(Manifest):
+    """A pod's ``spec``."""
+
+    node_name: str | None = None
+    priority: int | None = None
+    scheduling_gates: list[SchedulingGate] | None = None
+    # Still bytes, as they only describe, and of pods that are bound nobody asks for them.
+    node_selector: msgspec.Raw = msgspec.Raw()
+    affinity: msgspec.Raw = msgspec.Raw()
+    tolerations: msgspec.Raw = msgspec.Raw()
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+    overhead: dict[str, Quantity] | None = None
+
+
+class PodStatus(Manifest):
+    """A pod's ``status``."""
+
+    phase: str | None = None
+    pod_ip: str | None = msgspec.field(default=None, name="podIP")
+    start_time: str | None = None
+    conditions: list[Condition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+    allocated_resources: dict[str, Quantity] | None = None
+    resources: Requirements | None = None
+
+
+class PodManifest(Manifest):
+    """A Pod (core/v1)."""
+
+    metadata: ObjectMeta
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class BareManifest(Manifest):
+    """Any object, of which only its metadata counts."""
+
+    metadata: ObjectMeta
+
+
+class NodeSpec(Manifest):
+    """A node's ``spec``."""
+
+    unschedulable: bool | None = None
+    taints: list[Taint] | None = None
+
+
+class NodeStatus(Manifest):
+    """A node's ``status``."""
+
+    capacity: dict[str, Quantity] | None = None
+    allocatable: dict[str, Quantity] | None = None
+    conditions: list[Condition] | None = None
+
+
+class NodeManifest(Manifest):
+    """A Node (core/v1)."""
+
+    metadata: ObjectMeta
+    spec: NodeSpec = msgspec.field(default_factory=NodeSpec)
+    status: NodeStatus = msgspec.field(default_factory=NodeStatus)

@@ -1,0 +1,124 @@
+"""What a pod asks of its node, summed as kube-scheduler sums it.
+
+Source: k8s.io/component-helpers v0.37, resource/helpers.go (``PodRequests`` with ``UseStatusResources``);
+KEP-753 for sidecars, KEP-1287 for resizes in place.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil
+
+from lens.model.k8s.bounds import MOST_POD_RESOURCES
+from lens.model.k8s.gpu_resources import GpuResources, Units
+from lens.model.k8s.objects import Container, ContainerStatus, PodManifest
+from lens.model.k8s.quantity import Exact
+
+Amounts = Mapping[str, Exact]
+
+
+def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
+    """Return the GPU units that ``pod`` holds or would hold; empty if it asks for none.
+
+    Raise ValueError, naming the resource, when a GPU quantity can't be read.
+    """
+    specified = _total(pod, lambda container: _specified(container, gpus))
+    totals = [specified]
+    infeasible = _resize_is_infeasible(pod)
+    if pod.spec.node_name and (infeasible or _has_status_resources(pod)):
+        allocated, actuated = _status_totals(pod, gpus, infeasible=infeasible)
+        totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
+    request = _sum(_largest(*totals), gpus.units(pod.spec.overhead))
+    if len(request) > MOST_POD_RESOURCES:
+        raise ValueError(f"{len(request)} GPU resources are more than a pod may ask for")
+    return tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
+
+
+def _specified(container: Container, gpus: GpuResources) -> Amounts:
+    """Return a container's requests by its spec. A limit without a request is the request."""
+    if container.resources is None:
+        return {}
+    return gpus.units(container.resources.limits) | gpus.units(container.resources.requests)
+
+
+def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts:
+    """Return the larger of the app containers' sum and the highest point of the initialization.
+
+    Sidecars (init containers that restart always) run beside both: they are in the sum, and in the
+    peak of every init container that starts after them.
+    """
+    running: dict[str, Exact] = {}
+    sidecars: dict[str, Exact] = {}
+    peak: dict[str, Exact] = {}
+    for container in pod.spec.containers or ():
+        _add(running, request(container))
+    for container in pod.spec.init_containers or ():
+        asked = request(container)
+        if container.restart_policy == "Always":
+            _add(running, asked)
+            _add(sidecars, asked)
+        else:
+            # Of what only sidecars ask for the sum has no less: in time that grows with what is asked for.
+            for name, units in asked.items():
+                peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + units)
+    return _largest(running, peak)
+
+
+def _add(total: dict[str, Exact], amounts: Amounts) -> None:
+    for name, units in amounts.items():
+        total[name] = total.get(name, 0) + units
+
+
+def _sum(*amounts: Amounts) -> Amounts:
+    total: dict[str, Exact] = {}
+    for each in amounts:
+        _add(total, each)
+    return total
+
+
+def _largest(*amounts: Amounts) -> Amounts:
+    most: dict[str, Exact] = {}
+    for each in amounts:
+        for name, units in each.items():
+            most[name] = max(most.get(name, 0), units)
+    return most
+
+
+def _has_status_resources(pod: PodManifest) -> bool:
+    return pod.status.allocated_resources is not None or any(
+        status.allocated_resources is not None or status.resources is not None for status in _statuses(pod)
+    )
+
+
+def _statuses(pod: PodManifest) -> Iterable[ContainerStatus]:
+    yield from pod.status.container_statuses or ()
+    yield from pod.status.init_container_statuses or ()
+
+
+def _resize_is_infeasible(pod: PodManifest) -> bool:
+    for condition in pod.status.conditions or ():
+        if condition.type == "PodResizePending":
+            return condition.reason == "Infeasible"
+    return False
+
+
+def _status_totals(pod: PodManifest, gpus: GpuResources, *, infeasible: bool) -> tuple[Amounts, Amounts]:
+    """Return what the node has admitted (allocated) and what its runtime has applied (actuated)."""
+    whole = pod.status
+    if whole.allocated_resources is not None and whole.resources and whole.resources.requests is not None:
+        return gpus.units(whole.allocated_resources), gpus.units(whole.resources.requests)
+    statuses: dict[str, ContainerStatus] = {}
+    for status in _statuses(pod):
+        statuses.setdefault(status.name, status)
+
+    def allocated(container: Container) -> Amounts:
+        status = statuses.get(container.name)
+        if status and status.allocated_resources is not None:
+            return gpus.units(status.allocated_resources)
+        return {} if infeasible else _specified(container, gpus)
+
+    def actuated(container: Container) -> Amounts:
+        status = statuses.get(container.name)
+        if status and status.resources and status.resources.requests is not None:
+            return gpus.units(status.resources.requests)
+        return allocated(container)
+
+    return _total(pod, allocated), _total(pod, actuated)
