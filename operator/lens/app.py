@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
 from lens.garbage import Collector
-from lens.kube.events import Events
-from lens.kube.getter import Getter
-from lens.kube.outcomes import Outcomes
-from lens.kube.owners import Owners
-from lens.kube.reviews import Reviewer
+from lens.kube.client.object_reader import Getter
+from lens.kube.readers.events import Events
+from lens.kube.readers.finished_pods import Outcomes
+from lens.kube.readers.owners import Owners
+from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
 from lens.model.alerts import rules
 from lens.model.cluster_state import Board
@@ -34,8 +34,8 @@ from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 
 if TYPE_CHECKING:
-    from lens.kube.connection import Connection
-    from lens.kube.watcher import Watcher
+    from lens.kube.client.kubeconfig import Connection
+    from lens.kube.watch.watcher import Watcher
 
 DISCOVERY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
@@ -126,7 +126,7 @@ async def _place_units(board: Board, watcher: "asyncio.Future[Watcher]", placeme
 
 def _watcher(settings: ServeSettings, board: Board, metrics: Metrics) -> "Watcher":
     """Import kopf and the Kubernetes client beside the server, which is listening by now."""
-    from lens.kube.watcher import Watcher
+    from lens.kube.watch.watcher import Watcher
 
     return Watcher(
         _connection(settings),
@@ -140,7 +140,7 @@ def _watcher(settings: ServeSettings, board: Board, metrics: Metrics) -> "Watche
 
 def _connection(settings: ServeSettings) -> "Connection":
     """Return a way to the apiserver; each thread that goes there has its own."""
-    from lens.kube.connection import Connection
+    from lens.kube.client.kubeconfig import Connection
 
     return Connection(settings.kubeconfig, settings.kube_context)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from lens.kube.lines import LineSplitter, LineTooLongError
+from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.model.events.kube_events import read_report, read_report_line
 from lens.model.events.terminations import read_ending, read_finished
 from lens.model.gpu.exporters import ExporterSelector

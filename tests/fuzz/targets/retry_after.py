@@ -7,7 +7,7 @@ from functools import cache
 
 import aiohttp
 
-from lens.kube.response import KubeResponse
+from lens.kube.watch.response import KubeResponse
 from tests.fuzz.target import target
 from tests.fuzz.workplace import finished
 

@@ -11,8 +11,8 @@ import pytest
 
 from lens.api.server import Server
 from lens.config import ServeSettings
-from lens.kube.connection import Connection
-from lens.kube.reviews import Reviewer
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
 from lens.sim.apiserver import SimApiServer
 from lens.sim.reviews import Account, Right

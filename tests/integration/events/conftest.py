@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lens.kube.connection import Connection
-from lens.kube.events import Events
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.readers.events import Events
 from lens.metrics import Metrics
 from lens.model.cluster_state import Notice
 from lens.model.events.transitions import Event

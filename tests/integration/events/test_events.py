@@ -185,9 +185,9 @@ async def test_an_apiserver_that_always_ends_watches_at_once_is_asked_ever_less(
 async def test_where_nothing_happens_watches_follow_each_other_without_ever_longer_gaps(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lens.kube.events.FIRST_SECONDS", 0.1)
-    monkeypatch.setattr("lens.kube.events.EASY_SECONDS", 0.05)
-    monkeypatch.setattr("lens.kube.pacing.EASY_SECONDS", 0.05)
+    monkeypatch.setattr("lens.kube.readers.events.FIRST_SECONDS", 0.1)
+    monkeypatch.setattr("lens.kube.readers.events.EASY_SECONDS", 0.05)
+    monkeypatch.setattr("lens.kube.client.backoff.EASY_SECONDS", 0.05)
 
     async def quiet(exchange: Exchange) -> None:
         if "watch" not in exchange.request.query:

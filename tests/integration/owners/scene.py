@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from lens.kube.connection import Connection
-from lens.kube.getter import Getter
-from lens.kube.owners import Owners
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.client.object_reader import Getter
+from lens.kube.readers.owners import Owners
 from lens.metrics import Metrics
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.owner_chains import NO_ASCENTS, Ancestry, Ascents, workload

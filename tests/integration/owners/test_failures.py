@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lens.kube.getter import FORBIDDEN_SECONDS, LONGEST_BODY
-from lens.kube.kinds import MISSING_SECONDS
+from lens.kube.client.object_reader import FORBIDDEN_SECONDS, LONGEST_BODY
+from lens.kube.client.rest_mapper import MISSING_SECONDS
 from lens.model.inventory.owner_chains import KEPT_SECONDS
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from tests.integration.owners.scene import Scene, path, reference

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lens.kube.connection import Connection
-from lens.kube.watcher import Watcher
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.watch.watcher import Watcher
 from lens.metrics import Metrics
 from lens.model.cluster_state import Board
 from lens.model.k8s.gpu_resources import GpuResources

@@ -6,9 +6,9 @@ from email.utils import format_datetime
 import aiohttp
 import pytest
 
-from lens.kube.connection import Connection
-from lens.kube.pacing import Pacer
-from lens.kube.transport import Transport
+from lens.kube.client.backoff import Pacer
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.watch.transport import Transport
 from tests.integration.watch import faults
 from tests.integration.watch.scene import Scene
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lens.kube.paging import LARGEST_PAGE, MOST_OBJECTS
+from lens.kube.client.paging import LARGEST_PAGE, MOST_OBJECTS
 from tests.integration.watch.faults import CHUNKED, STREAM
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lens.kube.connection import Connection, ConnectionFailedError
+from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.logs import JsonFormatter
 from tests.integration.watch import faults, tls
 from tests.integration.watch.front import Front

@@ -2,8 +2,8 @@
 
 import time
 
-from lens.kube.connection import Connection
-from lens.kube.operator import Patience
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.watch.kopf_settings import Patience
 from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lens.kube.connection import Connection
+from lens.kube.client.kubeconfig import Connection
 from tests.integration.watch import tls
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from lens.kube.connection import Connection
-from lens.kube.getter import Getter
-from lens.kube.outcomes import MOST, SLOTS, Outcomes
+from lens.kube.client.kubeconfig import Connection
+from lens.kube.client.object_reader import Getter
+from lens.kube.readers.finished_pods import MOST, SLOTS, Outcomes
 from lens.metrics import Metrics
 from lens.model.events.terminations import Ending, How
 

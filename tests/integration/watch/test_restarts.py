@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from lens.kube.operator import Patience
+from lens.kube.watch.kopf_settings import Patience
 from lens.model.cluster_state import Board, Notice
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault

@@ -1,6 +1,6 @@
 """An etcd that was restored from a backup, so that versions go backwards, is believed within seconds."""
 
-from lens.kube.operator import Patience
+from lens.kube.watch.kopf_settings import Patience
 from tests.integration.watch import faults
 from tests.integration.watch.objects import node, pod
 from tests.integration.watch.scene import Scene

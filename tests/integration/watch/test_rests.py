@@ -6,7 +6,7 @@ from typing import cast
 
 import aiohttp
 
-from lens.kube.gulps import LARGE_BYTES, Gulps
+from lens.kube.watch.batched_reader import LARGE_BYTES, Gulps
 
 
 class Endless:

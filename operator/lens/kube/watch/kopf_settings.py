@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import kopf
 
-from lens.kube.paging import MOST_OBJECTS
-from lens.kube.storages import NoDiffBase, NoProgress
+from lens.kube.client.paging import MOST_OBJECTS
+from lens.kube.watch.storages import NoDiffBase, NoProgress
 from lens.model.inventory.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"

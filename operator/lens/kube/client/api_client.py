@@ -12,7 +12,7 @@ from yarl import URL
 from lens import __version__
 
 if TYPE_CHECKING:
-    from lens.kube.connection import Connection
+    from lens.kube.client.kubeconfig import Connection
 
 
 class Requester:

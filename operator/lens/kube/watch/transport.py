@@ -10,10 +10,10 @@ import aiohttp
 from yarl import URL
 
 from lens import __version__
-from lens.kube.connection import Connection, ConnectionFailedError
-from lens.kube.intake import Intake
-from lens.kube.pacing import Pacer
-from lens.kube.response import KubeResponse
+from lens.kube.client.backoff import Pacer
+from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
+from lens.kube.watch.reflector import Intake
+from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
 
 PASSED_ON = frozenset({401, 403, 429})

@@ -18,9 +18,9 @@ import msgspec
 from aiohttp.connector import Connection
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from lens.kube.gulps import Gulps
-from lens.kube.intake import GONE, Intake, UnusableListError
-from lens.kube.lines import LineSplitter, LineTooLongError
+from lens.kube.client.lines import LineSplitter, LineTooLongError
+from lens.kube.watch.batched_reader import Gulps
+from lens.kube.watch.reflector import GONE, Intake, UnusableListError
 
 PAGE_REST = 1.0
 """Times as long as a page took of the processor, for which other threads have Python to themselves once the

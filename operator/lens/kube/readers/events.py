@@ -18,10 +18,10 @@ from urllib.parse import urlencode
 import aiohttp
 
 from lens.config import SettingsError
-from lens.kube.lines import LineSplitter, LineTooLongError
-from lens.kube.pacing import Pacer
-from lens.kube.paging import LARGEST_PAGE, PageSize
-from lens.kube.requester import Requester
+from lens.kube.client.api_client import Requester
+from lens.kube.client.backoff import Pacer
+from lens.kube.client.lines import LineSplitter, LineTooLongError
+from lens.kube.client.paging import LARGEST_PAGE, PageSize
 from lens.metrics import Metrics
 from lens.model.cluster_state import Notice
 from lens.model.events.involved_objects import Regarded
@@ -30,7 +30,7 @@ from lens.model.events.transitions import Event
 from lens.model.inventory.decoding import read_line, read_marker, read_page
 
 if TYPE_CHECKING:
-    from lens.kube.connection import Connection
+    from lens.kube.client.kubeconfig import Connection
 
 PATH = "/api/v1/events"
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from lens.kube.getter import Getter, UnreadError
+from lens.kube.client.object_reader import Getter, UnreadError
 from lens.model.events.terminations import Ending, read_finished
 
 FAMILY = "pods"

@@ -15,12 +15,12 @@ from typing import Any
 
 import kopf
 
-from lens.kube.connection import Connection, ConnectionFailedError
-from lens.kube.intake import Intake
-from lens.kube.operator import PATIENCE, Patience, registry, settings
-from lens.kube.pacing import Pacer
-from lens.kube.publisher import Publisher
-from lens.kube.transport import Transport
+from lens.kube.client.backoff import Pacer
+from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
+from lens.kube.watch.kopf_settings import PATIENCE, Patience, registry, settings
+from lens.kube.watch.publisher import Publisher
+from lens.kube.watch.reflector import Intake
+from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
 from lens.model.cluster_state import Board, Notice
 from lens.model.events.terminations import read_ending

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import aiohttp
 
 from lens.config import SettingsError
-from lens.kube.requester import Requester
+from lens.kube.client.api_client import Requester
 from lens.metrics import Metrics
 from lens.model.inventory.owner_chains import KEPT_SECONDS, Reason
 
 if TYPE_CHECKING:
-    from lens.kube.connection import Connection
+    from lens.kube.client.kubeconfig import Connection
 
 TIMEOUT_SECONDS = 10.0
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lens.kube.getter import Getter, UnreadError
+from lens.kube.client.object_reader import Getter, UnreadError
 from lens.model.inventory.owner_chains import KEPT_SECONDS
 from lens.model.inventory.pod import Controller
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from lens.kube.paging import PageSize
+from lens.kube.client.paging import PageSize
 from lens.metrics import Metrics
 from lens.model.inventory.decoding import Decoder, Line, Reading, read_marker, read_page
 from lens.model.inventory.store import Feed

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from itertools import islice
 
-from lens.kube.getter import Getter, UnreadError
-from lens.kube.kinds import Kinds, object_path
+from lens.kube.client.object_reader import Getter, UnreadError
+from lens.kube.client.rest_mapper import Kinds, object_path
 from lens.metrics import Metrics
 from lens.model.inventory.decoding import read_metadata
 from lens.model.inventory.owner_chains import KEPT_SECONDS, Ancestry, Ascents

@@ -15,12 +15,12 @@ import aiohttp
 import msgspec
 
 from lens.config import SettingsError
-from lens.kube.requester import Requester
+from lens.kube.client.api_client import Requester
 from lens.metrics import Metrics
 from lens.model.k8s.access import Permission, ReviewFailedError, User
 
 if TYPE_CHECKING:
-    from lens.kube.connection import Connection
+    from lens.kube.client.kubeconfig import Connection
 
 _TIMEOUT_SECONDS = 3.0
 _MAX_BODY_BYTES = 256 * 1024

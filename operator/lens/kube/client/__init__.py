@@ -1,0 +1,1 @@
+"""Requests to the apiserver: where it is, credentials, single objects, discovery, pages, pauses."""

@@ -1,0 +1,1 @@
+"""kopf's watches: what its session carries is read underneath, counted, and published as snapshots."""
