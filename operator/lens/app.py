@@ -19,7 +19,7 @@ from lens.kube.readers.owners import Owners
 from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
 from lens.model.alerts import rules
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.placement import Placements
 from lens.model.k8s.gpu_resources import GpuResources
@@ -64,27 +64,27 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = Metrics()
-    board = Board(lambda what: metrics.over_bound.labels(what).inc())
+    state = ClusterState(lambda what: metrics.over_bound.labels(what).inc())
     supervisor = Supervisor(metrics.count_job_failures)
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
     peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
-    scraper = None if settings.telemetry == "none" else _scraper(settings, board, metrics)
+    scraper = None if settings.telemetry == "none" else _scraper(settings, state, metrics)
     monitor = Monitor(settings.thresholds(), settings.events_kept, node_rules)
-    server = Server(settings, board, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)
+    server = Server(settings, state, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)
     await server.start()
     try:
         on_listening(server)
         watcher: asyncio.Future[Watcher] = loop.create_future()
-        supervisor.start("watch", partial(_watch, settings, board, metrics, watcher), fatal=(SettingsError,))
-        supervisor.start("owners", partial(_read_owners, settings, board, metrics))
-        supervisor.start("monitor", partial(_monitor, settings, board, metrics, monitor))
+        supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))
+        supervisor.start("owners", partial(_read_owners, settings, state, metrics))
+        supervisor.start("monitor", partial(_monitor, settings, state, metrics, monitor))
         supervisor.start("garbage", lambda: Collector().run())
         if settings.events_kept:
-            supervisor.start("events", partial(_read_events, settings, board, metrics))
+            supervisor.start("events", partial(_read_events, settings, state, metrics))
         if scraper is not None:
             supervisor.start("telemetry", scraper.run)
-            supervisor.start("targets", partial(_follow_targets, settings, board, scraper))
-            supervisor.start("placement", partial(_place_units, board, watcher, Placements()))
+            supervisor.start("targets", partial(_follow_targets, settings, state, scraper))
+            supervisor.start("placement", partial(_place_units, state, watcher, Placements()))
         await supervisor.wait(stop)
     finally:
         _log.info("stopping")
@@ -106,31 +106,33 @@ def _peer(entry: Entry) -> Peer:
 
 
 async def _watch(
-    settings: ServeSettings, board: Board, metrics: Metrics, made: "asyncio.Future[Watcher]"
+    settings: ServeSettings, state: ClusterState, metrics: Metrics, made: "asyncio.Future[Watcher]"
 ) -> None:
     # Started again, the same watcher goes on with the ledger that it has filled.
     if not made.done():
-        made.set_result(await asyncio.to_thread(_watcher, settings, board, metrics))
+        made.set_result(await asyncio.to_thread(_watcher, settings, state, metrics))
     await made.result().run()
 
 
-async def _place_units(board: Board, watcher: "asyncio.Future[Watcher]", placements: Placements) -> None:
+async def _place_units(
+    state: ClusterState, watcher: "asyncio.Future[Watcher]", placements: Placements
+) -> None:
     """Let the ledger have what telemetry tells of which GPUs shared units are on."""
     place = (await asyncio.shield(watcher)).place
     while True:
-        notice = board.notice
-        if changes := placements.changes(notice.snapshot.shared, notice.telemetry.nodes):
+        current = state.current
+        if changes := placements.changes(current.snapshot.shared, current.telemetry.nodes):
             place(changes)
         await asyncio.sleep(DISCOVERY_SECONDS)
 
 
-def _watcher(settings: ServeSettings, board: Board, metrics: Metrics) -> "Watcher":
+def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> "Watcher":
     """Import kopf and the Kubernetes client beside the server, which is listening by now."""
     from lens.kube.watch.watcher import Watcher
 
     return Watcher(
         _connection(settings),
-        board,
+        state,
         metrics,
         GpuResources(settings.gpu_resources),
         TaintPolicy(settings.tolerated_taints),
@@ -145,7 +147,7 @@ def _connection(settings: ServeSettings) -> "Connection":
     return Connection(settings.kubeconfig, settings.kube_context)
 
 
-async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics, monitor: Monitor) -> None:
+async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metrics, monitor: Monitor) -> None:
     """Evaluate alerts and events once a second, and publish them.
 
     Started again, it goes on with the same ``monitor``: a new one would have no events, and would begin to
@@ -154,34 +156,34 @@ async def _monitor(settings: ServeSettings, board: Board, metrics: Metrics, moni
     getter = Getter(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with Outcomes(getter) as outcomes:
         while True:
-            # In this order: how a pod ended is noted before the notice that has it no more.
-            notice = board.notice
-            endings = await outcomes.settle(board.take_endings())
-            told = board.take_told()
-            board.findings = await asyncio.to_thread(monitor.look, notice, endings, time.time(), told)
+            # In this order: how a pod ended is noted before the state is set that no longer has the pod.
+            current = state.current
+            endings = await outcomes.settle(state.take_endings())
+            told = state.take_told()
+            state.findings = await asyncio.to_thread(monitor.look, current, endings, time.time(), told)
             monitor.raise_failure()
-            await asyncio.sleep(LOOK_SECONDS if notice.synced else SYNC_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS if current.synced else SYNC_SECONDS)
 
 
-async def _read_owners(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
+async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
     """Read who stands above the GPU pods, and hang up what is known."""
     await Owners(
-        lambda: board.notice.snapshot,
-        lambda ascents: setattr(board, "ascents", ascents),
+        lambda: state.current.snapshot,
+        lambda ascents: setattr(state, "ascents", ascents),
         Getter(partial(_connection, settings), metrics),
         metrics,
     ).run()
 
 
-async def _read_events(settings: ServeSettings, board: Board, metrics: Metrics) -> None:
+async def _read_events(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
     """Read the apiserver's Events, and leave word of them."""
-    await Events(lambda: board.notice, board.tell, partial(_connection, settings), metrics).run()
+    await Events(lambda: state.current, state.tell, partial(_connection, settings), metrics).run()
 
 
-def _scraper(settings: ServeSettings, board: Board, metrics: Metrics) -> Scraper:
+def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> Scraper:
     """Return what reads agents or exporters, and publishes what they say. Raise SettingsError."""
     return Scraper(
-        lambda telemetry: setattr(board, "telemetry", telemetry),
+        lambda telemetry: setattr(state, "telemetry", telemetry),
         interval=settings.telemetry_interval_seconds,
         timeout=settings.telemetry_timeout_seconds,
         token=BearerToken(settings.telemetry_token_file) if settings.telemetry_token_file else None,
@@ -194,11 +196,11 @@ def _scraper(settings: ServeSettings, board: Board, metrics: Metrics) -> Scraper
     )
 
 
-async def _follow_targets(settings: ServeSettings, board: Board, scraper: Scraper) -> None:
+async def _follow_targets(settings: ServeSettings, state: ClusterState, scraper: Scraper) -> None:
     """Have the scraper read the agents or exporters that the watch finds."""
     known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
     while True:
-        snapshot = board.notice.snapshot
+        snapshot = state.current.snapshot
         present = snapshot.exporters, frozenset(snapshot.nodes)
         if present != known:
             scraper.set_targets(targets(snapshot.exporters, settings), present[1])

@@ -29,7 +29,7 @@ def measure(figures: Figures, rounds: int) -> None:
         tokens.write_text(f"tokens: [{{name: bench, sha256: {digest}}}]")
         lens = {
             nodes: _started(
-                stack, ["-m", "tests.bench.board_server", "--nodes", str(nodes), "--tokens", str(tokens)]
+                stack, ["-m", "tests.bench.lens_server", "--nodes", str(nodes), "--tokens", str(tokens)]
             )
             for nodes in SIZES
         }

@@ -1,4 +1,4 @@
-"""A real server on a loopback port of the system's choice, a board to fill, a clock to set."""
+"""A real server on a loopback port of the system's choice, a cluster to fill, a clock to set."""
 
 import asyncio
 import hashlib
@@ -154,7 +154,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
             settings = {"cluster": "prod-cluster", "listen": "127.0.0.1:0", "tokens_file": tokens_file}
             server = Server(
                 ServeSettings(**{**settings, **given}),
-                cluster.board,
+                cluster.state,
                 metrics,
                 clock,
                 grace_seconds=grace_seconds,

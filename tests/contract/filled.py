@@ -1,7 +1,7 @@
 """A cluster that has everything: nodes, tasks and waiting pods of every sort, telemetry, alerts, events."""
 
 from lens.model.alerts.catalogue import Alert
-from lens.model.cluster_state import Findings
+from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
@@ -48,8 +48,8 @@ def fill(cluster: Cluster) -> None:
     cluster.publish(NOW)
     ledger = TelemetryLedger(stale_after=30, unknown_after=60)
     ledger.file("gpu-0", _telemetry(), NOW)
-    cluster.board.telemetry = ledger.snapshot()
-    cluster.board.findings = Findings(
+    cluster.state.telemetry = ledger.snapshot()
+    cluster.state.findings = AlertsAndEvents(
         NOW,
         (
             Alert(

@@ -1,10 +1,10 @@
-"""Kubernetes objects as an apiserver writes them, and a cluster of them on a board."""
+"""Kubernetes objects as an apiserver writes them, and a cluster of them with its state."""
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 from lens.model.inventory.decoding import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import Placement
@@ -88,14 +88,14 @@ def pod(
 
 
 class Cluster:
-    """Objects that are read as Lens reads them, and the board that tells of them."""
+    """Objects that are read as Lens reads them, and the state that they make."""
 
     def __init__(self) -> None:
-        """Start with a board that nothing was hung on yet."""
+        """Start with nothing known."""
         gpus = GpuResources()
         self._pods, self._nodes = pod_decoder(gpus), node_decoder(gpus)
         self._ledger = Ledger(TaintPolicy())
-        self.board = Board()
+        self.state = ClusterState()
 
     def add(self, *objects: Manifest) -> None:
         """File objects; nobody sees them before ``publish``."""
@@ -123,6 +123,6 @@ class Cluster:
         self._ledger.file_node(name, None)
 
     def publish(self, at: float, *, synced: bool = True) -> None:
-        """Hang up a notice of all that was filed, current at epoch second ``at``."""
+        """Publish all that was filed, current at epoch second ``at``."""
         contacts = {"pods": at, "nodes": at}
-        self.board.notice = Notice(snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts)
+        self.state.current = StateView(snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts)

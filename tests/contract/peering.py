@@ -60,7 +60,7 @@ async def lens(
     asking = Peers(lambda: present, patience, metrics, peers_clock or time.monotonic, longest)
     server = Server(
         ServeSettings(**settings),
-        cluster.board,
+        cluster.state,
         metrics,
         clock,
         peers=asking,

@@ -16,7 +16,7 @@ import aiohttp
 from lens.api.server import Server
 from lens.config import ServeSettings
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 
 STORED = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -100,7 +100,7 @@ def _alternatives(document: Document, schema: Document) -> dict[str, Document]:
 async def served() -> Document:
     """Return the schema that a Lens of this tree serves."""
     settings = ServeSettings(cluster="prod-cluster", listen="127.0.0.1:0", auth="none")  # type: ignore[arg-type]
-    server = Server(settings, Board(), Metrics())
+    server = Server(settings, ClusterState(), Metrics())
     await server.start()
     try:
         async with aiohttp.ClientSession() as session, session.get(f"{server.url}/openapi.json") as response:

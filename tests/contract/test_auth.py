@@ -9,7 +9,7 @@ import pytest
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from tests.contract.conftest import TOKEN, Api, Clock, Serve, access_lines, write_tokens
 from tests.contract.kubernetes import Cluster
 from tests.contract.wire import exchange
@@ -165,7 +165,7 @@ async def test_a_tokens_file_that_can_not_be_used_is_told_at_start_in_one_line(
         path.write_text(text)
     settings = ServeSettings(cluster="c", listen="127.0.0.1:0", tokens_file=path)  # type: ignore[arg-type]
     with pytest.raises(SettingsError) as raised:
-        Server(settings, Board(), Metrics())
+        Server(settings, ClusterState(), Metrics())
     message = str(raised.value)
     assert message.startswith(f"LENS_TOKENS_FILE: {path}: ")
     assert named in message

@@ -118,7 +118,7 @@ def test_every_error_is_in_the_table_and_in_the_schema() -> None:
 def test_every_metric_of_the_operator_is_named() -> None:
     metrics, cluster = Metrics(), Cluster()
     fill(cluster)
-    names = [family.name for family in Exposition(metrics.registry, cluster.board, lambda: NOW).collect()]
+    names = [family.name for family in Exposition(metrics.registry, cluster.state, lambda: NOW).collect()]
     assert len(names) > 20
     assert [name for name in names if not re.search(rf"`[^`\n]*\b{name}(_total|_info)?\b", REFERENCE)] == []
 

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from lens.api.schemas import Envelope, Status
 from lens.model.alerts.catalogue import KINDS, Alert
-from lens.model.cluster_state import Findings
+from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster
@@ -34,7 +34,7 @@ EVENTS = (
 @pytest.fixture
 def found(cluster: Cluster) -> None:
     """Let a look have found two alerts and three events."""
-    cluster.board.findings = Findings(NOW, (LOST, IDLE), EVENTS)
+    cluster.state.findings = AlertsAndEvents(NOW, (LOST, IDLE), EVENTS)
 
 
 async def events(api: Api, query: str = "") -> list[Any]:
@@ -75,7 +75,7 @@ async def test_an_event_of_the_apiservers_says_who_wrote_it_and_its_reason(
     api: Api, cluster: Cluster
 ) -> None:
     told = Event(NOW, "Kubernetes", "Node/n1", "restarted", source="kubelet", reason="Rebooted")
-    cluster.board.findings = Findings(NOW, (), (told,))
+    cluster.state.findings = AlertsAndEvents(NOW, (), (told,))
     (event,) = (await api.status("&include=events&event_type=Kubernetes")).data["recent_events"]
     assert event == {
         "timestamp": "2025-12-19T15:30:00Z",

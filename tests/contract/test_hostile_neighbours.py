@@ -27,12 +27,12 @@ from lens import logs
 from lens.api.server import Server
 from lens.config import ServeSettings
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 
 async def main():
     logs.configure("info", "json")
     settings = ServeSettings(cluster="c", listen="127.0.0.1:0", tokens_file=sys.argv[1])
-    server = Server(settings, Board(), Metrics())
+    server = Server(settings, ClusterState(), Metrics())
     await server.start()
     print(server.port, flush=True)
     await asyncio.Event().wait()

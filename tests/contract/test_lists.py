@@ -154,7 +154,7 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
     a, b = (await api.tasks()).data["tasks"]
     assert (a["workload_name"], a["workload_reason"]) == ("train-1", "UNREAD")
     job = Controller("batch/v1", "Job", "ml-team", "train-1", "o")
-    cluster.board.ascents = {job: Ascent(Workload("CronJob", "train"), None)}
+    cluster.state.ascents = {job: Ascent(Workload("CronJob", "train"), None)}
     told, again = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
     assert told == {**a, "workload_type": "CronJob", "workload_name": "train", "workload_reason": None}
     assert again == b
@@ -162,7 +162,7 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
     gpu = GpuTelemetry(0, "GPU-0", NOW, Health(state="ok"), utilization_percent=70.0)
     holder = Holder("ml-team", "b", "main", "nvidia.com/gpu", "GPU-0", gpu_uuid="GPU-0")
     telemetry.file("n1", NodeTelemetry("n1", "agent", sampled_at=NOW, gpus=(gpu,), holders=(holder,)), NOW)
-    cluster.board.telemetry = telemetry.snapshot()
+    cluster.state.telemetry = telemetry.snapshot()
     unchanged, busy = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
     assert unchanged == told
     assert (busy["utilization"], busy["gpu_uuids"]) == (70.0, ["GPU-0"])

@@ -34,7 +34,7 @@ def large(cluster: Cluster) -> Cluster:
     ],
 )
 async def test_a_long_answer_is_made_in_slices(api: Api, large: Cluster, path: str, accept: str) -> None:
-    assert large.board.notice.synced
+    assert large.state.current.synced
     async with held() as loop:
         # A body would be read in the same loop.
         answer = await api.ask(
@@ -46,7 +46,7 @@ async def test_a_long_answer_is_made_in_slices(api: Api, large: Cluster, path: s
 
 
 async def test_a_first_picture_is_made_in_slices(large: Cluster) -> None:
-    shown = Picture(large.board.notice, 1, "e-1", "prod-cluster", NOW)
+    shown = Picture(large.state.current, 1, "e-1", "prod-cluster", NOW)
     for view in (View(frozenset({"nodes", "tasks"}), None), View(frozenset({"tasks"}), "ml-team")):
         async with held() as loop:
             pieces = await shown.event(view)
@@ -55,11 +55,11 @@ async def test_a_first_picture_is_made_in_slices(large: Cluster) -> None:
 
 
 async def test_what_a_change_of_all_nodes_means_for_streams_is_found_in_slices(large: Cluster) -> None:
-    before = large.board.notice
+    before = large.state.current
     for number in range(NODES):
         large.add(pod(f"new-{number}", f"node-{number}"))
     large.publish(NOW)
     async with held() as loop:
-        changed = await changes(before, large.board.notice, "prod-cluster", NOW)
+        changed = await changes(before, large.state.current, "prod-cluster", NOW)
     assert len(changed.nodes) == len(changed.tasks) == NODES
     assert loop.longest < MOST_HELD

@@ -8,7 +8,7 @@ import pytest
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from tests.contract.conftest import NOW, Api, Clock, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 
@@ -138,5 +138,5 @@ async def test_rights_that_can_not_be_are_told_at_start(tokens_file: Path, right
     write_token(tokens_file, rights)
     settings = ServeSettings(cluster="c", listen="127.0.0.1:0", tokens_file=tokens_file)  # type: ignore[arg-type]
     with pytest.raises(SettingsError) as raised:
-        Server(settings, Board(), Metrics())
+        Server(settings, ClusterState(), Metrics())
     assert str(raised.value).startswith(f"LENS_TOKENS_FILE: {tokens_file}: {named}")

@@ -10,7 +10,7 @@ import pytest
 from lens.api.server import Server
 from lens.config import ListenError, ServeSettings
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from tests.contract.conftest import NOW, Api, Serve
 from tests.contract.kubernetes import Cluster, pod
 from tests.contract.wire import read_answer
@@ -21,7 +21,7 @@ RIGHT = b"Authorization: Bearer right-token\r\n\r\n"
 
 def server_at(listen: str, tokens_file: Path) -> Server:
     settings = ServeSettings(cluster="c", listen=listen, tokens_file=tokens_file)  # type: ignore[arg-type]
-    return Server(settings, Board(), Metrics())
+    return Server(settings, ClusterState(), Metrics())
 
 
 async def test_a_busy_port_is_told_in_one_line(api: Api, tokens_file: Path) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from lens.metrics import Metrics
-from lens.model.cluster_state import Findings
+from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
 from tests.contract.kubernetes import Cluster, node, pod
@@ -245,12 +245,12 @@ async def test_an_event_of_the_past_is_told_when_it_becomes_known(api: Api, clus
     oldest = Event(NOW - 9, "TaskStarted", "Pod/ml-team/a", "ml-team/a started", "ml-team")
     between = Event(NOW - 5, "NodeReady", "Node/n1", "", source="kubelet", reason="NodeReady")
     cluster.add(node("n1"))
-    cluster.board.findings = Findings(NOW, (), (newest, oldest))
+    cluster.state.findings = AlertsAndEvents(NOW, (), (newest, oldest))
     cluster.publish(NOW)
     async with listen(api, "&include=events") as stream:
         first = await stream.next()
         assert [row["object"] for row in first.data["recent_events"]] == [newest.object, oldest.object]
-        cluster.board.findings = Findings(NOW, (), (newest, between, oldest))
+        cluster.state.findings = AlertsAndEvents(NOW, (), (newest, between, oldest))
         cluster.publish(NOW)
         change = await stream.next()
     assert [row["object"] for row in change.data["recent_events"]] == ["Node/n1"]
@@ -267,7 +267,7 @@ async def test_who_comes_back_for_more_than_is_kept_starts_over(
         assert first.id is not None
         for number, some in enumerate(texts):
             happened = tuple(Event(NOW, "TaskStarted", f"Pod/ml-team/{number}", text) for text in some)
-            cluster.board.findings = Findings(NOW, (), happened)
+            cluster.state.findings = AlertsAndEvents(NOW, (), happened)
             cluster.publish(NOW)
             assert (await keeper.next()).name == "change"
     async with listen(api, "&include=events", Last_Event_ID=first.id) as again:
@@ -283,7 +283,7 @@ async def test_a_change_that_cannot_be_told_is_followed_by_all_that_there_is(
     async with listen(api, "&include=nodes") as stream:
         assert (await stream.next()).name == "snapshot"
         # What Lens itself should never make, and what the difference of two events' lists fails by.
-        cluster.board.findings = Findings(events=(cast(Event, object()),))
+        cluster.state.findings = AlertsAndEvents(events=(cast(Event, object()),))
         cluster.add(pod("b", "n1"))
         cluster.publish(NOW)
         usage = {}
@@ -294,7 +294,7 @@ async def test_a_change_that_cannot_be_told_is_followed_by_all_that_there_is(
                 break
         assert usage["snapshot"] == 2
         assert metrics.registry.get_sample_value("lens_job_failures_total", {"job": "streams"}) == 1
-        cluster.board.findings = Findings()
+        cluster.state.findings = AlertsAndEvents()
         cluster.add(pod("c", "n1"))
         cluster.publish(NOW)
         change = await stream.next()

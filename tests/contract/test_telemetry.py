@@ -55,7 +55,7 @@ def told(cluster: Cluster) -> TelemetryLedger:
         holders=(holder("busy", 0), holder("busy", 1), holder("idle", 2)),
     )
     ledger.file("n1", telemetry, NOW)
-    cluster.board.telemetry = ledger.snapshot()
+    cluster.state.telemetry = ledger.snapshot()
     return ledger
 
 
@@ -108,7 +108,7 @@ async def test_samples_that_are_too_old_are_unknown_and_not_nought(
     api: Api, cluster: Cluster, told: TelemetryLedger
 ) -> None:
     told.age(NOW + 61)
-    cluster.board.telemetry = told.snapshot()
+    cluster.state.telemetry = told.snapshot()
     data = (await api.status("", Cache_Control="no-cache")).data
     assert data["telemetry"] == {
         "coverage": 0.0,

@@ -11,7 +11,7 @@ from lens.api.server import Server
 from lens.certificates import Validity
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from lens.rotation import Certificate
 from tests.contract.conftest import Api, Serve
 from tests.integration.watch import tls
@@ -160,5 +160,5 @@ async def test_a_certificate_that_can_not_be_used_is_told_at_start_in_one_line(
         tls_key_file=served.key,
     )
     with pytest.raises(SettingsError, match=r"^LENS_TLS_CERT_FILE, LENS_TLS_KEY_FILE: ") as raised:
-        Server(settings, Board(), Metrics())
+        Server(settings, ClusterState(), Metrics())
     assert "\n" not in str(raised.value)

@@ -18,11 +18,11 @@ async def test_the_top_of_the_chain_is_told_as_soon_as_it_is_known(api: Api, clu
     cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
     cluster.publish(NOW)
     assert await told(api) == ("Job", "train", "UNREAD", "train")
-    cluster.board.ascents = {JOB: Ascent(Workload("JobSet", "sweep"), "FORBIDDEN")}
+    cluster.state.ascents = {JOB: Ascent(Workload("JobSet", "sweep"), "FORBIDDEN")}
     assert await told(api) == ("JobSet", "sweep", "FORBIDDEN", "train")
     cluster.publish(NOW + 1)
     assert await told(api) == ("JobSet", "sweep", "FORBIDDEN", "train")
-    cluster.board.ascents = {JOB: Ascent(Workload("TrainJob", "llm"), None)}
+    cluster.state.ascents = {JOB: Ascent(Workload("TrainJob", "llm"), None)}
     assert await told(api) == ("TrainJob", "llm", None, "train")
 
 
@@ -30,7 +30,7 @@ async def test_an_answer_with_other_workloads_is_another_answer(api: Api, cluste
     cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
     cluster.publish(NOW)
     first = await api.tasks()
-    cluster.board.ascents = {JOB: Ascent(Workload("JobSet", "sweep"), None)}
+    cluster.state.ascents = {JOB: Ascent(Workload("JobSet", "sweep"), None)}
     assert (await api.tasks(Cache_Control="no-cache")).headers["ETag"] != first.headers["ETag"]
     assert (await api.tasks(If_None_Match=first.headers["ETag"])).status == 200
 
@@ -45,6 +45,6 @@ async def test_what_is_known_of_one_namespaces_owner_is_not_told_in_another(
     api: Api, cluster: Cluster
 ) -> None:
     cluster.add(pod("train-0", "n1", namespace="other", owner=("batch/v1", "Job", "train")))
-    cluster.board.ascents = {JOB: Ascent(Workload("JobSet", "secret-project"), None)}
+    cluster.state.ascents = {JOB: Ascent(Workload("JobSet", "secret-project"), None)}
     cluster.publish(NOW)
     assert await told(api) == ("Job", "train", "UNREAD", "train")

@@ -1,4 +1,4 @@
-"""From a view of the notice to an answer: a kept one while it is good, else one of what is known now."""
+"""From a view of the state to an answer: a kept one while it is good, else one of what is known now."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -18,7 +18,7 @@ from lens.api.exchange import EXCHANGE
 from lens.api.lists.pages import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
 from lens.api.schemas import Clusters
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 
 P = TypeVar("P", bound=Parameters)
 C = TypeVar("C", bound=ClusterParameters)
@@ -26,10 +26,10 @@ C = TypeVar("C", bound=ClusterParameters)
 Handler = Callable[[web.BaseRequest, P, Caller], Awaitable[web.StreamResponse]]
 """Answers a request whose parameters were read and whose caller is known."""
 
-View = Callable[[Notice, C, float], object]
-"""Makes an answer's data of a notice, the parameters and the present epoch second."""
+View = Callable[[StateView, C, float], object]
+"""Makes an answer's data of the current state, the parameters and the present epoch second."""
 
-LongView = Callable[[Notice, C, float], Coroutine[Any, Any, object]]
+LongView = Callable[[StateView, C, float], Coroutine[Any, Any, object]]
 """The same, in slices."""
 
 
@@ -39,15 +39,15 @@ class Answers:
     def __init__(
         self,
         name: str,
-        board: Board,
+        state: ClusterState,
         cache: ResponseCache,
         clock: Callable[[], float],
         peers: PeerAnswers,
         overview: Overview,
     ) -> None:
-        """Take the local cluster's name and where its notices hang, and who knows of the others."""
+        """Take the local cluster's name and its state, and who knows of the others."""
         self._name = name
-        self._board = board
+        self._state = state
         self._cache = cache
         self._clock = clock
         self._peers = peers
@@ -61,11 +61,11 @@ class Answers:
         async def handler(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
             if asked.cluster != self._name:
                 return await self._told(request, asked, caller)
-            notice, now = self._notice(), self._clock()
+            current, now = self._current(), self._clock()
             question = _question(request, asked)
             answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
-                body = envelope.encode(view(notice, asked, now))
+                body = envelope.encode(view(current, asked, now))
                 answer = self._cache.keep(question, body, now, caller=caller.name)
             return await answer.response(request.headers, now)
 
@@ -77,18 +77,18 @@ class Answers:
         async def handler(request: web.BaseRequest, asked: C, caller: Caller) -> web.StreamResponse:
             if asked.cluster != self._name:
                 return await self._told(request, asked, caller)
-            notice, now = self._notice(), self._clock()
+            current, now = self._current(), self._clock()
             question = _question(request, asked)
 
             async def make() -> Representation:
                 # One at a time: each keeps what it has made so far.
                 async with self._turn:
-                    body = envelope.encode(await view(notice, asked, now))
+                    body = envelope.encode(await view(current, asked, now))
                 return self._cache.keep(question, body, now, caller=caller.name)
 
             answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
-                answer = await self._once(question, notice, make)
+                answer = await self._once(question, current, make)
             return await answer.response(request.headers, now)
 
         return handler
@@ -106,11 +106,11 @@ class Answers:
                     told = await self._peers.table(listing, asked, caller, request.path, told)
                 return await told.response(request.headers, self._clock())
             listing.after(asked)
-            notice, now = self._notice(), self._clock()
+            current, now = self._current(), self._clock()
             question = _question(request, asked, media_type)
 
             async def make() -> Representation:
-                made = await listing.content(notice, asked, request.path, media_type, caller.name)
+                made = await listing.content(current, asked, request.path, media_type, caller.name)
                 return self._cache.keep(
                     question,
                     made.body,
@@ -122,7 +122,7 @@ class Answers:
 
             answer = self._cache.find(question, now, wanted_age(request.headers))
             if answer is None:
-                answer = await self._once(question, notice, make)
+                answer = await self._once(question, current, make)
             return await answer.response(request.headers, now)
 
         return handler
@@ -133,21 +133,21 @@ class Answers:
         return await told.response(request.headers, self._clock())
 
     async def _once(
-        self, question: bytes, notice: Notice, make: Callable[[], Coroutine[Any, Any, Representation]]
+        self, question: bytes, current: StateView, make: Callable[[], Coroutine[Any, Any, Representation]]
     ) -> Representation:
         """Return what is made; who asks meanwhile waits for the same."""
-        once = (question, notice.snapshot.sequence)
+        once = (question, current.snapshot.sequence)
         making = self._making.get(once)
         if making is None:
             making = self._making[once] = asyncio.create_task(make())
             making.add_done_callback(lambda _: self._making.pop(once))
         return await asyncio.shield(making)
 
-    def _notice(self) -> Notice:
-        notice = self._board.notice
-        if not notice.synced:
+    def _current(self) -> StateView:
+        current = self._state.current
+        if not current.synced:
             raise unavailable("Not synced yet")
-        return notice
+        return current
 
     async def clusters(
         self, request: web.BaseRequest, _asked: Parameters, caller: Caller

@@ -27,19 +27,19 @@ from lens.config import ServeSettings
 from lens.http.refusals import Refusals
 from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from lens.rotation import Certificate
 
 _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serve the API of one board. Made and run on one event loop."""
+    """Serve the API of one cluster state. Made and run on one event loop."""
 
     def __init__(
         self,
         settings: ServeSettings,
-        board: Board,
+        state: ClusterState,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
         *,
@@ -72,7 +72,7 @@ class Server:
             )
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
-        self._probes = Probes(board, settings.ready_max_age_seconds, clock)
+        self._probes = Probes(state, settings.ready_max_age_seconds, clock)
         own, of_peers = (
             # Apart from each other: ours shall not have to go for the sake of others'.
             ResponseCache(settings.cache_seconds, epoch, dropped=metrics.cache_dropped.labels(name).inc)
@@ -89,7 +89,7 @@ class Server:
         )
         self._streams = Streams(
             settings.cluster,
-            board,
+            state,
             metrics,
             epoch,
             clock,
@@ -98,12 +98,12 @@ class Server:
             others,
             beat_seconds,
         )
-        overview = Overview(settings.cluster, board, others, clock, settings.ready_max_age_seconds)
+        overview = Overview(settings.cluster, state, others, clock, settings.ready_max_age_seconds)
         routes = table(
-            Answers(settings.cluster, board, own, clock, others, overview),
+            Answers(settings.cluster, state, own, clock, others, overview),
             self._streams,
             self._probes,
-            Exposition(metrics.registry, board, clock, refusals, lambda: self._site.connections),
+            Exposition(metrics.registry, state, clock, refusals, lambda: self._site.connections),
             Turn(refused=metrics.over_bound.labels("lists").inc),
             metrics_open=settings.metrics_open,
         )

@@ -1,4 +1,4 @@
-"""The board: where the one writer hangs the latest snapshot, and every reader takes it from."""
+"""The cluster's state: the latest snapshot, telemetry, alerts and events, each set by one writer."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -26,7 +26,7 @@ Dropped = Callable[[str], object]
 """Is told what had to go before it was looked at: ``endings``, ``events``."""
 
 
-class Findings(msgspec.Struct, frozen=True):
+class AlertsAndEvents(msgspec.Struct, frozen=True):
     """What is wrong, the gravest first, and what has happened, the newest first.
 
     ``at`` is the epoch second of the last look, None until there was one.
@@ -37,8 +37,8 @@ class Findings(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
 
 
-class Notice(msgspec.Struct, frozen=True):
-    """What is known and since when.
+class StateView(msgspec.Struct, frozen=True):
+    """The cluster's state at one moment, as a value, and how old it is.
 
     ``synced`` tells whether every resource has been listed once; until then the snapshot is a part of
     the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
@@ -52,7 +52,7 @@ class Notice(msgspec.Struct, frozen=True):
     contacts: Mapping[str, float]
     telemetry: Telemetry = NO_TELEMETRY
     skipped: Mapping[str, int] = {}
-    findings: Findings = Findings()
+    findings: AlertsAndEvents = AlertsAndEvents()
     ascents: Ascents = NO_ASCENTS
 
     @property
@@ -65,36 +65,36 @@ class Notice(msgspec.Struct, frozen=True):
         return max(0.0, now - self.current_at)
 
 
-class Board:
-    """Holds one notice. Setting its parts and reading it is atomic, so threads need no lock."""
+class ClusterState:
+    """Holds the current state. Setting its parts and reading it is atomic, so threads need no lock."""
 
     def __init__(self, dropped: Dropped = lambda _: None) -> None:
         """Start with nothing known."""
-        self._counted = Notice(snapshot=EMPTY, synced=False, contacts={})
+        self._counted = StateView(snapshot=EMPTY, synced=False, contacts={})
         self.telemetry = NO_TELEMETRY
-        self.findings = Findings()
+        self.findings = AlertsAndEvents()
         self.ascents = NO_ASCENTS
         self._endings: Backlog[Ending] = Backlog(MOST_ENDINGS, MOST_BYTES, partial(dropped, "endings"))
         self._told: Backlog[Event] = Backlog(MOST_TOLD, MOST_BYTES, partial(dropped, "events"))
 
     @property
-    def notice(self) -> Notice:
-        """Return all that is known."""
+    def current(self) -> StateView:
+        """Return all that is known, as one value."""
         return msgspec.structs.replace(
             self._counted, telemetry=self.telemetry, findings=self.findings, ascents=self.ascents
         )
 
-    @notice.setter
-    def notice(self, counted: Notice) -> None:
-        """Hang up what was counted; all else stays what it is."""
+    @current.setter
+    def current(self, counted: StateView) -> None:
+        """Set what was counted; all else stays what it is."""
         self._counted = counted
 
     def note_ending(self, ending: Ending) -> None:
-        """Leave word of how a pod ended. To be called before the notice that has it no more."""
+        """Leave word of how a pod ended. To be called before the state is set that no longer has the pod."""
         self._endings.add(ending, size_of(ending))
 
     def take_endings(self) -> list[Ending]:
-        """Return those that nobody has taken yet. To be called after the notice was read."""
+        """Return those that nobody has taken yet. To be called after the state was read."""
         return self._endings.take()
 
     def tell(self, events: Iterable[Event]) -> None:

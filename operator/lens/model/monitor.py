@@ -1,4 +1,4 @@
-"""The monitor: looks at one notice after another, and keeps what is wrong and what has happened.
+"""The monitor: compares one state with the next, and keeps what is wrong and what has happened.
 
 Only nodes, GPUs and pods that are other objects than at the last look are looked at, so a look costs what
 has changed since.
@@ -11,7 +11,7 @@ from lens.model.alerts import rules
 from lens.model.alerts.catalogue import Thresholds, shortened
 from lens.model.alerts.rules import Condition
 from lens.model.alerts.tracker import Alarms
-from lens.model.cluster_state import Findings, Notice
+from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
 from lens.model.events.event_log import Journal
 from lens.model.events.terminations import Ending
@@ -45,8 +45,8 @@ class Monitor:
         self._endings: dict[str, Ending] = {}
 
     def look(
-        self, notice: Notice, endings: Iterable[Ending], now: float, told: Iterable[Event] = ()
-    ) -> Findings:
+        self, current: StateView, endings: Iterable[Ending], now: float, told: Iterable[Event] = ()
+    ) -> AlertsAndEvents:
         """Return what is wrong and what has happened, as of epoch second ``now``.
 
         ``endings`` are those seen since the last look, ``told`` what the apiserver's Events have told since
@@ -54,21 +54,21 @@ class Monitor:
         look has not just happened. A node whose rules fail keeps its alerts, and they are evaluated again at
         the next look; ``raise_failure`` says so.
         """
-        if not notice.synced:
-            return Findings()
+        if not current.synced:
+            return AlertsAndEvents()
         seen = {ending.uid: ending for ending in endings}
         # A pod may be in the snapshot for one more look after its end was seen.
-        happened = list(self._compare(notice, self._endings | seen, now))
+        happened = list(self._compare(current, self._endings | seen, now))
         self._endings = seen
-        self._take_pending(notice)
-        self._snapshot, self._telemetry = notice.snapshot, notice.telemetry
+        self._take_pending(current)
+        self._snapshot, self._telemetry = current.snapshot, current.telemetry
         changes = self._alarms.update(
             chain(
                 chain.from_iterable(self._by_node.values()),
                 self._pending.values(),
-                rules.of_missing(notice.snapshot),
-                rules.of_watches(notice.contacts, self._limits, now),
-                rules.of_skipped(notice.skipped),
+                rules.of_missing(current.snapshot),
+                rules.of_watches(current.contacts, self._limits, now),
+                rules.of_skipped(current.skipped),
             ),
             self._unheard,
             now,
@@ -79,16 +79,16 @@ class Monitor:
         self._journal.add(transitions.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
         self._journal.add(transitions.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
         self._journal.hear(told, self._began)
-        return Findings(now, self._alarms.alerts, self._journal.events)
+        return AlertsAndEvents(now, self._alarms.alerts, self._journal.events)
 
     def raise_failure(self) -> None:
         """Raise the error of one node's rules, if they failed for any at the last look."""
         for error in self._failed.values():
             raise error
 
-    def _compare(self, notice: Notice, endings: dict[str, Ending], now: float) -> Iterator[Event]:
+    def _compare(self, current: StateView, endings: dict[str, Ending], now: float) -> Iterator[Event]:
         """Go through what happened to nodes, and note what is wrong with those that changed."""
-        nodes, told = notice.snapshot.nodes, notice.telemetry.nodes
+        nodes, told = current.snapshot.nodes, current.telemetry.nodes
         counted = set(nodes.differing(self._snapshot.nodes))
         retold = set(told.differing(self._telemetry.nodes))
         # At the first look all is new, and nothing of it has just happened.
@@ -97,7 +97,7 @@ class Monitor:
                 name, self._snapshot.nodes.get(name), nodes.get(name), endings, now
             )
         for name in retold:
-            yield from self._of_gpus(name, notice, now)
+            yield from self._of_gpus(name, current, now)
         failed, self._failed = self._failed, {}
         for name in counted | retold | failed.keys():
             try:
@@ -111,9 +111,9 @@ class Monitor:
             else:
                 self._by_node.pop(name, None)
 
-    def _of_gpus(self, name: str, notice: Notice, now: float) -> Iterator[Event]:
+    def _of_gpus(self, name: str, current: StateView, now: float) -> Iterator[Event]:
         """Go through GPUs that were lost or have recovered. One that nobody hears of is as it was."""
-        told = notice.telemetry.nodes.get(name)
+        told = current.telemetry.nodes.get(name)
         if told is None:
             self._unheard.discard(name)
             self._bad.pop(name, None)
@@ -142,9 +142,9 @@ class Monitor:
         if not after:
             del self._bad[name]
 
-    def _take_pending(self, notice: Notice) -> None:
-        for name in notice.snapshot.pending.differing(self._snapshot.pending):
-            pod = notice.snapshot.pending.get(name)
+    def _take_pending(self, current: StateView) -> None:
+        for name in current.snapshot.pending.differing(self._snapshot.pending):
+            pod = current.snapshot.pending.get(name)
             condition = rules.of_pending(pod) if pod is not None else None
             if condition is None:
                 self._pending.pop(name, None)

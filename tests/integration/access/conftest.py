@@ -85,7 +85,7 @@ class Scene:
             lambda: connection or Connection(self.kubeconfig), given.token_audiences, self.metrics, patience
         )
         self._server = Server(
-            given, cluster.board, self.metrics, lambda: self.now, reviews=self._reviewer, grace_seconds=2
+            given, cluster.state, self.metrics, lambda: self.now, reviews=self._reviewer, grace_seconds=2
         )
         await self._server.start()
         await self._warm_up()

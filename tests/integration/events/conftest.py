@@ -13,7 +13,7 @@ import pytest
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.readers.events import Events
 from lens.metrics import Metrics
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.events.transitions import Event
 from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import EVENTS
@@ -72,7 +72,7 @@ class Scene:
 
     def read(self) -> None:
         """Begin to read."""
-        events = Events(self._notice, self.told.extend, lambda: Connection(self._kubeconfig), Metrics())
+        events = Events(self._current, self.told.extend, lambda: Connection(self._kubeconfig), Metrics())
         self._running = asyncio.create_task(events.run())
 
     async def stop(self) -> None:
@@ -104,8 +104,8 @@ class Scene:
         """Wait for so many watches to have begun."""
         await self.until(lambda: len(self.requests(watches=True)) >= number, f"watch {number}")
 
-    def _notice(self) -> Notice:
-        return Notice(snapshot=self._ledger.snapshot(), synced=self.synced, contacts={})
+    def _current(self) -> StateView:
+        return StateView(snapshot=self._ledger.snapshot(), synced=self.synced, contacts={})
 
 
 @pytest.fixture

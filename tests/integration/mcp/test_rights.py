@@ -28,7 +28,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     cluster = Cluster()
     cluster.publish(NOW)
     settings: dict[str, Any] = {"cluster": "prod-cluster", "listen": "127.0.0.1:0", "tokens_file": tokens}
-    server = Server(ServeSettings(**settings), cluster.board, Metrics(), lambda: NOW)
+    server = Server(ServeSettings(**settings), cluster.state, Metrics(), lambda: NOW)
     await server.start()
     yield server.url
     await server.stop()

@@ -150,8 +150,8 @@ async def test_an_agent_that_tells_too_much_of(scene: Scene, tmp_path: Path, nam
             "named",
         )
         await scene.until(lambda: scene.node("node-3").state == "ok", "the honest one")
-        cluster.board.telemetry = scene.telemetry
-        cluster.board.findings = monitor.look(cluster.board.notice, (), NOW)
+        cluster.state.telemetry = scene.telemetry
+        cluster.state.findings = monitor.look(cluster.state.current, (), NOW)
         await scene.stop()
         await until_kept(before + MOST_KEPT)
         tracemalloc.stop()
@@ -181,8 +181,8 @@ async def test_who_has_more_alerts_than_are_shown_has_the_gravest_and_one_that_s
     cluster = Cluster()
     cluster.add(node("node-1", gpus=8))
     cluster.publish(NOW)
-    cluster.board.telemetry = scene.telemetry
-    alerts = Monitor(AT_ONCE, 100).look(cluster.board.notice, (), NOW).alerts
+    cluster.state.telemetry = scene.telemetry
+    alerts = Monitor(AT_ONCE, 100).look(cluster.state.current, (), NOW).alerts
     assert len(alerts) == MOST_GPU_ALERTS + 1
     assert "GpuLost" in {each.type for each in alerts}
     (more,) = (each for each in alerts if each.type == "GpuAlertsOmitted")
@@ -203,7 +203,7 @@ async def test_no_time_that_an_agent_tells_makes_its_node_a_page_of_errors(
     cluster = Cluster()
     cluster.add(node("node-1", gpus=8))
     cluster.publish(NOW)
-    cluster.board.telemetry = scene.telemetry
+    cluster.state.telemetry = scene.telemetry
     async with lens("hub", tmp_path, cluster, Clock()) as api:
         detail = (await api.ask("/api/v1/realtime/nodes/node-1?cluster=hub")).data
     assert [each["sampled_at"][:2] for each in detail["gpus"]] == ["20"]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.watch.watcher import Watcher
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from lens.sim.apiserver import SimApiServer
@@ -33,7 +33,7 @@ class Scene:
         self.folder = folder
         self.store = Store()
         self.sim = SimApiServer(self.store, TOKEN, bookmark_interval=0.5)
-        self.board = Board()
+        self.state = ClusterState()
         self.metrics = Metrics()
         self.watching: asyncio.Task[None] | None = None
         for number in range(3):
@@ -93,7 +93,7 @@ class Scene:
         """Start the watcher, and return it."""
         watcher = Watcher(
             connection or Connection(self.kubeconfig()),
-            self.board,
+            self.state,
             self.metrics,
             GpuResources(),
             TaintPolicy(),
@@ -113,15 +113,15 @@ class Scene:
             await asyncio.sleep(0.01)
 
     def is_exact(self, without: Collection[str] = ()) -> bool:
-        notice = self.board.notice
-        return notice.synced and figures(notice.snapshot) == recount(self.store, without)
+        current = self.state.current
+        return current.synced and figures(current.snapshot) == recount(self.store, without)
 
     async def until_exact(self, without: Collection[str] = (), seconds: float = PATIENCE) -> None:
         """Wait until the snapshot equals the recount."""
         try:
             await self.until(lambda: self.is_exact(without), "an exact snapshot", seconds)
         except AssertionError:
-            assert figures(self.board.notice.snapshot) == recount(self.store, without)
+            assert figures(self.state.current.snapshot) == recount(self.store, without)
             raise
 
     async def until_listed(self, resource: str, times: int) -> None:

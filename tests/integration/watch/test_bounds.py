@@ -65,8 +65,8 @@ async def test_who_creates_pods_as_large_as_etcd_takes_keeps_nobody_from_startin
         scene.front.always(kind, lists(objects, has_length=has_length))
     peak = Peak()
     scene.watch()
-    await scene.until(lambda: scene.board.notice.synced, "both lists")
-    assert {each.name for each in scene.board.notice.snapshot.nodes["node-1"].pods} == {"small", "last"}
+    await scene.until(lambda: scene.state.current.synced, "both lists")
+    assert {each.name for each in scene.state.current.snapshot.nodes["node-1"].pods} == {"small", "last"}
     assert peak.growth < 6 * LARGEST_PAGE
     assert scene.metric("lens_over_bound_total", what="page") >= 1
     assert scene.restarts == 0
@@ -79,7 +79,7 @@ async def test_a_page_that_was_too_large_slows_down_no_list_for_long(scene: Scen
     for kind in ("list pods", "page pods"):
         scene.front.always(kind, lists([*large_pods(20), *small]))
     scene.watch()
-    await scene.until(lambda: scene.board.notice.synced, "both lists")
+    await scene.until(lambda: scene.state.current.synced, "both lists")
     asked = [int(each.query["limit"]) for each in scene.front.requests if each.kind.endswith("e pods")]
     assert asked[-1] == MOST_OBJECTS
     assert len(asked) < 30
@@ -109,5 +109,5 @@ async def test_a_storm_of_pods_that_come_and_go_fills_no_queue(scene: Scene) -> 
     )
     assert peak.growth < 32 * 2**20
     assert scene.metric("lens_over_bound_total", what="shown") > 0
-    assert not scene.board.notice.snapshot.pending.get("team/new-0")
+    assert not scene.state.current.snapshot.pending.get("team/new-0")
     assert scene.restarts == 0

@@ -14,7 +14,7 @@ async def test_nothing_is_served_before_both_lists_are_in(scene: Scene) -> None:
     scene.watch()
     await scene.until_listed("pods", 1)
     await scene.until(lambda: scene.front.seen("list nodes") >= 2, "lists of nodes")
-    assert not scene.board.notice.synced
+    assert not scene.state.current.synced
     scene.front.always("list nodes", None)
     await scene.until_exact()
 
@@ -22,18 +22,18 @@ async def test_nothing_is_served_before_both_lists_are_in(scene: Scene) -> None:
 async def test_in_a_quiet_cluster_the_figures_stay_young(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
-    first = scene.board.notice
-    await scene.until(lambda: scene.board.notice.current_at > first.current_at + 0.3, "signs of life")
-    assert scene.board.notice.snapshot is first.snapshot
-    assert scene.board.notice.age(time.time()) < 5.0
+    first = scene.state.current
+    await scene.until(lambda: scene.state.current.current_at > first.current_at + 0.3, "signs of life")
+    assert scene.state.current.snapshot is first.snapshot
+    assert scene.state.current.age(time.time()) < 5.0
 
 
 async def test_an_accepted_watch_is_a_sign_of_life_before_it_says_anything(scene: Scene) -> None:
     scene.front.always("watch pods", faults.endless_silence)
     scene.watch(patience=Patience(silence=0.5))
     await scene.until_exact()
-    first = scene.board.notice.contacts["pods"]
-    await scene.until(lambda: scene.board.notice.contacts["pods"] > first + 0.4, "a sign of life")
+    first = scene.state.current.contacts["pods"]
+    await scene.until(lambda: scene.state.current.contacts["pods"] > first + 0.4, "a sign of life")
     assert scene.front.seen("list pods") == 1
 
 
@@ -45,14 +45,14 @@ async def test_while_the_apiserver_is_gone_the_last_figures_are_served_and_grow_
     await scene.until(
         lambda: scene.metric("lens_kube_requests_total", outcome="error") > errors + 5, "refused connections"
     )
-    last = scene.board.notice
-    await scene.until(lambda: scene.board.notice.age(time.time()) > 2.5, "age")
-    assert scene.board.notice.synced
-    assert scene.board.notice.snapshot is last.snapshot
+    last = scene.state.current
+    await scene.until(lambda: scene.state.current.age(time.time()) > 2.5, "age")
+    assert scene.state.current.synced
+    assert scene.state.current.snapshot is last.snapshot
     scene.put_pod(pod("meanwhile", on="node-1"))
     await scene.front.start()
     await scene.until_exact()
-    assert scene.board.notice.age(time.time()) < 5.0
+    assert scene.state.current.age(time.time()) < 5.0
     assert scene.restarts == 0
 
 
@@ -62,13 +62,13 @@ async def test_a_proxy_that_answers_with_pages_makes_nothing_look_young(scene: S
     for kind in ("list pods", "watch pods", "list nodes", "watch nodes"):
         scene.front.always(kind, faults.html())
     scene.front.cut("")
-    last = scene.board.notice
-    await scene.until(lambda: scene.board.notice.age(time.time()) > 2.5, "age")
-    assert scene.board.notice.snapshot is last.snapshot
-    last = scene.board.notice
+    last = scene.state.current
+    await scene.until(lambda: scene.state.current.age(time.time()) > 2.5, "age")
+    assert scene.state.current.snapshot is last.snapshot
+    last = scene.state.current
     for kind in ("list pods", "watch pods", "list nodes", "watch nodes"):
         scene.front.always(kind, None)
-    await scene.until(lambda: scene.board.notice.current_at > last.current_at, "a sign of life")
+    await scene.until(lambda: scene.state.current.current_at > last.current_at, "a sign of life")
     await scene.until_exact()
 
 
@@ -80,7 +80,7 @@ async def test_no_figure_waits_for_a_resource_that_is_failing(scene: Scene) -> N
     for number in range(3):
         scene.put_pod(pod(f"next-{number}", on="node-1"))
         await scene.until_exact(seconds=5.0)
-    assert scene.board.notice.contacts["nodes"] < scene.board.notice.contacts["pods"]
+    assert scene.state.current.contacts["nodes"] < scene.state.current.contacts["pods"]
 
 
 async def test_an_apiserver_under_a_path_is_watched_as_well(scene: Scene) -> None:

@@ -101,14 +101,14 @@ async def test_a_failing_list_takes_nothing_away_from_what_is_served(scene: Scen
     scene.front.page_size = 3
     scene.watch()
     await scene.until_exact()
-    before = scene.board.notice.snapshot
+    before = scene.state.current.snapshot
     scene.front.script("page pods", faults.torn(0.5), faults.status(410), faults.html())
     scene.front.script("watch pods", faults.status(410))
     scene.front.cut("watch pods")
     await scene.until(lambda: scene.front.scripted == 0, "all faults met")
-    assert scene.board.notice.snapshot is before
+    assert scene.state.current.snapshot is before
     await scene.until_listed("pods", 2)
-    assert scene.board.notice.snapshot is before
+    assert scene.state.current.snapshot is before
     assert scene.metric("lens_list_drift_total", resource="pods") == 0
 
 

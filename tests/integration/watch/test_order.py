@@ -58,7 +58,7 @@ async def test_a_finished_pod_frees_its_gpus_although_its_last_word_is_running(s
     for name, phase in (("pod-0", "Succeeded"), ("pod-1", "Failed")):
         scene.put_pod(pod(name, on=f"node-{name[-1]}", gpus=2, phase=phase))
     await scene.until_exact()
-    assert scene.board.notice.snapshot.running_tasks == 4
+    assert scene.state.current.snapshot.running_tasks == 4
     assert scene.metric("lens_lists_total", resource="pods") == 1
 
 

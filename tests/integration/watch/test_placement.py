@@ -13,8 +13,8 @@ APART = Placement(
 
 def figures(scene: Scene) -> tuple[int, int, bool] | None:
     """Return total and allocated GPUs, and whether they are approximate; None while the node isn't there."""
-    occupied = scene.board.notice.snapshot.nodes.get("sliced")
-    if occupied is None or not scene.board.notice.synced:
+    occupied = scene.state.current.snapshot.nodes.get("sliced")
+    if occupied is None or not scene.state.current.synced:
         return None
     return occupied.states.total, occupied.states.allocated, occupied.approximate
 

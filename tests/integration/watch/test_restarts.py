@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from lens.kube.watch.kopf_settings import Patience
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod
@@ -123,11 +123,11 @@ async def test_a_watcher_that_vanished_inside_kopf_is_missed(scene: Scene) -> No
     clock = Saboteur()
     scene.watch(patience=IMPATIENT, clock=clock)
     await scene.until_exact()
-    known = scene.board.notice.snapshot
+    known = scene.state.current.snapshot
     clock.armed = True
     await scene.until(lambda: not clock.armed and not scene.front.open("watch pods"), "no watch of pods")
     scene.delete_pod("pod-0")
-    assert scene.board.notice.snapshot is known
+    assert scene.state.current.snapshot is known
     await scene.until_exact()
     assert scene.restarts == 1
 
@@ -163,25 +163,25 @@ async def test_a_hanging_apiserver_doesnt_hold_up_the_end(scene: Scene, kind: st
 
 
 async def test_snapshots_go_on_after_one_that_could_not_be_published(scene: Scene) -> None:
-    class Defective(Board):
+    class Defective(ClusterState):
         """Fails as it is written to, twice."""
 
         failures = 2
 
         @property
-        def notice(self) -> Notice:
-            return super().notice
+        def current(self) -> StateView:
+            return super().current
 
-        @notice.setter
-        def notice(self, counted: Notice) -> None:
+        @current.setter
+        def current(self, counted: StateView) -> None:
             if self.failures:
                 self.failures -= 1
                 raise ZeroDivisionError
-            cast(property, Board.notice).__set__(self, counted)
+            cast(property, ClusterState.current).__set__(self, counted)
 
-    scene.board = Defective()
+    scene.state = Defective()
     scene.watch()
-    await scene.until(lambda: scene.board.notice.synced, "a snapshot")
+    await scene.until(lambda: scene.state.current.synced, "a snapshot")
     registry = scene.metrics.registry
     assert registry.get_sample_value("lens_job_failures_total", {"job": "publish"}) == 2
     assert registry.get_sample_value("lens_watcher_restarts_total") == 0

@@ -33,7 +33,7 @@ async def run(folder: Path, *arguments: str, output: int | None = None) -> tuple
             "requests_burst": 1_000_000,
         }
     )
-    server = Server(settings, cluster.board, Metrics(), lambda: NOW)
+    server = Server(settings, cluster.state, Metrics(), lambda: NOW)
     await server.start()
     try:
         program = str(Path(sys.executable).with_name("schemathesis"))

@@ -23,7 +23,7 @@ def cluster() -> Cluster:
 
 
 def picture(cluster: Cluster, number: int = 1) -> Picture:
-    return Picture(cluster.board.notice, number, f"e-{number}", "prod-cluster", NOW)
+    return Picture(cluster.state.current, number, f"e-{number}", "prod-cluster", NOW)
 
 
 async def test_a_section_is_made_once_for_all_views_that_have_it(cluster: Cluster) -> None:

@@ -1,67 +1,67 @@
-"""Who reads the board knows how old its news is."""
+"""Who reads the state knows how old it is."""
 
 from collections import Counter
 from threading import Thread
 
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import Ending
 from lens.model.events.transitions import Event
 from lens.model.inventory.snapshot import EMPTY
 
 
 def test_a_new_board_knows_nothing() -> None:
-    notice = Board().notice
-    assert notice.snapshot is EMPTY
-    assert not notice.synced
-    assert notice.current_at == 0.0
+    current = ClusterState().current
+    assert current.snapshot is EMPTY
+    assert not current.synced
+    assert current.current_at == 0.0
 
 
 def test_the_figures_are_as_old_as_the_watch_that_was_silent_longest() -> None:
-    notice = Notice(snapshot=EMPTY, synced=True, contacts={"pods": 100.0, "nodes": 97.5})
-    assert notice.current_at == 97.5
-    assert notice.age(101.0) == 3.5
+    current = StateView(snapshot=EMPTY, synced=True, contacts={"pods": 100.0, "nodes": 97.5})
+    assert current.current_at == 97.5
+    assert current.age(101.0) == 3.5
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
-    assert Notice(snapshot=EMPTY, synced=True, contacts={"pods": 100.0}).age(99.0) == 0.0
+    assert StateView(snapshot=EMPTY, synced=True, contacts={"pods": 100.0}).age(99.0) == 0.0
 
 
 def test_what_waits_to_be_looked_at_takes_only_so_many_bytes() -> None:
     dropped: Counter[str] = Counter()
-    board = Board(lambda what: dropped.update([what]))
+    state = ClusterState(lambda what: dropped.update([what]))
     for number in range(5000):
-        board.tell([Event(1.0, "Kubernetes", f"Pod/team/{number}", "🌋" * 511 + "…", "team", "kubelet", "x")])
-        board.note_ending(Ending("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
-    told, endings = board.take_told(), board.take_endings()
+        state.tell([Event(1.0, "Kubernetes", f"Pod/team/{number}", "🌋" * 511 + "…", "team", "kubelet", "x")])
+        state.note_ending(Ending("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
+    told, endings = state.take_told(), state.take_endings()
     assert sum(len(event.message) * 4 for event in told) < 8 * 2**20
     assert (len(told) + dropped["events"], len(endings) + dropped["endings"]) == (5000, 5000)
     assert dropped["events"] > 0
     assert (told[-1].object, endings[-1].name) == ("Pod/team/4999", "4999"), "the latest are kept"
-    assert (board.take_told(), board.take_endings()) == ([], [])
+    assert (state.take_told(), state.take_endings()) == ([], [])
 
 
 def test_after_what_was_too_much_there_is_room_again() -> None:
-    board = Board()
+    state = ClusterState()
     for _ in range(3):
         many = [Event(1.0, "Kubernetes", "Pod/team/a", f"{each}" + "🌋" * 500) for each in range(5000)]
-        board.tell(many)
-        assert board.take_told()[-1] is many[-1]
-    board.tell(many[:100])
-    assert len(board.take_told()) == 100
+        state.tell(many)
+        assert state.take_told()[-1] is many[-1]
+    state.tell(many[:100])
+    assert len(state.take_told()) == 100
 
 
 def test_one_may_add_while_another_takes() -> None:
-    board = Board()
+    state = ClusterState()
 
     def add() -> None:
         for each in range(15_000):
-            board.tell([Event(1.0, "Kubernetes", "Pod/a/a", f"{each}")])
+            state.tell([Event(1.0, "Kubernetes", "Pod/a/a", f"{each}")])
 
     adding = Thread(target=add)
     adding.start()
     taken = []
     while adding.is_alive():
-        taken += board.take_told()
+        taken += state.take_told()
     adding.join()
-    taken += board.take_told()
+    taken += state.take_told()
     assert [event.message for event in taken] == [f"{each}" for each in range(15_000)]

@@ -1,7 +1,7 @@
 """A cluster that a monitor looks at, moment by moment."""
 
 from lens.model.alerts.catalogue import Alert, Thresholds
-from lens.model.cluster_state import Findings, Notice
+from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events.terminations import Ending
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder
@@ -59,19 +59,19 @@ class Watched:
         health = Health(state=state, because=because)  # type: ignore[arg-type]
         return GpuTelemetry(index, f"GPU-{index}", self.now, health, **fields)  # type: ignore[arg-type]
 
-    def look(self, *endings: Ending, after: float = 1.0, synced: bool = True) -> Findings:
+    def look(self, *endings: Ending, after: float = 1.0, synced: bool = True) -> AlertsAndEvents:
         """Let so many seconds pass, then look."""
         self.now += after
         self._telemetry.age(self.now)
         contact = self.now if self.contact is None else self.contact
-        notice = Notice(
+        current = StateView(
             snapshot=self._ledger.snapshot(),
             synced=synced,
             contacts={"pods": contact, "nodes": self.now},
             telemetry=self._telemetry.snapshot(),
             skipped=self.skipped,
         )
-        return self._monitor.look(notice, endings, self.now)
+        return self._monitor.look(current, endings, self.now)
 
     def alerts(self, *, after: float = 1.0) -> dict[str, Alert]:
         """Look, and return the alerts by type; of one type there is one at most."""

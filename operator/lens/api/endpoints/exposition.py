@@ -18,7 +18,7 @@ from lens.api.negotiation import IDENTITY, coding
 from lens.api.parameters import Parameters
 from lens.http import refusals
 from lens.model.alerts.catalogue import KINDS, Alert
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
@@ -29,14 +29,14 @@ class Exposition(Collector):
     def __init__(
         self,
         registry: CollectorRegistry,
-        board: Board,
+        state: ClusterState,
         clock: Callable[[], float],
         refused: Mapping[str, int] = NOTHING,
         connections: Callable[[], int] = lambda: 0,
     ) -> None:
         """Take the instruments, where the snapshot is, and what the HTTP server counts."""
         self._registry = registry
-        self._board = board
+        self._state = state
         self._clock = clock
         self._refused = refused
         self._connections = connections
@@ -47,7 +47,7 @@ class Exposition(Collector):
         yield GaugeMetricFamily("lens_http_connections", "Open connections.", value=self._connections())
         yield _counter("lens_http_refused", refusals.HELP, self._refused)
         yield _counter("lens_log_lines_dropped", logs.DROPPED_HELP, logs.dropped)
-        yield from snapshot_families(self._board.notice, self._clock())
+        yield from snapshot_families(self._state.current, self._clock())
 
     async def metrics(self, request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
         """Write them, compressed for who takes that."""
@@ -69,28 +69,28 @@ class _One(Collector):
         yield self._family
 
 
-def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
+def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     """Go through the snapshot's families; what is not known yet has no samples."""
     yield InfoMetricFamily("lens_build", "Which Lens this is.", value={"version": __version__})
-    yield GaugeMetricFamily("lens_synced", "Whether every resource has been listed.", value=notice.synced)
+    yield GaugeMetricFamily("lens_synced", "Whether every resource has been listed.", value=current.synced)
     watch_age = GaugeMetricFamily(
         "lens_watch_age_seconds", "Since a watch last gave a sign of life.", labels=["resource"]
     )
-    for resource, contact in sorted(notice.contacts.items()):
+    for resource, contact in sorted(current.contacts.items()):
         watch_age.add_metric([resource], max(0.0, now - contact))
     yield watch_age
-    if not notice.synced:
+    if not current.synced:
         return
-    snapshot, states = notice.snapshot, notice.snapshot.states
+    snapshot, states = current.snapshot, current.snapshot.states
     gpus = GaugeMetricFamily("lens_gpus", "GPUs by state; they add up to all.", labels=["state"])
     gpus.add_metric(["allocated"], states.allocated)
     gpus.add_metric(["unhealthy"], states.unhealthy)
     gpus.add_metric(["unavailable"], states.unavailable)
     gpus.add_metric(["available"], states.available)
     yield gpus
-    if notice.findings.at is not None:
-        yield _alerts(notice.findings.alerts)
-    sums, rate = notice.telemetry.sums, notice.telemetry.utilization_percent
+    if current.findings.at is not None:
+        yield _alerts(current.findings.alerts)
+    sums, rate = current.telemetry.sums, current.telemetry.utilization_percent
     yield GaugeMetricFamily("lens_reporting_gpus", "GPUs whose utilization is known.", value=sums.reporting)
     yield GaugeMetricFamily("lens_utilized_gpus", "GPUs over 50 % utilization.", value=sums.utilized)
     told = GaugeMetricFamily(
@@ -127,7 +127,7 @@ def snapshot_families(notice: Notice, now: float) -> Iterator[Metric]:
         ("lens_running_tasks", "Running pods that hold GPUs.", snapshot.running_tasks),
         ("lens_available_nodes", "Nodes with an available GPU.", snapshot.available_nodes),
         ("lens_max_contiguous_gpus", "The most available GPUs on one node.", snapshot.max_contiguous),
-        ("lens_data_age_seconds", "Since the figures were last known to be current.", notice.age(now)),
+        ("lens_data_age_seconds", "Since the figures were last known to be current.", current.age(now)),
     ):
         yield GaugeMetricFamily(name, documentation, value=value)
 

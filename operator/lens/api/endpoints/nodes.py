@@ -10,7 +10,7 @@ from lens.api import schemas
 from lens.api.endpoints.status import node
 from lens.api.errors import not_found
 from lens.api.parameters import NodeParameters
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.inventory.allocated_gpus import NamedGpu, named_gpus
@@ -30,19 +30,19 @@ _MEASURED = (
 )
 
 
-def node_detail(notice: Notice, asked: NodeParameters, _now: float) -> schemas.NodeDetail:
+def node_detail(current: StateView, asked: NodeParameters, _now: float) -> schemas.NodeDetail:
     """Return a node with its GPUs. Raise an ApiError if there is none of that name."""
-    occupied = notice.snapshot.nodes.get(asked.name)
+    occupied = current.snapshot.nodes.get(asked.name)
     if occupied is None:
         raise not_found("Node")
-    told = notice.telemetry.nodes.get(asked.name)
+    told = current.telemetry.nodes.get(asked.name)
     named = named_gpus(occupied.pods)
-    gpus = [_named_gpu(gpu, notice.current_at) for gpu in named.values()]
+    gpus = [_named_gpu(gpu, current.current_at) for gpu in named.values()]
     if told is not None and told.gpus:
         gpus = [_gpu(gpu, told, named, takes_gpu_pods=occupied.takes_gpu_pods) for gpu in told.gpus]
     return {
         "cluster": asked.cluster,
-        "timestamp": timestamps.render(notice.current_at),
+        "timestamp": timestamps.render(current.current_at),
         "node": node(occupied, told),
         "telemetry": None if told is None else _telemetry(told),
         "gpus": gpus,

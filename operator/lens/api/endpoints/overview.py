@@ -13,7 +13,7 @@ from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
 from lens.api.parameters import StatusParameters
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 
 PATIENCE_SECONDS = 1.0
 """How long the peers are waited for; what comes later is there for the next one who asks."""
@@ -105,11 +105,11 @@ class Overview:
     """Looks at all clusters."""
 
     def __init__(
-        self, name: str, board: Board, peers: PeerAnswers, clock: Callable[[], float], max_age: float
+        self, name: str, state: ClusterState, peers: PeerAnswers, clock: Callable[[], float], max_age: float
     ) -> None:
         """Take the local cluster and the others; past ``max_age`` seconds figures are stale."""
         self._name = name
-        self._board = board
+        self._state = state
         self._peers = peers
         self._clock = clock
         self._max_age = max_age
@@ -125,19 +125,19 @@ class Overview:
         if asking:
             await asyncio.wait(asking.values(), timeout=PATIENCE_SECONDS)
         return [
-            self._local(self._board.notice),
+            self._local(self._state.current),
             *(
                 task.result() if task.done() else Standing(name, False, "unreachable", reason="TIMEOUT")
                 for name, task in asking.items()
             ),
         ]
 
-    def _local(self, notice: Notice) -> Standing:
-        if not notice.synced:
+    def _local(self, current: StateView) -> Standing:
+        if not current.synced:
             return Standing(self._name, True, "syncing")
         now = self._clock()
-        told = status(notice, StatusParameters(cluster=self._name), now)
-        return self._standing(self._name, _own(told), notice.age(now), local=True)
+        told = status(current, StatusParameters(cluster=self._name), now)
+        return self._standing(self._name, _own(told), current.age(now), local=True)
 
     async def _peer(self, request: web.BaseRequest, caller: Caller, name: str) -> Standing:
         try:

@@ -5,7 +5,7 @@ from lens.api.lists.pages import Listing, Sort
 from lens.api.lists.rows import Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import PendingParameters
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.inventory.owner_chains import workload
 from lens.model.inventory.pending import Waiting
 from lens.model.inventory.pod import Pod
@@ -36,9 +36,9 @@ def pending_tasks(turn: Turn) -> Listing[PendingParameters]:
     )
 
 
-def pending_task(pod: Pod, notice: Notice) -> schemas.PendingTask:
+def pending_task(pod: Pod, current: StateView) -> schemas.PendingTask:
     """Return one waiting pod, as it was when the figures were last current."""
-    waiting, top = _waiting(pod), workload(pod, notice.ascents)
+    waiting, top = _waiting(pod), workload(pod, current.ascents)
     created_at = waiting.created_at
     row: schemas.PendingTask = {
         "pod_uid": pod.uid,
@@ -52,7 +52,7 @@ def pending_task(pod: Pod, notice: Notice) -> schemas.PendingTask:
         "resources": dict(pod.units),
         "created_at": None if created_at is None else timestamps.render(created_at),
         # The apiserver's clock may be ahead of ours.
-        "waiting_seconds": 0 if created_at is None else max(0, int(notice.current_at) - created_at),
+        "waiting_seconds": 0 if created_at is None else max(0, int(current.current_at) - created_at),
         "priority": waiting.priority,
         "state": _state(waiting),
         "scheduling_gates": list(waiting.gates),

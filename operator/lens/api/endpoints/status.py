@@ -9,7 +9,7 @@ from lens import slices
 from lens.api import schemas
 from lens.api.endpoints import findings
 from lens.api.parameters import StatusParameters
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, Sums, sums
 from lens.model.inventory.occupancy import NodeOccupancy, Pool
 from lens.model.k8s import timestamps
@@ -19,14 +19,14 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Status:
+def status(current: StateView, asked: StatusParameters, now: float) -> schemas.Status:
     """Return the figures, in time that does not grow with the cluster."""
-    snapshot, telemetry = notice.snapshot, notice.telemetry
+    snapshot, telemetry = current.snapshot, current.telemetry
     states, known, rate = snapshot.states, telemetry.sums, telemetry.utilization_percent
     coverage = round(min(1.0, known.reporting / states.total), 3) if states.total else 0.0
     return schemas.Status(
         cluster=asked.cluster,
-        timestamp=timestamps.render(notice.current_at),
+        timestamp=timestamps.render(current.current_at),
         current_gpu_usage={
             "total_gpus": states.total,
             "allocated_gpus": states.allocated,
@@ -46,11 +46,11 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
             "gated_pods": snapshot.demand.gated_pods,
         },
         freshness={
-            "synced": notice.synced,
-            "age_seconds": round(notice.age(now), 3),
+            "synced": current.synced,
+            "age_seconds": round(current.age(now), 3),
             "watch_age_seconds": {
                 resource: round(max(0.0, now - contact), 3)
-                for resource, contact in sorted(notice.contacts.items())
+                for resource, contact in sorted(current.contacts.items())
             },
             "coverage": coverage,
             "sequence": snapshot.sequence,
@@ -74,17 +74,17 @@ def status(notice: Notice, asked: StatusParameters, now: float) -> schemas.Statu
     )
 
 
-async def with_lists(notice: Notice, asked: StatusParameters, now: float) -> dict[str, Any]:
+async def with_lists(current: StateView, asked: StatusParameters, now: float) -> dict[str, Any]:
     """Return the figures, and the lists that are asked for."""
-    nodes, telemetry = notice.snapshot.nodes, notice.telemetry.nodes
-    answer: dict[str, Any] = dict(status(notice, asked, now))
+    nodes, telemetry = current.snapshot.nodes, current.telemetry.nodes
+    answer: dict[str, Any] = dict(status(current, asked, now))
     if "nodes" in asked.include:
-        names = notice.snapshot.listed()
+        names = current.snapshot.listed()
         answer["nodes"] = await _rows(lambda name: node(nodes[name], telemetry.get(name)), names)
     if "alerts" in asked.include:
-        answer["alerts"] = await _rows(findings.alert, notice.findings.alerts)
+        answer["alerts"] = await _rows(findings.alert, current.findings.alerts)
     if "events" in asked.include:
-        events = (each for each in notice.findings.events if findings.is_asked_for(each, asked))
+        events = (each for each in current.findings.events if findings.is_asked_for(each, asked))
         answer["recent_events"] = await _rows(findings.event, events)
     return answer
 

@@ -7,7 +7,7 @@ from lens.api.lists.pages import Listing, Sort
 from lens.api.lists.rows import Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import TaskParameters
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.inventory.owner_chains import workload
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.pod_index import bound
@@ -51,11 +51,11 @@ def allocated_gpus(snapshot: Snapshot, pod: Pod) -> int:
     return pod.gpus if part is None else part.gpus
 
 
-def task(pod: Pod, notice: Notice) -> schemas.Task:
+def task(pod: Pod, current: StateView) -> schemas.Task:
     """Return one task, as it was when the figures were last current."""
-    started_at, part = pod.started_at, notice.snapshot.part(pod)
-    used = usage(pod, notice.telemetry.nodes.get(pod.node))
-    top, workload_reason = workload(pod, notice.ascents)
+    started_at, part = pod.started_at, current.snapshot.part(pod)
+    used = usage(pod, current.telemetry.nodes.get(pod.node))
+    top, workload_reason = workload(pod, current.ascents)
     row: schemas.Task = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,
@@ -66,7 +66,7 @@ def task(pod: Pod, notice: Notice) -> schemas.Task:
         "node_name": pod.node,
         "allocated_gpus": pod.gpus if part is None else part.gpus,
         # A node's clock may be ahead of ours.
-        "running_time_seconds": 0 if started_at is None else max(0, int(notice.current_at) - started_at),
+        "running_time_seconds": 0 if started_at is None else max(0, int(current.current_at) - started_at),
         "started_at": None if started_at is None else timestamps.render(started_at),
         "owner": pod.owner,
         "resources": dict(pod.units),

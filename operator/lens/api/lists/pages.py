@@ -21,7 +21,7 @@ from lens.api.lists.rows import MakeRow, Rows
 from lens.api.lists.turn import Turn
 from lens.api.parameters import ListParameters
 from lens.bounds import PIECE_BYTES
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.pod_index import Key, KeyOf, Order, Page, Source
 from lens.model.inventory.snapshot import EMPTY, Snapshot
@@ -108,16 +108,16 @@ class Listing(Generic[L]):
         return continuation.read(asked.continue_, asked.query, kinds)
 
     async def content(
-        self, notice: Notice, asked: L, path: str, media_type: str, caller: str = ""
+        self, current: StateView, asked: L, path: str, media_type: str, caller: str = ""
     ) -> Content:
-        """Return the page of a notice that ``caller`` asks for. Raise an ApiError: 503 when too many wait."""
-        page = await self._page(notice.snapshot, asked)
+        """Return the page that ``caller`` asks for. Raise an ApiError: 503 when too many wait."""
+        page = await self._page(current.snapshot, asked)
         following = None if page.after is None else continuation.write(asked.query, page.after)
         make = self._csv if media_type == CSV else self._json
         if len(page.pods) <= _LONG:
-            return await make(notice, asked, path, page, following)
+            return await make(current, asked, path, page, following)
         async with self._turn.wait(caller):
-            return await make(notice, asked, path, page, following)
+            return await make(current, asked, path, page, following)
 
     async def _page(self, snapshot: Snapshot, asked: L) -> Page:
         async with self._ordering:
@@ -152,22 +152,26 @@ class Listing(Generic[L]):
             (value(snapshot, pod), pod.namespace, pod.name) if selected(pod) else None
         )
 
-    async def _json(self, notice: Notice, asked: L, _path: str, page: Page, following: str | None) -> Content:
+    async def _json(
+        self, current: StateView, asked: L, _path: str, page: Page, following: str | None
+    ) -> Content:
         data = {
             "cluster": asked.cluster,
-            "timestamp": timestamps.render(notice.current_at),
+            "timestamp": timestamps.render(current.current_at),
             "total_tasks": page.total,
             "continue": following,
             "tasks": [],
         }
         head = envelope.encode(data).removesuffix(_END)
         rows = await slices.each(
-            lambda pods: self._rows.json(pods, notice, page.total), _few_at_a_time(page.pods)
+            lambda pods: self._rows.json(pods, current, page.total), _few_at_a_time(page.pods)
         )
         return await _content([head, b",".join(rows), _END], {"Content-Type": envelope.CONTENT_TYPE})
 
-    async def _csv(self, notice: Notice, asked: L, path: str, page: Page, following: str | None) -> Content:
-        rows = (map(self._row, pods, repeat(notice)) for pods in _few_at_a_time(page.pods))
+    async def _csv(
+        self, current: StateView, asked: L, path: str, page: Page, following: str | None
+    ) -> Content:
+        rows = (map(self._row, pods, repeat(current)) for pods in _few_at_a_time(page.pods))
         return await self._table(rows, asked, path, following)
 
     async def told(self, body: bytes, asked: L, path: str) -> Content:

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry
 from lens.model.inventory.owner_chains import NO_ASCENTS, Ascent
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import Part
 
 Row = Mapping[str, Any]
-MakeRow = Callable[[Pod, Notice], Row]
+MakeRow = Callable[[Pod, StateView], Row]
 
 _encode = msgspec.json.Encoder().encode
 _ROOM = 1000
@@ -50,34 +50,34 @@ class Rows:
         self._ascents = NO_ASCENTS
         self._looks = 0
 
-    def json(self, pods: Iterable[Pod], notice: Notice, total: int) -> bytes:
+    def json(self, pods: Iterable[Pod], current: StateView, total: int) -> bytes:
         """Return the rows with commas between; of ``total`` rows about twice as many are kept."""
         if len(self._young) > total + _ROOM:
             self._young, self._old = {}, self._young
-        if notice.telemetry.nodes is not self._nodes or notice.ascents is not self._ascents:
-            self._nodes, self._ascents = notice.telemetry.nodes, notice.ascents
+        if current.telemetry.nodes is not self._nodes or current.ascents is not self._ascents:
+            self._nodes, self._ascents = current.telemetry.nodes, current.ascents
             self._looks += 1
-        current_at, shared = int(notice.current_at), notice.snapshot.shared
+        current_at, shared = int(current.current_at), current.snapshot.shared
         young, looks = self._young, self._looks
         rows: list[bytes] = []
         for pod in pods:
             kept = young.get(id(pod))
-            part = notice.snapshot.part(pod) if pod.node in shared else None
+            part = current.snapshot.part(pod) if pod.node in shared else None
             if kept is None or kept.looked != looks or kept.part is not part:
-                kept = young[id(pod)] = self._kept(pod, part, notice)
+                kept = young[id(pod)] = self._kept(pod, part, current)
             since = kept.since
             # A node's clock may be ahead of ours.
             passed = current_at - since if since is not None and since < current_at else 0
             rows.append(b"%b%d}" % (kept.head, passed))
         return b",".join(rows)
 
-    def _kept(self, pod: Pod, part: Part | None, notice: Notice) -> _Kept:
+    def _kept(self, pod: Pod, part: Part | None, current: StateView) -> _Kept:
         """Return a row that is right now: the one that was kept if that is what it would be made of again."""
-        told = notice.telemetry.nodes.get(pod.node)
-        ascent = notice.ascents.get(pod.controller) if pod.controller else None
+        told = current.telemetry.nodes.get(pod.node)
+        ascent = current.ascents.get(pod.controller) if pod.controller else None
         kept = self._young.get(id(pod)) or self._old.get(id(pod))
         if kept is None or kept.told is not told or kept.ascent != ascent or kept.part != part:
-            row = dict(self._make(pod, notice))
+            row = dict(self._make(pod, current))
             del row[self._seconds]
             head = b'%b,"%b":' % (_encode(row)[:-1], self._seconds.encode())
             return _Kept(pod, part, told, ascent, self._looks, self._since(pod), head)

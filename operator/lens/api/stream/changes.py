@@ -1,4 +1,4 @@
-"""What differs between two notices, as rows: what a stream tells after its first picture.
+"""What differs between two states, as rows: what a stream tells after its first picture.
 
 Rows are those of the lists; of a task the running time isn't told, since it changes by itself.
 """
@@ -13,7 +13,7 @@ from lens.api.endpoints import findings
 from lens.api.endpoints.status import node, status
 from lens.api.endpoints.tasks import task
 from lens.api.parameters import StatusParameters
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
@@ -52,26 +52,26 @@ class Changes(NamedTuple):
     events: list[Row]
 
 
-def is_other(notice: Notice, before: Notice) -> bool:
+def is_other(current: StateView, before: StateView) -> bool:
     """Tell whether anything may show another value, the age apart."""
     return (
-        notice.snapshot is not before.snapshot
-        or notice.telemetry is not before.telemetry
-        or notice.ascents is not before.ascents
-        or notice.findings.alerts != before.findings.alerts
-        or notice.findings.events != before.findings.events
+        current.snapshot is not before.snapshot
+        or current.telemetry is not before.telemetry
+        or current.ascents is not before.ascents
+        or current.findings.alerts != before.findings.alerts
+        or current.findings.events != before.findings.events
     )
 
 
-def figures(notice: Notice, cluster: str, now: float) -> Row:
+def figures(current: StateView, cluster: str, now: float) -> Row:
     """Return the status without what moves on by itself."""
-    whole = status(notice, StatusParameters(cluster=cluster), now)
+    whole = status(current, StatusParameters(cluster=cluster), now)
     return {field: value for field, value in whole.items() if field not in PASSING}
 
 
-def events(notice: Notice, before: Notice) -> list[Row]:
+def events(current: StateView, before: StateView) -> list[Row]:
     """Return what has happened since ``before``, the newest first."""
-    told, known = notice.findings.events, before.findings.events
+    told, known = current.findings.events, before.findings.events
     if told is known:
         return []
     # What the apiserver's Events tell is put where its time is, not always in front.
@@ -79,7 +79,7 @@ def events(notice: Notice, before: Notice) -> list[Row]:
     return [dict(findings.event(each)) for each in told if id(each) not in ids]
 
 
-async def changes(before: Notice, after: Notice, cluster: str, now: float) -> Changes:
+async def changes(before: StateView, after: StateView, cluster: str, now: float) -> Changes:
     """Return what differs, in time that grows with what does, and in slices."""
     touched = {
         *after.snapshot.nodes.differing(before.snapshot.nodes),
@@ -123,7 +123,7 @@ def _differing(
     return gone | {key: tell(row) for key, row in after.items() if before.get(key) != row}
 
 
-async def _alerts(before: Notice, after: Notice) -> dict[str, Told | None]:
+async def _alerts(before: StateView, after: StateView) -> dict[str, Told | None]:
     """Return the alerts that are new or other, the gravest first, and None for those that are gone."""
     if after.findings.alerts == before.findings.alerts:
         return {}
@@ -134,7 +134,7 @@ async def _alerts(before: Notice, after: Notice) -> dict[str, Told | None]:
     return gone | dict(told)
 
 
-async def _renamed(before: Notice, after: Notice) -> set[str]:
+async def _renamed(before: StateView, after: StateView) -> set[str]:
     """Return the nodes on which a pod's workload has another name now."""
 
     def is_other(occupied: NodeOccupancy) -> str | None:
@@ -149,17 +149,17 @@ async def _renamed(before: Notice, after: Notice) -> set[str]:
     return {name for name in found if name is not None}
 
 
-def node_row(notice: Notice, name: str) -> Row:
+def node_row(current: StateView, name: str) -> Row:
     """Return one node."""
-    return dict(node(notice.snapshot.nodes[name], notice.telemetry.nodes.get(name)))
+    return dict(node(current.snapshot.nodes[name], current.telemetry.nodes.get(name)))
 
 
-def task_rows(notice: Notice, name: str, namespace: str | None = None) -> dict[TaskKey, Row]:
+def task_rows(current: StateView, name: str, namespace: str | None = None) -> dict[TaskKey, Row]:
     """Return the running tasks on the node ``name``, those of one namespace or all."""
-    occupied = notice.snapshot.nodes.get(name)
+    occupied = current.snapshot.nodes.get(name)
     found: dict[TaskKey, Row] = {}
     for pod in occupied.pods if occupied else ():
         if pod.is_running and namespace in (None, pod.namespace):
-            row = found[TaskKey(pod.namespace, pod.name, pod.uid)] = dict(task(pod, notice))
+            row = found[TaskKey(pod.namespace, pod.name, pod.uid)] = dict(task(pod, current))
             del row["running_time_seconds"]
     return found

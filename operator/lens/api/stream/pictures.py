@@ -12,7 +12,7 @@ from lens.api.endpoints import findings
 from lens.api.parameters import Section
 from lens.api.stream.changes import Row, figures, node_row, task_rows
 from lens.api.stream.telling import View
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.k8s import timestamps
 
 GOOD_SECONDS = 1.0
@@ -33,14 +33,14 @@ class _Part(NamedTuple):
 
 
 class Picture:
-    """A notice as streams are told of it when they begin; ``number`` is the ring's at that time.
+    """The state as streams are told of it when they begin; ``number`` is the ring's at that time.
 
     Each section is made when it is first asked for, and of a namespace only its own tasks are.
     """
 
-    def __init__(self, notice: Notice, number: int, event_id: str, cluster: str, now: float) -> None:
+    def __init__(self, current: StateView, number: int, event_id: str, cluster: str, now: float) -> None:
         """Take what to show and the id of its event."""
-        self.notice = notice
+        self.current = current
         self.number = number
         self.made_at = time.monotonic()
         self.readers: set[asyncio.Transport] = set()
@@ -60,11 +60,11 @@ class Picture:
 
     async def event(self, view: View) -> tuple[bytes, ...]:
         """Return the event for a view, in pieces that others share."""
-        head = {"cluster": self._cluster, "timestamp": timestamps.render(self.notice.current_at)}
+        head = {"cluster": self._cluster, "timestamp": timestamps.render(self.current.current_at)}
         pieces = [f"event: snapshot\nid: {self._id}\ndata: ".encode(), _encode(head)[:-1]]
         if view.namespace is None:
             if self._figures is None:
-                self._figures = b',"status":' + _encode(figures(self.notice, self._cluster, self._now))
+                self._figures = b',"status":' + _encode(figures(self.current, self._cluster, self._now))
             pieces.append(self._figures)
         making: tuple[tuple[Section, bytes, MakePart], ...] = (
             ("nodes", b"nodes", self._nodes),
@@ -83,38 +83,38 @@ class Picture:
         return await asyncio.shield(self._parts[part])
 
     async def _nodes(self, _namespace: str | None) -> bytes:
-        names = self.notice.snapshot.listed()
-        return await _sliced([node_row(self.notice, name)] for name in names)
+        names = self.current.snapshot.listed()
+        return await _sliced([node_row(self.current, name)] for name in names)
 
     async def _tasks(self, namespace: str | None) -> bytes:
         if namespace is None:
-            names = sorted(self.notice.snapshot.nodes)
-            return await _sliced(task_rows(self.notice, name).values() for name in names)
+            names = sorted(self.current.snapshot.nodes)
+            return await _sliced(task_rows(self.current, name).values() for name in names)
         if self._places is None:
             self._places = asyncio.create_task(self._placed())
         names = (await asyncio.shield(self._places)).get(namespace, [])
-        return await _sliced(task_rows(self.notice, name, namespace).values() for name in names)
+        return await _sliced(task_rows(self.current, name, namespace).values() for name in names)
 
     async def _placed(self) -> dict[str, list[str]]:
         """Return the nodes that each namespace has pods on."""
         found: dict[str, list[str]] = {}
 
         def place(name: str) -> None:
-            for namespace in {pod.namespace for pod in self.notice.snapshot.nodes[name].pods}:
+            for namespace in {pod.namespace for pod in self.current.snapshot.nodes[name].pods}:
                 found.setdefault(namespace, []).append(name)
 
-        await slices.each(place, sorted(self.notice.snapshot.nodes))
+        await slices.each(place, sorted(self.current.snapshot.nodes))
         return found
 
     async def _alerts(self, _namespace: str | None) -> bytes:
-        return await _sliced([dict(findings.alert(each))] for each in self.notice.findings.alerts)
+        return await _sliced([dict(findings.alert(each))] for each in self.current.findings.alerts)
 
     async def _events(self, _namespace: str | None) -> bytes:
-        return await _sliced([dict(findings.event(each))] for each in self.notice.findings.events)
+        return await _sliced([dict(findings.event(each))] for each in self.current.findings.events)
 
 
 class Pictures:
-    """The pictures of one board that are still of use."""
+    """The pictures of one cluster state that are still of use."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         """Start with none."""

@@ -1,6 +1,6 @@
 """``/api/v1/realtime/stream``: server-sent events, a first picture and then what changes.
 
-One task compares notices and writes each difference into a ring, once for all; a stream is a number in that
+One task compares states and writes each difference into a ring, once for all; a stream is a number in that
 ring. So one that reads slowly costs nothing but gets several changes at a time, or the whole picture anew,
 and in the end its leave.
 """
@@ -27,13 +27,13 @@ from lens.api.stream.pictures import GOOD_SECONDS, Picture, Pictures
 from lens.api.stream.ring import Ring
 from lens.api.stream.telling import Entry, View, event
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board
+from lens.model.cluster_state import ClusterState
 from lens.model.k8s import timestamps
 from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 from lens.supervisor import Supervisor
 
 LOOK_SECONDS = 0.1
-"""How often the board is looked at; with the watch's own pace a change is told within 250 ms."""
+"""How often the state is compared; with the watch's own pace a change is told within 250 ms."""
 
 REST = 2.0
 """How many times as long as telling all streams took is waited before they are told again."""
@@ -59,12 +59,12 @@ _log = logging.getLogger(__name__)
 
 
 class Streams:
-    """All streams of one board. Made and run on one event loop."""
+    """All streams of one cluster state. Made and run on one event loop."""
 
     def __init__(
         self,
         cluster: str,
-        board: Board,
+        state: ClusterState,
         metrics: Metrics,
         epoch: str,
         clock: Callable[[], float],
@@ -77,7 +77,7 @@ class Streams:
         who listens to other clusters, and after how long without a change a heartbeat is told.
         """
         self._cluster = cluster
-        self._board = board
+        self._state = state
         self._metrics = metrics
         self._epoch = epoch
         self._clock = clock
@@ -87,7 +87,7 @@ class Streams:
         self._beat_seconds = beat_seconds
         self._heard: set[PeerStream] = set()
         self._ring: Ring[Entry] = Ring(KEPT, dropped=metrics.over_bound.labels("differences").inc)
-        self._notice = board.notice
+        self._current = state.current
         self._pictures = Pictures()
         # Who comes back after each break has their streams again a few times a minute.
         self._opens = Limit("stream", _OPENS * most_per_caller, _OPENS * most_per_caller)
@@ -104,7 +104,7 @@ class Streams:
         is_own = asked.cluster == self._cluster
         if not is_own and asked.cluster not in self._peers.names(request.headers):
             raise not_found("Cluster")
-        if is_own and not self._board.notice.synced:
+        if is_own and not self._state.current.synced:
             raise unavailable("Not synced yet")
         if self._closing:
             raise unavailable("Being stopped")
@@ -253,7 +253,7 @@ class Streams:
             and self._ring.reaches(latest.number)
         ):
             return latest
-        made = Picture(self._notice, number, self._id(number), self._cluster, self._clock())
+        made = Picture(self._current, number, self._id(number), self._cluster, self._clock())
         self._pictures.add(made)
         return made
 
@@ -268,19 +268,19 @@ class Streams:
 
     def _beat(self) -> bytes:
         """Return the event that tells how old the figures are while nothing changes."""
-        notice = self._board.notice
-        age = round(notice.age(self._clock()), 3)
-        return event("heartbeat", {"timestamp": timestamps.render(notice.current_at), "age_seconds": age})
+        current = self._state.current
+        age = round(current.age(self._clock()), 3)
+        return event("heartbeat", {"timestamp": timestamps.render(current.current_at), "age_seconds": age})
 
     def _look_on(self) -> None:
-        """See to it that the board is looked at. What changed while nobody did can't be told any more."""
+        """See to it that the state is compared. What changed while nobody did can't be told any more."""
         if self._looking is None or self._looking.done():
             self._skip()
             self._looking = self._supervisor.start("streams", self._look)
 
     def _skip(self) -> None:
         """Leave out what changed until now: who listens is told all that there is instead."""
-        self._notice = self._board.notice
+        self._current = self._state.current
         self._ring.skip()
 
     async def _look(self) -> None:
@@ -298,12 +298,12 @@ class Streams:
         pause = LOOK_SECONDS
         while time.monotonic() < idle_from + ACCESS_SECONDS:
             await asyncio.sleep(pause)
-            notice = self._board.notice
+            current = self._state.current
             if self._callers:
                 idle_from = time.monotonic()
-            if is_other(notice, self._notice):
-                changed = await changes(self._notice, notice, self._cluster, self._clock())
-                self._notice = notice
+            if is_other(current, self._current):
+                changed = await changes(self._current, current, self._cluster, self._clock())
+                self._current = current
                 self._ring.add(Entry(changed, self._id(self._ring.last + 1), self._ring.trim))
             elif time.monotonic() < beat_at:
                 continue

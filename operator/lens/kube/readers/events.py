@@ -23,7 +23,7 @@ from lens.kube.client.backoff import Pacer
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.client.paging import LARGEST_PAGE, PageSize
 from lens.metrics import Metrics
-from lens.model.cluster_state import Notice
+from lens.model.cluster_state import StateView
 from lens.model.events.involved_objects import Regarded
 from lens.model.events.kube_events import Report, read_report, read_report_line
 from lens.model.events.transitions import Event
@@ -77,7 +77,7 @@ class Events:
 
     def __init__(
         self,
-        notice: Callable[[], Notice],
+        current: Callable[[], StateView],
         tell: Callable[[list[Event]], object],
         connection: "Callable[[], Connection]",
         metrics: Metrics,
@@ -87,7 +87,7 @@ class Events:
 
         ``connection`` is called in a thread.
         """
-        self._notice = notice
+        self._current = current
         self._tell = tell
         self._requester = Requester(connection, LARGEST_PAGE)
         self._requests = metrics.kube_requests
@@ -103,7 +103,7 @@ class Events:
         """Read until cancelled."""
         try:
             while True:
-                if not self._notice().synced:
+                if not self._current().synced:
                     await asyncio.sleep(SYNC_SECONDS)
                     continue
                 try:
@@ -172,7 +172,7 @@ class Events:
             page = read_page(body)
         except ValueError as error:
             raise _UnreadError(f"no list of Events: {error}") from None
-        self._regarded.see(self._notice().snapshot)
+        self._regarded.see(self._current().snapshot)
         now = self._clock()
         told = list(self._regarded.listed(_each(read_report(raw, now) for raw in page.items or ())))
         token = page.metadata.continue_ or ""
@@ -246,7 +246,7 @@ class Events:
     def _take(self, lines: list[bytes]) -> None:
         now = self._clock()
         reports = list(_each(read_report_line(line, now) for line in lines))
-        self._regarded.see(self._notice().snapshot)
+        self._regarded.see(self._current().snapshot)
         self._tell(list(self._regarded.watched(reports, now)))
 
     # What both have in common

@@ -1,6 +1,6 @@
 """The watcher: kopf in a thread and loop of its own, filling the ledger, and kept running for ever.
 
-Only that thread changes the ledger. It hangs immutable snapshots on the board, where others read them.
+Only that thread changes the ledger. It publishes immutable snapshots in the cluster's state.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from lens.kube.watch.publisher import Publisher
 from lens.kube.watch.reflector import Intake
 from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_ending
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding import daemonset_decoder, node_decoder, pod_decoder
@@ -47,7 +47,7 @@ class Watcher:
     def __init__(
         self,
         connection: Connection,
-        board: Board,
+        state: ClusterState,
         metrics: Metrics,
         gpus: GpuResources,
         taints: TaintPolicy,
@@ -56,9 +56,9 @@ class Watcher:
         clock: Callable[[], float] = time.time,
         patience: Patience = PATIENCE,
     ) -> None:
-        """Take the way to the apiserver and the board to publish on, and which pods tell of GPUs."""
+        """Take the way to the apiserver and the state to publish on, and which pods tell of GPUs."""
         self._connection = connection
-        self._board = board
+        self._state = state
         self._metrics = metrics
         self._gpus = gpus
         self._clock = clock
@@ -148,7 +148,7 @@ class Watcher:
         while self._placed:
             for node, placement in self._placed.popleft().items():
                 self._ledger.file_placement(node, placement)
-        self._board.notice = Notice(
+        self._state.current = StateView(
             snapshot=self._ledger.snapshot(),
             synced=self._pods.synced and self._nodes.synced,
             contacts=dict(self._contacts),
@@ -158,7 +158,7 @@ class Watcher:
     def _note_ending(self, line: bytes) -> None:
         ending = read_ending(line)
         if ending is not None:
-            self._board.note_ending(ending)
+            self._state.note_ending(ending)
 
 
 class KopfThread:

@@ -1,4 +1,4 @@
-"""Lens' server on a board that was filled once: what an answer costs, without a cluster behind it."""
+"""Lens' server on a cluster state that was filled once: what an answer costs, without a cluster behind it."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ from lens.api.server import Server
 from lens.cli.process import SWITCH_SECONDS
 from lens.config import load
 from lens.metrics import Metrics
-from lens.model.cluster_state import Board, Notice
+from lens.model.cluster_state import ClusterState, StateView
 from lens.model.inventory.decoding import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.pod import Pod, PodKey
@@ -51,10 +51,10 @@ def fill(ledger: Ledger, nodes: int) -> None:
             ledger.file_pod(seen.key, seen.view)
 
 
-def publish(ledger: Ledger, board: Board) -> None:
+def publish(ledger: Ledger, state: ClusterState) -> None:
     """Hang up what is filed, as current now."""
     now = time.time()
-    board.notice = Notice(snapshot=ledger.snapshot(), synced=True, contacts={"pods": now, "nodes": now})
+    state.current = StateView(snapshot=ledger.snapshot(), synced=True, contacts={"pods": now, "nodes": now})
 
 
 def _changed(pod: Pod) -> Pod:
@@ -63,7 +63,7 @@ def _changed(pod: Pod) -> Pod:
     return msgspec.structs.replace(pod, uid=str(now), started_at=now // 10**9)
 
 
-def change(ledger: Ledger, board: Board, changes_per_second: int) -> None:
+def change(ledger: Ledger, state: ClusterState, changes_per_second: int) -> None:
     """Start pods and end them for ever: from a thread of its own, as the watch does."""
     keys = list(itertools.islice(ledger.pods, 1000))
     gone: dict[PodKey, Pod] = {}
@@ -75,17 +75,17 @@ def change(ledger: Ledger, board: Board, changes_per_second: int) -> None:
             ledger.file_pod(key, None)
         else:
             ledger.file_pod(key, _changed(gone[key]))
-        publish(ledger, board)
+        publish(ledger, state)
 
 
 async def serve(nodes: int, changes_per_second: int, tokens: Path) -> None:
     """Serve, say on which port, and go on until ended."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    ledger, board = Ledger(TaintPolicy()), Board()
+    ledger, state = Ledger(TaintPolicy()), ClusterState()
     fill(ledger, nodes)
-    publish(ledger, board)
+    publish(ledger, state)
     if changes_per_second:
-        threading.Thread(target=change, args=(ledger, board, changes_per_second), daemon=True).start()
+        threading.Thread(target=change, args=(ledger, state, changes_per_second), daemon=True).start()
     given = {"cluster": "bench", "listen": "127.0.0.1:0", "tokens_file": tokens}
     # The limit holds, and is out of reach.
     settings = load(
@@ -97,7 +97,7 @@ async def serve(nodes: int, changes_per_second: int, tokens: Path) -> None:
         },
         environ={},
     )
-    server = Server(settings, board, Metrics())
+    server = Server(settings, state, Metrics())
     await server.start()
     print(json.dumps({"event": "ready", "port": server.port}), flush=True)
     await asyncio.Event().wait()
