@@ -37,7 +37,7 @@ def fill(ledger: Ledger, nodes: int) -> None:
             "status": {"capacity": units, "allocatable": units},
         }
         found = read_node.read(json.dumps(node).encode())
-        ledger.file_node(found.key, found.view)
+        ledger.put_node(found.key, found.view)
         for index in range(PODS_PER_NODE):
             pod = {
                 "metadata": {"name": f"pod-{number}-{index}", "namespace": "bench", "resourceVersion": "1"},
@@ -48,11 +48,11 @@ def fill(ledger: Ledger, nodes: int) -> None:
                 "status": {"phase": "Running", "startTime": "2025-12-19T15:30:00Z"},
             }
             seen = read_pod.read(json.dumps(pod).encode())
-            ledger.file_pod(seen.key, seen.view)
+            ledger.put_pod(seen.key, seen.view)
 
 
 def publish(ledger: Ledger, state: ClusterState) -> None:
-    """Hang up what is filed, as current now."""
+    """Publish what is stored, as current now."""
     now = time.time()
     state.current = StateView(snapshot=ledger.snapshot(), synced=True, contacts={"pods": now, "nodes": now})
 
@@ -72,9 +72,9 @@ def change(ledger: Ledger, state: ClusterState, changes_per_second: int) -> None
         pod = ledger.pods.get(key)
         if isinstance(pod, Pod):
             gone[key] = pod
-            ledger.file_pod(key, None)
+            ledger.put_pod(key, None)
         else:
-            ledger.file_pod(key, _changed(gone[key]))
+            ledger.put_pod(key, _changed(gone[key]))
         publish(ledger, state)
 
 

@@ -5,7 +5,7 @@ from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from tests.contract.conftest import NOW
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 
@@ -46,8 +46,8 @@ def fill(cluster: Cluster) -> None:
         ),
     )
     cluster.publish(NOW)
-    ledger = TelemetryLedger(stale_after=30, unknown_after=60)
-    ledger.file("gpu-0", _telemetry(), NOW)
+    ledger = TelemetryCache(stale_after=30, unknown_after=60)
+    ledger.put("gpu-0", _telemetry(), NOW)
     cluster.state.telemetry = ledger.snapshot()
     cluster.state.findings = AlertsAndEvents(
         NOW,

@@ -104,11 +104,11 @@ class Cluster:
             if each["kind"] == "Pod":
                 pod_reading = self._pods.read(raw)
                 assert pod_reading.problem is None
-                self._ledger.file_pod(pod_reading.key, pod_reading.view)
+                self._ledger.put_pod(pod_reading.key, pod_reading.view)
             else:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None
-                self._ledger.file_node(node_reading.key, node_reading.view)
+                self._ledger.put_node(node_reading.key, node_reading.view)
 
     def place(self, node: str, placement: Placement) -> None:
         """File where a node's shared units are."""
@@ -116,13 +116,13 @@ class Cluster:
 
     def remove_pod(self, namespace: str, name: str) -> None:
         """Take a pod out; nobody sees it before ``publish``."""
-        self._ledger.file_pod(PodKey(namespace, name), None)
+        self._ledger.put_pod(PodKey(namespace, name), None)
 
     def remove_node(self, name: str) -> None:
         """Take a node out; nobody sees it before ``publish``."""
-        self._ledger.file_node(name, None)
+        self._ledger.put_node(name, None)
 
     def publish(self, at: float, *, synced: bool = True) -> None:
-        """Publish all that was filed, current at epoch second ``at``."""
+        """Publish all that was stored, current at epoch second ``at``."""
         contacts = {"pods": at, "nodes": at}
         self.state.current = StateView(snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts)

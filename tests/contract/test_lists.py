@@ -11,7 +11,7 @@ import pytest
 from lens.metrics import Metrics
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.model.inventory.owner_chains import Ascent
 from lens.model.inventory.pod import Controller, Workload
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve, write_tokens
@@ -158,10 +158,10 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
     told, again = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
     assert told == {**a, "workload_type": "CronJob", "workload_name": "train", "workload_reason": None}
     assert again == b
-    telemetry = TelemetryLedger(stale_after=30, unknown_after=60)
+    telemetry = TelemetryCache(stale_after=30, unknown_after=60)
     gpu = GpuTelemetry(0, "GPU-0", NOW, Health(state="ok"), utilization_percent=70.0)
     holder = Holder("ml-team", "b", "main", "nvidia.com/gpu", "GPU-0", gpu_uuid="GPU-0")
-    telemetry.file("n1", NodeTelemetry("n1", "agent", sampled_at=NOW, gpus=(gpu,), holders=(holder,)), NOW)
+    telemetry.put("n1", NodeTelemetry("n1", "agent", sampled_at=NOW, gpus=(gpu,), holders=(holder,)), NOW)
     cluster.state.telemetry = telemetry.snapshot()
     unchanged, busy = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
     assert unchanged == told

@@ -4,7 +4,7 @@ import pytest
 
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, node, pod
 
@@ -37,7 +37,7 @@ def holder(pod: str, index: int) -> Holder:
 
 
 @pytest.fixture
-def told(cluster: Cluster) -> TelemetryLedger:
+def told(cluster: Cluster) -> TelemetryCache:
     """Return the telemetry of a node with 4 GPUs, of which two pods hold three."""
 
     cluster.add(
@@ -46,7 +46,7 @@ def told(cluster: Cluster) -> TelemetryLedger:
         pod("idle", "n1", gpus=1),
     )
     cluster.publish(NOW)
-    ledger = TelemetryLedger(stale_after=30, unknown_after=60)
+    ledger = TelemetryCache(stale_after=30, unknown_after=60)
     telemetry = NodeTelemetry(
         node="n1",
         source="agent",
@@ -54,12 +54,12 @@ def told(cluster: Cluster) -> TelemetryLedger:
         gpus=(gpu(0, 90.0), gpu(1, 70.0), gpu(2, 2.0), gpu(3, None, health="critical")),
         holders=(holder("busy", 0), holder("busy", 1), holder("idle", 2)),
     )
-    ledger.file("n1", telemetry, NOW)
+    ledger.put("n1", telemetry, NOW)
     cluster.state.telemetry = ledger.snapshot()
     return ledger
 
 
-async def test_the_figures_speak_of_the_gpus_that_report(api: Api, told: TelemetryLedger) -> None:
+async def test_the_figures_speak_of_the_gpus_that_report(api: Api, told: TelemetryCache) -> None:
     data = (await api.status()).data
     assert data["current_gpu_usage"]["utilized_gpus"] == 2
     assert data["current_gpu_usage"]["utilization_rate"] == 54.0
@@ -71,12 +71,12 @@ async def test_the_figures_speak_of_the_gpus_that_report(api: Api, told: Telemet
     }
 
 
-async def test_a_node_has_the_mean_of_its_gpus(api: Api, told: TelemetryLedger) -> None:
+async def test_a_node_has_the_mean_of_its_gpus(api: Api, told: TelemetryCache) -> None:
     (row,) = (await api.status("&include=nodes")).data["nodes"]
     assert row["utilization"] == 54.0
 
 
-async def test_each_task_has_its_own_utilization_and_gpus(api: Api, told: TelemetryLedger) -> None:
+async def test_each_task_has_its_own_utilization_and_gpus(api: Api, told: TelemetryCache) -> None:
     busy, idle = (await api.tasks()).data["tasks"]
     assert (busy["utilization"], busy["gpu_uuids"], busy["memory_used_bytes"]) == (
         80.0,
@@ -87,7 +87,7 @@ async def test_each_task_has_its_own_utilization_and_gpus(api: Api, told: Teleme
     assert idle["utilization_reason"] is None
 
 
-async def test_a_node_tells_each_gpu_with_its_holder(api: Api, told: TelemetryLedger) -> None:
+async def test_a_node_tells_each_gpu_with_its_holder(api: Api, told: TelemetryCache) -> None:
     data = (await api.ask("/api/v1/realtime/nodes/n1?cluster=prod-cluster")).data
     assert data["node"]["allocated_gpus"] == 3
     assert data["telemetry"]["state"] == "ok"
@@ -105,7 +105,7 @@ async def test_a_node_tells_each_gpu_with_its_holder(api: Api, told: TelemetryLe
 
 
 async def test_samples_that_are_too_old_are_unknown_and_not_nought(
-    api: Api, cluster: Cluster, told: TelemetryLedger
+    api: Api, cluster: Cluster, told: TelemetryCache
 ) -> None:
     told.age(NOW + 61)
     cluster.state.telemetry = told.snapshot()
@@ -127,12 +127,12 @@ async def test_a_node_without_telemetry_is_told_without_gpus(api: Api, cluster: 
 
 
 @pytest.mark.parametrize("name", ["nobody", "n%2F1", "{name}", ""])
-async def test_no_node_of_that_name_is_404(api: Api, told: TelemetryLedger, name: str) -> None:
+async def test_no_node_of_that_name_is_404(api: Api, told: TelemetryCache, name: str) -> None:
     status, code, _ = (await api.ask(f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster")).error
     assert (status, code) == (404, 4004)
 
 
-async def test_metrics_have_what_is_utilized(api: Api, told: TelemetryLedger) -> None:
+async def test_metrics_have_what_is_utilized(api: Api, told: TelemetryCache) -> None:
     lines = (await api.ask("/metrics")).body.decode().splitlines()
     assert "lens_reporting_gpus 3.0" in lines
     assert "lens_utilized_gpus 2.0" in lines

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Set
 from prometheus_client import Counter
 
 from lens.model.gpu.telemetry import Source, Telemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.telemetry.agent import read_report
 from lens.telemetry.amd import read_amd
 from lens.telemetry.client import FAIR_SHARE, Answer, Client
@@ -96,7 +96,7 @@ class Scraper:
         refusals: Counter,
         chance: random.Random,
         clock: Callable[[], float] = time.time,
-        ledger: TelemetryLedger | None = None,
+        ledger: TelemetryCache | None = None,
     ) -> None:
         """Take who gets the snapshots; ``interval`` and ``timeout`` are in seconds.
 
@@ -108,7 +108,7 @@ class Scraper:
         self._refusals = refusals
         self._clock = clock
         self._pace = Pace(interval, chance)
-        self._ledger = ledger or TelemetryLedger(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
+        self._ledger = ledger or TelemetryCache(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
         self._client = Client(timeout, token, trust)
         self._large = asyncio.Lock()
         self._asked: dict[str, _Asked] = {}
@@ -134,7 +134,7 @@ class Scraper:
             self._drop(node)
             self._ledger.trouble(node, source, NOBODY, self._clock())
         for node in self._ledger.nodes - targets.keys() - nodes:
-            self._ledger.file(node, None, self._clock())
+            self._ledger.put(node, None, self._clock())
         others = [
             target
             for node, target in targets.items()
@@ -232,7 +232,7 @@ class Scraper:
             return await asyncio.to_thread(read, target, answer, received_at)
 
     def _file(self, target: Target, reading: Reading) -> None:
-        self._ledger.file(target.node, reading.telemetry, self._clock())
+        self._ledger.put(target.node, reading.telemetry, self._clock())
         doubts = reading.doubts
         if self._ledger.contested(target.node):
             doubts |= {"conflict"}

@@ -133,12 +133,12 @@ class Scene:
             metadata={"ownerReferences": [owner] if owner else []},
         )
         reading = read_pod(raw)
-        self._ledger.file_pod(reading.key, reading.view)
+        self._ledger.put_pod(reading.key, reading.view)
         return viewed_pod(raw)
 
     def end_pod(self, ended: Pod) -> None:
         """Take a pod out of the counts."""
-        self._ledger.file_pod(ended.key, None)
+        self._ledger.put_pod(ended.key, None)
 
     def workload(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload, and why it may not be the top of the chain."""

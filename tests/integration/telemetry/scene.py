@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from prometheus_client import CollectorRegistry, Counter
 
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.supervisor import Supervisor
 from lens.telemetry.credentials import BearerToken, Trust
 from lens.telemetry.scraper import Scraper
@@ -40,9 +40,7 @@ class Scene:
         self.targets[node] = target(node, server, source)
         return server
 
-    async def start(
-        self, ledger: TelemetryLedger | None = None, supervisor: Supervisor | None = None
-    ) -> None:
+    async def start(self, ledger: TelemetryCache | None = None, supervisor: Supervisor | None = None) -> None:
         """Start the scraper on all targets there are, as a job of the supervisor if there is one."""
         labels = ["source", "reason"]
         self.scraper = Scraper(

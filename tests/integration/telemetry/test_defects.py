@@ -5,13 +5,13 @@ from collections import Counter
 import pytest
 
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.supervisor import RestartDelays, Supervisor
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import Scene
 
 
-class FaultyLedger(TelemetryLedger):
+class FaultyLedger(TelemetryCache):
     """A ledger with a defect that one node's samples, or its problems too, bring out; until it is mended."""
 
     def __init__(self, node: str) -> None:
@@ -21,12 +21,12 @@ class FaultyLedger(TelemetryLedger):
         self.mended = False
         self.failures = 0
 
-    def file(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
+    def put(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
         is_problem = telemetry is not None and telemetry.problem is not None
         if node == self.node and not self.mended and not (is_problem and self.takes_problems):
             self.failures += 1
             raise ZeroDivisionError("a defect")
-        super().file(node, telemetry, now)
+        super().put(node, telemetry, now)
 
 
 @pytest.mark.parametrize("takes_problems", [True, False])

@@ -1,4 +1,4 @@
-"""A busy watch is read in gulps; none of it may be left behind, be it as plain bytes or as TLS records."""
+"""A busy watch is read in batches; none of it may be left behind, be it as plain bytes or as TLS records."""
 
 import asyncio
 

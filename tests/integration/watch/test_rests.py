@@ -6,7 +6,7 @@ from typing import cast
 
 import aiohttp
 
-from lens.kube.watch.batched_reader import LARGE_BYTES, Gulps
+from lens.kube.watch.batched_reader import LARGE_BYTES, BatchedReader
 
 
 class Endless:
@@ -23,22 +23,22 @@ class Endless:
 
 
 async def test_much_is_read_on_after_as_long_a_rest_as_it_took_to_take_in() -> None:
-    gulps = Gulps(cast("aiohttp.ClientResponse", Endless()))
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless()))
     loop = asyncio.get_running_loop()
-    await gulps.read()
+    await reader.read()
     for _ in range(3):
         began = loop.time()
         until = time.monotonic() + 0.03
         while time.monotonic() < until:
             pass
         taken = loop.time()
-        await gulps.read()
+        await reader.read()
         assert loop.time() - taken > 0.9 * (taken - began)
 
 
 async def test_a_rest_is_never_longer_than_between_gulps() -> None:
-    gulps = Gulps(cast("aiohttp.ClientResponse", Endless()))
-    await gulps.read()
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless()))
+    await reader.read()
     time.sleep(1)  # noqa: ASYNC251 - what takes long
     async with asyncio.timeout(0.9):
-        await gulps.read()
+        await reader.read()

@@ -1,10 +1,10 @@
-"""One resource's way into the ledger: bytes, decoder, feed. What lens.kube does, without the network."""
+"""One resource's way into the ledger: bytes, decoder, store. What lens.kube does, without the network."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from lens.model.inventory.decoding import Decoder, read_line, read_marker, read_page
-from lens.model.inventory.store import Feed
+from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -13,16 +13,16 @@ V = TypeVar("V")
 class Informer(Generic[K, V]):
     """Take pages and lines."""
 
-    def __init__(self, decoder: Decoder[K, V], feed: Feed[K, V]) -> None:
+    def __init__(self, decoder: Decoder[K, V], store: Store[K, V]) -> None:
         """Take the two ends."""
         self._decoder = decoder
-        self._feed = feed
+        self._store = store
 
     def page(self, body: bytes, *, first: bool) -> None:
         """Take a page of a list."""
         page = read_page(body)
         readings = [self._decoder.read(raw) for raw in page.items or ()]
-        self._feed.page(
+        self._store.page(
             {reading.key: reading.view for reading in readings},
             int(page.metadata.resource_version),
             first=first,
@@ -33,8 +33,8 @@ class Informer(Generic[K, V]):
         """Take a line of a watch."""
         line = read_line(body)
         if line.type == "BOOKMARK":
-            self._feed.bookmark(int(read_marker(line.object).metadata.resource_version))
+            self._store.bookmark(int(read_marker(line.object).metadata.resource_version))
             return
         reading = self._decoder.read(line.object)
         view = None if line.type == "DELETED" else reading.view
-        self._feed.line(reading.key, view, reading.version)
+        self._store.line(reading.key, view, reading.version)

@@ -127,15 +127,15 @@ def units(raw: object) -> dict[str, int]:
 
 
 def ledger_of(*objects: Object, taints: TaintPolicy | None = None) -> Ledger:
-    """Return a ledger with the objects filed."""
+    """Return a ledger with the objects stored."""
     ledger = Ledger(taints or TaintPolicy())
     for raw in objects:
         if raw["kind"] == "Pod":
             pod_reading = read_pod(raw)
-            ledger.file_pod(pod_reading.key, pod_reading.view)
+            ledger.put_pod(pod_reading.key, pod_reading.view)
         else:
             node_reading = read_node(raw)
-            ledger.file_node(node_reading.key, node_reading.view)
+            ledger.put_node(node_reading.key, node_reading.view)
     return ledger
 
 

@@ -15,7 +15,7 @@ from lens.model.inventory.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import Placed, Placement
 from lens.model.inventory.snapshot import Snapshot
-from lens.model.inventory.store import Feed
+from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
@@ -47,8 +47,8 @@ class Resource:
         return list(self.history.at(self.position).values())
 
 
-def _resource(decoder: Decoder[Any, Any], feed: Feed[Any, Any]) -> Resource:
-    return Resource(Informer(decoder, feed))
+def _resource(decoder: Decoder[Any, Any], store: Store[Any, Any]) -> Resource:
+    return Resource(Informer(decoder, store))
 
 
 def _rows(snapshot: Snapshot) -> bytes:
@@ -63,8 +63,8 @@ class Watching(RuleBasedStateMachine):
         self.ledger = Ledger(TaintPolicy())
         gpus = GpuResources()
         self.resources = {
-            "pods": _resource(pod_decoder(gpus), Feed(self.ledger.pods, self.ledger.file_pod)),
-            "nodes": _resource(node_decoder(gpus), Feed(self.ledger.nodes, self.ledger.file_node)),
+            "pods": _resource(pod_decoder(gpus), Store(self.ledger.pods, self.ledger.put_pod)),
+            "nodes": _resource(node_decoder(gpus), Store(self.ledger.nodes, self.ledger.put_node)),
         }
         self.version = 1
         self.snapshot = self.ledger.snapshot()
@@ -211,9 +211,9 @@ class Watching(RuleBasedStateMachine):
     def no_trace_is_left_of_how_it_came_about(self) -> None:
         fresh = Ledger(TaintPolicy())
         for key, pod in self.ledger.pods.items():
-            fresh.file_pod(key, pod)
+            fresh.put_pod(key, pod)
         for name, node in self.ledger.nodes.items():
-            fresh.file_node(name, node)
+            fresh.put_node(name, node)
         for name, placement in self.ledger.placements.items():
             fresh.file_placement(name, placement)
         expected, got = fresh.snapshot(), self.ledger.snapshot()

@@ -6,7 +6,7 @@ from lens.model.events.terminations import Ending
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.gpu.telemetry_cache import TelemetryLedger
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.model.inventory.ledger import Ledger
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor
@@ -19,7 +19,7 @@ START = 1766158200.0
 
 
 class Watched:
-    """Objects that are filed as Lens files them, and what the monitor finds."""
+    """Objects that are stored as Lens stores them, and what the monitor finds."""
 
     def __init__(self, limits: Thresholds = AT_ONCE, most_events: int = 100) -> None:
         """Start with an empty cluster at START."""
@@ -27,7 +27,7 @@ class Watched:
         self.contact: float | None = None
         self.skipped: dict[str, int] = {}
         self._ledger = Ledger(TaintPolicy())
-        self._telemetry = TelemetryLedger(stale_after=30, unknown_after=60)
+        self._telemetry = TelemetryCache(stale_after=30, unknown_after=60)
         self._monitor = Monitor(limits, most_events)
 
     def put(self, *objects: Object) -> None:
@@ -36,23 +36,23 @@ class Watched:
             if raw["kind"] == "Pod":
                 pod = read_pod(raw)
                 assert pod.problem is None, pod.problem
-                self._ledger.file_pod(pod.key, pod.view)
+                self._ledger.put_pod(pod.key, pod.view)
             else:
                 node = read_node(raw)
                 assert node.problem is None, node.problem
-                self._ledger.file_node(node.key, node.view)
+                self._ledger.put_node(node.key, node.view)
 
     def delete(self, raw: Object) -> None:
         """Delete an object."""
         if raw["kind"] == "Pod":
-            self._ledger.file_pod(read_pod(raw).key, None)
+            self._ledger.put_pod(read_pod(raw).key, None)
         else:
-            self._ledger.file_node(read_node(raw).key, None)
+            self._ledger.put_node(read_node(raw).key, None)
 
     def tell(self, node: str, *gpus: GpuTelemetry, holders: tuple[Holder, ...] = ()) -> None:
         """Let a node's agent tell of its GPUs, just now."""
         told = NodeTelemetry(node, "agent", sampled_at=self.now, gpus=gpus, holders=holders)
-        self._telemetry.file(node, told, self.now)
+        self._telemetry.put(node, told, self.now)
 
     def gpu(self, index: int = 0, state: str = "ok", *because: str, **fields: object) -> GpuTelemetry:
         """Return a GPU as it is now."""

@@ -88,7 +88,7 @@ class Owners:
             self._on_change(ascents)
 
     async def _read(self, controller: Controller) -> None:
-        """Read an owner and file what comes of it."""
+        """Read an owner and keep what comes of it."""
         try:
             parent = await self._parent(controller)
             self._ancestry.learn(controller, parent, self._clock())

@@ -1,6 +1,6 @@
-"""A stream read in gulps: at once after quiet, and while it is busy only now and then, but then all there is.
+"""Batch reads of a busy watch: at once when idle, otherwise everything every 100 ms.
 
-Being woken for a line costs several times what the line costs. So between gulps the kernel is told not to
+Being woken for a line costs several times what the line costs. So between batches the kernel is told not to
 report what comes until it is much, and the loop sleeps.
 """
 
@@ -10,8 +10,8 @@ import socket
 
 import aiohttp
 
-GULP_SECONDS = 0.1
-"""The time between gulps. With the publisher's it bounds how late a change shows."""
+BATCH_SECONDS = 0.1
+"""The time between batches. With the publisher's it bounds how late a change shows."""
 
 LARGE_BYTES = 128 * 1024
 """So much is reported at once, and read on after a rest; a receive buffer holds it (tcp(7), tcp_rmem)."""
@@ -20,7 +20,7 @@ REST = 1.0
 """Times as long as it took to take in so much, for which the other threads have Python for themselves."""
 
 
-class Gulps:
+class BatchedReader:
     """Reads a response's body."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -34,7 +34,7 @@ class Gulps:
         loop = asyncio.get_running_loop()
         if self._given_at is not None:
             took, self._given_at = loop.time() - self._given_at, None
-            self._rested_until = loop.time() + min(REST * took, GULP_SECONDS)
+            self._rested_until = loop.time() + min(REST * took, BATCH_SECONDS)
         if self._rested_until > loop.time():
             self._report_from(LARGE_BYTES)
             try:
@@ -44,7 +44,7 @@ class Gulps:
         got = await self._response.content.readany()
         if len(got) < LARGE_BYTES:
             # All streams are read in the same instants: one waking serves them all.
-            self._rested_until = (math.floor(loop.time() / GULP_SECONDS) + 1) * GULP_SECONDS
+            self._rested_until = (math.floor(loop.time() / BATCH_SECONDS) + 1) * BATCH_SECONDS
         else:
             self._given_at = loop.time()
         return got

@@ -14,7 +14,7 @@ import msgspec
 from lens.kube.client.paging import PageSize
 from lens.metrics import Metrics
 from lens.model.inventory.decoding import Decoder, Line, Reading, read_marker, read_page
-from lens.model.inventory.store import Feed
+from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=tuple[str, str] | str)
 V = TypeVar("V")
@@ -42,7 +42,7 @@ class UnusableListError(Exception):
     """A page of a list can't be read, so the list is worth nothing."""
 
 
-class Intake(Generic[K, V]):
+class Reflector(Generic[K, V]):
     """Read one resource's pages and lines, in the order in which they come."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Intake(Generic[K, V]):
         resource: str,
         kind: str,
         decoder: Decoder[K, V],
-        feed: Feed[K, V],
+        store: Store[K, V],
         metrics: Metrics,
         clock: Callable[[], float],
         on_progress: Callable[[bool], None],
@@ -58,11 +58,11 @@ class Intake(Generic[K, V]):
     ) -> None:
         """Take ``on_progress`` to call after every sign of life, with whether anything changed.
 
-        ``on_gone`` gets the line by which an object that was filed is filed no more.
+        ``on_gone`` gets the line by which an object that was stored is stored no more.
         """
         self.resource = resource
         self.kind = kind
-        self.feed = feed
+        self.store = store
         self.last_activity = clock()
         self.contact: float | None = None
         self.page_size = PageSize()
@@ -108,7 +108,7 @@ class Intake(Generic[K, V]):
         self._unreached = True
 
     def retire(self) -> None:
-        """Take in nothing any more: another intake has taken over."""
+        """Take in nothing any more: another reflector has taken over."""
         self._retired = True
 
     # Lists
@@ -133,9 +133,9 @@ class Intake(Generic[K, V]):
                 if reading.problem:
                     self._problems_listed[reading.key] = reading.problem
         self.page_size.fitted(len(body))
-        was_synced = self.feed.synced
+        was_synced = self.store.synced
         token = page.metadata.continue_ or ""
-        difference = self.feed.page(items, version, first=first, last=not token)
+        difference = self.store.page(items, version, first=first, last=not token)
         if difference is not None:
             self._listed(difference, version, was_synced=was_synced)
         return {
@@ -206,13 +206,13 @@ class Intake(Generic[K, V]):
                 slim = self._change(line.type, self._read(line.object), raw)
             if slim is not None:
                 told.append(slim)
-                told_version = self.feed.mark
+                told_version = self.store.resource_version
         self._touch(changed=bool(told))
         # One bookmark speaks for all the lines that kopf is not shown. It needs one now and then, to know
         # where to resume; what comes again then is old news.
         due = bool(told) or not goes_on or self.last_activity - self._told_at >= TOLD_SECONDS
-        if due and told_version != self.feed.mark:
-            told.append(self._line("BOOKMARK", {"resourceVersion": str(self.feed.mark)}))
+        if due and told_version != self.store.resource_version:
+            told.append(self._line("BOOKMARK", {"resourceVersion": str(self.store.resource_version)}))
         if due:
             self._told_at = self.last_activity
         return b"".join(told), goes_on
@@ -223,7 +223,7 @@ class Intake(Generic[K, V]):
 
     def _bookmark(self, line: Line) -> None:
         try:
-            self.feed.bookmark(int(read_marker(line.object).metadata.resource_version))
+            self.store.bookmark(int(read_marker(line.object).metadata.resource_version))
         except ValueError:
             self._outcomes["unreadable"].inc()
         else:
@@ -234,14 +234,14 @@ class Intake(Generic[K, V]):
         if reading is None:
             self._outcomes["unreadable"].inc()
             return None
-        if reading.version <= self.feed.mark:
+        if reading.version <= self.store.resource_version:
             self._outcomes["late"].inc()
             return None
         key, gone = reading.key, type_ == "DELETED"
         self._note(key, None if gone else reading.problem)
         view = None if gone else reading.view
-        known = key in self.feed
-        if not self.feed.line(key, view, reading.version):
+        known = key in self.store
+        if not self.store.line(key, view, reading.version):
             self._outcomes["unchanged"].inc()
             return None
         self._outcomes["changed"].inc()

@@ -19,8 +19,8 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from lens.kube.client.lines import LineSplitter, LineTooLongError
-from lens.kube.watch.batched_reader import Gulps
-from lens.kube.watch.reflector import GONE, Intake, UnusableListError
+from lens.kube.watch.batched_reader import BatchedReader
+from lens.kube.watch.reflector import GONE, Reflector, UnusableListError
 
 PAGE_REST = 1.0
 """Times as long as a page took of the processor, for which other threads have Python to themselves once the
@@ -53,7 +53,7 @@ class Status(msgspec.Struct):
 class KubeResponse(aiohttp.ClientResponse):
     """A response that knows which paths are lists and watches to take in."""
 
-    intakes: ClassVar[Mapping[str, Intake[Any, Any]]] = {}
+    reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {}
     """By the URL's path; a session's own subclass has its own."""
 
     _digestible_headers: CIMultiDictProxy[str] | None = None
@@ -61,9 +61,9 @@ class KubeResponse(aiohttp.ClientResponse):
     _received_in = 0.0
 
     @property
-    def intake(self) -> Intake[Any, Any] | None:
+    def reflector(self) -> Reflector[Any, Any] | None:
         """Return who takes this response in, if anybody."""
-        return self.intakes.get(self.url.path) if self.method == "GET" else None
+        return self.reflectors.get(self.url.path) if self.method == "GET" else None
 
     @property
     def is_watch(self) -> bool:
@@ -83,8 +83,8 @@ class KubeResponse(aiohttp.ClientResponse):
             headers = CIMultiDict(self._headers)
             headers["Retry-After"] = str(_seconds(retry_after))
             self._digestible_headers = CIMultiDictProxy(headers)
-        if self.status == 200 and self.is_watch and (intake := self.intake) is not None:
-            self.content = WatchContent(self.content, Gulps(self), intake)  # type: ignore[assignment]
+        if self.status == 200 and self.is_watch and (reflector := self.reflector) is not None:
+            self.content = WatchContent(self.content, BatchedReader(self), reflector)  # type: ignore[assignment]
         return self
 
     def close(self) -> None:
@@ -126,12 +126,12 @@ class KubeResponse(aiohttp.ClientResponse):
         """Return the body; of a list that is taken in only its metadata. Raise ClientPayloadError."""
         if self.status >= 400:
             return await self._error()
-        if (intake := self.intake) is None:
+        if (reflector := self.reflector) is None:
             return await super().json(**options)
         try:
             page = await self.read() if self._page is None else self._page
-            is_synced, began = intake.feed.synced, time.thread_time()
-            told = intake.page(page, first="continue" not in self.url.query)
+            is_synced, began = reflector.store.synced, time.thread_time()
+            told = reflector.page(page, first="continue" not in self.url.query)
             took = self._received_in + time.thread_time() - began
         except UnusableListError as error:
             _log.warning("a list is of no use; listing anew", extra={"error": str(error)})
@@ -183,25 +183,27 @@ class GoneContent(_Content):
 class WatchContent(_Content):
     """The content of a watch whose lines are taken in as kopf reads on."""
 
-    def __init__(self, stream: aiohttp.StreamReader, gulps: Gulps, intake: Intake[Any, Any]) -> None:
+    def __init__(
+        self, stream: aiohttp.StreamReader, reader: BatchedReader, reflector: Reflector[Any, Any]
+    ) -> None:
         """Take a watch that has just been answered with 200."""
         super().__init__(stream)
-        self._gulps = gulps
-        self._intake = intake
-        self._owed = intake.opened()
+        self._reader = reader
+        self._reflector = reflector
+        self._owed = reflector.opened()
 
     def iter_chunked(self, _size: int) -> "WatchChunks":
         """Go through what kopf is told."""
-        return WatchChunks(self._gulps, self._intake, self._owed)
+        return WatchChunks(self._reader, self._reflector, self._owed)
 
 
 class WatchChunks:
     """Lines for kopf, in chunks. A tail that no newline ended is no line and falls away."""
 
-    def __init__(self, gulps: Gulps, intake: Intake[Any, Any], owed: bytes) -> None:
+    def __init__(self, reader: BatchedReader, reflector: Reflector[Any, Any], owed: bytes) -> None:
         """Take what kopf is to be told before the first line."""
-        self._gulps = gulps
-        self._intake = intake
+        self._reader = reader
+        self._reflector = reflector
         self._owed = owed
         self._splitter = LineSplitter()
         self._over = False
@@ -222,7 +224,7 @@ class WatchChunks:
 
     async def _received(self) -> bytes:
         try:
-            return await self._gulps.read()
+            return await self._reader.read()
         except RuntimeError as error:
             # What a reader is told that comes to a connection which a new login has just closed.
             raise aiohttp.ClientConnectionError(str(error)) from error
@@ -236,7 +238,7 @@ class WatchChunks:
             return b""
         if not lines:
             return b""
-        told, goes_on = self._intake.lines(lines)
+        told, goes_on = self._reflector.lines(lines)
         self._over = not goes_on
         return told
 

@@ -12,7 +12,7 @@ from yarl import URL
 from lens import __version__
 from lens.kube.client.backoff import Pacer
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
-from lens.kube.watch.reflector import Intake
+from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
 
@@ -31,11 +31,15 @@ class Transport:
     """Makes sessions to one apiserver, and is their middleware."""
 
     def __init__(
-        self, connection: Connection, intakes: Mapping[str, Intake[Any, Any]], metrics: Metrics, pacer: Pacer
+        self,
+        connection: Connection,
+        reflectors: Mapping[str, Reflector[Any, Any]],
+        metrics: Metrics,
+        pacer: Pacer,
     ) -> None:
-        """Take the intakes by their path under the server's base URL, such as ``/api/v1/pods``."""
+        """Take the reflectors by their path under the server's base URL, such as ``/api/v1/pods``."""
         self._connection = connection
-        self._intakes = intakes
+        self._reflectors = reflectors
         self._metrics = metrics
         self._pacer = pacer
 
@@ -45,7 +49,7 @@ class Transport:
         bound = type(
             "KubeResponse",
             (KubeResponse,),
-            {"intakes": {base + path: intake for path, intake in self._intakes.items()}},
+            {"reflectors": {base + path: reflector for path, reflector in self._reflectors.items()}},
         )
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls()),
@@ -62,20 +66,20 @@ class Transport:
         )
 
     async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        intake = self._intake(request.url)
-        if intake is not None:
-            intake.asked()
+        reflector = self._reflector(request.url)
+        if reflector is not None:
+            reflector.asked()
             await self._pause(request.url)
         request.server_hostname = self._connection.server_name
         try:
-            if intake is None or "limit" not in request.url.query:
+            if reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
             else:
-                response = await self._paged(request, handler, intake)
+                response = await self._paged(request, handler, reflector)
         except aiohttp.ClientConnectionError:
             self._metrics.kube_requests.labels("error").inc()
-            if intake is not None:
-                intake.unreached()
+            if reflector is not None:
+                reflector.unreached()
             raise
         except aiohttp.ClientError as error:
             # What isn't HTTP at all would end kopf.
@@ -85,16 +89,16 @@ class Transport:
             # An apiserver doesn't redirect, and what does gets no token.
             response.close()
             raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {request.url.path}")
-        if intake is not None:
+        if reflector is not None:
             if response.status in ABSENT:
-                intake.unreached()
+                reflector.unreached()
             if not _goes_on(response):
                 self._restart(response)
         return response
 
-    def _intake(self, url: URL) -> Intake[Any, Any] | None:
+    def _reflector(self, url: URL) -> Reflector[Any, Any] | None:
         base = URL(self._connection.server).path.rstrip("/")
-        return self._intakes.get(url.path.removeprefix(base))
+        return self._reflectors.get(url.path.removeprefix(base))
 
     async def _pause(self, url: URL) -> None:
         if "continue" in url.query:
@@ -105,10 +109,10 @@ class Transport:
             await asyncio.sleep(pause)
 
     async def _paged(
-        self, request: aiohttp.ClientRequest, handler: Handler, intake: Intake[Any, Any]
+        self, request: aiohttp.ClientRequest, handler: Handler, reflector: Reflector[Any, Any]
     ) -> aiohttp.ClientResponse:
         """Ask for a page of as many objects as fit into memory."""
-        size = intake.page_size
+        size = reflector.page_size
         while True:
             request.url = request.url.update_query(limit=size.objects)
             response = await self._authorized(request, handler)
@@ -119,7 +123,7 @@ class Transport:
             self._metrics.over_bound.labels("page").inc()
             if not size.exceeded():
                 raise aiohttp.ClientPayloadError(
-                    f"an object of {intake.resource} is over {size.longest} bytes"
+                    f"an object of {reflector.resource} is over {size.longest} bytes"
                 )
 
     async def _authorized(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:

@@ -19,7 +19,7 @@ from lens.kube.client.backoff import Pacer
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.watch.kopf_settings import PATIENCE, Patience, registry, settings
 from lens.kube.watch.publisher import Publisher
-from lens.kube.watch.reflector import Intake
+from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
@@ -29,7 +29,7 @@ from lens.model.inventory.decoding import daemonset_decoder, node_decoder, pod_d
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import Placement
 from lens.model.inventory.pod import PodKey
-from lens.model.inventory.store import Feed
+from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 
@@ -68,9 +68,9 @@ class Watcher:
             PodKey(exporters.namespace, exporters.daemonset) if exporters and exporters.daemonset else None
         )
         self._ledger = Ledger(taints, exporters.daemonset if exporters else None)
-        self._pods = Feed(self._ledger.pods, self._ledger.file_pod)
-        self._nodes = Feed(self._ledger.nodes, self._ledger.file_node)
-        self._daemonsets = Feed(self._ledger.daemonsets, self._ledger.file_daemonset)
+        self._pods = Store(self._ledger.pods, self._ledger.put_pod)
+        self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
+        self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
         self._contacts: dict[str, float] = {}
         self._placed: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
@@ -99,7 +99,7 @@ class Watcher:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         thread = KopfThread(
-            self._intakes,
+            self._reflectors,
             self._connection,
             self._metrics,
             self._patience,
@@ -119,13 +119,13 @@ class Watcher:
         finally:
             await asyncio.shield(asyncio.to_thread(thread.stop))
 
-    def _intakes(self) -> dict[str, Intake[Any, Any]]:
-        """Return new intakes into the same feeds, by path. To be called in kopf's loop."""
-        publisher = Publisher(lambda: self._publish(intakes), self._metrics.count_job_failures)
+    def _reflectors(self) -> dict[str, Reflector[Any, Any]]:
+        """Return new reflectors of the same stores, by path. To be called in kopf's loop."""
+        publisher = Publisher(lambda: self._publish(reflectors), self._metrics.count_job_failures)
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, publisher.touch, True)
         common = (self._metrics, self._clock, publisher.touch)
-        intakes: dict[str, Intake[Any, Any]] = {
-            "/api/v1/pods": Intake(
+        reflectors: dict[str, Reflector[Any, Any]] = {
+            "/api/v1/pods": Reflector(
                 "pods",
                 "Pod",
                 pod_decoder(self._gpus, self._exporters),
@@ -133,18 +133,18 @@ class Watcher:
                 *common,
                 self._note_ending,
             ),
-            "/api/v1/nodes": Intake("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
+            "/api/v1/nodes": Reflector("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
         }
         if self._daemonset is not None:
-            intakes["/apis/apps/v1/daemonsets"] = Intake(
+            reflectors["/apis/apps/v1/daemonsets"] = Reflector(
                 "daemonsets", "DaemonSet", daemonset_decoder(), self._daemonsets, *common
             )
-        return intakes
+        return reflectors
 
-    def _publish(self, intakes: dict[str, Intake[Any, Any]]) -> None:
-        for intake in intakes.values():
-            if intake.resource in COUNTED and intake.contact is not None:
-                self._contacts[intake.resource] = intake.contact
+    def _publish(self, reflectors: dict[str, Reflector[Any, Any]]) -> None:
+        for reflector in reflectors.values():
+            if reflector.resource in COUNTED and reflector.contact is not None:
+                self._contacts[reflector.resource] = reflector.contact
         while self._placed:
             for node, placement in self._placed.popleft().items():
                 self._ledger.file_placement(node, placement)
@@ -152,7 +152,7 @@ class Watcher:
             snapshot=self._ledger.snapshot(),
             synced=self._pods.synced and self._nodes.synced,
             contacts=dict(self._contacts),
-            skipped={intake.resource: intake.skipped for intake in intakes.values()},
+            skipped={reflector.resource: reflector.skipped for reflector in reflectors.values()},
         )
 
     def _note_ending(self, line: bytes) -> None:
@@ -166,7 +166,7 @@ class KopfThread:
 
     def __init__(
         self,
-        make_intakes: Callable[[], dict[str, Intake[Any, Any]]],
+        make_intakes: Callable[[], dict[str, Reflector[Any, Any]]],
         connection: Connection,
         metrics: Metrics,
         patience: Patience,
@@ -180,7 +180,7 @@ class KopfThread:
         self._patience = patience
         self._daemonset = daemonset
         self._on_end = on_end
-        self._intakes: dict[str, Intake[Any, Any]] = {}
+        self._reflectors: dict[str, Reflector[Any, Any]] = {}
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag: asyncio.Event | None = None
@@ -197,15 +197,15 @@ class KopfThread:
             with contextlib.suppress(RuntimeError):  # its loop may just have been closed
                 self._loop.call_soon_threadsafe(self._stop_flag.set)
             self._thread.join(STOP_SECONDS)
-        for intake in self._intakes.values():
-            intake.retire()
+        for reflector in self._reflectors.values():
+            reflector.retire()
 
     def stalled(self, since: float) -> list[str]:
         """Return the resources that show no activity since then."""
         return [
-            intake.resource
-            for intake in self._intakes.values()
-            if intake.resource in COUNTED and intake.last_activity < since
+            reflector.resource
+            for reflector in self._reflectors.values()
+            if reflector.resource in COUNTED and reflector.last_activity < since
         ]
 
     def _run(self) -> None:
@@ -222,9 +222,9 @@ class KopfThread:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_flag = asyncio.Event()
-        self._intakes = self._make_intakes()
+        self._reflectors = self._make_intakes()
         self._ready.set()
-        transport = Transport(self._connection, self._intakes, self._metrics, Pacer())
+        transport = Transport(self._connection, self._reflectors, self._metrics, Pacer())
         logins = Pacer()
 
         async def login() -> kopf.AiohttpSession:

@@ -45,14 +45,14 @@ _AGED_REASONS: Mapping[str, str] = dict.fromkeys((*_MEASURED, "shares"), TOO_OLD
 _AGED_HEALTH = Health(state="unknown", because=(TOO_OLD,))
 
 
-class TelemetryLedger:
+class TelemetryCache:
     """Nodes' telemetry in, snapshots out. One writer."""
 
     def __init__(self, stale_after: float, unknown_after: float) -> None:
         """Take the ages, in seconds, at which a sample turns stale and unknown."""
         self._stale_after = stale_after
         self._unknown_after = unknown_after
-        self._filed: dict[str, NodeTelemetry] = {}
+        self._stored: dict[str, NodeTelemetry] = {}
         self._claims: dict[str, str] = {}
         self._contested: dict[str, set[str]] = {}
         self._looks: list[tuple[float, str]] = []
@@ -63,32 +63,32 @@ class TelemetryLedger:
     @property
     def nodes(self) -> Set[str]:
         """Return the nodes of which something is known, as they are now."""
-        return frozenset(self._filed)
+        return frozenset(self._stored)
 
-    def file(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
+    def put(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
         """File what a node told in place of what it told before; None takes the node out.
 
         The state is the ledger's to say, whatever ``telemetry`` has.
         """
-        before = self._filed.get(node)
+        before = self._stored.get(node)
         if telemetry is None:
-            self._filed.pop(node, None)
+            self._stored.pop(node, None)
         else:
             oldest = now - self._unknown_after
             if any(gpu.sampled_at <= oldest for gpu in telemetry.gpus):
                 gpus = (_aged(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)
                 telemetry = msgspec.structs.replace(telemetry, gpus=tuple(gpus))
-            telemetry = self._filed[node] = self._dated(telemetry, now)
+            telemetry = self._stored[node] = self._dated(telemetry, now)
             self._look_later(node, telemetry)
         self._claim(node, _uuids(before), _uuids(telemetry))
         self._touched.add(node)
 
     def trouble(self, node: str, source: Source, problem: str, now: float) -> None:
         """File what keeps a node from being read. What it told before stays, and ages."""
-        before = self._filed.get(node)
+        before = self._stored.get(node)
         if before is None:
             before = NodeTelemetry(node=node, source=source)
-        self.file(node, msgspec.structs.replace(before, problem=problem), now)
+        self.put(node, msgspec.structs.replace(before, problem=problem), now)
 
     def age(self, now: float) -> None:
         """Let time pass: give the nodes whose time has come their new state."""
@@ -97,14 +97,14 @@ class TelemetryLedger:
             if self._next_look.get(node) != due:
                 continue  # an earlier look has come after this one was planned
             del self._next_look[node]
-            if node in self._filed:
-                self.file(node, self._filed[node], now)
+            if node in self._stored:
+                self.put(node, self._stored[node], now)
 
     def contested(self, node: str) -> list[str]:
         """Return the uuids of a node's GPUs that another node claims too."""
         if not self._contested:
             return []
-        return [uuid for uuid in _uuids(self._filed.get(node)) if uuid in self._contested]
+        return [uuid for uuid in _uuids(self._stored.get(node)) if uuid in self._contested]
 
     @property
     def is_behind(self) -> bool:
@@ -122,8 +122,8 @@ class TelemetryLedger:
         taken = set(islice(self._touched, most))
         for name in taken:
             before = last.nodes.get(name)
-            filed = self._filed.get(name)
-            after = None if filed is None else self._shown(filed)
+            stored = self._stored.get(name)
+            after = None if stored is None else self._shown(stored)
             if after != before:
                 changes[name] = after
                 total += (sums(after) if after else Sums()) - (sums(before) if before else Sums())
@@ -177,17 +177,17 @@ class TelemetryLedger:
             rivals.add(node)
             self._touched |= rivals
 
-    def _shown(self, filed: NodeTelemetry) -> NodeTelemetry:
+    def _shown(self, stored: NodeTelemetry) -> NodeTelemetry:
         """Return a node without the GPUs that others claim too."""
-        contested = self.contested(filed.node)
+        contested = self.contested(stored.node)
         if not contested:
-            return filed
-        holders = filed.holders
+            return stored
+        holders = stored.holders
         return msgspec.structs.replace(
-            filed,
-            gpus=tuple(gpu for gpu in filed.gpus if gpu.uuid not in self._contested),
+            stored,
+            gpus=tuple(gpu for gpu in stored.gpus if gpu.uuid not in self._contested),
             holders=holders and tuple(each for each in holders if each.gpu_uuid not in self._contested),
-            problem="; ".join((*filter(None, [filed.problem]), *self._disputes(filed.node, contested)))[
+            problem="; ".join((*filter(None, [stored.problem]), *self._disputes(stored.node, contested)))[
                 :LONGEST_PROBLEM
             ],
         )

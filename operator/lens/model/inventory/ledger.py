@@ -1,7 +1,7 @@
 """The ledger: who holds which GPUs, kept up change by change.
 
-It files pods and nodes and, when a snapshot is asked for, works out again the nodes that were touched;
-so each node's figures always come from all that is filed under it, and a change applied twice,
+It keeps pods and nodes and, when a snapshot is asked for, works out again the nodes that were touched;
+so each node's figures always come from all that is stored under it, and a change applied twice,
 late or through a fresh list can't leave a trace that a recount would not.
 """
 
@@ -23,7 +23,7 @@ class Ledger:
     """Pods and nodes in, snapshots out. One writer."""
 
     def __init__(self, taints: TaintPolicy, daemonset: str | None = None) -> None:
-        """Start with nothing filed. Given the name of a ``daemonset``, only its pods are exporters."""
+        """Start with nothing stored. Given the name of a ``daemonset``, only its pods are exporters."""
         self._taints = taints
         self._daemonset = daemonset
         self._pods: dict[PodKey, Pod | ExporterPod] = {}
@@ -42,25 +42,25 @@ class Ledger:
 
     @property
     def pods(self) -> Mapping[PodKey, Pod | ExporterPod]:
-        """Return the pods that are filed."""
+        """Return the pods that are stored."""
         return self._pods
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """Return the nodes that are filed."""
+        """Return the nodes that are stored."""
         return self._nodes
 
     @property
     def daemonsets(self) -> Mapping[PodKey, str]:
-        """Return the uids of the DaemonSets that are filed."""
+        """Return the uids of the DaemonSets that are stored."""
         return self._daemonsets
 
     @property
     def placements(self) -> Mapping[str, Placement]:
-        """Return where units are on their nodes, as far as it is filed."""
+        """Return where units are on their nodes, as far as it is known."""
         return self._placements
 
-    def file_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
+    def put_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
         """File a pod in place of what stood under its key; None takes it out."""
         before = self._pods.pop(key, None)
         if isinstance(before, ExporterPod):
@@ -85,7 +85,7 @@ class Ledger:
             else:
                 self._pending_touched.add(key)
 
-    def file_node(self, name: str, node: Node | None) -> None:
+    def put_node(self, name: str, node: Node | None) -> None:
         """File a node in place of what stood under its name; None takes it out."""
         self._touched.add(name)
         if node is None:
@@ -101,7 +101,7 @@ class Ledger:
         else:
             self._placements[node] = placement
 
-    def file_daemonset(self, key: PodKey, uid: str | None) -> None:
+    def put_daemonset(self, key: PodKey, uid: str | None) -> None:
         """File a DaemonSet's uid; None takes it out."""
         self._exporters_touched = True
         if uid is None:

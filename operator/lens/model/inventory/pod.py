@@ -23,7 +23,7 @@ _CRONJOB_SLACK_SECONDS = 7 * 86400
 
 
 class PodKey(NamedTuple):
-    """What an informer files a pod under."""
+    """What an informer stores a pod under."""
 
     namespace: str
     name: str

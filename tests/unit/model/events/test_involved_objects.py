@@ -21,10 +21,10 @@ def cluster(*raws: Object) -> tuple[Ledger, Snapshot]:
     ledger = ledger_of()
     for raw in (node("node-1", 8), node("without-gpus")):
         read = read_node(raw)
-        ledger.file_node(read.key, read.view)
+        ledger.put_node(read.key, read.view)
     for raw in raws:
         reading = read_pod(raw)
-        ledger.file_pod(reading.key, reading.view)
+        ledger.put_pod(reading.key, reading.view)
     return ledger, ledger.snapshot()
 
 
@@ -102,7 +102,7 @@ def test_how_a_pod_ended_that_lens_has_known_is_not_told_a_second_time() -> None
     ledger, snapshot = cluster(task())
     regarded = Regarded()
     regarded.see(snapshot)
-    ledger.file_pod(read_pod(task()).key, None)
+    ledger.put_pod(read_pod(task()).key, None)
     regarded.see(ledger.snapshot())
     evicted = reports(of_pod("Evicted", at=AGO, kind="Warning"), now=NOW)
     assert [*regarded.listed(evicted), *regarded.list_ended(), *regarded.watched(evicted, NOW)] == []
@@ -127,7 +127,7 @@ def test_an_event_that_comes_before_its_pod_waits_for_it_for_a_while() -> None:
     assert list(regarded.watched(early, NOW)) == []
     assert regarded.is_waiting
     reading = read_pod(task(on=None))
-    ledger.file_pod(reading.key, reading.view)
+    ledger.put_pod(reading.key, reading.view)
     regarded.see(ledger.snapshot())
     assert reasons(list(regarded.watched([], NOW + 1))) == [("Pod/team/train-0", "FailedScheduling")]
     assert not regarded.is_waiting

@@ -56,27 +56,27 @@ def test_only_pods_that_the_daemonset_made_are_ever_sent_the_token() -> None:
     owner = {"kind": "DaemonSet", "name": "lens-agent", "controller": True}
     forged = [{**owner, "uid": "forged"}]
     for name, owners in (("agent-1", [{**owner, "uid": "ds-uid"}]), ("copy", forged), ("bare", None)):
-        ledger.file_pod(PodKey("lens", name), SELECTOR.read(agent_pod(name=name, ownerReferences=owners)))
+        ledger.put_pod(PodKey("lens", name), SELECTOR.read(agent_pod(name=name, ownerReferences=owners)))
     assert ledger.snapshot().exporters == ()
-    ledger.file_daemonset(PodKey("lens", "lens-agent"), "ds-uid")
-    ledger.file_daemonset(PodKey("tenant", "lens-agent"), "forged")
+    ledger.put_daemonset(PodKey("lens", "lens-agent"), "ds-uid")
+    ledger.put_daemonset(PodKey("tenant", "lens-agent"), "forged")
     assert [pod.name for pod in ledger.snapshot().exporters] == ["agent-1"]
-    ledger.file_daemonset(PodKey("lens", "lens-agent"), None)
+    ledger.put_daemonset(PodKey("lens", "lens-agent"), None)
     assert ledger.snapshot().exporters == ()
 
 
 def test_without_a_daemonset_to_hold_them_against_all_are_believed() -> None:
     ledger = Ledger(TaintPolicy())
-    ledger.file_pod(PodKey("lens", "copy"), SELECTOR.read(agent_pod(name="copy", ownerReferences=None)))
+    ledger.put_pod(PodKey("lens", "copy"), SELECTOR.read(agent_pod(name="copy", ownerReferences=None)))
     assert [pod.name for pod in ledger.snapshot().exporters] == ["copy"]
-    ledger.file_pod(PodKey("lens", "copy"), None)
+    ledger.put_pod(PodKey("lens", "copy"), None)
     assert ledger.snapshot().exporters == ()
 
 
 def test_an_agents_coming_and_going_moves_the_snapshot_and_no_figure() -> None:
     ledger = Ledger(TaintPolicy())
     before = ledger.snapshot()
-    ledger.file_pod(PodKey("lens", "agent-1"), SELECTOR.read(agent_pod()))
+    ledger.put_pod(PodKey("lens", "agent-1"), SELECTOR.read(agent_pod()))
     after = ledger.snapshot()
     assert after.sequence == before.sequence + 1
     assert (after.states, after.nodes) == (before.states, before.nodes)

@@ -5,21 +5,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, Sums, Telemetry
-from lens.model.gpu.telemetry_cache import TOO_OLD, TelemetryLedger
+from lens.model.gpu.telemetry_cache import TOO_OLD, TelemetryCache
 from tests.profiles import full_or
 from tests.unit.telemetry.made import gpu, holder, node
 
 STALE, UNKNOWN = 30.0, 60.0
 
 
-def ledger() -> TelemetryLedger:
-    return TelemetryLedger(stale_after=STALE, unknown_after=UNKNOWN)
+def ledger() -> TelemetryCache:
+    return TelemetryCache(stale_after=STALE, unknown_after=UNKNOWN)
 
 
 def test_gpus_over_half_busy_are_utilized_and_the_rate_is_the_mean_of_those_that_report() -> None:
     known = ledger()
     gpus = [gpu(f"GPU-{percent}", percent) for percent in (0.0, 50.0, 50.1, 100.0, None)]
-    known.file("node-1", node("node-1", *gpus), 100)
+    known.put("node-1", node("node-1", *gpus), 100)
     telemetry = known.snapshot()
     assert telemetry.sums == Sums(gpus=5, reporting=4, utilized=2, hundredths=20010, ok_nodes=1)
     assert telemetry.utilization_percent == 50.0
@@ -28,13 +28,13 @@ def test_gpus_over_half_busy_are_utilized_and_the_rate_is_the_mean_of_those_that
 def test_without_a_report_the_rate_is_unknown_and_not_zero() -> None:
     assert NO_TELEMETRY.utilization_percent is None
     known = ledger()
-    known.file("node-1", node("node-1", gpu(percent=None)), 100)
+    known.put("node-1", node("node-1", gpu(percent=None)), 100)
     assert known.snapshot().utilization_percent is None
 
 
 def test_a_sample_is_shown_as_stale_and_then_counts_no_more() -> None:
     known = ledger()
-    known.file("node-1", node("node-1", gpu(), holders=(holder(),)), 100)
+    known.put("node-1", node("node-1", gpu(), holders=(holder(),)), 100)
 
     def at(now: float) -> Telemetry:
         known.age(now)
@@ -57,7 +57,7 @@ def test_a_sample_that_is_renewed_never_ages() -> None:
     known = ledger()
     for now in range(100, 1000, 15):
         known.age(now)
-        known.file("node-1", node("node-1", gpu(at=now), at=now), now)
+        known.put("node-1", node("node-1", gpu(at=now), at=now), now)
         assert known.snapshot().nodes["node-1"].state == "ok"
 
 
@@ -65,14 +65,14 @@ def test_an_agent_that_answers_but_no_longer_samples_ages_all_the_same() -> None
     known = ledger()
     states = []
     for now in (100, 140, 170):
-        known.file("node-1", node("node-1", gpu(at=100), at=100), now)
+        known.put("node-1", node("node-1", gpu(at=100), at=100), now)
         states.append(known.snapshot().nodes["node-1"].state)
     assert states == ["ok", "stale", "unknown"]
 
 
 def test_one_gpu_that_has_long_been_silent_counts_no_more_though_the_others_do() -> None:
     known = ledger()
-    known.file("node-1", node("node-1", gpu("GPU-1", at=100), gpu("GPU-2", at=200), at=200), 200)
+    known.put("node-1", node("node-1", gpu("GPU-1", at=100), gpu("GPU-2", at=200), at=200), 200)
     telemetry = known.snapshot()
     assert (telemetry.sums.gpus, telemetry.sums.reporting) == (2, 1)
     assert telemetry.nodes["node-1"].gpus[0].reasons["utilization_percent"] == TOO_OLD
@@ -80,14 +80,14 @@ def test_one_gpu_that_has_long_been_silent_counts_no_more_though_the_others_do()
 
 def test_trouble_is_named_at_once_and_what_was_known_ages() -> None:
     known = ledger()
-    known.file("node-1", node("node-1", gpu()), 100)
+    known.put("node-1", node("node-1", gpu()), 100)
     known.trouble("node-1", "agent", "wrong token", 115)
     shown = known.snapshot().nodes["node-1"]
     assert (shown.state, shown.problem, shown.gpus) == ("ok", "wrong token", (gpu(),))
     known.age(160)
     assert known.snapshot().nodes["node-1"].state == "unknown"
     assert known.snapshot().nodes["node-1"].problem == "wrong token"
-    known.file("node-1", node("node-1", gpu(at=161), at=161), 161)
+    known.put("node-1", node("node-1", gpu(at=161), at=161), 161)
     assert known.snapshot().nodes["node-1"].problem is None
 
 
@@ -106,9 +106,9 @@ def test_a_node_that_was_never_read_is_unknown_and_says_why() -> None:
 def test_a_gpu_that_two_nodes_claim_counts_for_neither_and_both_say_so() -> None:
     known = ledger()
     mine, theirs = gpu("GPU-1", 100.0), gpu("GPU-1", 0.0)
-    known.file("node-1", node("node-1", mine, gpu("GPU-2"), holders=(holder(),)), 100)
+    known.put("node-1", node("node-1", mine, gpu("GPU-2"), holders=(holder(),)), 100)
     assert known.contested("node-1") == []
-    known.file("node-2", node("node-2", theirs, problem="kubelet missing"), 100)
+    known.put("node-2", node("node-2", theirs, problem="kubelet missing"), 100)
     telemetry = known.snapshot()
     assert known.contested("node-1") == known.contested("node-2") == ["GPU-1"]
     assert telemetry.sums == Sums(gpus=1, reporting=1, utilized=1, hundredths=8000, ok_nodes=2)
@@ -122,16 +122,16 @@ def test_a_gpu_that_two_nodes_claim_counts_for_neither_and_both_say_so() -> None
 
 def test_a_gpu_is_its_nodes_again_once_the_other_lets_go_of_it() -> None:
     known = ledger()
-    known.file("node-1", node("node-1", gpu()), 100)
+    known.put("node-1", node("node-1", gpu()), 100)
     for letting_go in ("gone", "other GPUs", "silent"):
-        known.file("node-2", node("node-2", gpu()), 100)
+        known.put("node-2", node("node-2", gpu()), 100)
         assert known.snapshot().sums.gpus == 0
         if letting_go == "gone":
-            known.file("node-2", None, 101)
+            known.put("node-2", None, 101)
         elif letting_go == "other GPUs":
-            known.file("node-2", node("node-2"), 101)
+            known.put("node-2", node("node-2"), 101)
         else:
-            known.file("node-1", node("node-1", gpu(at=159), at=159), 159)
+            known.put("node-1", node("node-1", gpu(at=159), at=159), 159)
             known.age(160)
         shown = known.snapshot().nodes["node-1"]
         assert [each.uuid for each in shown.gpus] == ["GPU-1"], letting_go
@@ -140,8 +140,8 @@ def test_a_gpu_is_its_nodes_again_once_the_other_lets_go_of_it() -> None:
 
 def test_a_node_that_is_taken_out_leaves_nothing_behind() -> None:
     known = ledger()
-    known.file("node-1", node("node-1", gpu()), 100)
-    known.file("node-1", None, 101)
+    known.put("node-1", node("node-1", gpu()), 100)
+    known.put("node-1", None, 101)
     telemetry = known.snapshot()
     assert telemetry.sums == Sums()
     assert dict(telemetry.nodes) == {}
@@ -152,9 +152,9 @@ def test_a_node_that_is_taken_out_leaves_nothing_behind() -> None:
 def test_a_change_costs_its_node_and_not_the_fleet() -> None:
     known = ledger()
     for number in range(500):
-        known.file(f"node-{number}", node(f"node-{number}", gpu(f"GPU-{number}")), 100)
+        known.put(f"node-{number}", node(f"node-{number}", gpu(f"GPU-{number}")), 100)
     before = known.snapshot()
-    known.file("node-7", node("node-7", gpu("GPU-7", 1.0)), 101)
+    known.put("node-7", node("node-7", gpu("GPU-7", 1.0)), 101)
     after = known.snapshot()
     assert after.sequence == before.sequence + 1
     assert {name for name in after.nodes if after.nodes[name] is not before.nodes[name]} == {"node-7"}
@@ -162,9 +162,9 @@ def test_a_change_costs_its_node_and_not_the_fleet() -> None:
 
 def test_nothing_new_is_no_new_snapshot() -> None:
     known = ledger()
-    known.file("node-1", node("node-1", gpu()), 100)
+    known.put("node-1", node("node-1", gpu()), 100)
     before = known.snapshot()
-    known.file("node-1", node("node-1", gpu()), 110)
+    known.put("node-1", node("node-1", gpu()), 110)
     known.age(129)
     assert known.snapshot() is before
 
@@ -180,7 +180,7 @@ GPUS = st.dictionaries(
 def test_when_all_nodes_tell_at_once_they_show_a_few_at_a_time_and_then_all() -> None:
     known = ledger()
     for number in range(10):
-        known.file(f"node-{number}", node(f"node-{number}", gpu(f"GPU-{number}", 100.0)), 100)
+        known.put(f"node-{number}", node(f"node-{number}", gpu(f"GPU-{number}", 100.0)), 100)
     shown = []
     while known.is_behind:
         telemetry = known.snapshot(4)
@@ -203,7 +203,7 @@ class AgainstARecount(RuleBasedStateMachine):
     def tell(self, name: str, gpus: dict[str, float | None], age: int) -> None:
         at = self.now - age
         told = [gpu(uuid, percent, at=at) for uuid, percent in gpus.items()]
-        self.ledger.file(name, node(name, *told, at=at), self.now)
+        self.ledger.put(name, node(name, *told, at=at), self.now)
         self.told[name] = (at, gpus)
 
     @rule(name=NODES)
@@ -213,7 +213,7 @@ class AgainstARecount(RuleBasedStateMachine):
 
     @rule(name=NODES)
     def go(self, name: str) -> None:
-        self.ledger.file(name, None, self.now)
+        self.ledger.put(name, None, self.now)
         self.told.pop(name, None)
 
     @rule(seconds=st.integers(0, 40))

@@ -41,7 +41,7 @@ def test_a_change_costs_its_node_and_not_the_fleet() -> None:
     before = ledger.snapshot()
     assert policy.judged == 500
     view = viewed_pod(pod(container("main", "1"), node="node-7"))
-    ledger.file_pod(view.key, view)
+    ledger.put_pod(view.key, view)
     after = ledger.snapshot()
     assert policy.judged == 501
     assert {name for name in after.nodes if after.nodes[name] is not before.nodes[name]} == {"node-7"}
@@ -52,9 +52,9 @@ def test_nothing_new_is_no_new_snapshot() -> None:
     before = ledger.snapshot()
     assert ledger.snapshot() is before
     for key, view in list(ledger.pods.items()):
-        ledger.file_pod(key, view)
+        ledger.put_pod(key, view)
     for name, offered in list(ledger.nodes.items()):
-        ledger.file_node(name, offered)
+        ledger.put_node(name, offered)
     assert ledger.snapshot() is before
 
 
@@ -63,7 +63,7 @@ def test_a_pod_that_moves_leaves_nothing_behind() -> None:
     ledger = ledger_of(node("node-1", "8"), node("node-2", "8"), pod(container("main", "3"), node="node-1"))
     assert ledger.snapshot().nodes["node-1"].states.allocated == 3
     moved = viewed_pod(pod(container("main", "4"), node="node-2", metadata={"uid": "another"}))
-    ledger.file_pod(moved.key, moved)
+    ledger.put_pod(moved.key, moved)
     rows = ledger.snapshot().nodes
     assert (rows["node-1"].states.allocated, rows["node-2"].states.allocated) == (0, 4)
 
@@ -71,23 +71,23 @@ def test_a_pod_that_moves_leaves_nothing_behind() -> None:
 def test_taking_out_what_was_never_there_is_nothing() -> None:
     ledger = ledger_of(node(gpus="8"))
     before = ledger.snapshot()
-    ledger.file_pod(PodKey("team", "ghost"), None)
-    ledger.file_node("ghost", None)
+    ledger.put_pod(PodKey("team", "ghost"), None)
+    ledger.put_node("ghost", None)
     assert ledger.snapshot() is before
 
 
 def test_a_missing_node_goes_with_its_last_pod_and_comes_back_with_its_gpus() -> None:
     ledger = ledger_of(node(gpus="8"), pod(container("main", "3")))
-    ledger.file_node("node-1", None)
+    ledger.put_node("node-1", None)
     assert ledger.snapshot().nodes["node-1"].node is None
     assert ledger.snapshot().states.total == 0
     assert (ledger.snapshot().overcommitted, ledger.snapshot().missing_nodes) == (3, 1)
     offered = read_node(node(gpus="8"))
-    ledger.file_node(offered.key, offered.view)
+    ledger.put_node(offered.key, offered.view)
     assert (ledger.snapshot().states.allocated, ledger.snapshot().states.available) == (3, 5)
     assert (ledger.snapshot().overcommitted, ledger.snapshot().missing_nodes) == (0, 0)
-    ledger.file_node("node-1", None)
-    ledger.file_pod(PodKey("team", "train-0"), None)
+    ledger.put_node("node-1", None)
+    ledger.put_pod(PodKey("team", "train-0"), None)
     assert "node-1" not in ledger.snapshot().nodes
 
 
@@ -96,7 +96,7 @@ def test_each_snapshot_that_differs_has_the_next_number() -> None:
     numbers = [ledger.snapshot().sequence]
     for gpus in ("1", "2", "2", "3"):
         offered = read_node(node(gpus=gpus))
-        ledger.file_node(offered.key, offered.view)
+        ledger.put_node(offered.key, offered.view)
         numbers.append(ledger.snapshot().sequence)
     assert numbers == [0, 1, 2, 2, 3]
 

@@ -47,7 +47,7 @@ KEYS = [by_name, by_gpus, by_start_if_running]
 
 def change(ledger: Ledger, changes: list[tuple[Pod, bool]]) -> Snapshot:
     for pod, stays in changes:
-        ledger.file_pod(PodKey(pod.namespace, pod.name), pod if stays else None)
+        ledger.put_pod(PodKey(pod.namespace, pod.name), pod if stays else None)
     return ledger.snapshot()
 
 
@@ -117,7 +117,7 @@ def test_what_is_filtered_is_paged_too(backwards: bool) -> None:
             *(namespace, f"p{number:02}", "u", "n1", "Running", (("nvidia.com/gpu", 1),)),
             *(0, False, None, Workload("Pod", "p")),
         )
-        ledger.file_pod(PodKey(namespace, pod.name), pod)
+        ledger.put_pod(PodKey(namespace, pod.name), pod)
     order.advance(ledger.snapshot())
     names: list[str] = []
     after: Key | None = None

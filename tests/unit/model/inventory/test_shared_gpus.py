@@ -291,11 +291,11 @@ def test_sums_over_nodes_follow_nodes_that_come_change_and_go() -> None:
     second = ledger.snapshot()
     assert (second.shared, second.approximate, second.units[GPU].capacity) == (frozenset({"node-2"}), 0, 4)
     assert second.states.total == 8 + 1
-    ledger.file_node("node-2", None)
+    ledger.put_node("node-2", None)
     last = ledger.snapshot()
     assert (last.shared, dict(last.units)) == (frozenset(), {})
 
 
 def _refile(ledger: Ledger, raw: Object) -> None:
     for name, view in ledger_of(raw).nodes.items():
-        ledger.file_node(name, view)
+        ledger.put_node(name, view)
