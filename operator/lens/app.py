@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lens.api.server import Server
 from lens.config import ServeSettings, SettingsError
 from lens.garbage import Collector
-from lens.kube.client.object_reader import Getter
+from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.events import Events
 from lens.kube.readers.finished_pods import Outcomes
 from lens.kube.readers.owners import Owners
@@ -153,12 +153,12 @@ async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metric
     Started again, it goes on with the same ``monitor``: a new one would have no events, and would begin to
     wait anew for what has to last.
     """
-    getter = Getter(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
-    async with Outcomes(getter) as outcomes:
+    objects = ObjectReader(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
+    async with Outcomes(objects) as outcomes:
         while True:
             # In this order: how a pod ended is noted before the state is set that no longer has the pod.
             current = state.current
-            endings = await outcomes.settle(state.take_endings())
+            endings = await outcomes.resolve(state.take_endings())
             told = state.take_told()
             state.findings = await asyncio.to_thread(monitor.look, current, endings, time.time(), told)
             monitor.raise_failure()
@@ -170,7 +170,7 @@ async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Me
     await Owners(
         lambda: state.current.snapshot,
         lambda ascents: setattr(state, "ascents", ascents),
-        Getter(partial(_connection, settings), metrics),
+        ObjectReader(partial(_connection, settings), metrics),
         metrics,
     ).run()
 

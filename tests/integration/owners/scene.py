@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from lens.kube.client.kubeconfig import Connection
-from lens.kube.client.object_reader import Getter
+from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.owners import Owners
 from lens.metrics import Metrics
 from lens.model.inventory.ledger import Ledger
@@ -83,8 +83,10 @@ class Scene:
         self.front = Front(self.sim.port)
         await self.front.start()
         self.use_server(self.front.url)
-        getter = Getter(lambda: Connection(self._kubeconfig), self.metrics, TIMEOUT_SECONDS, self.clock)
-        owners = Owners(self._ledger.snapshot, self._take, getter, self.metrics, self.clock, self.ancestry)
+        objects = ObjectReader(
+            lambda: Connection(self._kubeconfig), self.metrics, TIMEOUT_SECONDS, self.clock
+        )
+        owners = Owners(self._ledger.snapshot, self._take, objects, self.metrics, self.clock, self.ancestry)
         self._running = asyncio.create_task(owners.run())
 
     def use_server(self, url: str) -> None:

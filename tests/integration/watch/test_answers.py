@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import aiohttp
 import pytest
 
-from lens.kube.client.backoff import Pacer
+from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.watch.transport import Transport
 from tests.integration.watch import faults
@@ -18,7 +18,7 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
     connection = Connection(scene.kubeconfig())
     connection.load()
     async with (
-        Transport(connection, {}, scene.metrics, Pacer()).session() as session,
+        Transport(connection, {}, scene.metrics, Backoff()).session() as session,
         session.get(f"{scene.front.url}/version") as response,
     ):
         return response, await response.json()

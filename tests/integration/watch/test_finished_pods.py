@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from lens.kube.client.kubeconfig import Connection
-from lens.kube.client.object_reader import Getter
+from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.finished_pods import MOST, SLOTS, Outcomes
 from lens.metrics import Metrics
 from lens.model.events.terminations import Ending, How
@@ -61,10 +61,10 @@ async def settled(url: str, folder: Path, *hows: How) -> list[How]:
             }
         )
     )
-    getter = Getter(lambda: Connection(kubeconfig), Metrics(), timeout=0.5)
-    async with Outcomes(getter) as outcomes:
+    objects = ObjectReader(lambda: Connection(kubeconfig), Metrics(), timeout=0.5)
+    async with Outcomes(objects) as outcomes:
         return [
-            ending.how for ending in await outcomes.settle(Ending("team", "a", "uid", h, None) for h in hows)
+            ending.how for ending in await outcomes.resolve(Ending("team", "a", "uid", h, None) for h in hows)
         ]
 
 

@@ -3,7 +3,7 @@
 import time
 
 from lens.kube.client.kubeconfig import Connection
-from lens.kube.watch.kopf_settings import Patience
+from lens.kube.watch.kopf_settings import Timeouts
 from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene
@@ -30,7 +30,7 @@ async def test_in_a_quiet_cluster_the_figures_stay_young(scene: Scene) -> None:
 
 async def test_an_accepted_watch_is_a_sign_of_life_before_it_says_anything(scene: Scene) -> None:
     scene.front.always("watch pods", faults.endless_silence)
-    scene.watch(patience=Patience(silence=0.5))
+    scene.watch(timeouts=Timeouts(silence=0.5))
     await scene.until_exact()
     first = scene.state.current.contacts["pods"]
     await scene.until(lambda: scene.state.current.contacts["pods"] > first + 0.4, "a sign of life")

@@ -8,14 +8,14 @@ from typing import cast
 
 import pytest
 
-from lens.kube.watch.kopf_settings import Patience
+from lens.kube.watch.kopf_settings import Timeouts
 from lens.model.cluster_state import ClusterState, StateView
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod
 from tests.integration.watch.scene import Scene, on_each
 
-IMPATIENT = Patience(stall=2.0)
+SHORT = Timeouts(stall=2.0)
 
 ENDINGS: dict[str, tuple[str, Fault]] = {
     "404 on /api": ("/api", faults.status(404)),
@@ -96,7 +96,7 @@ async def test_what_stalls_the_watching_is_found_and_begun_anew(tmp_path: Path) 
 
 async def something_stalls(scene: Scene, stall: tuple[str, Fault]) -> None:
     scene.front.script(*stall)
-    scene.watch(patience=IMPATIENT)
+    scene.watch(timeouts=SHORT)
     await scene.until(lambda: scene.restarts > 0, "another try")
     scene.put_pod(pod("after", on="node-1"))
     scene.delete_node("node-2")
@@ -121,7 +121,7 @@ class Saboteur:
 
 async def test_a_watcher_that_vanished_inside_kopf_is_missed(scene: Scene) -> None:
     clock = Saboteur()
-    scene.watch(patience=IMPATIENT, clock=clock)
+    scene.watch(timeouts=SHORT, clock=clock)
     await scene.until_exact()
     known = scene.state.current.snapshot
     clock.armed = True
@@ -136,14 +136,14 @@ async def test_a_hanging_list_is_given_up_before_anything_has_to_be_restarted(sc
     scene.front.page_size = 3
     scene.front.script("list pods", faults.hang, faults.torn(0.5, then=faults.hang))
     scene.front.script("page pods", faults.hang)
-    scene.watch(patience=Patience(request=0.5))
+    scene.watch(timeouts=Timeouts(request=0.5))
     await scene.until_exact()
     assert scene.restarts == 0
 
 
 async def test_a_silent_watch_is_given_up_before_anything_has_to_be_restarted(scene: Scene) -> None:
     scene.front.script("watch pods", faults.endless_silence)
-    scene.watch(patience=Patience(silence=1.0))
+    scene.watch(timeouts=Timeouts(silence=1.0))
     await scene.until(lambda: scene.front.seen("watch pods") == 2, "a second watch")
     scene.put_pod(pod("after", on="node-1"))
     await scene.until_exact()

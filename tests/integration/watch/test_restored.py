@@ -1,6 +1,6 @@
 """An etcd that was restored from a backup, so that versions go backwards, is believed within seconds."""
 
-from lens.kube.watch.kopf_settings import Patience
+from lens.kube.watch.kopf_settings import Timeouts
 from tests.integration.watch import faults
 from tests.integration.watch.objects import node, pod
 from tests.integration.watch.scene import Scene
@@ -85,7 +85,7 @@ async def test_a_restore_in_the_middle_of_a_list_mixes_nothing(scene: Scene) -> 
 
 async def test_a_watch_that_is_silent_without_an_end_is_seen_through_too(scene: Scene) -> None:
     scene.front.always("watch pods", faults.endless_silence)
-    scene.watch(patience=Patience(silence=0.5))
+    scene.watch(timeouts=Timeouts(silence=0.5))
     await scene.until_exact()
     scene.put_pod(pod("unheard", on="node-1"))
     await scene.until_exact()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lens.kube.client.kubeconfig import Connection
 
 
-class Requester:
+class ApiClient:
     """Makes requests in one loop, and is closed in it. Its first one loads the configuration."""
 
     def __init__(

@@ -8,7 +8,7 @@ LONGEST_SECONDS = 5.0
 FREE = 2
 
 
-class Pacer:
+class Backoff:
     """Tell how long to wait before the next start of something.
 
     A start within 10 s of the one before makes a streak. Its first two are free, since a cut watch

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import aiohttp
 
 from lens.config import SettingsError
-from lens.kube.client.api_client import Requester
+from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics
 from lens.model.inventory.owner_chains import KEPT_SECONDS, Reason
 
@@ -61,7 +61,7 @@ class _Trouble(NamedTuple):
     pause: float
 
 
-class Getter:
+class ObjectReader:
     """Gets documents with Lens' own credentials. A context manager, to be used in one loop."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Getter:
     ) -> None:
         """Take how to make the connection, which is called in a thread; ``timeout`` is in seconds."""
         self._clock = clock
-        self._requester = Requester(connection, LONGEST_BODY)
+        self._client = ApiClient(connection, LONGEST_BODY)
         self._metrics = metrics
         self._timeout = timeout
         self._troubles: OrderedDict[str, _Trouble] = OrderedDict()
@@ -86,7 +86,7 @@ class Getter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        await self._requester.close()
+        await self._client.close()
 
     async def get(self, path: str, accept: str, family: str) -> bytes | None:
         """Return what is there, None for nothing. Raise UnreadError.
@@ -99,7 +99,7 @@ class Getter:
             raise UnreadError(trouble.reason, trouble.until - now, asked=False)
         try:
             async with asyncio.timeout(self._timeout):
-                status, body = await self._requester.request("GET", path, {"Accept": accept})
+                status, body = await self._client.request("GET", path, {"Accept": accept})
         # aiohttp lets a ValueError out for some headers that can't be read.
         except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
             self._metrics.kube_requests.labels("error").inc()

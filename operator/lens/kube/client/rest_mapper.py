@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lens.kube.client.object_reader import Getter, UnreadError
+from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.model.inventory.owner_chains import KEPT_SECONDS
 from lens.model.inventory.pod import Controller
 
@@ -59,12 +59,12 @@ class _Document(Generic[D]):
         self.content: D | None = None
 
 
-class Kinds:
+class RestMapper:
     """Knows the paths of objects. To be used in one loop."""
 
-    def __init__(self, getter: Getter, clock: Callable[[], float]) -> None:
+    def __init__(self, objects: ObjectReader, clock: Callable[[], float]) -> None:
         """Take who gets the documents."""
-        self._getter = getter
+        self._objects = objects
         self._clock = clock
         self._lists: OrderedDict[str, _Document[_ResourceList]] = OrderedDict()
         self._groups: OrderedDict[str, _Document[_Group]] = OrderedDict()
@@ -111,7 +111,7 @@ class Kinds:
         async with document.lock:
             longest = min(longest, KEPT_SECONDS if document.content is not None else MISSING_SECONDS)
             if self._clock() - document.read_at >= longest:
-                body = await self._getter.get(path, "application/json", path)
+                body = await self._objects.get(path, "application/json", path)
                 try:
                     document.content = None if body is None else decoder.decode(body)
                 except msgspec.MsgspecError:

@@ -18,8 +18,8 @@ from urllib.parse import urlencode
 import aiohttp
 
 from lens.config import SettingsError
-from lens.kube.client.api_client import Requester
-from lens.kube.client.backoff import Pacer
+from lens.kube.client.api_client import ApiClient
+from lens.kube.client.backoff import Backoff
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.client.paging import LARGEST_PAGE, PageSize
 from lens.metrics import Metrics
@@ -89,12 +89,12 @@ class Events:
         """
         self._current = current
         self._tell = tell
-        self._requester = Requester(connection, LARGEST_PAGE)
+        self._client = ApiClient(connection, LARGEST_PAGE)
         self._requests = metrics.kube_requests
         self._over_bound = metrics.over_bound
         self._clock = clock
         self._regarded = Regarded(metrics.over_bound.labels("events").inc)
-        self._pacer = Pacer()
+        self._backoff = Backoff()
         self._selector = ALL
         self._pause = FIRST_SECONDS
         self._problem: str | None = None
@@ -114,7 +114,7 @@ class Events:
                     self._say(str(error))
                     await asyncio.sleep(FORBIDDEN_SECONDS if error.forbidden else self._next_pause())
         finally:
-            await self._requester.close()
+            await self._client.close()
 
     def _next_pause(self) -> float:
         pause, self._pause = self._pause, min(LONGEST_SECONDS, 2 * self._pause)
@@ -134,7 +134,7 @@ class Events:
         # What was told before Lens began is known by now.
         self._selector, self._problem = WARNINGS, None
         while True:
-            await asyncio.sleep(self._pacer.delay("watch", time.monotonic()))
+            await asyncio.sleep(self._backoff.delay("watch", time.monotonic()))
             began = time.monotonic()
             try:
                 version = await self._watch(version)
@@ -184,7 +184,7 @@ class Events:
         """Return a page's bytes, None for too many of them. Raise as ``_list_and_watch``."""
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                status, body = await self._requester.request("GET", _path(query), _HEADERS)
+                status, body = await self._client.request("GET", _path(query), _HEADERS)
         # aiohttp lets a ValueError out for some headers that can't be read.
         except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unread(error) from None
@@ -208,7 +208,7 @@ class Events:
         }
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                response = await self._requester.send("GET", _path(query), _HEADERS)
+                response = await self._client.send("GET", _path(query), _HEADERS)
             async with response:
                 self._check(response.status)
                 reached = await self._read_lines(response.content, version)

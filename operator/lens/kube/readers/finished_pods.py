@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from lens.kube.client.object_reader import Getter, UnreadError
+from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.model.events.terminations import Ending, read_finished
 
 FAMILY = "pods"
@@ -26,23 +26,23 @@ MOST = 64
 class Outcomes:
     """Reads finished pods. A context manager, to be used in one loop."""
 
-    def __init__(self, getter: Getter) -> None:
+    def __init__(self, objects: ObjectReader) -> None:
         """Take the way to the apiserver."""
-        self._getter = getter
+        self._objects = objects
         self._slots = asyncio.Semaphore(SLOTS)
 
     async def __aenter__(self) -> Self:
         """Return itself."""
-        await self._getter.__aenter__()
+        await self._objects.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        await self._getter.__aexit__(kind, error, trace)
+        await self._objects.__aexit__(kind, error, trace)
 
-    async def settle(self, endings: Iterable[Ending]) -> list[Ending]:
+    async def resolve(self, endings: Iterable[Ending]) -> list[Ending]:
         """Return endings with those that were open found out, as far as that can be."""
         settled: list[Ending] = []
         still_open: list[Ending] = []
@@ -55,7 +55,7 @@ class Outcomes:
         path = f"/api/v1/namespaces/{quote(ending.namespace, safe='')}/pods/{quote(ending.name, safe='')}"
         async with self._slots:
             try:
-                body = await self._getter.get(path, "application/json", FAMILY)
+                body = await self._objects.get(path, "application/json", FAMILY)
             except UnreadError:
                 return ending
         finished = None if body is None else read_finished(body)

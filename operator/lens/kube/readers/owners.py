@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from itertools import islice
 
-from lens.kube.client.object_reader import Getter, UnreadError
-from lens.kube.client.rest_mapper import Kinds, object_path
+from lens.kube.client.object_reader import ObjectReader, UnreadError
+from lens.kube.client.rest_mapper import RestMapper, object_path
 from lens.metrics import Metrics
 from lens.model.inventory.decoding import read_metadata
 from lens.model.inventory.owner_chains import KEPT_SECONDS, Ancestry, Ascents
@@ -40,7 +40,7 @@ class Owners:
         self,
         snapshot: Callable[[], Snapshot],
         on_change: Callable[[Ascents], object],
-        getter: Getter,
+        objects: ObjectReader,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         ancestry: Ancestry | None = None,
@@ -51,8 +51,8 @@ class Owners:
         """
         self._snapshot = snapshot
         self._on_change = on_change
-        self._getter = getter
-        self._kinds = Kinds(getter, clock)
+        self._objects = objects
+        self._mapper = RestMapper(objects, clock)
         self._reads = metrics.owner_reads
         self._clock = clock
         self._ancestry = ancestry or Ancestry()
@@ -62,7 +62,7 @@ class Owners:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        async with self._getter, asyncio.TaskGroup() as readings:
+        async with self._objects, asyncio.TaskGroup() as readings:
             while True:
                 self._look()
                 for controller in islice(self._ancestry.due(self._clock()), SLOTS - self._under_way):
@@ -110,8 +110,8 @@ class Owners:
 
     async def _parent(self, controller: Controller) -> Controller | None:
         """Return who controls an owner. Raise UnreadError."""
-        collection = await self._kinds.collection(controller)
-        body = await self._getter.get(object_path(collection, controller.name), METADATA, collection)
+        collection = await self._mapper.collection(controller)
+        body = await self._objects.get(object_path(collection, controller.name), METADATA, collection)
         if body is None:
             raise UnreadError("GONE", KEPT_SECONDS)
         try:

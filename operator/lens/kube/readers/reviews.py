@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from lens.config import SettingsError
-from lens.kube.client.api_client import Requester
+from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics
 from lens.model.k8s.access import Permission, ReviewFailedError, User
 
@@ -80,7 +80,7 @@ class Reviewer:
         Of ``audiences`` a token has to be made out to one; where there are none, to the apiserver.
         ``timeout`` is in seconds, for a review as a whole.
         """
-        self._requester = Requester(connection, _MAX_BODY_BYTES, _CONNECTIONS)
+        self._client = ApiClient(connection, _MAX_BODY_BYTES, _CONNECTIONS)
         self._audiences = frozenset(audiences)
         self._metrics = metrics
         self._timeout = timeout
@@ -115,7 +115,7 @@ class Reviewer:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._requester.close()
+        await self._client.close()
 
     async def _review(
         self, api_version: str, kind: str, spec: Mapping[str, Any], decoder: msgspec.json.Decoder[R]
@@ -124,7 +124,7 @@ class Reviewer:
         try:
             async with asyncio.timeout(self._timeout):
                 # A 401 is for Lens' own token, not for the one under review.
-                status, answer = await self._requester.request(
+                status, answer = await self._client.request(
                     "POST", f"/apis/{api_version}/{kind.lower()}s", _JSON, body
                 )
             if status in _DONE:

@@ -21,7 +21,7 @@ _log = logging.getLogger("lens.kube.handlers")
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How many seconds to wait for what.
 
     ``request``: for an answer, but for a watch's. ``watch``: for the end of a watch; each new one, and the
@@ -36,11 +36,11 @@ class Patience:
     stall: float = 90.0
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 """With an apiserver as it should be."""
 
 
-class Backoffs:
+class RetryDelays:
     """Pauses before the next attempt, without an end, and from the start again for each request."""
 
     def __iter__(self) -> Iterator[float]:
@@ -50,7 +50,7 @@ class Backoffs:
             yield 2.0
 
 
-def settings(patience: Patience, daemonset: PodKey | None) -> kopf.OperatorSettings:
+def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSettings:
     """Return kopf's settings for an operator that writes nothing and never gives up.
 
     Of DaemonSets it watches ``daemonset`` alone.
@@ -62,16 +62,16 @@ def settings(patience: Patience, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.persistence.progress_storage = NoProgress()
     chosen.watching.chunk_size = MOST_OBJECTS
-    chosen.watching.server_timeout = patience.watch
-    chosen.watching.inactivity_timeout = patience.silence
+    chosen.watching.server_timeout = timeouts.watch
+    chosen.watching.inactivity_timeout = timeouts.silence
     chosen.watching.field_selectors["", "v1", "pods"] = POD_FIELD_SELECTOR
     if daemonset is not None:
         chosen.watching.field_selectors["apps", "v1", "daemonsets"] = (
             f"metadata.namespace={daemonset.namespace},metadata.name={daemonset.name}"
         )
-    chosen.networking.request_timeout = patience.request
+    chosen.networking.request_timeout = timeouts.request
     chosen.networking.connect_timeout = 5.0
-    chosen.networking.error_backoffs = Backoffs()
+    chosen.networking.error_backoffs = RetryDelays()
     return chosen
 
 

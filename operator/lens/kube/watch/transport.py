@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from lens import __version__
-from lens.kube.client.backoff import Pacer
+from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.response import KubeResponse
@@ -35,13 +35,13 @@ class Transport:
         connection: Connection,
         reflectors: Mapping[str, Reflector[Any, Any]],
         metrics: Metrics,
-        pacer: Pacer,
+        backoff: Backoff,
     ) -> None:
         """Take the reflectors by their path under the server's base URL, such as ``/api/v1/pods``."""
         self._connection = connection
         self._reflectors = reflectors
         self._metrics = metrics
-        self._pacer = pacer
+        self._backoff = backoff
 
     def session(self) -> aiohttp.ClientSession:
         """Return a new session. To be called in the loop that uses it."""
@@ -104,7 +104,7 @@ class Transport:
         if "continue" in url.query:
             return
         what = (url.path, url.query.get("watch"))
-        pause = self._pacer.delay(what, time.monotonic())
+        pause = self._backoff.delay(what, time.monotonic())
         if pause:
             await asyncio.sleep(pause)
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import kopf
 
-from lens.kube.client.backoff import Pacer
+from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
-from lens.kube.watch.kopf_settings import PATIENCE, Patience, registry, settings
+from lens.kube.watch.kopf_settings import TIMEOUTS, Timeouts, registry, settings
 from lens.kube.watch.publisher import Publisher
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.transport import Transport
@@ -54,7 +54,7 @@ class Watcher:
         *,
         exporters: ExporterSelector | None = None,
         clock: Callable[[], float] = time.time,
-        patience: Patience = PATIENCE,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         """Take the way to the apiserver and the state to publish on, and which pods tell of GPUs."""
         self._connection = connection
@@ -62,7 +62,7 @@ class Watcher:
         self._metrics = metrics
         self._gpus = gpus
         self._clock = clock
-        self._patience = patience
+        self._timeouts = timeouts
         self._exporters = exporters
         self._daemonset = (
             PodKey(exporters.namespace, exporters.daemonset) if exporters and exporters.daemonset else None
@@ -74,7 +74,7 @@ class Watcher:
         self._contacts: dict[str, float] = {}
         self._placed: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
-        self._pacer = Pacer()
+        self._backoff = Backoff()
         self._configured = False
 
     def place(self, placements: Mapping[str, Placement]) -> None:
@@ -90,7 +90,7 @@ class Watcher:
             await asyncio.to_thread(self._connection.load)
             self._configured = True
         while True:
-            await asyncio.sleep(self._pacer.delay("kopf", time.monotonic()))
+            await asyncio.sleep(self._backoff.delay("kopf", time.monotonic()))
             await self._run_kopf()
             self._metrics.watcher_restarts.inc()
 
@@ -102,7 +102,7 @@ class Watcher:
             self._reflectors,
             self._connection,
             self._metrics,
-            self._patience,
+            self._timeouts,
             self._daemonset,
             on_end=lambda: loop.call_soon_threadsafe(ended.set),
         )
@@ -110,9 +110,9 @@ class Watcher:
         try:
             while not ended.is_set():
                 try:
-                    await asyncio.wait_for(ended.wait(), self._patience.stall / 18)
+                    await asyncio.wait_for(ended.wait(), self._timeouts.stall / 18)
                 except TimeoutError:
-                    stalled = thread.stalled(self._clock() - self._patience.stall)
+                    stalled = thread.stalled(self._clock() - self._timeouts.stall)
                     if stalled:
                         _log.error("a watcher has stalled; starting anew", extra={"resources": stalled})
                         return
@@ -169,7 +169,7 @@ class KopfThread:
         make_intakes: Callable[[], dict[str, Reflector[Any, Any]]],
         connection: Connection,
         metrics: Metrics,
-        patience: Patience,
+        timeouts: Timeouts,
         daemonset: PodKey | None,
         on_end: Callable[[], object],
     ) -> None:
@@ -177,7 +177,7 @@ class KopfThread:
         self._make_intakes = make_intakes
         self._connection = connection
         self._metrics = metrics
-        self._patience = patience
+        self._timeouts = timeouts
         self._daemonset = daemonset
         self._on_end = on_end
         self._reflectors: dict[str, Reflector[Any, Any]] = {}
@@ -224,8 +224,8 @@ class KopfThread:
         self._stop_flag = asyncio.Event()
         self._reflectors = self._make_intakes()
         self._ready.set()
-        transport = Transport(self._connection, self._reflectors, self._metrics, Pacer())
-        logins = Pacer()
+        transport = Transport(self._connection, self._reflectors, self._metrics, Backoff())
+        logins = Backoff()
 
         async def login() -> kopf.AiohttpSession:
             # Called again for every 401 that stays: paced here, since kopf would do it at once.
@@ -243,7 +243,7 @@ class KopfThread:
         await kopf.operator(
             # Where kopf ends on its own, its waiter for the flag would hold up that end for 5 s.
             registry=registry(login, self._stop_flag.set, self._daemonset),
-            settings=settings(self._patience, self._daemonset),
+            settings=settings(self._timeouts, self._daemonset),
             standalone=True,
             clusterwide=True,
             # Without one kopf asks for its user's name; who runs as a mere number, as in an image, has none.
