@@ -15,7 +15,7 @@ from lens.garbage import Collector
 from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.events import Events
 from lens.kube.readers.finished_pods import Outcomes
-from lens.kube.readers.owners import Owners
+from lens.kube.readers.owners import OwnerResolver
 from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
 from lens.model.alerts import rules
@@ -167,9 +167,9 @@ async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metric
 
 async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
     """Read who stands above the GPU pods, and hang up what is known."""
-    await Owners(
+    await OwnerResolver(
         lambda: state.current.snapshot,
-        lambda ascents: setattr(state, "ascents", ascents),
+        lambda owner_chains: setattr(state, "owner_chains", owner_chains),
         ObjectReader(partial(_connection, settings), metrics),
         metrics,
     ).run()

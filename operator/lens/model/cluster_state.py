@@ -10,7 +10,7 @@ from lens.model.backlog import Backlog, size_of
 from lens.model.events.terminations import Ending
 from lens.model.events.transitions import Event
 from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
-from lens.model.inventory.owner_chains import NO_ASCENTS, Ascents
+from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
 MOST_ENDINGS = 20_000
@@ -44,7 +44,7 @@ class StateView(msgspec.Struct, frozen=True):
     the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
     last gave a sign of life, so at which all that it had told was current. ``telemetry`` is what the
     GPUs are doing; it has its own ages. ``skipped`` counts, by resource, the objects that can't be read.
-    ``ascents`` are how far the chains of controllers above the pods are known.
+    ``owner_chains`` are how far the chains of controllers above the pods are known.
     """
 
     snapshot: Snapshot
@@ -53,7 +53,7 @@ class StateView(msgspec.Struct, frozen=True):
     telemetry: Telemetry = NO_TELEMETRY
     skipped: Mapping[str, int] = {}
     findings: AlertsAndEvents = AlertsAndEvents()
-    ascents: Ascents = NO_ASCENTS
+    owner_chains: OwnerChains = NO_OWNER_CHAINS
 
     @property
     def current_at(self) -> float:
@@ -73,7 +73,7 @@ class ClusterState:
         self._counted = StateView(snapshot=EMPTY, synced=False, contacts={})
         self.telemetry = NO_TELEMETRY
         self.findings = AlertsAndEvents()
-        self.ascents = NO_ASCENTS
+        self.owner_chains = NO_OWNER_CHAINS
         self._endings: Backlog[Ending] = Backlog(MOST_ENDINGS, MOST_BYTES, partial(dropped, "endings"))
         self._told: Backlog[Event] = Backlog(MOST_TOLD, MOST_BYTES, partial(dropped, "events"))
 
@@ -81,7 +81,7 @@ class ClusterState:
     def current(self) -> StateView:
         """Return all that is known, as one value."""
         return msgspec.structs.replace(
-            self._counted, telemetry=self.telemetry, findings=self.findings, ascents=self.ascents
+            self._counted, telemetry=self.telemetry, findings=self.findings, owner_chains=self.owner_chains
         )
 
     @current.setter

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.client.object_reader import ObjectReader
-from lens.kube.readers.owners import Owners
+from lens.kube.readers.owners import OwnerResolver
 from lens.metrics import Metrics
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.owner_chains import NO_ASCENTS, Ancestry, Ascents, workload
+from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains, OwnerTracker, workload
 from lens.model.inventory.pod import Controller, Pod
 from lens.sim.apiserver import SimApiServer
 from lens.sim.resources import OWNERS, PODS
@@ -49,17 +49,17 @@ def reference(kind: str, name: str, uid: str | None = None, api_version: str | N
     }
 
 
-class FaultyAncestry(Ancestry):
+class FaultyTracker(OwnerTracker):
     """Owners with a defect that those of some names bring out; nobody's at first."""
 
     def __init__(self) -> None:
         super().__init__()
         self.defective: set[str] = set()
 
-    def learn(self, controller: Controller, parent: Controller | None, now: float) -> None:
+    def set_parent(self, controller: Controller, parent: Controller | None, now: float) -> None:
         if controller.name in self.defective:
             raise ZeroDivisionError("a defect")
-        super().learn(controller, parent, now)
+        super().set_parent(controller, parent, now)
 
 
 class Scene:
@@ -70,8 +70,8 @@ class Scene:
         self.sim = SimApiServer(self.store, TOKEN)
         self.metrics = Metrics()
         self.clock = Clock()
-        self.ancestry = FaultyAncestry()
-        self.ascents: Ascents = NO_ASCENTS
+        self.tracker = FaultyTracker()
+        self.owner_chains: OwnerChains = NO_OWNER_CHAINS
         self.told = 0
         self._kubeconfig = folder / "kubeconfig"
         self._ledger: Ledger = ledger_of()
@@ -86,7 +86,9 @@ class Scene:
         objects = ObjectReader(
             lambda: Connection(self._kubeconfig), self.metrics, TIMEOUT_SECONDS, self.clock
         )
-        owners = Owners(self._ledger.snapshot, self._take, objects, self.metrics, self.clock, self.ancestry)
+        owners = OwnerResolver(
+            self._ledger.snapshot, self._take, objects, self.metrics, self.clock, self.tracker
+        )
         self._running = asyncio.create_task(owners.run())
 
     def use_server(self, url: str) -> None:
@@ -144,7 +146,7 @@ class Scene:
 
     def workload(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload, and why it may not be the top of the chain."""
-        found, reason = workload(of, self.ascents)
+        found, reason = workload(of, self.owner_chains)
         return found.kind, found.name, reason
 
     async def until_told(self, of: Pod, *wanted: str | None) -> None:
@@ -168,8 +170,8 @@ class Scene:
         """Return how many readings came to this."""
         return self.metrics.registry.get_sample_value("lens_owner_reads_total", {"outcome": outcome}) or 0.0
 
-    def _take(self, ascents: Ascents) -> None:
-        self.ascents = ascents
+    def _take(self, owner_chains: OwnerChains) -> None:
+        self.owner_chains = owner_chains
         self.told += 1
 
 

@@ -242,20 +242,20 @@ async def test_who_has_no_pods_any_more_is_not_read_again(scene: Scene) -> None:
     task = scene.run_pod("train-0", reference("Job", "train"))
     await scene.until_told(task, "Job", "train", None)
     scene.end_pod(task)
-    await scene.until(lambda: not scene.ascents, lambda: "nothing to be known")
+    await scene.until(lambda: not scene.owner_chains, lambda: "nothing to be known")
     scene.clock.ahead += 2 * KEPT_SECONDS
     await one_that_is_well(scene)
     assert scene.asked(path("Job", "train")) == 1
 
 
 async def test_a_defect_in_storing_one_owner_leaves_the_others_named(scene: Scene) -> None:
-    scene.ancestry.defective.add("train")
+    scene.tracker.defective.add("train")
     scene.put("Job", "train", reference("CronJob", "nightly"))
     scene.put("CronJob", "nightly")
     task = scene.run_pod("train-0", reference("Job", "train"))
     await scene.until_told(task, "Job", "train", "UNREADABLE")
     assert scene.reads("defect") == 1
     await one_that_is_well(scene)
-    scene.ancestry.defective.clear()
+    scene.tracker.defective.clear()
     scene.clock.ahead += KEPT_SECONDS
     await scene.until_told(task, "CronJob", "nightly", None)

@@ -38,7 +38,7 @@ def pending_tasks(turn: Turn) -> Listing[PendingParameters]:
 
 def pending_task(pod: Pod, current: StateView) -> schemas.PendingTask:
     """Return one waiting pod, as it was when the figures were last current."""
-    waiting, top = _waiting(pod), workload(pod, current.ascents)
+    waiting, top = _waiting(pod), workload(pod, current.owner_chains)
     created_at = waiting.created_at
     row: schemas.PendingTask = {
         "pod_uid": pod.uid,

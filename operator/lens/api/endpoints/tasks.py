@@ -55,7 +55,7 @@ def task(pod: Pod, current: StateView) -> schemas.Task:
     """Return one task, as it was when the figures were last current."""
     started_at, part = pod.started_at, current.snapshot.part(pod)
     used = usage(pod, current.telemetry.nodes.get(pod.node))
-    top, workload_reason = workload(pod, current.ascents)
+    top, workload_reason = workload(pod, current.owner_chains)
     row: schemas.Task = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,

@@ -10,7 +10,7 @@ import msgspec
 
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry
-from lens.model.inventory.owner_chains import NO_ASCENTS, Ascent
+from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChain
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import Part
 
@@ -30,7 +30,7 @@ class _Kept(msgspec.Struct, gc=False):
     pod: Pod
     part: Part | None
     told: NodeTelemetry | None
-    ascent: Ascent | None
+    chain: OwnerChain | None
     looked: int
     since: int | None
     head: bytes
@@ -47,15 +47,15 @@ class Rows:
         self._young: dict[int, _Kept] = {}
         self._old: dict[int, _Kept] = {}
         self._nodes = NO_TELEMETRY.nodes
-        self._ascents = NO_ASCENTS
+        self._owner_chains = NO_OWNER_CHAINS
         self._looks = 0
 
     def json(self, pods: Iterable[Pod], current: StateView, total: int) -> bytes:
         """Return the rows with commas between; of ``total`` rows about twice as many are kept."""
         if len(self._young) > total + _ROOM:
             self._young, self._old = {}, self._young
-        if current.telemetry.nodes is not self._nodes or current.ascents is not self._ascents:
-            self._nodes, self._ascents = current.telemetry.nodes, current.ascents
+        if current.telemetry.nodes is not self._nodes or current.owner_chains is not self._owner_chains:
+            self._nodes, self._owner_chains = current.telemetry.nodes, current.owner_chains
             self._looks += 1
         current_at, shared = int(current.current_at), current.snapshot.shared
         young, looks = self._young, self._looks
@@ -74,12 +74,12 @@ class Rows:
     def _kept(self, pod: Pod, part: Part | None, current: StateView) -> _Kept:
         """Return a row that is right now: the one that was kept if that is what it would be made of again."""
         told = current.telemetry.nodes.get(pod.node)
-        ascent = current.ascents.get(pod.controller) if pod.controller else None
+        chain = current.owner_chains.get(pod.controller) if pod.controller else None
         kept = self._young.get(id(pod)) or self._old.get(id(pod))
-        if kept is None or kept.told is not told or kept.ascent != ascent or kept.part != part:
+        if kept is None or kept.told is not told or kept.chain != chain or kept.part != part:
             row = dict(self._make(pod, current))
             del row[self._seconds]
             head = b'%b,"%b":' % (_encode(row)[:-1], self._seconds.encode())
-            return _Kept(pod, part, told, ascent, self._looks, self._since(pod), head)
+            return _Kept(pod, part, told, chain, self._looks, self._since(pod), head)
         kept.part, kept.looked = part, self._looks
         return kept

@@ -57,7 +57,7 @@ def is_other(current: StateView, before: StateView) -> bool:
     return (
         current.snapshot is not before.snapshot
         or current.telemetry is not before.telemetry
-        or current.ascents is not before.ascents
+        or current.owner_chains is not before.owner_chains
         or current.findings.alerts != before.findings.alerts
         or current.findings.events != before.findings.events
     )
@@ -87,7 +87,7 @@ async def changes(before: StateView, after: StateView, cluster: str, now: float)
     }
     # A node that doesn't exist may be listed, or not, for the sake of others.
     touched |= set(before.snapshot.missing_names) ^ set(after.snapshot.missing_names)
-    if after.ascents is not before.ascents:
+    if after.owner_chains is not before.owner_chains:
         touched |= await _renamed(before, after)
     nodes: dict[str, Told | None] = {}
     tasks: dict[TaskKey, Told | None] = {}
@@ -140,7 +140,7 @@ async def _renamed(before: StateView, after: StateView) -> set[str]:
     def is_other(occupied: NodeOccupancy) -> str | None:
         for pod in occupied.pods:
             if pod.controller is not None and (
-                before.ascents.get(pod.controller) != after.ascents.get(pod.controller)
+                before.owner_chains.get(pod.controller) != after.owner_chains.get(pod.controller)
             ):
                 return occupied.name
         return None

@@ -14,7 +14,7 @@ from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.kube.client.rest_mapper import RestMapper, object_path
 from lens.metrics import Metrics
 from lens.model.inventory.decoding import read_metadata
-from lens.model.inventory.owner_chains import KEPT_SECONDS, Ancestry, Ascents
+from lens.model.inventory.owner_chains import KEPT_SECONDS, OwnerChains, OwnerTracker
 from lens.model.inventory.pod import Controller, controller_named, controlling
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
@@ -33,21 +33,21 @@ Aggregated apiservers may know only whole objects.
 _log = logging.getLogger("lens.kube.owners")
 
 
-class Owners:
+class OwnerResolver:
     """Reads owners for as long as it runs. To be used in one loop."""
 
     def __init__(
         self,
         snapshot: Callable[[], Snapshot],
-        on_change: Callable[[Ascents], object],
+        on_change: Callable[[OwnerChains], object],
         objects: ObjectReader,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
-        ancestry: Ancestry | None = None,
+        tracker: OwnerTracker | None = None,
     ) -> None:
         """Take where the pods are, and who gets what is known of those above them.
 
-        ``ancestry`` is where owners are stored, by default a new one.
+        ``tracker`` is where owners are stored, by default a new one.
         """
         self._snapshot = snapshot
         self._on_change = on_change
@@ -55,9 +55,9 @@ class Owners:
         self._mapper = RestMapper(objects, clock)
         self._reads = metrics.owner_reads
         self._clock = clock
-        self._ancestry = ancestry or Ancestry()
+        self._tracker = tracker or OwnerTracker()
         self._seen = EMPTY
-        self._told = self._ancestry.ascents()
+        self._told = self._tracker.owner_chains()
         self._under_way = 0
 
     async def run(self) -> None:
@@ -65,7 +65,7 @@ class Owners:
         async with self._objects, asyncio.TaskGroup() as readings:
             while True:
                 self._look()
-                for controller in islice(self._ancestry.due(self._clock()), SLOTS - self._under_way):
+                for controller in islice(self._tracker.due(self._clock()), SLOTS - self._under_way):
                     self._under_way += 1
                     readings.create_task(self._read(controller))
                 self._tell()
@@ -79,30 +79,32 @@ class Owners:
         self._seen = snapshot
         nodes = list(snapshot.nodes.differing(seen.nodes))
         pending = list(snapshot.pending.differing(seen.pending))
-        self._ancestry.see(seen.pods_at(nodes, pending), snapshot.pods_at(nodes, pending), self._clock())
+        self._tracker.update_pods(
+            seen.pods_at(nodes, pending), snapshot.pods_at(nodes, pending), self._clock()
+        )
 
     def _tell(self) -> None:
-        ascents = self._ancestry.ascents()
-        if ascents is not self._told:
-            self._told = ascents
-            self._on_change(ascents)
+        owner_chains = self._tracker.owner_chains()
+        if owner_chains is not self._told:
+            self._told = owner_chains
+            self._on_change(owner_chains)
 
     async def _read(self, controller: Controller) -> None:
         """Read an owner and keep what comes of it."""
         try:
             parent = await self._parent(controller)
-            self._ancestry.learn(controller, parent, self._clock())
+            self._tracker.set_parent(controller, parent, self._clock())
         except UnreadError as error:
             if error.asked:
                 self._reads.labels(error.reason.lower()).inc()
             now = self._clock()
-            self._ancestry.fail(controller, error.reason, now, now + error.seconds)
+            self._tracker.set_error(controller, error.reason, now, now + error.seconds)
         except Exception:
             # Whatever an answer brings about, it is one owner's trouble and not the others'.
             _log.exception("an owner could not be read", extra={"kind": controller.kind})
             self._reads.labels("defect").inc()
             now = self._clock()
-            self._ancestry.fail(controller, "UNREADABLE", now, now + KEPT_SECONDS)
+            self._tracker.set_error(controller, "UNREADABLE", now, now + KEPT_SECONDS)
         else:
             self._reads.labels("read").inc()
         finally:

@@ -1,7 +1,7 @@
-"""Who stands above the pods: each owner's controller as it was last read, followed up to the top.
+"""The owners above each pod: each owner's controller as it was last read, followed up to the top.
 
-An owner is kept as long as a pod stands below it. What is known of it changes by the reading of it, so each
-has a time at which it is to be read next.
+An owner is kept as long as a pod is below it. Only reading it again shows a change, so each has a time at
+which it is due.
 """
 
 import itertools
@@ -34,7 +34,7 @@ Reason = Literal[
 """Why a workload may not be the top of its chain."""
 
 
-class Ascent(msgspec.Struct, frozen=True, gc=False):
+class OwnerChain(msgspec.Struct, frozen=True, gc=False):
     """How far a chain of controllers is known. ``workload`` is its last known step.
 
     It is None where nothing is known beyond the pod itself. ``reason`` is None for a chain that is known to
@@ -45,20 +45,20 @@ class Ascent(msgspec.Struct, frozen=True, gc=False):
     reason: Reason | None
 
 
-Ascents = Mapping[Controller, Ascent]
+OwnerChains = Mapping[Controller, OwnerChain]
 """By the direct controller of pods."""
 
-NO_ASCENTS: Ascents = MappingProxyType({})
+NO_OWNER_CHAINS: OwnerChains = MappingProxyType({})
 
 
-def workload(pod: Pod, ascents: Ascents) -> tuple[Workload, Reason | None]:
+def workload(pod: Pod, owner_chains: OwnerChains) -> tuple[Workload, Reason | None]:
     """Return a pod's workload, and why it may not be the top of the chain."""
     if pod.controller is None:
         return pod.workload, None
-    ascent = ascents.get(pod.controller)
-    if ascent is None:
+    chain = owner_chains.get(pod.controller)
+    if chain is None:
         return pod.workload, "UNREAD"
-    return ascent.workload or pod.workload, ascent.reason
+    return chain.workload or pod.workload, chain.reason
 
 
 @dataclass(slots=True)
@@ -73,8 +73,8 @@ class _Owner:
     below: set[Controller] = field(default_factory=set)
 
 
-class Ancestry:
-    """Pods in, owners to be read out; what was read in, ascents out. One writer; times are in seconds."""
+class OwnerTracker:
+    """Takes pods and what was read of owners; gives owners to read, and chains. One writer; times in s."""
 
     def __init__(self, most: int = MOST) -> None:
         """Start without pods. At ``most`` so many owners are kept."""
@@ -83,12 +83,12 @@ class Ancestry:
         self._waiting: dict[Controller, int] = {}
         self._dues: list[tuple[float, int, Controller]] = []
         self._order = itertools.count()
-        self._ascents: dict[Controller, Ascent] = {}
-        self._published = NO_ASCENTS
+        self._owner_chains: dict[Controller, OwnerChain] = {}
+        self._published = NO_OWNER_CHAINS
         self._changed = False
 
-    def see(self, before: Iterable[Pod], after: Iterable[Pod], now: float) -> None:
-        """Take note that some pods are there in place of others."""
+    def update_pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float) -> None:
+        """Replace some pods by others."""
         come: dict[Controller, int] = {}
         for pods, sign in ((after, 1), (before, -1)):
             for pod in pods:
@@ -107,8 +107,8 @@ class Ancestry:
                 owner.due = math.inf
                 yield controller
 
-    def learn(self, controller: Controller, parent: Controller | None, now: float) -> None:
-        """Take note of who controls an owner, as it was read now; None for the top of a chain."""
+    def set_parent(self, controller: Controller, parent: Controller | None, now: float) -> None:
+        """Set who controls an owner, as it was read now; None for the top of a chain."""
         owner = self._owners.get(controller)
         if owner is None:
             return
@@ -121,8 +121,8 @@ class Ancestry:
         if before is not None and before != parent:
             self._let_go(before, controller, now)
 
-    def fail(self, controller: Controller, reason: Reason, now: float, again: float) -> None:
-        """Take note that an owner can't be read; what was known of it stays. It is due ``again`` then."""
+    def set_error(self, controller: Controller, reason: Reason, now: float, again: float) -> None:
+        """Set why an owner can't be read; what was known of it stays. It is due ``again`` then."""
         owner = self._owners.get(controller)
         if owner is None:
             return
@@ -132,11 +132,11 @@ class Ancestry:
             owner.reason = reason
             self._renew(controller, now)
 
-    def ascents(self) -> Ascents:
+    def owner_chains(self) -> OwnerChains:
         """Return what is known now: the same object as before when nothing has changed."""
         if self._changed:
             self._changed = False
-            self._published = MappingProxyType(dict(self._ascents))
+            self._published = MappingProxyType(dict(self._owner_chains))
         return self._published
 
     def _count(self, controller: Controller, count: int, now: float) -> None:
@@ -157,7 +157,7 @@ class Ancestry:
         if owner.pods:
             self._follow(controller, now)
         else:
-            if self._ascents.pop(controller, None) is not None:
+            if self._owner_chains.pop(controller, None) is not None:
                 self._changed = True
             self._release(controller, now)
 
@@ -197,9 +197,9 @@ class Ancestry:
             step = parent
             path.add(step)
         known = reason is None or step is not controller
-        ascent = Ascent(Workload(step.kind, step.name) if known else None, reason)
-        if self._ascents.get(controller) != ascent:
-            self._ascents[controller] = ascent
+        chain = OwnerChain(Workload(step.kind, step.name) if known else None, reason)
+        if self._owner_chains.get(controller) != chain:
+            self._owner_chains[controller] = chain
             self._changed = True
 
     def _from(self, controller: Controller) -> Iterator[Controller]:

@@ -8,8 +8,8 @@ from lens.model.inventory.owner_chains import (
     DEEPEST,
     KEPT_SECONDS,
     TOUCHED_SECONDS,
-    Ancestry,
-    Ascent,
+    OwnerChain,
+    OwnerTracker,
     workload,
 )
 from lens.model.inventory.pod import Controller, Pod, Workload
@@ -47,27 +47,27 @@ class Reader:
 
     def __init__(self, parents: Mapping[Controller, Controller | None], most: int = 100) -> None:
         self.parents = dict(parents)
-        self.ancestry = Ancestry(most)
+        self.tracker = OwnerTracker(most)
         self.read: list[Controller] = []
 
     def pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float = 0.0) -> None:
         """Put some pods in place of others, and read all that this makes due."""
-        self.ancestry.see(before, after, now)
+        self.tracker.update_pods(before, after, now)
         self.work(now)
 
     def work(self, now: float) -> None:
         """Read until nothing is due; who isn't in the table is gone."""
-        while due := list(self.ancestry.due(now)):
+        while due := list(self.tracker.due(now)):
             for controller in due:
                 self.read.append(controller)
                 if controller in self.parents:
-                    self.ancestry.learn(controller, self.parents[controller], now)
+                    self.tracker.set_parent(controller, self.parents[controller], now)
                 else:
-                    self.ancestry.fail(controller, "GONE", now, now + KEPT_SECONDS)
+                    self.tracker.set_error(controller, "GONE", now, now + KEPT_SECONDS)
 
     def told(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload and why it may not be the top."""
-        found, reason = workload(of, self.ancestry.ascents())
+        found, reason = workload(of, self.tracker.owner_chains())
         return found.kind, found.name, reason
 
 
@@ -128,7 +128,7 @@ def test_where_nothing_is_known_above_the_controller_the_pod_speaks_for_itself()
     reader.pods([], [labelled])
     assert reader.told(labelled) == ("JobSet", "llm", "GONE")
     assert labelled.controller is not None
-    reader.ancestry.learn(labelled.controller, None, 1.0)
+    reader.tracker.set_parent(labelled.controller, None, 1.0)
     assert reader.told(labelled) == ("Job", "j", None)
 
 
@@ -195,8 +195,8 @@ def test_a_pod_that_names_another_namespaces_owner_learns_nothing_of_it() -> Non
     theirs = named("Job", JOB.name, uid=JOB.uid, namespace="theirs")
     reader = Reader({theirs: SET, SET: None})
     ours = owned(JOB)
-    reader.ancestry.see([], [ours], 0.0)
-    reader.ancestry.learn(theirs, SET, 0.0)
+    reader.tracker.update_pods([], [ours], 0.0)
+    reader.tracker.set_parent(theirs, SET, 0.0)
     assert reader.told(ours) == ("Job", JOB.name, "UNREAD")
 
 
@@ -209,7 +209,7 @@ def test_owners_are_forgotten_with_their_last_pod(cycle: bool) -> None:
     assert reader.told(first)[2] == "UNREAD"
     assert reader.told(second)[0] == ("Job" if cycle else "TrainJob")
     reader.pods([second], [])
-    assert reader.ancestry.ascents() == {}
+    assert reader.tracker.owner_chains() == {}
     reader.read.clear()
     reader.work(10 * KEPT_SECONDS)
     assert reader.read == []
@@ -230,27 +230,27 @@ def test_no_more_owners_are_kept_than_there_is_room_for_and_the_others_get_their
 def test_a_pod_that_is_bound_is_no_news() -> None:
     reader = Reader({JOB: None})
     reader.pods([], [owned(JOB)])
-    before = reader.ancestry.ascents()
+    before = reader.tracker.owner_chains()
     reader.pods([owned(JOB)], [owned(JOB)], now=1)
-    assert reader.ancestry.ascents() is before
+    assert reader.tracker.owner_chains() is before
     assert reader.read == [JOB]
 
 
 def test_a_reading_that_comes_when_nobody_needs_it_any_more_is_dropped() -> None:
-    ancestry = Ancestry()
+    tracker = OwnerTracker()
     task = owned(JOB)
-    ancestry.see([], [task], 0.0)
-    assert list(ancestry.due(0.0)) == [JOB]
-    ancestry.see([task], [], 1.0)
-    ancestry.learn(JOB, SET, 2.0)
-    ancestry.fail(JOB, "GONE", 2.0, 3.0)
-    assert ancestry.ascents() == {}
-    assert list(ancestry.due(1000.0)) == []
+    tracker.update_pods([], [task], 0.0)
+    assert list(tracker.due(0.0)) == [JOB]
+    tracker.update_pods([task], [], 1.0)
+    tracker.set_parent(JOB, SET, 2.0)
+    tracker.set_error(JOB, "GONE", 2.0, 3.0)
+    assert tracker.owner_chains() == {}
+    assert list(tracker.due(1000.0)) == []
 
 
 def test_what_is_published_does_not_change_any_more() -> None:
     reader = Reader({JOB: SET, SET: None})
     reader.pods([], [owned(JOB)])
-    before = reader.ancestry.ascents()
+    before = reader.tracker.owner_chains()
     reader.pods([owned(JOB)], [], now=1)
-    assert before == {JOB: Ascent(Workload("JobSet", "llm"), None)}
+    assert before == {JOB: OwnerChain(Workload("JobSet", "llm"), None)}
