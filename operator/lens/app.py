@@ -14,7 +14,7 @@ from lens.config import ServeSettings, SettingsError
 from lens.garbage import Collector
 from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.events import Events
-from lens.kube.readers.finished_pods import Outcomes
+from lens.kube.readers.finished_pods import FinishedPods
 from lens.kube.readers.owners import OwnerResolver
 from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
@@ -154,13 +154,13 @@ async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metric
     wait anew for what has to last.
     """
     objects = ObjectReader(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
-    async with Outcomes(objects) as outcomes:
+    async with FinishedPods(objects) as finished_pods:
         while True:
             # In this order: how a pod ended is noted before the state is set that no longer has the pod.
             current = state.current
-            endings = await outcomes.resolve(state.take_endings())
+            terminations = await finished_pods.resolve(state.take_terminations())
             told = state.take_told()
-            state.findings = await asyncio.to_thread(monitor.look, current, endings, time.time(), told)
+            state.findings = await asyncio.to_thread(monitor.look, current, terminations, time.time(), told)
             monitor.raise_failure()
             await asyncio.sleep(LOOK_SECONDS if current.synced else SYNC_SECONDS)
 

@@ -7,14 +7,14 @@ import msgspec
 
 from lens.model.alerts.catalogue import Alert
 from lens.model.backlog import Backlog, size_of
-from lens.model.events.terminations import Ending
+from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
 from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
-MOST_ENDINGS = 20_000
-"""How many endings of pods wait to be looked at."""
+MOST_TERMINATIONS = 20_000
+"""How many terminations of pods wait to be compared."""
 
 MOST_TOLD = 20_000
 """How many of the apiserver's Events wait to be looked at."""
@@ -74,7 +74,9 @@ class ClusterState:
         self.telemetry = NO_TELEMETRY
         self.findings = AlertsAndEvents()
         self.owner_chains = NO_OWNER_CHAINS
-        self._endings: Backlog[Ending] = Backlog(MOST_ENDINGS, MOST_BYTES, partial(dropped, "endings"))
+        self._terminations: Backlog[Termination] = Backlog(
+            MOST_TERMINATIONS, MOST_BYTES, partial(dropped, "endings")
+        )
         self._told: Backlog[Event] = Backlog(MOST_TOLD, MOST_BYTES, partial(dropped, "events"))
 
     @property
@@ -89,13 +91,13 @@ class ClusterState:
         """Set what was counted; all else stays what it is."""
         self._counted = counted
 
-    def note_ending(self, ending: Ending) -> None:
+    def note_termination(self, termination: Termination) -> None:
         """Leave word of how a pod ended. To be called before the state is set that no longer has the pod."""
-        self._endings.add(ending, size_of(ending))
+        self._terminations.add(termination, size_of(termination))
 
-    def take_endings(self) -> list[Ending]:
+    def take_terminations(self) -> list[Termination]:
         """Return those that nobody has taken yet. To be called after the state was read."""
-        return self._endings.take()
+        return self._terminations.take()
 
     def tell(self, events: Iterable[Event]) -> None:
         """Leave word of what the apiserver's Events tell."""

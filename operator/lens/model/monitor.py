@@ -14,7 +14,7 @@ from lens.model.alerts.tracker import Alarms
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
 from lens.model.events.event_log import Journal
-from lens.model.events.terminations import Ending
+from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event, Type
 from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, NodeTelemetry
 from lens.model.inventory.occupancy import NodeOccupancy
@@ -42,24 +42,24 @@ class Monitor:
         self._pending: dict[str, Condition] = {}
         self._unheard: set[str] = set()
         self._bad: dict[str, dict[str, Type]] = {}
-        self._endings: dict[str, Ending] = {}
+        self._terminations: dict[str, Termination] = {}
 
     def look(
-        self, current: StateView, endings: Iterable[Ending], now: float, told: Iterable[Event] = ()
+        self, current: StateView, terminations: Iterable[Termination], now: float, told: Iterable[Event] = ()
     ) -> AlertsAndEvents:
         """Return what is wrong and what has happened, as of epoch second ``now``.
 
-        ``endings`` are those seen since the last look, ``told`` what the apiserver's Events have told since
-        then. Until the cluster has been listed there is nothing to be found, and what is found at the first
-        look has not just happened. A node whose rules fail keeps its alerts, and they are evaluated again at
-        the next look; ``raise_failure`` says so.
+        ``terminations`` are those seen since the last look, ``told`` what the apiserver's Events have told
+        since then. Until the cluster has been listed there is nothing to be found, and what is found at the
+        first look has not just happened. A node whose rules fail keeps its alerts, and they are evaluated
+        again at the next look; ``raise_failure`` says so.
         """
         if not current.synced:
             return AlertsAndEvents()
-        seen = {ending.uid: ending for ending in endings}
+        seen = {termination.uid: termination for termination in terminations}
         # A pod may be in the snapshot for one more look after its end was seen.
-        happened = list(self._compare(current, self._endings | seen, now))
-        self._endings = seen
+        happened = list(self._compare(current, self._terminations | seen, now))
+        self._terminations = seen
         self._take_pending(current)
         self._snapshot, self._telemetry = current.snapshot, current.telemetry
         changes = self._alarms.update(
@@ -86,7 +86,9 @@ class Monitor:
         for error in self._failed.values():
             raise error
 
-    def _compare(self, current: StateView, endings: dict[str, Ending], now: float) -> Iterator[Event]:
+    def _compare(
+        self, current: StateView, terminations: dict[str, Termination], now: float
+    ) -> Iterator[Event]:
         """Go through what happened to nodes, and note what is wrong with those that changed."""
         nodes, told = current.snapshot.nodes, current.telemetry.nodes
         counted = set(nodes.differing(self._snapshot.nodes))
@@ -94,7 +96,7 @@ class Monitor:
         # At the first look all is new, and nothing of it has just happened.
         for name in counted if self._began is not None else ():
             yield from transitions.of_node(
-                name, self._snapshot.nodes.get(name), nodes.get(name), endings, now
+                name, self._snapshot.nodes.get(name), nodes.get(name), terminations, now
             )
         for name in retold:
             yield from self._of_gpus(name, current, now)

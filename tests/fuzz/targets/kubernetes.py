@@ -4,7 +4,7 @@ import contextlib
 
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.model.events.kube_events import read_report, read_report_line
-from lens.model.events.terminations import read_ending, read_finished
+from lens.model.events.terminations import read_finished, read_termination
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding import node_decoder, pod_decoder, read_line, read_marker, read_page
 from lens.model.k8s import quantity, timestamps
@@ -25,7 +25,7 @@ def watch_line(data: bytes) -> None:
             decoder.line(data)
     with contextlib.suppress(ValueError):
         read_marker(read_line(data).object)
-    read_ending(data)
+    read_termination(data)
 
 
 @target("watch-chunks", longest=2**20)

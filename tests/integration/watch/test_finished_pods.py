@@ -10,11 +10,11 @@ from aiohttp import web
 
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.client.object_reader import ObjectReader
-from lens.kube.readers.finished_pods import MOST, SLOTS, Outcomes
+from lens.kube.readers.finished_pods import MOST, SLOTS, FinishedPods
 from lens.metrics import Metrics
-from lens.model.events.terminations import Ending, How
+from lens.model.events.terminations import Outcome, Termination
 
-OPEN: tuple[How, ...] = ("TaskEnded",)
+OPEN: tuple[Outcome, ...] = ("TaskEnded",)
 
 
 class Apiserver:
@@ -48,7 +48,7 @@ async def apiserver() -> AsyncIterator[tuple[Apiserver, str]]:
     await runner.cleanup()
 
 
-async def settled(url: str, folder: Path, *hows: How) -> list[How]:
+async def settled(url: str, folder: Path, *outcomes: Outcome) -> list[Outcome]:
     """Return how pods ended, once that was asked for."""
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(
@@ -62,9 +62,12 @@ async def settled(url: str, folder: Path, *hows: How) -> list[How]:
         )
     )
     objects = ObjectReader(lambda: Connection(kubeconfig), Metrics(), timeout=0.5)
-    async with Outcomes(objects) as outcomes:
+    async with FinishedPods(objects) as finished_pods:
         return [
-            ending.how for ending in await outcomes.resolve(Ending("team", "a", "uid", h, None) for h in hows)
+            termination.outcome
+            for termination in await finished_pods.resolve(
+                Termination("team", "a", "uid", h, None) for h in outcomes
+            )
         ]
 
 
@@ -98,8 +101,8 @@ async def test_a_wave_of_ends_costs_a_bounded_number_of_reads(
     apiserver: tuple[Apiserver, str], tmp_path: Path
 ) -> None:
     server, url = apiserver
-    hows = await settled(url, tmp_path, *OPEN * (2 * MOST))
-    assert (hows.count("TaskFailed"), hows.count("TaskEnded")) == (MOST, MOST)
+    outcomes = await settled(url, tmp_path, *OPEN * (2 * MOST))
+    assert (outcomes.count("TaskFailed"), outcomes.count("TaskEnded")) == (MOST, MOST)
     assert server.asked == MOST
 
 

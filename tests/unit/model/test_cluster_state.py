@@ -4,7 +4,7 @@ from collections import Counter
 from threading import Thread
 
 from lens.model.cluster_state import ClusterState, StateView
-from lens.model.events.terminations import Ending
+from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
 from lens.model.inventory.snapshot import EMPTY
 
@@ -31,13 +31,13 @@ def test_what_waits_to_be_looked_at_takes_only_so_many_bytes() -> None:
     state = ClusterState(lambda what: dropped.update([what]))
     for number in range(5000):
         state.tell([Event(1.0, "Kubernetes", f"Pod/team/{number}", "🌋" * 511 + "…", "team", "kubelet", "x")])
-        state.note_ending(Ending("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
-    told, endings = state.take_told(), state.take_endings()
+        state.note_termination(Termination("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
+    told, terminations = state.take_told(), state.take_terminations()
     assert sum(len(event.message) * 4 for event in told) < 8 * 2**20
-    assert (len(told) + dropped["events"], len(endings) + dropped["endings"]) == (5000, 5000)
+    assert (len(told) + dropped["events"], len(terminations) + dropped["endings"]) == (5000, 5000)
     assert dropped["events"] > 0
-    assert (told[-1].object, endings[-1].name) == ("Pod/team/4999", "4999"), "the latest are kept"
-    assert (state.take_told(), state.take_endings()) == ([], [])
+    assert (told[-1].object, terminations[-1].name) == ("Pod/team/4999", "4999"), "the latest are kept"
+    assert (state.take_told(), state.take_terminations()) == ([], [])
 
 
 def test_after_what_was_too_much_there_is_room_again() -> None:

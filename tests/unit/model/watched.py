@@ -2,7 +2,7 @@
 
 from lens.model.alerts.catalogue import Alert, Thresholds
 from lens.model.cluster_state import AlertsAndEvents, StateView
-from lens.model.events.terminations import Ending
+from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
@@ -59,7 +59,7 @@ class Watched:
         health = Health(state=state, because=because)  # type: ignore[arg-type]
         return GpuTelemetry(index, f"GPU-{index}", self.now, health, **fields)  # type: ignore[arg-type]
 
-    def look(self, *endings: Ending, after: float = 1.0, synced: bool = True) -> AlertsAndEvents:
+    def look(self, *terminations: Termination, after: float = 1.0, synced: bool = True) -> AlertsAndEvents:
         """Let so many seconds pass, then look."""
         self.now += after
         self._telemetry.age(self.now)
@@ -71,7 +71,7 @@ class Watched:
             telemetry=self._telemetry.snapshot(),
             skipped=self.skipped,
         )
-        return self._monitor.look(current, endings, self.now)
+        return self._monitor.look(current, terminations, self.now)
 
     def alerts(self, *, after: float = 1.0) -> dict[str, Alert]:
         """Look, and return the alerts by type; of one type there is one at most."""
@@ -80,7 +80,7 @@ class Watched:
         assert len(by_type) == len(alerts)
         return by_type
 
-    def events(self, *endings: Ending, after: float = 1.0) -> list[Event]:
+    def events(self, *terminations: Termination, after: float = 1.0) -> list[Event]:
         """Look, and return what has happened but for alerts, oldest first."""
-        events = self.look(*endings, after=after).events
+        events = self.look(*terminations, after=after).events
         return [event for event in reversed(events) if not event.type.startswith("Alert")]

@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import quote
 
 from lens.kube.client.object_reader import ObjectReader, UnreadError
-from lens.model.events.terminations import Ending, read_finished
+from lens.model.events.terminations import Termination, read_finished
 
 FAMILY = "pods"
 """Once one read has got no answer, the others of that look aren't waited for."""
@@ -23,7 +23,7 @@ MOST = 64
 """Reads for one look; of more that end at once it isn't known how."""
 
 
-class Outcomes:
+class FinishedPods:
     """Reads finished pods. A context manager, to be used in one loop."""
 
     def __init__(self, objects: ObjectReader) -> None:
@@ -42,21 +42,22 @@ class Outcomes:
         """Close all connections."""
         await self._objects.__aexit__(kind, error, trace)
 
-    async def resolve(self, endings: Iterable[Ending]) -> list[Ending]:
-        """Return endings with those that were open found out, as far as that can be."""
-        settled: list[Ending] = []
-        still_open: list[Ending] = []
-        for ending in endings:
-            (still_open if ending.how == "TaskEnded" else settled).append(ending)
-        found = await asyncio.gather(*(self._read(ending) for ending in still_open[:MOST]))
+    async def resolve(self, terminations: Iterable[Termination]) -> list[Termination]:
+        """Return terminations; whose outcome is open is read from the apiserver, where it answers."""
+        settled: list[Termination] = []
+        still_open: list[Termination] = []
+        for termination in terminations:
+            (still_open if termination.outcome == "TaskEnded" else settled).append(termination)
+        found = await asyncio.gather(*(self._read(termination) for termination in still_open[:MOST]))
         return [*settled, *found, *still_open[MOST:]]
 
-    async def _read(self, ending: Ending) -> Ending:
-        path = f"/api/v1/namespaces/{quote(ending.namespace, safe='')}/pods/{quote(ending.name, safe='')}"
+    async def _read(self, termination: Termination) -> Termination:
+        namespace, name = quote(termination.namespace, safe=""), quote(termination.name, safe="")
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}"
         async with self._slots:
             try:
                 body = await self._objects.get(path, "application/json", FAMILY)
             except UnreadError:
-                return ending
+                return termination
         finished = None if body is None else read_finished(body)
-        return finished if finished is not None and finished.uid == ending.uid else ending
+        return finished if finished is not None and finished.uid == termination.uid else termination

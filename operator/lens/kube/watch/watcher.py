@@ -23,7 +23,7 @@ from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
-from lens.model.events.terminations import read_ending
+from lens.model.events.terminations import read_termination
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding import daemonset_decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
@@ -156,9 +156,9 @@ class Watcher:
         )
 
     def _note_ending(self, line: bytes) -> None:
-        ending = read_ending(line)
-        if ending is not None:
-            self._state.note_ending(ending)
+        termination = read_termination(line)
+        if termination is not None:
+            self._state.note_termination(termination)
 
 
 class KopfThread:

@@ -1,4 +1,4 @@
-"""The journal: what Lens has seen itself, and what the apiserver's Events tell beyond that, as one list.
+"""What Lens has seen itself, and what the apiserver's Events add to it, as one list.
 
 Both tell of the same things. From its first look on Lens tells of them itself, so of what it has a name for
 Events count for the time before. Where both tell of the same moment, Lens' own word stands.

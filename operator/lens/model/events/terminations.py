@@ -12,7 +12,7 @@ from lens.model.inventory.pod import FINISHED_PHASES
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
-How = Literal["TaskFinished", "TaskFailed", "TaskEvicted", "TaskPreempted", "TaskDeleted", "TaskEnded"]
+Outcome = Literal["TaskFinished", "TaskFailed", "TaskEvicted", "TaskPreempted", "TaskDeleted", "TaskEnded"]
 
 _PREEMPTIONS = frozenset({"PreemptionByScheduler", "Preempting"})
 _EVICTION_REASONS = frozenset({"Evicted", "NodeShutdown", "Terminated", "NodeLost", "Shutdown"})
@@ -48,8 +48,8 @@ class _Line(msgspec.Struct):
     object: _Pod
 
 
-class Ending(msgspec.Struct, frozen=True, gc=False):
-    """The end of a pod; ``because`` says it in Kubernetes' own words, if there are any.
+class Termination(msgspec.Struct, frozen=True, gc=False):
+    """The end of a pod; ``reason`` is Kubernetes' own, if there is one.
 
     ``TaskEnded`` is one that finished, nobody knows how.
     """
@@ -57,40 +57,40 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     namespace: str
     name: str
     uid: str
-    how: How
-    because: str | None
+    outcome: Outcome
+    reason: str | None
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_pod = msgspec.json.Decoder(_Pod).decode
 
 
-def read_ending(line: bytes) -> Ending | None:
+def read_termination(line: bytes) -> Termination | None:
     """Read the watch's line after which a pod was gone; None for one that tells nothing."""
     try:
-        return _ending(_decode_line(line).object)
+        return _termination(_decode_line(line).object)
     except (ValueError, RecursionError):
         return None
 
 
-def read_finished(document: bytes) -> Ending | None:
+def read_finished(document: bytes) -> Termination | None:
     """Read a pod that has finished; None for one that has not, or can't be read."""
     try:
         pod = _decode_pod(document)
     except (ValueError, RecursionError):
         return None
-    return _ending(pod) if pod.status.phase in FINISHED_PHASES else None
+    return _termination(pod) if pod.status.phase in FINISHED_PHASES else None
 
 
-def _ending(pod: _Pod) -> Ending:
+def _termination(pod: _Pod) -> Termination:
     meta, conditions = pod.metadata, pod.status.conditions or ()
     disrupted = next((c for c in conditions if c.type == "DisruptionTarget" and c.status == "True"), None)
-    how, because = _how(pod, disrupted)
+    outcome, reason = _outcome(pod, disrupted)
     name, uid = short(meta.name, LONGEST_NAME), short(meta.uid or "")
-    return Ending(short(meta.namespace or ""), name, uid, how, because and short(because))
+    return Termination(short(meta.namespace or ""), name, uid, outcome, reason and short(reason))
 
 
-def _how(pod: _Pod, disrupted: Condition | None) -> tuple[How, str | None]:
+def _outcome(pod: _Pod, disrupted: Condition | None) -> tuple[Outcome, str | None]:
     """Judge an end. A disruption comes first: what it ends has failed too, or is just being deleted.
 
     Source: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions

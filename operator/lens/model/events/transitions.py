@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from lens.model.alerts.catalogue import Alert
-from lens.model.events.terminations import Ending, How
+from lens.model.events.terminations import Outcome, Termination
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
 
@@ -35,7 +35,7 @@ Type = Literal[
 OWN = "lens"
 """The source of what Lens has seen itself."""
 
-_ENDED: Mapping[How, str] = {
+_ENDED: Mapping[Outcome, str] = {
     "TaskFinished": "finished",
     "TaskFailed": "failed",
     "TaskEvicted": "was evicted",
@@ -65,11 +65,11 @@ def of_node(
     name: str,
     before: NodeOccupancy | None,
     after: NodeOccupancy | None,
-    endings: Mapping[str, Ending],
+    terminations: Mapping[str, Termination],
     at: float,
 ) -> Iterator[Event]:
-    """Go through what changed on a node; ``endings`` has, by uid, how pods ended."""
-    yield from _of_tasks(before, after, endings, at)
+    """Go through what changed on a node; ``terminations`` has, by uid, how pods ended."""
+    yield from _of_tasks(before, after, terminations, at)
     source = f"Node/{name}"
     was, now = before.node if before else None, after.node if after else None
     if was is None and now is not None:
@@ -96,23 +96,26 @@ def _gpus(occupied: NodeOccupancy | None) -> int:
 
 
 def _of_tasks(
-    before: NodeOccupancy | None, after: NodeOccupancy | None, endings: Mapping[str, Ending], at: float
+    before: NodeOccupancy | None,
+    after: NodeOccupancy | None,
+    terminations: Mapping[str, Termination],
+    at: float,
 ) -> Iterator[Event]:
     was = {pod.uid: pod for pod in before.pods} if before else {}
     now = {pod.uid: pod for pod in after.pods} if after else {}
     for uid, pod in was.items():
         if uid not in now:
-            yield _ended(pod, endings.get(uid), at)
+            yield _ended(pod, terminations.get(uid), at)
     for uid, pod in now.items():
         if pod.is_running and not (uid in was and was[uid].is_running):
             yield _on_task(pod, "TaskStarted", f"started with {pod.gpus} GPUs on {pod.node}", at)
 
 
-def _ended(pod: Pod, ending: Ending | None, at: float) -> Event:
-    if ending is None:
+def _ended(pod: Pod, termination: Termination | None, at: float) -> Event:
+    if termination is None:
         return _on_task(pod, "TaskEnded", f"is gone from {pod.node}; how it ended was not seen", at)
-    because = f" ({ending.because})" if ending.because else ""
-    return _on_task(pod, ending.how, f"{_ENDED[ending.how]} on {pod.node}{because}", at)
+    reason = f" ({termination.reason})" if termination.reason else ""
+    return _on_task(pod, termination.outcome, f"{_ENDED[termination.outcome]} on {pod.node}{reason}", at)
 
 
 def _on_task(pod: Pod, type_: Type, message: str, at: float) -> Event:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lens.model.alerts.catalogue import Thresholds
-from lens.model.events.terminations import Ending, How, read_ending, read_finished
+from lens.model.events.terminations import Outcome, Termination, read_finished, read_termination
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import START, Watched
 
@@ -27,8 +27,8 @@ def task(phase: str = "Running", **fields: object) -> Object:
     return pod(container(gpus=2), phase=phase, **fields)  # type: ignore[arg-type]
 
 
-def told(watched: Watched, *endings: Ending) -> list[tuple[str, str]]:
-    return [(event.type, event.object) for event in watched.events(*endings)]
+def told(watched: Watched, *terminations: Termination) -> list[tuple[str, str]]:
+    return [(event.type, event.object) for event in watched.events(*terminations)]
 
 
 def test_what_is_found_at_first_has_not_just_happened(watched: Watched) -> None:
@@ -47,16 +47,16 @@ def test_a_task_starts_when_it_runs_and_not_when_it_is_bound(watched: Watched) -
 
 
 @pytest.mark.parametrize(
-    "how", ["TaskFinished", "TaskFailed", "TaskEvicted", "TaskPreempted", "TaskDeleted", "TaskEnded"]
+    "outcome", ["TaskFinished", "TaskFailed", "TaskEvicted", "TaskPreempted", "TaskDeleted", "TaskEnded"]
 )
-def test_a_task_that_is_gone_is_told_by_how_it_ended(watched: Watched, how: How) -> None:
+def test_a_task_that_is_gone_is_told_by_how_it_ended(watched: Watched, outcome: Outcome) -> None:
     watched.delete(task())
-    assert told(watched, Ending("team", "train-0", "uid-train-0", how, None)) == [(how, POD)]
-    assert told(watched) == [(how, POD)]
+    assert told(watched, Termination("team", "train-0", "uid-train-0", outcome, None)) == [(outcome, POD)]
+    assert told(watched) == [(outcome, POD)]
 
 
 def test_an_ending_that_is_seen_a_moment_before_the_pod_is_gone_still_counts(watched: Watched) -> None:
-    assert told(watched, Ending("team", "train-0", "uid-train-0", "TaskFailed", "Error")) == []
+    assert told(watched, Termination("team", "train-0", "uid-train-0", "TaskFailed", "Error")) == []
     watched.delete(task())
     (event,) = watched.events()
     assert (event.type, event.message) == ("TaskFailed", "team/train-0 failed on node-1 (Error)")
@@ -71,7 +71,7 @@ def test_a_task_whose_end_nobody_saw_is_not_called_a_success(watched: Watched) -
 
 def test_a_pod_that_replaces_one_of_its_name_is_an_end_and_a_start(watched: Watched) -> None:
     watched.put(task(metadata={"uid": "next"}))
-    assert told(watched, Ending("team", "train-0", "uid-train-0", "TaskDeleted", None)) == [
+    assert told(watched, Termination("team", "train-0", "uid-train-0", "TaskDeleted", None)) == [
         ("TaskDeleted", POD),
         ("TaskStarted", POD),
     ]
@@ -156,7 +156,7 @@ def line(
 
 
 @pytest.mark.parametrize(
-    ("last", "how"),
+    ("last", "outcome"),
     [
         (line("Succeeded"), "TaskFinished"),
         (line("Failed"), "TaskFailed"),
@@ -173,10 +173,10 @@ def line(
         (line("Running"), "TaskEnded"),
     ],
 )
-def test_the_last_that_was_seen_of_a_pod_says_how_it_ended(last: bytes, how: How) -> None:
-    ending = read_ending(last)
-    assert ending is not None
-    assert (ending.uid, ending.how) == ("uid-train-0", how)
+def test_the_last_that_was_seen_of_a_pod_says_how_it_ended(last: bytes, outcome: Outcome) -> None:
+    termination = read_termination(last)
+    assert termination is not None
+    assert (termination.uid, termination.outcome) == ("uid-train-0", outcome)
 
 
 def test_a_failure_names_the_container_that_failed() -> None:
@@ -184,20 +184,20 @@ def test_a_failure_names_the_container_that_failed() -> None:
         {"name": "sidecar", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}},
         {"name": "main", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}},
     ]
-    ending = read_ending(line("Failed", containerStatuses=statuses))
-    assert ending is not None
-    assert ending.because == "main: OOMKilled, exit code 137"
+    termination = read_termination(line("Failed", containerStatuses=statuses))
+    assert termination is not None
+    assert termination.reason == "main: OOMKilled, exit code 137"
 
 
 @pytest.mark.parametrize("odd", [b"", b"{", b'{"object":{}}', b'{"object":{"metadata":{"name":7}}}'])
 def test_a_line_that_can_not_be_read_tells_of_no_end(odd: bytes) -> None:
-    assert read_ending(odd) is None
+    assert read_termination(odd) is None
 
 
 def test_a_finished_pod_is_told_from_one_that_goes_on() -> None:
-    def read(phase: str) -> How | None:
-        ending = read_finished(json.dumps(task(phase)).encode())
-        return ending.how if ending else None
+    def read(phase: str) -> Outcome | None:
+        termination = read_finished(json.dumps(task(phase)).encode())
+        return termination.outcome if termination else None
 
     assert [read(phase) for phase in ("Succeeded", "Failed", "Running")] == [
         "TaskFinished",
