@@ -13,7 +13,7 @@ from lens.model.alerts.rules import Condition
 from lens.model.alerts.tracker import Alarms
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
-from lens.model.events.event_log import Journal
+from lens.model.events.event_log import EventLog
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event, Type
 from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, NodeTelemetry
@@ -35,7 +35,7 @@ class Monitor:
         self._failed: dict[str, Exception] = {}
         self._limits = limits
         self._alarms = Alarms(limits)
-        self._journal = Journal(most_events)
+        self._event_log = EventLog(most_events)
         self._snapshot, self._telemetry = EMPTY, NO_TELEMETRY
         self._began: float | None = None
         self._by_node: dict[str, tuple[Condition, ...]] = {}
@@ -75,11 +75,11 @@ class Monitor:
         )
         if self._began is None:
             self._began = now
-        self._journal.add(happened)
-        self._journal.add(transitions.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
-        self._journal.add(transitions.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
-        self._journal.hear(told, self._began)
-        return AlertsAndEvents(now, self._alarms.alerts, self._journal.events)
+        self._event_log.add(happened)
+        self._event_log.add(transitions.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
+        self._event_log.add(transitions.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
+        self._event_log.merge(told, self._began)
+        return AlertsAndEvents(now, self._alarms.alerts, self._event_log.events)
 
     def raise_failure(self) -> None:
         """Raise the error of one node's rules, if they failed for any at the last look."""

@@ -80,7 +80,7 @@ class Clock:
         return max(oldest, min(self._received_at, translated))
 
 
-def read_report(target: Target, answer: Answer, received_at: float) -> Reading:
+def read_event(target: Target, answer: Answer, received_at: float) -> Reading:
     """Return what an agent says. Raise RefusedError."""
     report = _decode(answer.body)
     _check(report, target)

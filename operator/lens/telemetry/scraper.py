@@ -18,7 +18,7 @@ from prometheus_client import Counter
 
 from lens.model.gpu.telemetry import Source, Telemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
-from lens.telemetry.agent import read_report
+from lens.telemetry.agent import read_event
 from lens.telemetry.amd import read_amd
 from lens.telemetry.client import FAIR_SHARE, Answer, Client
 from lens.telemetry.credentials import BearerToken, Trust
@@ -54,7 +54,7 @@ HANGS = frozenset[Reason](("timeout", "too_large"))
 """What costs more than an answer would: such targets are asked less often."""
 
 _READERS: Mapping[Source, Callable[[Target, Answer, float], Reading]] = {
-    "agent": read_report,
+    "agent": read_event,
     "dcgm": read_dcgm,
     "amd": read_amd,
 }

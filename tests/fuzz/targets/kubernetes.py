@@ -3,7 +3,7 @@
 import contextlib
 
 from lens.kube.client.lines import LineSplitter, LineTooLongError
-from lens.model.events.kube_events import read_report, read_report_line
+from lens.model.events.kube_events import read_event, read_event_line
 from lens.model.events.terminations import read_finished, read_termination
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding import node_decoder, pod_decoder, read_line, read_marker, read_page
@@ -75,8 +75,8 @@ def deep_json(data: bytes) -> None:
 @target("kube-event", longest=2**20)
 def kube_event(data: bytes) -> None:
     """Read an Event by itself and as a line of a watch."""
-    read_report(data, NOW)
-    read_report_line(data, NOW)
+    read_event(data, NOW)
+    read_event_line(data, NOW)
 
 
 @target("quantity", longest=2**16)

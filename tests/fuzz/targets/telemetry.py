@@ -4,7 +4,7 @@ import contextlib
 
 from lens.model.gpu import device_ids
 from lens.model.gpu.node_report import Gpu, Health, Instance
-from lens.telemetry.agent import read_report
+from lens.telemetry.agent import read_event
 from lens.telemetry.amd import read_amd
 from lens.telemetry.client import LONGEST_BODY, Answer
 from lens.telemetry.dcgm import read_dcgm
@@ -37,14 +37,14 @@ _GPUS = (
 def agent_report(data: bytes) -> None:
     """Read an agent's report."""
     with contextlib.suppress(RefusedError):
-        read_report(_AGENT, Answer(data, DATE), NOW)
+        read_event(_AGENT, Answer(data, DATE), NOW)
 
 
 @target("date", longest=2**13)
 def date(data: bytes) -> None:
     """Read the Date header of an agent's answer."""
     with contextlib.suppress(RefusedError):
-        read_report(_AGENT, Answer(_SOUND, data.decode(errors="surrogateescape")), NOW)
+        read_event(_AGENT, Answer(_SOUND, data.decode(errors="surrogateescape")), NOW)
 
 
 @target("exposition", longest=LONGEST_BODY["dcgm"])

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from lens.model.events.kube_events import Report, read_report
+from lens.model.events.kube_events import KubeEvent, read_event
 from lens.model.k8s import timestamps
 from tests.unit.model.manifests import Object
 
@@ -69,12 +69,12 @@ def of_node(reason: str, *, at: float, name: str = "node-1", kind: str = "Normal
     }
 
 
-def read(raw: object, now: float) -> Report | None:
+def read(raw: object, now: float) -> KubeEvent | None:
     """Read an Event as it comes from an apiserver."""
-    return read_report(json.dumps(raw).encode(), now)
+    return read_event(json.dumps(raw).encode(), now)
 
 
-def reports(*raws: Object, now: float) -> list[Report]:
+def reports(*raws: Object, now: float) -> list[KubeEvent]:
     """Read Events that all tell something."""
     found = [read(raw, now) for raw in raws]
     assert None not in found

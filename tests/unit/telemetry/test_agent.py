@@ -6,7 +6,7 @@ import pytest
 
 from lens.model.gpu.node_report import MOST_PROCESSES, Claimed, Health
 from lens.model.gpu.telemetry import NodeTelemetry, PodShare
-from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_report
+from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_event
 from lens.telemetry.client import Answer
 from lens.telemetry.reading import Reading
 from lens.telemetry.refusal import RefusedError
@@ -17,12 +17,12 @@ DATE = "Thu, 01 Jan 1970 00:16:41 GMT"
 
 
 def read(raw: Object, date: str | None = DATE, received_at: float = 5000.0) -> Reading:
-    return read_report(AGENT, Answer(written(raw), date), received_at)
+    return read_event(AGENT, Answer(written(raw), date), received_at)
 
 
 def refusal(body: bytes) -> RefusedError:
     with pytest.raises(RefusedError) as refused:
-        read_report(AGENT, Answer(body, DATE), 5000.0)
+        read_event(AGENT, Answer(body, DATE), 5000.0)
     return refused.value
 
 

@@ -24,8 +24,8 @@ from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.client.paging import LARGEST_PAGE, PageSize
 from lens.metrics import Metrics
 from lens.model.cluster_state import StateView
-from lens.model.events.involved_objects import Regarded
-from lens.model.events.kube_events import Report, read_report, read_report_line
+from lens.model.events.involved_objects import EventFilter
+from lens.model.events.kube_events import KubeEvent, read_event, read_event_line
 from lens.model.events.transitions import Event
 from lens.model.inventory.decoding import read_line, read_marker, read_page
 
@@ -93,7 +93,7 @@ class Events:
         self._requests = metrics.kube_requests
         self._over_bound = metrics.over_bound
         self._clock = clock
-        self._regarded = Regarded(metrics.over_bound.labels("events").inc)
+        self._filter = EventFilter(metrics.over_bound.labels("events").inc)
         self._backoff = Backoff()
         self._selector = ALL
         self._pause = FIRST_SECONDS
@@ -147,7 +147,7 @@ class Events:
 
     async def _list(self) -> str:
         """Read what there is, page by page; return its resourceVersion. Raise as ``_list_and_watch``."""
-        self._regarded.forget_list()
+        self._filter.forget_list()
         size, token = PageSize(), ""
         while True:
             query = {"fieldSelector": self._selector, "limit": str(size.objects)}
@@ -172,12 +172,12 @@ class Events:
             page = read_page(body)
         except ValueError as error:
             raise _UnreadError(f"no list of Events: {error}") from None
-        self._regarded.see(self._current().snapshot)
+        self._filter.update(self._current().snapshot)
         now = self._clock()
-        told = list(self._regarded.listed(_each(read_report(raw, now) for raw in page.items or ())))
+        told = list(self._filter.listed(_each(read_event(raw, now) for raw in page.items or ())))
         token = page.metadata.continue_ or ""
         if not token:
-            told += self._regarded.list_ended()
+            told += self._filter.list_ended()
         return page.metadata.resource_version, token, told
 
     async def _page(self, query: dict[str, str]) -> bytes | None:
@@ -223,7 +223,7 @@ class Events:
         splitter = LineSplitter()
         heard_at = time.monotonic()
         while True:
-            waits = RECONSIDER_SECONDS if self._regarded.is_waiting else SILENCE_SECONDS
+            waits = RECONSIDER_SECONDS if self._filter.is_waiting else SILENCE_SECONDS
             try:
                 async with asyncio.timeout(waits):
                     chunk = await stream.readany()
@@ -245,9 +245,9 @@ class Events:
 
     def _take(self, lines: list[bytes]) -> None:
         now = self._clock()
-        reports = list(_each(read_report_line(line, now) for line in lines))
-        self._regarded.see(self._current().snapshot)
-        self._tell(list(self._regarded.watched(reports, now)))
+        events = list(_each(read_event_line(line, now) for line in lines))
+        self._filter.update(self._current().snapshot)
+        self._tell(list(self._filter.watched(events, now)))
 
     # What both have in common
 
@@ -269,8 +269,8 @@ def _path(query: dict[str, str]) -> str:
     return f"{PATH}?{urlencode(query)}"
 
 
-def _each(reports: Iterable[Report | None]) -> Iterable[Report]:
-    return (report for report in reports if report is not None)
+def _each(events: Iterable[KubeEvent | None]) -> Iterable[KubeEvent]:
+    return (event for event in events if event is not None)
 
 
 def _version(line: bytes, before: str) -> str:

@@ -37,7 +37,7 @@ def _newest_first(event: Event) -> tuple[float, str, str, str]:
     return -event.at, event.object, event.type, event.reason or ""
 
 
-class Journal:
+class EventLog:
     """The latest events, newest first; older ones fall out.
 
     What the apiserver tells takes at most half of the places, so that it can't push out what Lens has seen.
@@ -62,7 +62,7 @@ class Journal:
                 del self._told[_key(event)]
         self._order()
 
-    def hear(self, events: Iterable[Event], began: float) -> None:
+    def merge(self, events: Iterable[Event], began: float) -> None:
         """Take what the apiserver's Events tell, in any order and as often as it comes.
 
         ``began`` is the epoch second of Lens' first look.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lens.model.backlog import Backlog, size_of
 from lens.model.events.event_log import ENDS
-from lens.model.events.kube_events import Report
+from lens.model.events.kube_events import KubeEvent
 from lens.model.events.transitions import Event
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.snapshot import EMPTY, Snapshot
@@ -32,7 +32,7 @@ EXPIRY_SECONDS = 3600.0
 """Until the apiserver forgets an Event (kube-apiserver, --event-ttl)."""
 
 
-class Regarded:
+class EventFilter:
     """Knows the pods and nodes that Events may regard, and passes on what is told of these."""
 
     def __init__(self, dropped: Callable[[], object] = lambda: None) -> None:
@@ -42,11 +42,11 @@ class Regarded:
         self._pods: dict[str, Pod] = {}
         self._gone: dict[str, None] = {}
         self._placed: set[str] = set()
-        self._ended: dict[str, Report] = {}
+        self._ended: dict[str, KubeEvent] = {}
         self._noted_bytes = 0
-        self._waiting: Backlog[tuple[float, Report]] = Backlog(MOST_STRANGERS, MOST_BYTES, dropped)
+        self._waiting: Backlog[tuple[float, KubeEvent]] = Backlog(MOST_STRANGERS, MOST_BYTES, dropped)
 
-    def see(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Take the pods and nodes of the moment, in time that grows with what has changed."""
         before, self._snapshot = self._snapshot, snapshot
         if snapshot is before:
@@ -61,20 +61,20 @@ class Regarded:
         while len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
-    def listed(self, reports: Iterable[Report]) -> Iterator[Event]:
+    def listed(self, events: Iterable[KubeEvent]) -> Iterator[Event]:
         """Go through a part of a list, and note what may be told at its end."""
-        for report in reports:
-            if self._is_known(report):
-                yield from self._told(report)
-            elif report.kind == "Pod" and report.uid not in self._gone:
-                self._note(report)
+        for event in events:
+            if self._is_known(event):
+                yield from self._told(event)
+            elif event.kind == "Pod" and event.uid not in self._gone:
+                self._note(event)
 
-    def _note(self, report: Report) -> None:
+    def _note(self, event: KubeEvent) -> None:
         """Keep what may be told at the list's end, as far as there is room."""
-        is_placed = report.node in self._snapshot.nodes and report.uid not in self._placed
-        has_ended = report.type in ENDS
-        before = self._ended.get(report.uid) if has_ended else None
-        size = is_placed * _UID_BYTES + has_ended * size_of(report) - (size_of(before) if before else 0)
+        is_placed = event.node in self._snapshot.nodes and event.uid not in self._placed
+        has_ended = event.type in ENDS
+        before = self._ended.get(event.uid) if has_ended else None
+        size = is_placed * _UID_BYTES + has_ended * size_of(event) - (size_of(before) if before else 0)
         if not (is_placed or has_ended):
             return
         is_many = len(self._placed) >= MOST_STRANGERS or len(self._ended) >= MOST_STRANGERS
@@ -83,15 +83,15 @@ class Regarded:
             return
         self._noted_bytes += size
         if is_placed:
-            self._placed.add(report.uid)
+            self._placed.add(event.uid)
         if has_ended:
-            self._ended[report.uid] = report
+            self._ended[event.uid] = event
 
     def list_ended(self) -> Iterator[Event]:
         """Go through what is told of pods that were gone before, once a list has been read to its end."""
-        for uid, report in self._ended.items():
+        for uid, event in self._ended.items():
             if uid in self._placed:
-                yield _event(report, f"{report.namespace}/{report.name}")
+                yield _event(event, f"{event.namespace}/{event.name}")
         self.forget_list()
 
     def forget_list(self) -> None:
@@ -105,49 +105,49 @@ class Regarded:
         """Tell whether there are Events of pods that may yet become known."""
         return len(self._waiting) > 0
 
-    def watched(self, reports: Iterable[Report], now: float) -> Iterator[Event]:
+    def watched(self, events: Iterable[KubeEvent], now: float) -> Iterator[Event]:
         """Go through what has just come by a watch, and what had come before its pod was known."""
         again = [(since, each) for since, each in self._waiting.take() if now - since < UNKNOWN_SECONDS]
-        for since, report in (*again, *((now, each) for each in reports)):
-            if self._is_known(report):
-                yield from self._told(report)
-            elif report.kind == "Pod" and report.uid not in self._gone:
-                self._waiting.add((since, report), size_of(report))
+        for since, event in (*again, *((now, each) for each in events)):
+            if self._is_known(event):
+                yield from self._told(event)
+            elif event.kind == "Pod" and event.uid not in self._gone:
+                self._waiting.add((since, event), size_of(event))
 
-    def _is_known(self, report: Report) -> bool:
-        if report.kind == "Node":
-            occupied = self._snapshot.nodes.get(report.name)
+    def _is_known(self, event: KubeEvent) -> bool:
+        if event.kind == "Node":
+            occupied = self._snapshot.nodes.get(event.name)
             return occupied is not None and occupied.node is not None
-        return report.uid in self._pods
+        return event.uid in self._pods
 
-    def _told(self, report: Report) -> Iterator[Event]:
-        if report.type is None:
+    def _told(self, event: KubeEvent) -> Iterator[Event]:
+        if event.type is None:
             return
-        if report.kind == "Node":
-            yield _event(report, report.name)
+        if event.kind == "Node":
+            yield _event(event, event.name)
             return
-        pod = self._pods[report.uid]
+        pod = self._pods[event.uid]
         # Whoever may write Events into a namespace may name any uid.
-        if pod.path != f"{report.namespace}/{report.name}":
+        if pod.path != f"{event.namespace}/{event.name}":
             return
         # How a pod ends that is still there Lens will see itself.
-        if report.type in ENDS:
+        if event.type in ENDS:
             return
         # A container that starts anew when the Event of its first start has expired is no task that starts.
         started = pod.started_at
-        if report.type == "TaskStarted" and (started is None or report.at - started >= EXPIRY_SECONDS):
+        if event.type == "TaskStarted" and (started is None or event.at - started >= EXPIRY_SECONDS):
             return
-        yield _event(report, pod.path)
+        yield _event(event, pod.path)
 
 
-def _event(report: Report, path: str) -> Event:
-    assert report.type is not None
+def _event(event: KubeEvent, path: str) -> Event:
+    assert event.type is not None
     return Event(
-        at=report.at,
-        type=report.type,
-        object=f"{report.kind}/{path}",
-        message=report.message,
-        namespace=report.namespace or None,
-        source=report.source,
-        reason=report.reason,
+        at=event.at,
+        type=event.type,
+        object=f"{event.kind}/{path}",
+        message=event.message,
+        namespace=event.namespace or None,
+        source=event.source,
+        reason=event.reason,
     )

@@ -83,7 +83,7 @@ class _Line(msgspec.Struct):
     object: _Event
 
 
-class Report(msgspec.Struct, frozen=True, gc=False):
+class KubeEvent(msgspec.Struct, frozen=True, gc=False):
     """What happened to a pod or a node at epoch second ``at``, as ``source`` says.
 
     ``type`` is None for what only tells where a pod is. ``node`` is where it is, as far as is told.
@@ -105,24 +105,24 @@ _decode = msgspec.json.Decoder(_Event).decode
 _decode_line = msgspec.json.Decoder(_Line).decode
 
 
-def read_report(document: msgspec.Raw | bytes, now: float) -> Report | None:
+def read_event(document: msgspec.Raw | bytes, now: float) -> KubeEvent | None:
     """Read an Event; None for one that tells nothing here, or can't be read."""
     try:
-        return _report(_decode(document), now)
+        return _kube_event(_decode(document), now)
     except (ValueError, RecursionError):
         return None
 
 
-def read_report_line(line: bytes, now: float) -> Report | None:
+def read_event_line(line: bytes, now: float) -> KubeEvent | None:
     """Read a watch's line likewise; one that says that an Event is gone tells nothing."""
     try:
         read = _decode_line(line)
     except (ValueError, RecursionError):
         return None
-    return _report(read.object, now) if read.type in ("ADDED", "MODIFIED") else None
+    return _kube_event(read.object, now) if read.type in ("ADDED", "MODIFIED") else None
 
 
-def _report(event: _Event, now: float) -> Report | None:
+def _kube_event(event: _Event, now: float) -> KubeEvent | None:
     regarding, reason = event.involved_object, event.reason or ""
     kind: Kind
     if regarding.kind == "Pod":
@@ -141,7 +141,7 @@ def _report(event: _Event, now: float) -> Report | None:
     at = _at(event, now, first=type_ == "TaskStarted")
     if at is None or (type_ is None and node is None):
         return None
-    return Report(
+    return KubeEvent(
         at=at,
         type=type_,
         kind=kind,

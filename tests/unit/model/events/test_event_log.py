@@ -6,7 +6,7 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.events.event_log import ENDS, Journal
+from lens.model.events.event_log import ENDS, EventLog
 from lens.model.events.transitions import OWN, Event, Type
 
 BEGAN = 1000.5
@@ -24,78 +24,81 @@ def seen(at: float, type_: Type = "TaskStarted", object_: str = POD) -> Event:
 
 
 def test_what_happened_before_lens_began_is_told_by_the_apiserver() -> None:
-    journal = Journal(10)
-    journal.hear([told(900, "TaskStarted"), told(950, "NodeNotReady", "Node/n")], BEGAN)
-    assert [(event.at, event.type, event.source) for event in journal.events] == [
+    event_log = EventLog(10)
+    event_log.merge([told(900, "TaskStarted"), told(950, "NodeNotReady", "Node/n")], BEGAN)
+    assert [(event.at, event.type, event.source) for event in event_log.events] == [
         (950, "NodeNotReady", "kubelet"),
         (900, "TaskStarted", "kubelet"),
     ]
 
 
 def test_from_then_on_lens_tells_itself_and_warnings_go_on_being_told() -> None:
-    journal = Journal(10)
-    journal.hear([told(1000, "TaskStarted"), told(1000)], BEGAN)
-    assert [event.type for event in journal.events] == ["Kubernetes"]
-    journal.add([seen(1001)])
-    assert [(event.type, event.source) for event in journal.events] == [
+    event_log = EventLog(10)
+    event_log.merge([told(1000, "TaskStarted"), told(1000)], BEGAN)
+    assert [event.type for event in event_log.events] == ["Kubernetes"]
+    event_log.add([seen(1001)])
+    assert [(event.type, event.source) for event in event_log.events] == [
         ("TaskStarted", OWN),
         ("Kubernetes", "kubelet"),
     ]
 
 
 def test_one_moment_that_both_tell_of_shows_once_whoever_is_first() -> None:
-    first, last = Journal(10), Journal(10)
+    first, last = EventLog(10), EventLog(10)
     first.add([seen(1002)])
-    first.hear([told(999, "TaskStarted")], BEGAN)
-    last.hear([told(999, "TaskStarted")], BEGAN)
+    first.merge([told(999, "TaskStarted")], BEGAN)
+    last.merge([told(999, "TaskStarted")], BEGAN)
     last.add([seen(1002)])
     assert first.events == last.events == (seen(1002),)
 
 
 def test_a_task_that_is_preempted_and_evicted_and_gone_has_ended_once() -> None:
-    journal = Journal(10)
-    journal.hear([told(998, "TaskPreempted"), told(999, "TaskEvicted")], BEGAN)
-    assert [event.type for event in journal.events] == ["TaskEvicted"]
-    journal.add([seen(1010, "TaskFailed")])
-    assert [event.type for event in journal.events] == ["TaskFailed"]
+    event_log = EventLog(10)
+    event_log.merge([told(998, "TaskPreempted"), told(999, "TaskEvicted")], BEGAN)
+    assert [event.type for event in event_log.events] == ["TaskEvicted"]
+    event_log.add([seen(1010, "TaskFailed")])
+    assert [event.type for event in event_log.events] == ["TaskFailed"]
 
 
 def test_another_life_of_the_same_name_is_another_event() -> None:
-    journal = Journal(10)
-    journal.hear([told(900, "TaskPreempted")], BEGAN)
-    journal.add([seen(1900, "TaskFinished")])
-    assert [event.type for event in journal.events] == ["TaskFinished", "TaskPreempted"]
+    event_log = EventLog(10)
+    event_log.merge([told(900, "TaskPreempted")], BEGAN)
+    event_log.add([seen(1900, "TaskFinished")])
+    assert [event.type for event in event_log.events] == ["TaskFinished", "TaskPreempted"]
 
 
 def test_what_happens_again_and_again_shows_once_at_its_last_time() -> None:
-    journal = Journal(10)
-    journal.hear([told(2000), told(2010), told(2005), told(2003, reason="Unhealthy")], BEGAN)
-    assert [(event.at, event.reason) for event in journal.events] == [(2010, "BackOff"), (2003, "Unhealthy")]
+    event_log = EventLog(10)
+    event_log.merge([told(2000), told(2010), told(2005), told(2003, reason="Unhealthy")], BEGAN)
+    assert [(event.at, event.reason) for event in event_log.events] == [
+        (2010, "BackOff"),
+        (2003, "Unhealthy"),
+    ]
 
 
 def test_the_same_list_read_again_changes_nothing_not_even_for_a_stream() -> None:
-    journal = Journal(10)
+    event_log = EventLog(10)
     events = [told(2000 + number, object_=f"Pod/team/{number}") for number in range(20)]
-    journal.hear(events, BEGAN)
-    before = journal.events
-    journal.hear(reversed(events), BEGAN)
-    assert all(one is other for one, other in zip(before, journal.events, strict=True))
+    event_log.merge(events, BEGAN)
+    before = event_log.events
+    event_log.merge(reversed(events), BEGAN)
+    assert all(one is other for one, other in zip(before, event_log.events, strict=True))
 
 
 def test_a_flood_of_somebody_elses_events_leaves_lens_own_in_their_place() -> None:
-    journal = Journal(10)
-    journal.add(seen(1001 + number, "NodeJoined", f"Node/{number}") for number in range(10))
-    journal.hear((told(5000, object_=f"Pod/team/{number}") for number in range(10_000)), BEGAN)
-    assert len(journal.events) == 10
-    assert [event.at for event in journal.events if event.source == OWN] == [1010, 1009, 1008, 1007, 1006]
+    event_log = EventLog(10)
+    event_log.add(seen(1001 + number, "NodeJoined", f"Node/{number}") for number in range(10))
+    event_log.merge((told(5000, object_=f"Pod/team/{number}") for number in range(10_000)), BEGAN)
+    assert len(event_log.events) == 10
+    assert [event.at for event in event_log.events if event.source == OWN] == [1010, 1009, 1008, 1007, 1006]
 
 
 def test_nothing_is_kept_where_nothing_shall_be() -> None:
     for most in (0, 1):
-        journal = Journal(most)
-        journal.add([seen(1001), seen(1002, object_="Pod/team/b")])
-        journal.hear([told(1003)], BEGAN)
-        assert [event.at for event in journal.events] == [1002][:most]
+        event_log = EventLog(most)
+        event_log.add([seen(1001), seen(1002, object_="Pod/team/b")])
+        event_log.merge([told(1003)], BEGAN)
+        assert [event.at for event in event_log.events] == [1002][:most]
 
 
 OBJECTS = st.sampled_from(["Pod/team/a", "Pod/team/b", "Node/n"])
@@ -109,13 +112,13 @@ TOLD = st.builds(told, TIMES, TYPES | st.just("Kubernetes"), OBJECTS, st.sampled
 def test_however_it_comes_the_list_is_bounded_in_order_and_has_nothing_twice(
     batches: list[list[Event]], most: int
 ) -> None:
-    journal = Journal(most)
+    event_log = EventLog(most)
     for batch in batches:
         if batch and batch[0].source == OWN:
-            journal.add(batch)
+            event_log.add(batch)
         else:
-            journal.hear(batch, BEGAN)
-    events = journal.events
+            event_log.merge(batch, BEGAN)
+    events = event_log.events
     assert len(events) <= most
     assert all(one.at >= other.at for one, other in itertools.pairwise(events))
     theirs = [event for event in events if event.source != OWN]
@@ -126,5 +129,5 @@ def test_however_it_comes_the_list_is_bounded_in_order_and_has_nothing_twice(
         for event in theirs
     ]
     assert len(once) == len(set(once))
-    journal.hear(theirs, BEGAN)
-    assert journal.events is events
+    event_log.merge(theirs, BEGAN)
+    assert event_log.events is events

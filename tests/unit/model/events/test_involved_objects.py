@@ -1,6 +1,6 @@
 """Only what regards pods with GPUs and nodes with GPUs is told, also of pods that were gone before."""
 
-from lens.model.events.involved_objects import MOST_STRANGERS, UNKNOWN_SECONDS, Regarded
+from lens.model.events.involved_objects import MOST_STRANGERS, UNKNOWN_SECONDS, EventFilter
 from lens.model.events.transitions import Event
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.snapshot import Snapshot
@@ -30,9 +30,9 @@ def cluster(*raws: Object) -> tuple[Ledger, Snapshot]:
 
 def listed(snapshot: Snapshot, *raws: Object) -> list[Event]:
     """Return what a list is told of."""
-    regarded = Regarded()
-    regarded.see(snapshot)
-    return [*regarded.listed(reports(*raws, now=NOW)), *regarded.list_ended()]
+    events = EventFilter()
+    events.update(snapshot)
+    return [*events.listed(reports(*raws, now=NOW)), *events.list_ended()]
 
 
 def reasons(events: list[Event]) -> list[tuple[str, str | None]]:
@@ -100,12 +100,12 @@ def test_a_preemption_names_its_node_itself() -> None:
 
 def test_how_a_pod_ended_that_lens_has_known_is_not_told_a_second_time() -> None:
     ledger, snapshot = cluster(task())
-    regarded = Regarded()
-    regarded.see(snapshot)
+    events = EventFilter()
+    events.update(snapshot)
     ledger.put_pod(read_pod(task()).key, None)
-    regarded.see(ledger.snapshot())
+    events.update(ledger.snapshot())
     evicted = reports(of_pod("Evicted", at=AGO, kind="Warning"), now=NOW)
-    assert [*regarded.listed(evicted), *regarded.list_ended(), *regarded.watched(evicted, NOW)] == []
+    assert [*events.listed(evicted), *events.list_ended(), *events.watched(evicted, NOW)] == []
 
 
 def test_a_task_starts_by_its_first_event_and_not_by_a_container_that_starts_anew() -> None:
@@ -114,49 +114,49 @@ def test_a_task_starts_by_its_first_event_and_not_by_a_container_that_starts_ane
     assert (event.type, event.at) == ("TaskStarted", AGO)
     started = 1766158200
     late = reports(of_pod("Started", at=started + 4000), now=started + 5000)
-    regarded = Regarded()
-    regarded.see(snapshot)
-    assert list(regarded.listed(late)) == []
+    events = EventFilter()
+    events.update(snapshot)
+    assert list(events.listed(late)) == []
 
 
 def test_an_event_that_comes_before_its_pod_waits_for_it_for_a_while() -> None:
     ledger, snapshot = cluster()
-    regarded = Regarded()
-    regarded.see(snapshot)
+    events = EventFilter()
+    events.update(snapshot)
     early = reports(of_scheduler("FailedScheduling", "0/2", at=AGO), now=NOW)
-    assert list(regarded.watched(early, NOW)) == []
-    assert regarded.is_waiting
+    assert list(events.watched(early, NOW)) == []
+    assert events.is_waiting
     reading = read_pod(task(on=None))
     ledger.put_pod(reading.key, reading.view)
-    regarded.see(ledger.snapshot())
-    assert reasons(list(regarded.watched([], NOW + 1))) == [("Pod/team/train-0", "FailedScheduling")]
-    assert not regarded.is_waiting
+    events.update(ledger.snapshot())
+    assert reasons(list(events.watched([], NOW + 1))) == [("Pod/team/train-0", "FailedScheduling")]
+    assert not events.is_waiting
 
 
 def test_an_event_of_a_pod_without_gpus_is_soon_forgotten() -> None:
     _, snapshot = cluster()
-    regarded = Regarded()
-    regarded.see(snapshot)
-    assert list(regarded.watched(reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW), NOW)) == []
-    assert list(regarded.watched([], NOW + UNKNOWN_SECONDS)) == []
-    assert not regarded.is_waiting
+    events = EventFilter()
+    events.update(snapshot)
+    assert list(events.watched(reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW), NOW)) == []
+    assert list(events.watched([], NOW + UNKNOWN_SECONDS)) == []
+    assert not events.is_waiting
 
 
 def test_a_flood_of_events_of_other_pods_leaves_room_for_what_comes_after() -> None:
     _, snapshot = cluster(task())
-    regarded = Regarded()
-    regarded.see(snapshot)
+    events = EventFilter()
+    events.update(snapshot)
     (strange,) = reports(of_pod("BackOff", at=AGO, kind="Warning", name="other"), now=NOW)
     flood = [strange] * (2 * MOST_STRANGERS)
     own = reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW)
-    assert reasons(list(regarded.watched([*flood, *own], NOW))) == [("Pod/team/train-0", "BackOff")]
+    assert reasons(list(events.watched([*flood, *own], NOW))) == [("Pod/team/train-0", "BackOff")]
 
 
 def test_events_of_pods_that_nobody_has_take_only_so_many_bytes() -> None:
     _, snapshot = cluster(task())
     dropped: list[None] = []
-    regarded = Regarded(lambda: dropped.append(None))
-    regarded.see(snapshot)
+    events = EventFilter(lambda: dropped.append(None))
+    events.update(snapshot)
     strangers = reports(
         *(
             of_pod("Evicted", "🌋" * 500, at=AGO, kind="Warning", name=f"{each}{'🌋' * 240}", namespace="my")
@@ -164,15 +164,15 @@ def test_events_of_pods_that_nobody_has_take_only_so_many_bytes() -> None:
         ),
         now=NOW,
     )
-    assert list(regarded.listed(strangers)) == []
+    assert list(events.listed(strangers)) == []
     noted = len(strangers) - len(dropped)
     assert 1000 < noted * 4000 < 16 * 2**20
-    ended = list(regarded.list_ended())
+    ended = list(events.list_ended())
     assert len(ended) == noted, "they say that they were on a node with GPUs"
     dropped.clear()
-    list(regarded.listed(strangers[:100]))
+    list(events.listed(strangers[:100]))
     assert dropped == [], "the next list has room again"
-    assert list(regarded.watched(strangers, NOW)) == []
+    assert list(events.watched(strangers, NOW)) == []
     assert len(dropped) > 0
     late = of_pod("BackOff", at=AGO, kind="Warning")
-    assert reasons(list(regarded.watched(reports(late, now=NOW), NOW))) == [("Pod/team/train-0", "BackOff")]
+    assert reasons(list(events.watched(reports(late, now=NOW), NOW))) == [("Pod/team/train-0", "BackOff")]

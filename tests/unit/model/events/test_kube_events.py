@@ -10,8 +10,8 @@ from lens.model.events.kube_events import (
     LONGEST_MESSAGE,
     LONGEST_REASON,
     SKEW_SECONDS,
-    read_report,
-    read_report_line,
+    read_event,
+    read_event_line,
 )
 from tests.unit.model.manifests import Object
 from tests.unit.model.reported import of_node, of_pod, of_scheduler, read
@@ -146,7 +146,7 @@ def test_a_line_that_says_that_an_event_is_gone_tells_nothing() -> None:
     raw = of_pod("BackOff", at=AGO, kind="Warning")
 
     def line(type_: str) -> object:
-        return read_report_line(json.dumps({"type": type_, "object": raw}).encode(), NOW)
+        return read_event_line(json.dumps({"type": type_, "object": raw}).encode(), NOW)
 
     assert line("ADDED") == line("MODIFIED") == read(raw, NOW)
     assert line("DELETED") is None
@@ -168,5 +168,5 @@ def test_whatever_an_event_has_it_is_read_or_left_out(odd: dict[str, object], cu
     if report is not None:
         assert report.message.isprintable()
         assert report.at <= NOW
-    assert read_report(cut, NOW) is None
-    assert read_report_line(cut, NOW) is None
+    assert read_event(cut, NOW) is None
+    assert read_event_line(cut, NOW) is None
