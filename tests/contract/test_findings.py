@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from lens.api.schemas import Envelope, Status
-from lens.model.alerts.catalogue import KINDS, Alert
+from lens.model.alerts.catalogue import ALERT_TYPES, Alert
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, Api
@@ -130,7 +130,7 @@ async def test_alerts_are_counted_by_type_and_severity_also_those_that_there_are
     api: Api, cluster: Cluster, found: None
 ) -> None:
     samples = {name: value for name, value in (await scrape(api)).items() if name.startswith("lens_alerts")}
-    assert len(samples) == sum(len(kind.severities) for kind in KINDS)
+    assert len(samples) == sum(len(kind.severities) for kind in ALERT_TYPES)
     assert {name for name, value in samples.items() if value} == {
         "lens_alerts{severity=critical}{type=GpuLost}",
         "lens_alerts{severity=warning}{type=GpusIdle}",

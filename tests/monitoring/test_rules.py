@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lens.model.alerts.catalogue import KINDS
+from lens.model.alerts.catalogue import ALERT_TYPES
 from tests.monitoring.files import (
     CASES,
     GUIDE,
@@ -50,7 +50,7 @@ def test_each_figure_that_is_recorded_has_a_case() -> None:
 
 
 def test_each_alert_of_lens_is_an_alert_of_prometheus_with_its_severity() -> None:
-    for kind in KINDS:
+    for kind in ALERT_TYPES:
         rule = alerts()[f"Lens{kind.type}"]
         assert f'lens_alerts{{type="{kind.type}"}}' in rule["expr"]
         severity = kind.severities[0] if len(kind.severities) == 1 else "{{ $labels.severity }}"

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import get_args
 
 from lens.config import ServeSettings
-from lens.model.alerts.catalogue import KINDS
+from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.events.transitions import Type
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "realtime.md").read_text()
 
 
 def test_every_alert_has_a_row_with_its_severities() -> None:
-    for kind in KINDS:
+    for kind in ALERT_TYPES:
         (row,) = (line for line in REFERENCE.splitlines() if line.startswith(f"| `{kind.type}` |"))
         assert all(severity in row.split("|")[2] for severity in kind.severities), row
 

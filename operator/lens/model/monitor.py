@@ -10,7 +10,7 @@ from itertools import chain
 from lens.model.alerts import rules
 from lens.model.alerts.catalogue import Thresholds, shortened
 from lens.model.alerts.rules import Condition
-from lens.model.alerts.tracker import Alarms
+from lens.model.alerts.tracker import AlertTracker
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
 from lens.model.events.event_log import EventLog
@@ -34,13 +34,13 @@ class Monitor:
         self._node_rules = node_rules
         self._failed: dict[str, Exception] = {}
         self._limits = limits
-        self._alarms = Alarms(limits)
+        self._tracker = AlertTracker(limits)
         self._event_log = EventLog(most_events)
         self._snapshot, self._telemetry = EMPTY, NO_TELEMETRY
         self._began: float | None = None
         self._by_node: dict[str, tuple[Condition, ...]] = {}
         self._pending: dict[str, Condition] = {}
-        self._unheard: set[str] = set()
+        self._without_telemetry: set[str] = set()
         self._bad: dict[str, dict[str, Type]] = {}
         self._terminations: dict[str, Termination] = {}
 
@@ -62,7 +62,7 @@ class Monitor:
         self._terminations = seen
         self._take_pending(current)
         self._snapshot, self._telemetry = current.snapshot, current.telemetry
-        changes = self._alarms.update(
+        changes = self._tracker.update(
             chain(
                 chain.from_iterable(self._by_node.values()),
                 self._pending.values(),
@@ -70,7 +70,7 @@ class Monitor:
                 rules.of_watches(current.contacts, self._limits, now),
                 rules.of_skipped(current.skipped),
             ),
-            self._unheard,
+            self._without_telemetry,
             now,
         )
         if self._began is None:
@@ -79,7 +79,7 @@ class Monitor:
         self._event_log.add(transitions.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
         self._event_log.add(transitions.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
         self._event_log.merge(told, self._began)
-        return AlertsAndEvents(now, self._alarms.alerts, self._event_log.events)
+        return AlertsAndEvents(now, self._tracker.alerts, self._event_log.events)
 
     def raise_failure(self) -> None:
         """Raise the error of one node's rules, if they failed for any at the last look."""
@@ -117,13 +117,13 @@ class Monitor:
         """Go through GPUs that were lost or have recovered. One that nobody hears of is as it was."""
         told = current.telemetry.nodes.get(name)
         if told is None:
-            self._unheard.discard(name)
+            self._without_telemetry.discard(name)
             self._bad.pop(name, None)
             return
         if told.state == "unknown":
-            self._unheard.add(name)
+            self._without_telemetry.add(name)
             return
-        self._unheard.discard(name)
+        self._without_telemetry.discard(name)
         known = self._telemetry.nodes.get(name) is not None
         before = self._bad.get(name, {})
         after: dict[str, Type] = {

@@ -17,7 +17,7 @@ from lens.api.codings import CODINGS, LEAST_CODED
 from lens.api.negotiation import IDENTITY, coding
 from lens.api.parameters import Parameters
 from lens.http import refusals
-from lens.model.alerts.catalogue import KINDS, Alert
+from lens.model.alerts.catalogue import ALERT_TYPES, Alert
 from lens.model.cluster_state import ClusterState, StateView
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -143,7 +143,7 @@ def _alerts(alerts: Iterable[Alert]) -> Metric:
     """Return the numbers of alerts, also of those that there might be."""
     family = GaugeMetricFamily("lens_alerts", "Alerts, by type and severity.", labels=["type", "severity"])
     found = Counter((each.type, each.severity) for each in alerts)
-    for kind in KINDS:
+    for kind in ALERT_TYPES:
         for severity in kind.severities:
             family.add_metric([kind.type, severity], found[kind.type, severity])
     return family

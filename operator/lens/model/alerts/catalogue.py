@@ -42,7 +42,7 @@ class Thresholds(msgspec.Struct, frozen=True):
     watch_age: float = 120.0
 
 
-class Kind(msgspec.Struct, frozen=True):
+class AlertType(msgspec.Struct, frozen=True):
     """A type of alert. ``severities`` has the usual one first.
 
     ``told`` says that telemetry tells of it, so that nobody knows about it while that is missing.
@@ -55,121 +55,121 @@ class Kind(msgspec.Struct, frozen=True):
     told: bool = False
 
 
-GPU_LOST = Kind(
+GPU_LOST = AlertType(
     "GpuLost",
     ("critical",),
     "Drain the node and reboot it; if the GPU stays away, have it replaced.",
     told=True,
 )
-GPU_RECOVERY_ACTION = Kind(
+GPU_RECOVERY_ACTION = AlertType(
     "GpuRecoveryAction",
     ("critical",),
     "Drain the GPU's pods and do what the driver asks for: reset the GPU or reboot the node.",
     told=True,
 )
-GPU_UNHEALTHY = Kind(
+GPU_UNHEALTHY = AlertType(
     "GpuUnhealthy",
     ("critical",),
     "Drain the GPU's pods and reset it; read the driver's log on the node for the cause.",
     told=True,
 )
-GPU_XID = Kind(
+GPU_XID = AlertType(
     "GpuXid",
     ("warning", "critical"),
     "Look the XID up in NVIDIA's catalogue; reset the GPU where it says so. "
     "It is told until the node's agent or exporter starts anew.",
     told=True,
 )
-GPU_ROWS_FAILED = Kind(
+GPU_ROWS_FAILED = AlertType(
     "GpuRowRemapFailed",
     ("critical",),
     "Take the GPU out of service and have it replaced: it has no spare memory rows left.",
     told=True,
 )
-GPU_ROWS_PENDING = Kind(
+GPU_ROWS_PENDING = AlertType(
     "GpuRowRemapPending",
     ("warning",),
     "Reset the GPU when its pods have ended: memory rows wait to be replaced by spare ones.",
     told=True,
 )
-GPU_ECC = Kind(
+GPU_ECC = AlertType(
     "GpuEccErrors",
     ("warning",),
     "Reset the GPU when its pods have ended; if errors come back, run NVIDIA's field diagnostic.",
     told=True,
 )
-GPU_THROTTLED = Kind(
+GPU_THROTTLED = AlertType(
     "GpuThrottled",
     ("warning",),
     "Look at the node's cooling and power supply: the GPU runs slower than it could.",
     lasting=lambda limits: limits.throttled,
     told=True,
 )
-GPU_ALERTS_OMITTED = Kind(
+GPU_ALERTS_OMITTED = AlertType(
     "GpuAlertsOmitted",
     ("warning",),
     "Read what the node's agent or exporter answers: it tells of more than can be wrong with a node's GPUs.",
     told=True,
 )
-GPUS_IDLE = Kind(
+GPUS_IDLE = AlertType(
     "GpusIdle",
     ("warning",),
     "Ask the pod's owner whether it still needs its GPUs; nobody else can use them.",
     lasting=lambda limits: limits.idle,
     told=True,
 )
-DEVICES_UNHEALTHY = Kind(
+DEVICES_UNHEALTHY = AlertType(
     "DevicesUnhealthy",
     ("critical",),
     "Read the device plugin's log on the node: it takes GPUs for unhealthy and gives them to nobody.",
 )
-DEVICE_PLUGIN_GONE = Kind(
+DEVICE_PLUGIN_GONE = AlertType(
     "DevicePluginGone",
     ("critical",),
     "See that the device plugin's pod runs on the node: the kubelet knows of no GPU there.",
 )
-NODE_NOT_READY = Kind(
+NODE_NOT_READY = AlertType(
     "NodeNotReady",
     ("warning", "critical"),
     "Look at the node's conditions and its kubelet; its pods are evicted after their tolerations' time.",
     lasting=lambda limits: limits.not_ready,
 )
-NODE_CORDONED = Kind(
+NODE_CORDONED = AlertType(
     "NodeCordoned",
     ("info",),
     "Finish the drain, or uncordon the node: its free GPUs go to nobody.",
     lasting=lambda limits: limits.cordoned,
 )
-OVERCOMMITTED = Kind(
+OVERCOMMITTED = AlertType(
     "Overcommitted",
     ("critical",),
     "Find out what lowered the node's capacity, or which pods were bound past the scheduler; delete some.",
 )
-AGENT_STALE = Kind(
+AGENT_STALE = AlertType(
     "AgentStale",
     ("warning",),
     "See that the agent's or exporter's pod on the node runs and can be reached.",
     lasting=lambda limits: limits.agent,
 )
-POD_PENDING = Kind(
+POD_PENDING = AlertType(
     "PodPending",
     ("warning", "info"),
     "Read the scheduler's reason; make room, or ask for fewer GPUs. A gated pod waits for its queue.",
     lasting=lambda limits: limits.pending,
 )
-WATCH_STALE = Kind(
+WATCH_STALE = AlertType(
     "WatchStale",
     ("critical",),
     "See that the apiserver can be reached: Lens goes on answering with what it knew last.",
     lasting=lambda _limits: 0.0,
 )
-OBJECTS_SKIPPED = Kind(
+OBJECTS_SKIPPED = AlertType(
     "ObjectsSkipped",
     ("warning",),
     "Find the objects in Lens' log, which names each once with what can't be read, and repair them.",
 )
 
-KINDS = (
+ALERT_TYPES = (
     GPU_LOST,
     GPU_RECOVERY_ACTION,
     GPU_UNHEALTHY,

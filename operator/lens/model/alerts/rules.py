@@ -1,4 +1,4 @@
-"""The rules: what is wrong now, object by object. Whether it has lasted is for the alarms to say."""
+"""The rules: what is wrong now, object by object. Whether it has lasted is for the tracker to say."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from lens.model.alerts import catalogue
-from lens.model.alerts.catalogue import MOST_GPU_ALERTS, SEVERITIES, Kind, Severity, Thresholds, shortened
+from lens.model.alerts.catalogue import (
+    MOST_GPU_ALERTS,
+    SEVERITIES,
+    AlertType,
+    Severity,
+    Thresholds,
+    shortened,
+)
 from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.xids import classify
@@ -33,7 +40,7 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     ``node`` is the one whose telemetry tells of it, if any does.
     """
 
-    kind: Kind
+    kind: AlertType
     id: str
     source: str
     message: str
@@ -79,7 +86,7 @@ def _most(node: str, found: list[Condition]) -> Iterable[Condition]:
     return [*found[:MOST_GPU_ALERTS], more]
 
 
-def _on_node(kind: Kind, node: str, message: str, severity: Severity | None = None) -> Condition:
+def _on_node(kind: AlertType, node: str, message: str, severity: Severity | None = None) -> Condition:
     source = f"Node/{node}"
     return Condition(
         kind, f"{kind.type}:{source}", source, shortened(message), severity or kind.severities[0]
@@ -139,7 +146,7 @@ def _of_gpu(node: str, gpu: GpuTelemetry) -> Iterator[Condition]:
     source = gpu_source(node, gpu)
     where = f"GPU {gpu.index} of {node}"
 
-    def on(kind: Kind, message: str, severity: Severity | None = None, detail: str = "") -> Condition:
+    def on(kind: AlertType, message: str, severity: Severity | None = None, detail: str = "") -> Condition:
         return Condition(
             kind,
             f"{kind.type}:{source}{detail}",
@@ -205,7 +212,7 @@ def _may_be_idle(gpu: GpuTelemetry, limits: Thresholds) -> bool:
 
 
 def _on_pod(
-    kind: Kind,
+    kind: AlertType,
     pod: Pod,
     message: str,
     *,

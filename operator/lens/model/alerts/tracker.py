@@ -1,4 +1,4 @@
-"""The alarms: conditions that last become alerts, and alerts whose condition is gone for long enough end."""
+"""Conditions that last become alerts, and alerts whose condition is gone for long enough end."""
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -17,56 +17,60 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class _Alarm:
+class _Tracked:
     since: float
     seen_at: float
     condition: Condition
     alert: Alert | None = None
 
 
-class Alarms:
-    """One alarm for each condition, by its id."""
+class AlertTracker:
+    """Tracks each condition, by its id."""
 
     def __init__(self, limits: Thresholds) -> None:
         """Start with nothing wrong."""
         self._limits = limits
-        self._alarms: dict[str, _Alarm] = {}
+        self._tracked: dict[str, _Tracked] = {}
         self.alerts: tuple[Alert, ...] = ()
 
-    def update(self, conditions: Iterable[Condition], unheard: Container[str], now: float) -> Changes:
-        """Take all that is wrong at ``now``; what a node in ``unheard`` told before stays as it was."""
+    def update(
+        self, conditions: Iterable[Condition], without_telemetry: Container[str], now: float
+    ) -> Changes:
+        """Take all that is wrong at ``now``. Conditions of a node ``without_telemetry`` stay as they were."""
         raised: list[Alert] = []
         reworded = False
         for condition in conditions:
-            alarm = self._alarms.get(condition.id)
-            if alarm is None:
+            tracked = self._tracked.get(condition.id)
+            if tracked is None:
                 since = now if condition.since is None else condition.since
-                alarm = self._alarms[condition.id] = _Alarm(since, now, condition)
-            alarm.seen_at = now
-            if alarm.alert is None:
-                if now - alarm.since >= condition.kind.lasting(self._limits):
-                    alarm.alert = _alert(condition, alarm.since)
-                    raised.append(alarm.alert)
-            elif condition != alarm.condition:
-                alarm.alert = _alert(condition, alarm.since)
+                tracked = self._tracked[condition.id] = _Tracked(since, now, condition)
+            tracked.seen_at = now
+            if tracked.alert is None:
+                if now - tracked.since >= condition.kind.lasting(self._limits):
+                    tracked.alert = _alert(condition, tracked.since)
+                    raised.append(tracked.alert)
+            elif condition != tracked.condition:
+                tracked.alert = _alert(condition, tracked.since)
                 reworded = True
-            alarm.condition = condition
-        cleared = self._clear(unheard, now)
+            tracked.condition = condition
+        cleared = self._clear(without_telemetry, now)
         if raised or reworded or cleared:
-            self.alerts = in_order(alarm.alert for alarm in self._alarms.values() if alarm.alert is not None)
+            self.alerts = in_order(
+                tracked.alert for tracked in self._tracked.values() if tracked.alert is not None
+            )
         return Changes(tuple(raised), cleared)
 
-    def _clear(self, unheard: Container[str], now: float) -> tuple[Alert, ...]:
+    def _clear(self, without_telemetry: Container[str], now: float) -> tuple[Alert, ...]:
         over: list[str] = []
-        for id_, alarm in self._alarms.items():
-            if alarm.seen_at == now:
+        for id_, tracked in self._tracked.items():
+            if tracked.seen_at == now:
                 continue
-            if alarm.condition.node is not None and alarm.condition.node in unheard:
-                alarm.seen_at = now
+            if tracked.condition.node is not None and tracked.condition.node in without_telemetry:
+                tracked.seen_at = now
             # What was not yet worth an alert starts anew when it comes back.
-            elif alarm.alert is None or now - alarm.seen_at >= self._limits.clear:
+            elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear:
                 over.append(id_)
-        ended = (self._alarms.pop(id_).alert for id_ in over)
+        ended = (self._tracked.pop(id_).alert for id_ in over)
         return tuple(alert for alert in ended if alert is not None)
 
 

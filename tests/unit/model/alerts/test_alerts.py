@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lens.model.alerts.catalogue import KINDS, Alert, Thresholds, in_order
+from lens.model.alerts.catalogue import ALERT_TYPES, Alert, Thresholds, in_order
 from lens.model.gpu.node_report import Holder
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import AT_ONCE, START, Watched
@@ -337,5 +337,5 @@ def test_two_replicas_give_an_alert_one_id() -> None:
 
 
 def test_every_kind_says_what_to_do() -> None:
-    assert all(kind.action.endswith(".") and kind.severities for kind in KINDS)
-    assert len({kind.type for kind in KINDS}) == len(KINDS)
+    assert all(kind.action.endswith(".") and kind.severities for kind in ALERT_TYPES)
+    assert len({kind.type for kind in ALERT_TYPES}) == len(ALERT_TYPES)
