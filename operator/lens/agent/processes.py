@@ -38,7 +38,7 @@ class Place(NamedTuple):
     container_id: str | None
 
 
-NOWHERE = Place(None, None)
+NO_POD = Place(None, None)
 
 
 def place(cgroup: str) -> Place:
@@ -52,7 +52,7 @@ def place(cgroup: str) -> Place:
         if pod:
             container = _CONTAINER.search(line)
             return Place(pod[1].replace("_", "-"), container and container[1])
-    return NOWHERE
+    return NO_POD
 
 
 class ProcessReader:
@@ -99,12 +99,12 @@ class ProcessReader:
     def _place(self, pid: int) -> Place:
         known = self._places.get(pid)
         if known is not None or not self._sees_the_node:
-            return known or NOWHERE
+            return known or NO_POD
         try:
             with (self._proc / str(pid) / "cgroup").open("rb") as file:
                 return place(file.read(LONGEST_CGROUP).decode(errors="replace"))
         except OSError:  # it has just ended
-            return NOWHERE
+            return NO_POD
 
     def _read_shares(self, handle: Any, now: float) -> None:
         """Read each process's share of the GPU's time since it was last read.

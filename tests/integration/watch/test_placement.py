@@ -1,13 +1,16 @@
 """What telemetry tells of where shared units are reaches the figures, whenever it comes."""
 
-from lens.model.inventory.placement import NOWHERE, Placed, Placement
+from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placement
 from tests.integration.watch.objects import GPU, node, pod
 from tests.integration.watch.scene import Scene
 
 LABELS = {"nvidia.com/gpu.replicas": "4", "nvidia.com/gpu.count": "2"}
 APART = Placement(
     instances={},
-    pods={"team/a": (Placed(GPU, "GPU-0::0", "GPU-0"),), "team/b": (Placed(GPU, "GPU-1::0", "GPU-1"),)},
+    pods={
+        "team/a": (DevicePlacement(GPU, "GPU-0::0", "GPU-0"),),
+        "team/b": (DevicePlacement(GPU, "GPU-1::0", "GPU-1"),),
+    },
 )
 
 
@@ -29,7 +32,7 @@ async def test_a_placement_shows_though_the_watch_is_quiet(scene: Scene) -> None
     watcher.place({"sliced": APART})
     await scene.until(lambda: figures(scene) == (2, 2, False), "the exact number", seconds=5)
 
-    watcher.place({"sliced": NOWHERE})
+    watcher.place({"sliced": NO_PLACEMENT})
     await scene.until(lambda: figures(scene) == (2, 1, True), "the least number again", seconds=5)
 
 

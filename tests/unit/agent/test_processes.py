@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.agent.processes import NOWHERE, Place, place
+from lens.agent.processes import NO_POD, Place, place
 
 UID = "8a3f0e52-9c1d-4f7e-b6a0-1d2c3b4a5968"
 SLICE = UID.replace("-", "_")
@@ -30,9 +30,9 @@ CONTAINER = "0123456789abcdef" * 4
             Place(UID, CONTAINER),
         ),
         (f"0::/kubepods/pod{UID}\n", Place(UID, None)),
-        ("0::/user.slice/user-1000.slice/session-2.scope\n", NOWHERE),
-        ("0::/kubepods.slice/podman-1.scope\n", NOWHERE),
-        ("", NOWHERE),
+        ("0::/user.slice/user-1000.slice/session-2.scope\n", NO_POD),
+        ("0::/kubepods.slice/podman-1.scope\n", NO_POD),
+        ("", NO_POD),
     ],
 )
 def test_a_process_is_found_in_its_pod_by_either_cgroup_driver(cgroup: str, found: Place) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from lens.agent.nvml import OUT_OF_RANGE, Reading
-from lens.agent.processes import LONGEST_CGROUP, NOWHERE, place
+from lens.agent.processes import LONGEST_CGROUP, NO_POD, place
 from lens.agent.utilization import window
 from lens.model.gpu.node_report import MOST_COUNT, MOST_SECONDS, Count, Seconds
 
@@ -33,4 +33,4 @@ def test_a_cgroup_is_found_in_what_is_read_of_the_longest_paths() -> None:
     lines = "".join(f"{each}:c{each}:/{'x' * 4000}\n" for each in range(12))
     assert len(lines) < LONGEST_CGROUP
     assert place(f"{lines}0::/kubepods-{pod}.slice\n").pod_uid == pod.removeprefix("pod")
-    assert place("0" * LONGEST_CGROUP) == NOWHERE
+    assert place("0" * LONGEST_CGROUP) == NO_POD

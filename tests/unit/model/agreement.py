@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.occupancy import NodeOccupancy, Pool
+from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.snapshot import Snapshot
 from tests.recount import Object, recount
@@ -68,7 +68,7 @@ def _row(occupied: NodeOccupancy) -> dict[str, Any]:
     }
 
 
-def _cell(pool: Pool) -> dict[str, int]:
+def _cell(pool: ResourceCount) -> dict[str, int]:
     return {
         "capacity": pool.capacity,
         "allocatable": pool.allocatable,

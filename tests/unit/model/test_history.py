@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lens.model.inventory.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.placement import Placed, Placement
+from lens.model.inventory.placement import DevicePlacement, Placement
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
@@ -113,7 +113,7 @@ class Watching(RuleBasedStateMachine):
         """Let an agent tell where units are, of pods that are there and of others."""
         self.placed[node] = told
         pods = {
-            "/".join(key): tuple(Placed(*each) for each in sorted(set(devices)))
+            "/".join(key): tuple(DevicePlacement(*each) for each in sorted(set(devices)))
             for key, devices in told.pods.items()
         }
         self.ledger.file_placement(node, Placement(instances=told.instances, pods=pods))

@@ -13,7 +13,7 @@ from lens.api.parameters import NodeParameters
 from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.allocated_gpus import NamedGpu, named_gpus
+from lens.model.inventory.allocated_gpus import AllocatedGpu, named_gpus
 from lens.model.k8s import timestamps
 
 GpuState = Literal["allocated", "unhealthy", "unavailable", "available"]
@@ -59,7 +59,7 @@ def _telemetry(told: NodeTelemetry) -> schemas.NodeTelemetry:
 
 
 def _gpu(
-    gpu: GpuTelemetry, told: NodeTelemetry, named: Mapping[str, NamedGpu], *, takes_gpu_pods: bool
+    gpu: GpuTelemetry, told: NodeTelemetry, named: Mapping[str, AllocatedGpu], *, takes_gpu_pods: bool
 ) -> schemas.Gpu:
     holders = list(told.holders_of(gpu))
     if told.holders is None and gpu.uuid is not None and gpu.uuid in named:
@@ -94,7 +94,7 @@ def _gpu(
     }
 
 
-def _named_gpu(gpu: NamedGpu, current_at: float) -> schemas.Gpu:
+def _named_gpu(gpu: AllocatedGpu, current_at: float) -> schemas.Gpu:
     """Return a GPU of which only the pods tell that hold it."""
     return {
         "source": "pods",

@@ -10,8 +10,8 @@ from lens.api import schemas
 from lens.api.endpoints import findings
 from lens.api.parameters import StatusParameters
 from lens.model.cluster_state import StateView
-from lens.model.gpu.telemetry import NodeTelemetry, Sums, sums
-from lens.model.inventory.occupancy import NodeOccupancy, Pool
+from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
+from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
 from lens.model.k8s import timestamps
 
 T = TypeVar("T")
@@ -121,11 +121,11 @@ def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
 
 
 def _mean_utilization(told: NodeTelemetry | None) -> float | None:
-    known = Sums() if told is None else sums(told)
+    known = TelemetryTotals() if told is None else sums(told)
     return round(known.hundredths / 100 / known.reporting, 1) if known.reporting else None
 
 
-def _resource(pool: Pool) -> schemas.NodeResource:
+def _resource(pool: ResourceCount) -> schemas.NodeResource:
     return {
         "resource": pool.resource,
         "capacity": pool.capacity,

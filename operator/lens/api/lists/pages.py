@@ -23,7 +23,7 @@ from lens.api.parameters import ListParameters
 from lens.bounds import PIECE_BYTES
 from lens.model.cluster_state import StateView
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_index import Key, KeyOf, Order, Page, Source
+from lens.model.inventory.pod_index import Key, KeyOf, Page, PodIndex, Source
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s import timestamps
 
@@ -96,7 +96,7 @@ class Listing(Generic[L]):
         self._row = row
         self._columns = columns
         self._turn = turn
-        self._orders: OrderedDict[tuple[str, str], Order] = OrderedDict()
+        self._orders: OrderedDict[tuple[str, str], PodIndex] = OrderedDict()
         self._ordering = asyncio.Lock()
 
     def after(self, asked: L) -> Key | None:
@@ -133,11 +133,11 @@ class Listing(Generic[L]):
                 only=asked.filter,
             )
 
-    def _order(self, asked: L) -> Order:
+    def _order(self, asked: L) -> PodIndex:
         which = asked.selection, asked.sort.removeprefix("-")
         order = self._orders.get(which)
         if order is None:
-            order = self._orders[which] = Order(self._source, self._key(*which))
+            order = self._orders[which] = PodIndex(self._source, self._key(*which))
             if len(self._orders) > _MOST_ORDERS:
                 self._orders.popitem(last=False)
         self._orders.move_to_end(which)

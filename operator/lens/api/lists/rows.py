@@ -12,7 +12,7 @@ from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChain
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.shared_gpus import Part
+from lens.model.inventory.shared_gpus import PodGpus
 
 Row = Mapping[str, Any]
 MakeRow = Callable[[Pod, StateView], Row]
@@ -28,7 +28,7 @@ class _Kept(msgspec.Struct, gc=False):
     """
 
     pod: Pod
-    part: Part | None
+    part: PodGpus | None
     told: NodeTelemetry | None
     chain: OwnerChain | None
     looked: int
@@ -71,7 +71,7 @@ class Rows:
             rows.append(b"%b%d}" % (kept.head, passed))
         return b",".join(rows)
 
-    def _kept(self, pod: Pod, part: Part | None, current: StateView) -> _Kept:
+    def _kept(self, pod: Pod, part: PodGpus | None, current: StateView) -> _Kept:
         """Return a row that is right now: the one that was kept if that is what it would be made of again."""
         told = current.telemetry.nodes.get(pod.node)
         chain = current.owner_chains.get(pod.controller) if pod.controller else None

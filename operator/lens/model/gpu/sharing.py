@@ -30,7 +30,7 @@ _PROFILE = re.compile(r"(?:([1-7])c\.)?(([1-7])g\.\d{1,3}gb)([.+]?me(?![a-z]))?"
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class Slices(msgspec.Struct, frozen=True, gc=False):
+class MigSlices(msgspec.Struct, frozen=True, gc=False):
     """What a device takes of its GPU: sevenths of compute, eighths of memory, the media extensions.
 
     They are the least that a profile of that name takes on any GPU (NVIDIA Multi-Instance GPU user guide,
@@ -42,23 +42,23 @@ class Slices(msgspec.Struct, frozen=True, gc=False):
     media: bool = False
 
 
-WHOLE = Slices(_COMPUTE, _MEMORY)
+WHOLE = MigSlices(_COMPUTE, _MEMORY)
 
 
-class Share(msgspec.Struct, frozen=True, gc=False):
+class SharedUnit(msgspec.Struct, frozen=True, gc=False):
     """What a unit is: one of ``replicas`` of a device that has these ``slices`` of a GPU."""
 
     replicas: int
-    slices: Slices
+    slices: MigSlices
 
 
-Units = Iterable[tuple[Share, int]]
+Units = Iterable[tuple[SharedUnit, int]]
 """Numbers of units, each with what it is."""
 
 
 def share(
     resource: str, capacity: Mapping[str, int] | None = None, labels: Mapping[str, str] | None = None
-) -> Share | None:
+) -> SharedUnit | None:
     """Return what a unit of a resource is, by a node's capacity and labels; None for a whole GPU.
 
     Labels that can't be, or that contradict the capacity, say nothing: such a unit counts as a GPU.
@@ -69,8 +69,8 @@ def share(
     slices = _slices(resource, labels)
     replicas = _replicas(resource, capacity, labels)
     if slices is None:
-        return None if replicas == 1 else Share(replicas, WHOLE)
-    return Share(replicas, slices)
+        return None if replicas == 1 else SharedUnit(replicas, WHOLE)
+    return SharedUnit(replicas, slices)
 
 
 def group(resource: str) -> str:
@@ -97,7 +97,7 @@ def least(units: Units) -> int:
     return max(-(-compute // _COMPUTE), -(-memory // _MEMORY), media)
 
 
-def _slices(resource: str, labels: Mapping[str, str]) -> Slices | None:
+def _slices(resource: str, labels: Mapping[str, str]) -> MigSlices | None:
     if resource.startswith(MIG_PREFIX):
         return _profile(resource.removeprefix(MIG_PREFIX))
     if _labelled(resource) != GPU:
@@ -111,7 +111,7 @@ def _slices(resource: str, labels: Mapping[str, str]) -> Slices | None:
     return _profile(profile) if found else None
 
 
-def _profile(text: str) -> Slices | None:
+def _profile(text: str) -> MigSlices | None:
     match = _PROFILE.match(text)
     if match is None or int(match[3]) not in _MEMORY_OF:
         return None
@@ -121,7 +121,7 @@ def _profile(text: str) -> Slices | None:
         # A compute instance, which shares its GPU instance's memory with others.
         part = min(int(match[1]), compute)
         compute, memory = part, memory * part // compute
-    return Slices(compute, memory, media=match[4] is not None)
+    return MigSlices(compute, memory, media=match[4] is not None)
 
 
 def _replicas(resource: str, capacity: Mapping[str, int], labels: Mapping[str, str]) -> int:

@@ -96,7 +96,7 @@ class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
                 yield holder
 
 
-class Sums(msgspec.Struct, frozen=True, gc=False):
+class TelemetryTotals(msgspec.Struct, frozen=True, gc=False):
     """Sums over nodes. Utilization is in hundredths of a percent: whole numbers come out even."""
 
     gpus: int = 0
@@ -107,19 +107,23 @@ class Sums(msgspec.Struct, frozen=True, gc=False):
     stale_nodes: int = 0
     unknown_nodes: int = 0
 
-    def __add__(self, other: "Sums") -> "Sums":
+    def __add__(self, other: "TelemetryTotals") -> "TelemetryTotals":
         """Add sum by sum."""
-        return Sums(*map(int.__add__, msgspec.structs.astuple(self), msgspec.structs.astuple(other)))
+        return TelemetryTotals(
+            *map(int.__add__, msgspec.structs.astuple(self), msgspec.structs.astuple(other))
+        )
 
-    def __sub__(self, other: "Sums") -> "Sums":
+    def __sub__(self, other: "TelemetryTotals") -> "TelemetryTotals":
         """Subtract sum by sum."""
-        return Sums(*map(int.__sub__, msgspec.structs.astuple(self), msgspec.structs.astuple(other)))
+        return TelemetryTotals(
+            *map(int.__sub__, msgspec.structs.astuple(self), msgspec.structs.astuple(other))
+        )
 
 
-def sums(node: NodeTelemetry) -> Sums:
+def sums(node: NodeTelemetry) -> TelemetryTotals:
     """Return what one node adds to the sums."""
     known = [gpu.utilization_percent for gpu in node.gpus if gpu.utilization_percent is not None]
-    return Sums(
+    return TelemetryTotals(
         gpus=len(node.gpus),
         reporting=len(known),
         utilized=sum(percent > UTILIZED_PERCENT for percent in known),
@@ -134,7 +138,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     """All that is known at one moment. ``sequence`` grows by one with each change."""
 
     sequence: int
-    sums: Sums
+    sums: TelemetryTotals
     nodes: Shards[NodeTelemetry]
 
     @property
@@ -145,5 +149,5 @@ class Telemetry(msgspec.Struct, frozen=True):
         return round(self.sums.hundredths / 100 / self.sums.reporting, 1)
 
 
-NO_TELEMETRY = Telemetry(sequence=0, sums=Sums(), nodes=Shards())
+NO_TELEMETRY = Telemetry(sequence=0, sums=TelemetryTotals(), nodes=Shards())
 """Nothing is known of any GPU."""

@@ -18,8 +18,8 @@ from lens.model.gpu.telemetry import (
     NodeTelemetry,
     Source,
     State,
-    Sums,
     Telemetry,
+    TelemetryTotals,
     sums,
 )
 
@@ -126,7 +126,9 @@ class TelemetryCache:
             after = None if stored is None else self._shown(stored)
             if after != before:
                 changes[name] = after
-                total += (sums(after) if after else Sums()) - (sums(before) if before else Sums())
+                total += (sums(after) if after else TelemetryTotals()) - (
+                    sums(before) if before else TelemetryTotals()
+                )
         self._touched -= taken
         if changes:
             self._snapshot = Telemetry(last.sequence + 1, total, last.nodes.updated(changes))

@@ -11,7 +11,7 @@ from lens.model.inventory.pod import Pod
 UNHEALTHY = "UNHEALTHY"
 
 
-class NamedGpu(msgspec.Struct, frozen=True):
+class AllocatedGpu(msgspec.Struct, frozen=True):
     """A GPU, who holds it, and the worst that its device plugin says of any part of it (KEP-4680)."""
 
     uuid: str
@@ -19,7 +19,7 @@ class NamedGpu(msgspec.Struct, frozen=True):
     health: Health
 
 
-def named_gpus(pods: Iterable[Pod]) -> dict[str, NamedGpu]:
+def named_gpus(pods: Iterable[Pod]) -> dict[str, AllocatedGpu]:
     """Return the GPUs that pods name, by uuid and sorted by it. A MIG device doesn't name its GPU."""
     holders: dict[str, list[Holder]] = {}
     healths: dict[str, set[str]] = {}
@@ -41,7 +41,9 @@ def named_gpus(pods: Iterable[Pod]) -> dict[str, NamedGpu]:
                     replica=parsed.replica,
                 )
             )
-    return {uuid: NamedGpu(uuid, tuple(holders[uuid]), _health(healths[uuid])) for uuid in sorted(holders)}
+    return {
+        uuid: AllocatedGpu(uuid, tuple(holders[uuid]), _health(healths[uuid])) for uuid in sorted(holders)
+    }
 
 
 def _health(told: set[str]) -> Health:

@@ -11,8 +11,8 @@ from heapq import nsmallest
 
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.node import Node
-from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, Pool, occupancy
-from lens.model.inventory.placement import NOWHERE, Placement
+from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount, occupancy
+from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod, PodKey
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
@@ -36,7 +36,7 @@ class Ledger:
         self._touched: set[str] = set()
         self._pending_touched: set[PodKey] = set()
         self._blocks: Counter[int] = Counter()
-        self._units: dict[str, Pool] = {}
+        self._units: dict[str, ResourceCount] = {}
         self._missing: dict[str, int] = {}
         self._snapshot = EMPTY
 
@@ -94,9 +94,9 @@ class Ledger:
             self._nodes[name] = node
 
     def file_placement(self, node: str, placement: Placement) -> None:
-        """File where a node's units are; NOWHERE takes it out."""
+        """Set where a node's units are; NO_PLACEMENT takes it out."""
         self._touched.add(node)
-        if placement == NOWHERE:
+        if placement == NO_PLACEMENT:
             self._placements.pop(node, None)
         else:
             self._placements[node] = placement
@@ -122,7 +122,7 @@ class Ledger:
                     node,
                     (holders or {}).values(),
                     self._taints,
-                    self._placements.get(name, NOWHERE),
+                    self._placements.get(name, NO_PLACEMENT),
                 )
             )
             if after != self._snapshot.nodes.get(name):
@@ -226,10 +226,10 @@ class Ledger:
             units=units,
         )
 
-    def _units_of(self, resource: str) -> Pool:
+    def _units_of(self, resource: str) -> ResourceCount:
         return self._units.get(resource) or _no_units(resource)
 
-    def _shown_units(self) -> Mapping[str, Pool]:
+    def _shown_units(self) -> Mapping[str, ResourceCount]:
         """Return the cluster's units by resource: of too many those first that some node has."""
         self._units = {name: pool for name, pool in self._units.items() if pool != _no_units(name)}
         if len(self._units) <= MOST_UNITS:
@@ -244,5 +244,5 @@ class Ledger:
                 del self._blocks[size]
 
 
-def _no_units(resource: str) -> Pool:
-    return Pool(resource, 0, 0, GpuStates(), 0)
+def _no_units(resource: str) -> ResourceCount:
+    return ResourceCount(resource, 0, 0, GpuStates(), 0)

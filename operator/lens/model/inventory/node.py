@@ -6,7 +6,7 @@ from sys import intern
 
 import msgspec
 
-from lens.model.gpu.sharing import Share, share
+from lens.model.gpu.sharing import SharedUnit, share
 from lens.model.k8s.bounds import LONGEST_RESOURCE, LONGEST_WORD, MOST_RESOURCES, MOST_TAINTS, short
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.objects import NodeManifest
@@ -17,7 +17,7 @@ PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.int
 """Where the vendors' feature discovery writes what the GPUs are."""
 
 
-class Offer(msgspec.Struct, frozen=True, gc=False):
+class NodeResource(msgspec.Struct, frozen=True, gc=False):
     """How much of one GPU resource a node has, and how much of it the scheduler may hand out.
 
     ``share`` is what a unit is of a GPU; None for all of it.
@@ -26,7 +26,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     resource: str
     capacity: int
     allocatable: int
-    share: Share | None = None
+    share: SharedUnit | None = None
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +37,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     """
 
     name: str
-    offers: tuple[Offer, ...]
+    offers: tuple[NodeResource, ...]
     unschedulable: bool
     taints: tuple[Taint, ...]
     ready: bool | None
@@ -70,7 +70,7 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
     return Node(
         name=intern(manifest.metadata.name),
         offers=tuple(
-            Offer(intern(name), offered[name], allocatable.get(name, 0), share(name, offered, labels))
+            NodeResource(intern(name), offered[name], allocatable.get(name, 0), share(name, offered, labels))
             for name in names
         ),
         unschedulable=bool(manifest.spec.unschedulable),

@@ -19,10 +19,10 @@ from collections.abc import Iterable
 import msgspec
 
 from lens.model.gpu.sharing import share
-from lens.model.inventory.node import Node, Offer
-from lens.model.inventory.placement import NOWHERE, Placement
+from lens.model.inventory.node import Node, NodeResource
+from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.shared_gpus import Part, groups, part
+from lens.model.inventory.shared_gpus import PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
 
@@ -59,7 +59,7 @@ class GpuStates(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class Pool(msgspec.Struct, frozen=True, gc=False):
+class ResourceCount(msgspec.Struct, frozen=True, gc=False):
     """One GPU resource, in units, of one node or of many.
 
     ``overcommitted`` is how far what is held exceeds what there is; no state has it.
@@ -71,9 +71,9 @@ class Pool(msgspec.Struct, frozen=True, gc=False):
     states: GpuStates
     overcommitted: int
 
-    def __add__(self, other: "Pool") -> "Pool":
+    def __add__(self, other: "ResourceCount") -> "ResourceCount":
         """Add number by number."""
-        return Pool(
+        return ResourceCount(
             self.resource,
             self.capacity + other.capacity,
             self.allocatable + other.allocatable,
@@ -81,9 +81,9 @@ class Pool(msgspec.Struct, frozen=True, gc=False):
             self.overcommitted + other.overcommitted,
         )
 
-    def __sub__(self, other: "Pool") -> "Pool":
+    def __sub__(self, other: "ResourceCount") -> "ResourceCount":
         """Subtract number by number."""
-        return Pool(
+        return ResourceCount(
             self.resource,
             self.capacity - other.capacity,
             self.allocatable - other.allocatable,
@@ -105,15 +105,15 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     name: str
     node: Node | None
     pods: tuple[Pod, ...]
-    pools: tuple[Pool, ...]
+    pools: tuple[ResourceCount, ...]
     states: GpuStates
     takes_gpu_pods: bool
     running_tasks: int
     largest_block: int
     overcommitted: int
     approximate: bool = False
-    units: tuple[Pool, ...] = ()
-    parts: dict[str, Part] = {}
+    units: tuple[ResourceCount, ...] = ()
+    parts: dict[str, PodGpus] = {}
 
     @property
     def status(self) -> str:
@@ -124,7 +124,11 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
 
 
 def occupancy(
-    name: str, node: Node | None, pods: Iterable[Pod], taints: TaintPolicy, placement: Placement = NOWHERE
+    name: str,
+    node: Node | None,
+    pods: Iterable[Pod],
+    taints: TaintPolicy,
+    placement: Placement = NO_PLACEMENT,
 ) -> NodeOccupancy:
     """Put every GPU of a node in its state."""
     holders = tuple(sorted(pods, key=lambda pod: pod.key))
@@ -140,7 +144,7 @@ def occupancy(
     # Who may create pods makes up names: few of these are kept apart, and the units of all are counted.
     beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
     for resource in strange[:MOST_STRANGE]:
-        offers[resource] = Offer(resource, 0, 0, share(resource))
+        offers[resource] = NodeResource(resource, 0, 0, share(resource))
     pools = tuple(
         _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
         for resource in sorted(offers)
@@ -151,7 +155,7 @@ def occupancy(
     blocks = [each.block(holders) for each in shared]
     units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
     gpus = [pool for pool in pools if pool not in units] + [
-        _pool(Offer("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods)
+        _pool(NodeResource("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods)
         for block in blocks
     ]
     return NodeOccupancy(
@@ -170,10 +174,10 @@ def occupancy(
     )
 
 
-def _pool(offer: Offer, held: int, *, takes_gpu_pods: bool) -> Pool:
+def _pool(offer: NodeResource, held: int, *, takes_gpu_pods: bool) -> ResourceCount:
     free = max(0, offer.allocatable - held)
     there = max(offer.allocatable, offer.capacity)
-    return Pool(
+    return ResourceCount(
         resource=offer.resource,
         capacity=offer.capacity,
         allocatable=offer.allocatable,

@@ -7,7 +7,7 @@ import msgspec
 from lens.model.gpu.telemetry import NodeTelemetry
 
 
-class Placed(msgspec.Struct, frozen=True, order=True, gc=False):
+class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
     """A device that a pod has, and its GPU. An exporter doesn't tell the resource, which then is empty."""
 
     resource: str
@@ -23,20 +23,20 @@ class Placement(msgspec.Struct, frozen=True):
     """
 
     instances: Mapping[str, str]
-    pods: Mapping[str, tuple[Placed, ...]]
+    pods: Mapping[str, tuple[DevicePlacement, ...]]
 
 
-NOWHERE = Placement(instances={}, pods={})
+NO_PLACEMENT = Placement(instances={}, pods={})
 """Nothing is known."""
 
 
 def placement(told: NodeTelemetry) -> Placement:
     """Return what a node's telemetry tells of where units are."""
-    pods: dict[str, set[Placed]] = {}
+    pods: dict[str, set[DevicePlacement]] = {}
     for holder in told.holders or ():
         if holder.gpu_uuid is not None:
             device_id = holder.device_id or holder.instance_uuid or holder.gpu_uuid
-            device = Placed(holder.resource, device_id, holder.gpu_uuid)
+            device = DevicePlacement(holder.resource, device_id, holder.gpu_uuid)
             pods.setdefault(f"{holder.namespace}/{holder.pod}", set()).add(device)
     return Placement(
         instances={
@@ -58,21 +58,21 @@ class Placements:
         self._seen: dict[str, tuple[NodeTelemetry, Placement]] = {}
 
     def changes(self, shared: Collection[str], told: Mapping[str, NodeTelemetry]) -> dict[str, Placement]:
-        """Return what is new since the last call, by node: of the nodes ``shared``, and NOWHERE of others."""
+        """Return what is new since the last call, by node: for nodes not in ``shared`` NO_PLACEMENT."""
         changes: dict[str, Placement] = {}
         seen: dict[str, tuple[NodeTelemetry, Placement]] = {}
         for node in shared:
             now = told.get(node)
             if now is None:
                 continue
-            before, placed = self._seen.get(node, (None, NOWHERE))
+            before, placed = self._seen.get(node, (None, NO_PLACEMENT))
             after = placed if now is before else placement(now)
             seen[node] = now, after
             if after != placed:
                 changes[node] = after
         for node, (_, placed) in self._seen.items():
-            if node not in seen and placed != NOWHERE:
-                changes[node] = NOWHERE
+            if node not in seen and placed != NO_PLACEMENT:
+                changes[node] = NO_PLACEMENT
         # Last, so that a failure on the way loses no change.
         self._seen = seen
         return changes

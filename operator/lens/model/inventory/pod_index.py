@@ -31,7 +31,7 @@ class Page(NamedTuple):
     total: int
 
 
-class Order:
+class PodIndex:
     """The pods of a source by their keys. One user at a time."""
 
     def __init__(self, source: Source, key: KeyOf) -> None:

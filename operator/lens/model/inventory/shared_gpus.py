@@ -11,18 +11,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from lens.model.gpu.device_ids import gpu_uuid, parse
-from lens.model.gpu.sharing import WHOLE, Share, devices, group, least
-from lens.model.inventory.node import Offer
+from lens.model.gpu.sharing import WHOLE, SharedUnit, devices, group, least
+from lens.model.inventory.node import NodeResource
 from lens.model.inventory.placement import Placement
 from lens.model.inventory.pod import Pod
 
-_GPU = Share(1, WHOLE)
+_GPU = SharedUnit(1, WHOLE)
 
 Held = Mapping[str, int]
 """Units by resource."""
 
 
-class Part(msgspec.Struct, frozen=True, gc=False):
+class PodGpus(msgspec.Struct, frozen=True, gc=False):
     """The GPUs that a pod is on, and the units that it holds of shared ones."""
 
     gpus: int
@@ -49,7 +49,7 @@ class Known(msgspec.Struct, gc=False):
 class Group:
     """Resources of a node whose units may be on the same GPUs."""
 
-    def __init__(self, offers: Sequence[Offer], placement: Placement) -> None:
+    def __init__(self, offers: Sequence[NodeResource], placement: Placement) -> None:
         """Take their offers, and what is known of the node's GPUs."""
         self._offers = offers
         self._placement = placement
@@ -117,7 +117,7 @@ class Group:
         most = min(total, devices(usable))
         return max(min(most, least(usable)), total - devices(lost)), most
 
-    def _measured(self, units: Held) -> list[tuple[Share, int]]:
+    def _measured(self, units: Held) -> list[tuple[SharedUnit, int]]:
         return [(self._shares[resource], number) for resource, number in units.items()]
 
     def _gpus(self, pod: Pod, resource: str) -> list[str]:
@@ -141,9 +141,9 @@ class Group:
         return [*found.values(), *sorted(told, key=lambda gpu: gpu in own)]
 
 
-def groups(offers: Iterable[Offer], placement: Placement) -> list[Group]:
+def groups(offers: Iterable[NodeResource], placement: Placement) -> list[Group]:
     """Return the groups that share GPUs, of offers that have all resources that are held too."""
-    together: dict[str, list[Offer]] = {}
+    together: dict[str, list[NodeResource]] = {}
     for offer in offers:
         together.setdefault(group(offer.resource), []).append(offer)
     return [
@@ -153,7 +153,7 @@ def groups(offers: Iterable[Offer], placement: Placement) -> list[Group]:
     ]
 
 
-def part(pod: Pod, shared: Iterable[Group]) -> Part | None:
+def part(pod: Pod, shared: Iterable[Group]) -> PodGpus | None:
     """Return the GPUs that a pod is on; None for one that has whole GPUs only."""
     units: dict[str, int] = {}
     low = high = 0
@@ -165,4 +165,4 @@ def part(pod: Pod, shared: Iterable[Group]) -> Part | None:
     if not units:
         return None
     whole = sum(number for resource, number in pod.units if resource not in units)
-    return Part(low + whole, low != high, tuple(units.items()))
+    return PodGpus(low + whole, low != high, tuple(units.items()))

@@ -6,9 +6,9 @@ from typing import Literal
 import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
-from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, Pool
+from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.shared_gpus import Part
+from lens.model.inventory.shared_gpus import PodGpus
 from lens.model.shards import Shards
 
 
@@ -53,7 +53,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     exporters: tuple[ExporterPod, ...] = ()
     shared: frozenset[str] = frozenset()
     approximate: int = 0
-    units: Mapping[str, Pool] = {}
+    units: Mapping[str, ResourceCount] = {}
 
     @property
     def allocation_rate(self) -> float:
@@ -83,7 +83,7 @@ class Snapshot(msgspec.Struct, frozen=True):
             if (pod := self.pending.get(path)) is not None:
                 yield pod
 
-    def part(self, pod: Pod) -> Part | None:
+    def part(self, pod: Pod) -> PodGpus | None:
         """Return what a pod holds of shared GPUs; None for one that has whole GPUs only."""
         return self.nodes[pod.node].parts.get(pod.path) if pod.node in self.shared else None
 

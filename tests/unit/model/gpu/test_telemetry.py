@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, Sums, Telemetry
+from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, Telemetry, TelemetryTotals
 from lens.model.gpu.telemetry_cache import TOO_OLD, TelemetryCache
 from tests.profiles import full_or
 from tests.unit.telemetry.made import gpu, holder, node
@@ -21,7 +21,7 @@ def test_gpus_over_half_busy_are_utilized_and_the_rate_is_the_mean_of_those_that
     gpus = [gpu(f"GPU-{percent}", percent) for percent in (0.0, 50.0, 50.1, 100.0, None)]
     known.put("node-1", node("node-1", *gpus), 100)
     telemetry = known.snapshot()
-    assert telemetry.sums == Sums(gpus=5, reporting=4, utilized=2, hundredths=20010, ok_nodes=1)
+    assert telemetry.sums == TelemetryTotals(gpus=5, reporting=4, utilized=2, hundredths=20010, ok_nodes=1)
     assert telemetry.utilization_percent == 50.0
 
 
@@ -43,9 +43,9 @@ def test_a_sample_is_shown_as_stale_and_then_counts_no_more() -> None:
     assert at(129.9).nodes["node-1"].state == "ok"
     stale = at(130)
     assert stale.nodes["node-1"].state == "stale"
-    assert stale.sums == Sums(gpus=1, reporting=1, utilized=1, hundredths=8000, stale_nodes=1)
+    assert stale.sums == TelemetryTotals(gpus=1, reporting=1, utilized=1, hundredths=8000, stale_nodes=1)
     unknown = at(160)
-    assert unknown.sums == Sums(gpus=1, unknown_nodes=1)
+    assert unknown.sums == TelemetryTotals(gpus=1, unknown_nodes=1)
     (shown,) = unknown.nodes["node-1"].gpus
     assert (shown.uuid, shown.product, shown.health.state) == ("GPU-1", "NVIDIA H100 80GB HBM3", "unknown")
     assert shown.utilization_percent is shown.memory_used_bytes is shown.power_watts is None
@@ -111,7 +111,7 @@ def test_a_gpu_that_two_nodes_claim_counts_for_neither_and_both_say_so() -> None
     known.put("node-2", node("node-2", theirs, problem="kubelet missing"), 100)
     telemetry = known.snapshot()
     assert known.contested("node-1") == known.contested("node-2") == ["GPU-1"]
-    assert telemetry.sums == Sums(gpus=1, reporting=1, utilized=1, hundredths=8000, ok_nodes=2)
+    assert telemetry.sums == TelemetryTotals(gpus=1, reporting=1, utilized=1, hundredths=8000, ok_nodes=2)
     first, second = telemetry.nodes["node-1"], telemetry.nodes["node-2"]
     assert [each.uuid for each in first.gpus] == ["GPU-2"]
     assert first.holders == ()
@@ -143,7 +143,7 @@ def test_a_node_that_is_taken_out_leaves_nothing_behind() -> None:
     known.put("node-1", node("node-1", gpu()), 100)
     known.put("node-1", None, 101)
     telemetry = known.snapshot()
-    assert telemetry.sums == Sums()
+    assert telemetry.sums == TelemetryTotals()
     assert dict(telemetry.nodes) == {}
     known.age(1000)
     assert known.snapshot() is telemetry

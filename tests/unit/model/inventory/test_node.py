@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.inventory.node import Offer
+from lens.model.inventory.node import NodeResource
 from lens.model.k8s.taints import Taint
 from tests.unit.model.manifests import GPU, NOW, Object, node, read_node, viewed_node
 
@@ -14,21 +14,21 @@ def test_a_node_offers_each_of_its_gpu_resources() -> None:
         capacity={GPU: "8", AMD: "4", "cpu": "64", "gpu.intel.com/i915_monitoring": "1"},
         allocatable={GPU: "6", AMD: "4", "cpu": "63"},
     )
-    assert viewed_node(raw).offers == (Offer(AMD, 4, 4), Offer(GPU, 8, 6))
+    assert viewed_node(raw).offers == (NodeResource(AMD, 4, 4), NodeResource(GPU, 8, 6))
 
 
 @pytest.mark.parametrize(
     ("capacity", "allocatable", "offer"),
     [
-        ({GPU: "8"}, {}, Offer(GPU, 8, 0)),
-        ({}, {GPU: "8"}, Offer(GPU, 0, 8)),
-        ({GPU: "0"}, {GPU: "0"}, Offer(GPU, 0, 0)),
+        ({GPU: "8"}, {}, NodeResource(GPU, 8, 0)),
+        ({}, {GPU: "8"}, NodeResource(GPU, 0, 8)),
+        ({GPU: "0"}, {GPU: "0"}, NodeResource(GPU, 0, 0)),
         # The scheduler rounds each of a node's quantities up.
-        ({GPU: "7500m"}, {GPU: "6.1"}, Offer(GPU, 8, 7)),
+        ({GPU: "7500m"}, {GPU: "6.1"}, NodeResource(GPU, 8, 7)),
     ],
 )
 def test_a_node_that_names_a_gpu_resource_is_a_gpu_node(
-    capacity: Object, allocatable: Object, offer: Offer
+    capacity: Object, allocatable: Object, offer: NodeResource
 ) -> None:
     assert viewed_node(node(capacity=capacity, allocatable=allocatable)).offers == (offer,)
 

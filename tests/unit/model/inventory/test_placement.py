@@ -2,7 +2,7 @@
 
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.placement import NOWHERE, Placed, Placements
+from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placements
 
 GPU = "nvidia.com/gpu"
 
@@ -27,13 +27,13 @@ def test_a_sample_that_moves_no_pod_is_no_news() -> None:
     placements = Placements()
     (first,) = placements.changes({"n"}, {"n": told(holder("a", 0), holder("b", 1))}).values()
     assert first.pods == {
-        "team/a": (Placed(GPU, "GPU-0::0", "GPU-0"),),
-        "team/b": (Placed(GPU, "GPU-0::1", "GPU-0"),),
+        "team/a": (DevicePlacement(GPU, "GPU-0::0", "GPU-0"),),
+        "team/b": (DevicePlacement(GPU, "GPU-0::1", "GPU-0"),),
     }
     again = told(holder("b", 1), holder("a", 0), sampled_at=2.0)
     assert placements.changes({"n"}, {"n": again}) == {}
     (moved,) = placements.changes({"n"}, {"n": told(holder("a", 2))}).values()
-    assert moved.pods == {"team/a": (Placed(GPU, "GPU-0::2", "GPU-0"),)}
+    assert moved.pods == {"team/a": (DevicePlacement(GPU, "GPU-0::2", "GPU-0"),)}
 
 
 def test_nodes_whose_gpus_are_whole_are_left_alone() -> None:
@@ -44,7 +44,7 @@ def test_what_is_not_told_or_not_shared_any_more_is_taken_back() -> None:
     for shared, telemetry in (({"n"}, {}), (set[str](), {"n": told(holder("a", 0))})):
         placements = Placements()
         placements.changes({"n"}, {"n": told(holder("a", 0))})
-        assert placements.changes(shared, telemetry) == {"n": NOWHERE}
+        assert placements.changes(shared, telemetry) == {"n": NO_PLACEMENT}
         assert placements.changes(shared, telemetry) == {}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.pod import Pod, PodKey, Workload
-from lens.model.inventory.pod_index import Key, Order, bound, unbound
+from lens.model.inventory.pod_index import Key, PodIndex, bound, unbound
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
@@ -66,7 +66,7 @@ def anew(snapshot: Snapshot, key: Callable[[Snapshot, Pod], Key | None], *, boun
 def test_advanced_or_gone_back_it_is_what_sorting_gives(
     history: list[list[tuple[Pod, bool]]], key: Callable[[Snapshot, Pod], Key | None]
 ) -> None:
-    ledger, running, waiting = Ledger(TaintPolicy()), Order(bound, key), Order(unbound, key)
+    ledger, running, waiting = Ledger(TaintPolicy()), PodIndex(bound, key), PodIndex(unbound, key)
     snapshots = [change(ledger, changes) for changes in history]
     for snapshot in (*snapshots, *reversed(snapshots), EMPTY):
         running.advance(snapshot)
@@ -85,7 +85,7 @@ def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
     backwards: bool,
 ) -> None:
     """A page is of whatever moment; between two of them anything may come and go."""
-    ledger, order = Ledger(TaintPolicy()), Order(bound, key)
+    ledger, order = Ledger(TaintPolicy()), PodIndex(bound, key)
     snapshots = [change(ledger, changes) for changes in history]
     seen: list[Key | None] = []
     after: Key | None = None
@@ -110,7 +110,7 @@ def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_what_is_filtered_is_paged_too(backwards: bool) -> None:
-    ledger, order = Ledger(TaintPolicy()), Order(bound, by_name)
+    ledger, order = Ledger(TaintPolicy()), PodIndex(bound, by_name)
     for number in range(20):
         namespace = f"team-{number % 2}"
         pod = Pod(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.gpu.sharing import Share, Slices, devices, least, share
+from lens.model.gpu.sharing import MigSlices, SharedUnit, devices, least, share
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.occupancy import GpuStates, NodeOccupancy
-from lens.model.inventory.placement import Placed, Placement
+from lens.model.inventory.placement import DevicePlacement, Placement
 from tests.unit.model.manifests import GPU, Object, container, ledger_of, node, pod, snapshot_of
 
 SHARED = "nvidia.com/gpu.shared"
@@ -182,7 +182,9 @@ def test_so_many_mig_devices_need_so_many_gpus(units: dict[str, int], gpus: int)
 def test_the_least_number_is_never_above_a_gpu_for_each_device_and_grows_with_the_units(
     units: dict[str, int],
 ) -> None:
-    kinds = {profile: share(f"nvidia.com/mig-{profile}") or Share(1, Slices(7, 8)) for profile in units}
+    kinds = {
+        profile: share(f"nvidia.com/mig-{profile}") or SharedUnit(1, MigSlices(7, 8)) for profile in units
+    }
     now = [(kinds[profile], number) for profile, number in units.items()]
     more = [(kinds[profile], number + 1) for profile, number in units.items()]
     assert least(now) <= devices(now)
@@ -241,9 +243,9 @@ def test_telemetry_turns_an_approximate_figure_into_an_exact_one() -> None:
     told = Placement(
         instances=TWO_CUT_GPUS,
         pods={
-            "team/a": (Placed(SMALL, "MIG-1", "GPU-a"),),
-            "team/b": (Placed(SMALL, "MIG-3", "GPU-b"),),
-            "team/finished-since": (Placed(SMALL, "MIG-4", "GPU-c"),),
+            "team/a": (DevicePlacement(SMALL, "MIG-1", "GPU-a"),),
+            "team/b": (DevicePlacement(SMALL, "MIG-3", "GPU-b"),),
+            "team/finished-since": (DevicePlacement(SMALL, "MIG-4", "GPU-c"),),
         },
     )
     exact = row(MIG_NODE, *pods, placement=told)
@@ -257,14 +259,15 @@ def test_a_mig_device_that_a_pod_names_is_found_on_the_gpu_that_telemetry_knows(
 
 
 def test_a_pod_that_telemetry_does_not_list_yet_is_between_the_least_and_all() -> None:
-    told = Placement(instances=TWO_CUT_GPUS, pods={"team/a": (Placed(SMALL, "MIG-1", "GPU-a"),)})
+    told = Placement(instances=TWO_CUT_GPUS, pods={"team/a": (DevicePlacement(SMALL, "MIG-1", "GPU-a"),)})
     occupied = row(MIG_NODE, holding("a", SMALL, 1), holding("b", SMALL, 1), placement=told)
     assert (occupied.states.allocated, occupied.states.total, occupied.approximate) == (1, 2, True)
 
 
 def test_an_exporter_that_tells_no_resource_is_believed_of_pods_with_one() -> None:
     told = Placement(
-        instances={}, pods={"team/a": (Placed("", "GPU-a", "GPU-a"), Placed("", "GPU-b", "GPU-b"))}
+        instances={},
+        pods={"team/a": (DevicePlacement("", "GPU-a", "GPU-a"), DevicePlacement("", "GPU-b", "GPU-b"))},
     )
     occupied = row(node(gpus="8", labels=sliced()), holding("a", GPU, 2), placement=told)
     assert (occupied.states, occupied.approximate) == (GpuStates(allocated=2), False)
