@@ -112,7 +112,7 @@ def _measured(case: Case, scene: Scene, *, short: bool) -> Outcome:
     outcome.others_failed = sum(each.status != 200 for each in answers)
     if outcome.survived and outcome.recovery_s is None:
         outcome.problems.append(f"others have no good answers {RECOVERY_S:.0f} s after it")
-    outcome.judge()
+    outcome.judge(short=short)
     return outcome
 
 
