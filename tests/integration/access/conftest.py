@@ -97,7 +97,7 @@ class Scene:
 
     async def _warm_up(self) -> None:
         """Have the client read its configuration, which on a busy machine may take longer than a review."""
-        deadline = asyncio.get_running_loop().time() + 20
+        deadline = asyncio.get_running_loop().time() + 60
         while (await self.ask(STATUS, "nobody")).status == 503:
             assert asyncio.get_running_loop().time() < deadline
         self.front.requests.clear()

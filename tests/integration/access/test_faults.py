@@ -21,7 +21,7 @@ from tests.integration.watch import faults
 from tests.integration.watch.front import Fault
 from tests.integration.watch.scene import write
 
-ALERT_TYPES = {TOKEN_REVIEW: "TokenReview", ACCESS_REVIEW: "SubjectAccessReview"}
+REVIEWS = {TOKEN_REVIEW: "TokenReview", ACCESS_REVIEW: "SubjectAccessReview"}
 
 
 def review(**fields: object) -> Fault:
@@ -53,7 +53,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.parametrize("path", ALERT_TYPES)
+@pytest.mark.parametrize("path", REVIEWS)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_a_review_that_fails_is_503_and_neither_200_nor_401(
     lens: Scene, path: str, fault: Fault
@@ -141,7 +141,7 @@ async def test_while_no_review_is_answered_those_who_are_known_are_answered_at_o
 ) -> None:
     lens.account("all", REALTIME)
     assert (await lens.ask(STATUS, "all")).status == 200
-    for path in ALERT_TYPES:
+    for path in REVIEWS:
         lens.front.always(path, fault)
     lens.now += 60
     assert (await lens.ask(STATUS, "all")).status == 200

@@ -198,7 +198,7 @@ async def test_a_crowd_that_guesses_leaves_turns_to_those_who_come_with_a_right_
             began = time.monotonic()
             # On a busy machine a review takes too long now and then, which is 503; never is it 429.
             while (status := (await scene.ask(STATUS, f"right-{number}")).status) == 503:
-                assert time.monotonic() - began < 3
+                assert time.monotonic() - began < 30
             assert status == 200
     finally:
         for task in guessing:

@@ -21,7 +21,7 @@ from tests.integration.watch.objects import NOW, Object, node, pod
 from tests.integration.watch.recount import figures, recount
 
 TOKEN = "first-token"
-TIMEOUTS = 60.0
+DEADLINE_S = 60.0
 
 Case = TypeVar("Case")
 
@@ -104,7 +104,7 @@ class Scene:
 
     # What came of it
 
-    async def until(self, holds: Callable[[], bool], what: str, seconds: float = TIMEOUTS) -> None:
+    async def until(self, holds: Callable[[], bool], what: str, seconds: float = DEADLINE_S) -> None:
         """Wait until something holds. Fail if it doesn't in time, or if the watcher has ended."""
         deadline = asyncio.get_running_loop().time() + seconds
         while not holds():
@@ -116,7 +116,7 @@ class Scene:
         current = self.state.current
         return current.synced and figures(current.snapshot) == recount(self.store, without)
 
-    async def until_exact(self, without: Collection[str] = (), seconds: float = TIMEOUTS) -> None:
+    async def until_exact(self, without: Collection[str] = (), seconds: float = DEADLINE_S) -> None:
         """Wait until the snapshot equals the recount."""
         try:
             await self.until(lambda: self.is_exact(without), "an exact snapshot", seconds)

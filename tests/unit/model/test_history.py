@@ -25,7 +25,7 @@ from tests.unit.model.agreement import assert_agrees
 from tests.unit.model.history import History, Object, bookmark
 from tests.unit.model.informer import Informer
 
-ALERT_TYPES = st.sampled_from(("pods", "nodes"))
+RESOURCES = st.sampled_from(("pods", "nodes"))
 KEPT_SNAPSHOTS = 4
 
 
@@ -93,7 +93,7 @@ class Watching(RuleBasedStateMachine):
         for node in nodes:
             self.resources["nodes"].history.put(node, self._next_version())
 
-    @rule(kind=ALERT_TYPES, which=st.integers(0, 10))
+    @rule(kind=RESOURCES, which=st.integers(0, 10))
     def delete(self, kind: str, which: int) -> None:
         history = self.resources[kind].history
         keys = sorted(history.at(self.version))
@@ -128,14 +128,14 @@ class Watching(RuleBasedStateMachine):
                 self.read_list(kind, 3)
             self.tell(kind, len(resource.history.versions(resource.position)))
 
-    @rule(kind=ALERT_TYPES, most=st.integers(1, 6))
+    @rule(kind=RESOURCES, most=st.integers(1, 6))
     def tell(self, kind: str, most: int) -> None:
         resource = self.resources[kind]
         for version in resource.history.versions(resource.position)[:most]:
             resource.informer.line(resource.history.line(version))
             resource.position = version
 
-    @rule(kind=ALERT_TYPES, back=st.integers(1, 8), number=st.integers(0, 4))
+    @rule(kind=RESOURCES, back=st.integers(1, 8), number=st.integers(0, 4))
     def tell_again(self, kind: str, back: int, number: int) -> None:
         """Tell old news: how far the watch was some time ago, and a few of the lines since."""
         resource = self.resources[kind]
@@ -148,28 +148,28 @@ class Watching(RuleBasedStateMachine):
             resource.informer.line(line)
             assert self.ledger.snapshot() is before
 
-    @rule(kind=ALERT_TYPES)
+    @rule(kind=RESOURCES)
     def tell_how_far(self, kind: str) -> None:
         resource = self.resources[kind]
         ahead = resource.history.versions(resource.position)
         resource.position = ahead[0] - 1 if ahead else self.version
         resource.informer.line(bookmark(resource.position))
 
-    @rule(kind=ALERT_TYPES, number=st.integers(1, 4))
+    @rule(kind=RESOURCES, number=st.integers(1, 4))
     def miss(self, kind: str, number: int) -> None:
         resource = self.resources[kind]
         missed = resource.history.versions(resource.position)[:number]
         if missed:
             resource.position, resource.gap = missed[-1], True
 
-    @rule(kind=ALERT_TYPES, limit=st.integers(1, 6))
+    @rule(kind=RESOURCES, limit=st.integers(1, 6))
     def begin_list(self, kind: str, limit: int) -> None:
         """Begin a list; one that was under way is given up."""
         resource = self.resources[kind]
         resource.pages = resource.history.pages(self.version, limit)
         resource.listed_at, resource.first_page = self.version, True
 
-    @rule(kind=ALERT_TYPES, limit=st.integers(1, 3), which=st.integers(0, 10))
+    @rule(kind=RESOURCES, limit=st.integers(1, 3), which=st.integers(0, 10))
     def break_off_list(self, kind: str, limit: int, which: int) -> None:
         """Expire the watch, let the list that follows reach all but its last page, and delete something."""
         resource = self.resources[kind]
@@ -180,7 +180,7 @@ class Watching(RuleBasedStateMachine):
         self.delete(kind, which)
 
     @precondition(lambda self: any(resource.pages for resource in self.resources.values()))
-    @rule(kind=ALERT_TYPES)
+    @rule(kind=RESOURCES)
     def read_page(self, kind: str) -> None:
         resource = self.resources[kind]
         if not resource.pages:
@@ -193,7 +193,7 @@ class Watching(RuleBasedStateMachine):
         else:
             resource.position, resource.gap = resource.listed_at, False
 
-    @rule(kind=ALERT_TYPES, limit=st.integers(1, 20))
+    @rule(kind=RESOURCES, limit=st.integers(1, 20))
     def read_list(self, kind: str, limit: int) -> None:
         self.begin_list(kind, limit)
         while self.resources[kind].pages:
