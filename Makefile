@@ -34,7 +34,7 @@ install: lens ## Install Lens into .venv from its lock: .venv/bin/lens.
 
 .PHONY: unit
 unit: dev ## The pure model's tests: the loop to work in.
-	$(PYTEST) --dist worksteal tests/unit $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/unit $(ARGS)
 
 .PHONY: test
 test: dev ## Unit, contract and integration tests; ARGS="-k stream" and the like pass on.
