@@ -8,7 +8,7 @@ from lens.sim.fleet import Fleet
 from lens.sim.resources import DAEMON_SETS, PODS, Object
 from lens.sim.store import Store
 from tests.profiles import full_or
-from tests.unit.sim.living import (
+from tests.sim.living import (
     NOW,
     conditions_of,
     gpus_of,

@@ -12,7 +12,7 @@ import pytest
 from lens.sim.resources import NODES, PODS, Object
 from lens.sim.store import Store
 from tests.profiles import full_or
-from tests.unit.sim.living import (
+from tests.sim.living import (
     GPU,
     NOW,
     devices_of,
