@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lens.peers.slots import Slots
 from tests.contract.conftest import NOW, TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster, node
 from tests.contract.peering import SERVICE, lens, peer, rights
@@ -455,7 +456,8 @@ async def test_memory_stays_flat_however_many_answers_without_an_end_there_are(
     hub_of: Hub, west: FakeServer
 ) -> None:
     west.behaviour = peers.flood
-    async with hub_of(peer("west", west.url("")), patience=20.0, longest=8 * 2**20) as hub:
+    patient = peer("west", west.url(""), slots=Slots(wait_seconds=60.0))
+    async with hub_of(patient, patience=20.0, longest=8 * 2**20) as hub:
         await hub.ask("/api/v1/realtime/status?cluster=hub")
         tracemalloc.start()
         try:

@@ -8,6 +8,7 @@ import pytest
 
 from lens.model.inventory.decoding import pod_decoder
 from lens.model.k8s.gpu_resources import GpuResources
+from tests.pace import slowdown
 
 SLOWEST = 6
 """Times as long as decoding the same bytes into dictionaries; each of these takes less than three."""
@@ -40,4 +41,6 @@ def seconds(task: Callable[[], object]) -> float:
 )
 def test_no_number_of_resources_takes_long_to_read(raw: bytes) -> None:
     decoder = pod_decoder(GpuResources())
-    assert seconds(lambda: decoder.read(raw)) < SLOWEST * seconds(lambda: msgspec.json.decode(raw))
+    assert seconds(lambda: decoder.read(raw)) < slowdown() * SLOWEST * seconds(
+        lambda: msgspec.json.decode(raw)
+    )
