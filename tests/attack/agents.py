@@ -9,6 +9,7 @@ from typing import Any
 
 from lens.sim.nodes import loopback
 from tests.attack import cluster
+from tests.unit.telemetry import reports
 
 Object = dict[str, Any]
 
@@ -74,18 +75,5 @@ def report(number: int, **fields: Any) -> Object:
 
 def gpu(node: str, index: int, **fields: Any) -> Object:
     """Return a GPU of a report."""
-    return {
-        "index": index,
-        "uuid": f"GPU-{node}-{index}",
-        "sampled_at": time.time(),
-        "health": {"state": "ok", "because": []},
-        "product": "NVIDIA H100 80GB HBM3",
-        "utilization_percent": 73.2,
-        "memory_total_bytes": 85520809984,
-        "memory_used_bytes": 45520809984,
-        "temperature_celsius": 55,
-        "power_watts": 512.1,
-        "recovery_action": "NONE",
-        "processes": [],
-        "reasons": {},
-    } | fields
+    identity = {"index": index, "uuid": f"GPU-{node}-{index}", "sampled_at": time.time()}
+    return reports.gpu(**(identity | fields))
