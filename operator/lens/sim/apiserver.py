@@ -1,6 +1,5 @@
 """The simulated apiserver: a store's objects over HTTP, read-only, behind a bearer token."""
 
-import asyncio
 import base64
 import hmac
 import ssl
@@ -44,7 +43,6 @@ class SimApiServer:
         self._ssl_context = ssl_context
         self._bookmark_interval = bookmark_interval
         self._runner: web.AppRunner | None = None
-        self._connections: set[asyncio.Transport] = set()
 
     @property
     def url(self) -> str:
@@ -85,16 +83,17 @@ class SimApiServer:
         runner, self._runner = self._runner, None
         for site in runner.sites:
             await site.stop()
-        for transport in self._connections:
-            transport.abort()
+        # Closing gracefully would wait for those that no longer read what they asked for.
+        if runner.server is not None:
+            for connection in runner.server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
         await runner.cleanup()
 
     @web.middleware
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        transport = request.transport
-        if not isinstance(transport, asyncio.Transport):
+        if request.transport is None:
             return _nobody_listens()
-        self._connections.add(transport)
         try:
             if not self._authenticated(request):
                 raise status.unauthorized()
@@ -103,8 +102,6 @@ class SimApiServer:
             return web.Response(status=error.code, body=error.body(), content_type="application/json")
         except ConnectionError:
             return _nobody_listens()
-        finally:
-            self._connections.discard(transport)
 
     def _authenticated(self, request: web.Request) -> bool:
         """Check the token: as a bearer token, or as the password of Basic authentication.

@@ -94,7 +94,7 @@ class Exchange:
             await writer.drain()
             yield reader, writer
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def _copy(self, theirs: asyncio.StreamReader) -> None:
         while piece := await theirs.read(PIECE):
