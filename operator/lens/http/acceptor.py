@@ -148,7 +148,9 @@ class Acceptor:
             # Also ssl.SSLError. What strangers send is no news.
             if connection.transport is None:
                 self._listener.refusals["handshake"] += 1
-                self._listener.crowd.leave(connection)
-                client.close()
         finally:
             connection.cut_handshake = None
+            if connection.transport is None:
+                # Whatever it was that failed: it counts no longer as a connection.
+                self._listener.crowd.leave(connection)
+                client.close()
