@@ -37,11 +37,11 @@ unit: dev ## The pure model's tests: the loop to work in.
 	$(BIN)/python -m pytest -n auto --dist worksteal tests/unit $(ARGS)
 
 .PHONY: test
-test: dev ## Unit, contract and integration tests; ARGS="-k stream" and the like pass on.
-	$(PYTEST) --dist loadfile $(ARGS)
+test: dev ## Unit, contract and integration tests but the slow ones; ARGS="-k stream" and the like pass on.
+	$(PYTEST) --dist loadfile -m "not slow" $(ARGS)
 
 .PHONY: coverage
-coverage: dev ## The same tests once more, thoroughly, with the coverage of each line and branch.
+coverage: dev ## The same tests and the slow ones, thoroughly, with the coverage of each line and branch.
 	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: test-programs

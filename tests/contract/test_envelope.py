@@ -134,6 +134,7 @@ async def test_a_large_body_is_refused_before_it_is_sent(api: Api) -> None:
     writer.close()
 
 
+@pytest.mark.slow
 async def test_a_body_that_breaks_off_or_is_garbled_is_nobody_elses_trouble(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -71,6 +71,7 @@ async def test_a_second_request_on_a_connection_has_no_more_time(impatient: Api)
     writer.close()
 
 
+@pytest.mark.slow
 async def test_who_takes_nothing_of_an_answer_is_cut(impatient: Api, cluster: Cluster) -> None:
     cluster.add(*(pod(f"task-{number:05}", "n1") for number in range(20_000)))
     cluster.publish(NOW)
@@ -86,6 +87,7 @@ async def test_who_takes_nothing_of_an_answer_is_cut(impatient: Api, cluster: Cl
             assert (await impatient.ask("/healthz")).status == 200
 
 
+@pytest.mark.slow
 async def test_who_takes_an_answer_bit_by_bit_gets_all_of_it(impatient: Api, cluster: Cluster) -> None:
     cluster.add(*(pod(f"task-{number:05}", "n1") for number in range(20_000)))
     cluster.publish(NOW)

@@ -149,6 +149,7 @@ def test_every_task_goes_under_the_top_of_its_chain_of_owners(demo: Command) -> 
     wait_for(agree, "the tops of all chains")
 
 
+@pytest.mark.slow
 def test_utilization_moves_and_differs_between_tasks(demo: Command) -> None:
     def known(workload: str) -> dict[str, float]:
         """Return what is known of the pods of a workload that never ends, on the first node."""
@@ -196,6 +197,7 @@ def test_an_agent_tells_which_pod_holds_which_gpu(demo: Command) -> None:
     wait_for(lambda: agent() == cluster(), "agreement on the holders")
 
 
+@pytest.mark.slow
 def test_without_an_agent_coverage_falls_and_the_demo_says_so(demo: Command) -> None:
     assert status(demo)["telemetry"]["coverage"] == pytest.approx(2 / 6, abs=0.01)
     (agent,) = (

@@ -123,6 +123,7 @@ def test_a_flag_goes_before_the_environment(kubeconfig: Path, tmp_path: Path) ->
         assert get(f"{base}/api/v1/realtime/status?cluster=other")[0] == 404
 
 
+@pytest.mark.slow
 def test_one_lens_answers_for_another_whose_token_may_change(kubeconfig: Path, tmp_path: Path) -> None:
     def write(who: str, token: str) -> str:
         path = tmp_path / f"{who}.yaml"

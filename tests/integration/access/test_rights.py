@@ -183,6 +183,7 @@ async def test_a_flood_of_wrong_tokens_reaches_the_apiserver_only_so_often(scene
     assert (await scene.ask(STATUS, "all")).status == 200
 
 
+@pytest.mark.slow
 async def test_a_crowd_that_guesses_leaves_turns_to_those_who_come_with_a_right_token(scene: Scene) -> None:
     await scene.serve(requests_per_minute=60, requests_burst=3)
     guesses = (f"guess-{number}" for number in itertools.count())

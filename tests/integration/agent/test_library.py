@@ -92,6 +92,7 @@ def test_a_scenario_that_becomes_wrong_leaves_the_last_right_one_in_force(node: 
 EXERCISE = Path(__file__).with_name("exercise.c")
 
 
+@pytest.mark.slow
 def test_its_memory_is_handled_soundly(tmp_path: Path) -> None:
     """Every function is called, with sanitizers that end the program at the first misstep."""
     required.program("cc")

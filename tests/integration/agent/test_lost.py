@@ -1,5 +1,7 @@
 """A GPU that falls off the bus is reported lost, and the node's other GPUs go on."""
 
+import pytest
+
 from lens.sim.nvml.scenario import Gpu, Xid
 from tests.integration.agent.node import Node
 
@@ -24,6 +26,7 @@ def test_a_lost_gpu_costs_no_other_and_comes_back(node: Node) -> None:
     agent.gpu(lambda gpu: gpu.utilization_percent == 10 and gpu.health.because != ("GPU_IS_LOST",))
 
 
+@pytest.mark.slow
 def test_a_gpu_that_was_lost_before_the_agent_came_is_reported_without_a_name(node: Node) -> None:
     node.play(Gpu(uuid="GPU-a", lost=0.0), Gpu(uuid="GPU-b"))
     agent = node.run()

@@ -2,10 +2,13 @@
 
 import time
 
+import pytest
+
 from lens.sim.nvml.scenario import Delay, Fault, Gpu
 from tests.integration.agent.node import Node, elapsed
 
 
+@pytest.mark.slow
 def test_a_hanging_gpu_keeps_neither_the_others_nor_an_answer_waiting(node: Node) -> None:
     node.play(Gpu(uuid="GPU-a"), Gpu(uuid="GPU-b"), Gpu(uuid="GPU-c"))
     agent = node.run(forget_seconds=6)
@@ -30,6 +33,7 @@ def test_a_hanging_gpu_keeps_neither_the_others_nor_an_answer_waiting(node: Node
         assert agent.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_gpu_among_several_that_hang_and_come_back_is_seen_all_along(node: Node) -> None:
     node.play(*(Gpu(uuid=f"GPU-{index}") for index in range(4)))
     agent = node.run()

@@ -55,6 +55,7 @@ async def test_an_event_that_comes_before_its_pod_is_told_once_that_is_known(sce
     assert scene.told[1].object == "Pod/team/later"
 
 
+@pytest.mark.slow
 async def test_20000_events_of_others_cost_bounded_time_and_memory(scene: Scene) -> None:
     for number in range(20_000):
         other = warning("BackOff" if number % 4 else "Pulled", f"other-{number}")

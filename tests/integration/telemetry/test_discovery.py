@@ -164,6 +164,7 @@ async def test_a_pod_that_copies_the_agents_labels_or_forges_their_owner_never_g
     assert [each.connections for each in (beside, alone, forged, late)] == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 async def test_the_pods_of_a_daemonset_made_anew_are_asked_and_those_it_left_behind_no_more(
     cluster: Cluster,
 ) -> None:

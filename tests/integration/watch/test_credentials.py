@@ -305,6 +305,7 @@ async def test_a_proxy_is_gone_through(scene: Scene, monkeypatch: pytest.MonkeyP
     await proxy.stop()
 
 
+@pytest.mark.slow
 async def test_the_password_in_the_apiservers_url_proves_who_we_are_and_is_in_no_line_of_the_log(
     scene: Scene,
 ) -> None:

@@ -119,6 +119,7 @@ ENDLESS: dict[str, Fault] = {
 }
 
 
+@pytest.mark.slow
 async def test_a_list_that_fails_again_and_again_is_paced(tmp_path: Path) -> None:
     await on_each(tmp_path, ENDLESS, a_list_fails_on_and_on)
 

@@ -1,5 +1,7 @@
 """An etcd that was restored from a backup, so that versions go backwards, is believed within seconds."""
 
+import pytest
+
 from lens.kube.watch.kopf_settings import Timeouts
 from tests.integration.watch import faults
 from tests.integration.watch.objects import node, pod
@@ -19,6 +21,7 @@ async def until_far_ahead(scene: Scene) -> int:
     return backup
 
 
+@pytest.mark.slow
 async def test_a_silent_watch_from_a_lost_future_is_seen_through(scene: Scene) -> None:
     """The apiserver answers it with 200 and nothing, until the old versions are passed again."""
     backup = await until_far_ahead(scene)

@@ -170,6 +170,7 @@ async def test_a_change_before_an_unreadable_line_counts_and_is_not_asked_for_ag
     assert asked[1] == scene.store.version
 
 
+@pytest.mark.slow
 async def test_a_refused_login_cuts_a_list_of_the_other_without_a_loss(scene: Scene) -> None:
     scene.front.script("list pods", *[faults.dripping(pieces=40)] * 3)
     scene.front.script("list nodes", *[faults.status(401)] * 4)
