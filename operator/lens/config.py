@@ -21,8 +21,8 @@ from pydantic import (
 
 from lens.model.alerts.catalogue import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
-from lens.model.k8s.gpu_resources import GPU_RESOURCES
-from lens.model.k8s.taints import TOLERATED_TAINTS, TaintPolicy
+from lens.model.k8s.taints import TaintPolicy
+from lens.model.k8s.vendors import GPU_RESOURCES, TOLERATED_TAINTS
 
 PREFIX = "LENS_"
 AGENT_PREFIX = "LENS_AGENT_"

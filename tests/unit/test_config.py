@@ -7,8 +7,7 @@ import pytest
 from msgspec.structs import astuple
 
 from lens.config import ListenAddress, ServeSettings, SettingsError, load
-from lens.model.k8s.gpu_resources import GPU_RESOURCES
-from lens.model.k8s.taints import TOLERATED_TAINTS
+from lens.model.k8s.vendors import GPU_RESOURCES, TOLERATED_TAINTS
 
 ENOUGH = {"LENS_CLUSTER": "prod-cluster", "LENS_TOKENS_FILE": "/etc/lens/tokens.yaml"}
 

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from lens.config import AGENT_PREFIX, GpuResourcePatterns, ListenAddress, read
-from lens.model.k8s.gpu_resources import GPU_RESOURCES
+from lens.model.k8s.vendors import GPU_RESOURCES
 
 PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
 """Where a kubelet answers, unless its root directory is another."""

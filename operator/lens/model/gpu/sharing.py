@@ -17,12 +17,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-GPU = "nvidia.com/gpu"
-MIG_PREFIX = "nvidia.com/mig-"
+from lens.model.k8s.vendors import Sharing, sharing_of
 
-_SHARED = ".shared"
-_GKE_CLIENTS = "cloud.google.com/gke-max-shared-clients-per-gpu"
-_GKE_PARTITION = "cloud.google.com/gke-gpu-partition-size"
 _COMPUTE, _MEMORY = 7, 8
 _MEMORY_OF = {1: 1, 2: 2, 3: 4, 4: 4, 7: 8}
 _MEMORY_BOUND = {"1g.6gb": 2, "2g.12gb": 4, "1g.20gb": 2, "1g.35gb": 2, "1g.45gb": 2}
@@ -61,13 +57,14 @@ def share(
 ) -> SharedUnit | None:
     """Return what a unit of a resource is, by a node's capacity and labels; None for a whole GPU.
 
-    Labels that can't be, or that contradict the capacity, say nothing: such a unit counts as a GPU.
+    Labels that are impossible, or that contradict the capacity, are ignored: such a unit counts as a GPU.
     """
-    if not resource.startswith("nvidia.com/"):
+    sharing = sharing_of(resource)
+    if sharing is None:
         return None
     capacity, labels = capacity or {}, labels or {}
-    slices = _slices(resource, labels)
-    replicas = _replicas(resource, capacity, labels)
+    slices = _slices(sharing, resource, labels)
+    replicas = _replicas(sharing, resource, capacity, labels)
     if slices is None:
         return None if replicas == 1 else SharedUnit(replicas, WHOLE)
     return SharedUnit(replicas, slices)
@@ -75,7 +72,10 @@ def share(
 
 def group(resource: str) -> str:
     """Return the name that all resources have in common whose units may be on the same GPU."""
-    return MIG_PREFIX if resource.startswith(MIG_PREFIX) else resource
+    sharing = sharing_of(resource)
+    if sharing is not None and resource.startswith(sharing.partition_prefix):
+        return sharing.partition_prefix
+    return resource
 
 
 def devices(units: Units) -> int:
@@ -97,17 +97,17 @@ def least(units: Units) -> int:
     return max(-(-compute // _COMPUTE), -(-memory // _MEMORY), media)
 
 
-def _slices(resource: str, labels: Mapping[str, str]) -> MigSlices | None:
-    if resource.startswith(MIG_PREFIX):
-        return _profile(resource.removeprefix(MIG_PREFIX))
-    if _labelled(resource) != GPU:
+def _slices(sharing: Sharing, resource: str, labels: Mapping[str, str]) -> MigSlices | None:
+    if resource.startswith(sharing.partition_prefix):
+        return _profile(resource.removeprefix(sharing.partition_prefix))
+    if resource.removesuffix(sharing.shared_suffix) != sharing.gpu:
         return None
-    if _GKE_PARTITION in labels:
-        return _profile(labels[_GKE_PARTITION])
-    if labels.get("nvidia.com/mig.strategy") != "single":
+    if sharing.partition_label in labels:
+        return _profile(labels[sharing.partition_label])
+    if labels.get(sharing.strategy_label) != "single":
         return None
     # Under "single" a node without MIG devices has the labels of a plain one, so the profile decides.
-    _, found, profile = labels.get("nvidia.com/gpu.product", "").rpartition("-MIG-")
+    _, found, profile = labels.get(sharing.product_label, "").rpartition("-MIG-")
     return _profile(profile) if found else None
 
 
@@ -124,26 +124,23 @@ def _profile(text: str) -> MigSlices | None:
     return MigSlices(compute, memory, media=match[4] is not None)
 
 
-def _replicas(resource: str, capacity: Mapping[str, int], labels: Mapping[str, str]) -> int:
-    labelled = _labelled(resource)
-    if labelled == resource and resource + _SHARED in capacity:
-        return 1  # what is shared goes by the other name
-    told = labels.get(f"{labelled}.replicas", labels.get(_GKE_CLIENTS) if labelled == GPU else None)
-    replicas = _number(told)
+def _replicas(sharing: Sharing, resource: str, capacity: Mapping[str, int], labels: Mapping[str, str]) -> int:
+    labelled = resource.removesuffix(sharing.shared_suffix)
+    if labelled == resource and resource + sharing.shared_suffix in capacity:
+        return 1  # the shared units have the other name
+    of_gpus = labelled == sharing.gpu
+    text = labels.get(f"{labelled}.replicas", labels.get(sharing.clients_label) if of_gpus else None)
+    replicas = _number(text)
     if replicas is None or replicas < 2:
         return 1
     offered = capacity.get(resource, 0)
-    if offered:  # while a plugin is down there is nothing to hold the label against
-        # Under "mixed" the GPUs that MIG has cut up are in gpu.count too.
-        counts = labelled != GPU or labels.get("nvidia.com/mig.strategy") != "mixed"
+    if offered:  # while the device plugin is down there is no capacity to check the label against
+        # Under "mixed" gpu.count includes the GPUs that are partitioned.
+        counts = not of_gpus or labels.get(sharing.strategy_label) != "mixed"
         count = _number(labels.get(f"{labelled}.count")) if counts else None
         if offered % replicas or (count or 0) * replicas > offered:
             return 1
     return replicas
-
-
-def _labelled(resource: str) -> str:
-    return resource.removesuffix(_SHARED)
 
 
 def _number(text: str | None) -> int | None:

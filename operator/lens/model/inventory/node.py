@@ -12,9 +12,7 @@ from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.objects import NodeManifest
 from lens.model.k8s.quantity import Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
-
-PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "gpu.intel.com/product")
-"""Where the vendors' feature discovery writes what the GPUs are."""
+from lens.model.k8s.vendors import PRODUCT_LABELS
 
 
 class NodeResource(msgspec.Struct, frozen=True, gc=False):

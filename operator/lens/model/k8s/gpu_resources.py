@@ -7,21 +7,7 @@ from functools import lru_cache
 
 from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_RESOURCES
 from lens.model.k8s.quantity import Exact, Quantity, device_count
-
-GPU_RESOURCES = (
-    "nvidia.com/gpu",
-    "nvidia.com/gpu.shared",
-    "nvidia.com/mig-*",
-    "amd.com/gpu",
-    "gpu.intel.com/*",
-    "!gpu.intel.com/*_monitoring",
-    # Shares of a GPU that the node's i915 resource counts already.
-    "!gpu.intel.com/millicores",
-    "!gpu.intel.com/memory.max",
-    "!gpu.intel.com/tiles",
-    "habana.ai/gaudi",
-)
-"""The vendors' device plugins' names. ``*`` matches anything, a leading ``!`` takes names out again."""
+from lens.model.k8s.vendors import GPU_RESOURCES
 
 Units = tuple[tuple[str, int], ...]
 """How many whole units of each GPU resource, sorted by resource."""
@@ -31,7 +17,7 @@ class GpuResources:
     """Decide which resource names are GPUs."""
 
     def __init__(self, patterns: Iterable[str] = GPU_RESOURCES) -> None:
-        """Take patterns as GPU_RESOURCES has them."""
+        """Take patterns as ``Vendor.resources`` has them."""
         patterns = tuple(patterns)
         included = [pattern for pattern in patterns if not pattern.startswith("!")]
         excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]

@@ -6,15 +6,13 @@ from typing import Self
 
 import msgspec
 
+from lens.model.k8s.vendors import TOLERATED_TAINTS
+
 REPELLING_EFFECTS = frozenset({"NoSchedule", "NoExecute"})
 """The effects that the scheduler filters by; PreferNoSchedule only weighs."""
 
-TOLERATED_TAINTS = ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/*", "habana.ai/gaudi")
-"""The keys that vendors and clouds taint GPU pools with, and that GPU pods carry tolerations for."""
-
-
 DEFAULT_TOLERATIONS = ("node.kubernetes.io/not-ready:NoExecute", "node.kubernetes.io/unreachable:NoExecute")
-"""What admission gives every pod (DefaultTolerationSeconds): it may go there, though not stay for ever."""
+"""The tolerations that admission adds to every pod, for a limited time (DefaultTolerationSeconds)."""
 
 
 class Taint(msgspec.Struct, frozen=True, gc=False):
