@@ -88,6 +88,10 @@ schema: dev ## Renew docs/openapi.json and docs/settings.md; ARGS=--breaking let
 	$(BIN)/python -m tests.contract.stored_schema $(ARGS)
 	$(BIN)/python -m tests.contract.settings_page
 
+.PHONY: alerts
+alerts: dev ## Renew what is made from the declarations of the alerts: Prometheus rules, their cases, the docs.
+	$(BIN)/python -m tests.monitoring
+
 .PHONY: fuzz-api
 fuzz-api: dev ## Ask the API for what schemathesis makes up; ARGS="--max-examples 2000 --seed 77".
 	$(BIN)/python -m tests.programs.schemathesis.generated $(ARGS)

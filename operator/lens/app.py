@@ -50,7 +50,7 @@ async def serve(
     settings: ServeSettings,
     on_listening: Callable[[Server], object],
     *,
-    node_rules: NodeRules = rules.of_node,
+    node_rules: NodeRules = rules.node_conditions,
 ) -> None:
     """Run the operator until SIGTERM or SIGINT.
 

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from lens.model.alerts.catalogue import Thresholds
+from lens.model.alerts.alert import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.k8s.vendors import GPU_RESOURCES, TOLERATED_TAINTS
@@ -287,19 +287,9 @@ class ServeSettings(BaseModel):
         return self
 
     def thresholds(self) -> Thresholds:
-        """Return from when on something is worth an alert."""
-        return Thresholds(
-            default=self.alert_for_seconds,
-            clear=self.alert_clear_seconds,
-            idle=self.alert_idle_seconds,
-            idle_percent=self.alert_idle_percent,
-            throttled=self.alert_throttled_seconds,
-            pending=self.alert_pending_seconds,
-            not_ready=self.alert_not_ready_seconds,
-            cordoned=self.alert_cordoned_seconds,
-            agent=self.alert_agent_seconds,
-            watch_age=self.alert_watch_age_seconds,
-        )
+        """Return the thresholds of alerts."""
+        values = {name: getattr(self, f"alert_{name}") for name in Thresholds.__struct_fields__}
+        return Thresholds(**values)
 
     def exporters(self) -> ExporterSelector | None:
         """Return which pods tell of GPUs. Raise ValueError for labels that are none."""

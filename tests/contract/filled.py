@@ -1,6 +1,6 @@
 """A cluster that has everything: nodes, tasks and waiting pods of every sort, telemetry, alerts, events."""
 
-from lens.model.alerts.catalogue import Alert
+from lens.model.alerts.alert import Alert
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder

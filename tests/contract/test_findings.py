@@ -6,7 +6,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from lens.api.schemas import Envelope, Status
-from lens.model.alerts.catalogue import ALERT_TYPES, Alert
+from lens.model.alerts.alert import Alert
+from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, Api

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.alerts.catalogue import Thresholds
+from lens.model.alerts.alert import Thresholds
 from lens.model.monitor import Monitor
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
@@ -23,7 +23,7 @@ def made_up(number: int, resources: int = 4, node_name: str | None = None) -> Ma
 
 def look(cluster: Cluster) -> None:
     """Let what is wrong be found."""
-    monitor = Monitor(Thresholds(default=0), 100)
+    monitor = Monitor(Thresholds(for_seconds=0), 100)
     cluster.state.findings = monitor.look(cluster.state.current, (), NOW)
 
 
@@ -44,7 +44,7 @@ async def test_thousands_of_made_up_nodes_are_few_rows_and_one_alert(api: Api, c
     assert len(data["units"]) <= 64
     (alert,) = data["alerts"]
     assert (alert["type"], alert["source"]) == ("Overcommitted", "Node/no-00000")
-    assert "no-00003 and 4996 more nodes, which don't exist or have none" in alert["message"]
+    assert "no-00003 and 4996 more nodes, which don't exist or have no GPUs" in alert["message"]
     assert (await scrape(api))["lens_missing_nodes"] == MANY
     assert (await api.ask("/api/v1/realtime/nodes/no-04999?cluster=prod-cluster")).data["node"]["status"] == (
         "Missing"
@@ -56,7 +56,7 @@ async def test_a_node_that_does_not_exist_is_named_in_the_alert(api: Api, cluste
     cluster.publish(NOW)
     look(cluster)
     (alert,) = (await api.status("&include=alerts")).data["alerts"]
-    assert alert["message"] == "3 GPUs are held on gone, which doesn't exist or has none"
+    assert alert["message"] == "Pods hold 3 GPUs on gone, which doesn't exist or has no GPUs"
 
 
 @pytest.mark.parametrize("where", ["gpu-0", "gone"])

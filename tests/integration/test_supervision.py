@@ -15,8 +15,7 @@ import yaml
 
 from lens import app, config, logs
 from lens.model.alerts import rules
-from lens.model.alerts.catalogue import Thresholds
-from lens.model.alerts.rules import Condition
+from lens.model.alerts.alert import Condition, Thresholds
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.sim.apiserver import SimApiServer
@@ -66,7 +65,7 @@ def defective(
     """Rules with a defect that one node of the cluster brings out, until a file says that it is mended."""
     if name == "node-1" and not Path(os.environ["MENDED"]).exists():
         raise ZeroDivisionError("a defect in a rule")
-    return rules.of_node(name, occupied, told, limits)
+    return rules.node_conditions(name, occupied, told, limits)
 
 
 def serve_with_a_defect() -> None:

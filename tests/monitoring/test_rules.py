@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from lens.model.alerts.catalogue import ALERT_TYPES
+from tests.monitoring import made
 from tests.monitoring.files import (
     CASES,
     GUIDE,
@@ -49,6 +50,11 @@ def test_each_figure_that_is_recorded_has_a_case() -> None:
     assert {check["expr"] for case in cases() for check in case["promql_expr_test"]} > records().keys()
 
 
+def test_what_is_made_from_the_declarations_is_up_to_date() -> None:
+    for file, text in made.files():
+        assert file.read_text() == text, "make alerts renews it"
+
+
 def test_each_alert_of_lens_is_an_alert_of_prometheus_with_its_severity() -> None:
     for kind in ALERT_TYPES:
         rule = alerts()[f"Lens{kind.type}"]
@@ -58,7 +64,7 @@ def test_each_alert_of_lens_is_an_alert_of_prometheus_with_its_severity() -> Non
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_who_is_woken_is_told_what_it_is_and_where_to_read_on(name: str) -> None:
+def test_alert_annotations_link_to_the_guide(name: str) -> None:
     rule = alerts()[name]
     assert rule["annotations"].keys() == {"summary", "description", "runbook"}
     assert rule["labels"]["severity"] in ("critical", "warning", "info", "{{ $labels.severity }}")

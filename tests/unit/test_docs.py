@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 from lens.config import ServeSettings
+from lens.model.alerts.alert import Thresholds
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.events.transitions import Type
 
@@ -14,6 +15,11 @@ def test_every_alert_has_a_row_with_its_severities() -> None:
     for kind in ALERT_TYPES:
         (row,) = (line for line in REFERENCE.splitlines() if line.startswith(f"| `{kind.type}` |"))
         assert all(severity in row.split("|")[2] for severity in kind.severities), row
+
+
+def test_every_threshold_has_one_default() -> None:
+    defaults = ServeSettings(cluster="c", auth="none").thresholds()
+    assert defaults == Thresholds()
 
 
 def test_every_type_of_event_is_named() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
 
-from lens.model.alerts.catalogue import Severity
+from lens.model.alerts.alert import Severity
 from lens.model.events.transitions import Type as EventType
 from lens.model.inventory.owner_chains import Reason
 

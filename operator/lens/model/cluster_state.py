@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from lens.model.alerts.catalogue import Alert
+from lens.model.alerts.alert import Alert
 from lens.model.backlog import Backlog, size_of
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event

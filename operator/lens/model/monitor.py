@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
 from lens.model.alerts import rules
-from lens.model.alerts.catalogue import Thresholds, shortened
-from lens.model.alerts.rules import Condition
+from lens.model.alerts.alert import Condition, Thresholds, shortened
+from lens.model.alerts.cluster_rules import Cluster
+from lens.model.alerts.gpu_rules import NodeGpu
 from lens.model.alerts.tracker import AlertTracker
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
@@ -29,7 +30,9 @@ NodeRules = Callable[[str, NodeOccupancy | None, NodeTelemetry | None, Threshold
 class Monitor:
     """One cluster's. To be used by one thread at a time."""
 
-    def __init__(self, limits: Thresholds, most_events: int, node_rules: NodeRules = rules.of_node) -> None:
+    def __init__(
+        self, limits: Thresholds, most_events: int, node_rules: NodeRules = rules.node_conditions
+    ) -> None:
         """Take from when on something is worth an alert, how many events to keep, and the rules for nodes."""
         self._node_rules = node_rules
         self._failed: dict[str, Exception] = {}
@@ -39,7 +42,7 @@ class Monitor:
         self._snapshot, self._telemetry = EMPTY, NO_TELEMETRY
         self._began: float | None = None
         self._by_node: dict[str, tuple[Condition, ...]] = {}
-        self._pending: dict[str, Condition] = {}
+        self._pending: dict[str, tuple[Condition, ...]] = {}
         self._without_telemetry: set[str] = set()
         self._bad: dict[str, dict[str, Type]] = {}
         self._terminations: dict[str, Termination] = {}
@@ -62,13 +65,12 @@ class Monitor:
         self._terminations = seen
         self._take_pending(current)
         self._snapshot, self._telemetry = current.snapshot, current.telemetry
+        cluster = Cluster(current.snapshot, current.contacts, current.skipped, self._limits, now)
         changes = self._tracker.update(
             chain(
                 chain.from_iterable(self._by_node.values()),
-                self._pending.values(),
-                rules.of_missing(current.snapshot),
-                rules.of_watches(current.contacts, self._limits, now),
-                rules.of_skipped(current.skipped),
+                chain.from_iterable(self._pending.values()),
+                rules.cluster_conditions(cluster),
             ),
             self._without_telemetry,
             now,
@@ -76,8 +78,8 @@ class Monitor:
         if self._began is None:
             self._began = now
         self._event_log.add(happened)
-        self._event_log.add(transitions.of_alert(alert, "AlertRaised", now) for alert in changes.raised)
-        self._event_log.add(transitions.of_alert(alert, "AlertCleared", now) for alert in changes.cleared)
+        self._event_log.add(transitions.alert_raised(alert, now) for alert in changes.raised)
+        self._event_log.add(transitions.alert_cleared(alert, now) for alert in changes.cleared)
         self._event_log.merge(told, self._began)
         return AlertsAndEvents(now, self._tracker.alerts, self._event_log.events)
 
@@ -127,12 +129,10 @@ class Monitor:
         known = self._telemetry.nodes.get(name) is not None
         before = self._bad.get(name, {})
         after: dict[str, Type] = {
-            rules.gpu_source(name, gpu): _BAD[gpu.health.state]
-            for gpu in told.gpus
-            if gpu.health.state in _BAD
+            NodeGpu(name, gpu).source: _BAD[gpu.health.state] for gpu in told.gpus if gpu.health.state in _BAD
         }
         for gpu in told.gpus if before or after else ():
-            source = rules.gpu_source(name, gpu)
+            source = NodeGpu(name, gpu).source
             type_ = after.get(source)
             if type_ is not None and type_ != before.get(source) and known:
                 yield _on_gpu(type_, source, name, gpu, now)
@@ -147,11 +147,11 @@ class Monitor:
     def _take_pending(self, current: StateView) -> None:
         for name in current.snapshot.pending.differing(self._snapshot.pending):
             pod = current.snapshot.pending.get(name)
-            condition = rules.of_pending(pod) if pod is not None else None
-            if condition is None:
-                self._pending.pop(name, None)
+            found = tuple(rules.pending_conditions(pod)) if pod is not None else ()
+            if found:
+                self._pending[name] = found
             else:
-                self._pending[name] = condition
+                self._pending.pop(name, None)
 
 
 def _on_gpu(type_: Type, source: str, node: str, gpu: GpuTelemetry, now: float) -> Event:

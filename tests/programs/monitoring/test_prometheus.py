@@ -1,20 +1,16 @@
 """The rules in a real Prometheus, on a cluster that lives."""
 
-from lens.model.alerts import catalogue
 from tests.monitoring.files import alerts, records
 from tests.programs.monitoring.conftest import CLUSTERS, NODES, Demo
 from tests.programs.monitoring.prometheus import Prometheus, until
 
 OF_THE_DEMO = {
-    f"Lens{kind.type}"
-    for kind in (
-        catalogue.GPUS_IDLE,
-        catalogue.DEVICES_UNHEALTHY,
-        catalogue.NODE_NOT_READY,
-        catalogue.NODE_CORDONED,
-        catalogue.AGENT_STALE,
-        catalogue.POD_PENDING,
-    )
+    "LensGpusIdle",
+    "LensDevicesUnhealthy",
+    "LensNodeNotReady",
+    "LensNodeCordoned",
+    "LensAgentStale",
+    "LensPodPending",
 }
 """What happens in the demo by itself, as its introduction says."""
 

@@ -1,6 +1,6 @@
 """A cluster that a monitor looks at, moment by moment."""
 
-from lens.model.alerts.catalogue import Alert, Thresholds
+from lens.model.alerts.alert import Alert, Thresholds
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
@@ -13,7 +13,15 @@ from lens.model.monitor import Monitor
 from tests.unit.model.manifests import Object, read_node, read_pod
 
 AT_ONCE = Thresholds(
-    default=0, clear=0, idle=0, throttled=0, pending=0, not_ready=0, cordoned=0, agent=0, watch_age=60
+    for_seconds=0,
+    clear_seconds=0,
+    idle_seconds=0,
+    throttled_seconds=0,
+    pending_seconds=0,
+    not_ready_seconds=0,
+    cordoned_seconds=0,
+    agent_seconds=0,
+    watch_age_seconds=60,
 )
 START = 1766158200.0
 
@@ -53,6 +61,11 @@ class Watched:
         """Let a node's agent tell of its GPUs, just now."""
         told = NodeTelemetry(node, "agent", sampled_at=self.now, gpus=gpus, holders=holders)
         self._telemetry.put(node, told, self.now)
+
+    def tell_stale(self, node: str) -> None:
+        """Let a node's agent not be read since long ago."""
+        told = NodeTelemetry(node, "agent", sampled_at=None, gpus=(), state="unknown")
+        self._telemetry.put(node, told, self.now - 1000)
 
     def gpu(self, index: int = 0, state: str = "ok", *because: str, **fields: object) -> GpuTelemetry:
         """Return a GPU as it is now."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lens.api import schemas
-from lens.model.alerts.catalogue import POD_PENDING
+from lens.model.alerts.pod_rules import pod_pending
 
 _AT = "2025-12-19T15:30:00Z"
 _GPU = "GPU-8a6f1c52-0d0e-4f61-9b5e-6f5d0b1f7a33"
@@ -87,7 +87,7 @@ _STATUS: schemas.Status = {
             "timestamp": "2025-12-19T15:12:30Z",
             "source": "Pod/ml-team/eval-0",
             "namespace": "ml-team",
-            "action": POD_PENDING.action,
+            "action": pod_pending.action,
         }
     ],
     "recent_events": [

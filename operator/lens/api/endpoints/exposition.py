@@ -17,7 +17,8 @@ from lens.api.codings import CODINGS, LEAST_CODED
 from lens.api.negotiation import IDENTITY, coding
 from lens.api.parameters import Parameters
 from lens.http import refusals
-from lens.model.alerts.catalogue import ALERT_TYPES, Alert
+from lens.model.alerts.alert import Alert
+from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import ClusterState, StateView
 
 NOTHING: Mapping[str, int] = MappingProxyType({})

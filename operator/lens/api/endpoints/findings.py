@@ -2,7 +2,7 @@
 
 from lens.api import schemas
 from lens.api.parameters import StatusParameters
-from lens.model.alerts.catalogue import Alert
+from lens.model.alerts.alert import Alert
 from lens.model.events.transitions import Event
 from lens.model.k8s import timestamps
 

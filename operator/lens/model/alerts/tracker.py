@@ -1,16 +1,15 @@
-"""Conditions that last become alerts, and alerts whose condition is gone for long enough end."""
+"""A condition that lasts becomes an alert. The alert clears when the condition stays absent."""
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from lens.model.alerts.catalogue import Alert, Thresholds, in_order
-from lens.model.alerts.rules import Condition
+from lens.model.alerts.alert import Alert, Condition, Thresholds, in_order
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """Which alerts began and ended."""
+    """Which alerts were raised and cleared."""
 
     raised: tuple[Alert, ...]
     cleared: tuple[Alert, ...]
@@ -28,7 +27,7 @@ class AlertTracker:
     """Tracks each condition, by its id."""
 
     def __init__(self, limits: Thresholds) -> None:
-        """Start with nothing wrong."""
+        """Start without alerts."""
         self._limits = limits
         self._tracked: dict[str, _Tracked] = {}
         self.alerts: tuple[Alert, ...] = ()
@@ -36,7 +35,7 @@ class AlertTracker:
     def update(
         self, conditions: Iterable[Condition], without_telemetry: Container[str], now: float
     ) -> Changes:
-        """Take all that is wrong at ``now``. Conditions of a node ``without_telemetry`` stay as they were."""
+        """Take all conditions as of ``now``. Those of a node ``without_telemetry`` stay as they were."""
         raised: list[Alert] = []
         reworded = False
         for condition in conditions:
@@ -46,7 +45,7 @@ class AlertTracker:
                 tracked = self._tracked[condition.id] = _Tracked(since, now, condition)
             tracked.seen_at = now
             if tracked.alert is None:
-                if now - tracked.since >= condition.kind.lasting(self._limits):
+                if now - tracked.since >= condition.kind.lasting_seconds(self._limits):
                     tracked.alert = _alert(condition, tracked.since)
                     raised.append(tracked.alert)
             elif condition != tracked.condition:
@@ -67,8 +66,8 @@ class AlertTracker:
                 continue
             if tracked.condition.node is not None and tracked.condition.node in without_telemetry:
                 tracked.seen_at = now
-            # What was not yet worth an alert starts anew when it comes back.
-            elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear:
+            # A condition that was no alert yet starts anew when it comes back.
+            elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear_seconds:
                 over.append(id_)
         ended = (self._tracked.pop(id_).alert for id_ in over)
         return tuple(alert for alert in ended if alert is not None)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.alerts.catalogue import Alert
+from lens.model.alerts.alert import Alert, counted, shortened
 from lens.model.events.terminations import Outcome, Termination
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
@@ -41,7 +41,7 @@ _ENDED: Mapping[Outcome, str] = {
     "TaskEvicted": "was evicted",
     "TaskPreempted": "was preempted",
     "TaskDeleted": "was deleted",
-    "TaskEnded": "ended, it isn't known how",
+    "TaskEnded": "ended in an unknown way",
 }
 
 
@@ -73,9 +73,9 @@ def of_node(
     source = f"Node/{name}"
     was, now = before.node if before else None, after.node if after else None
     if was is None and now is not None:
-        yield Event(at, "NodeJoined", source, f"{name} joined with {_gpus(after)} GPUs")
+        yield Event(at, "NodeJoined", source, f"{name} joined with {_gpus(after)}")
     if was is not None and now is None:
-        yield Event(at, "NodeLeft", source, f"{name} left with {_gpus(before)} GPUs")
+        yield Event(at, "NodeLeft", source, f"{name} left with {_gpus(before)}")
     if was is None or now is None:
         return
     if was.ready is not now.ready:
@@ -90,9 +90,9 @@ def of_node(
             yield Event(at, "NodeUncordoned", source, f"{name} was uncordoned")
 
 
-def _gpus(occupied: NodeOccupancy | None) -> int:
+def _gpus(occupied: NodeOccupancy | None) -> str:
     node = occupied.node if occupied else None
-    return sum(offer.capacity for offer in node.offers) if node else 0
+    return counted(sum(offer.capacity for offer in node.offers) if node else 0, "GPU")
 
 
 def _of_tasks(
@@ -108,12 +108,12 @@ def _of_tasks(
             yield _ended(pod, terminations.get(uid), at)
     for uid, pod in now.items():
         if pod.is_running and not (uid in was and was[uid].is_running):
-            yield _on_task(pod, "TaskStarted", f"started with {pod.gpus} GPUs on {pod.node}", at)
+            yield _on_task(pod, "TaskStarted", f"started with {counted(pod.gpus, 'GPU')} on {pod.node}", at)
 
 
 def _ended(pod: Pod, termination: Termination | None, at: float) -> Event:
     if termination is None:
-        return _on_task(pod, "TaskEnded", f"is gone from {pod.node}; how it ended was not seen", at)
+        return _on_task(pod, "TaskEnded", f"is gone from {pod.node}; its end was not seen", at)
     reason = f" ({termination.reason})" if termination.reason else ""
     return _on_task(pod, termination.outcome, f"{_ENDED[termination.outcome]} on {pod.node}{reason}", at)
 
@@ -123,6 +123,14 @@ def _on_task(pod: Pod, type_: Type, message: str, at: float) -> Event:
     return Event(at, type_, f"Pod/{name}", f"{name} {message}", pod.namespace)
 
 
-def of_alert(alert: Alert, type_: Type, at: float) -> Event:
-    """Return that an alert was raised or cleared."""
-    return Event(at, type_, alert.source, f"{alert.type}: {alert.message}", alert.namespace)
+def alert_raised(alert: Alert, at: float) -> Event:
+    """Return that an alert was raised."""
+    message = shortened(f"{alert.type}: {alert.message}")
+    return Event(at, "AlertRaised", alert.source, message, alert.namespace)
+
+
+def alert_cleared(alert: Alert, at: float) -> Event:
+    """Return that an alert was cleared: its message is past."""
+    seconds = max(0, round(at - alert.since))
+    message = shortened(f"{alert.type} cleared after {seconds} s; its last message was: {alert.message}")
+    return Event(at, "AlertCleared", alert.source, message, alert.namespace)

@@ -1,10 +1,13 @@
 """What is wrong is told, by a name that lasts as long as it does, and what isn't wrong pages nobody."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from lens.model.alerts.catalogue import ALERT_TYPES, Alert, Thresholds, in_order
+from lens.model.alerts.alert import Alert, Finding, Thresholds, in_order
+from lens.model.alerts.catalogue import ALERT_TYPES
+from lens.model.alerts.gpu_rules import GPU_ALERTS, NodeGpu
 from lens.model.gpu.node_report import Holder
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import AT_ONCE, START, Watched
@@ -147,11 +150,11 @@ def test_a_cordoned_node_is_worth_a_word_only_while_it_holds_pods() -> None:
 def test_overcommitment_is_told() -> None:
     watched = Watched()
     watched.put(node("node-1", 2), pod(container(gpus=5)))
-    assert watched.alerts()["Overcommitted"].message == "3 GPUs are held on node-1 beyond what it has"
+    assert watched.alerts()["Overcommitted"].message == "Pods hold 3 more GPUs on node-1 than it has"
 
 
 def test_a_pod_that_holds_gpus_and_does_nothing_is_told_to_its_namespace() -> None:
-    watched = Watched(Thresholds(idle=600, idle_percent=2.0, clear=0))
+    watched = Watched(Thresholds(idle_seconds=600, idle_percent=2.0, clear_seconds=0))
     watched.put(node("node-1", 8), pod(container(gpus=1), name="idle"), pod(container(gpus=1), name="busy"))
     for seconds in range(0, 700, 10):
         watched.tell(
@@ -167,7 +170,7 @@ def test_a_pod_that_holds_gpus_and_does_nothing_is_told_to_its_namespace() -> No
 
 
 def test_a_pod_that_works_now_and_then_is_never_idle() -> None:
-    watched = Watched(Thresholds(idle=100))
+    watched = Watched(Thresholds(idle_seconds=100))
     watched.put(node("node-1", 8), pod(container(gpus=1)))
     for seconds in range(0, 1000, 10):
         percent = 50.0 if seconds % 90 == 0 else 0.0
@@ -183,7 +186,7 @@ def test_a_pod_whose_work_nobody_knows_is_not_called_idle() -> None:
 
 
 def test_a_pod_that_waits_for_too_long_is_told_with_the_schedulers_own_reason() -> None:
-    watched = Watched(Thresholds(pending=900))
+    watched = Watched(Thresholds(pending_seconds=900))
     unschedulable = {
         "type": "PodScheduled",
         "status": "False",
@@ -233,7 +236,7 @@ def test_a_pod_that_was_bound_or_is_being_deleted_waits_no_more() -> None:
 
 
 def test_a_node_whose_telemetry_grows_stale_is_told() -> None:
-    watched = Watched(Thresholds(agent=60, clear=0))
+    watched = Watched(Thresholds(agent_seconds=60, clear_seconds=0))
     watched.put(node("node-1", 8))
     watched.tell("node-1", watched.gpu())
     assert watched.alerts(after=31) == {}
@@ -266,7 +269,7 @@ def test_objects_that_can_not_be_read_are_told_and_not_named() -> None:
     watched = Watched()
     watched.skipped = {"pods": 2, "nodes": 0}
     alert = watched.alerts()["ObjectsSkipped"]
-    assert alert.message == "2 pods can't be read and are left out of all figures"
+    assert alert.message == "2 pods can't be decoded and are in no figure"
 
 
 def test_nothing_is_wrong_with_a_cluster_that_was_not_listed_yet() -> None:
@@ -288,7 +291,7 @@ def test_the_gravest_come_first_and_of_those_the_newest() -> None:
 
 
 def test_what_does_not_last_is_no_alert() -> None:
-    watched = Watched(Thresholds(default=30))
+    watched = Watched(Thresholds(for_seconds=30))
     watched.put(node("node-1", 0))
     assert watched.alerts() == {}
     assert watched.alerts(after=29) == {}
@@ -302,7 +305,7 @@ def test_what_does_not_last_is_no_alert() -> None:
 
 
 def test_an_alert_keeps_its_id_and_time_however_its_condition_flickers() -> None:
-    watched = Watched(Thresholds(default=10, clear=60))
+    watched = Watched(Thresholds(for_seconds=10, clear_seconds=60))
     watched.put(node("node-1", 0))
     watched.look()
     first = watched.alerts(after=10)["DevicePluginGone"]
@@ -329,13 +332,83 @@ def test_a_message_follows_its_condition_while_the_alert_lasts() -> None:
 
 def test_two_replicas_give_an_alert_one_id() -> None:
     ids = []
-    for limits in (AT_ONCE, Thresholds(default=0, clear=5)):
+    for limits in (AT_ONCE, Thresholds(for_seconds=0, clear_seconds=5)):
         watched = Watched(limits)
         watched.put(node("node-1", 0))
         ids.append(watched.alerts()["DevicePluginGone"].id)
     assert ids[0] == ids[1] == "DevicePluginGone:Node/node-1"
 
 
-def test_every_kind_says_what_to_do() -> None:
-    assert all(kind.action.endswith(".") and kind.severities for kind in ALERT_TYPES)
+def test_every_alert_type_says_what_it_means_and_what_to_do() -> None:
+    for kind in ALERT_TYPES:
+        assert kind.severities
+        assert not kind.summary.endswith(".")
+        assert all(text.endswith(".") for text in (kind.meaning, kind.action, kind.guide or "."))
+        assert kind.lasting is None or kind.lasting in Thresholds.__struct_fields__
     assert len({kind.type for kind in ALERT_TYPES}) == len(ALERT_TYPES)
+
+
+def test_every_alert_type_has_a_case_in_which_it_is_raised_beside_others() -> None:
+    raised: set[str] = set()
+    for watched in (troubled(), crowded()):
+        raised |= {alert.type for alert in watched.look().alerts}
+    assert raised == {kind.type for kind in ALERT_TYPES}
+
+
+def troubled() -> Watched:
+    """Return a cluster in which everything is wrong at once."""
+    watched = Watched()
+    watched.contact, watched.skipped = START - 1000, {"nodes": 1}
+    watched.put(
+        node("node-0", 0),
+        node("node-1", capacity={GPU: 8}, allocatable={GPU: 7}, ready="False", unschedulable=True),
+        pod(container(gpus=9)),
+        waiting(name="waiting", uid="waiting"),
+    )
+    watched.tell(
+        "node-1",
+        watched.gpu(0, "lost", "GPU_IS_LOST"),
+        watched.gpu(1, "critical", "recovery action GPU_RESET", recovery_action="GPU_RESET"),
+        watched.gpu(2, "critical", "bad pages"),
+        watched.gpu(3, "warning", "XID 48", "row remapping pending", clock_events=("hw_power_brake",)),
+        watched.gpu(4, "critical", "row remapping failed", ecc_uncorrected=1),
+        watched.gpu(5, utilization_percent=0.0),
+        holders=(holder("train-0", 5),),
+    )
+    watched.tell_stale("node-0")
+    return watched
+
+
+def crowded() -> Watched:
+    """Return a cluster with more alerts of a node's GPUs than are shown."""
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", *(watched.gpu(index, "lost", "GPU_IS_LOST") for index in range(65)))
+    return watched
+
+
+@pytest.mark.parametrize(
+    ("number", "pods"), [(0, "no pod holds GPUs"), (1, "1 pod holds GPUs"), (2, "2 pods hold GPUs")]
+)
+def test_a_message_counts_in_the_right_number(number: int, pods: str) -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8, ready="False"))
+    watched.put(*(pod(container(gpus=1), name=f"train-{each}") for each in range(number)))
+    assert watched.alerts()["NodeNotReady"].message == f"node-1 is not ready, and {pods} there"
+
+
+def test_a_rule_is_applied_to_a_healthy_gpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GPU_ALERTS, "types", [*GPU_ALERTS.types])
+
+    @GPU_ALERTS.declare(
+        "GpuHot", severities=("warning",), summary="Hot GPUs", meaning="It is hot.", action="Cool it."
+    )
+    def gpu_hot(subject: NodeGpu) -> Iterator[Finding]:
+        if (subject.gpu.temperature_celsius or 0) > 90:
+            yield subject.finding("is hot")
+
+    watched = Watched()
+    watched.put(node("node-1", 8))
+    watched.tell("node-1", watched.gpu(temperature_celsius=95))
+    alert = watched.alerts()["GpuHot"]
+    assert (alert.message, alert.action) == ("GPU 0 of node-1 is hot", "Cool it.")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lens.model.alerts.catalogue import Thresholds
+from lens.model.alerts.alert import Thresholds
 from lens.model.events.terminations import Outcome, Termination, read_finished, read_termination
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import START, Watched
@@ -112,7 +112,7 @@ def test_a_gpu_is_lost_and_recovers(watched: Watched) -> None:
 
 
 def test_alerts_come_and_go_as_events() -> None:
-    watched = Watched(Thresholds(default=0, clear=0))
+    watched = Watched(Thresholds(for_seconds=0, clear_seconds=0))
     watched.look()
     watched.put(node("node-1", 0))
     watched.look()
@@ -123,7 +123,10 @@ def test_alerts_come_and_go_as_events() -> None:
         ("AlertRaised", NODE),
         ("NodeJoined", NODE),
     ]
-    assert events[0].message == "DevicePluginGone: node-1 names GPU resources and has none of them"
+    wrong = "node-1 names GPU resources, and its capacity of all of them is 0"
+    assert events[1].message == f"DevicePluginGone: {wrong}"
+    # The message says that it is over: the node has its device plugin again.
+    assert events[0].message == f"DevicePluginGone cleared after 1 s; its last message was: {wrong}"
 
 
 def test_the_list_is_bounded_and_the_oldest_fall_out() -> None:
