@@ -1,220 +1,171 @@
-"""What of the API's answers a model is told: enough to act on, in few words.
+"""What a model is shown of the API's answers: enough to act on, in few words.
 
-These types read an answer and write it again; what they don't have, and what is null, is left out.
+Each type here is one of the API's types without the fields that it names, so a field that the API adds is
+shown. Null, empty and missing fields are left out. Texts of rows are cut.
 """
 
-from typing import Any
+from collections.abc import Collection, Mapping
+from keyword import iskeyword
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from lens.api import schemas
+
 LONGEST_TEXT = 300
-"""Characters of a message, which may quote anything."""
-
-
-class Cluster(msgspec.Struct, omit_defaults=True):
-    """A cluster that can be asked for."""
-
-    name: str
-    status: str
-    age_seconds: float | None = None
-    totals: dict[str, int] | None = None
-    reason: str | None = None
-
-
-class Clusters(msgspec.Struct):
-    """All of them."""
-
-    clusters: list[Cluster]
-
-
-class Freshness(msgspec.Struct):
-    """How old the figures are."""
-
-    synced: bool
-    age_seconds: float
-
-
-class Moment(msgspec.Struct, kw_only=True):
-    """Whose figures, and when they were last known to be current."""
-
-    cluster: str
-    timestamp: str
-
-
-class Status(Moment, kw_only=True, omit_defaults=True):
-    """A cluster's figures."""
-
-    current_gpu_usage: dict[str, int | float]
-    running_tasks: int
-    available_resources: dict[str, int]
-    pending: dict[str, int]
-    gpu_states: dict[str, int]
-    telemetry: dict[str, Any]
-    freshness: Freshness
-    units: list[dict[str, Any]] = []
-    approximate: bool = False
-
-
-class Task(msgspec.Struct, omit_defaults=True):
-    """A pod that holds GPUs."""
-
-    namespace: str
-    pod_name: str
-    workload_type: str
-    workload_name: str
-    node_name: str
-    allocated_gpus: int
-    running_time_seconds: int
-    phase: str
-    utilization: float | None = None
-    utilization_reason: str | None = None
-    memory_used_bytes: int | None = None
-    units: dict[str, int] | None = None
-    terminating: bool = False
-    approximate: bool = False
-
-
-class PendingTask(msgspec.Struct, omit_defaults=True):
-    """A pod that waits for GPUs."""
-
-    namespace: str
-    pod_name: str
-    workload_type: str
-    workload_name: str
-    requested_gpus: int
-    resources: dict[str, int]
-    waiting_seconds: int
-    priority: int
-    state: str
-    reason: str | None = None
-    message: str | None = None
-    scheduling_gates: list[str] = []
-    node_selector: dict[str, str] = {}
-    affinity: bool = False
-    tolerations: list[str] = []
-    omitted: dict[str, int] = {}
-    terminating: bool = False
-
-    def __post_init__(self) -> None:
-        """Shorten what the scheduler says."""
-        self.message = self.message and cut(self.message)
-
-
-class _Page(Moment, kw_only=True, omit_defaults=True):
-    total_tasks: int
-    following: str | None = msgspec.field(default=None, name="continue")
-
-
-class Tasks(_Page, kw_only=True, omit_defaults=True):
-    """A page of tasks."""
-
-    tasks: list[Task]
-
-
-class PendingTasks(_Page, kw_only=True, omit_defaults=True):
-    """A page of waiting pods."""
-
-    tasks: list[PendingTask]
-
-
-class Node(msgspec.Struct, omit_defaults=True):
-    """A node with GPUs."""
-
-    node_name: str
-    status: str
-    total_gpus: int
-    allocated_gpus: int
-    available_gpus: int
-    running_tasks: int
-    schedulable: bool
-    utilization: float | None = None
-    product: str | None = None
-    unhealthy_gpus: int = 0
-    unavailable_gpus: int = 0
-    overcommitted_gpus: int = 0
-    unschedulable: bool = False
-    taints: list[str] = []
-    units: list[dict[str, Any]] = []
-    approximate: bool = False
-
-
-class Nodes(Moment, kw_only=True, omit_defaults=True):
-    """Some of a cluster's nodes, and of how many."""
-
-    total_nodes: int = -1
-    nodes: list[Node]
-
-
-class Holder(msgspec.Struct, omit_defaults=True):
-    """A container that has a GPU, or a part of one."""
-
-    namespace: str
-    pod: str
-    container: str
-    instance_uuid: str | None = None
-
-
-class Gpu(msgspec.Struct, omit_defaults=True):
-    """A physical GPU."""
-
-    state: str
-    health: str
-    index: int | None = None
-    uuid: str | None = None
-    holders: list[Holder] = []
-    utilization: float | None = None
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    temperature_celsius: float | None = None
-    power_watts: float | None = None
-    health_because: list[str] = []
-    recovery_action: str | None = None
-
-
-class NodeTelemetry(msgspec.Struct, omit_defaults=True):
-    """How a node's GPUs are known."""
-
-    source: str
-    state: str
-    problem: str | None = None
-    sampled_at: str | None = None
-
-    def __post_init__(self) -> None:
-        """Shorten what is wrong."""
-        self.problem = self.problem and cut(self.problem)
-
-
-class NodeDetail(Moment, kw_only=True, omit_defaults=True):
-    """One node, GPU by GPU."""
-
-    node: Node
-    telemetry: NodeTelemetry | None = None
-    gpus: list[Gpu]
-
-
-class Alert(msgspec.Struct):
-    """Something that is wrong."""
-
-    severity: str
-    type: str
-    source: str
-    message: str
-    action: str
-    timestamp: str
-    namespace: str | None
-
-    def __post_init__(self) -> None:
-        """Shorten what it says."""
-        self.message, self.action = cut(self.message), cut(self.action)
-
-
-class Alerts(Moment, kw_only=True):
-    """Some of a cluster's alerts, and of how many."""
-
-    total_alerts: int = -1
-    alerts: list[Alert]
+"""Characters of a text, which may quote anything."""
 
 
 def cut(text: str) -> str:
     """Return at most the first LONGEST_TEXT characters."""
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def shown(
+    schema: Any,
+    required: Collection[str],
+    without: Collection[str] = (),
+    unless_zero: Collection[str] = (),
+    nested: Mapping[str, Any] | None = None,
+    added: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return a type that reads an answer of an API's type and writes what a model is shown of it.
+
+    An answer must have the ``required`` fields. Fields ``without`` are not shown, and fields ``unless_zero``
+    are not shown while they are 0 or false. ``nested`` has the types of the elements of some fields, ``added``
+    the fields that the tool sets itself, with their types. Raise ValueError for a field that the API's type
+    lacks.
+    """
+    nested, hints = nested or {}, get_type_hints(schema)
+    unknown = {*required, *without, *unless_zero, *nested} - hints.keys()
+    if unknown:
+        raise ValueError(f"{schema.__name__} has no {', '.join(sorted(unknown))}")
+    names = {name: f"{name}_" if iskeyword(name) else name for name in hints if name not in without}
+    fields: list[Any] = []
+    for name, python_name in names.items():
+        kind = _with_elements(hints[name], nested[name]) if name in nested else hints[name]
+        if name in required:
+            fields.append((python_name, kind))
+        else:
+            fields.append(_optional(python_name, kind, unless_zero=name in unless_zero))
+    fields += [(name, kind | msgspec.UnsetType, msgspec.UNSET) for name, kind in (added or {}).items()]
+    return msgspec.defstruct(
+        schema.__name__,
+        fields,
+        kw_only=True,
+        omit_defaults=True,
+        rename={python_name: name for name, python_name in names.items()},
+        # Of what has rows, no text is one that somebody wrote, and "continue" has to stay whole.
+        namespace={} if nested else {"__post_init__": _cut_texts},
+    )
+
+
+def _optional(name: str, kind: Any, *, unless_zero: bool) -> tuple[str, Any, Any]:
+    origin = get_origin(kind)
+    if NoneType in get_args(kind):
+        return name, kind, None
+    if origin in (list, dict):
+        return name, kind, msgspec.field(default_factory=origin)
+    if unless_zero:
+        return name, kind, kind()
+    return name, kind | msgspec.UnsetType, msgspec.UNSET
+
+
+def _with_elements(kind: Any, element: Any) -> Any:
+    if get_origin(kind) is list:
+        return list[element]
+    return element | None if NoneType in get_args(kind) else element
+
+
+def _cut_texts(row: msgspec.Struct) -> None:
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, str):
+            setattr(row, name, cut(value))
+
+
+_MOMENT = ("cluster", "timestamp")
+
+
+def _others(schema: Any, *names: str) -> Collection[str]:
+    """Return the fields of a type that are not named."""
+    return set(schema.__annotations__) - {*names}
+
+
+Cluster = shown(schemas.Cluster, required=("name", "status"), without=("local",))
+Clusters = shown(schemas.Clusters, required=("clusters",), nested={"clusters": Cluster})
+
+Freshness = shown(
+    schemas.Freshness,
+    required=("synced", "age_seconds"),
+    without=("watch_age_seconds", "coverage", "sequence"),
+)
+Status = shown(
+    schemas.Status,
+    required=(*_MOMENT, "current_gpu_usage", "available_resources"),
+    without=("nodes", "alerts", "recent_events"),
+    unless_zero=("approximate",),
+    nested={"freshness": Freshness},
+)
+
+Task = shown(
+    schemas.Task,
+    required=("namespace", "pod_name"),
+    without=("pod_uid", "workload_reason", "started_at", "owner", "resources", "gpu_uuids"),
+    unless_zero=("terminating", "approximate"),
+)
+Tasks = shown(schemas.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
+
+PendingTask = shown(
+    schemas.PendingTask,
+    required=("namespace", "pod_name"),
+    without=("pod_uid", "workload_reason", "created_at", "owner"),
+    unless_zero=("affinity", "terminating"),
+)
+PendingTasks = shown(
+    schemas.PendingTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": PendingTask}
+)
+
+Node = shown(
+    schemas.Node,
+    required=("node_name", "status", "available_gpus"),
+    without=("resources",),
+    unless_zero=(
+        "unhealthy_gpus",
+        "unavailable_gpus",
+        "overcommitted_gpus",
+        "unschedulable",
+        "approximate",
+    ),
+)
+Nodes = shown(
+    schemas.Status,
+    required=(*_MOMENT, "nodes"),
+    without=_others(schemas.Status, *_MOMENT, "nodes"),
+    nested={"nodes": Node},
+    added={"total_nodes": int},
+)
+
+Holder = shown(schemas.GpuHolder, required=("namespace", "pod", "container"))
+Gpu = shown(
+    schemas.Gpu,
+    required=("state", "health"),
+    without=("source", "product", "instances", "sampled_at", "reasons"),
+    nested={"holders": Holder},
+)
+NodeTelemetry = shown(schemas.NodeTelemetry, required=("source", "state"))
+NodeDetail = shown(
+    schemas.NodeDetail,
+    required=(*_MOMENT, "node", "gpus"),
+    nested={"node": Node, "telemetry": NodeTelemetry, "gpus": Gpu},
+)
+
+Alert = shown(schemas.Alert, required=("severity", "type", "source", "message"), without=("id",))
+Alerts = shown(
+    schemas.Status,
+    required=(*_MOMENT, "alerts"),
+    without=_others(schemas.Status, *_MOMENT, "alerts"),
+    nested={"alerts": Alert},
+    added={"total_alerts": int},
+)

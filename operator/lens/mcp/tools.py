@@ -20,7 +20,6 @@ from lens.mcp.arguments import (
 from lens.mcp.client import Question, RefusedError
 
 A = TypeVar("A", bound=Arguments)
-T = TypeVar("T")
 
 REALTIME = "/api/v1/realtime"
 
@@ -37,10 +36,9 @@ class Ask:
         """Take what gets an answer's data as a type."""
         self._get = get
 
-    async def __call__(self, question: Question, data: type[T]) -> T:
+    async def __call__(self, question: Question, data: type[Any]) -> Any:
         """Return the answer. Raise RefusedError."""
-        answer: T = await self._get(question, data)
-        return answer
+        return await self._get(question, data)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ class Tool(Generic[A]):
 
 async def _clusters(ask: Ask, _asked: Arguments, room: int) -> object:
     told = await ask(Question("/api/v1/clusters"), answers.Clusters)
-    return answers.Clusters(told.clusters[:room])
+    told.clusters = told.clusters[:room]
+    return told
 
 
 async def _status(ask: Ask, asked: OfCluster, _room: int) -> object:

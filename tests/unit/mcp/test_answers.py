@@ -1,0 +1,73 @@
+"""A model is shown every field of the API's answers that isn't named as one to leave out."""
+
+import msgspec
+import pytest
+
+from lens.api import schemas
+from lens.mcp import answers
+from lens.mcp.answers import LONGEST_TEXT, shown
+
+
+class NewTask(schemas.Task):
+    """A task with a field that the API has got since."""
+
+    queue: str
+
+
+def test_a_field_that_the_api_adds_is_shown() -> None:
+    task = shown(NewTask, required=("namespace", "pod_name"), without=("pod_uid",))
+    row = {"namespace": "team", "pod_name": "train-0", "pod_uid": "u", "queue": "default"}
+    read = msgspec.json.decode(msgspec.json.encode(row), type=task)
+    assert msgspec.to_builtins(read) == {"namespace": "team", "pod_name": "train-0", "queue": "default"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "type_"),
+    [
+        (schemas.Cluster, answers.Cluster),
+        (schemas.Task, answers.Task),
+        (schemas.PendingTask, answers.PendingTask),
+        (schemas.Node, answers.Node),
+        (schemas.Gpu, answers.Gpu),
+        (schemas.Alert, answers.Alert),
+    ],
+)
+def test_most_fields_of_the_api_are_shown(schema: type, type_: type[msgspec.Struct]) -> None:
+    missing = schema.__annotations__.keys() - set(type_.__struct_encode_fields__)
+    assert len(missing) < len(schema.__annotations__) / 2
+
+
+def test_a_field_that_the_api_has_no_more_is_found() -> None:
+    with pytest.raises(ValueError, match="Task has no gone"):
+        shown(schemas.Task, required=("namespace",), without=("gone",))
+
+
+def test_what_is_null_empty_or_nothing_is_left_out_and_texts_are_cut() -> None:
+    row = {
+        "namespace": "team",
+        "pod_name": "train-0",
+        "priority": 0,
+        "affinity": False,
+        "reason": None,
+        "message": "x" * 1000,
+        "tolerations": [],
+        "node_selector": {},
+    }
+    read = msgspec.json.decode(msgspec.json.encode(row), type=answers.PendingTask)
+    assert msgspec.to_builtins(read) == {
+        "namespace": "team",
+        "pod_name": "train-0",
+        "priority": 0,
+        "message": "x" * (LONGEST_TEXT - 1) + "…",
+    }
+
+
+def test_a_row_without_its_name_is_none() -> None:
+    with pytest.raises(msgspec.ValidationError, match="pod_name"):
+        msgspec.json.decode(b'{"namespace": "team"}', type=answers.Task)
+
+
+def test_the_token_of_the_next_page_stays_whole() -> None:
+    page = {"cluster": "c", "timestamp": "t", "total_tasks": 0, "tasks": [], "continue": "x" * 4000}
+    read = msgspec.json.decode(msgspec.json.encode(page), type=answers.Tasks)
+    assert msgspec.to_builtins(read) == page
