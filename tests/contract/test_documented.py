@@ -16,8 +16,9 @@ from lens.agent.settings import AgentSettings
 from lens.api import errors
 from lens.api.document import openapi
 from lens.api.endpoints.exposition import Exposition
-from lens.cli import agent, serve
+from lens.cli import agent, mcp, serve
 from lens.config import ServeSettings
+from lens.mcp.settings import McpSettings
 from lens.metrics import Metrics
 from tests.contract.conftest import NOW
 from tests.contract.filled import fill
@@ -72,8 +73,8 @@ def test_every_setting_is_on_the_page_of_settings_with_its_default() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "command"),
-    [(ServeSettings, serve.serve), (AgentSettings, agent.agent)],
-    ids=["serve", "agent"],
+    [(ServeSettings, serve.serve), (AgentSettings, agent.agent), (McpSettings, mcp.mcp)],
+    ids=["serve", "agent", "mcp"],
 )
 def test_every_setting_is_a_flag(settings: type[ServeSettings], command: object) -> None:
     assert callable(command)

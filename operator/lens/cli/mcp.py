@@ -3,31 +3,20 @@
 import asyncio
 import importlib.util
 import os
-from functools import partial
-from typing import Annotated
 
 from lens import config, logs
 from lens.cli.failure import fail
-from lens.cli.flags import Flag, flag
+from lens.cli.flags import Flags, options_of
 from lens.mcp import settings
 from lens.mcp.settings import McpSettings
 
-_flag = partial(flag, McpSettings)
 
-
-def mcp(
-    url: Annotated[Flag, _flag("url")] = None,
-    token_file: Annotated[Flag, _flag("token_file")] = None,
-    ca_file: Annotated[Flag, _flag("ca_file")] = None,
-    mcp_listen: Annotated[Flag, _flag("mcp_listen")] = None,
-    log_level: Annotated[Flag, _flag("log_level")] = None,
-    log_format: Annotated[Flag, _flag("log_format")] = None,
-) -> None:
+@options_of(McpSettings)
+def mcp(flags: Flags) -> None:
     """Serve read-only tools for LLM agents (MCP) that ask a Lens over HTTP.
 
     Each flag is also a variable of the environment: --token-file is LENS_TOKEN_FILE.
     """
-    flags = locals()
     try:
         chosen = settings.load(flags, os.environ)
         if importlib.util.find_spec("mcp") is None:

@@ -33,9 +33,9 @@ def shown(
     """Return a type that reads an answer of an API's type and writes what a model is shown of it.
 
     An answer must have the ``required`` fields. Fields ``without`` are not shown, and fields ``unless_zero``
-    are not shown while they are 0 or false. ``nested`` has the types of the elements of some fields, ``added``
-    the fields that the tool sets itself, with their types. Raise ValueError for a field that the API's type
-    lacks.
+    are not shown while they are 0 or false. ``nested`` has the types of the elements of some fields.
+    ``added`` has the fields that the tool sets itself, with their types. Raise ValueError for a field that
+    the API's type lacks.
     """
     nested, hints = nested or {}, get_type_hints(schema)
     unknown = {*required, *without, *unless_zero, *nested} - hints.keys()
