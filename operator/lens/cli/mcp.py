@@ -15,7 +15,7 @@ from lens.mcp.settings import McpSettings
 def mcp(flags: Flags) -> None:
     """Serve read-only tools for LLM agents (MCP) that ask a Lens over HTTP.
 
-    Each flag is also a variable of the environment: --token-file is LENS_TOKEN_FILE.
+    Each flag is also an environment variable: --token-file is LENS_TOKEN_FILE.
     """
     try:
         chosen = settings.load(flags, os.environ)

@@ -220,7 +220,7 @@ async def test_a_failure_is_logged_and_counted_and_the_token_is_in_neither(
     lens.front.script(TOKEN_REVIEW, faults.status(403))
     with caplog.at_level(logging.DEBUG):
         await lens.ask(STATUS, "secret-token")
-    (line,) = [vars(record) for record in caplog.records if record.name == "lens.kube.reviews"]
+    (line,) = [vars(record) for record in caplog.records if record.name == "lens.kube.readers.reviews"]
     assert (line["review"], line["error"]) == ("TokenReview", "HTTP 403")
     count = lens.metrics.registry.get_sample_value(
         "lens_reviews_total", {"review": "TokenReview", "outcome": "failed"}

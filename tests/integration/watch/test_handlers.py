@@ -9,7 +9,7 @@ from tests.integration.watch import faults
 from tests.integration.watch.objects import node, pod
 from tests.integration.watch.scene import Scene
 
-HANDLERS = logging.getLogger("lens.kube.handlers")
+HANDLERS = logging.getLogger("lens.kube.watch.kopf_settings")
 
 
 class Ear(logging.Handler):

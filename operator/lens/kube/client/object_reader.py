@@ -36,7 +36,7 @@ LONGEST_SECONDS = 120.0
 MOST_FAMILIES = 4096
 """Users name families by what they write into their pods, so there may be any number."""
 
-_log = logging.getLogger("lens.kube.getter")
+_log = logging.getLogger(__name__)
 
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 

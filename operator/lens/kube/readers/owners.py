@@ -30,7 +30,7 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,applica
 Aggregated apiservers may know only whole objects.
 """
 
-_log = logging.getLogger("lens.kube.owners")
+_log = logging.getLogger(__name__)
 
 
 class OwnerResolver:

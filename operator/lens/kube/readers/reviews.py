@@ -28,7 +28,7 @@ _CONNECTIONS = 16
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 _DONE = (HTTPStatus.OK, HTTPStatus.CREATED)
 
-_log = logging.getLogger("lens.kube.reviews")
+_log = logging.getLogger(__name__)
 
 
 class _UserInfo(msgspec.Struct):

@@ -17,7 +17,7 @@ from lens.model.inventory.pod import PodKey
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
 """Finished pods hold nothing; the apiserver reports one that finishes as deleted."""
 
-_log = logging.getLogger("lens.kube.handlers")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ MOST_HANDED = 5000
 TOLD_SECONDS = 1.0
 """How far behind kopf's idea of a busy stream may be."""
 
-_log = logging.getLogger("lens.kube.intake")
+_log = logging.getLogger(__name__)
 _encode = msgspec.json.encode
 
 

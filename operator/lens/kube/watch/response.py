@@ -32,7 +32,7 @@ LONGEST_REST = 1.0
 LONGEST_RETRY_AFTER = 30
 """Seconds; kopf would sleep for as long as it is told to."""
 
-_log = logging.getLogger("lens.kube.response")
+_log = logging.getLogger(__name__)
 
 
 class StatusDetails(msgspec.Struct, rename="camel"):

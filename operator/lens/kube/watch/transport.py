@@ -24,7 +24,7 @@ ABSENT = frozenset({502, 503})
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
-_log = logging.getLogger("lens.kube.transport")
+_log = logging.getLogger(__name__)
 
 
 class Transport:

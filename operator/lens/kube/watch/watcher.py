@@ -38,7 +38,7 @@ COUNTED = frozenset({"pods", "nodes"})
 
 STOP_SECONDS = 10.0
 
-_log = logging.getLogger("lens.kube.watcher")
+_log = logging.getLogger(__name__)
 
 
 class Watcher:
