@@ -69,7 +69,7 @@ GpuResourcePatterns = Annotated[
     AfterValidator(_resource_patterns),
     Field(
         min_length=1,
-        description="The extended resources that are GPUs; * matches anything, a leading ! takes out.",
+        description="The extended resources that are GPUs; * matches anything, a leading ! excludes names.",
     ),
 ]
 
@@ -118,140 +118,167 @@ class ListenAddress(str):
 
 
 class ServeSettings(BaseModel):
-    """What ``lens serve`` can be told."""
+    """The settings of ``lens serve``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     cluster: str = Field(
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$",
-        description="The name of the cluster that this Lens answers for.",
+        description="The name of the cluster that this Lens watches.",
     )
     listen: Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)] = Field(
-        default=ListenAddress("127.0.0.1:8080"), description="Where to serve HTTP, as host:port."
+        default=ListenAddress("127.0.0.1:8080"), description="The address to serve HTTP on, as host:port."
     )
     auth: Literal["kubernetes", "static", "none"] = Field(
         default="static",
-        description="Who may ask: whom the cluster's RBAC lets (the default in a cluster), bearers of a "
-        "token in the tokens file, or everybody (loopback only).",
+        description="How callers are authenticated: kubernetes by the cluster's TokenReviews and RBAC (the "
+        "default in a cluster), static by the tokens file, none not at all (loopback only).",
     )
     tokens_file: Path | None = Field(
         default=None, description="The YAML file with the hashed tokens, for auth=static."
     )
     token_audiences: CommaSeparated = Field(
         default=(),
-        description="Whom tokens are to be made out to, for auth=kubernetes; by default the apiserver.",
+        description="The audiences that tokens must have, for auth=kubernetes; by default the apiserver's.",
     )
     access_stale_seconds: float = Field(
         default=600.0,
         ge=0,
         le=86400,
-        description="How long the apiserver's yes stands while it gives no answer, for auth=kubernetes.",
+        description="How long a granted review stays valid while the apiserver doesn't answer, "
+        "for auth=kubernetes.",
     )
     requests_per_minute: int = Field(
-        default=500, ge=1, le=1_000_000, description="How often a caller may ask one endpoint."
+        default=500,
+        ge=1,
+        le=1_000_000,
+        description="The requests per minute that a caller may send to one endpoint.",
     )
     requests_burst: int = Field(
-        default=1000, ge=1, le=1_000_000, description="How many of these requests may come at once."
+        default=1000, ge=1, le=1_000_000, description="The requests that may come in one burst."
     )
     streams_per_caller: int = Field(
-        default=20, ge=1, le=100_000, description="How many streams a caller may have open."
+        default=20, ge=1, le=100_000, description="The streams that a caller may have open."
     )
     tls_cert_file: Path | None = Field(
-        default=None, description="The certificate chain to serve HTTPS with; read again as it changes."
+        default=None, description="The certificate chain to serve HTTPS with; a changed file is read again."
     )
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key.")
-    metrics_open: bool = Field(default=False, description="Whether /metrics answers without a token.")
+    metrics_open: bool = Field(default=False, description="Whether /metrics needs no token.")
     cache_seconds: float = Field(
-        default=30.0, ge=0, le=3600, description="How long a response is good for; 0 for no caching."
+        default=30.0, ge=0, le=3600, description="How long a response is cached; 0 disables caching."
     )
     ready_max_age_seconds: float = Field(
-        default=300.0, gt=0, description="The age of the data from which on /readyz says 503."
+        default=300.0, gt=0, description="The age of the data above which /readyz responds with 503."
     )
     kubeconfig: Path | None = Field(
         default=None,
-        description="A kubeconfig; without one the pod's service account, or else kubectl's default.",
+        description="The kubeconfig; by default the pod's service account, or else kubectl's default.",
     )
-    kube_context: str | None = Field(default=None, description="The kubeconfig's context to use.")
+    kube_context: str | None = Field(default=None, description="The context of the kubeconfig.")
     gpu_resources: GpuResourcePatterns = GPU_RESOURCES
     tolerated_taints: CommaSeparated = Field(
         default=TOLERATED_TAINTS,
-        description="The taints that GPU pods are taken to tolerate, as key[=value][:effect]; * in the key.",
+        description="The taints that GPU pods tolerate, as key[=value][:effect]; the key may have a *.",
     )
     telemetry: Literal["none", "agent", "dcgm", "amd"] = Field(
         default="none",
-        description="Who tells what the GPUs do: Lens' agents, or dcgm-exporter's or AMD's exporter's pods.",
+        description="The source of telemetry: Lens' agents, dcgm-exporter's pods, or AMD's exporter's pods.",
     )
-    telemetry_namespace: str | None = Field(default=None, description="The namespace of their pods.")
+    telemetry_namespace: str | None = Field(
+        default=None, description="The namespace of the agents' or exporter's pods."
+    )
     telemetry_selector: str = Field(
-        default="app.kubernetes.io/name=lens-agent", description="The labels of their pods, as name=value,…"
+        default="app.kubernetes.io/name=lens-agent",
+        description="The labels of the agents' or exporter's pods, as name=value,…",
     )
     telemetry_daemonset: str | None = Field(
-        default=None, description="The DaemonSet whose pods alone are believed; required for agents."
+        default=None, description="The DaemonSet whose pods are read, and no others; required for agents."
     )
-    telemetry_port: int = Field(default=9479, ge=1, le=65535, description="The port that they listen on.")
+    telemetry_port: int = Field(
+        default=9479, ge=1, le=65535, description="The port of the agents or the exporter."
+    )
     telemetry_token_file: Path | None = Field(
         default=None, description="The file with the bearer token for agents."
     )
     telemetry_ca_file: Path | None = Field(
-        default=None, description="The CA of the agents' certificates; with it they are asked over TLS."
+        default=None, description="The CA of the agents' certificates; with it agents are read over TLS."
     )
     telemetry_server_name: str | None = Field(
-        default=None, description="The name in the agents' certificates; without it their pods' addresses."
+        default=None, description="The name in the agents' certificates; by default the address of each pod."
     )
     telemetry_interval_seconds: float = Field(
-        default=15.0, ge=1, le=300, description="How often each of them is read."
+        default=15.0, ge=1, le=300, description="The interval between two reads of an agent or exporter."
     )
     telemetry_timeout_seconds: float = Field(
-        default=4.0, gt=0, le=60, description="How long one of them may take to answer."
+        default=4.0, gt=0, le=60, description="The timeout of a read of an agent or exporter."
     )
     alert_for_seconds: float = Field(
-        default=30.0, ge=0, le=86400, description="How long a condition lasts before it is an alert."
+        default=30.0,
+        ge=0,
+        le=86400,
+        description="How long a condition has to last before it becomes an alert.",
     )
     alert_clear_seconds: float = Field(
-        default=60.0, ge=0, le=86400, description="How long it is to be gone before the alert is."
+        default=60.0,
+        ge=0,
+        le=86400,
+        description="How long a condition has to be absent before its alert clears.",
     )
     alert_idle_seconds: float = Field(
-        default=3600.0, gt=0, le=604800, description="How long a pod may leave its GPUs idle."
+        default=3600.0,
+        gt=0,
+        le=604800,
+        description="How long a pod may leave its GPUs idle before the alert.",
     )
     alert_idle_percent: float = Field(
-        default=1.0, ge=0, lt=100, description="The utilization up to which GPUs are idle."
+        default=1.0, ge=0, lt=100, description="The utilization in percent up to which GPUs are idle."
     )
     alert_throttled_seconds: float = Field(
-        default=300.0, ge=0, le=86400, description="How long heat or power may slow a GPU down."
+        default=300.0,
+        ge=0,
+        le=86400,
+        description="How long heat or power may throttle a GPU before the alert.",
     )
     alert_pending_seconds: float = Field(
-        default=900.0, ge=0, le=604800, description="How long a pod may wait for GPUs."
+        default=900.0, ge=0, le=604800, description="How long a pod may wait for GPUs before the alert."
     )
     alert_not_ready_seconds: float = Field(
-        default=60.0, ge=0, le=86400, description="How long a node may not be ready."
+        default=60.0, ge=0, le=86400, description="How long a node may not be ready before the alert."
     )
     alert_cordoned_seconds: float = Field(
-        default=3600.0, ge=0, le=604800, description="How long a cordoned node may hold pods with GPUs."
+        default=3600.0,
+        ge=0,
+        le=604800,
+        description="How long pods may hold GPUs on a cordoned node before the alert.",
     )
     alert_agent_seconds: float = Field(
-        default=60.0, ge=0, le=86400, description="How long a node's telemetry may be stale."
+        default=60.0, ge=0, le=86400, description="How long a node's telemetry may be stale before the alert."
     )
     alert_watch_age_seconds: float = Field(
-        default=120.0, gt=30, le=86400, description="How long a watch may give no sign of life."
+        default=120.0,
+        gt=30,
+        le=86400,
+        description="How long a watch may show no sign of life before the alert.",
     )
     events_kept: int = Field(
-        default=1000, ge=0, le=100_000, description="How many of the latest events are kept."
+        default=1000, ge=0, le=100_000, description="The number of events that are kept."
     )
     peers: Path | None = Field(
-        default=None, description="The YAML file that names other clusters' Lenses, to answer for them too."
+        default=None,
+        description="The YAML file of other clusters' Lenses, whose clusters this Lens serves too.",
     )
     peers_identity: Literal["service", "caller"] = Field(
-        default="service", description="Whose token they are shown: one of this Lens, or the caller's."
+        default="service",
+        description="The token that is sent to other clusters' Lenses: one of this Lens, or the caller's.",
     )
     peers_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="How long one of them may take to answer."
+        default=5.0, gt=0, le=60, description="The timeout of a request to another cluster's Lens."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe level that is logged."
+        default="info", description="The lowest level that is logged."
     )
-    log_format: Literal["json", "text"] = Field(
-        default="json", description="How a line of the log is written."
-    )
+    log_format: Literal["json", "text"] = Field(default="json", description="The format of a log line.")
 
     @field_validator("tolerated_taints")
     @classmethod
@@ -281,7 +308,7 @@ class ServeSettings(BaseModel):
                 )
         if self.telemetry_timeout_seconds >= self.telemetry_interval_seconds:
             raise ValueError(
-                f"{PREFIX}TELEMETRY_TIMEOUT_SECONDS: is to be shorter than {PREFIX}TELEMETRY_INTERVAL_SECONDS"
+                f"{PREFIX}TELEMETRY_TIMEOUT_SECONDS: must be shorter than {PREFIX}TELEMETRY_INTERVAL_SECONDS"
             )
         self.exporters()
         return self
@@ -292,7 +319,7 @@ class ServeSettings(BaseModel):
         return Thresholds(**values)
 
     def exporters(self) -> ExporterSelector | None:
-        """Return which pods tell of GPUs. Raise ValueError for labels that are none."""
+        """Return which pods report GPUs. Raise ValueError for labels that can't be parsed."""
         if self.telemetry == "none" or self.telemetry_namespace is None:
             return None
         try:
@@ -304,7 +331,7 @@ class ServeSettings(BaseModel):
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
-    """Return the operator's settings, as ``read`` reads them; in a pod who may ask is up to its cluster."""
+    """Return the operator's settings, as ``read`` reads them; in a pod the default of auth is kubernetes."""
     own = {name: value for name, value in environ.items() if not name.startswith(AGENT_PREFIX)}
     if environ.get("KUBERNETES_SERVICE_HOST") and not own.get(f"{PREFIX}AUTH"):
         own[f"{PREFIX}AUTH"] = "kubernetes"

@@ -1,4 +1,4 @@
-"""The process's own Prometheus metrics: how the watch and the server are doing, not what the GPUs are."""
+"""The Prometheus metrics of the process: its watches, its server and its jobs. The GPUs' are elsewhere."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -6,79 +6,79 @@ from lens.supervisor import JOB_FAILURES_HELP
 
 
 class Metrics:
-    """All instruments, on a registry of their own."""
+    """All metrics, on a registry of their own."""
 
     def __init__(self) -> None:
-        """Make the instruments."""
+        """Make the metrics."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.watch_lines = Counter(
             "lens_watch_lines",
-            "Lines read from watches, by what came of them: changed, unchanged, late, bookmark, error.",
+            "Lines of watches, by outcome: changed, unchanged, late, bookmark, error, unreadable.",
             ["resource", "outcome"],
             registry=self.registry,
         )
         self.lists = Counter(
-            "lens_lists", "Lists that were read to their end.", ["resource"], registry=self.registry
+            "lens_lists", "Complete lists of a resource.", ["resource"], registry=self.registry
         )
         self.drift = Counter(
             "lens_list_drift",
-            "Objects that a list showed otherwise than the watch had told.",
+            "Differences between a relist and the watched state.",
             ["resource"],
             registry=self.registry,
         )
         self.skipped = Counter(
             "lens_objects_skipped",
-            "Readings of objects that could not be counted.",
+            "Objects that could not be decoded, each time that they were read.",
             ["resource"],
             registry=self.registry,
         )
         self.skipped_now = Gauge(
             "lens_skipped_objects",
-            "Objects that exist and can't be counted.",
+            "Objects that can't be decoded now, and are in no figure.",
             ["resource"],
             registry=self.registry,
         )
         self.over_bound = Counter(
             "lens_over_bound",
-            "What others sent or asked for that was more than Lens takes, by what it was.",
+            "Inputs and requests beyond a bound, by bound.",
             ["what"],
             registry=self.registry,
         )
         self.kube_requests = Counter(
             "lens_kube_requests",
-            "Requests to the apiserver by their outcome: the HTTP status, or error.",
+            "Requests to the apiserver, by outcome: the HTTP status, or error.",
             ["outcome"],
             registry=self.registry,
         )
         self.cache_bytes = Gauge(
             "lens_cache_bytes",
-            "What the kept answers take: own, peers.",
+            "Size of the cached responses: own, peers.",
             ["cache"],
             registry=self.registry,
         )
         self.cache_dropped = Counter(
             "lens_cache_dropped",
-            "Kept answers that had to make room before their time: own, peers.",
+            "Cached responses that were evicted before they expired: own, peers.",
             ["cache"],
             registry=self.registry,
         )
-        self.streams = Gauge("lens_streams", "Streams that are open.", registry=self.registry)
+        self.streams = Gauge("lens_streams", "Open streams.", registry=self.registry)
         self.reviews = Counter(
             "lens_reviews",
-            "Reviews of tokens and of access that were asked of the apiserver, by what came of them.",
+            "TokenReviews and SubjectAccessReviews, by outcome.",
             ["review", "outcome"],
             registry=self.registry,
         )
         self.owner_reads = Counter(
             "lens_owner_reads",
-            "Readings of GPU pods' owners, by what came of them: read, or why not.",
+            "Reads of GPU pods' owners, by outcome: read, or the reason of the failure.",
             ["outcome"],
             registry=self.registry,
         )
         self.peer_requests = Counter(
             "lens_peer_requests",
-            "Requests to other clusters' Lenses, by what came of them.",
+            "Requests to other clusters' Lenses, by outcome.",
             ["peer", "outcome"],
             registry=self.registry,
         )
@@ -90,30 +90,30 @@ class Metrics:
         )
         self.watcher_restarts = Counter(
             "lens_watcher_restarts",
-            "Times that the watching thread was started anew.",
+            "Restarts of the watch thread.",
             registry=self.registry,
         )
         self.telemetry_reads = Counter(
             "lens_telemetry_reads",
-            "Readings of agents and exporters.",
+            "Reads of agents and exporters.",
             ["source"],
             registry=self.registry,
         )
         self.telemetry_refusals = Counter(
             "lens_telemetry_refusals",
-            "Readings, or parts of them, that were not believed, by reason.",
+            "Rejected reads of agents and exporters, whole or in part, by reason.",
             ["source", "reason"],
             registry=self.registry,
         )
         self.http_requests = Counter(
             "lens_http_requests",
-            "Requests answered, by route and status.",
+            "Responses, by route and status.",
             ["route", "status"],
             registry=self.registry,
         )
         self.http_seconds = Histogram(
             "lens_http_request_seconds",
-            "Time to answer.",
+            "Seconds from a request to its response.",
             ["route"],
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=self.registry,

@@ -264,7 +264,7 @@ def test_the_agents_own_settings_may_stand_beside_the_operators() -> None:
 
 def test_an_agent_is_not_asked_again_before_it_may_have_answered() -> None:
     flags = {"cluster": "c", "auth": "none", **AGENTS, "telemetry_interval_seconds": "5"}
-    with pytest.raises(SettingsError, match="LENS_TELEMETRY_TIMEOUT_SECONDS: is to be shorter than"):
+    with pytest.raises(SettingsError, match="LENS_TELEMETRY_TIMEOUT_SECONDS: must be shorter than"):
         load({**flags, "telemetry_timeout_seconds": "5"}, {})
     assert load({**flags, "telemetry_timeout_seconds": "4"}, {}).telemetry_timeout_seconds == 4
 

@@ -15,9 +15,9 @@ _log = logging.getLogger("lens.cli")
 
 @options_of(AgentSettings)
 def agent(flags: Flags) -> None:
-    """Tell what the GPUs of this node are doing, and which pods hold them.
+    """Serve the telemetry of this node's GPUs, and which pods hold them.
 
-    Each flag is also a variable of the environment: --token-file is LENS_AGENT_TOKEN_FILE.
+    Each flag is also an environment variable: --token-file is LENS_AGENT_TOKEN_FILE.
     """
     try:
         chosen = settings.load(flags, os.environ)

@@ -15,9 +15,9 @@ _log = logging.getLogger("lens.cli")
 
 @options_of(ServeSettings)
 def serve(flags: Flags) -> None:
-    """Count a cluster's GPUs and answer for them over HTTP.
+    """Watch a cluster's GPUs, and serve their figures over HTTP.
 
-    Each flag is also a variable of the environment: --cache-seconds is LENS_CACHE_SECONDS.
+    Each flag is also an environment variable: --cache-seconds is LENS_CACHE_SECONDS.
     """
     try:
         settings = config.load(flags, os.environ)

@@ -1,4 +1,4 @@
-"""What ``lens mcp`` can be told."""
+"""The settings of ``lens mcp``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,26 +25,22 @@ class McpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    url: Annotated[str, AfterValidator(_address)] = Field(
-        description="The address of the Lens that is asked."
-    )
+    url: Annotated[str, AfterValidator(_address)] = Field(description="The URL of Lens.")
     token_file: Path | None = Field(
-        default=None, description="The file with the bearer token that Lens is shown; read for each request."
+        default=None, description="The file with the bearer token for Lens; read for each request."
     )
     ca_file: Path | None = Field(
-        default=None, description="The CA of Lens' certificate; without it the system's authorities."
+        default=None, description="The CA of Lens' certificate; by default the system's CAs."
     )
     mcp_listen: Annotated[ListenAddress | None, BeforeValidator(ListenAddress.parse)] = Field(
         default=None,
-        description="Where to serve streamable HTTP, as host:port, for callers with tokens of their own; "
-        "without it the tools are served on stdin and stdout.",
+        description="The address to serve streamable HTTP on, as host:port, for callers with tokens of their "
+        "own; by default the tools are served on stdin and stdout.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe level that is logged."
+        default="info", description="The lowest level that is logged."
     )
-    log_format: Literal["json", "text"] = Field(
-        default="json", description="How a line of the log is written."
-    )
+    log_format: Literal["json", "text"] = Field(default="json", description="The format of a log line.")
 
     @model_validator(mode="after")
     def _one_owner(self) -> Self:
