@@ -84,9 +84,10 @@ bench: dev ## Measure against client-go, plain kopf, kubectl-view-allocations an
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: schema
-schema: dev ## Renew docs/openapi.json and docs/settings.md; ARGS=--breaking lets what breaks clients pass.
+schema: dev ## Renew docs/openapi.json, settings.md and realtime.md; ARGS=--breaking lets what breaks clients pass.
 	$(BIN)/python -m tests.contract.stored_schema $(ARGS)
 	$(BIN)/python -m tests.contract.settings_page
+	$(BIN)/python -m tests.contract.field_tables
 
 .PHONY: alerts
 alerts: dev ## Renew what is made from the declarations of the alerts: Prometheus rules, their cases, the docs.

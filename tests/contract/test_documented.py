@@ -20,6 +20,7 @@ from lens.cli import agent, mcp, serve
 from lens.config import ServeSettings
 from lens.mcp.settings import McpSettings
 from lens.metrics import Metrics
+from tests.contract import field_tables
 from tests.contract.conftest import NOW
 from tests.contract.filled import fill
 from tests.contract.kubernetes import Cluster
@@ -69,6 +70,12 @@ def values(document: Any) -> Iterator[str]:
 
 def test_every_setting_is_on_the_page_of_settings_with_its_default() -> None:
     assert PAGE.read_text() == page(), "renew it: python -m tests.contract.settings_page"
+
+
+def test_the_tables_of_tasks_fields_are_those_of_the_schema() -> None:
+    assert field_tables.PAGE.read_text() == field_tables.page(), (
+        "renew it: python -m tests.contract.field_tables"
+    )
 
 
 @pytest.mark.parametrize(

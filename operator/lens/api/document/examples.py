@@ -1,12 +1,32 @@
 """An example of each answer, for the schema: two nodes, one of them cordoned, and a pod that waits."""
 
 from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
+
+from pydantic.fields import FieldInfo
 
 from lens.api import schemas
 from lens.model.alerts.pod_rules import pod_pending
 
 _AT = "2025-12-19T15:30:00Z"
 _GPU = "GPU-8a6f1c52-0d0e-4f61-9b5e-6f5d0b1f7a33"
+
+
+def _filled(schema: type[Any], given: Mapping[str, object]) -> Any:
+    """Return a row whose other required fields have the example of their declaration.
+
+    Raise ValueError for a field without one.
+    """
+    row = dict(given)
+    for name, hint in get_type_hints(schema, include_extras=True).items():
+        if name in given or name not in schema.__required_keys__:
+            continue
+        examples = next((each.examples for each in get_args(hint) if isinstance(each, FieldInfo)), None)
+        if not examples:
+            raise ValueError(f"{schema.__name__}.{name} has no example in its declaration")
+        row[name] = examples[0]
+    return row
+
 
 _USAGE: schemas.GpuUsage = {
     "total_gpus": 16,
@@ -117,26 +137,29 @@ _TASKS: schemas.RunningTasks = {
     "total_tasks": 1,
     "continue": None,
     "tasks": [
-        {
-            "pod_uid": "4f6b0f2e-7d1c-4a55-9a53-0c6f6f0f9a11",
-            "pod_name": "train-0",
-            "namespace": "ml-team",
-            "workload_type": "JobSet",
-            "workload_name": "train",
-            "workload_reason": None,
-            "node_name": "gpu-node-1",
-            "allocated_gpus": 2,
-            "running_time_seconds": 3600,
-            "started_at": "2025-12-19T14:30:00Z",
-            "owner": "train-workers-0",
-            "resources": {"nvidia.com/gpu": 2},
-            "phase": "Running",
-            "terminating": False,
-            "utilization": 64.3,
-            "memory_used_bytes": 137438953472,
-            "gpu_uuids": [_GPU, "GPU-3d1e7a90-4b1c-4c57-8f0e-1a2b3c4d5e44"],
-            "utilization_reason": None,
-        }
+        _filled(
+            schemas.Task,
+            {
+                "pod_uid": "4f6b0f2e-7d1c-4a55-9a53-0c6f6f0f9a11",
+                "pod_name": "train-0",
+                "namespace": "ml-team",
+                "workload_type": "JobSet",
+                "workload_name": "train",
+                "workload_reason": None,
+                "node_name": "gpu-node-1",
+                "allocated_gpus": 2,
+                "running_time_seconds": 3600,
+                "started_at": "2025-12-19T14:30:00Z",
+                "owner": "train-workers-0",
+                "resources": {"nvidia.com/gpu": 2},
+                "phase": "Running",
+                "terminating": False,
+                "utilization": 64.3,
+                "memory_used_bytes": 137438953472,
+                "gpu_uuids": [_GPU, "GPU-3d1e7a90-4b1c-4c57-8f0e-1a2b3c4d5e44"],
+                "utilization_reason": None,
+            },
+        )
     ],
 }
 _PENDING: schemas.PendingTasks = {
@@ -145,28 +168,31 @@ _PENDING: schemas.PendingTasks = {
     "total_tasks": 1,
     "continue": None,
     "tasks": [
-        {
-            "pod_uid": "b1a7c1de-5e0f-4c9b-8a52-3f7f0f0b7c22",
-            "pod_name": "eval-0",
-            "namespace": "ml-team",
-            "workload_type": "Job",
-            "workload_name": "eval",
-            "workload_reason": None,
-            "owner": "eval",
-            "requested_gpus": 8,
-            "resources": {"nvidia.com/gpu": 8},
-            "created_at": "2025-12-19T15:12:30Z",
-            "waiting_seconds": 1050,
-            "priority": 0,
-            "state": "unschedulable",
-            "scheduling_gates": [],
-            "reason": "Unschedulable",
-            "message": "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 were unschedulable.",
-            "node_selector": {},
-            "affinity": False,
-            "tolerations": ["nvidia.com/gpu:NoSchedule op=Exists"],
-            "terminating": False,
-        }
+        _filled(
+            schemas.PendingTask,
+            {
+                "pod_uid": "b1a7c1de-5e0f-4c9b-8a52-3f7f0f0b7c22",
+                "pod_name": "eval-0",
+                "namespace": "ml-team",
+                "workload_type": "Job",
+                "workload_name": "eval",
+                "workload_reason": None,
+                "owner": "eval",
+                "requested_gpus": 8,
+                "resources": {"nvidia.com/gpu": 8},
+                "created_at": "2025-12-19T15:12:30Z",
+                "waiting_seconds": 1050,
+                "priority": 0,
+                "state": "unschedulable",
+                "scheduling_gates": [],
+                "reason": "Unschedulable",
+                "message": "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 were unschedulable.",
+                "node_selector": {},
+                "affinity": False,
+                "tolerations": ["nvidia.com/gpu:NoSchedule op=Exists"],
+                "terminating": False,
+            },
+        )
     ],
 }
 _NODE_DETAIL: schemas.NodeDetail = {
