@@ -11,14 +11,14 @@ from lens.mcp.answers import LONGEST_TEXT, shown
 class NewTask(schemas.Task):
     """A task with a field that the API has got since."""
 
-    queue: str
+    added_since: str
 
 
 def test_a_field_that_the_api_adds_is_shown() -> None:
     task = shown(NewTask, required=("namespace", "pod_name"), without=("pod_uid",))
-    row = {"namespace": "team", "pod_name": "train-0", "pod_uid": "u", "queue": "default"}
+    row = {"namespace": "team", "pod_name": "train-0", "pod_uid": "u", "added_since": "v2"}
     read = msgspec.json.decode(msgspec.json.encode(row), type=task)
-    assert msgspec.to_builtins(read) == {"namespace": "team", "pod_name": "train-0", "queue": "default"}
+    assert msgspec.to_builtins(read) == {"namespace": "team", "pod_name": "train-0", "added_since": "v2"}
 
 
 @pytest.mark.parametrize(
