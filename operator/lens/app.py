@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lens.api.server import Server
+from lens.changes import Changes
 from lens.config import ServeSettings, SettingsError
 from lens.garbage import Collector
 from lens.kube.client.object_reader import ObjectReader
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 DISCOVERY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
-SYNC_SECONDS = 0.05
 OUTCOME_SECONDS = 2.0
 PARTING_SECONDS = 2.0
 
@@ -64,7 +64,8 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = Metrics()
-    state = ClusterState(lambda what: metrics.over_bound.labels(what).inc())
+    changes = Changes()
+    state = ClusterState(lambda what: metrics.over_bound.labels(what).inc(), changes.notify)
     supervisor = Supervisor(metrics.count_job_failures)
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
     peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
@@ -77,14 +78,14 @@ async def serve(
         watcher: asyncio.Future[Watcher] = loop.create_future()
         supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))
         supervisor.start("owners", partial(_read_owners, settings, state, metrics))
-        supervisor.start("monitor", partial(_monitor, settings, state, metrics, monitor))
+        supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
         supervisor.start("garbage", lambda: Collector().run())
         if settings.events_kept:
-            supervisor.start("events", partial(_read_events, settings, state, metrics))
+            supervisor.start("events", partial(_read_events, settings, state, changes, metrics))
         if scraper is not None:
             supervisor.start("telemetry", scraper.run)
-            supervisor.start("targets", partial(_follow_targets, settings, state, scraper))
-            supervisor.start("placement", partial(_place_units, state, watcher, Placements()))
+            supervisor.start("targets", partial(_follow_targets, settings, state, changes, scraper))
+            supervisor.start("placement", partial(_place_units, state, changes, watcher, Placements()))
         await supervisor.wait(stop)
     finally:
         _log.info("stopping")
@@ -115,15 +116,23 @@ async def _watch(
 
 
 async def _place_units(
-    state: ClusterState, watcher: "asyncio.Future[Watcher]", placements: Placements
+    state: ClusterState, changes: Changes, watcher: "asyncio.Future[Watcher]", placements: Placements
 ) -> None:
     """Let the ledger have what telemetry tells of which GPUs shared units are on."""
     place = (await asyncio.shield(watcher)).place
+    current = state.current
+
+    def has_news() -> bool:
+        return state.current.snapshot.shared is not current.snapshot.shared or (
+            state.telemetry.nodes is not current.telemetry.nodes
+        )
+
     while True:
         current = state.current
-        if changes := placements.changes(current.snapshot.shared, current.telemetry.nodes):
-            place(changes)
+        if placed := placements.changes(current.snapshot.shared, current.telemetry.nodes):
+            place(placed)
         await asyncio.sleep(DISCOVERY_SECONDS)
+        await changes.until(has_news)
 
 
 def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> "Watcher":
@@ -147,7 +156,9 @@ def _connection(settings: ServeSettings) -> "Connection":
     return Connection(settings.kubeconfig, settings.kube_context)
 
 
-async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metrics, monitor: Monitor) -> None:
+async def _monitor(
+    settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics, monitor: Monitor
+) -> None:
     """Evaluate alerts and events once a second, and publish them.
 
     Started again, it goes on with the same ``monitor``: a new one would have no events, and would begin to
@@ -155,6 +166,7 @@ async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metric
     """
     objects = ObjectReader(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with FinishedPods(objects) as finished_pods:
+        await changes.until(lambda: state.current.synced)
         while True:
             # In this order: how a pod ended is noted before the state is set that no longer has the pod.
             current = state.current
@@ -162,7 +174,7 @@ async def _monitor(settings: ServeSettings, state: ClusterState, metrics: Metric
             told = state.take_told()
             state.findings = await asyncio.to_thread(monitor.look, current, terminations, time.time(), told)
             monitor.raise_failure()
-            await asyncio.sleep(LOOK_SECONDS if current.synced else SYNC_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
@@ -175,9 +187,11 @@ async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Me
     ).run()
 
 
-async def _read_events(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
+async def _read_events(
+    settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics
+) -> None:
     """Read the apiserver's Events, and leave word of them."""
-    await Events(lambda: state.current, state.tell, partial(_connection, settings), metrics).run()
+    await Events(lambda: state.current, changes, state.tell, partial(_connection, settings), metrics).run()
 
 
 def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> Scraper:
@@ -196,9 +210,16 @@ def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
     )
 
 
-async def _follow_targets(settings: ServeSettings, state: ClusterState, scraper: Scraper) -> None:
+async def _follow_targets(
+    settings: ServeSettings, state: ClusterState, changes: Changes, scraper: Scraper
+) -> None:
     """Have the scraper read the agents or exporters that the watch finds."""
     known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
+    snapshot = state.current.snapshot
+
+    def has_news() -> bool:
+        return state.current.snapshot is not snapshot
+
     while True:
         snapshot = state.current.snapshot
         present = snapshot.exporters, frozenset(snapshot.nodes)
@@ -206,6 +227,7 @@ async def _follow_targets(settings: ServeSettings, state: ClusterState, scraper:
             scraper.set_targets(targets(snapshot.exporters, settings), present[1])
             known = present
         await asyncio.sleep(DISCOVERY_SECONDS)
+        await changes.until(has_news)
 
 
 def targets(exporters: Iterable[ExporterPod], settings: ServeSettings) -> dict[str, Target]:

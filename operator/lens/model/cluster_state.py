@@ -68,10 +68,13 @@ class StateView(msgspec.Struct, frozen=True):
 class ClusterState:
     """Holds the current state. Setting its parts and reading it is atomic, so threads need no lock."""
 
-    def __init__(self, dropped: Dropped = lambda _: None) -> None:
-        """Start with nothing known."""
+    def __init__(
+        self, dropped: Dropped = lambda _: None, changed: Callable[[], object] = lambda: None
+    ) -> None:
+        """Start with nothing known. ``changed`` is called after the figures or the telemetry were set."""
+        self._changed = changed
         self._counted = StateView(snapshot=EMPTY, synced=False, contacts={})
-        self.telemetry = NO_TELEMETRY
+        self._telemetry = NO_TELEMETRY
         self.findings = AlertsAndEvents()
         self.owner_chains = NO_OWNER_CHAINS
         self._terminations: Backlog[Termination] = Backlog(
@@ -83,13 +86,25 @@ class ClusterState:
     def current(self) -> StateView:
         """Return all that is known, as one value."""
         return msgspec.structs.replace(
-            self._counted, telemetry=self.telemetry, findings=self.findings, owner_chains=self.owner_chains
+            self._counted, telemetry=self._telemetry, findings=self.findings, owner_chains=self.owner_chains
         )
 
     @current.setter
     def current(self, counted: StateView) -> None:
         """Set what was counted; all else stays what it is."""
         self._counted = counted
+        self._changed()
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Return what the GPUs are doing."""
+        return self._telemetry
+
+    @telemetry.setter
+    def telemetry(self, telemetry: Telemetry) -> None:
+        """Set what the GPUs are doing."""
+        self._telemetry = telemetry
+        self._changed()
 
     def note_termination(self, termination: Termination) -> None:
         """Leave word of how a pod ended. To be called before the state is set that no longer has the pod."""

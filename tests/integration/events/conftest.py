@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lens.changes import Changes
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.readers.events import Events
 from lens.metrics import Metrics
@@ -35,6 +36,7 @@ class Scene:
         self.front = Front(0)
         self.told: list[Event] = []
         self.synced = True
+        self.changes = Changes()
         self._ledger = ledger_of()
         read = read_node(node("node-1", 8))
         self._ledger.put_node(read.key, read.view)
@@ -72,7 +74,9 @@ class Scene:
 
     def read(self) -> None:
         """Begin to read."""
-        events = Events(self._current, self.told.extend, lambda: Connection(self._kubeconfig), Metrics())
+        events = Events(
+            self._current, self.changes, self.told.extend, lambda: Connection(self._kubeconfig), Metrics()
+        )
         self._running = asyncio.create_task(events.run())
 
     async def stop(self) -> None:

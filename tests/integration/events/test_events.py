@@ -42,6 +42,7 @@ async def test_nothing_is_asked_for_before_the_pods_are_known(scene: Scene) -> N
     await asyncio.sleep(0.3)
     assert scene.front.requests == []
     scene.synced = True
+    scene.changes.notify()
     await scene.until_watching()
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from lens.changes import Changes
 from lens.config import SettingsError
 from lens.kube.client.api_client import ApiClient
 from lens.kube.client.backoff import Backoff
@@ -48,7 +49,6 @@ EASY_SECONDS = 10.0
 
 SILENCE_SECONDS = WATCH_SECONDS + 30.0
 RECONSIDER_SECONDS = 1.0
-SYNC_SECONDS = 0.1
 
 FORBIDDEN_SECONDS = 120.0
 FIRST_SECONDS = 1.0
@@ -78,16 +78,18 @@ class Events:
     def __init__(
         self,
         current: Callable[[], StateView],
+        changes: Changes,
         tell: Callable[[list[Event]], object],
         connection: "Callable[[], Connection]",
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take where the pods and nodes are, and who is told, both to be asked in any thread.
+        """Take where the pods and nodes are and what wakes when they change, and who is told of Events.
 
         ``connection`` is called in a thread.
         """
         self._current = current
+        self._changes = changes
         self._tell = tell
         self._client = ApiClient(connection, LARGEST_PAGE)
         self._requests = metrics.kube_requests
@@ -103,9 +105,7 @@ class Events:
         """Read until cancelled."""
         try:
             while True:
-                if not self._current().synced:
-                    await asyncio.sleep(SYNC_SECONDS)
-                    continue
+                await self._changes.until(lambda: self._current().synced)
                 try:
                     await self._list_and_watch()
                 except _StaleError:
