@@ -28,6 +28,7 @@ def everything(node: Node, **settings: Any) -> Agent:
     agent.until(
         lambda report: bool(
             report.holders
+            and len(report.gpus) > 1
             and report.gpus[0].xids
             and report.gpus[0].utilization_source == "samples"
             and report.gpus[1].utilization_percent
