@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lens.agent import dcgm, families
+from lens.agent.report import dcgm_metrics, metrics
 from lens.agent.settings import AgentSettings
 from lens.api import errors
 from lens.api.document import openapi
@@ -132,7 +132,7 @@ def test_every_metric_of_the_operator_is_named() -> None:
 
 
 def test_every_metric_of_the_agent_is_named() -> None:
-    names = [family.name for of in (families, dcgm) for family in of.families(report())]
+    names = [family.name for each in (metrics, dcgm_metrics) for family in each.families(report())]
     assert len(names) > 30
     assert [name for name in names if f"`{name}`" not in AGENT] == []
 

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from lens.agent.answers import Answers
-from lens.agent.events import XidLog, XidWatch
-from lens.agent.podresources import Asker
+from lens.agent.gpu.xid_watch import XidLog, XidWatch
+from lens.agent.podresources.poller import Asker
+from lens.agent.report.report_cache import Answers
 from lens.agent.sampler import FORGET_SECONDS, Sampler
 from lens.agent.server import Server
 from lens.agent.settings import AgentSettings

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import msgspec
 import pynvml
 
-from lens.agent import nvml
-from lens.agent.events import XidWatch
-from lens.agent.gpu import IDENTITY, unread
-from lens.agent.health import driver_state, is_unread
-from lens.agent.turns import Seat, Turns
+from lens.agent.gpu import nvml
+from lens.agent.gpu.gpu_reader import IDENTITY, unread
+from lens.agent.gpu.health import driver_state, is_unread
+from lens.agent.gpu.xid_watch import XidWatch
+from lens.agent.rounds import Seat, Turns
 from lens.model.gpu.node_report import MOST_GPUS, Driver, Gpu
 from lens.supervisor import CountFailures, start_thread, uncounted
 

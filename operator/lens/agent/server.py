@@ -9,8 +9,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 from lens import logs
-from lens.agent.answers import Answers
-from lens.agent.exposition import CONTENT_TYPE, Family, write
+from lens.agent.report.prometheus_text import CONTENT_TYPE, Family, write
+from lens.agent.report.report_cache import Answers
 from lens.agent.settings import AgentSettings
 from lens.agent.tokens import BearerTokens
 from lens.bounds import AGENT, MAX_BODY_BYTES

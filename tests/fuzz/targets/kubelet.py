@@ -2,15 +2,15 @@
 
 import contextlib
 
-from lens.agent import wire
-from lens.agent.processes import place
+from lens.agent.gpu.processes import place
+from lens.agent.podresources import wire_format
 from tests.fuzz.target import target
 
 
 @target("podresources", longest=2**20)
 def podresources(data: bytes) -> None:
     """Read the kubelet's PodResources messages."""
-    for read in (wire.read_list, wire.read_allocatable):
+    for read in (wire_format.read_list, wire_format.read_allocatable):
         with contextlib.suppress(ValueError):
             read(data)
 

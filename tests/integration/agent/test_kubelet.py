@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from lens.agent.podresources import Asker
+from lens.agent.podresources.poller import Asker
 from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.quantity import Exact, Quantity

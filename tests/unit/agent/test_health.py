@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lens.agent.gpu import unread
-from lens.agent.health import driver_state, judge
+from lens.agent.gpu.gpu_reader import unread
+from lens.agent.gpu.health import driver_state, judge
 from lens.model.gpu.node_report import Driver, Gpu
 from tests.unit.agent.gpus import NOW, UUID, gpu, rows, xid
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.agent.processes import NO_POD, Place, place
+from lens.agent.gpu.processes import NO_POD, Place, place
 
 UID = "8a3f0e52-9c1d-4f7e-b6a0-1d2c3b4a5968"
 SLICE = UID.replace("-", "_")

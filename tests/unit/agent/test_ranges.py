@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from lens.agent.nvml import OUT_OF_RANGE, Reading
-from lens.agent.processes import LONGEST_CGROUP, NO_POD, place
-from lens.agent.utilization import window
+from lens.agent.gpu.nvml import OUT_OF_RANGE, Reading
+from lens.agent.gpu.processes import LONGEST_CGROUP, NO_POD, place
+from lens.agent.gpu.utilization import window
 from lens.model.gpu.node_report import MOST_COUNT, MOST_SECONDS, Count, Seconds
 
 

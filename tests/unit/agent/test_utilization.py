@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.agent.nvml import percent
-from lens.agent.utilization import Window, window
+from lens.agent.gpu.nvml import percent
+from lens.agent.gpu.utilization import Window, window
 
 SAMPLES = st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 100)), max_size=80)
 

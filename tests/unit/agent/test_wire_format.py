@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.agent import wire
+from lens.agent.podresources import wire_format
+from lens.agent.podresources.wire_format import ClaimResource
 from lens.model.gpu.node_report import MOST_TEXT
 from tests.memory import Peak
 from tests.pace import slowdown
@@ -31,7 +32,7 @@ ALLOCATABLE = bytes.fromhex(
 
 
 def test_a_real_kubelets_list_is_read() -> None:
-    train, web, claims = wire.read_list(LIST)
+    train, web, claims = wire_format.read_list(LIST)
     assert (train.namespace, train.name) == ("ml-team", "train-0")
     main, log = train.containers
     assert (main.name, log.name) == ("main", "log")
@@ -44,22 +45,22 @@ def test_a_real_kubelets_list_is_read() -> None:
     [dynamic] = claims.containers[0].dynamic_resources
     assert (dynamic.claim_namespace, dynamic.claim_name) == ("dra", "gpu-claim")
     assert dynamic.claim_resources == [
-        wire.ClaimResource("gpu.nvidia.com", "node-1", "gpu-3"),
-        wire.ClaimResource("gpu.nvidia.com", "node-1", "gpu-4", "8f0d1f4e-3c1c-4d8f-9d55-0a4c7a0b6c11"),
+        ClaimResource("gpu.nvidia.com", "node-1", "gpu-3"),
+        ClaimResource("gpu.nvidia.com", "node-1", "gpu-4", "8f0d1f4e-3c1c-4d8f-9d55-0a4c7a0b6c11"),
     ]
 
 
 def test_a_real_kubelets_allocatable_devices_are_read() -> None:
-    assert wire.read_allocatable(ALLOCATABLE) == [
-        wire.ContainerDevices("nvidia.com/gpu", ["GPU-a"]),
-        wire.ContainerDevices("nvidia.com/gpu", ["GPU-b"]),
-        wire.ContainerDevices("example.com/nic", ["nic0"]),
+    assert wire_format.read_allocatable(ALLOCATABLE) == [
+        wire_format.ContainerDevices("nvidia.com/gpu", ["GPU-a"]),
+        wire_format.ContainerDevices("nvidia.com/gpu", ["GPU-b"]),
+        wire_format.ContainerDevices("example.com/nic", ["nic0"]),
     ]
 
 
 @given(st.binary())
 def test_bytes_that_are_no_answer_are_refused_and_nothing_worse(message: bytes) -> None:
-    for read in (wire.read_list, wire.read_allocatable):
+    for read in (wire_format.read_list, wire_format.read_allocatable):
         with contextlib.suppress(ValueError):
             read(message)
 
@@ -68,7 +69,7 @@ def test_bytes_that_are_no_answer_are_refused_and_nothing_worse(message: bytes) 
 def test_a_damaged_answer_is_refused_or_read_and_nothing_worse(position: int, byte: int) -> None:
     damaged = LIST[:position] + bytes([byte]) + LIST[position + 1 :]
     with contextlib.suppress(ValueError):
-        wire.read_list(damaged)
+        wire_format.read_list(damaged)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_damaged_answer_is_refused_or_read_and_nothing_worse(position: int, by
 def test_an_answer_of_more_fields_than_any_kubelets_costs_little_room_and_time(message: bytes) -> None:
     began, peak = time.process_time(), Peak()
     with pytest.raises(ValueError, match="more than"):
-        wire.read_list(message)
+        wire_format.read_list(message)
     assert time.process_time() - began < 3 * slowdown()
     assert peak.growth < 32 * 2**20
 
@@ -87,11 +88,11 @@ def test_an_answer_of_more_fields_than_any_kubelets_costs_little_room_and_time(m
 def test_a_name_of_a_megabyte_is_cut() -> None:
     name = b"x" * 2**20
     inner = b"\n\x80\x80\x40" + name
-    (pod,) = wire.read_list(b"\n\x84\x80\x40" + inner)
+    (pod,) = wire_format.read_list(b"\n\x84\x80\x40" + inner)
     assert len(pod.name) == MOST_TEXT
 
 
 @given(st.integers(1, len(LIST) - 1))
 def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(length: int) -> None:
     with contextlib.suppress(ValueError):
-        assert len(wire.read_list(LIST[:length])) < 3
+        assert len(wire_format.read_list(LIST[:length])) < 3

@@ -8,7 +8,7 @@ that one pod alone holds has ``pod``, ``namespace`` and ``container``: on others
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from lens.agent.exposition import Family, Labels
+from lens.agent.report.prometheus_text import Family, Labels
 from lens.model.gpu.node_report import Gpu, Holder, Instance, Report
 
 _MIB = 2**20

@@ -1,6 +1,6 @@
 """Nobody is paged for a program's fault, and somebody is for a GPU's."""
 
-from lens.agent.events import XidLog
+from lens.agent.gpu.xid_watch import XidLog
 from tests.unit.agent.gpus import NOW
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from lens.agent.exposition import Family, write
-from lens.agent.families import families
+from lens.agent.report.metrics import families
+from lens.agent.report.prometheus_text import Family, write
 from tests.unit.agent.gpus import MIG, UUID, gpu, holder, instance, report
 
 # The parser splits lines as str.splitlines does; Prometheus only at \\n.

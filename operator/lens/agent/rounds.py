@@ -10,8 +10,8 @@ import queue
 import threading
 from collections import deque
 
-from lens.agent.gpu import GpuReader, unread
-from lens.agent.nvml import UNREADABLE
+from lens.agent.gpu.gpu_reader import GpuReader, unread
+from lens.agent.gpu.nvml import UNREADABLE
 from lens.model.gpu.node_report import Gpu
 
 PATIENCE_SECONDS = 1.0

@@ -9,10 +9,10 @@ from typing import Any
 
 import pynvml
 
-from lens.agent.mig import MigReader
-from lens.agent.nvml import LOST, Reading
-from lens.agent.processes import ProcessReader
-from lens.agent.utilization import UtilizationReader
+from lens.agent.gpu.mig import MigReader
+from lens.agent.gpu.nvml import LOST, Reading
+from lens.agent.gpu.processes import ProcessReader
+from lens.agent.gpu.utilization import UtilizationReader
 from lens.model.gpu.node_report import MOST_AMOUNT, MOST_COUNT, Gpu, Health, NvLinks, RemappedRows
 
 SLOW_SECONDS = 30.0

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.nvml import Reading, in_range, percent
+from lens.agent.gpu.nvml import Reading, in_range, percent
 from lens.model.gpu.node_report import MOST_COUNT, MOST_PROCESSES, Process
 
 SHARES_SECONDS = 15.0

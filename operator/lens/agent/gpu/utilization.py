@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import pynvml
 
-from lens.agent.nvml import OUT_OF_RANGE, Reading, percent
+from lens.agent.gpu.nvml import OUT_OF_RANGE, Reading, percent
 from lens.model.gpu.node_report import MOST_SECONDS
 
 Source = Literal["samples", "rate", "instances"]

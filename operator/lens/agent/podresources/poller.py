@@ -19,7 +19,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc
 import msgspec
 
-from lens.agent import wire
+from lens.agent.podresources import wire_format
 from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.supervisor import CountFailures, start_thread, uncounted
@@ -115,7 +115,7 @@ class Asker:
     def _ask(self, before: Holdings) -> Holdings:
         now = self._clock()
         try:
-            pods = wire.read_list(self._call(LIST))
+            pods = wire_format.read_list(self._call(LIST))
             allocatable = before.allocatable
             if self._allocatable_at is None or not 0 <= now - self._allocatable_at < ALLOCATABLE_SECONDS:
                 allocatable = self._read_allocatable()
@@ -163,7 +163,7 @@ class Asker:
         found: dict[str, list[str]] = {}
         room = MOST_ALLOCATABLE
         self._allocatable_is_cut = False
-        for devices in wire.read_allocatable(answer):
+        for devices in wire_format.read_allocatable(answer):
             # One entry for each NUMA node; a resource takes room even without devices.
             if not self._is_gpu(devices.resource_name):
                 continue
@@ -175,7 +175,7 @@ class Asker:
             room -= needed
         return {resource: tuple(ids) for resource, ids in found.items()}
 
-    def _holders(self, pods: list[wire.PodResources]) -> Iterator[Holder]:
+    def _holders(self, pods: list[wire_format.PodResources]) -> Iterator[Holder]:
         return (
             Holder(
                 namespace=pod.namespace,
@@ -200,7 +200,7 @@ def _first(items: Iterator[T]) -> tuple[T, ...]:
     return tuple(islice(items, MOST_HOLDERS + 1))
 
 
-def _claimed(pods: list[wire.PodResources]) -> Iterator[Claimed]:
+def _claimed(pods: list[wire_format.PodResources]) -> Iterator[Claimed]:
     return (
         Claimed(
             namespace=pod.namespace,

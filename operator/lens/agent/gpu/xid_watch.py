@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.nvml import Reading, address, error_name
+from lens.agent.gpu.nvml import Reading, address, error_name
 from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
 from lens.model.gpu.xids import COMPANY_SECONDS, classify
 from lens.supervisor import CountFailures, start_thread, uncounted

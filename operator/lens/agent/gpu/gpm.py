@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.nvml import OUT_OF_RANGE, Reading, error_name, percent
+from lens.agent.gpu.nvml import OUT_OF_RANGE, Reading, error_name, percent
 
 PERIOD_SECONDS = 15.0
 LEAST_SECONDS = 0.1

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from lens import __version__
-from lens.agent import dcgm, exposition, families
-from lens.agent.events import XidLog
-from lens.agent.health import judge
-from lens.agent.podresources import Holdings
+from lens.agent.gpu.health import judge
+from lens.agent.gpu.xid_watch import XidLog
+from lens.agent.podresources.poller import Holdings
+from lens.agent.report import dcgm_metrics, metrics, prometheus_text
 from lens.agent.sampler import Sample
 from lens.model.gpu.device_ids import find, parse
 from lens.model.gpu.node_report import MOST_PROCESSES, Gpu, Holder, Report
@@ -52,10 +52,10 @@ class Answers:
         """Return the report as Prometheus' text."""
         report = self._current()
         if self._metrics is None:
-            shown = [*families.families(report)]
+            shown = [*metrics.families(report)]
             if self._dcgm_names:
-                shown += dcgm.families(report)
-            self._metrics = exposition.write(shown)
+                shown += dcgm_metrics.families(report)
+            self._metrics = prometheus_text.write(shown)
         return self._metrics
 
     def _current(self) -> Report:

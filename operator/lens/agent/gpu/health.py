@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from lens.agent.gpu import MEASURED
-from lens.agent.nvml import DRIVER_GONE, LOST
+from lens.agent.gpu.gpu_reader import MEASURED
+from lens.agent.gpu.nvml import DRIVER_GONE, LOST
 from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
 from lens.model.gpu.xids import VERDICTS
 

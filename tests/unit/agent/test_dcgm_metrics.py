@@ -2,8 +2,8 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from lens.agent.dcgm import families
-from lens.agent.exposition import write
+from lens.agent.report.dcgm_metrics import families
+from lens.agent.report.prometheus_text import write
 from lens.model.gpu.node_report import Report
 from tests.unit.agent.gpus import MIG, UUID, gpu, holder, instance, report, rows, xid
 

@@ -6,7 +6,7 @@ the holder's labels on each, a shared GPU's figures would be there as many times
 
 from collections.abc import Iterator
 
-from lens.agent.exposition import Family, Labels
+from lens.agent.report.prometheus_text import Family, Labels
 from lens.model.gpu.node_report import Gpu, Instance, Report
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.gpm import GpmReader, Measured
-from lens.agent.nvml import Reading
-from lens.agent.utilization import UNKNOWN, Utilization
+from lens.agent.gpu.gpm import GpmReader, Measured
+from lens.agent.gpu.nvml import Reading
+from lens.agent.gpu.utilization import UNKNOWN, Utilization
 from lens.model.gpu.node_report import MOST_COUNT, MOST_INSTANCES, Instance
 
 SHARED_INSTANCE = "SHARED_INSTANCE"

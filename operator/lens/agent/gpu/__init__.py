@@ -1,0 +1,1 @@
+"""What NVML says about a node's GPUs."""

@@ -1,0 +1,1 @@
+"""Which container holds which device, as the kubelet's PodResources API says."""

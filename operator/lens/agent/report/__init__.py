@@ -1,0 +1,1 @@
+"""The agent's report, as JSON and as Prometheus metrics."""
