@@ -132,7 +132,7 @@ def test_every_metric_of_the_operator_is_named() -> None:
 
 
 def test_every_metric_of_the_agent_is_named() -> None:
-    names = [family.name for each in (metrics, dcgm_metrics) for family in each.families(report())]
+    names = [family.name for each in (metrics, dcgm_metrics) for family in each.metric_families(report())]
     assert len(names) > 30
     assert [name for name in names if f"`{name}`" not in AGENT] == []
 

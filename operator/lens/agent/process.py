@@ -1,4 +1,4 @@
-"""The agent as a process: puts the parts together, and ends them."""
+"""The agent's process: create its parts, run them, stop them."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from lens.agent.gpu.xid_watch import XidLog, XidWatch
-from lens.agent.podresources.poller import Asker
-from lens.agent.report.report_cache import Answers
+from lens.agent.podresources.poller import PodResourcesPoller
+from lens.agent.report.report_cache import ReportCache
 from lens.agent.sampler import FORGET_SECONDS, Sampler
 from lens.agent.server import Server
 from lens.agent.settings import AgentSettings
@@ -23,9 +23,9 @@ async def serve(
     on_listening: Callable[[Server], object],
     forget_seconds: float = FORGET_SECONDS,
 ) -> None:
-    """Run the agent until SIGTERM or SIGINT. Raise SettingsError if it can't be started.
+    """Run the agent until SIGTERM or SIGINT. Raise SettingsError if it can't start.
 
-    What a GPU said before it hung is told for ``forget_seconds``, or three intervals, if that is longer.
+    A hanging GPU's last values are reported for ``forget_seconds``, or three intervals if that is longer.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -43,30 +43,30 @@ async def serve(
         forget_seconds=forget_seconds,
         count_failures=count_failures,
     )
-    asker = Asker(
+    poller = PodResourcesPoller(
         settings.podresources_socket,
         GpuResources(settings.gpu_resources),
         settings.interval_seconds,
         count_failures=count_failures,
     )
-    answers = Answers(
+    reports = ReportCache(
         settings.node,
         settings.interval_seconds,
         time.time(),
         lambda: sampler.sample,
-        lambda: asker.holdings,
+        lambda: poller.allocations,
         xids,
         dcgm_names=settings.dcgm_names,
     )
-    server = Server(settings, answers, sampler.problem, job_failures)
+    server = Server(settings, reports, sampler.problem, job_failures)
     await server.start()
     sampler.start()
-    asker.start()
+    poller.start()
     try:
         on_listening(server)
         await stop.wait()
         _log.info("stopping")
     finally:
         sampler.stop()
-        asker.stop()
+        poller.stop()
         await server.stop()

@@ -1,8 +1,8 @@
-"""One way after another through a node's GPUs, which a GPU that hangs can't stop.
+"""Read a node's GPUs in rounds, which a hanging GPU can't block.
 
-A thread reads one GPU after the other: with a thread for each, Python's lock would cost more than the
-reading. When it gets stuck (a GPU whose firmware doesn't answer takes many seconds for each call), it is left
-alone with that GPU, and a new thread goes on with the others.
+One thread reads the GPUs one after another: with a thread for each, Python's lock would cost more than the
+NVML calls. If the thread gets stuck (a GPU whose firmware doesn't answer takes many seconds for each call), a
+new thread continues with the other GPUs.
 """
 
 import logging
@@ -10,85 +10,85 @@ import queue
 import threading
 from collections import deque
 
-from lens.agent.gpu.gpu_reader import GpuReader, unread
+from lens.agent.gpu.gpu_reader import GpuReader, unreadable_gpu
 from lens.agent.gpu.nvml import UNREADABLE
 from lens.model.gpu.node_report import Gpu
 
-PATIENCE_SECONDS = 1.0
-"""How long a turn may go without an end before another thread takes over what is left of it."""
+ROUND_TIMEOUT_SECONDS = 1.0
+"""The seconds after which a new thread takes over the pending GPUs of a round."""
 
-_log = logging.getLogger("lens.agent.turns")
+_log = logging.getLogger("lens.agent.rounds")
 
 
-class Seat:
-    """A GPU's place: its reader, whether that is being used, and the latest that it has told."""
+class GpuSlot:
+    """One GPU: its reader, whether a thread is in it, and its latest values."""
 
     def __init__(self, index: int) -> None:
-        """Take the GPU's index."""
+        """Start without values of the GPU with this index."""
         self.reader = GpuReader(index)
         self.busy = False
         self.latest: Gpu | None = None
 
     def read(self, now: float) -> None:
-        """Read the GPU. Whatever goes wrong is its own affair."""
+        """Read the GPU. An unexpected error affects only this GPU."""
         self.busy = True
         try:
             self.latest = self.reader.read(now)
         except Exception:
             _log.exception("a GPU can't be read", extra={"gpu": self.reader.index})
-            self.latest = unread(self.reader.index, UNREADABLE, now, self.reader.identity)
+            self.latest = unreadable_gpu(self.reader.index, UNREADABLE, now, self.reader.identity)
         finally:
             self.busy = False
 
 
-class Turn:
-    """One way through the seats that are free."""
+class Round:
+    """One round over the slots that are not busy."""
 
-    def __init__(self, seats: list[Seat], now: float) -> None:
-        """Take them as of ``now``."""
-        self.left = deque(seat for seat in seats if not seat.busy)
-        self.over = threading.Event()
+    def __init__(self, slots: list[GpuSlot], now: float) -> None:
+        """Read the GPUs of these slots as of ``now``."""
+        self.pending = deque(slot for slot in slots if not slot.busy)
+        self.done = threading.Event()
         self._now = now
 
-    def go(self) -> None:
-        """Read what is left; more than one thread may."""
+    def run(self) -> None:
+        """Read the pending GPUs. Several threads may call this at once."""
         while True:
             try:
-                seat = self.left.popleft()
+                slot = self.pending.popleft()
             except IndexError:
-                self.over.set()
+                self.done.set()
                 return
-            seat.read(self._now)
+            slot.read(self._now)
 
 
-class Hand:
-    """A thread that takes turns until it is given None."""
+class Worker:
+    """A thread that runs rounds from its queue until it gets None."""
 
     def __init__(self) -> None:
-        """Start it."""
-        self.turns: queue.SimpleQueue[Turn | None] = queue.SimpleQueue()
+        """Start the thread."""
+        self.rounds: queue.SimpleQueue[Round | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="gpus", daemon=True).start()
 
     def _run(self) -> None:
-        while (turn := self.turns.get()) is not None:
-            turn.go()
+        while (round_ := self.rounds.get()) is not None:
+            round_.run()
 
 
-class Turns:
-    """Take turns through all GPUs. To be used by one thread."""
+class RoundRunner:
+    """Run rounds over all GPUs. Not thread-safe."""
 
     def __init__(self, gpus: int) -> None:
-        """Take how many there are."""
-        self.seats = [Seat(index) for index in range(gpus)]
-        self._hand = Hand()
+        """Create the slots of this many GPUs, and start a worker."""
+        self.slots = [GpuSlot(index) for index in range(gpus)]
+        self._worker = Worker()
 
-    def take(self, now: float) -> None:
-        """Read each GPU that isn't hanging; return when all but those have been."""
-        turn = Turn(self.seats, now)
-        self._hand.turns.put(turn)
-        while not turn.over.wait(PATIENCE_SECONDS):
-            self._hand.turns.put(None)
-            self._hand = Hand()
-            if not turn.left:
+    def run_round(self, now: float) -> None:
+        """Read each GPU that isn't hanging, and return once all of those are read."""
+        round_ = Round(self.slots, now)
+        self._worker.rounds.put(round_)
+        while not round_.done.wait(ROUND_TIMEOUT_SECONDS):
+            self._worker.rounds.put(None)
+            self._worker = Worker()
+            if not round_.pending:
                 return
-            self._hand.turns.put(turn)
+            self._worker.rounds.put(round_)

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 from lens import logs
-from lens.agent.report.prometheus_text import CONTENT_TYPE, Family, write
-from lens.agent.report.report_cache import Answers
+from lens.agent.report.prometheus_text import CONTENT_TYPE, MetricFamily, render
+from lens.agent.report.report_cache import ReportCache
 from lens.agent.settings import AgentSettings
 from lens.agent.tokens import BearerTokens
 from lens.bounds import AGENT, MAX_BODY_BYTES
@@ -31,20 +31,20 @@ _log = logging.getLogger("lens.agent")
 
 
 class Server:
-    """Serve the answers. Made and run on one event loop."""
+    """Serve the report over HTTP. Created and run in one event loop."""
 
     def __init__(
         self,
         settings: AgentSettings,
-        answers: Answers,
+        reports: ReportCache,
         problem: Callable[[], str | None],
         job_failures: Counter[str],
     ) -> None:
-        """Take what to answer; ``problem`` says what a new process would be needed for.
+        """Serve ``reports``; ``problem`` returns the failure that needs a new process, or None.
 
-        ``job_failures`` counts by background job, this server's too.
+        ``job_failures`` counts failures by background job, including this server's.
 
-        Raise SettingsError when the token or the certificate can't be used.
+        Raise SettingsError if the token file or the certificate is unusable.
         """
         self._settings = settings
         self._problem = problem
@@ -60,8 +60,8 @@ class Server:
                 on_refused=lambda: self._refusals.update(["certificate"]),
             )
         self._documents: dict[str, tuple[Callable[[], bytes], str]] = {
-            "/v1/devices": (answers.devices, JSON),
-            "/metrics": (lambda: answers.metrics() + self._own_metrics(), CONTENT_TYPE),
+            "/v1/devices": (reports.devices_json, JSON),
+            "/metrics": (lambda: reports.metrics_text() + self._own_metrics(), CONTENT_TYPE),
         }
         self._stopping = False
         self._site = Site(
@@ -78,7 +78,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Return ``host:port``, with the port that the system picked for 0."""
+        """Return ``host:port``; for port 0, with the port that the system has chosen."""
         return f"{self._settings.listen.rpartition(':')[0]}:{self._port}"
 
     async def start(self) -> None:
@@ -88,7 +88,7 @@ class Server:
         self._site.start(listening)
 
     async def stop(self) -> None:
-        """Part from who is connected, accept nothing more, let running requests finish."""
+        """Accept no new connections, and close the open ones once their requests are answered."""
         self._stopping = True
         await self._site.stop()
 
@@ -104,7 +104,7 @@ class Server:
         return response
 
     def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what could not be parsed or has no room; of its bytes nothing is repeated or logged."""
+        """Answer a request that could not be parsed or has no room. Never repeat or log its bytes."""
         if isinstance(error, HeadTooLargeError):
             response = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif isinstance(error, BusyError):
@@ -116,7 +116,7 @@ class Server:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._tokens is None:
-            # Only loopback is served so, which pages in a browser on this machine reach too.
+            # Without tokens the agent serves only loopback, which web pages in a local browser can reach.
             try:
                 names.require_loopback(request.headers, request.raw_path)
             except names.ForeignNameError:
@@ -131,15 +131,17 @@ class Server:
         document = self._documents.get(request.path)
         if document is None:
             return _refusal(HTTPStatus.NOT_FOUND)
-        if self._tokens is not None and not self._tokens.admit(request.headers.get("Authorization")):
+        if self._tokens is not None and not self._tokens.accepts(request.headers.get("Authorization")):
             return _refusal(HTTPStatus.UNAUTHORIZED, **{"WWW-Authenticate": "Bearer"})
         write, content_type = document
         return _response(HTTPStatus.OK, write(), {"Content-Type": content_type})
 
     def _own_metrics(self) -> bytes:
-        return write(
+        return render(
             (
-                Family("lens_http_connections", "gauge", "Open connections.", [({}, self._site.connections)]),
+                MetricFamily(
+                    "lens_http_connections", "gauge", "Open connections.", [({}, self._site.connections)]
+                ),
                 _counter("lens_http_refused_total", refusals.HELP, self._refusals),
                 _counter("lens_log_lines_dropped_total", logs.DROPPED_HELP, logs.dropped),
                 _counter("lens_job_failures_total", JOB_FAILURES_HELP, self._job_failures, "job"),
@@ -154,9 +156,9 @@ class Server:
         return _response(HTTPStatus.SERVICE_UNAVAILABLE, body, {"Content-Type": JSON})
 
 
-def _counter(name: str, documentation: str, counts: Mapping[str, int], label: str = "reason") -> Family:
-    # A copy: other threads count too.
-    return Family(
+def _counter(name: str, documentation: str, counts: Mapping[str, int], label: str = "reason") -> MetricFamily:
+    # Other threads add to the counter, so iterate over a copy.
+    return MetricFamily(
         name, "counter", documentation, [({label: value}, count) for value, count in dict(counts).items()]
     )
 

@@ -16,11 +16,11 @@ from lens.config import AGENT_PREFIX, GpuResourcePatterns, ListenAddress, read
 from lens.model.k8s.vendors import GPU_RESOURCES
 
 PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
-"""Where a kubelet answers, unless its root directory is another."""
+"""The kubelet's socket, unless the kubelet has another root directory."""
 
 
 class AgentSettings(BaseModel):
-    """What ``lens agent`` can be told."""
+    """The settings of ``lens agent``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -33,10 +33,10 @@ class AgentSettings(BaseModel):
     )
     token_file: Path | None = Field(
         default=None,
-        description="The file with the bearer token, or several, one a line; without it on loopback only.",
+        description="The file with the bearer tokens, one a line. Without it the agent serves only loopback.",
     )
     interval_seconds: float = Field(
-        default=5.0, ge=0.2, le=300, description="How often the GPUs are sampled."
+        default=5.0, ge=0.2, le=300, description="Seconds between two samples of the GPUs."
     )
     podresources_socket: Path = Field(
         default=PODRESOURCES_SOCKET, description="The socket of the kubelet's PodResources API."
@@ -44,12 +44,12 @@ class AgentSettings(BaseModel):
     gpu_resources: GpuResourcePatterns = GPU_RESOURCES
     dcgm_names: bool = Field(
         default=False,
-        description="Whether /metrics has dcgm-exporter's names too; beside a real one sums would double.",
+        description="Whether /metrics also has dcgm-exporter's names. Beside a real one, sums would double.",
     )
     tls_cert_file: Path | None = Field(
-        default=None, description="The certificate, with its chain, to serve HTTPS with."
+        default=None, description="The server certificate for HTTPS, with its chain."
     )
-    tls_key_file: Path | None = Field(default=None, description="The certificate's key.")
+    tls_key_file: Path | None = Field(default=None, description="The private key of the certificate.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe level that is logged."
     )

@@ -1,4 +1,4 @@
-"""Who may ask the agent: the bearers of the tokens in a file, followed as it rotates."""
+"""Authenticate requests by the bearer tokens of a file, which is reloaded when it changes."""
 
 import hmac
 import time
@@ -10,18 +10,18 @@ from lens.rotation import RotatingFile
 
 
 class BearerTokens:
-    """The tokens that are let in: the file's lines, so that two can be good while one takes over."""
+    """The valid tokens: one for each line of the file, so that two are valid during a rotation."""
 
     def __init__(self, path: Path) -> None:
         """Read the file. Raise SettingsError."""
         self._file = RotatingFile("token file", path, _digests, time.monotonic)
 
-    def admit(self, authorization: str | None) -> bool:
-        """Tell whether an Authorization header has one of them (RFC 6750)."""
+    def accepts(self, authorization: str | None) -> bool:
+        """Return whether an Authorization header has a valid bearer token (RFC 6750)."""
         scheme, _, token = (authorization or "").partition(" ")
         digest = sha256(token.strip(" \t").encode("utf-8", "surrogateescape")).digest()
         found = False
-        # All of them, each in constant time: how long it takes tells nothing of what is in the file.
+        # Compare with all tokens, each in constant time, so that the duration reveals nothing of the file.
         for known in self._file.content():
             found |= hmac.compare_digest(known, digest)
         return found and scheme.lower() == "bearer"

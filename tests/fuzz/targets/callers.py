@@ -125,7 +125,7 @@ def tokens_file(data: bytes) -> None:
     with contextlib.suppress(SettingsError):
         read_tokens(path)
     with contextlib.suppress(SettingsError):
-        BearerTokens(path).admit("Bearer token")
+        BearerTokens(path).accepts("Bearer token")
 
 
 @target("mcp-arguments", longest=2**16)

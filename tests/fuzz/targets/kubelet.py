@@ -2,7 +2,7 @@
 
 import contextlib
 
-from lens.agent.gpu.processes import place
+from lens.agent.gpu.processes import parse_cgroup
 from lens.agent.podresources import wire_format
 from tests.fuzz.target import target
 
@@ -10,7 +10,7 @@ from tests.fuzz.target import target
 @target("podresources", longest=2**20)
 def podresources(data: bytes) -> None:
     """Read the kubelet's PodResources messages."""
-    for read in (wire_format.read_list, wire_format.read_allocatable):
+    for read in (wire_format.decode_list, wire_format.decode_allocatable):
         with contextlib.suppress(ValueError):
             read(data)
 
@@ -18,4 +18,4 @@ def podresources(data: bytes) -> None:
 @target("cgroup", longest=2**16)
 def cgroup(data: bytes) -> None:
     """Read which pod and container a process belongs to."""
-    place(data.decode(errors="surrogateescape"))
+    parse_cgroup(data.decode(errors="surrogateescape"))

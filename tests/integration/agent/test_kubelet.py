@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from lens.agent.podresources.poller import Asker
+from lens.agent.podresources.poller import PodResourcesPoller
 from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.quantity import Exact, Quantity
@@ -177,19 +177,19 @@ def test_what_a_kubelet_said_over_a_minute_ago_is_told_no_more(tmp_path: Path) -
     kubelet = PodResourcesServer(tmp_path / "kubelet.sock")
     kubelet.pods = [Pod("ml", "a", [Container("c", {"nvidia.com/gpu": [A]})])]
     kubelet.start()
-    asker = Asker(kubelet.socket, GpuResources(), 0.05, clock=lambda: now[0])
-    asker.start()
+    poller = PodResourcesPoller(kubelet.socket, GpuResources(), 0.05, clock=lambda: now[0])
+    poller.start()
     try:
-        wait(lambda: asker.holdings.holders)
+        wait(lambda: poller.allocations.holders)
         kubelet.refusal = grpc.StatusCode.INTERNAL
         now[0] += 59
-        wait(lambda: asker.holdings.kubelet.state == "failed")
-        assert asker.holdings.holders
+        wait(lambda: poller.allocations.kubelet.state == "failed")
+        assert poller.allocations.holders
         now[0] += 2
-        wait(lambda: asker.holdings.holders is None)
-        assert asker.holdings.kubelet.listed_at == 1766158200.0
+        wait(lambda: poller.allocations.holders is None)
+        assert poller.allocations.kubelet.listed_at == 1766158200.0
     finally:
-        asker.stop()
+        poller.stop()
         kubelet.stop()
 
 
@@ -211,16 +211,18 @@ def test_a_defect_in_reading_the_kubelets_answer_ends_neither_the_readings_nor_t
     kubelet = PodResourcesServer(tmp_path / "kubelet.sock")
     kubelet.pods = [Pod("ml", "a", [Container("c", {"nvidia.com/gpu": [A]})])]
     kubelet.start()
-    asker = Asker(kubelet.socket, gpus, 0.05, count_failures=lambda job, count: failures.update({job: count}))
-    asker.start()
+    poller = PodResourcesPoller(
+        kubelet.socket, gpus, 0.05, count_failures=lambda job, count: failures.update({job: count})
+    )
+    poller.start()
     try:
-        wait(lambda: asker.holdings.holders)
+        wait(lambda: poller.allocations.holders)
         gpus.is_defective = True
-        wait(lambda: asker.holdings.kubelet.state == "failed")
+        wait(lambda: poller.allocations.kubelet.state == "failed")
         wait(lambda: failures["kubelet"] >= 2)
         gpus.is_defective = False
-        wait(lambda: asker.holdings.kubelet.state == "ok")
-        assert asker.holdings.holders
+        wait(lambda: poller.allocations.kubelet.state == "ok")
+        assert poller.allocations.holders
     finally:
-        asker.stop()
+        poller.stop()
         kubelet.stop()

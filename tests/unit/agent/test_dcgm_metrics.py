@@ -2,8 +2,8 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from lens.agent.report.dcgm_metrics import families
-from lens.agent.report.prometheus_text import write
+from lens.agent.report.dcgm_metrics import metric_families
+from lens.agent.report.prometheus_text import render
 from lens.model.gpu.node_report import Report
 from tests.unit.agent.gpus import MIG, UUID, gpu, holder, instance, report, rows, xid
 
@@ -20,7 +20,7 @@ GPU = {
 def shown(of: Report) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Return the samples by name. The parser would rename counters that don't end in _total."""
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
-    lines = [line for line in write(families(of)).decode().splitlines() if not line.startswith("#")]
+    lines = [line for line in render(metric_families(of)).decode().splitlines() if not line.startswith("#")]
     for family in text_string_to_metric_families("".join(f"{line}\n" for line in lines)):
         for sample in family.samples:
             found.setdefault(sample.name, []).append((sample.labels, sample.value))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lens.agent.gpu.gpu_reader import unread
-from lens.agent.gpu.health import driver_state, judge
+from lens.agent.gpu.gpu_reader import unreadable_gpu
+from lens.agent.gpu.health import driver_state, gpu_health
 from lens.model.gpu.node_report import Driver, Gpu
 from tests.unit.agent.gpus import NOW, UUID, gpu, rows, xid
 
@@ -37,18 +37,18 @@ READY = Driver(state="ready", version="580", cuda_version="13.0")
 def test_a_gpus_health_is_nvidias_verdict_and_where_there_is_none_the_errors(
     given: dict[str, Any], state: str, because: tuple[str, ...]
 ) -> None:
-    health = judge(gpu(**given))
+    health = gpu_health(gpu(**given))
     assert (health.state, health.because) == (state, because)
 
 
 def test_a_gpu_that_fell_off_the_bus_is_lost_and_one_that_may_not_be_asked_is_unknown() -> None:
-    assert judge(unread(0, "GPU_IS_LOST", NOW, {"uuid": UUID})).state == "lost"
-    unasked = judge(unread(0, "NO_PERMISSION", NOW, {}))
+    assert gpu_health(unreadable_gpu(0, "GPU_IS_LOST", NOW, {"uuid": UUID})).state == "lost"
+    unasked = gpu_health(unreadable_gpu(0, "NO_PERMISSION", NOW, {}))
     assert (unasked.state, unasked.because) == ("unknown", ("NO_PERMISSION",))
 
 
 def lost(index: int, reason: str = "GPU_IS_LOST") -> Gpu:
-    return unread(index, reason, NOW, {"uuid": UUID})
+    return unreadable_gpu(index, reason, NOW, {"uuid": UUID})
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ ALLOCATABLE = bytes.fromhex(
 
 
 def test_a_real_kubelets_list_is_read() -> None:
-    train, web, claims = wire_format.read_list(LIST)
+    train, web, claims = wire_format.decode_list(LIST)
     assert (train.namespace, train.name) == ("ml-team", "train-0")
     main, log = train.containers
     assert (main.name, log.name) == ("main", "log")
@@ -51,7 +51,7 @@ def test_a_real_kubelets_list_is_read() -> None:
 
 
 def test_a_real_kubelets_allocatable_devices_are_read() -> None:
-    assert wire_format.read_allocatable(ALLOCATABLE) == [
+    assert wire_format.decode_allocatable(ALLOCATABLE) == [
         wire_format.ContainerDevices("nvidia.com/gpu", ["GPU-a"]),
         wire_format.ContainerDevices("nvidia.com/gpu", ["GPU-b"]),
         wire_format.ContainerDevices("example.com/nic", ["nic0"]),
@@ -60,7 +60,7 @@ def test_a_real_kubelets_allocatable_devices_are_read() -> None:
 
 @given(st.binary())
 def test_bytes_that_are_no_answer_are_refused_and_nothing_worse(message: bytes) -> None:
-    for read in (wire_format.read_list, wire_format.read_allocatable):
+    for read in (wire_format.decode_list, wire_format.decode_allocatable):
         with contextlib.suppress(ValueError):
             read(message)
 
@@ -69,7 +69,7 @@ def test_bytes_that_are_no_answer_are_refused_and_nothing_worse(message: bytes) 
 def test_a_damaged_answer_is_refused_or_read_and_nothing_worse(position: int, byte: int) -> None:
     damaged = LIST[:position] + bytes([byte]) + LIST[position + 1 :]
     with contextlib.suppress(ValueError):
-        wire_format.read_list(damaged)
+        wire_format.decode_list(damaged)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_damaged_answer_is_refused_or_read_and_nothing_worse(position: int, by
 def test_an_answer_of_more_fields_than_any_kubelets_costs_little_room_and_time(message: bytes) -> None:
     began, peak = time.process_time(), Peak()
     with pytest.raises(ValueError, match="more than"):
-        wire_format.read_list(message)
+        wire_format.decode_list(message)
     assert time.process_time() - began < 3 * slowdown()
     assert peak.growth < 32 * 2**20
 
@@ -88,11 +88,11 @@ def test_an_answer_of_more_fields_than_any_kubelets_costs_little_room_and_time(m
 def test_a_name_of_a_megabyte_is_cut() -> None:
     name = b"x" * 2**20
     inner = b"\n\x80\x80\x40" + name
-    (pod,) = wire_format.read_list(b"\n\x84\x80\x40" + inner)
+    (pod,) = wire_format.decode_list(b"\n\x84\x80\x40" + inner)
     assert len(pod.name) == MOST_TEXT
 
 
 @given(st.integers(1, len(LIST) - 1))
 def test_an_answer_that_breaks_off_is_never_taken_for_a_whole_one(length: int) -> None:
     with contextlib.suppress(ValueError):
-        assert len(wire_format.read_list(LIST[:length])) < 3
+        assert len(wire_format.decode_list(LIST[:length])) < 3

@@ -1,7 +1,7 @@
-"""Read one GPU.
+"""Read one GPU through NVML.
 
-What is cheap is read every round. What took NVML milliseconds on an H100 (energy) or a tenth of one (ECC
-and MIG mode), and what hardly changes, is read every half minute and kept in between.
+Cheap values are read every round. Values that took NVML milliseconds on an H100 (energy) or a tenth of one
+(ECC and MIG mode), and values that hardly change, are read every half minute and kept in between.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import pynvml
 
 from lens.agent.gpu.mig import MigReader
-from lens.agent.gpu.nvml import LOST, Reading
+from lens.agent.gpu.nvml import LOST, NvmlQuery
 from lens.agent.gpu.processes import ProcessReader
 from lens.agent.gpu.utilization import UtilizationReader
 from lens.model.gpu.node_report import MOST_AMOUNT, MOST_COUNT, Gpu, Health, NvLinks, RemappedRows
@@ -23,9 +23,9 @@ MEASURED = tuple(
     for name in Gpu.__struct_fields__
     if name not in {*IDENTITY, "index", "sampled_at", "health", "reasons"}
 )
-"""What a GPU that can't be asked has no values for."""
+"""The fields that an unreadable GPU has no values for."""
 
-UNJUDGED = Health(state="unknown")
+UNKNOWN_HEALTH = Health(state="unknown")
 
 _ARCHITECTURES: Mapping[int, str] = {
     code: name.removeprefix("NVML_DEVICE_ARCH_").lower()
@@ -51,24 +51,24 @@ _CLOCK_EVENTS = (
 """NVML's nvmlClocksEventReasons."""
 
 
-def unread(index: int, reason: str, now: float, identity: Mapping[str, Any]) -> Gpu:
-    """Return a GPU of which nothing but what was known before can be told, for ``reason``."""
+def unreadable_gpu(index: int, reason: str, now: float, identity: Mapping[str, Any]) -> Gpu:
+    """Return a GPU without measured values for ``reason``, with the identity that was read before."""
     missing = [name for name in IDENTITY if identity.get(name) is None]
     known: dict[str, Any] = {"uuid": None, **identity}
     return Gpu(
         index=index,
         sampled_at=now,
-        health=UNJUDGED,
+        health=UNKNOWN_HEALTH,
         reasons=dict.fromkeys((*missing, *MEASURED), reason),
         **known,
     )
 
 
 class GpuReader:
-    """Read the GPU with one index, round after round. To be used by one thread."""
+    """Read the GPU with one index, round after round. Not thread-safe."""
 
     def __init__(self, index: int) -> None:
-        """Start with nothing known of it."""
+        """Start without known values."""
         self.index = index
         self.identity: dict[str, Any] = {}
         self._handle: Any = None
@@ -80,62 +80,62 @@ class GpuReader:
         self._processes = ProcessReader()
 
     def read(self, now: float) -> Gpu:
-        """Return the GPU as it is at ``now``, epoch seconds."""
-        reading = Reading()
+        """Return the GPU's values at ``now``, in epoch seconds."""
+        query = NvmlQuery()
         if self._handle is None:
-            self._handle = reading.get("uuid", pynvml.nvmlDeviceGetHandleByIndex, self.index)
+            self._handle = query.get("uuid", pynvml.nvmlDeviceGetHandleByIndex, self.index)
             if self._handle is None:
-                return unread(self.index, reading.reasons["uuid"], now, self.identity)
-        values = self._read_quick(reading, now)
+                return unreadable_gpu(self.index, query.reasons["uuid"], now, self.identity)
+        values = self._read_fast(query, now)
         due = self._slow_at is None or not 0 <= now - self._slow_at < SLOW_SECONDS
-        # Of a GPU that answers nothing any more nothing is kept either.
+        # A GPU that answers no call keeps no slow values either.
         if due or all(value is None for value in values.values()):
-            self._read_slow(reading)
+            self._read_slow(query)
             self._slow_at = now
         reasons = dict[str, str]()
         instances = self._mig.read(self._handle, now, reasons)
         utilization = (
             self._mig.utilization(reasons)
             if self._mig.enabled
-            else self._utilization.read(reading, self._handle)
+            else self._utilization.read(query, self._handle)
         )
-        if reading.lost:
+        if query.lost:
             self._slow_at = None
-            return unread(self.index, LOST, now, self.identity)
+            return unreadable_gpu(self.index, LOST, now, self.identity)
         return Gpu(
             index=self.index,
             sampled_at=now,
-            health=UNJUDGED,
+            health=UNKNOWN_HEALTH,
             mig_enabled=self._mig.enabled,
             instances=instances,
             utilization_percent=utilization.percent,
             utilization_window_seconds=utilization.window_seconds,
             utilization_source=utilization.source,
-            reasons={**self._slow_reasons, **reasons, **reading.reasons},
+            reasons={**self._slow_reasons, **reasons, **query.reasons},
             **{"uuid": None, **self.identity},
             **values,
             **self._slow,
         )
 
-    def _read_slow(self, quick: Reading) -> None:
-        reading = Reading()
-        reading.lost = quick.lost
-        self._mig.look(self._handle)
-        self._read_identity(reading)
-        energy = reading.get("energy_joules", pynvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
-        ecc = reading.get("ecc_enabled", pynvml.nvmlDeviceGetEccMode, self._handle)
+    def _read_slow(self, fast: NvmlQuery) -> None:
+        query = NvmlQuery()
+        query.lost = fast.lost
+        self._mig.refresh(self._handle)
+        self._read_identity(query)
+        energy = query.get("energy_joules", pynvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
+        ecc = query.get("ecc_enabled", pynvml.nvmlDeviceGetEccMode, self._handle)
         self._slow = {
             "energy_joules": None
             if energy is None
-            else reading.checked("energy_joules", energy / 1000, MOST_AMOUNT),
+            else query.in_bounds("energy_joules", energy / 1000, MOST_AMOUNT),
             "ecc_enabled": None if ecc is None else bool(ecc[0]),
-            "nvlinks": _nvlinks(reading, self._handle),
+            "nvlinks": _nvlinks(query, self._handle),
         }
-        self._slow_reasons = {name: why for name, why in reading.reasons.items() if name not in self.identity}
+        self._slow_reasons = {name: why for name, why in query.reasons.items() if name not in self.identity}
 
-    def _read_identity(self, reading: Reading) -> None:
-        """Ask who the GPU is. What was known stays known."""
-        handle, get = self._handle, reading.get
+    def _read_identity(self, query: NvmlQuery) -> None:
+        """Read the GPU's identity. Values that were known stay known."""
+        handle, get = self._handle, query.get
         architecture = get("architecture", pynvml.nvmlDeviceGetArchitecture, handle)
         found = {
             "uuid": get("uuid", pynvml.nvmlDeviceGetUUID, handle),
@@ -146,12 +146,12 @@ class GpuReader:
         }
         self.identity |= {name: value for name, value in found.items() if value is not None}
 
-    def _read_quick(self, reading: Reading, now: float) -> dict[str, Any]:
-        handle, get = self._handle, reading.get
+    def _read_fast(self, query: NvmlQuery, now: float) -> dict[str, Any]:
+        handle, get = self._handle, query.get
         memory = get("memory_used_bytes", pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2)
         if memory is None:
             for name in ("memory_total_bytes", "memory_reserved_bytes"):
-                reading.refuse(name, reading.reasons["memory_used_bytes"])
+                query.set_reason(name, query.reasons["memory_used_bytes"])
         power = get("power_watts", pynvml.nvmlDeviceGetPowerUsage, handle)
         limit = get("power_limit_watts", pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
         events = get("clock_events", pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle)
@@ -161,7 +161,7 @@ class GpuReader:
             **{
                 f"memory_{name}_bytes": None
                 if memory is None
-                else reading.checked(f"memory_{name}_bytes", getattr(memory, name), MOST_COUNT)
+                else query.in_bounds(f"memory_{name}_bytes", getattr(memory, name), MOST_COUNT)
                 for name in ("total", "used", "reserved")
             },
             "temperature_celsius": get(
@@ -177,7 +177,7 @@ class GpuReader:
             if events is None
             else tuple(name for bit, name in _CLOCK_EVENTS if events & bit),
             **{
-                field: reading.checked(
+                field: query.in_bounds(
                     field,
                     get(field, pynvml.nvmlDeviceGetTotalEccErrors, handle, uncorrected, counter),
                     MOST_COUNT,
@@ -192,8 +192,8 @@ class GpuReader:
             else RemappedRows(
                 correctable=rows[0], uncorrectable=rows[1], pending=bool(rows[2]), failed=bool(rows[3])
             ),
-            "recovery_action": _recovery_action(reading, handle),
-            "processes": self._processes.read(reading, handle, now),
+            "recovery_action": _recovery_action(query, handle),
+            "processes": self._processes.read(query, handle, now),
         }
 
 
@@ -201,29 +201,29 @@ def _bus_id(handle: Any) -> str:
     return str(pynvml.nvmlDeviceGetPciInfo(handle).busId)
 
 
-def _field(reading: Reading, name: str, handle: Any, field: int) -> int | None:
-    """Return a whole number that NVML has as a field; each field has a return code of its own."""
-    values = reading.get(name, pynvml.nvmlDeviceGetFieldValues, handle, [field])
+def _field(query: NvmlQuery, name: str, handle: Any, field: int) -> int | None:
+    """Return an NVML field value as an integer; each field has a return code of its own."""
+    values = query.get(name, pynvml.nvmlDeviceGetFieldValues, handle, [field])
     if values is None:
         return None
     if values[0].nvmlReturn != pynvml.NVML_SUCCESS:
-        reading.fail(name, values[0].nvmlReturn)
+        query.set_error(name, values[0].nvmlReturn)
         return None
     return int(values[0].value.uiVal)
 
 
-def _recovery_action(reading: Reading, handle: Any) -> str | None:
-    action = _field(reading, "recovery_action", handle, pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION)
+def _recovery_action(query: NvmlQuery, handle: Any) -> str | None:
+    action = _field(query, "recovery_action", handle, pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION)
     return None if action is None else _RECOVERY_ACTIONS.get(action, f"ACTION_{action}")
 
 
-def _nvlinks(reading: Reading, handle: Any) -> NvLinks | None:
-    count = _field(reading, "nvlinks", handle, pynvml.NVML_FI_DEV_NVLINK_LINK_COUNT)
+def _nvlinks(query: NvmlQuery, handle: Any) -> NvLinks | None:
+    count = _field(query, "nvlinks", handle, pynvml.NVML_FI_DEV_NVLINK_LINK_COUNT)
     if count is None:
         return None
     down = []
     for link in range(min(count, pynvml.NVML_NVLINK_MAX_LINKS)):
-        active = reading.get("nvlinks", pynvml.nvmlDeviceGetNvLinkState, handle, link)
+        active = query.get("nvlinks", pynvml.nvmlDeviceGetNvLinkState, handle, link)
         if active is None:
             return None
         if not active:

@@ -1,4 +1,4 @@
-"""What all that is known of a GPU amounts to, and what NVML's state says of the whole agent."""
+"""Derive a GPU's health from its values, and the driver's state from those of all GPUs."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ DEVICES_LOST = "DEVICES_LOST"
 NO_ACTION = "NONE"
 
 
-def judge(gpu: Gpu) -> Health:
-    """Return a GPU's health. The recovery action is NVIDIA's verdict, so XIDs decide only without one."""
+def gpu_health(gpu: Gpu) -> Health:
+    """Return a GPU's health. The recovery action is NVIDIA's own verdict, so XIDs decide only without one."""
     if LOST in (reason for name, reason in gpu.reasons.items() if name != "xids"):
         return Health(state="lost", because=(LOST,))
-    if is_unread(gpu):
+    if is_unreadable(gpu):
         return Health(state="unknown", because=tuple(sorted(set(gpu.reasons.values()))))
     critical, warning = [], []
     if gpu.recovery_action not in (None, NO_ACTION):
@@ -37,23 +37,23 @@ def judge(gpu: Gpu) -> Health:
     return Health(state="warning" if warning else "ok", because=tuple(warning))
 
 
-def is_unread(gpu: Gpu) -> bool:
-    """Tell whether NVML answered nothing that it was asked about a GPU."""
+def is_unreadable(gpu: Gpu) -> bool:
+    """Return whether NVML answered none of a GPU's calls."""
     return all(getattr(gpu, name) is None for name in MEASURED if name != "xids")
 
 
 def driver_state(driver: Driver, known: int, count: int, gpus: Sequence[Gpu], *, once_read: bool) -> Driver:
-    """Return the state of a driver that was ready, by a round's count of GPUs and readings.
+    """Return the state of a driver that was ready, from a round's number of GPUs and their values.
 
-    A GPU that is lost is its own affair; all of them at once (``once_read`` tells that they could be read
-    before) is the driver's or the container's, as is a count that changed. Both take a new process.
+    One lost GPU is that GPU's fault. If all are lost after they could be read before (``once_read``), or if
+    their number changed, the driver or the container is at fault, and only a new process can recover.
     """
     gone = next((each for gpu in gpus for each in gpu.reasons.values() if each in DRIVER_GONE), None)
     if gone is not None:
         reason: str | None = gone
     elif count != known:
         reason = COUNT_CHANGED
-    elif gpus and once_read and all(is_unread(gpu) for gpu in gpus):
+    elif gpus and once_read and all(is_unreadable(gpu) for gpu in gpus):
         reason = DEVICES_LOST
     else:
         reason = None

@@ -1,7 +1,7 @@
-"""NVML through pynvml, one call at a time, each with its own failure.
+"""Call NVML through pynvml, one call at a time, each with its own error.
 
-What a call can't tell becomes None with NVML's name of the error. Nothing here keeps a device's error from
-one reading to the next: a GPU that comes back is read again.
+A failed call returns None, and the query keeps NVML's name of the error. No error outlives its query, so a
+GPU that recovers is read again.
 """
 
 import ctypes
@@ -26,68 +26,67 @@ ERROR_NAMES: Mapping[int, str] = {
 }
 
 NO_DRIVER = frozenset({"LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED"})
-"""What starting NVML says on a node that has no NVIDIA driver."""
+"""The errors of nvmlInit on a node without an NVIDIA driver."""
 
 DRIVER_GONE = frozenset({"LIB_RM_VERSION_MISMATCH", "DRIVER_NOT_LOADED", "UNINITIALIZED"})
-"""What a call says when the driver was unloaded or replaced under a library that is in use."""
+"""The errors of a call after the driver was unloaded or replaced while the library is in use."""
 
 
 def error_name(code: int) -> str:
-    """Return NVML's name of an error without its prefix, or ERROR_n for one that pynvml doesn't know."""
+    """Return NVML's name of an error without its prefix, or ERROR_n for an error unknown to pynvml."""
     return ERROR_NAMES.get(code, f"ERROR_{code}")
 
 
-class Reading:
-    """One reading of one device: each call's value, or None with the reason kept under a field's name.
+class NvmlQuery:
+    """NVML calls for one device: each returns a value, or None and keeps the reason under a field's name.
 
-    Once the device is lost it isn't asked any more: every call would only say the same, some after a
-    timeout.
+    After GPU_IS_LOST no further call is made: each would return the same error, some only after a timeout.
     """
 
     def __init__(self) -> None:
-        """Start with nothing asked."""
+        """Start without errors."""
         self.reasons: dict[str, str] = {}
         self.lost = False
 
     def get(self, field: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what ``call`` returns; None when it fails."""
+        """Return the result of ``call``, or None if it fails."""
         if self.lost:
-            return self.refuse(field, LOST)
+            return self.set_reason(field, LOST)
         try:
             return call(*arguments)
         except pynvml.NVMLError as error:
-            return self.fail(field, error.value)
+            return self.set_error(field, error.value)
         except (UnicodeDecodeError, ctypes.ArgumentError):
-            return self.refuse(field, UNREADABLE)
+            return self.set_reason(field, UNREADABLE)
 
-    def fail(self, field: str, code: int) -> None:
-        """Keep the NVML error that a field has no value for."""
+    def set_error(self, field: str, code: int) -> None:
+        """Keep the NVML error code that a field has no value for."""
         self.lost = self.lost or code == pynvml.NVML_ERROR_GPU_IS_LOST
-        self.refuse(field, error_name(code))
+        self.set_reason(field, error_name(code))
 
-    def checked(self, field: str, value: N | None, most: float) -> N | None:
-        """Return a field's value if it lies from 0 to ``most``; None with the reason kept if it doesn't."""
+    def in_bounds(self, field: str, value: N | None, most: float) -> N | None:
+        """Return a field's value from 0 to ``most``. For any other, return None and keep the reason."""
         if value is not None and in_range(value, most) is None:
-            self.refuse(field, OUT_OF_RANGE)
+            self.set_reason(field, OUT_OF_RANGE)
             return None
         return value
 
-    def refuse(self, field: str, reason: str) -> None:
-        """Keep why a field has no value; the first reason stays."""
+    def set_reason(self, field: str, reason: str) -> None:
+        """Keep the reason why a field has no value, unless it already has one."""
         self.reasons.setdefault(field, reason)
 
 
-def start() -> Driver:
-    """Start NVML and say what driver there is. Asking again after a failure is fine."""
+def init() -> Driver:
+    """Initialize NVML and return the driver's state. It may be called again after a failure."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
         reason = error_name(error.value)
         state: Literal["absent", "failed"] = "absent" if reason in NO_DRIVER else "failed"
         return Driver(state=state, reason=reason)
-    reading = Reading()
-    version = reading.get("version", pynvml.nvmlSystemGetDriverVersion)
-    cuda = reading.get("cuda_version", pynvml.nvmlSystemGetCudaDriverVersion_v2)
+    query = NvmlQuery()
+    version = query.get("version", pynvml.nvmlSystemGetDriverVersion)
+    cuda = query.get("cuda_version", pynvml.nvmlSystemGetCudaDriverVersion_v2)
     return Driver(
         state="ready",
         version=version,
@@ -96,18 +95,18 @@ def start() -> Driver:
 
 
 def in_range(value: N | None, most: float) -> N | None:
-    """Return a value, or None for one that a report can't have: it would cost all the others."""
+    """Return a value, or None if it is out of range: the operator would reject the whole report."""
     return value if value is not None and 0 <= value <= most else None
 
 
-def percent(value: float) -> float | None:
-    """Return a share in percent with one decimal, or None for what can't be one.
+def valid_percent(value: float) -> float | None:
+    """Return a percentage with one decimal, or None if it is out of range.
 
-    NVML has been seen to give garbage in the billions, and ratios of counters go a little over 100.
+    NVML has returned values in the billions, and ratios of its counters exceed 100 by a little.
     """
     return round(min(value, 100.0), 1) if 0 <= value <= 101 else None
 
 
-def address(handle: Any) -> int | None:
-    """Return what tells device handles apart."""
+def handle_address(handle: Any) -> int | None:
+    """Return the address that identifies a device handle."""
     return ctypes.cast(handle, ctypes.c_void_p).value

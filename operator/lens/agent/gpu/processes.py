@@ -1,7 +1,7 @@
-"""Who computes on a GPU, process by process, and the pods that they belong to.
+"""Read the compute processes of a GPU and find their pods.
 
-NVML gives process ids as the node has them, so they mean something only to an agent that shares the node's
-process ids (``hostPID``); any other sees an empty list, or ids of nobody that it knows.
+NVML returns process ids of the host's PID namespace, so only an agent with ``hostPID`` can resolve them. Any
+other gets an empty list, or ids that it can't resolve.
 """
 
 import os
@@ -11,119 +11,121 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.gpu.nvml import Reading, in_range, percent
+from lens.agent.gpu.nvml import NvmlQuery, in_range, valid_percent
 from lens.model.gpu.node_report import MOST_COUNT, MOST_PROCESSES, Process
 
-SHARES_SECONDS = 15.0
-"""Asking for processes' shares takes NVML over a millisecond, so it isn't done every round."""
+UTILIZATION_SECONDS = 15.0
+"""The utilization of processes takes NVML over a millisecond, so it isn't read every round."""
 
-FOREIGN_IDS = "OTHER_PID_NAMESPACE"
+OTHER_PID_NAMESPACE = "OTHER_PID_NAMESPACE"
 
 PROC = Path("/proc")
 
-_NODE_NAMESPACE = "pid:[4026531836]"
-"""The first process namespace's inode is fixed: PROC_PID_INIT_INO in Linux's include/linux/proc_ns.h."""
+_HOST_PID_NAMESPACE = "pid:[4026531836]"
+"""The host PID namespace has a fixed inode: PROC_PID_INIT_INO in Linux's include/linux/proc_ns.h."""
 
-LONGEST_CGROUP = 2**16
-"""Bytes of a process's cgroups that are read: 12 hierarchies of paths with 4,096 each are less."""
+MAX_CGROUP_BYTES = 2**16
+"""The most bytes of /proc/PID/cgroup that are read. 12 hierarchies with paths of 4,096 bytes need less."""
 
 _POD = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12})")
 _CONTAINER = re.compile(r"([0-9a-f]{64})(?:\.scope)?$")
 
 
-class Place(NamedTuple):
+class ProcessOwner(NamedTuple):
     """The pod and the container that a process belongs to."""
 
     pod_uid: str | None
     container_id: str | None
 
 
-NO_POD = Place(None, None)
+NO_OWNER = ProcessOwner(None, None)
 
 
-def place(cgroup: str) -> Place:
-    """Read a process's cgroups (/proc/PID/cgroup): ``…/kubepods-pod<uid>.slice/cri-containerd-<id>.scope``.
+def parse_cgroup(cgroup: str) -> ProcessOwner:
+    """Find the pod in /proc/PID/cgroup: ``…/kubepods-pod<uid>.slice/cri-containerd-<id>.scope``.
 
-    systemd's driver writes the uid with underscores, cgroupfs's with dashes; both are looked for in any
-    line, relative ones too, as an agent in a cgroup namespace of its own sees them.
+    The systemd cgroup driver writes the pod's UID with underscores, the cgroupfs driver with dashes. Any line
+    may have it, including a relative path, which an agent in a cgroup namespace of its own sees.
     """
     for line in cgroup.splitlines():
         pod = _POD.search(line)
         if pod:
             container = _CONTAINER.search(line)
-            return Place(pod[1].replace("_", "-"), container and container[1])
-    return NO_POD
+            return ProcessOwner(pod[1].replace("_", "-"), container and container[1])
+    return NO_OWNER
 
 
 class ProcessReader:
     """Read one GPU's compute processes."""
 
     def __init__(self, proc: Path = PROC) -> None:
-        """Take where the process file system is."""
+        """Read processes from this procfs."""
         self._proc = proc
-        self._places: dict[int, Place] = {}
-        self._shares: dict[int, float | None] = {}
-        self._shares_at: float | None = None
-        self._seen: int | None = None
+        self._owners: dict[int, ProcessOwner] = {}
+        self._utilization: dict[int, float | None] = {}
+        self._utilization_at: float | None = None
+        self._last_timestamp: int | None = None
         try:
-            self._sees_the_node = os.readlink(proc / "self/ns/pid") == _NODE_NAMESPACE
+            self._in_host_pid_namespace = os.readlink(proc / "self/ns/pid") == _HOST_PID_NAMESPACE
         except OSError:
-            self._sees_the_node = False
+            self._in_host_pid_namespace = False
 
-    def read(self, reading: Reading, handle: Any, now: float) -> tuple[Process, ...] | None:
-        """Return the processes; None with a reason where they can't be seen."""
-        found = reading.get("processes", pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    def read(self, query: NvmlQuery, handle: Any, now: float) -> tuple[Process, ...] | None:
+        """Return the processes, or None and keep the reason if they are unknown."""
+        found = query.get("processes", pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
         if found is None:
             return None
-        if not found and not self._sees_the_node:
-            reading.refuse("processes", FOREIGN_IDS)
+        if not found and not self._in_host_pid_namespace:
+            query.set_reason("processes", OTHER_PID_NAMESPACE)
             return None
         found = found[:MOST_PROCESSES]
-        self._places = {each.pid: self._place(each.pid) for each in found}
+        self._owners = {each.pid: self._owner(each.pid) for each in found}
         if len(found) < 2:
-            self._shares, self._shares_at, self._seen = {}, None, None
-        elif self._shares_at is None or not 0 <= now - self._shares_at < SHARES_SECONDS:
-            self._read_shares(handle, now)
+            self._utilization, self._utilization_at, self._last_timestamp = {}, None, None
+        elif self._utilization_at is None or not 0 <= now - self._utilization_at < UTILIZATION_SECONDS:
+            self._read_utilization(handle, now)
         return tuple(
             Process(
                 pid=each.pid,
                 used_memory_bytes=in_range(each.usedGpuMemory, MOST_COUNT),
-                utilization_percent=self._shares.get(each.pid),
+                utilization_percent=self._utilization.get(each.pid),
                 instance=None if each.gpuInstanceId == 0xFFFFFFFF else each.gpuInstanceId,
-                pod_uid=self._places[each.pid].pod_uid,
-                container_id=self._places[each.pid].container_id,
+                pod_uid=self._owners[each.pid].pod_uid,
+                container_id=self._owners[each.pid].container_id,
             )
             for each in found
         )
 
-    def _place(self, pid: int) -> Place:
-        known = self._places.get(pid)
-        if known is not None or not self._sees_the_node:
-            return known or NO_POD
+    def _owner(self, pid: int) -> ProcessOwner:
+        known = self._owners.get(pid)
+        if known is not None or not self._in_host_pid_namespace:
+            return known or NO_OWNER
         try:
             with (self._proc / str(pid) / "cgroup").open("rb") as file:
-                return place(file.read(LONGEST_CGROUP).decode(errors="replace"))
-        except OSError:  # it has just ended
-            return NO_POD
+                return parse_cgroup(file.read(MAX_CGROUP_BYTES).decode(errors="replace"))
+        except OSError:  # the process has just ended
+            return NO_OWNER
 
-    def _read_shares(self, handle: Any, now: float) -> None:
-        """Read each process's share of the GPU's time since it was last read.
+    def _read_utilization(self, handle: Any, now: float) -> None:
+        """Read each process's utilization since the last time.
 
-        NVML keeps several samples for some processes, garbage for others that have ended, and at first
-        those of long ago, which only tell from where on samples are new.
+        NVML keeps several samples of some processes and garbage of ended ones. The first call may return old
+        samples, so it only sets the timestamp from which later samples count.
         """
-        seen = self._seen
+        since = self._last_timestamp
         samples = [
             each
-            for each in Reading().get("processes", pynvml.nvmlDeviceGetProcessUtilization, handle, seen or 0)
+            for each in NvmlQuery().get(
+                "processes", pynvml.nvmlDeviceGetProcessUtilization, handle, since or 0
+            )
             or ()
-            if each.timeStamp > (seen or 0) and percent(each.smUtil) is not None
+            if each.timeStamp > (since or 0) and valid_percent(each.smUtil) is not None
         ]
-        self._seen = max((each.timeStamp for each in samples), default=None)
-        if seen is None:
+        self._last_timestamp = max((each.timeStamp for each in samples), default=None)
+        if since is None:
             return
-        shares: dict[int, list[int]] = {}
+        by_pid: dict[int, list[int]] = {}
         for each in samples:
-            shares.setdefault(each.pid, []).append(each.smUtil)
-        self._shares = {pid: percent(sum(values) / len(values)) for pid, values in shares.items()}
-        self._shares_at = now
+            by_pid.setdefault(each.pid, []).append(each.smUtil)
+        self._utilization = {pid: valid_percent(sum(values) / len(values)) for pid, values in by_pid.items()}
+        self._utilization_at = now

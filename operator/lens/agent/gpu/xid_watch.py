@@ -1,6 +1,6 @@
-"""XID errors, as the driver reports them: a thread that waits for NVML's events.
+"""Wait for XID errors in a thread and count them.
 
-The driver tells each event once, to who is waiting, so they are known only since the agent started.
+The driver delivers each NVML event once, to a process that waits for it, so the count starts with the agent.
 """
 
 import logging
@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.gpu.nvml import Reading, address, error_name
+from lens.agent.gpu.nvml import NvmlQuery, error_name, handle_address
 from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
 from lens.model.gpu.xids import COMPANY_SECONDS, classify
 from lens.supervisor import CountFailures, start_thread, uncounted
 
 WAIT_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0
-"""With a lost GPU among those that are waited for, NVML returns at once, every time."""
+"""With a lost GPU in the event set, nvmlEventSetWait returns at once every time."""
 
 _log = logging.getLogger("lens.agent.xids")
 
 
-class Entry(NamedTuple):
-    """How often an error came, when first and last, and the GPU instance of the last one."""
+class XidCount(NamedTuple):
+    """How often and when an XID error occurred, and the GPU instance of the last one."""
 
     times: int
     first_at: float
@@ -35,39 +35,39 @@ class Entry(NamedTuple):
 
 
 class XidLog:
-    """The errors of each GPU, by its index. One thread notes, others read."""
+    """The XID errors by GPU index. One thread records them, others read them."""
 
     def __init__(self) -> None:
-        """Start with nothing noted."""
+        """Start without errors."""
         self.since: float | None = None
         self.unwatched: dict[int, str] = {}
         self.changes = 0
         self._lock = threading.Lock()
-        self._entries: dict[int, OrderedDict[int, Entry]] = {}
+        self._entries: dict[int, OrderedDict[int, XidCount]] = {}
 
-    def note(self, gpu: int, number: int, at: float, instance: int | None) -> int:
-        """Note an error; return how often it came by now.
+    def record(self, gpu: int, number: int, at: float, instance: int | None) -> int:
+        """Record an error, and return how often it has occurred.
 
-        Past MOST_XIDS numbers of one GPU the one that is longest ago is forgotten.
+        Beyond MOST_XIDS different XIDs of one GPU, the least recent one is dropped.
         """
         with self._lock:
             entries = self._entries.setdefault(gpu, OrderedDict())
             before = entries.pop(number, None)
             first, count = (at, 0) if before is None else (before.first_at, before.times)
-            entries[number] = Entry(count + 1, first, at, instance)
+            entries[number] = XidCount(count + 1, first, at, instance)
             if len(entries) > MOST_XIDS:
                 entries.popitem(last=False)
             self.changes += 1
             return count + 1
 
-    def of(self, gpu: int) -> tuple[Xid, ...]:
-        """Return a GPU's errors, the latest first."""
+    def gpu_xids(self, gpu: int) -> tuple[Xid, ...]:
+        """Return a GPU's errors, the most recent first."""
         with self._lock:
             entries = list(self._entries.get(gpu, {}).items())
         return tuple(_xid(number, entry, entries) for number, entry in reversed(entries))
 
 
-def _xid(number: int, entry: Entry, entries: Sequence[tuple[int, Entry]]) -> Xid:
+def _xid(number: int, entry: XidCount, entries: Sequence[tuple[int, XidCount]]) -> Xid:
     alone = not any(
         other != number and abs(each.last_at - entry.last_at) <= COMPANY_SECONDS for other, each in entries
     )
@@ -84,7 +84,7 @@ def _xid(number: int, entry: Entry, entries: Sequence[tuple[int, Entry]]) -> Xid
 
 
 class XidWatch:
-    """Wait for the errors of all GPUs, in a thread of its own."""
+    """Wait for the XID errors of all GPUs in a thread of its own."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class XidWatch:
         clock: Callable[[], float] = time.time,
         count_failures: CountFailures = uncounted,
     ) -> None:
-        """Take where to note them."""
+        """Record errors in ``log``."""
         self._log = log
         self._clock = clock
         self._indexes: dict[int | None, int] = {}
@@ -100,21 +100,21 @@ class XidWatch:
         self._stopping = threading.Event()
 
     def start(self, gpus: int) -> None:
-        """Watch the GPUs with indexes below ``gpus``. NVML has to be started."""
+        """Watch the GPUs with indexes below ``gpus``. NVML must be initialized."""
         start_thread("xids", partial(self._run, gpus), self._stopping, self._count_failures)
 
     def stop(self) -> None:
-        """Wait no more, once the present wait is over."""
+        """Stop once the current wait is over."""
         self._stopping.set()
 
     def _run(self, gpus: int) -> None:
         events = None
-        # After a failure all are registered anew, with a new set of events.
+        # After a failure, all GPUs are registered again with a new event set.
         self._indexes.clear()
         while not self._stopping.is_set():
             if events is None:
-                events = Reading().get("events", pynvml.nvmlEventSetCreate)
-            # One that can't be watched now, since it is lost, may be back later.
+                events = NvmlQuery().get("events", pynvml.nvmlEventSetCreate)
+            # A GPU that can't be registered now, such as a lost one, may recover later.
             for index in set(range(gpus)) - set(self._indexes.values()):
                 self._register(events, index)
             if self._log.since is None:
@@ -126,15 +126,15 @@ class XidWatch:
                 self._stopping.wait(RETRY_SECONDS)
 
     def _register(self, events: Any, index: int) -> None:
-        reading = Reading()
-        handle = reading.get("xids", pynvml.nvmlDeviceGetHandleByIndex, index)
+        query = NvmlQuery()
+        handle = query.get("xids", pynvml.nvmlDeviceGetHandleByIndex, index)
         if handle is not None:
             xid_errors = pynvml.nvmlEventTypeXidCriticalError
-            reading.get("xids", pynvml.nvmlDeviceRegisterEvents, handle, xid_errors, events)
-        if reading.reasons:
-            self._log.unwatched[index] = reading.reasons["xids"]
+            query.get("xids", pynvml.nvmlDeviceRegisterEvents, handle, xid_errors, events)
+        if query.reasons:
+            self._log.unwatched[index] = query.reasons["xids"]
         else:
-            self._indexes[address(handle)] = index
+            self._indexes[handle_address(handle)] = index
             self._log.unwatched.pop(index, None)
 
     def _wait(self, events: Any) -> None:
@@ -145,16 +145,16 @@ class XidWatch:
                 _log.debug("waiting for XIDs failed", extra={"reason": error_name(error.value)})
                 self._stopping.wait(RETRY_SECONDS)
             return
-        gpu = self._indexes.get(address(event.device))
+        gpu = self._indexes.get(handle_address(event.device))
         if gpu is None:
             return
         instance = None if event.gpuInstanceId == 0xFFFFFFFF else int(event.gpuInstanceId)
         number = int(event.eventData)
         if number > MOST_NUMBER:
             return
-        count = self._log.note(gpu, number, self._clock(), instance)
+        count = self._log.record(gpu, number, self._clock(), instance)
         severity, meaning = classify(number, alone=False)
-        # A program that goes on failing would fill the log.
+        # A program that keeps failing would flood the log.
         _log.log(
             logging.WARNING if count == 1 else logging.DEBUG,
             "XID error",

@@ -1,7 +1,7 @@
-"""Ask the kubelet who holds which devices: its PodResources API, gRPC on a socket of the node.
+"""Poll the kubelet's PodResources API (gRPC on a unix socket of the node) for the devices of each container.
 
-Its answer has no pod UID and no init containers other than sidecars; before 1.34 or so it also lists pods
-that have finished. It takes 100 requests a second from the whole node, and a response can be megabytes.
+A response has no pod UIDs and no init containers other than sidecars; until about 1.34 it also lists finished
+pods. The kubelet serves 100 requests a second to the whole node, and a response can have megabytes.
 """
 
 import logging
@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-# Its C core writes to stderr past all logging.
+# gRPC's C core writes to stderr, past Python's logging.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
@@ -29,15 +29,15 @@ GET_ALLOCATABLE = "/v1.PodResourcesLister/GetAllocatableResources"
 
 DEADLINE_SECONDS = 2.0
 ALLOCATABLE_SECONDS = 30.0
-FORGET_SECONDS = 60.0
-"""After so long without an answer nobody is said to hold anything: it is unknown."""
+MAX_AGE_SECONDS = 60.0
+"""The age up to which the last response is reported after an error. Older allocations are unknown."""
 
 _OPTIONS = (
-    # A path in the authority, gRPC's default for a socket, is refused by some servers.
+    # Some servers refuse a path as the authority, which is gRPC's default for a unix socket.
     ("grpc.default_authority", "localhost"),
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", 16 * 2**20),
-    # A kubelet that is back after a restart is to be found within seconds, not within two minutes.
+    # gRPC's default backoff would find a restarted kubelet after up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
@@ -47,11 +47,11 @@ T = TypeVar("T")
 _log = logging.getLogger("lens.agent.kubelet")
 
 
-class Holdings(msgspec.Struct, frozen=True):
-    """Who holds what, as the kubelet said last; ``number`` counts the times that it was asked.
+class DeviceAllocations(msgspec.Struct, frozen=True):
+    """The devices that containers hold, by the kubelet's last response; ``number`` counts the polls.
 
-    ``holders`` name devices by their plugin's ids alone. All is None while it is unknown. ``cut`` names
-    those of the three that end at their bound.
+    ``holders`` name devices only by their plugin's ids. Unknown fields are None. ``cut`` names the lists that
+    were truncated.
     """
 
     number: int
@@ -62,8 +62,8 @@ class Holdings(msgspec.Struct, frozen=True):
     cut: tuple[str, ...] = ()
 
 
-class Asker:
-    """Ask every ``interval`` seconds, in a thread of its own, so that a slow kubelet delays nothing else."""
+class PodResourcesPoller:
+    """Poll every ``interval`` seconds in a thread of its own, so that a slow kubelet delays nothing else."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Asker:
         clock: Callable[[], float] = time.time,
         count_failures: CountFailures = uncounted,
     ) -> None:
-        """Take the kubelet's socket, and which resources are GPUs."""
+        """Poll this kubelet socket; ``gpus`` matches the GPU resources."""
         self._socket = socket
         self._gpus = gpus
         self._interval = interval
@@ -83,52 +83,52 @@ class Asker:
         self._channel: Any = None
         self._allocatable_at: float | None = None
         self._allocatable_is_cut = False
-        self.holdings = Holdings(0, Kubelet(state="starting"))
+        self.allocations = DeviceAllocations(0, Kubelet(state="starting"))
 
     def start(self) -> None:
-        """Start asking."""
+        """Start polling."""
         start_thread("kubelet", self._run, self._stopping, self._count_failures)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop polling."""
         self._stopping.set()
 
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._interval, time.monotonic())
-            before = self.holdings
+            before = self.allocations
             try:
-                self.holdings = self._ask(before)
+                self.allocations = self._poll(before)
             except Exception:
-                # Until it is asked again, nobody may take the last answer for the present one.
+                # Until the next poll, the last response must not pass for a current one.
                 failure = Kubelet(state="failed", reason="the answer can't be read")
-                self.holdings = self._failed(before, failure, self._clock())
+                self.allocations = self._error_state(before, failure, self._clock())
                 raise
-            after = self.holdings.kubelet
+            after = self.allocations.kubelet
             if after.state != before.kubelet.state:
                 level = logging.INFO if after.state == "ok" else logging.WARNING
                 _log.log(level, "kubelet", extra={"state": after.state, "reason": after.reason})
         if self._channel is not None:
             self._channel.close()
 
-    def _ask(self, before: Holdings) -> Holdings:
+    def _poll(self, before: DeviceAllocations) -> DeviceAllocations:
         now = self._clock()
         try:
-            pods = wire_format.read_list(self._call(LIST))
+            pods = wire_format.decode_list(self._call(LIST))
             allocatable = before.allocatable
             if self._allocatable_at is None or not 0 <= now - self._allocatable_at < ALLOCATABLE_SECONDS:
                 allocatable = self._read_allocatable()
                 self._allocatable_at = now
         except (grpc.RpcError, OSError, ValueError) as error:
-            return self._failed(before, _failure(error), now)
-        holders, claimed = _first(self._holders(pods)), _first(_claimed(pods))
+            return self._error_state(before, _kubelet_error(error), now)
+        holders, claimed = _bounded(self._holders(pods)), _bounded(_claimed(pods))
         cut = {
             "holders": len(holders) > MOST_HOLDERS,
             "claimed": len(claimed) > MOST_HOLDERS,
             "allocatable": self._allocatable_is_cut,
         }
-        return Holdings(
+        return DeviceAllocations(
             number=before.number + 1,
             kubelet=Kubelet(state="ok", listed_at=now),
             holders=holders[:MOST_HOLDERS],
@@ -137,25 +137,25 @@ class Asker:
             cut=tuple(name for name, is_cut in cut.items() if is_cut),
         )
 
-    def _failed(self, before: Holdings, failure: Kubelet, now: float) -> Holdings:
+    def _error_state(self, before: DeviceAllocations, failure: Kubelet, now: float) -> DeviceAllocations:
         listed_at = before.kubelet.listed_at
         kubelet = msgspec.structs.replace(failure, listed_at=listed_at)
-        if listed_at is not None and 0 <= now - listed_at < FORGET_SECONDS:
+        if listed_at is not None and 0 <= now - listed_at < MAX_AGE_SECONDS:
             return msgspec.structs.replace(before, number=before.number + 1, kubelet=kubelet)
-        return Holdings(before.number + 1, kubelet)
+        return DeviceAllocations(before.number + 1, kubelet)
 
     def _call(self, method: str) -> bytes:
-        """Return the answer's bytes. Raise RpcError, or OSError without a socket."""
+        """Return the response's bytes. Raise RpcError, or OSError without a socket."""
         self._socket.stat()
         if self._channel is None:
             self._channel = grpc.insecure_channel(f"unix:{self._socket}", options=_OPTIONS)
-        answer: bytes = self._channel.unary_unary(method)(b"", timeout=DEADLINE_SECONDS)
-        return answer
+        response: bytes = self._channel.unary_unary(method)(b"", timeout=DEADLINE_SECONDS)
+        return response
 
     def _read_allocatable(self) -> dict[str, tuple[str, ...]] | None:
-        """Return what can be given out; None from a kubelet that doesn't know the question (before 1.23)."""
+        """Return the allocatable devices by resource; None from a kubelet before 1.23, without the method."""
         try:
-            answer = self._call(GET_ALLOCATABLE)
+            response = self._call(GET_ALLOCATABLE)
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNIMPLEMENTED:
                 return None
@@ -163,8 +163,8 @@ class Asker:
         found: dict[str, list[str]] = {}
         room = MOST_ALLOCATABLE
         self._allocatable_is_cut = False
-        for devices in wire_format.read_allocatable(answer):
-            # One entry for each NUMA node; a resource takes room even without devices.
+        for devices in wire_format.decode_allocatable(response):
+            # A resource has one entry for each NUMA node, and counts as one device if it has none.
             if not self._is_gpu(devices.resource_name):
                 continue
             needed = max(1, len(devices.device_ids))
@@ -195,8 +195,8 @@ class Asker:
         return bool(self._gpus.units({resource: 1}))
 
 
-def _first(items: Iterator[T]) -> tuple[T, ...]:
-    """Return as many items as are told, and one more where there are more."""
+def _bounded(items: Iterator[T]) -> tuple[T, ...]:
+    """Return up to MOST_HOLDERS items, and one more if the list is longer."""
     return tuple(islice(items, MOST_HOLDERS + 1))
 
 
@@ -219,7 +219,7 @@ def _claimed(pods: list[wire_format.PodResources]) -> Iterator[Claimed]:
     )
 
 
-def _failure(error: Any) -> Kubelet:
+def _kubelet_error(error: Any) -> Kubelet:
     if isinstance(error, FileNotFoundError):
         return Kubelet(state="missing", reason="there is no such socket")
     if isinstance(error, OSError):

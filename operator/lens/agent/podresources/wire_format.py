@@ -1,9 +1,9 @@
-"""The kubelet's PodResources messages, read from their bytes.
+"""Decode the kubelet's PodResources messages.
 
 Source: k8s.io/kubelet/pkg/apis/podresources/v1/api.proto (1.37) and
-https://protobuf.dev/programming-guides/encoding/. Few fields of few messages are wanted, so they are read
-here: the protobuf runtime would be a tenth of the agent's memory. Fields that are not known are skipped, as
-protobuf has it.
+https://protobuf.dev/programming-guides/encoding/. Lens needs few fields of few messages, so it decodes them
+itself: the protobuf runtime would take a tenth of the agent's memory. Unknown fields are skipped, as protobuf
+requires.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ import msgspec
 
 from lens.model.gpu.node_report import MOST_TEXT
 
-MOST_FIELDS = 2**17
-"""Fields of an answer, in all its messages: 500 pods with 50 devices each are fewer than half as many."""
+MAX_FIELDS = 2**17
+"""The most fields of a response, over all its messages. 500 pods with 50 devices each have less than half."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -21,21 +21,21 @@ Field = tuple[int, int | memoryview]
 
 
 class Budget:
-    """The fields of an answer that may still be read."""
+    """The number of fields that a response may still have."""
 
     def __init__(self) -> None:
-        """Start with MOST_FIELDS."""
-        self._left = MOST_FIELDS
+        """Start with MAX_FIELDS."""
+        self._left = MAX_FIELDS
 
-    def take(self) -> None:
-        """Read one more. Raise ValueError past the last."""
+    def spend(self) -> None:
+        """Count one more field. Raise ValueError past the last."""
         self._left -= 1
         if self._left < 0:
-            raise ValueError(f"more than {MOST_FIELDS} fields")
+            raise ValueError(f"more than {MAX_FIELDS} fields")
 
 
 class ContainerDevices(msgspec.Struct):
-    """Devices of one resource that a container was given."""
+    """A container's devices of one resource."""
 
     resource_name: str = ""
     device_ids: list[str] = []
@@ -51,7 +51,7 @@ class ClaimResource(msgspec.Struct):
 
 
 class DynamicResource(msgspec.Struct):
-    """A ResourceClaim and the devices of it that a container may use."""
+    """A ResourceClaim and those of its devices that a container may use."""
 
     claim_name: str = ""
     claim_namespace: str = ""
@@ -59,7 +59,7 @@ class DynamicResource(msgspec.Struct):
 
 
 class ContainerResources(msgspec.Struct):
-    """What a container was given."""
+    """The devices of a container."""
 
     name: str = ""
     devices: list[ContainerDevices] = []
@@ -67,22 +67,22 @@ class ContainerResources(msgspec.Struct):
 
 
 class PodResources(msgspec.Struct):
-    """What a pod's containers were given. There is no UID in it."""
+    """The devices of a pod's containers. The message has no pod UID."""
 
     name: str = ""
     namespace: str = ""
     containers: list[ContainerResources] = []
 
 
-def read_list(message: bytes) -> list[PodResources]:
-    """Read a ListPodResourcesResponse. Raise ValueError for what is none, or more than MOST_FIELDS."""
+def decode_list(message: bytes) -> list[PodResources]:
+    """Decode a ListPodResourcesResponse. Raise ValueError for an invalid one, or over MAX_FIELDS."""
     budget = Budget()
     fields = _fields(memoryview(message), budget)
     return [_pod(_message(value), budget) for number, value in fields if number == 1]
 
 
-def read_allocatable(message: bytes) -> list[ContainerDevices]:
-    """Read an AllocatableResourcesResponse. Raise ValueError for what is none, or more than MOST_FIELDS."""
+def decode_allocatable(message: bytes) -> list[ContainerDevices]:
+    """Decode an AllocatableResourcesResponse. Raise ValueError for an invalid one, or over MAX_FIELDS."""
     budget = Budget()
     fields = _fields(memoryview(message), budget)
     return [_devices(_message(value), budget) for number, value in fields if number == 1]
@@ -149,10 +149,10 @@ def _claim(message: memoryview, budget: Budget) -> ClaimResource:
 
 
 def _fields(message: memoryview, budget: Budget) -> Iterator[Field]:
-    """Go through a message's fields by number. Raise ValueError where it isn't one."""
+    """Iterate over a message's fields with their numbers. Raise ValueError for an invalid message."""
     position, end = 0, len(message)
     while position < end:
-        budget.take()
+        budget.spend()
         tag, position = _varint(message, position)
         kind = tag & 7
         if kind == _VARINT:
@@ -166,9 +166,9 @@ def _fields(message: memoryview, budget: Budget) -> Iterator[Field]:
         elif kind == _FIXED32:
             length = 4
         else:
-            raise ValueError(f"wire type {kind}")
+            raise ValueError(f"unknown wire type {kind}")
         if length > end - position:
-            raise ValueError("a field that is longer than its message")
+            raise ValueError("a field is longer than its message")
         yield tag >> 3, message[position : position + length]
         position += length
 
@@ -181,12 +181,12 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
         shift += 7
-    raise ValueError("a number without an end")
+    raise ValueError("a varint is longer than 10 bytes")
 
 
 def _message(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
-        raise ValueError("a number where a message belongs")  # noqa: TRY004 (it is the bytes that are wrong)
+        raise ValueError("a number is where a message belongs")  # noqa: TRY004 (the bytes are invalid, not the call)
     return value
 
 

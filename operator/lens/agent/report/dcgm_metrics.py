@@ -1,21 +1,21 @@
-"""The metrics that dcgm-exporter's dashboards know, spelled as it spells them.
+"""The report as metrics under dcgm-exporter's names and labels, for its dashboards.
 
 Source: etc/default-counters.csv and internal/pkg/rendermetrics of NVIDIA/dcgm-exporter. In MIG mode it has
-one line for each GPU instance, with what is measured only for the whole GPU repeated on each. Only a device
-that one pod alone holds has ``pod``, ``namespace`` and ``container``: on others they would name anybody.
+one sample for each GPU instance, and repeats the whole GPU's values on each. Only a device of a single pod
+has ``pod``, ``namespace`` and ``container``: for a shared device they would name any one of its pods.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from lens.agent.report.prometheus_text import Family, Labels
+from lens.agent.report.prometheus_text import Labels, MetricFamily
 from lens.model.gpu.node_report import Gpu, Holder, Instance, Report
 
 _MIB = 2**20
 
 
 class _Row(NamedTuple):
-    """A line's labels, its GPU, and in MIG mode its instance."""
+    """The labels of a sample, its GPU, and in MIG mode its instance."""
 
     labels: Labels
     gpu: Gpu
@@ -45,7 +45,7 @@ def _engine_active(row: _Row) -> float | None:
 
 
 def _utilization(row: _Row) -> float | None:
-    """dcgm-exporter has none in MIG mode: dashboards then look at GR_ENGINE_ACTIVE."""
+    """Return none in MIG mode, as dcgm-exporter does: its dashboards then use GR_ENGINE_ACTIVE."""
     return None if row.gpu.mig_enabled else row.gpu.utilization_percent
 
 
@@ -74,23 +74,28 @@ _FIELDS: tuple[tuple[str, Literal["gauge", "counter"], str, Value], ...] = (
     ("DEV_POWER_USAGE", "gauge", "Power draw in W.", _whole("power_watts")),
     ("DEV_TOTAL_ENERGY_CONSUMPTION", "counter", "Energy in mJ.", _energy),
     ("DEV_GPU_UTIL", "gauge", "Utilization in %.", _utilization),
-    ("DEV_XID_ERRORS", "gauge", "The last XID error.", _last_xid),
+    ("DEV_XID_ERRORS", "gauge", "Number of the last XID error.", _last_xid),
     ("DEV_FB_FREE", "gauge", "Free memory in MiB.", _free),
     ("DEV_FB_USED", "gauge", "Used memory in MiB.", _used),
-    ("DEV_ECC_DBE_VOL_TOTAL", "counter", "ECC errors since loading.", _whole("ecc_uncorrected_volatile")),
-    ("DEV_ECC_DBE_AGG_TOTAL", "counter", "ECC errors in all.", _whole("ecc_uncorrected_aggregate")),
+    ("DEV_ECC_DBE_VOL_TOTAL", "counter", "ECC errors since driver load.", _whole("ecc_uncorrected_volatile")),
+    (
+        "DEV_ECC_DBE_AGG_TOTAL",
+        "counter",
+        "ECC errors over the lifetime.",
+        _whole("ecc_uncorrected_aggregate"),
+    ),
     ("DEV_UNCORRECTABLE_REMAPPED_ROWS", "counter", "Remapped rows.", _remapped("uncorrectable")),
     ("DEV_CORRECTABLE_REMAPPED_ROWS", "counter", "Remapped rows.", _remapped("correctable")),
-    ("DEV_ROW_REMAP_FAILURE", "gauge", "Whether a row could not be remapped.", _remapped("failed")),
-    ("PROF_GR_ENGINE_ACTIVE", "gauge", "Busy share of an instance.", _engine_active),
+    ("DEV_ROW_REMAP_FAILURE", "gauge", "Whether remapping a row failed.", _remapped("failed")),
+    ("PROF_GR_ENGINE_ACTIVE", "gauge", "Ratio of time in which the instance was busy.", _engine_active),
 )
 
 
-def families(report: Report) -> Iterator[Family]:
-    """Go through the families."""
+def metric_families(report: Report) -> Iterator[MetricFamily]:
+    """Iterate over the report's metric families."""
     rows = [row for gpu in report.gpus if gpu.uuid is not None for row in _rows(report, gpu)]
     for name, kind, help_, value in _FIELDS:
-        yield Family(f"DCGM_FI_{name}", kind, help_, [(row.labels, value(row)) for row in rows])
+        yield MetricFamily(f"DCGM_FI_{name}", kind, help_, [(row.labels, value(row)) for row in rows])
 
 
 def _rows(report: Report, gpu: Gpu) -> Iterator[_Row]:

@@ -1,25 +1,25 @@
-"""What ``/metrics`` tells, under ``lens_*`` names.
+"""The report as metrics under ``lens_*`` names.
 
-A value that is unknown has no sample. Who holds a GPU is a metric of its own, to be joined on ``uuid``: with
-the holder's labels on each, a shared GPU's figures would be there as many times as it has holders.
+An unknown value has no sample. The holders of a GPU are a metric of their own, to be joined on ``uuid``: with
+the holder's labels on each metric, a shared GPU's values would repeat for each of its holders.
 """
 
 from collections.abc import Iterator
 
-from lens.agent.report.prometheus_text import Family, Labels
+from lens.agent.report.prometheus_text import Labels, MetricFamily
 from lens.model.gpu.node_report import Gpu, Instance, Report
 
 
-def families(report: Report) -> Iterator[Family]:
-    """Go through the report's families."""
+def metric_families(report: Report) -> Iterator[MetricFamily]:
+    """Iterate over the report's metric families."""
     yield from _agent(report)
     yield from _gpus(report)
     yield from _faults(report)
     yield from _instances(report)
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_holder",
         "gauge",
-        "Which container holds a device, as the kubelet says: 1 for each.",
+        "1 for each device that a container holds, according to the kubelet.",
         [
             (
                 {
@@ -38,52 +38,52 @@ def families(report: Report) -> Iterator[Family]:
     )
 
 
-def _agent(report: Report) -> Iterator[Family]:
+def _agent(report: Report) -> Iterator[MetricFamily]:
     driver, kubelet = report.driver, report.kubelet
-    yield Family(
+    yield MetricFamily(
         "lens_agent_info",
         "gauge",
-        "Which agent this is, of which node, and the node's driver.",
+        "Version of the agent, its node, and the node's driver version.",
         [({"version": report.agent, "node": report.node, "driver_version": driver.version or ""}, 1)],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_agent_driver_state",
         "gauge",
-        "The state of the node's driver: 1 for the one that it is in.",
+        "State of the node's driver: 1 for the current state, 0 for the others.",
         [({"state": state}, driver.state == state) for state in ("starting", "ready", "absent", "failed")],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_agent_kubelet_up",
         "gauge",
-        "Whether the kubelet said when last asked who holds which devices.",
+        "Whether the kubelet answered the last poll of its PodResources API.",
         [({}, kubelet.state == "ok")],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_agent_kubelet_listed_timestamp_seconds",
         "gauge",
-        "When the kubelet last said so.",
+        "Time of the kubelet's last PodResources response.",
         [({}, kubelet.listed_at)],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_agent_cut",
         "gauge",
-        "Lists that are longer than what is told of them: 1 for each.",
+        "1 for each list that the report truncates.",
         [({"list": name}, 1) for name in report.cut],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_agent_sample_timestamp_seconds",
         "gauge",
-        "When the last round over all GPUs was over.",
+        "Time at which the last round over all GPUs ended.",
         [({}, report.sampled_at)],
     )
 
 
-def _gpus(report: Report) -> Iterator[Family]:
+def _gpus(report: Report) -> Iterator[MetricFamily]:
     gpus = [({"uuid": gpu.uuid or "", "gpu": gpu.index}, gpu) for gpu in report.gpus]
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_info",
         "gauge",
-        "What the GPU is.",
+        "Product, architecture and PCI address of the GPU.",
         [
             (
                 {
@@ -99,73 +99,73 @@ def _gpus(report: Report) -> Iterator[Family]:
         ],
     )
     measures = (
-        ("utilization_ratio", "Share of the last window in which a kernel ran.", "utilization_percent", 0.01),
-        ("memory_used_bytes", "Memory in use, without what the driver has reserved.", "memory_used_bytes", 1),
-        ("memory_total_bytes", "Memory of the GPU.", "memory_total_bytes", 1),
+        ("utilization_ratio", "Ratio of the last window in which a kernel ran.", "utilization_percent", 0.01),
+        ("memory_used_bytes", "Memory in use, without the driver's reserved memory.", "memory_used_bytes", 1),
+        ("memory_total_bytes", "Total memory of the GPU.", "memory_total_bytes", 1),
         ("temperature_celsius", "Temperature of the GPU.", "temperature_celsius", 1),
         ("power_watts", "Power draw.", "power_watts", 1),
-        ("power_limit_watts", "Power limit that is enforced.", "power_limit_watts", 1),
+        ("power_limit_watts", "Enforced power limit.", "power_limit_watts", 1),
         ("mig_enabled", "Whether the GPU is in MIG mode.", "mig_enabled", 1),
     )
     for name, help_, field, scale in measures:
-        yield Family(
+        yield MetricFamily(
             f"lens_gpu_{name}",
             "gauge",
             help_,
             [(labels, _scaled(getattr(gpu, field), scale)) for labels, gpu in gpus],
         )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_energy_joules_total",
         "counter",
-        "Energy used since the driver was loaded.",
+        "Energy consumed since the driver was loaded.",
         [(labels, gpu.energy_joules) for labels, gpu in gpus],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_clock_hertz",
         "gauge",
-        "Clocks of the multiprocessors and of the memory.",
+        "Clock frequency of the multiprocessors and of the memory.",
         [
             ({**labels, "clock": clock}, _scaled(value, 1_000_000))
             for labels, gpu in gpus
             for clock, value in (("sm", gpu.clock_sm_mhz), ("memory", gpu.clock_memory_mhz))
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_clock_event",
         "gauge",
-        "Reasons that hold the clocks down: 1 for each that does.",
+        "1 for each reason that currently limits the clocks.",
         [({**labels, "reason": reason}, 1) for labels, gpu in gpus for reason in gpu.clock_events or ()],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_processes",
         "gauge",
-        "Processes that compute on the GPU.",
+        "Compute processes on the GPU.",
         [(labels, None if gpu.processes is None else len(gpu.processes)) for labels, gpu in gpus],
     )
 
 
-def _faults(report: Report) -> Iterator[Family]:
+def _faults(report: Report) -> Iterator[MetricFamily]:
     gpus = [({"uuid": gpu.uuid or "", "gpu": gpu.index}, gpu) for gpu in report.gpus]
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_health",
         "gauge",
-        "What is known of the GPU's health: 1 for the state that it is in.",
+        "Health of the GPU: 1 for its current state.",
         [({**labels, "state": gpu.health.state}, 1) for labels, gpu in gpus],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_recovery_action",
         "gauge",
-        "What the driver says has to be done to recover the GPU: 1 for that.",
+        "1 for the recovery action that the driver asks for.",
         [
             ({**labels, "action": gpu.recovery_action}, 1)
             for labels, gpu in gpus
             if gpu.recovery_action is not None
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_ecc_uncorrected_errors_total",
         "counter",
-        "Uncorrected memory errors: since the driver was loaded, and in all.",
+        "Uncorrected ECC errors since the driver was loaded (volatile) and over the lifetime (aggregate).",
         [
             ({**labels, "counter": counter}, value)
             for labels, gpu in gpus
@@ -176,10 +176,10 @@ def _faults(report: Report) -> Iterator[Family]:
         ],
     )
     rows = [(labels, gpu.remapped_rows) for labels, gpu in gpus if gpu.remapped_rows is not None]
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_remapped_rows",
         "gauge",
-        "Memory rows that were replaced, by what was wrong with them.",
+        "Remapped memory rows, by the errors that caused it.",
         [
             ({**labels, "errors": errors}, value)
             for labels, remapped in rows
@@ -189,19 +189,19 @@ def _faults(report: Report) -> Iterator[Family]:
             )
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_row_remap_pending",
         "gauge",
-        "Whether rows are replaced at the next reset.",
+        "Whether a row remapping is pending until the next reset.",
         [(labels, remapped.pending) for labels, remapped in rows],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_row_remap_failed",
         "gauge",
-        "Whether a row could not be replaced.",
+        "Whether remapping a row failed.",
         [(labels, remapped.failed) for labels, remapped in rows],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_xid_errors_total",
         "counter",
         "XID errors since the agent started.",
@@ -211,10 +211,10 @@ def _faults(report: Report) -> Iterator[Family]:
             for each in gpu.xids or ()
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_nvlinks",
         "gauge",
-        "NVLinks by their state.",
+        "NVLinks by state.",
         [
             ({**labels, "state": state}, value)
             for labels, gpu in gpus
@@ -222,10 +222,10 @@ def _faults(report: Report) -> Iterator[Family]:
             for state, value in (("up", gpu.nvlinks.up), ("down", len(gpu.nvlinks.down)))
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "lens_gpu_unreadable",
         "gauge",
-        "Values that can't be read, and why: 1 for each.",
+        "1 for each value that can't be read, with the reason.",
         [
             ({**labels, "value": value, "reason": reason}, 1)
             for labels, gpu in gpus
@@ -234,7 +234,7 @@ def _faults(report: Report) -> Iterator[Family]:
     )
 
 
-def _instances(report: Report) -> Iterator[Family]:
+def _instances(report: Report) -> Iterator[MetricFamily]:
     instances = [
         (_instance_labels(gpu, each), each)
         for gpu in report.gpus
@@ -242,13 +242,13 @@ def _instances(report: Report) -> Iterator[Family]:
         if gpu.uuid is not None and each.uuid is not None
     ]
     measures = (
-        ("utilization_ratio", "Share of the last window in which the MIG device computed.", 0.01),
-        ("memory_used_bytes", "Memory of the MIG device in use.", 1),
-        ("memory_total_bytes", "Memory of the MIG device.", 1),
+        ("utilization_ratio", "Ratio of the last window in which the MIG device computed.", 0.01),
+        ("memory_used_bytes", "Memory in use of the MIG device.", 1),
+        ("memory_total_bytes", "Total memory of the MIG device.", 1),
     )
     for name, help_, scale in measures:
         field = name.replace("_ratio", "_percent")
-        yield Family(
+        yield MetricFamily(
             f"lens_gpu_instance_{name}",
             "gauge",
             help_,

@@ -1,7 +1,7 @@
-"""Prometheus' text format, 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""Write Prometheus' text format, 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/.
 
-It is written here because dcgm-exporter's names, which share the page, don't follow the rules that
-prometheus-client enforces (a counter ends in ``_total``), and to spare its memory.
+prometheus-client can't write dcgm-exporter's names, which are on the same page: it enforces that a counter
+ends in ``_total``. Not importing it also saves its memory.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,8 @@ Labels = Mapping[str, object]
 Sample = tuple[Labels, float | bool | None]
 
 
-class Family(NamedTuple):
-    """A metric and its samples; one whose value is None isn't there."""
+class MetricFamily(NamedTuple):
+    """A metric and its samples. A sample with the value None is left out."""
 
     name: str
     kind: Literal["gauge", "counter"]
@@ -22,8 +22,8 @@ class Family(NamedTuple):
     samples: Iterable[Sample]
 
 
-def write(families: Iterable[Family]) -> bytes:
-    """Write families as text; one without samples is left out."""
+def render(families: Iterable[MetricFamily]) -> bytes:
+    """Return metric families as text. A family without samples is left out."""
     lines: list[str] = []
     for family in families:
         samples = [
