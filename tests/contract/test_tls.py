@@ -12,7 +12,7 @@ from lens.certificates import Validity
 from lens.config import ServeSettings, SettingsError
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
-from lens.rotation import Certificate
+from lens.server_certificate import ServerCertificate
 from tests.contract.conftest import Api, Serve
 from tests.integration.watch import tls
 
@@ -133,7 +133,7 @@ async def test_a_certificate_that_has_run_out_does_not_replace_a_good_one(
 async def test_a_certificate_that_has_run_out_is_served_where_there_is_no_other_and_said_so(
     ca: tls.Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Certificate("x", *await tls.run_out(tmp_path, "old", by=ca))
+    ServerCertificate("x", *await tls.run_out(tmp_path, "old", by=ca))
     assert "certificate is not valid now, and there is no other: valid from 20" in caplog.text
 
 

@@ -19,7 +19,7 @@ from lens.http import names, refusals
 from lens.http.connection import BusyError, HeadTooLargeError
 from lens.http.refusals import Refusals
 from lens.http.site import BACKLOG, Site
-from lens.rotation import Certificate
+from lens.server_certificate import ServerCertificate
 from lens.supervisor import JOB_FAILURES_HELP
 
 _PARTING_SECONDS = 1.0
@@ -51,9 +51,9 @@ class Server:
         self._job_failures = job_failures
         self._refusals = Refusals()
         self._tokens = None if settings.token_file is None else BearerTokens(settings.token_file)
-        self._certificate: Certificate | None = None
+        self._certificate: ServerCertificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
-            self._certificate = Certificate(
+            self._certificate = ServerCertificate(
                 f"{AGENT_PREFIX}TLS_CERT_FILE",
                 settings.tls_cert_file,
                 settings.tls_key_file,

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lens.config import AGENT_PREFIX, SettingsError
-from lens.rotation import RotatingFile
+from lens.reloading_file import ReloadingFile
 
 
 class BearerTokens:
@@ -14,7 +14,7 @@ class BearerTokens:
 
     def __init__(self, path: Path) -> None:
         """Read the file. Raise SettingsError."""
-        self._file = RotatingFile("token file", path, _digests, time.monotonic)
+        self._file = ReloadingFile("token file", path, _digests, time.monotonic)
 
     def accepts(self, authorization: str | None) -> bool:
         """Return whether an Authorization header has a valid bearer token (RFC 6750)."""

@@ -28,7 +28,7 @@ from lens.http.refusals import Refusals
 from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
-from lens.rotation import Certificate
+from lens.server_certificate import ServerCertificate
 
 _log = logging.getLogger(__name__)
 
@@ -62,9 +62,9 @@ class Server:
         """
         self._settings = settings
         refusals = Refusals()
-        self._certificate: Certificate | None = None
+        self._certificate: ServerCertificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
-            self._certificate = Certificate(
+            self._certificate = ServerCertificate(
                 "LENS_TLS_CERT_FILE, LENS_TLS_KEY_FILE",
                 settings.tls_cert_file,
                 settings.tls_key_file,

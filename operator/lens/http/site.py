@@ -12,7 +12,7 @@ from lens.http.acceptor import Acceptor
 from lens.http.connection import Answerer
 from lens.http.listener import Listener
 from lens.http.refusals import Refusals
-from lens.rotation import Certificate
+from lens.server_certificate import ServerCertificate
 from lens.supervisor import CountFailures, Supervisor, uncounted
 
 BACKLOG = 1024
@@ -32,7 +32,7 @@ class Site:
         answerer: Answerer,
         bounds: Bounds,
         refusals: Refusals,
-        certificate: Certificate | None = None,
+        certificate: ServerCertificate | None = None,
         *,
         grace_seconds: float = 10.0,
         patience_seconds: float = PATIENCE_SECONDS,
@@ -119,4 +119,4 @@ class Site:
                 )
                 told_at, told = now, Counter(self._refusals)
             if self._certificate is not None:
-                self._certificate.follow()
+                self._certificate.reload_if_changed()

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from yarl import URL
 
 from lens.config import ServeSettings, SettingsError
-from lens.yamlfile import read_yaml
+from lens.settings_file import read_settings_file
 
 _ADDRESS = re.compile(r"https?://[^/?#@\s\\]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
 
@@ -55,7 +55,7 @@ def read_entries(settings: ServeSettings) -> tuple[Entry, ...]:
     path = settings.peers
     if path is None:
         return ()
-    entries = read_yaml("LENS_PEERS", path, _File).peers
+    entries = read_settings_file("LENS_PEERS", path, _File).peers
     if problem := _disagreement(entries, settings):
         raise SettingsError(f"LENS_PEERS: {path}: {problem}")
     return entries

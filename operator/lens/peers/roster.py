@@ -7,7 +7,7 @@ from pathlib import Path
 from lens.config import ServeSettings
 from lens.peers.entries import Entry, read_entries
 from lens.peers.peers import Peer
-from lens.rotation import RotatingFile
+from lens.reloading_file import ReloadingFile
 
 
 class Roster:
@@ -23,7 +23,9 @@ class Roster:
         self._settings = settings
         self._make = make
         self._made: dict[Entry, Peer] = {}
-        self._file = RotatingFile("peers file", settings.peers, self._read, clock) if settings.peers else None
+        self._file = (
+            ReloadingFile("peers file", settings.peers, self._read, clock) if settings.peers else None
+        )
 
     def present(self) -> Mapping[str, Peer]:
         """Return them by name, in the order of the file."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lens.config import SettingsError
-from lens.rotation import RotatingFile
+from lens.reloading_file import ReloadingFile
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
 
@@ -17,7 +17,7 @@ class BearerToken:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Read the file. Raise SettingsError."""
-        self._file = RotatingFile("token file", path, _read_token, clock)
+        self._file = ReloadingFile("token file", path, _read_token, clock)
 
     def header(self) -> str:
         """Return ``Bearer`` and the present token."""
@@ -35,7 +35,7 @@ class Trust:
     ) -> None:
         """Read the file. Raise SettingsError."""
         self.server_name = server_name
-        self._file = RotatingFile("CA file", ca_file, _read_authority, clock)
+        self._file = ReloadingFile("CA file", ca_file, _read_authority, clock)
 
     def context(self) -> ssl.SSLContext:
         """Return the context to connect with; it is another one once the authority has changed."""

@@ -11,7 +11,7 @@ from aiohttp import web
 from lens.bounds import Bounds
 from lens.http.refusals import Refusals
 from lens.http.site import BACKLOG, Site
-from lens.rotation import Certificate
+from lens.server_certificate import ServerCertificate
 
 DEADLINE_S = 20.0
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -72,7 +72,10 @@ async def serve() -> AsyncIterator[Serve]:
     sites: list[Site] = []
 
     async def start(
-        bounds: Bounds = SMALL, host: str = "127.0.0.1", certificate: Certificate | None = None, **given: Any
+        bounds: Bounds = SMALL,
+        host: str = "127.0.0.1",
+        certificate: ServerCertificate | None = None,
+        **given: Any,
     ) -> Served:
         told, refusals = Told(), Refusals()
         site = Site(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from lens.rotation import Certificate
+from lens.server_certificate import ServerCertificate
 from tests.integration.http.conftest import DEADLINE_S, GET, SMALL, Serve, ends, until
 from tests.integration.watch import tls
 
@@ -69,7 +69,7 @@ async def test_who_is_being_answered_is_not_cut_for_one_more(serve: Serve) -> No
 
 async def test_handshakes_that_never_end_make_room_too(serve: Serve, tmp_path: Path) -> None:
     pair = await tls.certificate(tmp_path, "localhost", by=await tls.authority(tmp_path, "ca"))
-    served = await serve(certificate=Certificate("x", pair.certificate, pair.key))
+    served = await serve(certificate=ServerCertificate("x", pair.certificate, pair.key))
     most = SMALL.over_tls().per_address
     silent = [await served.connect() for _ in range(most)]
     for _, writer in silent[::2]:
@@ -110,7 +110,7 @@ async def test_a_defect_in_what_is_done_each_second_does_not_end_it(serve: Serve
     def refused() -> None:
         raise ZeroDivisionError
 
-    certificate = Certificate("x", pair.certificate, pair.key, on_refused=refused)
+    certificate = ServerCertificate("x", pair.certificate, pair.key, on_refused=refused)
     await serve(certificate=certificate, count_failures=lambda job, count: failures.update({job: count}))
     for number in range(2):
         # Each broken certificate brings out the defect, so the second shows that they are still looked at.

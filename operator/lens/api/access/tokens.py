@@ -12,8 +12,8 @@ from lens.api.access import auth
 from lens.api.access.auth import Caller
 from lens.api.errors import forbidden, unauthorized
 from lens.api.parameters import Namespace
-from lens.rotation import RotatingFile
-from lens.yamlfile import read_yaml
+from lens.reloading_file import ReloadingFile
+from lens.settings_file import read_settings_file
 
 
 class _Strict(BaseModel):
@@ -45,7 +45,7 @@ class TokensFile(_Strict):
 
 def read_tokens(path: Path) -> tuple[Token, ...]:
     """Read a tokens file. Raise SettingsError with one line that names the file and the field."""
-    return read_yaml("LENS_TOKENS_FILE", path, TokensFile).tokens
+    return read_settings_file("LENS_TOKENS_FILE", path, TokensFile).tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class StaticTokens:
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         """Read the file. Raise SettingsError."""
-        self._file = RotatingFile("tokens file", path, lambda path: _known(read_tokens(path)), clock)
+        self._file = ReloadingFile("tokens file", path, lambda path: _known(read_tokens(path)), clock)
 
     async def identify(self, token: auth.Token | None, source: str | None) -> Caller:
         """Return whose token it is. Raise an ApiError for none and for one that the file doesn't have."""

@@ -18,7 +18,7 @@ from yarl import URL
 
 from lens.config import SettingsError
 from lens.redaction import without_credentials
-from lens.rotation import Stamp, stamp
+from lens.reloading_file import FileSignature, file_signature
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account."""
@@ -45,7 +45,7 @@ class Connection:
         self._configuration = kubernetes.client.Configuration()
         self._basic: str | None = None
         self._token_file: str | None = None
-        self._stamps: list[Stamp] = []
+        self._signatures: list[FileSignature] = []
         self._tls: ssl.SSLContext | None = None
 
     @property
@@ -87,11 +87,11 @@ class Connection:
         except Exception as error:
             raise self._failed(error) from error
         self._configuration, self._basic = configuration, basic
-        self._stamps = self._look()
+        self._signatures = self._file_signatures()
 
     def authorization(self) -> str | None:
         """Return the Authorization header to send now. Raise ConnectionFailedError."""
-        if self._look() != self._stamps:
+        if self._file_signatures() != self._signatures:
             self.load()
         try:
             # The official client's hook renews what has expired, exec plugins included.
@@ -136,7 +136,7 @@ class Connection:
             return None
         return str(Path(user.path or self._kubeconfig).parent / token_file)
 
-    def _look(self) -> list[Stamp]:
+    def _file_signatures(self) -> list[FileSignature]:
         """Return what identifies the present content of every file that counts."""
         configuration = self._configuration
         files: Iterable[str | None] = (
@@ -146,7 +146,7 @@ class Connection:
             configuration.cert_file,
             configuration.key_file,
         )
-        return [stamp(file) if file else None for file in files]
+        return [file_signature(file) if file else None for file in files]
 
 
 def _basic(server: URL) -> str | None:

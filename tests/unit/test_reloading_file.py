@@ -1,4 +1,4 @@
-"""Files that are replaced while Lens runs."""
+"""A file that changes while Lens runs is read again."""
 
 import logging
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from lens.config import SettingsError
-from lens.rotation import AGAIN_SECONDS, RotatingFile
+from lens.reloading_file import RETRY_SECONDS, ReloadingFile
 
 
-def test_a_file_that_names_one_which_comes_later_counts_when_that_is_there(
+def test_a_broken_file_is_read_again_once_the_file_that_it_names_is_there(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file, now = tmp_path / "names", [0.0]
@@ -22,7 +22,7 @@ def test_a_file_that_names_one_which_comes_later_counts_when_that_is_there(
             raise SettingsError(f"{named.name}: no such file")
         return named.read_text()
 
-    followed = RotatingFile("file", file, read, lambda: now[0])
+    followed = ReloadingFile("file", file, read, lambda: now[0])
     file.write_text("the second")
     with caplog.at_level(logging.ERROR):
         for _ in range(200):
@@ -32,5 +32,5 @@ def test_a_file_that_names_one_which_comes_later_counts_when_that_is_there(
         "file is broken, keeping what was read before: the second: no such file"
     ]
     (tmp_path / "the second").write_text("2")
-    now[0] += AGAIN_SECONDS
+    now[0] += RETRY_SECONDS
     assert followed.content() == "2"

@@ -1,4 +1,4 @@
-"""Settings that are a file in YAML, and so in JSON too."""
+"""Settings files in YAML, and so also in JSON."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -11,10 +11,10 @@ from lens.config import SettingsError
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_yaml(setting: str, path: Path, model: type[M]) -> M:
-    """Read a file. Raise SettingsError with one line that names the setting, the file and the field.
+def read_settings_file(setting: str, path: Path, model: type[M]) -> M:
+    """Read and validate a file. Raise SettingsError with one line that names setting, file and field.
 
-    Never in the file's own words, which may be secrets.
+    The error never quotes the file, which may have secrets.
     """
     try:
         return model.model_validate(yaml.safe_load(path.read_bytes()))
@@ -24,7 +24,7 @@ def read_yaml(setting: str, path: Path, model: type[M]) -> M:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         problem = f"{field}: {first['msg'].removeprefix('Value error, ')}"
-    # A ValueError is let out for what isn't UTF-8, for a date that can't be and for a number of 5,000 digits.
+    # Text that isn't UTF-8, an impossible date and a number of 5,000 digits raise a ValueError.
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = "is not YAML" + (f": line {mark.line + 1}" if mark else "")
