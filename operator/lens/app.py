@@ -30,7 +30,7 @@ from lens.peers.entries import Entry
 from lens.peers.peers import Peer, Peers
 from lens.peers.roster import Roster
 from lens.supervisor import Supervisor
-from lens.telemetry.credentials import BearerToken, Trust
+from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 
@@ -100,7 +100,7 @@ def _peer(entry: Entry) -> Peer:
     """Return the peer of an entry. Raise SettingsError."""
     try:
         authorization = BearerToken(entry.token_file).header if entry.token_file else None
-        trust = Trust(entry.ca_file).context if entry.ca_file else None
+        trust = TrustedCa(entry.ca_file).context if entry.ca_file else None
     except SettingsError as error:
         raise SettingsError(f"LENS_PEERS: {entry.name}: {error}") from None
     return Peer(entry.name, entry.url, authorization, trust)
@@ -201,12 +201,12 @@ def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
         interval=settings.telemetry_interval_seconds,
         timeout=settings.telemetry_timeout_seconds,
         token=BearerToken(settings.telemetry_token_file) if settings.telemetry_token_file else None,
-        trust=Trust(settings.telemetry_ca_file, settings.telemetry_server_name)
+        trust=TrustedCa(settings.telemetry_ca_file, settings.telemetry_server_name)
         if settings.telemetry_ca_file
         else None,
-        reads=metrics.telemetry_reads,
-        refusals=metrics.telemetry_refusals,
-        chance=random.Random(),  # noqa: S311 - it spreads readings; two replicas shall differ
+        scrapes=metrics.telemetry_reads,
+        errors=metrics.telemetry_refusals,
+        rng=random.Random(),  # noqa: S311 - it spreads readings; two replicas shall differ
     )
 
 

@@ -62,9 +62,9 @@ async def measure(nodes: dict[str, dict[str, int]], warm_up: float, seconds: flo
         timeout=TIMEOUT_SECONDS,
         token=None,
         trust=None,
-        reads=reads,
-        refusals=refusals,
-        chance=random.Random(1),
+        scrapes=reads,
+        errors=refusals,
+        rng=random.Random(1),
     )
     running = asyncio.create_task(scraper.run())
     scraper.set_targets(

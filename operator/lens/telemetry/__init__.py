@@ -1,5 +1,5 @@
-"""Telemetry: what the node agents, or exporters that are there already, tell of the GPUs.
+"""Scrape GPU telemetry from node agents or existing exporters.
 
-It asks whom it is told to ask, at a steady pace and within bounds, and trusts nothing that comes back before
-it is checked. Discovery is not its affair: ``Scraper.set_targets`` takes the targets from outside.
+The scraper reads its targets at a steady pace, within bounds of time and bytes, and validates each response.
+Discovery is outside of this room: ``Scraper.set_targets`` takes the targets.
 """

@@ -1,4 +1,4 @@
-"""Read an agent's report: decoded into its bounds, held against the target, put on the operator's clock."""
+"""Parse an agent's report: decode it within bounds, validate it, translate its times."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC
@@ -23,17 +23,17 @@ from lens.model.gpu.node_report import (
     Report,
 )
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
-from lens.telemetry.bounds import MOST_NAMED, Cut
-from lens.telemetry.client import Answer
-from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import LONGEST_PROBLEM, Reason, RefusedError
+from lens.telemetry.scrape_client import ScrapeResponse
+from lens.telemetry.scrape_error import MAX_PROBLEM_CHARS, Reason, ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
+from lens.telemetry.truncation import MAX_NAMED_LISTS, TruncatedLists
 
-SLACK_SECONDS = 2.0
-"""How far in the future a sample may be by its own node's clock: a Date header has whole seconds only."""
+SKEW_SECONDS = 2.0
+"""How far in the future of its own node's clock a sample may be. A Date header has whole seconds."""
 
-OLDEST_SECONDS = 30 * 86400.0
-"""The age at which a sample's time is no time any more."""
+MAX_AGE_SECONDS = 30 * 86400.0
+"""The oldest possible age of a sample. An older time is invalid."""
 
 NO_POD = "NO_POD"
 TOO_MANY_PROCESSES = "TOO_MANY_PROCESSES"
@@ -53,77 +53,77 @@ _SHOWN_REASONS = frozenset(
 _decoder = msgspec.json.Decoder(Report)
 
 
-class Clock:
-    """Translates one agent's times to the operator's clock, whatever the node's clock says.
+class AgentClock:
+    """Translate an agent's times to the operator's clock, whatever the node's clock is.
 
-    The age of a sample is taken by the agent's own clock, which the Date header of its answer tells. Where
-    there is none the last round counts as just over. Nothing is later than ``received_at``, nor
-    OLDEST_SECONDS before it.
+    The age of a sample is measured by the agent's own clock, from the Date header of its response. Without
+    the header, the last round counts as just ended. No result is later than ``received_at``, nor
+    MAX_AGE_SECONDS before it.
     """
 
     def __init__(self, date: float | None, sampled_at: float, received_at: float) -> None:
-        """Take when the answer was sent, by the agent's clock, and when it came, by the operator's."""
-        # Half a second is what a Date header cuts off in the mean.
+        """Translate by a response's ``date`` (agent's clock) and ``received_at`` (operator's clock)."""
+        # A Date header truncates half a second on average.
         sent_at = sampled_at if date is None else date + 0.5
-        self._latest = sent_at + SLACK_SECONDS
+        self._latest = sent_at + SKEW_SECONDS
         self._offset = received_at - sent_at
         self._received_at = received_at
-        self.doubts: set[Reason] = set()
+        self.warnings: set[Reason] = set()
 
     def translate(self, moment: float) -> float:
-        """Return a moment on the operator's clock."""
+        """Return a time on the operator's clock."""
         if moment > self._latest:
-            self.doubts.add("future")
-        translated, oldest = moment + self._offset, self._received_at - OLDEST_SECONDS
+            self.warnings.add("future")
+        translated, oldest = moment + self._offset, self._received_at - MAX_AGE_SECONDS
         if translated < oldest:
-            self.doubts.add("past")
+            self.warnings.add("past")
         return max(oldest, min(self._received_at, translated))
 
 
-def read_event(target: Target, answer: Answer, received_at: float) -> Reading:
-    """Return what an agent says. Raise RefusedError."""
+def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
+    """Parse a response of an agent. Raise ScrapeError."""
     report = _decode(answer.body)
-    _check(report, target)
-    problems = [_driver_problem(report.driver), _kubelet_problem(report.kubelet), _cut_problem(report)]
+    _validate(report, target)
+    problems = [_driver_problem(report.driver), _kubelet_problem(report.kubelet), _truncation_problem(report)]
     if report.sampled_at is None:
         problem = _joined(problems) or "no sample yet"
-        return Reading(NodeTelemetry(node=target.node, source="agent", problem=problem))
-    clock, cut = Clock(_epoch(answer.date), report.sampled_at, received_at), Cut()
+        return ScrapeResult(NodeTelemetry(node=target.node, source="agent", problem=problem))
+    clock, truncated = AgentClock(_epoch(answer.date), report.sampled_at, received_at), TruncatedLists()
     telemetry = NodeTelemetry(
         node=target.node,
         source="agent",
         sampled_at=clock.translate(report.sampled_at),
-        gpus=tuple(_gpu(gpu, clock, cut) for gpu in report.gpus),
-        holders=report.holders and cut.first("holders", MOST_HOLDERS, report.holders),
-        claimed=report.claimed and cut.first("claimed devices", MOST_HOLDERS, report.claimed),
+        gpus=tuple(_gpu(gpu, clock, truncated) for gpu in report.gpus),
+        holders=report.holders and truncated.first("holders", MOST_HOLDERS, report.holders),
+        claimed=report.claimed and truncated.first("claimed devices", MOST_HOLDERS, report.claimed),
     )
-    telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, cut.problem]))
-    if cut:
-        clock.doubts.add("cut")
-    return Reading(telemetry, frozenset(clock.doubts))
+    telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, truncated.problem]))
+    if truncated:
+        clock.warnings.add("cut")
+    return ScrapeResult(telemetry, frozenset(clock.warnings))
 
 
 def _decode(body: bytes | bytearray) -> Report:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise RefusedError("invalid", f"answers what can't be: {error}") from None
+        raise ScrapeError("invalid", f"answers what can't be: {error}") from None
     except (ValueError, RecursionError):  # a DecodeError is a ValueError, as is text that isn't UTF-8
-        raise RefusedError("not_json", "answers garbage: not a report in JSON") from None
+        raise ScrapeError("not_json", "answers garbage: not a report in JSON") from None
 
 
-def _check(report: Report, target: Target) -> None:
+def _validate(report: Report, target: Target) -> None:
     if report.version != VERSION:
-        raise RefusedError("invalid", f"speaks version {report.version}, and Lens version {VERSION}")
+        raise ScrapeError("invalid", f"speaks version {report.version}, and Lens version {VERSION}")
     if report.node != target.node:
-        raise RefusedError("wrong_node", f"claims GPUs of another node: says that it is {report.node}")
+        raise ScrapeError("wrong_node", f"claims GPUs of another node: says that it is {report.node}")
     uuids = [gpu.uuid for gpu in report.gpus if gpu.uuid is not None]
     if len(set(uuids)) != len(uuids):
-        raise RefusedError("invalid", "answers what can't be: two GPUs with one uuid")
+        raise ScrapeError("invalid", "answers what can't be: two GPUs with one uuid")
 
 
 def _driver_problem(driver: Driver) -> str | None:
-    # A node without a driver is what it is, and no trouble.
+    # A node without a driver is not a problem.
     if driver.state in ("ready", "absent"):
         return None
     return f"driver {driver.state}" + (f": {driver.reason}" if driver.reason else "")
@@ -135,20 +135,20 @@ def _kubelet_problem(kubelet: Kubelet) -> str | None:
     return f"kubelet {kubelet.state}" + (f": {kubelet.reason}" if kubelet.reason else "")
 
 
-def _cut_problem(report: Report) -> str | None:
-    return f"the agent tells only the first {', '.join(report.cut[:MOST_NAMED])}" if report.cut else None
+def _truncation_problem(report: Report) -> str | None:
+    return f"the agent tells only the first {', '.join(report.cut[:MAX_NAMED_LISTS])}" if report.cut else None
 
 
 def _joined(problems: Iterable[str | None]) -> str | None:
-    return "; ".join(filter(None, problems))[:LONGEST_PROBLEM] or None
+    return "; ".join(filter(None, problems))[:MAX_PROBLEM_CHARS] or None
 
 
-def _gpu(gpu: Gpu, clock: Clock, cut: Cut) -> GpuTelemetry:
-    processes = gpu.processes and cut.first("processes", MOST_PROCESSES, gpu.processes)
+def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry:
+    processes = gpu.processes and truncated.first("processes", MOST_PROCESSES, gpu.processes)
     shares, unknown = _shares(processes)
     reasons = gpu.reasons
-    because = cut.first("causes of a GPU's health", MOST_CAUSES, gpu.health.because)
-    clock_events = cut.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
+    because = truncated.first("causes of a GPU's health", MOST_CAUSES, gpu.health.because)
+    clock_events = truncated.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
     return GpuTelemetry(
         index=gpu.index,
         uuid=gpu.uuid,
@@ -170,7 +170,7 @@ def _gpu(gpu: Gpu, clock: Clock, cut: Cut) -> GpuTelemetry:
 
 
 def _kept(reasons: Mapping[str, str], shares: str | None) -> Mapping[str, str]:
-    """Return the reasons of the values that are kept; a map of its own only where there are any."""
+    """Return the reasons of the values that are kept, and that of ``shares``."""
     kept = (
         {intern(name): intern(reasons[name]) for name in _SHOWN_REASONS & reasons.keys()} if reasons else {}
     )
@@ -191,9 +191,9 @@ def _instance(instance: Instance) -> InstanceTelemetry:
 
 
 def _shares(processes: tuple[Process, ...] | None) -> tuple[tuple[PodShare, ...] | None, str | None]:
-    """Add up a GPU's processes by pod; None, and why, where the agent can't tell whose they are.
+    """Sum up a GPU's processes by pod. Return None and the reason if their pods are unknown.
 
-    Some processes are no pod's, such as a node's own monitoring. If all are, the agent sees only strangers.
+    Some processes belong to no pod, such as a node's own monitoring. If all do, the agent can't resolve pods.
     """
     if processes is None:
         return None, None
@@ -222,7 +222,7 @@ def _share(pod_uid: str, instance: int | None, processes: list[Process]) -> PodS
 
 @lru_cache(maxsize=64)
 def _epoch(date: str | None) -> float | None:
-    """Return the seconds of a Date header (RFC 9110, 6.6.1); None for none, or one that can't be read."""
+    """Return the epoch seconds of a Date header (RFC 9110, 6.6.1), or None without a valid one."""
     if date is None:
         return None
     try:

@@ -1,9 +1,9 @@
-"""Read AMD's device-metrics-exporter, whatever prefix it is told to put before its names.
+"""Parse AMD's device-metrics-exporter, with any prefix of its metric names.
 
 Source: pkg/amdgpu/gpuagent/gpuagent_gpu_metrics.go and docs/configuration of ROCm/device-metrics-exporter.
-Which metrics there are depends on the GPU and on the exporter's settings: MI2xx has an edge temperature and
-an average power, MI3xx a junction temperature and a present power. Partitions of one GPU are listed as GPUs
-of their own with one serial number. It gives no times: its samples count as just taken.
+The metrics depend on the GPU and on the exporter's settings: MI2xx has an edge temperature and an average
+power, MI3xx a junction temperature and a current power. Each partition of a GPU is listed as a GPU, and they
+share a serial number. The exporter has no timestamps, so its samples count as just taken.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ from typing import TypeVar
 
 from lens.model.gpu.node_report import MOST_GPUS, MOST_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
-from lens.telemetry.client import Answer
-from lens.telemetry.exposition import NOT_EXPORTED, Labels, Values, check_host, holder, samples
-from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.prometheus_parser import NOT_EXPORTED, Labels, Values, check_host, holder, samples
+from lens.telemetry.scrape_client import ScrapeResponse
+from lens.telemetry.scrape_error import ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 
 _MIB = 2**20
-MOST_MIB = 2.0**30
+MAX_MIB = 2.0**30
 
 _ACTIVITY = "gfx_activity"
 _USED, _TOTAL = "used_vram", "total_vram"
@@ -36,7 +36,7 @@ _NO_SERIAL = frozenset(("", "NA", "N/A", "0"))
 
 
 class _Device:
-    """The lines of one GPU, or of one partition."""
+    """The samples of one GPU or partition."""
 
     def __init__(self, node: str, index: int, labels: Labels) -> None:
         self.node = node
@@ -46,12 +46,12 @@ class _Device:
 
     @property
     def uuid(self) -> str:
-        """Its own uuid, a label that is off by default, or else its number on its GPU."""
+        """The UUID, whose label is off by default, or else the serial number and the partition's number."""
         return self.labels.get("gpu_uuid") or f"{self.serial}/{self.partition}"
 
     @property
     def serial(self) -> str:
-        """The serial number of the GPU, the same for all its partitions; or else what is this one's alone."""
+        """The serial number, which all partitions of a GPU share, or else an identifier of this partition."""
         serial = self.labels.get("serial_number", "")
         if serial not in _NO_SERIAL:
             return serial
@@ -65,22 +65,22 @@ class _Device:
 
     @property
     def profile(self) -> str:
-        """How the GPU is partitioned, such as cpx_nps4."""
+        """The GPU's partitioning, such as cpx_nps4."""
         kinds = ("gpu_compute_partition_type", "gpu_memory_partition_type")
         return "_".join(filter(None, (self.labels.get(kind, "").lower() for kind in kinds)))
 
 
-def read_amd(target: Target, answer: Answer, received_at: float) -> Reading:
-    """Return what a device-metrics-exporter says. Raise RefusedError."""
+def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
+    """Parse a response of a device-metrics-exporter. Raise ScrapeError."""
     devices: dict[int, _Device] = {}
     for sample in samples(answer.body, _wanted):
         check_host(sample.labels, target)
-        _take_in(target.node, sample.labels, devices).values.put(sample.metric, sample.value)
+        _device(target.node, sample.labels, devices).values.set(sample.metric, sample.value)
     by_serial: dict[str, list[_Device]] = {}
     for device in sorted(devices.values(), key=lambda device: device.index):
         by_serial.setdefault(device.serial, []).append(device)
     if len(by_serial) > MOST_GPUS:
-        raise RefusedError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
+        raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
     gpus = tuple(_gpu(parts, received_at) for parts in by_serial.values())
     telemetry = NodeTelemetry(
         node=target.node,
@@ -89,42 +89,42 @@ def read_amd(target: Target, answer: Answer, received_at: float) -> Reading:
         gpus=gpus,
         holders=tuple(_holders(by_serial)),
     )
-    doubtful = any(device.values.doubtful for device in devices.values())
-    return Reading(telemetry, frozenset({"invalid"}) if doubtful else frozenset())
+    out_of_range = any(device.values.out_of_range for device in devices.values())
+    return ScrapeResult(telemetry, frozenset({"invalid"}) if out_of_range else frozenset())
 
 
 def _wanted(metric: bytes) -> str | None:
-    """Take off the prefix, of which only the exporter knows where it ends: all names begin with gpu_."""
+    """Remove the prefix, whose end only the exporter knows: all names begin with gpu_."""
     _, gpu, name = metric.rpartition(b"gpu_")
     return _WANTED.get(name) if gpu else None
 
 
-def _take_in(node: str, labels: Labels, devices: dict[int, _Device]) -> _Device:
+def _device(node: str, labels: Labels, devices: dict[int, _Device]) -> _Device:
     text = labels.get("gpu_id", "")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise RefusedError("invalid", f"answers what can't be: gpu_id={text[:40]!r}")
+        raise ScrapeError("invalid", f"answers what can't be: gpu_id={text[:40]!r}")
     index = int(text)
     if index not in devices:
         if len(devices) >= MOST_GPUS * MOST_INSTANCES:
-            raise RefusedError("invalid", "answers what can't be: too many partitions on a node")
+            raise ScrapeError("invalid", "answers what can't be: too many partitions on a node")
         devices[index] = _Device(node, index, labels)
     return devices[index]
 
 
 def _uuid(parts: list[_Device]) -> str:
-    """Return the GPU's uuid; those of its partitions are theirs alone."""
+    """Return the GPU's UUID. The UUIDs of several partitions are not the GPU's."""
     return (len(parts) == 1 and parts[0].labels.get("gpu_uuid")) or parts[0].serial
 
 
 def _gpu(parts: list[_Device], received_at: float) -> GpuTelemetry:
-    """Put a GPU together from its partitions, of which one that isn't partitioned has one: itself.
+    """Combine a GPU from its partitions; an unpartitioned GPU is its only one.
 
-    Of a partitioned GPU most versions tell the activity of no partition, or of the first one only.
+    Most versions export the activity of no partition, or only of the first one.
     """
     labels, values = parts[0].labels, parts[0].values
     measured = tuple(map(_part, parts))
-    temperature = values.take("temperature_celsius", *_TEMPERATURES, most=1000)
-    power = values.take("power_watts", *_POWERS, most=1e6)
+    temperature = values.field_value("temperature_celsius", *_TEMPERATURES, most=1000)
+    power = values.field_value("power_watts", *_POWERS, most=1e6)
     reasons = {"shares": NOT_EXPORTED}
     for part in parts:
         reasons |= part.values.reasons
@@ -147,9 +147,9 @@ def _gpu(parts: list[_Device], received_at: float) -> GpuTelemetry:
 
 def _part(device: _Device) -> InstanceTelemetry:
     values = device.values
-    utilization = values.take("utilization_percent", _ACTIVITY, most=100)
-    used = values.take("memory_used_bytes", _USED, most=MOST_MIB)
-    total = values.take("memory_total_bytes", _TOTAL, most=MOST_MIB)
+    utilization = values.field_value("utilization_percent", _ACTIVITY, most=100)
+    used = values.field_value("memory_used_bytes", _USED, most=MAX_MIB)
+    total = values.field_value("memory_total_bytes", _TOTAL, most=MAX_MIB)
     return InstanceTelemetry(
         uuid=device.uuid,
         gpu_instance_id=device.partition,
@@ -163,7 +163,7 @@ def _part(device: _Device) -> InstanceTelemetry:
 
 
 def _all(values: Iterable[V | None]) -> list[V] | None:
-    """Return the values if all of them are known."""
+    """Return the values, or None unless all of them are known."""
     found = list(values)
     known = [value for value in found if value is not None]
     return known if len(known) == len(found) else None
@@ -175,10 +175,10 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def _health(parts: list[_Device]) -> Health:
-    told = [part.values.first(_HEALTH, most=1) for part in parts]
-    if any(value == 0 for value in told):
+    values = [part.values.first(_HEALTH, most=1) for part in parts]
+    if any(value == 0 for value in values):
         return Health(state="critical", because=("unhealthy, says the exporter",))
-    return Health(state="ok") if all(value == 1 for value in told) else Health(state="unknown")
+    return Health(state="ok") if all(value == 1 for value in values) else Health(state="unknown")
 
 
 def _holders(by_serial: dict[str, list[_Device]]) -> Iterator[Holder]:

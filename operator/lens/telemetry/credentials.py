@@ -1,4 +1,4 @@
-"""What agents are shown and known by: the bearer token and the authority, followed as they rotate."""
+"""The bearer token for agents and the CA of their certificates, reloaded when they change."""
 
 import re
 import ssl
@@ -13,21 +13,21 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
 
 
 class BearerToken:
-    """The Authorization header for agents. Of a file with several tokens, one a line, the first is sent."""
+    """The Authorization header for agents. If the file has several tokens, one a line, the first is sent."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Read the file. Raise SettingsError."""
         self._file = ReloadingFile("token file", path, _read_token, clock)
 
     def header(self) -> str:
-        """Return ``Bearer`` and the present token."""
+        """Return ``Bearer`` and the current token."""
         return f"Bearer {self._file.content()}"
 
 
-class Trust:
-    """The authority that vouches for agents, and the name that their certificates are made out to.
+class TrustedCa:
+    """The CA of the agents' certificates, and the server name in them.
 
-    An agent is asked by its pod's address, which is in no certificate, hence the one name for all.
+    Agents are reached at pod IPs, which no certificate has, so all share one name.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Trust:
         self._file = ReloadingFile("CA file", ca_file, _read_authority, clock)
 
     def context(self) -> ssl.SSLContext:
-        """Return the context to connect with; it is another one once the authority has changed."""
+        """Return the TLS context for connections. A changed CA has a new context."""
         return self._file.content()
 
 

@@ -1,7 +1,7 @@
-"""The scraper: asks every target at its pace, files what comes back, and passes snapshots on.
+"""The scraper: read every target on its schedule, store the results, publish snapshots.
 
-Those that failed last time share a few slots of their own, so that however many of them hang, the others
-find a slot free.
+Targets whose last scrape failed share a few slots of their own, so that hanging targets, however many, leave
+slots for the others.
 """
 
 import asyncio
@@ -18,43 +18,43 @@ from prometheus_client import Counter
 
 from lens.model.gpu.telemetry import Source, Telemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
-from lens.telemetry.agent import read_event
+from lens.telemetry.agent import read_agent
 from lens.telemetry.amd import read_amd
-from lens.telemetry.client import FAIR_SHARE, Answer, Client
-from lens.telemetry.credentials import BearerToken, Trust
+from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.dcgm import read_dcgm
-from lens.telemetry.pace import Pace
-from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import Reason, RefusedError
+from lens.telemetry.schedule import ScrapeSchedule
+from lens.telemetry.scrape_client import FAIR_SHARE_BYTES, ScrapeClient, ScrapeResponse
+from lens.telemetry.scrape_error import Reason, ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 
 SLOTS = 512
-"""Requests under way to targets that answered last time, or were never asked. Of the others an eighth."""
+"""Concurrent requests to targets that are new or answered last time. Failing targets share an eighth more."""
 
 PUBLISH_SECONDS = 0.5
-"""The least time between two snapshots. The first one after quiet comes at once."""
+"""The least time between two snapshots. After a quiet time, the first comes at once."""
 
-PUBLISHED_AT_ONCE = 64
-"""Nodes that a snapshot takes in, which takes some milliseconds. The next one comes soon after."""
+NODES_PER_SNAPSHOT = 64
+"""The most nodes that a snapshot updates, which takes some milliseconds. The next one comes soon after."""
 
-AGAIN_SECONDS = 0.01
+NEXT_SNAPSHOT_SECONDS = 0.01
 TICK_SECONDS = 0.05
-"""Readings begin in step: being woken for each by itself costs as much as the reading does."""
+"""Scrapes start together at ticks: a timer for each would cost as much as the scrape."""
 
 AGE_SECONDS = 1.0
-"""How often time is let pass for those that are not heard of."""
+"""How often the samples of silent nodes are aged."""
 
-NOBODY = "has no running pod to ask"
+NO_POD_PROBLEM = "has no running pod to ask"
 """The problem of a node whose agent or exporter is gone."""
 
 STALE_INTERVALS = 2
 UNKNOWN_INTERVALS = 4
 
 HANGS = frozenset[Reason](("timeout", "too_large"))
-"""What costs more than an answer would: such targets are asked less often."""
+"""Failures that cost more than a response would. Such targets are scraped less often."""
 
-_READERS: Mapping[Source, Callable[[Target, Answer, float], Reading]] = {
-    "agent": read_event,
+_READERS: Mapping[Source, Callable[[Target, ScrapeResponse, float], ScrapeResult]] = {
+    "agent": read_agent,
     "dcgm": read_dcgm,
     "amd": read_amd,
 }
@@ -62,8 +62,8 @@ _READERS: Mapping[Source, Callable[[Target, Answer, float], Reading]] = {
 _log = logging.getLogger("lens.telemetry.scraper")
 
 
-class _Asked:
-    """A target, and how asking it goes."""
+class _TargetState:
+    """A target and the state of its scrapes."""
 
     def __init__(self, target: Target, *, keep: bool) -> None:
         self.target = target
@@ -71,18 +71,18 @@ class _Asked:
         self.failure: Reason | None = None
         self.hangs = 0
         self.due: asyncio.TimerHandle | None = None
-        self.turn: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def cancel(self) -> None:
-        """Ask it no more."""
+        """Stop scraping the target."""
         if self.due is not None:
             self.due.cancel()
-        if self.turn is not None:
-            self.turn.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
 
 class Scraper:
-    """Reads targets for as long as it runs. To be used in one loop."""
+    """Scrape targets while it runs. For use in one event loop."""
 
     def __init__(
         self,
@@ -91,180 +91,180 @@ class Scraper:
         interval: float,
         timeout: float,
         token: BearerToken | None,
-        trust: Trust | None,
-        reads: Counter,
-        refusals: Counter,
-        chance: random.Random,
+        trust: TrustedCa | None,
+        scrapes: Counter,
+        errors: Counter,
+        rng: random.Random,
         clock: Callable[[], float] = time.time,
-        ledger: TelemetryCache | None = None,
+        cache: TelemetryCache | None = None,
     ) -> None:
-        """Take who gets the snapshots; ``interval`` and ``timeout`` are in seconds.
+        """Call ``on_change`` with each snapshot; ``interval`` and ``timeout`` are in seconds.
 
-        ``reads`` counts by source, ``refusals`` by source and reason. ``chance`` spreads the readings: two
-        replicas need different ones. ``ledger`` is where samples are filed, by default a new one.
+        ``scrapes`` counts by source, ``errors`` by source and reason. ``rng`` spreads the scrapes: two
+        replicas need different ones. ``cache`` stores the samples, by default a new one.
         """
         self._on_change = on_change
-        self._reads = reads
-        self._refusals = refusals
+        self._scrapes = scrapes
+        self._errors = errors
         self._clock = clock
-        self._pace = Pace(interval, chance)
-        self._ledger = ledger or TelemetryCache(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
-        self._client = Client(timeout, token, trust)
+        self._schedule = ScrapeSchedule(interval, rng)
+        self._cache = cache or TelemetryCache(STALE_INTERVALS * interval, UNKNOWN_INTERVALS * interval)
+        self._client = ScrapeClient(timeout, token, trust)
         self._large = asyncio.Lock()
-        self._asked: dict[str, _Asked] = {}
+        self._states: dict[str, _TargetState] = {}
         self._running = False
-        self._touched = asyncio.Event()
-        self._telemetry = self._ledger.snapshot()
+        self._changed = asyncio.Event()
+        self._telemetry = self._cache.snapshot()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         slots = SLOTS if files == resource.RLIM_INFINITY else min(SLOTS, files // 4)
         self._slots = asyncio.Semaphore(slots)
-        self._suspects = asyncio.Semaphore(slots // 8)
-        # Half of what this process may open is left to the API server.
-        self._most_kept = sys.maxsize if files == resource.RLIM_INFINITY else max(0, files // 2 - slots)
+        self._failing = asyncio.Semaphore(slots // 8)
+        # Half of the process's open files are left to the API server.
+        self._max_kept = sys.maxsize if files == resource.RLIM_INFINITY else max(0, files // 2 - slots)
         self._kept = 0
 
     def set_targets(self, targets: Mapping[str, Target], nodes: Set[str]) -> None:
-        """Ask these from now on, by node; ``nodes`` are those that the cluster has.
+        """Scrape these targets, by node, from now on; ``nodes`` are the cluster's nodes.
 
-        A node whose target is another one, or which has none while its pod is replaced, keeps what it told,
-        to age until somebody answers. One that has left the cluster is forgotten.
+        A node with a new target, or with none while its pod is replaced, keeps its samples, which age until
+        its target answers. A node that left the cluster is forgotten.
         """
-        for node in self._asked.keys() - targets.keys():
-            source = self._asked[node].target.source
+        for node in self._states.keys() - targets.keys():
+            source = self._states[node].target.source
             self._drop(node)
-            self._ledger.trouble(node, source, NOBODY, self._clock())
-        for node in self._ledger.nodes - targets.keys() - nodes:
-            self._ledger.put(node, None, self._clock())
+            self._cache.trouble(node, source, NO_POD_PROBLEM, self._clock())
+        for node in self._cache.nodes - targets.keys() - nodes:
+            self._cache.put(node, None, self._clock())
         others = [
             target
             for node, target in targets.items()
-            if node not in self._asked or self._asked[node].target != target
+            if node not in self._states or self._states[node].target != target
         ]
         for target in others:
-            if target.node in self._asked:
+            if target.node in self._states:
                 self._drop(target.node)
-            asked = self._asked[target.node] = _Asked(target, keep=self._kept < self._most_kept)
-            self._kept += asked.keep
+            state = self._states[target.node] = _TargetState(target, keep=self._kept < self._max_kept)
+            self._kept += state.keep
             if self._running:
-                self._plan(asked, self._pace.first(len(others)))
-        self._touch()
+                self._plan_scrape(state, self._schedule.first_delay(len(others)))
+        self._mark_changed()
 
     async def run(self) -> None:
-        """Ask until cancelled. May be called again after a failure, and goes on with what was filed."""
+        """Scrape until cancelled. After a failure it may be called again, and keeps the stored samples."""
         async with self._client:
             self._running = True
             try:
-                for asked in self._asked.values():
-                    self._plan(asked, self._pace.first(len(self._asked)))
+                for state in self._states.values():
+                    self._plan_scrape(state, self._schedule.first_delay(len(self._states)))
                 while True:
-                    self._ledger.age(self._clock())
+                    self._cache.age(self._clock())
                     pause = PUBLISH_SECONDS if await self._publish() else 0.0
                     await asyncio.sleep(pause)
-                    await self._wait_for_touch(AGE_SECONDS - pause)
+                    await self._wait_for_change(AGE_SECONDS - pause)
             finally:
                 self._running = False
                 await self._stop()
 
     async def _stop(self) -> None:
-        for asked in self._asked.values():
-            asked.cancel()
-        turns = [asked.turn for asked in self._asked.values() if asked.turn is not None]
-        await asyncio.gather(*turns, return_exceptions=True)
+        for state in self._states.values():
+            state.cancel()
+        tasks = [state.task for state in self._states.values() if state.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _drop(self, node: str) -> None:
-        asked = self._asked.pop(node)
-        asked.cancel()
-        self._kept -= asked.keep
+        state = self._states.pop(node)
+        state.cancel()
+        self._kept -= state.keep
 
-    def _plan(self, asked: _Asked, pause: float) -> None:
+    def _plan_scrape(self, state: _TargetState, pause: float) -> None:
         loop = asyncio.get_running_loop()
         due = math.ceil((loop.time() + pause) / TICK_SECONDS) * TICK_SECONDS
-        asked.due = loop.call_at(due, self._begin, asked)
+        state.due = loop.call_at(due, self._start, state)
 
-    def _begin(self, asked: _Asked) -> None:
-        asked.turn = asyncio.get_running_loop().create_task(self._turn(asked))
+    def _start(self, state: _TargetState) -> None:
+        state.task = asyncio.get_running_loop().create_task(self._scrape(state))
 
-    async def _turn(self, asked: _Asked) -> None:
-        """Ask a target once, and plan its next time by when this one began."""
+    async def _scrape(self, state: _TargetState) -> None:
+        """Scrape a target once, and plan the next scrape by the start of this one."""
         loop = asyncio.get_running_loop()
-        async with self._slots if asked.failure is None else self._suspects:
+        async with self._slots if state.failure is None else self._failing:
             began = loop.time()
-            failure, problem = await self._read(asked)
+            failure, problem = await self._read(state)
         if failure is not None:
-            self._refusals.labels(asked.target.source, failure).inc()
-        if failure != asked.failure:
-            self._tell(asked, failure, problem)
-        asked.failure = failure
-        asked.hangs = asked.hangs + 1 if failure in HANGS else 0
-        self._touch()
-        self._plan(asked, max(0.0, began + self._pace.next(asked.hangs) - loop.time()))
+            self._errors.labels(state.target.source, failure).inc()
+        if failure != state.failure:
+            self._log_change(state, failure, problem)
+        state.failure = failure
+        state.hangs = state.hangs + 1 if failure in HANGS else 0
+        self._mark_changed()
+        self._plan_scrape(state, max(0.0, began + self._schedule.next_delay(state.hangs) - loop.time()))
 
-    async def _read(self, asked: _Asked) -> tuple[Reason | None, str]:
-        """Read a target and file what comes of it; return why nothing does."""
-        target = asked.target
-        self._reads.labels(target.source).inc()
+    async def _read(self, state: _TargetState) -> tuple[Reason | None, str]:
+        """Read a target and store the result; return the failure and its problem."""
+        target = state.target
+        self._scrapes.labels(target.source).inc()
         try:
-            async with self._client.answer(target, keep=asked.keep) as answer:
-                reading = await self._reading(target, answer)
-            self._file(target, reading)
-        except RefusedError as error:
+            async with self._client.response(target, keep=state.keep) as response:
+                result = await self._parse(target, response)
+            self._store(target, result)
+        except ScrapeError as error:
             failure, problem = error.reason, str(error)
         except Exception:
-            # Whatever an answer brings about, read or filed, it is one target's trouble and not the others',
-            # and the target is asked again.
+            # Whatever a response causes while it is parsed or stored, it affects only this target, which is
+            # scraped again.
             _log.exception("a reading failed", extra={"node": target.node})
             failure, problem = "defect", "could not be read"
         else:
             return None, ""
         try:
-            self._ledger.trouble(target.node, target.source, problem, self._clock())
+            self._cache.trouble(target.node, target.source, problem, self._clock())
         except Exception:
             _log.exception("a node's problem can't be filed", extra={"node": target.node})
             failure = "defect"
         return failure, problem
 
-    async def _reading(self, target: Target, answer: Answer) -> Reading:
-        """Return what an answer says: of a large one beside the loop, one at a time. Raise RefusedError."""
+    async def _parse(self, target: Target, response: ScrapeResponse) -> ScrapeResult:
+        """Parse a response; a large one in a thread, one at a time. Raise ScrapeError."""
         read, received_at = _READERS[target.source], self._clock()
-        if len(answer.body) <= FAIR_SHARE:
-            return read(target, answer, received_at)
+        if len(response.body) <= FAIR_SHARE_BYTES:
+            return read(target, response, received_at)
         async with self._large:
-            return await asyncio.to_thread(read, target, answer, received_at)
+            return await asyncio.to_thread(read, target, response, received_at)
 
-    def _file(self, target: Target, reading: Reading) -> None:
-        self._ledger.put(target.node, reading.telemetry, self._clock())
-        doubts = reading.doubts
-        if self._ledger.contested(target.node):
-            doubts |= {"conflict"}
-        for doubt in doubts:
-            self._refusals.labels(target.source, doubt).inc()
+    def _store(self, target: Target, result: ScrapeResult) -> None:
+        self._cache.put(target.node, result.telemetry, self._clock())
+        warnings = result.warnings
+        if self._cache.contested(target.node):
+            warnings |= {"conflict"}
+        for warning in warnings:
+            self._errors.labels(target.source, warning).inc()
 
-    def _tell(self, asked: _Asked, failure: Reason | None, problem: str) -> None:
-        fields = {"node": asked.target.node, "source": asked.target.source}
+    def _log_change(self, state: _TargetState, failure: Reason | None, problem: str) -> None:
+        fields = {"node": state.target.node, "source": state.target.source}
         if failure is None:
             _log.info("a node's telemetry can be read again", extra=fields)
         else:
             _log.warning("a node's telemetry can't be read", extra={**fields, "problem": problem})
 
-    def _touch(self) -> None:
-        """See to it that what there is now is passed on soon."""
-        self._touched.set()
+    def _mark_changed(self) -> None:
+        """Have the current state published soon."""
+        self._changed.set()
 
-    async def _wait_for_touch(self, seconds: float) -> None:
+    async def _wait_for_change(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._touched.wait()
-        self._touched.clear()
+                await self._changed.wait()
+        self._changed.clear()
 
     async def _publish(self) -> bool:
-        """Pass on what there is now, of a few nodes at a time, and tell whether any of it is new."""
+        """Publish the current state, some nodes at a time. Return whether anything was new."""
         is_new = False
         while True:
-            telemetry = self._ledger.snapshot(PUBLISHED_AT_ONCE)
+            telemetry = self._cache.snapshot(NODES_PER_SNAPSHOT)
             if telemetry is not self._telemetry:
                 self._on_change(telemetry)
                 self._telemetry = telemetry
                 is_new = True
-            if not self._ledger.is_behind:
+            if not self._cache.is_behind:
                 return is_new
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(NEXT_SNAPSHOT_SECONDS)

@@ -1,4 +1,4 @@
-"""Whom to ask about a node's GPUs."""
+"""The targets of the scraper."""
 
 import msgspec
 
@@ -6,10 +6,10 @@ from lens.model.gpu.telemetry import Source
 
 
 class Target(msgspec.Struct, frozen=True):
-    """An agent's or an exporter's pod. Only a target of source ``agent`` is ever sent the token.
+    """The pod of an agent or exporter. Only targets of source ``agent`` are sent the token.
 
-    ``url`` is the whole address, such as ``http://10.0.0.7:9479/v1/devices``. ``pod`` and ``uid`` are the
-    pod's: one that is made anew under the same name is another target.
+    ``url`` is complete, such as ``http://10.0.0.7:9479/v1/devices``. ``pod`` and ``uid`` are the pod's: a new
+    pod of the same name is another target.
     """
 
     node: str

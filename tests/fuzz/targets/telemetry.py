@@ -4,12 +4,12 @@ import contextlib
 
 from lens.model.gpu import device_ids
 from lens.model.gpu.node_report import Gpu, Health, Instance
-from lens.telemetry.agent import read_event
+from lens.telemetry.agent import read_agent
 from lens.telemetry.amd import read_amd
-from lens.telemetry.client import LONGEST_BODY, Answer
 from lens.telemetry.dcgm import read_dcgm
-from lens.telemetry.exposition import samples
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.prometheus_parser import samples
+from lens.telemetry.scrape_client import MAX_BODY_BYTES, ScrapeResponse
+from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.targets import Target
 from tests.fuzz.target import target
 from tests.unit.telemetry.reports import report, written
@@ -33,40 +33,40 @@ _GPUS = (
 )
 
 
-@target("agent-report", longest=LONGEST_BODY["agent"])
+@target("agent-report", longest=MAX_BODY_BYTES["agent"])
 def agent_report(data: bytes) -> None:
     """Read an agent's report."""
-    with contextlib.suppress(RefusedError):
-        read_event(_AGENT, Answer(data, DATE), NOW)
+    with contextlib.suppress(ScrapeError):
+        read_agent(_AGENT, ScrapeResponse(data, DATE), NOW)
 
 
 @target("date", longest=2**13)
 def date(data: bytes) -> None:
     """Read the Date header of an agent's answer."""
-    with contextlib.suppress(RefusedError):
-        read_event(_AGENT, Answer(_SOUND, data.decode(errors="surrogateescape")), NOW)
+    with contextlib.suppress(ScrapeError):
+        read_agent(_AGENT, ScrapeResponse(_SOUND, data.decode(errors="surrogateescape")), NOW)
 
 
-@target("exposition", longest=LONGEST_BODY["dcgm"])
+@target("exposition", longest=MAX_BODY_BYTES["dcgm"])
 def exposition(data: bytes) -> None:
     """Read all lines of Prometheus' text format."""
-    with contextlib.suppress(RefusedError):
+    with contextlib.suppress(ScrapeError):
         for _ in samples(data, lambda name: name.decode(errors="replace")):
             pass
 
 
-@target("dcgm", longest=LONGEST_BODY["dcgm"])
+@target("dcgm", longest=MAX_BODY_BYTES["dcgm"])
 def dcgm(data: bytes) -> None:
     """Read what dcgm-exporter says."""
-    with contextlib.suppress(RefusedError):
-        read_dcgm(_DCGM, Answer(data, DATE), NOW)
+    with contextlib.suppress(ScrapeError):
+        read_dcgm(_DCGM, ScrapeResponse(data, DATE), NOW)
 
 
-@target("amd", longest=LONGEST_BODY["amd"])
+@target("amd", longest=MAX_BODY_BYTES["amd"])
 def amd(data: bytes) -> None:
     """Read what AMD's exporter says."""
-    with contextlib.suppress(RefusedError):
-        read_amd(_AMD, Answer(data, DATE), NOW)
+    with contextlib.suppress(ScrapeError):
+        read_amd(_AMD, ScrapeResponse(data, DATE), NOW)
 
 
 @target("device-id", longest=2**16)

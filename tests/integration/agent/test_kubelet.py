@@ -14,7 +14,7 @@ from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.sim.nvml.scenario import Gpu
 from lens.sim.podresources import Claim, Container, Pod, PodResourcesServer
-from lens.telemetry.client import LONGEST_BODY
+from lens.telemetry.scrape_client import MAX_BODY_BYTES
 from tests.integration.agent.node import Node, elapsed, wait
 
 A, B = "GPU-aaaaaaaa-0000-0000-0000-000000000001", "GPU-bbbbbbbb-0000-0000-0000-000000000002"
@@ -65,7 +65,7 @@ def test_more_holders_and_devices_than_are_told_are_cut_and_named(node: Node) ->
     assert len((report.allocatable or {})["nvidia.com/gpu"]) == MOST_ALLOCATABLE
     assert report.cut == ("holders", "claimed", "allocatable")
     assert b'lens_agent_cut{list="holders"} 1' in agent.ask("/metrics").body
-    assert len(agent.ask("/v1/devices").body) < LONGEST_BODY["agent"]
+    assert len(agent.ask("/v1/devices").body) < MAX_BODY_BYTES["agent"]
 
 
 def claim(number: int) -> Claim:

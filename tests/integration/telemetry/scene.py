@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.supervisor import Supervisor
-from lens.telemetry.credentials import BearerToken, Trust
+from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 from tests.integration.telemetry.server import Behaviour, FakeServer
@@ -29,7 +29,7 @@ class Scene:
         self.targets: dict[str, Target] = {}
         self.nodes: set[str] = set()
         self.token: BearerToken | None = None
-        self.trust: Trust | None = None
+        self.trust: TrustedCa | None = None
         self.refuse_snapshots = 0
         self._stack = stack
         self._registry = CollectorRegistry()
@@ -49,10 +49,10 @@ class Scene:
             timeout=TIMEOUT_SECONDS,
             token=self.token,
             trust=self.trust,
-            reads=Counter("reads", "Readings.", labels[:1], registry=self._registry),
-            refusals=Counter("refusals", "Refusals.", labels, registry=self._registry),
-            chance=random.Random(3),
-            ledger=ledger,
+            scrapes=Counter("reads", "Readings.", labels[:1], registry=self._registry),
+            errors=Counter("refusals", "Refusals.", labels, registry=self._registry),
+            rng=random.Random(3),
+            cache=ledger,
         )
         run = self.scraper.run
         self.running = supervisor.start("telemetry", run) if supervisor else asyncio.create_task(run())

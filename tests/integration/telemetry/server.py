@@ -102,12 +102,12 @@ class FakeServer:
 
 
 def says(raw: object, **headers: str) -> Behaviour:
-    """Answer with a document."""
+    """ScrapeResponse with a document."""
     return sends(written(raw), **headers)
 
 
 def sends(body: bytes, status: str = "200 OK", **headers: str) -> Behaviour:
-    """Answer with a body."""
+    """ScrapeResponse with a body."""
 
     async def behave(connection: Connection) -> None:
         await connection.answer(body, status, **headers)
@@ -116,7 +116,7 @@ def sends(body: bytes, status: str = "200 OK", **headers: str) -> Behaviour:
 
 
 def agent(node: str, percent: float = 80.0, gpus: int = 1, **fields: object) -> Behaviour:
-    """Answer as a healthy node's agent does, with a new sample each time."""
+    """ScrapeResponse as a healthy node's agent does, with a new sample each time."""
     rounds = itertools.count()
 
     async def behave(connection: Connection) -> None:
@@ -153,7 +153,7 @@ async def hang(connection: Connection) -> None:
 
 
 async def drip(connection: Connection) -> None:
-    """Answer a letter at a time, for ever."""
+    """ScrapeResponse a letter at a time, for ever."""
     await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
     while True:
         await connection.send(b" ")
@@ -169,14 +169,14 @@ async def drip_the_head(connection: Connection) -> None:
 
 
 async def flood(connection: Connection) -> None:
-    """Answer without an end."""
+    """ScrapeResponse without an end."""
     await connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
     while True:
         await connection.send(b"[" * 65536)
 
 
 async def flood_in_chunks(connection: Connection) -> None:
-    """Answer without an end, in chunks."""
+    """ScrapeResponse without an end, in chunks."""
     await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         await connection.send(b"10000\r\n" + b" " * 65536 + b"\r\n")

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from lens.telemetry.client import LONGEST_BODY
+from lens.telemetry.scrape_client import MAX_BODY_BYTES
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
 from tests.unit.telemetry.reports import gpu, report
@@ -56,7 +56,7 @@ async def test_an_agent_that(scene: Scene, name: str) -> None:
     assert scene.node().state == "unknown"
     assert scene.telemetry.sums.reporting == 1
     assert scene.telemetry.utilization_percent == 40.0
-    assert bad.sent_bytes < 4 * LONGEST_BODY["agent"] * len(bad.requests)
+    assert bad.sent_bytes < 4 * MAX_BODY_BYTES["agent"] * len(bad.requests)
     bad.behaviour = server.agent("node-1", 60.0)
     await scene.until(lambda: scene.telemetry.utilization_percent == 50.0, "read again once it is well")
     assert scene.node().problem is None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lens.telemetry.credentials import BearerToken, Trust
+from lens.telemetry.credentials import BearerToken, TrustedCa
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import Scene, target
 from tests.integration.watch import tls
@@ -64,7 +64,7 @@ async def test_an_authority_vouches_for_agents_and_is_followed_as_it_rotates(
     second = await tls.authority(tmp_path, "second-ca")
     ca = write(tmp_path / "ca.crt", first.certificate.read_text())
     scene.token = BearerToken(write(tmp_path / "token", "secret"))
-    scene.trust = Trust(ca)
+    scene.trust = TrustedCa(ca)
     context = await tls.server(tmp_path, "agent", first)
     async with server.FakeServer(server.agent("node-1", 80.0), context) as agent:
         scene.targets["node-1"] = target("node-1", agent)
@@ -86,7 +86,7 @@ async def test_an_agent_is_known_by_the_one_name_that_all_certificates_have(
 ) -> None:
     authority = await tls.authority(tmp_path, "ca")
     # The certificate is made out to 127.0.0.1, and agents are to be called something else.
-    scene.trust = Trust(authority.certificate, server_name="lens-agent")
+    scene.trust = TrustedCa(authority.certificate, server_name="lens-agent")
     context = await tls.server(tmp_path, "agent", authority)
     async with server.FakeServer(server.agent("node-1"), context) as agent:
         scene.targets["node-1"] = target("node-1", agent)

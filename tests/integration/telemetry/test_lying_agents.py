@@ -12,7 +12,7 @@ from lens.model.alerts.gpu_rules import MOST_GPU_ALERTS
 from lens.model.gpu.node_report import MOST_CAUSES, MOST_GPUS, MOST_HOLDERS
 from lens.model.gpu.telemetry_cache import LONGEST_PROBLEM
 from lens.model.monitor import Monitor
-from lens.telemetry.client import LONGEST_BODY
+from lens.telemetry.scrape_client import MAX_BODY_BYTES
 from tests.contract.conftest import NOW, Clock
 from tests.contract.kubernetes import Cluster, node
 from tests.contract.peering import lens
@@ -133,7 +133,7 @@ async def until_kept(most: int) -> None:
 async def test_an_agent_that_tells_too_much_of(scene: Scene, tmp_path: Path, name: str) -> None:
     lie, problem = TOO_MUCH[name]
     lies = {node_name: body(lie, node_name) for node_name in ("node-1", "node-2")}
-    assert all(len(each) <= LONGEST_BODY["agent"] for each in lies.values())
+    assert all(len(each) <= MAX_BODY_BYTES["agent"] for each in lies.values())
     for node_name, each in lies.items():
         await scene.serve(node_name, server.sends(each))
     await scene.serve("node-3", server.agent("node-3", 40.0))

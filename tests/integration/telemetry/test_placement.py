@@ -29,7 +29,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 def telling(**held: str) -> Behaviour:
-    """Answer as the agent of two GPUs does, of which pods hold units."""
+    """ScrapeResponse as the agent of two GPUs does, of which pods hold units."""
 
     async def behave(connection: Connection) -> None:
         holders = [

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lens.telemetry.scraper import NOBODY
+from lens.telemetry.scraper import NO_POD_PROBLEM
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
 
@@ -113,7 +113,7 @@ async def test_a_node_keeps_its_figures_while_its_agent_is_replaced(scene: Scene
     scene.nodes = {"node-1"}
     del scene.targets["node-1"]
     scene.ask()
-    await scene.until(lambda: looked(80.0) and scene.node().problem == NOBODY, "nobody to ask")
+    await scene.until(lambda: looked(80.0) and scene.node().problem == NO_POD_PROBLEM, "nobody to ask")
     await scene.serve("node-1", server.agent("node-1", 30.0))
     scene.ask()
     await scene.until(lambda: looked(30.0), "the second agent")
@@ -134,7 +134,7 @@ async def test_a_node_whose_agent_is_gone_for_good_goes_stale_and_then_unknown(s
     assert scene.telemetry.utilization_percent == 50.0
     await scene.until(lambda: scene.node("node-2").state == "unknown", "unknown")
     assert (scene.telemetry.utilization_percent, scene.telemetry.sums.reporting) == (80.0, 1)
-    assert scene.node("node-2").problem == NOBODY
+    assert scene.node("node-2").problem == NO_POD_PROBLEM
     assert len(gone.requests) <= asked + 1, "but for one that was on its way"
     scene.nodes = {"node-1"}
     scene.ask()

@@ -6,23 +6,23 @@ import pytest
 
 from lens.model.gpu.node_report import MOST_PROCESSES, Claimed, Health
 from lens.model.gpu.telemetry import NodeTelemetry, PodShare
-from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_event
-from lens.telemetry.client import Answer
-from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_agent
+from lens.telemetry.scrape_client import ScrapeResponse
+from lens.telemetry.scrape_error import ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from tests.unit.telemetry.reports import AGENT, Object, gpu, process, report, written
 
 DATE = "Thu, 01 Jan 1970 00:16:41 GMT"
 """1001 s after the epoch: one second after the samples."""
 
 
-def read(raw: Object, date: str | None = DATE, received_at: float = 5000.0) -> Reading:
-    return read_event(AGENT, Answer(written(raw), date), received_at)
+def read(raw: Object, date: str | None = DATE, received_at: float = 5000.0) -> ScrapeResult:
+    return read_agent(AGENT, ScrapeResponse(written(raw), date), received_at)
 
 
-def refusal(body: bytes) -> RefusedError:
-    with pytest.raises(RefusedError) as refused:
-        read_event(AGENT, Answer(body, DATE), 5000.0)
+def refusal(body: bytes) -> ScrapeError:
+    with pytest.raises(ScrapeError) as refused:
+        read_agent(AGENT, ScrapeResponse(body, DATE), 5000.0)
     return refused.value
 
 
@@ -135,14 +135,14 @@ def test_without_a_date_the_last_round_counts_as_just_over(date: str | None) -> 
 )
 def test_a_sample_from_the_future_is_from_now_and_counted(raw: Object) -> None:
     reading = read(raw)
-    assert reading.doubts == {"future"}
+    assert reading.warnings == {"future"}
     assert reading.telemetry.sampled_at is not None
     assert reading.telemetry.sampled_at <= 5000.0
     assert reading.telemetry.gpus[0].sampled_at <= 5000.0
 
 
 def test_a_date_without_fractions_of_a_second_makes_no_future() -> None:
-    assert read(report(gpu(sampled_at=1001.9), sampled_at=1001.9)).doubts == frozenset()
+    assert read(report(gpu(sampled_at=1001.9), sampled_at=1001.9)).warnings == frozenset()
 
 
 def test_before_the_first_sample_nothing_is_known_and_it_says_so() -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from lens.model.gpu.node_report import Health
 from lens.telemetry.amd import read_amd
-from lens.telemetry.client import Answer
-from lens.telemetry.exposition import NOT_EXPORTED, OUT_OF_RANGE
-from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.prometheus_parser import NOT_EXPORTED, OUT_OF_RANGE
+from lens.telemetry.scrape_client import ScrapeResponse
+from lens.telemetry.scrape_error import ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 
 EXPORTER = Target("tw038", "http://127.0.0.1:1/metrics", "amd", "default-metrics-exporter-vvvkm", "uid-1")
@@ -50,8 +50,8 @@ def gpu(prefix: str = "", **more: object) -> str:
     )
 
 
-def read(text: str) -> Reading:
-    return read_amd(EXPORTER, Answer(text.encode(), None), 1000.0)
+def read(text: str) -> ScrapeResult:
+    return read_amd(EXPORTER, ScrapeResponse(text.encode(), None), 1000.0)
 
 
 @pytest.mark.parametrize("prefix", ["", "amd_", "my_gpu_"])
@@ -126,18 +126,18 @@ def test_a_gpu_that_the_exporter_finds_unhealthy_is_critical() -> None:
 def test_a_value_that_can_not_be_is_unknown_and_counted(value: str) -> None:
     reading = read(line("gpu_gfx_activity", value))
     assert reading.telemetry.gpus[0].reasons["utilization_percent"] == OUT_OF_RANGE
-    assert reading.doubts == {"invalid"}
+    assert reading.warnings == {"invalid"}
 
 
 def test_gpus_of_another_node_are_refused() -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ScrapeError) as refused:
         read(gpu(hostname="tw009"))
     assert refused.value.reason == "wrong_node"
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "99999999999"])
 def test_a_gpu_without_a_number_is_refused(number: str) -> None:
-    with pytest.raises(RefusedError, match="gpu_id"):
+    with pytest.raises(ScrapeError, match="gpu_id"):
         read(gpu(gpu_id=number))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lens.config import SettingsError
-from lens.telemetry.credentials import BearerToken, Trust
+from lens.telemetry.credentials import BearerToken, TrustedCa
 
 
 class Clock:
@@ -81,4 +81,4 @@ def test_a_ca_file_that_is_of_no_use_fails_the_start_and_is_named(
     if content is not None:
         path.write_text(content)
     with pytest.raises(SettingsError, match=str(path)):
-        Trust(path)
+        TrustedCa(path)

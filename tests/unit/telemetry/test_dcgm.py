@@ -6,11 +6,11 @@ import tracemalloc
 import pytest
 
 from lens.model.gpu.node_report import Health
-from lens.telemetry.client import Answer
 from lens.telemetry.dcgm import read_dcgm
-from lens.telemetry.exposition import NOT_EXPORTED, OUT_OF_RANGE
-from lens.telemetry.reading import Reading
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.prometheus_parser import NOT_EXPORTED, OUT_OF_RANGE
+from lens.telemetry.scrape_client import ScrapeResponse
+from lens.telemetry.scrape_error import ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 
 EXPORTER = Target("node-1", "http://127.0.0.1:1/metrics", "dcgm", "nvidia-dcgm-exporter-cwbcm", "uid-1")
@@ -33,8 +33,8 @@ DCGM_FI_DEV_XID_ERRORS{gpu="1",UUID="GPU-b",Hostname="node-1",err_code="79"} 79
 """
 
 
-def read(text: str, target: Target = EXPORTER) -> Reading:
-    return read_dcgm(target, Answer(text.encode(), None), 1000.0)
+def read(text: str, target: Target = EXPORTER) -> ScrapeResult:
+    return read_dcgm(target, ScrapeResponse(text.encode(), None), 1000.0)
 
 
 def line(metric: str, value: object, **labels: object) -> str:
@@ -139,7 +139,7 @@ def test_a_value_that_can_not_be_is_unknown_and_counted(value: str) -> None:
     assert shown.utilization_percent is None
     assert shown.reasons["utilization_percent"] == OUT_OF_RANGE
     assert shown.temperature_celsius == 50
-    assert reading.doubts == {"invalid"}
+    assert reading.warnings == {"invalid"}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_ways_in_which_an_exporter_names_its_node_are_known(node: str, host:
 
 @pytest.mark.parametrize("host", ["node-2", "node-10", "node", "nvidia-dcgm-exporter-other"])
 def test_gpus_of_another_node_are_refused(host: str) -> None:
-    with pytest.raises(RefusedError, match=host) as refused:
+    with pytest.raises(ScrapeError, match=host) as refused:
         read(line("DEV_GPU_UTIL", 5, hostname=host))
     assert refused.value.reason == "wrong_node"
 
@@ -186,7 +186,7 @@ def test_gpus_of_another_node_are_refused(host: str) -> None:
     ids=range(13),
 )
 def test_garbage_is_refused(text: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ScrapeError) as refused:
         read(text)
     assert refused.value.reason == "invalid"
     assert len(str(refused.value)) < 200
@@ -199,7 +199,7 @@ def test_whatever_python_reads_as_a_number_a_value_is_in_its_range_or_unknown(va
     text = "".join(line(metric, value) for metric in ("DEV_GPU_UTIL", "DEV_FB_USED", "DEV_XID_ERRORS"))
     try:
         (shown,) = read(text).telemetry.gpus
-    except RefusedError as refused:
+    except ScrapeError as refused:
         assert refused.reason == "invalid"  # noqa: PT017 (either may be)
     else:
         assert 0 <= (shown.utilization_percent or 0) <= 100
@@ -239,8 +239,8 @@ def test_reading_takes_time_in_proportion() -> None:
 
 
 def test_text_that_is_no_text_is_refused() -> None:
-    with pytest.raises(RefusedError):
-        read_dcgm(EXPORTER, Answer(b'DCGM_FI_DEV_GPU_UTIL{UUID="\xff"} 5', None), 1000.0)
+    with pytest.raises(ScrapeError):
+        read_dcgm(EXPORTER, ScrapeResponse(b'DCGM_FI_DEV_GPU_UTIL{UUID="\xff"} 5', None), 1000.0)
 
 
 def test_what_is_escaped_in_a_label_is_read_as_it_was() -> None:

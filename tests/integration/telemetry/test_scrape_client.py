@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from lens.telemetry.client import FAIR_SHARE, Client
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.scrape_client import FAIR_SHARE_BYTES, ScrapeClient
+from lens.telemetry.scrape_error import ScrapeError
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import target
 
@@ -20,13 +20,13 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 async def test_many_large_answers_at_once_are_cut_and_small_ones_are_not(stack: AsyncExitStack) -> None:
-    size = FAIR_SHARE + 50_000
+    size = FAIR_SHARE_BYTES + 50_000
 
     async def send_much_and_hang(connection: server.Connection) -> None:
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b" " * size)
         await asyncio.Event().wait()
 
-    client = await stack.enter_async_context(Client(20, None, None, most_held=4 * size))
+    client = await stack.enter_async_context(ScrapeClient(20, None, None, max_bytes_in_flight=4 * size))
     large = [await stack.enter_async_context(server.FakeServer(send_much_and_hang)) for _ in range(12)]
     small = await stack.enter_async_context(server.FakeServer(server.agent("node-1")))
     asking = [
@@ -37,7 +37,7 @@ async def test_many_large_answers_at_once_are_cut_and_small_ones_are_not(stack: 
         more, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         done |= more
     for task in done:
-        with pytest.raises(RefusedError) as refused:
+        with pytest.raises(ScrapeError) as refused:
             task.result()
         assert refused.value.reason == "too_large"
     answer = await client.get(target("node-1", small), keep=True)
@@ -48,7 +48,7 @@ async def test_many_large_answers_at_once_are_cut_and_small_ones_are_not(stack: 
 
 
 async def test_only_connections_that_are_to_be_kept_are_kept(stack: AsyncExitStack) -> None:
-    client = await stack.enter_async_context(Client(5, None, None))
+    client = await stack.enter_async_context(ScrapeClient(5, None, None))
     agent = await stack.enter_async_context(server.FakeServer(server.agent("node-1")))
     connections = []
     for keep in (True, True, False, False, True):

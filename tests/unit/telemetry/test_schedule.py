@@ -3,46 +3,46 @@
 import random
 from itertools import pairwise
 
-from lens.telemetry.pace import Pace
+from lens.telemetry.schedule import ScrapeSchedule
 
 AGENT_SECONDS = 5.0
 
 
-def pace() -> Pace:
-    return Pace(15.0, random.Random(7))
+def schedule() -> ScrapeSchedule:
+    return ScrapeSchedule(15.0, random.Random(7))
 
 
 def test_a_sample_that_was_old_when_it_was_read_is_not_20_s_old_before_the_next() -> None:
-    assert max(pace().next(0) for _ in range(10_000)) + AGENT_SECONDS < 19.0
+    assert max(schedule().next_delay(0) for _ in range(10_000)) + AGENT_SECONDS < 19.0
 
 
 def test_a_small_cluster_is_known_at_once_and_a_large_one_within_an_interval() -> None:
-    assert max(pace().first(20) for _ in range(1000)) < 0.1
-    firsts = [pace().first(100_000) for _ in range(1000)]
+    assert max(schedule().first_delay(20) for _ in range(1000)) < 0.1
+    firsts = [schedule().first_delay(100_000) for _ in range(1000)]
     assert max(firsts) <= 15.0
 
 
 def test_thousands_of_targets_make_no_bursts() -> None:
-    drawn = pace()
+    drawn = schedule()
     moments = []
     for _ in range(5000):
-        moment = drawn.first(5000)
+        moment = drawn.first_delay(5000)
         for _ in range(20):
             moments.append(moment)
-            moment += drawn.next(0)
+            moment += drawn.next_delay(0)
     settled = [moment for moment in moments if 100 < moment < 200]
     by_second = [sum(start <= moment < start + 1 for moment in settled) for start in range(100, 200)]
     assert max(by_second) < 1.3 * sum(by_second) / len(by_second)
 
 
 def test_a_target_that_goes_on_hanging_is_asked_less_and_less_often() -> None:
-    drawn = pace()
-    means = [sum(drawn.next(hangs) for _ in range(1000)) / 1000 for hangs in (1, 2, 3)]
+    drawn = schedule()
+    means = [sum(drawn.next_delay(hangs) for _ in range(1000)) / 1000 for hangs in (1, 2, 3)]
     assert all(after > 1.8 * before for before, after in pairwise(means))
-    assert drawn.next(1) <= 15.0
-    assert drawn.next(1000) <= 60.0
+    assert drawn.next_delay(1) <= 15.0
+    assert drawn.next_delay(1000) <= 60.0
 
 
 def test_two_replicas_do_not_ask_in_step() -> None:
-    one, other = Pace(15.0, random.Random(1)), Pace(15.0, random.Random(2))
-    assert [one.next(0) for _ in range(5)] != [other.next(0) for _ in range(5)]
+    one, other = ScrapeSchedule(15.0, random.Random(1)), ScrapeSchedule(15.0, random.Random(2))
+    assert [one.next_delay(0) for _ in range(5)] != [other.next_delay(0) for _ in range(5)]

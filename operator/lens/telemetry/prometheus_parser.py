@@ -1,7 +1,7 @@
-"""Read Prometheus' text format, as far as exporters of GPUs use it: the lines that are wanted, and no others.
+"""Parse the wanted lines of Prometheus' text format, as far as GPU exporters use it.
 
-prometheus_client's parser makes objects of all that is there: it takes 10 ms for the default counters of 8
-GPUs, and this 0.3 ms.
+prometheus_client's parser creates objects for all lines: it takes 10 ms for the default counters of 8 GPUs,
+this parser 0.3 ms.
 """
 
 import io
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from lens.model.gpu.node_report import MOST_TEXT, Holder
-from lens.telemetry.refusal import RefusedError
+from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.targets import Target
 
-LONGEST_LINE = 8192
-"""Bytes of a line that is read."""
+MAX_LINE_BYTES = 8192
+"""The most bytes of a wanted line."""
 
-MOST_LINES = 2**18
+MAX_LINES = 2**18
 
-MOST_SERIES = 2**13
-"""Lines of an answer that are wanted: a GPU has some ten, and so has each of its instances."""
+MAX_SAMPLES = 2**13
+"""The most wanted lines of a response. A GPU has some ten, and so has each of its instances."""
 
 _IDENTITY = ("UUID", "uuid", "gpu", "modelName", "GPU_I_ID", "GPU_I_PROFILE", "Hostname", "hostname")
 _AMD = (
@@ -34,7 +34,7 @@ _AMD = (
 )
 _HOLDER = ("pod", "namespace", "container", "exported_pod", "exported_namespace", "exported_container")
 _KEPT_LABELS = frozenset((*_IDENTITY, *_AMD, *_HOLDER))
-"""The labels that are read: pods' own labels and annotations, which an exporter may add, are not."""
+"""The labels that are kept. An exporter may add pods' own labels and annotations, which are dropped."""
 
 NOT_EXPORTED = "NOT_EXPORTED"
 OUT_OF_RANGE = "OUT_OF_RANGE"
@@ -51,7 +51,7 @@ Labels = Mapping[str, str]
 
 
 class Sample(NamedTuple):
-    """A line: the metric by the name that it is wanted under, its labels, and its value."""
+    """A line's metric, by the name that ``wanted`` returned, its labels, and its value."""
 
     metric: str
     labels: Labels
@@ -59,13 +59,13 @@ class Sample(NamedTuple):
 
 
 def samples(body: bytes | bytearray, wanted: Callable[[bytes], str | None]) -> Iterator[Sample]:
-    """Go through the lines whose metric ``wanted`` gives a name to. Raise RefusedError."""
-    # A device has the same labels on each of its lines.
+    """Iterate over the lines for whose metric ``wanted`` returns a name. Raise ScrapeError."""
+    # A device's lines share their labels.
     known: dict[bytes, Labels] = {}
     series = 0
     for number, line in enumerate(io.BytesIO(body)):
-        if number >= MOST_LINES:
-            raise RefusedError("invalid", f"answers more than {MOST_LINES} lines")
+        if number >= MAX_LINES:
+            raise ScrapeError("invalid", f"answers more than {MAX_LINES} lines")
         if line[0] not in _NAME_STARTS:
             if line[0] in _SKIPPED:
                 continue
@@ -74,10 +74,10 @@ def samples(body: bytes | bytearray, wanted: Callable[[bytes], str | None]) -> I
         metric = wanted(name)
         if metric is not None:
             series += 1
-            if series > MOST_SERIES:
-                raise RefusedError("invalid", f"answers more than {MOST_SERIES} samples of GPUs")
-            if len(line) > LONGEST_LINE:
-                raise RefusedError("invalid", f"answers a line of more than {LONGEST_LINE} bytes")
+            if series > MAX_SAMPLES:
+                raise ScrapeError("invalid", f"answers more than {MAX_SAMPLES} samples of GPUs")
+            if len(line) > MAX_LINE_BYTES:
+                raise ScrapeError("invalid", f"answers a line of more than {MAX_LINE_BYTES} bytes")
             pairs, _, tail = rest.rpartition(b"}")
             labels = known.get(pairs)
             if labels is None:
@@ -91,21 +91,21 @@ def _labels(pairs: bytes) -> Labels:
     except UnicodeDecodeError:
         raise _garbage() from None
     labels: dict[str, str] = {}
-    place = 0
-    while label := _LABEL.match(text, place):
+    position = 0
+    while label := _LABEL.match(text, position):
         value = label[2]
         if len(value) > MOST_TEXT:
-            raise RefusedError("invalid", f"answers a label of more than {MOST_TEXT} characters")
+            raise ScrapeError("invalid", f"answers a label of more than {MOST_TEXT} characters")
         if label[1] in _KEPT_LABELS:
             labels[label[1]] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
-        place = label.end()
-    if place != len(text):
+        position = label.end()
+    if position != len(text):
         raise _garbage()
     return labels
 
 
 def _value(tail: bytes) -> float:
-    """Read what follows the labels: the value and, perhaps, its time."""
+    """Parse what follows the labels: the value and an optional timestamp."""
     parts = tail.split()
     try:
         return float(parts[0])
@@ -117,15 +117,15 @@ def _unescaped(found: re.Match[str]) -> str:
     return "\n" if found[1] == "n" else found[1]
 
 
-def _garbage() -> RefusedError:
-    return RefusedError("invalid", "answers garbage: not Prometheus' text format")
+def _garbage() -> ScrapeError:
+    return ScrapeError("invalid", "answers garbage: not Prometheus' text format")
 
 
 def check_host(labels: Labels, target: Target) -> None:
-    """Raise RefusedError if the exporter is another node's.
+    """Raise ScrapeError if the exporter is another node's.
 
-    It takes its node's name for its host name, or what the host calls itself, which may have a domain more or
-    less, or what its pod is called, or where it reaches its host engine.
+    An exporter's ``Hostname`` is the node's name, the host's own name, with or without a domain, its pod's
+    name, or the address of its host engine.
     """
     host = labels.get("Hostname") or labels.get("hostname") or ""
     node = target.node
@@ -133,11 +133,11 @@ def check_host(labels: Labels, target: Target) -> None:
         return
     if host.startswith(f"{node}.") or node.startswith(f"{host}."):
         return
-    raise RefusedError("wrong_node", f"claims GPUs of another node: says that it is {host}")
+    raise ScrapeError("wrong_node", f"claims GPUs of another node: says that it is {host}")
 
 
 def holder(labels: Labels, gpu_uuid: str, instance_uuid: str | None) -> Holder | None:
-    """Return the container that a line names. What Prometheus has renamed goes before what it put there."""
+    """Return the container that a line names. Prometheus renames an exporter's labels to ``exported_``."""
     pod, namespace, container = (
         labels.get(f"exported_{name}") or labels.get(name, "") for name in ("pod", "namespace", "container")
     )
@@ -155,36 +155,36 @@ def holder(labels: Labels, gpu_uuid: str, instance_uuid: str | None) -> Holder |
 
 
 class Values:
-    """The values of one device, each in its range; ``reasons`` says why one of them is None."""
+    """The values of one device, checked for their range; ``reasons`` says why a field is None."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without values."""
         self._values: dict[str, float] = {}
         self.reasons: dict[str, str] = {}
-        self.doubtful = False
+        self.out_of_range = False
 
-    def put(self, metric: str, value: float) -> None:
-        """Keep a metric's value."""
+    def set(self, metric: str, value: float) -> None:
+        """Set a metric's value."""
         self._values[metric] = value
 
     def first(self, *metrics: str, most: float, scale: float = 1.0) -> float | None:
-        """Return the first of the metrics that there is, times ``scale``, if it lies from 0 to ``most``."""
+        """Return the first present metric's value times ``scale``, if it is from 0 to ``most``."""
         for metric in metrics:
             if metric in self._values:
                 value = self._values[metric] * scale
                 if 0 <= value <= most:  # NaN doesn't
                     return value
-                self.doubtful = True
+                self.out_of_range = True
                 return None
         return None
 
-    def why_not(self, *metrics: str) -> str:
-        """Return why none of the metrics gives a value."""
+    def missing_reason(self, *metrics: str) -> str:
+        """Return the reason why none of the metrics has a value."""
         return OUT_OF_RANGE if any(metric in self._values for metric in metrics) else NOT_EXPORTED
 
-    def take(self, field: str, *metrics: str, most: float) -> float | None:
-        """Return the first of the metrics as a field's value; keep the reason if there is none."""
+    def field_value(self, field: str, *metrics: str, most: float) -> float | None:
+        """Return the first present metric's value for a field, or keep the reason if there is none."""
         value = self.first(*metrics, most=most)
         if value is None:
-            self.reasons[field] = self.why_not(*metrics)
+            self.reasons[field] = self.missing_reason(*metrics)
         return value
