@@ -14,9 +14,9 @@ from lens.api.endpoints.overview import Overview
 from lens.api.endpoints.peers import PeerAnswers
 from lens.api.endpoints.summary import summary
 from lens.api.errors import unavailable
-from lens.api.exchange import EXCHANGE
 from lens.api.lists.pages import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
+from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
 from lens.model.cluster_state import ClusterState, StateView
 
@@ -166,4 +166,4 @@ class Answers:
 
 def _question(request: web.BaseRequest, asked: ClusterParameters, *more: str) -> bytes:
     # What callers may not see they may not ask for, so who asks makes no difference.
-    return key(request[EXCHANGE].route, *asked.values, *more)
+    return key(request[REQUEST_CONTEXT].route, *asked.values, *more)

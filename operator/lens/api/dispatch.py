@@ -1,4 +1,4 @@
-"""A request's way: its id, its route, what it must say, who asks, what is asked, the answer."""
+"""Dispatches a request: id, route, method, authentication, rate limit, parameters, authorization, handler."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -10,8 +10,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from lens.api import envelope
 from lens.api.access.auth import ANONYMOUS, bearer_token
-from lens.api.access.door import Door
-from lens.api.access.limits import Limit
+from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.endpoints.probes import Probes
 from lens.api.errors import (
     ApiError,
@@ -24,7 +23,8 @@ from lens.api.errors import (
     unavailable,
     unparsable,
 )
-from lens.api.exchange import EXCHANGE, UNPARSED_ROUTE, Exchange, RequestIds
+from lens.api.rate_limit import RateLimiter
+from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
 from lens.api.routes import METHODS, Route
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import names
@@ -37,13 +37,13 @@ NAME = "{name}"
 
 
 class Dispatcher:
-    """Answer every request, and what was to be one."""
+    """Answer every request, and bytes that can't be parsed as one."""
 
     def __init__(
         self,
         routes: Iterable[Route[Any]],
-        door: Door,
-        limit: Limit,
+        auth: AuthThrottle,
+        rate_limiter: RateLimiter,
         probes: Probes,
         ids: RequestIds,
         clock: Callable[[], float],
@@ -51,17 +51,17 @@ class Dispatcher:
         loopback_only: bool,
         refusals: Refusals,
     ) -> None:
-        """Take the table, who is let in, and how often each may ask each endpoint.
+        """Take the routes, the authentication, and the rate limit by caller and endpoint.
 
-        With ``loopback_only`` no request is answered that is for another name than this machine's.
+        With ``loopback_only`` only requests for this machine's own names are answered.
         """
         table = tuple(routes)
         self._routes = {route.path: route for route in table}
-        self._named = tuple(
+        self._parameterized = tuple(
             (path.removesuffix(NAME), route) for path, route in self._routes.items() if path.endswith(NAME)
         )
-        self._door = door
-        self._limit = limit
+        self._auth = auth
+        self._rate_limiter = rate_limiter
         self._probes = probes
         self._ids = ids
         self._clock = clock
@@ -69,41 +69,38 @@ class Dispatcher:
         self._refusals = refusals
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request; whatever goes wrong, in the envelope."""
-        exchange = request[EXCHANGE] = Exchange(self._ids.of(request.headers.get("X-Request-Id")))
+        """Answer a request; every failure is answered in the envelope."""
+        request_id = self._ids.assign(request.headers.get("X-Request-Id"))
+        context = request[REQUEST_CONTEXT] = RequestContext(request_id)
         try:
-            response = await self._answer(request, exchange)
+            response = await self._handle(request, context)
         except ApiError as error:
-            response = envelope.refusal(error)
-            standing, told = exchange.standing, error.headers.get("Retry-After")
-            if standing is not None and told is not None:
-                # By section 6 of the limits' draft, not before their effective window ends.
-                response.headers["Retry-After"] = str(max(int(told), standing.seconds))
+            response = _error_response(error, context)
         except Exception:
-            _log.exception("request failed", extra={"request_id": exchange.request_id})
-            response = envelope.refusal(internal_error())
-        return self._signed(response, exchange)
+            _log.exception("request failed", extra={"request_id": context.request_id})
+            response = envelope.error_response(internal_error())
+        return self._finish(response, context)
 
     def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what could not be parsed or has no room. Neither answer nor log repeat any of it."""
-        exchange = request.get(EXCHANGE)
-        if exchange is None:
-            exchange = request[EXCHANGE] = Exchange(self._ids.of(None), route=UNPARSED_ROUTE)
-        response = envelope.refusal(_unparsable(error))
+        """Answer unparsable bytes, or a request beyond a bound. Response and log repeat none of it."""
+        context = request.get(REQUEST_CONTEXT)
+        if context is None:
+            context = request[REQUEST_CONTEXT] = RequestContext(self._ids.assign(None), route=UNPARSED_ROUTE)
+        response = envelope.error_response(_unparsable(error))
         response.force_close()
-        return self._signed(response, exchange)
+        return self._finish(response, context)
 
-    async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest, context: RequestContext) -> web.StreamResponse:
         if self._loopback_only:
             self._require_loopback(request)
         route, path = self._find(request.path)
         if route is None:
             raise not_found("Route")
-        exchange.route = route.path
-        exchange.level = route.level
+        context.route = route.path
+        context.level = route.level
         now = self._clock()
         if route.limited:
-            self._door.watch(request.remote, exchange, now)
+            context.rate_limit = self._auth.state(request.remote, now)
         if request.method not in METHODS:
             raise method_not_allowed(METHODS)
         if request.body_exists and (request.content_length or 0) > MAX_BODY_BYTES:
@@ -112,17 +109,17 @@ class Dispatcher:
         route.parameters.require(query, path)
         caller = ANONYMOUS
         if not route.open:
-            caller = await self._door.identify(bearer_token(request.headers), request.remote, exchange, now)
-            exchange.caller = caller.name
+            caller = await self._auth.authenticate(bearer_token(request.headers), request.remote, now)
+            context.caller = caller.name
         if route.limited:
-            # Whoever needs no name is known by the address.
-            who = (request.remote,) if caller is ANONYMOUS else caller.name
-            standing = exchange.standing = self._limit.take((who, route.path), now)
-            if standing.exceeded:
-                raise too_many_requests(standing.seconds)
-        asked = route.parameters.read(query, path)
-        await caller.require(route.path, asked.scope)
-        return await route.handler(request, asked, caller)
+            # The address identifies anonymous callers.
+            key = (request.remote,) if caller is ANONYMOUS else caller.name
+            context.rate_limit = self._rate_limiter.consume((key, route.path), now)
+            if context.rate_limit.exceeded:
+                raise too_many_requests(context.rate_limit)
+        params = route.parameters.parse(query, path)
+        await caller.authorize(route.path, params.scope)
+        return await route.handler(request, params, caller)
 
     def _require_loopback(self, request: web.BaseRequest) -> None:
         try:
@@ -132,20 +129,31 @@ class Dispatcher:
             raise forbidden(f"without tokens {error}") from None
 
     def _find(self, path: str) -> tuple[Route[Any] | None, dict[str, str]]:
-        """Return the route of a path, and what the path names."""
-        for prefix, route in self._named:
+        """Return the route of a path, and its path parameters."""
+        for prefix, route in self._parameterized:
             name = path.removeprefix(prefix)
             if name != path and name and "/" not in name:
                 return route, {"name": name}
         return self._routes.get(path), {}
 
-    def _signed(self, response: web.StreamResponse, exchange: Exchange) -> web.StreamResponse:
+    def _finish(self, response: web.StreamResponse, context: RequestContext) -> web.StreamResponse:
         if not response.prepared:
-            response.headers.update(exchange.headers())
-        # What is left of a refused body must not hold up the connection.
+            response.headers.update(context.headers())
+        # The rest of a refused body must not keep the connection open.
         if self._probes.draining or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             response.force_close()
         return response
+
+
+def _error_response(error: ApiError, context: RequestContext) -> web.Response:
+    if error.rate_limit is not None:
+        context.rate_limit = error.rate_limit
+    response = envelope.error_response(error)
+    retry_after = error.headers.get("Retry-After")
+    if retry_after is not None and context.rate_limit is not None:
+        # By section 6 of the rate limits' draft, not before their effective window ends.
+        response.headers["Retry-After"] = str(max(int(retry_after), context.rate_limit.reset_seconds))
+    return response
 
 
 def _unparsable(error: BaseException | None) -> ApiError:

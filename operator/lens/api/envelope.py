@@ -1,4 +1,4 @@
-"""The envelope around every JSON answer."""
+"""The envelope of every JSON response."""
 
 from collections.abc import Mapping
 
@@ -20,12 +20,12 @@ def encode(data: object) -> bytes:
 
 
 def uncached(data: object) -> web.Response:
-    """Return the answer for ``data`` that nobody may keep."""
+    """Return a response with ``data`` that must not be cached."""
     return _response(200, encode(data))
 
 
-def refusal(error: ApiError) -> web.Response:
-    """Return the answer that says what is wrong."""
+def error_response(error: ApiError) -> web.Response:
+    """Return the response for an error."""
     meta = Meta(code=error.code, message=error.message)
     return _response(error.status, _encode(Envelope(meta=meta, data=None)), error.headers)
 

@@ -128,7 +128,7 @@ class Parameters(BaseModel):
                 raise invalid_parameter(f"{name} is required")
 
     @classmethod
-    def read(cls, query: MultiMapping[str], path: Mapping[str, str]) -> Self:
+    def parse(cls, query: MultiMapping[str], path: Mapping[str, str]) -> Self:
         """Return the parameters of query and path. Raise an ApiError that names the first one at fault."""
         names = cls._names()
         given: dict[str, object] = dict(path)

@@ -5,11 +5,11 @@ import secrets
 import time
 from collections.abc import Callable
 
-from lens.api.access.auth import Anybody, Authenticator
-from lens.api.access.door import Door
-from lens.api.access.limits import Limit
-from lens.api.access.reviewed import ReviewedTokens, Reviews
-from lens.api.access.tokens import StaticTokens
+from lens.api.access.auth import AnonymousAuthenticator, Authenticator
+from lens.api.access.auth_throttle import AuthThrottle
+from lens.api.access.kubernetes_tokens import KubernetesAuthenticator, Reviews
+from lens.api.access.static_tokens import StaticTokenAuthenticator
+from lens.api.access_log import AccessLog
 from lens.api.answers import Answers
 from lens.api.cache import ResponseCache
 from lens.api.dispatch import Dispatcher
@@ -18,8 +18,9 @@ from lens.api.endpoints.exposition import Exposition
 from lens.api.endpoints.overview import Overview
 from lens.api.endpoints.peers import PeerAnswers, Peers
 from lens.api.endpoints.probes import Probes
-from lens.api.exchange import AccessLog, RequestIds
 from lens.api.lists.turn import Turn
+from lens.api.rate_limit import RateLimiter
+from lens.api.request_context import RequestIds
 from lens.api.routes import table
 from lens.api.stream.streams import BEAT_SECONDS, Streams
 from lens.bounds import OPERATOR, PATIENCE_SECONDS
@@ -80,7 +81,9 @@ class Server:
         )
         metrics.cache_bytes.labels("own").set_function(lambda: own.size)
         metrics.cache_bytes.labels("peers").set_function(lambda: of_peers.size)
-        door = Door(_authenticator(settings, clock, reviews, metrics), _limit("address", settings))
+        auth = AuthThrottle(
+            _authenticator(settings, clock, reviews, metrics), _rate_limiter("address", settings)
+        )
         others = PeerAnswers(
             peers,
             of_peers,
@@ -94,7 +97,7 @@ class Server:
             epoch,
             clock,
             settings.streams_per_caller,
-            door,
+            auth,
             others,
             beat_seconds,
         )
@@ -109,8 +112,8 @@ class Server:
         )
         self._dispatcher = Dispatcher(
             with_documents(routes),
-            door,
-            _limit("caller", settings),
+            auth,
+            _rate_limiter("caller", settings),
             self._probes,
             RequestIds(epoch),
             clock,
@@ -164,8 +167,8 @@ class Server:
         self._access_log.flush()
 
 
-def _limit(name: str, settings: ServeSettings) -> Limit:
-    return Limit(name, settings.requests_per_minute, settings.requests_burst)
+def _rate_limiter(name: str, settings: ServeSettings) -> RateLimiter:
+    return RateLimiter(name, settings.requests_per_minute, settings.requests_burst)
 
 
 def _authenticator(
@@ -178,8 +181,8 @@ def _authenticator(
                 "callers' tokens for the apiserver may come in the clear: set LENS_TOKEN_AUDIENCES, or serve "
                 "HTTPS, or let an Ingress do it"
             )
-        return ReviewedTokens(reviews, clock, settings.access_stale_seconds, metrics)
+        return KubernetesAuthenticator(reviews, clock, settings.access_stale_seconds, metrics)
     if settings.auth == "static":
         assert settings.tokens_file is not None, "the settings ask for one"
-        return StaticTokens(settings.tokens_file, clock)
-    return Anybody()
+        return StaticTokenAuthenticator(settings.tokens_file, clock)
+    return AnonymousAuthenticator()

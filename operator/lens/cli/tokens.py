@@ -9,7 +9,7 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from lens.api.access.tokens import Token
+from lens.api.access.static_tokens import TokenEntry
 from lens.cli.failure import fail
 
 _GIVEN = {"name": "NAME", "namespaces": "--namespace", "paths": "--path"}
@@ -41,7 +41,7 @@ def token(
     secret = secrets.token_urlsafe(32)
     digest = hashlib.sha256(secret.encode()).hexdigest()
     try:
-        made = Token.model_validate(
+        made = TokenEntry.model_validate(
             {"name": name, "sha256": digest, "namespaces": namespace or None, "paths": path or None}
         )
     except ValidationError as error:

@@ -13,11 +13,10 @@ from yarl import URL
 from lens.agent.tokens import BearerTokens
 from lens.api import negotiation
 from lens.api.access.auth import bearer_token
-from lens.api.access.tokens import read_tokens
+from lens.api.access.static_tokens import read_tokens
 from lens.api.cache import ResponseCache, wanted_age
 from lens.api.codings import CODINGS
 from lens.api.errors import ApiError
-from lens.api.exchange import RequestIds
 from lens.api.lists import continuation, table
 from lens.api.parameters import (
     NodeParameters,
@@ -27,6 +26,7 @@ from lens.api.parameters import (
     StreamParameters,
     TaskParameters,
 )
+from lens.api.request_context import RequestIds
 from lens.config import SettingsError
 from lens.mcp.tools import TOOLS
 from tests.fuzz.target import target
@@ -87,7 +87,7 @@ def authorization(data: bytes) -> None:
 @target("request-id", longest=FIELD)
 def request_id(data: bytes) -> None:
     """Take a request's id, or give it one."""
-    given = RequestIds("epoch").of(data.decode("utf-8", "surrogateescape"))
+    given = RequestIds("epoch").assign(data.decode("utf-8", "surrogateescape"))
     assert given.isprintable()
     assert len(given) <= 64
 
@@ -103,11 +103,11 @@ def query(data: bytes) -> None:
     for parameters in _PARAMETERS:
         with contextlib.suppress(ApiError):
             parameters.require(asked, {})
-            hash(parameters.read(asked, {}))
+            hash(parameters.parse(asked, {}))
     with contextlib.suppress(ApiError):
         named = {"name": unquote(text)}
         NodeParameters.require(asked, named)
-        NodeParameters.read(asked, named)
+        NodeParameters.parse(asked, named)
 
 
 @target("continue", longest=FIELD)

@@ -1,4 +1,4 @@
-"""Who is let in where the cluster's own tokens and RBAC decide."""
+"""Authentication and authorization by the cluster's own tokens and RBAC."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lens.api.access.turns import AT_ONCE, MOST_WAITING
+from lens.api.access.fair_queue import MAX_CONCURRENT, MAX_WAITING
 from lens.sim.reviews import API_AUDIENCE, Right
 from tests.integration.access.conftest import (
     ACCESS_REVIEW,
@@ -26,19 +26,19 @@ WHOLE_CLUSTER = [STATUS, TASKS, "/api/v1/clusters", "/metrics", STATUS.replace("
 
 
 @pytest.mark.parametrize("path", [STATUS, TASKS, f"{TASKS}&namespace=team-a", "/api/v1/clusters"])
-async def test_whoever_may_get_realtime_in_the_cluster_gets_everything(lens: Scene, path: str) -> None:
+async def test_get_realtime_in_the_cluster_allows_everything(lens: Scene, path: str) -> None:
     lens.account("all", REALTIME)
     assert (await lens.ask(path, "all")).status == 200
 
 
 @pytest.mark.parametrize("path", WHOLE_CLUSTER)
-async def test_a_known_user_without_rights_is_told_which_one_is_lacking(lens: Scene, path: str) -> None:
+async def test_a_user_without_rights_gets_the_name_of_the_missing_right(lens: Scene, path: str) -> None:
     lens.account("none")
     answer = await lens.ask(path, "none")
     assert answer[:4] == (403, 4003, "Forbidden: get realtime.lens is required in the whole cluster", None)
 
 
-async def test_who_may_get_realtime_in_a_namespace_gets_that_namespaces_tasks_alone(lens: Scene) -> None:
+async def test_get_realtime_in_a_namespace_allows_that_namespaces_tasks_only(lens: Scene) -> None:
     lens.account("team", REALTIME._replace(namespace="team-a"))
     own = await lens.ask(f"{TASKS}&namespace=team-a", "team")
     assert [task["pod_name"] for task in own.data["tasks"]] == ["mine"]
@@ -52,7 +52,7 @@ async def test_who_may_get_realtime_in_a_namespace_gets_that_namespaces_tasks_al
         assert (await lens.ask(path, "team")).status == 403
 
 
-async def test_who_may_list_a_namespaces_pods_gets_its_tasks_and_nothing_else(lens: Scene) -> None:
+async def test_list_pods_in_a_namespace_allows_its_tasks_only(lens: Scene) -> None:
     lens.account("dev", Right("list", "", "pods", "team-a"))
     assert (await lens.ask(f"{TASKS}&namespace=team-a", "dev")).data["total_tasks"] == 1
     assert (await lens.ask(f"{TASKS}&namespace=team-b", "dev")).status == 403
@@ -60,7 +60,7 @@ async def test_who_may_list_a_namespaces_pods_gets_its_tasks_and_nothing_else(le
         assert (await lens.ask(path, "dev")).status == 403
 
 
-async def test_listing_all_pods_is_no_right_to_the_whole_cluster(lens: Scene) -> None:
+async def test_list_pods_in_the_cluster_does_not_allow_the_whole_cluster(lens: Scene) -> None:
     lens.account("viewer", Right("list", "", "pods"))
     assert (await lens.ask(f"{TASKS}&namespace=team-b", "viewer")).status == 200
     assert (await lens.ask(TASKS, "viewer")).status == 403
@@ -75,13 +75,13 @@ async def test_listing_all_pods_is_no_right_to_the_whole_cluster(lens: Scene) ->
         Right("get", "", "pods"),
     ],
 )
-async def test_a_right_that_looks_alike_is_not_taken_for_it(lens: Scene, right: Right) -> None:
+async def test_a_similar_right_is_not_enough(lens: Scene, right: Right) -> None:
     lens.account("alike", right)
     assert (await lens.ask(STATUS, "alike")).status == 403
     assert (await lens.ask(f"{TASKS}&namespace=team-a", "alike")).status == 403
 
 
-async def test_the_review_tells_all_that_is_known_of_the_user(lens: Scene) -> None:
+async def test_the_access_review_has_every_attribute_of_the_user(lens: Scene) -> None:
     lens.account("sa", uid="u-1", groups=("g1", "g2"), extra={"scopes.example.com": ["a", "b"]})
     lens.sim.accounts.rights["g2"] = {REALTIME}
     assert (await lens.ask(STATUS, "sa")).status == 200
@@ -98,7 +98,7 @@ async def test_the_review_tells_all_that_is_known_of_the_user(lens: Scene) -> No
     assert {request.headers["authorization"] for request in lens.front.requests} == {f"Bearer {OWN_TOKEN}"}
 
 
-async def test_a_token_that_nobody_has_is_refused(lens: Scene) -> None:
+async def test_an_unknown_token_is_refused(lens: Scene) -> None:
     answer = await lens.ask(STATUS, "wrong")
     assert answer[:4] == (401, 4001, "Unauthorized", None)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -107,7 +107,7 @@ async def test_a_token_that_nobody_has_is_refused(lens: Scene) -> None:
 @pytest.mark.parametrize(
     "token", [None, "", "x" * 8193, "a b", "tökén", "to\tken", "=", "a=b", "{}", "a,b", "%00", "a;b"]
 )
-async def test_what_can_be_no_token_is_refused_without_asking(lens: Scene, token: str | None) -> None:
+async def test_a_malformed_token_is_refused_without_a_review(lens: Scene, token: str | None) -> None:
     assert (await lens.ask(STATUS, token)).status == 401
     assert lens.front.requests == []
 
@@ -118,7 +118,7 @@ async def test_a_long_token_of_an_identity_provider_is_reviewed(lens: Scene) -> 
     assert (await lens.ask(STATUS, long)).status == 200
 
 
-async def test_a_token_for_somebody_else_is_not_good_for_lens(scene: Scene) -> None:
+async def test_a_token_for_another_audience_is_refused(scene: Scene) -> None:
     await scene.serve(token_audiences=("lens", "lens.example.com"))
     scene.account("ours", REALTIME, audiences=("lens", API_AUDIENCE))
     scene.account("apiservers", REALTIME, audiences=(API_AUDIENCE,))
@@ -127,7 +127,7 @@ async def test_a_token_for_somebody_else_is_not_good_for_lens(scene: Scene) -> N
     assert scene.reviews(TOKEN_REVIEW)[0] == {"token": "ours", "audiences": ["lens", "lens.example.com"]}
 
 
-async def test_a_review_is_asked_once_in_a_while_and_not_for_each_request(lens: Scene) -> None:
+async def test_reviews_are_cached(lens: Scene) -> None:
     lens.account("all", REALTIME)
     for _ in range(20):
         assert (await lens.ask(STATUS, "all")).status == 200
@@ -138,7 +138,7 @@ async def test_a_review_is_asked_once_in_a_while_and_not_for_each_request(lens: 
     assert len(lens.front.requests) == 4
 
 
-async def test_a_right_that_is_taken_away_is_gone_within_half_a_minute(lens: Scene) -> None:
+async def test_a_revoked_right_ends_within_30_seconds(lens: Scene) -> None:
     lens.account("all", REALTIME)
     assert (await lens.ask(STATUS, "all")).status == 200
     lens.sim.accounts.rights.clear()
@@ -149,7 +149,7 @@ async def test_a_right_that_is_taken_away_is_gone_within_half_a_minute(lens: Sce
     assert (await lens.ask(STATUS, "all")).status == 401
 
 
-async def test_a_right_that_is_given_is_there_within_seconds(lens: Scene) -> None:
+async def test_a_granted_right_applies_within_seconds(lens: Scene) -> None:
     for expected in (401, 401):
         assert (await lens.ask(STATUS, "new")).status == expected
     assert len(lens.front.requests) == 1
@@ -162,14 +162,14 @@ async def test_a_right_that_is_given_is_there_within_seconds(lens: Scene) -> Non
     assert (await lens.ask(STATUS, "new")).status == 200
 
 
-async def test_a_crowd_with_one_token_is_one_review(lens: Scene) -> None:
+async def test_concurrent_requests_with_one_token_are_one_review(lens: Scene) -> None:
     lens.account("all", REALTIME)
     answers = await asyncio.gather(*(lens.ask(STATUS, "all") for _ in range(50)))
     assert {answer.status for answer in answers} == {200}
     assert (len(lens.requests(TOKEN_REVIEW)), len(lens.requests(ACCESS_REVIEW))) == (1, 1)
 
 
-async def test_a_flood_of_wrong_tokens_reaches_the_apiserver_only_so_often(scene: Scene) -> None:
+async def test_a_flood_of_wrong_tokens_reaches_the_apiserver_at_a_bounded_rate(scene: Scene) -> None:
     await scene.serve(requests_per_minute=60, requests_burst=10)
     scene.account("all", REALTIME)
     assert (await scene.ask(STATUS, "all")).status == 200
@@ -184,7 +184,7 @@ async def test_a_flood_of_wrong_tokens_reaches_the_apiserver_only_so_often(scene
 
 
 @pytest.mark.slow
-async def test_a_crowd_that_guesses_leaves_turns_to_those_who_come_with_a_right_token(scene: Scene) -> None:
+async def test_clients_that_guess_leave_slots_to_right_tokens(scene: Scene) -> None:
     await scene.serve(requests_per_minute=60, requests_burst=3)
     guesses = (f"guess-{number}" for number in itertools.count())
 
@@ -210,7 +210,7 @@ async def test_a_crowd_that_guesses_leaves_turns_to_those_who_come_with_a_right_
 
 @asynccontextmanager
 async def guesses_from_elsewhere(scene: Scene) -> AsyncIterator[None]:
-    """Have more wrong tokens come than may wait for a review, from an address that isn't the test's."""
+    """Send more wrong tokens than may wait for a review, from another address than the test's."""
     refused = asyncio.Event()
     connector = aiohttp.TCPConnector(limit=0, local_addr=("127.0.0.2", 0))
 
@@ -221,7 +221,7 @@ async def guesses_from_elsewhere(scene: Scene) -> AsyncIterator[None]:
                 refused.set()
 
     async with aiohttp.ClientSession(connector=connector) as session:
-        crowd = 2 * (AT_ONCE + MOST_WAITING)
+        crowd = 2 * (MAX_CONCURRENT + MAX_WAITING)
         guessing = [asyncio.create_task(guess(session, number)) for number in range(crowd)]
         try:
             async with asyncio.timeout(20):
@@ -233,14 +233,14 @@ async def guesses_from_elsewhere(scene: Scene) -> AsyncIterator[None]:
             await asyncio.gather(*guessing, return_exceptions=True)
 
 
-async def test_a_crowd_that_guesses_elsewhere_leaves_a_turn_to_a_new_token(scene: Scene) -> None:
+async def test_clients_that_guess_elsewhere_leave_a_slot_to_a_new_token(scene: Scene) -> None:
     await scene.serve(patience=3.0)
     scene.account("new", REALTIME)
     async with guesses_from_elsewhere(scene):
         assert (await scene.ask(STATUS, "new")).status == 200
 
 
-async def test_a_token_that_is_taken_away_is_refused_however_many_guess(scene: Scene) -> None:
+async def test_a_revoked_token_is_refused_however_many_guess(scene: Scene) -> None:
     await scene.serve(patience=3.0)
     scene.account("all", REALTIME)
     assert (await scene.ask(STATUS, "all")).status == 200
@@ -250,7 +250,7 @@ async def test_a_token_that_is_taken_away_is_refused_however_many_guess(scene: S
         assert (await scene.ask(STATUS, "all")).status == 401
 
 
-async def test_callers_are_limited_by_their_name(scene: Scene) -> None:
+async def test_the_rate_limit_is_by_user_name(scene: Scene) -> None:
     await scene.serve(requests_per_minute=60, requests_burst=3)
     scene.account("all", REALTIME)
     scene.account("other", REALTIME)
@@ -259,7 +259,7 @@ async def test_callers_are_limited_by_their_name(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("settings", "warnings"), [({}, 1), ({"token_audiences": ("lens",)}, 0)])
-async def test_that_tokens_for_the_apiserver_come_in_the_clear_is_said_at_the_start(
+async def test_tokens_in_plain_text_are_warned_of_at_startup(
     scene: Scene, caplog: pytest.LogCaptureFixture, settings: dict[str, Any], warnings: int
 ) -> None:
     await scene.serve(listen="0.0.0.0:0", **settings)

@@ -1,1 +1,1 @@
-"""Who asks, what they may see, and how often they may ask."""
+"""Authentication of callers, authorization of their requests, and the limit on failed attempts."""

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""Callers and their bearer tokens; each authentication mode implements ``Authenticator``."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,58 +9,58 @@ from multidict import MultiMapping
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody whose request is answered; this one may ask for everything.
+    """The identity behind a request; this one may read everything.
 
-    Callers of one name are one to the access log and to the limits.
+    The access log and the rate limits treat callers of the same name as one.
     """
 
     name: str
 
-    async def require(self, path: str, namespace: str | None) -> None:
-        """Raise an ApiError unless the caller may ask the endpoint ``path``.
+    async def authorize(self, path: str, namespace: str | None) -> None:
+        """Raise an ApiError unless the caller may read the endpoint ``path``.
 
-        What is asked for is one ``namespace``, or for None the whole cluster.
+        The request is for one ``namespace``; None means the whole cluster.
         """
 
 
 ANONYMOUS = Caller("anonymous")
 
 
-class Token(NamedTuple):
-    """A bearer token, and its SHA-256, by which it is known from here on."""
+class BearerToken(NamedTuple):
+    """A bearer token and its SHA-256, which identifies it from here on."""
 
     text: bytes
     digest: bytes
 
 
 class Authenticator(Protocol):
-    """A way to find out who asks."""
+    """An authentication mode."""
 
-    async def identify(self, token: Token | None, source: str | None) -> Caller:
-        """Return whose token it is. Raise an ApiError when it is nobody's, or can't be told.
+    async def authenticate(self, token: BearerToken | None, source: str | None) -> Caller:
+        """Return the token's owner. Raise an ApiError for an unknown token, or when that can't be decided.
 
-        ``source`` is where it comes from, and there may be many.
+        ``source`` is the client's address or subnet, which many clients may share.
         """
         ...
 
 
-class Anybody:
-    """Mode ``none``: whoever reaches the port may ask."""
+class AnonymousAuthenticator:
+    """Mode ``none``: every client that reaches the port may read everything."""
 
-    async def identify(self, token: Token | None, source: str | None) -> Caller:
+    async def authenticate(self, token: BearerToken | None, source: str | None) -> Caller:
         """Return the anonymous caller."""
         return ANONYMOUS
 
 
-def bearer_token(headers: MultiMapping[str]) -> Token | None:
-    """Return the bearer token (RFC 6750), or None where there is not exactly one."""
+def bearer_token(headers: MultiMapping[str]) -> BearerToken | None:
+    """Return the bearer token (RFC 6750), or None unless there is exactly one."""
     credentials = headers.getall("Authorization", [])
     if len(credentials) != 1:
         return None
     scheme, _, token = credentials[0].partition(" ")
     if scheme.lower() != "bearer":
         return None
-    # Blanks are spaces and tabs (RFC 9110, 5.6.3), and not Unicode's.
-    # What is not UTF-8 was decoded with surrogate escapes, and goes back to its bytes.
+    # Whitespace is space and tab (RFC 9110, 5.6.3), not Unicode's.
+    # aiohttp decodes invalid UTF-8 with surrogate escapes; this restores its bytes.
     text = token.strip(" \t").encode("utf-8", "surrogateescape")
-    return Token(text, sha256(text).digest()) if text else None
+    return BearerToken(text, sha256(text).digest()) if text else None

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
-from lens.api.access.door import Door
-from lens.api.access.limits import Limit
+from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.endpoints.peers import PeerAnswers, PeerStream
 from lens.api.errors import ApiError, not_found, too_many_requests, too_many_streams, unavailable
-from lens.api.exchange import EXCHANGE
 from lens.api.parameters import StreamParameters
+from lens.api.rate_limit import RateLimiter
+from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.stream.changes import changes, is_other
 from lens.api.stream.pictures import GOOD_SECONDS, Picture, Pictures
 from lens.api.stream.ring import Ring
@@ -69,7 +69,7 @@ class Streams:
         epoch: str,
         clock: Callable[[], float],
         most_per_caller: int,
-        door: Door,
+        auth: AuthThrottle,
         peers: PeerAnswers,
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
@@ -82,7 +82,7 @@ class Streams:
         self._epoch = epoch
         self._clock = clock
         self._most = most_per_caller
-        self._door = door
+        self._auth = auth
         self._peers = peers
         self._beat_seconds = beat_seconds
         self._heard: set[PeerStream] = set()
@@ -90,7 +90,7 @@ class Streams:
         self._current = state.current
         self._pictures = Pictures()
         # Who comes back after each break has their streams again a few times a minute.
-        self._opens = Limit("stream", _OPENS * most_per_caller, _OPENS * most_per_caller)
+        self._opens = RateLimiter("stream", _OPENS * most_per_caller, _OPENS * most_per_caller)
         self._callers: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._supervisor = Supervisor(metrics.count_job_failures)
@@ -108,10 +108,9 @@ class Streams:
             raise unavailable("Not synced yet")
         if self._closing:
             raise unavailable("Being stopped")
-        standing = self._opens.take(caller.name, self._clock())
-        if standing.exceeded:
-            request[EXCHANGE].standing = standing
-            raise too_many_requests(standing.seconds)
+        opens = self._opens.consume(caller.name, self._clock())
+        if opens.exceeded:
+            raise too_many_requests(opens)
         if self._callers[caller.name] >= self._most:
             raise too_many_streams(self._most)
         response = web.StreamResponse(
@@ -121,7 +120,7 @@ class Streams:
                 # Proxies that would gather the events are asked not to (nginx's word for it).
                 "X-Accel-Buffering": "no",
                 CLUSTER_FIELD: asked.cluster,
-                **request[EXCHANGE].headers(),
+                **request[REQUEST_CONTEXT].headers(),
             }
         )
         if request.method == "HEAD":
@@ -143,7 +142,7 @@ class Streams:
             if not response.prepared:
                 raise
             # The answer has begun: nothing else can be said.
-            _log.exception("a stream failed", extra={"request_id": request[EXCHANGE].request_id})
+            _log.exception("a stream failed", extra={"request_id": request[REQUEST_CONTEXT].request_id})
             if request.transport is not None:
                 request.transport.abort()
         finally:
@@ -234,9 +233,9 @@ class Streams:
 
     async def _authorize(self, request: web.BaseRequest, asked: StreamParameters) -> None:
         """Raise an ApiError if the caller may not listen any more."""
-        token, exchange = bearer_token(request.headers), request[EXCHANGE]
-        caller = await self._door.identify(token, request.remote, exchange, self._clock())
-        await caller.require(exchange.route, asked.scope)
+        token = bearer_token(request.headers)
+        caller = await self._auth.authenticate(token, request.remote, self._clock())
+        await caller.authorize(request[REQUEST_CONTEXT].route, asked.scope)
 
     def _place(self, last_event_id: str) -> int | None:
         """Return the number in the ring that an event's id stands for; None if it isn't of this ring."""
