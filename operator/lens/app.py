@@ -26,9 +26,9 @@ from lens.model.inventory.placement import Placements
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor, NodeRules
-from lens.peers.entries import Entry
 from lens.peers.peers import Peer, Peers
-from lens.peers.roster import Roster
+from lens.peers.peers_file import PeerEntry
+from lens.peers.registry import PeerRegistry
 from lens.supervisor import Supervisor
 from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.scraper import Scraper
@@ -68,7 +68,7 @@ async def serve(
     state = ClusterState(lambda what: metrics.over_bound.labels(what).inc(), changes.notify)
     supervisor = Supervisor(metrics.count_job_failures)
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
-    peers = Peers(Roster(settings, _peer).present, settings.peers_timeout_seconds, metrics)
+    peers = Peers(PeerRegistry(settings, _peer).peers, settings.peers_timeout_seconds, metrics)
     scraper = None if settings.telemetry == "none" else _scraper(settings, state, metrics)
     monitor = Monitor(settings.thresholds(), settings.events_kept, node_rules)
     server = Server(settings, state, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)
@@ -96,7 +96,7 @@ async def serve(
         await reviewer.close()
 
 
-def _peer(entry: Entry) -> Peer:
+def _peer(entry: PeerEntry) -> Peer:
     """Return the peer of an entry. Raise SettingsError."""
     try:
         authorization = BearerToken(entry.token_file).header if entry.token_file else None

@@ -13,7 +13,7 @@ from lens.api.server import Server
 from lens.api.stream.streams import BEAT_SECONDS
 from lens.config import ServeSettings
 from lens.metrics import Metrics
-from lens.peers.client import LONGEST_BODY
+from lens.peers.peer_client import MAX_BODY_BYTES
 from lens.peers.peers import Peer, Peers
 from tests.contract.conftest import TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster
@@ -43,7 +43,7 @@ async def lens(
     peers: Iterable[Peer] = (),
     tokens: Iterable[str] = (rights(TOKEN), rights(SERVICE)),
     patience: float = 5.0,
-    longest: int = LONGEST_BODY,
+    longest: int = MAX_BODY_BYTES,
     peers_clock: Clock | None = None,
     beat: float = BEAT_SECONDS,
     **given: Any,

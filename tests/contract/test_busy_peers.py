@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from lens.peers.slots import WAIT_SECONDS, Slots
+from lens.peers.request_slots import WAIT_SECONDS, RequestSlots
 from tests.contract.conftest import NOW, TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster
 from tests.contract.peering import lens, peer, rights
@@ -60,7 +60,7 @@ async def hub(
     tmp_path: Path, cluster: Cluster, clock: Clock, west: West, wait_seconds: float
 ) -> AsyncIterator[Api]:
     cluster.publish(NOW)
-    to_west = peer("west", west.url, slots=Slots(wait_seconds))
+    to_west = peer("west", west.url, slots=RequestSlots(wait_seconds))
     tokens = [
         rights(TOKEN, name="other"),
         *(rights(f"many-{each}", name=f"many-{each}") for each in range(9)),

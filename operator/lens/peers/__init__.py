@@ -1,1 +1,1 @@
-"""Other clusters' Lenses, asked over HTTP: only at the addresses that the settings name, within bounds."""
+"""Requests to other clusters' Lenses over HTTP: only to the configured addresses, within bounds."""

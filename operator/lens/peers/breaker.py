@@ -1,44 +1,44 @@
-"""A circuit breaker: who has failed several times in a row is left alone for a while."""
+"""A circuit breaker: no requests to a peer for a while after several consecutive failures."""
 
 from lens.model.peer import Failure
 
-FAILURES = 3
-FIRST_SECONDS = 2.0
-LONGEST_SECONDS = 30.0
+MAX_FAILURES = 3
+FIRST_PAUSE_SECONDS = 2.0
+MAX_PAUSE_SECONDS = 30.0
 
 
 class Breaker:
-    """Open after 3 failures in a row; then one request goes ahead after 2 s, 4 s and so on up to 30 s.
+    """Open after 3 consecutive failures; then allow one request after 2 s, 4 s and so on up to 30 s.
 
-    The first good answer closes it, whenever that was asked for.
+    The first success closes it, whenever its request was sent.
     """
 
     def __init__(self) -> None:
         """Start closed."""
         self._failures = 0
-        self._pause = FIRST_SECONDS
+        self._pause = FIRST_PAUSE_SECONDS
         self._retry_at = 0.0
-        self.last: Failure = "unreachable"
+        self.last_failure: Failure = "unreachable"
 
-    def admits(self, now: float) -> bool:
-        """Tell whether to ask now, in seconds of a clock that only goes forward."""
-        if self._failures < FAILURES:
+    def allows(self, now: float) -> bool:
+        """Return whether to send a request now, in seconds of a monotonic clock."""
+        if self._failures < MAX_FAILURES:
             return True
         if now < self._retry_at:
             return False
-        # The next one counts from here: one that is never heard of again keeps nobody from trying.
-        self._pause = min(LONGEST_SECONDS, 2 * self._pause)
+        # The next pause starts here, so that a request that never ends doesn't block others.
+        self._pause = min(MAX_PAUSE_SECONDS, 2 * self._pause)
         self._retry_at = now + self._pause
         return True
 
-    def succeeded(self) -> None:
-        """Take note of an answer."""
+    def record_success(self) -> None:
+        """Record that a request was answered."""
         self._failures = 0
 
-    def failed(self, failure: Failure, now: float) -> None:
-        """Take note that there was none."""
-        self.last = failure
+    def record_failure(self, failure: Failure, now: float) -> None:
+        """Record that a request failed."""
+        self.last_failure = failure
         self._failures += 1
-        if self._failures == FAILURES:
-            self._pause = FIRST_SECONDS
-            self._retry_at = now + FIRST_SECONDS
+        if self._failures == MAX_FAILURES:
+            self._pause = FIRST_PAUSE_SECONDS
+            self._retry_at = now + FIRST_PAUSE_SECONDS

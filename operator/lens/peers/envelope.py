@@ -1,4 +1,4 @@
-"""What a peer answered, held against what a Lens answers."""
+"""Validate a peer's response against the envelope of a Lens."""
 
 import asyncio
 import re
@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
-from lens.peers.client import LARGE, Received
+from lens.peers.peer_client import LARGE_BYTES, PeerResponse
 
-_WORDS = re.compile(r"(Invalid parameter|Forbidden): [ -~]{1,500}", re.ASCII)
+_PASSED_ON = re.compile(r"(Invalid parameter|Forbidden): [ -~]{1,500}", re.ASCII)
 _NOT_FOUND = re.compile(r"(Cluster|Node|Route) not found")
 
 _CODES = {
@@ -24,53 +24,53 @@ _CODES = {
 }
 
 
-class _Ok(msgspec.Struct):
+class _SuccessMeta(msgspec.Struct):
     code: Literal[2000]
     message: Literal["OK"]
 
 
-class _Data(msgspec.Struct):
+class _SuccessData(msgspec.Struct):
     cluster: str
 
 
-class _Good(msgspec.Struct):
-    meta: _Ok
-    data: _Data
+class _Success(msgspec.Struct):
+    meta: _SuccessMeta
+    data: _SuccessData
 
 
-class _Wrong(msgspec.Struct):
+class _RefusalMeta(msgspec.Struct):
     code: int
     message: str
 
 
 class _Refusal(msgspec.Struct):
-    meta: _Wrong
+    meta: _RefusalMeta
     data: None
 
 
-_good = msgspec.json.Decoder(_Good).decode
-_refusal = msgspec.json.Decoder(_Refusal).decode
+_decode_success = msgspec.json.Decoder(_Success).decode
+_decode_refusal = msgspec.json.Decoder(_Refusal).decode
 
 
-async def read(received: Received, cluster: str, *, own_token: bool) -> PeerAnswer:
+async def read(received: PeerResponse, cluster: str, *, own_token: bool) -> PeerAnswer:
     """Return what a peer answered. Raise PeerFailedError and PeerRefusedError.
 
-    A refusal's words are taken if they are a Lens', and where ``own_token`` was sent none that could be
+    A refusal's message are taken if they are a Lens', and where ``own_token`` was sent none that could be
     about that.
     """
     try:
         if received.status != HTTPStatus.OK:
-            refusal = _refusal(received.body).meta
+            refusal = _decode_refusal(received.body).meta
             if refusal.code != _CODES[HTTPStatus(received.status)]:
                 raise PeerFailedError("malformed")
             if own_token and received.status == HTTPStatus.UNAUTHORIZED:
                 raise PeerFailedError("unauthorized")
-            words = _NOT_FOUND.fullmatch(refusal.message)
+            message = _NOT_FOUND.fullmatch(refusal.message)
             if not own_token:
-                words = words or _WORDS.fullmatch(refusal.message)
-            raise PeerRefusedError(received.status, words and words[0])
-        # Once over a large answer takes some 30 ms, so it is passed on as it came.
-        if _good(received.body).data.cluster != cluster:
+                message = message or _PASSED_ON.fullmatch(refusal.message)
+            raise PeerRefusedError(received.status, message and message[0])
+        # Encoding a large answer again would take some 30 ms, so its bytes are passed on unchanged.
+        if _decode_success(received.body).data.cluster != cluster:
             raise PeerFailedError("wrong_cluster")
     except (ValueError, RecursionError):  # a DecodeError is a ValueError
         raise PeerFailedError("malformed") from None
@@ -78,6 +78,6 @@ async def read(received: Received, cluster: str, *, own_token: bool) -> PeerAnsw
 
 
 async def _digest(body: bytes) -> str:
-    if len(body) <= LARGE:
+    if len(body) <= LARGE_BYTES:
         return sha256(body).hexdigest()
     return (await asyncio.to_thread(sha256, body)).hexdigest()

@@ -1,4 +1,4 @@
-"""The peers by name: asked once however many want to know, and left alone for a while when they fail."""
+"""Requests to peers by name: one for all callers that want the same, and none while a breaker is open."""
 
 import asyncio
 import logging
@@ -13,18 +13,18 @@ from lens.metrics import Metrics
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
 from lens.peers import envelope
 from lens.peers.breaker import Breaker
-from lens.peers.client import LONGEST_BODY, Client, Received, Stream
-from lens.peers.slots import NoSlotError, Slots
+from lens.peers.peer_client import MAX_BODY_BYTES, PeerClient, PeerResponse, PeerStream
+from lens.peers.request_slots import NoSlotError, RequestSlots
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Peer:
-    """A cluster with a Lens of its own.
+    """Another cluster's Lens.
 
-    ``authorization`` returns the header that this Lens shows it, ``trust`` whose certificates are good; with
-    None it is the caller's token, and the system's authorities.
+    ``authorization`` returns this Lens' Authorization header for it, or with None the caller's is sent.
+    ``trust`` returns the TLS context, or with None the system's CAs are used.
     """
 
     name: str
@@ -32,182 +32,183 @@ class Peer:
     authorization: Callable[[], str] | None = None
     trust: Callable[[], ssl.SSLContext] | None = None
     breaker: Breaker = field(default_factory=Breaker)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    slots: Slots = field(default_factory=Slots)
-    asking: "dict[_Question, asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
-    waiting: "dict[tuple[_Question, str], asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
+    large_body: asyncio.Lock = field(default_factory=asyncio.Lock)
+    slots: RequestSlots = field(default_factory=RequestSlots)
+    in_flight: "dict[_PeerRequest, asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
+    queued: "dict[tuple[_PeerRequest, str], asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
 
 
-class _Question(NamedTuple):
+class _PeerRequest(NamedTuple):
     path: str
     max_age: float | None
     authorization: str | None
 
 
 class Peers:
-    """Asks peers. To be used in one loop, and closed in it."""
+    """Send requests to peers. Used and closed in one event loop."""
 
     def __init__(
         self,
-        present: Callable[[], Mapping[str, Peer]],
+        peers: Callable[[], Mapping[str, Peer]],
         timeout: float,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
-        longest: int = LONGEST_BODY,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """Take whom there is to ask at present, by name.
+        """Send requests to ``peers``, which returns the current ones by name.
 
-        ``timeout`` is in seconds, ``longest`` in bytes, and both are for one answer.
+        A response may take ``timeout`` seconds and ``max_body_bytes``.
         """
-        self._present = present
-        self._under_way: set[asyncio.Task[PeerAnswer]] = set()
-        self._client = Client(timeout, longest)
+        self._peers = peers
+        self._tasks: set[asyncio.Task[PeerAnswer]] = set()
+        self._client = PeerClient(timeout, max_body_bytes)
         self._metrics = metrics
         self._clock = clock
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the peers' clusters, in the order of their file."""
-        return tuple(self._present())
+        """Return the peers' cluster names, in the order of their file."""
+        return tuple(self._peers())
 
     async def close(self) -> None:
-        """Ask no more, and close all connections."""
-        for task in self._under_way:
+        """Cancel the requests in flight, and close all connections."""
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
 
-    async def ask(
+    async def get(
         self, name: str, path: str, *, caller: str, authorization: str | None, max_age: float | None
     ) -> PeerAnswer:
-        """Return what a peer answers at ``path``, an encoded one with its query.
+        """Return a peer's answer at ``path``, which is encoded and has the query.
 
-        ``caller`` is whose turn it takes. ``authorization`` is the caller's header, sent where the peer gets
-        none of this Lens'. ``max_age`` is the age in seconds from which on the answer is too old; None is for
-        any. Raise PeerFailedError and PeerRefusedError.
+        The request uses a slot of ``caller``. ``authorization`` is the caller's header, sent if the peer gets
+        none of this Lens'. ``max_age`` is the most age of the answer in seconds; None allows any. Raise
+        PeerFailedError and PeerRefusedError.
         """
         peer = self._peer(name)
-        question = _Question(path, max_age, authorization if peer.authorization is None else None)
-        asking = peer.asking.get(question) or peer.waiting.get((question, caller))
-        if asking is None:
-            self._admit(peer)
-            asking = peer.waiting[question, caller] = self._begin(self._wait(peer, question, caller))
+        request = _PeerRequest(path, max_age, authorization if peer.authorization is None else None)
+        task = peer.in_flight.get(request) or peer.queued.get((request, caller))
+        if task is None:
+            self._check_breaker(peer)
+            task = peer.queued[request, caller] = self._start(self._wait_for_slot(peer, request, caller))
         try:
-            # Whoever goes away takes nothing from those who wait for the same.
-            return await asyncio.shield(asking)
+            # A caller that disconnects doesn't cancel the request for the others.
+            return await asyncio.shield(task)
         finally:
-            # A failure's traceback leads here, and from here to the failure: what was read would stay.
-            del asking
+            # A failed task's traceback refers to this frame, and the frame to the task: the cycle would keep
+            # the bytes that were read.
+            del task
 
-    async def listen(
+    async def open_stream(
         self, name: str, path: str, *, authorization: str | None, last_event_id: str | None
-    ) -> Stream:
-        """Return what a peer goes on telling at ``path`` from the event ``last_event_id`` on.
+    ) -> PeerStream:
+        """Return a peer's event stream at ``path``, after the event ``last_event_id``.
 
-        ``authorization`` is as of ``ask``. Raise PeerFailedError and PeerRefusedError.
+        ``authorization`` is as for ``get``. Raise PeerFailedError and PeerRefusedError.
         """
         peer = self._peer(name)
-        self._admit(peer)
+        self._check_breaker(peer)
         headers = _headers(peer, authorization)
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
-        with self._noted(peer):
-            heard = await self._client.listen(peer.url + path, headers, peer.trust)
-            if isinstance(heard, Received):
-                await envelope.read(heard, name, own_token=peer.authorization is not None)
+        with self._record_outcome(peer):
+            stream = await self._client.open_stream(peer.url + path, headers, peer.trust)
+            if isinstance(stream, PeerResponse):
+                await envelope.read(stream, name, own_token=peer.authorization is not None)
                 raise PeerFailedError("malformed")
-            if heard.cluster != name:
-                heard.close()
+            if stream.cluster != name:
+                stream.close()
                 raise PeerFailedError("wrong_cluster")
-            return heard
+            return stream
 
-    def _admit(self, peer: Peer) -> None:
-        """Raise PeerFailedError while the peer is left alone."""
-        if not peer.breaker.admits(self._clock()):
+    def _check_breaker(self, peer: Peer) -> None:
+        """Raise PeerFailedError while the peer's breaker is open."""
+        if not peer.breaker.allows(self._clock()):
             self._count(peer, "paused")
-            raise PeerFailedError(peer.breaker.last)
+            raise PeerFailedError(peer.breaker.last_failure)
 
-    def _begin(self, asking: Coroutine[Any, Any, PeerAnswer]) -> "asyncio.Task[PeerAnswer]":
-        task = asyncio.create_task(asking)
-        self._under_way.add(task)
-        task.add_done_callback(self._heed)
+    def _start(self, request: Coroutine[Any, Any, PeerAnswer]) -> "asyncio.Task[PeerAnswer]":
+        task = asyncio.create_task(request)
+        self._tasks.add(task)
+        task.add_done_callback(self._retrieve_exception)
         return task
 
-    async def _wait(self, peer: Peer, question: _Question, caller: str) -> PeerAnswer:
-        """Ask when it is the caller's turn: nobody else waits for that, who wants to know the same."""
+    async def _wait_for_slot(self, peer: Peer, request: _PeerRequest, caller: str) -> PeerAnswer:
+        """Send the request once the caller has a slot, or share the same one of another caller."""
         try:
             async with peer.slots.slot(caller):
-                asking = peer.asking.get(question)
-                if asking is None:
-                    asking = peer.asking[question] = self._begin(self._ask(peer, question))
+                task = peer.in_flight.get(request)
+                if task is None:
+                    task = peer.in_flight[request] = self._start(self._send(peer, request))
                 try:
-                    return await asking
+                    return await task
                 finally:
-                    del asking
+                    del task
         except NoSlotError:
             self._count(peer, "busy")
             raise PeerRefusedError(503, None) from None
         finally:
-            del peer.waiting[question, caller]
+            del peer.queued[request, caller]
 
-    async def _ask(self, peer: Peer, question: _Question) -> PeerAnswer:
+    async def _send(self, peer: Peer, request: _PeerRequest) -> PeerAnswer:
         try:
-            with self._noted(peer):
-                return await self._answer(peer, question)
+            with self._record_outcome(peer):
+                return await self._read_answer(peer, request)
         finally:
-            del peer.asking[question]
+            del peer.in_flight[request]
 
     @contextmanager
-    def _noted(self, peer: Peer) -> Iterator[None]:
-        """Take note of what comes of asking."""
+    def _record_outcome(self, peer: Peer) -> Iterator[None]:
+        """Record the outcome of a request in the breaker and the metrics."""
         try:
             yield
         except PeerRefusedError:
-            peer.breaker.succeeded()
+            peer.breaker.record_success()
             self._count(peer, "refused")
             raise
         except PeerFailedError as error:
-            peer.breaker.failed(error.failure, self._clock())
+            peer.breaker.record_failure(error.failure, self._clock())
             self._count(peer, error.failure)
             _log.warning("peer failed", extra={"peer": peer.name, "failure": error.failure})
             raise
-        peer.breaker.succeeded()
+        peer.breaker.record_success()
         self._count(peer, "answered")
 
-    async def _answer(self, peer: Peer, question: _Question) -> PeerAnswer:
-        headers = _headers(peer, question.authorization)
-        if question.max_age is not None:
-            headers["Cache-Control"] = f"max-age={int(question.max_age)}" if question.max_age else "no-cache"
-        # Large answers have their turn until they are dealt with, so that many take no more room than one.
-        async with AsyncExitStack() as turn:
-            received = await turn.enter_async_context(
-                self._client.answer(
-                    peer.url + question.path,
+    async def _read_answer(self, peer: Peer, request: _PeerRequest) -> PeerAnswer:
+        headers = _headers(peer, request.authorization)
+        if request.max_age is not None:
+            headers["Cache-Control"] = f"max-age={int(request.max_age)}" if request.max_age else "no-cache"
+        # The lock for large bodies is held until one is handled, so that many need no more memory than one.
+        async with AsyncExitStack() as stack:
+            received = await stack.enter_async_context(
+                self._client.response(
+                    peer.url + request.path,
                     headers,
                     peer.trust,
-                    lambda: turn.enter_async_context(peer.turn),
+                    lambda: stack.enter_async_context(peer.large_body),
                 )
             )
             return await envelope.read(received, peer.name, own_token=peer.authorization is not None)
 
     def _peer(self, name: str) -> Peer:
-        peer = self._present().get(name)
+        peer = self._peers().get(name)
         if peer is None:
-            # It was there when its name was looked up.
+            # The peer was removed after its name was looked up.
             raise PeerRefusedError(404, None)
         return peer
 
-    def _heed(self, asked: "asyncio.Task[PeerAnswer]") -> None:
-        """Look at the outcome: all who wanted to know may have gone, and asyncio would complain."""
-        self._under_way.discard(asked)
-        if not asked.cancelled():
-            asked.exception()
+    def _retrieve_exception(self, task: "asyncio.Task[PeerAnswer]") -> None:
+        """Retrieve the exception: asyncio would log it if all callers have disconnected."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     def _count(self, peer: Peer, outcome: str) -> None:
         self._metrics.peer_requests.labels(peer.name, outcome).inc()
 
 
 def _headers(peer: Peer, authorization: str | None) -> dict[str, str]:
-    """Return what a peer is shown: this Lens' own token, or else the caller's header."""
-    shown = authorization if peer.authorization is None else peer.authorization()
-    return {} if shown is None else {"Authorization": shown}
+    """Return the request's headers: Authorization of this Lens, or else the caller's."""
+    header = authorization if peer.authorization is None else peer.authorization()
+    return {} if header is None else {"Authorization": header}

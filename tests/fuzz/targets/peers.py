@@ -8,8 +8,8 @@ from lens.api.parameters import TaskParameters
 from lens.config import ServeSettings, SettingsError
 from lens.model.peer import PeerFailedError, PeerRefusedError
 from lens.peers import envelope
-from lens.peers.client import Received
-from lens.peers.entries import read_entries
+from lens.peers.peer_client import PeerResponse
+from lens.peers.peers_file import read_peers_file
 from tests.fuzz.target import target
 from tests.fuzz.targets.callers import BY_ADMINISTRATORS
 from tests.fuzz.workplace import FOLDER, finished
@@ -24,7 +24,7 @@ def peer_answer(data: bytes) -> None:
     """Hold a peer's answer against what a Lens answers."""
     for status in (200, 400, 401, 503):
         with contextlib.suppress(PeerFailedError, PeerRefusedError):
-            finished(envelope.read(Received(status, data, 0.0), "other", own_token=False))
+            finished(envelope.read(PeerResponse(status, data, 0.0), "other", own_token=False))
 
 
 @target("peer-table", longest=2**20)
@@ -41,4 +41,4 @@ def peers_file(data: bytes) -> None:
     assert _settings.peers is not None
     _settings.peers.write_bytes(data)
     with contextlib.suppress(SettingsError):
-        read_entries(_settings)
+        read_peers_file(_settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.peers.slots import Slots
+from lens.peers.request_slots import RequestSlots
 from tests.contract.conftest import NOW, TOKEN, Api, Clock
 from tests.contract.kubernetes import Cluster, node
 from tests.contract.peering import SERVICE, lens, peer, rights
@@ -456,7 +456,7 @@ async def test_memory_stays_flat_however_many_answers_without_an_end_there_are(
     hub_of: Hub, west: FakeServer
 ) -> None:
     west.behaviour = peers.flood
-    patient = peer("west", west.url(""), slots=Slots(wait_seconds=60.0))
+    patient = peer("west", west.url(""), slots=RequestSlots(wait_seconds=60.0))
     async with hub_of(patient, patience=20.0, longest=8 * 2**20) as hub:
         await hub.ask("/api/v1/realtime/status?cluster=hub")
         tracemalloc.start()

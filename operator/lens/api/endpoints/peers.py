@@ -60,7 +60,7 @@ class Peers(Protocol):
         """Return their clusters' names."""
         ...
 
-    async def ask(
+    async def get(
         self, name: str, path: str, *, caller: str, authorization: str | None, max_age: float | None
     ) -> PeerAnswer:
         """Return what a peer answers a caller at an encoded path.
@@ -69,7 +69,7 @@ class Peers(Protocol):
         """
         ...
 
-    async def listen(
+    async def open_stream(
         self, name: str, path: str, *, authorization: str | None, last_event_id: str | None
     ) -> PeerStream:
         """Return what a peer goes on telling there. Raise PeerFailedError and PeerRefusedError."""
@@ -120,7 +120,7 @@ class PeerAnswers:
         if answer is None:
             max_age = None if math.isinf(limit) else limit
             with _told_apart(name):
-                told = await self._peers.ask(
+                told = await self._peers.get(
                     name, where, caller=caller.name, authorization=authorization, max_age=max_age
                 )
             # Who has waited for the same answer has the same representation, compressed at most once.
@@ -138,7 +138,7 @@ class PeerAnswers:
             raise not_found("Cluster")
         last = request.headers.get("Last-Event-ID", "")
         with _told_apart(name):
-            return await self._peers.listen(
+            return await self._peers.open_stream(
                 name,
                 _encoded(request.path, request.query.items()),
                 authorization=self._authorization(request.headers),

@@ -1,4 +1,4 @@
-"""The HTTP client: a GET, within bounds of time and size, that goes nowhere else."""
+"""The HTTP client for peers: a GET with bounds of time and size that follows no redirects."""
 
 import asyncio
 import codecs
@@ -15,24 +15,24 @@ from yarl import URL
 from lens import __version__
 from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 
-LONGEST_BODY = 64 * 2**20
-"""Bytes. An answer with 40,000 tasks is some 25 MiB."""
+MAX_BODY_BYTES = 64 * 2**20
+"""A response with 40,000 tasks has some 25 MiB."""
 
-MOST_HELD = 64 * 2**20
-"""Bytes of all peers' answers under way together. Over it, none may have more than ``LARGE``."""
+MAX_BYTES_IN_FLIGHT = 64 * 2**20
+"""Bytes of all peers' bodies in flight together. Beyond them, each is limited to ``LARGE_BYTES``."""
 
-LARGE = 2**18
-"""Bytes. Of a peer's answers that are larger than this one at a time is read."""
+LARGE_BYTES = 2**18
+"""Of a peer's responses that are larger, only one at a time is read."""
 
-KEPT_SECONDS = 75.0
-"""How long an idle connection is kept: longer than answers are, or each would pay for a new one."""
+KEEPALIVE_SECONDS = 75.0
+"""Longer than answers are cached: otherwise each request would open a new connection."""
 
-SILENCE_SECONDS = 30.0
-"""For so long a stream may say nothing: three of its heartbeats."""
+STREAM_IDLE_SECONDS = 30.0
+"""The longest silence of a stream: three of its heartbeats."""
 
-LONGEST_REFUSAL = 64 * 2**10
+MAX_REFUSAL_BYTES = 64 * 2**10
 VIA = "1.1 lens"
-"""So that a Lens knows another one and doesn't ask its own peers (RFC 9110, 7.6.3)."""
+"""Marks requests of a Lens, for which another Lens doesn't call its own peers (RFC 9110, 7.6.3)."""
 
 EVENT_STREAM = "text/event-stream"
 _AGE = re.compile(r"\d{1,6}", re.ASCII)
@@ -48,41 +48,41 @@ _REFUSALS = frozenset(
 )
 
 
-class Received(NamedTuple):
-    """What came back: the status, the body, and the age in seconds that the answer says it has."""
+class PeerResponse(NamedTuple):
+    """A response's status, its body, and its Age header in seconds."""
 
     status: int
     body: bytes
     age: float
 
 
-class Stream:
-    """What a peer tells for as long as it is listened to, no faster than it is read."""
+class PeerStream:
+    """An open event stream of a peer. Reading it slowly slows the peer down."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
-        """Take an answer whose body is still to come."""
+        """Read the body of a response that has just begun."""
         self._response = response
         self.cluster = response.headers.get(CLUSTER_FIELD)
 
     async def read(self) -> bytes:
-        """Return the bytes that are next, none at the end. Raise PeerFailedError, for a long silence too."""
+        """Return the next bytes, none at the end. Raise PeerFailedError, also after a long silence."""
         with _failures():
-            async with asyncio.timeout(SILENCE_SECONDS):
+            async with asyncio.timeout(STREAM_IDLE_SECONDS):
                 return await self._response.content.readany()
 
     def close(self) -> None:
-        """Hang up; who is reading gets a PeerFailedError."""
+        """Close the connection; a pending read raises PeerFailedError."""
         self._response.close()
 
 
-class Client:
-    """Asks peers. To be used in one loop, and closed in it."""
+class PeerClient:
+    """Send requests to peers. Used and closed in one event loop."""
 
-    def __init__(self, timeout: float, longest: int) -> None:
-        """Take the seconds from connecting to the last byte, and the bytes, that an answer may take."""
+    def __init__(self, timeout: float, max_body_bytes: int) -> None:
+        """Allow a response ``timeout`` seconds, from connecting to the last byte, and ``max_body_bytes``."""
         self._timeout = timeout
-        self._longest = longest
-        self._held = 0
+        self._max_body_bytes = max_body_bytes
+        self._bytes_in_flight = 0
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -91,57 +91,57 @@ class Client:
             await self._session.close()
 
     @asynccontextmanager
-    async def answer(
+    async def response(
         self,
         url: str,
         headers: Mapping[str, str],
         trust: Callable[[], ssl.SSLContext] | None,
-        turn: Callable[[], Awaitable[object]],
-    ) -> AsyncIterator[Received]:
-        """Give what is at ``url``, an encoded one: a good answer or a refusal. Raise PeerFailedError.
+        wait_for_turn: Callable[[], Awaitable[object]],
+    ) -> AsyncIterator[PeerResponse]:
+        """Yield the response of an encoded ``url``, a success or a refusal. Raise PeerFailedError.
 
-        ``trust`` tells whom to trust, None stands for the system's authorities. Before more than ``LARGE``
-        bytes are read ``turn`` is waited for. Until the end its bytes count among those under way.
+        ``trust`` returns the TLS context, None stands for the system's CAs. ``wait_for_turn`` is awaited
+        before more than ``LARGE_BYTES`` are read. Until the end, the bytes count as in flight.
         """
         body = bytearray()
         try:
             with _failures():
-                async with asyncio.timeout(self._timeout), await self._ask(url, headers, trust) as response:
-                    longest = self._longest if response.status == HTTPStatus.OK else LONGEST_REFUSAL
-                    await self._fill(body, response, longest, turn)
+                async with asyncio.timeout(self._timeout), await self._send(url, headers, trust) as response:
+                    longest = self._max_body_bytes if response.status == HTTPStatus.OK else MAX_REFUSAL_BYTES
+                    await self._fill(body, response, longest, wait_for_turn)
                     received = _received(response, body)
             yield received
         finally:
-            self._held -= len(body)
-            body.clear()  # an exception keeps the frames that it came through, with all that they hold
+            self._bytes_in_flight -= len(body)
+            body.clear()  # an exception's traceback keeps this frame and its locals alive
 
-    async def listen(
+    async def open_stream(
         self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
-    ) -> Stream | Received:
+    ) -> PeerStream | PeerResponse:
         """Return the stream at ``url`` once it has begun, or a refusal. Raise PeerFailedError."""
         with _failures():
             async with asyncio.timeout(self._timeout):
-                response = await self._ask(url, {**headers, "Accept": EVENT_STREAM}, trust)
+                response = await self._send(url, {**headers, "Accept": EVENT_STREAM}, trust)
                 if response.status != HTTPStatus.OK:
                     body = bytearray()
                     try:
                         async with response:
-                            await self._fill(body, response, LONGEST_REFUSAL, _no_turn)
+                            await self._fill(body, response, MAX_REFUSAL_BYTES, _no_wait)
                             return _received(response, body)
                     finally:
-                        self._held -= len(body)
+                        self._bytes_in_flight -= len(body)
                         body.clear()
                 if response.content_type != EVENT_STREAM:
                     response.close()
                     raise PeerFailedError("malformed")
-                return Stream(response)
+                return PeerStream(response)
 
     async def _fill(
         self,
         body: bytearray,
         response: aiohttp.ClientResponse,
         longest: int,
-        turn: Callable[[], Awaitable[object]],
+        wait_for_turn: Callable[[], Awaitable[object]],
     ) -> None:
         if (response.content_length or 0) > longest:
             raise _too_large(response)
@@ -149,26 +149,29 @@ class Client:
         is_large = False
         async for chunk in response.content.iter_any():
             body += chunk
-            self._held += len(chunk)
-            if len(body) > (longest if self._held <= MOST_HELD else min(longest, LARGE)):
+            self._bytes_in_flight += len(chunk)
+            if len(body) > (
+                longest if self._bytes_in_flight <= MAX_BYTES_IN_FLIGHT else min(longest, LARGE_BYTES)
+            ):
                 raise _too_large(response)
-            if len(body) > LARGE and not is_large:
+            if len(body) > LARGE_BYTES and not is_large:
                 is_large = True
-                await turn()
-            # Piece by piece, since at once it would hold all others up; what decodes JSON skips over this.
+                await wait_for_turn()
+            # Validate UTF-8 chunk by chunk: at once it would block the loop, and msgspec doesn't validate it in
+            # skipped values.
             text.decode(chunk)
         text.decode(b"", final=True)
 
-    async def _ask(
+    async def _send(
         self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
     ) -> aiohttp.ClientResponse:
-        """Return a good answer or a refusal, of which the body is still to be read."""
+        """Return a success or a refusal whose body is still unread."""
         if self._session is None:
             self._session = _session()
         response = await self._session.get(
             URL(url, encoded=True),
             headers=headers,
-            # Not even to the same host: a token that follows a redirect is a token given away.
+            # Not even to the same host: a redirect could send the token elsewhere.
             allow_redirects=False,
             ssl=True if trust is None else trust(),
         )
@@ -180,30 +183,30 @@ class Client:
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Raise a PeerFailedError for whatever goes wrong on the way."""
+    """Translate the errors of a request to PeerFailedError."""
     try:
         yield
     except TimeoutError:
         raise PeerFailedError("timeout") from None
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
         raise PeerFailedError("unreachable") from None
-    # aiohttp lets a ValueError out for some headers that can't be read.
+    # aiohttp raises a ValueError for some malformed headers.
     except (aiohttp.ClientError, ValueError):
         raise PeerFailedError("malformed") from None
 
 
-async def _no_turn() -> None:
-    """Wait for nobody: what is read is small."""
+async def _no_wait() -> None:
+    """Don't wait: a refusal is small."""
 
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        # Only configured addresses are called: no proxy of the environment either.
+        # Requests go only to configured addresses, so not through a proxy of the environment.
         trust_env=False,
-        # What is packed could unpack to anything.
+        # A compressed body could unpack to any size.
         auto_decompress=False,
         headers={
             "Accept": "application/json",
@@ -214,9 +217,9 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-def _received(response: aiohttp.ClientResponse, body: bytearray) -> Received:
+def _received(response: aiohttp.ClientResponse, body: bytearray) -> PeerResponse:
     age = response.headers.get("Age", "0")
-    return Received(response.status, bytes(body), float(age) if _AGE.fullmatch(age) else 0.0)
+    return PeerResponse(response.status, bytes(body), float(age) if _AGE.fullmatch(age) else 0.0)
 
 
 def _too_large(response: aiohttp.ClientResponse) -> PeerFailedError:

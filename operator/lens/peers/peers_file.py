@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"https?://[^/?#@\s\\]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/
 
 
 def _address(text: str) -> str:
-    # Not the text itself, which could be a password's.
+    # The error doesn't quote the text, which may have a password.
     if not _ADDRESS.fullmatch(text):
         raise ValueError("is http:// or https://, a host, and where there are any a port and a plain path")
     try:
@@ -27,11 +27,11 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Entry(_Strict):
-    """A peer: its cluster's name, and where its Lens is.
+class PeerEntry(_Strict):
+    """A peer's cluster name and the URL of its Lens.
 
-    ``token_file`` has the bearer token to show it, ``ca_file`` who vouches for its certificate; without that
-    it is the system's authorities.
+    ``token_file`` has the bearer token for it, ``ca_file`` the CA of its certificate, by default the system's
+    CAs.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")
@@ -47,11 +47,11 @@ class Entry(_Strict):
 
 
 class _File(_Strict):
-    peers: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    peers: Annotated[tuple[PeerEntry, ...], Field(min_length=1)]
 
 
-def read_entries(settings: ServeSettings) -> tuple[Entry, ...]:
-    """Return the peers that the settings name. Raise SettingsError with one line that names the entry."""
+def read_peers_file(settings: ServeSettings) -> tuple[PeerEntry, ...]:
+    """Return the configured peers. Raise SettingsError with one line that names the entry."""
     path = settings.peers
     if path is None:
         return ()
@@ -61,8 +61,8 @@ def read_entries(settings: ServeSettings) -> tuple[Entry, ...]:
     return entries
 
 
-def _disagreement(entries: tuple[Entry, ...], settings: ServeSettings) -> str | None:
-    """Return what is wrong with entries beside each other and the settings, by the first one at fault."""
+def _disagreement(entries: tuple[PeerEntry, ...], settings: ServeSettings) -> str | None:
+    """Return the first conflict of an entry with the others or with the settings, or None."""
     names = {settings.cluster}
     for number, entry in enumerate(entries):
         at = f"peers.{number} ({entry.name})"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lens.config import SettingsError, load
-from lens.peers.entries import Entry, read_entries
+from lens.peers.peers_file import PeerEntry, read_peers_file
 
 GOOD = """
 peers:
@@ -17,15 +17,15 @@ peers:
 """
 
 
-def entries(path: Path, text: str, identity: str = "service") -> tuple[Entry, ...]:
+def entries(path: Path, text: str, identity: str = "service") -> tuple[PeerEntry, ...]:
     path.write_text(text)
     environ = {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t", "LENS_PEERS_IDENTITY": identity}
-    return read_entries(load({"peers": path}, environ))
+    return read_peers_file(load({"peers": path}, environ))
 
 
 def test_peers_are_read_in_their_order(tmp_path: Path) -> None:
     west, east = entries(tmp_path / "peers.yaml", GOOD)
-    assert west == Entry(
+    assert west == PeerEntry(
         name="west",
         url="https://lens.west.example:8443/gpus",
         token_file=Path("/etc/lens/west.token"),
@@ -35,7 +35,7 @@ def test_peers_are_read_in_their_order(tmp_path: Path) -> None:
 
 
 def test_without_the_setting_there_are_none() -> None:
-    assert read_entries(load({}, {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t"})) == ()
+    assert read_peers_file(load({}, {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t"})) == ()
 
 
 WEST = "peers: [{name: west, url: 'https://w', token_file: t"
@@ -111,4 +111,4 @@ def test_with_the_callers_token_there_is_none_of_ones_own(tmp_path: Path) -> Non
 def test_a_file_that_is_not_there_is_told() -> None:
     settings = load({"peers": "/nowhere/peers.yaml"}, {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t"})
     with pytest.raises(SettingsError, match=r"^LENS_PEERS: /nowhere/peers.yaml: No such file or directory$"):
-        read_entries(settings)
+        read_peers_file(settings)

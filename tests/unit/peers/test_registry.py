@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lens.config import SettingsError, load
-from lens.peers.entries import Entry
 from lens.peers.peers import Peer
-from lens.peers.roster import Roster
+from lens.peers.peers_file import PeerEntry
+from lens.peers.registry import PeerRegistry
 
 WEST = "  - {name: west, url: 'http://west', token_file: t}\n"
 EAST = "  - {name: east, url: 'http://east', token_file: t}\n"
@@ -23,17 +23,17 @@ class Scene:
         self.unusable: str | None = None
         self.write(WEST)
         settings = load({"peers": path}, {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t"})
-        self.roster = Roster(settings, self._make, lambda: self.now)
+        self.registry = PeerRegistry(settings, self._create_peer, lambda: self.now)
 
     def write(self, *entries: str) -> None:
         self.path.write_text("peers:\n" + "".join(entries))
 
-    def present(self) -> list[tuple[str, str]]:
+    def reloaded(self) -> list[tuple[str, str]]:
         """Return names and addresses a second later."""
         self.now += 1
-        return [(name, peer.url) for name, peer in self.roster.present().items()]
+        return [(name, peer.url) for name, peer in self.registry.peers().items()]
 
-    def _make(self, entry: Entry) -> Peer:
+    def _create_peer(self, entry: PeerEntry) -> Peer:
         if entry.name == self.unusable:
             raise SettingsError(f"LENS_PEERS: {entry.name}: no token")
         self.made.append(entry.name)
@@ -46,20 +46,20 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def test_a_peer_that_stays_keeps_what_is_known_of_it_while_others_come_and_go(scene: Scene) -> None:
-    west = scene.roster.present()["west"]
+    west = scene.registry.peers()["west"]
     scene.write(EAST, WEST)
-    assert scene.present() == [("east", "http://east"), ("west", "http://west")]
-    assert scene.roster.present()["west"] is west
+    assert scene.reloaded() == [("east", "http://east"), ("west", "http://west")]
+    assert scene.registry.peers()["west"] is west
     scene.write(EAST)
-    assert scene.present() == [("east", "http://east")]
+    assert scene.reloaded() == [("east", "http://east")]
     assert scene.made == ["west", "east"]
 
 
 def test_a_peer_that_has_moved_is_another_one(scene: Scene) -> None:
-    west = scene.roster.present()["west"]
+    west = scene.registry.peers()["west"]
     scene.write(WEST.replace("http://west", "http://elsewhere"))
-    assert scene.present() == [("west", "http://elsewhere")]
-    assert scene.roster.present()["west"] is not west
+    assert scene.reloaded() == [("west", "http://elsewhere")]
+    assert scene.registry.peers()["west"] is not west
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_a_broken_file_takes_no_peer_away(
 ) -> None:
     scene.path.write_text(broken)
     for _ in range(3):
-        assert scene.present() == [("west", "http://west")]
+        assert scene.reloaded() == [("west", "http://west")]
     assert [record.getMessage().startswith("peers file is broken") for record in caplog.records] == [True]
 
 
 def test_an_entry_that_can_not_be_used_changes_nothing_until_it_can(scene: Scene) -> None:
     scene.unusable = "east"
     scene.write(EAST)
-    assert scene.present() == [("west", "http://west")]
+    assert scene.reloaded() == [("west", "http://west")]
     scene.unusable = None
     scene.write(EAST, "# mended\n")
-    assert scene.present() == [("east", "http://east")]
+    assert scene.reloaded() == [("east", "http://east")]
 
 
 def test_without_the_setting_there_is_nobody() -> None:
     settings = load({}, {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t"})
-    assert Roster(settings, lambda entry: Peer(entry.name, entry.url)).present() == {}
+    assert PeerRegistry(settings, lambda entry: Peer(entry.name, entry.url)).peers() == {}
