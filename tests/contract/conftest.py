@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from lens.api.server import Server
-from lens.api.stream.streams import BEAT_SECONDS
+from lens.api.stream.streams import HEARTBEAT_SECONDS
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from tests.contract.kubernetes import Cluster
@@ -148,7 +148,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
             grace_seconds: float = 2.0,
             patience_seconds: float = 20.0,
             parting_seconds: float = 0.0,
-            beat_seconds: float = BEAT_SECONDS,
+            heartbeat_seconds: float = HEARTBEAT_SECONDS,
             **given: Any,
         ) -> Api:
             settings = {"cluster": "prod-cluster", "listen": "127.0.0.1:0", "tokens_file": tokens_file}
@@ -160,7 +160,7 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
                 grace_seconds=grace_seconds,
                 patience_seconds=patience_seconds,
                 parting_seconds=parting_seconds,
-                beat_seconds=beat_seconds,
+                heartbeat_seconds=heartbeat_seconds,
             )
             await server.start()
             servers.append(server)

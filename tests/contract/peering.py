@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from lens.api.server import Server
-from lens.api.stream.streams import BEAT_SECONDS
+from lens.api.stream.streams import HEARTBEAT_SECONDS
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from lens.peers.peer_client import MAX_BODY_BYTES
@@ -45,7 +45,7 @@ async def lens(
     patience: float = 5.0,
     longest: int = MAX_BODY_BYTES,
     peers_clock: Clock | None = None,
-    beat: float = BEAT_SECONDS,
+    beat: float = HEARTBEAT_SECONDS,
     **given: Any,
 ) -> AsyncIterator[Api]:
     """Run a Lens for as long as it is used; a peer has ``patience`` seconds and ``longest`` bytes.
@@ -65,7 +65,7 @@ async def lens(
         clock,
         peers=asking,
         grace_seconds=2.0,
-        beat_seconds=beat,
+        heartbeat_seconds=beat,
     )
     await server.start()
     try:

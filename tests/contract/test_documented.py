@@ -14,8 +14,8 @@ import pytest
 from lens.agent.report import dcgm_metrics, metrics
 from lens.agent.settings import AgentSettings
 from lens.api import errors
-from lens.api.document import openapi
-from lens.api.endpoints.exposition import Exposition
+from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
+from lens.api.openapi import document as openapi
 from lens.cli import agent, mcp, serve
 from lens.config import ServeSettings
 from lens.mcp.settings import McpSettings
@@ -126,7 +126,9 @@ def test_every_error_is_in_the_table_and_in_the_schema() -> None:
 def test_every_metric_of_the_operator_is_named() -> None:
     metrics, cluster = Metrics(), Cluster()
     fill(cluster)
-    names = [family.name for family in Exposition(metrics.registry, cluster.state, lambda: NOW).collect()]
+    names = [
+        family.name for family in PrometheusMetrics(metrics.registry, cluster.state, lambda: NOW).collect()
+    ]
     assert len(names) > 20
     assert [name for name in names if not re.search(rf"`[^`\n]*\b{name}(_total|_info)?\b", REFERENCE)] == []
 

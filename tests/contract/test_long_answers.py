@@ -1,10 +1,10 @@
-"""However much is told of a large cluster, others are answered in between."""
+"""Long responses never block the event loop for long."""
 
 import pytest
 
-from lens.api.stream.changes import changes
-from lens.api.stream.pictures import Picture
-from lens.api.stream.telling import View
+from lens.api.stream.diff import diff_states
+from lens.api.stream.initial_snapshots import InitialSnapshot
+from lens.api.stream.sse import StreamFilter
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.held import held
@@ -12,7 +12,7 @@ from tests.held import held
 NODES = 400
 PODS = 10
 MOST_HELD = 0.02
-"""Seconds; ten slices. What isn't made in slices takes 200 ms and more."""
+"""Seconds; ten slices. Without slices it takes 200 ms and more."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def large(cluster: Cluster) -> Cluster:
         ("status?cluster=prod-cluster&include=nodes,alerts,events", "*/*"),
     ],
 )
-async def test_a_long_answer_is_made_in_slices(api: Api, large: Cluster, path: str, accept: str) -> None:
+async def test_a_long_response_is_made_in_slices(api: Api, large: Cluster, path: str, accept: str) -> None:
     assert large.state.current.synced
     async with held() as loop:
         # A body would be read in the same loop.
@@ -45,21 +45,24 @@ async def test_a_long_answer_is_made_in_slices(api: Api, large: Cluster, path: s
     assert loop.longest < MOST_HELD
 
 
-async def test_a_first_picture_is_made_in_slices(large: Cluster) -> None:
-    shown = Picture(large.state.current, 1, "e-1", "prod-cluster", NOW)
-    for view in (View(frozenset({"nodes", "tasks"}), None), View(frozenset({"tasks"}), "ml-team")):
+async def test_an_initial_snapshot_is_made_in_slices(large: Cluster) -> None:
+    snapshot = InitialSnapshot(large.state.current, 1, "e-1", "prod-cluster", NOW)
+    for stream_filter in (
+        StreamFilter(frozenset({"nodes", "tasks"}), None),
+        StreamFilter(frozenset({"tasks"}), "ml-team"),
+    ):
         async with held() as loop:
-            pieces = await shown.event(view)
-        assert sum(map(len, pieces)) > 100_000
+            chunks = await snapshot.event(stream_filter)
+        assert sum(map(len, chunks)) > 100_000
         assert loop.longest < MOST_HELD
 
 
-async def test_what_a_change_of_all_nodes_means_for_streams_is_found_in_slices(large: Cluster) -> None:
+async def test_a_diff_of_all_nodes_is_made_in_slices(large: Cluster) -> None:
     before = large.state.current
     for number in range(NODES):
         large.add(pod(f"new-{number}", f"node-{number}"))
     large.publish(NOW)
     async with held() as loop:
-        changed = await changes(before, large.state.current, "prod-cluster", NOW)
-    assert len(changed.nodes) == len(changed.tasks) == NODES
+        diff = await diff_states(before, large.state.current, "prod-cluster", NOW)
+    assert len(diff.nodes) == len(diff.tasks) == NODES
     assert loop.longest < MOST_HELD

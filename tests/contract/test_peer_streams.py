@@ -189,7 +189,7 @@ async def test_a_right_that_is_taken_away_here_ends_the_stream_between_two_event
     west_cluster: Cluster,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lens.api.stream.streams.ACCESS_SECONDS", 0.3)
+    monkeypatch.setattr("lens.api.stream.streams.REAUTHORIZE_SECONDS", 0.3)
     cluster.publish(NOW)
     async with (
         lens("hub", tmp_path, cluster, clock, peers=[peer("west", west.server.url)]) as hub,

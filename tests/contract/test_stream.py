@@ -125,7 +125,7 @@ async def test_a_namespace_in_which_nothing_happens_has_heartbeats_however_much_
 ) -> None:
     cluster.add(node("n1"))
     cluster.publish(NOW)
-    api = await serve(beat_seconds=1.0)
+    api = await serve(heartbeat_seconds=1.0)
 
     async def happen_elsewhere() -> None:
         for number in itertools.count():

@@ -1,4 +1,4 @@
-"""Query parameters: what each endpoint takes, and how a query is held against it."""
+"""The query and path parameters of each endpoint, and their validation."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,13 +24,13 @@ from lens.model.k8s import timestamps
 
 # RFC 1123, as Kubernetes names namespaces.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_LONGEST_NAME = 253
-_LONGEST_OBJECT = 1024
-"""Characters: a kind, a namespace or node and a name, and what others' Events may call one."""
+_MAX_NAME = 253
+_MAX_OBJECT = 1024
+"""Characters of a kind, a namespace or node, and a name; other components' Events may have longer ones."""
 
-_LONGEST_PLACE = 4096
+_MAX_TOKEN = 4096
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-LONGEST_PAGE = 5000
+MAX_LIMIT = 5000
 
 
 def _dns_label(text: str) -> str:
@@ -47,41 +47,41 @@ def _epoch_second(text: str) -> int:
 
 
 def _dns_name(text: str) -> str:
-    if len(text) > _LONGEST_NAME or not all(map(_DNS_LABEL.fullmatch, text.split("."))):
+    if len(text) > _MAX_NAME or not all(map(_DNS_LABEL.fullmatch, text.split("."))):
         raise ValueError("is not a DNS name")
     return text
 
 
-def _of_at_most(longest: int) -> AfterValidator:
+def _max_length(length: int) -> AfterValidator:
     def check(text: str) -> str:
-        if len(text) > longest:
-            raise ValueError(f"is longer than {longest} characters")
+        if len(text) > length:
+            raise ValueError(f"is longer than {length} characters")
         return text
 
     return AfterValidator(check)
 
 
-def _page_size(text: str) -> int:
-    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= LONGEST_PAGE:
-        raise ValueError(f"is not a number from 1 to {LONGEST_PAGE}")
+def _limit(text: str) -> int:
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise ValueError(f"is not a number from 1 to {MAX_LIMIT}")
     return int(text)
 
 
-# What the schema says of text that a validator reads; in JSON Schema patterns match anywhere.
+# The schemas of texts with a validator. A JSON Schema pattern matches anywhere in a text.
 _DNS_LABEL_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_DNS_LABEL.pattern}$"})
 _DNS_NAME_SCHEMA = WithJsonSchema(
     {
         "type": "string",
         "pattern": rf"^{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*$",
-        "maxLength": _LONGEST_NAME,
+        "maxLength": _MAX_NAME,
     }
 )
-_NAME_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME})
-_GIVEN_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
-_OBJECT_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _LONGEST_OBJECT})
-_PLACE_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _LONGEST_PLACE})
+_NAME_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _MAX_NAME})
+_NON_EMPTY_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
+_OBJECT_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _MAX_OBJECT})
+_TOKEN_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _MAX_TOKEN})
 _EPOCH_SECOND_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
-_PAGE_SIZE_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE})
+_LIMIT_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT})
 
 Namespace = Annotated[str, AfterValidator(_dns_label), _DNS_LABEL_SCHEMA]
 
@@ -93,21 +93,21 @@ class _Names(NamedTuple):
 
 
 class Parameters(BaseModel):
-    """None. Also what the others have in common; equal ones ask for the same."""
+    """No parameters; the base of all others. Equal parameters request the same data."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     in_path: ClassVar[frozenset[str]] = frozenset()
-    """The fields that are a part of the URL's path."""
+    """The fields that are path parameters."""
 
     @property
     def scope(self) -> str | None:
-        """Return the namespace whose tasks alone are asked for; None for anything else, or more."""
+        """Return the namespace if only its tasks are requested, or else None: the whole cluster."""
         return None
 
     @property
     def values(self) -> tuple[object, ...]:
-        """Return what is asked for, in the order of the fields."""
+        """Return the values in the order of the fields."""
         return tuple(value for _, value in self)
 
     @classmethod
@@ -122,14 +122,14 @@ class Parameters(BaseModel):
 
     @classmethod
     def require(cls, query: MultiMapping[str], path: Mapping[str, str]) -> None:
-        """Raise an ApiError for a required parameter that is missing or empty."""
+        """Raise an ApiError for a missing or empty required parameter."""
         for name in cls._names().required:
             if name not in path and not query.get(name):
                 raise invalid_parameter(f"{name} is required")
 
     @classmethod
     def parse(cls, query: MultiMapping[str], path: Mapping[str, str]) -> Self:
-        """Return the parameters of query and path. Raise an ApiError that names the first one at fault."""
+        """Return the parameters of query and path. Raise an ApiError that names the first invalid one."""
         names = cls._names()
         given: dict[str, object] = dict(path)
         for name, value in query.items():
@@ -145,10 +145,10 @@ class Parameters(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise invalid_parameter(_sentence(error.errors(include_url=False)[0])) from None
+            raise invalid_parameter(_message(error.errors(include_url=False)[0])) from None
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _message(error: ErrorDetails) -> str:
     name, value = error["loc"][0], quoted(error["input"])
     if error["type"] == "literal_error":
         return f"{name} {value} is not supported; supported: {error['ctx']['expected'].replace(chr(39), '')}"
@@ -156,27 +156,27 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 class ClusterParameters(Parameters):
-    """Which cluster."""
+    """The cluster."""
 
-    cluster: Annotated[str, _GIVEN_SCHEMA] = Field(
-        description="The cluster's name, as /api/v1/clusters has it."
+    cluster: Annotated[str, _NON_EMPTY_SCHEMA] = Field(
+        description="The cluster's name, as listed by /api/v1/clusters."
     )
 
 
 class StatusParameters(ClusterParameters):
-    """Which cluster, and what besides the figures."""
+    """The cluster, and the lists beside the figures."""
 
     include: frozenset[Literal["nodes", "alerts", "events"]] = Field(
-        default=frozenset(), description="Further sections, repeated or comma-separated."
+        default=frozenset(), description="Lists to add to the figures; repeat it or separate by commas."
     )
     event_type: frozenset[EventType] = Field(
-        default=frozenset(), description="Only events of these types, repeated or comma-separated."
+        default=frozenset(), description="Return only events of these types; repeat it or separate by commas."
     )
-    event_object: Annotated[str, _of_at_most(_LONGEST_OBJECT), _OBJECT_SCHEMA] | None = Field(
-        default=None, description="Only events of this object."
+    event_object: Annotated[str, _max_length(_MAX_OBJECT), _OBJECT_SCHEMA] | None = Field(
+        default=None, description="Return only events of this object, such as Pod/ml-team/train-0."
     )
     event_since: Annotated[int | None, BeforeValidator(_epoch_second), _EPOCH_SECOND_SCHEMA] = Field(
-        default=None, description="Only events since then, an RFC 3339 time."
+        default=None, description="Return only events since this RFC 3339 time."
     )
 
 
@@ -184,14 +184,14 @@ Section = Literal["nodes", "tasks", "alerts", "events"]
 
 
 class StreamParameters(ClusterParameters):
-    """Which cluster, and what of it."""
+    """The cluster, and the content of the stream."""
 
     include: frozenset[Section] = Field(
         default=frozenset(get_args(Section)),
-        description="Sections beside the figures, repeated or comma-separated; all by default.",
+        description="Lists to stream beside the figures; repeat it or separate by commas. All by default.",
     )
     namespace: Namespace | None = Field(
-        default=None, description="Only this namespace's tasks, and nothing else."
+        default=None, description="Stream only the tasks of this namespace, without figures and other lists."
     )
 
     @property
@@ -201,23 +201,25 @@ class StreamParameters(ClusterParameters):
 
 
 class NodeParameters(ClusterParameters):
-    """Which cluster's node."""
+    """The cluster and the node."""
 
     in_path: ClassVar[frozenset[str]] = frozenset({"name"})
 
-    name: Annotated[str, _of_at_most(_LONGEST_NAME), _NAME_SCHEMA] = Field(description="The node's name.")
+    name: Annotated[str, _max_length(_MAX_NAME), _NAME_SCHEMA] = Field(description="The node's name.")
 
 
 class ListParameters(ClusterParameters):
-    """Which cluster's pods, and which page of them."""
+    """The cluster, the filter and order of its pods, and the page."""
 
-    namespace: Namespace | None = Field(default=None, description="Only this namespace's.")
+    namespace: Namespace | None = Field(default=None, description="Return only pods of this namespace.")
     sort: str = "name"
-    limit: Annotated[int | None, BeforeValidator(_page_size), _PAGE_SIZE_SCHEMA] = Field(
-        default=None, description="At most so many; all if it isn't given."
+    limit: Annotated[int | None, BeforeValidator(_limit), _LIMIT_SCHEMA] = Field(
+        default=None, description="The maximum number of pods per page; without it all are returned."
     )
-    continue_: Annotated[str, _PLACE_SCHEMA] | None = Field(
-        default=None, alias="continue", description="Go on where an answer to the same query has ended."
+    continue_: Annotated[str, _TOKEN_SCHEMA] | None = Field(
+        default=None,
+        alias="continue",
+        description="The continue token of the previous page of the same query.",
     )
 
     @property
@@ -227,17 +229,17 @@ class ListParameters(ClusterParameters):
 
     @property
     def selection(self) -> str:
-        """Return the state of the pods."""
+        """Return the state by which pods are selected."""
         return "all"
 
     @property
     def query(self) -> tuple[str | None, ...]:
-        """Return all that is asked, whichever page."""
+        """Return all parameters except those of the page."""
         return tuple(self.model_dump(exclude={"limit", "continue_"}).values())
 
     @property
     def filter(self) -> Callable[[Pod], bool] | None:
-        """Return what else pods must pass; None for nothing."""
+        """Return the filter beside the state, or None."""
         namespace = self.namespace
         return None if namespace is None else lambda pod: pod.namespace == namespace
 
@@ -259,17 +261,19 @@ PendingSort = Literal[
 
 
 class TaskParameters(ListParameters):
-    """Which cluster's tasks."""
+    """The cluster, the filter and order of its tasks, and the page."""
 
     state: TaskState = Field(
         default="running",
-        description="running: the phase is Running. starting: bound and Pending. terminating: being deleted. "
-        "all: whatever holds GPUs.",
+        description="running: in phase Running. starting: bound to a node, in phase Pending. terminating: "
+        "being deleted. all: every pod that holds GPUs.",
     )
     node: Annotated[str, AfterValidator(_dns_name), _DNS_NAME_SCHEMA] | None = Field(
-        default=None, description="Only this node's."
+        default=None, description="Return only pods on this node."
     )
-    sort: TaskSort = Field(default="name", description="name is namespace and name; - turns it round.")
+    sort: TaskSort = Field(
+        default="name", description="The sort order. name sorts by namespace and name; - reverses the order."
+    )
 
     @property
     def selection(self) -> str:
@@ -278,7 +282,7 @@ class TaskParameters(ListParameters):
 
     @property
     def filter(self) -> Callable[[Pod], bool] | None:
-        """Return what holds of the namespace's or the node's pods."""
+        """Return the filter by namespace and node."""
         node, in_namespace = self.node, super().filter
         if node is None:
             return in_namespace
@@ -286,6 +290,8 @@ class TaskParameters(ListParameters):
 
 
 class PendingParameters(ListParameters):
-    """Which cluster's waiting pods."""
+    """The cluster, the filter and order of its pending pods, and the page."""
 
-    sort: PendingSort = Field(default="name", description="name is namespace and name; - turns it round.")
+    sort: PendingSort = Field(
+        default="name", description="The sort order. name sorts by namespace and name; - reverses the order."
+    )

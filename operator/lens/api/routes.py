@@ -1,4 +1,4 @@
-"""The table of what can be asked: requests are routed by it, and the schema is made from it."""
+"""The route table, from which requests are routed and the OpenAPI document is made."""
 
 import logging
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from aiohttp import web
 
 from lens.api import schemas
 from lens.api.access.auth import Caller
-from lens.api.answers import Answers, Handler, P
 from lens.api.endpoints import status
-from lens.api.endpoints.exposition import Exposition
 from lens.api.endpoints.nodes import node_detail
 from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.probes import Probes
+from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.envelope import CONTENT_TYPE
-from lens.api.lists.turn import Turn
+from lens.api.handlers import Handler, Handlers, P
+from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import (
     NodeParameters,
     Parameters,
@@ -28,15 +28,15 @@ from lens.api.parameters import (
 from lens.api.stream.streams import Streams
 
 METHODS = ("GET", "HEAD")
-"""What every route takes."""
+"""The methods of every route."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[P]):
-    """An endpoint. ``data`` is the type within the envelope, None for an answer without one.
+    """An endpoint. ``data`` is the type of the envelope's data, None for a response without an envelope.
 
-    ``summary`` is a line for the schema. An ``open`` one asks for no token, a ``limited`` one may be asked
-    only so often, of a ``cached`` one the answers are kept. ``level`` is that of its lines in the access log.
+    ``summary`` is its summary in the OpenAPI document. An ``open`` endpoint needs no token, a ``limited`` one
+    has rate limits, a ``cached`` one caches its responses. ``level`` is the level of its access log lines.
     """
 
     path: str
@@ -52,60 +52,60 @@ class Route(Generic[P]):
 
 
 def table(
-    answers: Answers,
+    handlers: Handlers,
     streams: Streams,
     probes: Probes,
-    exposition: Exposition,
-    turn: Turn,
+    metrics: PrometheusMetrics,
+    list_queue: ListQueue,
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
-    """Return all routes; long lists are made under ``turn``."""
+    """Return all routes; long lists wait in ``list_queue``."""
     return (
         Route(
             "/api/v1/clusters",
             Parameters,
             schemas.Clusters,
-            answers.clusters,
-            "The clusters that this Lens answers for.",
+            handlers.clusters,
+            "List the clusters that this Lens knows, with their status.",
         ),
         Route(
             "/api/v1/realtime/summary",
             Parameters,
             schemas.Summary,
-            answers.summary,
-            "All clusters added up.",
+            handlers.summary,
+            "Add up the figures of all clusters.",
         ),
         Route(
             "/api/v1/realtime/status",
             StatusParameters,
             schemas.Status,
-            _status(answers),
-            "A cluster's figures, and on request its nodes, alerts and events.",
+            _status(handlers),
+            "Read a cluster's figures, and on request its nodes, alerts and events.",
             cached=True,
         ),
         Route(
             "/api/v1/realtime/running-tasks",
             TaskParameters,
             schemas.RunningTasks,
-            answers.listed(running_tasks(turn)),
-            "The pods that hold GPUs.",
+            handlers.for_list(running_tasks(list_queue)),
+            "List the pods that hold GPUs.",
             cached=True,
         ),
         Route(
             "/api/v1/realtime/pending-tasks",
             PendingParameters,
             schemas.PendingTasks,
-            answers.listed(pending_tasks(turn)),
-            "The pods that ask for GPUs and are not bound to a node.",
+            handlers.for_list(pending_tasks(list_queue)),
+            "List the pods that request GPUs and are not bound to a node.",
             cached=True,
         ),
         Route(
             "/api/v1/realtime/nodes/{name}",
             NodeParameters,
             schemas.NodeDetail,
-            answers.of(node_detail),
-            "One node, GPU by GPU.",
+            handlers.for_view(node_detail),
+            "Read one node and each of its GPUs.",
             cached=True,
         ),
         Route(
@@ -113,30 +113,30 @@ def table(
             StreamParameters,
             None,
             streams.handler,
-            "Server-sent events: all that there is, and then what changes.",
+            "Stream server-sent events: the whole state first, then its changes.",
             media_type="text/event-stream",
         ),
-        _probe("/healthz", probes.healthz, "Whether the process answers."),
-        _probe("/readyz", probes.readyz, "Whether its answers are worth having."),
+        _probe("/healthz", probes.healthz, "Check that the process is alive."),
+        _probe("/readyz", probes.readyz, "Check that Lens has current data and accepts requests."),
         Route(
             "/metrics",
             Parameters,
             None,
-            exposition.metrics,
-            "The figures for Prometheus.",
+            metrics.handler,
+            "Read all metrics in Prometheus' text format.",
             media_type="text/plain",
             open=metrics_open,
         ),
     )
 
 
-def _status(answers: Answers) -> Handler[StatusParameters]:
-    figures, with_lists = answers.of(status.status), answers.of_many(status.with_lists)
+def _status(handlers: Handlers) -> Handler[StatusParameters]:
+    figures, with_lists = handlers.for_view(status.status), handlers.for_async_view(status.with_lists)
 
     async def handler(
-        request: web.BaseRequest, asked: StatusParameters, caller: Caller
+        request: web.BaseRequest, params: StatusParameters, caller: Caller
     ) -> web.StreamResponse:
-        return await (with_lists if asked.include else figures)(request, asked, caller)
+        return await (with_lists if params.include else figures)(request, params, caller)
 
     return handler
 

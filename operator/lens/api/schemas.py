@@ -1,13 +1,13 @@
-"""What answers look like. The types here are what is sent, and what the schema is made from.
+"""The types of the responses, from which the OpenAPI document is made.
 
-They are typed dictionaries and not models: mypy holds their making to their types, pydantic reads them
-like models, and 40,000 tasks take 50 ms instead of 300.
+They are typed dictionaries rather than models: mypy checks them where they are made, pydantic makes the same
+schemas of them, and 40,000 tasks take 50 ms instead of 300.
 """
 
 from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 
 from pydantic import Field
-from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
+from typing_extensions import TypedDict  # pydantic accepts typing's own from Python 3.12 on
 
 from lens.model.alerts.alert import Severity
 from lens.model.events.transitions import Type as EventType
@@ -23,66 +23,84 @@ Timestamp = Annotated[
 
 
 class Meta(TypedDict):
-    """How the request went."""
+    """The outcome of the request."""
 
-    code: Annotated[int, Field(description="2000, or what went wrong: the HTTP status with a finer digit.")]
-    message: Annotated[str, Field(description="OK, or what went wrong in words.")]
+    code: Annotated[
+        int, Field(description="2000 for success, or the error's code: the HTTP status and one more digit.")
+    ]
+    message: Annotated[str, Field(description="OK, or the error's message.")]
 
 
 class Envelope(TypedDict, Generic[T]):
-    """What every JSON answer is wrapped in; an error's data is null."""
+    """The envelope of every JSON response; data is null in an error."""
 
     meta: Meta
     data: T
 
 
 class GpuUsage(TypedDict):
-    """How many GPUs there are, are handed out, and are at work."""
+    """Total, allocated and utilized GPUs."""
 
-    total_gpus: Annotated[Count, Field(description="All GPUs, whatever their state.")]
-    allocated_gpus: Annotated[Count, Field(description="GPUs that pods hold.")]
-    utilized_gpus: Annotated[Count, Field(description="GPUs over 50 % utilization; 0 while none reports.")]
-    allocation_rate: Annotated[float, Field(ge=0, le=100, description="Allocated of all, in percent.")]
+    total_gpus: Annotated[Count, Field(description="All GPUs, in any state.")]
+    allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to pods.")]
+    utilized_gpus: Annotated[
+        Count, Field(description="GPUs above 50 % utilization; 0 while no GPU reports utilization.")
+    ]
+    allocation_rate: Annotated[
+        float, Field(ge=0, le=100, description="Allocated GPUs in percent of all GPUs.")
+    ]
     utilization_rate: Annotated[
-        float, Field(ge=0, le=100, description="Mean of those that report, in percent; 0 while none does.")
+        float,
+        Field(
+            ge=0,
+            le=100,
+            description="Mean utilization of the GPUs that report it, in percent; 0 while none does.",
+        ),
     ]
 
 
 class AvailableResources(TypedDict):
-    """What the scheduler could hand out now."""
+    """GPUs that the scheduler can allocate now."""
 
-    available_gpus: Annotated[Count, Field(description="Free GPUs on nodes that take GPU pods.")]
-    available_nodes: Annotated[Count, Field(description="Nodes with an available GPU.")]
+    available_gpus: Annotated[Count, Field(description="Free GPUs on nodes that accept GPU pods.")]
+    available_nodes: Annotated[Count, Field(description="Nodes with at least one available GPU.")]
     max_contiguous_gpu: Annotated[Count, Field(description="The most available GPUs on one node.")]
 
 
 class Freshness(TypedDict):
-    """How old the figures are."""
+    """The age of the figures."""
 
     synced: Annotated[bool, Field(description="Whether every resource has been listed.")]
-    age_seconds: Annotated[Seconds, Field(description="Since the figures were last known to be current.")]
-    watch_age_seconds: Annotated[
-        dict[str, Seconds], Field(description="Since each resource's watch last gave a sign of life.")
+    age_seconds: Annotated[
+        Seconds, Field(description="Seconds since the figures were last known to be current.")
     ]
-    coverage: Annotated[float, Field(ge=0, le=1, description="The share of GPUs that report their work now.")]
+    watch_age_seconds: Annotated[
+        dict[str, Seconds], Field(description="Seconds since each resource's watch last received data.")
+    ]
+    coverage: Annotated[
+        float, Field(ge=0, le=1, description="The fraction of GPUs that report utilization now.")
+    ]
     sequence: Annotated[
-        Count, Field(description="Grows with each change that shows; starts anew with the process.")
+        Count, Field(description="Increases with every visible change; restarts with the process.")
     ]
 
 
 class Telemetry(TypedDict):
-    """What is known of the GPUs' work; null where nothing is."""
+    """The GPUs' utilization; null while no GPU reports it."""
 
-    coverage: Annotated[float, Field(ge=0, le=1, description="The share of GPUs that report.")]
-    utilized_gpus: Annotated[int | None, Field(description="GPUs over 50 % utilization.")]
-    utilization_rate: Annotated[float | None, Field(description="Mean of those that report, in percent.")]
+    coverage: Annotated[float, Field(ge=0, le=1, description="The fraction of GPUs that report utilization.")]
+    utilized_gpus: Annotated[int | None, Field(description="GPUs above 50 % utilization.")]
+    utilization_rate: Annotated[
+        float | None, Field(description="Mean utilization of the GPUs that report it, in percent.")
+    ]
     nodes: Annotated[
-        "TelemetryNodes", Field(description="Nodes that are asked, by the age of their samples.")
+        "TelemetryNodes",
+        Field(description="Nodes with an agent or exporter, by the age of their last sample."),
     ]
 
 
 class TelemetryNodes(TypedDict):
-    """Nodes by how old what they tell is."""
+    """Numbers of nodes by the age of their last sample."""
 
     ok: Count
     stale: Count
@@ -90,22 +108,27 @@ class TelemetryNodes(TypedDict):
 
 
 class GpuStates(TypedDict):
-    """GPUs by state; the first four add up to all."""
+    """GPUs by state; the first four states add up to all GPUs."""
 
-    allocated: Annotated[Count, Field(description="Held by a pod.")]
-    unhealthy: Annotated[Count, Field(description="In its node's capacity, not allocatable, held by nobody.")]
-    unavailable: Annotated[Count, Field(description="Free, on a node that GPU pods can't go to.")]
-    available: Annotated[Count, Field(description="Free, on a node that takes GPU pods.")]
+    allocated: Annotated[Count, Field(description="Allocated to a pod.")]
+    unhealthy: Annotated[
+        Count, Field(description="In the node's capacity, but not allocatable, and allocated to no pod.")
+    ]
+    unavailable: Annotated[
+        Count, Field(description="Free, on a node that accepts no GPU pods: cordoned or tainted.")
+    ]
+    available: Annotated[Count, Field(description="Free, on a node that accepts GPU pods.")]
     overcommitted: Annotated[
-        Count, Field(description="Asked for by bound pods beyond what the nodes have; in no other figure.")
+        Count,
+        Field(description="Requested by bound pods beyond their nodes' GPUs; counted in no other figure."),
     ]
     missing_nodes: Annotated[
-        Count, Field(description="Nodes that such pods are bound to and that don't exist, or have no GPUs.")
+        Count, Field(description="Nodes that GPU pods are bound to, and that don't exist or have no GPUs.")
     ]
 
 
 class NodeResource(TypedDict):
-    """One GPU resource, in units, of one node or of all."""
+    """One GPU resource of one node or of all nodes, in units of the resource."""
 
     resource: Annotated[str, Field(examples=["nvidia.com/gpu"])]
     capacity: Count
@@ -117,45 +140,51 @@ class NodeResource(TypedDict):
     overcommitted: Count
 
 
-_UNITS = "The GPU resources whose units are parts of GPUs (time-slicing, MPS, MIG), in units."
-_APPROXIMATE = "Whether it isn't known which GPUs shared units are on: then GPUs are the least there can be."
+_UNITS = "GPU resources whose units are parts of GPUs (time-slicing, MPS, MIG), in units."
+_APPROXIMATE = "Whether the GPUs of shared units are unknown: then allocated GPUs are a lower bound."
 
 
 class Node(TypedDict):
-    """A node with GPUs, or one that pods with GPUs are bound to."""
+    """A node with GPUs, or a node that GPU pods are bound to."""
 
     node_name: str
     status: Annotated[
         str,
         Field(
             pattern="^(Ready|NotReady|Unknown|Missing)$",
-            description="The Ready condition; Unknown without one, Missing when there is no such GPU node.",
+            description="The Ready condition; Unknown without one, Missing if the node or its GPUs are gone.",
         ),
     ]
     total_gpus: Count
     allocated_gpus: Count
     available_gpus: Count
-    utilization: Annotated[float | None, Field(description="Mean over its GPUs that report, in percent.")]
+    utilization: Annotated[
+        float | None, Field(description="Mean utilization of its GPUs that report it, in percent.")
+    ]
     unhealthy_gpus: Count
     unavailable_gpus: Count
     overcommitted_gpus: Count
-    schedulable: Annotated[bool, Field(description="Whether GPU pods can go there, by cordon and taints.")]
+    schedulable: Annotated[bool, Field(description="Whether it accepts GPU pods, by its cordon and taints.")]
     unschedulable: Annotated[bool, Field(description="Whether it is cordoned.")]
     taints: Annotated[list[str], Field(examples=[["nvidia.com/gpu=present:NoSchedule"]])]
-    product: Annotated[str | None, Field(description="What its GPUs are, by the vendor's label.")]
+    product: Annotated[str | None, Field(description="The GPU product, from the vendor's node label.")]
     running_tasks: Count
-    resources: Annotated[list[NodeResource], Field(description="Each GPU resource, in units.")]
-    units: NotRequired[Annotated[list[NodeResource], Field(description=f"{_UNITS} Only if there are any.")]]
-    approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} Only beside units.")]]
+    resources: Annotated[list[NodeResource], Field(description="Its GPU resources, in units.")]
+    units: NotRequired[
+        Annotated[list[NodeResource], Field(description=f"{_UNITS} Absent without such resources.")]
+    ]
+    approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} Present only with units.")]]
 
 
 class GpuHolder(TypedDict):
-    """A container that has a GPU, or a part of one."""
+    """A container that a GPU, or a part of it, is allocated to."""
 
     namespace: str
     pod: str
     container: str
-    instance_uuid: Annotated[str | None, Field(description="The MIG instance that it has of the GPU.")]
+    instance_uuid: Annotated[
+        str | None, Field(description="The UUID of its MIG instance; null for a whole GPU.")
+    ]
 
 
 class GpuInstance(TypedDict):
@@ -169,101 +198,125 @@ class GpuInstance(TypedDict):
 
 
 class Gpu(TypedDict):
-    """A physical GPU, as the node's agent or exporter tells of it, or else the pods that hold it."""
+    """A physical GPU, as reported by the node's agent or exporter, or else by its pods' statuses."""
 
     source: Annotated[
         Literal["agent", "dcgm", "amd", "pods"],
-        Field(description="Who tells; pods: allocatedResourcesStatus, of GPUs that are held."),
+        Field(description="The source of the data. pods: allocatedResourcesStatus, of allocated GPUs only."),
     ]
-    index: Annotated[int | None, Field(description="The driver's; null where only pods tell.")]
+    index: Annotated[int | None, Field(description="The driver's index; null if source is pods.")]
     uuid: str | None
     product: str | None
     state: Annotated[
         Literal["allocated", "unhealthy", "unavailable", "available"],
-        Field(description="allocated if a container has any of it; unhealthy by its own health."),
+        Field(
+            description="allocated: to at least one container. unhealthy: health is critical or lost. "
+            "unavailable: the node accepts no GPU pods."
+        ),
     ]
     holders: list[GpuHolder]
-    utilization: Annotated[float | None, Field(description="In percent.")]
+    utilization: Annotated[float | None, Field(description="Utilization in percent.")]
     memory_used_bytes: int | None
     memory_total_bytes: int | None
     temperature_celsius: float | None
     power_watts: float | None
     health: Literal["ok", "warning", "critical", "lost", "unknown"]
     health_because: list[str]
-    recovery_action: Annotated[str | None, Field(description="NVIDIA's verdict; NONE when all is well.")]
+    recovery_action: Annotated[
+        str | None, Field(description="The recovery action that NVIDIA's driver recommends, or NONE.")
+    ]
     instances: list[GpuInstance]
     sampled_at: Timestamp
-    reasons: Annotated[dict[str, str], Field(description="Why a value is null, by its field.")]
+    reasons: Annotated[dict[str, str], Field(description="The reason for each null value, by field name.")]
 
 
 class NodeTelemetry(TypedDict):
-    """How a node's GPUs are known."""
+    """The source and age of a node's GPU data."""
 
     source: Literal["agent", "dcgm", "amd"]
-    state: Annotated[Literal["ok", "stale", "unknown"], Field(description="By the age of the last sample.")]
-    problem: Annotated[str | None, Field(description="What is wrong with how it is known.")]
+    state: Annotated[
+        Literal["ok", "stale", "unknown"], Field(description="The freshness, by the age of the last sample.")
+    ]
+    problem: Annotated[str | None, Field(description="The current problem with the source, or null.")]
     sampled_at: Timestamp | None
 
 
 class NodeDetail(TypedDict):
-    """One node, GPU by GPU."""
+    """A node and each of its GPUs."""
 
     cluster: str
     timestamp: Timestamp
     node: Node
-    telemetry: Annotated[NodeTelemetry | None, Field(description="null where nobody tells of its GPUs.")]
-    gpus: Annotated[list[Gpu], Field(description="By index, or else uuid; empty where nobody tells.")]
+    telemetry: Annotated[
+        NodeTelemetry | None,
+        Field(description="The source of the GPU data; null without an agent or exporter."),
+    ]
+    gpus: Annotated[
+        list[Gpu], Field(description="Its GPUs by index, or else by UUID; empty if nothing reports them.")
+    ]
 
 
 class Alert(TypedDict):
-    """Something that is wrong, and has been for a while."""
+    """A condition that needs attention and has lasted for a while."""
 
-    id: Annotated[str, Field(description="The same as long as it lasts, on every replica.")]
-    severity: Annotated[Severity, Field(description="critical: out of service. warning: look at it.")]
+    id: Annotated[str, Field(description="Stays the same while the alert lasts, on every replica.")]
+    severity: Annotated[
+        Severity,
+        Field(description="critical: something is out of service. warning: something needs attention."),
+    ]
     type: Annotated[str, Field(examples=["GpuLost"])]
     message: str
-    timestamp: Annotated[Timestamp, Field(description="Since when.")]
+    timestamp: Annotated[Timestamp, Field(description="The time since when the condition has lasted.")]
     source: Annotated[str, Field(examples=["GPU/gpu-node-1/GPU-8a6f", "Pod/ml-team/train-0"])]
-    namespace: Annotated[str | None, Field(description="The source's; null where it is in none.")]
-    action: Annotated[str, Field(description="What to do.")]
+    namespace: Annotated[
+        str | None, Field(description="The source's namespace; null for a source without one.")
+    ]
+    action: Annotated[str, Field(description="The recommended action.")]
 
 
 class Event(TypedDict):
-    """Something that happened."""
+    """An event in the cluster."""
 
-    timestamp: Annotated[Timestamp, Field(description="When it was seen.")]
+    timestamp: Annotated[Timestamp, Field(description="The time at which it was observed.")]
     type: EventType
     object: Annotated[str, Field(examples=["Pod/ml-team/train-0", "Node/gpu-node-1"])]
     message: str
-    namespace: Annotated[str | None, Field(description="The object's; null where it is in none.")]
+    namespace: Annotated[
+        str | None, Field(description="The object's namespace; null for an object without one.")
+    ]
     source: Annotated[
         str,
         Field(
-            description="Who says so: lens, or the component that told the apiserver in an Event.",
+            description="The reporter: lens, or the component that created the Kubernetes Event.",
             examples=["lens", "kubelet", "default-scheduler"],
         ),
     ]
     reason: Annotated[
         str | None,
-        Field(description="The Event's reason; null where Lens says so.", examples=["FailedScheduling"]),
+        Field(
+            description="The Kubernetes Event's reason; null if the source is lens.",
+            examples=["FailedScheduling"],
+        ),
     ]
 
 
 class Pending(TypedDict):
-    """What is asked for and not handed out."""
+    """GPU requests that aren't scheduled yet."""
 
-    pods: Annotated[Count, Field(description="Pods that ask for GPUs and aren't bound to a node.")]
-    gpus: Annotated[Count, Field(description="What they ask for: GPUs, or units of shared ones.")]
-    gated_pods: Annotated[Count, Field(description="Those of them that have scheduling gates.")]
+    pods: Annotated[Count, Field(description="Pods that request GPUs and aren't bound to a node.")]
+    gpus: Annotated[Count, Field(description="GPUs, or units of shared GPUs, that these pods request.")]
+    gated_pods: Annotated[Count, Field(description="Those of these pods that have scheduling gates.")]
 
 
 class Status(TypedDict):
-    """A cluster's GPUs at one moment."""
+    """A cluster's GPU figures at one time."""
 
     cluster: str
-    timestamp: Annotated[Timestamp, Field(description="When the figures were last known to be current.")]
+    timestamp: Annotated[
+        Timestamp, Field(description="The time at which the figures were last known to be current.")
+    ]
     current_gpu_usage: GpuUsage
-    running_tasks: Annotated[Count, Field(description="Pods that hold a GPU and are Running.")]
+    running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold at least one GPU.")]
     available_resources: AvailableResources
     pending: Pending
     freshness: Freshness
@@ -271,12 +324,14 @@ class Status(TypedDict):
     gpu_states: GpuStates
     units: Annotated[list[NodeResource], Field(description=_UNITS)]
     approximate: Annotated[bool, Field(description=_APPROXIMATE)]
-    nodes: NotRequired[Annotated[list[Node], Field(description="With include=nodes: by name.")]]
+    nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]
     alerts: NotRequired[
-        Annotated[list[Alert], Field(description="With include=alerts: critical first, then newest.")]
+        Annotated[
+            list[Alert], Field(description="The alerts, critical first, then newest; with include=alerts.")
+        ]
     ]
     recent_events: NotRequired[
-        Annotated[list[Event], Field(description="With include=events: newest first.")]
+        Annotated[list[Event], Field(description="The events, newest first; with include=events.")]
     ]
 
 
@@ -286,49 +341,60 @@ class Task(TypedDict):
     pod_uid: str
     pod_name: str
     namespace: str
-    workload_type: Annotated[str, Field(description="The kind of the topmost known controller, or Pod.")]
+    workload_type: Annotated[str, Field(description="The kind of the topmost known owner, or Pod.")]
     workload_name: str
     workload_reason: Annotated[
-        Reason | None, Field(description="Why the workload may not be the top of its chain; null if it is.")
+        Reason | None,
+        Field(description="Why the topmost known owner may not be the top one; null if it is."),
     ]
     node_name: str
-    allocated_gpus: Annotated[
-        Count, Field(description="The GPUs that it holds, or of whose units it holds some.")
+    allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to it, in whole or in part.")]
+    running_time_seconds: Annotated[
+        Count, Field(description="Seconds from started_at to the response's timestamp.")
     ]
-    running_time_seconds: Annotated[Count, Field(description="From started_at to the answer's timestamp.")]
     started_at: Timestamp | None
-    owner: Annotated[str | None, Field(description="The pod's direct controller; null for a bare pod.")]
-    resources: Annotated[dict[str, Count], Field(description="Units held, by resource.")]
+    owner: Annotated[
+        str | None, Field(description="The name of the pod's controller; null for a pod without one.")
+    ]
+    resources: Annotated[dict[str, Count], Field(description="Units that are allocated to it, by resource.")]
     units: NotRequired[
-        Annotated[dict[str, Count], Field(description="Those of them that are parts of GPUs, if any.")]
+        Annotated[
+            dict[str, Count],
+            Field(description="The resources whose units are parts of GPUs; absent without such resources."),
+        ]
     ]
     approximate: NotRequired[
-        Annotated[bool, Field(description="Beside units: whether allocated_gpus is the least there can be.")]
+        Annotated[
+            bool, Field(description="Whether allocated_gpus is a lower bound; present only with units.")
+        ]
     ]
-    phase: Annotated[str, Field(description="The pod's: Running, Pending while it starts, or Unknown.")]
+    phase: Annotated[str, Field(description="The pod's phase: Running, Pending while it starts, or Unknown.")]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
-    utilization: Annotated[float | None, Field(description="Mean over its devices, in percent.")]
-    memory_used_bytes: Annotated[int | None, Field(description="On all its devices.")]
-    gpu_uuids: Annotated[list[str] | None, Field(description="The physical GPUs that it is on.")]
-    utilization_reason: Annotated[str | None, Field(description="Why utilization is null.")]
+    utilization: Annotated[float | None, Field(description="Mean utilization of its devices, in percent.")]
+    memory_used_bytes: Annotated[int | None, Field(description="Memory used on all its devices.")]
+    gpu_uuids: Annotated[list[str] | None, Field(description="The UUIDs of its physical GPUs.")]
+    utilization_reason: Annotated[str | None, Field(description="The reason why utilization is null.")]
 
 
-_Continued = TypedDict(
-    "_Continued",
+_Page = TypedDict(
+    "_Page",
     {
         "continue": Annotated[
-            str | None, Field(description="Ask the same with this for what follows; null at the end.")
+            str | None,
+            Field(
+                description="The token of the next page, for the parameter continue; null on the last page."
+            ),
         ]
     },
 )
 
 
-class RunningTasks(_Continued):
-    """The tasks that were asked for, in their order."""
+class RunningTasks(_Page):
+    """A page of tasks."""
 
     cluster: str
     timestamp: Timestamp
-    total_tasks: Annotated[Count, Field(description="How many match, whatever the page.")]
+    total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
     tasks: list[Task]
 
 
@@ -336,71 +402,79 @@ PendingState = Literal["gated", "unschedulable", "waiting"]
 
 
 class PendingTask(TypedDict):
-    """A pod that asks for GPUs and isn't bound to a node."""
+    """A pod that requests GPUs and isn't bound to a node."""
 
     pod_uid: str
     pod_name: str
     namespace: str
-    workload_type: Annotated[str, Field(description="The kind of the topmost known controller, or Pod.")]
+    workload_type: Annotated[str, Field(description="The kind of the topmost known owner, or Pod.")]
     workload_name: str
     workload_reason: Annotated[
-        Reason | None, Field(description="Why the workload may not be the top of its chain; null if it is.")
+        Reason | None,
+        Field(description="Why the topmost known owner may not be the top one; null if it is."),
     ]
-    owner: Annotated[str | None, Field(description="The pod's direct controller; null for a bare pod.")]
-    requested_gpus: Annotated[Count, Field(description="GPUs, or units of shared ones.")]
-    resources: Annotated[dict[str, Count], Field(description="Units asked for, by resource.")]
+    owner: Annotated[
+        str | None, Field(description="The name of the pod's controller; null for a pod without one.")
+    ]
+    requested_gpus: Annotated[Count, Field(description="GPUs, or units of shared GPUs, that it requests.")]
+    resources: Annotated[dict[str, Count], Field(description="Units that it requests, by resource.")]
     created_at: Timestamp | None
-    waiting_seconds: Annotated[Count, Field(description="From created_at to the answer's timestamp.")]
+    waiting_seconds: Annotated[
+        Count, Field(description="Seconds from created_at to the response's timestamp.")
+    ]
     priority: int
     state: Annotated[
         PendingState,
         Field(
-            description="gated: the scheduler leaves it alone until its scheduling gates are taken away. "
-            "unschedulable: the scheduler has found no room. waiting: it has not said anything yet."
+            description="gated: it has scheduling gates; the scheduler ignores it until they are removed. "
+            "unschedulable: the scheduler found no node that fits. waiting: the scheduler has reported "
+            "nothing yet."
         ),
     ]
     scheduling_gates: list[str]
-    reason: Annotated[str | None, Field(description="The PodScheduled condition's, so the scheduler's own.")]
+    reason: Annotated[
+        str | None, Field(description="The reason of the PodScheduled condition, which the scheduler sets.")
+    ]
     message: str | None
     node_selector: dict[str, str]
-    affinity: Annotated[bool, Field(description="Whether it has one, of whatever kind.")]
+    affinity: Annotated[bool, Field(description="Whether it has node, pod or pod anti-affinity.")]
     tolerations: Annotated[list[str], Field(examples=[["nvidia.com/gpu:NoSchedule op=Exists"]])]
     omitted: NotRequired[
         Annotated[
             dict[str, Count],
             Field(
-                description="How many more entries than those given scheduling_gates, node_selector and "
-                "tolerations have, by field. Only if there are any."
+                description="The number of entries that are left out of scheduling_gates, node_selector and "
+                "tolerations, by field. Absent if none are left out."
             ),
         ]
     ]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
 
 
-class PendingTasks(_Continued):
-    """The waiting pods that were asked for, in their order."""
+class PendingTasks(_Page):
+    """A page of pending pods."""
 
     cluster: str
     timestamp: Timestamp
-    total_tasks: Annotated[Count, Field(description="How many match, whatever the page.")]
+    total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
     tasks: list[PendingTask]
 
 
 ClusterState = Annotated[
     Literal["ok", "stale", "syncing", "unreachable"],
     Field(
-        description="stale: older than /readyz allows. syncing: not listed yet. unreachable: a peer that "
-        "could not be asked."
+        description="stale: its data is older than /readyz allows. syncing: resources aren't all listed. "
+        "unreachable: its Lens gave no usable response."
     ),
 ]
 UnreachableReason = Annotated[
     Literal["TIMEOUT", "FORBIDDEN", "FAILED"],
-    Field(description="Why it is unreachable. FORBIDDEN: it does not know the caller, or lets it see."),
+    Field(description="Why it is unreachable. FORBIDDEN: its Lens responded with 401 or 403."),
 ]
 
 
 class ClusterTotals(TypedDict):
-    """A cluster's figures in short."""
+    """A cluster's main figures."""
 
     total_gpus: Count
     allocated_gpus: Count
@@ -409,18 +483,22 @@ class ClusterTotals(TypedDict):
 
 
 class Cluster(TypedDict):
-    """A cluster that can be asked for."""
+    """A cluster that this Lens knows."""
 
     name: str
-    local: Annotated[bool, Field(description="Whether it is watched from here.")]
+    local: Annotated[
+        bool, Field(description="Whether this Lens watches it; other clusters have a Lens of their own.")
+    ]
     status: ClusterState
     age_seconds: Seconds | None
-    totals: Annotated[ClusterTotals | None, Field(description="null while syncing or unreachable.")]
+    totals: Annotated[
+        ClusterTotals | None, Field(description="Its figures; null while it is syncing or unreachable.")
+    ]
     reason: NotRequired[UnreachableReason]
 
 
 class Clusters(TypedDict):
-    """The clusters that this Lens answers for."""
+    """All clusters that this Lens knows."""
 
     clusters: list[Cluster]
 
@@ -429,7 +507,9 @@ class ClusterSummary(TypedDict):
     """A cluster's figures, null while it is syncing or unreachable."""
 
     name: str
-    local: Annotated[bool, Field(description="Whether it is watched from here.")]
+    local: Annotated[
+        bool, Field(description="Whether this Lens watches it; other clusters have a Lens of their own.")
+    ]
     status: ClusterState
     age_seconds: Seconds | None
     current_gpu_usage: GpuUsage | None
@@ -439,20 +519,21 @@ class ClusterSummary(TypedDict):
 
 
 class Summary(TypedDict):
-    """All clusters added up, as far as their figures are known."""
+    """The sums over all clusters with known figures."""
 
     timestamp: Annotated[
-        Timestamp | None, Field(description="When the oldest of the figures were last known to be current.")
+        Timestamp | None,
+        Field(description="The time at which the oldest figures were last known to be current."),
     ]
     current_gpu_usage: GpuUsage
     running_tasks: Count
     available_resources: AvailableResources
-    coverage: Annotated[float, Field(ge=0, le=1, description="The share of GPUs that report.")]
+    coverage: Annotated[float, Field(ge=0, le=1, description="The fraction of GPUs that report utilization.")]
     clusters: list[ClusterSummary]
-    unreachable: Annotated[list[str], Field(description="The clusters that could not be reached.")]
+    unreachable: Annotated[list[str], Field(description="The names of the clusters that are unreachable.")]
 
 
 class Health(TypedDict):
-    """That the process is well."""
+    """The result of a probe."""
 
     status: Literal["ok"]

@@ -1,4 +1,4 @@
-"""The server: listens, drains, stops."""
+"""The API server: it connects all parts, listens, drains and stops."""
 
 import logging
 import secrets
@@ -10,19 +10,20 @@ from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.access.kubernetes_tokens import KubernetesAuthenticator, Reviews
 from lens.api.access.static_tokens import StaticTokenAuthenticator
 from lens.api.access_log import AccessLog
-from lens.api.answers import Answers
 from lens.api.cache import ResponseCache
 from lens.api.dispatch import Dispatcher
-from lens.api.document.documents import with_documents
-from lens.api.endpoints.exposition import Exposition
-from lens.api.endpoints.overview import Overview
-from lens.api.endpoints.peers import PeerAnswers, Peers
 from lens.api.endpoints.probes import Probes
-from lens.api.lists.turn import Turn
+from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
+from lens.api.handlers import Handlers
+from lens.api.lists.list_queue import ListQueue
+from lens.api.openapi.routes import with_openapi
+from lens.api.proxy.cluster_overview import ClusterOverview
+from lens.api.proxy.peer_proxy import PeerProxy
+from lens.api.proxy.peers import Peers
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import RequestIds
 from lens.api.routes import table
-from lens.api.stream.streams import BEAT_SECONDS, Streams
+from lens.api.stream.streams import HEARTBEAT_SECONDS, Streams
 from lens.bounds import OPERATOR, PATIENCE_SECONDS
 from lens.config import ServeSettings
 from lens.http.refusals import Refusals
@@ -49,15 +50,15 @@ class Server:
         grace_seconds: float = 10.0,
         patience_seconds: float = PATIENCE_SECONDS,
         parting_seconds: float = 0.0,
-        beat_seconds: float = BEAT_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
-        """Take what to serve, who reviews tokens in mode ``kubernetes``, and who asks other clusters.
+        """Take the settings and the state, the reviewer for mode ``kubernetes``, and the client for peers.
 
-        ``grace_seconds`` is what running requests get to finish in, ``patience_seconds`` how long a client
-        may take to send a request's head; three times that it may take nothing of an answer. For
-        ``parting_seconds`` connections that are kept stay open for one more request, whose answer says that
-        it was the last: closed while it is on its way, it would be lost. Streams in which nothing
-        changes have a heartbeat every ``beat_seconds``.
+        ``grace_seconds`` is the time in which running requests may finish on shutdown. A client must send a
+        request within ``patience_seconds``, and read something of its response within three times that. On
+        shutdown, idle connections stay open for ``parting_seconds`` and one more request, whose response
+        closes them: a request that is under way would be lost. An idle stream gets a heartbeat every
+        ``heartbeat_seconds``.
 
         Raise SettingsError when the tokens file or the certificate can't be used.
         """
@@ -74,19 +75,19 @@ class Server:
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
         self._probes = Probes(state, settings.ready_max_age_seconds, clock)
-        own, of_peers = (
-            # Apart from each other: ours shall not have to go for the sake of others'.
-            ResponseCache(settings.cache_seconds, epoch, dropped=metrics.cache_dropped.labels(name).inc)
+        local_cache, peer_cache = (
+            # Separate caches: peers' responses must not evict our own.
+            ResponseCache(settings.cache_seconds, epoch, evicted=metrics.cache_dropped.labels(name).inc)
             for name in ("own", "peers")
         )
-        metrics.cache_bytes.labels("own").set_function(lambda: own.size)
-        metrics.cache_bytes.labels("peers").set_function(lambda: of_peers.size)
+        metrics.cache_bytes.labels("own").set_function(lambda: local_cache.size)
+        metrics.cache_bytes.labels("peers").set_function(lambda: peer_cache.size)
         auth = AuthThrottle(
             _authenticator(settings, clock, reviews, metrics), _rate_limiter("address", settings)
         )
-        others = PeerAnswers(
+        proxy = PeerProxy(
             peers,
-            of_peers,
+            peer_cache,
             clock,
             forwards_caller=settings.peers_identity == "caller",
         )
@@ -98,20 +99,20 @@ class Server:
             clock,
             settings.streams_per_caller,
             auth,
-            others,
-            beat_seconds,
+            proxy,
+            heartbeat_seconds,
         )
-        overview = Overview(settings.cluster, state, others, clock, settings.ready_max_age_seconds)
+        overview = ClusterOverview(settings.cluster, state, proxy, clock, settings.ready_max_age_seconds)
         routes = table(
-            Answers(settings.cluster, state, own, clock, others, overview),
+            Handlers(settings.cluster, state, local_cache, clock, proxy, overview),
             self._streams,
             self._probes,
-            Exposition(metrics.registry, state, clock, refusals, lambda: self._site.connections),
-            Turn(refused=metrics.over_bound.labels("lists").inc),
+            PrometheusMetrics(metrics.registry, state, clock, refusals, lambda: self._site.connections),
+            ListQueue(refused=metrics.over_bound.labels("lists").inc),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(
-            with_documents(routes),
+            with_openapi(routes),
             auth,
             _rate_limiter("caller", settings),
             self._probes,
@@ -136,7 +137,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Return the port; once started, the one that the system picked for 0."""
+        """Return the port; after ``start`` the assigned one for port 0."""
         return self._port
 
     @property
@@ -146,7 +147,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Return where it is reached, without a slash at the end."""
+        """Return the base URL, without a trailing slash."""
         return f"{'https' if self._certificate else 'http'}://{self.address}"
 
     async def start(self) -> None:
@@ -156,11 +157,11 @@ class Server:
         self._site.start(listening)
 
     def drain(self) -> None:
-        """Say on ``/readyz`` that no requests should come any more, and answer those that do."""
+        """Make ``/readyz`` fail, and answer the requests that still arrive."""
         self._probes.draining = True
 
     async def stop(self) -> None:
-        """Drain, part from who is connected, let running requests finish in time, close all connections."""
+        """Drain idle connections, let running requests finish in time, and close all connections."""
         self.drain()
         await self._streams.close()
         await self._site.stop()
@@ -175,14 +176,14 @@ def _authenticator(
     settings: ServeSettings, clock: Callable[[], float], reviews: Reviews | None, metrics: Metrics
 ) -> Authenticator:
     if settings.auth == "kubernetes":
-        assert reviews is not None, "whoever makes the server brings them"
+        assert reviews is not None, "the caller passes a reviewer"
         if not (settings.token_audiences or settings.tls_cert_file or settings.listen.is_loopback):
             _log.warning(
-                "callers' tokens for the apiserver may come in the clear: set LENS_TOKEN_AUDIENCES, or serve "
-                "HTTPS, or let an Ingress do it"
+                "callers' tokens for the apiserver may be sent in plain text: set LENS_TOKEN_AUDIENCES, "
+                "serve HTTPS, or terminate TLS at an Ingress"
             )
         return KubernetesAuthenticator(reviews, clock, settings.access_stale_seconds, metrics)
     if settings.auth == "static":
-        assert settings.tokens_file is not None, "the settings ask for one"
+        assert settings.tokens_file is not None, "the settings require one"
         return StaticTokenAuthenticator(settings.tokens_file, clock)
     return AnonymousAuthenticator()

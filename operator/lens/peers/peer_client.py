@@ -157,8 +157,8 @@ class PeerClient:
             if len(body) > LARGE_BYTES and not is_large:
                 is_large = True
                 await wait_for_turn()
-            # Validate UTF-8 chunk by chunk: at once it would block the loop, and msgspec doesn't validate it in
-            # skipped values.
+            # Validate UTF-8 chunk by chunk: at once it would block the loop, and msgspec doesn't validate it
+            # in skipped values.
             text.decode(chunk)
         text.decode(b"", final=True)
 

@@ -14,10 +14,10 @@ from lens.agent.tokens import BearerTokens
 from lens.api import negotiation
 from lens.api.access.auth import bearer_token
 from lens.api.access.static_tokens import read_tokens
-from lens.api.cache import ResponseCache, wanted_age
-from lens.api.codings import CODINGS
+from lens.api.cache import ResponseCache, max_age
+from lens.api.content_encoding import ENCODERS
 from lens.api.errors import ApiError
-from lens.api.lists import continuation, table
+from lens.api.lists import continue_token, csv_table
 from lens.api.parameters import (
     NodeParameters,
     Parameters,
@@ -42,7 +42,7 @@ QUERY = ("cluster", None, "running", None, "name")
 COLUMNS = ("name", "owner")
 _PARAMETERS = (Parameters, StatusParameters, StreamParameters, TaskParameters, PendingParameters)
 _NO_TARGET = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"#"})
-_kept = ResponseCache(30.0, "epoch").keep(b"key", b"x" * 2000, 1000.0)
+_representation = ResponseCache(30.0, "epoch").put(b"key", b"x" * 2000, 1000.0)
 
 
 def _field(name: str, data: bytes) -> CIMultiDict[str]:
@@ -59,22 +59,22 @@ def accept(data: bytes) -> None:
 
 @target("accept-encoding", longest=FIELD)
 def accept_encoding(data: bytes) -> None:
-    """Choose a coding."""
+    """Choose a content encoding."""
     fields = _field("Accept-Encoding", data)
-    assert negotiation.coding(fields, tuple(CODINGS), worthwhile=True)
-    assert negotiation.coding(fields, tuple(CODINGS), worthwhile=False)
+    assert negotiation.content_encoding(fields, tuple(ENCODERS), worthwhile=True)
+    assert negotiation.content_encoding(fields, tuple(ENCODERS), worthwhile=False)
 
 
 @target("cache-control", longest=FIELD)
 def cache_control(data: bytes) -> None:
     """Read how old an answer may be."""
-    assert wanted_age(_field("Cache-Control", data)) >= 0
+    assert max_age(_field("Cache-Control", data)) >= 0
 
 
 @target("if-none-match", longest=FIELD)
 def if_none_match(data: bytes) -> None:
     """Tell whether a caller has an answer."""
-    finished(_kept.response(_field("If-None-Match", data), 1000.0))
+    finished(_representation.response(_field("If-None-Match", data), 1000.0))
 
 
 @target("authorization", longest=FIELD)
@@ -114,7 +114,7 @@ def query(data: bytes) -> None:
 def continue_(data: bytes) -> None:
     """Read where a list goes on."""
     with contextlib.suppress(ApiError):
-        continuation.read(data.decode("utf-8", "surrogateescape"), QUERY, (str, str))
+        continue_token.decode(data.decode("utf-8", "surrogateescape"), QUERY, (str, str))
 
 
 @target("tokens-file", longest=BY_ADMINISTRATORS)
@@ -145,7 +145,7 @@ def csv_cell(data: bytes) -> None:
     """Write a table of somebody's texts, and read it again: each stays in its cell."""
     texts = data.decode("utf-8", "replace").split("\t", 1)
     row = dict(zip(COLUMNS, texts, strict=False))
-    written = table.lines(COLUMNS, [row]).decode()
+    written = csv_table.lines(COLUMNS, [row]).decode()
     (read,) = csv.reader(io.StringIO(written, newline=""), strict=True)
     for text, cell in zip(texts, read, strict=False):
         assert cell in (text, f"'{text}") or "\0" in text

@@ -3,7 +3,7 @@
 import contextlib
 
 from lens.api.endpoints.tasks import running_tasks
-from lens.api.lists.turn import Turn
+from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import TaskParameters
 from lens.config import ServeSettings, SettingsError
 from lens.model.peer import PeerFailedError, PeerRefusedError
@@ -14,8 +14,8 @@ from tests.fuzz.target import target
 from tests.fuzz.targets.callers import BY_ADMINISTRATORS
 from tests.fuzz.workplace import FOLDER, finished
 
-_listing = running_tasks(Turn())
-_asked = TaskParameters(cluster="other")
+_listing = running_tasks(ListQueue())
+_params = TaskParameters(cluster="other")
 _settings = ServeSettings(cluster="own", auth="none", peers=FOLDER / "peers")
 
 
@@ -29,10 +29,10 @@ def peer_answer(data: bytes) -> None:
 
 @target("peer-table", longest=2**20)
 def peer_table(data: bytes) -> None:
-    """Write as CSV the list that a peer tells."""
-    # Whoever asks for it takes these for the peer's failure.
+    """Encode a peer's list as CSV."""
+    # The proxy answers these with a 502.
     with contextlib.suppress(ValueError, RecursionError):
-        finished(_listing.told(data, _asked, "/api/v1/realtime/running-tasks"))
+        finished(_listing.csv_of_peer(data, _params, "/api/v1/realtime/running-tasks"))
 
 
 @target("peers-file", longest=BY_ADMINISTRATORS)

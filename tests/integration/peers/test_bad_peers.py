@@ -204,7 +204,7 @@ async def test_a_stream_that_breaks_off_ends_and_no_part_of_an_event_is_one(
 async def test_a_right_that_is_taken_away_ends_a_stream_that_never_comes_to_the_end_of_an_event(
     hub_of: Hub, west: FakeServer, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lens.api.stream.streams.ACCESS_SECONDS", 0.1)
+    monkeypatch.setattr("lens.api.stream.streams.REAUTHORIZE_SECONDS", 0.1)
 
     async def go_on(connection: Connection) -> None:
         while True:

@@ -1,1 +1,1 @@
-"""One file for what each path answers, and what several of them share."""
+"""Views: pure functions from the cluster state to an endpoint's data, and the probes and metrics."""

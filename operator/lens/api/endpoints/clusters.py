@@ -1,17 +1,82 @@
-"""``/api/v1/clusters``: which clusters can be asked for, and how they are."""
+"""``/api/v1/clusters``: the clusters of this Lens and their status."""
+
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
 
 from lens.api import schemas
-from lens.api.endpoints.overview import Standing
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A peer's number, up to the largest integer that every JSON reader reads exactly."""
+
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
 
 
-def cluster(standing: Standing) -> schemas.Cluster:
+class Usage(msgspec.Struct, frozen=True):
+    """A status' ``current_gpu_usage``."""
+
+    total_gpus: Count
+    allocated_gpus: Count
+    utilized_gpus: Count
+    utilization_rate: Percent
+
+
+class Available(msgspec.Struct, frozen=True):
+    """A status' ``available_resources``."""
+
+    available_gpus: Count
+    available_nodes: Count
+    max_contiguous_gpu: Count
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """The fields of a status' ``freshness`` that are aggregated."""
+
+    age_seconds: Seconds
+
+
+class Telemetry(msgspec.Struct, frozen=True):
+    """The fields of a status' ``telemetry`` that are aggregated."""
+
+    coverage: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """The fields of a status that are aggregated."""
+
+    current_gpu_usage: Usage
+    running_tasks: Count
+    available_resources: Available
+    freshness: Freshness
+    telemetry: Telemetry | None = None
+
+    @property
+    def reporting_gpus(self) -> float:
+        """Return how many GPUs report utilization: all, where that isn't known."""
+        coverage = 1.0 if self.telemetry is None else self.telemetry.coverage
+        return coverage * self.current_gpu_usage.total_gpus
+
+
+class ClusterStatus(NamedTuple):
+    """A cluster's status, its age in seconds, and its figures unless it is syncing or unreachable."""
+
+    name: str
+    local: bool
+    status: Literal["ok", "stale", "syncing", "unreachable"]
+    age: float | None = None
+    figures: Figures | None = None
+    reason: Literal["TIMEOUT", "FORBIDDEN", "FAILED"] | None = None
+
+
+def cluster(status: ClusterStatus) -> schemas.Cluster:
     """Return the entry of a cluster."""
-    figures = standing.figures
+    figures = status.figures
     entry: schemas.Cluster = {
-        "name": standing.name,
-        "local": standing.local,
-        "status": standing.status,
-        "age_seconds": None if standing.age is None else round(standing.age, 3),
+        "name": status.name,
+        "local": status.local,
+        "status": status.status,
+        "age_seconds": None if status.age is None else round(status.age, 3),
         "totals": None
         if figures is None
         else {
@@ -21,6 +86,6 @@ def cluster(standing: Standing) -> schemas.Cluster:
             "running_tasks": figures.running_tasks,
         },
     }
-    if standing.reason is not None:
-        entry["reason"] = standing.reason
+    if status.reason is not None:
+        entry["reason"] = status.reason
     return entry

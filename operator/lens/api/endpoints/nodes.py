@@ -1,13 +1,13 @@
-"""``/api/v1/realtime/nodes/{name}``: one node, GPU by GPU.
+"""``/api/v1/realtime/nodes/{name}``: one node, with each of its GPUs.
 
-What an agent or exporter tells goes before what pods say of themselves.
+Data of an agent or exporter takes precedence over what pods' statuses say of their GPUs.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from lens.api import schemas
-from lens.api.endpoints.status import node
+from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
 from lens.api.parameters import NodeParameters
 from lens.model.cluster_state import StateView
@@ -30,42 +30,48 @@ _MEASURED = (
 )
 
 
-def node_detail(current: StateView, asked: NodeParameters, _now: float) -> schemas.NodeDetail:
-    """Return a node with its GPUs. Raise an ApiError if there is none of that name."""
-    occupied = current.snapshot.nodes.get(asked.name)
+def node_detail(current: StateView, params: NodeParameters, _now: float) -> schemas.NodeDetail:
+    """Return a node with its GPUs. Raise an ApiError for an unknown node."""
+    occupied = current.snapshot.nodes.get(params.name)
     if occupied is None:
         raise not_found("Node")
-    told = current.telemetry.nodes.get(asked.name)
-    named = named_gpus(occupied.pods)
-    gpus = [_named_gpu(gpu, current.current_at) for gpu in named.values()]
-    if told is not None and told.gpus:
-        gpus = [_gpu(gpu, told, named, takes_gpu_pods=occupied.takes_gpu_pods) for gpu in told.gpus]
+    telemetry = current.telemetry.nodes.get(params.name)
+    allocated = named_gpus(occupied.pods)
+    gpus = [_allocated_gpu(gpu, current.current_at) for gpu in allocated.values()]
+    if telemetry is not None and telemetry.gpus:
+        gpus = [
+            _gpu(gpu, telemetry, allocated, takes_gpu_pods=occupied.takes_gpu_pods) for gpu in telemetry.gpus
+        ]
     return {
-        "cluster": asked.cluster,
+        "cluster": params.cluster,
         "timestamp": timestamps.render(current.current_at),
-        "node": node(occupied, told),
-        "telemetry": None if told is None else _telemetry(told),
+        "node": node_row(occupied, telemetry),
+        "telemetry": None if telemetry is None else _telemetry(telemetry),
         "gpus": gpus,
     }
 
 
-def _telemetry(told: NodeTelemetry) -> schemas.NodeTelemetry:
+def _telemetry(telemetry: NodeTelemetry) -> schemas.NodeTelemetry:
     return {
-        "source": told.source,
-        "state": told.state,
-        "problem": told.problem,
-        "sampled_at": None if told.sampled_at is None else timestamps.render(told.sampled_at),
+        "source": telemetry.source,
+        "state": telemetry.state,
+        "problem": telemetry.problem,
+        "sampled_at": None if telemetry.sampled_at is None else timestamps.render(telemetry.sampled_at),
     }
 
 
 def _gpu(
-    gpu: GpuTelemetry, told: NodeTelemetry, named: Mapping[str, AllocatedGpu], *, takes_gpu_pods: bool
+    gpu: GpuTelemetry,
+    telemetry: NodeTelemetry,
+    allocated: Mapping[str, AllocatedGpu],
+    *,
+    takes_gpu_pods: bool,
 ) -> schemas.Gpu:
-    holders = list(told.holders_of(gpu))
-    if told.holders is None and gpu.uuid is not None and gpu.uuid in named:
-        holders = list(named[gpu.uuid].holders)
+    holders = list(telemetry.holders_of(gpu))
+    if telemetry.holders is None and gpu.uuid is not None and gpu.uuid in allocated:
+        holders = list(allocated[gpu.uuid].holders)
     return {
-        "source": told.source,
+        "source": telemetry.source,
         "index": gpu.index,
         "uuid": gpu.uuid,
         "product": gpu.product,
@@ -94,8 +100,8 @@ def _gpu(
     }
 
 
-def _named_gpu(gpu: AllocatedGpu, current_at: float) -> schemas.Gpu:
-    """Return a GPU of which only the pods tell that hold it."""
+def _allocated_gpu(gpu: AllocatedGpu, current_at: float) -> schemas.Gpu:
+    """Return a GPU that only the statuses of its pods name."""
     return {
         "source": "pods",
         "index": None,

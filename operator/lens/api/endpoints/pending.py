@@ -1,9 +1,9 @@
-"""``/api/v1/realtime/pending-tasks``: the pods that ask for GPUs and aren't bound to a node."""
+"""``/api/v1/realtime/pending-tasks``: the pods that request GPUs and aren't bound to a node."""
 
 from lens.api import schemas
-from lens.api.lists.pages import Listing, Sort
-from lens.api.lists.rows import Rows
-from lens.api.lists.turn import Turn
+from lens.api.lists.list_queue import ListQueue
+from lens.api.lists.listing import Listing, Sort
+from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import PendingParameters
 from lens.model.cluster_state import StateView
 from lens.model.inventory.owner_chains import workload
@@ -12,15 +12,15 @@ from lens.model.inventory.pod import Pod
 from lens.model.inventory.pod_index import unbound
 from lens.model.k8s import timestamps
 
-# After all times that can be told.
+# After every known time.
 _NEVER = 2**53
 
 UNSCHEDULABLE = "Unschedulable"
-"""The reason that the scheduler gives once it has found no room (core/v1 PodReasonUnschedulable)."""
+"""The scheduler's reason when no node fits (core/v1 PodReasonUnschedulable)."""
 
 
-def pending_tasks(turn: Turn) -> Listing[PendingParameters]:
-    """Return the list of waiting pods; long ones are made under ``turn``."""
+def pending_tasks(queue: ListQueue) -> Listing[PendingParameters]:
+    """Return the list of pending pods; long lists wait in ``queue``."""
     return Listing(
         source=unbound,
         sorts={
@@ -29,15 +29,15 @@ def pending_tasks(turn: Turn) -> Listing[PendingParameters]:
             "priority": Sort(lambda _, pod: _waiting(pod).priority, int),
         },
         states={"all": lambda _: True},
-        rows=Rows(pending_task, "waiting_seconds", _created_at),
-        row=pending_task,
+        row_cache=RowCache(pending_row, "waiting_seconds", _created_at),
+        row=pending_row,
         columns=tuple(schemas.PendingTask.__annotations__),
-        turn=turn,
+        queue=queue,
     )
 
 
-def pending_task(pod: Pod, current: StateView) -> schemas.PendingTask:
-    """Return one waiting pod, as it was when the figures were last current."""
+def pending_row(pod: Pod, current: StateView) -> schemas.PendingTask:
+    """Return one pending pod's row, as of the time when the figures were last current."""
     waiting, top = _waiting(pod), workload(pod, current.owner_chains)
     created_at = waiting.created_at
     row: schemas.PendingTask = {

@@ -1,4 +1,4 @@
-"""Whether to send requests here, and whether the process is well."""
+"""The probes: liveness and readiness."""
 
 from collections.abc import Callable
 
@@ -15,18 +15,18 @@ class Probes:
     """``/healthz`` and ``/readyz``."""
 
     def __init__(self, state: ClusterState, max_age: float, clock: Callable[[], float]) -> None:
-        """Take what to judge by. ``max_age`` is in seconds."""
+        """Take the state, and the age in seconds beyond which Lens isn't ready."""
         self._state = state
         self._max_age = max_age
         self._clock = clock
         self.draining = False
 
-    async def healthz(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
-        """Say that the process answers."""
+    async def healthz(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
+        """Respond that the process is alive."""
         return envelope.uncached(schemas.Health(status="ok"))
 
-    async def readyz(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
-        """Say that answers are worth having. Raise an ApiError with the reason why not."""
+    async def readyz(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
+        """Respond that Lens is ready. Raise an ApiError with the reason if not."""
         current = self._state.current
         if self.draining:
             raise unavailable("Not ready: draining")

@@ -1,4 +1,4 @@
-"""``/api/v1/realtime/status``: the snapshot's figures, and its nodes where they are asked for."""
+"""``/api/v1/realtime/status``: the snapshot's figures, and nodes, alerts and events on request."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ import msgspec
 
 from lens import slices
 from lens.api import schemas
-from lens.api.endpoints import findings
+from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
 from lens.api.parameters import StatusParameters
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
@@ -19,20 +19,20 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-def status(current: StateView, asked: StatusParameters, now: float) -> schemas.Status:
-    """Return the figures, in time that does not grow with the cluster."""
+def status(current: StateView, params: StatusParameters, now: float) -> schemas.Status:
+    """Return the figures, in constant time."""
     snapshot, telemetry = current.snapshot, current.telemetry
-    states, known, rate = snapshot.states, telemetry.sums, telemetry.utilization_percent
-    coverage = round(min(1.0, known.reporting / states.total), 3) if states.total else 0.0
+    states, totals, utilization = snapshot.states, telemetry.sums, telemetry.utilization_percent
+    coverage = round(min(1.0, totals.reporting / states.total), 3) if states.total else 0.0
     return schemas.Status(
-        cluster=asked.cluster,
+        cluster=params.cluster,
         timestamp=timestamps.render(current.current_at),
         current_gpu_usage={
             "total_gpus": states.total,
             "allocated_gpus": states.allocated,
-            "utilized_gpus": known.utilized,
+            "utilized_gpus": totals.utilized,
             "allocation_rate": snapshot.allocation_rate,
-            "utilization_rate": rate or 0.0,
+            "utilization_rate": utilization or 0.0,
         },
         running_tasks=snapshot.running_tasks,
         available_resources={
@@ -57,9 +57,9 @@ def status(current: StateView, asked: StatusParameters, now: float) -> schemas.S
         },
         telemetry={
             "coverage": coverage,
-            "utilized_gpus": None if rate is None else known.utilized,
-            "utilization_rate": rate,
-            "nodes": {"ok": known.ok_nodes, "stale": known.stale_nodes, "unknown": known.unknown_nodes},
+            "utilized_gpus": None if utilization is None else totals.utilized,
+            "utilization_rate": utilization,
+            "nodes": {"ok": totals.ok_nodes, "stale": totals.stale_nodes, "unknown": totals.unknown_nodes},
         },
         gpu_states={
             "allocated": states.allocated,
@@ -69,33 +69,33 @@ def status(current: StateView, asked: StatusParameters, now: float) -> schemas.S
             "overcommitted": snapshot.overcommitted,
             "missing_nodes": snapshot.missing_nodes,
         },
-        units=[_resource(pool) for _, pool in sorted(snapshot.units.items())],
+        units=[_resource(count) for _, count in sorted(snapshot.units.items())],
         approximate=snapshot.approximate > 0,
     )
 
 
-async def with_lists(current: StateView, asked: StatusParameters, now: float) -> dict[str, Any]:
-    """Return the figures, and the lists that are asked for."""
+async def with_lists(current: StateView, params: StatusParameters, now: float) -> dict[str, Any]:
+    """Return the figures, and the lists that ``include`` names."""
     nodes, telemetry = current.snapshot.nodes, current.telemetry.nodes
-    answer: dict[str, Any] = dict(status(current, asked, now))
-    if "nodes" in asked.include:
+    answer: dict[str, Any] = dict(status(current, params, now))
+    if "nodes" in params.include:
         names = current.snapshot.listed()
-        answer["nodes"] = await _rows(lambda name: node(nodes[name], telemetry.get(name)), names)
-    if "alerts" in asked.include:
-        answer["alerts"] = await _rows(findings.alert, current.findings.alerts)
-    if "events" in asked.include:
-        events = (each for each in current.findings.events if findings.is_asked_for(each, asked))
-        answer["recent_events"] = await _rows(findings.event, events)
+        answer["nodes"] = await _rows(lambda name: node_row(nodes[name], telemetry.get(name)), names)
+    if "alerts" in params.include:
+        answer["alerts"] = await _rows(alert_row, current.findings.alerts)
+    if "events" in params.include:
+        events = (each for each in current.findings.events if matches(each, params))
+        answer["recent_events"] = await _rows(event_row, events)
     return answer
 
 
 async def _rows(make: Callable[[T], object], items: Iterable[T]) -> list[msgspec.Raw]:
-    """Return rows as JSON, made in slices."""
+    """Encode rows as JSON, in slices."""
     return await slices.each(lambda item: msgspec.Raw(_encode(make(item))), items)
 
 
-def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
-    """Return one node's figures."""
+def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> schemas.Node:
+    """Return one node's row."""
     node, states = occupied.node, occupied.states
     row: schemas.Node = {
         "node_name": occupied.name,
@@ -103,7 +103,7 @@ def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
         "total_gpus": states.total,
         "allocated_gpus": states.allocated,
         "available_gpus": states.available,
-        "utilization": _mean_utilization(told),
+        "utilization": _mean_utilization(telemetry),
         "unhealthy_gpus": states.unhealthy,
         "unavailable_gpus": states.unavailable,
         "overcommitted_gpus": occupied.overcommitted,
@@ -112,27 +112,27 @@ def node(occupied: NodeOccupancy, told: NodeTelemetry | None) -> schemas.Node:
         "taints": [str(taint) for taint in node.taints] if node else [],
         "product": node.product if node else None,
         "running_tasks": occupied.running_tasks,
-        "resources": [_resource(pool) for pool in occupied.pools],
+        "resources": [_resource(count) for count in occupied.pools],
     }
     if occupied.units:
-        row["units"] = [_resource(pool) for pool in occupied.units]
+        row["units"] = [_resource(count) for count in occupied.units]
         row["approximate"] = occupied.approximate
     return row
 
 
-def _mean_utilization(told: NodeTelemetry | None) -> float | None:
-    known = TelemetryTotals() if told is None else sums(told)
-    return round(known.hundredths / 100 / known.reporting, 1) if known.reporting else None
+def _mean_utilization(telemetry: NodeTelemetry | None) -> float | None:
+    totals = TelemetryTotals() if telemetry is None else sums(telemetry)
+    return round(totals.hundredths / 100 / totals.reporting, 1) if totals.reporting else None
 
 
-def _resource(pool: ResourceCount) -> schemas.NodeResource:
+def _resource(count: ResourceCount) -> schemas.NodeResource:
     return {
-        "resource": pool.resource,
-        "capacity": pool.capacity,
-        "allocatable": pool.allocatable,
-        "allocated": pool.states.allocated,
-        "available": pool.states.available,
-        "unhealthy": pool.states.unhealthy,
-        "unavailable": pool.states.unavailable,
-        "overcommitted": pool.overcommitted,
+        "resource": count.resource,
+        "capacity": count.capacity,
+        "allocatable": count.allocatable,
+        "allocated": count.states.allocated,
+        "available": count.states.available,
+        "unhealthy": count.states.unhealthy,
+        "unavailable": count.states.unavailable,
+        "overcommitted": count.overcommitted,
     }

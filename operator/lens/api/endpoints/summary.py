@@ -1,22 +1,24 @@
-"""``/api/v1/realtime/summary``: all clusters added up."""
+"""``/api/v1/realtime/summary``: the sums over all clusters."""
 
 from collections.abc import Sequence
 
 from lens.api import schemas
-from lens.api.endpoints.clusters import cluster
-from lens.api.endpoints.overview import Figures, Standing
+from lens.api.endpoints.clusters import ClusterStatus, Figures, cluster
 from lens.model.k8s import timestamps
 
 
-def summary(standings: Sequence[Standing], now: float) -> schemas.Summary:
-    """Return the sums over the clusters whose figures are known, and those of each."""
-    known = [(each.figures, each.age or 0.0) for each in standings if each.figures is not None]
+def summary(statuses: Sequence[ClusterStatus], now: float) -> schemas.Summary:
+    """Return the sums over the clusters with known figures, and the figures of each."""
+    known = [(each.figures, each.age or 0.0) for each in statuses if each.figures is not None]
     figures = [each for each, _ in known]
-    used, free = [each.current_gpu_usage for each in figures], [each.available_resources for each in figures]
+    used, available = (
+        [each.current_gpu_usage for each in figures],
+        [each.available_resources for each in figures],
+    )
     total = sum(each.total_gpus for each in used)
     allocated = sum(each.allocated_gpus for each in used)
     reporting = sum(each.reporting_gpus for each in figures)
-    work = sum(each.reporting_gpus * each.current_gpu_usage.utilization_rate for each in figures)
+    utilization_sum = sum(each.reporting_gpus * each.current_gpu_usage.utilization_rate for each in figures)
     return {
         "timestamp": timestamps.render(now - max(age for _, age in known)) if known else None,
         "current_gpu_usage": {
@@ -24,23 +26,23 @@ def summary(standings: Sequence[Standing], now: float) -> schemas.Summary:
             "allocated_gpus": allocated,
             "utilized_gpus": sum(each.utilized_gpus for each in used),
             "allocation_rate": _percent(allocated, total),
-            "utilization_rate": round(work / reporting, 1) if reporting else 0.0,
+            "utilization_rate": round(utilization_sum / reporting, 1) if reporting else 0.0,
         },
         "running_tasks": sum(each.running_tasks for each in figures),
         "available_resources": {
-            "available_gpus": sum(each.available_gpus for each in free),
-            "available_nodes": sum(each.available_nodes for each in free),
-            "max_contiguous_gpu": max((each.max_contiguous_gpu for each in free), default=0),
+            "available_gpus": sum(each.available_gpus for each in available),
+            "available_nodes": sum(each.available_nodes for each in available),
+            "max_contiguous_gpu": max((each.max_contiguous_gpu for each in available), default=0),
         },
         "coverage": round(reporting / total, 3) if total else 0.0,
-        "clusters": [_cluster(each) for each in standings],
-        "unreachable": [each.name for each in standings if each.status == "unreachable"],
+        "clusters": [_cluster(each) for each in statuses],
+        "unreachable": [each.name for each in statuses if each.status == "unreachable"],
     }
 
 
-def _cluster(standing: Standing) -> schemas.ClusterSummary:
-    entry, figures = cluster(standing), standing.figures
-    told: schemas.ClusterSummary = {
+def _cluster(status: ClusterStatus) -> schemas.ClusterSummary:
+    entry, figures = cluster(status), status.figures
+    row: schemas.ClusterSummary = {
         "name": entry["name"],
         "local": entry["local"],
         "status": entry["status"],
@@ -56,8 +58,8 @@ def _cluster(standing: Standing) -> schemas.ClusterSummary:
         },
     }
     if "reason" in entry:
-        told["reason"] = entry["reason"]
-    return told
+        row["reason"] = entry["reason"]
+    return row
 
 
 def _usage(figures: Figures) -> schemas.GpuUsage:

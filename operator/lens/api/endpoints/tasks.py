@@ -1,11 +1,11 @@
-"""``/api/v1/realtime/running-tasks``: the pods that hold GPUs, as a rule those that are Running."""
+"""``/api/v1/realtime/running-tasks``: the pods that hold GPUs, by default those that are Running."""
 
 from collections.abc import Callable, Mapping
 
 from lens.api import schemas
-from lens.api.lists.pages import Listing, Sort
-from lens.api.lists.rows import Rows
-from lens.api.lists.turn import Turn
+from lens.api.lists.list_queue import ListQueue
+from lens.api.lists.listing import Listing, Sort
+from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import TaskParameters
 from lens.model.cluster_state import StateView
 from lens.model.inventory.owner_chains import workload
@@ -15,7 +15,7 @@ from lens.model.inventory.pod_usage import usage
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
 
-# After all times that can be told.
+# After every known time.
 _NEVER = 2**53
 
 STATES: Mapping[str, Callable[[Pod], bool]] = {
@@ -32,27 +32,27 @@ SORTS = {
 }
 
 
-def running_tasks(turn: Turn) -> Listing[TaskParameters]:
-    """Return the list of tasks; long ones are made under ``turn``."""
+def running_tasks(queue: ListQueue) -> Listing[TaskParameters]:
+    """Return the list of tasks; long lists wait in ``queue``."""
     return Listing(
         source=bound,
         sorts=SORTS,
         states=STATES,
-        rows=Rows(task, "running_time_seconds", lambda pod: pod.started_at),
-        row=task,
+        row_cache=RowCache(task_row, "running_time_seconds", lambda pod: pod.started_at),
+        row=task_row,
         columns=tuple(schemas.Task.__annotations__),
-        turn=turn,
+        queue=queue,
     )
 
 
 def allocated_gpus(snapshot: Snapshot, pod: Pod) -> int:
-    """Return how many GPUs a pod holds, or holds units of."""
+    """Return how many GPUs a pod is on, whole or shared."""
     part = snapshot.part(pod)
     return pod.gpus if part is None else part.gpus
 
 
-def task(pod: Pod, current: StateView) -> schemas.Task:
-    """Return one task, as it was when the figures were last current."""
+def task_row(pod: Pod, current: StateView) -> schemas.Task:
+    """Return one task's row, as of the time when the figures were last current."""
     started_at, part = pod.started_at, current.snapshot.part(pod)
     used = usage(pod, current.telemetry.nodes.get(pod.node))
     top, workload_reason = workload(pod, current.owner_chains)
@@ -65,7 +65,7 @@ def task(pod: Pod, current: StateView) -> schemas.Task:
         "workload_reason": workload_reason,
         "node_name": pod.node,
         "allocated_gpus": pod.gpus if part is None else part.gpus,
-        # A node's clock may be ahead of ours.
+        # The node's clock may be ahead of ours.
         "running_time_seconds": 0 if started_at is None else max(0, int(current.current_at) - started_at),
         "started_at": None if started_at is None else timestamps.render(started_at),
         "owner": pod.owner,

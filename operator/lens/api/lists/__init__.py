@@ -1,1 +1,1 @@
-"""Lists of pods: rows, order, pages, CSV."""
+"""Lists of pods: sorting, pagination, and encoding as JSON and CSV."""

@@ -1,1 +1,1 @@
-"""Server-sent events: one picture, and then what changes, to all who listen."""
+"""Server-sent events: the local cluster's, and the streams that are proxied from peers."""

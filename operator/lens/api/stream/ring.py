@@ -1,23 +1,23 @@
-"""The latest of many numbered entries; readers keep a number each and nothing else."""
+"""A ring buffer of numbered entries; a reader is one number and nothing else."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-MOST_BYTES = 16 * 2**20
-"""What all entries take, with those that are gone from the ring and that somebody is still sent."""
+MAX_BYTES = 16 * 2**20
+"""The size of all entries, with those that have left the ring and are still being sent."""
 
 
 class Sized(Protocol):
-    """What a ring keeps."""
+    """An entry of a ring."""
 
     readers: set[asyncio.Transport]
     """The connections to which it is being sent."""
 
     @property
     def size(self) -> int:
-        """Return about how many bytes it takes."""
+        """Return its approximate size in bytes."""
         ...
 
 
@@ -25,15 +25,15 @@ T = TypeVar("T", bound=Sized)
 
 
 class Ring(Generic[T]):
-    """Keep the last entries, of which the oldest go first. The first that is ever added has number 1."""
+    """Keep the last entries and drop the oldest first. The first entry ever added has number 1."""
 
     def __init__(
-        self, most: int, most_bytes: int = MOST_BYTES, dropped: Callable[[], object] = lambda: None
+        self, max_entries: int, max_bytes: int = MAX_BYTES, evicted: Callable[[], object] = lambda: None
     ) -> None:
-        """Take how many to keep, and how many bytes; ``dropped`` is called for each that goes for these."""
-        self._most = most
-        self._most_bytes = most_bytes
-        self._dropped = dropped
+        """Take the bounds; ``evicted`` is called for each entry dropped because of its size."""
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._evicted = evicted
         self._entries: deque[T] = deque()
         self._leaving: deque[T] = deque()
         self.last = 0
@@ -42,39 +42,39 @@ class Ring(Generic[T]):
         """Add an entry, whose number is ``last`` from then on."""
         self._entries.append(entry)
         self.last += 1
-        if len(self._entries) > self._most:
+        if len(self._entries) > self._max_entries:
             self._leaving.append(self._entries.popleft())
         self.trim()
 
     def trim(self) -> None:
-        """Make room; to be called when an entry takes more than before.
+        """Drop entries beyond the bounds; call this when an entry has grown.
 
-        Who is still being sent what the ring has no more has to leave before there is too much of that.
+        Connections that are still being sent dropped entries are aborted first.
         """
         self._leaving = deque(entry for entry in self._leaving if entry.readers)
         size = sum(entry.size for entry in (*self._leaving, *self._entries))
-        while size > self._most_bytes and self._leaving:
-            size -= self._cut_off(self._leaving.popleft())
-        while size > self._most_bytes and self._entries:
-            self._dropped()
-            size -= self._cut_off(self._entries.popleft())
+        while size > self._max_bytes and self._leaving:
+            size -= self._abort_readers(self._leaving.popleft())
+        while size > self._max_bytes and self._entries:
+            self._evicted()
+            size -= self._abort_readers(self._entries.popleft())
 
     def skip(self) -> None:
-        """Forget all entries, and leave a gap after them: no reader can go on from before it."""
+        """Drop all entries and leave a gap: no reader can continue from before it."""
         self._leaving.extend(self._entries)
         self._entries.clear()
         self.last += 1
 
-    def reaches(self, number: int) -> bool:
-        """Tell whether all entries after ``number`` are kept, so that a reader can go on from there."""
+    def has_all_after(self, number: int) -> bool:
+        """Return whether all entries after ``number`` are there, so that a reader can continue from it."""
         return 0 <= self.last - number <= len(self._entries)
 
-    def following(self, number: int) -> T | None:
-        """Return the entry after a ``number`` that the ring reaches; None where that is the last."""
+    def after(self, number: int) -> T | None:
+        """Return the entry after a ``number`` from which a reader can continue; None if that is the last."""
         missing = self.last - number
         return self._entries[-missing] if missing else None
 
-    def _cut_off(self, entry: T) -> int:
+    def _abort_readers(self, entry: T) -> int:
         for reader in entry.readers:
             reader.abort()
         return entry.size

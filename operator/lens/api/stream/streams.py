@@ -1,8 +1,8 @@
-"""``/api/v1/realtime/stream``: server-sent events, a first picture and then what changes.
+"""``/api/v1/realtime/stream``: server-sent events, an initial snapshot and then changes.
 
-One task compares states and writes each difference into a ring, once for all; a stream is a number in that
-ring. So one that reads slowly costs nothing but gets several changes at a time, or the whole picture anew,
-and in the end its leave.
+One job compares states and adds each difference to a ring, once for all streams. A stream is a number in that
+ring. So a slow reader costs nothing: it gets several changes at once, or a new snapshot, and is disconnected
+when it stops reading.
 """
 
 import asyncio
@@ -11,48 +11,47 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
-from lens.api.endpoints.peers import PeerAnswers, PeerStream
 from lens.api.errors import ApiError, not_found, too_many_requests, too_many_streams, unavailable
 from lens.api.parameters import StreamParameters
+from lens.api.proxy.peer_proxy import PeerProxy
+from lens.api.proxy.stream_proxy import StreamProxy
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT
-from lens.api.stream.changes import changes, is_other
-from lens.api.stream.pictures import GOOD_SECONDS, Picture, Pictures
+from lens.api.stream.diff import diff_states, may_differ
+from lens.api.stream.initial_snapshots import TTL_SECONDS, InitialSnapshot, InitialSnapshots
 from lens.api.stream.ring import Ring
-from lens.api.stream.telling import Entry, View, event
+from lens.api.stream.sse import DiffEntry, StreamFilter, encode_event
+from lens.http.stream_writer import write
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from lens.model.k8s import timestamps
-from lens.model.peer import CLUSTER_FIELD, PeerFailedError
+from lens.model.peer import CLUSTER_FIELD
 from lens.supervisor import Supervisor
 
-LOOK_SECONDS = 0.1
-"""How often the state is compared; with the watch's own pace a change is told within 250 ms."""
+DIFF_SECONDS = 0.1
+"""The time between two comparisons; with the watch's own batching a change is sent within 250 ms."""
 
-REST = 2.0
-"""How many times as long as telling all streams took is waited before they are told again."""
+WAKE_PAUSE_FACTOR = 2.0
+"""The pause after all streams were woken, as a multiple of the time that it took."""
 
-BEAT_SECONDS = 10.0
-"""For so long nothing is told before a heartbeat is."""
+HEARTBEAT_SECONDS = 10.0
+"""The time without an event after which a heartbeat is sent."""
 
-ACCESS_SECONDS = 60.0
-SLOW_SECONDS = 30.0
-"""For so long a stream may take nothing at all."""
+REAUTHORIZE_SECONDS = 60.0
 
-KEPT = 128
-"""How many differences are kept for those who fall behind or come back."""
+RING_ENTRIES = 128
+"""How many differences are kept for streams that fall behind or reconnect."""
 
 RETRY_MILLISECONDS = 2000
-PIECE_BYTES = 64 * 1024
-_OPENS = 6
-WOKEN_AT_ONCE = 50
-"""Streams that write before other requests have their turn."""
+_OPENS_PER_STREAM = 6
+WAKE_BATCH = 50
+"""How many streams are woken before other requests get their turn."""
 
 _NUMBER = re.compile(r"\d{1,15}", re.ASCII)
 _log = logging.getLogger(__name__)
@@ -68,67 +67,70 @@ class Streams:
         metrics: Metrics,
         epoch: str,
         clock: Callable[[], float],
-        most_per_caller: int,
+        max_per_caller: int,
         auth: AuthThrottle,
-        peers: PeerAnswers,
-        beat_seconds: float = BEAT_SECONDS,
+        proxy: PeerProxy,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
-        """Take what to tell of, the door at which a stream's caller is asked again from time to time,
-        who listens to other clusters, and after how long without a change a heartbeat is told.
-        """
+        """Take the state, the authentication that is repeated on long streams, and the proxy to peers."""
         self._cluster = cluster
         self._state = state
         self._metrics = metrics
         self._epoch = epoch
         self._clock = clock
-        self._most = most_per_caller
+        self._max_per_caller = max_per_caller
         self._auth = auth
-        self._peers = peers
-        self._beat_seconds = beat_seconds
-        self._heard: set[PeerStream] = set()
-        self._ring: Ring[Entry] = Ring(KEPT, dropped=metrics.over_bound.labels("differences").inc)
+        self._proxy = proxy
+        self._stream_proxy = StreamProxy(proxy)
+        self._heartbeat_seconds = heartbeat_seconds
+        self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
         self._current = state.current
-        self._pictures = Pictures()
-        # Who comes back after each break has their streams again a few times a minute.
-        self._opens = RateLimiter("stream", _OPENS * most_per_caller, _OPENS * most_per_caller)
-        self._callers: Counter[str] = Counter()
+        self._snapshots = InitialSnapshots()
+        # A client that reconnects after each break may open all its streams a few times a minute.
+        opens = _OPENS_PER_STREAM * max_per_caller
+        self._opens = RateLimiter("stream", opens, opens)
+        self._open_by_caller: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._supervisor = Supervisor(metrics.count_job_failures)
-        self._looking: asyncio.Task[None] | None = None
+        self._diff_job: asyncio.Task[None] | None = None
         self._closing = False
 
     async def handler(
-        self, request: web.BaseRequest, asked: StreamParameters, caller: Caller
+        self, request: web.BaseRequest, params: StreamParameters, caller: Caller
     ) -> web.StreamResponse:
-        """Answer with a stream that ends when the client goes, lags too far, or Lens is stopped."""
-        is_own = asked.cluster == self._cluster
-        if not is_own and asked.cluster not in self._peers.names(request.headers):
+        """Respond with a stream, which ends when the client disconnects or stops reading, or Lens stops."""
+        is_local = params.cluster == self._cluster
+        if not is_local and params.cluster not in self._proxy.clusters(request.headers):
             raise not_found("Cluster")
-        if is_own and not self._state.current.synced:
+        if is_local and not self._state.current.synced:
             raise unavailable("Not synced yet")
         if self._closing:
             raise unavailable("Being stopped")
-        opens = self._opens.consume(caller.name, self._clock())
-        if opens.exceeded:
-            raise too_many_requests(opens)
-        if self._callers[caller.name] >= self._most:
-            raise too_many_streams(self._most)
+        rate_limit = self._opens.consume(caller.name, self._clock())
+        if rate_limit.exceeded:
+            raise too_many_requests(rate_limit)
+        if self._open_by_caller[caller.name] >= self._max_per_caller:
+            raise too_many_streams(self._max_per_caller)
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream",
                 "Cache-Control": "no-store",
-                # Proxies that would gather the events are asked not to (nginx's word for it).
+                # nginx's field: proxies must not buffer the events.
                 "X-Accel-Buffering": "no",
-                CLUSTER_FIELD: asked.cluster,
+                CLUSTER_FIELD: params.cluster,
                 **request[REQUEST_CONTEXT].headers(),
             }
         )
         if request.method == "HEAD":
             return response
-        self._callers[caller.name] += 1
+        self._open_by_caller[caller.name] += 1
         self._metrics.streams.inc()
         try:
-            await (self._tell if is_own else self._relay)(request, response, asked)
+            if is_local:
+                await self._send_events(request, response, params)
+            else:
+                reauthorize = _Periodically(lambda: self._authorize_proxied(request, params))
+                await self._stream_proxy.pass_on(request, response, params, reauthorize)
         except (ConnectionError, TimeoutError):
             if request.transport is not None:
                 request.transport.abort()
@@ -136,201 +138,186 @@ class Streams:
             if not response.prepared:
                 raise
             with contextlib.suppress(ConnectionError, TimeoutError):
-                await _send(response, event("error", {"code": error.code, "message": error.message}))
+                await write(response, encode_event("error", {"code": error.code, "message": error.message}))
                 await response.write_eof()
         except Exception:
             if not response.prepared:
                 raise
-            # The answer has begun: nothing else can be said.
+            # The response has begun: its status can't be changed.
             _log.exception("a stream failed", extra={"request_id": request[REQUEST_CONTEXT].request_id})
             if request.transport is not None:
                 request.transport.abort()
         finally:
             self._metrics.streams.dec()
-            self._callers[caller.name] -= 1
-            if not self._callers[caller.name]:
-                del self._callers[caller.name]
+            self._open_by_caller[caller.name] -= 1
+            if not self._open_by_caller[caller.name]:
+                del self._open_by_caller[caller.name]
         return response
 
     async def close(self) -> None:
-        """End all streams, between two events each."""
+        """End all streams, each between two events."""
         self._closing = True
-        if self._looking is not None:
-            self._looking.cancel()
-        for heard in self._heard:
-            heard.close()
-        await self._wake()
+        if self._diff_job is not None:
+            self._diff_job.cancel()
+        self._stream_proxy.close()
+        await self._wake_streams()
 
-    async def _tell(
-        self, request: web.BaseRequest, response: web.StreamResponse, asked: StreamParameters
+    async def _send_events(
+        self, request: web.BaseRequest, response: web.StreamResponse, params: StreamParameters
     ) -> None:
-        self._look_on()
-        view = View.of(asked)
-        place = self._place(request.headers.get("Last-Event-ID", ""))
-        access_until = time.monotonic() + ACCESS_SECONDS
-        beat_at = time.monotonic() + self._beat_seconds
+        self._ensure_diff_job()
+        stream_filter = StreamFilter.from_params(params)
+        position = self._position(request.headers.get("Last-Event-ID", ""))
+        reauthorize = _Periodically(lambda: self._authorize(request, params))
+        heartbeat_at = time.monotonic() + self._heartbeat_seconds
         await response.prepare(request)
-        await _send(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
+        await write(response, f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
-            if place is None or not self._ring.reaches(place):
-                picture = self._picture()
-                place = picture.number
-                beat_at = time.monotonic() + self._beat_seconds
-                await self._show(picture, view, request, response)
+            if position is None or not self._ring.has_all_after(position):
+                snapshot = self._initial_snapshot()
+                position = snapshot.number
+                heartbeat_at = time.monotonic() + self._heartbeat_seconds
+                with _reading(snapshot.readers, request):
+                    await write(response, *await snapshot.event(stream_filter))
             else:
-                entry = self._ring.following(place)
-                told = b"" if entry is None else entry.for_view(view)
-                if not self._ring.reaches(place):
-                    # Made into an event it took more than there is room for.
+                entry = self._ring.after(position)
+                event = b"" if entry is None else entry.event(stream_filter)
+                if not self._ring.has_all_after(position):
+                    # The encoded event made the entry larger than the ring's bound, which dropped it.
                     continue
                 if entry is not None:
-                    place += 1
-                if entry is not None and told:
-                    beat_at = time.monotonic() + self._beat_seconds
+                    position += 1
+                if entry is not None and event:
+                    heartbeat_at = time.monotonic() + self._heartbeat_seconds
                     with _reading(entry.readers, request):
-                        await _send(response, told)
-                # Of a busy cluster's changes none may be in this view.
-                elif entry is None or time.monotonic() >= beat_at:
-                    beat_at = time.monotonic() + self._beat_seconds
-                    await _send(response, self._beat())
-                # What the ring has no more shall not be kept here while there is nothing new.
-                del entry, told
-            if time.monotonic() >= access_until:
-                await self._authorize(request, asked)
-                access_until = time.monotonic() + ACCESS_SECONDS
-            if self._ring.last == place:
-                await self._woken()
+                        await write(response, event)
+                # In a busy cluster the filter may select none of many changes.
+                elif entry is None or time.monotonic() >= heartbeat_at:
+                    heartbeat_at = time.monotonic() + self._heartbeat_seconds
+                    await write(response, self._heartbeat())
+                # An idle stream must not keep an entry that the ring has dropped.
+                del entry, event
+            await reauthorize()
+            if self._ring.last == position:
+                await self._wait_for_entry()
         await response.write_eof()
 
-    async def _relay(
-        self, request: web.BaseRequest, response: web.StreamResponse, asked: StreamParameters
-    ) -> None:
-        """Pass on what a peer tells, which need not tell it faster than the client reads."""
-        heard = await self._peers.listen(request, asked.cluster)
-        self._heard.add(heard)
-        try:
-            await response.prepare(request)
-            access_until = time.monotonic() + ACCESS_SECONDS
-            # However it ends, clients take no heed of an event that isn't whole, and come back.
-            with contextlib.suppress(PeerFailedError):
-                while not self._closing and (piece := await heard.read()):
-                    await _send(response, piece)
-                    if time.monotonic() >= access_until:
-                        try:
-                            await self._authorize(request, asked)
-                            if asked.cluster not in self._peers.names(request.headers):
-                                raise not_found("Cluster")
-                        except ApiError:
-                            # Only between events is there room for the one that says why a stream ends.
-                            if piece.endswith(b"\n\n"):
-                                raise
-                            break
-                        access_until = time.monotonic() + ACCESS_SECONDS
-            await response.write_eof()
-        finally:
-            self._heard.discard(heard)
-            heard.close()
-
-    async def _authorize(self, request: web.BaseRequest, asked: StreamParameters) -> None:
-        """Raise an ApiError if the caller may not listen any more."""
+    async def _authorize(self, request: web.BaseRequest, params: StreamParameters) -> None:
+        """Raise an ApiError if the caller has lost its access since the stream was opened."""
         token = bearer_token(request.headers)
         caller = await self._auth.authenticate(token, request.remote, self._clock())
-        await caller.authorize(request[REQUEST_CONTEXT].route, asked.scope)
+        await caller.authorize(request[REQUEST_CONTEXT].route, params.scope)
 
-    def _place(self, last_event_id: str) -> int | None:
-        """Return the number in the ring that an event's id stands for; None if it isn't of this ring."""
+    async def _authorize_proxied(self, request: web.BaseRequest, params: StreamParameters) -> None:
+        await self._authorize(request, params)
+        if params.cluster not in self._proxy.clusters(request.headers):
+            raise not_found("Cluster")
+
+    def _position(self, last_event_id: str) -> int | None:
+        """Return the ring's number of an event id; None for an id of another process."""
         epoch, _, number = last_event_id.rpartition("-")
         return int(number) if epoch == self._epoch and _NUMBER.fullmatch(number) else None
 
-    def _picture(self) -> Picture:
-        """Return what tells all that there is, as it was a moment ago: the ring has what came after."""
-        latest = self._pictures.latest
+    def _initial_snapshot(self) -> InitialSnapshot:
+        """Return a recent snapshot; the ring has the changes since then."""
+        latest = self._snapshots.latest
         number = self._ring.last
         if (
             latest is not None
-            and (latest.number == number or time.monotonic() < latest.made_at + GOOD_SECONDS)
-            and self._ring.reaches(latest.number)
+            and (latest.number == number or time.monotonic() < latest.made_at + TTL_SECONDS)
+            and self._ring.has_all_after(latest.number)
         ):
             return latest
-        made = Picture(self._current, number, self._id(number), self._cluster, self._clock())
-        self._pictures.add(made)
-        return made
+        snapshot = InitialSnapshot(
+            self._current, number, self._event_id(number), self._cluster, self._clock()
+        )
+        self._snapshots.add(snapshot)
+        return snapshot
 
-    async def _show(
-        self, picture: Picture, view: View, request: web.BaseRequest, response: web.StreamResponse
-    ) -> None:
-        with _reading(picture.readers, request):
-            await _send(response, *await picture.event(view))
-
-    def _id(self, number: int) -> str:
+    def _event_id(self, number: int) -> str:
         return f"{self._epoch}-{number}"
 
-    def _beat(self) -> bytes:
-        """Return the event that tells how old the figures are while nothing changes."""
+    def _heartbeat(self) -> bytes:
+        """Return the event that has the age of the figures while nothing changes."""
         current = self._state.current
         age = round(current.age(self._clock()), 3)
-        return event("heartbeat", {"timestamp": timestamps.render(current.current_at), "age_seconds": age})
+        timestamp = timestamps.render(current.current_at)
+        return encode_event("heartbeat", {"timestamp": timestamp, "age_seconds": age})
 
-    def _look_on(self) -> None:
-        """See to it that the state is compared. What changed while nobody did can't be told any more."""
-        if self._looking is None or self._looking.done():
-            self._skip()
-            self._looking = self._supervisor.start("streams", self._look)
+    def _ensure_diff_job(self) -> None:
+        """Start the job that compares states if it has ended. Changes since it ended are unknown."""
+        if self._diff_job is None or self._diff_job.done():
+            self._skip_changes()
+            self._diff_job = self._supervisor.start("streams", self._run_diff_job)
 
-    def _skip(self) -> None:
-        """Leave out what changed until now: who listens is told all that there is instead."""
+    def _skip_changes(self) -> None:
+        """Skip all changes until now: open streams get a new snapshot instead."""
         self._current = self._state.current
         self._ring.skip()
 
-    async def _look(self) -> None:
-        """Write what changes into the ring, for as long as anybody listens, or has just done so."""
+    async def _run_diff_job(self) -> None:
+        """Add changes to the ring until there has been no stream for a minute."""
         try:
-            await self._write_changes()
+            await self._add_diffs()
         except Exception:
-            self._skip()
-            await self._wake()
+            self._skip_changes()
+            await self._wake_streams()
             raise
 
-    async def _write_changes(self) -> None:
+    async def _add_diffs(self) -> None:
         idle_from = time.monotonic()
-        beat_at = idle_from + self._beat_seconds
-        pause = LOOK_SECONDS
-        while time.monotonic() < idle_from + ACCESS_SECONDS:
+        heartbeat_at = idle_from + self._heartbeat_seconds
+        pause = DIFF_SECONDS
+        while time.monotonic() < idle_from + REAUTHORIZE_SECONDS:
             await asyncio.sleep(pause)
             current = self._state.current
-            if self._callers:
+            if self._open_by_caller:
                 idle_from = time.monotonic()
-            if is_other(current, self._current):
-                changed = await changes(self._current, current, self._cluster, self._clock())
+            if may_differ(current, self._current):
+                diff = await diff_states(self._current, current, self._cluster, self._clock())
                 self._current = current
-                self._ring.add(Entry(changed, self._id(self._ring.last + 1), self._ring.trim))
-            elif time.monotonic() < beat_at:
+                self._ring.add(DiffEntry(diff, self._event_id(self._ring.last + 1), self._ring.trim))
+            elif time.monotonic() < heartbeat_at:
                 continue
-            began = time.monotonic()
-            beat_at = began + self._beat_seconds
-            await self._wake()
-            # Telling thousands takes a while: then they are told of more at a time.
-            pause = max(LOOK_SECONDS, REST * (time.monotonic() - began))
+            started = time.monotonic()
+            heartbeat_at = started + self._heartbeat_seconds
+            await self._wake_streams()
+            # To wake thousands of streams takes a while: then each wake-up covers more changes.
+            pause = max(DIFF_SECONDS, WAKE_PAUSE_FACTOR * (time.monotonic() - started))
 
-    async def _woken(self) -> None:
-        """Wait for what is to be told; a connection that is lost cancels it."""
+    async def _wait_for_entry(self) -> None:
+        """Wait until the streams are woken; a lost connection cancels this."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter
 
-    async def _wake(self) -> None:
-        """Let all streams that wait go on, some at a time, so that other requests have their turns."""
+    async def _wake_streams(self) -> None:
+        """Wake all waiting streams in batches, so that other requests get their turn."""
         waiting, self._waiting = self._waiting, []
         for number, waiter in enumerate(waiting, start=1):
             if not waiter.done():
                 waiter.set_result(None)
-            if number % WOKEN_AT_ONCE == 0:
+            if number % WAKE_BATCH == 0:
                 await asyncio.sleep(0)
+
+
+class _Periodically:
+    """Calls a check every REAUTHORIZE_SECONDS."""
+
+    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+        self._check = check
+        self._due_at = time.monotonic() + REAUTHORIZE_SECONDS
+
+    async def __call__(self) -> None:
+        """Call the check if it is due."""
+        if time.monotonic() >= self._due_at:
+            await self._check()
+            self._due_at = time.monotonic() + REAUTHORIZE_SECONDS
 
 
 @contextlib.contextmanager
 def _reading(readers: set[asyncio.Transport], request: web.BaseRequest) -> Iterator[None]:
-    """Be among the readers of what many are sent. Raise ConnectionResetError for a client that has gone."""
+    """Be one of the readers of shared bytes. Raise ConnectionResetError for a client that has gone."""
     reader = request.transport
     if reader is None:
         raise ConnectionResetError("the client has gone")
@@ -339,11 +326,3 @@ def _reading(readers: set[asyncio.Transport], request: web.BaseRequest) -> Itera
         yield
     finally:
         readers.discard(reader)
-
-
-async def _send(response: web.StreamResponse, *pieces: bytes) -> None:
-    """Write as fast as the client reads. Raise TimeoutError for one that has stopped."""
-    for piece in pieces:
-        for start in range(0, len(piece), PIECE_BYTES):
-            async with asyncio.timeout(SLOW_SECONDS):
-                await response.write(piece[start : start + PIECE_BYTES])

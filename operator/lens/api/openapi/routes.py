@@ -3,22 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
-from lens.api.document.openapi import OpenApi, document
-from lens.api.document.reference import Reference
+from lens.api.openapi.document import OpenApiDocument, document
+from lens.api.openapi.html_page import HtmlPage
 from lens.api.parameters import Parameters
 from lens.api.routes import Route
 
 
-def with_documents(routes: Iterable[Route[Any]]) -> tuple[Route[Any], ...]:
-    """Return the routes, with ``/openapi.json`` and ``/docs`` after them."""
+def with_openapi(routes: Iterable[Route[Any]]) -> tuple[Route[Any], ...]:
+    """Return the routes with ``/openapi.json`` and ``/docs`` added."""
     table = list(routes)
     table += [
         Route(
             "/openapi.json",
             Parameters,
             None,
-            OpenApi(table).handler,
-            "This description, as OpenAPI 3.1.",
+            OpenApiDocument(table).handler,
+            "This document, as OpenAPI 3.1.",
             media_type="application/json",
             open=True,
             limited=False,
@@ -27,8 +27,8 @@ def with_documents(routes: Iterable[Route[Any]]) -> tuple[Route[Any], ...]:
             "/docs",
             Parameters,
             None,
-            Reference(lambda: document(table)).handler,
-            "This description, to read.",
+            HtmlPage(lambda: document(table)).handler,
+            "This document, as an HTML page.",
             media_type="text/html",
             open=True,
             limited=False,

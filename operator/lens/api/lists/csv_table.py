@@ -8,31 +8,31 @@ from typing import Any
 
 CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
 
-# Where a cell begins with one of these, spreadsheets take it for a formula (OWASP, CSV Injection). NFKC has
-# the plain ones for full-width, small, raised and lowered ones, but not for the minus sign.
+# Spreadsheets interpret a cell that begins with one of these as a formula (OWASP, CSV Injection). NFKC maps
+# full-width, small, superscript and subscript forms to the plain ones, but not the minus sign.
 _FORMULA_STARTS = frozenset("=+-@\N{MINUS SIGN}")
-# Control and format characters, blanks and marks: some spreadsheets look past them for what begins a cell.
-_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
+# Control and format characters, whitespace and marks: some spreadsheets skip them at the start of a cell.
+_SKIPPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
 
 
 def header(columns: Sequence[str]) -> bytes:
-    """Return the line of the columns' names."""
+    """Return the header line."""
     return _lines([columns])
 
 
 def lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return a line for each row. What a row lacks or doesn't know is empty."""
+    """Return a line for each row. Missing and null values are empty."""
     return _lines([_cell(row.get(column)) for column in columns] for row in rows)
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:
-    written = io.StringIO(newline="")
-    csv.writer(written).writerows(rows)
-    return written.getvalue().encode("utf-8", "replace")
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue().encode("utf-8", "replace")
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text: a list's elements and a mapping's ``name=value`` with a space between."""
+    """Return a value as text: a list's elements, or a mapping's ``name=value`` pairs, separated by spaces."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -47,10 +47,10 @@ def _cell(value: Any) -> str:
 
 
 def _is_formula(text: str) -> bool:
-    """Tell whether a spreadsheet may take it for one: rather too often than once too few."""
+    """Return whether a spreadsheet may interpret the text as a formula; when in doubt, True."""
     if not text or (text[0].isascii() and text[0].isalnum()):
         return False
-    if text[0] != " " and unicodedata.category(text[0]) in _UNSEEN:
+    if text[0] != " " and unicodedata.category(text[0]) in _SKIPPED:
         return True
-    first = next((each for each in text if unicodedata.category(each) not in _UNSEEN), "")
+    first = next((each for each in text if unicodedata.category(each) not in _SKIPPED), "")
     return unicodedata.normalize("NFKC", first)[:1] in _FORMULA_STARTS

@@ -1,4 +1,4 @@
-"""``/docs``: the OpenAPI document as a page to read. No script, and nothing from any other address."""
+"""``/docs``: the OpenAPI document as an HTML page, without scripts and without any other resource."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from lens.api.access.auth import Caller
-from lens.api.document.openapi import Document
+from lens.api.openapi.document import Document
 from lens.api.parameters import Parameters
 
 PATH = "/docs"
@@ -40,31 +40,31 @@ _HEADERS = {
 }
 
 
-class Reference:
-    """The page, made when it is first asked for."""
+class HtmlPage:
+    """The page, made on the first request."""
 
     def __init__(self, document: Callable[[], Document]) -> None:
-        """Take what makes the document to show."""
+        """Take the function that makes the document."""
         self._document = document
-        self._page: bytes | None = None
-        self._making = asyncio.Lock()
+        self._html: bytes | None = None
+        self._lock = asyncio.Lock()
 
-    async def handler(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
-        """Answer with the page."""
-        async with self._making:
-            if self._page is None:
+    async def handler(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
+        """Respond with the page."""
+        async with self._lock:
+            if self._html is None:
                 # It takes 100 ms.
-                self._page = await asyncio.to_thread(lambda: page(self._document()).encode())
-        return web.Response(body=self._page, headers=_HEADERS)
+                self._html = await asyncio.to_thread(lambda: render(self._document()).encode())
+        return web.Response(body=self._html, headers=_HEADERS)
 
 
-def page(document: Document) -> str:
-    """Return the page for an OpenAPI document."""
+def render(document: Document) -> str:
+    """Return an OpenAPI document as HTML."""
     info, paths = document["info"], document["paths"]
     schemas = document["components"]["schemas"]
     body = [
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
-        f"<p>{escape(info['summary'])} The same for programs: <a href=/openapi.json>/openapi.json</a>.</p>",
+        f"<p>{escape(info['summary'])} For programs: <a href=/openapi.json>/openapi.json</a>.</p>",
         "<nav>",
         *(f"<a href='#{escape(path)}'><code>{escape(path)}</code></a>" for path in paths),
         "</nav>",
@@ -73,10 +73,10 @@ def page(document: Document) -> str:
         body += _operation(path, item["get"])
     body.append("<h2>Types</h2>")
     for name, schema in schemas.items():
-        body += _type(name, schema)
+        body += _type_section(name, schema)
     body.append("<h2>Errors</h2>")
     body += _table(
-        ("HTTP", "code and message", "when"),
+        ("status", "code and message", "when"),
         (
             (_code(status), _error(answer["content"]), escape(answer["description"]))
             for status, answer in document["components"]["responses"].items()
@@ -97,30 +97,32 @@ def _operation(path: str, operation: Document) -> Iterator[str]:
             (
                 (
                     _code(each["name"]),
-                    _kind(each["schema"]) + ("" if not each["required"] else ", required"),
+                    _type_name(each["schema"]) + ("" if not each["required"] else ", required"),
                     escape(each["description"]),
                 )
                 for each in operation["parameters"]
             ),
         )
-    good = operation["responses"]["200"]["content"]
-    kinds = " or ".join(f"{_code(media_type)} {_kind(each['schema'])}" for media_type, each in good.items())
+    contents = operation["responses"]["200"]["content"]
+    types = " or ".join(
+        f"{_code(media_type)} {_type_name(each['schema'])}" for media_type, each in contents.items()
+    )
     others = (_code(status) for status in operation["responses"] if status != "200")
-    yield f"<p>Answers {kinds}; also {', '.join(others)}.</p>"
-    for each in good.values():
+    yield f"<p>Response: {types}. Other statuses: {', '.join(others)}.</p>"
+    for each in contents.values():
         if "example" in each:
             example = json.dumps(each["example"], indent=2, ensure_ascii=False)
             yield f"<details><summary>Example</summary><pre><code>{escape(example)}</code></pre></details>"
 
 
 def _error(content: Document) -> str:
-    """Return an error's code and message, as in its example."""
+    """Return the code and message of an error's example."""
     (each,) = content.values()
     meta = each["example"]["meta"]
     return f"{_code(meta['code'])} {escape(meta['message'])}"
 
 
-def _type(name: str, schema: Document) -> Iterator[str]:
+def _type_section(name: str, schema: Document) -> Iterator[str]:
     yield f"<h3 id='{escape(name)}'>{escape(name)}</h3><p>{escape(schema.get('description', ''))}</p>"
     required = schema.get("required", ())
     yield from _table(
@@ -128,29 +130,29 @@ def _type(name: str, schema: Document) -> Iterator[str]:
         (
             (
                 _code(field),
-                _kind(kind) + ("" if field in required else ", not always"),
-                escape(kind.get("description", "")),
+                _type_name(field_schema) + ("" if field in required else ", optional"),
+                escape(field_schema.get("description", "")),
             )
-            for field, kind in schema.get("properties", {}).items()
+            for field, field_schema in schema.get("properties", {}).items()
         ),
     )
 
 
-def _kind(schema: Document) -> str:
-    """Return a schema in a few words."""
+def _type_name(schema: Document) -> str:
+    """Return a schema's type in a few words."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f"<a href='#{name}'>{name}</a>"
     if "anyOf" in schema:
-        return " or ".join(_kind(each) for each in schema["anyOf"])
+        return " or ".join(_type_name(each) for each in schema["anyOf"])
     if "enum" in schema:
         return " | ".join(map(_code, schema["enum"]))
     if "const" in schema:
         return _code(schema["const"])
     if schema.get("type") == "array":
-        return f"list of {_kind(schema.get('items', {}))}"
+        return f"list of {_type_name(schema.get('items', {}))}"
     if isinstance(values := schema.get("additionalProperties"), dict):
-        return f"{_kind(values)} by name"
+        return f"{_type_name(values)} by name"
     return escape(str(schema.get("type", "anything")))
 
 

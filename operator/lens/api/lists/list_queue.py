@@ -1,4 +1,4 @@
-"""Long lists are made one after another, and only so many wait for it with their pages."""
+"""The queue of long lists: one is encoded at a time, and a bounded number waits."""
 
 import asyncio
 from collections import Counter
@@ -7,26 +7,25 @@ from contextlib import asynccontextmanager
 
 from lens.api.errors import unavailable
 
-MOST_WAITING = 32
-"""A page of 40,000 pods takes 320 KB while it waits, and 200 ms when it's made."""
+MAX_WAITING = 32
+"""A page of 40,000 pods takes 320 KB while it waits, and 200 ms to encode."""
 
-MOST_OF_CALLER = 8
-"""Of these, for one caller."""
+MAX_WAITING_PER_CALLER = 8
 
 
-class Turn:
-    """One long list at a time, in the order in which they come."""
+class ListQueue:
+    """One long list at a time, first in, first out."""
 
     def __init__(self, refused: Callable[[], object] = lambda: None) -> None:
-        """Start free. ``refused`` is called for each list that is one too many."""
+        """Start empty. ``refused`` is called for each list beyond the bound."""
         self._refused = refused
         self._lock = asyncio.Lock()
         self._waiting: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def wait(self, caller: str) -> AsyncIterator[None]:
-        """Wait for the turn, and have it. Raise an ApiError, 503, when too many wait."""
-        if self._waiting.total() >= MOST_WAITING or self._waiting[caller] >= MOST_OF_CALLER:
+    async def slot(self, caller: str) -> AsyncIterator[None]:
+        """Wait for the slot and hold it. Raise an ApiError, 503, when too many wait."""
+        if self._waiting.total() >= MAX_WAITING or self._waiting[caller] >= MAX_WAITING_PER_CALLER:
             self._refused()
             raise unavailable("Too many long lists are being waited for")
         self._waiting[caller] += 1

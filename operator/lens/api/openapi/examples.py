@@ -1,4 +1,4 @@
-"""An example of each answer, for the schema: two nodes, one of them cordoned, and a pod that waits."""
+"""An example of each response: two nodes, one of them cordoned, and a pending pod."""
 
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
@@ -283,4 +283,4 @@ EXAMPLES: Mapping[type, object] = {
     schemas.NodeDetail: _NODE_DETAIL,
     schemas.Health: _HEALTH,
 }
-"""By the type of the data; each route's has one."""
+"""Examples by the type of their data; every route's type has one."""

@@ -1,4 +1,4 @@
-"""What answers may be compressed to."""
+"""The content encodings of responses (RFC 9110, 8.4)."""
 
 import sys
 import zlib
@@ -9,8 +9,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-LEAST_CODED = 1024
-"""Bytes. To compress less isn't worth the trouble."""
+MIN_ENCODED_BYTES = 1024
+"""A smaller body isn't worth its compression."""
 
 _GZIP_LEVEL = 1
 _ZSTD_LEVEL = 3
@@ -18,7 +18,7 @@ _GZIP_WINDOW = 31
 
 
 def _gzip(body: bytes) -> bytes:
-    """Return a body as gzip (RFC 1952), which bears no time, so that equal ones stay equal."""
+    """Return a body as gzip (RFC 1952), without a time, so that equal bodies stay equal."""
     return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
 
 
@@ -27,5 +27,5 @@ def _zstd(body: bytes) -> bytes:
     return zstd.compress(body, _ZSTD_LEVEL)
 
 
-CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "gzip": _gzip}
-"""By name, the better first."""
+ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "gzip": _gzip}
+"""Encoders by the name of their encoding, in the server's order of preference."""

@@ -1,7 +1,7 @@
-"""``/openapi.json``: the OpenAPI 3.1 document, made from the table of routes and the types that are sent.
+"""``/openapi.json``: the OpenAPI 3.1 document, made from the route table and the types of the responses.
 
-Source: https://spec.openapis.org/oas/v3.1.1.html; its schemas are those of JSON Schema 2020-12, as pydantic
-writes them.
+Source: https://spec.openapis.org/oas/v3.1.1.html; pydantic generates its schemas, in JSON
+Schema 2020-12.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 
 from lens import __version__
 from lens.api.access.auth import Caller
-from lens.api.document.examples import EXAMPLES
 from lens.api.envelope import CONTENT_TYPE
-from lens.api.lists.pages import CSV
+from lens.api.lists.listing import CSV
+from lens.api.openapi.examples import EXAMPLES
 from lens.api.parameters import ClusterParameters, ListParameters, Parameters
 from lens.api.routes import Route
 from lens.api.schemas import Envelope
@@ -32,36 +32,40 @@ _ENVELOPE = re.compile(r"Envelope_(\w+)_")
 _TEXT = {"type": "string"}
 _HEADERS: Mapping[str, Document] = {
     "X-Request-Id": {
-        "description": "The request's own id where it had a sane one, else a new one.",
+        "description": "The id from the request if it was valid, else a new one.",
         "required": True,
         "schema": _TEXT,
     },
     "RateLimit": {
-        "description": "How many requests are left, and the seconds until there is one more: "
-        "draft-ietf-httpapi-ratelimit-headers-11.",
+        "description": "r is the number of requests that remain, t the seconds until there is one more "
+        "(draft-ietf-httpapi-ratelimit-headers-11).",
         "schema": _TEXT,
         "example": '"caller";r=997;t=1',
     },
     "RateLimit-Policy": {
-        "description": "How many requests may come at once, and the seconds until all of them may again.",
+        "description": "q is the token bucket's size in requests, w the seconds in which an empty one fills.",
         "schema": _TEXT,
         "example": '"caller";q=1000;w=120',
     },
-    "ETag": {"description": "For If-None-Match.", "required": True, "schema": _TEXT},
+    "ETag": {"description": "The entity tag, for If-None-Match.", "required": True, "schema": _TEXT},
     "Age": {
-        "description": "For how many seconds the answer has been kept.",
+        "description": "The age of the cached response in seconds.",
         "required": True,
         "schema": {"type": "integer", "minimum": 0},
     },
-    "Link": {"description": "The next page of a CSV, as rel=next.", "schema": _TEXT},
+    "Link": {"description": "The URL of the next page of a CSV, with rel=next.", "schema": _TEXT},
     "Retry-After": {
-        "description": "In so many seconds.",
+        "description": "The seconds after which a retry may succeed.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
-    "WWW-Authenticate": {"description": "Bearer (RFC 6750).", "required": True, "schema": _TEXT},
+    "WWW-Authenticate": {
+        "description": "The authentication scheme: Bearer (RFC 6750).",
+        "required": True,
+        "schema": _TEXT,
+    },
 }
-_OF_ERRORS: Mapping[int, tuple[str, ...]] = {
+_ERROR_HEADERS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     429: ("Retry-After",),
     503: ("Retry-After",),
@@ -76,42 +80,50 @@ class _Error(NamedTuple):
 
 ERRORS: Mapping[int, _Error] = {
     400: _Error(
-        4000, "A parameter is missing, unknown, repeated or wrong.", "Invalid parameter: cluster is required"
+        4000,
+        "A parameter is missing, unknown, repeated or invalid.",
+        "Invalid parameter: cluster is required",
     ),
-    401: _Error(4001, "No token, or a wrong one.", "Unauthorized"),
+    401: _Error(4001, "The token is missing or invalid.", "Unauthorized"),
     403: _Error(
         4003,
-        "The token's owner may not ask for this.",
+        "The token's owner has no right to this request.",
         "Forbidden: get realtime.lens is required in the whole cluster",
     ),
-    404: _Error(4004, "There is no such cluster, node or route.", "Cluster not found"),
+    404: _Error(4004, "The cluster, node or path does not exist.", "Cluster not found"),
     405: _Error(4005, "The method is neither GET nor HEAD.", "Method not allowed"),
-    413: _Error(4013, "The request's body is too large.", "Body too large: the limit is 65536 bytes"),
-    429: _Error(4029, "Asked too often; Retry-After says when to come again.", "Too many requests"),
-    431: _Error(4000, "A header field is too long.", "Invalid request: a header field is over 16380 bytes"),
-    500: _Error(5000, "A defect; the log has the request's id.", "Internal error"),
-    502: _Error(
-        5002, "Another cluster's Lens can't be asked, or makes no sense.", "Cluster lab can't be asked"
+    413: _Error(4013, "The request body is too large.", "Body too large: the limit is 65536 bytes"),
+    429: _Error(4029, "The caller has exceeded a rate limit; retry after Retry-After.", "Too many requests"),
+    431: _Error(
+        4000,
+        "The request's head, or one of its header fields, is too long.",
+        "Invalid request: a header field is over 16380 bytes",
     ),
-    503: _Error(5003, "It can't be told now; Retry-After says when to come again.", "Not synced yet"),
+    500: _Error(5000, "Lens has a defect; its log has the request's id.", "Internal error"),
+    502: _Error(
+        5002,
+        "Another cluster's Lens is unreachable, or its response is invalid.",
+        "Cluster lab can't be asked",
+    ),
+    503: _Error(5003, "Lens can't answer yet, or is overloaded; retry after Retry-After.", "Not synced yet"),
     504: _Error(
-        5004, "Another cluster's Lens does not answer in time.", "Cluster lab did not answer in time"
+        5004, "Another cluster's Lens did not respond in time.", "Cluster lab did not answer in time"
     ),
 }
 
 
-class OpenApi:
-    """The document of a table of routes, made when it is first asked for."""
+class OpenApiDocument:
+    """The document of a route table, made on the first request."""
 
     def __init__(self, routes: Iterable[Route[Any]]) -> None:
-        """Take the routes, among which may be that of this document itself."""
+        """Take the routes, which may include that of this document."""
         self._routes = routes
         self._body: bytes | None = None
-        self._making = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def handler(self, _request: web.BaseRequest, _asked: Parameters, _caller: Caller) -> web.Response:
-        """Answer with the document."""
-        async with self._making:
+    async def handler(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
+        """Respond with the document."""
+        async with self._lock:
             if self._body is None:
                 # It takes 100 ms.
                 self._body = await asyncio.to_thread(lambda: msgspec.json.encode(document(self._routes)))
@@ -124,12 +136,12 @@ class OpenApi:
 def document(routes: Iterable[Route[Any]]) -> Document:
     """Return the document that describes ``routes``."""
     table = tuple(routes)
-    kinds = list(dict.fromkeys([None, *(route.data for route in table if route.data is not None)]))
+    types = list(dict.fromkeys([None, *(route.data for route in table if route.data is not None)]))
     found, shared = TypeAdapter.json_schemas(
-        [(str(at), "serialization", TypeAdapter(Envelope[kind])) for at, kind in enumerate(kinds)],  # type: ignore[valid-type]
+        [(str(number), "serialization", TypeAdapter(Envelope[data])) for number, data in enumerate(types)],  # type: ignore[valid-type]
         ref_template="#/components/schemas/{model}",
     )
-    answers = {kind: _renamed(found[str(at), "serialization"]) for at, kind in enumerate(kinds)}
+    envelopes = {data: _renamed(found[str(number), "serialization"]) for number, data in enumerate(types)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -138,11 +150,11 @@ def document(routes: Iterable[Route[Any]]) -> Document:
             "summary": "What a Kubernetes cluster's GPUs are doing, in real time.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {route.path: {"get": _operation(route, answers)} for route in table},
+        "paths": {route.path: {"get": _operation(route, envelopes)} for route in table},
         "components": {
             # Generators name their classes after the titles, which pydantic repeats.
             "schemas": {name: {**each, "title": name} for name, each in _renamed(shared["$defs"]).items()},
-            "responses": {str(status): _refusal(status, answers[None]) for status in ERRORS},
+            "responses": {str(status): _error_response(status, envelopes[None]) for status in ERRORS},
             "headers": dict(_HEADERS),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -150,7 +162,7 @@ def document(routes: Iterable[Route[Any]]) -> Document:
 
 
 def _renamed(schema: Any) -> Any:
-    """Call the envelope of Status StatusAnswer, and that of nothing, which an error has, Refusal."""
+    """Name the envelope of Status StatusAnswer, and that of an error, which has no data, Refusal."""
 
     def name(match: re.Match[str]) -> str:
         return "Refusal" if match[1] == "NoneType" else f"{match[1]}Answer"
@@ -163,11 +175,11 @@ def _renamed(schema: Any) -> Any:
     return [_renamed(each) for each in schema] if isinstance(schema, list) else schema
 
 
-def _operation(route: Route[Any], answers: Mapping[type | None, Document]) -> Document:
-    responses: Document = {"200": _good(route, answers)}
+def _operation(route: Route[Any], envelopes: Mapping[type | None, Document]) -> Document:
+    responses: Document = {"200": _success(route, envelopes)}
     if route.cached:
         responses["304"] = {
-            "description": "What If-None-Match names is still good.",
+            "description": "The response that If-None-Match names is still current.",
             "headers": _headers("X-Request-Id", "ETag", "Age"),
         }
     for status in ERRORS:
@@ -182,11 +194,11 @@ def _operation(route: Route[Any], answers: Mapping[type | None, Document]) -> Do
     }
 
 
-def _good(route: Route[Any], answers: Mapping[type | None, Document]) -> Document:
+def _success(route: Route[Any], envelopes: Mapping[type | None, Document]) -> Document:
     content: Document = {"schema": _TEXT}
     if route.data is not None:
         meta = {"code": 2000, "message": "OK"}
-        content = {"schema": answers[route.data], "example": {"meta": meta, "data": EXAMPLES[route.data]}}
+        content = {"schema": envelopes[route.data], "example": {"meta": meta, "data": EXAMPLES[route.data]}}
     contents = {route.media_type: content}
     headers = ["X-Request-Id"]
     if route.limited:
@@ -204,14 +216,14 @@ def _headers(*names: str) -> Document:
 
 
 def _impossible(route: Route[Any]) -> set[int]:
-    """Return the errors that an endpoint never gives."""
+    """Return the error statuses that an endpoint never responds with."""
     never: set[int] = set()
     if route.open:
         never |= {401, 403}
     if not route.limited:
         never |= {429}
     if not issubclass(route.parameters, ClusterParameters):
-        # Only of a cluster that is named there may be none, or one that can't be asked.
+        # Only a request that names a cluster can name an unknown or unreachable one.
         never |= {404, 502, 504}
     return never
 
@@ -233,21 +245,21 @@ def _parameters(model: type[Parameters]) -> Iterator[Document]:
 
 
 def _without_null(field: Document) -> Document:
-    """Return a parameter's schema: what isn't given isn't null, it is left out."""
+    """Return a parameter's schema: an optional parameter is absent, never null."""
     field.pop("title", None)
-    # Saying something twice does no harm.
+    # A repeated value is allowed.
     field.pop("uniqueItems", None)
     if field.get("default", "") is None:
         del field["default"]
-    kinds = [kind for kind in field.pop("anyOf", ()) if kind != {"type": "null"}]
-    return {**field, **kinds[0]} if len(kinds) == 1 else {**field, **({"anyOf": kinds} if kinds else {})}
+    types = [each for each in field.pop("anyOf", ()) if each != {"type": "null"}]
+    return {**field, **types[0]} if len(types) == 1 else {**field, **({"anyOf": types} if types else {})}
 
 
-def _refusal(status: int, schema: Document) -> Document:
+def _error_response(status: int, schema: Document) -> Document:
     error = ERRORS[status]
     example = {"meta": {"code": error.code, "message": error.example}, "data": None}
     return {
         "description": error.when,
-        "headers": _headers("X-Request-Id", *_OF_ERRORS.get(status, ())),
+        "headers": _headers("X-Request-Id", *_ERROR_HEADERS.get(status, ())),
         "content": {CONTENT_TYPE: {"schema": schema, "example": example}},
     }

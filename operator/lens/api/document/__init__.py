@@ -1,1 +1,0 @@
-"""The API told by itself: the OpenAPI document, its examples, and the page made from it."""

@@ -1,0 +1,43 @@
+"""The rows of alerts and events."""
+
+from lens.api import schemas
+from lens.api.parameters import StatusParameters
+from lens.model.alerts.alert import Alert
+from lens.model.events.transitions import Event
+from lens.model.k8s import timestamps
+
+
+def alert_row(alert: Alert) -> schemas.Alert:
+    """Return an alert's row."""
+    return {
+        "id": alert.id,
+        "severity": alert.severity,
+        "type": alert.type,
+        "message": alert.message,
+        "timestamp": timestamps.render(alert.since),
+        "source": alert.source,
+        "namespace": alert.namespace,
+        "action": alert.action,
+    }
+
+
+def event_row(event: Event) -> schemas.Event:
+    """Return an event's row."""
+    return {
+        "timestamp": timestamps.render(event.at),
+        "type": event.type,
+        "object": event.object,
+        "message": event.message,
+        "namespace": event.namespace,
+        "source": event.source,
+        "reason": event.reason,
+    }
+
+
+def matches(event: Event, params: StatusParameters) -> bool:
+    """Return whether an event passes the request's filters."""
+    return (
+        (not params.event_type or event.type in params.event_type)
+        and (params.event_object is None or event.object == params.event_object)
+        and (params.event_since is None or event.at >= params.event_since)
+    )

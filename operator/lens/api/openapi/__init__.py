@@ -1,0 +1,1 @@
+"""The OpenAPI document, its examples, and the HTML page made from it."""

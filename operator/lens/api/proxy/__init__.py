@@ -1,0 +1,1 @@
+"""Requests to other clusters' Lenses: their responses are passed on, and their figures aggregated."""

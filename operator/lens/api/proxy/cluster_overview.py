@@ -1,0 +1,106 @@
+"""The status of every cluster, local and peers', with figures that can be added up."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+from aiohttp import web
+
+from lens.api import schemas
+from lens.api.access.auth import Caller
+from lens.api.endpoints.clusters import Available, ClusterStatus, Figures, Freshness, Telemetry, Usage
+from lens.api.endpoints.status import status
+from lens.api.errors import ApiError
+from lens.api.parameters import StatusParameters
+from lens.api.proxy.peer_proxy import PeerProxy
+from lens.model.cluster_state import ClusterState, StateView
+
+TIMEOUT_SECONDS = 1.0
+"""How long a request waits for the peers; a later response is cached for the next request."""
+
+STATUS_PATH = "/api/v1/realtime/status"
+
+
+class _PeerStatus(msgspec.Struct):
+    data: Figures
+
+
+class ClusterOverview:
+    """Collects the status of all clusters."""
+
+    def __init__(
+        self, name: str, state: ClusterState, proxy: PeerProxy, clock: Callable[[], float], max_age: float
+    ) -> None:
+        """Take the local cluster and the peers; figures older than ``max_age`` seconds are stale."""
+        self._name = name
+        self._state = state
+        self._proxy = proxy
+        self._clock = clock
+        self._max_age = max_age
+        self._pending: set[asyncio.Task[ClusterStatus]] = set()
+
+    async def statuses(self, request: web.BaseRequest, caller: Caller) -> list[ClusterStatus]:
+        """Return the status of the local cluster, then of the peers, with what the caller may see."""
+        tasks = {}
+        for name in self._proxy.clusters(request.headers):
+            task = tasks[name] = asyncio.create_task(self._peer(request, caller, name))
+            self._pending.add(task)
+            task.add_done_callback(self._finished)
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=TIMEOUT_SECONDS)
+        return [
+            self._local(self._state.current),
+            *(
+                task.result() if task.done() else ClusterStatus(name, False, "unreachable", reason="TIMEOUT")
+                for name, task in tasks.items()
+            ),
+        ]
+
+    def _local(self, current: StateView) -> ClusterStatus:
+        if not current.synced:
+            return ClusterStatus(self._name, True, "syncing")
+        now = self._clock()
+        figures = _local_figures(status(current, StatusParameters(cluster=self._name), now))
+        return self._status(self._name, figures, current.age(now), local=True)
+
+    async def _peer(self, request: web.BaseRequest, caller: Caller, name: str) -> ClusterStatus:
+        try:
+            response = await self._proxy.get(request, caller, name, STATUS_PATH, [("cluster", name)])
+            figures = msgspec.json.decode(response.body, type=_PeerStatus).data
+        except ApiError as error:
+            if error.status == 503:
+                return ClusterStatus(name, False, "syncing")
+            reason: Literal["TIMEOUT", "FORBIDDEN", "FAILED"] = "FAILED"
+            if error.status == 504:
+                reason = "TIMEOUT"
+            elif error.status in (401, 403):
+                reason = "FORBIDDEN"
+            return ClusterStatus(name, False, "unreachable", reason=reason)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return ClusterStatus(name, False, "unreachable", reason="FAILED")
+        age = figures.freshness.age_seconds + max(0.0, self._clock() - response.made_at)
+        return self._status(name, figures, age, local=False)
+
+    def _status(self, name: str, figures: Figures, age: float, *, local: bool) -> ClusterStatus:
+        return ClusterStatus(name, local, "stale" if age > self._max_age else "ok", age, figures)
+
+    def _finished(self, task: "asyncio.Task[ClusterStatus]") -> None:
+        """Drop a task and retrieve its exception: its request may have timed out before."""
+        self._pending.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+
+def _local_figures(status: schemas.Status) -> Figures:
+    """Return the figures of our own status, which needs no validation."""
+    usage, available = status["current_gpu_usage"], status["available_resources"]
+    return Figures(
+        Usage(
+            usage["total_gpus"], usage["allocated_gpus"], usage["utilized_gpus"], usage["utilization_rate"]
+        ),
+        status["running_tasks"],
+        Available(available["available_gpus"], available["available_nodes"], available["max_contiguous_gpu"]),
+        Freshness(status["freshness"]["age_seconds"]),
+        Telemetry(status["telemetry"]["coverage"]),
+    )

@@ -1,0 +1,181 @@
+"""The proxy to peers: a request for another cluster goes to its Lens, and the response is passed on."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from urllib.parse import quote, urlencode
+
+import msgspec
+from aiohttp import web
+from multidict import MultiMapping
+
+from lens.api.access.auth import Caller, bearer_token
+from lens.api.cache import Representation, ResponseCache, cache_key, max_age
+from lens.api.errors import (
+    ApiError,
+    bad_gateway,
+    gateway_timeout,
+    not_found,
+    unauthorized,
+    unavailable,
+)
+from lens.api.lists.listing import L, Listing
+from lens.api.proxy.peers import Peers, PeerStream
+from lens.model.peer import PeerFailedError, PeerRefusedError
+
+_B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
+_EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_VIA_LENS = re.compile(r"(^|,)\s*[A-Za-z0-9./]+\s+lens\s*(,|\(|$)", re.ASCII)
+
+_PASSED_ON = {
+    400: (4000, "Invalid parameter: cluster {} does not know all of these"),
+    403: (4003, "Forbidden: cluster {} does not tell this"),
+    404: (4004, "Cluster not found"),
+}
+"""The code, and the default message, of the peers' error statuses that are passed on."""
+
+# How aiohttp decodes invalid UTF-8.
+_INVALID_UTF8 = "surrogateescape"
+
+
+class PeerProxy:
+    """Pass requests on to peers, and cache their responses like our own and apart from them."""
+
+    def __init__(
+        self, peers: Peers | None, cache: ResponseCache, clock: Callable[[], float], *, forwards_caller: bool
+    ) -> None:
+        """Take the peers; with ``forwards_caller`` they get the caller's token."""
+        self._peers = peers
+        self._cache = cache
+        self._clock = clock
+        self._forwards_caller = forwards_caller
+
+    def clusters(self, headers: MultiMapping[str]) -> tuple[str, ...]:
+        """Return the clusters that a request with these headers may reach.
+
+        A request from another Lens reaches none: this one may be its peer, and requests would loop.
+        """
+        return () if self._peers is None or _is_from_lens(headers) else self._peers.names
+
+    async def get(
+        self,
+        request: web.BaseRequest,
+        caller: Caller,
+        name: str,
+        path: str,
+        query: Iterable[tuple[str, str]],
+    ) -> Representation:
+        """Return a peer's response for ``path``. Raise an ApiError, which reveals no internals.
+
+        Queries that differ only in the order of their parameters share a response.
+        """
+        if self._peers is None or name not in self.clusters(request.headers):
+            raise not_found("Cluster")
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            # No node has such a name, and some proxies resolve it to another path.
+            raise not_found("Node")
+        target = _encoded(path, query)
+        authorization = self._authorization(request.headers)
+        key = cache_key(name, target, authorization)
+        limit = max_age(request.headers)
+        response = self._cache.get(key, self._clock(), limit)
+        if response is None:
+            with _as_api_errors(name):
+                answer = await self._peers.get(
+                    name,
+                    target,
+                    caller=caller.name,
+                    authorization=authorization,
+                    max_age=None if math.isinf(limit) else limit,
+                )
+            # Concurrent requests with the same body share one representation, which is compressed once.
+            response = self._cache.get(key, self._clock(), math.inf)
+            if response is None or response.body is not answer.body:
+                made_at = self._clock() - answer.age
+                response = self._cache.put(
+                    key, answer.body, made_at, caller=caller.name, digest=answer.digest
+                )
+        return response
+
+    async def stream(self, request: web.BaseRequest, name: str) -> PeerStream:
+        """Return a peer's event stream for the request. Raise an ApiError."""
+        if self._peers is None or name not in self.clusters(request.headers):
+            raise not_found("Cluster")
+        last_event_id = request.headers.get("Last-Event-ID", "")
+        with _as_api_errors(name):
+            return await self._peers.open_stream(
+                name,
+                _encoded(request.path, request.query.items()),
+                authorization=self._authorization(request.headers),
+                # An invalid id is of no use to the peer, and may not be a valid field value.
+                last_event_id=last_event_id if _EVENT_ID.fullmatch(last_event_id) else None,
+            )
+
+    async def csv(
+        self, listing: Listing[L], params: L, caller: Caller, path: str, response: Representation
+    ) -> Representation:
+        """Return a peer's list ``response`` as CSV. Raise an ApiError."""
+        key = cache_key(path, *params.values, response.made_at, response.headers["ETag"])
+        csv = self._cache.get(key, self._clock(), math.inf)
+        if csv is None:
+            try:
+                encoded = await listing.csv_of_peer(response.body, params, path)
+            # A row may be shallow enough to be decoded, and too deep to be written as text.
+            except (msgspec.DecodeError, ValueError, RecursionError):
+                raise _failed(params.cluster, PeerFailedError("malformed")) from None
+            csv = self._cache.put(
+                key,
+                encoded.body,
+                response.made_at,
+                caller=caller.name,
+                digest=encoded.digest,
+                headers=encoded.headers,
+            )
+        return csv
+
+    def _authorization(self, headers: MultiMapping[str]) -> str | None:
+        """Return the caller's header if it is forwarded; then no other caller gets the cached response."""
+        if not self._forwards_caller:
+            return None
+        token = bearer_token(headers)
+        if token is None:
+            return None
+        if not _B64TOKEN.fullmatch(token.text):
+            raise unauthorized()
+        return f"Bearer {token.text.decode('ascii')}"
+
+
+def _is_from_lens(headers: MultiMapping[str]) -> bool:
+    return "Via" in headers and _VIA_LENS.search(",".join(headers.getall("Via"))) is not None
+
+
+def _encoded(path: str, query: Iterable[tuple[str, str]]) -> str:
+    return quote(path, errors=_INVALID_UTF8) + "?" + urlencode(sorted(query), errors=_INVALID_UTF8)
+
+
+@contextmanager
+def _as_api_errors(name: str) -> Iterator[None]:
+    """Raise a peer's failure, or its error response, as an ApiError."""
+    try:
+        yield
+    except PeerFailedError as error:
+        raise _failed(name, error) from None
+    except PeerRefusedError as error:
+        raise _refused(name, error) from None
+
+
+def _failed(name: str, error: PeerFailedError) -> ApiError:
+    if error.failure == "timeout":
+        return gateway_timeout(f"Cluster {name} did not answer in time")
+    return bad_gateway(f"Cluster {name} can't be asked")
+
+
+def _refused(name: str, error: PeerRefusedError) -> ApiError:
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        return unauthorized()
+    if error.status not in _PASSED_ON:
+        return unavailable(f"Cluster {name} can't answer yet")
+    code, message = _PASSED_ON[error.status]
+    return ApiError(error.status, code, error.message or message.format(name))
