@@ -12,6 +12,12 @@ It never exceeds the interval, so that a sample that was 5 s old when scraped is
 varies, since otherwise a node whose agent samples just after each scrape would always be the stalest.
 """
 
+SECOND_FRACTION = (0.1, 0.92)
+"""The same for a target's second scrape.
+
+The first ones are a burst, which would otherwise come again in each interval.
+"""
+
 HANG_INTERVALS = (1, 1, 2, 4)
 """The intervals to wait after no, one, two, and three or more consecutive scrapes that hung."""
 
@@ -28,8 +34,13 @@ class ScrapeSchedule:
         """Return the seconds until the first scrape of one of so many new targets."""
         return self._rng.uniform(0, min(self._interval, newcomers / BURST_PER_SECOND))
 
-    def next_delay(self, hangs: int) -> float:
-        """Return the seconds between the starts of two scrapes, after so many consecutive hangs."""
+    def next_delay(self, hangs: int, *, first: bool = False) -> float:
+        """Return the seconds between the starts of two scrapes, after so many consecutive hangs.
+
+        ``first`` is whether the one before was the target's first.
+        """
+        if first and not hangs:
+            return self._interval * self._rng.uniform(*SECOND_FRACTION)
         return (
             self._interval
             * self._rng.uniform(*INTERVAL_FRACTION)

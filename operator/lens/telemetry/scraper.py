@@ -70,6 +70,7 @@ class _TargetState:
         self.keep = keep
         self.failure: Reason | None = None
         self.hangs = 0
+        self.scraped = False
         self.due: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -197,7 +198,9 @@ class Scraper:
         state.failure = failure
         state.hangs = state.hangs + 1 if failure in HANGS else 0
         self._mark_changed()
-        self._plan_scrape(state, max(0.0, began + self._schedule.next_delay(state.hangs) - loop.time()))
+        delay = self._schedule.next_delay(state.hangs, first=not state.scraped)
+        state.scraped = True
+        self._plan_scrape(state, max(0.0, began + delay - loop.time()))
 
     async def _read(self, state: _TargetState) -> tuple[Reason | None, str]:
         """Read a target and store the result; return the failure and its problem."""
