@@ -6,6 +6,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -154,9 +155,14 @@ class Connection(web.RequestHandler):
         self._busy = True
         if self._crowd.keep_head(self, len(head) * (_KEPT_ASCII if head.isascii() else _KEPT_WIDE)):
             self._crowd.work(self)
-            super().data_received(head)
+            self._crowd.requests.add(self.address, partial(self._start, head))
         else:
             self._refuse(BusyError(), "heads")
+
+    def _start(self, head: bytes) -> None:
+        """Have a request answered, unless its client has gone while it waited."""
+        if not self._deaf and self.transport is not None:
+            super().data_received(head)
 
     def _give_up(self) -> None:
         """Have the parser say what is wrong with the line, and take nothing more."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lens.bounds import STALLED_SECONDS, Bounds
 from lens.http.outgoing import Outgoing
 from lens.http.refusals import Refusals
+from lens.http.request_queue import RequestQueue
 
 if TYPE_CHECKING:
     from lens.http.connection import Connection
@@ -24,6 +25,7 @@ class Crowd:
         self._bounds = bounds
         self._refusals = refusals
         self.outgoing = Outgoing(bounds.unsent_bytes)
+        self.requests = RequestQueue()
         self.connected: set[Connection] = set()
         self._from: Counter[str] = Counter()
         # To take the first of a plain dictionary again and again goes through all that were before.

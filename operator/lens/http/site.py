@@ -92,6 +92,7 @@ class Site:
         await self._part(listener)
         await acceptor.close()
         await self._part(listener)
+        listener.crowd.requests.start_all()
         listener.pre_shutdown()
         # aiohttp waits this long for a request, and once more after it has told it to stop.
         await listener.shutdown(self._grace_seconds / 2)
