@@ -93,6 +93,8 @@ class Site:
         await acceptor.close()
         await self._part(listener)
         listener.crowd.requests.start_all()
+        # aiohttp closes a connection whose request no task has taken yet.
+        await asyncio.sleep(0)
         listener.pre_shutdown()
         # aiohttp waits this long for a request, and once more after it has told it to stop.
         await listener.shutdown(self._grace_seconds / 2)
