@@ -3,9 +3,12 @@
 Tokens, certificates and CAs rotate: the files that they come from are looked at before every request.
 """
 
+import asyncio
 import os
 import ssl
+import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
 
 import aiohttp
@@ -24,12 +27,19 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account."""
 
 
+_APPLY_SECONDS = 10.0
+
+
 class ConnectionFailedError(SettingsError):
     """The configuration can't be loaded; the message says which and why."""
 
 
 class Connection:
-    """The way to one apiserver. Every method blocks on files and credential plugins: call it in a thread."""
+    """The way to one apiserver, for the sessions of one event loop.
+
+    ``load`` and ``authorization`` block on files and credential plugins: call them in threads. Of several
+    that are called at the same time one reads what has changed, and the others wait for it.
+    """
 
     def __init__(
         self,
@@ -47,6 +57,8 @@ class Connection:
         self._token_file: str | None = None
         self._signatures: list[FileSignature] = []
         self._tls: ssl.SSLContext | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.RLock()
 
     @property
     def server(self) -> str:
@@ -68,6 +80,10 @@ class Connection:
 
     def load(self) -> None:
         """Read everything anew. Raise ConnectionFailedError."""
+        with self._lock:
+            self._load()
+
+    def _load(self) -> None:
         configuration = kubernetes.client.Configuration()
         try:
             if self._in_cluster:
@@ -91,17 +107,19 @@ class Connection:
 
     def authorization(self) -> str | None:
         """Return the Authorization header to send now. Raise ConnectionFailedError."""
-        if self._file_signatures() != self._signatures:
-            self.load()
-        try:
-            # The official client's hook renews what has expired, exec plugins included.
-            header = self._configuration.get_api_key_with_prefix("BearerToken")
-        except Exception as error:
-            raise self._failed(error) from error
+        with self._lock:
+            if self._file_signatures() != self._signatures:
+                self._load()
+            try:
+                # The official client's hook renews what has expired, exec plugins included.
+                header = self._configuration.get_api_key_with_prefix("BearerToken")
+            except Exception as error:
+                raise self._failed(error) from error
         return header.strip() if header else self._basic
 
     def tls(self) -> ssl.SSLContext:
-        """Return the one context that all sessions share; what is rotated is loaded into it in use."""
+        """Return the context that all sessions share. Call it in their loop, where certificates rotate."""
+        self._loop = asyncio.get_running_loop()
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
@@ -114,17 +132,27 @@ class Connection:
         return ConnectionFailedError(without_credentials(f"{self._origin}: {error}"))
 
     def _trust(self, configuration: kubernetes.client.Configuration) -> None:
-        tls = self.tls()
-        if configuration.ssl_ca_cert:
-            tls.load_verify_locations(cafile=configuration.ssl_ca_cert)
-        if configuration.cert_file:
-            tls.load_cert_chain(configuration.cert_file, configuration.key_file)
-        if configuration.verify_ssl:
-            tls.verify_mode = ssl.CERT_REQUIRED
-            tls.check_hostname = True
+        """Load authorities and certificates into the context, in the loop that makes connections with it.
+
+        OpenSSL crashes where one thread changes a context that another one makes a connection with.
+        """
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        tls, applied = self._tls, Future[None]()
+
+        def apply() -> None:
+            try:
+                _apply(configuration, tls)
+            except Exception as error:
+                applied.set_exception(error)
+            else:
+                applied.set_result(None)
+
+        if self._loop is None or self._loop.is_closed():
+            apply()
         else:
-            tls.check_hostname = False
-            tls.verify_mode = ssl.CERT_NONE
+            self._loop.call_soon_threadsafe(apply)
+        applied.result(_APPLY_SECONDS)
 
     def _kubeconfig_token_file(self) -> str | None:
         merged = KubeConfigMerger(self._kubeconfig).config
@@ -147,6 +175,19 @@ class Connection:
             configuration.key_file,
         )
         return [file_signature(file) if file else None for file in files]
+
+
+def _apply(configuration: kubernetes.client.Configuration, tls: ssl.SSLContext) -> None:
+    if configuration.ssl_ca_cert:
+        tls.load_verify_locations(cafile=configuration.ssl_ca_cert)
+    if configuration.cert_file:
+        tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+    if configuration.verify_ssl:
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.check_hostname = True
+    else:
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
 
 
 def _basic(server: URL) -> str | None:
