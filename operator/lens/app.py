@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 DISCOVERY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 OUTCOME_SECONDS = 2.0
-PARTING_SECONDS = 2.0
+DRAIN_SECONDS = 2.0
 
 _log = logging.getLogger("lens.app")
 
@@ -71,7 +71,7 @@ async def serve(
     peers = Peers(PeerRegistry(settings, _peer).peers, settings.peers_timeout_seconds, metrics)
     scraper = None if settings.telemetry == "none" else _scraper(settings, state, metrics)
     monitor = Monitor(settings.thresholds(), settings.events_kept, node_rules)
-    server = Server(settings, state, metrics, reviews=reviewer, peers=peers, parting_seconds=PARTING_SECONDS)
+    server = Server(settings, state, metrics, reviews=reviewer, peers=peers, drain_seconds=DRAIN_SECONDS)
     await server.start()
     try:
         on_listening(server)

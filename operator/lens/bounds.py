@@ -14,7 +14,7 @@ MAX_HEAD_BYTES = 32 * 1024
 """Of a request's line and fields together."""
 MAX_BODY_BYTES = 64 * 1024
 
-PATIENCE_SECONDS = 20.0
+CLIENT_TIMEOUT_SECONDS = 20.0
 """For a whole head, and a whole body."""
 HANDSHAKE_SECONDS = 10.0
 SLOW_READER_FACTOR = 3

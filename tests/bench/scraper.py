@@ -55,7 +55,7 @@ async def measure(nodes: dict[str, dict[str, int]], warm_up: float, seconds: flo
     watcher = Watcher(frozenset(name for name, node in nodes.items() if node["good"]))
     registry = CollectorRegistry()
     reads = Counter("reads", "Readings.", ["source"], registry=registry)
-    refusals = Counter("refusals", "Refusals.", ["source", "reason"], registry=registry)
+    refusals = Counter("refusals", "RefusalCounts.", ["source", "reason"], registry=registry)
     scraper = Scraper(
         watcher.take,
         interval=INTERVAL_SECONDS,

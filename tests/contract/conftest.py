@@ -146,8 +146,8 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
             *,
             clock: Callable[[], float] = clock,
             grace_seconds: float = 2.0,
-            patience_seconds: float = 20.0,
-            parting_seconds: float = 0.0,
+            client_timeout_seconds: float = 20.0,
+            drain_seconds: float = 0.0,
             heartbeat_seconds: float = HEARTBEAT_SECONDS,
             **given: Any,
         ) -> Api:
@@ -158,8 +158,8 @@ async def serve(cluster: Cluster, clock: Clock, metrics: Metrics, tokens_file: P
                 metrics,
                 clock,
                 grace_seconds=grace_seconds,
-                patience_seconds=patience_seconds,
-                parting_seconds=parting_seconds,
+                client_timeout_seconds=client_timeout_seconds,
+                drain_seconds=drain_seconds,
                 heartbeat_seconds=heartbeat_seconds,
             )
             await server.start()

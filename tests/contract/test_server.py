@@ -116,7 +116,7 @@ async def test_a_kept_connection_gets_an_answer_that_ends_it_before_it_is_closed
     serve: Serve, cluster: Cluster
 ) -> None:
     cluster.publish(NOW)
-    api = await serve(parting_seconds=30)
+    api = await serve(drain_seconds=30)
     reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
     writer.write(STATUS + RIGHT)
     first = await read_answer(reader)

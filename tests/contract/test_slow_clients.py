@@ -10,7 +10,7 @@ from tests.contract.conftest import NOW, Api, Serve
 from tests.contract.kubernetes import Cluster, pod
 from tests.contract.wire import read_answer
 
-PATIENCE_S = 0.5
+CLIENT_TIMEOUT_S = 0.5
 DEADLINE_S = 20.0
 
 STATUS = b"GET /api/v1/realtime/status?cluster=prod-cluster HTTP/1.1\r\nHost: x\r\n"
@@ -22,7 +22,7 @@ LAST = b"\r\nConnection: close\r\n\r\n"
 async def impatient(serve: Serve, cluster: Cluster) -> Api:
     """Return a server with little patience."""
     cluster.publish(NOW)
-    return await serve(patience_seconds=PATIENCE_S)
+    return await serve(client_timeout_seconds=CLIENT_TIMEOUT_S)
 
 
 async def is_cut(reader: asyncio.StreamReader) -> bool:
@@ -51,7 +51,7 @@ async def test_a_request_that_comes_drop_by_drop_is_cut_all_the_same(impatient: 
         while not reader.at_eof():
             writer.write(b"X-Slow: x\r\n")
             await writer.drain()
-            await asyncio.sleep(PATIENCE_S / 10)
+            await asyncio.sleep(CLIENT_TIMEOUT_S / 10)
 
     writer.write(STATUS)
     dripping = asyncio.create_task(drip())

@@ -13,7 +13,7 @@ from tests.e2e.cluster.given import Cluster
 WITH_AGENT = CHART.parents[1] / "manifests" / "overlays" / "with-agent"
 RIGHTS = Path(__file__).parent / "rights"
 
-PATIENCE_S = 30.0
+CLIENT_TIMEOUT_S = 30.0
 """The controller that gathers the owners' rules has that long."""
 
 
@@ -35,7 +35,7 @@ async def test_an_account_may_do_what_is_written_down_and_nothing_else(
         command = [*kubectl, "apply", "-f", str(WITH_AGENT / file)]
         await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
     written = (RIGHTS / f"{part}.txt").read_text().splitlines()
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    deadline = asyncio.get_running_loop().time() + CLIENT_TIMEOUT_S
     while (found := await asyncio.to_thread(listed, kubectl, account)) != written:
         assert asyncio.get_running_loop().time() < deadline, set(found) ^ set(written)
         await asyncio.sleep(0.5)

@@ -4,7 +4,7 @@ import csv
 import subprocess
 from collections.abc import Mapping, Sequence
 
-PATIENCE_S = 60.0
+CLIENT_TIMEOUT_S = 60.0
 
 Row = Mapping[str, str | None]
 """One GPU's answer by field; None for what it says that it can't tell."""
@@ -18,7 +18,7 @@ def query(fields: Sequence[str]) -> list[Row]:
     """Return the fields of all GPUs, each in nvidia-smi's own unit. Raise SmiError."""
     command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=False)
     except FileNotFoundError:
         raise SmiError("no NVIDIA driver on this machine: there is no nvidia-smi on PATH") from None
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -15,14 +15,14 @@ from lens.agent.settings import AgentSettings
 from lens.agent.tokens import BearerTokens
 from lens.bounds import AGENT, MAX_BODY_BYTES
 from lens.config import AGENT_PREFIX
-from lens.http import names, refusals
+from lens.http import loopback, refusal_counts
 from lens.http.connection import BusyError, HeadTooLargeError
-from lens.http.refusals import Refusals
+from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.server_certificate import ServerCertificate
 from lens.supervisor import JOB_FAILURES_HELP
 
-_PARTING_SECONDS = 1.0
+_DRAIN_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 
 JSON = "application/json"
@@ -49,7 +49,7 @@ class Server:
         self._settings = settings
         self._problem = problem
         self._job_failures = job_failures
-        self._refusals = Refusals()
+        self._refusals = RefusalCounts()
         self._tokens = None if settings.token_file is None else BearerTokens(settings.token_file)
         self._certificate: ServerCertificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
@@ -70,7 +70,7 @@ class Server:
             self._refusals,
             self._certificate,
             grace_seconds=_GRACE_SECONDS,
-            parting_seconds=_PARTING_SECONDS,
+            drain_seconds=_DRAIN_SECONDS,
             count_failures=lambda job, failures: job_failures.update({job: failures}),
             access_log=None,
         )
@@ -118,8 +118,8 @@ class Server:
         if self._tokens is None:
             # Without tokens the agent serves only loopback, which web pages in a local browser can reach.
             try:
-                names.require_loopback(request.headers, request.raw_path)
-            except names.ForeignNameError:
+                loopback.require_loopback(request.headers, request.raw_path)
+            except loopback.ForeignNameError:
                 self._refusals["name"] += 1
                 return _refusal(HTTPStatus.FORBIDDEN)
         if (request.content_length or 0) > MAX_BODY_BYTES:
@@ -142,7 +142,7 @@ class Server:
                 MetricFamily(
                     "lens_http_connections", "gauge", "Open connections.", [({}, self._site.connections)]
                 ),
-                _counter("lens_http_refused_total", refusals.HELP, self._refusals),
+                _counter("lens_http_refused_total", refusal_counts.HELP, self._refusals),
                 _counter("lens_log_lines_dropped_total", logs.DROPPED_HELP, logs.dropped),
                 _counter("lens_job_failures_total", JOB_FAILURES_HELP, self._job_failures, "job"),
             )

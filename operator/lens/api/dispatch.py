@@ -27,9 +27,9 @@ from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
 from lens.api.routes import METHODS, Route
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
-from lens.http import names
+from lens.http import loopback
 from lens.http.connection import BusyError, HeadTooLargeError
-from lens.http.refusals import Refusals
+from lens.http.refusal_counts import RefusalCounts
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Dispatcher:
         clock: Callable[[], float],
         *,
         loopback_only: bool,
-        refusals: Refusals,
+        refusals: RefusalCounts,
     ) -> None:
         """Take the routes, the authentication, and the rate limit by caller and endpoint.
 
@@ -123,8 +123,8 @@ class Dispatcher:
 
     def _require_loopback(self, request: web.BaseRequest) -> None:
         try:
-            names.require_loopback(request.headers, request.raw_path)
-        except names.ForeignNameError as error:
+            loopback.require_loopback(request.headers, request.raw_path)
+        except loopback.ForeignNameError as error:
             self._refusals["name"] += 1
             raise forbidden(f"without tokens {error}") from None
 

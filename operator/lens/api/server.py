@@ -24,9 +24,9 @@ from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import RequestIds
 from lens.api.routes import table
 from lens.api.stream.streams import HEARTBEAT_SECONDS, Streams
-from lens.bounds import OPERATOR, PATIENCE_SECONDS
+from lens.bounds import CLIENT_TIMEOUT_SECONDS, OPERATOR
 from lens.config import ServeSettings
-from lens.http.refusals import Refusals
+from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
@@ -48,22 +48,22 @@ class Server:
         reviews: Reviews | None = None,
         peers: Peers | None = None,
         grace_seconds: float = 10.0,
-        patience_seconds: float = PATIENCE_SECONDS,
-        parting_seconds: float = 0.0,
+        client_timeout_seconds: float = CLIENT_TIMEOUT_SECONDS,
+        drain_seconds: float = 0.0,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         """Take the settings and the state, the reviewer for mode ``kubernetes``, and the client for peers.
 
         ``grace_seconds`` is the time in which running requests may finish on shutdown. A client must send a
-        request within ``patience_seconds``, and read something of its response within three times that. On
-        shutdown, idle connections stay open for ``parting_seconds`` and one more request, whose response
+        request within ``client_timeout_seconds``, and read something of its response within three times that.
+        On shutdown, idle connections stay open for ``drain_seconds`` and one more request, whose response
         closes them: a request that is under way would be lost. An idle stream gets a heartbeat every
         ``heartbeat_seconds``.
 
         Raise SettingsError when the tokens file or the certificate can't be used.
         """
         self._settings = settings
-        refusals = Refusals()
+        refusals = RefusalCounts()
         self._certificate: ServerCertificate | None = None
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
             self._certificate = ServerCertificate(
@@ -127,8 +127,8 @@ class Server:
             refusals,
             self._certificate,
             grace_seconds=grace_seconds,
-            patience_seconds=patience_seconds,
-            parting_seconds=parting_seconds,
+            client_timeout_seconds=client_timeout_seconds,
+            drain_seconds=drain_seconds,
             count_failures=metrics.count_job_failures,
             access_log=self._access_log.logger,
             access_log_class=lambda *_: self._access_log,

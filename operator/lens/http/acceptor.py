@@ -1,4 +1,4 @@
-"""Accepts connections: no more than there may be, and all that were begun before the end."""
+"""Accepts connections within bounds, and until the socket closes all that were established."""
 
 import asyncio
 import contextlib
@@ -15,15 +15,15 @@ from lens.bounds import HANDSHAKE_SECONDS, READ_BYTES, RECEIVE_BUFFER_BYTES, SEN
 from lens.http.connection import Connection
 from lens.http.listener import Listener
 
-_AT_ONCE = 64
-_AGAIN_SECONDS = 0.05
+_MAX_PER_ITERATION = 64
+_RETRY_SECONDS = 0.05
 _ESTABLISHED_SECONDS = 0.1
-"""In which the last of those that shake hands with the kernel when it's told to take no more are done."""
+"""Time for TCP handshakes that are under way when new ones are refused."""
 
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _SO_ATTACH_FILTER = getattr(socket, "SO_ATTACH_FILTER", 26)
-# Classic BPF (socket(7), linux/filter.h) on a TCP header: drop what has SYN, take all else.
+# Classic BPF (socket(7), linux/filter.h) on a TCP header: drop segments with SYN, accept all others.
 _FLAGS, _SYN = 13, 0x02
 _REFUSE_NEW = b"".join(
     struct.pack("=HBBI", *instruction)
@@ -31,7 +31,7 @@ _REFUSE_NEW = b"".join(
         (0x30, 0, 0, _FLAGS),  # A = byte of the flags
         (0x45, 0, 1, _SYN),  # if not A & SYN: skip one
         (0x06, 0, 0, 0),  # drop
-        (0x06, 0, 0, 0xFFFFFFFF),  # take
+        (0x06, 0, 0, 0xFFFFFFFF),  # accept
     )
 )
 
@@ -47,31 +47,31 @@ class Acceptor:
         listening: socket.socket,
         tls: ssl.SSLContext | None,
     ) -> None:
-        """Take where connections come in."""
+        """Take the listening socket, and the TLS context if there is one."""
         self._listener = listener
         self._listening = listening
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
-        self._again: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._closed = False
 
     def start(self) -> None:
-        """Accept from now on."""
+        """Start to accept."""
         self._listening.setblocking(False)
         if self._tls is not None:
-            # asyncio keeps this for each connection over TLS, by default 256 KiB, and has no option for it.
+            # asyncio's read buffer for each TLS connection, by default 256 KiB; it has no option for it.
             sslproto.SSLProtocol.max_size = READ_BYTES
-        # Connections have these from their listening socket.
+        # ConnectionTable have these from their listening socket.
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._loop.add_reader(self._listening.fileno(), self._accept)
 
     async def close(self) -> None:
-        """Take no new ones, accept all that are established, and listen no more.
+        """Refuse new connections, accept all that are established, and close the listening socket.
 
-        Closed while others come, a socket resets whoever the kernel had taken for it: a request is lost. So
-        the kernel takes nobody from here on, and who tries is refused once nobody listens.
+        A listening socket that is closed resets the established connections in its backlog, and their
+        requests are lost. First the kernel drops new handshakes; their clients are refused after the close.
         """
         if self._closed:
             return
@@ -87,16 +87,16 @@ class Acceptor:
             await asyncio.sleep(_ESTABLISHED_SECONDS)
         while self._accept():
             pass
-        if self._again is not None:
-            self._again.cancel()
+        if self._retry is not None:
+            self._retry.cancel()
         self._loop.remove_reader(self._listening.fileno())
         self._listening.close()
         if self._beginning:
             await asyncio.wait(self._beginning, timeout=_ESTABLISHED_SECONDS)
 
     def _accept(self) -> bool:
-        """Accept some; tell whether there may be more."""
-        for _ in range(_AT_ONCE):
+        """Accept some connections. Return whether there may be more."""
+        for _ in range(_MAX_PER_ITERATION):
             try:
                 client, address = self._listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -104,7 +104,7 @@ class Acceptor:
             except ConnectionError:
                 continue
             except OSError as error:
-                self._wait(error)
+                self._pause(error)
                 return False
             client.setblocking(False)
             connection = self._listener.connection(address[0])
@@ -116,19 +116,19 @@ class Acceptor:
             task.add_done_callback(self._beginning.discard)
         return True
 
-    def _wait(self, error: OSError) -> None:
-        """Accept nothing for a moment: the socket would say at once, and again, that it can't be done."""
+    def _pause(self, error: OSError) -> None:
+        """Stop accepting for a moment: the socket would fail again at once."""
         self._listener.refusals["files"] += 1
         _log.warning("a connection can't be accepted: %s", error.strerror)
         if error.errno in _NO_ROOM:
-            self._listener.crowd.let_some_go(_AT_ONCE // 4)
-        if self._closed or self._again is not None:
+            self._listener.table.close_idle(_MAX_PER_ITERATION // 4)
+        if self._closed or self._retry is not None:
             return
         self._loop.remove_reader(self._listening.fileno())
-        self._again = self._loop.call_later(_AGAIN_SECONDS, self._go_on)
+        self._retry = self._loop.call_later(_RETRY_SECONDS, self._resume)
 
-    def _go_on(self) -> None:
-        self._again = None
+    def _resume(self) -> None:
+        self._retry = None
         if not self._closed:
             self._loop.add_reader(self._listening.fileno(), self._accept)
 
@@ -145,12 +145,12 @@ class Acceptor:
                 ssl_handshake_timeout=HANDSHAKE_SECONDS if self._tls else None,
             )
         except (OSError, TimeoutError, asyncio.CancelledError):
-            # Also ssl.SSLError. What strangers send is no news.
+            # Also ssl.SSLError. Not logged: anybody can cause it.
             if connection.transport is None:
                 self._listener.refusals["handshake"] += 1
         finally:
             connection.cut_handshake = None
             if connection.transport is None:
-                # Whatever it was that failed: it counts no longer as a connection.
-                self._listener.crowd.leave(connection)
+                # Whatever the error was, this is no longer a connection.
+                self._listener.table.remove(connection)
                 client.close()

@@ -1,4 +1,4 @@
-"""Makes connections, and looks after them."""
+"""Creates connections and enforces their bounds."""
 
 import asyncio
 from typing import Any
@@ -7,27 +7,27 @@ from aiohttp import web
 
 from lens.bounds import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, Bounds
 from lens.http.connection import Answerer, Connection
-from lens.http.crowd import Crowd, neighbourhood
-from lens.http.refusals import Refusals
+from lens.http.connection_table import ConnectionTable, client_network
+from lens.http.refusal_counts import RefusalCounts
 
-# Longer than the 60 s after which common proxies let go of an idle connection, so that it is they who do.
+# Longer than common proxies' 60 s idle timeout, so that the proxy closes first.
 _KEEP_ALIVE_SECONDS = 75.0
 _LINGER_SECONDS = 2.0
 _READ_BYTES = 4096
 
 
 class Listener(web.Server):
-    """The connections of one server. Who answers one that is lost is cancelled."""
+    """The connections of one server. When a connection is lost, its handler is cancelled."""
 
     def __init__(
-        self, answerer: Answerer, bounds: Bounds, refusals: Refusals, patience: float, **options: Any
+        self, answerer: Answerer, bounds: Bounds, refusals: RefusalCounts, timeout: float, **options: Any
     ) -> None:
-        """Take who answers, and the options of aiohttp's request handler."""
+        """``options`` are those of aiohttp's request handler."""
         super().__init__(_answer, handler_cancellation=True)
         self.answerer = answerer
         self.refusals = refusals
-        self.crowd = Crowd(bounds, refusals)
-        self._patience = patience
+        self.table = ConnectionTable(bounds, refusals)
+        self._client_timeout = timeout
         self._options = {
             "keepalive_timeout": _KEEP_ALIVE_SECONDS,
             "lingering_time": _LINGER_SECONDS,
@@ -40,18 +40,20 @@ class Listener(web.Server):
         }
 
     def connection(self, host: str) -> Connection | None:
-        """Return the protocol of a new connection from ``host``; None where there is no room for it."""
-        address = neighbourhood(host)
-        if not self.crowd.admits(address):
+        """Return the protocol of a new connection from ``host``; None if there is no room for it."""
+        address = client_network(host)
+        if not self.table.make_room(address):
             self.refusals["full"] += 1
             return None
-        made = Connection(self, address, self._patience, loop=asyncio.get_running_loop(), **self._options)
-        self.crowd.enter(made)
+        made = Connection(
+            self, address, self._client_timeout, loop=asyncio.get_running_loop(), **self._options
+        )
+        self.table.add(made)
         return made
 
-    def tend(self) -> None:
-        """Hang up on clients that let others wait; to be called once a second or so."""
-        self.crowd.tend()
+    def enforce_bounds(self) -> None:
+        """Cut the connections that exceed a bound; to be called about once a second."""
+        self.table.enforce_bounds()
 
 
 async def _answer(request: web.BaseRequest) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lens.bounds import MAX_BODY_BYTES, MCP
 from lens.config import PREFIX, ListenAddress, SettingsError
-from lens.http.refusals import Refusals
+from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.mcp import server
 from lens.mcp.asgi import Asgi
@@ -25,7 +25,7 @@ _log = logging.getLogger("lens.mcp")
 PATH = "/mcp"
 
 GRACE_SECONDS = 5.0
-PARTING_SECONDS = 1.0
+DRAIN_SECONDS = 1.0
 
 # RFC 6750, 2.1.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
@@ -67,9 +67,9 @@ async def _http(client: Client, listen: ListenAddress) -> None:
     site = Site(
         answerer,
         MCP,
-        Refusals(),
+        RefusalCounts(),
         grace_seconds=GRACE_SECONDS,
-        parting_seconds=PARTING_SECONDS,
+        drain_seconds=DRAIN_SECONDS,
         access_log=None,
     )
     stop = asyncio.Event()

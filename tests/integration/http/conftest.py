@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from lens.bounds import Bounds
-from lens.http.refusals import Refusals
+from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.server_certificate import ServerCertificate
 
@@ -43,7 +43,7 @@ class Told:
 class Served:
     """A running Site."""
 
-    def __init__(self, site: Site, told: Told, refusals: Refusals, address: tuple[str, int]) -> None:
+    def __init__(self, site: Site, told: Told, refusals: RefusalCounts, address: tuple[str, int]) -> None:
         self.site = site
         self.told = told
         self.refusals = refusals
@@ -77,7 +77,7 @@ async def serve() -> AsyncIterator[Serve]:
         certificate: ServerCertificate | None = None,
         **given: Any,
     ) -> Served:
-        told, refusals = Told(), Refusals()
+        told, refusals = Told(), RefusalCounts()
         site = Site(
             told, bounds, refusals, certificate, **{"grace_seconds": 1.0, "access_log": None, **given}
         )

@@ -63,7 +63,7 @@ async def test_short_answers_that_nobody_takes_are_bounded_too(serve: Serve) -> 
 
 async def test_the_last_answer_of_a_connection_is_waited_for_no_longer_than_others(serve: Serve) -> None:
     """How much the kernel takes is its own affair: of some of these a part waits in Lens' own buffer."""
-    served = await serve(BOUNDS, patience_seconds=0.3)
+    served = await serve(BOUNDS, client_timeout_seconds=0.3)
 
     async def short(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=bytes(32 * 1024))

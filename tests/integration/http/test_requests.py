@@ -131,7 +131,7 @@ async def test_requests_in_a_row_are_all_answered(serve: Serve) -> None:
 
 
 async def test_half_a_request_behind_a_whole_one_is_cut_in_time(serve: Serve) -> None:
-    served = await serve(patience_seconds=0.5)
+    served = await serve(client_timeout_seconds=0.5)
     reader, writer = await served.connect()
     writer.write(GET + b"\r\n" + GET)
     began = asyncio.get_running_loop().time()

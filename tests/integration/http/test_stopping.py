@@ -35,7 +35,7 @@ class Load:
 
 
 async def test_no_request_is_lost_while_others_keep_coming(serve: Serve) -> None:
-    served = await serve(BOUNDS, parting_seconds=0.5)
+    served = await serve(BOUNDS, drain_seconds=0.5)
     load = Load(served)
     clients = [asyncio.create_task(load.run()) for _ in range(50)]
     await until(lambda: load.answered > 300)
@@ -48,7 +48,7 @@ async def test_no_request_is_lost_while_others_keep_coming(serve: Serve) -> None
 
 
 async def test_who_connected_last_may_still_ask(serve: Serve) -> None:
-    served = await serve(BOUNDS, parting_seconds=2.0)
+    served = await serve(BOUNDS, drain_seconds=2.0)
     served.told.last = True
     idle = await served.connect()
     stopping = asyncio.create_task(served.site.stop())
@@ -62,7 +62,7 @@ async def test_who_connected_last_may_still_ask(serve: Serve) -> None:
 
 
 async def test_silent_connections_do_not_hold_up_the_end(serve: Serve) -> None:
-    served = await serve(BOUNDS, parting_seconds=0.2, grace_seconds=30.0)
+    served = await serve(BOUNDS, drain_seconds=0.2, grace_seconds=30.0)
     silent = [await served.connect() for _ in range(20)]
     began = time.monotonic()
     await served.site.stop()

@@ -19,7 +19,7 @@ from tests.integration.telemetry import server as peers
 from tests.integration.telemetry.server import Behaviour, Connection, FakeServer, sends
 from tests.integration.watch import tls
 
-PATIENCE_S = 0.4
+CLIENT_TIMEOUT_S = 0.4
 STATUS = "/api/v1/realtime/status?cluster=west"
 STREAM = "/api/v1/realtime/stream?cluster=west"
 INNER = "secret of west: postgres://u:p@10.0.0.1"
@@ -47,7 +47,7 @@ def hub_of(tmp_path: Path, clock: Clock) -> Hub:
     cluster.publish(NOW)
 
     def run(*of: object, **given: object) -> AbstractAsyncContextManager[Api]:
-        return lens("hub", tmp_path, cluster, clock, peers=of, **{"patience": PATIENCE_S, **given})  # type: ignore[arg-type]
+        return lens("hub", tmp_path, cluster, clock, peers=of, **{"patience": CLIENT_TIMEOUT_S, **given})  # type: ignore[arg-type]
 
     return run
 
@@ -294,7 +294,7 @@ async def test_a_peer_that_hangs_is_left_alone_and_asked_again_when_it_is_well(
         started = time.monotonic()
         for _ in range(20):
             assert (await hub.ask(STATUS)).error[:2] == (504, 5004)
-        assert time.monotonic() - started < PATIENCE_S
+        assert time.monotonic() - started < CLIENT_TIMEOUT_S
         assert len(west.requests) == 3
         west.behaviour = sends(good())
         monotonic.now += 2

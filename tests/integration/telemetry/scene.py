@@ -50,7 +50,7 @@ class Scene:
             token=self.token,
             trust=self.trust,
             scrapes=Counter("reads", "Readings.", labels[:1], registry=self._registry),
-            errors=Counter("refusals", "Refusals.", labels, registry=self._registry),
+            errors=Counter("refusals", "RefusalCounts.", labels, registry=self._registry),
             rng=random.Random(3),
             cache=ledger,
         )

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from lens.api.access.auth import Authenticator, BearerToken, Caller
 from lens.api.errors import ApiError, too_many_requests
 from lens.api.rate_limit import RateLimiter, RateLimitState
-from lens.http.crowd import neighbourhood
+from lens.http.connection_table import client_network
 
 
 class AuthThrottle:
@@ -43,4 +43,4 @@ class AuthThrottle:
 
 
 def _source(address: str | None) -> str | None:
-    return address and neighbourhood(address)
+    return address and client_network(address)

@@ -16,7 +16,7 @@ from lens.api.access.auth import Caller
 from lens.api.content_encoding import ENCODERS, MIN_ENCODED_BYTES
 from lens.api.negotiation import IDENTITY, content_encoding
 from lens.api.parameters import Parameters
-from lens.http import refusals
+from lens.http import refusal_counts
 from lens.model.alerts.alert import Alert
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import ClusterState, StateView
@@ -46,7 +46,7 @@ class PrometheusMetrics(Collector):
         """Return all metric families."""
         yield from self._registry.collect()
         yield GaugeMetricFamily("lens_http_connections", "Open connections.", value=self._connections())
-        yield _counter("lens_http_refused", refusals.HELP, self._refused)
+        yield _counter("lens_http_refused", refusal_counts.HELP, self._refused)
         yield _counter("lens_log_lines_dropped", logs.DROPPED_HELP, logs.dropped)
         yield from snapshot_families(self._state.current, self._clock())
 

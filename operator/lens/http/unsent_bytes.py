@@ -1,4 +1,4 @@
-"""What has been answered and not been taken: bounded over all connections."""
+"""Response bytes that clients have not read: bounded over all connections."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,11 @@ if TYPE_CHECKING:
     from lens.http.connection import Connection
 
 
-class Outgoing:
-    """The bytes that wait to be taken: bodies, each once however many take it, and connections' buffers."""
+class UnsentBytes:
+    """The unsent bytes: bodies, each counted once for all its clients, and connections' buffers."""
 
     def __init__(self, most: int) -> None:
-        """Take how many bytes there may be."""
+        """Take the bound in bytes."""
         self._most = most
         self._bodies: dict[int, tuple[bytes, int]] = {}
         self._bodies_bytes = 0
@@ -19,36 +19,36 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """Return how many bytes there are."""
+        """Return the number of unsent bytes."""
         return self._bodies_bytes + self._buffered_bytes
 
     @property
-    def waiting(self) -> list["Connection"]:
-        """Return the connections that have not taken all, who has taken nothing for longest first."""
-        return sorted(self._buffered, key=lambda connection: connection.taken_at)
+    def slowest_first(self) -> list["Connection"]:
+        """Return the connections with unsent bytes, those longest without progress first."""
+        return sorted(self._buffered, key=lambda connection: connection.progressed_at)
 
-    def beyond(self, body: bytes) -> bool:
-        """Tell whether there is no room for a body beside others. One alone always has room."""
+    def exceeds(self, body: bytes) -> bool:
+        """Return whether one more body exceeds the bound. A body alone never does."""
         added = 0 if id(body) in self._bodies else len(body)
         return self.size > 0 and self.size + added > self._most
 
-    def hold(self, body: bytes) -> None:
-        """Count a body that is being written."""
+    def add_body(self, body: bytes) -> None:
+        """Count a body that is being sent to one more client."""
         _, holders = self._bodies.get(id(body), (body, 0))
         self._bodies[id(body)] = (body, holders + 1)
         if not holders:
             self._bodies_bytes += len(body)
 
-    def release(self, body: bytes) -> None:
-        """Count it no more for one who took it."""
+    def remove_body(self, body: bytes) -> None:
+        """Stop counting a body for one client."""
         _, holders = self._bodies.pop(id(body))
         if holders > 1:
             self._bodies[id(body)] = (body, holders - 1)
         else:
             self._bodies_bytes -= len(body)
 
-    def buffer(self, connection: "Connection", unsent: int) -> None:
-        """Note how many bytes a connection has not taken."""
+    def set_buffered(self, connection: "Connection", unsent: int) -> None:
+        """Set how many bytes a connection has buffered."""
         self._buffered_bytes += unsent - self._buffered.pop(connection, 0)
         if unsent:
             self._buffered[connection] = unsent

@@ -1,4 +1,4 @@
-"""A body that is written a piece at a time, as fast as the client takes it."""
+"""A response body that is sent in pieces, as fast as the client reads."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from aiohttp.abc import AbstractStreamWriter
 from lens.bounds import PIECE_BYTES
 
 
-class Pieces(payload.Payload):
-    """The bytes of an answer. ``progressed`` is called for each piece that there was room for."""
+class PacedBody(payload.Payload):
+    """The bytes of a response. ``progressed`` is called after each piece that the client had room for."""
 
     _autoclose = True
 
@@ -20,7 +20,7 @@ class Pieces(payload.Payload):
         progressed: Callable[[], object],
         ended: Callable[[bytes], object],
     ) -> None:
-        """Take what to write, and who is told of it."""
+        """Take the body and the callbacks."""
         super().__init__(body)
         self._size = len(body)
         self._body = body
@@ -29,11 +29,11 @@ class Pieces(payload.Payload):
         self._ended = ended
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Return it as text."""
+        """Return the body as text."""
         return self._body.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Write all of it. Raise ConnectionError when the client has gone."""
+        """Write the body. Raise ConnectionError if the client disconnects."""
         self._began(self._body)
         try:
             whole = memoryview(self._body)

@@ -1,4 +1,4 @@
-"""What was cut or refused because it was beyond a bound, counted."""
+"""Counts of connections and requests that exceeded a bound."""
 
 from collections import Counter
 
@@ -18,12 +18,12 @@ REASONS = {
     "certificate": "a certificate that could not replace the one in use",
 }
 
-HELP = "What was beyond a bound of the HTTP server, by reason."
+HELP = "Connections and requests that exceeded a bound of the HTTP server, by reason."
 
 
-class Refusals(Counter[str]):
-    """How often each of the REASONS came up."""
+class RefusalCounts(Counter[str]):
+    """A count for each of the REASONS."""
 
     def __init__(self) -> None:
-        """Start all at 0, so that each is there to be looked at."""
+        """Start all at 0, so that each reason is exposed from the start."""
         super().__init__(dict.fromkeys(REASONS, 0))

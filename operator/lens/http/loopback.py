@@ -1,6 +1,6 @@
-"""The names of this machine: what a browser may ask a server on loopback for, and from which pages.
+"""Which Host and Origin a server on loopback accepts.
 
-A page elsewhere can have its own name lead to 127.0.0.1 (DNS rebinding). Its requests still say that name.
+A web page elsewhere can point its own name at 127.0.0.1 (DNS rebinding). Its requests still have that name.
 """
 
 import ipaddress
@@ -11,18 +11,18 @@ from multidict import MultiMapping
 
 
 class ForeignNameError(Exception):
-    """The request is for another name than this machine's, or from a page of another's."""
+    """The request's Host or Origin is not this machine."""
 
 
 def require_loopback(headers: MultiMapping[str], target: str) -> None:
-    """Raise ForeignNameError unless a request is for this machine, from its own pages or from none.
+    """Raise ForeignNameError unless a request's Host, and its Origin if it has one, is this machine.
 
-    ``target`` is as it was sent.
+    ``target`` is the request target as sent.
     """
     hosts: Sequence[str] = headers.getall("Host", [])
     if len(hosts) != 1 or not _is_loopback(f"//{hosts[0]}"):
         raise ForeignNameError("only requests for this machine by its own name are answered")
-    # The absolute form goes before Host (RFC 9112, 3.2.2).
+    # The absolute form takes precedence over Host (RFC 9112, 3.2.2).
     if not target.startswith(("/", "*")) and not _is_loopback(target if "://" in target else f"//{target}"):
         raise ForeignNameError("only requests for this machine by its own name are answered")
     for origin in headers.getall("Origin", []):
