@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from lens.sim.nodes import loopback
+from lens_sim.cluster.nodes import loopback
 from tests.attack import cluster
 from tests.unit.telemetry import reports
 

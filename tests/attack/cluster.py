@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lens.sim.nodes import loopback
-from lens.sim.resources import DAEMON_SETS, NAMESPACES, NODES, PODS
-from lens.sim.reviews import API_AUDIENCE, Account, Accounts, Right
-from lens.sim.store import Store
+from lens_sim.apiserver.reviews import API_AUDIENCE, Account, Accounts, Right
+from lens_sim.cluster.nodes import loopback
+from lens_sim.objects.resources import DAEMON_SETS, NAMESPACES, NODES, PODS
+from lens_sim.objects.store import Store
 
 Object = dict[str, Any]
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lens.sim.nvml import library
-from lens.sim.nvml.scenario import Gpu, Scenario
-from lens.sim.podresources import PodResourcesServer
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Gpu, Scenario
+from lens_sim.node.podresources import PodResourcesServer
 from tests.attack import cluster, wire
 from tests.attack.case import Case
 from tests.attack.memory_limit import MemoryLimit

@@ -17,8 +17,8 @@ import traceback
 
 from aiohttp import web
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.store import Store
 from tests.attack import cluster
 from tests.attack.agents import Agents
 from tests.e2e.cluster import ports

@@ -23,9 +23,9 @@ from pathlib import Path
 import msgspec
 
 from lens.model.gpu.node_report import Report
-from lens.sim.nvml import library
-from lens.sim.nvml.scenario import Gpu, Process, Scenario, Wave
-from lens.sim.podresources import Container, Pod, PodResourcesServer
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Gpu, Process, Scenario, Wave
+from lens_sim.node.podresources import Container, Pod, PodResourcesServer
 from tests.bench import process
 from tests.bench.figures import Figures
 from tests.bench.process import answers

@@ -5,10 +5,10 @@ import asyncio
 import json
 from datetime import UTC, datetime
 
-from lens.sim import resources
-from lens.sim.apiserver import SimApiServer
-from lens.sim.fleet import Fleet
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.objects import resources
+from lens_sim.objects.store import Store
 
 
 async def live(nodes: int, token: str, *, still: bool) -> None:

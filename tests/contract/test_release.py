@@ -64,10 +64,11 @@ def packages(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sources(tree: Path) -> set[str]:
-    """Return the package's files, as paths in it."""
+    """Return the packages' files, as paths below ``operator``."""
     return {
         str(path.relative_to(tree / "operator"))
-        for path in (tree / "operator" / "lens").rglob("*")
+        for package in ("lens", "lens_sim")
+        for path in (tree / "operator" / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 
@@ -82,7 +83,7 @@ def test_the_wheel_has_the_package_with_its_types_and_c_sources_and_nothing_else
         f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
     assert names == sources(tree) | about
-    assert {"lens/py.typed", "lens/sim/nvml/device.c", "lens/sim/nvml/abi.h"} <= names
+    assert {"lens/py.typed", "lens_sim/node/nvml/device.c", "lens_sim/node/nvml/abi.h"} <= names
 
 
 def test_the_sdist_has_what_builds_the_same_wheel_and_nothing_else(

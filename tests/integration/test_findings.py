@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import EVENTS, NODES, PODS
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import EVENTS, NODES, PODS
+from lens_sim.objects.store import Store
 from tests.integration.operator import Command, environment, get, wait_for
 from tests.integration.watch.objects import GPU, Object, node, pod
 from tests.unit.model.reported import of_node, of_pod, of_scheduler

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.fleet import Fleet
-from lens.sim.reviews import Account, Accounts, Right
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.apiserver.reviews import Account, Accounts, Right
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.objects.store import Store
 from tests.integration.operator import Command, environment, get, wait_for
 
 TOKEN = "token-of-a-test"

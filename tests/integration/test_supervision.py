@@ -18,9 +18,9 @@ from lens.model.alerts import rules
 from lens.model.alerts.alert import Condition, Thresholds
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.occupancy import NodeOccupancy
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import NODES
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import NODES
+from lens_sim.objects.store import Store
 from tests.integration.operator import Command, environment, get, wait_for
 from tests.integration.watch.objects import GPU, node
 

@@ -1,11 +1,11 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
-from lens.sim.activity import Activity, activity
-from lens.sim.fleet import Fleet
-from lens.sim.nvml.scenario import Wave
-from lens.sim.pods import Pod
-from lens.sim.store import Store
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.cluster.pods import Pod
+from lens_sim.node.activity import Activity, activity
+from lens_sim.node.nvml.scenario import Wave
+from lens_sim.objects.store import Store
 from tests.profiles import full_or
 
 NOW = datetime(2026, 1, 5, 12, 3, 7, tzinfo=UTC)

@@ -9,8 +9,8 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from lens.sim.resources import NODES, PODS, Object
-from lens.sim.store import Store
+from lens_sim.objects.resources import NODES, PODS, Object
+from lens_sim.objects.store import Store
 from tests.profiles import full_or
 from tests.sim.living import (
     GPU,

@@ -4,9 +4,9 @@ from itertools import count
 
 import pytest
 
-from lens.sim.fleet import Fleet
-from lens.sim.resources import DAEMON_SETS, PODS, Object
-from lens.sim.store import Store
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.objects.resources import DAEMON_SETS, PODS, Object
+from lens_sim.objects.store import Store
 from tests.profiles import full_or
 from tests.sim.living import (
     NOW,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lens.sim.fleet import Fleet
-from lens.sim.resources import EVENTS, PODS, Object
-from lens.sim.store import Store
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.objects.resources import EVENTS, PODS, Object
+from lens_sim.objects.store import Store
 
 NOW = datetime(2026, 1, 5, 12, 3, 7, tzinfo=UTC)
 

@@ -1,8 +1,8 @@
 import pytest
 
-from lens.sim.resources import NODES, PODS, Resource
-from lens.sim.selectors import Selector, SelectorError, field_requirements, label_requirements
-from lens.sim.store import Revision
+from lens_sim.apiserver.selectors import Selector, SelectorError, field_requirements, label_requirements
+from lens_sim.objects.resources import NODES, PODS, Resource
+from lens_sim.objects.store import Revision
 
 
 def revision(labels: dict[str, str] | None = None, fields: dict[str, str] | None = None) -> Revision:

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lens.sim.resources import NODES, PODS, Object
-from lens.sim.store import CompactedError, Store
+from lens_sim.objects.resources import NODES, PODS, Object
+from lens_sim.objects.store import CompactedError, Store
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

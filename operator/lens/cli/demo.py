@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from lens.cli.failure import fail
+
 
 def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where Lens answers, on 127.0.0.1.")] = 8080,
@@ -23,6 +25,11 @@ def demo(
 ) -> None:
     """Run Lens on a simulated cluster whose jobs come and go and whose nodes fail now and then."""
     # Its imports are large, and other commands, the agent above all, do without them.
-    from lens.cli import simulated
+    try:
+        from lens.cli import simulated
+    except ModuleNotFoundError as error:
+        if error.name != "lens_sim":
+            raise
+        fail("the simulated cluster is not installed (images don't have it): run `make demo` in a clone")
 
     simulated.run(port, cluster, token, nodes, agents, seed, kube_port, log_level)

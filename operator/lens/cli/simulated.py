@@ -19,11 +19,11 @@ from lens.api.server import Server
 from lens.cli.failure import fail
 from lens.cli.process import configure_operator
 from lens.config import ServeSettings, SettingsError
-from lens.sim.agents import Agents, Provisions, UnavailableError
-from lens.sim.apiserver import SimApiServer
-from lens.sim.fleet import Fleet
-from lens.sim.store import Store
-from lens.sim.workloads import AGENT
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.cluster.workloads import AGENT
+from lens_sim.node.agents import Agents, Provisions, UnavailableError
+from lens_sim.objects.store import Store
 
 INTRODUCTION = """\
 Lens on a SIMULATED cluster: {nodes} nodes of 8 GPUs, seed {seed}. No GPU and no pod here is real.

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import time
 
-from lens.sim.resources import PODS
+from lens_sim.objects.resources import PODS
 from tests.attack import cluster, wire
 from tests.attack.case import Case
 from tests.attack.scene import STREAM, Scene

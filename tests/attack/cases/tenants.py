@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from lens.sim.resources import PODS
+from lens_sim.objects.resources import PODS
 from tests.attack import cluster
 from tests.attack.case import Case
 from tests.attack.cluster import GPU, TENANT_NAMESPACE, Object

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lens.sim.nvml import library
-from lens.sim.nvml.scenario import Gpu, Scenario
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Gpu, Scenario
 from tests.e2e.node.device_plugin import DevicePlugin
 
 FOLDER = Path("/run/lens-gpus")

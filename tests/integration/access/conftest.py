@@ -14,9 +14,9 @@ from lens.config import ServeSettings
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
-from lens.sim.apiserver import SimApiServer
-from lens.sim.reviews import Account, Right
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.apiserver.reviews import Account, Right
+from lens_sim.objects.store import Store
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.integration.watch.front import Front, Request
 from tests.integration.watch.scene import write

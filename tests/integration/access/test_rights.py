@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from lens.api.access.fair_queue import MAX_CONCURRENT, MAX_WAITING
-from lens.sim.reviews import API_AUDIENCE, Right
+from lens_sim.apiserver.reviews import API_AUDIENCE, Right
 from tests.integration.access.conftest import (
     ACCESS_REVIEW,
     OWN_TOKEN,

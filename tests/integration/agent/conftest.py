@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.sim.nvml import library
+from lens_sim.node.nvml import library
 from tests.integration.agent.node import Node
 from tests.required import program
 

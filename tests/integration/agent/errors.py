@@ -2,7 +2,7 @@
 
 import pynvml
 
-from lens.sim.nvml.scenario import Fault
+from lens_sim.node.nvml.scenario import Fault
 
 FIELDS = {
     "nvmlDeviceGetUUID": ("uuid",),

@@ -24,10 +24,10 @@ from lens.agent import process, settings
 from lens.agent.sampler import FORGET_SECONDS
 from lens.agent.server import Server
 from lens.model.gpu.node_report import Gpu, Report
-from lens.sim.nvml import library
-from lens.sim.nvml.scenario import Gpu as SimGpu
-from lens.sim.nvml.scenario import Scenario
-from lens.sim.podresources import PodResourcesServer
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Gpu as SimGpu
+from lens_sim.node.nvml.scenario import Scenario
+from lens_sim.node.podresources import PodResourcesServer
 from tests.integration.operator import Command
 
 PATIENCE = 60.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.sim.nvml.scenario import Gpu
+from lens_sim.node.nvml.scenario import Gpu
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Node
 

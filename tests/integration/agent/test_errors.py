@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from lens.sim.nvml.scenario import Fault, Gpu
+from lens_sim.node.nvml.scenario import Fault, Gpu
 from tests.integration.agent.errors import FIELDS, fault
 from tests.integration.agent.node import Node
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.sim.nvml.scenario import Gpu
+from lens_sim.node.nvml.scenario import Gpu
 from tests.integration.agent.node import Agent, Node
 
 

@@ -12,9 +12,9 @@ from lens.agent.podresources.poller import PodResourcesPoller
 from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.quantity import Exact, Quantity
-from lens.sim.nvml.scenario import Gpu
-from lens.sim.podresources import Claim, Container, Pod, PodResourcesServer
 from lens.telemetry.scrape_client import MAX_BODY_BYTES
+from lens_sim.node.nvml.scenario import Gpu
+from lens_sim.node.podresources import Claim, Container, Pod, PodResourcesServer
 from tests.integration.agent.node import Node, elapsed, wait
 
 A, B = "GPU-aaaaaaaa-0000-0000-0000-000000000001", "GPU-bbbbbbbb-0000-0000-0000-000000000002"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pynvml
 import pytest
 
-from lens.sim.nvml import library
-from lens.sim.nvml.scenario import Gpu, Instance, Process, Scenario, Wave, Xid
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Gpu, Instance, Process, Scenario, Wave, Xid
 from tests import required
 from tests.integration.agent.node import Node
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.sim.nvml.scenario import Gpu, Xid
+from lens_sim.node.nvml.scenario import Gpu, Xid
 from tests.integration.agent.node import Node
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens.model.gpu.node_report import Report
-from lens.sim.nvml.scenario import Gpu, Instance, Process, Xid
-from lens.sim.podresources import Container, Pod
+from lens_sim.node.nvml.scenario import Gpu, Instance, Process, Xid
+from lens_sim.node.podresources import Container, Pod
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Agent, Answer, Node
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lens.sim.nvml.scenario import Gpu, Instance, Process
-from lens.sim.podresources import Container, Pod
+from lens_sim.node.nvml.scenario import Gpu, Instance, Process
+from lens_sim.node.podresources import Container, Pod
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Node
 

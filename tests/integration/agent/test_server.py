@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.sim.nvml.scenario import Gpu
+from lens_sim.node.nvml.scenario import Gpu
 from tests.integration.agent.node import NODE_NAME, Agent, Node, elapsed, wait
 from tests.required import program
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lens.sim.nvml.scenario import Delay, Fault, Gpu
+from lens_sim.node.nvml.scenario import Delay, Fault, Gpu
 from tests.integration.agent.node import Node, elapsed
 
 

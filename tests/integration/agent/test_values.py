@@ -3,7 +3,7 @@
 import pytest
 
 from lens.model.gpu.node_report import NvLinks, RemappedRows
-from lens.sim.nvml.scenario import Gpu, Process
+from lens_sim.node.nvml.scenario import Gpu, Process
 from tests.integration.agent.errors import fault
 from tests.integration.agent.node import NODE_NAME, Node
 

@@ -2,7 +2,7 @@
 
 import time
 
-from lens.sim.nvml.scenario import Gpu, Instance, Xid
+from lens_sim.node.nvml.scenario import Gpu, Instance, Xid
 from tests.integration.agent.node import Node
 
 

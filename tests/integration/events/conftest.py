@@ -16,9 +16,9 @@ from lens.kube.readers.events import Events
 from lens.metrics import Metrics
 from lens.model.cluster_state import StateView
 from lens.model.events.transitions import Event
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import EVENTS
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import EVENTS
+from lens_sim.objects.store import Store
 from tests.integration.watch.front import Front, Request
 from tests.unit.model.manifests import Object, container, ledger_of, node, pod, read_node, read_pod
 

@@ -14,9 +14,9 @@ from lens.metrics import Metrics
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains, OwnerTracker, workload
 from lens.model.inventory.pod import Controller, Pod
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import OWNERS, PODS
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import OWNERS, PODS
+from lens_sim.objects.store import Store
 from tests.integration.watch.front import Front
 from tests.integration.watch.objects import NOW, Object
 from tests.unit.model.manifests import container, ledger_of, pod, read_pod, viewed_pod

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from lens.sim.resources import DAEMON_SETS, NODES, PODS, Object
-from lens.sim.store import Store
+from lens_sim.objects.resources import DAEMON_SETS, NODES, PODS, Object
+from lens_sim.objects.store import Store
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from typing import Any
 import kopf
 import pytest
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import NODES, PODS
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import NODES, PODS
+from lens_sim.objects.store import Store
 from tests.integration.sim.conftest import TOKEN
 from tests.integration.sim.manifests import NOW, add_daemon_set, add_node, add_pods, pod
 

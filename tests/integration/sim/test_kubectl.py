@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.fleet import Fleet
-from lens.sim.resources import PODS
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.objects.resources import PODS
+from lens_sim.objects.store import Store
 from tests.integration.sim.conftest import TOKEN
 from tests.integration.sim.manifests import pod
 from tests.required import program

@@ -3,8 +3,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lens.sim.resources import NODES, PODS
-from lens.sim.store import Store
+from lens_sim.objects.resources import NODES, PODS
+from lens_sim.objects.store import Store
 from tests.integration.sim.manifests import NOW, add_daemon_set, add_node, add_pods, pod
 
 

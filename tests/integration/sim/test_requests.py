@@ -5,8 +5,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.store import Store
 from tests.integration.sim.conftest import TOKEN
 from tests.integration.sim.manifests import add_pods
 from tests.required import program

@@ -5,8 +5,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.reviews import Account, Right
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.apiserver.reviews import Account, Right
 
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"

@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import PODS
-from lens.sim.store import Store
-from lens.sim.watching import next_bookmark
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.apiserver.watching import next_bookmark
+from lens_sim.objects.resources import PODS
+from lens_sim.objects.store import Store
 from tests.integration.sim.conftest import TOKEN
 from tests.integration.sim.manifests import NOW, add_node, add_pods, pod
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import DAEMON_SETS, NODES, PODS, Object
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import DAEMON_SETS, NODES, PODS, Object
+from lens_sim.objects.store import Store
 from tests.e2e.cluster import ports
 from tests.integration.operator import DEADLINE_S, Command, environment, get
 from tests.integration.telemetry import server

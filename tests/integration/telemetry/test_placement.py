@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lens.sim.resources import NODES, PODS
+from lens_sim.objects.resources import NODES, PODS
 from tests.integration.telemetry.server import Behaviour, Connection
 from tests.integration.telemetry.test_discovery import Cluster
 from tests.integration.watch.objects import GPU, NOW, node, pod

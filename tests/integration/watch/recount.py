@@ -11,8 +11,8 @@ from math import ceil
 from typing import Any
 
 from lens.model.inventory.snapshot import Snapshot
-from lens.sim.resources import NODES, PODS, Resource
-from lens.sim.store import Store
+from lens_sim.objects.resources import NODES, PODS, Resource
+from lens_sim.objects.store import Store
 from tests.integration.watch.objects import GPU, Object
 
 Figures = dict[str, Any]

@@ -13,9 +13,9 @@ from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
-from lens.sim.apiserver import SimApiServer
-from lens.sim.resources import NODES, PODS
-from lens.sim.store import Store
+from lens_sim.apiserver.apiserver import SimApiServer
+from lens_sim.objects.resources import NODES, PODS
+from lens_sim.objects.store import Store
 from tests.integration.watch.front import Front
 from tests.integration.watch.objects import NOW, Object, node, pod
 from tests.integration.watch.recount import figures, recount

@@ -2,7 +2,7 @@
 
 import json
 
-from lens.sim.resources import PODS
+from lens_sim.objects.resources import PODS
 from tests.integration.watch import faults
 from tests.integration.watch.faults import event, stream
 from tests.integration.watch.objects import node, pod

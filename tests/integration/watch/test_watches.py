@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.sim.resources import PODS
+from lens_sim.objects.resources import PODS
 from tests.integration.watch import faults
 from tests.integration.watch.faults import error, event, stream
 from tests.integration.watch.front import Exchange, Fault

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lens.sim.nvml import library
-from lens.sim.nvml.scenario import Gpu, Scenario
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Gpu, Scenario
 from tests.gpu.__main__ import REST_S
 from tests.integration.agent.errors import fault
 from tests.required import program

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from lens.sim.resources import Object, Resource
+from lens_sim.objects.resources import Object, Resource
 
 
 class StatusError(Exception):

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from lens.sim import resources, workloads
-from lens.sim.agenda import Agenda
-from lens.sim.daemonsets import DaemonSet
-from lens.sim.lifecycle import Lifecycle
-from lens.sim.nodes import CAPACITY, Node, Trouble
-from lens.sim.pods import Pod
-from lens.sim.recorder import Recorder
-from lens.sim.scheduler import fits, place
-from lens.sim.store import Store
-from lens.sim.timestamps import rfc3339
-from lens.sim.workloads import Workload
+from lens_sim.cluster import workloads
+from lens_sim.cluster.agenda import Agenda
+from lens_sim.cluster.daemonsets import DaemonSet
+from lens_sim.cluster.lifecycle import Lifecycle
+from lens_sim.cluster.nodes import CAPACITY, Node, Trouble
+from lens_sim.cluster.pods import Pod
+from lens_sim.cluster.recorder import Recorder
+from lens_sim.cluster.scheduler import fits, place
+from lens_sim.cluster.workloads import Workload
+from lens_sim.objects import resources
+from lens_sim.objects.store import Store
+from lens_sim.objects.timestamps import rfc3339
 
 _STANDING = 0.6  # the most of the GPUs that standing workloads take
 _FILLED = 0.8  # what is allocated when the simulation begins

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from lens.sim.resources import SERVED, Object, Resource
+from lens_sim.objects.resources import SERVED, Object, Resource
 
 _VERBS = ["get", "list", "watch"]
 

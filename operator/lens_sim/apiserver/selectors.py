@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lens.sim.resources import Resource
-from lens.sim.store import Revision
+from lens_sim.objects.resources import Resource
+from lens_sim.objects.store import Revision
 
 _KEY = r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?"
 _EXISTS = re.compile(rf"(?P<absent>!?)\s*(?P<key>{_KEY})")

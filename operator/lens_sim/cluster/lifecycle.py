@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from lens.sim import resources
-from lens.sim.agenda import Action, Agenda
-from lens.sim.nodes import Node
-from lens.sim.owners import Owners
-from lens.sim.pods import Pod
-from lens.sim.recorder import Recorder
-from lens.sim.resourcelist import ResourceList
-from lens.sim.scheduler import UnschedulableError, place
-from lens.sim.store import Store
-from lens.sim.taints import Toleration
+from lens_sim.cluster.agenda import Action, Agenda
+from lens_sim.cluster.nodes import Node
+from lens_sim.cluster.owners import Owners
+from lens_sim.cluster.pods import Pod
+from lens_sim.cluster.recorder import Recorder
+from lens_sim.cluster.scheduler import UnschedulableError, place
+from lens_sim.objects import resources
+from lens_sim.objects.resourcelist import ResourceList
+from lens_sim.objects.store import Store
+from lens_sim.objects.taints import Toleration
 
 # Ranges of seconds.
 _START = (2.0, 12.0)

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lens.sim.nodes import Node
-from lens.sim.resourcelist import GPU, ResourceList
-from lens.sim.taints import UNSCHEDULABLE, Taint, Toleration
+from lens_sim.cluster.nodes import Node
+from lens_sim.objects.resourcelist import GPU, ResourceList
+from lens_sim.objects.taints import UNSCHEDULABLE, Taint, Toleration
 
 _SHORTAGES = (f"Insufficient {GPU}", "Insufficient cpu", "Insufficient memory", "Too many pods")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from lens.sim.resources import DAEMON_SETS, NAMESPACES, NODES, PODS, Object, Resource
-from lens.sim.timestamps import age
+from lens_sim.objects.resources import DAEMON_SETS, NAMESPACES, NODES, PODS, Object, Resource
+from lens_sim.objects.timestamps import age
 
 _META = "meta.k8s.io/v1"
 

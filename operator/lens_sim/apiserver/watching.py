@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from lens.sim import status
-from lens.sim.options import ListOptions
-from lens.sim.resources import Object, Resource
-from lens.sim.store import CompactedError, Event, Revision, Store, Watch
+from lens_sim.apiserver import status
+from lens_sim.apiserver.options import ListOptions
+from lens_sim.objects.resources import Object, Resource
+from lens_sim.objects.store import CompactedError, Event, Revision, Store, Watch
 
 _BEFORE_THE_END = 2.0  # seconds from the last bookmark to the timeout (apiserver's cacher.go)
 

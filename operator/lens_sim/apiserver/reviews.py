@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from lens.sim import status
-from lens.sim.resources import Object
+from lens_sim.apiserver import status
+from lens_sim.objects.resources import Object
 
 API_AUDIENCE = "https://kubernetes.default.svc"
 

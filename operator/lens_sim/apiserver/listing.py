@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lens.sim import status
-from lens.sim.options import ListOptions
-from lens.sim.resources import Object, Resource
-from lens.sim.store import CompactedError, Revision, Store
+from lens_sim.apiserver import status
+from lens_sim.apiserver.options import ListOptions
+from lens_sim.objects.resources import Object, Resource
+from lens_sim.objects.store import CompactedError, Revision, Store
 
 _FROM_NOW = -1  # the version in a token that goes on with the current state (apiserver, `EncodeContinue`)
 

@@ -10,13 +10,13 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
-from lens.sim import discovery, listing, status
-from lens.sim.options import ListOptions, list_options
-from lens.sim.resources import SERVED, Object, Resource, metadata_alone
-from lens.sim.reviews import Accounts
-from lens.sim.store import Store
-from lens.sim.tables import table, wants_table
-from lens.sim.watching import WatchRequest
+from lens_sim.apiserver import discovery, listing, status
+from lens_sim.apiserver.options import ListOptions, list_options
+from lens_sim.apiserver.reviews import Accounts
+from lens_sim.apiserver.tables import table, wants_table
+from lens_sim.apiserver.watching import WatchRequest
+from lens_sim.objects.resources import SERVED, Object, Resource, metadata_alone
+from lens_sim.objects.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

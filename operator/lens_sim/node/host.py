@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lens.sim.activity import IDLE, activity
-from lens.sim.nodes import Node
-from lens.sim.nvml.scenario import Gpu, Scenario
-from lens.sim.podresources import Container, PodResourcesServer
-from lens.sim.podresources import Pod as ListedPod
-from lens.sim.pods import Pod
-from lens.sim.resourcelist import GPU
+from lens_sim.cluster.nodes import Node
+from lens_sim.cluster.pods import Pod
+from lens_sim.node.activity import IDLE, activity
+from lens_sim.node.nvml.scenario import Gpu, Scenario
+from lens_sim.node.podresources import Container, PodResourcesServer
+from lens_sim.node.podresources import Pod as ListedPod
+from lens_sim.objects.resourcelist import GPU
 
 
 class Host:

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from lens.sim.resourcelist import GPU
-from lens.sim.resources import Object
-from lens.sim.timestamps import rfc3339
+from lens_sim.objects.resourcelist import GPU
+from lens_sim.objects.resources import Object
+from lens_sim.objects.timestamps import rfc3339
 
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"

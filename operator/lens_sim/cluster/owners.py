@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from lens.sim.pods import Owner, Pod
-from lens.sim.resources import OWNERS, Object
-from lens.sim.store import Store
-from lens.sim.timestamps import rfc3339
+from lens_sim.cluster.pods import Owner, Pod
+from lens_sim.objects.resources import OWNERS, Object
+from lens_sim.objects.store import Store
+from lens_sim.objects.timestamps import rfc3339
 
 _RESOURCES = {(resource.api_version, resource.kind): resource for resource in OWNERS}
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lens.sim.pods import Owner, Pod
-from lens.sim.resources import Object
-from lens.sim.timestamps import rfc3339
+from lens_sim.cluster.pods import Owner, Pod
+from lens_sim.objects.resources import Object
+from lens_sim.objects.timestamps import rfc3339
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from lens.sim.nodes import Node
-from lens.sim.resourcelist import GPU, ResourceList
-from lens.sim.resources import Object
-from lens.sim.taints import DEFAULT_TOLERATIONS, Toleration
-from lens.sim.timestamps import rfc3339
+from lens_sim.cluster.nodes import Node
+from lens_sim.objects.resourcelist import GPU, ResourceList
+from lens_sim.objects.resources import Object
+from lens_sim.objects.taints import DEFAULT_TOLERATIONS, Toleration
+from lens_sim.objects.timestamps import rfc3339
 
 _GRACE = 30  # seconds, the default terminationGracePeriodSeconds
 _NOTHING = ResourceList()

@@ -3,8 +3,8 @@
 import random
 from typing import NamedTuple
 
-from lens.sim.nvml.scenario import Series, Wave
-from lens.sim.pods import Pod
+from lens_sim.cluster.pods import Pod
+from lens_sim.node.nvml.scenario import Series, Wave
 
 _GIB = 2**30
 _IDLERS = 0.08  # the share of pods that hold GPUs and do nothing with them

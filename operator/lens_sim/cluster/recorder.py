@@ -8,12 +8,12 @@ import uuid
 from datetime import datetime, timedelta
 from functools import partial
 
-from lens.sim.agenda import Agenda
-from lens.sim.nodes import Node
-from lens.sim.pods import Pod
-from lens.sim.resources import EVENTS, PODS, Object
-from lens.sim.store import Store
-from lens.sim.timestamps import rfc3339
+from lens_sim.cluster.agenda import Agenda
+from lens_sim.cluster.nodes import Node
+from lens_sim.cluster.pods import Pod
+from lens_sim.objects.resources import EVENTS, PODS, Object
+from lens_sim.objects.store import Store
+from lens_sim.objects.timestamps import rfc3339
 
 _TTL = timedelta(hours=1)  # kube-apiserver, --event-ttl
 _MAIN = {"fieldPath": "spec.containers{main}"}

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from lens.sim.resources import DAEMON_SETS, PODS, SERVED, Object, Resource
-from lens.sim.timestamps import rfc3339
+from lens_sim.objects.resources import DAEMON_SETS, PODS, SERVED, Object, Resource
+from lens_sim.objects.timestamps import rfc3339
 
 _GENERATIONS = (PODS, DAEMON_SETS)
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from lens.sim.fleet import Fleet
-from lens.sim.host import Host
-from lens.sim.nodes import loopback
-from lens.sim.nvml import library
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.cluster.nodes import loopback
+from lens_sim.node.host import Host
+from lens_sim.node.nvml import library
 
 # Ranges of seconds.
 _QUIET = (60.0, 120.0)

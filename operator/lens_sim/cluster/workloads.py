@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from lens.sim.pods import Owner, Pod, Shape
-from lens.sim.resourcelist import ResourceList
-from lens.sim.taints import DEFAULT_TOLERATIONS, Toleration
+from lens_sim.cluster.pods import Owner, Pod, Shape
+from lens_sim.objects.resourcelist import ResourceList
+from lens_sim.objects.taints import DEFAULT_TOLERATIONS, Toleration
 
 # The alphabet of names that Kubernetes makes up (apimachinery, util/rand).
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from lens.sim.devices import DeviceManager
-from lens.sim.resourcelist import ResourceList
-from lens.sim.resources import Object
-from lens.sim.taints import GPU_TAINT, NOT_READY, UNREACHABLE, UNSCHEDULABLE, Taint
-from lens.sim.timestamps import rfc3339
+from lens_sim.cluster.devices import DeviceManager
+from lens_sim.objects.resourcelist import ResourceList
+from lens_sim.objects.resources import Object
+from lens_sim.objects.taints import GPU_TAINT, NOT_READY, UNREACHABLE, UNSCHEDULABLE, Taint
+from lens_sim.objects.timestamps import rfc3339
 
 CAPACITY = ResourceList(gpus=8, milli_cpu=128_000, memory=1_048_576, pods=110)
 _SYSTEM_RESERVED = ResourceList(milli_cpu=500, memory=4_096)

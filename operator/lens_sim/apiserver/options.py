@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lens.sim import status
-from lens.sim.resources import Resource
-from lens.sim.selectors import Selector, SelectorError, field_requirements, label_requirements
+from lens_sim.apiserver import status
+from lens_sim.apiserver.selectors import Selector, SelectorError, field_requirements, label_requirements
+from lens_sim.objects.resources import Resource
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 

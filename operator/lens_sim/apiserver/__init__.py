@@ -1,0 +1,1 @@
+"""The simulated apiserver: the store over HTTP."""

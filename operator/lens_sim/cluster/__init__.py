@@ -1,0 +1,1 @@
+"""The simulated cluster: its nodes, its workloads, and what happens to them."""

@@ -1,0 +1,1 @@
+"""What is on a simulated node: the kubelet's socket, NVML, and real agents."""

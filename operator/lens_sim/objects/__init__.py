@@ -1,0 +1,1 @@
+"""Kubernetes objects, their resources, and the store that holds them."""
