@@ -327,7 +327,7 @@ async def test_equal_requests_are_one_and_who_goes_away_takes_nothing_from_the_o
 
 async def test_different_requests_to_one_peer_are_bounded(hub_of: Hub, west: FakeServer) -> None:
     west.behaviour = peers.hang
-    async with hub_of(peer("west", west.url("")), patience=2.0) as hub:
+    async with hub_of(peer("west", west.url("")), patience=3.0) as hub:
         answers = await asyncio.gather(
             *(hub.ask(f"/api/v1/realtime/nodes/n{number}?cluster=west") for number in range(60))
         )

@@ -38,9 +38,9 @@ async def test_addresses_take_turns() -> None:
         requests.add(number)
     for address in ("10.0.0.2", "10.0.0.3"):
         requests.add(address, address)
-    await asyncio.sleep(0)
-    assert {"10.0.0.2", "10.0.0.3"} <= set(requests.started)
-    assert len(requests.started) == 2 * PER_ITERATION
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert {"10.0.0.2", "10.0.0.3"} <= set(requests.started[: PER_ITERATION + 3])
 
 
 async def test_after_a_burst_requests_start_at_once_again() -> None:
