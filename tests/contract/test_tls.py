@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lens.api.server import Server
-from lens.certificates import Validity
 from lens.config import ServeSettings, SettingsError
+from lens.files.certificates import Validity
+from lens.files.server_certificate import ServerCertificate
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
-from lens.server_certificate import ServerCertificate
 from tests.contract.conftest import Api, Serve
 from tests.integration.watch import tls
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lens.config import AGENT_PREFIX, SettingsError
-from lens.reloading_file import ReloadingFile
+from lens.files.reloading_file import ReloadingFile
 
 
 class BearerTokens:

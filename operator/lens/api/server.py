@@ -26,11 +26,11 @@ from lens.api.routes import table
 from lens.api.stream.streams import HEARTBEAT_SECONDS, Streams
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, OPERATOR
 from lens.config import ServeSettings
+from lens.files.server_certificate import ServerCertificate
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
-from lens.server_certificate import ServerCertificate
 
 _log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, Bounds
+from lens.files.server_certificate import ServerCertificate
 from lens.http.acceptor import Acceptor
 from lens.http.connection import Answerer
 from lens.http.listener import Listener
 from lens.http.refusal_counts import RefusalCounts
-from lens.server_certificate import ServerCertificate
 from lens.supervisor import CountFailures, Supervisor, uncounted
 
 BACKLOG = 1024

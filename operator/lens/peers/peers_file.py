@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from yarl import URL
 
 from lens.config import ServeSettings, SettingsError
-from lens.settings_file import read_settings_file
+from lens.files.settings_file import read_settings_file
 
 _ADDRESS = re.compile(r"https?://[^/?#@\s\\]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lens.config import ServeSettings
+from lens.files.reloading_file import ReloadingFile
 from lens.peers.peers import Peer
 from lens.peers.peers_file import PeerEntry, read_peers_file
-from lens.reloading_file import ReloadingFile
 
 
 class PeerRegistry:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lens.config import SettingsError
-from lens.reloading_file import ReloadingFile
+from lens.files.reloading_file import ReloadingFile
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
 

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from lens.bounds import Bounds
+from lens.files.server_certificate import ServerCertificate
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
-from lens.server_certificate import ServerCertificate
 
 DEADLINE_S = 20.0
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from lens.server_certificate import ServerCertificate
+from lens.files.server_certificate import ServerCertificate
 from tests.integration.http.conftest import DEADLINE_S, GET, SMALL, Serve, ends, until
 from tests.integration.watch import tls
 

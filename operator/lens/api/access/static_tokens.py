@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from lens.api.access.auth import BearerToken, Caller
 from lens.api.errors import forbidden, unauthorized
 from lens.api.parameters import Namespace
-from lens.reloading_file import ReloadingFile
-from lens.settings_file import read_settings_file
+from lens.files.reloading_file import ReloadingFile
+from lens.files.settings_file import read_settings_file
 
 
 class _Strict(BaseModel):

@@ -20,8 +20,8 @@ from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConf
 from yarl import URL
 
 from lens.config import SettingsError
+from lens.files.reloading_file import FileSignature, file_signature
 from lens.redaction import without_credentials
-from lens.reloading_file import FileSignature, file_signature
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lens.config import SettingsError
-from lens.reloading_file import RETRY_SECONDS, ReloadingFile
+from lens.files.reloading_file import RETRY_SECONDS, ReloadingFile
 
 
 def test_a_broken_file_is_read_again_once_the_file_that_it_names_is_there(

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lens.certificates import Validity
 from lens.config import SettingsError
-from lens.reloading_file import FileSignature, file_signature
+from lens.files.certificates import Validity
+from lens.files.reloading_file import FileSignature, file_signature
 
 _log = logging.getLogger("lens.rotation")
 
