@@ -1,6 +1,8 @@
 """aiohttp's connections, within bounds: no head is parsed before it is whole, and one request at a time."""
 
 import asyncio
+import asyncio.trsock
+import contextlib
 import fcntl
 import socket
 import struct
@@ -81,12 +83,14 @@ class Connection(web.RequestHandler):
         self._receiving_since: float | None = None
         self.progressed_at = self._clock()
         self._unsent = 0
+        self._socket: asyncio.trsock.TransportSocket | None = None
 
     # Requests
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start to read."""
         self.cut_handshake = None
+        self._socket = transport.get_extra_info("socket")
         if hasattr(transport, "max_size"):
             # asyncio reads 256 KiB at a time, and would keep it before any bound applies.
             transport.max_size = READ_BYTES
@@ -121,7 +125,7 @@ class Connection(web.RequestHandler):
         elif self._content is not None:
             # A body without a length that exceeds the bound.
             self._refuse_body()
-        elif len(self._received) > MAX_HEAD_BYTES and self.transport is not None:
+        elif len(self._received) > MAX_HEAD_BYTES and self.transport and not self.transport.is_closing():
             self.transport.pause_reading()
 
     def _next(self) -> None:
@@ -271,7 +275,7 @@ class Connection(web.RequestHandler):
         self._table.set_idle(self)
         if self._received and not self._ignores_input and not self._body_left:
             self._next()
-        if self.transport is not None and len(self._received) <= MAX_HEAD_BYTES:
+        if len(self._received) <= MAX_HEAD_BYTES and self.transport and not self.transport.is_closing():
             self.transport.resume_reading()
 
     def handle_error(
@@ -323,13 +327,11 @@ class Connection(web.RequestHandler):
 
     def _in_flight(self) -> int:
         """Return the bytes that the client has not acknowledged, in our buffer and the kernel's."""
-        transport = self.transport
         # A transport that is closing stays until its buffer is empty.
-        own = None if transport is None else transport.get_extra_info("socket")
-        if transport is None or own is None or own.fileno() < 0:
+        if self.transport is None or self._socket is None or self._socket.fileno() < 0:
             return 0
-        queued = fcntl.ioctl(own.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        return transport.get_write_buffer_size() + int.from_bytes(queued, "little")
+        queued = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        return (_buffered(self.transport) or 0) + int.from_bytes(queued, "little")
 
     # The end
 
@@ -350,10 +352,24 @@ class Connection(web.RequestHandler):
         self._table.remove(self)
         if self.cut_handshake is not None:
             self.cut_handshake()
-        transport = self.transport
-        if transport is None:
+        if self.transport is None or self._socket is None:
             return
         if self._in_flight():
             # So that the kernel drops its buffer too.
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        transport.abort()
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        if _buffered(self.transport) is None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self.transport.abort()
+
+
+def _buffered(transport: asyncio.Transport) -> int | None:
+    """Return the bytes in a transport's buffer.
+
+    None for a TLS transport that was closed twice: from Python 3.12 on it has lost its protocol, and can't
+    be aborted any more.
+    """
+    try:
+        return transport.get_write_buffer_size()
+    except AttributeError:
+        return None
