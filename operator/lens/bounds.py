@@ -61,8 +61,9 @@ class Bounds(NamedTuple):
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             return self
-        most = max(1, limit - min(_OWN_FILES, limit // 2))
-        return self._replace(connections=min(self.connections, most))
+        most = min(self.connections, max(1, limit - min(_OWN_FILES, limit // 2)))
+        per_address = max(1, most * self.per_address // self.connections)
+        return self._replace(connections=most, per_address=per_address)
 
 
 _OWN_FILES = 512

@@ -44,10 +44,6 @@ class Subject:
         self.rss_mib = 0.0
         self.was_stopped = False
 
-        def bound() -> None:
-            if files is not None:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 limit.command(args),
@@ -55,8 +51,10 @@ class Subject:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output if stderr is None else stderr,
-                preexec_fn=bound,
             )
+        if files is not None:
+            # Not by preexec_fn, which may fail in a process of many threads; Python takes longer to start.
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (files, files))
         prefer(self.process.pid)
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()

@@ -17,7 +17,8 @@ class ConnectionTable:
     """All connections of one server.
 
     A connection is active while its request is being answered. All others are idle: kept alive, new and
-    silent, or still sending a request. The one that has been idle for longest makes room for a new one.
+    silent, or still sending a request. When all places are taken, the address with the most idle connections
+    loses the one that has been idle for longest, so that a flood from one address displaces only itself.
     """
 
     def __init__(self, bounds: Bounds, refusals: RefusalCounts) -> None:
@@ -29,7 +30,6 @@ class ConnectionTable:
         self.open: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         # Removing the first entry of a plain dict again and again skips over all entries removed before.
-        self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._idle_by_address: dict[str, OrderedDict[Connection, None]] = {}
         self._heads: OrderedDict[Connection, int] = OrderedDict()
         self._heads_bytes = 0
@@ -37,17 +37,17 @@ class ConnectionTable:
     def make_room(self, address: str) -> bool:
         """Make room for a new connection from an address. Return whether there is room."""
         while self._by_address[address] >= self._bounds.per_address:
-            if not self._close_oldest(self._idle_by_address.get(address), "address"):
+            if not self._close_oldest(address, "address"):
                 return False
         while len(self.open) >= self._bounds.connections:
-            if not self._close_oldest(self._idle, "connections"):
+            if not self._close_oldest(self._largest(), "connections"):
                 return False
         return True
 
     def close_idle(self, count: int) -> None:
-        """Close up to ``count`` connections, those idle for longest first."""
+        """Close up to ``count`` idle connections, each of the address that has the most."""
         for _ in range(count):
-            if not self._close_oldest(self._idle, "connections"):
+            if not self._close_oldest(self._largest(), "connections"):
                 break
 
     def add(self, connection: "Connection") -> None:
@@ -71,12 +71,10 @@ class ConnectionTable:
     def set_idle(self, connection: "Connection") -> None:
         """Mark a connection as idle: no request of it is being answered."""
         if connection in self.open:
-            self._idle[connection] = None
             self._idle_by_address.setdefault(connection.address, OrderedDict())[connection] = None
 
     def set_active(self, connection: "Connection") -> None:
         """Mark a connection as active, or remove it from the idle ones."""
-        self._idle.pop(connection, None)
         neighbours = self._idle_by_address.get(connection.address)
         if neighbours is not None:
             neighbours.pop(connection, None)
@@ -123,7 +121,13 @@ class ConnectionTable:
             connection.enforce_bounds()
         self.make_room_for(b"")
 
-    def _close_oldest(self, idle: "OrderedDict[Connection, None] | None", reason: str) -> bool:
+    def _largest(self) -> str | None:
+        """Return the address with the most idle connections; the first of several; None if all are active."""
+        idle = self._idle_by_address
+        return max(idle, key=lambda address: len(idle[address]), default=None)
+
+    def _close_oldest(self, address: str | None, reason: str) -> bool:
+        idle = None if address is None else self._idle_by_address.get(address)
         if not idle:
             return False
         self._refusals[reason] += 1

@@ -46,6 +46,21 @@ async def test_many_addresses_together_leave_room_for_a_new_one(serve: Serve) ->
         writer.close()
 
 
+async def test_two_floods_displace_each_other_and_nobody_else(serve: Serve) -> None:
+    served = await serve()
+    others = [await served.connect(local_addr=(f"127.0.0.{n}", 0)) for n in range(2, 5)]
+    flood = [
+        await served.connect(local_addr=(f"127.0.1.{n % 2 + 1}", 0)) for n in range(5 * SMALL.connections)
+    ]
+    await until(lambda: served.refusals["connections"] > 3 * SMALL.connections)
+    for reader, writer in others:
+        writer.write(GET + b"Connection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), DEADLINE_S)).endswith(b"ok")
+        writer.close()
+    for _, writer in flood:
+        writer.close()
+
+
 async def test_who_is_being_answered_is_not_cut_for_one_more(serve: Serve) -> None:
     served = await serve()
     free, asked = asyncio.Event(), 0
