@@ -97,7 +97,7 @@ async def test_a_client_that_never_reads_does_not_hold_up_the_end(serve: Serve, 
     await reader.readexactly(1000)
     began = time.monotonic()
     await api.server.stop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     writer.close()
 
 
