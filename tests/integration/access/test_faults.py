@@ -17,9 +17,9 @@ from tests.integration.access.conftest import (
     TOKEN_REVIEW,
     Scene,
 )
+from tests.integration.http.conftest import until
 from tests.integration.watch import faults
 from tests.integration.watch.front import Fault
-from tests.integration.http.conftest import until
 from tests.integration.watch.scene import write
 
 REVIEWS = {TOKEN_REVIEW: "TokenReview", ACCESS_REVIEW: "SubjectAccessReview"}
