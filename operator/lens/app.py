@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lens import __version__
 from lens.api.server import Server
 from lens.changes import Changes
 from lens.config import ServeSettings, SettingsError
@@ -74,6 +75,15 @@ async def serve(
     server = Server(settings, state, metrics, reviews=reviewer, peers=peers, drain_seconds=DRAIN_SECONDS)
     await server.start()
     try:
+        _log.info(
+            "starting",
+            extra={
+                "version": __version__,
+                "cluster": settings.cluster,
+                "auth": settings.auth,
+                "telemetry": settings.telemetry,
+            },
+        )
         on_listening(server)
         watcher: asyncio.Future[Watcher] = loop.create_future()
         supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))

@@ -19,6 +19,8 @@ DROPPED_HELP = logqueue.HELP
 
 _STDERR = 2
 
+_KOPF_PROGRESS = ("kopf.activities", "kopf._core.reactor.running")
+
 _log = logging.getLogger("lens.log")
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "settings"}
@@ -67,23 +69,33 @@ def _printable(text: str) -> str:
 
 
 def configure(level: str, form: Literal["json", "text"]) -> None:
-    """Log from ``level`` on. kopf's own tale of its objects is kept to what is wrong.
-
-    Whatever Python itself would write to stderr goes the same way, which nobody has to wait for.
-    """
+    """Log from ``level`` on, what Python itself writes to stderr and kopf's lines included."""
     handler = logqueue.QueuedHandler(_STDERR)
+    handler.addFilter(_kopf_at_debug)
     handler.addFilter(logqueue.Repeats())
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # kopf warns that it can't take the process's signals from its thread. It is not meant to.
-    logging.getLogger("kopf._core.reactor.running").addFilter(
-        lambda record: not record.getMessage().startswith("OS signals are ignored")
-    )
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.unraisablehook = _log_unraisable
     threading.excepthook = _log_thread
+
+
+def _kopf_at_debug(record: logging.LogRecord) -> bool:
+    """Show kopf's progress, and what Lens logs itself, at the level debug alone.
+
+    Lens logs an outage of the apiserver once; kopf logs each attempt, and the logins that a 401 makes it do.
+    Nor is it to handle the process's signals, which it warns of.
+    """
+    if not record.name.startswith("kopf"):
+        return True
+    is_request = record.module == "api"
+    quiet = logging.WARNING if record.name.startswith(_KOPF_PROGRESS) else logging.INFO
+    if record.levelno > quiet and not is_request:
+        return True
+    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:

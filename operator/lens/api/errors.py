@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from lens.api.rate_limit import RateLimitState
+from lens.model.cluster_state import StateView
 
 
 class ApiError(Exception):
@@ -102,3 +103,8 @@ def gateway_timeout(what: str) -> ApiError:
 def unavailable(why: str) -> ApiError:
     """Return the 503 for a request that may succeed soon."""
     return ApiError(503, 5003, why, {"Retry-After": _RETRY_SECONDS})
+
+
+def outdated(why: str, state: StateView) -> ApiError:
+    """Return the 503 for a state that is missing or too old, with the cause of an outage of the apiserver."""
+    return unavailable(f"{why}: {state.outage}" if state.outage else why)

@@ -11,7 +11,7 @@ from lens.api.access.auth import Caller
 from lens.api.cache import Representation, ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
-from lens.api.errors import unavailable
+from lens.api.errors import outdated
 from lens.api.lists.listing import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
 from lens.api.proxy.cluster_overview import ClusterOverview
@@ -146,7 +146,7 @@ class Handlers:
     def _current(self) -> StateView:
         current = self._state.current
         if not current.synced:
-            raise unavailable("Not synced yet")
+            raise outdated("Not synced yet", current)
         return current
 
     async def clusters(

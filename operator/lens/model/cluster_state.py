@@ -44,7 +44,8 @@ class StateView(msgspec.Struct, frozen=True):
     the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
     last gave a sign of life, so at which all that it had told was current. ``telemetry`` is what the
     GPUs are doing; it has its own ages. ``skipped`` counts, by resource, the objects that can't be read.
-    ``owner_chains`` are how far the chains of controllers above the pods are known.
+    ``owner_chains`` are how far the chains of controllers above the pods are known. ``outage`` is the cause
+    of the apiserver's present outage, None while there is none.
     """
 
     snapshot: Snapshot
@@ -54,6 +55,7 @@ class StateView(msgspec.Struct, frozen=True):
     skipped: Mapping[str, int] = {}
     findings: AlertsAndEvents = AlertsAndEvents()
     owner_chains: OwnerChains = NO_OWNER_CHAINS
+    outage: str | None = None
 
     @property
     def current_at(self) -> float:
@@ -77,6 +79,7 @@ class ClusterState:
         self._telemetry = NO_TELEMETRY
         self.findings = AlertsAndEvents()
         self.owner_chains = NO_OWNER_CHAINS
+        self.outage: str | None = None
         self._terminations: Backlog[Termination] = Backlog(
             MOST_TERMINATIONS, MOST_BYTES, partial(dropped, "endings")
         )
@@ -86,7 +89,11 @@ class ClusterState:
     def current(self) -> StateView:
         """Return all that is known, as one value."""
         return msgspec.structs.replace(
-            self._counted, telemetry=self._telemetry, findings=self.findings, owner_chains=self.owner_chains
+            self._counted,
+            telemetry=self._telemetry,
+            findings=self.findings,
+            owner_chains=self.owner_chains,
+            outage=self.outage,
         )
 
     @current.setter

@@ -1,5 +1,6 @@
 """What kopf is told of errors never makes it wait for hours, or end."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -8,6 +9,7 @@ import pytest
 
 from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection
+from lens.kube.watch.outage import Outage
 from lens.kube.watch.transport import Transport
 from tests.integration.watch import faults
 from tests.integration.watch.scene import Scene
@@ -18,7 +20,9 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
     connection = Connection(scene.kubeconfig())
     connection.load()
     async with (
-        Transport(connection, {}, scene.metrics, Backoff()).session() as session,
+        Transport(
+            connection, {}, scene.metrics, Backoff(), Outage(time.monotonic, lambda _: None), 30.0
+        ).session() as session,
         session.get(f"{scene.front.url}/version") as response,
     ):
         return response, await response.json()

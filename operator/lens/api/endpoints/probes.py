@@ -6,7 +6,7 @@ from aiohttp import web
 
 from lens.api import envelope, schemas
 from lens.api.access.auth import Caller
-from lens.api.errors import unavailable
+from lens.api.errors import outdated, unavailable
 from lens.api.parameters import Parameters
 from lens.model.cluster_state import ClusterState
 
@@ -31,10 +31,10 @@ class Probes:
         if self.draining:
             raise unavailable("Not ready: draining")
         if not current.synced:
-            raise unavailable("Not ready: not synced yet")
+            raise outdated("Not ready: not synced yet", current)
         age = current.age(self._clock())
         if age > self._max_age:
-            raise unavailable(
-                f"Not ready: the data is {age:.0f} s old, over the limit of {self._max_age:g} s"
+            raise outdated(
+                f"Not ready: the data is {age:.0f} s old, over the limit of {self._max_age:g} s", current
             )
         return envelope.uncached(schemas.Health(status="ok"))

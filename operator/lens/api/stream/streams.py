@@ -17,7 +17,7 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
-from lens.api.errors import ApiError, not_found, too_many_requests, too_many_streams, unavailable
+from lens.api.errors import ApiError, not_found, outdated, too_many_requests, too_many_streams, unavailable
 from lens.api.parameters import StreamParameters
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.proxy.stream_proxy import StreamProxy
@@ -102,8 +102,9 @@ class Streams:
         is_local = params.cluster == self._cluster
         if not is_local and params.cluster not in self._proxy.clusters(request.headers):
             raise not_found("Cluster")
-        if is_local and not self._state.current.synced:
-            raise unavailable("Not synced yet")
+        current = self._state.current
+        if is_local and not current.synced:
+            raise outdated("Not synced yet", current)
         if self._closing:
             raise unavailable("Being stopped")
         rate_limit = self._opens.consume(caller.name, self._clock())

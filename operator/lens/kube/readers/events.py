@@ -121,8 +121,8 @@ class Events:
         return pause
 
     def _say(self, problem: str) -> None:
-        """Say what is wrong, once."""
-        if problem != self._problem:
+        """Log what is wrong, once until a list succeeds."""
+        if self._problem is None:
             self._problem = problem
             _log.warning(
                 "Events can't be read; recent_events has what Lens sees itself", extra={"error": problem}

@@ -73,6 +73,9 @@ class Reflector(Generic[K, V]):
         self._retired = False
         self._fruitless_watches = 0
         self._unreached = False
+        self._asked_at = 0.0
+        self._list_began = 0.0
+        self._list_objects = 0
         self._handed: dict[K, str] = {}
         self._owed: list[bytes] = []
         self._shown_at = 0
@@ -97,7 +100,7 @@ class Reflector(Generic[K, V]):
 
     def asked(self) -> None:
         """Take note that kopf asks the apiserver for this resource."""
-        self.last_activity = self._clock()
+        self._asked_at = self.last_activity = self._clock()
 
     def unreached(self) -> None:
         """Take note that the apiserver was not there to be asked.
@@ -125,6 +128,8 @@ class Reflector(Generic[K, V]):
             raise UnusableListError(f"list of {self.resource}: {error}") from error
         if first:
             self._problems_listed = {}
+            self._list_began, self._list_objects = self._asked_at, 0
+        self._list_objects += len(page.items or ())
         items: dict[K, V | None] = {}
         for raw in page.items or ():
             reading = self._read(raw)
@@ -146,6 +151,14 @@ class Reflector(Generic[K, V]):
     def _listed(self, difference: Mapping[K, V | None], version: int, *, was_synced: bool) -> None:
         self._lists.inc()
         self._unreached = False
+        _log.info(
+            "listed",
+            extra={
+                "resource": self.resource,
+                "objects": self._list_objects,
+                "seconds": round(self._clock() - self._list_began, 3),
+            },
+        )
         if was_synced:
             self._drift.inc(len(difference))
         for key in set(self._problems) | set(self._problems_listed):

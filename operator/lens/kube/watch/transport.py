@@ -12,12 +12,16 @@ from yarl import URL
 from lens import __version__
 from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
+from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
 
 PASSED_ON = frozenset({401, 403, 429})
 """The refusals that kopf itself deals with: it logs in again, or repeats the request."""
+
+SERVED = frozenset({200, 410})
+"""What an apiserver says that serves Lens; 410 is for a version that has expired."""
 
 ABSENT = frozenset({502, 503})
 """What stands before an apiserver that is gone says these; one that is overloaded says 429."""
@@ -36,12 +40,19 @@ class Transport:
         reflectors: Mapping[str, Reflector[Any, Any]],
         metrics: Metrics,
         backoff: Backoff,
+        outage: Outage,
+        timeout: float,
     ) -> None:
-        """Take the reflectors by their path under the server's base URL, such as ``/api/v1/pods``."""
+        """Take the reflectors by their path under the server's base URL, such as ``/api/v1/pods``.
+
+        ``timeout`` is that of kopf's requests, in seconds.
+        """
         self._connection = connection
         self._reflectors = reflectors
         self._metrics = metrics
         self._backoff = backoff
+        self._outage = outage
+        self._timeout = timeout
 
     def session(self) -> aiohttp.ClientSession:
         """Return a new session. To be called in the loop that uses it."""
@@ -71,24 +82,39 @@ class Transport:
             reflector.asked()
             await self._pause(request.url)
         request.server_hostname = self._connection.server_name
+        path, sent = request.url.path, time.monotonic()
         try:
             if reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
             else:
                 response = await self._paged(request, handler, reflector)
-        except aiohttp.ClientConnectionError:
+        except aiohttp.ClientConnectionError as error:
             self._metrics.kube_requests.labels("error").inc()
+            # Where another request's 401 has closed the session, this one says nothing of the apiserver.
+            if not request.session.closed:
+                self._outage.failed(path, cause_of_error(error))
             if reflector is not None:
                 reflector.unreached()
             raise
         except aiohttp.ClientError as error:
             # What isn't HTTP at all would end kopf.
             self._metrics.kube_requests.labels("error").inc()
+            self._outage.failed(path, f"{request.method} {path}: {error}")
             raise aiohttp.ClientPayloadError(str(error)) from error
+        except asyncio.CancelledError:
+            # kopf's timeout cancels a request too.
+            if time.monotonic() - sent > 0.9 * self._timeout:
+                self._outage.failed(path, f"no response to {request.method} {path} in {self._timeout:g} s")
+            raise
         if 300 <= response.status < 400:
             # An apiserver doesn't redirect, and what does gets no token.
             response.close()
-            raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {request.url.path}")
+            self._outage.failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
+            raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {path}")
+        if response.status in SERVED:
+            self._outage.succeeded(path)
+        else:
+            self._outage.failed(path, cause_of_status(request.method, path, response.status))
         if reflector is not None:
             if response.status in ABSENT:
                 reflector.unreached()

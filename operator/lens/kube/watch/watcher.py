@@ -18,6 +18,7 @@ import kopf
 from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.watch.kopf_settings import TIMEOUTS, Timeouts, registry, settings
+from lens.kube.watch.outage import Outage
 from lens.kube.watch.publisher import Publisher
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.transport import Transport
@@ -75,6 +76,7 @@ class Watcher:
         self._placed: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._backoff = Backoff()
+        self._outage = Outage(time.monotonic, lambda cause: setattr(state, "outage", cause))
         self._configured = False
 
     def place(self, placements: Mapping[str, Placement]) -> None:
@@ -89,6 +91,7 @@ class Watcher:
         if not self._configured:
             await asyncio.to_thread(self._connection.load)
             self._configured = True
+            _log.info("connecting", extra={"apiserver": self._connection.server})
         while True:
             await asyncio.sleep(self._backoff.delay("kopf", time.monotonic()))
             await self._run_kopf()
@@ -103,6 +106,7 @@ class Watcher:
             self._connection,
             self._metrics,
             self._timeouts,
+            self._outage,
             self._daemonset,
             on_end=lambda: loop.call_soon_threadsafe(ended.set),
         )
@@ -170,6 +174,7 @@ class KopfThread:
         connection: Connection,
         metrics: Metrics,
         timeouts: Timeouts,
+        outage: Outage,
         daemonset: PodKey | None,
         on_end: Callable[[], object],
     ) -> None:
@@ -178,6 +183,7 @@ class KopfThread:
         self._connection = connection
         self._metrics = metrics
         self._timeouts = timeouts
+        self._outage = outage
         self._daemonset = daemonset
         self._on_end = on_end
         self._reflectors: dict[str, Reflector[Any, Any]] = {}
@@ -224,7 +230,15 @@ class KopfThread:
         self._stop_flag = asyncio.Event()
         self._reflectors = self._make_intakes()
         self._ready.set()
-        transport = Transport(self._connection, self._reflectors, self._metrics, Backoff())
+        self._outage.started_anew()
+        transport = Transport(
+            self._connection,
+            self._reflectors,
+            self._metrics,
+            Backoff(),
+            self._outage,
+            self._timeouts.request,
+        )
         logins = Backoff()
 
         async def login() -> kopf.AiohttpSession:

@@ -1,0 +1,59 @@
+"""An outage of the apiserver is one line when it begins and one when it ends, with its cause meanwhile."""
+
+import logging
+
+import pytest
+
+from tests.integration.watch import faults
+from tests.integration.watch.objects import pod
+from tests.integration.watch.scene import Scene
+
+LOGGER = "lens.kube.watch.outage"
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """Return the level and the cause of each line on outages; an end has no cause."""
+    return [
+        (record.levelno, getattr(record, "error", "")) for record in caplog.records if record.name == LOGGER
+    ]
+
+
+async def test_a_wrong_token_is_called_by_its_name(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.sim.token = "another"
+    scene.watch()
+    await scene.until(lambda: scene.state.current.outage is not None, "an outage")
+    await scene.until(lambda: scene.metric("lens_kube_requests_total", outcome="401") > 5, "further attempts")
+    cause = "HTTP 401: the apiserver rejects Lens's credentials"
+    assert scene.state.current.outage == cause
+    scene.sim.token = "first-token"
+    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.outage is None, "the outage's end")
+    assert lines(caplog) == [(logging.ERROR, cause), (logging.WARNING, "")]
+
+
+async def test_a_missing_right_names_its_resource(scene: Scene) -> None:
+    scene.front.always("list nodes", faults.status(403))
+    scene.watch()
+    await scene.until(lambda: scene.state.current.outage is not None, "an outage")
+    cause = "HTTP 403 to GET /api/v1/nodes: Lens's credentials lack the right to get, list or watch it"
+    assert scene.state.current.outage == cause
+    scene.front.always("list nodes", None)
+    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.outage is None, "the outage's end")
+
+
+async def test_an_apiserver_that_goes_and_comes_back_is_two_lines(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.watch()
+    await scene.until_exact()
+    await scene.front.stop()
+    await scene.until(lambda: scene.state.current.outage is not None, "an outage")
+    outage = scene.state.current.outage
+    assert outage is not None
+    assert outage.endswith(": Connection refused")
+    scene.put_pod(pod("meanwhile", on="node-0", gpus=1))
+    await scene.front.start()
+    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.outage is None, "the outage's end")
+    assert [level for level, _ in lines(caplog)] == [logging.ERROR, logging.WARNING]
