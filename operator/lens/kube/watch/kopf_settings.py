@@ -80,10 +80,7 @@ def registry(
     end: Callable[[], None],
     daemonset: PodKey | None,
 ) -> kopf.OperatorRegistry:
-    """Return kopf's handlers: the login, the end, and those that kopf watches objects for.
-
-    A handler's failure costs its side job and never a count: the ledger was written before it is called.
-    """
+    """Return kopf's handlers: the login, the end, and one for each resource that kopf is to watch."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -94,18 +91,13 @@ def registry(
     async def clean_up(**_: object) -> None:
         end()
 
-    @kopf.on.event("", "v1", "pods", registry=handlers)
-    async def pod_changed(type: str, namespace: str | None, name: str, **_: object) -> None:  # noqa: A002
-        _log.debug("a GPU pod changed", extra={"change": type, "pod": f"{namespace}/{name}"})
+    async def unexpected(name: str, **_: object) -> None:
+        _log.warning("kopf got an object, which is for the ledger alone", extra={"object": name})
 
-    @kopf.on.event("", "v1", "nodes", registry=handlers)
-    async def node_changed(type: str, name: str, **_: object) -> None:  # noqa: A002
-        _log.debug("a GPU node changed", extra={"change": type, "node": name})
-
-    if daemonset is not None:
-
-        @kopf.on.event("apps", "v1", "daemonsets", registry=handlers)
-        async def daemonset_changed(type: str, **_: object) -> None:  # noqa: A002
-            _log.debug("the exporters' DaemonSet changed", extra={"change": type})
-
+    for resource in [
+        ("", "v1", "pods"),
+        ("", "v1", "nodes"),
+        *([("apps", "v1", "daemonsets")] if daemonset else []),
+    ]:
+        kopf.on.event(*resource, registry=handlers)(unexpected)
     return handlers

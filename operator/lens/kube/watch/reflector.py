@@ -1,8 +1,7 @@
-"""What a list page or a watch line means for the ledger, and what kopf is handed in its place.
+"""What a list page or a watch line means for the ledger, and what kopf gets in its place.
 
-kopf would turn every object into a dictionary, a task and several deep copies. It is told the
-resourceVersions instead, and shown only what a handler is there for, slimmed to its identity: the first sight
-of an object, and its end. Its queues have no bound of their own, so it is shown so many a second and no more.
+kopf would turn every object into a dictionary, a task and several deep copies, in queues without a bound.
+So it gets no object: of a list the metadata, and of a watch a bookmark that says how far it has come.
 """
 
 import logging
@@ -24,12 +23,6 @@ GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"F
 
 FRUITLESS_WATCHES = 3
 """Watches in a row without a line to take after which their resourceVersion is given up."""
-
-MOST_SHOWN = 100
-"""Objects that kopf is shown in a second: for each it keeps a worker for 5 s."""
-
-MOST_HANDED = 5000
-"""Objects that kopf has been shown, and not yet the end of: it keeps some kilobytes for each."""
 
 TOLD_SECONDS = 1.0
 """How far behind kopf's idea of a busy stream may be."""
@@ -76,14 +69,9 @@ class Reflector(Generic[K, V]):
         self._asked_at = 0.0
         self._list_began = 0.0
         self._list_objects = 0
-        self._handed: dict[K, str] = {}
-        self._owed: list[bytes] = []
-        self._shown_at = 0
-        self._shown_then = 0
         self._told_at = 0.0
         self._problems: dict[K, str] = {}
         self._problems_listed: dict[K, str] = {}
-        self._not_shown = metrics.over_bound.labels("shown")
         self._lists = metrics.lists.labels(resource)
         self._drift = metrics.drift.labels(resource)
         self._skipped = metrics.skipped.labels(resource)
@@ -142,13 +130,13 @@ class Reflector(Generic[K, V]):
         token = page.metadata.continue_ or ""
         difference = self.store.page(items, version, first=first, last=not token)
         if difference is not None:
-            self._listed(difference, version, was_synced=was_synced)
+            self._listed(difference, was_synced=was_synced)
         return {
             "metadata": {"resourceVersion": page.metadata.resource_version, "continue": token},
             "items": [],
         }
 
-    def _listed(self, difference: Mapping[K, V | None], version: int, *, was_synced: bool) -> None:
+    def _listed(self, difference: Mapping[K, V | None], *, was_synced: bool) -> None:
         self._lists.inc()
         self._unreached = False
         _log.info(
@@ -163,10 +151,6 @@ class Reflector(Generic[K, V]):
             self._drift.inc(len(difference))
         for key in set(self._problems) | set(self._problems_listed):
             self._note(key, self._problems_listed.get(key))
-        for key, view in difference.items():
-            # kopf keeps something for each object that it was shown until it is shown its end.
-            if view is None and key in self._handed:
-                self._owed.append(self._slim("DELETED", key, self._handed.pop(key), version))
         self._touch(changed=True)
 
     # Watches
@@ -178,25 +162,23 @@ class Reflector(Generic[K, V]):
         come (an etcd was restored) is silent, and one that meets the same unreadable line again gets nowhere.
         """
         self._touch(changed=False)
-        owed, self._owed = b"".join(self._owed), []
         self._fruitless_watches += 1
         if self._unreached:
             why = "the apiserver was gone"
         elif self._fruitless_watches > FRUITLESS_WATCHES:
             why = "watches bring nothing"
         else:
-            return owed
+            return b""
         self._fruitless_watches = 0
         _log.info("%s; listing anew", why, extra={"resource": self.resource})
-        return owed + GONE
+        return GONE
 
     def lines(self, lines: list[bytes]) -> tuple[bytes, bool]:
         """Take whole lines; return what kopf is to be told, and whether the stream goes on after it."""
         if self._retired:
             return b"", False
         self.last_activity = self._clock()
-        told: list[bytes] = []
-        told_version = 0
+        changed = False
         goes_on = True
         for raw in lines:
             try:
@@ -207,28 +189,21 @@ class Reflector(Generic[K, V]):
                 goes_on = False
                 break
             self._fruitless_watches = 0
-            slim = None
             if isinstance(line, tuple):
-                slim = self._change(*line, raw)
+                changed |= self._change(*line, raw)
             elif line.type == "ERROR":
                 self._end("error", bytes(line.object)[:300].decode(errors="replace"))
-                return b"".join((*told, GONE)), False
+                return GONE, False
             elif line.type == "BOOKMARK":
                 self._bookmark(line)
             else:
-                slim = self._change(line.type, self._read(line.object), raw)
-            if slim is not None:
-                told.append(slim)
-                told_version = self.store.resource_version
-        self._touch(changed=bool(told))
-        # One bookmark speaks for all the lines that kopf is not shown. It needs one now and then, to know
-        # where to resume; what comes again then is old news.
-        due = bool(told) or not goes_on or self.last_activity - self._told_at >= TOLD_SECONDS
-        if due and told_version != self.store.resource_version:
-            told.append(self._line("BOOKMARK", {"resourceVersion": str(self.store.resource_version)}))
-        if due:
-            self._told_at = self.last_activity
-        return b"".join(told), goes_on
+                changed |= self._change(line.type, self._read(line.object), raw)
+        self._touch(changed=changed)
+        # kopf needs a bookmark now and then, to know where to resume; what comes again then is old news.
+        if goes_on and self.last_activity - self._told_at < TOLD_SECONDS:
+            return b"", True
+        self._told_at = self.last_activity
+        return self._kopf_bookmark(), goes_on
 
     def _end(self, outcome: str, why: str) -> None:
         self._outcomes[outcome].inc()
@@ -242,50 +217,24 @@ class Reflector(Generic[K, V]):
         else:
             self._outcomes["bookmark"].inc()
 
-    def _change(self, type_: str, reading: Reading[K, V] | None, line: bytes) -> bytes | None:
-        """Take an object's line; return what kopf is shown of it, or None for nothing."""
+    def _change(self, type_: str, reading: Reading[K, V] | None, line: bytes) -> bool:
+        """Take an object's line; return whether anything that is counted has changed."""
         if reading is None:
             self._outcomes["unreadable"].inc()
-            return None
+            return False
         if reading.version <= self.store.resource_version:
             self._outcomes["late"].inc()
-            return None
+            return False
         key, gone = reading.key, type_ == "DELETED"
         self._note(key, None if gone else reading.problem)
         view = None if gone else reading.view
-        known = key in self.store
         if not self.store.line(key, view, reading.version):
             self._outcomes["unchanged"].inc()
-            return None
+            return False
         self._outcomes["changed"].inc()
         if view is None:
             self._on_gone(line)
-        elif known and self._handed.get(key, reading.uid) == reading.uid:
-            return None
-        return self._shown(key, reading.uid, reading.version, gone=view is None)
-
-    def _shown(self, key: K, uid: str, version: int, *, gone: bool) -> bytes | None:
-        """Return what kopf is shown of an object, and first the end of what bore the name before."""
-        before = self._handed.pop(key, None)
-        ended = [] if before in (None, uid) else [self._slim("DELETED", key, str(before), version)]
-        if not self._may_show() or (not gone and len(self._handed) >= MOST_HANDED):
-            self._not_shown.inc()
-            if before == uid:
-                ended = [self._slim("DELETED", key, uid, version)]
-            # What it keeps of these it is to let go, with the next watch.
-            self._owed += ended
-            return None
-        if not gone:
-            self._handed[key] = uid
-        return b"".join((*ended, self._slim("DELETED" if gone else "MODIFIED", key, uid, version)))
-
-    def _may_show(self) -> bool:
-        """Count an object that kopf is to be shown; tell whether it is one too many."""
-        second = int(self.last_activity)
-        if second != self._shown_at:
-            self._shown_at, self._shown_then = second, 0
-        self._shown_then += 1
-        return self._shown_then <= MOST_SHOWN
+        return True
 
     # What both have in common
 
@@ -320,11 +269,7 @@ class Reflector(Generic[K, V]):
         self.contact = self.last_activity = self._clock()
         self._on_progress(changed)
 
-    def _slim(self, type_: str, key: K, uid: str, version: int) -> bytes:
-        namespace, name = key if isinstance(key, tuple) else ("", key)
-        identity = {"name": name, "uid": uid, "resourceVersion": str(version)}
-        return self._line(type_, identity | ({"namespace": namespace} if namespace else {}))
-
-    def _line(self, type_: str, metadata: Mapping[str, str]) -> bytes:
+    def _kopf_bookmark(self) -> bytes:
+        metadata = {"resourceVersion": str(self.store.resource_version)}
         object_ = {"apiVersion": "v1", "kind": self.kind, "metadata": metadata}
-        return _encode({"type": type_, "object": object_}) + b"\n"
+        return _encode({"type": "BOOKMARK", "object": object_}) + b"\n"
