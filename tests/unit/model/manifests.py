@@ -97,7 +97,7 @@ def read_pod(raw: object) -> Reading[PodKey, Pod]:
     """Read a pod as it comes from an apiserver."""
     reading = _pods.read(json.dumps(raw).encode())
     assert not isinstance(reading.view, ExporterPod)
-    return Reading(reading.key, reading.uid, reading.version, reading.view, reading.problem)
+    return Reading(reading.key, reading.version, reading.view, reading.problem)
 
 
 def read_node(raw: object) -> Reading[str, Node]:

@@ -75,7 +75,6 @@ class Reading(msgspec.Struct, Generic[K, V]):
     """What was read of one object. ``problem`` says why there is no view although the object exists."""
 
     key: K
-    uid: str
     version: int
     view: V | None
     problem: str | None = None
@@ -151,7 +150,6 @@ class Decoder(Generic[K, V]):
             raise ValueError(f"a name of {len(meta.name)} characters")
         return Reading(
             key=self._key(meta.namespace or "", meta.name),
-            uid=short(meta.uid or ""),
             version=int(meta.resource_version or ""),
             view=view,
             problem=problem,

@@ -13,11 +13,11 @@ from tests.unit.model.manifests import GPU, Object, container, node, pod, read_n
 
 def test_an_object_is_known_by_its_key_uid_and_version() -> None:
     reading = read_pod(pod(container("main", "1")))
-    assert (reading.key, reading.uid, reading.version) == (PodKey("team", "train-0"), "uid-train-0", 7)
+    assert (reading.key, reading.version) == (PodKey("team", "train-0"), 7)
     assert reading.view is not None
     assert reading.problem is None
     node_reading = read_node(node(gpus="1"))
-    assert (node_reading.key, node_reading.uid, node_reading.version) == ("node-1", "uid-node-1", 7)
+    assert (node_reading.key, node_reading.version) == ("node-1", 7)
 
 
 @pytest.mark.parametrize(
