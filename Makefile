@@ -84,8 +84,8 @@ bench: dev ## Measure against client-go, plain kopf, kubectl-view-allocations an
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: schema
-schema: dev ## Renew docs/openapi.json, settings.md and realtime.md; ARGS=--breaking lets what breaks clients pass.
-	$(BIN)/python -m tests.contract.stored_schema $(ARGS)
+schema: dev ## Renew the OpenAPI document and its page, settings.md and realtime.md; ARGS=--breaking lets what breaks clients pass.
+	$(BIN)/python -m tests.contract.openapi.stored $(ARGS)
 	$(BIN)/python -m tests.contract.settings_page
 	$(BIN)/python -m tests.contract.field_tables
 

@@ -15,7 +15,6 @@ from lens.agent.report import dcgm_metrics, metrics
 from lens.agent.settings import AgentSettings
 from lens.api import errors
 from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
-from lens.api.openapi import document as openapi
 from lens.cli import agent, mcp, serve
 from lens.config import ServeSettings
 from lens.mcp.settings import McpSettings
@@ -24,8 +23,10 @@ from tests.contract import field_tables
 from tests.contract.conftest import NOW
 from tests.contract.filled import fill
 from tests.contract.kubernetes import Cluster
+from tests.contract.openapi import document as openapi
+from tests.contract.openapi.document import Document
+from tests.contract.openapi.stored import made
 from tests.contract.settings_page import PAGE, page
-from tests.contract.stored_schema import Document, served
 from tests.unit.agent.gpus import report
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,7 +36,7 @@ AGENT = (DOCS / "agent.md").read_text()
 
 @pytest.fixture
 async def document() -> Document:
-    return await served()
+    return await made()
 
 
 def sections() -> dict[str, str]:

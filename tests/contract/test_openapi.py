@@ -13,7 +13,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.contract.conftest import Api, Serve
 from tests.contract.filled import fill
 from tests.contract.kubernetes import Cluster
-from tests.contract.stored_schema import Document, breaking, stored
+from tests.contract.openapi.document import Document
+from tests.contract.openapi.html_page import render
+from tests.contract.openapi.stored import PAGE, breaking, made, stored
 
 SECTIONS = "&include=nodes&include=alerts&include=events"
 ASKED = {
@@ -165,13 +167,14 @@ async def test_every_parameter_and_type_says_what_it_is(document: Document) -> N
     assert [name for name, text in {**parameters, **types}.items() if not text] == []
 
 
-async def test_clients_of_the_stored_schema_go_on_working(document: Document) -> None:
-    told = list(breaking(stored(), document))
-    assert told == [], "if it was decided: python -m tests.contract.stored_schema --breaking"
+async def test_clients_of_the_stored_schema_go_on_working() -> None:
+    told = list(breaking(stored(), await made()))
+    assert told == [], "if it was decided: make schema ARGS=--breaking"
 
 
-async def test_the_stored_schema_is_the_present_one(document: Document) -> None:
-    assert stored() == document, "renew it: python -m tests.contract.stored_schema"
+async def test_what_is_served_is_of_the_present_routes_and_types(document: Document) -> None:
+    assert await made() == document, "renew it: make schema"
+    assert PAGE.read_text() == render(document), "renew it: make schema"
 
 
 def test_what_would_break_a_client_is_found() -> None:

@@ -1,4 +1,4 @@
-"""The route table, from which requests are routed and the OpenAPI document is made."""
+"""The route table, by which requests are routed; ``make schema`` makes the OpenAPI document from it."""
 
 import logging
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.probes import Probes
 from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
 from lens.api.endpoints.tasks import running_tasks
+from lens.api.endpoints.web_files import WebFile
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
@@ -127,6 +128,8 @@ def table(
             media_type="text/plain",
             open=metrics_open,
         ),
+        _file("/openapi.json", "openapi.json", CONTENT_TYPE, "This document, as OpenAPI 3.1."),
+        _file("/docs", "docs.html", "text/html; charset=utf-8", "This document, as an HTML page."),
     )
 
 
@@ -144,4 +147,18 @@ def _status(handlers: Handlers) -> Handler[StatusParameters]:
 def _probe(path: str, handler: Handler[Parameters], summary: str) -> Route[Parameters]:
     return Route(
         path, Parameters, schemas.Health, handler, summary, open=True, limited=False, level=logging.DEBUG
+    )
+
+
+def _file(path: str, name: str, content_type: str, summary: str) -> Route[Parameters]:
+    media_type, _, _ = content_type.partition(";")
+    return Route(
+        path,
+        Parameters,
+        None,
+        WebFile(name, content_type).handler,
+        summary,
+        media_type=media_type,
+        open=True,
+        limited=False,
     )

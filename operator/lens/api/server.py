@@ -16,7 +16,6 @@ from lens.api.endpoints.probes import Probes
 from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
 from lens.api.handlers import Handlers
 from lens.api.lists.list_queue import ListQueue
-from lens.api.openapi.routes import with_openapi
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.proxy.peers import Peers
@@ -103,7 +102,7 @@ class Server:
             heartbeat_seconds,
         )
         overview = ClusterOverview(settings.cluster, state, proxy, clock, settings.ready_max_age_seconds)
-        routes = table(
+        self.routes = table(
             Handlers(settings.cluster, state, local_cache, clock, proxy, overview),
             self._streams,
             self._probes,
@@ -112,7 +111,7 @@ class Server:
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(
-            with_openapi(routes),
+            self.routes,
             auth,
             _rate_limiter("caller", settings),
             self._probes,

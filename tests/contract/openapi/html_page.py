@@ -1,18 +1,11 @@
-"""``/docs``: the OpenAPI document as an HTML page, without scripts and without any other resource."""
+"""The OpenAPI document as an HTML page, without scripts and without any other resource."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from aiohttp import web
-
-from lens.api.access.auth import Caller
-from lens.api.openapi.document import Document
-from lens.api.parameters import Parameters
-
-PATH = "/docs"
+from tests.contract.openapi.document import Document
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -31,31 +24,6 @@ nav a { display: block; }
   h2, pre, td, th { border-color: #2b3642; }
 }
 """
-
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "public, max-age=300",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
-class HtmlPage:
-    """The page, made on the first request."""
-
-    def __init__(self, document: Callable[[], Document]) -> None:
-        """Take the function that makes the document."""
-        self._document = document
-        self._html: bytes | None = None
-        self._lock = asyncio.Lock()
-
-    async def handler(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
-        """Respond with the page."""
-        async with self._lock:
-            if self._html is None:
-                # It takes 100 ms.
-                self._html = await asyncio.to_thread(lambda: render(self._document()).encode())
-        return web.Response(body=self._html, headers=_HEADERS)
 
 
 def render(document: Document) -> str:

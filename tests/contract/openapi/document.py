@@ -1,30 +1,24 @@
-"""``/openapi.json``: the OpenAPI 3.1 document, made from the route table and the types of the responses.
+"""The OpenAPI 3.1 document, made from the route table and the types of the responses.
 
 Source: https://spec.openapis.org/oas/v3.1.1.html; pydantic generates its schemas, in JSON
 Schema 2020-12.
 """
 
-import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
-from aiohttp import web
 from pydantic import TypeAdapter
 
 from lens import __version__
-from lens.api.access.auth import Caller
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.lists.listing import CSV
-from lens.api.openapi.examples import EXAMPLES
 from lens.api.parameters import ClusterParameters, ListParameters, Parameters
 from lens.api.routes import Route
 from lens.api.schemas import Envelope
+from tests.contract.openapi.examples import EXAMPLES
 
 Document = dict[str, Any]
-
-PATH = "/openapi.json"
 
 _PREFIX = re.compile(r"^/api/v1/(realtime/)?")
 _ENVELOPE = re.compile(r"Envelope_(\w+)_")
@@ -110,27 +104,6 @@ ERRORS: Mapping[int, _Error] = {
         5004, "Another cluster's Lens did not respond in time.", "Cluster lab did not answer in time"
     ),
 }
-
-
-class OpenApiDocument:
-    """The document of a route table, made on the first request."""
-
-    def __init__(self, routes: Iterable[Route[Any]]) -> None:
-        """Take the routes, which may include that of this document."""
-        self._routes = routes
-        self._body: bytes | None = None
-        self._lock = asyncio.Lock()
-
-    async def handler(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
-        """Respond with the document."""
-        async with self._lock:
-            if self._body is None:
-                # It takes 100 ms.
-                self._body = await asyncio.to_thread(lambda: msgspec.json.encode(document(self._routes)))
-        return web.Response(
-            body=self._body,
-            headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "public, max-age=300"},
-        )
 
 
 def document(routes: Iterable[Route[Any]]) -> Document:

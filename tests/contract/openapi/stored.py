@@ -1,7 +1,7 @@
-"""The schema that users have, docs/openapi.json, and what would break for them.
+"""The schema that users have, operator/lens/web/openapi.json, and what would break for them.
 
-``python -m tests.contract.stored_schema`` writes it anew. It refuses to take anything from them, unless
-``--breaking`` says that this was decided.
+``python -m tests.contract.openapi.stored`` writes it and its page anew. It refuses to take anything
+from them, unless ``--breaking`` says that this was decided.
 """
 
 import asyncio
@@ -9,18 +9,18 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import aiohttp
 
 from lens.api.server import Server
 from lens.config import ServeSettings
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
+from tests.contract.openapi.document import Document
+from tests.contract.openapi.document import document as describe
+from tests.contract.openapi.html_page import render
 
-STORED = Path(__file__).parents[2] / "docs" / "openapi.json"
-
-Document = dict[str, Any]
+_WEB = Path(__file__).parents[3] / "operator" / "lens" / "web"
+STORED = _WEB / "openapi.json"
+PAGE = _WEB / "docs.html"
 
 
 def stored() -> Document:
@@ -97,26 +97,26 @@ def _alternatives(document: Document, schema: Document) -> dict[str, Document]:
     return {schema.get("type", "anything"): schema}
 
 
-async def served() -> Document:
-    """Return the schema that a Lens of this tree serves."""
+async def made() -> Document:
+    """Return the document of this tree's routes and types. A server needs an event loop."""
     settings = ServeSettings(cluster="prod-cluster", listen="127.0.0.1:0", auth="none")  # type: ignore[arg-type]
-    server = Server(settings, ClusterState(), Metrics())
-    await server.start()
-    try:
-        async with aiohttp.ClientSession() as session, session.get(f"{server.url}/openapi.json") as response:
-            document: Document = await response.json()
-            return document
-    finally:
-        await server.stop()
+    document: Document = json.loads(json.dumps(describe(Server(settings, ClusterState(), Metrics()).routes)))
+    return document
+
+
+def text(document: Document) -> str:
+    """Return a document as it is stored."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Write the stored schema anew."""
-    new = asyncio.run(served())
+    """Write the document and its page anew."""
+    new = asyncio.run(made())
     broken = list(breaking(stored(), new)) if STORED.exists() else []
     if broken and sys.argv[1:] != ["--breaking"]:
         sys.exit("this would break clients; --breaking if it is meant to:\n" + "\n".join(broken))
-    STORED.write_text(json.dumps(new, indent=1, ensure_ascii=False) + "\n")
+    STORED.write_text(text(new))
+    PAGE.write_text(render(new))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Files that are served as they are. ``make schema`` writes the OpenAPI document and its page."""
