@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lens.kube.watch.watcher import Watcher
 
 DISCOVERY_SECONDS = 0.5
-LOOK_SECONDS = 1.0
+EVALUATION_SECONDS = 1.0
 OUTCOME_SECONDS = 2.0
 DRAIN_SECONDS = 2.0
 
@@ -56,9 +56,9 @@ async def serve(
     """Run the operator until SIGTERM or SIGINT.
 
     Raise ListenError if the address can't be listened on, SettingsError if a file that the settings name
-    can't be used, and ConnectionFailedError if there is no configuration of a way to an apiserver; one that
-    doesn't answer is waited for. No other failure of a background job ends the operator. ``node_rules`` say
-    what is wrong with a node.
+    can't be used, and ConnectionFailedError if there is no configuration of an apiserver. An apiserver that
+    doesn't answer is retried for ever. No other failure of a background job ends the operator. ``node_rules``
+    return the conditions of a node.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ def _peer(entry: PeerEntry) -> Peer:
 async def _watch(
     settings: ServeSettings, state: ClusterState, metrics: Metrics, made: "asyncio.Future[Watcher]"
 ) -> None:
-    # Started again, the same watcher goes on with the ledger that it has filled.
+    # After a restart of the job, the same watcher continues with its ledger.
     if not made.done():
         made.set_result(await asyncio.to_thread(_watcher, settings, state, metrics))
     await made.result().run()
@@ -128,25 +128,25 @@ async def _watch(
 async def _place_units(
     state: ClusterState, changes: Changes, watcher: "asyncio.Future[Watcher]", placements: Placements
 ) -> None:
-    """Let the ledger have what telemetry tells of which GPUs shared units are on."""
-    place = (await asyncio.shield(watcher)).place
+    """Give the ledger the placement of shared units that telemetry reports."""
+    put_placements = (await asyncio.shield(watcher)).put_placements
     current = state.current
 
-    def has_news() -> bool:
+    def has_changed() -> bool:
         return state.current.snapshot.shared is not current.snapshot.shared or (
             state.telemetry.nodes is not current.telemetry.nodes
         )
 
     while True:
         current = state.current
-        if placed := placements.changes(current.snapshot.shared, current.telemetry.nodes):
-            place(placed)
+        if changed := placements.changes(current.snapshot.shared, current.telemetry.nodes):
+            put_placements(changed)
         await asyncio.sleep(DISCOVERY_SECONDS)
-        await changes.until(has_news)
+        await changes.until(has_changed)
 
 
 def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> "Watcher":
-    """Import kopf and the Kubernetes client beside the server, which is listening by now."""
+    """Import kopf and the Kubernetes client, now that the server is listening."""
     from lens.kube.watch.watcher import Watcher
 
     return Watcher(
@@ -160,7 +160,7 @@ def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
 
 
 def _connection(settings: ServeSettings) -> "Connection":
-    """Return a way to the apiserver; each thread that goes there has its own."""
+    """Return a connection to the apiserver. Each thread needs its own."""
     from lens.kube.client.kubeconfig import Connection
 
     return Connection(settings.kubeconfig, settings.kube_context)
@@ -171,24 +171,27 @@ async def _monitor(
 ) -> None:
     """Evaluate alerts and events once a second, and publish them.
 
-    Started again, it goes on with the same ``monitor``: a new one would have no events, and would begin to
-    wait anew for what has to last.
+    After a restart of the job, the same ``monitor`` continues: a new one would have no events, and every
+    condition would have to last anew.
     """
     objects = ObjectReader(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with FinishedPods(objects) as finished_pods:
         await changes.until(lambda: state.current.synced)
         while True:
-            # In this order: how a pod ended is noted before the state is set that no longer has the pod.
+            # The order matters: the watcher adds a pod's termination before it sets the state without the
+            # pod.
             current = state.current
             terminations = await finished_pods.resolve(state.take_terminations())
-            told = state.take_told()
-            state.findings = await asyncio.to_thread(monitor.look, current, terminations, time.time(), told)
+            kube_events = state.take_kube_events()
+            state.findings = await asyncio.to_thread(
+                monitor.evaluate, current, terminations, time.time(), kube_events
+            )
             monitor.raise_failure()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(EVALUATION_SECONDS)
 
 
 async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
-    """Read who stands above the GPU pods, and hang up what is known."""
+    """Read the owners of GPU pods, and publish their chains."""
     await OwnerResolver(
         lambda: state.current.snapshot,
         lambda owner_chains: setattr(state, "owner_chains", owner_chains),
@@ -200,12 +203,14 @@ async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Me
 async def _read_events(
     settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics
 ) -> None:
-    """Read the apiserver's Events, and leave word of them."""
-    await Events(lambda: state.current, changes, state.tell, partial(_connection, settings), metrics).run()
+    """Read the apiserver's Events, and add those of GPU pods and nodes to the state."""
+    await Events(
+        lambda: state.current, changes, state.add_kube_events, partial(_connection, settings), metrics
+    ).run()
 
 
 def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> Scraper:
-    """Return what reads agents or exporters, and publishes what they say. Raise SettingsError."""
+    """Return the scraper of agents or exporters. Raise SettingsError."""
     return Scraper(
         lambda telemetry: setattr(state, "telemetry", telemetry),
         interval=settings.telemetry_interval_seconds,
@@ -216,18 +221,18 @@ def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
         else None,
         scrapes=metrics.telemetry_reads,
         errors=metrics.telemetry_refusals,
-        rng=random.Random(),  # noqa: S311 - it spreads readings; two replicas shall differ
+        rng=random.Random(),  # noqa: S311 - it spreads scrapes, differently in each replica
     )
 
 
 async def _follow_targets(
     settings: ServeSettings, state: ClusterState, changes: Changes, scraper: Scraper
 ) -> None:
-    """Have the scraper read the agents or exporters that the watch finds."""
+    """Give the scraper the agents or exporters that the watch finds."""
     known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
     snapshot = state.current.snapshot
 
-    def has_news() -> bool:
+    def has_changed() -> bool:
         return state.current.snapshot is not snapshot
 
     while True:
@@ -237,11 +242,11 @@ async def _follow_targets(
             scraper.set_targets(targets(snapshot.exporters, settings), present[1])
             known = present
         await asyncio.sleep(DISCOVERY_SECONDS)
-        await changes.until(has_news)
+        await changes.until(has_changed)
 
 
 def targets(exporters: Iterable[ExporterPod], settings: ServeSettings) -> dict[str, Target]:
-    """Return whom to ask, by node; of several on a node the first by name."""
+    """Return the scraper's targets by node; of several pods on a node the first by name."""
     scheme = "https" if settings.telemetry_ca_file else "http"
     path = "/v1/devices" if settings.telemetry == "agent" else "/metrics"
     found: dict[str, Target] = {}

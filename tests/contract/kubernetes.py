@@ -112,7 +112,7 @@ class Cluster:
 
     def place(self, node: str, placement: Placement) -> None:
         """File where a node's shared units are."""
-        self._ledger.file_placement(node, placement)
+        self._ledger.put_placement(node, placement)
 
     def remove_pod(self, namespace: str, name: str) -> None:
         """Take a pod out; nobody sees it before ``publish``."""

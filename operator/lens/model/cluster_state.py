@@ -13,23 +13,23 @@ from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
-MOST_TERMINATIONS = 20_000
-"""How many terminations of pods wait to be compared."""
+MAX_TERMINATIONS = 20_000
+"""The most terminations of pods that the monitor has not processed yet."""
 
-MOST_TOLD = 20_000
-"""How many of the apiserver's Events wait to be looked at."""
+MAX_EVENTS = 20_000
+"""The most of the apiserver's Events that the monitor has not processed yet."""
 
-MOST_BYTES = 8 * 2**20
-"""What each of the two may take."""
+MAX_BYTES = 8 * 2**20
+"""The size of each of the two."""
 
 Dropped = Callable[[str], object]
-"""Is told what had to go before it was looked at: ``endings``, ``events``."""
+"""Is called for each dropped entry, with what it was: ``endings`` or ``events``."""
 
 
 class AlertsAndEvents(msgspec.Struct, frozen=True):
-    """What is wrong, the gravest first, and what has happened, the newest first.
+    """The alerts, the most severe first, and the events, the newest first.
 
-    ``at`` is the epoch second of the last look, None until there was one.
+    ``at`` is the epoch second of the last evaluation, None before the first one.
     """
 
     at: float | None = None
@@ -38,14 +38,13 @@ class AlertsAndEvents(msgspec.Struct, frozen=True):
 
 
 class StateView(msgspec.Struct, frozen=True):
-    """The cluster's state at one moment, as a value, and how old it is.
+    """The cluster's state at one moment, as a value, and its age.
 
-    ``synced`` tells whether every resource has been listed once; until then the snapshot is a part of
-    the truth and nobody's answer. ``contacts`` has, by resource, the epoch second at which the watch
-    last gave a sign of life, so at which all that it had told was current. ``telemetry`` is what the
-    GPUs are doing; it has its own ages. ``skipped`` counts, by resource, the objects that can't be read.
-    ``owner_chains`` are how far the chains of controllers above the pods are known. ``outage`` is the cause
-    of the apiserver's present outage, None while there is none.
+    ``synced`` is true once every resource has been listed; until then the snapshot is incomplete, and no
+    response may use it. ``contacts`` has, by resource, the epoch second of the watch's last sign of life, at
+    which the figures were current. ``telemetry`` has ages of its own. ``skipped`` has, by resource, the
+    number of objects that can't be decoded. ``owner_chains`` are the known chains of controllers above the
+    pods. ``outage`` is the cause of the apiserver's present outage, None while there is none.
     """
 
     snapshot: Snapshot
@@ -63,17 +62,17 @@ class StateView(msgspec.Struct, frozen=True):
         return min(self.contacts.values(), default=0.0)
 
     def age(self, now: float) -> float:
-        """Return the seconds since then."""
+        """Return the seconds from ``current_at`` to ``now``."""
         return max(0.0, now - self.current_at)
 
 
 class ClusterState:
-    """Holds the current state. Setting its parts and reading it is atomic, so threads need no lock."""
+    """The current state. Setting a part and reading the whole are atomic, so threads need no lock."""
 
     def __init__(
         self, dropped: Dropped = lambda _: None, changed: Callable[[], object] = lambda: None
     ) -> None:
-        """Start with nothing known. ``changed`` is called after the figures or the telemetry were set."""
+        """Start without data. ``changed`` is called after the figures or the telemetry were set."""
         self._changed = changed
         self._counted = StateView(snapshot=EMPTY, synced=False, contacts={})
         self._telemetry = NO_TELEMETRY
@@ -81,13 +80,13 @@ class ClusterState:
         self.owner_chains = NO_OWNER_CHAINS
         self.outage: str | None = None
         self._terminations: Backlog[Termination] = Backlog(
-            MOST_TERMINATIONS, MOST_BYTES, partial(dropped, "endings")
+            MAX_TERMINATIONS, MAX_BYTES, partial(dropped, "endings")
         )
-        self._told: Backlog[Event] = Backlog(MOST_TOLD, MOST_BYTES, partial(dropped, "events"))
+        self._kube_events: Backlog[Event] = Backlog(MAX_EVENTS, MAX_BYTES, partial(dropped, "events"))
 
     @property
     def current(self) -> StateView:
-        """Return all that is known, as one value."""
+        """Return the whole state, as one value."""
         return msgspec.structs.replace(
             self._counted,
             telemetry=self._telemetry,
@@ -98,34 +97,34 @@ class ClusterState:
 
     @current.setter
     def current(self, counted: StateView) -> None:
-        """Set what was counted; all else stays what it is."""
+        """Set the counted figures; the other parts stay."""
         self._counted = counted
         self._changed()
 
     @property
     def telemetry(self) -> Telemetry:
-        """Return what the GPUs are doing."""
+        """Return the telemetry."""
         return self._telemetry
 
     @telemetry.setter
     def telemetry(self, telemetry: Telemetry) -> None:
-        """Set what the GPUs are doing."""
+        """Set the telemetry."""
         self._telemetry = telemetry
         self._changed()
 
-    def note_termination(self, termination: Termination) -> None:
-        """Leave word of how a pod ended. To be called before the state is set that no longer has the pod."""
+    def add_termination(self, termination: Termination) -> None:
+        """Add how a pod ended. Call this before the state without the pod is set."""
         self._terminations.add(termination, size_of(termination))
 
     def take_terminations(self) -> list[Termination]:
-        """Return those that nobody has taken yet. To be called after the state was read."""
+        """Remove and return all terminations. Call this after the state was read."""
         return self._terminations.take()
 
-    def tell(self, events: Iterable[Event]) -> None:
-        """Leave word of what the apiserver's Events tell."""
+    def add_kube_events(self, events: Iterable[Event]) -> None:
+        """Add Events of the apiserver."""
         for event in events:
-            self._told.add(event, size_of(event))
+            self._kube_events.add(event, size_of(event))
 
-    def take_told(self) -> list[Event]:
-        """Return what nobody has taken yet."""
-        return self._told.take()
+    def take_kube_events(self) -> list[Event]:
+        """Remove and return all Events of the apiserver."""
+        return self._kube_events.take()

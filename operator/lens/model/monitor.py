@@ -1,7 +1,7 @@
-"""The monitor: compares one state with the next, and keeps what is wrong and what has happened.
+"""The monitor: compares each state with the one before, and keeps the alerts and the events.
 
-Only nodes, GPUs and pods that are other objects than at the last look are looked at, so a look costs what
-has changed since.
+Only nodes, GPUs and pods that are other objects than in the last evaluation are evaluated, so the cost
+depends on the changes and not on the cluster's size.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,48 +24,52 @@ from lens.model.inventory.snapshot import EMPTY
 _BAD: Mapping[str, Type] = {"lost": "GpuLost", "critical": "GpuUnhealthy"}
 
 NodeRules = Callable[[str, NodeOccupancy | None, NodeTelemetry | None, Thresholds], Iterable[Condition]]
-"""What is wrong with a node, of its name, its GPUs' holders and its telemetry."""
+"""Returns the conditions of a node, from its name, its occupancy, its telemetry and the thresholds."""
 
 
 class Monitor:
-    """One cluster's. To be used by one thread at a time."""
+    """The monitor of one cluster. For use by one thread at a time."""
 
     def __init__(
-        self, limits: Thresholds, most_events: int, node_rules: NodeRules = rules.node_conditions
+        self, thresholds: Thresholds, max_events: int, node_rules: NodeRules = rules.node_conditions
     ) -> None:
-        """Take from when on something is worth an alert, how many events to keep, and the rules for nodes."""
+        """Take the alerts' thresholds, the number of events to keep, and the rules for nodes."""
         self._node_rules = node_rules
         self._failed: dict[str, Exception] = {}
-        self._limits = limits
-        self._tracker = AlertTracker(limits)
-        self._event_log = EventLog(most_events)
+        self._thresholds = thresholds
+        self._tracker = AlertTracker(thresholds)
+        self._event_log = EventLog(max_events)
         self._snapshot, self._telemetry = EMPTY, NO_TELEMETRY
-        self._began: float | None = None
+        self._started_at: float | None = None
         self._by_node: dict[str, tuple[Condition, ...]] = {}
         self._pending: dict[str, tuple[Condition, ...]] = {}
         self._without_telemetry: set[str] = set()
         self._bad: dict[str, dict[str, Type]] = {}
         self._terminations: dict[str, Termination] = {}
 
-    def look(
-        self, current: StateView, terminations: Iterable[Termination], now: float, told: Iterable[Event] = ()
+    def evaluate(
+        self,
+        current: StateView,
+        terminations: Iterable[Termination],
+        now: float,
+        kube_events: Iterable[Event] = (),
     ) -> AlertsAndEvents:
-        """Return what is wrong and what has happened, as of epoch second ``now``.
+        """Return the alerts and the events as of epoch second ``now``.
 
-        ``terminations`` are those seen since the last look, ``told`` what the apiserver's Events have told
-        since then. Until the cluster has been listed there is nothing to be found, and what is found at the
-        first look has not just happened. A node whose rules fail keeps its alerts, and they are evaluated
-        again at the next look; ``raise_failure`` says so.
+        ``terminations`` and ``kube_events`` (the apiserver's) are those since the last evaluation. Before the
+        cluster has been listed there are none. The first evaluation makes no events of what it finds, since
+        that has not just happened. A node whose rules fail keeps its alerts, and its rules run again in the
+        next evaluation; ``raise_failure`` raises the error.
         """
         if not current.synced:
             return AlertsAndEvents()
-        seen = {termination.uid: termination for termination in terminations}
-        # A pod may be in the snapshot for one more look after its end was seen.
-        happened = list(self._compare(current, self._terminations | seen, now))
-        self._terminations = seen
-        self._take_pending(current)
+        recent = {termination.uid: termination for termination in terminations}
+        # A pod may stay in the snapshot for one more evaluation after its termination.
+        happened = list(self._compare(current, self._terminations | recent, now))
+        self._terminations = recent
+        self._update_pending(current)
         self._snapshot, self._telemetry = current.snapshot, current.telemetry
-        cluster = Cluster(current.snapshot, current.contacts, current.skipped, self._limits, now)
+        cluster = Cluster(current.snapshot, current.contacts, current.skipped, self._thresholds, now)
         changes = self._tracker.update(
             chain(
                 chain.from_iterable(self._by_node.values()),
@@ -75,39 +79,39 @@ class Monitor:
             self._without_telemetry,
             now,
         )
-        if self._began is None:
-            self._began = now
+        if self._started_at is None:
+            self._started_at = now
         self._event_log.add(happened)
         self._event_log.add(transitions.alert_raised(alert, now) for alert in changes.raised)
         self._event_log.add(transitions.alert_cleared(alert, now) for alert in changes.cleared)
-        self._event_log.merge(told, self._began)
+        self._event_log.merge(kube_events, self._started_at)
         return AlertsAndEvents(now, self._tracker.alerts, self._event_log.events)
 
     def raise_failure(self) -> None:
-        """Raise the error of one node's rules, if they failed for any at the last look."""
+        """Raise the error of one node's rules, if any failed in the last evaluation."""
         for error in self._failed.values():
             raise error
 
     def _compare(
         self, current: StateView, terminations: dict[str, Termination], now: float
     ) -> Iterator[Event]:
-        """Go through what happened to nodes, and note what is wrong with those that changed."""
-        nodes, told = current.snapshot.nodes, current.telemetry.nodes
-        counted = set(nodes.differing(self._snapshot.nodes))
-        retold = set(told.differing(self._telemetry.nodes))
-        # At the first look all is new, and nothing of it has just happened.
-        for name in counted if self._began is not None else ():
-            yield from transitions.of_node(
+        """Yield the events of all nodes, and update the conditions of those that changed."""
+        nodes, telemetry = current.snapshot.nodes, current.telemetry.nodes
+        changed = set(nodes.differing(self._snapshot.nodes))
+        reported = set(telemetry.differing(self._telemetry.nodes))
+        # In the first evaluation everything is new, and nothing has just happened.
+        for name in changed if self._started_at is not None else ():
+            yield from transitions.node_events(
                 name, self._snapshot.nodes.get(name), nodes.get(name), terminations, now
             )
-        for name in retold:
-            yield from self._of_gpus(name, current, now)
+        for name in reported:
+            yield from self._gpu_events(name, current, now)
         failed, self._failed = self._failed, {}
-        for name in counted | retold | failed.keys():
+        for name in changed | reported | failed.keys():
             try:
-                found = tuple(self._node_rules(name, nodes.get(name), told.get(name), self._limits))
+                found = tuple(self._node_rules(name, nodes.get(name), telemetry.get(name), self._thresholds))
             except Exception as error:
-                # The node's alerts stay as they were, and the other nodes' don't suffer.
+                # This node's alerts stay as they were, and the other nodes are evaluated.
                 self._failed[name] = error
                 continue
             if found:
@@ -115,36 +119,38 @@ class Monitor:
             else:
                 self._by_node.pop(name, None)
 
-    def _of_gpus(self, name: str, current: StateView, now: float) -> Iterator[Event]:
-        """Go through GPUs that were lost or have recovered. One that nobody hears of is as it was."""
-        told = current.telemetry.nodes.get(name)
-        if told is None:
+    def _gpu_events(self, name: str, current: StateView, now: float) -> Iterator[Event]:
+        """Yield the events of a node's lost, unhealthy and recovered GPUs; none without telemetry."""
+        telemetry = current.telemetry.nodes.get(name)
+        if telemetry is None:
             self._without_telemetry.discard(name)
             self._bad.pop(name, None)
             return
-        if told.state == "unknown":
+        if telemetry.state == "unknown":
             self._without_telemetry.add(name)
             return
         self._without_telemetry.discard(name)
         known = self._telemetry.nodes.get(name) is not None
         before = self._bad.get(name, {})
         after: dict[str, Type] = {
-            NodeGpu(name, gpu).source: _BAD[gpu.health.state] for gpu in told.gpus if gpu.health.state in _BAD
+            NodeGpu(name, gpu).source: _BAD[gpu.health.state]
+            for gpu in telemetry.gpus
+            if gpu.health.state in _BAD
         }
-        for gpu in told.gpus if before or after else ():
+        for gpu in telemetry.gpus if before or after else ():
             source = NodeGpu(name, gpu).source
             type_ = after.get(source)
             if type_ is not None and type_ != before.get(source) and known:
-                yield _on_gpu(type_, source, name, gpu, now)
+                yield _gpu_event(type_, source, name, gpu, now)
             elif type_ is None and source in before and gpu.health.state == "unknown":
                 after[source] = before[source]
             elif type_ is None and source in before:
-                yield _on_gpu("GpuRecovered", source, name, gpu, now)
+                yield _gpu_event("GpuRecovered", source, name, gpu, now)
         self._bad[name] = after
         if not after:
             del self._bad[name]
 
-    def _take_pending(self, current: StateView) -> None:
+    def _update_pending(self, current: StateView) -> None:
         for name in current.snapshot.pending.differing(self._snapshot.pending):
             pod = current.snapshot.pending.get(name)
             found = tuple(rules.pending_conditions(pod)) if pod is not None else ()
@@ -154,7 +160,7 @@ class Monitor:
                 self._pending.pop(name, None)
 
 
-def _on_gpu(type_: Type, source: str, node: str, gpu: GpuTelemetry, now: float) -> Event:
+def _gpu_event(type_: Type, source: str, node: str, gpu: GpuTelemetry, now: float) -> Event:
     words = {"GpuLost": "is lost", "GpuUnhealthy": "is unhealthy", "GpuRecovered": "has recovered"}
     because = f": {', '.join(gpu.health.because)}" if gpu.health.because else ""
     return Event(now, type_, source, shortened(f"GPU {gpu.index} of {node} {words[type_]}{because}"))

@@ -188,8 +188,8 @@ async def test_where_nothing_happens_watches_follow_each_other_without_ever_long
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lens.kube.readers.events.FIRST_SECONDS", 0.1)
-    monkeypatch.setattr("lens.kube.readers.events.EASY_SECONDS", 0.05)
-    monkeypatch.setattr("lens.kube.client.backoff.EASY_SECONDS", 0.05)
+    monkeypatch.setattr("lens.kube.readers.events.RESET_SECONDS", 0.05)
+    monkeypatch.setattr("lens.kube.client.backoff.RESET_SECONDS", 0.05)
 
     async def quiet(exchange: Exchange) -> None:
         if "watch" not in exchange.request.query:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lens.kube.client.object_reader import FORBIDDEN_SECONDS, LONGEST_BODY
+from lens.kube.client.object_reader import FORBIDDEN_SECONDS, MAX_BODY_BYTES
 from lens.kube.client.rest_mapper import MISSING_SECONDS
 from lens.model.inventory.owner_chains import KEPT_SECONDS
 from lens.model.k8s.bounds import LONGEST_NAME, short
@@ -130,7 +130,7 @@ def endless(document: bytes) -> Fault:
 
     async def fault(exchange: Exchange) -> None:
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + document)
-        for _ in range(LONGEST_BODY // 2**16 + 64):
+        for _ in range(MAX_BODY_BYTES // 2**16 + 64):
             await exchange.send(b" " * 2**16)
 
     return fault

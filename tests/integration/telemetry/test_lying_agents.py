@@ -152,7 +152,7 @@ async def test_an_agent_that_tells_too_much_of(scene: Scene, tmp_path: Path, nam
         )
         await scene.until(lambda: scene.node("node-3").state == "ok", "the honest one")
         cluster.state.telemetry = scene.telemetry
-        cluster.state.findings = monitor.look(cluster.state.current, (), NOW)
+        cluster.state.findings = monitor.evaluate(cluster.state.current, (), NOW)
         await scene.stop()
         await until_kept(before + MOST_KEPT)
         tracemalloc.stop()
@@ -183,7 +183,7 @@ async def test_who_has_more_alerts_than_are_shown_has_the_gravest_and_one_that_s
     cluster.add(node("node-1", gpus=8))
     cluster.publish(NOW)
     cluster.state.telemetry = scene.telemetry
-    alerts = Monitor(AT_ONCE, 100).look(cluster.state.current, (), NOW).alerts
+    alerts = Monitor(AT_ONCE, 100).evaluate(cluster.state.current, (), NOW).alerts
     assert len(alerts) == MOST_GPU_ALERTS + 1
     assert "GpuLost" in {each.type for each in alerts}
     (more,) = (each for each in alerts if each.type == "GpuAlertsOmitted")

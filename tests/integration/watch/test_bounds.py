@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lens.kube.client.paging import LARGEST_PAGE, MOST_OBJECTS
+from lens.kube.client.paging import MAX_OBJECTS, MAX_PAGE_BYTES
 from tests.integration.watch.faults import CHUNKED, STREAM
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod
@@ -67,7 +67,7 @@ async def test_who_creates_pods_as_large_as_etcd_takes_keeps_nobody_from_startin
     scene.watch()
     await scene.until(lambda: scene.state.current.synced, "both lists")
     assert {each.name for each in scene.state.current.snapshot.nodes["node-1"].pods} == {"small", "last"}
-    assert peak.growth < 6 * LARGEST_PAGE
+    assert peak.growth < 6 * MAX_PAGE_BYTES
     assert scene.metric("lens_over_bound_total", what="page") >= 1
     assert scene.restarts == 0
     # No list was started over for it.
@@ -81,7 +81,7 @@ async def test_a_page_that_was_too_large_slows_down_no_list_for_long(scene: Scen
     scene.watch()
     await scene.until(lambda: scene.state.current.synced, "both lists")
     asked = [int(each.query["limit"]) for each in scene.front.requests if each.kind.endswith("e pods")]
-    assert asked[-1] == MOST_OBJECTS
+    assert asked[-1] == MAX_OBJECTS
     assert len(asked) < 30
 
 

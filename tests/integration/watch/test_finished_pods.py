@@ -10,7 +10,7 @@ from aiohttp import web
 
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.client.object_reader import ObjectReader
-from lens.kube.readers.finished_pods import MOST, SLOTS, FinishedPods
+from lens.kube.readers.finished_pods import MAX_CONCURRENT, MAX_READS, FinishedPods
 from lens.metrics import Metrics
 from lens.model.events.terminations import Outcome, Termination
 
@@ -101,9 +101,9 @@ async def test_a_wave_of_ends_costs_a_bounded_number_of_reads(
     apiserver: tuple[Apiserver, str], tmp_path: Path
 ) -> None:
     server, url = apiserver
-    outcomes = await settled(url, tmp_path, *OPEN * (2 * MOST))
-    assert (outcomes.count("TaskFailed"), outcomes.count("TaskEnded")) == (MOST, MOST)
-    assert server.asked == MOST
+    outcomes = await settled(url, tmp_path, *OPEN * (2 * MAX_READS))
+    assert (outcomes.count("TaskFailed"), outcomes.count("TaskEnded")) == (MAX_READS, MAX_READS)
+    assert server.asked == MAX_READS
 
 
 async def test_an_apiserver_that_hangs_is_waited_for_once(
@@ -112,5 +112,5 @@ async def test_an_apiserver_that_hangs_is_waited_for_once(
     server, url = apiserver
     server.hangs = True
     async with asyncio.timeout(10):
-        assert set(await settled(url, tmp_path, *OPEN * MOST)) == {"TaskEnded"}
-    assert server.asked <= SLOTS
+        assert set(await settled(url, tmp_path, *OPEN * MAX_READS)) == {"TaskEnded"}
+    assert server.asked <= MAX_CONCURRENT

@@ -48,13 +48,13 @@ def test_a_change_of_a_known_object_is_published_as_soon_as_a_new_object() -> No
         lambda: 0.0,
         changes.append,
     )
-    reflector.page(b'{"metadata":{"resourceVersion":"1"},"items":[]}', first=True)
+    reflector.apply_page(b'{"metadata":{"resourceVersion":"1"},"items":[]}', first=True)
     for version, (type_, gpus) in enumerate(
         [("ADDED", 1), ("MODIFIED", 2), ("MODIFIED", 2), ("DELETED", 2)], 2
     ):
         obj = pod("one", on="node-0", gpus=gpus)
         obj["metadata"]["resourceVersion"] = str(version)
-        reflector.lines([json.dumps({"type": type_, "object": obj}).encode()])
+        reflector.apply_lines([json.dumps({"type": type_, "object": obj}).encode()])
     assert changes == [True, True, True, False, True]
 
 

@@ -29,10 +29,10 @@ async def test_a_placement_shows_though_the_watch_is_quiet(scene: Scene) -> None
     watcher = scene.watch()
     await scene.until(lambda: figures(scene) == (2, 1, True), "the least number")
 
-    watcher.place({"sliced": APART})
+    watcher.put_placements({"sliced": APART})
     await scene.until(lambda: figures(scene) == (2, 2, False), "the exact number", seconds=5)
 
-    watcher.place({"sliced": NO_PLACEMENT})
+    watcher.put_placements({"sliced": NO_PLACEMENT})
     await scene.until(lambda: figures(scene) == (2, 1, True), "the least number again", seconds=5)
 
 
@@ -40,5 +40,5 @@ async def test_a_placement_that_comes_before_the_watch_has_begun_is_not_lost(sce
     scene.put_node(node("sliced", metadata={"name": "sliced", "labels": LABELS}))
     scene.put_pod(pod("a", on="sliced"))
     scene.put_pod(pod("b", on="sliced"))
-    scene.watch().place({"sliced": APART})
+    scene.watch().put_placements({"sliced": APART})
     await scene.until(lambda: figures(scene) == (2, 2, False), "the exact number")

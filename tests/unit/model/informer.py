@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from lens.model.inventory.decoding import Decoder, read_line, read_marker, read_page
+from lens.model.inventory.decoding import Decoder, read_bookmark, read_line, read_page
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=Hashable)
@@ -33,7 +33,7 @@ class Informer(Generic[K, V]):
         """Take a line of a watch."""
         line = read_line(body)
         if line.type == "BOOKMARK":
-            self._store.bookmark(int(read_marker(line.object).metadata.resource_version))
+            self._store.bookmark(int(read_bookmark(line.object).metadata.resource_version))
             return
         reading = self._decoder.read(line.object)
         view = None if line.type == "DELETED" else reading.view

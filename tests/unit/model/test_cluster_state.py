@@ -30,24 +30,26 @@ def test_what_waits_to_be_looked_at_takes_only_so_many_bytes() -> None:
     dropped: Counter[str] = Counter()
     state = ClusterState(lambda what: dropped.update([what]))
     for number in range(5000):
-        state.tell([Event(1.0, "Kubernetes", f"Pod/team/{number}", "🌋" * 511 + "…", "team", "kubelet", "x")])
-        state.note_termination(Termination("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
-    told, terminations = state.take_told(), state.take_terminations()
+        state.add_kube_events(
+            [Event(1.0, "Kubernetes", f"Pod/team/{number}", "🌋" * 511 + "…", "team", "kubelet", "x")]
+        )
+        state.add_termination(Termination("team", f"{number}", "u" * 128, "TaskFailed", "🌋" * 128))
+    told, terminations = state.take_kube_events(), state.take_terminations()
     assert sum(len(event.message) * 4 for event in told) < 8 * 2**20
     assert (len(told) + dropped["events"], len(terminations) + dropped["endings"]) == (5000, 5000)
     assert dropped["events"] > 0
     assert (told[-1].object, terminations[-1].name) == ("Pod/team/4999", "4999"), "the latest are kept"
-    assert (state.take_told(), state.take_terminations()) == ([], [])
+    assert (state.take_kube_events(), state.take_terminations()) == ([], [])
 
 
 def test_after_what_was_too_much_there_is_room_again() -> None:
     state = ClusterState()
     for _ in range(3):
         many = [Event(1.0, "Kubernetes", "Pod/team/a", f"{each}" + "🌋" * 500) for each in range(5000)]
-        state.tell(many)
-        assert state.take_told()[-1] is many[-1]
-    state.tell(many[:100])
-    assert len(state.take_told()) == 100
+        state.add_kube_events(many)
+        assert state.take_kube_events()[-1] is many[-1]
+    state.add_kube_events(many[:100])
+    assert len(state.take_kube_events()) == 100
 
 
 def test_one_may_add_while_another_takes() -> None:
@@ -55,13 +57,13 @@ def test_one_may_add_while_another_takes() -> None:
 
     def add() -> None:
         for each in range(15_000):
-            state.tell([Event(1.0, "Kubernetes", "Pod/a/a", f"{each}")])
+            state.add_kube_events([Event(1.0, "Kubernetes", "Pod/a/a", f"{each}")])
 
     adding = Thread(target=add)
     adding.start()
     taken = []
     while adding.is_alive():
-        taken += state.take_told()
+        taken += state.take_kube_events()
     adding.join()
-    taken += state.take_told()
+    taken += state.take_kube_events()
     assert [event.message for event in taken] == [f"{each}" for each in range(15_000)]

@@ -116,7 +116,7 @@ class Watching(RuleBasedStateMachine):
             "/".join(key): tuple(DevicePlacement(*each) for each in sorted(set(devices)))
             for key, devices in told.pods.items()
         }
-        self.ledger.file_placement(node, Placement(instances=told.instances, pods=pods))
+        self.ledger.put_placement(node, Placement(instances=told.instances, pods=pods))
 
     # What the watch tells of it
 
@@ -215,7 +215,7 @@ class Watching(RuleBasedStateMachine):
         for name, node in self.ledger.nodes.items():
             fresh.put_node(name, node)
         for name, placement in self.ledger.placements.items():
-            fresh.file_placement(name, placement)
+            fresh.put_placement(name, placement)
         expected, got = fresh.snapshot(), self.ledger.snapshot()
         assert dict(got.nodes) == dict(expected.nodes)
         assert len(got.nodes) == len(expected.nodes)

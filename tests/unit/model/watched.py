@@ -84,7 +84,7 @@ class Watched:
             telemetry=self._telemetry.snapshot(),
             skipped=self.skipped,
         )
-        return self._monitor.look(current, terminations, self.now)
+        return self._monitor.evaluate(current, terminations, self.now)
 
     def alerts(self, *, after: float = 1.0) -> dict[str, Alert]:
         """Look, and return the alerts by type; of one type there is one at most."""

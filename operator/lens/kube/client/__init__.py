@@ -1,1 +1,1 @@
-"""Requests to the apiserver: where it is, credentials, single objects, discovery, pages, pauses."""
+"""Requests to the apiserver: its address, credentials, single objects, discovery, page sizes, pauses."""

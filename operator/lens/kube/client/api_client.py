@@ -1,4 +1,4 @@
-"""Single requests to the apiserver with Lens' own credentials, beside the watches, within bounds."""
+"""Single requests to the apiserver with Lens' own credentials, within bounds."""
 
 import asyncio
 import contextlib
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class ApiClient:
-    """Makes requests in one loop, and is closed in it. Its first one loads the configuration."""
+    """Send requests in one event loop, in which it is closed. The first request loads the configuration."""
 
     def __init__(
-        self, connection: "Callable[[], Connection]", longest_body: int, most_connections: int = 0
+        self, connection: "Callable[[], Connection]", max_body_bytes: int, max_connections: int = 0
     ) -> None:
-        """Take how to make the connection, which is called in a thread.
+        """``connection`` makes the connection, and is called in a thread.
 
-        ``longest_body`` is in bytes; ``most_connections`` is 0 for any number.
+        ``max_connections`` is 0 for any number.
         """
         self._make_connection = connection
-        self._longest_body = longest_body
-        self._most_connections = most_connections
+        self._max_body_bytes = max_body_bytes
+        self._max_connections = max_connections
         self._opening = asyncio.Lock()
         self._opened: tuple[Connection, aiohttp.ClientSession] | None = None
 
@@ -39,10 +39,10 @@ class ApiClient:
     async def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> tuple[int, bytes | None]:
-        """Return a status and a success' body, None for one that is too large.
+        """Return the status, and the body of a success; None for an error and for a body that is too large.
 
         ``path`` is below the server's URL, and encoded. Raise SettingsError if the configuration can't be
-        loaded, and whatever aiohttp raises: a ValueError too, for some headers that can't be read.
+        loaded, and everything that aiohttp raises: also a ValueError, for some malformed headers.
         """
         async with await self.send(method, path, headers, body) as response:
             if response.status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -50,7 +50,7 @@ class ApiClient:
             received = bytearray()
             async for chunk in response.content.iter_any():
                 received += chunk
-                if len(received) > self._longest_body:
+                if len(received) > self._max_body_bytes:
                     response.close()
                     return response.status, None
             return response.status, bytes(received)
@@ -58,18 +58,18 @@ class ApiClient:
     async def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> aiohttp.ClientResponse:
-        """Return a response whose body is still to be read, then to be closed. Raise as ``request``."""
+        """Return a response with an unread body; close it afterwards. Raise the errors of ``request``."""
         connection, session = await self._open()
         with contextlib.suppress(aiohttp.ClientSSLError):
-            response = await self._ask(connection, session, method, path, headers, body)
+            response = await self._send(connection, session, method, path, headers, body)
             if response.status != HTTPStatus.UNAUTHORIZED:
                 return response
             response.release()
-        # Token or CA may have been rotated.
+        # The token or the CA may have been rotated.
         await asyncio.to_thread(connection.load)
-        return await self._ask(connection, session, method, path, headers, body)
+        return await self._send(connection, session, method, path, headers, body)
 
-    async def _ask(
+    async def _send(
         self,
         connection: "Connection",
         session: aiohttp.ClientSession,
@@ -89,7 +89,7 @@ class ApiClient:
             headers=headers,
             proxy=connection.proxy,
             server_hostname=connection.server_name,
-            # A token that follows a redirect is a token given away.
+            # A redirect could send the token to another server.
             allow_redirects=False,
         )
 
@@ -107,7 +107,7 @@ class ApiClient:
 
     def _session(self, connection: "Connection") -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._most_connections, ssl=connection.tls()),
+            connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=connection.tls()),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,

@@ -1,6 +1,6 @@
-"""Where the apiserver is and how to prove who we are, as the official client's loaders tell it.
+"""The apiserver's address and Lens' credentials, loaded by the official client.
 
-Tokens, certificates and CAs rotate: the files that they come from are looked at before every request.
+Tokens, certificates and CAs rotate, so their files are checked before every request.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from lens.files.reloading_file import FileSignature, file_signature
 from lens.redaction import without_credentials
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where the kubelet mounts a pod's service account."""
+"""The folder in which the kubelet mounts a pod's service account."""
 
 
 _APPLY_SECONDS = 10.0
 
 
 class ConnectionFailedError(SettingsError):
-    """The configuration can't be loaded; the message says which and why."""
+    """The configuration can't be loaded. The message names it, and the cause."""
 
 
 class Connection:
-    """The way to one apiserver, for the sessions of one event loop.
+    """The connection settings of one apiserver, for the sessions of one event loop.
 
-    ``load`` and ``authorization`` block on files and credential plugins: call them in threads. Of several
-    that are called at the same time one reads what has changed, and the others wait for it.
+    ``load`` and ``authorization`` block on files and credential plugins: call them in threads. Of concurrent
+    calls one loads what has changed, and the others wait for it.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Connection:
         context: str | None = None,
         service_account: Path = SERVICE_ACCOUNT,
     ) -> None:
-        """Take a kubeconfig, or None for the pod's service account or else kubectl's default."""
+        """Use a kubeconfig; by default the pod's service account, or outside of a pod kubectl's default."""
         self._in_cluster = kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ
         self._kubeconfig = str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
         self._context = context
@@ -62,24 +62,24 @@ class Connection:
 
     @property
     def server(self) -> str:
-        """Return the apiserver's base URL, without a slash at its end and without a user."""
+        """Return the apiserver's base URL, without a trailing slash and without a user."""
         return without_credentials(str(self._configuration.host)).rstrip("/")
 
     @property
     def server_name(self) -> str | None:
-        """Return the name to expect in the apiserver's certificate, where it isn't the URL's host."""
+        """Return the name to expect in the apiserver's certificate if it isn't the URL's host."""
         return self._configuration.tls_server_name or None
 
     @property
     def proxy(self) -> str | None:
-        """Return the URL of the proxy to go through, where NO_PROXY doesn't name the apiserver."""
+        """Return the proxy's URL, or None without one or if NO_PROXY names the apiserver."""
         configuration = self._configuration
         if should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
             return None
         return configuration.proxy or None
 
     def load(self) -> None:
-        """Read everything anew. Raise ConnectionFailedError."""
+        """Load everything again. Raise ConnectionFailedError."""
         with self._lock:
             self._load()
 
@@ -99,26 +99,26 @@ class Connection:
                 self._token_file = self._kubeconfig_token_file()
             self._trust(configuration)
             basic = _basic(URL(str(configuration.host)))
-        # The loaders let out whatever a malformed file makes their code raise.
+        # The loaders raise any exception that a malformed file causes in their code.
         except Exception as error:
             raise self._failed(error) from error
         self._configuration, self._basic = configuration, basic
         self._signatures = self._file_signatures()
 
     def authorization(self) -> str | None:
-        """Return the Authorization header to send now. Raise ConnectionFailedError."""
+        """Return the current Authorization header, or None. Raise ConnectionFailedError."""
         with self._lock:
             if self._file_signatures() != self._signatures:
                 self._load()
             try:
-                # The official client's hook renews what has expired, exec plugins included.
+                # The official client's hook renews expired credentials, those of exec plugins included.
                 header = self._configuration.get_api_key_with_prefix("BearerToken")
             except Exception as error:
                 raise self._failed(error) from error
         return header.strip() if header else self._basic
 
     def tls(self) -> ssl.SSLContext:
-        """Return the context that all sessions share. Call it in their loop, where certificates rotate."""
+        """Return the context of all sessions. Call this in their loop, which also changes the context."""
         self._loop = asyncio.get_running_loop()
         if self._tls is None:
             self._tls = ssl.create_default_context()
@@ -132,9 +132,9 @@ class Connection:
         return ConnectionFailedError(without_credentials(f"{self._origin}: {error}"))
 
     def _trust(self, configuration: kubernetes.client.Configuration) -> None:
-        """Load authorities and certificates into the context, in the loop that makes connections with it.
+        """Load CAs and certificates into the context, in the loop that opens connections with it.
 
-        OpenSSL crashes where one thread changes a context that another one makes a connection with.
+        OpenSSL crashes if one thread changes a context with which another thread opens a connection.
         """
         if self._tls is None:
             self._tls = ssl.create_default_context()
@@ -165,7 +165,7 @@ class Connection:
         return str(Path(user.path or self._kubeconfig).parent / token_file)
 
     def _file_signatures(self) -> list[FileSignature]:
-        """Return what identifies the present content of every file that counts."""
+        """Return the signature of every file of the configuration."""
         configuration = self._configuration
         files: Iterable[str | None] = (
             *(self._kubeconfig.split(os.pathsep) if not self._in_cluster else ()),
@@ -191,7 +191,7 @@ def _apply(configuration: kubernetes.client.Configuration, tls: ssl.SSLContext) 
 
 
 def _basic(server: URL) -> str | None:
-    """Return the header for the user that a server's URL names; a token goes before it."""
+    """Return the Authorization header for the user in a server's URL. A token takes precedence."""
     if server.user is None:
         return None
     return aiohttp.encode_basic_auth(server.user, server.password or "", encoding="utf-8")

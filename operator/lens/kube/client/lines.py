@@ -1,9 +1,9 @@
-"""Lines out of chunks, in time that grows with the bytes and not with their square."""
+"""Splits chunks into lines, in time that is linear in the bytes."""
 
 from collections.abc import Iterator
 
-LONGEST_LINE = 32 * 1024 * 1024
-"""Bytes; etcd's default limit for an object is 1.5 MiB."""
+MAX_LINE_BYTES = 32 * 1024 * 1024
+"""etcd's default limit for an object is 1.5 MiB."""
 
 
 class LineTooLongError(Exception):
@@ -11,15 +11,15 @@ class LineTooLongError(Exception):
 
 
 class LineSplitter:
-    """Collect chunks, give back whole lines. What has no newline yet stays, and is lost with the stream."""
+    """Collect chunks and yield complete lines. An incomplete last line is kept, and lost with the stream."""
 
     def __init__(self) -> None:
-        """Start at the start of a line."""
+        """Start at the beginning of a line."""
         self._parts: list[bytes] = []
         self._length = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Go through the non-empty lines that ``chunk`` completes. Raise LineTooLongError."""
+        """Yield the non-empty lines that ``chunk`` completes. Raise LineTooLongError."""
         *whole, tail = chunk.split(b"\n")
         for end in whole:
             line = b"".join((*self._parts, end)) if self._parts else end
@@ -30,5 +30,5 @@ class LineSplitter:
         if tail:
             self._parts.append(tail)
             self._length += len(tail)
-            if self._length > LONGEST_LINE:
+            if self._length > MAX_LINE_BYTES:
                 raise LineTooLongError(f"{self._length} bytes without a newline")

@@ -1,7 +1,7 @@
-"""Single objects, asked of the apiserver within bounds, and not again where that has just failed.
+"""Reads single objects from the apiserver, within bounds, and not again where that has just failed.
 
-What was refused or unanswered for one object would be for its siblings, so a refusal speaks for its family:
-the resource in a namespace, or a document of discovery.
+An error for one object would be the same for its siblings. So it applies to the object's scope: the resource
+in a namespace, or a discovery document.
 """
 
 import asyncio
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10.0
 
-LONGEST_BODY = 2 * 2**20
-"""Bytes. etcd takes objects of up to 1.5 MiB; some servers can't tell the metadata alone."""
+MAX_BODY_BYTES = 2 * 2**20
+"""etcd stores objects of up to 1.5 MiB; some servers can't return the metadata alone."""
 
 FORBIDDEN_SECONDS = 120.0
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 120.0
-"""Until a family is asked again that is forbidden, or doesn't answer: then each time twice as long."""
+"""The pause before a scope that is forbidden is read again."""
 
-MOST_FAMILIES = 4096
-"""Users name families by what they write into their pods, so there may be any number."""
+FIRST_SECONDS = 1.0
+MAX_SECONDS = 120.0
+"""The first and the longest pause of a scope that doesn't answer. Each pause is twice the one before."""
+
+MAX_SCOPES = 4096
+"""Users name scopes in their pods' owner references, so there may be any number."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,27 +44,27 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class UnreadError(Exception):
-    """There is no answer; ``seconds`` is the time after which to ask again.
+    """An object can't be read; ``seconds`` is the time after which to try again.
 
-    ``asked`` tells whether this time anybody was asked.
+    ``requested`` is false if no request was sent, because one has just failed.
     """
 
-    def __init__(self, reason: Reason, seconds: float, *, asked: bool = True) -> None:
-        """Take why."""
+    def __init__(self, reason: Reason, seconds: float, *, requested: bool = True) -> None:
+        """Take the reason."""
         super().__init__(reason)
         self.reason = reason
         self.seconds = seconds
-        self.asked = asked
+        self.requested = requested
 
 
-class _Trouble(NamedTuple):
+class _Failure(NamedTuple):
     reason: Reason
     until: float
     pause: float
 
 
 class ObjectReader:
-    """Gets documents with Lens' own credentials. A context manager, to be used in one loop."""
+    """Read documents with Lens' own credentials. A context manager for use in one event loop."""
 
     def __init__(
         self,
@@ -71,12 +73,12 @@ class ObjectReader:
         timeout: float = TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how to make the connection, which is called in a thread; ``timeout`` is in seconds."""
+        """``connection`` makes the connection, and is called in a thread; ``timeout`` is in seconds."""
         self._clock = clock
-        self._client = ApiClient(connection, LONGEST_BODY)
+        self._client = ApiClient(connection, MAX_BODY_BYTES)
         self._metrics = metrics
         self._timeout = timeout
-        self._troubles: OrderedDict[str, _Trouble] = OrderedDict()
+        self._failures: OrderedDict[str, _Failure] = OrderedDict()
 
     async def __aenter__(self) -> Self:
         """Return itself; the session is opened by the first request."""
@@ -88,48 +90,48 @@ class ObjectReader:
         """Close all connections."""
         await self._client.close()
 
-    async def get(self, path: str, accept: str, family: str) -> bytes | None:
-        """Return what is there, None for nothing. Raise UnreadError.
+    async def get(self, path: str, accept: str, scope: str) -> bytes | None:
+        """Return a document, or None if it doesn't exist. Raise UnreadError.
 
         ``path`` is below the server's URL, and encoded.
         """
         now = self._clock()
-        trouble = self._troubles.get(family)
-        if trouble is not None and now < trouble.until:
-            raise UnreadError(trouble.reason, trouble.until - now, asked=False)
+        failure = self._failures.get(scope)
+        if failure is not None and now < failure.until:
+            raise UnreadError(failure.reason, failure.until - now, requested=False)
         try:
             async with asyncio.timeout(self._timeout):
                 status, body = await self._client.request("GET", path, {"Accept": accept})
-        # aiohttp lets a ValueError out for some headers that can't be read.
+        # aiohttp raises a ValueError for some malformed headers.
         except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
             self._metrics.kube_requests.labels("error").inc()
-            raise self._trouble(family, "UNREACHABLE", str(error) or type(error).__name__) from None
+            raise self._failed(scope, "UNREACHABLE", str(error) or type(error).__name__) from None
         self._metrics.kube_requests.labels(str(status)).inc()
         if status == HTTPStatus.OK and body is not None:
-            self._troubles.pop(family, None)
+            self._failures.pop(scope, None)
             return body
         if status == HTTPStatus.NOT_FOUND:
             return None
         if status in _REFUSED:
-            raise self._trouble(family, "FORBIDDEN", f"HTTP {status}")
+            raise self._failed(scope, "FORBIDDEN", f"HTTP {status}")
         if status == HTTPStatus.OK or HTTPStatus.BAD_REQUEST <= status < HTTPStatus.TOO_MANY_REQUESTS:
             raise UnreadError("UNREADABLE", KEPT_SECONDS)
-        raise self._trouble(family, "UNREACHABLE", f"HTTP {status}")
+        raise self._failed(scope, "UNREACHABLE", f"HTTP {status}")
 
-    def _trouble(self, family: str, reason: Reason, problem: str) -> UnreadError:
-        """Remember that a family is in trouble, and say so once."""
+    def _failed(self, scope: str, reason: Reason, problem: str) -> UnreadError:
+        """Record a scope's failure, and log it once; return the error."""
         now = self._clock()
-        before = self._troubles.pop(family, None)
+        before = self._failures.pop(scope, None)
         if before is not None and now < before.until:
-            # Of several that were under way together only the first lengthens the pause.
+            # Of concurrent requests only the first to fail lengthens the pause.
             pause = before.pause
         elif reason == "FORBIDDEN":
             pause = FORBIDDEN_SECONDS
         else:
-            pause = min(LONGEST_SECONDS, 2 * before.pause) if before is not None else FIRST_SECONDS
+            pause = min(MAX_SECONDS, 2 * before.pause) if before is not None else FIRST_SECONDS
         if before is None or before.reason != reason:
-            _log.warning("owners can't be read", extra={"path": family, "error": problem})
-        self._troubles[family] = _Trouble(reason, now + pause, pause)
-        if len(self._troubles) > MOST_FAMILIES:
-            self._troubles.popitem(last=False)
+            _log.warning("objects can't be read", extra={"path": scope, "error": problem})
+        self._failures[scope] = _Failure(reason, now + pause, pause)
+        if len(self._failures) > MAX_SCOPES:
+            self._failures.popitem(last=False)
         return UnreadError(reason, pause)

@@ -1,43 +1,43 @@
-"""How many objects to ask for at once, so that a page of them fits into memory.
+"""The number of objects in a page of a list, such that a page fits into memory.
 
-A page of 500 pods has some 4 MB as a rule. etcd takes objects of 1.5 MiB from anybody who may create one, so
-that it may have 750 MB. The apiserver can't be asked for a number of bytes; a page that has too many is not
-read to its end, and asked for again with fewer objects. Decoding items as they arrive would spare that, but
-finding their borders in Python is ten times as slow as decoding whole pages.
+A page of 500 pods usually has some 4 MB. etcd stores objects of up to 1.5 MiB, so anybody who may create
+objects can make it 750 MB. A list has no limit in bytes, so a page that is too large is not read to its end,
+and requested again with fewer objects. Decoding the items as they arrive would avoid that, but finding their
+ends in Python is ten times as slow as decoding whole pages.
 """
 
-MOST_OBJECTS = 500
-"""Objects to a page."""
+MAX_OBJECTS = 500
+"""The most objects in a page."""
 
-LARGEST_PAGE = 10 * 2**20
-"""Bytes. To find the borders of its objects takes 8 ms, in which no other thread runs."""
+MAX_PAGE_BYTES = 10 * 2**20
+"""To find the ends of its objects takes 8 ms, in which no other thread runs."""
 
-LARGEST_OBJECT = 32 * 2**20
-"""Bytes; the same where a page has one object alone."""
+MAX_OBJECT_BYTES = 32 * 2**20
+"""The bound of a page with a single object."""
 
-_STEP = 8
+_FACTOR = 8
 
 
 class PageSize:
-    """Follows how large pages are: an eighth of the objects after a large page, twice after small ones."""
+    """The limit of the next page: an eighth after a page that is too large, twice after small ones."""
 
     def __init__(self) -> None:
-        """Start with as many as may be."""
-        self.objects = MOST_OBJECTS
+        """Start with the most objects."""
+        self.objects = MAX_OBJECTS
 
     @property
-    def longest(self) -> int:
+    def max_bytes(self) -> int:
         """Return how many bytes a page may have."""
-        return LARGEST_PAGE if self.objects > 1 else LARGEST_OBJECT
+        return MAX_PAGE_BYTES if self.objects > 1 else MAX_OBJECT_BYTES
 
     def exceeded(self) -> bool:
-        """Take note of a page that was too large; return whether there can be a smaller one."""
+        """Reduce the limit after a page that was too large; return whether a smaller page is possible."""
         if self.objects == 1:
             return False
-        self.objects = max(1, self.objects // _STEP)
+        self.objects = max(1, self.objects // _FACTOR)
         return True
 
     def fitted(self, length: int) -> None:
-        """Take note of a page of so many bytes."""
-        if length < LARGEST_PAGE // _STEP:
-            self.objects = min(MOST_OBJECTS, 2 * self.objects)
+        """Raise the limit after a page of ``length`` bytes, if that is small."""
+        if length < MAX_PAGE_BYTES // _FACTOR:
+            self.objects = min(MAX_OBJECTS, 2 * self.objects)

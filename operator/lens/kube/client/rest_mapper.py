@@ -1,4 +1,4 @@
-"""Which resource serves a kind, by API discovery.
+"""Finds the resource that serves a kind, by API discovery.
 
 https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 """
@@ -17,12 +17,13 @@ from lens.model.inventory.owner_chains import KEPT_SECONDS
 from lens.model.inventory.pod import Controller
 
 MISSING_SECONDS = 60.0
-"""How long a kind that isn't served is taken to be so: a CustomResourceDefinition may come."""
+"""How long a missing kind or document counts as missing: a CustomResourceDefinition may be created."""
 
-MOST_GROUPS = 512
+MAX_DOCUMENTS = 512
+"""The most cached documents of each kind."""
 
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?v[a-z0-9]{1,62}", re.ASCII)
-# What may be an object's name in a path (apimachinery, api/validation/path), and was not cut short.
+# An object's name in a path (apimachinery, api/validation/path) that Lens has not cut short.
 _NAME = re.compile(r"(?!\.{1,2}\Z)[^/%\x00-\x20\x7f…]{1,253}")
 
 
@@ -51,7 +52,7 @@ _group = msgspec.json.Decoder(_Group)
 
 
 class _Document(Generic[D]):
-    """A document of discovery, and since when; None is that there is none."""
+    """A discovery document and when it was read; None if it doesn't exist."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -60,20 +61,20 @@ class _Document(Generic[D]):
 
 
 class RestMapper:
-    """Knows the paths of objects. To be used in one loop."""
+    """Map kinds to paths. For use in one event loop."""
 
     def __init__(self, objects: ObjectReader, clock: Callable[[], float]) -> None:
-        """Take who gets the documents."""
+        """Take the reader of the discovery documents."""
         self._objects = objects
         self._clock = clock
         self._lists: OrderedDict[str, _Document[_ResourceList]] = OrderedDict()
         self._groups: OrderedDict[str, _Document[_Group]] = OrderedDict()
 
     async def collection(self, controller: Controller) -> str:
-        """Return the path of the collection that an owner is in. Raise UnreadError, also for a kind unknown.
+        """Return the path of the collection that has an owner. Raise UnreadError, also for an unknown kind.
 
-        An owner reference goes on naming a version that is no longer served; the object is still there in
-        the one that its group prefers.
+        An owner reference may name a version that is no longer served. The object then still exists in the
+        version that its group prefers.
         """
         if not _API_VERSION.fullmatch(controller.api_version):
             raise UnreadError("UNREADABLE", KEPT_SECONDS)
@@ -89,28 +90,28 @@ class RestMapper:
 
     async def _collection(self, api_version: str, controller: Controller) -> str | None:
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-        document = _kept(self._lists, root)
+        document = _cached(self._lists, root)
         for age in (KEPT_SECONDS, MISSING_SECONDS):
             listed = await self._read(document, root, _resource_list, age)
             for resource in listed.resources if listed is not None else ():
-                # Subresources have the kind of what they take.
+                # A subresource may have the same kind.
                 if resource.kind == controller.kind and "/" not in resource.name:
-                    within = _within(controller, namespaced=resource.namespaced)
-                    return f"{root}{within}/{quote(resource.name, safe='')}"
+                    prefix = _namespace_prefix(controller, namespaced=resource.namespaced)
+                    return f"{root}{prefix}/{quote(resource.name, safe='')}"
         return None
 
     async def _preferred(self, group: str) -> str | None:
         path = f"/apis/{group}"
-        found = await self._read(_kept(self._groups, path), path, _group, KEPT_SECONDS)
+        found = await self._read(_cached(self._groups, path), path, _group, KEPT_SECONDS)
         version = found.preferred_version.group_version if found is not None else ""
         return version if _API_VERSION.fullmatch(version) else None
 
     async def _read(
-        self, document: _Document[D], path: str, decoder: msgspec.json.Decoder[D], longest: float
+        self, document: _Document[D], path: str, decoder: msgspec.json.Decoder[D], max_age: float
     ) -> D | None:
         async with document.lock:
-            longest = min(longest, KEPT_SECONDS if document.content is not None else MISSING_SECONDS)
-            if self._clock() - document.read_at >= longest:
+            max_age = min(max_age, KEPT_SECONDS if document.content is not None else MISSING_SECONDS)
+            if self._clock() - document.read_at >= max_age:
                 body = await self._objects.get(path, "application/json", path)
                 try:
                     document.content = None if body is None else decoder.decode(body)
@@ -121,25 +122,25 @@ class RestMapper:
 
 
 def object_path(collection: str, name: str) -> str:
-    """Return an object's path. Raise UnreadError for what can't be the name of one."""
+    """Return an object's path. Raise UnreadError for an invalid name."""
     if not _NAME.fullmatch(name):
         raise UnreadError("UNREADABLE", KEPT_SECONDS)
     return f"{collection}/{quote(name, safe='')}"
 
 
-def _within(controller: Controller, *, namespaced: bool) -> str:
+def _namespace_prefix(controller: Controller, *, namespaced: bool) -> str:
     if not namespaced:
         return ""
     if not controller.namespace:
-        # What belongs to the cluster can't belong to a namespace's object.
+        # A namespaced object can't own a cluster-scoped one.
         raise UnreadError("UNREADABLE", KEPT_SECONDS)
     return f"/namespaces/{quote(controller.namespace, safe='')}"
 
 
-def _kept(documents: OrderedDict[str, _Document[D]], path: str) -> _Document[D]:
-    """Return a document's place, among those that were used last."""
+def _cached(documents: OrderedDict[str, _Document[D]], path: str) -> _Document[D]:
+    """Return a document's cache entry, as the most recently used one."""
     document = documents.pop(path, None) or _Document()
     documents[path] = document
-    if len(documents) > MOST_GROUPS:
+    if len(documents) > MAX_DOCUMENTS:
         documents.popitem(last=False)
     return document

@@ -1,1 +1,1 @@
-"""What is read beside the watches: owners, finished pods, Events, and reviews of tokens and permissions."""
+"""Reads beside the watches: owners, finished pods, Events, and reviews of tokens and permissions."""

@@ -1,8 +1,8 @@
-"""The apiserver's Events of GPU pods and nodes: all listed once, and the warnings watched from then on.
+"""Reads the apiserver's Events of GPU pods and nodes: lists all once, then watches the warnings.
 
-Of a busy cluster's tens of thousands of Events few are of GPUs, and no field selector can tell which. So the
-apiserver leaves out what has no use here whatever it regards, and what comes is filtered page by page. A
-failure costs Events and nothing else.
+Few of a busy cluster's tens of thousands of Events are about GPUs, and no field selector can find them. So
+the apiserver leaves out the reasons that are never of use, and Lens filters the others page by page. A
+failure affects Events only.
 
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 """
@@ -22,13 +22,13 @@ from lens.config import SettingsError
 from lens.kube.client.api_client import ApiClient
 from lens.kube.client.backoff import Backoff
 from lens.kube.client.lines import LineSplitter, LineTooLongError
-from lens.kube.client.paging import LARGEST_PAGE, PageSize
+from lens.kube.client.paging import MAX_PAGE_BYTES, PageSize
 from lens.metrics import Metrics
 from lens.model.cluster_state import StateView
 from lens.model.events.involved_objects import EventFilter
 from lens.model.events.kube_events import KubeEvent, read_event, read_event_line
 from lens.model.events.transitions import Event
-from lens.model.inventory.decoding import read_line, read_marker, read_page
+from lens.model.inventory.decoding import read_bookmark, read_line, read_page
 
 if TYPE_CHECKING:
     from lens.kube.client.kubeconfig import Connection
@@ -40,20 +40,25 @@ ALL = ",".join(
     f"reason!={reason}"
     for reason in ("Created", "Killing", "Pulled", "Pulling", "SuccessfulCreate", "SuccessfulDelete")
 )
-"""All but the most frequent reasons of which nothing is told."""
+"""A selector without the most frequent reasons that Lens reports nothing of."""
 
 REQUEST_SECONDS = 30.0
 WATCH_SECONDS = 600
-EASY_SECONDS = 10.0
-"""How long a watch lasts, and from when on it was one."""
+"""The length of a watch."""
+
+RESET_SECONDS = 10.0
+"""A watch that lasted so long resets the pause after a failure."""
 
 SILENCE_SECONDS = WATCH_SECONDS + 30.0
 RECONSIDER_SECONDS = 1.0
+"""The time between two checks whether the pod of a waiting Event is known by now."""
 
 FORBIDDEN_SECONDS = 120.0
+"""The pause after Events were forbidden."""
+
 FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 120.0
-"""Until Events are asked for again that are forbidden, or don't come: then each time twice as long."""
+MAX_SECONDS = 120.0
+"""The first and the longest pause after another failure. Each pause is twice the one before."""
 
 _HEADERS = {"Accept": "application/json"}
 
@@ -61,11 +66,11 @@ _log = logging.getLogger("lens.kube.events")
 
 
 class _StaleError(Exception):
-    """A list or a watch can't go on; another list can."""
+    """A list or a watch can't continue, and a new list is needed."""
 
 
 class _UnreadError(Exception):
-    """Events can't be read; ``forbidden`` tells that Lens may not."""
+    """Events can't be read; ``forbidden`` if Lens lacks the permission."""
 
     def __init__(self, problem: str, *, forbidden: bool = False) -> None:
         super().__init__(problem)
@@ -73,25 +78,25 @@ class _UnreadError(Exception):
 
 
 class Events:
-    """Reads Events for as long as it runs. To be used in one loop."""
+    """Read Events while it runs. For use in one event loop."""
 
     def __init__(
         self,
         current: Callable[[], StateView],
         changes: Changes,
-        tell: Callable[[list[Event]], object],
+        on_events: Callable[[list[Event]], object],
         connection: "Callable[[], Connection]",
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take where the pods and nodes are and what wakes when they change, and who is told of Events.
+        """``current`` returns the state with the pods and nodes, and ``changes`` notifies of a new one.
 
-        ``connection`` is called in a thread.
+        ``on_events`` is called with Events of GPU pods and nodes, ``connection`` in a thread.
         """
         self._current = current
         self._changes = changes
-        self._tell = tell
-        self._client = ApiClient(connection, LARGEST_PAGE)
+        self._on_events = on_events
+        self._client = ApiClient(connection, MAX_PAGE_BYTES)
         self._requests = metrics.kube_requests
         self._over_bound = metrics.over_bound
         self._clock = clock
@@ -111,17 +116,17 @@ class Events:
                 except _StaleError:
                     await asyncio.sleep(self._next_pause())
                 except _UnreadError as error:
-                    self._say(str(error))
+                    self._log_problem(str(error))
                     await asyncio.sleep(FORBIDDEN_SECONDS if error.forbidden else self._next_pause())
         finally:
             await self._client.close()
 
     def _next_pause(self) -> float:
-        pause, self._pause = self._pause, min(LONGEST_SECONDS, 2 * self._pause)
+        pause, self._pause = self._pause, min(MAX_SECONDS, 2 * self._pause)
         return pause
 
-    def _say(self, problem: str) -> None:
-        """Log what is wrong, once until a list succeeds."""
+    def _log_problem(self, problem: str) -> None:
+        """Log a problem, once until a list succeeds."""
         if self._problem is None:
             self._problem = problem
             _log.warning(
@@ -129,9 +134,9 @@ class Events:
             )
 
     async def _list_and_watch(self) -> None:
-        """Go on for as long as that is possible. Raise _StaleError or _UnreadError."""
+        """List, then watch for as long as possible. Raise _StaleError or _UnreadError."""
         version = await self._list()
-        # What was told before Lens began is known by now.
+        # The Events from before Lens' start are known now.
         self._selector, self._problem = WARNINGS, None
         while True:
             await asyncio.sleep(self._backoff.delay("watch", time.monotonic()))
@@ -139,14 +144,14 @@ class Events:
             try:
                 version = await self._watch(version)
             finally:
-                # One that was quiet to its end raises too.
-                if time.monotonic() - began >= EASY_SECONDS:
+                # A watch without Events raises too.
+                if time.monotonic() - began >= RESET_SECONDS:
                     self._pause = FIRST_SECONDS
 
     # The list
 
     async def _list(self) -> str:
-        """Read what there is, page by page; return its resourceVersion. Raise as ``_list_and_watch``."""
+        """Read all Events, page by page; return the list's resourceVersion. Raise as ``_list_and_watch``."""
         self._filter.forget_list()
         size, token = PageSize(), ""
         while True:
@@ -160,44 +165,44 @@ class Events:
                     raise _UnreadError("an Event is too large")
                 continue
             size.fitted(len(body))
-            # In a thread: a page, or what has changed since the last, may be too long a turn for this loop.
-            version, token, told = await asyncio.to_thread(self._take_page, body)
-            self._tell(told)
+            # In a thread: a page, or the changes since the last one, may take too long for this loop.
+            version, token, events = await asyncio.to_thread(self._decode_page, body)
+            self._on_events(events)
             if not token:
                 return version
 
-    def _take_page(self, body: bytes) -> tuple[str, str, list[Event]]:
-        """Return the list's version, what to continue with, and what is told."""
+    def _decode_page(self, body: bytes) -> tuple[str, str, list[Event]]:
+        """Return the list's version, the continue token, and the relevant Events."""
         try:
             page = read_page(body)
         except ValueError as error:
             raise _UnreadError(f"no list of Events: {error}") from None
         self._filter.update(self._current().snapshot)
         now = self._clock()
-        told = list(self._filter.listed(_each(read_event(raw, now) for raw in page.items or ())))
+        events = list(self._filter.listed(_without_none(read_event(raw, now) for raw in page.items or ())))
         token = page.metadata.continue_ or ""
         if not token:
-            told += self._filter.list_ended()
-        return page.metadata.resource_version, token, told
+            events += self._filter.list_ended()
+        return page.metadata.resource_version, token, events
 
     async def _page(self, query: dict[str, str]) -> bytes | None:
-        """Return a page's bytes, None for too many of them. Raise as ``_list_and_watch``."""
+        """Return a page's bytes, or None for too many. Raise as ``_list_and_watch``."""
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 status, body = await self._client.request("GET", _path(query), _HEADERS)
-        # aiohttp lets a ValueError out for some headers that can't be read.
+        # aiohttp raises a ValueError for some malformed headers.
         except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._unread(error) from None
+            raise self._failed(error) from None
         self._check(status)
         return body
 
     # The watch
 
     async def _watch(self, version: str) -> str:
-        """Read warnings as they come until the watch ends; return the version from which to go on.
+        """Read warnings until the watch ends; return the version from which to continue.
 
-        Raise as ``_list_and_watch``. An apiserver keeps no cache of Events and sends no bookmarks of them. So
-        a watch that brought nothing has a version that may be forgotten, or yet to come (a restored etcd).
+        Raise as ``_list_and_watch``. An apiserver has no cache of Events and sends no bookmarks of them. So
+        after a watch without Events, the version may be expired, or in the future (a restored etcd).
         """
         query = {
             "watch": "true",
@@ -213,72 +218,72 @@ class Events:
                 self._check(response.status)
                 reached = await self._read_lines(response.content, version)
         except (SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
-            # A TimeoutError is an OSError: a watch that is silent for too long.
-            raise self._unread(error) from None
+            # A TimeoutError, which is an OSError, means that the watch was silent for too long.
+            raise self._failed(error) from None
         if reached == version:
             raise _StaleError
         return reached
 
     async def _read_lines(self, stream: aiohttp.StreamReader, version: str) -> str:
         splitter = LineSplitter()
-        heard_at = time.monotonic()
+        received_at = time.monotonic()
         while True:
-            waits = RECONSIDER_SECONDS if self._filter.is_waiting else SILENCE_SECONDS
+            timeout = RECONSIDER_SECONDS if self._filter.is_waiting else SILENCE_SECONDS
             try:
-                async with asyncio.timeout(waits):
+                async with asyncio.timeout(timeout):
                     chunk = await stream.readany()
             except TimeoutError:
-                if time.monotonic() - heard_at >= SILENCE_SECONDS:
+                if time.monotonic() - received_at >= SILENCE_SECONDS:
                     raise
-                await asyncio.to_thread(self._take, [])
+                await asyncio.to_thread(self._apply, [])
                 continue
             if not chunk:
                 return version
-            heard_at = time.monotonic()
+            received_at = time.monotonic()
             try:
                 lines = list(splitter.feed(chunk))
             except LineTooLongError as error:
                 raise _UnreadError(str(error)) from None
             if lines:
-                await asyncio.to_thread(self._take, lines)
+                await asyncio.to_thread(self._apply, lines)
                 version = _version(lines[-1], version)
 
-    def _take(self, lines: list[bytes]) -> None:
+    def _apply(self, lines: list[bytes]) -> None:
         now = self._clock()
-        events = list(_each(read_event_line(line, now) for line in lines))
+        events = list(_without_none(read_event_line(line, now) for line in lines))
         self._filter.update(self._current().snapshot)
-        self._tell(list(self._filter.watched(events, now)))
+        self._on_events(list(self._filter.watched(events, now)))
 
-    # What both have in common
+    # Lists and watches
 
-    def _unread(self, error: Exception) -> _UnreadError:
+    def _failed(self, error: Exception) -> _UnreadError:
         self._requests.labels("error").inc()
         return _UnreadError(str(error) or type(error).__name__)
 
     def _check(self, status: int) -> None:
-        """Raise for anything but a success."""
+        """Raise an error unless the status is 200."""
         self._requests.labels(str(status)).inc()
         if status == HTTPStatus.GONE:
             raise _StaleError
         if status != HTTPStatus.OK:
-            refused = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-            raise _UnreadError(f"HTTP {status}", forbidden=refused)
+            forbidden = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+            raise _UnreadError(f"HTTP {status}", forbidden=forbidden)
 
 
 def _path(query: dict[str, str]) -> str:
     return f"{PATH}?{urlencode(query)}"
 
 
-def _each(events: Iterable[KubeEvent | None]) -> Iterable[KubeEvent]:
+def _without_none(events: Iterable[KubeEvent | None]) -> Iterable[KubeEvent]:
     return (event for event in events if event is not None)
 
 
 def _version(line: bytes, before: str) -> str:
-    """Return how far a watch has come with a line. Raise _StaleError for an error's, which ends it."""
+    """Return a line's resourceVersion, or ``before`` if it has none. Raise _StaleError for an error line."""
     try:
         read = read_line(line)
         if read.type == "ERROR":
             raise _StaleError
-        return read_marker(read.object).metadata.resource_version
+        return read_bookmark(read.object).metadata.resource_version
     except ValueError:
         return before

@@ -1,7 +1,7 @@
-"""How finished pods ended, asked of the apiserver.
+"""Reads from the apiserver how finished pods ended.
 
-A pod that finishes leaves the watch by its field selector, and the line that says so has the object as it
-was before (the watch cache's convertToWatchEvent). So the pod itself is read, while it is still there.
+A pod that finishes no longer matches the watch's field selector. The line that reports it as deleted has the
+object as it was before (the watch cache's convertToWatchEvent). So the pod itself is read while it exists.
 """
 
 import asyncio
@@ -13,23 +13,22 @@ from urllib.parse import quote
 from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.model.events.terminations import Termination, read_finished
 
-FAMILY = "pods"
-"""Once one read has got no answer, the others of that look aren't waited for."""
+SCOPE = "pods"
+"""After a read without an answer, the other pods aren't read for a while."""
 
-SLOTS = 8
-"""Reads under way together."""
+MAX_CONCURRENT = 8
 
-MOST = 64
-"""Reads for one look; of more that end at once it isn't known how."""
+MAX_READS = 64
+"""Reads for one call. How more pods ended stays unknown."""
 
 
 class FinishedPods:
-    """Reads finished pods. A context manager, to be used in one loop."""
+    """Read finished pods. A context manager for use in one event loop."""
 
     def __init__(self, objects: ObjectReader) -> None:
-        """Take the way to the apiserver."""
+        """Take the reader."""
         self._objects = objects
-        self._slots = asyncio.Semaphore(SLOTS)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -43,20 +42,20 @@ class FinishedPods:
         await self._objects.__aexit__(kind, error, trace)
 
     async def resolve(self, terminations: Iterable[Termination]) -> list[Termination]:
-        """Return terminations; whose outcome is open is read from the apiserver, where it answers."""
-        settled: list[Termination] = []
-        still_open: list[Termination] = []
+        """Return the terminations, those of unknown outcome as the apiserver has them, if it answers."""
+        known: list[Termination] = []
+        unknown: list[Termination] = []
         for termination in terminations:
-            (still_open if termination.outcome == "TaskEnded" else settled).append(termination)
-        found = await asyncio.gather(*(self._read(termination) for termination in still_open[:MOST]))
-        return [*settled, *found, *still_open[MOST:]]
+            (unknown if termination.outcome == "TaskEnded" else known).append(termination)
+        read = await asyncio.gather(*(self._read(termination) for termination in unknown[:MAX_READS]))
+        return [*known, *read, *unknown[MAX_READS:]]
 
     async def _read(self, termination: Termination) -> Termination:
         namespace, name = quote(termination.namespace, safe=""), quote(termination.name, safe="")
         path = f"/api/v1/namespaces/{namespace}/pods/{name}"
         async with self._slots:
             try:
-                body = await self._objects.get(path, "application/json", FAMILY)
+                body = await self._objects.get(path, "application/json", SCOPE)
             except UnreadError:
                 return termination
         finished = None if body is None else read_finished(body)

@@ -1,7 +1,7 @@
-"""The owners of GPU pods, read up to the top of each chain, metadata only.
+"""Reads the owners of GPU pods up to the top of each chain, metadata only.
 
-Pods name their controllers, and these theirs: each is read by itself, kept for a while, and read again.
-A failure costs a workload's name and never a count.
+Pods name their controllers, and those name theirs. Each owner is read separately, cached for a while, and
+read again. A failure affects the name of a workload, and no figure.
 """
 
 import asyncio
@@ -18,23 +18,23 @@ from lens.model.inventory.owner_chains import KEPT_SECONDS, OwnerChains, OwnerTr
 from lens.model.inventory.pod import Controller, controller_named, controlling
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
-SLOTS = 10
-"""Reads under way together."""
+MAX_CONCURRENT = 10
+"""The most concurrent reads, and the most that begin in a round."""
 
-TURN_SECONDS = 0.1
-"""How often the pods are looked at and news is told; in a turn at most SLOTS reads begin."""
+ROUND_SECONDS = 0.1
+"""The time between two rounds: each compares the pods, begins reads, and publishes the owner chains."""
 
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
 
-Aggregated apiservers may know only whole objects.
+Some aggregated apiservers return only whole objects.
 """
 
 _log = logging.getLogger(__name__)
 
 
 class OwnerResolver:
-    """Reads owners for as long as it runs. To be used in one loop."""
+    """Read owners while it runs. For use in one event loop."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class OwnerResolver:
         clock: Callable[[], float] = time.monotonic,
         tracker: OwnerTracker | None = None,
     ) -> None:
-        """Take where the pods are, and who gets what is known of those above them.
+        """``snapshot`` returns the pods, and ``on_change`` is called with new owner chains.
 
-        ``tracker`` is where owners are stored, by default a new one.
+        ``tracker`` stores the owners; by default it is a new one.
         """
         self._snapshot = snapshot
         self._on_change = on_change
@@ -56,51 +56,51 @@ class OwnerResolver:
         self._reads = metrics.owner_reads
         self._clock = clock
         self._tracker = tracker or OwnerTracker()
-        self._seen = EMPTY
-        self._told = self._tracker.owner_chains()
-        self._under_way = 0
+        self._last_snapshot = EMPTY
+        self._published = self._tracker.owner_chains()
+        self._reading = 0
 
     async def run(self) -> None:
         """Read until cancelled."""
-        async with self._objects, asyncio.TaskGroup() as readings:
+        async with self._objects, asyncio.TaskGroup() as reads:
             while True:
-                self._look()
-                for controller in islice(self._tracker.due(self._clock()), SLOTS - self._under_way):
-                    self._under_way += 1
-                    readings.create_task(self._read(controller))
-                self._tell()
-                await asyncio.sleep(TURN_SECONDS)
+                self._update_pods()
+                for controller in islice(self._tracker.due(self._clock()), MAX_CONCURRENT - self._reading):
+                    self._reading += 1
+                    reads.create_task(self._read(controller))
+                self._publish()
+                await asyncio.sleep(ROUND_SECONDS)
 
-    def _look(self) -> None:
-        """Take note of the pods that have come, gone or changed."""
-        snapshot, seen = self._snapshot(), self._seen
-        if snapshot is seen:
+    def _update_pods(self) -> None:
+        """Give the tracker the pods that were added, removed or changed since the last round."""
+        after, before = self._snapshot(), self._last_snapshot
+        if after is before:
             return
-        self._seen = snapshot
-        nodes = list(snapshot.nodes.differing(seen.nodes))
-        pending = list(snapshot.pending.differing(seen.pending))
+        self._last_snapshot = after
+        nodes = list(after.nodes.differing(before.nodes))
+        pending = list(after.pending.differing(before.pending))
         self._tracker.update_pods(
-            seen.pods_at(nodes, pending), snapshot.pods_at(nodes, pending), self._clock()
+            before.pods_at(nodes, pending), after.pods_at(nodes, pending), self._clock()
         )
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         owner_chains = self._tracker.owner_chains()
-        if owner_chains is not self._told:
-            self._told = owner_chains
+        if owner_chains is not self._published:
+            self._published = owner_chains
             self._on_change(owner_chains)
 
     async def _read(self, controller: Controller) -> None:
-        """Read an owner and keep what comes of it."""
+        """Read an owner, and store its controller or the error."""
         try:
             parent = await self._parent(controller)
             self._tracker.set_parent(controller, parent, self._clock())
         except UnreadError as error:
-            if error.asked:
+            if error.requested:
                 self._reads.labels(error.reason.lower()).inc()
             now = self._clock()
             self._tracker.set_error(controller, error.reason, now, now + error.seconds)
         except Exception:
-            # Whatever an answer brings about, it is one owner's trouble and not the others'.
+            # A defect in reading one owner must not affect the others.
             _log.exception("an owner could not be read", extra={"kind": controller.kind})
             self._reads.labels("defect").inc()
             now = self._clock()
@@ -108,10 +108,10 @@ class OwnerResolver:
         else:
             self._reads.labels("read").inc()
         finally:
-            self._under_way -= 1
+            self._reading -= 1
 
     async def _parent(self, controller: Controller) -> Controller | None:
-        """Return who controls an owner. Raise UnreadError."""
+        """Return an owner's controller, or None. Raise UnreadError."""
         collection = await self._mapper.collection(controller)
         body = await self._objects.get(object_path(collection, controller.name), METADATA, collection)
         if body is None:
@@ -123,7 +123,7 @@ class OwnerResolver:
         if meta.name != controller.name or meta.namespace not in (None, "", controller.namespace):
             raise UnreadError("UNREADABLE", KEPT_SECONDS)
         if meta.uid != controller.uid:
-            # Another object has taken its name.
+            # Another object has its name now.
             raise UnreadError("GONE", KEPT_SECONDS)
         owner = controlling(meta.owner_references)
         return None if owner is None else controller_named(owner, meta.namespace or "")

@@ -1,4 +1,4 @@
-"""Whose a token is and what its owner may, asked of the apiserver.
+"""Sends access reviews to the apiserver: the user of a token, and the user's permissions.
 
 TokenReview (authentication.k8s.io/v1) and SubjectAccessReview (authorization.k8s.io/v1), as described at
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/#token-review and
@@ -66,7 +66,7 @@ _access_review = msgspec.json.Decoder(_AccessReview)
 
 
 class Reviewer:
-    """Asks for reviews with Lens' own credentials. To be used in one loop, and closed in it."""
+    """Send reviews with Lens' own credentials. For use in one event loop, in which it is closed."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Reviewer:
         metrics: Metrics,
         timeout: float = _TIMEOUT_SECONDS,
     ) -> None:
-        """Take how to make the connection, which is called in a thread when it's first needed.
+        """``connection`` makes the connection, and is called in a thread by the first review.
 
-        Of ``audiences`` a token has to be made out to one; where there are none, to the apiserver.
-        ``timeout`` is in seconds, for a review as a whole.
+        A token must be for one of the ``audiences``; without any, for the apiserver. ``timeout`` is for a
+        whole review, in seconds.
         """
         self._client = ApiClient(connection, _MAX_BODY_BYTES, _CONNECTIONS)
         self._audiences = frozenset(audiences)
@@ -86,20 +86,20 @@ class Reviewer:
         self._timeout = timeout
 
     async def user(self, token: str) -> User | None:
-        """Return whose token it is, None for nobody's. Raise ReviewFailedError."""
+        """Return the token's user, or None for an invalid token. Raise ReviewFailedError."""
         spec: dict[str, Any] = {"token": token}
         if self._audiences:
             spec["audiences"] = sorted(self._audiences)
         review = await self._review("authentication.k8s.io/v1", "TokenReview", spec, _token_review)
         found = review.status.user
-        # An apiserver that knows nothing of audiences names none: then the token is for itself.
+        # An apiserver without support for audiences names none: then the token is for the apiserver.
         accepted = not self._audiences or not self._audiences.isdisjoint(review.status.audiences or ())
         if not (review.status.authenticated and accepted and found.username):
             return None
         return User(found.username, found.uid, found.groups or (), tuple((found.extra or {}).items()))
 
     async def allows(self, user: User, permission: Permission) -> bool:
-        """Tell whether a user has a permission. Raise ReviewFailedError."""
+        """Return whether a user has a permission. Raise ReviewFailedError."""
         attributes = {"verb": permission.verb, "group": permission.group, "resource": permission.resource}
         if permission.namespace is not None:
             attributes["namespace"] = permission.namespace
@@ -140,7 +140,7 @@ class Reviewer:
             problem = str(error)
         except msgspec.MsgspecError:
             problem = f"the answer is no {kind}"
-        # aiohttp lets a ValueError out for some headers that can't be read.
+        # aiohttp raises a ValueError for some malformed headers.
         except (aiohttp.ClientError, OSError, ValueError) as error:
             problem = type(error).__name__
         self._metrics.reviews.labels(kind, "failed").inc()

@@ -1,1 +1,1 @@
-"""kopf's watches: what its session carries is read underneath, counted, and published as snapshots."""
+"""kopf's watches: read inside its HTTP session, counted, and published as snapshots."""

@@ -1,7 +1,7 @@
 """Batch reads of a busy watch: at once when idle, otherwise everything every 100 ms.
 
-Being woken for a line costs several times what the line costs. So between batches the kernel is told not to
-report what comes until it is much, and the loop sleeps.
+To wake up for a line costs several times as much as the line. So between batches the loop sleeps, and the
+kernel reports the connection as readable only when it has many bytes.
 """
 
 import asyncio
@@ -11,49 +11,51 @@ import socket
 import aiohttp
 
 BATCH_SECONDS = 0.1
-"""The time between batches. With the publisher's it bounds how late a change shows."""
+"""The time between batches. With the publisher's it bounds the delay of a change."""
 
 LARGE_BYTES = 128 * 1024
-"""So much is reported at once, and read on after a rest; a receive buffer holds it (tcp(7), tcp_rmem)."""
+"""From this size on a batch is read early, and followed by a pause. A receive buffer holds it (tcp(7),
+tcp_rmem)."""
 
-REST = 1.0
-"""Times as long as it took to take in so much, for which the other threads have Python for themselves."""
+PAUSE_FACTOR = 1.0
+"""The pause after a large batch, as a multiple of the time that it took: other threads run meanwhile."""
 
 
 class BatchedReader:
-    """Reads a response's body."""
+    """Read a response's body in batches."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
-        """Take a response whose headers have been received."""
+        """Take a response whose headers have arrived."""
         self._response = response
-        self._rested_until = 0.0
-        self._given_at: float | None = None
+        self._paused_until = 0.0
+        self._returned_at: float | None = None
 
     async def read(self) -> bytes:
-        """Wait for bytes, and return all that there are; none at the end."""
+        """Wait for bytes, and return all that have arrived; none at the end."""
         loop = asyncio.get_running_loop()
-        if self._given_at is not None:
-            took, self._given_at = loop.time() - self._given_at, None
-            self._rested_until = loop.time() + min(REST * took, BATCH_SECONDS)
-        if self._rested_until > loop.time():
-            self._report_from(LARGE_BYTES)
+        if self._returned_at is not None:
+            took, self._returned_at = loop.time() - self._returned_at, None
+            self._paused_until = loop.time() + min(PAUSE_FACTOR * took, BATCH_SECONDS)
+        if self._paused_until > loop.time():
+            self._set_low_water_mark(LARGE_BYTES)
             try:
-                await asyncio.sleep(self._rested_until - loop.time())
+                await asyncio.sleep(self._paused_until - loop.time())
             finally:
-                self._report_from(1)
-        got = await self._response.content.readany()
-        if len(got) < LARGE_BYTES:
-            # All streams are read in the same instants: one waking serves them all.
-            self._rested_until = (math.floor(loop.time() / BATCH_SECONDS) + 1) * BATCH_SECONDS
+                self._set_low_water_mark(1)
+        received = await self._response.content.readany()
+        if len(received) < LARGE_BYTES:
+            # All streams are read at the same times, so that the loop wakes up once for all of them.
+            self._paused_until = (math.floor(loop.time() / BATCH_SECONDS) + 1) * BATCH_SECONDS
         else:
-            self._given_at = loop.time()
-        return got
+            self._returned_at = loop.time()
+        return received
 
-    def _report_from(self, size: int) -> None:
-        """Have the kernel report the connection as readable once it has so many bytes, or an end."""
+    def _set_low_water_mark(self, size: int) -> None:
+        """Have the kernel report the connection as readable once it has ``size`` bytes, or ends."""
         connection = self._response.connection
         if connection is None or connection.transport is None:
-            return  # the body has been received to its end
-        own: socket.socket | None = connection.transport.get_extra_info("socket")
-        if own is not None and own.fileno() >= 0:  # TLS gives its socket away when the connection is lost
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+            return  # the whole body has been received
+        sock: socket.socket | None = connection.transport.get_extra_info("socket")
+        # With TLS the socket is closed when the connection is lost.
+        if sock is not None and sock.fileno() >= 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)

@@ -1,7 +1,7 @@
-"""kopf's side: its settings, its login and its handlers.
+"""kopf's settings, login and handlers.
 
-It only reads. No finalizers, no patches, no events posted, so a ClusterRole of get, list and watch is all
-that it needs.
+kopf only reads: no finalizers, no patches, no posted Events. So a ClusterRole of get, list and watch is
+enough.
 """
 
 import logging
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 
 import kopf
 
-from lens.kube.client.paging import MOST_OBJECTS
+from lens.kube.client.paging import MAX_OBJECTS
 from lens.kube.watch.storages import NoDiffBase, NoProgress
 from lens.model.inventory.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
-"""Finished pods hold nothing; the apiserver reports one that finishes as deleted."""
+"""Finished pods hold nothing. The apiserver reports a pod that finishes as deleted."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How many seconds to wait for what.
+    """Timeouts in seconds.
 
-    ``request``: for an answer, but for a watch's. ``watch``: for the end of a watch; each new one, and the
-    bookmark 2 s before its end, shows that all that is known is current, so in a quiet cluster no figure
-    looks older than this. ``silence``: for a byte of a watch; to be longer than ``watch``. ``stall``: for a
-    request or a byte, after which a resource's watcher inside kopf is taken for lost.
+    ``request``: for a response, except a watch's. ``watch``: the length of a watch. Each new watch, and the
+    bookmark 2 s before its end, shows that the figures are current, so in a quiet cluster they look no older
+    than this. ``silence``: for a byte of a watch; longer than ``watch``. ``stall``: without a request or a
+    byte for so long, a resource's watch in kopf counts as dead.
     """
 
     request: float = 30.0
@@ -37,23 +37,23 @@ class Timeouts:
 
 
 TIMEOUTS = Timeouts()
-"""With an apiserver as it should be."""
+"""For a normal apiserver."""
 
 
 class RetryDelays:
-    """Pauses before the next attempt, without an end, and from the start again for each request."""
+    """The endless pauses between attempts of one request, in seconds."""
 
     def __iter__(self) -> Iterator[float]:
-        """Go through the seconds."""
+        """Yield the pauses from the first one on."""
         yield from (0.1, 0.25, 0.5, 1.0)
         while True:
             yield 2.0
 
 
 def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSettings:
-    """Return kopf's settings for an operator that writes nothing and never gives up.
+    """Return kopf's settings for an operator that writes nothing and retries for ever.
 
-    Of DaemonSets it watches ``daemonset`` alone.
+    The only DaemonSet that it watches is ``daemonset``.
     """
     chosen = kopf.OperatorSettings()
     chosen.process.ultimate_exiting_timeout = None
@@ -61,7 +61,7 @@ def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.scanning.disabled = True
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.persistence.progress_storage = NoProgress()
-    chosen.watching.chunk_size = MOST_OBJECTS
+    chosen.watching.chunk_size = MAX_OBJECTS
     chosen.watching.server_timeout = timeouts.watch
     chosen.watching.inactivity_timeout = timeouts.silence
     chosen.watching.field_selectors["", "v1", "pods"] = POD_FIELD_SELECTOR
@@ -80,7 +80,10 @@ def registry(
     end: Callable[[], None],
     daemonset: PodKey | None,
 ) -> kopf.OperatorRegistry:
-    """Return kopf's handlers: the login, the end, and one for each resource that kopf is to watch."""
+    """Return kopf's handlers: ``login``, ``end`` for the cleanup, and one for each resource to watch.
+
+    kopf watches what it has handlers for. Its session gives it no object, so none of these is called.
+    """
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -92,12 +95,11 @@ def registry(
         end()
 
     async def unexpected(name: str, **_: object) -> None:
-        _log.warning("kopf got an object, which is for the ledger alone", extra={"object": name})
+        _log.warning("kopf has an object, which was for the ledger alone", extra={"object": name})
 
-    for resource in [
-        ("", "v1", "pods"),
-        ("", "v1", "nodes"),
-        *([("apps", "v1", "daemonsets")] if daemonset else []),
-    ]:
+    watched = [("", "v1", "pods"), ("", "v1", "nodes")]
+    if daemonset is not None:
+        watched.append(("apps", "v1", "daemonsets"))
+    for resource in watched:
         kopf.on.event(*resource, registry=handlers)(unexpected)
     return handlers

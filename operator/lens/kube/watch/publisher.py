@@ -1,4 +1,4 @@
-"""Snapshots, hung up as they become due."""
+"""Publishes snapshots at a limited rate."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,13 +10,13 @@ LIFE_SECONDS = 1.0
 
 
 class Publisher:
-    """Coalesce calls: changes at once after quiet, then 20 times a second; signs of life once a second.
+    """Publish changes at once when idle, and otherwise 20 times a second; signs of life once a second.
 
-    To be used in one loop.
+    For use in one event loop.
     """
 
     def __init__(self, publish: Callable[[], None], count_failures: CountFailures) -> None:
-        """Take what publishes. After a defect in it, it is called again at the next touch."""
+        """Take the function that publishes. After a defect in it, the next ``touch`` calls it again."""
         self._publish = publish
         self._count_failures = count_failures
         count_failures("publish", 0)
@@ -24,7 +24,7 @@ class Publisher:
         self._due: asyncio.TimerHandle | None = None
 
     def touch(self, changed: bool) -> None:
-        """See to it that what there is now is published soon; sooner if anything ``changed``."""
+        """Have the current state published soon; sooner if anything ``changed``."""
         loop = asyncio.get_running_loop()
         due = max(loop.time(), self._last + (CHANGE_SECONDS if changed else LIFE_SECONDS))
         if self._due is not None:

@@ -1,7 +1,7 @@
-"""What a list page or a watch line means for the ledger, and what kopf gets in its place.
+"""Applies list pages and watch lines to the ledger, and decides what kopf gets in their place.
 
 kopf would turn every object into a dictionary, a task and several deep copies, in queues without a bound.
-So it gets no object: of a list the metadata, and of a watch a bookmark that says how far it has come.
+So it gets no object: of a list it gets the metadata, and of a watch a bookmark with the resourceVersion.
 """
 
 import logging
@@ -12,31 +12,31 @@ import msgspec
 
 from lens.kube.client.paging import PageSize
 from lens.metrics import Metrics
-from lens.model.inventory.decoding import Decoder, Line, Reading, read_marker, read_page
+from lens.model.inventory.decoding import Decoder, Line, Reading, read_bookmark, read_page
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=tuple[str, str] | str)
 V = TypeVar("V")
 
 GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","code":410}}\n'
-"""The one error of a watch that kopf survives: it starts over with a list."""
+"""The only error on a watch that kopf survives: it lists again."""
 
-FRUITLESS_WATCHES = 3
-"""Watches in a row without a line to take after which their resourceVersion is given up."""
+MAX_EMPTY_WATCHES = 3
+"""Consecutive watches without a usable line after which their resourceVersion is given up."""
 
-TOLD_SECONDS = 1.0
-"""How far behind kopf's idea of a busy stream may be."""
+BOOKMARK_SECONDS = 1.0
+"""The most time between two bookmarks for kopf on a busy watch."""
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.encode
 
 
 class UnusableListError(Exception):
-    """A page of a list can't be read, so the list is worth nothing."""
+    """A page of a list can't be decoded, so the list can't be applied."""
 
 
 class Reflector(Generic[K, V]):
-    """Read one resource's pages and lines, in the order in which they come."""
+    """Apply one resource's pages and lines in the order in which they arrive."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Reflector(Generic[K, V]):
         on_progress: Callable[[bool], None],
         on_gone: Callable[[bytes], object] = lambda _line: None,
     ) -> None:
-        """Take ``on_progress`` to call after every sign of life, with whether anything changed.
+        """``on_progress`` is called after every sign of life, with whether anything changed.
 
-        ``on_gone`` gets the line by which an object that was stored is stored no more.
+        ``on_gone`` is called with the line that removes a stored object.
         """
         self.resource = resource
         self.kind = kind
@@ -64,12 +64,12 @@ class Reflector(Generic[K, V]):
         self._on_progress = on_progress
         self._on_gone = on_gone
         self._retired = False
-        self._fruitless_watches = 0
-        self._unreached = False
-        self._asked_at = 0.0
+        self._empty_watches = 0
+        self._was_unreachable = False
+        self._sent_at = 0.0
         self._list_began = 0.0
         self._list_objects = 0
-        self._told_at = 0.0
+        self._bookmark_at = 0.0
         self._problems: dict[K, str] = {}
         self._problems_listed: dict[K, str] = {}
         self._lists = metrics.lists.labels(resource)
@@ -83,29 +83,29 @@ class Reflector(Generic[K, V]):
 
     @property
     def skipped(self) -> int:
-        """Return how many objects exist and can't be read."""
+        """Return how many existing objects can't be decoded."""
         return len(self._problems)
 
-    def asked(self) -> None:
-        """Take note that kopf asks the apiserver for this resource."""
-        self._asked_at = self.last_activity = self._clock()
+    def request_sent(self) -> None:
+        """Record that kopf sends a request for this resource."""
+        self._sent_at = self.last_activity = self._clock()
 
-    def unreached(self) -> None:
-        """Take note that the apiserver was not there to be asked.
+    def unreachable(self) -> None:
+        """Record that the apiserver could not be reached.
 
-        It may come back with another past (an etcd restored from a backup), whose versions soon exceed
-        those known from the lost one; only a list tells.
+        It may come back with another past (an etcd that was restored from a backup), whose versions soon
+        exceed those of the lost one. Only a list shows that.
         """
-        self._unreached = True
+        self._was_unreachable = True
 
     def retire(self) -> None:
-        """Take in nothing any more: another reflector has taken over."""
+        """Ignore everything from now on: another reflector has taken over."""
         self._retired = True
 
     # Lists
 
-    def page(self, body: bytes, *, first: bool) -> dict[str, Any]:
-        """Take a page; return what kopf needs of it: its metadata, and no items. Raise UnusableListError."""
+    def apply_page(self, body: bytes, *, first: bool) -> dict[str, Any]:
+        """Apply a page; return its metadata for kopf, without items. Raise UnusableListError."""
         self.last_activity = self._clock()
         if self._retired:
             raise UnusableListError("another watcher has taken over")
@@ -116,29 +116,29 @@ class Reflector(Generic[K, V]):
             raise UnusableListError(f"list of {self.resource}: {error}") from error
         if first:
             self._problems_listed = {}
-            self._list_began, self._list_objects = self._asked_at, 0
+            self._list_began, self._list_objects = self._sent_at, 0
         self._list_objects += len(page.items or ())
         items: dict[K, V | None] = {}
         for raw in page.items or ():
-            reading = self._read(raw)
-            if reading is not None:
-                items[reading.key] = reading.view
-                if reading.problem:
-                    self._problems_listed[reading.key] = reading.problem
+            decoded = self._decode(raw)
+            if decoded is not None:
+                items[decoded.key] = decoded.view
+                if decoded.problem:
+                    self._problems_listed[decoded.key] = decoded.problem
         self.page_size.fitted(len(body))
         was_synced = self.store.synced
         token = page.metadata.continue_ or ""
         difference = self.store.page(items, version, first=first, last=not token)
         if difference is not None:
-            self._listed(difference, was_synced=was_synced)
+            self._list_applied(difference, was_synced=was_synced)
         return {
             "metadata": {"resourceVersion": page.metadata.resource_version, "continue": token},
             "items": [],
         }
 
-    def _listed(self, difference: Mapping[K, V | None], *, was_synced: bool) -> None:
+    def _list_applied(self, difference: Mapping[K, V | None], *, was_synced: bool) -> None:
         self._lists.inc()
-        self._unreached = False
+        self._was_unreachable = False
         _log.info(
             "listed",
             extra={
@@ -150,95 +150,96 @@ class Reflector(Generic[K, V]):
         if was_synced:
             self._drift.inc(len(difference))
         for key in set(self._problems) | set(self._problems_listed):
-            self._note(key, self._problems_listed.get(key))
-        self._touch(changed=True)
+            self._set_problem(key, self._problems_listed.get(key))
+        self._progressed(changed=True)
 
     # Watches
 
-    def opened(self) -> bytes:
-        """Take note of a watch's 200; return what kopf is to be told first.
+    def watch_opened(self) -> bytes:
+        """Record a watch's 200; return the first lines for kopf.
 
-        A sound watch has at least a bookmark before its time is up. One from a version that is still to
-        come (an etcd was restored) is silent, and one that meets the same unreadable line again gets nowhere.
+        A working watch has at least a bookmark before it ends. A watch from a future version (after etcd was
+        restored) is silent, and one that gets the same undecodable line again makes no progress.
         """
-        self._touch(changed=False)
-        self._fruitless_watches += 1
-        if self._unreached:
-            why = "the apiserver was gone"
-        elif self._fruitless_watches > FRUITLESS_WATCHES:
-            why = "watches bring nothing"
+        self._progressed(changed=False)
+        self._empty_watches += 1
+        if self._was_unreachable:
+            why = "the apiserver was unreachable"
+        elif self._empty_watches > MAX_EMPTY_WATCHES:
+            why = "watches have no lines"
         else:
             return b""
-        self._fruitless_watches = 0
-        _log.info("%s; listing anew", why, extra={"resource": self.resource})
+        self._empty_watches = 0
+        _log.info("%s; listing again", why, extra={"resource": self.resource})
         return GONE
 
-    def lines(self, lines: list[bytes]) -> tuple[bytes, bool]:
-        """Take whole lines; return what kopf is to be told, and whether the stream goes on after it."""
+    def apply_lines(self, lines: list[bytes]) -> tuple[bytes, bool]:
+        """Apply complete lines; return the lines for kopf, and whether the watch continues."""
         if self._retired:
             return b"", False
         self.last_activity = self._clock()
         changed = False
-        goes_on = True
+        continues = True
         for raw in lines:
             try:
                 line = self._decoder.line(raw)
             except ValueError as error:
-                # It is asked for again from the line before; kopf is told how far that is.
-                self._end("unreadable", str(error))
-                goes_on = False
+                # kopf resumes from the line before: it gets that line's version.
+                self._watch_ends("unreadable", str(error))
+                continues = False
                 break
-            self._fruitless_watches = 0
+            self._empty_watches = 0
             if isinstance(line, tuple):
-                changed |= self._change(*line, raw)
+                changed |= self._apply_change(*line, raw)
             elif line.type == "ERROR":
-                self._end("error", bytes(line.object)[:300].decode(errors="replace"))
+                self._watch_ends("error", bytes(line.object)[:300].decode(errors="replace"))
                 return GONE, False
             elif line.type == "BOOKMARK":
-                self._bookmark(line)
+                self._apply_bookmark(line)
             else:
-                changed |= self._change(line.type, self._read(line.object), raw)
-        self._touch(changed=changed)
-        # kopf needs a bookmark now and then, to know where to resume; what comes again then is old news.
-        if goes_on and self.last_activity - self._told_at < TOLD_SECONDS:
+                changed |= self._apply_change(line.type, self._decode(line.object), raw)
+        self._progressed(changed=changed)
+        # kopf needs a bookmark from time to time, to know where to resume. Lines that arrive again after that
+        # are ignored as late.
+        if continues and self.last_activity - self._bookmark_at < BOOKMARK_SECONDS:
             return b"", True
-        self._told_at = self.last_activity
-        return self._kopf_bookmark(), goes_on
+        self._bookmark_at = self.last_activity
+        return self._bookmark(), continues
 
-    def _end(self, outcome: str, why: str) -> None:
+    def _watch_ends(self, outcome: str, why: str) -> None:
         self._outcomes[outcome].inc()
         _log.warning("a watch ends with an %s line", outcome, extra={"resource": self.resource, "line": why})
 
-    def _bookmark(self, line: Line) -> None:
+    def _apply_bookmark(self, line: Line) -> None:
         try:
-            self.store.bookmark(int(read_marker(line.object).metadata.resource_version))
+            self.store.bookmark(int(read_bookmark(line.object).metadata.resource_version))
         except ValueError:
             self._outcomes["unreadable"].inc()
         else:
             self._outcomes["bookmark"].inc()
 
-    def _change(self, type_: str, reading: Reading[K, V] | None, line: bytes) -> bool:
-        """Take an object's line; return whether anything that is counted has changed."""
-        if reading is None:
+    def _apply_change(self, type_: str, decoded: Reading[K, V] | None, line: bytes) -> bool:
+        """Apply an object's line; return whether anything that is counted has changed."""
+        if decoded is None:
             self._outcomes["unreadable"].inc()
             return False
-        if reading.version <= self.store.resource_version:
+        if decoded.version <= self.store.resource_version:
             self._outcomes["late"].inc()
             return False
-        key, gone = reading.key, type_ == "DELETED"
-        self._note(key, None if gone else reading.problem)
-        view = None if gone else reading.view
-        if not self.store.line(key, view, reading.version):
+        key, deleted = decoded.key, type_ == "DELETED"
+        self._set_problem(key, None if deleted else decoded.problem)
+        value = None if deleted else decoded.view
+        if not self.store.line(key, value, decoded.version):
             self._outcomes["unchanged"].inc()
             return False
         self._outcomes["changed"].inc()
-        if view is None:
+        if value is None:
             self._on_gone(line)
         return True
 
-    # What both have in common
+    # Lists and watches
 
-    def _read(self, raw: msgspec.Raw) -> Reading[K, V] | None:
+    def _decode(self, raw: msgspec.Raw) -> Reading[K, V] | None:
         try:
             return self._decoder.read(raw)
         except ValueError as error:
@@ -248,8 +249,8 @@ class Reflector(Generic[K, V]):
             )
             return None
 
-    def _note(self, key: K, problem: str | None) -> None:
-        """Remember what is wrong with an object, and say so once; None says that nothing is."""
+    def _set_problem(self, key: K, problem: str | None) -> None:
+        """Set an object's problem, and log a new one; None for no problem."""
         if problem is None:
             if key not in self._problems:
                 return
@@ -259,17 +260,17 @@ class Reflector(Generic[K, V]):
                 self._skipped.inc()
                 name = "/".join(key) if isinstance(key, tuple) else key
                 _log.warning(
-                    "an object can't be read and is left out",
+                    "an object can't be decoded and is left out",
                     extra={"resource": self.resource, "object": name, "error": problem},
                 )
             self._problems[key] = problem
         self._skipped_now.set(len(self._problems))
 
-    def _touch(self, *, changed: bool) -> None:
+    def _progressed(self, *, changed: bool) -> None:
         self.contact = self.last_activity = self._clock()
         self._on_progress(changed)
 
-    def _kopf_bookmark(self) -> bytes:
+    def _bookmark(self) -> bytes:
         metadata = {"resourceVersion": str(self.store.resource_version)}
         object_ = {"apiVersion": "v1", "kind": self.kind, "metadata": metadata}
         return _encode({"type": "BOOKMARK", "object": object_}) + b"\n"

@@ -1,7 +1,7 @@
-"""The response under kopf: lists and watches of what Lens counts are taken out of it as they pass.
+"""The responses of kopf's session: the lists and watches that Lens counts are read from them.
 
-Everything else that kopf asks for (discovery, the server's version) goes through untouched, but for
-errors, of which kopf gets only what it can digest.
+Other responses (discovery, the server's version) reach kopf unchanged, except errors: kopf gets only errors
+that it survives.
 """
 
 import asyncio
@@ -22,21 +22,20 @@ from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.watch.batched_reader import BatchedReader
 from lens.kube.watch.reflector import GONE, Reflector, UnusableListError
 
-PAGE_REST = 1.0
-"""Times as long as a page took of the processor, for which other threads have Python to themselves once the
-figures are known: then nobody waits for a list."""
+PAUSE_FACTOR = 1.0
+"""The pause after a page, as a multiple of its CPU time: other threads run meanwhile. There is no pause
+before the first complete list, which requests wait for."""
 
-LONGEST_REST = 1.0
-"""Seconds."""
+MAX_PAUSE_SECONDS = 1.0
 
-LONGEST_RETRY_AFTER = 30
-"""Seconds; kopf would sleep for as long as it is told to."""
+MAX_RETRY_AFTER_SECONDS = 30
+"""kopf would sleep for any time that a response names."""
 
 _log = logging.getLogger(__name__)
 
 
 class StatusDetails(msgspec.Struct, rename="camel"):
-    """The part of a Status' details that kopf looks at."""
+    """The part of a Status' details that kopf reads."""
 
     retry_after_seconds: int = 0
 
@@ -51,79 +50,79 @@ class Status(msgspec.Struct):
 
 
 class KubeResponse(aiohttp.ClientResponse):
-    """A response that knows which paths are lists and watches to take in."""
+    """A response that passes lists and watches to their reflectors."""
 
     reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {}
-    """By the URL's path; a session's own subclass has its own."""
+    """The reflectors by the URL's path. Each session has a subclass with its own."""
 
-    _digestible_headers: CIMultiDictProxy[str] | None = None
+    _safe_headers: CIMultiDictProxy[str] | None = None
     _page: bytes | None = None
-    _received_in = 0.0
+    _receive_seconds = 0.0
 
     @property
     def reflector(self) -> Reflector[Any, Any] | None:
-        """Return who takes this response in, if anybody."""
+        """Return the reflector of this response, or None."""
         return self.reflectors.get(self.url.path) if self.method == "GET" else None
 
     @property
     def is_watch(self) -> bool:
-        """Tell whether a watch was asked for."""
+        """Return whether this is the response to a watch."""
         return self.url.query.get("watch") == "true"
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
-        """Return the headers, with a Retry-After that is a number of seconds."""
-        return self._headers if self._digestible_headers is None else self._digestible_headers
+        """Return the headers, with a Retry-After in seconds."""
+        return self._headers if self._safe_headers is None else self._safe_headers
 
     async def start(self, connection: Connection) -> Self:
-        """Receive the headers; from a watch's 200 on its lines are taken in."""
+        """Receive the headers. The lines of a watch with status 200 go to its reflector."""
         await super().start(connection)
         retry_after = self._headers.get("Retry-After")
         if retry_after is not None:
             headers = CIMultiDict(self._headers)
             headers["Retry-After"] = str(_seconds(retry_after))
-            self._digestible_headers = CIMultiDictProxy(headers)
+            self._safe_headers = CIMultiDictProxy(headers)
         if self.status == 200 and self.is_watch and (reflector := self.reflector) is not None:
             self.content = WatchContent(self.content, BatchedReader(self), reflector)  # type: ignore[assignment]
         return self
 
     def close(self) -> None:
-        """Close the connection, under TLS at once: the server's goodbye may outlast kopf's loop."""
+        """Close the connection; with TLS abort it, since the server may close after kopf's loop ends."""
         transport = self.connection.transport if self.connection is not None else None
         if transport is not None and transport.get_extra_info("ssl_object") is not None:
             transport.abort()
         super().close()
 
-    def say_gone(self) -> None:
-        """Let this refusal of a watch look like a watch that says 410: kopf then lists anew."""
+    def replace_by_gone(self) -> None:
+        """Replace this error of a watch by a watch with a 410 line, after which kopf lists again."""
         self.release()
         self.status = 200
         self.content = GoneContent(self.content)  # type: ignore[assignment]
 
-    async def receive(self, longest: int) -> bool:
-        """Receive a list's page; return whether it has no more bytes than that. One that has more is dropped.
+    async def receive(self, max_bytes: int) -> bool:
+        """Receive a page of a list; return whether it fits into ``max_bytes``. One that doesn't is dropped.
 
         Raise ClientConnectionError if the session is closed meanwhile.
         """
         began = time.thread_time()
         received = bytearray()
-        fits = (self.content_length or 0) <= longest
+        fits = (self.content_length or 0) <= max_bytes
         try:
             while fits and (part := await self.content.readany()):
                 received += part
-                fits = len(received) <= longest
+                fits = len(received) <= max_bytes
             if fits:
                 self._page = bytes(received)
         except RuntimeError as error:
             raise aiohttp.ClientConnectionError(str(error)) from error
         finally:
-            self._received_in = time.thread_time() - began
+            self._receive_seconds = time.thread_time() - began
             if self._page is None:
                 self.close()
         return fits
 
     async def json(self, **options: Any) -> Any:
-        """Return the body; of a list that is taken in only its metadata. Raise ClientPayloadError."""
+        """Return the body; for a list with a reflector only its metadata. Raise ClientPayloadError."""
         if self.status >= 400:
             return await self._error()
         if (reflector := self.reflector) is None:
@@ -131,14 +130,14 @@ class KubeResponse(aiohttp.ClientResponse):
         try:
             page = await self.read() if self._page is None else self._page
             is_synced, began = reflector.store.synced, time.thread_time()
-            told = reflector.page(page, first="continue" not in self.url.query)
-            took = self._received_in + time.thread_time() - began
+            metadata = reflector.apply_page(page, first="continue" not in self.url.query)
+            took = self._receive_seconds + time.thread_time() - began
         except UnusableListError as error:
-            _log.warning("a list is of no use; listing anew", extra={"error": str(error)})
+            _log.warning("a list is unusable; listing again", extra={"error": str(error)})
             raise aiohttp.ClientPayloadError(str(error)) from error
         if is_synced:
-            await asyncio.sleep(min(PAGE_REST * took, LONGEST_REST))
-        return told
+            await asyncio.sleep(min(PAUSE_FACTOR * took, MAX_PAUSE_SECONDS))
+        return metadata
 
     async def read(self) -> bytes:
         """Return the body's bytes. Raise ClientConnectionError if the session is closed meanwhile."""
@@ -158,12 +157,12 @@ class KubeResponse(aiohttp.ClientResponse):
             return None
         if status.details is not None:
             asked = status.details.retry_after_seconds
-            status.details.retry_after_seconds = min(asked, LONGEST_RETRY_AFTER)
+            status.details.retry_after_seconds = min(asked, MAX_RETRY_AFTER_SECONDS)
         return {"kind": "Status", "code": self.status, **msgspec.to_builtins(status)}
 
 
 class _Content:
-    """A response's content, but for the lines that kopf reads of it."""
+    """A response's content, with other chunks for kopf."""
 
     def __init__(self, stream: aiohttp.StreamReader) -> None:
         self._stream = stream
@@ -173,38 +172,38 @@ class _Content:
 
 
 class GoneContent(_Content):
-    """The content of a watch that is over before it began."""
+    """The content of a watch that consists of a 410 line."""
 
     async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
-        """Give the one line."""
+        """Yield the line."""
         yield GONE
 
 
 class WatchContent(_Content):
-    """The content of a watch whose lines are taken in as kopf reads on."""
+    """The content of a watch, whose lines go to the reflector when kopf reads."""
 
     def __init__(
         self, stream: aiohttp.StreamReader, reader: BatchedReader, reflector: Reflector[Any, Any]
     ) -> None:
-        """Take a watch that has just been answered with 200."""
+        """Take the stream of a watch whose status is 200."""
         super().__init__(stream)
         self._reader = reader
         self._reflector = reflector
-        self._owed = reflector.opened()
+        self._first_lines = reflector.watch_opened()
 
     def iter_chunked(self, _size: int) -> "WatchChunks":
-        """Go through what kopf is told."""
-        return WatchChunks(self._reader, self._reflector, self._owed)
+        """Iterate over the lines for kopf."""
+        return WatchChunks(self._reader, self._reflector, self._first_lines)
 
 
 class WatchChunks:
-    """Lines for kopf, in chunks. A tail that no newline ended is no line and falls away."""
+    """Lines for kopf, in chunks. An incomplete last line is dropped."""
 
-    def __init__(self, reader: BatchedReader, reflector: Reflector[Any, Any], owed: bytes) -> None:
-        """Take what kopf is to be told before the first line."""
+    def __init__(self, reader: BatchedReader, reflector: Reflector[Any, Any], first_lines: bytes) -> None:
+        """Take the lines for kopf before the watch's own first one."""
         self._reader = reader
         self._reflector = reflector
-        self._owed = owed
+        self._first_lines = first_lines
         self._splitter = LineSplitter()
         self._over = False
 
@@ -213,45 +212,45 @@ class WatchChunks:
         return self
 
     async def __anext__(self) -> bytes:
-        """Take in lines until there is something to tell kopf."""
-        if self._owed:
-            owed, self._owed = self._owed, b""
-            return owed
-        while not self._over and (chunk := await self._received()):
-            if told := self._taken(chunk):
-                return told
+        """Apply lines until there is one for kopf."""
+        if self._first_lines:
+            lines, self._first_lines = self._first_lines, b""
+            return lines
+        while not self._over and (chunk := await self._receive()):
+            if lines := self._apply(chunk):
+                return lines
         raise StopAsyncIteration
 
-    async def _received(self) -> bytes:
+    async def _receive(self) -> bytes:
         try:
             return await self._reader.read()
         except RuntimeError as error:
-            # What a reader is told that comes to a connection which a new login has just closed.
+            # A new login has closed the connection just before this read.
             raise aiohttp.ClientConnectionError(str(error)) from error
 
-    def _taken(self, chunk: bytes) -> bytes:
+    def _apply(self, chunk: bytes) -> bytes:
         try:
             lines = list(self._splitter.feed(chunk))
         except LineTooLongError as error:
-            _log.warning("a watch is of no use; watching anew", extra={"error": str(error)})
+            _log.warning("a watch is unusable; watching again", extra={"error": str(error)})
             self._over = True
             return b""
         if not lines:
             return b""
-        told, goes_on = self._reflector.lines(lines)
-        self._over = not goes_on
-        return told
+        for_kopf, continues = self._reflector.apply_lines(lines)
+        self._over = not continues
+        return for_kopf
 
 
 def _seconds(retry_after: str) -> int:
-    """Read a Retry-After, which is seconds or a date (RFC 9110, 10.2.3); 1 for what is neither."""
+    """Return the seconds of a Retry-After, which has seconds or a date (RFC 9110, 10.2.3); 1 if invalid."""
     try:
         seconds = float(retry_after)
     except ValueError:
         try:
             moment = email.utils.parsedate_to_datetime(retry_after)
             seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-        # The parser lets out more than it says, as for a year or a zone too large for an integer of C.
+        # The parser raises undocumented errors, for example for a year that is too large for a C integer.
         except (ValueError, OverflowError, TypeError, IndexError):
             return 1
-    return max(1, min(LONGEST_RETRY_AFTER, math.ceil(seconds))) if math.isfinite(seconds) else 1
+    return max(1, min(MAX_RETRY_AFTER_SECONDS, math.ceil(seconds))) if math.isfinite(seconds) else 1

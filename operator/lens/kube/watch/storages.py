@@ -1,4 +1,4 @@
-"""Where kopf would keep its notes on objects: nowhere, since Lens writes to none."""
+"""kopf's storages, which store nothing: Lens writes to no object."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,36 +7,36 @@ import kopf
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Remember no last state, and spare building it."""
+    """Store no last state, and don't build one."""
 
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
-        """Build nothing."""
+        """Return an empty state."""
         return kopf.BodyEssence({})
 
     def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
-        """Find nothing."""
+        """Return None."""
         return None
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
 
 class NoProgress(kopf.ProgressStorage):
-    """Remember no handler's progress."""
+    """Store no handler's progress."""
 
     def fetch(self, *, key: str, body: kopf.Body) -> Any:
-        """Find nothing."""
+        """Return None."""
         return None
 
     def store(self, *, key: str, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
     def purge(self, *, key: str, body: kopf.Body, patch: kopf.Patch) -> None:
-        """Have nothing to purge."""
+        """Do nothing."""
 
     def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
-        """Touch nothing."""
+        """Do nothing."""
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        """Have nothing to clear."""
+        """Return the state as it is."""
         return essence

@@ -1,4 +1,4 @@
-"""The session under kopf: authorization, pauses, and failures turned into ones that kopf survives."""
+"""kopf's HTTP session: authorization, pauses, and failures replaced by those that kopf survives."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
 
 PASSED_ON = frozenset({401, 403, 429})
-"""The refusals that kopf itself deals with: it logs in again, or repeats the request."""
+"""The errors that kopf itself handles: it logs in again, or repeats the request."""
 
 SERVED = frozenset({200, 410})
-"""What an apiserver says that serves Lens; 410 is for a version that has expired."""
+"""The statuses of an apiserver that serves Lens. 410 is for a resourceVersion that has expired."""
 
-ABSENT = frozenset({502, 503})
-"""What stands before an apiserver that is gone says these; one that is overloaded says 429."""
+UNREACHABLE = frozenset({502, 503})
+"""A load balancer's responses for an apiserver that is gone. An overloaded apiserver returns 429."""
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Transport:
-    """Makes sessions to one apiserver, and is their middleware."""
+    """Create sessions to one apiserver, and be their middleware."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class Transport:
         outage: Outage,
         timeout: float,
     ) -> None:
-        """Take the reflectors by their path under the server's base URL, such as ``/api/v1/pods``.
+        """Take the reflectors by path below the server's base URL, such as ``/api/v1/pods``.
 
-        ``timeout`` is that of kopf's requests, in seconds.
+        ``timeout`` is the timeout of kopf's requests, in seconds.
         """
         self._connection = connection
         self._reflectors = reflectors
@@ -55,20 +55,20 @@ class Transport:
         self._timeout = timeout
 
     def session(self) -> aiohttp.ClientSession:
-        """Return a new session. To be called in the loop that uses it."""
+        """Return a new session. Call this in the loop that uses it."""
         base = URL(self._connection.server).path.rstrip("/")
-        bound = type(
+        response_class = type(
             "KubeResponse",
             (KubeResponse,),
             {"reflectors": {base + path: reflector for path, reflector in self._reflectors.items()}},
         )
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls()),
-            response_class=bound,
+            response_class=response_class,
             middlewares=[self._send],
             proxy=self._connection.proxy,
             read_bufsize=2**20,
-            # Lists are read once, from a server nearby: packing them costs both sides more than it saves.
+            # The apiserver is near: compressing lists would cost both sides more than it saves.
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
@@ -79,7 +79,7 @@ class Transport:
     async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         reflector = self._reflector(request.url)
         if reflector is not None:
-            reflector.asked()
+            reflector.request_sent()
             await self._pause(request.url)
         request.server_hostname = self._connection.server_name
         path, sent = request.url.path, time.monotonic()
@@ -94,10 +94,10 @@ class Transport:
             if not request.session.closed:
                 self._outage.failed(path, cause_of_error(error))
             if reflector is not None:
-                reflector.unreached()
+                reflector.unreachable()
             raise
         except aiohttp.ClientError as error:
-            # What isn't HTTP at all would end kopf.
+            # A response that isn't HTTP would end kopf.
             self._metrics.kube_requests.labels("error").inc()
             self._outage.failed(path, f"{request.method} {path}: {error}")
             raise aiohttp.ClientPayloadError(str(error)) from error
@@ -107,7 +107,7 @@ class Transport:
                 self._outage.failed(path, f"no response to {request.method} {path} in {self._timeout:g} s")
             raise
         if 300 <= response.status < 400:
-            # An apiserver doesn't redirect, and what does gets no token.
+            # An apiserver doesn't redirect, and no other server may get the token.
             response.close()
             self._outage.failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
             raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {path}")
@@ -116,9 +116,9 @@ class Transport:
         else:
             self._outage.failed(path, cause_of_status(request.method, path, response.status))
         if reflector is not None:
-            if response.status in ABSENT:
-                reflector.unreached()
-            if not _goes_on(response):
+            if response.status in UNREACHABLE:
+                reflector.unreachable()
+            if not _is_usable(response):
                 self._restart(response)
         return response
 
@@ -137,35 +137,35 @@ class Transport:
     async def _paged(
         self, request: aiohttp.ClientRequest, handler: Handler, reflector: Reflector[Any, Any]
     ) -> aiohttp.ClientResponse:
-        """Ask for a page of as many objects as fit into memory."""
+        """Request a page, with fewer objects until it fits into the bound."""
         size = reflector.page_size
         while True:
             request.url = request.url.update_query(limit=size.objects)
             response = await self._authorized(request, handler)
             if response.status != 200 or not isinstance(response, KubeResponse):
                 return response
-            if await response.receive(size.longest):
+            if await response.receive(size.max_bytes):
                 return response
             self._metrics.over_bound.labels("page").inc()
             if not size.exceeded():
                 raise aiohttp.ClientPayloadError(
-                    f"an object of {reflector.resource} is over {size.longest} bytes"
+                    f"an object of {reflector.resource} is over {size.max_bytes} bytes"
                 )
 
     async def _authorized(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        """Send with the present credentials; if they are refused, once more with those read anew."""
+        """Send with the current credentials; if the server refuses them, once more with reloaded ones."""
         try:
-            response = await self._answered(request, handler)
+            response = await self._respond(request, handler)
         except aiohttp.ClientSSLError:
-            # The CA may have been rotated: what is on disk now is trusted from the next attempt on.
+            # The CA may have been rotated: from the next attempt on, the one on disk is trusted.
             await self._reload()
             raise
         if response.status == 401 and await self._reload():
             response.release()
-            response = await self._answered(request, handler)
+            response = await self._respond(request, handler)
         return response
 
-    async def _answered(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+    async def _respond(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         await self._authorize(request)
         response = await handler(request)
         self._metrics.kube_requests.labels(str(response.status)).inc()
@@ -179,11 +179,11 @@ class Transport:
         if header is not None:
             request.headers["Authorization"] = header
         if request.url.origin() != URL(self._connection.server).origin():
-            # The configuration names another server now. Where its session is closed, kopf logs in anew.
+            # The configuration names another server now. If the session is closed, kopf logs in again.
             await request.session.close()
         if request.session.closed:
-            # Another request's 401 closes it too, during any wait. aiohttp would fail an assertion here,
-            # and kopf knows this error.
+            # Another request's 401 may have closed it during a wait. aiohttp would fail an assertion here,
+            # and kopf handles this error.
             raise RuntimeError("Session is closed")
 
     async def _reload(self) -> bool:
@@ -195,23 +195,23 @@ class Transport:
         return True
 
     def _restart(self, response: aiohttp.ClientResponse) -> None:
-        """Have kopf start over with a list: nothing that this list or watch began can go on."""
+        """Have kopf list again: this list or watch can't continue."""
         _log.warning(
-            "no answer of an apiserver's; listing anew",
+            "an unusable response of the apiserver; listing again",
             extra={"path": response.url.path, "status": response.status},
         )
         if isinstance(response, KubeResponse) and response.is_watch:
-            response.say_gone()
+            response.replace_by_gone()
             return
         response.release()
         raise aiohttp.ClientPayloadError(f"HTTP {response.status} to a list")
 
 
-def _goes_on(response: aiohttp.ClientResponse) -> bool:
-    """Tell whether a list or watch can go on with the answer: with what it brings, or with a repetition.
+def _is_usable(response: aiohttp.ClientResponse) -> bool:
+    """Return whether a list or watch can continue with this response, or with a repeated request.
 
-    A continued list isn't repeated when the apiserver fails: its token may be what it fails at, as one
-    from before an etcd was restored is.
+    A request with a continue token isn't repeated when the apiserver fails: the token may be the cause, such
+    as one from before etcd was restored.
     """
     if response.status >= 500:
         return "continue" not in response.url.query

@@ -1,4 +1,4 @@
-"""The watcher: kopf in a thread and loop of its own, filling the ledger, and kept running for ever.
+"""The watcher: runs kopf in a thread and an event loop of its own, and restarts it for ever.
 
 Only that thread changes the ledger. It publishes immutable snapshots in the cluster's state.
 """
@@ -35,7 +35,7 @@ from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 
 COUNTED = frozenset({"pods", "nodes"})
-"""The resources that figures come from: how fresh these are is how fresh the figures are."""
+"""The resources that are counted: the figures are as old as the older of these two."""
 
 STOP_SECONDS = 10.0
 
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Watches pods and nodes, and starts kopf anew whenever it ends or stalls."""
+    """Watch pods and nodes, and restart kopf whenever it ends or stalls."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Watcher:
         clock: Callable[[], float] = time.time,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        """Take the way to the apiserver and the state to publish on, and which pods tell of GPUs."""
+        """Take the connection, the state to publish in, and the selector of the pods that report GPUs."""
         self._connection = connection
         self._state = state
         self._metrics = metrics
@@ -73,21 +73,21 @@ class Watcher:
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
         self._contacts: dict[str, float] = {}
-        self._placed: deque[Mapping[str, Placement]] = deque()
+        self._placements: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._backoff = Backoff()
         self._outage = Outage(time.monotonic, lambda cause: setattr(state, "outage", cause))
         self._configured = False
 
-    def place(self, placements: Mapping[str, Placement]) -> None:
-        """File where shared units are, by node. May be called from any thread; shows as a change does."""
-        self._placed.append(placements)
-        # Where kopf's loop has just ended, the next one's first snapshot has it.
+    def put_placements(self, placements: Mapping[str, Placement]) -> None:
+        """Store the placement of shared units by node, and publish it. Any thread may call this."""
+        self._placements.append(placements)
+        # If kopf's loop has just ended, the next one's first snapshot has it.
         with contextlib.suppress(RuntimeError):
             self._wake()
 
     async def run(self) -> None:
-        """Watch until cancelled. Raise ConnectionFailedError if no configuration can be loaded at first."""
+        """Watch until cancelled. Raise ConnectionFailedError if the first load of the configuration fails."""
         if not self._configured:
             await asyncio.to_thread(self._connection.load)
             self._configured = True
@@ -118,13 +118,13 @@ class Watcher:
                 except TimeoutError:
                     stalled = thread.stalled(self._clock() - self._timeouts.stall)
                     if stalled:
-                        _log.error("a watcher has stalled; starting anew", extra={"resources": stalled})
+                        _log.error("a watch has stalled; restarting kopf", extra={"resources": stalled})
                         return
         finally:
             await asyncio.shield(asyncio.to_thread(thread.stop))
 
     def _reflectors(self) -> dict[str, Reflector[Any, Any]]:
-        """Return new reflectors of the same stores, by path. To be called in kopf's loop."""
+        """Return new reflectors of the same stores, by path. Call this in kopf's loop."""
         publisher = Publisher(lambda: self._publish(reflectors), self._metrics.count_job_failures)
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, publisher.touch, True)
         common = (self._metrics, self._clock, publisher.touch)
@@ -135,7 +135,7 @@ class Watcher:
                 pod_decoder(self._gpus, self._exporters),
                 self._pods,
                 *common,
-                self._note_ending,
+                self._note_termination,
             ),
             "/api/v1/nodes": Reflector("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
         }
@@ -149,9 +149,9 @@ class Watcher:
         for reflector in reflectors.values():
             if reflector.resource in COUNTED and reflector.contact is not None:
                 self._contacts[reflector.resource] = reflector.contact
-        while self._placed:
-            for node, placement in self._placed.popleft().items():
-                self._ledger.file_placement(node, placement)
+        while self._placements:
+            for node, placement in self._placements.popleft().items():
+                self._ledger.put_placement(node, placement)
         self._state.current = StateView(
             snapshot=self._ledger.snapshot(),
             synced=self._pods.synced and self._nodes.synced,
@@ -159,18 +159,18 @@ class Watcher:
             skipped={reflector.resource: reflector.skipped for reflector in reflectors.values()},
         )
 
-    def _note_ending(self, line: bytes) -> None:
+    def _note_termination(self, line: bytes) -> None:
         termination = read_termination(line)
         if termination is not None:
-            self._state.note_termination(termination)
+            self._state.add_termination(termination)
 
 
 class KopfThread:
-    """One run of kopf. What it reads after it was stopped reaches nobody."""
+    """One run of kopf. What it reads after it was stopped is ignored."""
 
     def __init__(
         self,
-        make_intakes: Callable[[], dict[str, Reflector[Any, Any]]],
+        make_reflectors: Callable[[], dict[str, Reflector[Any, Any]]],
         connection: Connection,
         metrics: Metrics,
         timeouts: Timeouts,
@@ -178,8 +178,8 @@ class KopfThread:
         daemonset: PodKey | None,
         on_end: Callable[[], object],
     ) -> None:
-        """Take what to call, from the thread, when kopf has ended."""
-        self._make_intakes = make_intakes
+        """``make_reflectors`` is called in the thread, and so is ``on_end`` when kopf has ended."""
+        self._make_reflectors = make_reflectors
         self._connection = connection
         self._metrics = metrics
         self._timeouts = timeouts
@@ -197,17 +197,17 @@ class KopfThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """End kopf, and wait for it for a while; one that hangs is left behind, cut off from the ledger."""
+        """Stop kopf and wait for a while. A thread that hangs is abandoned, and can't change the ledger."""
         self._ready.wait(STOP_SECONDS)
         if self._thread.is_alive() and self._loop is not None and self._stop_flag is not None:
-            with contextlib.suppress(RuntimeError):  # its loop may just have been closed
+            with contextlib.suppress(RuntimeError):  # its loop may have been closed just now
                 self._loop.call_soon_threadsafe(self._stop_flag.set)
             self._thread.join(STOP_SECONDS)
         for reflector in self._reflectors.values():
             reflector.retire()
 
     def stalled(self, since: float) -> list[str]:
-        """Return the resources that show no activity since then."""
+        """Return the resources without activity since the epoch second ``since``."""
         return [
             reflector.resource
             for reflector in self._reflectors.values()
@@ -220,7 +220,7 @@ class KopfThread:
         except asyncio.CancelledError:
             pass
         except Exception:
-            _log.exception("kopf has ended; starting it anew")
+            _log.exception("kopf has ended; restarting it")
         finally:
             self._ready.set()
             self._on_end()
@@ -228,7 +228,7 @@ class KopfThread:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_flag = asyncio.Event()
-        self._reflectors = self._make_intakes()
+        self._reflectors = self._make_reflectors()
         self._ready.set()
         self._outage.started_anew()
         transport = Transport(
@@ -242,7 +242,7 @@ class KopfThread:
         logins = Backoff()
 
         async def login() -> kopf.AiohttpSession:
-            # Called again for every 401 that stays: paced here, since kopf would do it at once.
+            # kopf calls this again, at once, for every 401 that remains after a reload.
             while True:
                 await asyncio.sleep(logins.delay("login", time.monotonic()))
                 try:
@@ -255,12 +255,13 @@ class KopfThread:
                     )
 
         await kopf.operator(
-            # Where kopf ends on its own, its waiter for the flag would hold up that end for 5 s.
+            # If kopf ends by itself without the flag, its waiter for the flag delays the end by 5 s.
             registry=registry(login, self._stop_flag.set, self._daemonset),
             settings=settings(self._timeouts, self._daemonset),
             standalone=True,
             clusterwide=True,
-            # Without one kopf asks for its user's name; who runs as a mere number, as in an image, has none.
+            # Without an identity kopf asks for its user's name, and a numeric user, as in the image, has
+            # none.
             identity="lens",  # type: ignore[arg-type]  # kopf's own type of text, which it doesn't export
             stop_flag=self._stop_flag,
         )

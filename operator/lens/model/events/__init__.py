@@ -1,1 +1,1 @@
-"""Events: what changed between two moments, joined with the Events of the apiserver."""
+"""Events: what changed between two moments, merged with the Events of the apiserver."""

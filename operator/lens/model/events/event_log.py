@@ -1,7 +1,7 @@
-"""What Lens has seen itself, and what the apiserver's Events add to it, as one list.
+"""Merges the events that Lens sees itself and the apiserver's Events into one list.
 
-Both tell of the same things. From its first look on Lens tells of them itself, so of what it has a name for
-Events count for the time before. Where both tell of the same moment, Lens' own word stands.
+Both report the same things. From its first evaluation on Lens sees them itself, so an Event that has a type
+of Lens' own counts only for the time before. If both report the same occurrence, Lens' own event is kept.
 """
 
 import heapq
@@ -12,16 +12,16 @@ from typing import NamedTuple
 from lens.model.events.transitions import Event, Type
 
 SAME_SECONDS = 60.0
-"""Two tellings of one thing are no further apart."""
+"""Two events of one occurrence are at most this far apart."""
 
 ENDS: Mapping[Type, str] = dict.fromkeys(
     ("TaskFinished", "TaskFailed", "TaskEvicted", "TaskPreempted", "TaskDeleted", "TaskEnded"), "end"
 )
-"""A task ends once, whatever its end is called."""
+"""A task ends once, whatever the type of its end."""
 
 
 class _Key(NamedTuple):
-    """What happened to which object: of the apiserver's Events with the same one the latest is kept."""
+    """What happened to which object. Of the apiserver's Events with the same key the latest is kept."""
 
     object: str
     what: str
@@ -38,66 +38,66 @@ def _newest_first(event: Event) -> tuple[float, str, str, str]:
 
 
 class EventLog:
-    """The latest events, newest first; older ones fall out.
+    """The latest events, newest first.
 
-    What the apiserver tells takes at most half of the places, so that it can't push out what Lens has seen.
+    The apiserver's Events are at most half of them, so that they can't displace what Lens has seen itself.
     """
 
-    def __init__(self, most: int) -> None:
-        """Start empty. ``most`` is how many are kept."""
-        self._most = most
-        self._own: deque[Event] = deque(maxlen=most)
-        self._told: dict[_Key, Event] = {}
+    def __init__(self, max_events: int) -> None:
+        """Start empty, and keep up to ``max_events``."""
+        self._max_events = max_events
+        self._own: deque[Event] = deque(maxlen=max_events)
+        self._kube_events: dict[_Key, Event] = {}
         self.events: tuple[Event, ...] = ()
 
     def add(self, events: Iterable[Event]) -> None:
-        """Take what Lens has seen, in the order in which it happened."""
-        seen = list(events)
-        if not seen:
+        """Add events that Lens has seen, in the order in which they happened."""
+        added = list(events)
+        if not added:
             return
-        self._own.extendleft(seen)
-        for event in seen:
-            before = self._told.get(_key(event))
+        self._own.extendleft(added)
+        for event in added:
+            before = self._kube_events.get(_key(event))
             if before is not None and abs(before.at - event.at) <= SAME_SECONDS:
-                del self._told[_key(event)]
+                del self._kube_events[_key(event)]
         self._order()
 
-    def merge(self, events: Iterable[Event], began: float) -> None:
-        """Take what the apiserver's Events tell, in any order and as often as it comes.
+    def merge(self, events: Iterable[Event], started_at: float) -> None:
+        """Add Events of the apiserver, in any order; adding one again changes nothing.
 
-        ``began`` is the epoch second of Lens' first look.
+        ``started_at`` is the epoch second of Lens' first evaluation.
         """
         changed = False
         own: Mapping[_Key, list[float]] | None = None
         for event in events:
             key = _key(event)
-            before = self._told.get(key)
+            before = self._kube_events.get(key)
             if before is not None and before.at >= event.at:
                 continue
             if event.type != "Kubernetes":
-                # Events' times are mostly cut to the second.
-                if event.at >= int(began):
+                # Most Events have their time cut to the second.
+                if event.at >= int(started_at):
                     continue
                 if own is None:
-                    own = self._moments()
+                    own = self._own_times()
                 if any(abs(at - event.at) <= SAME_SECONDS for at in own.get(key, ())):
                     continue
-            self._told[key] = event
+            self._kube_events[key] = event
             changed = True
         if changed:
             self._order()
 
-    def _moments(self) -> dict[_Key, list[float]]:
-        moments: dict[_Key, list[float]] = {}
+    def _own_times(self) -> dict[_Key, list[float]]:
+        times: dict[_Key, list[float]] = {}
         for event in self._own:
-            moments.setdefault(_key(event), []).append(event.at)
-        return moments
+            times.setdefault(_key(event), []).append(event.at)
+        return times
 
     def _order(self) -> None:
-        told = sorted(self._told.values(), key=_newest_first)[: self._most // 2]
-        if len(told) < len(self._told):
-            self._told = {_key(event): event for event in told}
-        own = list(self._own)[: self._most - len(told)]
-        # The sort is for a clock that was set back: what it did not put right is in order already.
+        kube_events = sorted(self._kube_events.values(), key=_newest_first)[: self._max_events // 2]
+        if len(kube_events) < len(self._kube_events):
+            self._kube_events = {_key(event): event for event in kube_events}
+        own = list(self._own)[: self._max_events - len(kube_events)]
+        # Own events are in order already, unless the clock was set back.
         own.sort(key=lambda event: -event.at)
-        self.events = tuple(heapq.merge(own, told, key=lambda event: -event.at))
+        self.events = tuple(heapq.merge(own, kube_events, key=lambda event: -event.at))

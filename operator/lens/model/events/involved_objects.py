@@ -1,7 +1,7 @@
-"""Which of the apiserver's Events are told: those that regard pods with GPUs and nodes with GPUs.
+"""Selects the apiserver's Events of GPU pods and GPU nodes.
 
-What a pod asked for can't be known any more once it is gone. Of those that were gone before Lens began, the
-Events of a list say which were on nodes with GPUs; that they were evicted or preempted is told.
+The request of a pod that is gone is unknown. For pods that were gone before Lens' start, the Events of a list
+show which were on GPU nodes; Lens reports those that were evicted or preempted.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,41 +13,41 @@ from lens.model.events.transitions import Event
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
-MOST_GONE = 20_000
-"""Pods whose ends Lens has seen and told; the latest."""
+MAX_GONE = 20_000
+"""The latest pods that Lens has seen end."""
 
-MOST_STRANGERS = 20_000
-"""Pods of a list that aren't known, and Events that wait for their pod to be."""
+MAX_UNKNOWN = 20_000
+"""The most unknown pods of a list, and the most Events that wait for their pod to become known."""
 
-MOST_BYTES = 16 * 2**20
-"""What is noted of a list takes no more, and what waits: anybody may write Events of what doesn't exist."""
+MAX_BYTES = 16 * 2**20
+"""The size of each of these two: anybody may write Events of objects that don't exist."""
 
 UNKNOWN_SECONDS = 5.0
-"""How long after an Event of a pod the pod itself may become known."""
+"""How long after its Event a pod may become known."""
 
 _UID_BYTES = 1024
-"""A uid of 253 characters at most, and its place in a set."""
+"""The size of a uid of up to 253 characters in a set."""
 
 EXPIRY_SECONDS = 3600.0
-"""Until the apiserver forgets an Event (kube-apiserver, --event-ttl)."""
+"""How long the apiserver keeps an Event (kube-apiserver, --event-ttl)."""
 
 
 class EventFilter:
-    """Knows the pods and nodes that Events may regard, and passes on what is told of these."""
+    """Know the GPU pods and GPU nodes, and pass on their Events."""
 
     def __init__(self, dropped: Callable[[], object] = lambda: None) -> None:
-        """Start with nothing known. ``dropped`` is called for each Event that there is no room for."""
+        """Start without pods and nodes. ``dropped`` is called for each Event beyond a bound."""
         self._dropped = dropped
         self._snapshot = EMPTY
         self._pods: dict[str, Pod] = {}
         self._gone: dict[str, None] = {}
-        self._placed: set[str] = set()
+        self._on_gpu_nodes: set[str] = set()
         self._ended: dict[str, KubeEvent] = {}
-        self._noted_bytes = 0
-        self._waiting: Backlog[tuple[float, KubeEvent]] = Backlog(MOST_STRANGERS, MOST_BYTES, dropped)
+        self._listed_bytes = 0
+        self._waiting: Backlog[tuple[float, KubeEvent]] = Backlog(MAX_UNKNOWN, MAX_BYTES, dropped)
 
     def update(self, snapshot: Snapshot) -> None:
-        """Take the pods and nodes of the moment, in time that grows with what has changed."""
+        """Set the current pods and nodes. The cost depends on the changes since the last call."""
         before, self._snapshot = self._snapshot, snapshot
         if snapshot is before:
             return
@@ -58,59 +58,59 @@ class EventFilter:
             if pod.uid not in after and self._pods.pop(pod.uid, None) is not None:
                 self._gone[pod.uid] = None
         self._pods |= after
-        while len(self._gone) > MOST_GONE:
+        while len(self._gone) > MAX_GONE:
             del self._gone[next(iter(self._gone))]
 
     def listed(self, events: Iterable[KubeEvent]) -> Iterator[Event]:
-        """Go through a part of a list, and note what may be told at its end."""
+        """Yield the relevant events of a part of a list, and remember those that its end decides."""
         for event in events:
             if self._is_known(event):
-                yield from self._told(event)
+                yield from self._relevant(event)
             elif event.kind == "Pod" and event.uid not in self._gone:
-                self._note(event)
+                self._remember(event)
 
-    def _note(self, event: KubeEvent) -> None:
-        """Keep what may be told at the list's end, as far as there is room."""
-        is_placed = event.node in self._snapshot.nodes and event.uid not in self._placed
+    def _remember(self, event: KubeEvent) -> None:
+        """Keep what is needed at the list's end, within the bounds."""
+        is_placed = event.node in self._snapshot.nodes and event.uid not in self._on_gpu_nodes
         has_ended = event.type in ENDS
         before = self._ended.get(event.uid) if has_ended else None
         size = is_placed * _UID_BYTES + has_ended * size_of(event) - (size_of(before) if before else 0)
         if not (is_placed or has_ended):
             return
-        is_many = len(self._placed) >= MOST_STRANGERS or len(self._ended) >= MOST_STRANGERS
-        if is_many or self._noted_bytes + size > MOST_BYTES:
+        is_full = len(self._on_gpu_nodes) >= MAX_UNKNOWN or len(self._ended) >= MAX_UNKNOWN
+        if is_full or self._listed_bytes + size > MAX_BYTES:
             self._dropped()
             return
-        self._noted_bytes += size
+        self._listed_bytes += size
         if is_placed:
-            self._placed.add(event.uid)
+            self._on_gpu_nodes.add(event.uid)
         if has_ended:
             self._ended[event.uid] = event
 
     def list_ended(self) -> Iterator[Event]:
-        """Go through what is told of pods that were gone before, once a list has been read to its end."""
+        """Yield the ends of pods that were gone before, after the last part of a list."""
         for uid, event in self._ended.items():
-            if uid in self._placed:
+            if uid in self._on_gpu_nodes:
                 yield _event(event, f"{event.namespace}/{event.name}")
         self.forget_list()
 
     def forget_list(self) -> None:
-        """Drop what was noted of a list."""
-        self._placed.clear()
+        """Forget what was remembered of a list."""
+        self._on_gpu_nodes.clear()
         self._ended.clear()
-        self._noted_bytes = 0
+        self._listed_bytes = 0
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether there are Events of pods that may yet become known."""
+        """Return whether Events wait for their pods to become known."""
         return len(self._waiting) > 0
 
     def watched(self, events: Iterable[KubeEvent], now: float) -> Iterator[Event]:
-        """Go through what has just come by a watch, and what had come before its pod was known."""
-        again = [(since, each) for since, each in self._waiting.take() if now - since < UNKNOWN_SECONDS]
-        for since, event in (*again, *((now, each) for each in events)):
+        """Yield the relevant events of a watch, and those that waited for their pods."""
+        waiting = [(since, each) for since, each in self._waiting.take() if now - since < UNKNOWN_SECONDS]
+        for since, event in (*waiting, *((now, each) for each in events)):
             if self._is_known(event):
-                yield from self._told(event)
+                yield from self._relevant(event)
             elif event.kind == "Pod" and event.uid not in self._gone:
                 self._waiting.add((since, event), size_of(event))
 
@@ -120,20 +120,20 @@ class EventFilter:
             return occupied is not None and occupied.node is not None
         return event.uid in self._pods
 
-    def _told(self, event: KubeEvent) -> Iterator[Event]:
+    def _relevant(self, event: KubeEvent) -> Iterator[Event]:
         if event.type is None:
             return
         if event.kind == "Node":
             yield _event(event, event.name)
             return
         pod = self._pods[event.uid]
-        # Whoever may write Events into a namespace may name any uid.
+        # Anybody who may create Events in a namespace may write any uid.
         if pod.path != f"{event.namespace}/{event.name}":
             return
-        # How a pod ends that is still there Lens will see itself.
+        # Lens will see itself how an existing pod ends.
         if event.type in ENDS:
             return
-        # A container that starts anew when the Event of its first start has expired is no task that starts.
+        # A container that restarts after the Event of its first start has expired is no new task.
         started = pod.started_at
         if event.type == "TaskStarted" and (started is None or event.at - started >= EXPIRY_SECONDS):
             return

@@ -1,7 +1,7 @@
-"""What one of the apiserver's Events tells (core/v1 Event; events.k8s.io/v1 has the same objects).
+"""Decodes the apiserver's Events (core/v1 Event; events.k8s.io/v1 has the same objects).
 
-Its text is somebody else's: who may create Events in a namespace can write anything into those of its pods.
-So it is bounded, and without control characters. An Event that can't be read is left out.
+Anybody who may create Events in a namespace can write any text into those of its pods. So texts are bounded,
+and control characters are removed. An Event that can't be decoded is left out.
 
 Reasons: pkg/kubelet/events, pkg/controller/nodelifecycle, pkg/controller/tainteviction and pkg/scheduler of
 Kubernetes 1.37.
@@ -23,7 +23,7 @@ LONGEST_REASON = 128
 """Characters."""
 
 SKEW_SECONDS = 60.0
-"""How far another clock may be ahead. A time beyond that is none."""
+"""How far another clock may be ahead. A later time is ignored."""
 
 Kind = Literal["Pod", "Node"]
 
@@ -38,9 +38,9 @@ _TYPES: Mapping[tuple[str, str], Type] = {
     ("Node", "NodeSchedulable"): "NodeUncordoned",
     ("Node", "NodeNotSchedulable"): "NodeCordoned",
 }
-"""What Lens has a name for."""
+"""The reasons that have a type of Lens' own."""
 
-# Told of every pod of a node that is not ready, beside the node's own.
+# Every pod of a node that is not ready has this Event, in addition to the node's own.
 _ECHOES = frozenset({("Pod", "NodeNotReady")})
 _ON_NODE = re.compile(r"(?:Successfully assigned \S+ to|Preempted by .* on node) (?P<node>\S+)")
 _DEFAULT_NAMESPACE = "default"
@@ -84,9 +84,10 @@ class _Line(msgspec.Struct):
 
 
 class KubeEvent(msgspec.Struct, frozen=True, gc=False):
-    """What happened to a pod or a node at epoch second ``at``, as ``source`` says.
+    """Something that happened to a pod or a node at epoch second ``at``, reported by ``source``.
 
-    ``type`` is None for what only tells where a pod is. ``node`` is where it is, as far as is told.
+    ``type`` is None for an Event that only shows where a pod is. ``node`` is the pod's node, if the Event has
+    it.
     """
 
     at: float
@@ -106,7 +107,7 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 
 
 def read_event(document: msgspec.Raw | bytes, now: float) -> KubeEvent | None:
-    """Read an Event; None for one that tells nothing here, or can't be read."""
+    """Return an Event; None if it is irrelevant or can't be decoded."""
     try:
         return _kube_event(_decode(document), now)
     except (ValueError, RecursionError):
@@ -114,7 +115,7 @@ def read_event(document: msgspec.Raw | bytes, now: float) -> KubeEvent | None:
 
 
 def read_event_line(line: bytes, now: float) -> KubeEvent | None:
-    """Read a watch's line likewise; one that says that an Event is gone tells nothing."""
+    """Return the Event of a watch line; None if it is irrelevant, deleted, or can't be decoded."""
     try:
         read = _decode_line(line)
     except (ValueError, RecursionError):
@@ -131,7 +132,7 @@ def _kube_event(event: _Event, now: float) -> KubeEvent | None:
         kind = "Node"
     else:
         return None
-    # The namespace of an Event says who may have written it: it is its object's, and for a node the default.
+    # An Event's namespace limits who may have written it: its object's, and for a node the default one.
     home = regarding.namespace if kind == "Pod" else _DEFAULT_NAMESPACE
     if not home or len(home) > LONGEST_NAME or event.metadata.namespace != home:
         return None
@@ -160,7 +161,7 @@ def _type(event: _Event, kind: Kind, message: str) -> Type | None:
     path = event.involved_object.field_path or ""
     if reason == "Started" and not path.startswith("spec.containers{"):
         return None
-    # Of an eviction that is called off the reason is the same.
+    # A cancelled eviction has the same reason.
     if reason == "TaintManagerEviction" and not message.startswith("Marking for deletion"):
         return None
     if (known := _TYPES.get((kind, reason))) is not None:
@@ -179,10 +180,10 @@ def _node(event: _Event, message: str) -> str | None:
 
 
 def _at(event: _Event, now: float, *, first: bool) -> float | None:
-    """Return when it happened the last time, or the first; None where no time can be believed.
+    """Return when it last happened, or with ``first`` when it first did; None without a plausible time.
 
-    Any of the times may be missing: client-go's old recorder writes first and last, the new one eventTime
-    and series. Only the time of creation is the apiserver's own.
+    Any time may be missing: client-go's old recorder writes the first and last timestamp, the new one
+    eventTime and series. Only the creation timestamp is the apiserver's own.
     """
     created = event.metadata.creation_timestamp
     latest = event.series.last_observed_time if event.series else None
@@ -201,12 +202,12 @@ def _at(event: _Event, now: float, *, first: bool) -> float | None:
 def _source(event: _Event) -> str:
     named = event.reporting_component or (event.source.component if event.source else None)
     source = _plain(named, LONGEST_REASON)
-    # Lens writes no Events; nobody else's shall look like its own word.
+    # Lens writes no Events, and no other source may look like Lens.
     return source if source and source.casefold() != OWN else "unknown"
 
 
 def _plain(text: str | None, longest: int) -> str:
-    """Return a text on one line, without what can't be seen, and not longer than that."""
+    """Return a text on one line, without unprintable characters, cut to ``longest`` characters."""
     cut = (text or "")[: 2 * longest]
     if not cut.isprintable():
         cut = "".join(each if each.isprintable() else " " for each in cut)

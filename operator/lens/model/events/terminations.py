@@ -1,7 +1,8 @@
-"""How a pod came to its end, by the last that was seen of it.
+"""How a pod ended, by its last object.
 
-The line of a pod that is deleted has the last of it. One that finishes leaves the watch by its field
-selector, and is reported as DELETED with the object as it was before that: how it ended then stays open.
+The watch line of a deleted pod has its last state. A finished pod no longer matches the watch's field
+selector. Its line is DELETED with the object from before, so its outcome is unknown until the pod itself is
+read.
 """
 
 from typing import Literal
@@ -51,7 +52,7 @@ class _Line(msgspec.Struct):
 class Termination(msgspec.Struct, frozen=True, gc=False):
     """The end of a pod; ``reason`` is Kubernetes' own, if there is one.
 
-    ``TaskEnded`` is one that finished, nobody knows how.
+    The outcome ``TaskEnded`` is that of a pod that ended in an unknown way.
     """
 
     namespace: str
@@ -66,7 +67,7 @@ _decode_pod = msgspec.json.Decoder(_Pod).decode
 
 
 def read_termination(line: bytes) -> Termination | None:
-    """Read the watch's line after which a pod was gone; None for one that tells nothing."""
+    """Return the termination that a watch line reports, or None if it can't be decoded."""
     try:
         return _termination(_decode_line(line).object)
     except (ValueError, RecursionError):
@@ -74,7 +75,7 @@ def read_termination(line: bytes) -> Termination | None:
 
 
 def read_finished(document: bytes) -> Termination | None:
-    """Read a pod that has finished; None for one that has not, or can't be read."""
+    """Return a finished pod's termination; None if it hasn't finished or can't be decoded."""
     try:
         pod = _decode_pod(document)
     except (ValueError, RecursionError):
@@ -91,7 +92,7 @@ def _termination(pod: _Pod) -> Termination:
 
 
 def _outcome(pod: _Pod, disrupted: Condition | None) -> tuple[Outcome, str | None]:
-    """Judge an end. A disruption comes first: what it ends has failed too, or is just being deleted.
+    """Return the outcome and reason. A disruption takes precedence: its pods also fail or are being deleted.
 
     Source: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
     """
@@ -101,7 +102,7 @@ def _outcome(pod: _Pod, disrupted: Condition | None) -> tuple[Outcome, str | Non
         return "TaskPreempted", reason
     if disrupted or reason in _EVICTION_REASONS:
         return "TaskEvicted", reason
-    # A pod that is deleted while it runs gets a final phase too (since Kubernetes 1.27).
+    # A pod that is deleted while it runs also gets a final phase (since Kubernetes 1.27).
     if pod.metadata.deletion_timestamp is not None:
         return "TaskDeleted", reason
     if status.phase not in FINISHED_PHASES:

@@ -1,4 +1,4 @@
-"""Events: what really changed between two moments, found by comparing them."""
+"""Events that Lens sees itself, found by comparing two moments."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -33,7 +33,7 @@ Type = Literal[
 ]
 
 OWN = "lens"
-"""The source of what Lens has seen itself."""
+"""The source of the events that Lens sees itself."""
 
 _ENDED: Mapping[Outcome, str] = {
     "TaskFinished": "finished",
@@ -46,10 +46,10 @@ _ENDED: Mapping[Outcome, str] = {
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened to ``object`` (named as an alert's source), seen at epoch second ``at``.
+    """Something that happened to ``object`` (named like an alert's source) at epoch second ``at``.
 
-    ``source`` is who says so: Lens, or the component that reported it to the apiserver as an Event. That
-    one's ``reason`` stands beside its message; type ``Kubernetes`` has no name of Lens' own for it.
+    ``source`` is Lens, or the component that reported it to the apiserver as an Event. Such an event has the
+    Event's ``reason``; its type is ``Kubernetes`` if Lens has no type of its own for that reason.
     """
 
     at: float
@@ -61,15 +61,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
-def of_node(
+def node_events(
     name: str,
     before: NodeOccupancy | None,
     after: NodeOccupancy | None,
     terminations: Mapping[str, Termination],
     at: float,
 ) -> Iterator[Event]:
-    """Go through what changed on a node; ``terminations`` has, by uid, how pods ended."""
-    yield from _of_tasks(before, after, terminations, at)
+    """Yield the events of a node and its tasks; ``terminations`` has, by uid, how pods ended."""
+    yield from _task_events(before, after, terminations, at)
     source = f"Node/{name}"
     was, now = before.node if before else None, after.node if after else None
     if was is None and now is not None:
@@ -95,7 +95,7 @@ def _gpus(occupied: NodeOccupancy | None) -> str:
     return counted(sum(offer.capacity for offer in node.offers) if node else 0, "GPU")
 
 
-def _of_tasks(
+def _task_events(
     before: NodeOccupancy | None,
     after: NodeOccupancy | None,
     terminations: Mapping[str, Termination],
@@ -105,32 +105,33 @@ def _of_tasks(
     now = {pod.uid: pod for pod in after.pods} if after else {}
     for uid, pod in was.items():
         if uid not in now:
-            yield _ended(pod, terminations.get(uid), at)
+            yield _end_event(pod, terminations.get(uid), at)
     for uid, pod in now.items():
         if pod.is_running and not (uid in was and was[uid].is_running):
-            yield _on_task(pod, "TaskStarted", f"started with {counted(pod.gpus, 'GPU')} on {pod.node}", at)
+            message = f"started with {counted(pod.gpus, 'GPU')} on {pod.node}"
+            yield _task_event(pod, "TaskStarted", message, at)
 
 
-def _ended(pod: Pod, termination: Termination | None, at: float) -> Event:
+def _end_event(pod: Pod, termination: Termination | None, at: float) -> Event:
     if termination is None:
-        return _on_task(pod, "TaskEnded", f"is gone from {pod.node}; its end was not seen", at)
+        return _task_event(pod, "TaskEnded", f"is gone from {pod.node}; its end was not seen", at)
     reason = f" ({termination.reason})" if termination.reason else ""
-    return _on_task(pod, termination.outcome, f"{_ENDED[termination.outcome]} on {pod.node}{reason}", at)
+    return _task_event(pod, termination.outcome, f"{_ENDED[termination.outcome]} on {pod.node}{reason}", at)
 
 
-def _on_task(pod: Pod, type_: Type, message: str, at: float) -> Event:
+def _task_event(pod: Pod, type_: Type, message: str, at: float) -> Event:
     name = f"{pod.namespace}/{pod.name}"
     return Event(at, type_, f"Pod/{name}", f"{name} {message}", pod.namespace)
 
 
 def alert_raised(alert: Alert, at: float) -> Event:
-    """Return that an alert was raised."""
+    """Return the event of an alert that was raised."""
     message = shortened(f"{alert.type}: {alert.message}")
     return Event(at, "AlertRaised", alert.source, message, alert.namespace)
 
 
 def alert_cleared(alert: Alert, at: float) -> Event:
-    """Return that an alert was cleared: its message is past."""
+    """Return the event of an alert that was cleared, with its last message."""
     seconds = max(0, round(at - alert.since))
     message = shortened(f"{alert.type} cleared after {seconds} s; its last message was: {alert.message}")
     return Event(at, "AlertCleared", alert.source, message, alert.namespace)

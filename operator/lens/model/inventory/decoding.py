@@ -59,7 +59,7 @@ class BarePart(msgspec.Struct, rename="camel"):
     resource_version: str | None = None
 
 
-class Marker(msgspec.Struct):
+class Bookmark(msgspec.Struct):
     """A bookmark, which is nothing but a version."""
 
     metadata: ListMeta
@@ -94,7 +94,7 @@ def _reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
 
 read_page = _reader(Page)
 read_line = _reader(Line)
-read_marker = _reader(Marker)
+read_bookmark = _reader(Bookmark)
 read_metadata = _reader(BareManifest)
 _read_bare = _reader(Bare)
 

@@ -93,7 +93,7 @@ class Ledger:
         else:
             self._nodes[name] = node
 
-    def file_placement(self, node: str, placement: Placement) -> None:
+    def put_placement(self, node: str, placement: Placement) -> None:
         """Set where a node's units are; NO_PLACEMENT takes it out."""
         self._touched.add(node)
         if placement == NO_PLACEMENT:

@@ -1,6 +1,6 @@
 """Only what regards pods with GPUs and nodes with GPUs is told, also of pods that were gone before."""
 
-from lens.model.events.involved_objects import MOST_STRANGERS, UNKNOWN_SECONDS, EventFilter
+from lens.model.events.involved_objects import MAX_UNKNOWN, UNKNOWN_SECONDS, EventFilter
 from lens.model.events.transitions import Event
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.snapshot import Snapshot
@@ -147,7 +147,7 @@ def test_a_flood_of_events_of_other_pods_leaves_room_for_what_comes_after() -> N
     events = EventFilter()
     events.update(snapshot)
     (strange,) = reports(of_pod("BackOff", at=AGO, kind="Warning", name="other"), now=NOW)
-    flood = [strange] * (2 * MOST_STRANGERS)
+    flood = [strange] * (2 * MAX_UNKNOWN)
     own = reports(of_pod("BackOff", at=AGO, kind="Warning"), now=NOW)
     assert reasons(list(events.watched([*flood, *own], NOW))) == [("Pod/team/train-0", "BackOff")]
 

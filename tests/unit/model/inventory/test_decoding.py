@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.decoding import pod_decoder, read_line, read_marker, read_page
+from lens.model.inventory.decoding import pod_decoder, read_bookmark, read_line, read_page
 from lens.model.inventory.pod import Pod, PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.manifests import GPU, Object, container, node, pod, read_node, read_pod
@@ -107,7 +107,7 @@ def test_an_empty_page_is_a_page(items: Object) -> None:
 
 def test_a_bookmark_is_a_version() -> None:
     line = read_line(b'{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"12"}}}')
-    assert read_marker(line.object).metadata.resource_version == "12"
+    assert read_bookmark(line.object).metadata.resource_version == "12"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def holding(name: str, resource: str, units: int, *ids: str, **fields: object) -
 def row(*objects: Object, placement: Placement | None = None) -> NodeOccupancy:
     ledger = ledger_of(*objects)
     if placement is not None:
-        ledger.file_placement("node-1", placement)
+        ledger.put_placement("node-1", placement)
     return ledger.snapshot().nodes["node-1"]
 
 
