@@ -1,4 +1,4 @@
-"""An outage of the apiserver is one line when it begins and one when it ends, with its cause meanwhile."""
+"""An outage of the apiserver is a line for each cause and one for its end; the state has the cause meanwhile."""
 
 import logging
 
@@ -42,18 +42,21 @@ async def test_a_missing_right_names_its_resource(scene: Scene) -> None:
     await scene.until(lambda: scene.state.current.outage is None, "the outage's end")
 
 
-async def test_an_apiserver_that_goes_and_comes_back_is_two_lines(
+async def test_an_apiserver_that_goes_and_comes_back_is_a_few_lines(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.watch()
     await scene.until_exact()
     await scene.front.stop()
-    await scene.until(lambda: scene.state.current.outage is not None, "an outage")
-    outage = scene.state.current.outage
-    assert outage is not None
-    assert outage.endswith(": Connection refused")
+    await scene.until(
+        lambda: (scene.state.current.outage or "").endswith(": Connection refused"), "refused connections"
+    )
     scene.put_pod(pod("meanwhile", on="node-0", gpus=1))
     await scene.front.start()
     await scene.until_exact()
     await scene.until(lambda: scene.state.current.outage is None, "the outage's end")
-    assert [level for level, _ in lines(caplog)] == [logging.ERROR, logging.WARNING]
+    *begun, end = lines(caplog)
+    # The first request may find the connection broken off, and those after it none.
+    assert 1 <= len(begun) <= 2
+    assert {level for level, _ in begun} == {logging.ERROR}
+    assert end == (logging.WARNING, "")
