@@ -48,7 +48,7 @@ async def apiserver() -> AsyncIterator[tuple[Apiserver, str]]:
     await runner.cleanup()
 
 
-async def settled(url: str, folder: Path, *outcomes: Outcome, timeout: float = 60) -> list[Outcome]:
+async def settled(url: str, folder: Path, *outcomes: Outcome, seconds: float = 60) -> list[Outcome]:
     """Return how pods ended, once that was asked for."""
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(
@@ -61,7 +61,7 @@ async def settled(url: str, folder: Path, *outcomes: Outcome, timeout: float = 6
             }
         )
     )
-    objects = ObjectReader(lambda: Connection(kubeconfig), Metrics(), timeout=timeout)
+    objects = ObjectReader(lambda: Connection(kubeconfig), Metrics(), timeout=seconds)
     async with FinishedPods(objects) as finished_pods:
         return [
             termination.outcome
@@ -112,5 +112,5 @@ async def test_an_apiserver_that_hangs_is_waited_for_once(
     server, url = apiserver
     server.hangs = True
     async with asyncio.timeout(10):
-        assert set(await settled(url, tmp_path, *OPEN * MAX_READS, timeout=0.5)) == {"TaskEnded"}
+        assert set(await settled(url, tmp_path, *OPEN * MAX_READS, seconds=0.5)) == {"TaskEnded"}
     assert server.asked <= MAX_CONCURRENT

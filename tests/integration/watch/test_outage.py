@@ -1,4 +1,4 @@
-"""An outage of the apiserver is a line for each cause and one for its end; the state has the cause meanwhile."""
+"""An outage of the apiserver is a line for each cause and one for its end; the state has the cause."""
 
 import logging
 
