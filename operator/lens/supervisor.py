@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lens.backoff import Backoff
+
 CountFailures = Callable[[str, int], object]
 """Adds failures to a job's count. Called with 0 as the job is first started, so that its counter exists."""
 
@@ -46,14 +48,14 @@ class _Restarts:
         self._job = job
         self._count = count
         self._delays = delays
-        self._next = delays.first
+        self._backoff = Backoff(delays.first, delays.longest)
         count(job, 0)
 
     def record(self, ran_seconds: float) -> float:
         """Log and count the exception that is being handled; return the seconds until the next start."""
         if ran_seconds >= self._delays.reset_after:
-            self._next = self._delays.first
-        delay, self._next = self._next, min(self._delays.longest, 2 * self._next)
+            self._backoff.reset()
+        delay = self._backoff.next()
         _log.exception(
             "a background job failed; it is started again", extra={"job": self._job, "delay_seconds": delay}
         )

@@ -1,5 +1,6 @@
 """A circuit breaker: no requests to a peer for a while after several consecutive failures."""
 
+from lens.backoff import Backoff
 from lens.model.peer import Failure
 
 MAX_FAILURES = 3
@@ -16,7 +17,7 @@ class Breaker:
     def __init__(self) -> None:
         """Start closed."""
         self._failures = 0
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff = Backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         self._retry_at = 0.0
         self.last_failure: Failure = "unreachable"
 
@@ -27,8 +28,7 @@ class Breaker:
         if now < self._retry_at:
             return False
         # The next pause starts here, so that a request that never ends doesn't block others.
-        self._pause = min(MAX_PAUSE_SECONDS, 2 * self._pause)
-        self._retry_at = now + self._pause
+        self._retry_at = now + self._backoff.next()
         return True
 
     def record_success(self) -> None:
@@ -40,5 +40,5 @@ class Breaker:
         self.last_failure = failure
         self._failures += 1
         if self._failures == MAX_FAILURES:
-            self._pause = FIRST_PAUSE_SECONDS
-            self._retry_at = now + FIRST_PAUSE_SECONDS
+            self._backoff.reset()
+            self._retry_at = now + self._backoff.next()

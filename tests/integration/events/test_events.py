@@ -189,7 +189,7 @@ async def test_where_nothing_happens_watches_follow_each_other_without_ever_long
 ) -> None:
     monkeypatch.setattr("lens.kube.readers.events.FIRST_SECONDS", 0.1)
     monkeypatch.setattr("lens.kube.readers.events.RESET_SECONDS", 0.05)
-    monkeypatch.setattr("lens.kube.client.backoff.RESET_SECONDS", 0.05)
+    monkeypatch.setattr("lens.kube.client.restarts.RESET_SECONDS", 0.05)
 
     async def quiet(exchange: Exchange) -> None:
         if "watch" not in exchange.request.query:

@@ -7,8 +7,8 @@ from email.utils import format_datetime
 import aiohttp
 import pytest
 
-from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection
+from lens.kube.client.restarts import Restarts
 from lens.kube.watch.outage import Outage
 from lens.kube.watch.transport import Transport
 from tests.integration.watch import faults
@@ -21,7 +21,7 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
     connection.load()
     async with (
         Transport(
-            connection, {}, scene.metrics, Backoff(), Outage(time.monotonic, lambda _: None), 30.0
+            connection, {}, scene.metrics, Restarts(), Outage(time.monotonic, lambda _: None), 30.0
         ).session() as session,
         session.get(f"{scene.front.url}/version") as response,
     ):

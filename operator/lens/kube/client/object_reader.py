@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import aiohttp
 
+from lens.backoff import Backoff
 from lens.config import SettingsError
 from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics
@@ -60,7 +61,7 @@ class UnreadError(Exception):
 class _Failure(NamedTuple):
     reason: Reason
     until: float
-    pause: float
+    backoff: Backoff
 
 
 class ObjectReader:
@@ -122,16 +123,15 @@ class ObjectReader:
         """Record a scope's failure, and log it once; return the error."""
         now = self._clock()
         before = self._failures.pop(scope, None)
+        backoff = Backoff(FIRST_SECONDS, MAX_SECONDS) if before is None else before.backoff
         if before is not None and now < before.until:
             # Of concurrent requests only the first to fail lengthens the pause.
-            pause = before.pause
-        elif reason == "FORBIDDEN":
-            pause = FORBIDDEN_SECONDS
+            until = before.until
         else:
-            pause = min(MAX_SECONDS, 2 * before.pause) if before is not None else FIRST_SECONDS
+            until = now + (FORBIDDEN_SECONDS if reason == "FORBIDDEN" else backoff.next())
         if before is None or before.reason != reason:
             _log.warning("objects can't be read", extra={"path": scope, "error": problem})
-        self._failures[scope] = _Failure(reason, now + pause, pause)
+        self._failures[scope] = _Failure(reason, until, backoff)
         if len(self._failures) > MAX_SCOPES:
             self._failures.popitem(last=False)
-        return UnreadError(reason, pause)
+        return UnreadError(reason, until - now)

@@ -17,12 +17,13 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from lens.backoff import Backoff
 from lens.changes import Changes
 from lens.config import SettingsError
 from lens.kube.client.api_client import ApiClient
-from lens.kube.client.backoff import Backoff
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.client.paging import MAX_PAGE_BYTES, PageSize
+from lens.kube.client.restarts import Restarts
 from lens.metrics import Metrics
 from lens.model.cluster_state import StateView
 from lens.model.events.involved_objects import EventFilter
@@ -101,9 +102,9 @@ class Events:
         self._over_bound = metrics.over_bound
         self._clock = clock
         self._filter = EventFilter(metrics.over_bound.labels("events").inc)
-        self._backoff = Backoff()
+        self._watches = Restarts()
         self._selector = ALL
-        self._pause = FIRST_SECONDS
+        self._retries = Backoff(FIRST_SECONDS, MAX_SECONDS)
         self._problem: str | None = None
 
     async def run(self) -> None:
@@ -114,16 +115,12 @@ class Events:
                 try:
                     await self._list_and_watch()
                 except _StaleError:
-                    await asyncio.sleep(self._next_pause())
+                    await asyncio.sleep(self._retries.next())
                 except _UnreadError as error:
                     self._log_problem(str(error))
-                    await asyncio.sleep(FORBIDDEN_SECONDS if error.forbidden else self._next_pause())
+                    await asyncio.sleep(FORBIDDEN_SECONDS if error.forbidden else self._retries.next())
         finally:
             await self._client.close()
-
-    def _next_pause(self) -> float:
-        pause, self._pause = self._pause, min(MAX_SECONDS, 2 * self._pause)
-        return pause
 
     def _log_problem(self, problem: str) -> None:
         """Log a problem, once until a list succeeds."""
@@ -139,14 +136,14 @@ class Events:
         # The Events from before Lens' start are known now.
         self._selector, self._problem = WARNINGS, None
         while True:
-            await asyncio.sleep(self._backoff.delay("watch", time.monotonic()))
+            await asyncio.sleep(self._watches.delay("watch", time.monotonic()))
             began = time.monotonic()
             try:
                 version = await self._watch(version)
             finally:
                 # A watch without Events raises too.
                 if time.monotonic() - began >= RESET_SECONDS:
-                    self._pause = FIRST_SECONDS
+                    self._retries.reset()
 
     # The list
 

@@ -10,8 +10,8 @@ import aiohttp
 from yarl import URL
 
 from lens import __version__
-from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
+from lens.kube.client.restarts import Restarts
 from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.response import KubeResponse
@@ -39,7 +39,7 @@ class Transport:
         connection: Connection,
         reflectors: Mapping[str, Reflector[Any, Any]],
         metrics: Metrics,
-        backoff: Backoff,
+        backoff: Restarts,
         outage: Outage,
         timeout: float,
     ) -> None:

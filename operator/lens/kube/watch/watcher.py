@@ -15,8 +15,8 @@ from typing import Any
 
 import kopf
 
-from lens.kube.client.backoff import Backoff
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
+from lens.kube.client.restarts import Restarts
 from lens.kube.watch.kopf_settings import TIMEOUTS, Timeouts, registry, settings
 from lens.kube.watch.outage import Outage
 from lens.kube.watch.publisher import Publisher
@@ -75,7 +75,7 @@ class Watcher:
         self._contacts: dict[str, float] = {}
         self._placements: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
-        self._backoff = Backoff()
+        self._backoff = Restarts()
         self._outage = Outage(time.monotonic, lambda cause: setattr(state, "outage", cause))
         self._configured = False
 
@@ -235,11 +235,11 @@ class KopfThread:
             self._connection,
             self._reflectors,
             self._metrics,
-            Backoff(),
+            Restarts(),
             self._outage,
             self._timeouts.request,
         )
-        logins = Backoff()
+        logins = Restarts()
 
         async def login() -> kopf.AiohttpSession:
             # kopf calls this again, at once, for every 401 that remains after a reload.

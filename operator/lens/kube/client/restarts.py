@@ -2,13 +2,24 @@
 
 from collections.abc import Hashable
 
+from lens.backoff import Backoff
+
 RESET_SECONDS = 10.0
 FIRST_SECONDS = 0.1
 MAX_SECONDS = 5.0
 FREE_STARTS = 2
 
 
-class Backoff:
+class _Streak:
+    """Starts within RESET_SECONDS of each other."""
+
+    def __init__(self) -> None:
+        self.starts = 0
+        self.last = 0.0
+        self.backoff = Backoff(FIRST_SECONDS, MAX_SECONDS)
+
+
+class Restarts:
     """The pauses before repeated starts, by key.
 
     Starts within 10 s of each other make a streak. The first two of a streak have no pause, since a watch
@@ -17,14 +28,14 @@ class Backoff:
 
     def __init__(self) -> None:
         """Start without earlier starts."""
-        self._starts: dict[Hashable, tuple[float, int]] = {}
+        self._starts: dict[Hashable, _Streak] = {}
 
     def delay(self, key: Hashable, now: float) -> float:
         """Return the seconds to wait before ``key`` is started again, and count the start."""
-        last, streak = self._starts.get(key, (float("-inf"), 0))
-        streak = streak + 1 if now - last < RESET_SECONDS else 0
-        pause = 0.0
-        if streak > FREE_STARTS:
-            pause = float(min(MAX_SECONDS, FIRST_SECONDS * 2 ** min(streak - FREE_STARTS - 1, 16)))
-        self._starts[key] = (now + pause, streak)
+        streak = self._starts.get(key)
+        if streak is None or now - streak.last >= RESET_SECONDS:
+            streak = self._starts[key] = _Streak()
+        streak.starts += 1
+        pause = streak.backoff.next() if streak.starts > FREE_STARTS + 1 else 0.0
+        streak.last = now + pause
         return pause
