@@ -15,6 +15,16 @@ app.kubernetes.io/instance: {{ .root.Release.Name | toYaml }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
+{{/*
+The metadata of pods in a template: that of all objects without the chart's version, since a new version of the chart
+alone is no reason to replace them.
+*/}}
+{{- define "lens.podMetadata" -}}
+{{- $metadata := include "lens.metadata" . | fromYaml -}}
+{{- $_ := unset $metadata.labels "helm.sh/chart" -}}
+{{- toYaml $metadata -}}
+{{- end -}}
+
 {{/* The metadata that all objects have but for name and namespace. Takes also labels and annotations of its own. */}}
 {{- define "lens.metadata" -}}
 labels:

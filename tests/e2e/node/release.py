@@ -82,7 +82,8 @@ class Release:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as values:
             json.dump(self.values, values)
             values.flush()
-            flags = ("--values", values.name, "--set", f"cluster={CLUSTER}", "--wait", DEADLINE, *more)
+            required = ("--set", f"cluster={CLUSTER}", "--set", "image.repository=lens")
+            flags = ("--values", values.name, *required, "--wait", DEADLINE, *more)
             try:
                 return self.helm(command, str(REPOSITORY / CHART), *flags, version=helm)
             except CommandError as error:

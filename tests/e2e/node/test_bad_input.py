@@ -7,7 +7,7 @@ from tests.e2e.node.commands import CommandError, Commands, eventually
 from tests.e2e.node.gpus import Gpus
 from tests.e2e.node.release import CHART, Release
 
-CLUSTER = ("--set", "cluster=prod-cluster")
+CLUSTER = ("--set", "cluster=prod-cluster", "--set", "image.repository=lens")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,6 +21,7 @@ def namespace(commands: Commands, gpus: Gpus) -> None:
     ("flags", "said"),
     [
         ((), "cluster is required"),
+        (CLUSTER[:2], "image.repository is required.*make image"),
         ((*CLUSTER, "--set", "operator.replcas=3"), "replcas"),
         ((*CLUSTER, "--set", "operator.replicas=many"), "replicas"),
         (

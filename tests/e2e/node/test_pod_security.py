@@ -27,7 +27,9 @@ def test_an_agent_where_it_is_forbidden_is_refused_with_the_way_out(commands: Co
     with pytest.raises(
         CommandError, match=r"the namespace lens enforces Pod Security restricted.*agent\.namespace"
     ):
-        Release(commands, fast(gpus.values())).helm("install", "charts/lens", "--set", "cluster=prod-cluster")
+        Release(commands, fast(gpus.values())).helm(
+            "install", "charts/lens", "--set", "cluster=prod-cluster", "--set", "image.repository=lens"
+        )
 
 
 def test_both_run_each_in_its_namespace_and_the_chart_s_test_passes(commands: Commands, gpus: Gpus) -> None:

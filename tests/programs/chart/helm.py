@@ -21,6 +21,9 @@ APIS = ("monitoring.coreos.com/v1", "gateway.networking.k8s.io/v1")
 
 KUBERNETES = "1.37.2"
 
+REQUIRED = CHART / "ci" / "default.yaml"
+"""The values without which nothing is rendered; all others take precedence."""
+
 Object = dict[str, Any]
 
 
@@ -53,7 +56,7 @@ class Helm:
     ) -> str:
         """Return a release's manifests as YAML, rendered without a cluster. Raise HelmError."""
         arguments = ["--namespace", namespace, "--kube-version", kubernetes, *more]
-        for file in values:
+        for file in (REQUIRED, *values):
             arguments += ["--values", str(file)]
         for name, value in (sets or {}).items():
             arguments += ["--set", f"{name}={value}"]

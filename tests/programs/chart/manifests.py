@@ -57,7 +57,9 @@ def _is_access(template: str) -> bool:
 
 
 def _render(helm: Helm, overlay: str) -> str:
-    return helm.template(sets={"cluster": CLUSTER, **VALUES[overlay]}, more=["--skip-tests"])
+    return helm.template(
+        sets={"cluster": CLUSTER, "image.repository": "lens", **VALUES[overlay]}, more=["--skip-tests"]
+    )
 
 
 def _documents(rendered: str) -> Iterator[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """Values that can't be are refused before anything is installed, by name."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.chart.files import CHART
-from tests.programs.chart.helm import APIS, Helm, HelmError
+from tests.programs.chart.helm import APIS, KUBERNETES, REQUIRED, Helm, HelmError
 
 NAMED = {"cluster": "prod-cluster"}
 
@@ -92,6 +93,7 @@ def test_a_value_of_the_wrong_kind_is_named(
     ("values", "told"),
     [
         ({"cluster": ""}, "cluster is required"),
+        ({"image": {"repository": ""}}, "image.repository is required"),
         ({"auth": {"mode": "static"}}, "auth.tokensSecret is required"),
         ({"auth": {"tokensSecret": "tokens"}}, "auth.tokensSecret is for auth.mode=static"),
         ({"telemetry": {"source": "dcgm"}}, "telemetry.exporter.namespace is required"),
@@ -152,5 +154,18 @@ def test_a_parent_chart_may_bring_its_globals(either: Helm, tmp_path: Path) -> N
     assert either.objects(file)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_parent_chart_may_have_a_condition_for_it(either: Helm, tmp_path: Path, enabled: bool) -> None:
+    parent = tmp_path / "parent"
+    shutil.copytree(CHART, parent / "charts" / "lens")
+    dependency = {"name": "lens", "version": ">=0.0.0-0", "condition": "lens.enabled"}
+    chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
+    (parent / "Chart.yaml").write_text(json.dumps(chart))
+    values = {"lens": {"enabled": enabled, "cluster": "x", "image": {"repository": "x"}}}
+    (parent / "values.yaml").write_text(json.dumps(values))
+    rendered = either.run("template", "release", str(parent), "--kube-version", KUBERNETES)
+    assert ("kind: Deployment" in rendered) == enabled
+
+
 def test_the_chart_can_be_linted_strictly_as_it_is(either: Helm) -> None:
-    assert "0 chart(s) failed" in either.run("lint", "--strict", str(CHART))
+    assert "0 chart(s) failed" in either.run("lint", "--strict", str(CHART), "--values", str(REQUIRED))

@@ -1,6 +1,7 @@
 """What Prometheus Operator and Grafana are given."""
 
 import json
+from pathlib import Path
 
 from tests.chart.files import CHART
 from tests.programs.chart.helm import Helm, the
@@ -64,3 +65,27 @@ def test_the_dashboard_arrives_whole_where_grafanas_sidecar_looks(helm4: Helm) -
     assert json.loads(config["data"]["lens.json"]) == json.loads(
         (CHART / "files" / "dashboard.json").read_text()
     )
+
+
+def test_monitors_take_what_prometheus_operator_takes(helm4: Helm, tmp_path: Path) -> None:
+    further = [{"targetLabel": "region", "replacement": "eu"}]
+    dropped = [{"sourceLabels": ["__name__"], "regex": "lens_gpu_holder", "action": "drop"}]
+    monitor = {
+        "enabled": True,
+        "namespace": "monitoring",
+        "interval": "30s",
+        "scrapeTimeout": "20s",
+        "relabelings": further,
+        "metricRelabelings": dropped,
+    }
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps({"serviceMonitor": monitor, "podMonitor": monitor}))
+    objects = helm4.objects(file, namespace="gpus")
+    for kind, endpoints in ("ServiceMonitor", "endpoints"), ("PodMonitor", "podMetricsEndpoints"):
+        made = the(objects, kind)
+        (endpoint,) = made["spec"][endpoints]
+        assert made["metadata"]["namespace"] == "monitoring"
+        assert made["spec"]["namespaceSelector"] == {"matchNames": ["gpus"]}
+        assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("30s", "20s")
+        assert endpoint["relabelings"][-1:] == further
+        assert endpoint["metricRelabelings"] == dropped

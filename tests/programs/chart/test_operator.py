@@ -1,12 +1,24 @@
 """How the operator is run and reached."""
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lens import __version__
 from tests.chart.files import CHART
-from tests.programs.chart.helm import Helm, Object, container, environment, the
+from tests.programs.chart.helm import (
+    KUBERNETES,
+    REQUIRED,
+    Helm,
+    Object,
+    container,
+    environment,
+    parse,
+    the,
+)
 
 CI = CHART / "ci"
 DEFAULT = CI / "default.yaml"
@@ -69,8 +81,8 @@ def test_with_a_certificate_everything_speaks_https(helm4: Helm) -> None:
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        ({}, f"lens:{__version__}"),
-        ({"image.tag": "v9"}, "lens:v9"),
+        ({}, f"registry.example.com/gpu/lens:{__version__}"),
+        ({"image.tag": "v9"}, "registry.example.com/gpu/lens:v9"),
         (
             {"image.repository": "registry.example.com:5000/lens"},
             f"registry.example.com:5000/lens:{__version__}",
@@ -115,6 +127,26 @@ def test_one_may_name_everything_oneself(helm4: Helm) -> None:
     assert pod["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
     assert pod["metadata"]["annotations"]["example.com/log"] == "json"
     assert pod["spec"]["priorityClassName"] == "system-cluster-critical"
+
+
+def test_a_new_version_of_the_chart_alone_replaces_no_pods(helm4: Helm, tmp_path: Path) -> None:
+    newer = tmp_path / "lens"
+    shutil.copytree(CHART, newer)
+    (newer / "Chart.yaml").write_text(
+        re.sub(r"(?m)^version: .*", "version: 99.0.0", (newer / "Chart.yaml").read_text())
+    )
+
+    def templates(chart: Path) -> tuple[list[Object], str]:
+        text = helm4.run(
+            "template", "lens", str(chart), "--values", str(REQUIRED), "--kube-version", KUBERNETES
+        )
+        workloads = [each for each in parse(text) if each["kind"] in ("Deployment", "DaemonSet")]
+        return [each["spec"]["template"] for each in workloads], text
+
+    before, after = templates(CHART), templates(newer)
+    assert "lens-99.0.0" in after[1]
+    assert len(before[0]) == 2
+    assert before[0] == after[0]
 
 
 def test_a_long_release_name_is_cut_where_names_may_end(helm4: Helm) -> None:
