@@ -1,7 +1,7 @@
-"""What a model is shown of the API's answers: enough to act on, in few words.
+"""The tools' answers: the API's responses without the fields that a model doesn't need.
 
-Each type here is one of the API's types without the fields that it names, so a field that the API adds is
-shown. Null, empty and missing fields are left out. Texts of rows are cut.
+Each type here is one of the API's types without the fields that are named, so a field that the API adds is
+shown. Null, empty and missing fields are left out. Texts of rows are truncated.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,16 +13,16 @@ import msgspec
 
 from lens.api import schemas
 
-LONGEST_TEXT = 300
-"""Characters of a text, which may quote anything."""
+MAX_TEXT_CHARS = 300
+"""The length of a text, in which users may have written anything."""
 
 
-def cut(text: str) -> str:
-    """Return at most the first LONGEST_TEXT characters."""
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+def truncated(text: str) -> str:
+    """Return at most the first MAX_TEXT_CHARS characters."""
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
 
 
-def shown(
+def subset(
     schema: Any,
     required: Collection[str],
     without: Collection[str] = (),
@@ -30,12 +30,12 @@ def shown(
     nested: Mapping[str, Any] | None = None,
     added: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return a type that reads an answer of an API's type and writes what a model is shown of it.
+    """Return a type that decodes a response of the API's type ``schema`` and encodes a tool's answer.
 
-    An answer must have the ``required`` fields. Fields ``without`` are not shown, and fields ``unless_zero``
-    are not shown while they are 0 or false. ``nested`` has the types of the elements of some fields.
-    ``added`` has the fields that the tool sets itself, with their types. Raise ValueError for a field that
-    the API's type lacks.
+    A response must have the ``required`` fields. Fields ``without`` are left out, and fields ``unless_zero``
+    are left out while they are 0 or false. ``nested`` has the types of the elements of some fields. ``added``
+    has the fields that the tool sets itself, with their types. Raise ValueError for a field that the API's
+    type doesn't have.
     """
     nested, hints = nested or {}, get_type_hints(schema)
     unknown = {*required, *without, *unless_zero, *nested} - hints.keys()
@@ -56,8 +56,8 @@ def shown(
         kw_only=True,
         omit_defaults=True,
         rename={python_name: name for name, python_name in names.items()},
-        # Of what has rows, no text is one that somebody wrote, and "continue" has to stay whole.
-        namespace={} if nested else {"__post_init__": _cut_texts},
+        # A type with rows has no texts of users, and its "continue" must stay complete.
+        namespace={} if nested else {"__post_init__": _truncate_texts},
     )
 
 
@@ -78,30 +78,30 @@ def _with_elements(kind: Any, element: Any) -> Any:
     return element | None if NoneType in get_args(kind) else element
 
 
-def _cut_texts(row: msgspec.Struct) -> None:
+def _truncate_texts(row: msgspec.Struct) -> None:
     for name in row.__struct_fields__:
         value = getattr(row, name)
         if isinstance(value, str):
-            setattr(row, name, cut(value))
+            setattr(row, name, truncated(value))
 
 
 _MOMENT = ("cluster", "timestamp")
 
 
 def _others(schema: Any, *names: str) -> Collection[str]:
-    """Return the fields of a type that are not named."""
+    """Return the fields of a type except ``names``."""
     return set(schema.__annotations__) - {*names}
 
 
-Cluster = shown(schemas.Cluster, required=("name", "status"), without=("local",))
-Clusters = shown(schemas.Clusters, required=("clusters",), nested={"clusters": Cluster})
+Cluster = subset(schemas.Cluster, required=("name", "status"), without=("local",))
+Clusters = subset(schemas.Clusters, required=("clusters",), nested={"clusters": Cluster})
 
-Freshness = shown(
+Freshness = subset(
     schemas.Freshness,
     required=("synced", "age_seconds"),
     without=("watch_age_seconds", "coverage", "sequence"),
 )
-Status = shown(
+Status = subset(
     schemas.Status,
     required=(*_MOMENT, "current_gpu_usage", "available_resources"),
     without=("nodes", "alerts", "recent_events"),
@@ -109,25 +109,25 @@ Status = shown(
     nested={"freshness": Freshness},
 )
 
-Task = shown(
+Task = subset(
     schemas.Task,
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "started_at", "owner", "resources", "gpu_uuids"),
     unless_zero=("terminating", "approximate"),
 )
-Tasks = shown(schemas.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
+Tasks = subset(schemas.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
 
-PendingTask = shown(
+PendingTask = subset(
     schemas.PendingTask,
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "created_at", "owner"),
     unless_zero=("affinity", "terminating"),
 )
-PendingTasks = shown(
+PendingTasks = subset(
     schemas.PendingTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": PendingTask}
 )
 
-Node = shown(
+Node = subset(
     schemas.Node,
     required=("node_name", "status", "available_gpus"),
     without=("resources",),
@@ -139,7 +139,7 @@ Node = shown(
         "approximate",
     ),
 )
-Nodes = shown(
+Nodes = subset(
     schemas.Status,
     required=(*_MOMENT, "nodes"),
     without=_others(schemas.Status, *_MOMENT, "nodes"),
@@ -147,22 +147,22 @@ Nodes = shown(
     added={"total_nodes": int},
 )
 
-Holder = shown(schemas.GpuHolder, required=("namespace", "pod", "container"))
-Gpu = shown(
+Holder = subset(schemas.GpuHolder, required=("namespace", "pod", "container"))
+Gpu = subset(
     schemas.Gpu,
     required=("state", "health"),
     without=("source", "product", "instances", "sampled_at", "reasons"),
     nested={"holders": Holder},
 )
-NodeTelemetry = shown(schemas.NodeTelemetry, required=("source", "state"))
-NodeDetail = shown(
+NodeTelemetry = subset(schemas.NodeTelemetry, required=("source", "state"))
+NodeDetail = subset(
     schemas.NodeDetail,
     required=(*_MOMENT, "node", "gpus"),
     nested={"node": Node, "telemetry": NodeTelemetry, "gpus": Gpu},
 )
 
-Alert = shown(schemas.Alert, required=("severity", "type", "source", "message"), without=("id",))
-Alerts = shown(
+Alert = subset(schemas.Alert, required=("severity", "type", "source", "message"), without=("id",))
+Alerts = subset(
     schemas.Status,
     required=(*_MOMENT, "alerts"),
     without=_others(schemas.Status, *_MOMENT, "alerts"),

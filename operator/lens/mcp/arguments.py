@@ -1,10 +1,10 @@
-"""What a model may hand to a tool. Their schemas are read by models: few words, with units."""
+"""The tools' arguments. Models read their schemas, so descriptions are short and have units."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-# What Kubernetes calls a DNS subdomain. As a part of a path it can lead nowhere else.
+# A DNS subdomain in Kubernetes' sense, which is also a single path segment.
 _NODE_NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 _NAMESPACE = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
@@ -13,7 +13,7 @@ NodeName = Annotated[str, Field(pattern=_NODE_NAME, max_length=253)]
 
 
 def _brief(schema: dict[str, Any]) -> None:
-    """Take out what pydantic makes of names and docstrings, which is nothing new to a model."""
+    """Remove the titles and descriptions that pydantic makes from names and docstrings."""
     for name in ("title", "description"):
         schema.pop(name, None)
     for field in schema.get("properties", {}).values():
@@ -21,31 +21,31 @@ def _brief(schema: dict[str, Any]) -> None:
 
 
 class Arguments(BaseModel):
-    """None. Also what the others have in common."""
+    """No arguments; the base of the others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_brief)
 
 
-class OfCluster(Arguments):
-    """Which cluster."""
+class ClusterArguments(Arguments):
+    """The arguments of a tool about a cluster."""
 
     cluster: str = Field(min_length=1, max_length=253, description="The cluster's name, from list_clusters.")
 
 
-class OfNode(OfCluster):
-    """Which cluster's node."""
+class NodeArguments(ClusterArguments):
+    """The arguments of a tool about a node."""
 
     node: NodeName = Field(description="The node's name.")
 
 
-class Some(OfCluster):
-    """Which cluster's, and how many."""
+class ListArguments(ClusterArguments):
+    """The arguments of a tool that returns a list."""
 
     limit: int = Field(default=20, ge=1, le=100, description="At most so many entries.")
 
 
-class SomeNodes(Some):
-    """Which of a cluster's nodes."""
+class NodesArguments(ListArguments):
+    """The arguments of the list of nodes."""
 
     available_only: bool = Field(default=False, description="Only nodes that can take a pod with GPUs now.")
     status: Literal["Ready", "NotReady", "Unknown", "Missing"] | None = Field(
@@ -53,8 +53,8 @@ class SomeNodes(Some):
     )
 
 
-class SomeAlerts(Some):
-    """Which of a cluster's alerts."""
+class AlertsArguments(ListArguments):
+    """The arguments of the list of alerts."""
 
     severity: Literal["critical", "warning", "info"] | None = Field(
         default=None, description="Only alerts of this severity."
@@ -62,7 +62,7 @@ class SomeAlerts(Some):
     namespace: Namespace | None = Field(default=None, description="Only alerts about pods of this namespace.")
 
 
-class _Page(Some):
+class _PageArguments(ListArguments):
     namespace: Namespace | None = Field(default=None, description="Only this namespace's pods.")
     continue_: str | None = Field(
         default=None,
@@ -72,8 +72,8 @@ class _Page(Some):
     )
 
 
-class SomeTasks(_Page):
-    """Which of a cluster's tasks."""
+class TasksArguments(_PageArguments):
+    """The arguments of the list of running tasks."""
 
     state: Literal["running", "starting", "terminating", "all"] = Field(
         default="running", description="all: whatever holds GPUs."
@@ -84,15 +84,15 @@ class SomeTasks(_Page):
     )
 
 
-class SomePendingTasks(_Page):
-    """Which of a cluster's waiting pods."""
+class PendingTasksArguments(_PageArguments):
+    """The arguments of the list of pending tasks."""
 
     sort: Literal["name", "created_at", "-requested_gpus", "-priority"] = Field(
         default="created_at", description="created_at: who waits longest first. -: descending."
     )
 
 
-def sentence(error: ValidationError) -> str:
-    """Return what is wrong with the first argument at fault, for a model to do better."""
+def error_message(error: ValidationError) -> str:
+    """Return the error of the first invalid argument, for the model."""
     first = error.errors(include_url=False, include_input=False)[0]
     return f"Invalid argument {'.'.join(map(str, first['loc']))}: {first['msg']}"

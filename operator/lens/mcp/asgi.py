@@ -1,4 +1,4 @@
-"""An ASGI application (the MCP SDK's) behind Lens' own connections, so that it has their bounds."""
+"""Runs an ASGI application (the MCP SDK's) on Lens' own connections, with their bounds."""
 
 import asyncio
 import json
@@ -14,21 +14,21 @@ from starlette.types import ASGIApp
 from lens.bounds import MAX_BODY_BYTES
 from lens.http.connection import BusyError, Connection, HeadTooLargeError
 
-MOST_REQUESTS = 100
-"""How many are answered at a time."""
+MAX_REQUESTS = 100
+"""The most concurrent requests."""
 
 _RETRY_SECONDS = "2"
-# What is said of the answer's own form is up to who writes it.
-_OF_THE_CONNECTION = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+# The fields about the message's framing, which the server sets itself.
+_FRAMING_FIELDS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 
 _log = logging.getLogger("lens.mcp")
 
 
 class Asgi:
-    """Answer requests with what an application makes of them; its answers are whole, and no streams."""
+    """Answer requests by an application, whose responses are complete bodies and no streams."""
 
     def __init__(self, application: ASGIApp) -> None:
-        """Take who answers."""
+        """Take the application."""
         self._application = application
         self._running = 0
         self.stopping = False
@@ -40,10 +40,10 @@ class Asgi:
         except Exception:
             _log.exception("request failed")
             response = _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
-        return self._ended(response)
+        return self._finish(response)
 
     def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what could not be parsed or has no room."""
+        """Answer what can't be parsed or exceeds a bound."""
         if isinstance(error, HeadTooLargeError):
             response = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif isinstance(error, BusyError):
@@ -54,47 +54,47 @@ class Asgi:
         return response
 
     async def _response(self, request: web.BaseRequest) -> web.Response:
-        # Whoever is still sending has asked nothing yet, and takes nobody's place.
+        # A request counts only once its body is complete, so slow clients take no places.
         body = await _body(request)
         if body is None:
             response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             response.force_close()
             return response
-        if self._running >= MOST_REQUESTS:
+        if self._running >= MAX_REQUESTS:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, Retry_After=_RETRY_SECONDS)
         self._running += 1
         try:
-            return await self._ask(request, body)
+            return await self._run(request, body)
         finally:
             self._running -= 1
 
-    async def _ask(self, request: web.BaseRequest, body: bytes) -> web.Response:
-        begun: MutableMapping[str, Any] = {}
+    async def _run(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        start: MutableMapping[str, Any] = {}
         parts: list[bytes] = []
-        rest = asyncio.Event()
+        never = asyncio.Event()
         incoming = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> MutableMapping[str, Any]:
             if not incoming:
-                # Who goes away has all of this cancelled.
-                await rest.wait()
+                # This task is cancelled when the client disconnects.
+                await never.wait()
             return incoming.pop()
 
         async def send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                begun.update(message)
+                start.update(message)
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
 
         await self._application(_scope(request), receive, send)
         headers = CIMultiDict(
             (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in begun.get("headers", ())
-            if name.decode("latin-1").lower() not in _OF_THE_CONNECTION
+            for name, value in start.get("headers", ())
+            if name.decode("latin-1").lower() not in _FRAMING_FIELDS
         )
-        return web.Response(status=begun["status"], headers=headers, body=b"".join(parts))
+        return web.Response(status=start["status"], headers=headers, body=b"".join(parts))
 
-    def _ended(self, response: web.Response) -> web.Response:
+    def _finish(self, response: web.Response) -> web.Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Server"] = "lens"
         if self.stopping:
@@ -103,7 +103,7 @@ class Asgi:
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:
-    """Return the body; None for one that is too long."""
+    """Return the body, or None if it is too large."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         return None
     body = bytearray()
@@ -117,7 +117,7 @@ async def _body(request: web.BaseRequest) -> bytes | None:
 
 
 def _scope(request: web.BaseRequest) -> MutableMapping[str, Any]:
-    """Return what ASGI's HTTP specification has of a request."""
+    """Return a request's scope, by ASGI's HTTP specification."""
     path, _, query = request.raw_path.partition("?")
     return {
         "type": "http",

@@ -1,4 +1,4 @@
-"""The HTTP client: one GET of Lens' API, within bounds of time and size, in a caller's name."""
+"""The HTTP client for Lens' API: a GET with a caller's token, within bounds of time and size."""
 
 import asyncio
 import ssl
@@ -14,25 +14,25 @@ from yarl import URL
 
 from lens import __version__
 from lens.config import PREFIX, SettingsError
-from lens.mcp.answers import cut
+from lens.mcp.answers import truncated
 
-LONGEST_BODY = 16 * 2**20
-"""Bytes. 5,000 nodes are some 4 MiB."""
+MAX_BODY_BYTES = 16 * 2**20
+"""A status with 5,000 nodes has some 4 MiB."""
 
-TIMEOUT = 15.0
-"""Seconds, from connecting to the body's last byte."""
+TIMEOUT_SECONDS = 15.0
+"""The time from connecting to the body's last byte."""
 
-MOST_CONNECTIONS = 8
+MAX_CONNECTIONS = 8
 
 T = TypeVar("T")
 
 
-class RefusedError(Exception):
-    """There is no answer; the message says why, in words for who has asked."""
+class RequestError(Exception):
+    """A request has failed. The message is for the caller."""
 
 
-class Question(NamedTuple):
-    """What is asked: an encoded path, and parameters, of which None is one that isn't given."""
+class ApiRequest(NamedTuple):
+    """A request: an encoded path, and the query parameters, without those that are None."""
 
     path: str
     query: Mapping[str, str | int | None] = {}
@@ -42,16 +42,16 @@ class _Meta(msgspec.Struct):
     message: str
 
 
-class _Good(msgspec.Struct, Generic[T]):
+class _Envelope(msgspec.Struct, Generic[T]):
     data: T
 
 
-class _Bad(msgspec.Struct):
+class _ErrorEnvelope(msgspec.Struct):
     meta: _Meta
 
 
 class Client:
-    """Asks the Lens at ``url``. A context manager, to be used in one loop. Keeps no token."""
+    """Send requests to the Lens at ``url``. A context manager for one event loop; stores no token."""
 
     def __init__(self, url: str, ca_file: Path | None = None) -> None:
         """Raise SettingsError for a CA file that can't be read."""
@@ -64,10 +64,10 @@ class Client:
     async def __aenter__(self) -> Self:
         """Open the session."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-            # What is packed could unpack to anything.
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            # A small compressed body could have any size.
             auto_decompress=False,
             headers={
                 "Accept": "application/json",
@@ -83,32 +83,32 @@ class Client:
         """Close all connections."""
         await self._session.close()
 
-    async def get(self, question: Question, authorization: str | None, data: type[T]) -> T:
-        """Return the answer's data. Raise RefusedError."""
-        url = URL(self._url + question.path, encoded=True)
-        query = {name: str(value) for name, value in question.query.items() if value is not None}
+    async def get(self, request: ApiRequest, authorization: str | None, data: type[T]) -> T:
+        """Return the response's data. Raise RequestError."""
+        url = URL(self._url + request.path, encoded=True)
+        query = {name: str(value) for name, value in request.query.items() if value is not None}
         headers = {} if authorization is None else {"Authorization": authorization}
         try:
             async with self._session.get(
                 url.with_query(query),
                 headers=headers,
-                # Not even to the same host: a token that follows a redirect is a token given away.
+                # A redirect could send the token to another server.
                 allow_redirects=False,
                 ssl=self._trust,
             ) as response:
                 body = await _body(response)
                 if response.status == HTTPStatus.OK:
                     return await asyncio.to_thread(_decode, body, data)
-                raise RefusedError(_refusal(response, body))
+                raise RequestError(_error_message(response, body))
         except TimeoutError:
-            raise RefusedError(f"Lens gave no whole answer within {TIMEOUT:g} s") from None
+            raise RequestError(f"Lens has not responded within {TIMEOUT_SECONDS:g} s") from None
         except aiohttp.ClientConnectorCertificateError as error:
-            raise RefusedError(f"Lens can't be trusted: {error.certificate_error}") from None
+            raise RequestError(f"Lens' certificate isn't trusted: {error.certificate_error}") from None
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
-            raise RefusedError("Lens can't be reached") from None
-        # aiohttp lets a ValueError out for headers that can't be sent or read.
+            raise RequestError("Lens can't be reached") from None
+        # aiohttp raises a ValueError for headers that it can't send or parse.
         except (aiohttp.ClientError, ValueError):
-            raise RefusedError("Lens can't be asked so, or what is asked is no Lens") from None
+            raise RequestError("The request can't be sent, or the server isn't a Lens") from None
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -116,28 +116,28 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     try:
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > LONGEST_BODY:
+            if len(body) > MAX_BODY_BYTES:
                 response.close()
-                raise RefusedError(f"Lens answers more than {LONGEST_BODY} bytes")
+                raise RequestError(f"The response has more than {MAX_BODY_BYTES} bytes")
         return bytes(body)
     finally:
-        body.clear()  # an exception keeps the frames that it came through, with all that they hold
+        body.clear()  # an exception's traceback keeps this frame, and so would keep the body
 
 
 def _decode(body: bytes, data: type[T]) -> T:
-    envelope: Any = _Good
+    envelope: Any = _Envelope
     try:
-        answer: _Good[T] = msgspec.json.decode(body, type=envelope[data])
+        response: _Envelope[T] = msgspec.json.decode(body, type=envelope[data])
     except (ValueError, RecursionError) as error:  # a DecodeError is a ValueError
-        raise RefusedError(f"What is asked gives no answer of Lens' API: {cut(str(error))}") from None
-    return answer.data
+        raise RequestError(f"The response isn't one of Lens' API: {truncated(str(error))}") from None
+    return response.data
 
 
-def _refusal(response: aiohttp.ClientResponse, body: bytes) -> str:
+def _error_message(response: aiohttp.ClientResponse, body: bytes) -> str:
     try:
-        message = msgspec.json.decode(body, type=_Bad).meta.message
+        message = msgspec.json.decode(body, type=_ErrorEnvelope).meta.message
     except (ValueError, RecursionError):
-        return f"What is asked gives no answer of Lens' API (HTTP {response.status})"
+        return f"The response isn't one of Lens' API (HTTP {response.status})"
     after = response.headers.get("Retry-After", "")
     again = f"; ask again in {after} s" if after.isdecimal() and len(after) < 10 else ""
-    return f"{cut(message)} (HTTP {response.status}){again}"
+    return f"{truncated(message)} (HTTP {response.status}){again}"

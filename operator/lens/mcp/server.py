@@ -1,4 +1,4 @@
-"""The MCP server: lists the tools and calls them, in the name of whoever asks."""
+"""The MCP server: lists the tools, and calls them with the caller's token."""
 
 import logging
 from collections.abc import Callable
@@ -20,16 +20,16 @@ from mcp_types import Tool as Listed
 from pydantic import ValidationError
 
 from lens import __version__
-from lens.mcp.arguments import sentence
-from lens.mcp.client import Client, Question, RefusedError
-from lens.mcp.tools import TOOLS, Ask, Tool
+from lens.mcp.arguments import error_message
+from lens.mcp.client import ApiRequest, Client, RequestError
+from lens.mcp.tools import TOOLS, Tool
 
 _log = logging.getLogger("lens.mcp")
 
 Context = ServerRequestContext[Any, Any]
 
 Authorization = Callable[[Context], str | None]
-"""Returns the Authorization header that a request's question to Lens has. Raises RefusedError."""
+"""Returns the Authorization header for a tool's request to Lens. Raises RequestError."""
 
 INSTRUCTIONS = (
     "Lens tells what the GPUs of Kubernetes clusters are doing right now. All tools only read. "
@@ -40,8 +40,8 @@ INSTRUCTIONS = (
 _TOOLS = {tool.name: tool for tool in TOOLS}
 
 
-def make(client: Client, authorization: Authorization) -> Server[Any]:
-    """Return a server whose tools ask ``client``'s Lens."""
+def mcp_server(client: Client, authorization: Authorization) -> Server[Any]:
+    """Return a server whose tools send their requests by ``client``."""
 
     async def list_tools(_context: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=[_listed(tool) for tool in TOOLS])
@@ -51,21 +51,21 @@ def make(client: Client, authorization: Authorization) -> Server[Any]:
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"Unknown tool; known: {', '.join(_TOOLS)}")
         try:
-            # Some programs send null for whatever a model leaves out.
+            # Some programs send null for arguments that a model leaves out.
             given = {name: value for name, value in (params.arguments or {}).items() if value is not None}
             arguments = tool.arguments.model_validate(given)
             token = authorization(context)
 
-            async def get(question: Question, data: type[Any]) -> Any:
-                return await client.get(question, token, data)
+            async def get(request: ApiRequest, data: type[Any]) -> Any:
+                return await client.get(request, token, data)
 
-            return _result(await tool.call(Ask(get), arguments))
+            return _result(await tool.call(get, arguments))
         except ValidationError as error:
-            return _result(sentence(error), is_error=True)
-        except RefusedError as error:
+            return _result(error_message(error), is_error=True)
+        except RequestError as error:
             return _result(str(error), is_error=True)
         except Exception:
-            # What a defect says is for the log, and not for a model.
+            # The details of a defect go to the log, and not to a model.
             _log.exception("tool failed", extra={"tool": tool.name})
             return _result("Internal error", is_error=True)
 

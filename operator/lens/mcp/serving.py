@@ -1,4 +1,4 @@
-"""How the tools are reached: on stdin and stdout, or over streamable HTTP."""
+"""Serves the tools on stdin and stdout, or over streamable HTTP."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.mcp import server
 from lens.mcp.asgi import Asgi
-from lens.mcp.client import Client, RefusedError
+from lens.mcp.client import Client, RequestError
 from lens.mcp.settings import McpSettings
 
 _log = logging.getLogger("lens.mcp")
@@ -32,8 +32,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 async def serve(settings: McpSettings) -> None:
-    """Serve until stdin ends, or over HTTP until told to stop. Raise SettingsError."""
-    # The SDK tells of every message.
+    """Serve until stdin ends, or over HTTP until SIGTERM or SIGINT. Raise SettingsError."""
+    # The SDK logs every message.
     logging.getLogger("mcp").setLevel(logging.WARNING)
     async with Client(settings.url, settings.ca_file) as client:
         if settings.mcp_listen is None:
@@ -46,22 +46,22 @@ async def _stdio(client: Client, token_file: Path | None) -> None:
     if token_file is not None:
         try:
             _bearer(token_file)
-        except RefusedError as error:
+        except RequestError as error:
             raise SettingsError(f"{PREFIX}TOKEN_FILE: {error}") from None
-    tools = server.make(client, lambda _: None if token_file is None else _bearer(token_file))
+    tools = server.mcp_server(client, lambda _: None if token_file is None else _bearer(token_file))
     async with stdio_server() as (incoming, outgoing):
         await tools.run(incoming, outgoing, tools.create_initialization_options())
 
 
 async def _http(client: Client, listen: ListenAddress) -> None:
-    tools = server.make(client, _callers)
-    # Stateless: nothing of a caller is kept between two requests, its token least of all.
+    tools = server.mcp_server(client, _authorization)
+    # Stateless: nothing of a caller is stored between two requests, least of all its token.
     application = tools.streamable_http_app(
         streamable_http_path=PATH,
         json_response=True,
         stateless_http=True,
         max_request_body_size=MAX_BODY_BYTES,
-        transport_security=_against_rebinding(listen),
+        transport_security=_transport_security(listen),
     )
     answerer = Asgi(_posts_only(application))
     site = Site(
@@ -86,7 +86,7 @@ async def _http(client: Client, listen: ListenAddress) -> None:
 
 
 def _posts_only(application: ASGIApp) -> ASGIApp:
-    """Refuse GET, for which the SDK holds a stream open that without sessions never says anything."""
+    """Refuse GET, for which the SDK would open a stream that without sessions has no messages."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] != "POST":
@@ -97,10 +97,10 @@ def _posts_only(application: ASGIApp) -> ASGIApp:
     return answer
 
 
-def _against_rebinding(listen: ListenAddress) -> TransportSecuritySettings:
-    """Take only requests for this machine's own names, from its own pages, where only it is served.
+def _transport_security(listen: ListenAddress) -> TransportSecuritySettings:
+    """On loopback, accept only requests to this machine's own names and from its own pages.
 
-    Elsewhere the names aren't known; there nobody gets anything without a token, which no page has.
+    On other addresses the names aren't known, but there every request needs a token, which no page has.
     """
     names = ("127.0.0.1", "localhost", "[::1]")
     return TransportSecuritySettings(
@@ -110,20 +110,20 @@ def _against_rebinding(listen: ListenAddress) -> TransportSecuritySettings:
     )
 
 
-def _callers(context: server.Context) -> str | None:
-    """Return the Authorization header that a request came with."""
-    assert context.request is not None, "what comes over HTTP comes with its request"
+def _authorization(context: server.Context) -> str | None:
+    """Return a request's Authorization header."""
+    assert context.request is not None, "over HTTP every call has its request"
     header: str | None = context.request.headers.get("authorization")
     return header
 
 
 def _bearer(token_file: Path) -> str:
-    """Return the Authorization header of a file's token. Raise RefusedError."""
+    """Return the Authorization header with a file's token. Raise RequestError."""
     try:
         token = token_file.read_text().strip(" \t\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "is no text"
-        raise RefusedError(f"{token_file}: {reason}") from None
+        raise RequestError(f"{token_file}: {reason}") from None
     if not _TOKEN.fullmatch(token):
-        raise RefusedError(f"{token_file}: holds no bearer token")
+        raise RequestError(f"{token_file}: holds no bearer token")
     return f"Bearer {token}"

@@ -21,7 +21,7 @@ def _address(text: str) -> str:
 
 
 class McpSettings(BaseModel):
-    """Where Lens is, who asks it, and where the tools are served."""
+    """The settings of ``lens mcp``: the Lens, the caller's token, and the address of the tools."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -44,7 +44,7 @@ class McpSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_owner(self) -> Self:
-        # With it, whoever reaches the port could ask in the file's name.
+        # Otherwise everybody who reaches the port could use the file's token.
         if self.mcp_listen is not None and self.token_file is not None:
             raise ValueError(
                 f"{PREFIX}TOKEN_FILE: is for stdio; with {PREFIX}MCP_LISTEN callers bring their own tokens"
@@ -53,7 +53,7 @@ class McpSettings(BaseModel):
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> McpSettings:
-    """Return the settings, as ``config.read`` reads them; those of the operator and the agent are theirs."""
+    """Return the settings, as ``config.read`` reads them; ignore those of the operator and the agent."""
     foreign = {
         f"{PREFIX}{name}".upper() for name in ServeSettings.model_fields.keys() - McpSettings.model_fields
     }

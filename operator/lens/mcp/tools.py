@@ -1,4 +1,4 @@
-"""The tools: what a model can ask, each with the question that it is for Lens' API."""
+"""The tools for models, each with its request to Lens' API."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,112 +8,104 @@ import msgspec
 
 from lens.mcp import answers
 from lens.mcp.arguments import (
+    AlertsArguments,
     Arguments,
-    OfCluster,
-    OfNode,
-    Some,
-    SomeAlerts,
-    SomeNodes,
-    SomePendingTasks,
-    SomeTasks,
+    ClusterArguments,
+    ListArguments,
+    NodeArguments,
+    NodesArguments,
+    PendingTasksArguments,
+    TasksArguments,
 )
-from lens.mcp.client import Question, RefusedError
+from lens.mcp.client import ApiRequest, RequestError
 
 A = TypeVar("A", bound=Arguments)
 
 REALTIME = "/api/v1/realtime"
 
-MOST_CHARACTERS = 40_000
-"""Of an answer, some 12,000 tokens. Of what doesn't fit, fewer entries are told."""
+MAX_CHARACTERS = 40_000
+"""The length of an answer, some 12,000 tokens. A longer answer gets fewer entries."""
 
-_MOST_GPUS = 128
+_MAX_GPUS = 128
 
 
-class Ask:
-    """Asks Lens in the name of the caller whose question it is."""
-
-    def __init__(self, get: Callable[[Question, type[Any]], Awaitable[Any]]) -> None:
-        """Take what gets an answer's data as a type."""
-        self._get = get
-
-    async def __call__(self, question: Question, data: type[Any]) -> Any:
-        """Return the answer. Raise RefusedError."""
-        return await self._get(question, data)
+Get = Callable[[ApiRequest, type[Any]], Awaitable[Any]]
+"""Sends a request with the caller's token, and returns the response's data as a type. Raises RequestError."""
 
 
 @dataclass(frozen=True)
 class Tool(Generic[A]):
-    """A tool. ``answer`` is given how many entries there is room for."""
+    """A tool. ``answer`` takes the number of entries for which there is room."""
 
     name: str
     title: str
     description: str
     arguments: type[A]
-    answer: Callable[[Ask, A, int], Awaitable[object]]
+    answer: Callable[[Get, A, int], Awaitable[object]]
 
-    async def call(self, ask: Ask, arguments: A) -> str:
-        """Return the answer as JSON of at most MOST_CHARACTERS. Raise RefusedError."""
-        room = arguments.limit if isinstance(arguments, Some) else _MOST_GPUS
+    async def call(self, get: Get, arguments: A) -> str:
+        """Return the answer as JSON of at most MAX_CHARACTERS. Raise RequestError."""
+        entries = arguments.limit if isinstance(arguments, ListArguments) else _MAX_GPUS
         while (
-            len(text := msgspec.json.encode(await self.answer(ask, arguments, room)).decode())
-            > MOST_CHARACTERS
+            len(text := msgspec.json.encode(await self.answer(get, arguments, entries)).decode())
+            > MAX_CHARACTERS
         ):
-            if room == 1:
-                raise RefusedError(f"The answer has more than {MOST_CHARACTERS} characters")
-            room //= 2
+            if entries == 1:
+                raise RequestError(f"The answer has more than {MAX_CHARACTERS} characters")
+            entries //= 2
         return text
 
 
-async def _clusters(ask: Ask, _asked: Arguments, room: int) -> object:
-    told = await ask(Question("/api/v1/clusters"), answers.Clusters)
-    told.clusters = told.clusters[:room]
-    return told
+async def _clusters(get: Get, _arguments: Arguments, entries: int) -> object:
+    answer = await get(ApiRequest("/api/v1/clusters"), answers.Clusters)
+    answer.clusters = answer.clusters[:entries]
+    return answer
 
 
-async def _status(ask: Ask, asked: OfCluster, _room: int) -> object:
-    return await ask(Question(f"{REALTIME}/status", {"cluster": asked.cluster}), answers.Status)
+async def _status(get: Get, arguments: ClusterArguments, _entries: int) -> object:
+    return await get(ApiRequest(f"{REALTIME}/status", {"cluster": arguments.cluster}), answers.Status)
 
 
-async def _running_tasks(ask: Ask, asked: SomeTasks, room: int) -> object:
-    query = asked.model_dump(by_alias=True) | {"limit": room}
-    return await ask(Question(f"{REALTIME}/running-tasks", query), answers.Tasks)
+async def _running_tasks(get: Get, arguments: TasksArguments, entries: int) -> object:
+    query = arguments.model_dump(by_alias=True) | {"limit": entries}
+    return await get(ApiRequest(f"{REALTIME}/running-tasks", query), answers.Tasks)
 
 
-async def _pending_tasks(ask: Ask, asked: SomePendingTasks, room: int) -> object:
-    query = asked.model_dump(by_alias=True) | {"limit": room}
-    return await ask(Question(f"{REALTIME}/pending-tasks", query), answers.PendingTasks)
+async def _pending_tasks(get: Get, arguments: PendingTasksArguments, entries: int) -> object:
+    query = arguments.model_dump(by_alias=True) | {"limit": entries}
+    return await get(ApiRequest(f"{REALTIME}/pending-tasks", query), answers.PendingTasks)
 
 
-async def _nodes(ask: Ask, asked: SomeNodes, room: int) -> object:
-    query = {"cluster": asked.cluster, "include": "nodes"}
-    told = await ask(Question(f"{REALTIME}/status", query), answers.Nodes)
+async def _nodes(get: Get, arguments: NodesArguments, entries: int) -> object:
+    query = {"cluster": arguments.cluster, "include": "nodes"}
+    answer = await get(ApiRequest(f"{REALTIME}/status", query), answers.Nodes)
     nodes = [
         node
-        for node in told.nodes
-        if asked.status in (None, node.status) and (node.available_gpus or not asked.available_only)
+        for node in answer.nodes
+        if arguments.status in (None, node.status) and (node.available_gpus or not arguments.available_only)
     ]
     nodes.sort(key=lambda node: (-node.available_gpus, node.node_name))
-    told.total_nodes, told.nodes = len(nodes), nodes[:room]
-    return told
+    answer.total_nodes, answer.nodes = len(nodes), nodes[:entries]
+    return answer
 
 
-async def _node(ask: Ask, asked: OfNode, room: int) -> object:
-    question = Question(f"{REALTIME}/nodes/{asked.node}", {"cluster": asked.cluster})
-    told = await ask(question, answers.NodeDetail)
-    told.gpus = told.gpus[:room]
-    return told
+async def _node(get: Get, arguments: NodeArguments, entries: int) -> object:
+    request = ApiRequest(f"{REALTIME}/nodes/{arguments.node}", {"cluster": arguments.cluster})
+    answer = await get(request, answers.NodeDetail)
+    answer.gpus = answer.gpus[:entries]
+    return answer
 
 
-async def _alerts(ask: Ask, asked: SomeAlerts, room: int) -> object:
-    query = {"cluster": asked.cluster, "include": "alerts"}
-    told = await ask(Question(f"{REALTIME}/status", query), answers.Alerts)
+async def _alerts(get: Get, arguments: AlertsArguments, entries: int) -> object:
+    query = {"cluster": arguments.cluster, "include": "alerts"}
+    answer = await get(ApiRequest(f"{REALTIME}/status", query), answers.Alerts)
     alerts = [
         alert
-        for alert in told.alerts
-        if asked.severity in (None, alert.severity) and asked.namespace in (None, alert.namespace)
+        for alert in answer.alerts
+        if arguments.severity in (None, alert.severity) and arguments.namespace in (None, alert.namespace)
     ]
-    told.total_alerts, told.alerts = len(alerts), alerts[:room]
-    return told
+    answer.total_alerts, answer.alerts = len(alerts), alerts[:entries]
+    return answer
 
 
 TOOLS: tuple[Tool[Any], ...] = (
@@ -132,7 +124,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "unhealthy; running and pending pods. Rates and utilization are in percent, telemetry.coverage from "
         "0 to 1, ages in seconds. available_resources.max_contiguous_gpu is the most available GPUs on one "
         "node. Utilization is only known of the GPUs that telemetry.coverage counts.",
-        OfCluster,
+        ClusterArguments,
         _status,
     ),
     Tool(
@@ -140,7 +132,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Who holds GPUs",
         "The pods that hold GPUs: workload, node, number of GPUs, running time in seconds, GPU utilization "
         "in percent, GPU memory in bytes. total_tasks counts all that match; continue gets the next ones.",
-        SomeTasks,
+        TasksArguments,
         _running_tasks,
     ),
     Tool(
@@ -149,7 +141,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "The pods that ask for GPUs and are on no node yet: for how many, since how many seconds, and why. "
         "state: gated (held back by a queue, not for lack of room), unschedulable (the scheduler found no "
         "room; message is its reason), waiting (it hasn't said yet).",
-        SomePendingTasks,
+        PendingTasksArguments,
         _pending_tasks,
     ),
     Tool(
@@ -157,7 +149,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Nodes with GPUs",
         "Nodes with their GPUs in numbers, those with the most available GPUs first. Utilization in percent. "
         "schedulable: whether pods with GPUs can go there. total_nodes counts all that match.",
-        SomeNodes,
+        NodesArguments,
         _nodes,
     ),
     Tool(
@@ -165,7 +157,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "One node, GPU by GPU",
         "Each GPU of a node: state, health, the containers that hold it, utilization in percent, memory in "
         "bytes, temperature in °C, power in watts. gpus is empty where nothing tells of them.",
-        OfNode,
+        NodeArguments,
         _node,
     ),
     Tool(
@@ -173,7 +165,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "What is wrong",
         "What is wrong with the GPUs, nodes and pods of a cluster, critical first: since when (timestamp), "
         "where (source) and what to do (action). total_alerts counts all that match.",
-        SomeAlerts,
+        AlertsArguments,
         _alerts,
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lens.mcp.tools import MOST_CHARACTERS
+from lens.mcp.tools import MAX_CHARACTERS
 from tests.integration.mcp.conftest import TOKEN, over_stdio
 from tests.integration.mcp.lens import Answer, AskedLens, document, error, raw, refused, task, told
 from tests.integration.operator import get
@@ -87,8 +87,8 @@ REFUSALS: tuple[tuple[Answer, str], ...] = (
     (lambda _: refused(503, "Not synced", Retry_After="1"), "Not synced (HTTP 503); ask again in 1 s"),
     (lambda _: web.Response(status=302, headers={"Location": "/else"}), "of Lens' API (HTTP 302)"),
     (lambda _: web.Response(status=502, text="<html>"), "of Lens' API (HTTP 502)"),
-    (lambda _: raw("[1]"), "no answer of Lens' API: "),
-    (lambda _: raw('{"data":' + "[" * 100_000), "no answer of Lens' API: "),
+    (lambda _: raw("[1]"), "isn't one of Lens' API: "),
+    (lambda _: raw('{"data":' + "[" * 100_000), "isn't one of Lens' API: "),
     (lambda _: refused(403, "x" * 100_000), "x… (HTTP 403)"),
     (lambda _: refused(429, "Too many", Retry_After="9" * 1000), "Too many (HTTP 429)"),
     (lambda _: raw('{"data": {"clusters": [{"name": 1}]}}'), "`$.data.clusters[0].name`"),
@@ -168,7 +168,7 @@ async def test_a_long_answer_does_not_flood_a_context_and_its_rest_can_be_asked_
         result = await client.call_tool("list_running_tasks", {**CLUSTER, "limit": 100})
     (content,) = result.content
     assert content.type == "text"
-    assert MOST_CHARACTERS / 3 < len(content.text) <= MOST_CHARACTERS
+    assert MAX_CHARACTERS / 3 < len(content.text) <= MAX_CHARACTERS
     page = document(result)
     assert page["continue"] == f"after-{len(page['tasks'])}"
     assert page["total_tasks"] == 1000

@@ -5,7 +5,7 @@ import pytest
 
 from lens.api import schemas
 from lens.mcp import answers
-from lens.mcp.answers import LONGEST_TEXT, shown
+from lens.mcp.answers import MAX_TEXT_CHARS, subset
 
 
 class NewTask(schemas.Task):
@@ -15,7 +15,7 @@ class NewTask(schemas.Task):
 
 
 def test_a_field_that_the_api_adds_is_shown() -> None:
-    task = shown(NewTask, required=("namespace", "pod_name"), without=("pod_uid",))
+    task = subset(NewTask, required=("namespace", "pod_name"), without=("pod_uid",))
     row = {"namespace": "team", "pod_name": "train-0", "pod_uid": "u", "added_since": "v2"}
     read = msgspec.json.decode(msgspec.json.encode(row), type=task)
     assert msgspec.to_builtins(read) == {"namespace": "team", "pod_name": "train-0", "added_since": "v2"}
@@ -39,7 +39,7 @@ def test_most_fields_of_the_api_are_shown(schema: type, type_: type[msgspec.Stru
 
 def test_a_field_that_the_api_has_no_more_is_found() -> None:
     with pytest.raises(ValueError, match="Task has no gone"):
-        shown(schemas.Task, required=("namespace",), without=("gone",))
+        subset(schemas.Task, required=("namespace",), without=("gone",))
 
 
 def test_what_is_null_empty_or_nothing_is_left_out_and_texts_are_cut() -> None:
@@ -58,7 +58,7 @@ def test_what_is_null_empty_or_nothing_is_left_out_and_texts_are_cut() -> None:
         "namespace": "team",
         "pod_name": "train-0",
         "priority": 0,
-        "message": "x" * (LONGEST_TEXT - 1) + "…",
+        "message": "x" * (MAX_TEXT_CHARS - 1) + "…",
     }
 
 
