@@ -1,4 +1,4 @@
-"""The truth: typed objects, GPU requests, the ledger and its snapshots.
+"""The pure model: typed objects, GPU requests, the ledger and its snapshots, alerts and events.
 
-Pure: no I/O, no asyncio, no clock. What happens when is the caller's business; a time is an argument.
+It has no I/O, no asyncio and no clock: a time is an argument.
 """

@@ -1,4 +1,4 @@
-"""What waits to be looked at: the latest, within a number and bytes."""
+"""A queue between two threads, bounded in number and bytes; the latest entries are kept."""
 
 import sys
 from collections import deque
@@ -10,48 +10,53 @@ import msgspec
 T = TypeVar("T")
 
 _ENTRY_BYTES = 256
-"""What an entry takes beside its texts."""
+"""The size of an entry without its texts."""
 
 
 def size_of(entry: msgspec.Struct) -> int:
-    """Return about how many bytes a struct of texts and numbers takes."""
+    """Return the approximate size in bytes of a struct of texts and numbers."""
     values = msgspec.structs.astuple(entry)
     return _ENTRY_BYTES + sum(sys.getsizeof(value) for value in values if isinstance(value, str))
 
 
 class Backlog(Generic[T]):
-    """Entries that nobody has taken yet; the oldest go when there is too much.
+    """The entries that haven't been taken yet; beyond a bound the oldest are dropped.
 
-    One thread may add and another one take: each has counts of its own, and needs no lock.
+    One thread may add entries while another one takes them: each has counters of its own, and needs no lock.
     """
 
-    def __init__(self, most: int, most_bytes: int, dropped: Callable[[], object] = lambda: None) -> None:
-        """Take how many, and how many bytes. ``dropped`` is called for each that goes."""
-        self._most = most
-        self._most_bytes = most_bytes
-        self._dropped = dropped
+    def __init__(
+        self, max_entries: int, max_bytes: int, dropped: Callable[[], object] = lambda: None
+    ) -> None:
+        """Take the bounds. ``dropped`` is called for each dropped entry."""
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._on_drop = dropped
         self._entries: deque[tuple[T, int]] = deque()
-        self._added = self._gone = self._taken = 0
+        self._added = self._dropped = self._taken = 0
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of entries."""
         return len(self._entries)
 
     def add(self, entry: T, size: int) -> None:
-        """Add an entry of so many bytes."""
+        """Add an entry of ``size`` bytes."""
         self._entries.append((entry, size))
         self._added += size
-        while len(self._entries) > self._most or self._added - self._gone - self._taken > self._most_bytes:
+        while (
+            len(self._entries) > self._max_entries
+            or self._added - self._dropped - self._taken > self._max_bytes
+        ):
             try:
-                _, gone = self._entries.popleft()
+                _, dropped = self._entries.popleft()
             except IndexError:
-                # Just taken, and about to be counted so.
+                # The other thread has just taken it, and is about to count it.
                 return
-            self._gone += gone
-            self._dropped()
+            self._dropped += dropped
+            self._on_drop()
 
     def take(self) -> list[T]:
-        """Return those that are there, which are so no more."""
+        """Remove and return all entries."""
         taken: list[T] = []
         for _ in range(len(self._entries)):
             try:

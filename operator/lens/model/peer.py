@@ -1,4 +1,4 @@
-"""Clusters that have a Lens of their own, and what comes of asking it."""
+"""Responses of other clusters' Lenses, and why there may be none."""
 
 from typing import Literal, NamedTuple
 
@@ -12,20 +12,20 @@ Failure = Literal[
     "too_large",
     "wrong_cluster",
 ]
-"""Why there is no answer that can be used.
+"""Why a peer has no usable response.
 
-``unreachable``: no way there, a broken connection, a certificate that isn't trusted. ``unauthorized``: it
-does not know this Lens' own token. ``status``: an HTTP status that isn't for callers. ``malformed``: not
+``unreachable``: no connection, a broken one, or an untrusted certificate. ``unauthorized``: the peer doesn't
+accept this Lens' own token. ``status``: an HTTP status that isn't passed on to callers. ``malformed``: not
 HTTP, or no envelope. ``wrong_cluster``: the figures of another cluster.
 """
 
 
 CLUSTER_FIELD = "Lens-Cluster"
-"""The header field of a stream that names its cluster, for its events need not."""
+"""The header field with the cluster of a stream, whose events may not have it."""
 
 
 class PeerAnswer(NamedTuple):
-    """A good answer in its envelope, its SHA-256, and how many seconds ago it was made."""
+    """A valid response in its envelope, its SHA-256, and its age in seconds."""
 
     body: bytes
     digest: str
@@ -33,22 +33,22 @@ class PeerAnswer(NamedTuple):
 
 
 class PeerFailedError(Exception):
-    """A peer can't be asked, or what it answered is of no use."""
+    """A peer has no usable response."""
 
     def __init__(self, failure: Failure) -> None:
-        """Take why."""
+        """Take the reason."""
         super().__init__(failure)
         self.failure = failure
 
 
 class PeerRefusedError(Exception):
-    """A peer answered, and refused: with one of the HTTP statuses 400, 401, 403, 404, 429 and 503.
+    """A peer has refused a request with one of the HTTP statuses 400, 401, 403, 404, 429 and 503.
 
-    ``message`` is its own, None where that is not to be told.
+    ``message`` is the peer's own; None if it must not be passed on.
     """
 
     def __init__(self, status: int, message: str | None) -> None:
-        """Take what it answered."""
+        """Take the peer's status and message."""
         super().__init__(status)
         self.status = status
         self.message = message

@@ -1,4 +1,4 @@
-"""An immutable mapping whose successors share with it all that did not change."""
+"""An immutable mapping that shares all unchanged parts with its successors."""
 
 from collections.abc import Iterator, Mapping
 from typing import Generic, Self, TypeVar
@@ -9,9 +9,9 @@ _SHARDS = 256
 
 
 class Shards(Mapping[str, V], Generic[V]):
-    """A mapping in 256 pieces; a successor copies the few that it changes, so its price is the change's.
+    """A mapping in 256 shards. A successor copies those that it changes: the cost depends on the change.
 
-    Iteration follows no order that means anything.
+    The order of iteration has no meaning.
     """
 
     __slots__ = ("_size", "_table")
@@ -22,16 +22,16 @@ class Shards(Mapping[str, V], Generic[V]):
         self._size = 0
 
     def updated(self, changes: Mapping[str, V | None]) -> Self:
-        """Return a successor with ``changes`` made; None takes a key out."""
+        """Return a successor with ``changes``; a value of None removes its key."""
         table = list(self._table)
         size = self._size
         copied: set[int] = set()
         for key, value in changes.items():
-            place = hash(key) % _SHARDS
-            if place not in copied:
-                copied.add(place)
-                table[place] = dict(table[place])
-            shard = table[place]
+            index = hash(key) % _SHARDS
+            if index not in copied:
+                copied.add(index)
+                table[index] = dict(table[index])
+            shard = table[index]
             size -= len(shard)
             if value is None:
                 shard.pop(key, None)
@@ -44,9 +44,9 @@ class Shards(Mapping[str, V], Generic[V]):
         return successor
 
     def differing(self, before: Self) -> Iterator[str]:
-        """Go through the keys that had another object, or none, in ``before`` or have none now.
+        """Yield the keys whose value is another object than in ``before``, or is missing in one of the two.
 
-        Pieces that both share cost nothing.
+        Shards that both share cost nothing.
         """
         for then, now in zip(before._table, self._table, strict=True):
             if then is not now:
@@ -57,7 +57,7 @@ class Shards(Mapping[str, V], Generic[V]):
         return self._table[hash(key) % _SHARDS][key]
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the keys."""
+        """Iterate over the keys."""
         for shard in self._table:
             yield from shard
 

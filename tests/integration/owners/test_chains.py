@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from lens.model.inventory.owner_chains import DEEPEST, KEPT_SECONDS
+from lens.model.inventory.owner_chains import KEPT_SECONDS, MAX_DEPTH
 from tests.integration.owners.scene import TOKEN, Scene, path, reference
 from tests.integration.watch.faults import answer
 from tests.integration.watch.front import Exchange
@@ -89,8 +89,8 @@ async def test_of_a_chain_of_20_as_much_is_read_as_any_real_one_has(scene: Scene
         above = reference("Job", f"job-{number + 1}") if number < 19 else None
         scene.put("Job", f"job-{number}", above)
     task = scene.run_pod("job-0-x", reference("Job", "job-0"))
-    await scene.until_told(task, "Job", f"job-{DEEPEST}", "TOO_DEEP")
-    assert scene.reads("read") == DEEPEST
+    await scene.until_told(task, "Job", f"job-{MAX_DEPTH}", "TOO_DEEP")
+    assert scene.reads("read") == MAX_DEPTH
 
 
 async def test_a_new_owner_shows_once_its_reading_is_old(scene: Scene) -> None:

@@ -1,1 +1,1 @@
-"""Pods and nodes with GPUs: decoded, kept in the ledger, and read as immutable snapshots."""
+"""Pods and nodes with GPUs: decoded, stored in the ledger, and read as immutable snapshots."""

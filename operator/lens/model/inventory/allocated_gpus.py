@@ -1,4 +1,4 @@
-"""GPUs as the pods name them that hold them: what is known of them where no agent and no exporter tells."""
+"""The GPUs that pods name in their status: the only source on a node without telemetry."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ UNHEALTHY = "UNHEALTHY"
 
 
 class AllocatedGpu(msgspec.Struct, frozen=True):
-    """A GPU, who holds it, and the worst that its device plugin says of any part of it (KEP-4680)."""
+    """A GPU, its holders, and the worst health that its device plugin reports for a part of it (KEP-4680)."""
 
     uuid: str
     holders: tuple[Holder, ...]
@@ -20,7 +20,7 @@ class AllocatedGpu(msgspec.Struct, frozen=True):
 
 
 def named_gpus(pods: Iterable[Pod]) -> dict[str, AllocatedGpu]:
-    """Return the GPUs that pods name, by uuid and sorted by it. A MIG device doesn't name its GPU."""
+    """Return the GPUs that pods name, sorted by uuid. A MIG device doesn't name its GPU."""
     holders: dict[str, list[Holder]] = {}
     healths: dict[str, set[str]] = {}
     for pod in pods:
@@ -46,7 +46,7 @@ def named_gpus(pods: Iterable[Pod]) -> dict[str, AllocatedGpu]:
     }
 
 
-def _health(told: set[str]) -> Health:
-    if "Unhealthy" in told:
+def _health(reported: set[str]) -> Health:
+    if "Unhealthy" in reported:
         return Health(state="critical", because=(UNHEALTHY,))
-    return Health(state="ok" if "Healthy" in told else "unknown")
+    return Health(state="ok" if "Healthy" in reported else "unknown")

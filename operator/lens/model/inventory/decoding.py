@@ -1,4 +1,4 @@
-"""From an apiserver's bytes to views, one object at a time, so that a bad object costs only itself."""
+"""Decodes the apiserver's bytes to pods and nodes, one object at a time: a bad object affects no other."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -19,39 +19,39 @@ T = TypeVar("T")
 M = TypeVar("M", PodManifest, NodeManifest, BareManifest)
 
 CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
-"""The types of lines that tell of an object (meta/v1 WatchEvent)."""
+"""The types of lines that report an object (meta/v1 WatchEvent)."""
 
 
 class ListMeta(msgspec.Struct, rename="camel"):
-    """What a list says of itself."""
+    """The metadata of a list."""
 
     resource_version: str
     continue_: str | None = msgspec.field(default=None, name="continue")
 
 
 class Page(msgspec.Struct):
-    """A page of a list, its items still bytes."""
+    """A page of a list, with undecoded items."""
 
     metadata: ListMeta
     items: list[msgspec.Raw] | None = None
 
 
 class Line(msgspec.Struct):
-    """A line of a watch, its object still bytes."""
+    """A line of a watch, with an undecoded object."""
 
     type: str
     object: msgspec.Raw
 
 
-class Whole(msgspec.Struct, Generic[T]):
-    """A line of a watch whose object is as it should be."""
+class DecodedLine(msgspec.Struct, Generic[T]):
+    """A line of a watch with its decoded object."""
 
     type: str
     object: T
 
 
 class BarePart(msgspec.Struct, rename="camel"):
-    """The least that tells which object it is."""
+    """The identity of an object."""
 
     name: str
     namespace: str | None = None
@@ -60,19 +60,19 @@ class BarePart(msgspec.Struct, rename="camel"):
 
 
 class Bookmark(msgspec.Struct):
-    """A bookmark, which is nothing but a version."""
+    """A bookmark, which has only a resourceVersion."""
 
     metadata: ListMeta
 
 
 class Bare(msgspec.Struct):
-    """An object of which only its name can be trusted."""
+    """An object of which only the identity can be decoded."""
 
     metadata: BarePart
 
 
 class Reading(msgspec.Struct, Generic[K, V]):
-    """What was read of one object. ``problem`` says why there is no view although the object exists."""
+    """An object as it was read. ``problem`` says why ``view`` is None for an object that can't be decoded."""
 
     key: K
     version: int
@@ -100,14 +100,14 @@ _read_bare = _reader(Bare)
 
 
 class Decoder(Generic[K, V]):
-    """Read one kind of object."""
+    """A decoder of one kind of object."""
 
     def __init__(
         self, manifest: type[M], view: Callable[[M], V | None], key: Callable[[str, str], K]
     ) -> None:
-        """Take the manifest's type, what makes a view of it, and what makes a key of namespace and name."""
+        """Take the manifest's type, and how to make a view of it, and a key of namespace and name."""
         decode = _reader(manifest)
-        decode_line: Callable[[bytes], Whole[M]] = _reader(Whole[manifest])  # type: ignore[valid-type]
+        decode_line: Callable[[bytes], DecodedLine[M]] = _reader(DecodedLine[manifest])  # type: ignore[valid-type]
 
         def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, V | None]:
             whole = decode(raw)
@@ -122,7 +122,7 @@ class Decoder(Generic[K, V]):
         self._key = key
 
     def read(self, raw: msgspec.Raw | bytes) -> Reading[K, V]:
-        """Read an object. Raise ValueError if it doesn't even have a name and a whole resourceVersion."""
+        """Read an object. Raise ValueError if it has no name or no numeric resourceVersion."""
         try:
             meta, view = self._read(raw)
         except ValueError as error:  # msgspec's errors are ValueErrors too
@@ -130,10 +130,10 @@ class Decoder(Generic[K, V]):
         return self._reading(meta, view)
 
     def line(self, raw: bytes) -> Line | tuple[str, Reading[K, V]]:
-        """Read a watch's line: at once where it is a sound object's, else as a line to be looked into.
+        """Read a watch line: the type and the object, or an undecoded line if the object can't be decoded.
 
-        Nearly all are sound, and going through their bytes only once saves a third of what a line costs.
-        Raise ValueError if it isn't even a line.
+        Nearly all can, and decoding them in one pass saves a third of a line's cost. Raise ValueError for
+        bytes that are no watch line.
         """
         try:
             type_, meta, view = self._read_whole(raw)
@@ -159,7 +159,7 @@ class Decoder(Generic[K, V]):
 def pod_decoder(
     gpus: GpuResources, exporters: ExporterSelector | None = None
 ) -> Decoder[PodKey, Pod | ExporterPod]:
-    """Return a decoder of pods: of those that GPUs are asked for, and of those that tell of them."""
+    """Return a decoder of pods that request GPUs, and of exporters' pods."""
 
     def view(manifest: PodManifest) -> Pod | ExporterPod | None:
         pod = read_pod(manifest, gpus)
@@ -169,7 +169,7 @@ def pod_decoder(
 
 
 def daemonset_decoder() -> Decoder[PodKey, str]:
-    """Return a decoder of DaemonSets, of which only the uid counts."""
+    """Return a decoder of DaemonSets, to their uids."""
 
     def view(manifest: BareManifest) -> str | None:
         uid = manifest.metadata.uid

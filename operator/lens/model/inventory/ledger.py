@@ -1,8 +1,7 @@
-"""The ledger: who holds which GPUs, kept up change by change.
+"""The ledger: pods and nodes, updated change by change, and the snapshots made from them.
 
-It keeps pods and nodes and, when a snapshot is asked for, works out again the nodes that were touched;
-so each node's figures always come from all that is stored under it, and a change applied twice,
-late or through a fresh list can't leave a trace that a recount would not.
+A snapshot recounts the nodes that were touched. A node's figures always come from everything that is stored
+for it, so a change that is applied twice, late or by a new list leaves no trace that a recount would not.
 """
 
 from collections import Counter
@@ -20,10 +19,10 @@ from lens.model.k8s.taints import TaintPolicy
 
 
 class Ledger:
-    """Pods and nodes in, snapshots out. One writer."""
+    """The ledger. It has one writer."""
 
     def __init__(self, taints: TaintPolicy, daemonset: str | None = None) -> None:
-        """Start with nothing stored. Given the name of a ``daemonset``, only its pods are exporters."""
+        """Start empty. With the name of a ``daemonset``, only its pods are exporters."""
         self._taints = taints
         self._daemonset = daemonset
         self._pods: dict[PodKey, Pod | ExporterPod] = {}
@@ -42,26 +41,26 @@ class Ledger:
 
     @property
     def pods(self) -> Mapping[PodKey, Pod | ExporterPod]:
-        """Return the pods that are stored."""
+        """Return the stored pods."""
         return self._pods
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """Return the nodes that are stored."""
+        """Return the stored nodes."""
         return self._nodes
 
     @property
     def daemonsets(self) -> Mapping[PodKey, str]:
-        """Return the uids of the DaemonSets that are stored."""
+        """Return the uids of the stored DaemonSets."""
         return self._daemonsets
 
     @property
     def placements(self) -> Mapping[str, Placement]:
-        """Return where units are on their nodes, as far as it is known."""
+        """Return the known placements by node."""
         return self._placements
 
     def put_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
-        """File a pod in place of what stood under its key; None takes it out."""
+        """Store a pod under its key; None removes it."""
         before = self._pods.pop(key, None)
         if isinstance(before, ExporterPod):
             del self._exporters[key]
@@ -86,7 +85,7 @@ class Ledger:
                 self._pending_touched.add(key)
 
     def put_node(self, name: str, node: Node | None) -> None:
-        """File a node in place of what stood under its name; None takes it out."""
+        """Store a node under its name; None removes it."""
         self._touched.add(name)
         if node is None:
             self._nodes.pop(name, None)
@@ -94,7 +93,7 @@ class Ledger:
             self._nodes[name] = node
 
     def put_placement(self, node: str, placement: Placement) -> None:
-        """Set where a node's units are; NO_PLACEMENT takes it out."""
+        """Store the placement of a node's units; NO_PLACEMENT removes it."""
         self._touched.add(node)
         if placement == NO_PLACEMENT:
             self._placements.pop(node, None)
@@ -102,7 +101,7 @@ class Ledger:
             self._placements[node] = placement
 
     def put_daemonset(self, key: PodKey, uid: str | None) -> None:
-        """File a DaemonSet's uid; None takes it out."""
+        """Store a DaemonSet's uid; None removes it."""
         self._exporters_touched = True
         if uid is None:
             self._daemonsets.pop(key, None)
@@ -110,7 +109,7 @@ class Ledger:
             self._daemonsets[key] = uid
 
     def snapshot(self) -> Snapshot:
-        """Return the present snapshot: the same object as before when nothing that shows has changed."""
+        """Return the current snapshot; the same object as before if no figure and no list has changed."""
         changes: dict[str, NodeOccupancy | None] = {}
         for name in self._touched:
             node, holders = self._nodes.get(name), self._holders.get(name)
@@ -128,15 +127,15 @@ class Ledger:
             if after != self._snapshot.nodes.get(name):
                 changes[name] = after
         self._touched.clear()
-        waiting = self._waiting()
-        exporters = self._believed() if self._exporters_touched else self._snapshot.exporters
+        waiting = self._pending_changes()
+        exporters = self._selected_exporters() if self._exporters_touched else self._snapshot.exporters
         self._exporters_touched = False
         if changes or waiting or exporters != self._snapshot.exporters:
             self._snapshot = self._advanced(changes, waiting, exporters)
         return self._snapshot
 
-    def _waiting(self) -> dict[str, Pod | None]:
-        """Return what has changed among the pods that aren't bound."""
+    def _pending_changes(self) -> dict[str, Pod | None]:
+        """Return the changes of pods that aren't bound."""
         changes: dict[str, Pod | None] = {}
         for key in self._pending_touched:
             pod = self._pods.get(key)
@@ -146,8 +145,8 @@ class Ledger:
         self._pending_touched.clear()
         return changes
 
-    def _believed(self) -> tuple[ExporterPod, ...]:
-        """Return the exporters that the DaemonSet has made, where one is asked for."""
+    def _selected_exporters(self) -> tuple[ExporterPod, ...]:
+        """Return the exporters, if a DaemonSet was named only its pods."""
         return tuple(
             pod
             for _, pod in sorted(self._exporters.items())
@@ -230,14 +229,14 @@ class Ledger:
         return self._units.get(resource) or _no_units(resource)
 
     def _shown_units(self) -> Mapping[str, ResourceCount]:
-        """Return the cluster's units by resource: of too many those first that some node has."""
+        """Return the cluster's units by resource; of too many, first those of resources that a node has."""
         self._units = {name: pool for name, pool in self._units.items() if pool != _no_units(name)}
         if len(self._units) <= MOST_UNITS:
             return dict(self._units)
         return dict(nsmallest(MOST_UNITS, self._units.items(), lambda each: (not each[1].capacity, each[0])))
 
     def _count_block(self, size: int, nodes: int) -> None:
-        """Keep the number of nodes by their largest block: few sizes, however many nodes."""
+        """Count the nodes by their largest block: there are few sizes, even with many nodes."""
         if size:
             self._blocks[size] += nodes
             if not self._blocks[size]:

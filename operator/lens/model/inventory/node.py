@@ -1,4 +1,4 @@
-"""A node as the ledger knows it: its GPUs by resource, and whether GPU pods can go there."""
+"""A node as the ledger stores it: its GPUs by resource, and what keeps GPU pods away."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -16,9 +16,9 @@ from lens.model.k8s.vendors import PRODUCT_LABELS
 
 
 class NodeResource(msgspec.Struct, frozen=True, gc=False):
-    """How much of one GPU resource a node has, and how much of it the scheduler may hand out.
+    """A node's capacity and allocatable units of one GPU resource.
 
-    ``share`` is what a unit is of a GPU; None for all of it.
+    ``share`` is the part of a GPU that a unit is; None for a whole GPU.
     """
 
     resource: str
@@ -28,10 +28,10 @@ class NodeResource(msgspec.Struct, frozen=True, gc=False):
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A node that names GPU resources, be it with a capacity of 0.
+    """A node that names GPU resources, even with a capacity of 0.
 
-    ``ready`` is its Ready condition: True, False, or None where there is none. Two nodes are equal
-    when nothing differs that any figure or list shows; heartbeats are not among it.
+    ``ready`` is its Ready condition: True, False, or None without one. Two nodes are equal if no figure and
+    no list shows a difference; heartbeats don't count.
     """
 
     name: str
@@ -51,9 +51,9 @@ def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResource
 
 
 def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
-    """Return the ledger's view of a node, or None for one that names no GPU resource.
+    """Return a node, or None if it names no GPU resource.
 
-    Raise ValueError, naming the field, when a GPU quantity can't be read.
+    Raise a ValueError that names the field if a GPU quantity is invalid.
     """
     status = manifest.status
     capacity = _whole("status.capacity", status.capacity, gpus)
@@ -79,7 +79,7 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
 
 
 def _taints(taints: Sequence[Taint]) -> tuple[Taint, ...]:
-    """Return the taints; of too many those first that keep pods away."""
+    """Return the taints; of too many, first those that repel pods."""
     if len(taints) > MOST_TAINTS:
         taints = sorted(taints, key=lambda taint: taint.effect not in REPELLING_EFFECTS)
     return tuple(

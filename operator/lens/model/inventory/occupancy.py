@@ -1,4 +1,4 @@
-"""One node with what its GPUs are doing: every GPU in exactly one state.
+"""The occupancy of a node: every GPU is in exactly one state.
 
 | state | a GPU that |
 | --- | --- |
@@ -7,11 +7,11 @@
 | unavailable | is free on a node that GPU pods can't go to |
 | available | is free on a node that takes GPU pods |
 
-What is held beyond what the node has is in no state: no such GPU is known. Who may create a pod may bind it
-to any node, existing or not, and ask for any number. It is told apart, as overcommitted.
+GPUs that pods hold beyond what the node has are in no state, because they don't exist: anybody who may create
+a pod may bind it to any node, existing or not, and request any number. They are counted as overcommitted.
 
-A GPU that many units share is held if any of them is, unhealthy if none of them may be handed out, and else
-free. The units are counted beside it, by the same rules.
+A GPU that many units share is held if any of them is, unhealthy if none of them is allocatable, and else
+free. The units are counted separately, by the same rules.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class GpuStates(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def total(self) -> int:
-        """Return the number of all GPUs."""
+        """Return the number of GPUs in all states."""
         return self.allocated + self.unhealthy + self.unavailable + self.available
 
     def __add__(self, other: "GpuStates") -> "GpuStates":
@@ -60,9 +60,9 @@ class GpuStates(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResourceCount(msgspec.Struct, frozen=True, gc=False):
-    """One GPU resource, in units, of one node or of many.
+    """The units of one GPU resource, on one node or on many.
 
-    ``overcommitted`` is how far what is held exceeds what there is; no state has it.
+    ``overcommitted`` is the number of held units beyond those that exist; they are in no state.
     """
 
     resource: str
@@ -93,13 +93,13 @@ class ResourceCount(msgspec.Struct, frozen=True, gc=False):
 
 
 class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
-    """A node, the pods that hold GPUs on it (by namespace and name), and its GPUs by state.
+    """A node, the pods that hold GPUs on it (sorted by namespace and name), and its GPUs by state.
 
-    ``node`` is None when pods are bound to a node that is gone or that names no GPU resource.
-    ``takes_gpu_pods`` follows the scheduler: cordon and taints count, conditions don't.
-    ``largest_block`` is the most available GPUs of one resource, so of what one pod can ask for. ``pools``
-    are in units; all else is in GPUs, which are ``approximate`` where it isn't known which ones units are
-    on. ``units`` are the pools whose units aren't GPUs, ``parts`` what pods hold of those by the pods' paths.
+    ``node`` is None if the pods' node doesn't exist or names no GPU resource. ``takes_gpu_pods`` follows the
+    scheduler: cordon and taints count, conditions don't. ``largest_block`` is the most available GPUs of one
+    resource, since one pod requests one resource. ``pools`` are in units; everything else is in GPUs, whose
+    numbers are ``approximate`` if the placement of units is unknown. ``units`` are the pools whose units
+    aren't whole GPUs; ``parts`` has the pods' parts of these by the pods' paths.
     """
 
     name: str
@@ -130,7 +130,7 @@ def occupancy(
     taints: TaintPolicy,
     placement: Placement = NO_PLACEMENT,
 ) -> NodeOccupancy:
-    """Put every GPU of a node in its state."""
+    """Return a node's occupancy, with every GPU in its state."""
     holders = tuple(sorted(pods, key=lambda pod: pod.key))
     held: dict[str, int] = {}
     for pod in holders:
@@ -141,7 +141,7 @@ def occupancy(
     )
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
     strange = sorted(held.keys() - offers.keys())
-    # Who may create pods makes up names: few of these are kept apart, and the units of all are counted.
+    # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
     beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
     for resource in strange[:MOST_STRANGE]:
         offers[resource] = NodeResource(resource, 0, 0, share(resource))
@@ -149,7 +149,7 @@ def occupancy(
         _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
         for resource in sorted(offers)
     )
-    # Most nodes share nothing, and shall cost no more than they did.
+    # Most nodes share nothing: this skips the work for them.
     shares = any(offer.share is not None for offer in offers.values())
     shared = groups(offers.values(), placement) if shares else []
     blocks = [each.block(holders) for each in shared]
@@ -183,7 +183,7 @@ def _pool(offer: NodeResource, held: int, *, takes_gpu_pods: bool) -> ResourceCo
         allocatable=offer.allocatable,
         states=GpuStates(
             allocated=min(held, there),
-            # Only how many GPUs are held is known, not which: holders are taken to sit on healthy ones.
+            # Only the number of held GPUs is known: they are assumed to be healthy ones.
             unhealthy=max(0, offer.capacity - max(offer.allocatable, held)),
             unavailable=0 if takes_gpu_pods else free,
             available=free if takes_gpu_pods else 0,

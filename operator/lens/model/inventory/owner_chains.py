@@ -1,7 +1,7 @@
-"""The owners above each pod: each owner's controller as it was last read, followed up to the top.
+"""The owner chains of pods: each owner's controller as it was last read, followed up to the top.
 
-An owner is kept as long as a pod is below it. Only reading it again shows a change, so each has a time at
-which it is due.
+An owner is kept as long as it has a pod below it. Only another read shows a change, so each owner has a time
+at which it is read again.
 """
 
 import itertools
@@ -16,17 +16,17 @@ import msgspec
 
 from lens.model.inventory.pod import Controller, Pod, Workload
 
-DEEPEST = 16
-"""Owners above a pod that are followed. A worker of a LeaderWorkerSet has four, one of them a pod."""
+MAX_DEPTH = 16
+"""The most owners above a pod. A worker of a LeaderWorkerSet has four, one of them a pod."""
 
-MOST = 50_000
-"""Owners that are kept. Beyond it others wait until some are gone."""
+MAX_OWNERS = 50_000
+"""The most stored owners. Further owners wait until some are removed."""
 
 KEPT_SECONDS = 300.0
-"""How long a reading is good for: an owner may be adopted, or left behind by its controller."""
+"""How long a read is valid: an owner may be adopted or orphaned."""
 
 TOUCHED_SECONDS = 30.0
-"""The same when pods have come or gone meanwhile."""
+"""The same for an owner whose pods were added or removed meanwhile."""
 
 Reason = Literal[
     "UNREAD", "FORBIDDEN", "GONE", "UNKNOWN_KIND", "UNREACHABLE", "UNREADABLE", "CYCLE", "TOO_DEEP"
@@ -35,10 +35,10 @@ Reason = Literal[
 
 
 class OwnerChain(msgspec.Struct, frozen=True, gc=False):
-    """How far a chain of controllers is known. ``workload`` is its last known step.
+    """A chain of controllers, as far as it is known. ``workload`` is its last known owner.
 
-    It is None where nothing is known beyond the pod itself. ``reason`` is None for a chain that is known to
-    its top, and as it was last read.
+    It is None if nothing is known beyond the pod itself. ``reason`` is None for a chain that is known up to
+    its top.
     """
 
     workload: Workload | None
@@ -46,7 +46,7 @@ class OwnerChain(msgspec.Struct, frozen=True, gc=False):
 
 
 OwnerChains = Mapping[Controller, OwnerChain]
-"""By the direct controller of pods."""
+"""The chains by the pods' direct controllers."""
 
 NO_OWNER_CHAINS: OwnerChains = MappingProxyType({})
 
@@ -63,7 +63,7 @@ def workload(pod: Pod, owner_chains: OwnerChains) -> tuple[Workload, Reason | No
 
 @dataclass(slots=True)
 class _Owner:
-    """An owner: what its last readings told, and what was followed through it."""
+    """An owner: its controller as it was last read, and the owners and pods below it."""
 
     read_at: float
     parent: Controller | None = None
@@ -74,11 +74,11 @@ class _Owner:
 
 
 class OwnerTracker:
-    """Takes pods and what was read of owners; gives owners to read, and chains. One writer; times in s."""
+    """Tracks pods and their owners, and which owners to read. One writer; times are in seconds."""
 
-    def __init__(self, most: int = MOST) -> None:
-        """Start without pods. At ``most`` so many owners are kept."""
-        self._most = most
+    def __init__(self, max_owners: int = MAX_OWNERS) -> None:
+        """Start without pods."""
+        self._max_owners = max_owners
         self._owners: dict[Controller, _Owner] = {}
         self._waiting: dict[Controller, int] = {}
         self._dues: list[tuple[float, int, Controller]] = []
@@ -88,18 +88,18 @@ class OwnerTracker:
         self._changed = False
 
     def update_pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float) -> None:
-        """Replace some pods by others."""
-        come: dict[Controller, int] = {}
+        """Replace the pods ``before`` by the pods ``after``."""
+        added: dict[Controller, int] = {}
         for pods, sign in ((after, 1), (before, -1)):
             for pod in pods:
                 if pod.controller is not None:
-                    come[pod.controller] = come.get(pod.controller, 0) + sign
-        for controller, count in come.items():
+                    added[pod.controller] = added.get(pod.controller, 0) + sign
+        for controller, count in added.items():
             if count:
-                self._count(controller, count, now)
+                self._add_pods(controller, count, now)
 
     def due(self, now: float) -> Iterator[Controller]:
-        """Take out the owners that are to be read by now; each is due again once it was read or failed."""
+        """Yield the owners to read now. Each is due again only after ``set_parent`` or ``set_error``."""
         while self._dues and self._dues[0][0] <= now:
             due, _, controller = heappop(self._dues)
             owner = self._owners.get(controller)
@@ -108,51 +108,51 @@ class OwnerTracker:
                 yield controller
 
     def set_parent(self, controller: Controller, parent: Controller | None, now: float) -> None:
-        """Set who controls an owner, as it was read now; None for the top of a chain."""
+        """Set an owner's controller, as it was read now; None for the top of a chain."""
         owner = self._owners.get(controller)
         if owner is None:
             return
-        before, was_sure = owner.parent, owner.reason is None
+        before, was_known = owner.parent, owner.reason is None
         owner.parent, owner.reason, owner.read_at = parent, None, now
-        self._plan(controller, owner, now + KEPT_SECONDS)
+        self._schedule(controller, owner, now + KEPT_SECONDS)
         # There may have been no room for the parent until now.
-        if not was_sure or before != parent or (parent is not None and parent not in self._owners):
-            self._renew(controller, now)
+        if not was_known or before != parent or (parent is not None and parent not in self._owners):
+            self._follow_all(controller, now)
         if before is not None and before != parent:
-            self._let_go(before, controller, now)
+            self._unlink(before, controller, now)
 
-    def set_error(self, controller: Controller, reason: Reason, now: float, again: float) -> None:
-        """Set why an owner can't be read; what was known of it stays. It is due ``again`` then."""
+    def set_error(self, controller: Controller, reason: Reason, now: float, due: float) -> None:
+        """Set why an owner can't be read; its last known controller stays. It is due again at ``due``."""
         owner = self._owners.get(controller)
         if owner is None:
             return
         owner.read_at = now
-        self._plan(controller, owner, again)
+        self._schedule(controller, owner, due)
         if owner.reason != reason:
             owner.reason = reason
-            self._renew(controller, now)
+            self._follow_all(controller, now)
 
     def owner_chains(self) -> OwnerChains:
-        """Return what is known now: the same object as before when nothing has changed."""
+        """Return the current chains; the same object as before if nothing has changed."""
         if self._changed:
             self._changed = False
             self._published = MappingProxyType(dict(self._owner_chains))
         return self._published
 
-    def _count(self, controller: Controller, count: int, now: float) -> None:
-        """Add so many pods to a controller's, or take them away."""
+    def _add_pods(self, controller: Controller, count: int, now: float) -> None:
+        """Add ``count`` pods to a controller's, or remove them if it is negative."""
         owner = self._owners.get(controller)
         if owner is None:
             pods = self._waiting.pop(controller, 0) + count
-            if len(self._owners) >= self._most:
+            if len(self._owners) >= self._max_owners:
                 if pods:
                     self._waiting[controller] = pods
                 return
             owner = self._owners[controller] = _Owner(now)
-            self._plan(controller, owner, now)
+            self._schedule(controller, owner, now)
             count = pods
         elif owner.due > owner.read_at + TOUCHED_SECONDS and owner.due != math.inf:
-            self._plan(controller, owner, owner.read_at + TOUCHED_SECONDS)
+            self._schedule(controller, owner, owner.read_at + TOUCHED_SECONDS)
         owner.pods += count
         if owner.pods:
             self._follow(controller, now)
@@ -161,18 +161,18 @@ class OwnerTracker:
                 self._changed = True
             self._release(controller, now)
 
-    def _plan(self, controller: Controller, owner: _Owner, due: float) -> None:
+    def _schedule(self, controller: Controller, owner: _Owner, due: float) -> None:
         owner.due = due
         heappush(self._dues, (due, next(self._order), controller))
 
-    def _renew(self, controller: Controller, now: float) -> None:
-        """Follow the chains anew that lead through an owner."""
-        for below in list(self._from(controller)):
+    def _follow_all(self, controller: Controller, now: float) -> None:
+        """Follow all chains through an owner again."""
+        for below in list(self._all_below(controller)):
             if self._owners[below].pods:
                 self._follow(below, now)
 
     def _follow(self, controller: Controller, now: float) -> None:
-        """Go up from a pod's controller as far as it is known, and have the next step read."""
+        """Follow a chain up from a pod's controller, and schedule a read of its next unknown owner."""
         step = controller
         path = {step}
         reason: Reason | None = None
@@ -185,13 +185,13 @@ class OwnerTracker:
             if parent in path:
                 reason = reason or "CYCLE"
                 break
-            if len(path) == DEEPEST:
+            if len(path) == MAX_DEPTH:
                 step, reason = parent, reason or "TOO_DEEP"
                 break
             above = self._owners.get(parent)
-            if above is None and len(self._owners) < self._most:
+            if above is None and len(self._owners) < self._max_owners:
                 above = self._owners[parent] = _Owner(now)
-                self._plan(parent, above, now)
+                self._schedule(parent, above, now)
             if above is not None:
                 above.below.add(step)
             step = parent
@@ -202,8 +202,8 @@ class OwnerTracker:
             self._owner_chains[controller] = chain
             self._changed = True
 
-    def _from(self, controller: Controller) -> Iterator[Controller]:
-        """Go through an owner and all that was followed up to it, as far as is asked for."""
+    def _all_below(self, controller: Controller) -> Iterator[Controller]:
+        """Yield an owner and all owners below it, lazily."""
         found: set[Controller] = set()
         left: list[Iterator[Controller]] = [iter((controller,))]
         while left:
@@ -216,24 +216,24 @@ class OwnerTracker:
             else:
                 left.pop()
 
-    def _let_go(self, parent: Controller, controller: Controller, now: float) -> None:
-        """Take note that an owner is no longer controlled by another."""
+    def _unlink(self, parent: Controller, controller: Controller, now: float) -> None:
+        """Remove an owner from those below its former controller."""
         above = self._owners.get(parent)
         if above is not None:
             above.below.discard(controller)
             self._release(parent, now)
 
     def _release(self, controller: Controller, now: float) -> None:
-        """Forget an owner that no pod stands below any more, and so on upwards; let others take the room."""
+        """Remove an owner without pods below it, and those above it likewise; then add waiting owners."""
         step: Controller | None = controller
         while step is not None and step in self._owners:
-            if any(self._owners[below].pods for below in self._from(step)):
+            if any(self._owners[below].pods for below in self._all_below(step)):
                 break
             parent = self._owners.pop(step).parent
             if parent in self._owners:
                 self._owners[parent].below.discard(step)
             step = parent
-        while self._waiting and len(self._owners) < self._most:
+        while self._waiting and len(self._owners) < self._max_owners:
             waiting, pods = next(iter(self._waiting.items()))
             del self._waiting[waiting]
-            self._count(waiting, pods, now)
+            self._add_pods(waiting, pods, now)

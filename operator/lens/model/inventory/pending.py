@@ -1,4 +1,4 @@
-"""What a pod that isn't bound to a node says of its waiting."""
+"""Why a pod isn't bound to a node, by its own object."""
 
 from sys import intern
 from typing import TypeVar
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """Since when a pod waits, and for what.
+    """Since when a pod is pending, and why.
 
-    ``created_at`` is in epoch seconds. ``gates`` are the names of its scheduling gates (KEP-3521): while
-    there is one the scheduler leaves it alone. ``reason`` and ``message`` are its PodScheduled condition's,
-    so the scheduler's own; None until it has tried. ``node_selector``, ``tolerations`` (as kubectl describes
-    them) and whether there is an ``affinity`` say which nodes it may go to. Of long lists the first entries
-    are here, and ``omitted`` has how many more there are, by the field's name.
+    ``created_at`` is in epoch seconds. ``gates`` are the names of its scheduling gates (KEP-3521): the
+    scheduler ignores the pod while there is one. ``reason`` and ``message`` are the scheduler's, from the
+    PodScheduled condition; None until the scheduler has tried. ``node_selector``, ``tolerations`` (as kubectl
+    describes them) and ``affinity`` (whether there is one) limit its nodes. Long lists have their first
+    entries here; ``omitted`` has the number of further entries by the field's name.
     """
 
     created_at: int | None
@@ -43,7 +43,7 @@ class Toleration(Manifest):
     toleration_seconds: int | None = None
 
     def __str__(self) -> str:
-        """Write it as kubectl does: ``key=value:effect op=Exists for 300s``."""
+        """Return it as kubectl writes it: ``key=value:effect op=Exists for 300s``."""
         text = f"{self.key}={self.value}" if self.value else self.key
         if self.effect:
             text = f"{text}:{self.effect}"
@@ -58,7 +58,7 @@ _TOLERATIONS = msgspec.json.Decoder(list[Toleration] | None)
 
 
 def read_waiting(manifest: PodManifest) -> Waiting | None:
-    """Return what an unbound pod waits for; None for one that is bound."""
+    """Return why an unbound pod is pending; None for a bound pod."""
     spec = manifest.spec
     if spec.node_name:
         return None
@@ -87,7 +87,7 @@ def read_waiting(manifest: PodManifest) -> Waiting | None:
 
 
 def _read(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
-    """Return what only describes a pod; None for nothing, and for what makes no sense."""
+    """Return a descriptive field; None if it is missing or can't be decoded."""
     try:
         return decoder.decode(raw) if raw else None
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which GPUs of a node the shared units are on, as the node's agent or exporter tells."""
+"""The placement of shared units: the GPU of each unit, as the node's agent or exporter reports it."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,7 +8,7 @@ from lens.model.gpu.telemetry import NodeTelemetry
 
 
 class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
-    """A device that a pod has, and its GPU. An exporter doesn't tell the resource, which then is empty."""
+    """A device of a pod, and its GPU. ``resource`` is empty for an exporter, which doesn't report it."""
 
     resource: str
     device_id: str
@@ -16,10 +16,10 @@ class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """What decides how many of a node's GPUs are held.
+    """The placement of a node's units, on which the number of held GPUs depends.
 
-    ``instances`` has the GPU of each MIG device by their uuids; ``pods`` what each pod has, by
-    namespace and name with a slash between.
+    ``instances`` maps the uuid of each MIG device to the uuid of its GPU; ``pods`` has the devices of each
+    pod by ``namespace/name``.
     """
 
     instances: Mapping[str, str]
@@ -27,13 +27,13 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 NO_PLACEMENT = Placement(instances={}, pods={})
-"""Nothing is known."""
+"""The placement of a node without telemetry."""
 
 
-def placement(told: NodeTelemetry) -> Placement:
-    """Return what a node's telemetry tells of where units are."""
+def placement(telemetry: NodeTelemetry) -> Placement:
+    """Return the placement that a node's telemetry reports."""
     pods: dict[str, set[DevicePlacement]] = {}
-    for holder in told.holders or ():
+    for holder in telemetry.holders or ():
         if holder.gpu_uuid is not None:
             device_id = holder.device_id or holder.instance_uuid or holder.gpu_uuid
             device = DevicePlacement(holder.resource, device_id, holder.gpu_uuid)
@@ -41,7 +41,7 @@ def placement(told: NodeTelemetry) -> Placement:
     return Placement(
         instances={
             instance.uuid: gpu.uuid
-            for gpu in told.gpus
+            for gpu in telemetry.gpus
             if gpu.uuid is not None
             for instance in gpu.instances
             if instance.uuid is not None
@@ -51,28 +51,30 @@ def placement(told: NodeTelemetry) -> Placement:
 
 
 class Placements:
-    """Follows the telemetry of the nodes whose units are parts of GPUs."""
+    """The placements on all nodes with shared GPUs."""
 
     def __init__(self) -> None:
-        """Start with nothing known of any node."""
-        self._seen: dict[str, tuple[NodeTelemetry, Placement]] = {}
+        """Start without placements."""
+        self._last: dict[str, tuple[NodeTelemetry, Placement]] = {}
 
-    def changes(self, shared: Collection[str], told: Mapping[str, NodeTelemetry]) -> dict[str, Placement]:
-        """Return what is new since the last call, by node: for nodes not in ``shared`` NO_PLACEMENT."""
+    def changes(
+        self, shared: Collection[str], telemetry: Mapping[str, NodeTelemetry]
+    ) -> dict[str, Placement]:
+        """Return the changes since the last call, by node: NO_PLACEMENT for nodes no longer in ``shared``."""
         changes: dict[str, Placement] = {}
-        seen: dict[str, tuple[NodeTelemetry, Placement]] = {}
+        current: dict[str, tuple[NodeTelemetry, Placement]] = {}
         for node in shared:
-            now = told.get(node)
+            now = telemetry.get(node)
             if now is None:
                 continue
-            before, placed = self._seen.get(node, (None, NO_PLACEMENT))
+            before, placed = self._last.get(node, (None, NO_PLACEMENT))
             after = placed if now is before else placement(now)
-            seen[node] = now, after
+            current[node] = now, after
             if after != placed:
                 changes[node] = after
-        for node, (_, placed) in self._seen.items():
-            if node not in seen and placed != NO_PLACEMENT:
+        for node, (_, placed) in self._last.items():
+            if node not in current and placed != NO_PLACEMENT:
                 changes[node] = NO_PLACEMENT
-        # Last, so that a failure on the way loses no change.
-        self._seen = seen
+        # Last, so that a failure before loses no change.
+        self._last = current
         return changes

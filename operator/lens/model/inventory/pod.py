@@ -1,4 +1,4 @@
-"""A pod as the ledger knows it: who it is, which GPUs it asks for, where it runs, who made it."""
+"""A pod as the ledger stores it: its identity, its GPU request, its node and its controller."""
 
 import re
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _CRONJOB_SLACK_SECONDS = 7 * 86400
 
 
 class PodKey(NamedTuple):
-    """What an informer stores a pod under."""
+    """The key of a pod in the store."""
 
     namespace: str
     name: str
@@ -37,10 +37,10 @@ class Workload(msgspec.Struct, frozen=True, gc=False):
 
 
 class Controller(msgspec.Struct, frozen=True, gc=False):
-    """A controlling owner as an owned object names it: ``namespace`` is that object's own.
+    """A controlling owner as an owned object names it; ``namespace`` is the owned object's.
 
-    Anybody who may write an object may name any owner, so it is known by all of this and not by its uid
-    alone: what is told of one namespace's owner is never told of another's.
+    Anybody who may write an object may name any owner. So all fields together identify it and not its uid
+    alone, and what was read in one namespace is never used in another.
     """
 
     api_version: str
@@ -51,11 +51,11 @@ class Controller(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
-    """A pod that asks for GPUs and hasn't finished.
+    """A pod that requests GPUs and hasn't finished.
 
-    ``node`` is empty until the pod is bound; from then on it holds ``units``. ``devices`` are those of them
-    that its status names. ``workload`` is what the pod alone tells of it. Two pods are equal when nothing
-    differs that any figure or list shows. ``waiting`` is what an unbound one waits for.
+    ``node`` is empty until the pod is bound; from then on it holds ``units``. ``devices`` are the units that
+    its status names. ``workload`` is derived from the pod alone. ``waiting`` says why an unbound pod is
+    pending. Two pods are equal if no figure and no list shows a difference.
     """
 
     namespace: str
@@ -73,12 +73,12 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> PodKey:
-        """Return the pod's place in an informer's store."""
+        """Return the pod's key in the store."""
         return PodKey(self.namespace, self.name)
 
     @property
     def path(self) -> str:
-        """Return namespace and name with a slash between."""
+        """Return ``namespace/name``."""
         return f"{self.namespace}/{self.name}"
 
     @property
@@ -88,20 +88,20 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def gpus(self) -> int:
-        """Return how many GPUs, or units of shared ones, the pod asks for, all resources together."""
+        """Return how many GPUs, or units of shared GPUs, the pod requests of all resources together."""
         (_, number), *others = self.units
         return number + sum(units for _, units in others) if others else number
 
     @property
     def is_running(self) -> bool:
-        """Tell whether the pod is a running task."""
+        """Return whether the pod is a running task."""
         return bool(self.node) and self.phase == "Running"
 
 
 def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
-    """Return the ledger's view of a pod, or None for one that holds and wants no GPU.
+    """Return a pod, or None if it has finished or requests no GPU.
 
-    Raise ValueError, naming the resource, when a GPU quantity can't be read.
+    Raise a ValueError that names the resource if a GPU quantity is invalid.
     """
     phase = manifest.status.phase or "Pending"
     if phase in FINISHED_PHASES:
@@ -128,25 +128,25 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
 
 
 def controlling(owners: Iterable[OwnerReference] | None) -> OwnerReference | None:
-    """Return the one owner that controls, which is the only one that counts (meta/v1 GetControllerOf).
+    """Return the controlling owner (meta/v1 GetControllerOf), or None.
 
-    Its texts are cut: one that is too long names nothing that there can be.
+    Its texts are cut: no object has a name that is too long.
     """
     owner = next((owner for owner in owners or () if owner.controller), None)
     if owner is not None:
-        # An apiserver takes names and kinds of any length, since it doesn't look for whom they name.
+        # The apiserver accepts names and kinds of any length, since it doesn't check that the owner exists.
         owner.api_version, owner.kind = short(owner.api_version, LONGEST_RESOURCE), short(owner.kind)
         owner.name, owner.uid = short(owner.name, LONGEST_NAME), short(owner.uid)
     return owner
 
 
 def controller_named(owner: OwnerReference, namespace: str) -> Controller:
-    """Return who is named by an object of that namespace."""
+    """Return the controller that an object of ``namespace`` names."""
     return Controller(intern(owner.api_version), intern(owner.kind), intern(namespace), owner.name, owner.uid)
 
 
 def _workload(manifest: PodManifest, controller: OwnerReference | None) -> Workload:
-    """Name the controller above the direct one where a label or its naming rule gives it away."""
+    """Return the controller above the direct one if a label or naming rule shows it, else the direct one."""
     meta = manifest.metadata
     labels = meta.labels or {}
     if controller is None:
@@ -164,7 +164,7 @@ def _workload(manifest: PodManifest, controller: OwnerReference | None) -> Workl
         if jobset := labels.get("jobset.sigs.k8s.io/jobset-name"):
             return Workload("JobSet", short(jobset))
         # A CronJob names its Jobs <cronjob>-<minute of the schedule, counted from the epoch>. Eight
-        # digits may also be a date in somebody's own name, so they have to be near the pod's birth.
+        # digits may also be a date in a user's own name, so they must be near the pod's creation.
         match = _CRONJOB_NAME.fullmatch(controller.name)
         created = timestamps.parse(meta.creation_timestamp)
         if match and created and abs(int(match["minutes"]) * 60 - created) < _CRONJOB_SLACK_SECONDS:

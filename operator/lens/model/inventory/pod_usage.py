@@ -1,7 +1,7 @@
-"""What one pod makes of its GPUs: which physical ones it is on, and how busy and full it keeps them.
+"""A pod's use of its GPUs: the physical GPUs, their utilization and their memory.
 
-A device that a pod has to itself is as busy as the pod keeps it. On a device that several pods share only the
-processes can be told apart, and only where the agent may see them.
+The utilization of a device that one pod holds is that pod's. On a device that several pods share, only
+processes can be assigned to pods, and only if the agent may see them.
 """
 
 from collections.abc import Collection
@@ -22,12 +22,12 @@ _DeviceKey = tuple[str | None, str | None]
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """A pod's part in its GPUs.
+    """A pod's use of its GPUs.
 
-    ``gpus`` are the uuids of the physical GPUs that it is on, by the node's telemetry or else by the pod's
-    status, and None where that isn't known of all its devices. ``utilization_percent`` is the mean over its
-    devices, ``memory_used_bytes`` the sum; either is None if it isn't known of one of them, and ``reason``
-    says why the utilization isn't.
+    ``gpus`` are the uuids of its physical GPUs, by the node's telemetry or else by the pod's status; None
+    unless they are known for all its devices. ``utilization_percent`` is the mean over its devices, and
+    ``memory_used_bytes`` the sum. Each is None if it is unknown for one device; ``reason`` says why the
+    utilization is.
     """
 
     gpus: tuple[str, ...] | None
@@ -43,25 +43,25 @@ class _Device(NamedTuple):
 
 
 class Devices:
-    """The devices that a node's pods have, by the node's telemetry.
+    """The devices of a node's pods, by the node's telemetry.
 
-    The kubelet names pods by namespace and name only, so they are joined by these.
+    The kubelet names pods by namespace and name only, so these join them.
     """
 
     def __init__(self, node: NodeTelemetry) -> None:
-        """Go through all that containers have."""
+        """Assign the devices of all containers to pods."""
         self._gpus = {gpu.uuid: gpu for gpu in node.gpus if gpu.uuid is not None}
         self._held: dict[_PodKey, list[Holder]] = {}
-        # Whose each device is; None where it is several pods'.
-        self._whose: dict[_DeviceKey, _PodKey | None] = {}
+        # The pod of each device; None if several pods share it.
+        self._pod_of: dict[_DeviceKey, _PodKey | None] = {}
         for holder in node.holders or ():
             pod, device = (holder.namespace, holder.pod), (holder.gpu_uuid, holder.instance_uuid)
             self._held.setdefault(pod, []).append(holder)
-            if self._whose.setdefault(device, pod) != pod:
-                self._whose[device] = None
+            if self._pod_of.setdefault(device, pod) != pod:
+                self._pod_of[device] = None
 
     def of(self, pod: Pod) -> Collection[_Device] | None:
-        """Return a pod's devices, each once; None if there are none, or not all of them are known."""
+        """Return a pod's devices, each once; None if it has none, or if one of them is unknown."""
         found: dict[_DeviceKey, _Device] = {}
         for holder in self._held.get(pod.key, ()):
             gpu = self._gpus.get(holder.gpu_uuid) if holder.gpu_uuid is not None else None
@@ -73,12 +73,12 @@ class Devices:
                 if instance is None:
                     return None
             device = (holder.gpu_uuid, holder.instance_uuid)
-            found[device] = _Device(gpu, instance, self._whose[device] is None)
+            found[device] = _Device(gpu, instance, self._pod_of[device] is None)
         return found.values() or None
 
 
 def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
-    """Return what a pod makes of its GPUs, by the telemetry of the node that it is bound to."""
+    """Return a pod's use of its GPUs, by its node's telemetry."""
     devices = None if node is None else Devices(node).of(pod)
     if devices is None:
         return Usage(_named_gpus(pod), None, None, UNKNOWN_DEVICES)
@@ -94,13 +94,13 @@ def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
 
 
 def utilization_percent(pod: Pod, devices: Devices) -> float | None:
-    """Return ``usage``'s utilization alone, of a pod on the node that the devices are on."""
+    """Return only the utilization of ``usage``, for a pod on the devices' node."""
     found = devices.of(pod)
     return None if found is None else _mean_utilization(pod, found)[0]
 
 
 def _mean_utilization(pod: Pod, devices: Collection[_Device]) -> tuple[float | None, str | None]:
-    """Return the mean over a pod's devices, or None and why it isn't known of one of them."""
+    """Return the mean over a pod's devices, or None and the reason if it is unknown for one of them."""
     total = 0.0
     for device in devices:
         percent, reason = _utilization(pod, device)
@@ -119,7 +119,7 @@ def _named_gpus(pod: Pod) -> tuple[str, ...] | None:
 
 
 def _utilization(pod: Pod, device: _Device) -> tuple[float | None, str | None]:
-    """Return a pod's share of a device's time, or None and why it isn't known."""
+    """Return a pod's utilization of a device, or None and the reason."""
     if device.shared:
         shares = _shares(pod, device)
         if shares is None or any(percent is None for percent, _ in shares):
@@ -141,7 +141,7 @@ def _memory(pod: Pod, device: _Device) -> int | None:
 
 
 def _shares(pod: Pod, device: _Device) -> list[tuple[float | None, int | None]] | None:
-    """Return utilization and memory of a pod's processes; None where processes can't be told apart."""
+    """Return utilization and memory of a pod's processes; None if the agent can't see processes."""
     if device.gpu.shares is None:
         return None
     instance = None if device.instance is None else device.instance.gpu_instance_id

@@ -1,8 +1,7 @@
-"""How many physical GPUs the units of a node are on, where a unit is a part of one.
+"""Counts the physical GPUs of units that are parts of GPUs.
 
-A GPU is held as soon as one of its units is. Which GPU a unit is on is known from the pod's own status or
-from the node's telemetry. Where it isn't, the number given is the least that can be, and it is called
-approximate unless it can't be any other.
+A GPU is held if one of its units is. The pod's own status or the node's telemetry has the GPU of a unit. If
+it isn't known, the number is the lowest possible one, and approximate unless only one number is possible.
 """
 
 from collections import Counter
@@ -23,7 +22,7 @@ Held = Mapping[str, int]
 
 
 class PodGpus(msgspec.Struct, frozen=True, gc=False):
-    """The GPUs that a pod is on, and the units that it holds of shared ones."""
+    """The number of GPUs that a pod is on, and the units of shared GPUs that it holds."""
 
     gpus: int
     approximate: bool
@@ -31,7 +30,7 @@ class PodGpus(msgspec.Struct, frozen=True, gc=False):
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """GPUs that some resources of a node share: all, those that may be handed out, those that are held."""
+    """The numbers of GPUs that some resources of a node share: all, allocatable ones and held ones."""
 
     total: int
     usable: int
@@ -40,7 +39,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 
 class Known(msgspec.Struct, gc=False):
-    """Where units are known to be: the GPUs, and how many units it is known of."""
+    """The GPUs on which units are known to be, and the number of those units."""
 
     gpus: set[str]
     units: int
@@ -50,7 +49,7 @@ class Group:
     """Resources of a node whose units may be on the same GPUs."""
 
     def __init__(self, offers: Sequence[NodeResource], placement: Placement) -> None:
-        """Take their offers, and what is known of the node's GPUs."""
+        """Take the node's resources, and the known placement of units."""
         self._offers = offers
         self._placement = placement
         self._shares = {offer.resource: offer.share or _GPU for offer in offers}
@@ -67,18 +66,18 @@ class Group:
         return self._shares.keys()
 
     def units(self, pod: Pod) -> dict[str, int]:
-        """Return what a pod holds of these resources."""
+        """Return the units of these resources that a pod holds."""
         return {resource: units for resource, units in pod.units if resource in self._shares}
 
     def known(self, pod: Pod) -> Known:
-        """Return where a pod's units are known to be."""
+        """Return the GPUs on which a pod's units are known to be."""
         gpus: list[str] = []
         for resource, units in self.units(pod).items():
             gpus += self._gpus(pod, resource)[:units]
         return Known(set(gpus), len(gpus))
 
     def spread(self, held: Held, known: Known) -> tuple[int, int]:
-        """Return the fewest and the most GPUs that so many units can be on."""
+        """Return the fewest and the most GPUs on which the ``held`` units can be."""
         measured = self._measured(held)
         most = self._most
         if any(units > self._offered[resource] for resource, units in held.items()):
@@ -107,7 +106,7 @@ class Group:
         )
 
     def _usable(self, total: int) -> tuple[int, int]:
-        """Return the fewest and the most GPUs that have a unit that may be handed out."""
+        """Return the fewest and the most GPUs that can have an allocatable unit."""
         if all(offer.allocatable >= offer.capacity for offer in self._offers):
             return total, total
         usable = self._measured({offer.resource: offer.allocatable for offer in self._offers})
@@ -121,7 +120,7 @@ class Group:
         return [(self._shares[resource], number) for resource, number in units.items()]
 
     def _gpus(self, pod: Pod, resource: str) -> list[str]:
-        """Return the GPU of each of a pod's units that it is known of."""
+        """Return the GPU of each of a pod's units whose GPU is known."""
         found: dict[str, str] = {}
         for device in pod.devices:
             if device.resource == resource:
@@ -136,13 +135,13 @@ class Group:
             if placed.device_id not in found
             and (placed.resource == resource or (not placed.resource and len(pod.units) == 1))
         ]
-        # An exporter's ids are not the plugin's: what tells of another GPU goes first.
+        # An exporter's ids differ from the device plugin's: those on other GPUs come first.
         own = set(found.values())
         return [*found.values(), *sorted(told, key=lambda gpu: gpu in own)]
 
 
 def groups(offers: Iterable[NodeResource], placement: Placement) -> list[Group]:
-    """Return the groups that share GPUs, of offers that have all resources that are held too."""
+    """Return the groups of resources that share GPUs. ``offers`` must have all held resources."""
     together: dict[str, list[NodeResource]] = {}
     for offer in offers:
         together.setdefault(group(offer.resource), []).append(offer)
@@ -154,7 +153,7 @@ def groups(offers: Iterable[NodeResource], placement: Placement) -> list[Group]:
 
 
 def part(pod: Pod, shared: Iterable[Group]) -> PodGpus | None:
-    """Return the GPUs that a pod is on; None for one that has whole GPUs only."""
+    """Return the number of GPUs that a pod is on; None for a pod with whole GPUs only."""
     units: dict[str, int] = {}
     low = high = 0
     for each in shared:

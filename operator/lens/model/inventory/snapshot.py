@@ -1,4 +1,4 @@
-"""The cluster's GPUs at one moment, as a value: whoever reads the same snapshot can't disagree."""
+"""The cluster's GPUs at one moment, as a value: all readers of a snapshot have the same figures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
@@ -13,29 +13,29 @@ from lens.model.shards import Shards
 
 
 class Demand(msgspec.Struct, frozen=True, gc=False):
-    """The pods that ask for GPUs and aren't bound; the scheduler leaves ``gated_pods`` of them alone."""
+    """The pods that request GPUs and aren't bound. Of these the scheduler ignores ``gated_pods``."""
 
     pods: int = 0
     gpus: int = 0
     gated_pods: int = 0
 
     def with_pod(self, pod: Pod, sign: Literal[1, -1]) -> "Demand":
-        """Return the demand with a pod come or gone."""
+        """Return the demand with a pod added or removed."""
         gated = pod.waiting is not None and bool(pod.waiting.gates)
         return Demand(self.pods + sign, self.gpus + sign * pod.gpus, self.gated_pods + sign * gated)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All figures of one moment. ``sequence`` grows by one with each change that shows.
+    """All figures of one moment. ``sequence`` grows by one with each visible change.
 
-    ``available_nodes`` counts nodes with an available GPU; ``max_contiguous`` is the most available
-    GPUs of one resource on one node. ``overcommitted`` are the GPUs that pods are bound to beyond what their
-    nodes have, so in no state, and ``missing_nodes`` the nodes of these that don't exist, or have no GPUs: on
-    them are ``missing_gpus``, and ``missing_names`` are the first of them, MOST_MISSING at most.
-    ``pending`` has, by ``namespace/name``, the pods that ask for GPUs and
-    aren't bound, and ``demand`` their sums. ``exporters`` are the pods to ask for telemetry, by name. Where
-    GPUs are shared all of these are physical GPUs: ``shared`` names the nodes, of which ``approximate`` are
-    known approximately only, and ``units`` has the sums of what is shared by resource.
+    ``available_nodes`` counts nodes with an available GPU. ``max_contiguous`` is the most available GPUs of
+    one resource on one node. ``overcommitted`` counts the GPUs that pods hold beyond what their nodes have;
+    they are in no state. ``missing_nodes`` counts the nodes of such pods that don't exist or have no GPUs,
+    ``missing_gpus`` the GPUs that pods hold there, and ``missing_names`` has the first MOST_MISSING names.
+    ``pending`` has, by ``namespace/name``, the pods that request GPUs and aren't bound, and ``demand`` their
+    sums. ``exporters`` are the pods that report telemetry, by name. All numbers are physical GPUs, except
+    ``units``, which has the sums of shared resources. ``shared`` names the nodes with shared GPUs; the
+    figures of ``approximate`` of these are approximate.
     """
 
     sequence: int
@@ -61,12 +61,12 @@ class Snapshot(msgspec.Struct, frozen=True):
         return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
 
     def lists(self, name: str) -> bool:
-        """Tell whether a node has a row among all: of those that don't exist only the first have."""
+        """Return whether a list of nodes has this one: of the missing nodes it has only the first."""
         occupied = self.nodes.get(name)
         return occupied is not None and (occupied.node is not None or name in self.missing_names)
 
     def listed(self) -> list[str]:
-        """Return the names of all nodes that have a row, in order."""
+        """Return the names of all nodes that a list of nodes has, in order."""
         if self.missing_nodes == len(self.missing_names):
             return sorted(self.nodes)
         first = frozenset(self.missing_names)
@@ -75,7 +75,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         )
 
     def pods_at(self, nodes: Iterable[str], pending: Iterable[str]) -> Iterator[Pod]:
-        """Go through the pods on some nodes, and some that aren't bound; names may be unknown here."""
+        """Yield the pods on some nodes and some pending pods; unknown names are ignored."""
         for name in nodes:
             if (occupied := self.nodes.get(name)) is not None:
                 yield from occupied.pods
@@ -84,7 +84,7 @@ class Snapshot(msgspec.Struct, frozen=True):
                 yield pod
 
     def part(self, pod: Pod) -> PodGpus | None:
-        """Return what a pod holds of shared GPUs; None for one that has whole GPUs only."""
+        """Return a pod's part of shared GPUs; None for a pod with whole GPUs only."""
         return self.nodes[pod.node].parts.get(pod.path) if pod.node in self.shared else None
 
 

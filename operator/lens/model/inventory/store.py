@@ -1,8 +1,8 @@
-"""One resource's list and watch, put in order, as an informer does it.
+"""Applies one resource's lists and watches in order, as an informer does.
 
-resourceVersions of one resource compare as integers (KEP-5504). The store's is the one up to which all
-is known: every line moves it, every list sets it, and a line that is not above it is ignored. So what
-comes late or twice changes nothing, and what was deleted stays deleted.
+resourceVersions of one resource compare as integers (KEP-5504). The store has the version up to which
+everything is known. Every line and every list sets it, and a line that isn't above it is ignored. So late and
+duplicate lines change nothing, and deleted objects stay deleted.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -13,10 +13,10 @@ V = TypeVar("V")
 
 
 class Store(Generic[K, V]):
-    """Turns pages and lines into changes: of an object that is there (its view) or is gone (None)."""
+    """Turn pages and lines into changes: an object's new view, or None for a removed object."""
 
     def __init__(self, stored: Mapping[K, V], put: Callable[[K, V | None], None]) -> None:
-        """Take the live map of what is stored, and the function that changes it."""
+        """Take the live mapping of the stored objects, and the function that changes it."""
         self._stored = stored
         self._put = put
         self._listed: dict[K, V | None] = {}
@@ -30,10 +30,10 @@ class Store(Generic[K, V]):
     def page(
         self, items: Mapping[K, V | None], version: int, *, first: bool, last: bool
     ) -> Mapping[K, V | None] | None:
-        """Take a page of a list; at its last one store the difference, all at once, and return it.
+        """Apply a page of a list; with the last one store the whole difference at once, and return it.
 
-        Until then the list has no effect, so that one which breaks off in the middle never had any.
-        A first page drops what an unfinished list left behind.
+        Until then the list has no effect, so a list that breaks off changes nothing. A first page drops the
+        pages of an unfinished list.
         """
         if first:
             self._listed = {}
@@ -47,13 +47,13 @@ class Store(Generic[K, V]):
         }
         for key, view in difference.items():
             self._put(key, view)
-        # Set, not raised: an etcd that was restored starts again from below.
+        # Set, not raised: a restored etcd continues from a lower version.
         self.resource_version = version
         self.synced = True
         return difference
 
     def line(self, key: K, view: V | None, version: int) -> bool:
-        """Take a watch line; return whether it changed anything. None says that the object is gone."""
+        """Apply a watch line; return whether it changed anything. A view of None removes the object."""
         if version <= self.resource_version:
             return False
         self.resource_version = version
@@ -63,5 +63,5 @@ class Store(Generic[K, V]):
         return True
 
     def bookmark(self, version: int) -> None:
-        """Take a bookmark: all up to ``version`` has been seen."""
+        """Apply a bookmark: everything up to ``version`` is known."""
         self.resource_version = max(self.resource_version, version)

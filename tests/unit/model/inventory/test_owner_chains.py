@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from lens.model.inventory.owner_chains import (
-    DEEPEST,
     KEPT_SECONDS,
+    MAX_DEPTH,
     TOUCHED_SECONDS,
     OwnerChain,
     OwnerTracker,
@@ -169,17 +169,17 @@ def test_a_cycle_ends_and_is_called_one() -> None:
     assert itself.told(task) == ("Job", "llm-workers-0", "CYCLE")
 
 
-@pytest.mark.parametrize("deep", [DEEPEST - 1, DEEPEST, DEEPEST + 1, 20, 200])
+@pytest.mark.parametrize("deep", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 20, 200])
 def test_a_chain_is_followed_so_far_and_no_further(deep: int) -> None:
     chain = [named("Step", f"step-{number}") for number in range(deep)]
     reader = Reader(dict(zip(chain, [*chain[1:], None], strict=True)))
     task = owned(chain[0])
     reader.pods([], [task])
-    if deep <= DEEPEST:
+    if deep <= MAX_DEPTH:
         assert reader.told(task) == ("Step", f"step-{deep - 1}", None)
     else:
-        assert reader.told(task) == ("Step", f"step-{DEEPEST}", "TOO_DEEP")
-    assert len(reader.read) == min(deep, DEEPEST)
+        assert reader.told(task) == ("Step", f"step-{MAX_DEPTH}", "TOO_DEEP")
+    assert len(reader.read) == min(deep, MAX_DEPTH)
 
 
 def test_another_object_of_the_same_name_is_another_owner() -> None:
