@@ -29,6 +29,15 @@ FIELDS = {
 }
 """By function, the report's fields that come of it."""
 
+VERSIONS = {
+    "nvmlDeviceGetComputeRunningProcesses_v3": "nvmlDeviceGetComputeRunningProcesses_v2",
+    "nvmlDeviceGetMemoryInfo_v2": "nvmlDeviceGetMemoryInfo",
+    "nvmlDeviceGetCurrentClocksEventReasons": "nvmlDeviceGetCurrentClocksThrottleReasons",
+    "nvmlSystemGetCudaDriverVersion_v2": "nvmlSystemGetCudaDriverVersion",
+    "nvmlDeviceGetTemperature": "nvmlDeviceGetTemperatureV",
+}
+"""Functions that drivers may lack, and those of other drivers that tell the same."""
+
 
 def code(name: str) -> int:
     """Return an error's number."""

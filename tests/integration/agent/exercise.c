@@ -13,6 +13,11 @@ extern nvmlReturn_t nvmlDeviceGetPciInfo_v3(void *, struct pci_info *);
 extern nvmlReturn_t nvmlDeviceGetUtilizationRates(void *, struct utilization *);
 extern nvmlReturn_t nvmlDeviceGetSamples(void *, unsigned, unsigned long long, unsigned *, unsigned *, struct sample *);
 extern nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(void *, struct versioned_memory *);
+extern nvmlReturn_t nvmlDeviceGetMemoryInfo(void *, struct memory *);
+extern nvmlReturn_t nvmlDeviceGetTemperatureV(void *, struct temperature *);
+extern nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(void *, unsigned long long *);
+extern nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(void *, unsigned *, struct process_info *);
+extern nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *);
 extern nvmlReturn_t nvmlDeviceGetTemperature(void *, unsigned, unsigned *), nvmlDeviceGetPowerUsage(void *, unsigned *);
 extern nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(void *, unsigned *);
 extern nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(void *, unsigned long long *);
@@ -85,6 +90,8 @@ static void gpu(void *gpu)
     struct process_info processes[16];
     struct process_sample shares[16];
     struct gpm_support support;
+    struct memory older;
+    struct temperature temperature = {.version = TEMPERATURE_V1};
     nvmlDeviceGetUUID(gpu, text, sizeof text);
     nvmlDeviceGetUUID(gpu, tiny, sizeof tiny);
     nvmlDeviceGetName(gpu, text, sizeof text);
@@ -98,6 +105,9 @@ static void gpu(void *gpu)
         nvmlDeviceGetSamples(gpu, SAMPLES_GPU_UTILIZATION, 0, &other, &room, samples);
     }
     nvmlDeviceGetMemoryInfo_v2(gpu, &memory);
+    nvmlDeviceGetMemoryInfo(gpu, &older);
+    nvmlDeviceGetTemperatureV(gpu, &temperature);
+    nvmlDeviceGetCurrentClocksThrottleReasons(gpu, &large);
     nvmlDeviceGetTemperature(gpu, 0, &number);
     nvmlDeviceGetPowerUsage(gpu, &number);
     nvmlDeviceGetEnforcedPowerLimit(gpu, &number);
@@ -113,6 +123,8 @@ static void gpu(void *gpu)
     nvmlDeviceGetComputeRunningProcesses_v3(gpu, &number, NULL);
     number = 16;
     nvmlDeviceGetComputeRunningProcesses_v3(gpu, &number, processes);
+    number = 16;
+    nvmlDeviceGetComputeRunningProcesses_v2(gpu, &number, processes);
     number = 16;
     nvmlDeviceGetProcessUtilization(gpu, shares, &number, 0);
     nvmlDeviceGetMigMode(gpu, &number, &other);
@@ -130,6 +142,7 @@ int main(void)
     nvmlInitWithFlags(0);
     nvmlSystemGetDriverVersion(text, sizeof text);
     nvmlSystemGetCudaDriverVersion_v2(&version);
+    nvmlSystemGetCudaDriverVersion(&version);
     nvmlDeviceGetCount_v2(&count);
     nvmlEventSetCreate(&events);
     for (unsigned index = 0; index < count; index++) {

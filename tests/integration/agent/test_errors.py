@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 
-from lens_sim.node.nvml.scenario import Fault, Gpu
-from tests.integration.agent.errors import FIELDS, fault
-from tests.integration.agent.node import Node
+from lens.model.gpu.node_report import Gpu as ReportedGpu
+from lens_sim.node.nvml import library
+from lens_sim.node.nvml.scenario import Fault, Gpu, Instance, Process
+from tests.integration.agent.errors import FIELDS, VERSIONS, fault
+from tests.integration.agent.node import Agent, Node
 
 CODES = ("NO_PERMISSION", "NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "RESET_REQUIRED", "NO_DATA", "UNKNOWN")
 
@@ -79,3 +81,51 @@ def test_a_gpu_that_may_not_be_asked_at_all_is_unknown_and_the_others_are_not(no
     assert first.uuid is None
     assert second.temperature_celsius is not None
     agent.until_health(200)
+
+
+def run_without(node: Node, *functions: str) -> Agent:
+    node.nvml = library.build(node.nvml.parent, functions)
+    return node.run()
+
+
+def first(agent: Agent) -> ReportedGpu:
+    return agent.until(lambda report: report.xids_since is not None and bool(report.gpus)).gpus[0]
+
+
+def test_a_driver_that_lacks_the_newest_functions_is_read_by_the_others(node: Node) -> None:
+    process = Process(4_000_000_000, 2**30)
+    node.play(Gpu(memory=2**30, nvlinks=(4, 4), processes=[process]))
+    agent = run_without(node, *VERSIONS)
+    gpu = first(agent)
+    assert agent.report().driver.cuda_version == "13.0"
+    assert [each.pid for each in gpu.processes or ()] == [process.pid]
+    assert (gpu.clock_events, gpu.temperature_celsius) == (("gpu_idle",), 50)
+    assert gpu.memory_used_bytes == 2**30 + 503316480
+    assert gpu.reasons == {"memory_reserved_bytes": "FUNCTION_NOT_FOUND"}
+    assert gpu.health.state == "ok"
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_function_that_the_driver_lacks_costs_its_own_value(node: Node, half: int) -> None:
+    lacking = [name for name in FIELDS if ":" not in name][half::2]
+    node.play(Gpu(nvlinks=(4, 4)))
+    gpu = first(run_without(node, *lacking, *filter(None, map(VERSIONS.get, lacking))))
+    fields = {field for function in lacking for field in FIELDS[function]}
+    assert gpu.reasons == dict.fromkeys(fields, "FUNCTION_NOT_FOUND")
+    assert gpu.health.state == "ok"
+
+
+@pytest.mark.parametrize("function", ["nvmlEventSetCreate", "nvmlEventSetWait_v2"])
+def test_xids_that_nobody_can_wait_for_are_unknown_and_not_none(node: Node, function: str) -> None:
+    node.play(Gpu(nvlinks=(4, 4)))
+    gpu = run_without(node, function).gpu(lambda gpu: "xids" in gpu.reasons)
+    assert (gpu.xids, gpu.reasons) == (None, {"xids": "FUNCTION_NOT_FOUND"})
+
+
+def test_mig_devices_are_told_by_a_driver_without_counters_of_theirs(node: Node) -> None:
+    node.play(Gpu(mig=True, instances=[Instance(7, "MIG-a", used_memory=2**30)]))
+    gpu = first(run_without(node, "nvmlGpmQueryDeviceSupport", "nvmlDeviceGetAttributes_v2"))
+    [instance] = gpu.instances or ()
+    assert (instance.uuid, instance.memory_used_bytes) == ("MIG-a", 2**30)
+    assert (instance.slices, instance.reasons["slices"]) == (None, "FUNCTION_NOT_FOUND")
+    assert instance.reasons["utilization_percent"] == "NOT_SUPPORTED"

@@ -5,15 +5,25 @@ Cheap values are read every round. Values that took NVML milliseconds on an H100
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pynvml
 
+from lens.agent.gpu.memory import read_memory
 from lens.agent.gpu.mig import MigReader
 from lens.agent.gpu.nvml import LOST, NvmlQuery
 from lens.agent.gpu.processes import ProcessReader
 from lens.agent.gpu.utilization import UtilizationReader
-from lens.model.gpu.node_report import MOST_AMOUNT, MOST_COUNT, Gpu, Health, NvLinks, RemappedRows
+from lens.model.gpu.node_report import (
+    MOST_AMOUNT,
+    MOST_COUNT,
+    MOST_NUMBER,
+    Gpu,
+    Health,
+    NvLinks,
+    RemappedRows,
+)
 
 SLOW_SECONDS = 30.0
 
@@ -148,25 +158,27 @@ class GpuReader:
 
     def _read_fast(self, query: NvmlQuery, now: float) -> dict[str, Any]:
         handle, get = self._handle, query.get
-        memory = get("memory_used_bytes", pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2)
-        if memory is None:
-            for name in ("memory_total_bytes", "memory_reserved_bytes"):
-                query.set_reason(name, query.reasons["memory_used_bytes"])
+        memory = read_memory(query, handle)
         power = get("power_watts", pynvml.nvmlDeviceGetPowerUsage, handle)
         limit = get("power_limit_watts", pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
-        events = get("clock_events", pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle)
+        events = query.newest(
+            "clock_events",
+            partial(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle),
+            partial(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle),
+        )
+        temperature = query.newest(
+            "temperature_celsius",
+            # NVML's header announces that CUDA 14 removes the one without a version.
+            partial(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU),
+            partial(pynvml.nvmlDeviceGetTemperatureV, handle, pynvml.NVML_TEMPERATURE_GPU),
+        )
         rows = get("remapped_rows", pynvml.nvmlDeviceGetRemappedRows, handle)
         uncorrected = pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED
         return {
-            **{
-                f"memory_{name}_bytes": None
-                if memory is None
-                else query.in_bounds(f"memory_{name}_bytes", getattr(memory, name), MOST_COUNT)
-                for name in ("total", "used", "reserved")
-            },
-            "temperature_celsius": get(
-                "temperature_celsius", pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU
-            ),
+            "memory_total_bytes": memory.total,
+            "memory_used_bytes": memory.used,
+            "memory_reserved_bytes": memory.reserved,
+            "temperature_celsius": query.in_bounds("temperature_celsius", temperature, MOST_NUMBER),
             "power_watts": None if power is None else power / 1000,
             "power_limit_watts": None if limit is None else limit / 1000,
             "clock_sm_mhz": get("clock_sm_mhz", pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.gpu.gpm import GpmReader, InstanceUtilization
+from lens.agent.gpu.memory import read_memory
 from lens.agent.gpu.nvml import NvmlQuery
 from lens.agent.gpu.utilization import UNKNOWN, Utilization
-from lens.model.gpu.node_report import MOST_COUNT, MOST_INSTANCES, Instance
+from lens.model.gpu.node_report import MOST_INSTANCES, Instance
 
 SHARED_INSTANCE = "SHARED_INSTANCE"
 NO_INSTANCES = "NO_INSTANCES"
@@ -87,11 +88,9 @@ class MigReader:
 
     def _instance(self, device: MigDevice, measured: InstanceUtilization, *, alone: bool) -> Instance:
         query = NvmlQuery()
-        memory = query.get(
-            "memory_used_bytes", pynvml.nvmlDeviceGetMemoryInfo, device.handle, pynvml.nvmlMemory_v2
-        )
-        if memory is None:
-            query.set_reason("memory_total_bytes", query.reasons["memory_used_bytes"])
+        memory = read_memory(query, device.handle)
+        query.reasons.pop("memory_reserved_bytes", None)  # a MIG device has no such field
+        if memory.total is None and memory.used is None:
             self._stale = True  # it may have been destroyed, and others created
         reason = measured.reason if alone else SHARED_INSTANCE
         if reason is not None:
@@ -104,12 +103,8 @@ class MigReader:
             slices=device.slices,
             utilization_percent=None if reason else measured.percent,
             utilization_window_seconds=None if reason else measured.window_seconds,
-            memory_total_bytes=None
-            if memory is None
-            else query.in_bounds("memory_total_bytes", memory.total, MOST_COUNT),
-            memory_used_bytes=None
-            if memory is None
-            else query.in_bounds("memory_used_bytes", memory.used, MOST_COUNT),
+            memory_total_bytes=memory.total,
+            memory_used_bytes=memory.used,
             reasons={**device.reasons, **query.reasons},
         )
 

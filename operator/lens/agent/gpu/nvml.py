@@ -1,10 +1,11 @@
 """Call NVML through pynvml, one call at a time, each with its own error.
 
 A failed call returns None, and the query keeps NVML's name of the error. No error outlives its query, so a
-GPU that recovers is read again.
+GPU that recovers is read again. Whatever else pynvml raises costs that value too, and no other.
 """
 
 import ctypes
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +19,7 @@ LOST = "GPU_IS_LOST"
 TIMEOUT = "TIMEOUT"
 OUT_OF_RANGE = "OUT_OF_RANGE"
 UNREADABLE = "UNREADABLE"
+FUNCTION_NOT_FOUND = "FUNCTION_NOT_FOUND"
 
 ERROR_NAMES: Mapping[int, str] = {
     code: name.removeprefix("NVML_ERROR_")
@@ -30,6 +32,11 @@ NO_DRIVER = frozenset({"LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED"})
 
 DRIVER_GONE = frozenset({"LIB_RM_VERSION_MISMATCH", "DRIVER_NOT_LOADED", "UNINITIALIZED"})
 """The errors of a call after the driver was unloaded or replaced while the library is in use."""
+
+_MISSING = frozenset({FUNCTION_NOT_FOUND, "ARGUMENT_VERSION_MISMATCH"})
+"""The errors of a call that the node's library doesn't have, or not in this version."""
+
+_log = logging.getLogger("lens.agent.nvml")
 
 
 def error_name(code: int) -> str:
@@ -56,8 +63,25 @@ class NvmlQuery:
             return call(*arguments)
         except pynvml.NVMLError as error:
             return self.set_error(field, error.value)
-        except (UnicodeDecodeError, ctypes.ArgumentError):
+        except pynvml.NVMLLibraryMismatchError:
+            # pynvml raises it in place of FUNCTION_NOT_FOUND, and it is no NVMLError.
+            return self.set_reason(field, FUNCTION_NOT_FOUND)
+        except Exception:
+            _log.debug("an NVML call can't be made", extra={"field": field}, exc_info=True)
             return self.set_reason(field, UNREADABLE)
+
+    def newest(self, field: str, *calls: Callable[..., Any]) -> Any:
+        """Return the result of the first call that the node's library has: versions of one, in order."""
+        for call in calls[:-1]:
+            attempt = NvmlQuery()
+            attempt.lost = self.lost
+            result = attempt.get(field, call)
+            if attempt.reasons.get(field) not in _MISSING:
+                self.lost = attempt.lost
+                if field in attempt.reasons:
+                    self.set_reason(field, attempt.reasons[field])
+                return result
+        return self.get(field, calls[-1])
 
     def set_error(self, field: str, code: int) -> None:
         """Keep the NVML error code that a field has no value for."""
@@ -78,15 +102,15 @@ class NvmlQuery:
 
 def init() -> Driver:
     """Initialize NVML and return the driver's state. It may be called again after a failure."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        reason = error_name(error.value)
+    query = NvmlQuery()
+    query.get("state", pynvml.nvmlInit)
+    if (reason := query.reasons.get("state")) is not None:
         state: Literal["absent", "failed"] = "absent" if reason in NO_DRIVER else "failed"
         return Driver(state=state, reason=reason)
-    query = NvmlQuery()
     version = query.get("version", pynvml.nvmlSystemGetDriverVersion)
-    cuda = query.get("cuda_version", pynvml.nvmlSystemGetCudaDriverVersion_v2)
+    cuda = query.newest(
+        "cuda_version", pynvml.nvmlSystemGetCudaDriverVersion_v2, pynvml.nvmlSystemGetCudaDriverVersion
+    )
     return Driver(
         state="ready",
         version=version,

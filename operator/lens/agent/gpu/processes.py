@@ -6,6 +6,7 @@ other gets an empty list, or ids that it can't resolve.
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +73,12 @@ class ProcessReader:
 
     def read(self, query: NvmlQuery, handle: Any, now: float) -> tuple[Process, ...] | None:
         """Return the processes, or None and keep the reason if they are unknown."""
-        found = query.get("processes", pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+        # Version 3 came with R510, and single later drivers don't have it (535.98).
+        found = query.newest(
+            "processes",
+            partial(pynvml.nvmlDeviceGetComputeRunningProcesses_v3, handle),
+            partial(pynvml.nvmlDeviceGetComputeRunningProcesses_v2, handle),
+        )
         if found is None:
             return None
         if not found and not self._in_host_pid_namespace:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.gpu.nvml import NvmlQuery, error_name, handle_address
+from lens.agent.gpu.nvml import FUNCTION_NOT_FOUND, TIMEOUT, NvmlQuery, handle_address
 from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
 from lens.model.gpu.xids import COMPANY_SECONDS, classify
 from lens.supervisor import CountFailures, start_thread, uncounted
@@ -96,6 +96,7 @@ class XidWatch:
         self._log = log
         self._clock = clock
         self._indexes: dict[int | None, int] = {}
+        self._unwatchable: str | None = None
         self._count_failures = count_failures
         self._stopping = threading.Event()
 
@@ -113,7 +114,7 @@ class XidWatch:
         self._indexes.clear()
         while not self._stopping.is_set():
             if events is None:
-                events = NvmlQuery().get("events", pynvml.nvmlEventSetCreate)
+                events = self._create_event_set()
             # A GPU that can't be registered now, such as a lost one, may recover later.
             for index in set(range(gpus)) - set(self._indexes.values()):
                 self._register(events, index)
@@ -125,7 +126,16 @@ class XidWatch:
             else:
                 self._stopping.wait(RETRY_SECONDS)
 
+    def _create_event_set(self) -> Any:
+        query = NvmlQuery()
+        events = query.get("xids", pynvml.nvmlEventSetCreate)
+        self._unwatchable = query.reasons.get("xids")
+        return events
+
     def _register(self, events: Any, index: int) -> None:
+        if self._unwatchable is not None:
+            self._log.unwatched[index] = self._unwatchable
+            return
         query = NvmlQuery()
         handle = query.get("xids", pynvml.nvmlDeviceGetHandleByIndex, index)
         if handle is not None:
@@ -138,11 +148,18 @@ class XidWatch:
             self._log.unwatched.pop(index, None)
 
     def _wait(self, events: Any) -> None:
-        try:
-            event = pynvml.nvmlEventSetWait_v2(events, WAIT_MILLISECONDS)
-        except pynvml.NVMLError as error:
-            if error.value != pynvml.NVML_ERROR_TIMEOUT:
-                _log.debug("waiting for XIDs failed", extra={"reason": error_name(error.value)})
+        query = NvmlQuery()
+        event = query.get("xids", pynvml.nvmlEventSetWait_v2, events, WAIT_MILLISECONDS)
+        if event is None:
+            reason = query.reasons["xids"]
+            if reason == FUNCTION_NOT_FOUND:
+                # No XID will ever come: they are unknown, and not none.
+                self._unwatchable = reason
+                self._log.unwatched |= dict.fromkeys(self._indexes.values(), reason)
+                self._log.changes += 1
+                self._indexes.clear()
+            elif reason != TIMEOUT:
+                _log.debug("waiting for XIDs failed", extra={"reason": reason})
                 self._stopping.wait(RETRY_SECONDS)
             return
         gpu = self._indexes.get(handle_address(event.device))

@@ -43,6 +43,15 @@ struct versioned_memory {
     unsigned long long total, reserved, free, used;
 };
 
+struct memory {
+    unsigned long long total, free, used;
+};
+
+struct temperature {
+    unsigned version, sensor;
+    int celsius;
+};
+
 struct pci_info {
     char legacy_bus_id[16];
     unsigned domain, bus, device, device_id, subsystem_id;
@@ -113,8 +122,11 @@ struct gpm_request {
 };
 
 #define MEMORY_V2 (unsigned)(sizeof(struct versioned_memory) | 2u << 24)
+#define TEMPERATURE_V1 (unsigned)(sizeof(struct temperature) | 1u << 24)
 
 _Static_assert(sizeof(struct versioned_memory) == 40, "nvmlMemory_v2_t");
+_Static_assert(sizeof(struct memory) == 24, "nvmlMemory_t");
+_Static_assert(sizeof(struct temperature) == 12, "nvmlTemperature_v1_t");
 _Static_assert(sizeof(struct pci_info) == 68, "nvmlPciInfo_t");
 _Static_assert(sizeof(struct sample) == 16, "nvmlSample_t");
 _Static_assert(sizeof(struct field_value) == 40, "nvmlFieldValue_t");

@@ -68,6 +68,15 @@ EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(const void *device, struct versio
     return call_end(SUCCESS);
 }
 
+/* Before R510: what is reserved is told as used. */
+EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(const void *device, struct memory *memory)
+{
+    struct versioned_memory newer = {.version = MEMORY_V2};
+    nvmlReturn_t code = nvmlDeviceGetMemoryInfo_v2(device, &newer);
+    *memory = (struct memory){newer.total, newer.free, newer.total - newer.free};
+    return code;
+}
+
 EXPORT nvmlReturn_t nvmlDeviceGetTemperature(const void *device, unsigned sensor, unsigned *celsius)
 {
     CALL(device);
@@ -75,6 +84,16 @@ EXPORT nvmlReturn_t nvmlDeviceGetTemperature(const void *device, unsigned sensor
         return call_end(INVALID_ARGUMENT);
     *celsius = (unsigned)lround(between(&call, 50, 57));
     return call_end(SUCCESS);
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetTemperatureV(const void *device, struct temperature *temperature)
+{
+    if (temperature->version != TEMPERATURE_V1)
+        return ARGUMENT_VERSION_MISMATCH;
+    unsigned celsius = 0;
+    nvmlReturn_t code = nvmlDeviceGetTemperature(device, temperature->sensor, &celsius);
+    temperature->celsius = (int)celsius;
+    return code;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetPowerUsage(const void *device, unsigned *milliwatts)
@@ -121,6 +140,12 @@ EXPORT nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(const void *device, u
     if (call.gpu->clock_events_given)
         *reasons = call.gpu->clock_events;
     return call_end(SUCCESS);
+}
+
+/* Its name before R535. */
+EXPORT nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(const void *device, unsigned long long *reasons)
+{
+    return nvmlDeviceGetCurrentClocksEventReasons(device, reasons);
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetEccMode(const void *device, unsigned *current, unsigned *pending)
@@ -196,6 +221,13 @@ EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(const void *device, 
                                              process->compute_instance};
     }
     return call_end(SUCCESS);
+}
+
+/* Version 3 has the same structure. */
+EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(const void *device, unsigned *count,
+                                                            struct process_info *infos)
+{
+    return nvmlDeviceGetComputeRunningProcesses_v3(device, count, infos);
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetProcessUtilization(const void *device, struct process_sample *samples,

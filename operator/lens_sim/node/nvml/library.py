@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,19 +26,23 @@ def sources() -> list[Path]:
     return sorted(Path(str(files(__package__))).glob("*.c"))
 
 
-def build(cache: Path | None = None) -> Path:
+def build(cache: Path | None = None, without: Collection[str] = ()) -> Path:
     """Return the folder that holds the compiled library, compiled now if its source is new.
 
-    ``cache`` is ``$XDG_CACHE_HOME/lens`` unless given. Raise CompilerError.
+    ``cache`` is ``$XDG_CACHE_HOME/lens`` unless given. The library lacks the functions ``without``, as
+    those of other drivers do. Raise CompilerError.
     """
-    folder = (cache or _cache()) / f"nvml-{_digest()}"
+    renamed = [f"-D{function}=absent_{function}" for function in sorted(without)]
+    folder = (cache or _cache()) / f"nvml-{_digest(renamed)}"
     if not (folder / SONAME).exists():
         _compiler()
         folder.mkdir(parents=True, exist_ok=True)
         # Whoever else builds it now writes the same; a rename lets nobody load half of it.
         with tempfile.TemporaryDirectory(dir=folder) as workshop:
             compiled = Path(workshop) / SONAME
-            compile_c([*sources()], compiled, "-shared", "-fvisibility=hidden", f"-Wl,-soname,{SONAME}")
+            compile_c(
+                [*sources()], compiled, "-shared", "-fvisibility=hidden", f"-Wl,-soname,{SONAME}", *renamed
+            )
             compiled.replace(folder / SONAME)
     return folder
 
@@ -67,8 +71,8 @@ def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lens"
 
 
-def _digest() -> str:
-    digest = hashlib.sha256(" ".join(FLAGS).encode())
+def _digest(flags: Iterable[str]) -> str:
+    digest = hashlib.sha256(" ".join((*FLAGS, *flags)).encode())
     for source in sorted(Path(str(files(__package__))).glob("*.[ch]")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

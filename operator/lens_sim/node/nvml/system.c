@@ -50,6 +50,11 @@ EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version)
     return call_end(SUCCESS);
 }
 
+EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version)
+{
+    return nvmlSystemGetCudaDriverVersion_v2(version);
+}
+
 EXPORT nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
 {
     CALL(NULL);
