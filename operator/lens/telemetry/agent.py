@@ -23,6 +23,7 @@ from lens.model.gpu.node_report import (
     Report,
 )
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
+from lens.telemetry.lenient import INVALID, Leniency, TooOddError
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import MAX_PROBLEM_CHARS, Reason, ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
@@ -49,6 +50,17 @@ _SHOWN_REASONS = frozenset(
         "instances",
     )
 )
+
+_FALLBACKS: Mapping[type[msgspec.Struct], msgspec.Struct] = {
+    Driver: Driver(state="failed", reason=INVALID),
+    Kubelet: Kubelet(state="failed", reason=INVALID),
+    Health: Health(state="unknown", because=(INVALID,)),
+    # A process of which nothing can be read still is one, of nobody known.
+    Process: Process(pid=0),
+}
+
+_DEFAULTS = {"agent": "", "started_at": 0.0, "interval_seconds": 0.0, "sampled_at": 0.0}
+"""What stands for these fields of a report, and of a GPU, where they can't be read."""
 
 _decoder = msgspec.json.Decoder(Report)
 
@@ -82,17 +94,25 @@ class AgentClock:
 
 def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
     """Parse a response of an agent. Raise ScrapeError."""
-    report = _decode(answer.body)
+    report, odd = _decode(answer.body)
     _validate(report, target)
-    problems = [_driver_problem(report.driver), _kubelet_problem(report.kubelet), _truncation_problem(report)]
-    if report.sampled_at is None:
+    problems = [
+        odd,
+        _driver_problem(report.driver),
+        _kubelet_problem(report.kubelet),
+        _truncation_problem(report),
+    ]
+    sampled_at = report.sampled_at
+    if odd is not None and sampled_at is None:
+        sampled_at = max((gpu.sampled_at for gpu in report.gpus), default=None)
+    if sampled_at is None:
         problem = _joined(problems) or "no sample yet"
         return ScrapeResult(NodeTelemetry(node=target.node, source="agent", problem=problem))
-    clock, truncated = AgentClock(_epoch(answer.date), report.sampled_at, received_at), TruncatedLists()
+    clock, truncated = AgentClock(_epoch(answer.date), sampled_at, received_at), TruncatedLists()
     telemetry = NodeTelemetry(
         node=target.node,
         source="agent",
-        sampled_at=clock.translate(report.sampled_at),
+        sampled_at=clock.translate(sampled_at),
         gpus=tuple(_gpu(gpu, clock, truncated) for gpu in report.gpus),
         holders=report.holders and truncated.first("holders", MOST_HOLDERS, report.holders),
         claimed=report.claimed and truncated.first("claimed devices", MOST_HOLDERS, report.claimed),
@@ -100,14 +120,22 @@ def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> Sc
     telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, truncated.problem]))
     if truncated:
         clock.warnings.add("cut")
+    if odd is not None:
+        clock.warnings.add("invalid")
     return ScrapeResult(telemetry, frozenset(clock.warnings))
 
 
-def _decode(body: bytes | bytearray) -> Report:
+def _decode(body: bytes | bytearray) -> tuple[Report, str | None]:
+    """Return a report, and what of it is left out because it can't be."""
     try:
-        return _decoder.decode(body)
+        return _decoder.decode(body), None
     except msgspec.ValidationError as error:
-        raise ScrapeError("invalid", f"answers what can't be: {error}") from None
+        lenient = Leniency(_FALLBACKS, _DEFAULTS)
+        try:
+            report = lenient.decode(body, Report)
+        except (TooOddError, ValueError):
+            raise ScrapeError("invalid", f"answers what can't be: {error}") from None
+        return report, f"answers what can't be: {lenient.named}"
     except (ValueError, RecursionError):  # a DecodeError is a ValueError, as is text that isn't UTF-8
         raise ScrapeError("not_json", "answers garbage: not a report in JSON") from None
 

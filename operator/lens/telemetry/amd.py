@@ -13,7 +13,15 @@ from typing import TypeVar
 
 from lens.model.gpu.node_report import MOST_GPUS, MOST_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
-from lens.telemetry.prometheus_parser import NOT_EXPORTED, Labels, Values, check_host, holder, samples
+from lens.telemetry.prometheus_parser import (
+    NOT_EXPORTED,
+    Exposition,
+    Labels,
+    Sample,
+    Values,
+    holder,
+    number,
+)
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
@@ -73,9 +81,8 @@ class _Device:
 def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
     """Parse a response of a device-metrics-exporter. Raise ScrapeError."""
     devices: dict[int, _Device] = {}
-    for sample in samples(answer.body, _wanted):
-        check_host(sample.labels, target)
-        _device(target.node, sample.labels, devices).values.set(sample.metric, sample.value)
+    exposition = Exposition(answer.body, _wanted)
+    exposition.read(lambda sample: _add_sample(sample, target.node, devices))
     by_serial: dict[str, list[_Device]] = {}
     for device in sorted(devices.values(), key=lambda device: device.index):
         by_serial.setdefault(device.serial, []).append(device)
@@ -88,9 +95,10 @@ def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> Scra
         sampled_at=received_at,
         gpus=gpus,
         holders=tuple(_holders(by_serial)),
+        problem=exposition.problem,
     )
-    out_of_range = any(device.values.out_of_range for device in devices.values())
-    return ScrapeResult(telemetry, frozenset({"invalid"}) if out_of_range else frozenset())
+    invalid = exposition.odd_lines or any(device.values.out_of_range for device in devices.values())
+    return ScrapeResult(telemetry, frozenset({"invalid"}) if invalid else frozenset())
 
 
 def _wanted(metric: bytes) -> str | None:
@@ -99,16 +107,14 @@ def _wanted(metric: bytes) -> str | None:
     return _WANTED.get(name) if gpu else None
 
 
-def _device(node: str, labels: Labels, devices: dict[int, _Device]) -> _Device:
-    text = labels.get("gpu_id", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ScrapeError("invalid", f"answers what can't be: gpu_id={text[:40]!r}")
-    index = int(text)
+def _add_sample(sample: Sample, node: str, devices: dict[int, _Device]) -> None:
+    """Add a sample to its device. Raise OddLineError."""
+    index = number(sample.labels, "gpu_id")
     if index not in devices:
         if len(devices) >= MOST_GPUS * MOST_INSTANCES:
             raise ScrapeError("invalid", "answers what can't be: too many partitions on a node")
-        devices[index] = _Device(node, index, labels)
-    return devices[index]
+        devices[index] = _Device(node, index, sample.labels)
+    devices[index].values.set(sample.metric, sample.value)
 
 
 def _uuid(parts: list[_Device]) -> str:

@@ -6,13 +6,20 @@ are up to a collect interval old, and count as just taken.
 """
 
 import re
-from collections.abc import Iterator
 from sys import intern
 
 from lens.model.gpu.node_report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.model.gpu.xids import VERDICTS, classify
-from lens.telemetry.prometheus_parser import NOT_EXPORTED, Labels, Sample, Values, check_host, holder, samples
+from lens.telemetry.prometheus_parser import (
+    NOT_EXPORTED,
+    Exposition,
+    Labels,
+    Sample,
+    Values,
+    holder,
+    number,
+)
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import Reason, ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
@@ -74,9 +81,8 @@ def read_dcgm(target: Target, answer: ScrapeResponse, received_at: float) -> Scr
     """Parse a response of dcgm-exporter. Raise ScrapeError."""
     gpus: dict[str, _Gpu] = {}
     holders: dict[Holder, None] = {}
-    for sample in samples(answer.body, _WANTED.get):
-        check_host(sample.labels, target)
-        holders |= dict.fromkeys(_add_sample(sample, gpus))
+    exposition = Exposition(answer.body, _WANTED.get)
+    exposition.read(lambda sample: _add_sample(sample, gpus, holders))
     truncated = TruncatedLists()
     read = tuple(_gpu(uuid, gpu, received_at) for uuid, gpu in gpus.items())
     out_of_range = any(
@@ -90,48 +96,44 @@ def read_dcgm(target: Target, answer: ScrapeResponse, received_at: float) -> Scr
         sampled_at=received_at,
         gpus=tuple(sorted(read, key=lambda gpu: gpu.index)),
         holders=truncated.first("holders", MOST_HOLDERS, tuple(holders)),
-        problem=truncated.problem,
+        problem="; ".join(filter(None, (exposition.problem, truncated.problem))) or None,
     )
-    warnings: dict[Reason, bool] = {"invalid": out_of_range, "cut": bool(truncated)}
+    warnings: dict[Reason, bool] = {
+        "invalid": out_of_range or bool(exposition.odd_lines),
+        "cut": bool(truncated),
+    }
     return ScrapeResult(telemetry, frozenset(reason for reason, found in warnings.items() if found))
 
 
-def _add_sample(sample: Sample, gpus: dict[str, _Gpu]) -> Iterator[Holder]:
-    """Add a sample to its GPU or instance; yield the container that it names, if any."""
+def _add_sample(sample: Sample, gpus: dict[str, _Gpu], holders: dict[Holder, None]) -> None:
+    """Add a sample to its GPU or instance, and the container that it names. Raise OddLineError."""
     labels = sample.labels
     uuid = labels.get("UUID") or labels.get("uuid")
     if not uuid:
         return
+    gpu_instance = number(labels, "GPU_I_ID") if labels.get("GPU_I_ID") else None
     gpu = gpus.get(uuid)
     if gpu is None:
         if len(gpus) >= MOST_GPUS:
             raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
-        gpu = gpus[uuid] = _Gpu(_number(labels, "gpu"), intern(labels.get("modelName", "")))
-    instance = _instance(labels, uuid, gpu) if labels.get("GPU_I_ID") else None
+        gpu = gpus[uuid] = _Gpu(number(labels, "gpu"), intern(labels.get("modelName", "")))
+    instance = None if gpu_instance is None else _instance(labels, uuid, gpu, gpu_instance)
     if instance is None or sample.metric in (_UTIL, _TEMPERATURE, _POWER, _XID):
         gpu.values.set(sample.metric, sample.value)
     else:
         instance.values.set(sample.metric, sample.value)
     named = holder(labels, uuid, None if instance is None else instance.uuid)
     if named is not None:
-        yield named
+        holders[named] = None
 
 
-def _instance(labels: Labels, uuid: str, gpu: _Gpu) -> _Instance:
-    number = _number(labels, "GPU_I_ID")
+def _instance(labels: Labels, uuid: str, gpu: _Gpu, number: int) -> _Instance:
     if number not in gpu.instances:
         if len(gpu.instances) >= MOST_INSTANCES:
             raise ScrapeError("invalid", f"answers what can't be: more than {MOST_INSTANCES} instances")
         # The exporter doesn't have the MIG device's UUID. This was the UUID's form before driver R470.
         gpu.instances[number] = _Instance(f"MIG-{uuid}/{number}/0", intern(labels.get("GPU_I_PROFILE", "")))
     return gpu.instances[number]
-
-
-def _number(labels: Labels, name: str) -> int:
-    text = labels.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ScrapeError("invalid", f"answers what can't be: {name}={text[:40]!r}")
-    return int(text)
 
 
 def _gpu(uuid: str, gpu: _Gpu, received_at: float) -> GpuTelemetry:

@@ -7,7 +7,7 @@ from lens.model.gpu.node_report import Gpu, Health, Instance
 from lens.telemetry.agent import read_agent
 from lens.telemetry.amd import read_amd
 from lens.telemetry.dcgm import read_dcgm
-from lens.telemetry.prometheus_parser import samples
+from lens.telemetry.prometheus_parser import Exposition
 from lens.telemetry.scrape_client import MAX_BODY_BYTES, ScrapeResponse
 from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.targets import Target
@@ -51,8 +51,7 @@ def date(data: bytes) -> None:
 def exposition(data: bytes) -> None:
     """Read all lines of Prometheus' text format."""
     with contextlib.suppress(ScrapeError):
-        for _ in samples(data, lambda name: name.decode(errors="replace")):
-            pass
+        Exposition(data, lambda name: name.decode(errors="replace")).read(lambda sample: sample)
 
 
 @target("dcgm", longest=MAX_BODY_BYTES["dcgm"])

@@ -184,11 +184,8 @@ def test_fields_of_a_newer_agent_are_passed_over() -> None:
         (written(report())[:-1], "not_json"),
         (b"[]", "invalid"),
         (b"{}", "invalid"),
-        (written(report(gpu(utilization_percent=4_000_000_000))), "invalid"),
-        (written(report(gpu(utilization_percent=-1))), "invalid"),
-        (written(report(gpu(power_watts=1e300))), "invalid"),
-        (written(report(gpu(memory_used_bytes=2**70))), "invalid"),
-        (written(report(gpu(uuid="G" * 10_000))), "invalid"),
+        (written(report(node=7)), "invalid"),
+        (written(report(*[gpu(index=-1, uuid=f"GPU-{i}") for i in range(64)], holders=[5])), "invalid"),
         (written(report(*[gpu(uuid=f"GPU-{i}") for i in range(1000)])), "invalid"),
         (written(report(gpu(), gpu(index=1))), "invalid"),
         (written(report(version=2)), "invalid"),
@@ -204,6 +201,72 @@ def test_what_can_not_be_is_refused_and_says_so(body: bytes, reason: str) -> Non
 
 
 def test_a_refusal_names_the_field() -> None:
-    message = str(refusal(written(report(gpu(utilization_percent=4_000_000_000)))))
-    assert "gpus" in message
-    assert "utilization_percent" in message
+    assert "node" in str(refusal(written(report(node=7))))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("utilization_percent", 4_000_000_000),
+        ("utilization_percent", -1),
+        ("power_watts", 1e300),
+        ("memory_used_bytes", 2**63),
+        ("memory_used_bytes", 2**70),
+        ("memory_total_bytes", 2**200),
+        ("temperature_celsius", "hot"),
+        ("recovery_action", ["NONE"]),
+        ("clock_events", [7]),
+        ("instances", 7),
+    ],
+)
+def test_a_value_that_can_not_be_costs_itself_and_is_named(field: str, value: object) -> None:
+    result = read(report(gpu(**{field: value}), gpu(index=1, uuid="GPU-2")))
+    odd, sound = result.telemetry.gpus
+    assert result.telemetry.problem == f"answers what can't be: gpus[0].{field}"
+    assert result.warnings == {"invalid"}
+    assert (odd.uuid, odd.health.state, sound.utilization_percent) == ("GPU-1", "ok", 73.2)
+    assert not getattr(odd, field)
+    if field in ("utilization_percent", "power_watts", "memory_used_bytes", "memory_total_bytes"):
+        assert odd.reasons[field] == "INVALID"
+    if field != "utilization_percent":
+        assert odd.utilization_percent == 73.2
+
+
+@pytest.mark.parametrize("field", ["agent", "started_at", "interval_seconds", "sampled_at", "xids_since"])
+def test_an_odd_value_beside_the_gpus_costs_no_gpu(field: str) -> None:
+    result = read(report(**{field: {"odd": 1}}))
+    (shown,) = result.telemetry.gpus
+    assert (result.telemetry.problem, result.telemetry.sampled_at) == (
+        f"answers what can't be: {field}",
+        read(report()).telemetry.sampled_at,
+    )
+    assert shown.utilization_percent == 73.2
+
+
+@pytest.mark.parametrize("part", ["driver", "kubelet"])
+def test_a_state_that_lens_does_not_know_costs_no_gpu(part: str) -> None:
+    result = read(report(**{part: {"state": "asleep"}}))
+    assert f"{part} failed: INVALID" in (result.telemetry.problem or "")
+    assert result.telemetry.gpus[0].utilization_percent == 73.2
+
+
+def test_odd_objects_of_lists_cost_themselves() -> None:
+    sound = {"namespace": "team", "pod": "train-0", "container": "", "resource": "", "device_id": "1"}
+    parts = [
+        {"uuid": "MIG-1", "gpu_instance_id": 1, "compute_instance_id": 0, "memory_used_bytes": 5},
+        {"uuid": "MIG-2", "gpu_instance_id": 2, "compute_instance_id": 0, "memory_used_bytes": 2**64},
+        {"uuid": "MIG-3", "gpu_instance_id": -3, "compute_instance_id": 0},
+    ]
+    told = gpu(instances=parts, health={"state": "dizzy"})
+    odd = gpu(index=-1, uuid="GPU-2")
+    telemetry = read(report(told, odd, holders=[sound, sound | {"pod": 7}])).telemetry
+    (shown,) = telemetry.gpus
+    assert [each.pod for each in telemetry.holders or ()] == ["train-0"]
+    assert [(each.uuid, each.memory_used_bytes) for each in shown.instances] == [
+        ("MIG-1", 5),
+        ("MIG-2", None),
+    ]
+    assert shown.instances[1].reasons == {"memory_used_bytes": "INVALID"}
+    assert shown.health.state == "unknown"
+    assert telemetry.problem is not None
+    assert "and" in telemetry.problem

@@ -33,8 +33,8 @@ DCGM_FI_DEV_XID_ERRORS{gpu="1",UUID="GPU-b",Hostname="node-1",err_code="79"} 79
 """
 
 
-def read(text: str, target: Target = EXPORTER) -> ScrapeResult:
-    return read_dcgm(target, ScrapeResponse(text.encode(), None), 1000.0)
+def read(text: str) -> ScrapeResult:
+    return read_dcgm(EXPORTER, ScrapeResponse(text.encode(), None), 1000.0)
 
 
 def line(metric: str, value: object, **labels: object) -> str:
@@ -143,30 +143,6 @@ def test_a_value_that_can_not_be_is_unknown_and_counted(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("node", "host"),
-    [
-        ("node-1", "node-1"),
-        ("node-1", ""),
-        ("node-1", "nvidia-dcgm-exporter-cwbcm"),
-        ("node-1", "localhost"),
-        ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7"),
-        ("ip-10-0-0-7", "ip-10-0-0-7.ec2.internal"),
-    ],
-)
-@pytest.mark.parametrize("label", ["Hostname", "hostname"])
-def test_the_ways_in_which_an_exporter_names_its_node_are_known(node: str, host: str, label: str) -> None:
-    target = Target(node, EXPORTER.url, "dcgm", EXPORTER.pod, "uid-1")
-    assert read(line("DEV_GPU_UTIL", 5, **{label: host}), target).telemetry.gpus
-
-
-@pytest.mark.parametrize("host", ["node-2", "node-10", "node", "nvidia-dcgm-exporter-other"])
-def test_gpus_of_another_node_are_refused(host: str) -> None:
-    with pytest.raises(ScrapeError, match=host) as refused:
-        read(line("DEV_GPU_UTIL", 5, hostname=host))
-    assert refused.value.reason == "wrong_node"
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "<html><body>It works!</body></html>",
@@ -176,14 +152,13 @@ def test_gpus_of_another_node_are_refused(host: str) -> None:
         'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a}',
         line("DEV_GPU_UTIL", 5, gpu="first"),
         line("DEV_GPU_UTIL", 5, GPU_I_ID="-1"),
-        line("DEV_GPU_UTIL", 5, UUID="G" * 1000),
         line("DEV_GPU_UTIL", 5, modelName="x" * 10000),
         "".join(line("DEV_GPU_UTIL", 5, UUID=f"GPU-{i}") for i in range(100)),
         "".join(line("DEV_FB_USED", 5, GPU_I_ID=i) for i in range(100)),
         "\n" * 300_000,
         line("DEV_GPU_UTIL", 5) * 10_000,
     ],
-    ids=range(13),
+    ids=range(12),
 )
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(ScrapeError) as refused:
@@ -238,9 +213,10 @@ def test_reading_takes_time_in_proportion() -> None:
     assert min(seconds(1500) for _ in range(3)) < 12 * min(seconds(300) for _ in range(3)) + 0.01
 
 
-def test_text_that_is_no_text_is_refused() -> None:
-    with pytest.raises(ScrapeError):
-        read_dcgm(EXPORTER, ScrapeResponse(b'DCGM_FI_DEV_GPU_UTIL{UUID="\xff"} 5', None), 1000.0)
+def test_a_label_that_is_no_text_costs_no_value() -> None:
+    body = line("DEV_GPU_UTIL", 5, note="x").encode().replace(b"x", b"\xff")
+    (shown,) = read_dcgm(EXPORTER, ScrapeResponse(body, None), 1000.0).telemetry.gpus
+    assert shown.utilization_percent == 5
 
 
 def test_what_is_escaped_in_a_label_is_read_as_it_was() -> None:
