@@ -8,6 +8,7 @@ from sys import intern
 
 import msgspec
 
+from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import (
     MOST_CAUSES,
     MOST_CLOCK_EVENTS,
@@ -145,7 +146,7 @@ def _validate(report: Report, target: Target) -> None:
         raise ScrapeError("invalid", f"speaks version {report.version}, and Lens version {VERSION}")
     if report.node != target.node:
         raise ScrapeError("wrong_node", f"claims GPUs of another node: says that it is {report.node}")
-    uuids = [gpu.uuid for gpu in report.gpus if gpu.uuid is not None]
+    uuids = [uuid for gpu in report.gpus if (uuid := identity(gpu.uuid)) is not None]
     if len(set(uuids)) != len(uuids):
         raise ScrapeError("invalid", "answers what can't be: two GPUs with one uuid")
 
@@ -179,7 +180,7 @@ def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry
     clock_events = truncated.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
     return GpuTelemetry(
         index=gpu.index,
-        uuid=gpu.uuid,
+        uuid=identity(gpu.uuid),
         sampled_at=clock.translate(gpu.sampled_at),
         health=Health(state=gpu.health.state, because=because),
         product=gpu.product and intern(gpu.product),
@@ -207,7 +208,7 @@ def _kept(reasons: Mapping[str, str], shares: str | None) -> Mapping[str, str]:
 
 def _instance(instance: Instance) -> InstanceTelemetry:
     return InstanceTelemetry(
-        uuid=instance.uuid,
+        uuid=identity(instance.uuid),
         gpu_instance_id=instance.gpu_instance_id,
         compute_instance_id=instance.compute_instance_id,
         profile=instance.profile and intern(instance.profile),

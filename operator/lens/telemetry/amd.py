@@ -6,11 +6,13 @@ power, MI3xx a junction temperature and a current power. Each partition of a GPU
 share a serial number. The exporter has no timestamps, so its samples count as just taken.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from statistics import fmean
 from sys import intern
 from typing import TypeVar
 
+from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import MOST_GPUS, MOST_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.telemetry.prometheus_parser import (
@@ -38,38 +40,44 @@ _HEALTH = "health"
 
 _WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, _TOTAL, *_TEMPERATURES, *_POWERS, _HEALTH)}
 
-V = TypeVar("V")
+_UNPARTITIONED = frozenset(("", "spx", "na", "n/a", "none"))
 
-_NO_SERIAL = frozenset(("", "NA", "N/A", "0"))
+V = TypeVar("V")
 
 
 class _Device:
-    """The samples of one GPU or partition."""
+    """The samples of one GPU or partition.
+
+    ``gpu_uuid``, whose label is off by default, and ``serial``, which the partitions of a GPU share, are None
+    where the exporter tells a placeholder.
+    """
 
     def __init__(self, node: str, index: int, labels: Labels) -> None:
         self.node = node
         self.index = index
         self.labels = labels
         self.values = Values()
+        self.gpu_uuid = identity(labels.get("gpu_uuid"))
+        self.serial = identity(labels.get("serial_number"))
+        text = labels.get("gpu_partition_id", "")
+        self.partition = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+    @property
+    def own_id(self) -> str:
+        """What tells this GPU or partition from all others."""
+        return self.gpu_uuid or f"{self.node}/{self.index}"
 
     @property
     def uuid(self) -> str:
-        """The UUID, whose label is off by default, or else the serial number and the partition's number."""
-        return self.labels.get("gpu_uuid") or f"{self.serial}/{self.partition}"
+        """The UUID, or else the serial number and the partition's number."""
+        if self.gpu_uuid is None and self.serial is not None:
+            return f"{self.serial}/{self.partition or 0}"
+        return self.own_id
 
     @property
-    def serial(self) -> str:
-        """The serial number, which all partitions of a GPU share, or else an identifier of this partition."""
-        serial = self.labels.get("serial_number", "")
-        if serial not in _NO_SERIAL:
-            return serial
-        return self.labels.get("gpu_uuid") or f"{self.node}/{self.index}"
-
-    @property
-    def partition(self) -> int:
-        """The partition's number on its GPU."""
-        text = self.labels.get("gpu_partition_id", "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    def is_partition(self) -> bool:
+        """Whether it is a part of a GPU, by the GPU's partitioning."""
+        return self.labels.get("gpu_compute_partition_type", "").lower() not in _UNPARTITIONED
 
     @property
     def profile(self) -> str:
@@ -83,18 +91,16 @@ def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> Scra
     devices: dict[int, _Device] = {}
     exposition = Exposition(answer.body, _wanted)
     exposition.read(lambda sample: _add_sample(sample, target.node, devices))
-    by_serial: dict[str, list[_Device]] = {}
-    for device in sorted(devices.values(), key=lambda device: device.index):
-        by_serial.setdefault(device.serial, []).append(device)
-    if len(by_serial) > MOST_GPUS:
+    grouped = _grouped(devices.values())
+    if len(grouped) > MOST_GPUS:
         raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
-    gpus = tuple(_gpu(parts, received_at) for parts in by_serial.values())
+    gpus = tuple(_gpu(parts, received_at) for parts in grouped)
     telemetry = NodeTelemetry(
         node=target.node,
         source="amd",
         sampled_at=received_at,
         gpus=gpus,
-        holders=tuple(_holders(by_serial)),
+        holders=tuple(_holders(grouped)),
         problem=exposition.problem,
     )
     invalid = exposition.odd_lines or any(device.values.out_of_range for device in devices.values())
@@ -117,9 +123,34 @@ def _add_sample(sample: Sample, node: str, devices: dict[int, _Device]) -> None:
     devices[index].values.set(sample.metric, sample.value)
 
 
+def _grouped(devices: Iterable[_Device]) -> list[list[_Device]]:
+    """Return the partitions of each GPU; an unpartitioned GPU is its only one.
+
+    What several have in common is an identity of none of them: a UUID, or the serial number of GPUs that
+    aren't partitions, or of partitions with the same number.
+    """
+    in_order = sorted(devices, key=lambda device: device.index)
+    uuids = Counter(device.gpu_uuid for device in in_order)
+    by_serial: dict[str, list[_Device]] = {}
+    for device in in_order:
+        if uuids[device.gpu_uuid] > 1:
+            device.gpu_uuid = None
+        by_serial.setdefault(device.serial or f"/{device.index}", []).append(device)
+    grouped: list[list[_Device]] = []
+    for parts in by_serial.values():
+        numbers = {part.partition for part in parts} - {None}
+        if len(parts) == 1 or len(numbers) == len(parts) or (not numbers and parts[0].is_partition):
+            grouped.append(parts)
+            continue
+        for part in parts:
+            part.serial = None
+            grouped.append([part])
+    return sorted(grouped, key=lambda parts: parts[0].index)
+
+
 def _uuid(parts: list[_Device]) -> str:
     """Return the GPU's UUID. The UUIDs of several partitions are not the GPU's."""
-    return (len(parts) == 1 and parts[0].labels.get("gpu_uuid")) or parts[0].serial
+    return (len(parts) == 1 and parts[0].gpu_uuid) or parts[0].serial or parts[0].own_id
 
 
 def _gpu(parts: list[_Device], received_at: float) -> GpuTelemetry:
@@ -158,7 +189,7 @@ def _part(device: _Device) -> InstanceTelemetry:
     total = values.field_value("memory_total_bytes", _TOTAL, most=MAX_MIB)
     return InstanceTelemetry(
         uuid=device.uuid,
-        gpu_instance_id=device.partition,
+        gpu_instance_id=device.partition or 0,
         compute_instance_id=0,
         profile=intern(device.profile) or None,
         utilization_percent=utilization,
@@ -187,8 +218,8 @@ def _health(parts: list[_Device]) -> Health:
     return Health(state="ok") if all(value == 1 for value in values) else Health(state="unknown")
 
 
-def _holders(by_serial: dict[str, list[_Device]]) -> Iterator[Holder]:
-    for parts in by_serial.values():
+def _holders(grouped: Iterable[list[_Device]]) -> Iterator[Holder]:
+    for parts in grouped:
         for part in parts:
             named = holder(part.labels, _uuid(parts), part.uuid if len(parts) > 1 else None)
             if named is not None:

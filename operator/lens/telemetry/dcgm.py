@@ -6,8 +6,13 @@ are up to a collect interval old, and count as just taken.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from sys import intern
 
+import msgspec
+
+from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.model.gpu.xids import VERDICTS, classify
@@ -55,8 +60,7 @@ MAX_XID = 2.0**32 - 1
 class _Instance:
     """The samples of one GPU instance."""
 
-    def __init__(self, uuid: str, profile: str) -> None:
-        self.uuid = uuid
+    def __init__(self, profile: str) -> None:
         self.profile = profile
         self.values = Values()
 
@@ -68,34 +72,44 @@ class _Instance:
 
 
 class _Gpu:
-    """The samples of one GPU."""
+    """The samples of one GPU, and the containers that have it or an instance of it."""
 
-    def __init__(self, index: int, product: str) -> None:
+    def __init__(self, index: int, uuid: str, product: str) -> None:
         self.index = index
+        self.uuid = uuid
         self.product = product
         self.values = Values()
         self.instances: dict[int, _Instance] = {}
+        self.holders: dict[tuple[Holder, int | None], None] = {}
+
+    def instance_uuid(self, number: int | None) -> str | None:
+        """Return an instance's UUID in the form from before R470: the exporter doesn't have the real one."""
+        return None if number is None else f"MIG-{self.uuid}/{number}/0"
 
 
 def read_dcgm(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
     """Parse a response of dcgm-exporter. Raise ScrapeError."""
-    gpus: dict[str, _Gpu] = {}
-    holders: dict[Holder, None] = {}
+    found: dict[tuple[str, int], _Gpu] = {}
     exposition = Exposition(answer.body, _WANTED.get)
-    exposition.read(lambda sample: _add_sample(sample, gpus, holders))
+    exposition.read(lambda sample: _add_sample(sample, found))
+    gpus = sorted(found.values(), key=lambda gpu: gpu.index)
+    uuids = Counter(gpu.uuid for gpu in gpus)
+    for gpu in gpus:
+        if identity(gpu.uuid) is None or uuids[gpu.uuid] > 1:
+            gpu.uuid = f"{target.node}/{gpu.index}"
     truncated = TruncatedLists()
-    read = tuple(_gpu(uuid, gpu, received_at) for uuid, gpu in gpus.items())
+    read = tuple(_gpu(gpu, received_at) for gpu in gpus)
     out_of_range = any(
         values.out_of_range
-        for gpu in gpus.values()
+        for gpu in gpus
         for values in (gpu.values, *(each.values for each in gpu.instances.values()))
     )
     telemetry = NodeTelemetry(
         node=target.node,
         source="dcgm",
         sampled_at=received_at,
-        gpus=tuple(sorted(read, key=lambda gpu: gpu.index)),
-        holders=truncated.first("holders", MOST_HOLDERS, tuple(holders)),
+        gpus=read,
+        holders=truncated.first("holders", MOST_HOLDERS, tuple(_holders(gpus))),
         problem="; ".join(filter(None, (exposition.problem, truncated.problem))) or None,
     )
     warnings: dict[Reason, bool] = {
@@ -105,40 +119,43 @@ def read_dcgm(target: Target, answer: ScrapeResponse, received_at: float) -> Scr
     return ScrapeResult(telemetry, frozenset(reason for reason, found in warnings.items() if found))
 
 
-def _add_sample(sample: Sample, gpus: dict[str, _Gpu], holders: dict[Holder, None]) -> None:
+def _add_sample(sample: Sample, gpus: dict[tuple[str, int], _Gpu]) -> None:
     """Add a sample to its GPU or instance, and the container that it names. Raise OddLineError."""
     labels = sample.labels
-    uuid = labels.get("UUID") or labels.get("uuid")
-    if not uuid:
-        return
+    uuid, index = labels.get("UUID") or labels.get("uuid", ""), number(labels, "gpu")
     gpu_instance = number(labels, "GPU_I_ID") if labels.get("GPU_I_ID") else None
-    gpu = gpus.get(uuid)
+    gpu = gpus.get((uuid, index))
     if gpu is None:
         if len(gpus) >= MOST_GPUS:
             raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
-        gpu = gpus[uuid] = _Gpu(number(labels, "gpu"), intern(labels.get("modelName", "")))
-    instance = None if gpu_instance is None else _instance(labels, uuid, gpu, gpu_instance)
+        gpu = gpus[uuid, index] = _Gpu(index, uuid, intern(labels.get("modelName", "")))
+    instance = None if gpu_instance is None else _instance(labels, gpu, gpu_instance)
     if instance is None or sample.metric in (_UTIL, _TEMPERATURE, _POWER, _XID):
         gpu.values.set(sample.metric, sample.value)
     else:
         instance.values.set(sample.metric, sample.value)
-    named = holder(labels, uuid, None if instance is None else instance.uuid)
+    named = holder(labels, uuid, None)
     if named is not None:
-        holders[named] = None
+        gpu.holders[named, gpu_instance] = None
 
 
-def _instance(labels: Labels, uuid: str, gpu: _Gpu, number: int) -> _Instance:
+def _holders(gpus: Iterable[_Gpu]) -> Iterator[Holder]:
+    for gpu in gpus:
+        for named, instance in gpu.holders:
+            yield msgspec.structs.replace(named, gpu_uuid=gpu.uuid, instance_uuid=gpu.instance_uuid(instance))
+
+
+def _instance(labels: Labels, gpu: _Gpu, number: int) -> _Instance:
     if number not in gpu.instances:
         if len(gpu.instances) >= MOST_INSTANCES:
             raise ScrapeError("invalid", f"answers what can't be: more than {MOST_INSTANCES} instances")
-        # The exporter doesn't have the MIG device's UUID. This was the UUID's form before driver R470.
-        gpu.instances[number] = _Instance(f"MIG-{uuid}/{number}/0", intern(labels.get("GPU_I_PROFILE", "")))
+        gpu.instances[number] = _Instance(intern(labels.get("GPU_I_PROFILE", "")))
     return gpu.instances[number]
 
 
-def _gpu(uuid: str, gpu: _Gpu, received_at: float) -> GpuTelemetry:
+def _gpu(gpu: _Gpu, received_at: float) -> GpuTelemetry:
     values = gpu.values
-    instances = tuple(_part(number, each) for number, each in sorted(gpu.instances.items()))
+    instances = tuple(_part(gpu, number, each) for number, each in sorted(gpu.instances.items()))
     if instances:
         utilization = _instances_utilization(gpu, instances)
         if utilization is None:
@@ -153,7 +170,7 @@ def _gpu(uuid: str, gpu: _Gpu, received_at: float) -> GpuTelemetry:
         used, total = _memory(values)
     return GpuTelemetry(
         index=gpu.index,
-        uuid=uuid,
+        uuid=gpu.uuid,
         sampled_at=received_at,
         health=_health(values),
         product=gpu.product or None,
@@ -167,11 +184,11 @@ def _gpu(uuid: str, gpu: _Gpu, received_at: float) -> GpuTelemetry:
     )
 
 
-def _part(number: int, instance: _Instance) -> InstanceTelemetry:
+def _part(gpu: _Gpu, number: int, instance: _Instance) -> InstanceTelemetry:
     values = instance.values
     used, total = _memory(values)
     return InstanceTelemetry(
-        uuid=instance.uuid,
+        uuid=gpu.instance_uuid(number),
         gpu_instance_id=number,
         compute_instance_id=0,
         profile=instance.profile or None,

@@ -97,3 +97,10 @@ def test_eight_gpus_keep_their_order_and_their_own_figures(node: Node) -> None:
     assert [gpu.uuid for gpu in gpus] == [f"GPU-{index}" for index in range(8)]
     assert [gpu.utilization_percent for gpu in gpus] == [10 * index for index in range(8)]
     assert [gpu.minor_number for gpu in gpus] == [7 - index for index in range(8)]
+
+
+def test_a_uuid_of_zeros_is_none(node: Node) -> None:
+    node.play(Gpu(uuid="GPU-00000000-0000-0000-0000-000000000000"))
+    [gpu] = node.run().sampled().gpus
+    assert (gpu.uuid, gpu.reasons["uuid"]) == (None, "PLACEHOLDER")
+    assert gpu.temperature_celsius is not None

@@ -131,3 +131,78 @@ async def test_one_value_out_of_range_in_an_agents_report_costs_itself(scene: Sc
     assert second.memory_used_bytes is not None
     assert scene.node().problem == "answers what can't be: gpus[0].memory_used_bytes"
     assert scene.refusals("invalid") >= 1
+
+
+AMD_PLACEHOLDERS = [
+    'gpu_uuid="00000000-0000-0000-0000-000000000000",serial_number=""',
+    'gpu_uuid="",serial_number="N/A"',
+    'serial_number="unknown"',
+    'serial_number="0000000000000000",gpu_uuid="N/A"',
+    'serial_number="Not Specified"',
+    'serial_number="not a name that anybody knows",gpu_partition_id="0",gpu_compute_partition_type="spx"',
+    'serial_number="PCB054219",gpu_uuid="deadbeef-0000-1000-80e0-000000000000"',
+    "",
+]
+DCGM_PLACEHOLDERS = [
+    'UUID="GPU-00000000-0000-0000-0000-000000000000"',
+    'UUID="N/A"',
+    'UUID=""',
+    'UUID="GPU-of-nobody"',
+    'uuid="Unknown"',
+    "",
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "placeholder"),
+    [
+        ("amd", 'gpu_gfx_activity{{{labels},gpu_id="{gpu}",pod="p{gpu}",namespace="n"}} 5', each)
+        for each in AMD_PLACEHOLDERS
+    ]
+    + [
+        ("dcgm", 'DCGM_FI_DEV_GPU_UTIL{{{labels},gpu="{gpu}",pod="p{gpu}",namespace="n"}} 5', each)
+        for each in DCGM_PLACEHOLDERS
+    ],
+)
+async def test_a_placeholder_makes_no_gpus_of_two_nodes_one(
+    scene: Scene, source: Source, line: str, placeholder: str
+) -> None:
+    body = "".join(line.format(labels=placeholder or 'x=""', gpu=gpu) + "\n" for gpu in range(8)).encode()
+    for name in ("node-1", "node-2"):
+        await scene.serve(name, server.sends(body), source)
+    await scene.start()
+    await scene.until(lambda: scene.telemetry.sums.reporting == 16, "8 GPUs of each node")
+    for name in ("node-1", "node-2"):
+        node = scene.node(name)
+        assert len({gpu.uuid for gpu in node.gpus}) == 8
+        assert [next(node.holders_of(gpu)).pod for gpu in node.gpus] == [f"p{gpu}" for gpu in range(8)]
+        assert node.problem is None
+
+
+async def test_partitions_of_one_serial_number_are_one_gpu_on_each_node(scene: Scene) -> None:
+    def body(serial: str) -> bytes:
+        parts = (
+            f'gpu_gfx_activity{{gpu_id="{part}",gpu_partition_id="{part}",serial_number="{serial}",'
+            f'gpu_compute_partition_type="cpx",gpu_uuid="00000000-0000-0000-0000-000000000000"}} 5\n'
+            for part in range(8)
+        )
+        return "".join(parts).encode()
+
+    for name in ("node-1", "node-2"):
+        await scene.serve(name, server.sends(body(f"serial-of-{name}")), "amd")
+    await scene.start()
+    await scene.until(lambda: scene.telemetry.sums.reporting == 2, "one GPU of each node")
+    (gpu,) = scene.node().gpus
+    assert (gpu.uuid, len({part.uuid for part in gpu.instances})) == ("serial-of-node-1", 8)
+
+
+async def test_agents_that_tell_placeholders_claim_no_gpu_of_each_other(scene: Scene) -> None:
+    for name in ("node-1", "node-2"):
+        told = server.node_report(name, gpus=2)
+        for gpu in told["gpus"]:
+            gpu["uuid"] = "GPU-00000000-0000-0000-0000-000000000000"
+        await scene.serve(name, server.says(told))
+    await scene.start()
+    await scene.until(lambda: scene.telemetry.sums.reporting == 4, "2 GPUs of each node")
+    assert [gpu.uuid for gpu in scene.node().gpus] == [None, None]
+    assert scene.node().problem is None

@@ -204,7 +204,7 @@ def test_labels_that_nobody_reads_take_no_room() -> None:
 
 def test_reading_takes_time_in_proportion() -> None:
     def seconds(labels: int) -> float:
-        text = f"DCGM_FI_DEV_GPU_UTIL{{{','.join(['a=' + chr(34) * 2] * labels)}}} 5\n" * 20
+        text = line("DEV_GPU_UTIL", 5).replace("{", "{" + 'a="",' * labels) * 20
         began = time.process_time()
         read(text)
         return time.process_time() - began

@@ -12,7 +12,7 @@ import pynvml
 
 from lens.agent.gpu.memory import read_memory
 from lens.agent.gpu.mig import MigReader
-from lens.agent.gpu.nvml import LOST, NvmlQuery
+from lens.agent.gpu.nvml import LOST, NvmlQuery, read_uuid
 from lens.agent.gpu.processes import ProcessReader
 from lens.agent.gpu.utilization import UtilizationReader
 from lens.model.gpu.node_report import (
@@ -148,7 +148,7 @@ class GpuReader:
         handle, get = self._handle, query.get
         architecture = get("architecture", pynvml.nvmlDeviceGetArchitecture, handle)
         found = {
-            "uuid": get("uuid", pynvml.nvmlDeviceGetUUID, handle),
+            "uuid": read_uuid(query, handle),
             "product": get("product", pynvml.nvmlDeviceGetName, handle),
             "minor_number": get("minor_number", pynvml.nvmlDeviceGetMinorNumber, handle),
             "pci_bus_id": get("pci_bus_id", _bus_id, handle),

@@ -12,7 +12,7 @@ import pynvml
 
 from lens.agent.gpu.gpm import GpmReader, InstanceUtilization
 from lens.agent.gpu.memory import read_memory
-from lens.agent.gpu.nvml import NvmlQuery
+from lens.agent.gpu.nvml import NvmlQuery, read_uuid
 from lens.agent.gpu.utilization import UNKNOWN, Utilization
 from lens.model.gpu.node_report import MOST_INSTANCES, Instance
 
@@ -124,7 +124,7 @@ def _devices(handle: Any, most: int) -> Iterable[MigDevice]:
         attributes = query.get("slices", pynvml.nvmlDeviceGetAttributes, instance)
         yield MigDevice(
             handle=instance,
-            uuid=query.get("uuid", pynvml.nvmlDeviceGetUUID, instance),
+            uuid=read_uuid(query, instance),
             gpu_instance_id=gpu_instance,
             compute_instance_id=compute_instance,
             # "NVIDIA H100 80GB HBM3 MIG 1g.10gb"

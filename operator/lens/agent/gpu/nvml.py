@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import pynvml
 
+from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import Driver
 
 N = TypeVar("N", int, float)
@@ -19,6 +20,7 @@ LOST = "GPU_IS_LOST"
 TIMEOUT = "TIMEOUT"
 OUT_OF_RANGE = "OUT_OF_RANGE"
 UNREADABLE = "UNREADABLE"
+PLACEHOLDER = "PLACEHOLDER"
 FUNCTION_NOT_FOUND = "FUNCTION_NOT_FOUND"
 
 ERROR_NAMES: Mapping[int, str] = {
@@ -116,6 +118,14 @@ def init() -> Driver:
         version=version,
         cuda_version=None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
     )
+
+
+def read_uuid(query: NvmlQuery, handle: Any) -> str | None:
+    """Return the uuid of a GPU or a MIG device, or None and keep the reason."""
+    uuid = query.get("uuid", pynvml.nvmlDeviceGetUUID, handle)
+    if uuid is not None and identity(uuid) is None:
+        query.set_reason("uuid", PLACEHOLDER)
+    return identity(uuid)
 
 
 def in_range(value: N | None, most: float) -> N | None:

@@ -1,0 +1,62 @@
+"""What tells one GPU from all others: a uuid or a serial number, and not what stands in place of one.
+
+Virtual functions, engineering boards, containers without rights and drivers that are just starting have
+placeholders: zeros, ``N/A``, what a BIOS was delivered with. Two GPUs with the same one are two GPUs.
+"""
+
+import re
+
+_PREFIX = re.compile(r"(?:GPU|MIG)-|0x", re.IGNORECASE)
+_FILLING = re.compile(r"[^0-9a-z]+", re.IGNORECASE)
+_PLACEHOLDERS = frozenset(
+    (
+        "na",
+        "nan",
+        "nil",
+        "none",
+        "null",
+        "empty",
+        "error",
+        "invalid",
+        "undefined",
+        "unknown",
+        "unavailable",
+        "notavailable",
+        "notapplicable",
+        "notpresent",
+        "notset",
+        "notspecified",
+        "notsupported",
+        "unspecified",
+        "unsupported",
+        "default",
+        "defaultstring",
+        "systemserialnumber",
+        "serialnumber",
+        "tobefilledbyoem",
+        "tbd",
+        "0",
+        "00",
+        "0123456789",
+        "1234567890",
+        "123456789",
+    )
+)
+
+_REPLACEMENT = "\ufffd"
+
+SAME = 3
+"""So often the same letter or digit, such as zeros, and no other, is nobody's identity."""
+
+
+def identity(text: str | None) -> str | None:
+    """Return an identity, or None for a placeholder."""
+    if text is None or _REPLACEMENT in text or not text.isprintable():
+        return None
+    bare = text.strip()
+    prefix = _PREFIX.match(bare)
+    core = _FILLING.sub("", bare if prefix is None else bare[prefix.end() :]).lower()
+    numbered = prefix is not None and prefix[0].endswith("-") and core.isdigit()
+    if not core or (core in _PLACEHOLDERS and not numbered):
+        return None
+    return None if len(core) >= SAME and len(set(core)) == 1 else text
