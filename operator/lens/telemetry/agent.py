@@ -175,6 +175,7 @@ def _joined(problems: Iterable[str | None]) -> str | None:
 def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry:
     processes = gpu.processes and truncated.first("processes", MOST_PROCESSES, gpu.processes)
     shares, unknown = _shares(processes)
+    strangers = {each.instance for each in processes or () if each.pod_uid is None}
     reasons = gpu.reasons
     because = truncated.first("causes of a GPU's health", MOST_CAUSES, gpu.health.because)
     clock_events = truncated.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
@@ -194,6 +195,7 @@ def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry
         ecc_uncorrected=gpu.ecc_uncorrected_volatile,
         instances=tuple(map(_instance, gpu.instances)) if gpu.instances else (),
         shares=shares,
+        strangers=tuple(sorted(strangers, key=lambda instance: -1 if instance is None else instance)),
         reasons=_kept(reasons, reasons.get("processes", unknown)),
     )
 
@@ -222,7 +224,8 @@ def _instance(instance: Instance) -> InstanceTelemetry:
 def _shares(processes: tuple[Process, ...] | None) -> tuple[tuple[PodShare, ...] | None, str | None]:
     """Sum up a GPU's processes by pod. Return None and the reason if their pods are unknown.
 
-    Some processes belong to no pod, such as a node's own monitoring. If all do, the agent can't resolve pods.
+    Some processes belong to no known pod: an MPS server, a node's own monitoring, one whose cgroup can't be
+    read. If all do, the agent can't resolve pods.
     """
     if processes is None:
         return None, None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lens.model.gpu.telemetry import Source
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import DAEMON_SETS, NODES, PODS, Object
 from lens_sim.objects.store import Store
@@ -73,8 +74,8 @@ class Cluster:
         self.store.put(PODS, manifest, NOW)
         return listening
 
-    async def serve(self) -> None:
-        """Start the operator."""
+    async def serve(self, telemetry: Source = "agent") -> None:
+        """Start the operator, which takes its pods for agents or for exporters."""
         await self.apiserver.start()
         self._stack.push_async_callback(self.apiserver.stop)
         token_file, kubeconfig = self.folder / "token", self.folder / "kubeconfig"
@@ -96,11 +97,12 @@ class Cluster:
             listen=f"127.0.0.1:{port}",
             auth="none",
             kubeconfig=str(kubeconfig),
-            telemetry="agent",
+            telemetry=telemetry,
             telemetry_namespace=NAMESPACE,
             telemetry_daemonset=DAEMON_SET,
             telemetry_port=str(self._port),
-            telemetry_token_file=str(token_file),
+            **({"telemetry_token_file": str(token_file)} if telemetry == "agent" else {}),
+            telemetry_selector=",".join(f"{name}={value}" for name, value in LABELS.items()),
             telemetry_interval_seconds="1",
             telemetry_timeout_seconds="0.8",
         )
@@ -113,11 +115,12 @@ class Cluster:
             assert time.monotonic() < deadline, f"{what}\n{(self.folder / 'log').read_text()}"
             await asyncio.sleep(0.02)
 
-    async def until_status(self, condition: Callable[[Any], bool], what: str) -> None:
-        """Wait until the operator's status meets a condition."""
+    async def until_status(
+        self, condition: Callable[[Any], bool], what: str, path: str = "/api/v1/realtime/status?cluster=sim"
+    ) -> None:
+        """Wait until the operator's status, or another answer, meets a condition."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
-            path = "/api/v1/realtime/status?cluster=sim"
             status, answer = await asyncio.to_thread(get, f"{self.url}{path}")
             if status == 200 and condition(answer["data"]):
                 return

@@ -103,9 +103,10 @@ class ProcessReader:
         )
 
     def _owner(self, pid: int) -> ProcessOwner:
-        known = self._owners.get(pid)
-        if known is not None or not self._in_host_pid_namespace:
-            return known or NO_OWNER
+        known = self._owners.get(pid, NO_OWNER)
+        # A container's first process is in its runtime's cgroup for a moment.
+        if known != NO_OWNER or not self._in_host_pid_namespace:
+            return known
         try:
             with (self._proc / str(pid) / "cgroup").open("rb") as file:
                 return parse_cgroup(file.read(MAX_CGROUP_BYTES).decode(errors="replace"))

@@ -54,7 +54,7 @@ def allocated_gpus(snapshot: Snapshot, pod: Pod) -> int:
 def task_row(pod: Pod, current: StateView) -> schemas.Task:
     """Return one task's row, as of the time when the figures were last current."""
     started_at, part = pod.started_at, current.snapshot.part(pod)
-    used = usage(pod, current.telemetry.nodes.get(pod.node))
+    used = usage(pod, current.telemetry.nodes.get(pod.node), part)
     top, workload_reason = workload(pod, current.owner_chains)
     row: schemas.Task = {
         "pod_uid": pod.uid,

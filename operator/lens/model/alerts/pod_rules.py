@@ -76,7 +76,7 @@ def gpus_idle(subject: GpuNode) -> Iterator[Finding]:
     for pod in occupancy.pods:
         if not pod.is_running:
             continue
-        percent = utilization_percent(pod, devices)
+        percent = utilization_percent(pod, devices, occupancy.parts.get(pod.path))
         if percent is not None and percent <= limits.idle_percent:
             message = f"holds {counted(pod.gpus, 'GPU')} at {percent:g} % utilization"
             yield _finding(pod, message, node=subject.name)

@@ -50,7 +50,8 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     """A GPU as it was at ``sampled_at``.
 
     ``clock_events`` are what holds its clocks down; ``ecc_uncorrected`` counts memory errors since its last
-    reset. ``shares`` is None where processes can't be told from each other.
+    reset. ``shares`` is None where processes can't be told from each other. ``strangers`` has the GPU
+    instance of each process of no known pod, None for the whole GPU: it may be any pod's.
     """
 
     index: int
@@ -68,6 +69,7 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     ecc_uncorrected: int | None = None
     instances: tuple[InstanceTelemetry, ...] = ()
     shares: tuple[PodShare, ...] | None = None
+    strangers: tuple[int | None, ...] = ()
     reasons: Mapping[str, str] = {}
 
 

@@ -1,7 +1,9 @@
 """A pod's use of its GPUs: the physical GPUs, their utilization and their memory.
 
-The utilization of a device that one pod holds is that pod's. On a device that several pods share, only
-processes can be assigned to pods, and only if the agent may see them.
+The utilization of a device that one pod holds is that pod's. On a device that several pods share only the
+processes can be told apart, and only where the agent may see them. A process of no known pod may be any
+pod's, so a pod without processes beside it isn't idle but unknown. Of a device that is offered several times
+over (time-slicing, MPS) an exporter names one holder of perhaps many: it counts as shared.
 """
 
 from collections.abc import Collection
@@ -13,6 +15,7 @@ from lens.model.gpu.device_ids import gpu_uuid
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.model.inventory.pod import Pod
+from lens.model.inventory.shared_gpus import PodGpus
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
 SHARED = "SHARED"
@@ -50,6 +53,7 @@ class Devices:
 
     def __init__(self, node: NodeTelemetry) -> None:
         """Assign the devices of all containers to pods."""
+        self._names_all_holders = node.source == "agent"
         self._gpus = {gpu.uuid: gpu for gpu in node.gpus if gpu.uuid is not None}
         self._held: dict[_PodKey, list[Holder]] = {}
         # The pod of each device; None if several pods share it.
@@ -60,9 +64,13 @@ class Devices:
             if self._pod_of.setdefault(device, pod) != pod:
                 self._pod_of[device] = None
 
-    def of(self, pod: Pod) -> Collection[_Device] | None:
-        """Return a pod's devices, each once; None if it has none, or if one of them is unknown."""
+    def of(self, pod: Pod, part: PodGpus | None = None) -> Collection[_Device] | None:
+        """Return a pod's devices, each once; None if it has none, or if one of them is unknown.
+
+        ``part`` is what the pod has of shared GPUs.
+        """
         found: dict[_DeviceKey, _Device] = {}
+        replicated = part is not None and part.replicated and not self._names_all_holders
         for holder in self._held.get(pod.key, ()):
             gpu = self._gpus.get(holder.gpu_uuid) if holder.gpu_uuid is not None else None
             if gpu is None:
@@ -73,13 +81,16 @@ class Devices:
                 if instance is None:
                     return None
             device = (holder.gpu_uuid, holder.instance_uuid)
-            found[device] = _Device(gpu, instance, self._pod_of[device] is None)
+            found[device] = _Device(gpu, instance, replicated or self._pod_of[device] is None)
         return found.values() or None
 
 
-def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
-    """Return a pod's use of its GPUs, by its node's telemetry."""
-    devices = None if node is None else Devices(node).of(pod)
+def usage(pod: Pod, node: NodeTelemetry | None, part: PodGpus | None = None) -> Usage:
+    """Return a pod's use of its GPUs, by its node's telemetry.
+
+    ``part`` is what the pod has of shared GPUs.
+    """
+    devices = None if node is None else Devices(node).of(pod, part)
     if devices is None:
         return Usage(_named_gpus(pod), None, None, UNKNOWN_DEVICES)
     percent, reason = _mean_utilization(pod, devices)
@@ -93,9 +104,9 @@ def usage(pod: Pod, node: NodeTelemetry | None) -> Usage:
     )
 
 
-def utilization_percent(pod: Pod, devices: Devices) -> float | None:
+def utilization_percent(pod: Pod, devices: Devices, part: PodGpus | None) -> float | None:
     """Return only the utilization of ``usage``, for a pod on the devices' node."""
-    found = devices.of(pod)
+    found = devices.of(pod, part)
     return None if found is None else _mean_utilization(pod, found)[0]
 
 
@@ -141,12 +152,15 @@ def _memory(pod: Pod, device: _Device) -> int | None:
 
 
 def _shares(pod: Pod, device: _Device) -> list[tuple[float | None, int | None]] | None:
-    """Return utilization and memory of a pod's processes; None if the agent can't see processes."""
+    """Return utilization and memory of a pod's processes; None if these are unknown."""
     if device.gpu.shares is None:
         return None
     instance = None if device.instance is None else device.instance.gpu_instance_id
-    return [
+    found = [
         (share.utilization_percent, share.memory_used_bytes)
         for share in device.gpu.shares
         if share.pod_uid == pod.uid and share.instance == instance
     ]
+    if not found and any(each is None or each == instance for each in device.gpu.strangers):
+        return None
+    return found

@@ -22,11 +22,15 @@ Held = Mapping[str, int]
 
 
 class PodGpus(msgspec.Struct, frozen=True, gc=False):
-    """The number of GPUs that a pod is on, and the units of shared GPUs that it holds."""
+    """The number of GPUs that a pod is on, and the units of shared GPUs that it holds.
+
+    ``replicated`` are units of devices that are offered several times over.
+    """
 
     gpus: int
     approximate: bool
     units: tuple[tuple[str, int], ...]
+    replicated: bool = False
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +72,10 @@ class Group:
     def units(self, pod: Pod) -> dict[str, int]:
         """Return the units of these resources that a pod holds."""
         return {resource: units for resource, units in pod.units if resource in self._shares}
+
+    def is_replicated(self, resources: Iterable[str]) -> bool:
+        """Tell whether any of the resources offers its devices several times over."""
+        return any(self._shares[resource].replicas > 1 for resource in resources)
 
     def known(self, pod: Pod) -> Known:
         """Return the GPUs on which a pod's units are known to be."""
@@ -155,13 +163,15 @@ def groups(offers: Iterable[NodeResource], placement: Placement) -> list[Group]:
 def part(pod: Pod, shared: Iterable[Group]) -> PodGpus | None:
     """Return the number of GPUs that a pod is on; None for a pod with whole GPUs only."""
     units: dict[str, int] = {}
+    replicated = False
     low = high = 0
     for each in shared:
         if own := each.units(pod):
             units |= own
+            replicated = replicated or each.is_replicated(own)
             fewest, most = each.spread(own, each.known(pod))
             low, high = low + fewest, high + most
     if not units:
         return None
     whole = sum(number for resource, number in pod.units if resource not in units)
-    return PodGpus(low + whole, low != high, tuple(units.items()))
+    return PodGpus(low + whole, low != high, tuple(units.items()), replicated)
