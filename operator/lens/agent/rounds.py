@@ -21,17 +21,18 @@ _log = logging.getLogger("lens.agent.rounds")
 
 
 class GpuSlot:
-    """One GPU: its reader, whether a thread is in it, and its latest values."""
+    """One GPU: its reader, whether a thread is in it and since which round, and its latest values."""
 
     def __init__(self, index: int) -> None:
         """Start without values of the GPU with this index."""
         self.reader = GpuReader(index)
         self.busy = False
+        self.since: float | None = None
         self.latest: Gpu | None = None
 
     def read(self, now: float) -> None:
         """Read the GPU. An unexpected error affects only this GPU."""
-        self.busy = True
+        self.busy, self.since = True, now
         try:
             self.latest = self.reader.read(now)
         except Exception:

@@ -114,10 +114,15 @@ class Sampler:
         return driver_state(driver, len(self._gpus), count, self._gpus, once_read=self._ever_read)
 
     def _slot_gpu(self, slot: GpuSlot, now: float) -> Gpu:
-        """Return a GPU's latest values. A hanging GPU keeps its last values for a while."""
+        """Return a GPU's latest values. A hanging GPU keeps its last values for a while.
+
+        So long may the first values take, too: a driver that isn't persistent starts a GPU when it is asked.
+        """
         latest = slot.latest
         if latest is None:
-            return unreadable_gpu(slot.reader.index, nvml.TIMEOUT, now, slot.reader.identity)
+            waiting = slot.since is None or now - slot.since <= self._forget_seconds
+            reason = nvml.NOT_YET if waiting else nvml.TIMEOUT
+            return unreadable_gpu(slot.reader.index, reason, now, slot.reader.identity)
         if slot.busy and now - latest.sampled_at > self._forget_seconds:
             return _forget_values(latest, nvml.TIMEOUT)
         return latest

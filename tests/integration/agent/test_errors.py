@@ -73,6 +73,42 @@ def test_a_value_is_there_again_as_soon_as_it_can_be_read(node: Node) -> None:
     assert "temperature_celsius" not in gpu.reasons
 
 
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("UNKNOWN", "lost"),
+        ("IRQ_ISSUE", "lost"),
+        ("INSUFFICIENT_POWER", "lost"),
+        ("GPU_NOT_FOUND", "lost"),
+        ("GPU_IS_LOST", "lost"),
+        ("RESET_REQUIRED", "critical"),
+        ("NO_PERMISSION", "unknown"),
+        ("OPERATING_SYSTEM", "unknown"),
+    ],
+)
+@pytest.mark.parametrize("known_before", [False, True])
+def test_a_gpu_that_answers_nothing_is_lost_unless_it_is_not_the_gpus_fault(
+    node: Node, name: str, state: str, known_before: bool
+) -> None:
+    others = [Gpu(uuid=f"GPU-{index}") for index in range(3)]
+    node.play(*others, Gpu(uuid="GPU-3", faults=[] if known_before else [fault("*", name)]))
+    agent = node.run()
+    if known_before:
+        agent.sampled()
+        node.play(*others, Gpu(uuid="GPU-3", faults=[fault("*", name)]))
+    silent = agent.gpu(lambda gpu: gpu.temperature_celsius is None, 3)
+    assert (silent.health.state, silent.health.because) == (state, (name,))
+    assert {gpu.health.state for gpu in agent.report().gpus[:3]} == {"ok"}
+    agent.until_health(200)
+
+
+def test_one_call_that_asks_for_a_reset_is_enough(node: Node) -> None:
+    node.play(Gpu(faults=[fault("nvmlDeviceGetPowerUsage", "RESET_REQUIRED")]))
+    [gpu] = node.run().sampled().gpus
+    assert (gpu.health.state, gpu.health.because) == ("critical", ("RESET_REQUIRED",))
+    assert gpu.temperature_celsius == 50
+
+
 def test_a_gpu_that_may_not_be_asked_at_all_is_unknown_and_the_others_are_not(node: Node) -> None:
     node.play(Gpu(uuid="GPU-a", faults=[fault("*", "NO_PERMISSION")]), Gpu(uuid="GPU-b", utilization=30))
     agent = node.run()

@@ -28,9 +28,21 @@ def test_a_hanging_gpu_keeps_neither_the_others_nor_an_answer_waiting(node: Node
     forgotten = agent.gpu(lambda gpu: gpu.temperature_celsius is None, 1)
     assert forgotten.reasons["temperature_celsius"] == "TIMEOUT"
     assert forgotten.sampled_at == hung_at
-    assert (forgotten.uuid, forgotten.health.state) == ("GPU-b", "unknown")
+    assert (forgotten.uuid, forgotten.health.state) == ("GPU-b", "lost")
+    assert forgotten.health.because == ("TIMEOUT",)
     with elapsed(10):
         assert agent.stop() == 0
+
+
+def test_a_gpu_that_never_answers_is_waited_for_and_then_lost(node: Node) -> None:
+    hangs = Gpu(uuid="GPU-b", faults=[Delay("nvmlDeviceGetPowerUsage", 600)])
+    node.play(Gpu(uuid="GPU-a"), hangs)
+    agent = node.run(forget_seconds=3)
+    waited_for = agent.gpu(lambda gpu: True, 1)
+    assert (waited_for.health.state, waited_for.health.because) == ("unknown", ("NOT_YET",))
+    lost = agent.gpu(lambda gpu: gpu.health.state == "lost", 1)
+    assert lost.health.because == ("TIMEOUT",)
+    assert agent.sampled(after=0.0).gpus[0].health.state == "ok"
 
 
 @pytest.mark.slow

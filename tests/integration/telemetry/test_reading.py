@@ -1,10 +1,18 @@
 """What agents and exporters say is known soon, grows old when they fall silent, and goes when they go."""
 
 import asyncio
+import time
 
+import pytest
+
+from lens.model.monitor import Monitor
 from lens.telemetry.scraper import NO_POD_PROBLEM
+from tests.contract import kubernetes
+from tests.contract.kubernetes import Cluster
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
+from tests.unit.model.watched import AT_ONCE
+from tests.unit.telemetry.reports import written
 
 DCGM = b"""\
 # TYPE DCGM_FI_DEV_GPU_UTIL gauge
@@ -191,3 +199,28 @@ async def test_the_scraper_ends_when_it_is_told_to_even_while_agents_hang(scene:
     await scene.start()
     await scene.until(lambda: bool(hanging.requests), "a request under way")
     await asyncio.wait_for(scene.stop(), 1.0)
+
+
+@pytest.mark.parametrize("state", ["lost", "critical"])
+async def test_a_gpu_that_its_agent_calls_lost_stays_so_however_long_it_has_told_nothing(
+    scene: Scene, state: str
+) -> None:
+    hung_at = time.time() - 1000
+
+    async def behave(connection: server.Connection) -> None:
+        told = server.node_report("node-1", 80.0, gpus=2, at=time.time())
+        told["gpus"][1].update(sampled_at=hung_at, health={"state": state, "because": ["TIMEOUT"]})
+        await connection.answer(written(told))
+
+    await scene.serve("node-1", behave)
+    await scene.start()
+    await scene.until(lambda: scene.reads() > 5 and scene.node().state == "ok", "several readings")
+    sound, silent = scene.node().gpus
+    assert (sound.health.state, silent.health.state) == ("ok", state)
+    assert (silent.utilization_percent, silent.reasons["utilization_percent"]) == (None, "TOO_OLD")
+    cluster = Cluster()
+    cluster.add(kubernetes.node("node-1", gpus=2))
+    cluster.publish(time.time())
+    cluster.state.telemetry = scene.telemetry
+    alerts = Monitor(AT_ONCE, 100).look(cluster.state.current, (), time.time()).alerts
+    assert [each.type for each in alerts] == ["GpuLost" if state == "lost" else "GpuUnhealthy"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from lens.agent.gpu.gpu_reader import unreadable_gpu
@@ -45,6 +46,26 @@ def test_a_gpu_that_fell_off_the_bus_is_lost_and_one_that_may_not_be_asked_is_un
     assert gpu_health(unreadable_gpu(0, "GPU_IS_LOST", NOW, {"uuid": UUID})).state == "lost"
     unasked = gpu_health(unreadable_gpu(0, "NO_PERMISSION", NOW, {}))
     assert (unasked.state, unasked.because) == ("unknown", ("NO_PERMISSION",))
+
+
+@pytest.mark.parametrize(
+    ("reasons", "state", "because"),
+    [
+        (("UNKNOWN", "NOT_SUPPORTED"), "lost", ("UNKNOWN",)),
+        (("UNKNOWN", "NO_PERMISSION"), "unknown", ("NO_PERMISSION", "UNKNOWN")),
+        (("ERROR_777",), "lost", ("ERROR_777",)),
+        (("NOT_SUPPORTED",), "unknown", ("NOT_SUPPORTED",)),
+        (("UNREADABLE",), "unknown", ("UNREADABLE",)),
+        (("LIB_RM_VERSION_MISMATCH",), "unknown", ("LIB_RM_VERSION_MISMATCH",)),
+    ],
+)
+def test_what_a_gpu_that_answers_nothing_says_decides(
+    reasons: tuple[str, ...], state: str, because: tuple[str, ...]
+) -> None:
+    silent = unreadable_gpu(0, reasons[0], NOW, {"uuid": UUID})
+    more = {f"value_{index}": reason for index, reason in enumerate(reasons)}
+    health = gpu_health(msgspec.structs.replace(silent, reasons=silent.reasons | more))
+    assert (health.state, health.because) == (state, because)
 
 
 def lost(index: int, reason: str = "GPU_IS_LOST") -> Gpu:

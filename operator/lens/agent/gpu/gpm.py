@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import pynvml
 
-from lens.agent.gpu.nvml import OUT_OF_RANGE, NvmlQuery, error_name, valid_percent
+from lens.agent.gpu.nvml import NOT_YET, OUT_OF_RANGE, NvmlQuery, error_name, valid_percent
 
 PERIOD_SECONDS = 15.0
 MIN_SECONDS = 0.1
 
 NOT_SUPPORTED = "NOT_SUPPORTED"
-NOT_YET = "NOT_YET"
 
 
 class InstanceUtilization(NamedTuple):

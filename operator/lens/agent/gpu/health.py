@@ -1,9 +1,13 @@
-"""Derive a GPU's health from its values, and the driver's state from those of all GPUs."""
+"""Derive a GPU's health from its values, and the driver's state from those of all GPUs.
+
+A GPU that answers nothing is lost, whatever its errors are, unless they speak of the caller, the library or
+the driver: those are another matter, and the GPU may be well.
+"""
 
 from collections.abc import Sequence
 
 from lens.agent.gpu.gpu_reader import MEASURED
-from lens.agent.gpu.nvml import DRIVER_GONE, LOST
+from lens.agent.gpu.nvml import DRIVER_GONE, LOST, NOT_YET, UNREADABLE
 from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
 from lens.model.gpu.xids import VERDICTS
 
@@ -12,13 +16,45 @@ DEVICES_LOST = "DEVICES_LOST"
 
 NO_ACTION = "NONE"
 
+RESET_REQUIRED = "RESET_REQUIRED"
+"""NVML: the GPU requires a reset before it can be used again."""
+
+NOT_THE_GPUS = DRIVER_GONE | {
+    "NO_PERMISSION",
+    "OPERATING_SYSTEM",  # cgroups keep the caller from the device
+    "LIBRARY_NOT_FOUND",
+    "MEMORY",
+    "INSUFFICIENT_RESOURCES",
+    UNREADABLE,
+    NOT_YET,
+}
+"""Reasons for which nothing of a GPU is known, and that aren't the GPU's."""
+
+_OF_A_CALL = frozenset(
+    {
+        "NOT_SUPPORTED",
+        "FUNCTION_NOT_FOUND",
+        "ARGUMENT_VERSION_MISMATCH",
+        "INVALID_ARGUMENT",
+        "DEPRECATED",
+        "NO_DATA",
+    }
+)
+"""Reasons that say nothing of the GPU."""
+
 
 def gpu_health(gpu: Gpu) -> Health:
     """Return a GPU's health. The recovery action is NVIDIA's own verdict, so XIDs decide only without one."""
-    if LOST in (reason for name, reason in gpu.reasons.items() if name != "xids"):
+    reasons = {reason for name, reason in gpu.reasons.items() if name != "xids"}
+    if LOST in reasons:
         return Health(state="lost", because=(LOST,))
+    if RESET_REQUIRED in reasons:
+        return Health(state="critical", because=(RESET_REQUIRED,))
     if is_unreadable(gpu):
-        return Health(state="unknown", because=tuple(sorted(set(gpu.reasons.values()))))
+        silence = tuple(sorted(reasons - _OF_A_CALL))
+        if silence and NOT_THE_GPUS.isdisjoint(silence):
+            return Health(state="lost", because=silence)
+        return Health(state="unknown", because=tuple(sorted(reasons)))
     critical, warning = [], []
     if gpu.recovery_action not in (None, NO_ACTION):
         critical.append(f"recovery action {gpu.recovery_action}")

@@ -1,10 +1,10 @@
 """What a node agent answers on ``/v1/devices``: the node's GPUs, and who holds them.
 
-The agent writes these and the operator reads them, so the bounds say what a reader accepts: a report with a
-text, a number or a GPU beyond them is refused, and a list of what describes a GPU is cut. A value that
-can't be read is None, and ``reasons`` has, under the field's name, why: NVML's error without its
-``NVML_ERROR_``, or TIMEOUT for a device that has not answered yet. Every ``…_at`` is in seconds since the
-epoch by the node's clock. Fields may be added; none is renamed or retyped.
+The agent writes these and the operator reads them, so the bounds say what a reader accepts: a text or a
+number beyond them is left out, and a list of what describes a GPU is cut. A value that can't be read is
+None, and ``reasons`` has, under the field's name, why: NVML's error without its ``NVML_ERROR_``, NOT_YET
+for a device that has not answered yet, or TIMEOUT for one that hangs. Every ``…_at`` is in seconds since
+the epoch by the node's clock. Fields may be added; none is renamed or retyped.
 """
 
 from typing import Annotated, Literal
@@ -77,8 +77,8 @@ class Kubelet(msgspec.Struct, frozen=True, gc=False):
 class Health(msgspec.Struct, frozen=True, gc=False):
     """What all that is known of a GPU amounts to.
 
-    ``lost`` has fallen off the bus or lets nothing be read; ``critical`` needs to be recovered before it
-    is used again; ``because`` names what it comes from.
+    ``lost`` has fallen off the bus, hangs, or lets nothing be read for a reason of its own; ``critical``
+    needs to be recovered before it is used again; ``because`` names what it comes from.
     """
 
     state: Literal["ok", "warning", "critical", "lost", "unknown"]

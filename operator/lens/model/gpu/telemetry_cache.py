@@ -42,6 +42,8 @@ _MEASURED = (
     "power_watts",
 )
 _AGED_REASONS: Mapping[str, str] = dict.fromkeys((*_MEASURED, "shares"), TOO_OLD)
+GRAVE = frozenset(("critical", "lost"))
+
 _AGED_HEALTH = Health(state="unknown", because=(TOO_OLD,))
 
 
@@ -76,7 +78,7 @@ class TelemetryCache:
         else:
             oldest = now - self._unknown_after
             if any(gpu.sampled_at <= oldest for gpu in telemetry.gpus):
-                gpus = (_aged(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)
+                gpus = (_silent(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)
                 telemetry = msgspec.structs.replace(telemetry, gpus=tuple(gpus))
             telemetry = self._stored[node] = self._dated(telemetry, now)
             self._look_later(node, telemetry)
@@ -214,6 +216,15 @@ def _uuids(telemetry: NodeTelemetry | None) -> frozenset[str]:
     if telemetry is None or telemetry.state == "unknown":
         return frozenset()
     return frozenset(gpu.uuid for gpu in telemetry.gpus if gpu.uuid is not None)
+
+
+def _silent(gpu: GpuTelemetry) -> GpuTelemetry:
+    """Return a GPU that has told nothing for long to an agent that goes on telling of it.
+
+    That it is lost or needs to be recovered is the agent's word of now, and remains.
+    """
+    aged = _aged(gpu)
+    return msgspec.structs.replace(aged, health=gpu.health) if gpu.health.state in GRAVE else aged
 
 
 def _aged(gpu: GpuTelemetry) -> GpuTelemetry:
