@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
+from lens.model.gpu.telemetry import Source
 from lens.model.monitor import Monitor
 from lens.telemetry.scraper import NO_POD_PROBLEM
 from tests.contract import kubernetes
+from tests.contract.conftest import Clock
 from tests.contract.kubernetes import Cluster
+from tests.contract.peering import lens
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
 from tests.unit.model.watched import AT_ONCE
@@ -224,3 +228,43 @@ async def test_a_gpu_that_its_agent_calls_lost_stays_so_however_long_it_has_told
     cluster.state.telemetry = scene.telemetry
     alerts = Monitor(AT_ONCE, 100).look(cluster.state.current, (), time.time()).alerts
     assert [each.type for each in alerts] == ["GpuLost" if state == "lost" else "GpuUnhealthy"]
+
+
+def exported(gpus: int) -> server.Behaviour:
+    lines = (f'DCGM_FI_DEV_GPU_UTIL{{gpu="{gpu}",UUID="GPU-{gpu}"}} 50\n' for gpu in range(gpus))
+    return server.sends(b"# dcgm-exporter\n" + "".join(lines).encode())
+
+
+@pytest.mark.parametrize("told", [0, 3])
+@pytest.mark.parametrize("source", ["agent", "dcgm"])
+async def test_a_node_of_whose_gpus_too_few_are_told_has_a_problem_and_an_alert(
+    scene: Scene, tmp_path: Path, source: Source, told: int
+) -> None:
+    def behaviour(gpus: int) -> server.Behaviour:
+        if source == "dcgm":
+            return exported(gpus)
+        none = server.says(server.node_report("node-1") | {"gpus": []})
+        return server.agent("node-1", gpus=gpus) if gpus else none
+
+    telling = await scene.serve("node-1", behaviour(told), source)
+    await scene.start()
+    await scene.until(lambda: scene.node().state == "ok", "read")
+    monitor, cluster = Monitor(AT_ONCE, 100), Cluster()
+    cluster.add(kubernetes.node("node-1", gpus=8), kubernetes.pod("train-0", "node-1", gpus=8))
+    cluster.publish(time.time())
+
+    def look() -> list[tuple[str, str]]:
+        cluster.state.telemetry = scene.telemetry
+        cluster.state.findings = monitor.look(cluster.state.current, (), time.time())
+        return [(each.type, each.message) for each in cluster.state.findings.alerts]
+
+    lacking = f"lacks {8 - told} of 8 GPUs"
+    assert look() == [("GpusNotReported", f"The telemetry of node-1 {lacking}")]
+    async with lens("hub", tmp_path, cluster, Clock()) as api:
+        detail = await api.ask("/api/v1/realtime/nodes/node-1?cluster=hub")
+        assert detail.data["telemetry"]["problem"] == lacking
+        telling.behaviour = behaviour(8)
+        await scene.until(lambda: len(scene.node().gpus) == 8, "all of them")
+        assert look() == []
+        detail = await api.ask("/api/v1/realtime/nodes/node-1?cluster=hub", Cache_Control="no-cache")
+        assert detail.data["telemetry"]["problem"] is None

@@ -57,9 +57,11 @@ class Watched:
         else:
             self._ledger.put_node(read_node(raw).key, None)
 
-    def tell(self, node: str, *gpus: GpuTelemetry, holders: tuple[Holder, ...] = ()) -> None:
-        """Let a node's agent tell of its GPUs, just now."""
-        told = NodeTelemetry(node, "agent", sampled_at=self.now, gpus=gpus, holders=holders)
+    def tell(self, node: str, *gpus: GpuTelemetry, holders: tuple[Holder, ...] = (), in_all: int = 8) -> None:
+        """Let a node's agent tell of its GPUs, just now: of these, and of others that are well."""
+        others = sorted({*range(in_all)} - {gpu.index for gpu in gpus})[: max(0, in_all - len(gpus))]
+        all_gpus = (*gpus, *map(self.gpu, others))
+        told = NodeTelemetry(node, "agent", sampled_at=self.now, gpus=all_gpus, holders=holders)
         self._telemetry.put(node, told, self.now)
 
     def tell_stale(self, node: str) -> None:

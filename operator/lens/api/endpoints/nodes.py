@@ -10,10 +10,12 @@ from lens.api import schemas
 from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
 from lens.api.parameters import NodeParameters
+from lens.model.alerts.alert import counted
 from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.inventory.allocated_gpus import AllocatedGpu, named_gpus
+from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
 GpuState = Literal["allocated", "unhealthy", "unavailable", "available"]
@@ -46,16 +48,18 @@ def node_detail(current: StateView, params: NodeParameters, _now: float) -> sche
         "cluster": params.cluster,
         "timestamp": timestamps.render(current.current_at),
         "node": node_row(occupied, telemetry),
-        "telemetry": None if telemetry is None else _telemetry(telemetry),
+        "telemetry": None if telemetry is None else _telemetry(telemetry, occupied),
         "gpus": gpus,
     }
 
 
-def _telemetry(telemetry: NodeTelemetry) -> schemas.NodeTelemetry:
+def _telemetry(telemetry: NodeTelemetry, occupied: NodeOccupancy) -> schemas.NodeTelemetry:
+    lacking = occupied.unreported_gpus(telemetry)
+    problems = [f"lacks {lacking} of {counted(occupied.states.total, 'GPU')}" if lacking else None]
     return {
         "source": telemetry.source,
         "state": telemetry.state,
-        "problem": telemetry.problem,
+        "problem": "; ".join(filter(None, [telemetry.problem, *problems])) or None,
         "sampled_at": None if telemetry.sampled_at is None else timestamps.render(telemetry.sampled_at),
     }
 

@@ -117,6 +117,27 @@ def agent_stale(subject: GpuNode) -> Iterator[Finding]:
         yield subject.finding(f"The telemetry of {subject.name} {age}{reason}")
 
 
+@NODE_ALERTS.declare(
+    "GpusNotReported",
+    severities=("warning",),
+    summary="Nodes with GPUs that telemetry lacks",
+    meaning="A node's agent or exporter tells of fewer GPUs than the node has.",
+    action="Compare `nvidia-smi -L`, or `amd-smi list`, on the node with its capacity. "
+    "Restart the agent's or exporter's pod if it can't see all devices.",
+    guide="A GPU may have fallen off the bus, a uuid may be claimed by two nodes, or the pod may lack "
+    "access to the devices.",
+    lasting="agent_seconds",
+)
+def gpus_not_reported(subject: GpuNode) -> Iterator[Finding]:
+    """Find a node whose telemetry tells of fewer GPUs than it has."""
+    if subject.telemetry is None or subject.occupancy is None:
+        return
+    if lacking := subject.occupancy.unreported_gpus(subject.telemetry):
+        total = counted(subject.occupancy.states.total, "GPU")
+        problem = f": {subject.telemetry.problem}" if subject.telemetry.problem else ""
+        yield subject.finding(f"The telemetry of {subject.name} lacks {lacking} of {total}{problem}")
+
+
 def _holding(pods: int) -> str:
     if pods == 0:
         return "no pod holds GPUs"

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 import msgspec
 
 from lens.model.gpu.sharing import share
+from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.node import Node, NodeResource
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
@@ -114,6 +115,17 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     approximate: bool = False
     units: tuple[ResourceCount, ...] = ()
     parts: dict[str, PodGpus] = {}
+
+    def unreported_gpus(self, telemetry: NodeTelemetry | None) -> int:
+        """Return how many of the node's GPUs its agent or exporter doesn't tell of.
+
+        It is 0 where nobody tells anything that still counts. On a node whose units count as GPUs, parts of
+        GPUs do, too.
+        """
+        if telemetry is None or telemetry.state == "unknown":
+            return 0
+        told = sum(1 if self.units else max(1, len(gpu.instances)) for gpu in telemetry.gpus)
+        return max(0, self.states.total - told)
 
     @property
     def status(self) -> str:

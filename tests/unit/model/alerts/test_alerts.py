@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec import structs
 
 from lens.model.alerts.alert import Alert, Finding, Thresholds, in_order
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.alerts.gpu_rules import GPU_ALERTS, NodeGpu
 from lens.model.gpu.node_report import Holder
+from lens.model.gpu.telemetry import InstanceTelemetry
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import AT_ONCE, START, Watched
 
@@ -257,6 +259,37 @@ def test_what_an_agent_told_last_stands_while_it_is_not_heard_of() -> None:
     assert watched.alerts() == {}
 
 
+@pytest.mark.parametrize("told", [0, 3, 7])
+def test_a_node_whose_agent_tells_of_fewer_gpus_than_it_has_is_told(told: int) -> None:
+    watched = Watched()
+    watched.put(node("node-1", 8), pod(container(gpus=8)))
+    watched.tell("node-1", in_all=told)
+    alert = watched.alerts()["GpusNotReported"]
+    assert (alert.severity, alert.source) == ("warning", "Node/node-1")
+    assert alert.message == f"The telemetry of node-1 lacks {8 - told} of 8 GPUs"
+    watched.tell("node-1")
+    assert types(watched) == set()
+
+
+def test_a_node_whose_agent_tells_of_more_gpus_than_it_has_or_of_nothing_yet_lacks_none() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 4))
+    watched.tell("node-1", in_all=8)
+    assert types(watched) == set()
+    watched.tell_stale("node-1")
+    assert types(watched) == {"AgentStale"}
+
+
+def test_parts_of_gpus_that_a_node_counts_as_gpus_are_told() -> None:
+    watched = Watched()
+    watched.put(node("node-1", capacity={"amd.com/gpu": 8}, allocatable={"amd.com/gpu": 8}))
+    parts = tuple(
+        InstanceTelemetry(f"part-{part}", part, 0, "cpx_nps4", 5.0, None, None) for part in range(8)
+    )
+    watched.tell("node-1", structs.replace(watched.gpu(), instances=parts), in_all=1)
+    assert "GpusNotReported" not in types(watched)
+
+
 def test_a_watch_that_shows_no_life_is_told() -> None:
     watched = Watched()
     watched.contact = START
@@ -374,6 +407,7 @@ def troubled() -> Watched:
         watched.gpu(4, "critical", "row remapping failed", ecc_uncorrected=1),
         watched.gpu(5, utilization_percent=0.0),
         holders=(holder("train-0", 5),),
+        in_all=7,
     )
     watched.tell_stale("node-0")
     return watched
