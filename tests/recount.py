@@ -172,6 +172,9 @@ def _is_gpu(resource: str) -> bool:
     if resource.startswith("gpu.intel.com/"):
         share = resource.removeprefix("gpu.intel.com/")
         return not share.endswith("_monitoring") and share not in ("millicores", "memory.max", "tiles")
+    modes = ("spx_", "dpx_", "tpx_", "qpx_", "cpx_")
+    if resource.startswith(tuple(f"amd.com/{mode}" for mode in modes)):
+        return True
     return resource.startswith("nvidia.com/mig-") or resource in (
         "nvidia.com/gpu",
         "nvidia.com/gpu.shared",

@@ -27,6 +27,7 @@ def node(
     cordoned: bool = False,
     taints: Iterable[Mapping[str, str]] = (),
     product: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Return a Node; ``healthy`` is how many of its GPUs are allocatable."""
     return {
@@ -36,7 +37,7 @@ def node(
             "name": name,
             "uid": f"uid-{name}",
             "resourceVersion": "1",
-            "labels": {"nvidia.com/gpu.product": product} if product else {},
+            "labels": ({"nvidia.com/gpu.product": product} if product else {}) | dict(labels or {}),
         },
         "spec": {"taints": list(taints), **({"unschedulable": True} if cordoned else {})},
         "status": {

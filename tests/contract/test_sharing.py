@@ -70,6 +70,7 @@ async def test_totals_are_gpus_and_units_are_beside_them(api: Api) -> None:
     assert (data["units"], data["approximate"]) == ([units], True)
     first, second = data["nodes"]
     assert (first["total_gpus"], first["units"], first["approximate"]) == (2, [units], True)
+    assert first["approximate_reason"] == "UNKNOWN_DEVICES"
     assert (second["total_gpus"], "units" in second, "approximate" in second) == (8, False, False)
 
 
@@ -119,6 +120,34 @@ async def test_the_worst_that_pods_say_of_a_gpu_is_its_health(
     cluster.publish(NOW)
     (gpu,) = (await detail(api, "n1"))["gpus"]
     assert (gpu["health"], gpu["health_because"]) == shown
+
+
+MIXED = {"nvidia.com/mig.strategy": "mixed", "nvidia.com/gpu.count": "8"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "units", "labels", "reason"),
+    [
+        ("nvidia.com/mig-2g.10gb", 24, MIXED, None),
+        ("nvidia.com/mig-4g.20gb", 8, {}, None),
+        ("nvidia.com/mig-2g.10gb", 24, {}, "UNKNOWN_DEVICES"),
+        ("amd.com/gpu", 64, {"amd.com/compute-memory-partition": "cpx_nps4"}, None),
+        ("amd.com/cpx_nps4", 64, {}, None),
+        ("amd.com/gpu", 64, {}, "UNKNOWN_RATIO"),
+        ("gpu.intel.com/i915", 80, {"gpu.intel.com/device-id.0380-56c0.count": "8"}, None),
+    ],
+)
+async def test_totals_are_gpus_for_every_vendor_and_say_why_they_may_be_wrong(
+    api: Api, cluster: Cluster, resource: str, units: int, labels: dict[str, str], reason: str | None
+) -> None:
+    cluster.add(node("n1", units, resource=resource, labels=labels))
+    cluster.publish(NOW)
+    data = (await api.status("&include=nodes")).data
+    assert data["current_gpu_usage"]["total_gpus"] == data["available_resources"]["available_gpus"] == 8
+    assert [(each["resource"], each["capacity"]) for each in data["units"]] == [(resource, units)]
+    (shown,) = data["nodes"]
+    assert (shown["total_gpus"], shown["approximate_reason"]) == (8, reason)
+    assert shown["approximate"] is data["approximate"] is (reason is not None)
 
 
 async def test_what_the_agent_tells_makes_the_figures_exact(api: Api, cluster: Cluster) -> None:

@@ -150,7 +150,7 @@ async def test_nodes_are_listed_by_name_with_all_their_gpus_when_asked_for(
                 {"key": "maintenance", "effect": "NoExecute"},
             ],
         ),
-        node("gpu-a", gpus=4, resource="amd.com/gpu"),
+        node("gpu-a", gpus=4, resource="amd.com/gpu", labels={"amd.com/gpu.product-name": "MI210"}),
         pod("one", "gpu-b", gpus=2),
         pod("lost", "gpu-c", gpus=3),
     )
@@ -170,7 +170,7 @@ async def test_nodes_are_listed_by_name_with_all_their_gpus_when_asked_for(
         "schedulable": True,
         "unschedulable": False,
         "taints": [],
-        "product": None,
+        "product": "MI210",
         "running_tasks": 0,
         "resources": [
             {

@@ -140,8 +140,12 @@ class NodeResource(TypedDict):
     overcommitted: Count
 
 
-_UNITS = "GPU resources whose units are parts of GPUs (time-slicing, MPS, MIG), in units."
-_APPROXIMATE = "Whether the GPUs of shared units are unknown: then allocated GPUs are a lower bound."
+_UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
+_APPROXIMATE = "Whether the numbers of GPUs may be others, because it isn't known which GPUs units are on."
+_APPROXIMATE_REASON = (
+    "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if nothing tells which GPUs units are on, "
+    "UNKNOWN_RATIO if nothing tells how many units a GPU has; null if they are exact."
+)
 
 
 class Node(TypedDict):
@@ -174,6 +178,9 @@ class Node(TypedDict):
         Annotated[list[NodeResource], Field(description=f"{_UNITS} Absent without such resources.")]
     ]
     approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} Present only with units.")]]
+    approximate_reason: NotRequired[
+        Annotated[str | None, Field(description=f"{_APPROXIMATE_REASON} Present only with units.")]
+    ]
 
 
 class GpuHolder(TypedDict):

@@ -255,7 +255,7 @@ async def test_a_node_of_whose_gpus_too_few_are_told_has_a_problem_and_an_alert(
 
     def look() -> list[tuple[str, str]]:
         cluster.state.telemetry = scene.telemetry
-        cluster.state.findings = monitor.look(cluster.state.current, (), time.time())
+        cluster.state.findings = monitor.evaluate(cluster.state.current, (), time.time())
         return [(each.type, each.message) for each in cluster.state.findings.alerts]
 
     lacking = f"lacks {8 - told} of 8 GPUs"

@@ -16,11 +16,12 @@ _RESOURCES = st.sampled_from(
     (
         *("nvidia.com/gpu",) * 6,
         *("amd.com/gpu",) * 3,
+        *("amd.com/cpx_nps4", "amd.com/dpx_nps1", "amd.com/spx_nps1", "amd.com/cpx_"),
         *("nvidia.com/mig-1g.10gb", "nvidia.com/mig-3g.40gb", "nvidia.com/mig-1g.10gb.me"),
-        *("nvidia.com/mig-1c.3g.20gb", "nvidia.com/mig-odd"),
+        *("nvidia.com/mig-2g.20gb", "nvidia.com/mig-4g.40gb", "nvidia.com/mig-1g.20gb"),
+        *("nvidia.com/mig-1c.3g.20gb", "nvidia.com/mig-1g.35gb", "nvidia.com/mig-odd"),
         *("nvidia.com/gpu.shared",) * 2,
-        "gpu.intel.com/i915",
-        "gpu.intel.com/i915_monitoring",
+        *("gpu.intel.com/i915", "gpu.intel.com/xe", "gpu.intel.com/i915_monitoring"),
         "habana.ai/gaudi",
         "cpu",
         "memory",
@@ -58,7 +59,9 @@ _GPUS = ("GPU-a", "GPU-b", "GPU-c")
 _MIG_DEVICES = ("MIG-1", "MIG-2", "MIG-3")
 _DEVICE_IDS = st.one_of(
     *(st.builds("{}::{}".format, st.sampled_from(each), st.integers(0, 3)) for each in (_GPUS, _MIG_DEVICES)),
-    st.sampled_from((*_GPUS, *_MIG_DEVICES, "MIG-GPU-a/1/0", "nvidia0/gi1", "0000:c1:00.0", "")),
+    st.sampled_from(
+        (*_GPUS, *_MIG_DEVICES, "MIG-GPU-a/1/0", "nvidia0/gi1", "0000:c1:00.0", "card0-1", "card1-0", "")
+    ),
 )
 _ALLOCATED = st.one_of(
     st.lists(
@@ -186,8 +189,11 @@ _PRODUCTS = st.sampled_from(
         *("NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-80GB-HBM3-SHARED", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb"),
         *("NVIDIA-A30-MIG-2g.12gb", "NVIDIA-H100-80GB-HBM3-MIG-1g.20gb-SHARED", "A100-MIG-INVALID", "-MIG-"),
         *("NVIDIA-H100-80GB-HBM3-MIG-1g.10gbme", "NVIDIA-H100-MIG-5g.10gb", "NVIDIA-H100-MIG-7g.80gb"),
+        *("NVIDIA-GB300", "NVIDIA-H200", "NVIDIA-A100-SXM4-40GB", "NVIDIA-A30"),
     )
 )
+_AMD_PRODUCTS = st.sampled_from(("AMD_Instinct_MI300X_OAM", "AMD_Instinct_MI300A", "AMD_Instinct_MI210", ""))
+_MODES = st.sampled_from(("spx_nps1", "CPX_NPS4", "cpx_nps1", "qpx_nps1", "tpx_nps1", "odd", ""))
 _LABELS = st.none() | st.fixed_dictionaries(
     {},
     optional={
@@ -197,6 +203,19 @@ _LABELS = st.none() | st.fixed_dictionaries(
         "nvidia.com/mig.strategy": st.sampled_from(("none", "single", "single", "mixed", "")),
         "nvidia.com/mig-1g.10gb.replicas": _WHOLE_NUMBERS,
         "nvidia.com/mig-1g.10gb.count": _WHOLE_NUMBERS,
+        "nvidia.com/mig-1g.10gb.product": _PRODUCTS,
+        "nvidia.com/gpu.memory": st.sampled_from(("81559", "40960", "284208", "x")),
+        "cloud.google.com/gke-accelerator": st.sampled_from(("nvidia-tesla-a100", "nvidia-h100-80gb", "")),
+        "amd.com/gpu.product-name": _AMD_PRODUCTS,
+        "amd.com/compute-memory-partition": _MODES,
+        "amd.com/gpu.compute-memory-partition": _MODES,
+        "amd.com/compute-partitioning-supported": st.sampled_from(("true", "false")),
+        "amd.com/gpu.cu-count": st.sampled_from(("304", "38", "152", "57", "0", "x")),
+        "gpu.intel.com/device-id.0380-56c1.count": _WHOLE_NUMBERS,
+        "gpu.intel.com/device-id.0300-4680.count": _WHOLE_NUMBERS,
+        "gpu.intel.com/device.count": _WHOLE_NUMBERS,
+        "gpu.intel.com/gpu-numbers": st.sampled_from(("0", "0.1", "")),
+        "gpu.intel.com/cards": st.sampled_from(("card0.card1.card2.card3", "")),
         "cloud.google.com/gke-max-shared-clients-per-gpu": _WHOLE_NUMBERS,
         "cloud.google.com/gke-gpu-partition-size": st.sampled_from(("1g.5gb", "3g.20gb", "7g", "")),
     },
@@ -245,6 +264,9 @@ def placements() -> st.SearchStrategy[Told]:
         Told,
         instances=st.dictionaries(st.sampled_from(_MIG_DEVICES), gpus),
         pods=st.dictionaries(keys, devices, max_size=3),
+        gpus=st.integers(0, 8),
+        partitions=st.integers(0, 16),
+        domain=st.sampled_from(("", "amd.com", "nvidia.com")),
     )
 
 

@@ -116,7 +116,16 @@ class Watching(RuleBasedStateMachine):
             "/".join(key): tuple(DevicePlacement(*each) for each in sorted(set(devices)))
             for key, devices in told.pods.items()
         }
-        self.ledger.put_placement(node, Placement(instances=told.instances, pods=pods))
+        self.ledger.put_placement(
+            node,
+            Placement(
+                instances=told.instances,
+                pods=pods,
+                gpus=told.gpus,
+                partitions=told.partitions,
+                domain=told.domain,
+            ),
+        )
 
     # What the watch tells of it
 

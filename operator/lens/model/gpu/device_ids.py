@@ -2,7 +2,7 @@
 
 NVIDIA's plugin: a GPU's or a MIG device's uuid, with ``::n`` for a replica (time-slicing, MPS). GKE's:
 ``nvidia0``, ``nvidia0/gi1``, ``nvidia0/vgpu2``, ``nvidia0/gi1/vgpu2``, by the device node's minor number.
-AMD's: the PCI bus id.
+AMD's: the PCI bus id. Intel's: ``card0-2``, the DRM card and a number behind it for each that may share it.
 """
 
 import re
@@ -14,6 +14,7 @@ from lens.model.gpu.node_report import Gpu, Instance
 _REPLICA = re.compile(r"(.+)::(\d{1,9})", re.DOTALL)
 _GKE = re.compile(r"nvidia(\d{1,9})(?:/gi(\d{1,9}))?(?:/vgpu(\d{1,9}))?", re.ASCII)
 _NAMED_INSTANCE = re.compile(r"MIG-(GPU-[^/]+)/(\d{1,9})/(\d{1,9})", re.ASCII)
+_INTEL = re.compile(r"(card\d{1,9})-\d{1,9}", re.ASCII)
 _PCI = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.ASCII | re.IGNORECASE)
 
 
@@ -60,6 +61,12 @@ def parse(text: str) -> DeviceId:
 def gpu_uuid(text: str) -> str | None:
     """Return the GPU that an id names by itself, in a tenth of the time."""
     return text.partition("::")[0] if text.startswith("GPU-") else parse(text).gpu_uuid
+
+
+def shared_gpu(text: str) -> str | None:
+    """Return what all ids on one GPU of a node have in common: its uuid, or Intel's card; None if unknown."""
+    card = _INTEL.fullmatch(text)
+    return card[1] if card else gpu_uuid(text)
 
 
 def pci_bus_id(text: str) -> str | None:

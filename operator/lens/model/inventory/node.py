@@ -6,7 +6,7 @@ from sys import intern
 
 import msgspec
 
-from lens.model.gpu.sharing import SharedUnit, share
+from lens.model.gpu.sharing import NO_MIG, MigGpus, SharedUnit, mig_gpus, share
 from lens.model.k8s.bounds import LONGEST_RESOURCE, LONGEST_WORD, MOST_RESOURCES, MOST_TAINTS, short
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.objects import NodeManifest
@@ -30,8 +30,9 @@ class NodeResource(msgspec.Struct, frozen=True, gc=False):
 class Node(msgspec.Struct, frozen=True, gc=False):
     """A node that names GPU resources, even with a capacity of 0.
 
-    ``ready`` is its Ready condition: True, False, or None without one. Two nodes are equal if no figure and
-    no list shows a difference; heartbeats don't count.
+    ``mig`` is what its labels tell of the GPUs that MIG has cut up. ``ready`` is its Ready condition: True,
+    False, or None without one. Two nodes are equal if no figure and no list shows a difference; heartbeats
+    don't count.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     taints: tuple[Taint, ...]
     ready: bool | None
     product: str | None
+    mig: MigGpus = NO_MIG
 
 
 def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResources) -> dict[str, int]:
@@ -65,16 +67,18 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
         raise ValueError(f"{len(names)} GPU resources are more than any node has")
     labels = manifest.metadata.labels or {}
     offered = {name: capacity.get(name, 0) for name in names}
+    shares = {name: share(name, offered, labels) for name in names}
     return Node(
         name=intern(manifest.metadata.name),
         offers=tuple(
-            NodeResource(intern(name), offered[name], allocatable.get(name, 0), share(name, offered, labels))
+            NodeResource(intern(name), offered[name], allocatable.get(name, 0), shares[name])
             for name in names
         ),
         unschedulable=bool(manifest.spec.unschedulable),
         taints=_taints(manifest.spec.taints or ()),
         ready=next((c.status == "True" for c in status.conditions or () if c.type == "Ready"), None),
         product=next((short(labels[label]) for label in PRODUCT_LABELS if label in labels), None),
+        mig=mig_gpus(shares, offered, labels),
     )
 
 

@@ -18,12 +18,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lens.model.gpu.sharing import share
+from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.node import Node, NodeResource
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.shared_gpus import PodGpus, groups, part
+from lens.model.inventory.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
 
@@ -99,8 +99,8 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     ``node`` is None if the pods' node doesn't exist or names no GPU resource. ``takes_gpu_pods`` follows the
     scheduler: cordon and taints count, conditions don't. ``largest_block`` is the most available GPUs of one
     resource, since one pod requests one resource. ``pools`` are in units; everything else is in GPUs, whose
-    numbers are ``approximate`` if the placement of units is unknown. ``units`` are the pools whose units
-    aren't whole GPUs; ``parts`` has the pods' parts of these by the pods' paths.
+    numbers are approximate if ``approximate_reason`` says why. ``units`` are the pools whose units aren't
+    whole GPUs; ``parts`` has the pods' parts of these by the pods' paths.
     """
 
     name: str
@@ -112,7 +112,7 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     running_tasks: int
     largest_block: int
     overcommitted: int
-    approximate: bool = False
+    approximate_reason: str | None = None
     units: tuple[ResourceCount, ...] = ()
     parts: dict[str, PodGpus] = {}
 
@@ -126,6 +126,11 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
             return 0
         told = sum(1 if self.units else max(1, len(gpu.instances)) for gpu in telemetry.gpus)
         return max(0, self.states.total - told)
+
+    @property
+    def approximate(self) -> bool:
+        """Tell whether the numbers of GPUs may be others."""
+        return self.approximate_reason is not None
 
     @property
     def status(self) -> str:
@@ -163,7 +168,7 @@ def occupancy(
     )
     # Most nodes share nothing: this skips the work for them.
     shares = any(offer.share is not None for offer in offers.values())
-    shared = groups(offers.values(), placement) if shares else []
+    shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
     blocks = [each.block(holders) for each in shared]
     units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
     gpus = [pool for pool in pools if pool not in units] + [
@@ -180,7 +185,10 @@ def occupancy(
         running_tasks=sum(pod.is_running for pod in holders),
         largest_block=max((pool.states.available for pool in gpus), default=0),
         overcommitted=sum(pool.overcommitted for pool in gpus) + beyond,
-        approximate=bool(beyond) or any(block.approximate for block in blocks),
+        approximate_reason=max(
+            (block.approximate_reason for block in blocks if block.approximate_reason is not None),
+            default=UNKNOWN_RATIO if beyond else None,
+        ),
         units=units,
         parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
     )

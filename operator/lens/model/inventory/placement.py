@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from lens.model.gpu.telemetry import NodeTelemetry
+from lens.model.k8s.vendors import domain_of
 
 
 class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -18,12 +19,21 @@ class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
 class Placement(msgspec.Struct, frozen=True):
     """The placement of a node's units, on which the number of held GPUs depends.
 
-    ``instances`` maps the uuid of each MIG device to the uuid of its GPU; ``pods`` has the devices of each
-    pod by ``namespace/name``.
+    ``instances`` maps the uuid of each MIG device, or partition, to the uuid of its GPU; ``pods`` has the
+    devices of each pod by ``namespace/name``. ``gpus`` is the number of GPUs that AMD's exporter reports, and
+    ``partitions`` that of their partitions; a GPU without any counts as one. ``domain`` is the domain of
+    their resources, empty for any.
     """
 
     instances: Mapping[str, str]
     pods: Mapping[str, tuple[DevicePlacement, ...]]
+    gpus: int = 0
+    partitions: int = 0
+    domain: str = ""
+
+    def tells_of(self, resource: str) -> bool:
+        """Tell whether these GPUs may be those of a resource."""
+        return self.domain in ("", domain_of(resource))
 
 
 NO_PLACEMENT = Placement(instances={}, pods={})
@@ -32,6 +42,7 @@ NO_PLACEMENT = Placement(instances={}, pods={})
 
 def placement(telemetry: NodeTelemetry) -> Placement:
     """Return the placement that a node's telemetry reports."""
+    is_amd = telemetry.source == "amd"
     pods: dict[str, set[DevicePlacement]] = {}
     for holder in telemetry.holders or ():
         if holder.gpu_uuid is not None:
@@ -47,6 +58,9 @@ def placement(telemetry: NodeTelemetry) -> Placement:
             if instance.uuid is not None
         },
         pods={pod: tuple(sorted(devices)) for pod, devices in pods.items()},
+        gpus=len(telemetry.gpus) if is_amd else 0,
+        partitions=sum(max(1, len(gpu.instances)) for gpu in telemetry.gpus) if is_amd else 0,
+        domain="amd.com" if is_amd else "",
     )
 
 

@@ -2,6 +2,9 @@
 
 A GPU is held if one of its units is. The pod's own status or the node's telemetry has the GPU of a unit. If
 it isn't known, the number is the lowest possible one, and approximate unless only one number is possible.
+
+The number of GPUs comes, in this order, from the node's telemetry, from labels, and from what the product can
+hold.
 """
 
 from collections import Counter
@@ -9,13 +12,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from lens.model.gpu.device_ids import gpu_uuid, parse
-from lens.model.gpu.sharing import WHOLE, SharedUnit, devices, group, least
+from lens.model.gpu.device_ids import parse, shared_gpu
+from lens.model.gpu.sharing import NO_MIG, WHOLE_GPU, MigGpus, SharedUnit, devices, group, least, measured
 from lens.model.inventory.node import NodeResource
 from lens.model.inventory.placement import Placement
 from lens.model.inventory.pod import Pod
 
-_GPU = SharedUnit(1, WHOLE)
+UNKNOWN_RATIO = "UNKNOWN_RATIO"
+"""Nothing tells how many units a GPU has."""
+
+UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
+"""Nothing tells which GPUs the units are on."""
 
 Held = Mapping[str, int]
 """Units by resource."""
@@ -34,12 +41,15 @@ class PodGpus(msgspec.Struct, frozen=True, gc=False):
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """The numbers of GPUs that some resources of a node share: all, allocatable ones and held ones."""
+    """The numbers of GPUs that some resources of a node share: all, allocatable ones and held ones.
+
+    ``approximate_reason`` says why a number may be another one; None if it is exact.
+    """
 
     total: int
     usable: int
     held: int
-    approximate: bool
+    approximate_reason: str | None
 
 
 class Known(msgspec.Struct, gc=False):
@@ -52,17 +62,45 @@ class Known(msgspec.Struct, gc=False):
 class Group:
     """Resources of a node whose units may be on the same GPUs."""
 
-    def __init__(self, offers: Sequence[NodeResource], placement: Placement) -> None:
-        """Take the node's resources, and the known placement of units."""
+    def __init__(self, offers: Sequence[NodeResource], placement: Placement, mig: MigGpus) -> None:
+        """Take the node's resources, the known placement of units, and what the labels tell of MIG."""
         self._offers = offers
         self._placement = placement
-        self._shares = {offer.resource: offer.share or _GPU for offer in offers}
+        self._products = mig.products
         self._offered = {offer.resource: max(offer.capacity, offer.allocatable) for offer in offers}
+        self._shares = {offer.resource: self._share(offer) for offer in offers}
         offered = self._measured(self._offered)
-        self._fewest, self._most = least(offered), devices(offered)
-        cut = len(set(placement.instances.values()))
-        if self._fewest <= cut <= self._most:
+        self._fewest, self._most = least(offered, self._products), devices(offered)
+        if any(share.profile for share in self._shares.values()):
+            self._count_cut_up(mig)
+
+    def _share(self, offer: NodeResource) -> SharedUnit:
+        """Return what a unit is, by the node's telemetry where its labels don't tell."""
+        share = offer.share or WHOLE_GPU
+        if not share.known and self._placement.tells_of(offer.resource):
+            told = self._placement.gpus, self._placement.partitions
+            return measured(offer.resource, self._offered[offer.resource], *told) or share
+        return share
+
+    def _count_cut_up(self, mig: MigGpus) -> None:
+        """Set how many GPUs MIG has cut up, as far as somebody tells who can be right."""
+        told = all(map(self._placement.tells_of, self._shares))
+        instances = self._placement.instances if told else {}
+        cut = len(set(instances.values()))
+        if cut > self._most:
+            cut = 0
+        if cut and len(instances) >= self._most:
             self._fewest = self._most = cut
+        elif mig.number and least(self._measured(self._offered)) <= mig.number <= self._most:
+            self._fewest = self._most = mig.number
+        else:
+            # The devices that nobody tells of may be on more GPUs.
+            self._fewest = max(self._fewest, cut)
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether it is known how many units a GPU has."""
+        return all(share.known for share in self._shares.values())
 
     @property
     def resources(self) -> Collection[str]:
@@ -90,7 +128,7 @@ class Group:
         most = self._most
         if any(units > self._offered[resource] for resource, units in held.items()):
             most = max(most, devices(measured))
-        low = max(least(measured), min(len(known.gpus), most))
+        low = min(max(least(measured, self._products), len(known.gpus)), most)
         return low, max(low, min(len(known.gpus) + sum(held.values()) - known.units, most))
 
     def block(self, pods: Iterable[Pod]) -> Block:
@@ -106,12 +144,12 @@ class Group:
         low, high = self.spread(held, known)
         total = max(self._fewest, min(low, self._most))
         usable, perhaps = self._usable(total)
-        return Block(
-            total=total,
-            usable=usable,
-            held=low,
-            approximate=low != high or total != self._most or usable != perhaps,
-        )
+        reason = None
+        if not self.is_known and (total or low):
+            reason = UNKNOWN_RATIO
+        elif (low, total, usable) != (high, self._most, perhaps):
+            reason = UNKNOWN_DEVICES
+        return Block(total, usable, held=low, approximate_reason=reason)
 
     def _usable(self, total: int) -> tuple[int, int]:
         """Return the fewest and the most GPUs that can have an allocatable unit."""
@@ -122,7 +160,7 @@ class Group:
             {offer.resource: max(0, offer.capacity - offer.allocatable) for offer in self._offers}
         )
         most = min(total, devices(usable))
-        return max(min(most, least(usable)), total - devices(lost)), most
+        return max(min(most, least(usable, self._products)), total - devices(lost)), most
 
     def _measured(self, units: Held) -> list[tuple[SharedUnit, int]]:
         return [(self._shares[resource], number) for resource, number in units.items()]
@@ -132,7 +170,7 @@ class Group:
         found: dict[str, str] = {}
         for device in pod.devices:
             if device.resource == resource:
-                gpu = gpu_uuid(device.id) or self._placement.instances.get(
+                gpu = shared_gpu(device.id) or self._placement.instances.get(
                     parse(device.id).instance_uuid or ""
                 )
                 if gpu is not None:
@@ -148,13 +186,13 @@ class Group:
         return [*found.values(), *sorted(told, key=lambda gpu: gpu in own)]
 
 
-def groups(offers: Iterable[NodeResource], placement: Placement) -> list[Group]:
+def groups(offers: Iterable[NodeResource], placement: Placement, mig: MigGpus = NO_MIG) -> list[Group]:
     """Return the groups of resources that share GPUs. ``offers`` must have all held resources."""
     together: dict[str, list[NodeResource]] = {}
     for offer in offers:
         together.setdefault(group(offer.resource), []).append(offer)
     return [
-        Group(members, placement)
+        Group(members, placement, mig)
         for members in together.values()
         if any(offer.share is not None for offer in members)
     ]
@@ -164,14 +202,16 @@ def part(pod: Pod, shared: Iterable[Group]) -> PodGpus | None:
     """Return the number of GPUs that a pod is on; None for a pod with whole GPUs only."""
     units: dict[str, int] = {}
     replicated = False
-    low = high = 0
+    low = 0
+    approximate = False
     for each in shared:
         if own := each.units(pod):
             units |= own
             replicated = replicated or each.is_replicated(own)
             fewest, most = each.spread(own, each.known(pod))
-            low, high = low + fewest, high + most
+            low += fewest
+            approximate |= fewest != most or not each.is_known
     if not units:
         return None
     whole = sum(number for resource, number in pod.units if resource not in units)
-    return PodGpus(low + whole, low != high, tuple(units.items()), replicated)
+    return PodGpus(low + whole, approximate, tuple(units.items()), replicated)

@@ -7,24 +7,70 @@ their settings. A new vendor is one more entry.
 import msgspec
 
 
-class Sharing(msgspec.Struct, frozen=True):
-    """How a vendor's resources and node labels say that a unit is a part of a GPU.
+class ReplicasAndMig(msgspec.Struct, frozen=True):
+    """NVIDIA's ways: units that are replicas of GPUs or of MIG devices, as node labels tell.
 
     ``gpu`` is the resource of whole GPUs. ``partition_prefix`` begins the resources of partitions (MIG
     devices); their profile follows it. A shared resource may have ``shared_suffix`` added to its name. The
-    label ``<resource>.replicas`` is the number of units that a device is offered as, and
-    ``<resource>.count`` the number of devices. ``strategy_label`` has the partitions' strategy,
-    ``product_label`` the product. ``clients_label`` and ``partition_label`` are a cloud's: the units of each
-    GPU, and its partitions' profile.
+    label ``<resource>.replicas`` is the number of units that a device is offered as, ``<resource>.count``
+    the number of devices, ``<resource>.product`` what they are, and ``memory_label`` a GPU's memory in MiB.
+    ``strategy_label`` has the partitions' strategy. ``clients_label``, ``partition_label`` and
+    ``accelerator_label`` are a cloud's: the units of each GPU, its partitions' profile, and the product.
     """
 
     gpu: str
     partition_prefix: str
     shared_suffix: str
     strategy_label: str
-    product_label: str
+    memory_label: str
     clients_label: str
     partition_label: str
+    accelerator_label: str
+
+
+class ModeProduct(msgspec.Struct, frozen=True):
+    """A product that can be partitioned: a pattern for its name, its dies, and its compute units."""
+
+    name: str
+    dies: int
+    compute_units: int
+
+
+class PartitionModes(msgspec.Struct, frozen=True):
+    """AMD's way: a GPU is in a mode that makes so many partitions of it.
+
+    ``gpu`` is the resource of GPUs, or under the naming strategy ``single`` of their partitions; under
+    ``mixed`` a resource begins with ``prefix`` and the mode. ``modes`` are the partitions of a GPU by mode,
+    0 for one of each die, of which a GPU has ``dies`` unless its product has other ones. ``mode_labels`` have
+    the mode of all GPUs, ``supported_label`` is "false" where there is none, ``compute_units_label`` has
+    the compute units of a partition. No node has more than ``most_gpus`` that can be partitioned.
+    """
+
+    gpu: str
+    prefix: str
+    modes: dict[str, int]
+    dies: int
+    mode_labels: tuple[str, ...]
+    supported_label: str
+    compute_units_label: str
+    product_label: str
+    partitionable: str
+    products: tuple[ModeProduct, ...]
+    most_gpus: int
+
+
+class CountedGpus(msgspec.Struct, frozen=True):
+    """Intel's way: labels tell how many GPUs there are, and nothing how many units each is offered as.
+
+    ``count_labels`` are patterns, the best first, of labels whose numbers add up to the node's GPUs;
+    the values of ``list_labels`` name them, with dots between.
+    """
+
+    count_labels: tuple[str, ...]
+    list_labels: tuple[str, ...]
+
+
+Sharing = ReplicasAndMig | PartitionModes | CountedGpus
 
 
 class Vendor(msgspec.Struct, frozen=True):
@@ -33,7 +79,7 @@ class Vendor(msgspec.Struct, frozen=True):
     ``resources`` are its extended resources: ``*`` matches anything, a leading ``!`` excludes names.
     ``taint`` is the key that its GPU pools are tainted with and that GPU pods tolerate; it may have a ``*``.
     ``product_label`` is where its feature discovery writes what the GPUs are, None where it doesn't.
-    ``sharing`` is None where a unit is always a whole GPU.
+    ``sharing`` says how a unit may be a part of a GPU; it is None where a unit is always a whole GPU.
     """
 
     name: str
@@ -54,21 +100,50 @@ VENDORS = (
         resources=("nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-*"),
         taint="nvidia.com/gpu",
         product_label="nvidia.com/gpu.product",
-        sharing=Sharing(
+        # k8s-device-plugin, docs/gpu-feature-discovery and internal/lm; GKE, "About GPU sharing strategies".
+        sharing=ReplicasAndMig(
             gpu="nvidia.com/gpu",
             partition_prefix="nvidia.com/mig-",
             shared_suffix=".shared",
             strategy_label="nvidia.com/mig.strategy",
-            product_label="nvidia.com/gpu.product",
+            memory_label="nvidia.com/gpu.memory",
             clients_label="cloud.google.com/gke-max-shared-clients-per-gpu",
             partition_label="cloud.google.com/gke-gpu-partition-size",
+            accelerator_label="cloud.google.com/gke-accelerator",
         ),
     ),
     Vendor(
         "AMD",
-        resources=("amd.com/gpu",),
+        # ROCm/k8s-device-plugin, docs/user-guide/configuration.md, "Resource Naming Strategy".
+        resources=(
+            "amd.com/gpu",
+            "amd.com/spx_*",
+            "amd.com/dpx_*",
+            "amd.com/tpx_*",
+            "amd.com/qpx_*",
+            "amd.com/cpx_*",
+        ),
         taint="amd.com/gpu",
         product_label="amd.com/gpu.product-name",
+        # Its node labeller, cmd/k8s-node-labeller/main.go, and ROCm's "Compute and memory partition modes".
+        sharing=PartitionModes(
+            gpu="amd.com/gpu",
+            prefix="amd.com/",
+            modes={"spx": 1, "dpx": 2, "tpx": 3, "qpx": 4, "cpx": 0},
+            dies=8,
+            mode_labels=("amd.com/compute-memory-partition", "amd.com/gpu.compute-memory-partition"),
+            supported_label="amd.com/compute-partitioning-supported",
+            compute_units_label="amd.com/gpu.cu-count",
+            product_label="amd.com/gpu.product-name",
+            partitionable=r"MI[3-9]\d\d",
+            products=(
+                ModeProduct("MI300A", dies=6, compute_units=228),
+                ModeProduct("MI308X", dies=4, compute_units=80),
+                ModeProduct("MI300X|MI325X", dies=8, compute_units=304),
+                ModeProduct("MI350X|MI355X", dies=8, compute_units=256),
+            ),
+            most_gpus=8,
+        ),
     ),
     Vendor(
         "Intel",
@@ -82,6 +157,11 @@ VENDORS = (
         ),
         taint="gpu.intel.com/*",
         product_label="gpu.intel.com/product",
+        # intel-device-plugins-for-kubernetes, cmd/gpu_plugin/labels.md; -shared-dev-num is in no label.
+        sharing=CountedGpus(
+            count_labels=("gpu.intel.com/device-id.*.count", "gpu.intel.com/device.count"),
+            list_labels=("gpu.intel.com/gpu-numbers", "gpu.intel.com/cards"),
+        ),
     ),
     Vendor(
         "Intel Gaudi",
@@ -91,6 +171,7 @@ VENDORS = (
     ),
 )
 """All vendors whose GPUs count by default."""
+
 
 GPU_RESOURCES = tuple(pattern for vendor in VENDORS for pattern in vendor.resources)
 """The default of LENS_GPU_RESOURCES."""
@@ -104,6 +185,11 @@ PRODUCT_LABELS = tuple(vendor.product_label for vendor in VENDORS if vendor.prod
 _SHARING = {vendor.domain: vendor.sharing for vendor in VENDORS if vendor.sharing is not None}
 
 
+def domain_of(resource: str) -> str:
+    """Return the domain of a resource, which is its vendor's."""
+    return resource.partition("/")[0]
+
+
 def sharing_of(resource: str) -> Sharing | None:
     """Return how a resource's vendor shares GPUs; None where it doesn't."""
-    return _SHARING.get(resource.partition("/")[0])
+    return _SHARING.get(domain_of(resource))

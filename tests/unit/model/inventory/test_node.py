@@ -14,7 +14,10 @@ def test_a_node_offers_each_of_its_gpu_resources() -> None:
         capacity={GPU: "8", AMD: "4", "cpu": "64", "gpu.intel.com/i915_monitoring": "1"},
         allocatable={GPU: "6", AMD: "4", "cpu": "63"},
     )
-    assert viewed_node(raw).offers == (NodeResource(AMD, 4, 4), NodeResource(GPU, 8, 6))
+    assert [(each.resource, each.capacity, each.allocatable) for each in viewed_node(raw).offers] == [
+        (AMD, 4, 4),
+        (GPU, 8, 6),
+    ]
 
 
 @pytest.mark.parametrize(

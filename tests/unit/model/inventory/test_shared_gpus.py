@@ -1,10 +1,7 @@
 """A unit is counted as the part of a GPU that it is, and what labels can't be believed costs no node."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lens.model.gpu.sharing import MigSlices, SharedUnit, devices, least, share
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.occupancy import GpuStates, NodeOccupancy
 from lens.model.inventory.placement import DevicePlacement, Placement
@@ -146,49 +143,66 @@ def test_a_count_that_is_none_does_not_take_the_replicas_away(count: str) -> Non
 # MIG
 
 
+@pytest.mark.parametrize("labels", [{}, {"nvidia.com/mig.strategy": "mixed"}])
 @pytest.mark.parametrize(
-    ("units", "gpus"),
-    [
-        ({"1g.10gb": 7}, 1),
-        ({"1g.10gb": 8}, 2),
-        ({"1g.20gb": 4}, 1),
-        ({"1g.20gb": 5}, 2),
-        ({"2g.20gb": 3}, 1),
-        ({"2g.20gb": 4}, 2),
-        ({"3g.40gb": 2}, 1),
-        ({"3g.40gb": 3}, 2),
-        ({"4g.40gb": 2}, 2),
-        ({"7g.80gb": 3}, 3),
-        ({"3g.40gb": 1, "1g.10gb": 4}, 1),
-        ({"3g.40gb": 2, "1g.10gb": 1}, 2),
-        ({"1g.10gb.me": 2}, 2),
-        ({"1g.10gb.me": 1, "1g.10gb": 6}, 1),
-        ({"1g.6gb": 4}, 1),
-        ({"1g.6gb": 5}, 2),
-        ({"1c.3g.20gb": 6}, 1),
-        ({}, 0),
-    ],
+    ("units", "count"), [({"2g.10gb": 24}, 8), ({"4g.20gb": 8}, 8), ({"1g.5gb": 14}, 3), ({"1g.35gb": 28}, 4)]
 )
-def test_so_many_mig_devices_need_so_many_gpus(units: dict[str, int], gpus: int) -> None:
-    shares = [(share(f"nvidia.com/mig-{profile}"), number) for profile, number in units.items()]
-    assert least([(each, number) for each, number in shares if each is not None]) == gpus
+def test_under_mixed_the_count_is_that_of_all_gpus(units: dict[str, int], count: int, labels: Labels) -> None:
+    offered = {f"nvidia.com/mig-{profile}": str(number) for profile, number in units.items()}
+    labels = labels | {"nvidia.com/gpu.count": str(count)}
+    occupied = row(node(capacity=offered, allocatable=offered, labels=labels))
+    assert (occupied.states, occupied.approximate) == (GpuStates(available=count), False)
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["1g.10gb", "1g.20gb", "2g.20gb", "3g.40gb", "7g.80gb"]), st.integers(0, 60)
+def test_the_count_under_mixed_has_the_gpus_that_are_not_cut_up_too() -> None:
+    offered = {GPU: "6", SMALL: "10"}
+    labels = {"nvidia.com/mig.strategy": "mixed", "nvidia.com/gpu.count": "8"}
+    occupied = row(node(capacity=offered, allocatable=offered, labels=labels), holding("a", SMALL, 1))
+    assert (occupied.states, occupied.approximate) == (GpuStates(allocated=1, available=7), False)
+    assert occupied.largest_block == 6
+
+    shared = offered | {GPU: "24"}
+    sliced_too = labels | {"nvidia.com/gpu.replicas": "4"}
+    occupied = row(node(capacity=shared, allocatable=shared, labels=sliced_too))
+    assert (occupied.states, occupied.approximate) == (GpuStates(available=8), False)
+
+
+@pytest.mark.parametrize("count", ["1", "25", "0", "-8", "eight"])
+def test_a_count_that_the_devices_can_not_be_on_is_ignored(count: str) -> None:
+    offered = {"nvidia.com/mig-2g.20gb": "24"}
+    labels = {"nvidia.com/mig.strategy": "mixed", "nvidia.com/gpu.count": count}
+    occupied = row(node(capacity=offered, allocatable=offered, labels=labels))
+    assert (occupied.states.total, occupied.approximate) == (8, True)
+
+
+def test_telemetry_goes_before_the_count_and_the_count_before_the_product() -> None:
+    """28 devices named 1g.35gb are on four GPUs if they are GB300s, and on seven if they are H200s."""
+    profile = "nvidia.com/mig-1g.35gb"
+    product = {"nvidia.com/gpu.product": "NVIDIA-H200", "nvidia.com/mig.strategy": "mixed"}
+
+    def total(labels: Labels, told: Placement | None = None) -> int:
+        raw = node(capacity={profile: "28"}, allocatable={profile: "28"}, labels=labels)
+        return row(raw, placement=told).states.total
+
+    agent = Placement(instances={f"MIG-{n}": f"GPU-{n % 4}" for n in range(28)}, pods={})
+    assert total({}) == 4
+    assert total(product) == 7
+    assert total(product | {"nvidia.com/gpu.count": "5"}) == 5
+    assert total(product | {"nvidia.com/gpu.count": "5"}, agent) == 4
+    assert total({"nvidia.com/gpu.product": "NVIDIA-GB300"}) == 4
+
+
+def test_pods_are_on_no_more_gpus_than_an_agent_tells_of_whatever_profiles_are_called() -> None:
+    profile = "nvidia.com/mig-1g.35gb"
+    raw = node(
+        capacity={profile: "28"},
+        allocatable={profile: "28"},
+        labels={"nvidia.com/gpu.product": "NVIDIA-H200"},
     )
-)
-def test_the_least_number_is_never_above_a_gpu_for_each_device_and_grows_with_the_units(
-    units: dict[str, int],
-) -> None:
-    kinds = {
-        profile: share(f"nvidia.com/mig-{profile}") or SharedUnit(1, MigSlices(7, 8)) for profile in units
-    }
-    now = [(kinds[profile], number) for profile, number in units.items()]
-    more = [(kinds[profile], number + 1) for profile, number in units.items()]
-    assert least(now) <= devices(now)
-    assert least(now) <= least(more)
+    agent = Placement(instances={f"MIG-{n}": f"GPU-{n % 4}" for n in range(28)}, pods={})
+    occupied = row(raw, holding("a", profile, 28), placement=agent)
+    assert (occupied.states, occupied.overcommitted) == (GpuStates(allocated=4), 0)
+    assert occupied.parts["team/a"].gpus == 4
 
 
 def test_mixed_profiles_are_on_the_same_gpus() -> None:

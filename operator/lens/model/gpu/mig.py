@@ -1,0 +1,211 @@
+"""How few GPUs can hold so many MIG devices, by the products' own layouts.
+
+Source: NVIDIA's Multi-Instance GPU user guide, "Supported MIG profiles", and what ``nvidia-smi mig -lgipp``
+prints there. A GPU has eight memory slices, on which a device of one size begins only at some:
+
+| device | slices | begins at |
+| --- | --- | --- |
+| ``1g`` | 1 | 0 to 6 |
+| ``1g`` with double memory | 2 | 0, 2, 4, 6 |
+| ``2g`` | 2 | 0, 2, 4 |
+| ``3g`` | 4 | 0, 4 |
+| ``4g`` | 4 | 0 |
+| ``7g`` | 8 | 0 |
+
+Devices that fit so never need more than the seven slices of compute. The A30 and the RTX PROs have four
+slices, their largest device is ``4g``, and what fits into four slices can be placed.
+
+The gigabytes in a profile's name are the slices' share of the product's memory (go-nvlib,
+getMigMemorySizeGB), so ``1g.35gb`` is one slice of a GB300 and two of an H200.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import msgspec
+
+_NAME = re.compile(r"(?:([1-7])c\.)?([1-7])g\.(\d{1,3})gb([.+]me(?![a-z]))?", re.ASCII)
+_SIZES = {1: 1, 2: 2, 3: 4, 4: 4, 7: 8}
+_QUARTERS = 4
+_ROUNDING = 0.5
+_DRIVERS = 0.15
+"""How far memory that a driver tells of may be from the product's: 251 GB of a GB300 were 278 GB before."""
+
+
+class MigProfile(msgspec.Struct, frozen=True, gc=False):
+    """A device's profile, taken from its name: ``1g.10gb``, ``1g.10gb.me``, ``1c.3g.20gb``.
+
+    ``slices`` are the GPU instance's slices of compute, ``compute`` those of them that the device has, and
+    ``gigabytes`` the instance's memory. With ``media`` it has engines that a GPU has once.
+    """
+
+    slices: int
+    gigabytes: int
+    compute: int
+    media: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "MigProfile | None":
+        """Take a profile's name apart, whatever follows it; None for what is none."""
+        match = _NAME.match(text)
+        if match is None or int(match[2]) not in _SIZES:
+            return None
+        slices = int(match[2])
+        compute = slices if match[1] is None else min(int(match[1]), slices)
+        return cls(slices, int(match[3]), compute, media=match[4] is not None)
+
+
+class MigProduct(msgspec.Struct, frozen=True, gc=False):
+    """A product with so much memory in so many slices, 8 or 4. ``name`` is a pattern for product labels."""
+
+    name: str
+    gigabytes: int
+    slices: int = 8
+
+    def size(self, profile: MigProfile) -> int:
+        """Return how many memory slices a device's GPU instance has."""
+        if self.slices == _QUARTERS:
+            return min(profile.slices, _QUARTERS)
+        if profile.slices == 1 and self.gigabytes:
+            return 2 if profile.gigabytes > 1.5 * self.gigabytes / self.slices else 1
+        return _SIZES[profile.slices]
+
+    def has(self, profile: MigProfile, tolerance: float = 0) -> bool:
+        """Tell whether a profile of that name is the product's, give or take that part of the memory."""
+        if self.slices == _QUARTERS and profile.slices not in (1, 2, _QUARTERS):
+            return False
+        memory = self.size(profile) * self.gigabytes / self.slices
+        return abs(profile.gigabytes - memory) <= max(_ROUNDING, tolerance * memory)
+
+
+PRODUCTS = (
+    MigProduct("a30", 24, slices=_QUARTERS),
+    MigProduct("a100|a800", 40),
+    MigProduct("(?<!tesla-)a100|a100x|a800|h100|h800", 80),  # GKE's nvidia-tesla-a100 has 40 GB
+    MigProduct("h100|h800", 94),
+    MigProduct("h100|gh200|h20", 96),
+    MigProduct("gh200", 144),
+    MigProduct("h200|h20", 141),
+    MigProduct("b200", 180),
+    MigProduct("gb200", 186),
+    MigProduct("gb200", 189),
+    MigProduct("b300", 269),
+    MigProduct("gb300", 278),
+    MigProduct("rtx-pro-4500", 32, slices=_QUARTERS),
+    MigProduct("rtx-pro-5000", 48, slices=_QUARTERS),
+    MigProduct("rtx-pro-5000", 72, slices=_QUARTERS),
+    MigProduct("rtx-pro-6000", 96, slices=_QUARTERS),
+)
+"""The products that can be partitioned, as their drivers tell of their memory. Some have several sizes."""
+
+ANY_PRODUCT = (MigProduct("", 0),)
+"""What is known of profiles that no product has: a device has at least so many of seven slices."""
+
+
+def products(
+    labels: Iterable[str], memory_mib: int | None, profiles: Sequence[MigProfile]
+) -> tuple[MigProduct, ...]:
+    """Return the products that a node's GPUs may be: those that have all its profiles.
+
+    ``labels`` are what names the product, the best first, and ``memory_mib`` is a whole GPU's memory.
+    A name that contradicts the profiles is no name.
+    """
+    for label in labels:
+        named = _named(label)
+        for tolerance in (0, _DRIVERS):
+            if found := _having(named, profiles, tolerance):
+                return found
+    if memory_mib is not None:
+        told = MigProduct("", -(-memory_mib // 1024))
+        if found := _having((told,), profiles, _DRIVERS):
+            return found
+    return _having(PRODUCTS, profiles, 0) or ANY_PRODUCT
+
+
+def fewest_gpus(devices: Iterable[tuple[MigProfile, int]], products: Iterable[MigProduct]) -> int:
+    """Return how few GPUs can hold so many devices of these profiles, whichever of the products they are."""
+    instances = _instances(devices)
+    return min(_Layout(product, instances).fewest_gpus() for product in products)
+
+
+@lru_cache(maxsize=256)
+def _named(label: str) -> tuple[MigProduct, ...]:
+    """Return the products that a label may name; of those of several sizes the one whose size it has."""
+    text = re.sub(r"[^a-z0-9]+", "-", label.lower())
+    named = [each for each in PRODUCTS if re.search(rf"(?<![a-z0-9])(?:{each.name})(?![a-z0-9])", text)]
+    sized = [each for each in named if re.search(rf"(?<![0-9]){each.gigabytes}gb?(?![a-z])", text)]
+    return tuple(sized or named)
+
+
+def _having(
+    among: Sequence[MigProduct], profiles: Sequence[MigProfile], tolerance: float
+) -> tuple[MigProduct, ...]:
+    return tuple(each for each in among if all(each.has(profile, tolerance) for profile in profiles))
+
+
+def _instances(devices: Iterable[tuple[MigProfile, int]]) -> list[tuple[MigProfile, int]]:
+    """Return the GPU instances that the devices need: several compute instances may share one."""
+    sharing: dict[MigProfile, list[tuple[int, int]]] = {}
+    for profile, number in devices:
+        whole = msgspec.structs.replace(profile, compute=profile.slices)
+        sharing.setdefault(whole, []).append((profile.compute, number))
+    return [(whole, _fewest_instances(whole.slices, parts)) for whole, parts in sharing.items()]
+
+
+def _fewest_instances(slices: int, parts: list[tuple[int, int]]) -> int:
+    """Return a lower bound of the instances of so many slices that hold these parts of them."""
+    return max(
+        -(-sum(part * number for part, number in parts) // slices),
+        sum(number for part, number in parts if 2 * part > slices),
+        *(-(-number // (slices // part)) for part, number in parts),
+    )
+
+
+class _Layout:
+    """GPU instances by their places on a product's GPUs."""
+
+    def __init__(self, product: MigProduct, instances: Iterable[tuple[MigProfile, int]]) -> None:
+        self._quarters = product.slices == _QUARTERS
+        # By the table above: instances of 7g (4g of four slices), 4g, 3g, 2g, 1g of double memory, 1g.
+        self._full = self._first_halves = self._halves = self._pairs = self._wide = self._singles = 0
+        self._media = self._number = 0
+        for profile, number in instances:
+            size = product.size(profile)
+            self._number += number
+            self._media += number if profile.media else 0
+            if size == product.slices:
+                self._full += number
+            elif size == 4:
+                self._first_halves += number if profile.slices == 4 else 0
+                self._halves += number if profile.slices == 3 else 0
+            elif size == 2:
+                self._wide += number if profile.slices == 1 else 0
+                self._pairs += number if profile.slices == 2 else 0
+            else:
+                self._singles += number
+
+    def fewest_gpus(self) -> int:
+        """Return the smallest number of GPUs that they fit on; one for each is always enough."""
+        low, high = 0, self._number
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._fits(middle) else (middle + 1, high)
+        return low
+
+    def _fits(self, gpus: int) -> bool:
+        free = gpus - self._full
+        # An instance with media extensions leaves no room for another one, or for a full GPU.
+        if free < self._media:
+            return False
+        if self._quarters:
+            return 2 * self._pairs + self._singles <= 4 * free
+        # The first half of a GPU has two places of two slices, the second half one, and behind it a place
+        # (slice 6) that takes a 1g of either size: so who may choose takes the second half, and that place.
+        second = free - self._halves
+        first = free - self._first_halves + min(0, second)
+        second = max(0, second)
+        places = 2 * first + second - self._pairs
+        wide = max(0, self._wide - second)
+        last = max(0, second - self._wide)
+        return first >= 0 and places >= wide and 2 * (places - wide) + last >= self._singles
