@@ -194,6 +194,11 @@ def _takes_gpu_pods(node: Object) -> bool:
             continue
         if key in ("nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi") or key.startswith("gpu.intel.com/"):
             continue
+        if key == "is_gpu":
+            continue
+        pools = (("sku", "gpu", "NoSchedule"), ("dedicated", "gpuGroup", "NoSchedule"))
+        if (key, taint.get("value"), effect) in pools:
+            continue
         if effect == "NoExecute" and key in (
             "node.kubernetes.io/not-ready",
             "node.kubernetes.io/unreachable",

@@ -173,6 +173,10 @@ _TAINTS = st.sampled_from(
     (
         {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"},
         {"key": "gpu.intel.com/i915", "effect": "NoExecute"},
+        {"key": "sku", "value": "gpu", "effect": "NoSchedule"},
+        {"key": "sku", "value": "cpu", "effect": "NoSchedule"},
+        {"key": "dedicated", "value": "gpuGroup", "effect": "NoSchedule"},
+        {"key": "is_gpu", "value": "true", "effect": "NoSchedule"},
         {"key": "team", "value": "a", "effect": "NoSchedule"},
         {"key": "team", "value": None, "effect": "PreferNoSchedule"},
         {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"},

@@ -1,7 +1,8 @@
 """GPU vendors: one entry each, with all that Lens knows of a vendor's resources, taints and labels.
 
 Resource patterns, tolerated taints and product labels are derived from VENDORS, and so are the defaults of
-their settings. A new vendor is one more entry.
+their settings. A new vendor is one more entry. CLOUDS has the taints that clouds put on GPU pools beside
+those of the vendors.
 """
 
 import msgspec
@@ -173,10 +174,30 @@ VENDORS = (
 """All vendors whose GPUs count by default."""
 
 
+class Cloud(msgspec.Struct, frozen=True):
+    """A cloud, and the taints of GPU pools in its documentation, as settings write them."""
+
+    name: str
+    taints: tuple[str, ...]
+
+
+CLOUDS = (
+    # learn.microsoft.com/azure/aks/use-nvidia-gpu
+    Cloud("Azure AKS", taints=("sku=gpu:NoSchedule",)),
+    # docs.aws.amazon.com/eks/latest/userguide/node-taints-managed-node-groups
+    Cloud("Amazon EKS", taints=("dedicated=gpuGroup:NoSchedule",)),
+    # coreweave/reference-architecture, storage/warp-benchmark
+    Cloud("CoreWeave", taints=("is_gpu",)),
+)
+"""Clouds that taint GPU pools with keys of their own; GKE, OCI and others use the vendors'."""
+
 GPU_RESOURCES = tuple(pattern for vendor in VENDORS for pattern in vendor.resources)
 """The default of LENS_GPU_RESOURCES."""
 
-TOLERATED_TAINTS = tuple(vendor.taint for vendor in VENDORS)
+TOLERATED_TAINTS = (
+    *(vendor.taint for vendor in VENDORS),
+    *(taint for cloud in CLOUDS for taint in cloud.taints),
+)
 """The default of LENS_TOLERATED_TAINTS."""
 
 PRODUCT_LABELS = tuple(vendor.product_label for vendor in VENDORS if vendor.product_label is not None)

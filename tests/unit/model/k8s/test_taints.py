@@ -13,6 +13,20 @@ from lens.model.k8s.taints import Taint, TaintPolicy, Tolerated
         (Taint("amd.com/gpu", effect="NoSchedule"), False),
         (Taint("gpu.intel.com/i915", effect="NoSchedule"), False),
         (Taint("habana.ai/gaudi", effect="NoSchedule"), False),
+        # The pools of GKE and OCI have a vendor's key; AKS, EKS and CoreWeave document their own.
+        (Taint("nvidia.com/gpu", "present", "NoSchedule"), False),
+        (Taint("amd.com/gpu", "present", "NoSchedule"), False),
+        (Taint("sku", "gpu", "NoSchedule"), False),
+        (Taint("dedicated", "gpuGroup", "NoSchedule"), False),
+        (Taint("is_gpu", "true", "NoSchedule"), False),
+        (Taint("is_gpu", None, "NoSchedule"), False),
+        # The same keys mean something else with other values.
+        (Taint("sku", "cpu", "NoSchedule"), True),
+        (Taint("sku", None, "NoSchedule"), True),
+        (Taint("dedicated", "infra", "NoSchedule"), True),
+        # What spot and maintenance put on nodes, GPU pods don't tolerate as such.
+        (Taint("kubernetes.azure.com/scalesetpriority", "spot", "NoSchedule"), True),
+        (Taint("node.coreweave.cloud/reserved", None, "NoExecute"), True),
         (Taint("nvidia.com/gpu-maintenance", effect="NoSchedule"), True),
         (Taint("team", "a", "NoSchedule"), True),
         (Taint("team", "a", "NoExecute"), True),

@@ -4,7 +4,7 @@ import pytest
 
 from lens.config import ServeSettings
 from lens.model.k8s.taints import Taint, TaintPolicy
-from lens.model.k8s.vendors import VENDORS, Vendor
+from lens.model.k8s.vendors import CLOUDS, VENDORS, Cloud, Vendor
 from tests.unit.model.manifests import node, snapshot_of, viewed_node
 
 included = pytest.mark.parametrize(
@@ -46,6 +46,14 @@ def test_the_settings_defaults_have_every_vendor() -> None:
     for vendor in VENDORS:
         assert set(vendor.resources) <= set(fields["gpu_resources"].default)
         assert vendor.taint in fields["tolerated_taints"].default
+
+
+@pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
+def test_a_gpu_pool_tainted_as_a_cloud_documents_it_is_available(cloud: Cloud) -> None:
+    assert set(cloud.taints) <= set(ServeSettings.model_fields["tolerated_taints"].default)
+    for taint in cloud.taints:
+        written = taint if ":" in taint else f"{taint}=true:NoSchedule"
+        assert snapshot_of(node(gpus="8", taints=[written])).states.available == 8
 
 
 def test_each_vendor_has_a_domain_of_its_own() -> None:
