@@ -207,7 +207,7 @@ def _intel(resource: str, offers: Mapping[str, tuple[int, int]], labels: Mapping
 def _seen(resource: str, kind: Kind, units: int, told: Told) -> Kind:
     """Return what a unit of AMD's is, by what an exporter has seen."""
     is_amd = resource.startswith("amd.com/") and told.domain in ("", "amd.com")
-    if kind.sure or not is_amd or not told.gpus or told.gpus * (units // told.gpus) != units:
+    if kind.sure or not is_amd or told.gpus not in range(1, 17) or units % told.gpus:
         return kind
     parts = units // told.gpus
     return Kind(parts, None, told.partitions == units or parts == 8) if parts in _PARTS else kind

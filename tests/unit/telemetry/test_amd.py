@@ -3,12 +3,15 @@
 import pytest
 
 from lens.model.gpu.node_report import Health
+from lens.model.inventory.occupancy import GpuStates
+from lens.model.inventory.placement import placement
 from lens.telemetry.amd import read_amd
 from lens.telemetry.prometheus_parser import NOT_EXPORTED, OUT_OF_RANGE
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
+from tests.unit.model.manifests import ledger_of, node
 
 EXPORTER = Target("tw038", "http://127.0.0.1:1/metrics", "amd", "default-metrics-exporter-vvvkm", "uid-1")
 MIB = 2**20
@@ -110,6 +113,21 @@ def test_partitions_are_parts_of_one_gpu_and_not_gpus() -> None:
     assert shown.utilization_percent == 30
     assert shown.memory_used_bytes == 200 * MIB
     assert [(each.pod, each.instance_uuid) for each in telemetry.holders_of(shown)] == [("infer-0", "uuid-0")]
+
+
+@pytest.mark.parametrize("partitions", [range(8), range(1)])
+def test_a_node_without_labels_has_the_gpus_that_the_exporter_tells_of(partitions: range) -> None:
+    text = "".join(
+        partition(each, 20, gpu_id=8 * number + each, serial_number=f"69240900540{number}")
+        for number in range(8)
+        for each in partitions
+    )
+    units = {"amd.com/gpu": "64"}
+    ledger = ledger_of(node("tw038", capacity=units, allocatable=units))
+    assert ledger.snapshot().nodes["tw038"].approximate
+    ledger.file_placement("tw038", placement(read(text).telemetry))
+    occupied = ledger.snapshot().nodes["tw038"]
+    assert (occupied.states, occupied.approximate) == (GpuStates(available=8), False)
 
 
 def test_a_partitioned_gpu_that_tells_one_partitions_use_is_unknown_and_not_that() -> None:

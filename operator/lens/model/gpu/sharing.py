@@ -143,10 +143,11 @@ def measured(resource: str, units: int, gpus: int, partitions: int) -> SharedUni
     """Return what a unit is, if so many GPUs were seen in so many partitions; None if that can't be.
 
     An exporter may leave out partitions, and GPUs. So it is only known what a unit is if as many
-    partitions were seen as there are units, or if there can't be fewer GPUs.
+    partitions were seen as there are units, or if there can't be fewer GPUs. Without serial numbers it
+    takes partitions for GPUs, which then are more than a node has: 16 dies of eight MI250X.
     """
     sharing = sharing_of(resource)
-    if not isinstance(sharing, PartitionModes) or not gpus or units % gpus:
+    if not isinstance(sharing, PartitionModes) or not gpus or units % gpus or gpus > 2 * sharing.most_gpus:
         return None
     replicas = units // gpus
     if replicas not in _possible(sharing):

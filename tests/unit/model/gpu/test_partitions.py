@@ -151,6 +151,8 @@ def test_ids_say_which_of_intels_gpus_are_held() -> None:
         (8, 3, 3, 8, True),  # it leaves out some
         (64, 3, 24, 8, True),
         (64, 0, 0, 8, True),
+        (64, 64, 64, 8, True),  # it tells of no serial numbers, and takes partitions for GPUs
+        (16, 16, 16, 16, False),  # MI250X
     ],
 )
 def test_an_exporter_tells_how_many_gpus_there_are(
