@@ -226,7 +226,7 @@ async def test_a_gpu_that_its_agent_calls_lost_stays_so_however_long_it_has_told
     cluster.add(kubernetes.node("node-1", gpus=2))
     cluster.publish(time.time())
     cluster.state.telemetry = scene.telemetry
-    alerts = Monitor(AT_ONCE, 100).look(cluster.state.current, (), time.time()).alerts
+    alerts = Monitor(AT_ONCE, 100).evaluate(cluster.state.current, (), time.time()).alerts
     assert [each.type for each in alerts] == ["GpuLost" if state == "lost" else "GpuUnhealthy"]
 
 
