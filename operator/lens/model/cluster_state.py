@@ -55,10 +55,13 @@ class StateView(msgspec.Struct, frozen=True):
     findings: AlertsAndEvents = AlertsAndEvents()
     owner_chains: OwnerChains = NO_OWNER_CHAINS
     outage: str | None = None
+    confirmed_at: float | None = None
 
     @property
     def current_at(self) -> float:
         """Return the epoch second at which the figures were last known to be current; 0.0 for never."""
+        if self.confirmed_at is not None:
+            return self.confirmed_at
         return min(self.contacts.values(), default=0.0)
 
     def age(self, now: float) -> float:

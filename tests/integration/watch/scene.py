@@ -29,10 +29,10 @@ Case = TypeVar("Case")
 class Scene:
     """A cluster of three nodes with 8 GPUs each and seven pods, and a watcher that knows it only by HTTP."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bookmark_seconds: float = 0.5) -> None:
         self.folder = folder
         self.store = Store()
-        self.sim = SimApiServer(self.store, TOKEN, bookmark_interval=0.5)
+        self.sim = SimApiServer(self.store, TOKEN, bookmark_interval=bookmark_seconds)
         self.state = ClusterState()
         self.metrics = Metrics()
         self.watching: asyncio.Task[None] | None = None
@@ -142,9 +142,9 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def staged(folder: Path) -> AsyncIterator[Scene]:
+async def staged(folder: Path, bookmark_seconds: float = 0.5) -> AsyncIterator[Scene]:
     """Give a scene whose servers are up; end them, and what was started on it, in the end."""
-    scene = Scene(folder)
+    scene = Scene(folder, bookmark_seconds)
     await scene.start()
     try:
         yield scene

@@ -1,12 +1,31 @@
 """How old the figures are is known: silence is not age, and an apiserver that has gone is."""
 
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
 
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.watch.kopf_settings import Timeouts
 from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
-from tests.integration.watch.scene import Scene
+from tests.integration.watch.scene import Scene, staged
+
+
+@pytest.fixture
+async def quiet(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Return a cluster in which nothing happens, not even bookmarks."""
+    async with staged(tmp_path, bookmark_seconds=3600.0) as scene:
+        yield scene
+
+
+async def stands_still(scene: Scene) -> None:
+    """Wait until the figures are old, and see them grow older."""
+    await scene.until(lambda: scene.state.current.age(time.time()) > 2.5, "age")
+    last = scene.state.current
+    await scene.until(lambda: scene.state.current.age(time.time()) > 4, "more age")
+    assert scene.state.current.current_at == last.current_at
 
 
 async def test_nothing_is_served_before_both_lists_are_in(scene: Scene) -> None:
@@ -26,6 +45,46 @@ async def test_in_a_quiet_cluster_the_figures_stay_young(scene: Scene) -> None:
     await scene.until(lambda: scene.state.current.current_at > first.current_at + 0.3, "signs of life")
     assert scene.state.current.snapshot is first.snapshot
     assert scene.state.current.age(time.time()) < 5.0
+
+
+async def test_figures_stay_young_while_a_quiet_watchs_apiserver_answers(quiet: Scene) -> None:
+    quiet.watch()
+    await quiet.until_exact()
+    first = quiet.state.current
+    await quiet.until(lambda: quiet.state.current.current_at > first.current_at + 3, "answers")
+    current = quiet.state.current
+    assert max(current.contacts.values()) < current.current_at - 2, "nothing has come on the watches"
+    assert quiet.state.current.snapshot is first.snapshot
+
+
+async def test_an_apiserver_that_hangs_makes_no_silent_watch_look_young(quiet: Scene) -> None:
+    quiet.front.always("/version", faults.endless_silence)
+    quiet.watch()
+    await quiet.until_exact()
+    await quiet.until(lambda: quiet.front.seen("/version") > 0, "a question")
+    await stands_still(quiet)
+
+
+async def test_a_refused_question_shows_that_the_apiserver_is_there(quiet: Scene) -> None:
+    quiet.front.always("/version", faults.status(403))
+    quiet.watch()
+    await quiet.until_exact()
+    first = quiet.state.current
+    await quiet.until(lambda: quiet.state.current.current_at > first.current_at + 2, "answers")
+    quiet.front.always("/version", faults.status(503))
+    asked = quiet.front.seen("/version")
+    await quiet.until(lambda: quiet.front.seen("/version") > asked, "a question")
+    await stands_still(quiet)
+
+
+async def test_a_watch_that_is_broken_off_is_not_as_current_as_the_others(quiet: Scene) -> None:
+    quiet.watch()
+    await quiet.until_exact()
+    quiet.front.always("watch nodes", faults.status(500))
+    quiet.front.cut("watch nodes")
+    answered = quiet.front.seen("/version")
+    await quiet.until(lambda: quiet.front.seen("/version") > answered, "answers")
+    await stands_still(quiet)
 
 
 async def test_an_accepted_watch_is_a_sign_of_life_before_it_says_anything(scene: Scene) -> None:

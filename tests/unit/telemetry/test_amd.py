@@ -125,7 +125,7 @@ def test_a_node_without_labels_has_the_gpus_that_the_exporter_tells_of(partition
     units = {"amd.com/gpu": "64"}
     ledger = ledger_of(node("tw038", capacity=units, allocatable=units))
     assert ledger.snapshot().nodes["tw038"].approximate
-    ledger.file_placement("tw038", placement(read(text).telemetry))
+    ledger.put_placement("tw038", placement(read(text).telemetry))
     occupied = ledger.snapshot().nodes["tw038"]
     assert (occupied.states, occupied.approximate) == (GpuStates(available=8), False)
 

@@ -58,6 +58,7 @@ class Reflector(Generic[K, V]):
         self.store = store
         self.last_activity = clock()
         self.contact: float | None = None
+        self._is_watching: Callable[[], bool] = lambda: False
         self.page_size = PageSize()
         self._decoder = decoder
         self._clock = clock
@@ -85,6 +86,11 @@ class Reflector(Generic[K, V]):
     def skipped(self) -> int:
         """Return how many existing objects can't be decoded."""
         return len(self._problems)
+
+    @property
+    def is_watching(self) -> bool:
+        """Return whether a watch's connection is open now."""
+        return not self._retired and self._is_watching()
 
     def request_sent(self) -> None:
         """Record that kopf sends a request for this resource."""
@@ -155,12 +161,15 @@ class Reflector(Generic[K, V]):
 
     # Watches
 
-    def watch_opened(self) -> bytes:
+    def watch_opened(self, is_open: Callable[[], bool] = lambda: False) -> bytes:
         """Record a watch's 200; return the first lines for kopf.
+
+        ``is_open`` returns whether the watch's connection is open.
 
         A working watch has at least a bookmark before it ends. A watch from a future version (after etcd was
         restored) is silent, and one that gets the same undecodable line again makes no progress.
         """
+        self._is_watching = is_open
         self._progressed(changed=False)
         self._empty_watches += 1
         if self._was_unreachable:

@@ -5,11 +5,13 @@ that it survives.
 """
 
 import asyncio
+import contextlib
 import email.utils
 import logging
 import math
+import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -30,6 +32,10 @@ MAX_PAUSE_SECONDS = 1.0
 
 MAX_RETRY_AFTER_SECONDS = 30
 """kopf would sleep for any time that a response names."""
+
+# Linux' names; other systems keep their own times.
+_KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
+"""A quiet watch counts as current only while its connection is open: 5 s are the longest that it may be wrong."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +76,12 @@ class KubeResponse(aiohttp.ClientResponse):
         return self.url.query.get("watch") == "true"
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether the connection stands, and there may come more of the body."""
+        transport = self.connection.transport if self.connection is not None else None
+        return transport is not None and not transport.is_closing()
+
+    @property
     def headers(self) -> CIMultiDictProxy[str]:
         """Return the headers, with a Retry-After in seconds."""
         return self._headers if self._safe_headers is None else self._safe_headers
@@ -83,7 +95,8 @@ class KubeResponse(aiohttp.ClientResponse):
             headers["Retry-After"] = str(_seconds(retry_after))
             self._safe_headers = CIMultiDictProxy(headers)
         if self.status == 200 and self.is_watch and (reflector := self.reflector) is not None:
-            self.content = WatchContent(self.content, BatchedReader(self), reflector)  # type: ignore[assignment]
+            _keep_alive(connection)
+            self.content = WatchContent(self.content, BatchedReader(self), reflector, lambda: self.is_open)  # type: ignore[assignment]
         return self
 
     def close(self) -> None:
@@ -183,13 +196,17 @@ class WatchContent(_Content):
     """The content of a watch, whose lines go to the reflector when kopf reads."""
 
     def __init__(
-        self, stream: aiohttp.StreamReader, reader: BatchedReader, reflector: Reflector[Any, Any]
+        self,
+        stream: aiohttp.StreamReader,
+        reader: BatchedReader,
+        reflector: Reflector[Any, Any],
+        is_open: Callable[[], bool],
     ) -> None:
         """Take the stream of a watch whose status is 200."""
         super().__init__(stream)
         self._reader = reader
         self._reflector = reflector
-        self._first_lines = reflector.watch_opened()
+        self._first_lines = reflector.watch_opened(is_open)
 
     def iter_chunked(self, _size: int) -> "WatchChunks":
         """Iterate over the lines for kopf."""
@@ -240,6 +257,17 @@ class WatchChunks:
         for_kopf, continues = self._reflector.apply_lines(lines)
         self._over = not continues
         return for_kopf
+
+
+def _keep_alive(connection: Connection) -> None:
+    """Have the kernel close a watch's connection within seconds once the other side is gone (tcp(7))."""
+    sock = connection.transport.get_extra_info("socket") if connection.transport is not None else None
+    if sock is None:
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _seconds(retry_after: str) -> int:

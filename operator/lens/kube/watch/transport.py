@@ -26,6 +26,9 @@ SERVED = frozenset({200, 410})
 UNREACHABLE = frozenset({502, 503})
 """A load balancer's responses for an apiserver that is gone. An overloaded apiserver returns 429."""
 
+PROBED = "/version"
+"""The path of the probes. Who may not read it has an answer all the same."""
+
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
 _log = logging.getLogger(__name__)
@@ -53,6 +56,10 @@ class Transport:
         self._backoff = backoff
         self._outage = outage
         self._timeout = timeout
+
+    def url(self, path: str) -> str:
+        """Return the URL of a ``path`` below the server's."""
+        return self._connection.server.rstrip("/") + path
 
     def session(self) -> aiohttp.ClientSession:
         """Return a new session. Call this in the loop that uses it."""
@@ -113,7 +120,7 @@ class Transport:
             raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {path}")
         if response.status in SERVED:
             self._outage.succeeded(path)
-        else:
+        elif not path.endswith(PROBED) or response.status >= 500:
             self._outage.failed(path, cause_of_status(request.method, path, response.status))
         if reflector is not None:
             if response.status in UNREACHABLE:

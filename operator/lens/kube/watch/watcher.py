@@ -9,15 +9,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import kopf
 
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.client.restarts import Restarts
 from lens.kube.watch.kopf_settings import TIMEOUTS, Timeouts, registry, settings
+from lens.kube.watch.liveness import Liveness
 from lens.kube.watch.outage import Outage
 from lens.kube.watch.publisher import Publisher
 from lens.kube.watch.reflector import Reflector
@@ -73,6 +74,7 @@ class Watcher:
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
         self._contacts: dict[str, float] = {}
+        self._confirmed: dict[str, float] = {}
         self._placements: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._backoff = Restarts()
@@ -102,7 +104,7 @@ class Watcher:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         thread = KopfThread(
-            self._reflectors,
+            self._readers,
             self._connection,
             self._metrics,
             self._timeouts,
@@ -123,9 +125,9 @@ class Watcher:
         finally:
             await asyncio.shield(asyncio.to_thread(thread.stop))
 
-    def _reflectors(self) -> dict[str, Reflector[Any, Any]]:
-        """Return new reflectors of the same stores, by path. Call this in kopf's loop."""
-        publisher = Publisher(lambda: self._publish(reflectors), self._metrics.count_job_failures)
+    def _readers(self) -> "Readers":
+        """Return new reflectors of the same stores. Call this in kopf's loop."""
+        publisher = Publisher(lambda: self._publish(reflectors, liveness), self._metrics.count_job_failures)
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, publisher.touch, True)
         common = (self._metrics, self._clock, publisher.touch)
         reflectors: dict[str, Reflector[Any, Any]] = {
@@ -143,12 +145,18 @@ class Watcher:
             reflectors["/apis/apps/v1/daemonsets"] = Reflector(
                 "daemonsets", "DaemonSet", daemonset_decoder(), self._daemonsets, *common
             )
-        return reflectors
+        liveness = Liveness(reflectors.values(), self._clock)
+        return Readers(reflectors, liveness, partial(publisher.touch, False))
 
-    def _publish(self, reflectors: dict[str, Reflector[Any, Any]]) -> None:
+    def _publish(self, reflectors: Mapping[str, Reflector[Any, Any]], liveness: Liveness) -> None:
+        now = self._clock()
         for reflector in reflectors.values():
-            if reflector.resource in COUNTED and reflector.contact is not None:
+            confirmed_at = liveness.confirmed_at(reflector)
+            if reflector.resource in COUNTED and reflector.contact is not None and confirmed_at is not None:
                 self._contacts[reflector.resource] = reflector.contact
+                # A watch that has just ended is as current as it was, unless the clock was set back.
+                before = self._confirmed.get(reflector.resource, 0.0)
+                self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
         while self._placements:
             for node, placement in self._placements.popleft().items():
                 self._ledger.put_placement(node, placement)
@@ -156,6 +164,7 @@ class Watcher:
             snapshot=self._ledger.snapshot(),
             synced=self._pods.synced and self._nodes.synced,
             contacts=dict(self._contacts),
+            confirmed_at=min(self._confirmed.values(), default=None),
             skipped={reflector.resource: reflector.skipped for reflector in reflectors.values()},
         )
 
@@ -165,12 +174,20 @@ class Watcher:
             self._state.add_termination(termination)
 
 
+class Readers(NamedTuple):
+    """The readers of one run of kopf: reflectors by path, and the probes with their callback."""
+
+    reflectors: Mapping[str, Reflector[Any, Any]]
+    liveness: Liveness
+    on_answer: Callable[[], object]
+
+
 class KopfThread:
     """One run of kopf. What it reads after it was stopped is ignored."""
 
     def __init__(
         self,
-        make_reflectors: Callable[[], dict[str, Reflector[Any, Any]]],
+        make_readers: Callable[[], Readers],
         connection: Connection,
         metrics: Metrics,
         timeouts: Timeouts,
@@ -178,15 +195,15 @@ class KopfThread:
         daemonset: PodKey | None,
         on_end: Callable[[], object],
     ) -> None:
-        """``make_reflectors`` is called in the thread, and so is ``on_end`` when kopf has ended."""
-        self._make_reflectors = make_reflectors
+        """``make_readers`` is called in the thread, and so is ``on_end`` when kopf has ended."""
+        self._make_readers = make_readers
         self._connection = connection
         self._metrics = metrics
         self._timeouts = timeouts
         self._outage = outage
         self._daemonset = daemonset
         self._on_end = on_end
-        self._reflectors: dict[str, Reflector[Any, Any]] = {}
+        self._reflectors: Mapping[str, Reflector[Any, Any]] = {}
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag: asyncio.Event | None = None
@@ -228,7 +245,8 @@ class KopfThread:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_flag = asyncio.Event()
-        self._reflectors = self._make_reflectors()
+        readers = self._make_readers()
+        self._reflectors = readers.reflectors
         self._ready.set()
         self._outage.started_anew()
         transport = Transport(
@@ -254,6 +272,17 @@ class KopfThread:
                         server=self._connection.server, aiohttp_session=transport.session()
                     )
 
+        probing = asyncio.create_task(
+            readers.liveness.probe(transport, readers.on_answer, self._metrics.count_job_failures)
+        )
+        try:
+            await self._operate(login)
+        finally:
+            probing.cancel()
+            await asyncio.gather(probing, return_exceptions=True)
+
+    async def _operate(self, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
+        assert self._stop_flag is not None
         await kopf.operator(
             # If kopf ends by itself without the flag, its waiter for the flag delays the end by 5 s.
             registry=registry(login, self._stop_flag.set, self._daemonset),
