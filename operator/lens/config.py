@@ -166,7 +166,10 @@ class ServeSettings(BaseModel):
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key.")
     metrics_open: bool = Field(default=False, description="Whether /metrics needs no token.")
     cache_seconds: float = Field(
-        default=30.0, ge=0, le=3600, description="How long a response is cached; 0 disables caching."
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="How long a response is cached while nothing changes; 0 disables caching.",
     )
     ready_max_age_seconds: float = Field(
         default=300.0, gt=0, description="The age of the data above which /readyz responds with 503."

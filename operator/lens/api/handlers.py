@@ -1,24 +1,26 @@
-"""Request handlers: each returns a cached response, or one made by a view of the current state."""
+"""Request handlers: each returns a cached response, or one made by a view of the present epoch's state."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from lens.api import envelope, negotiation
 from lens.api.access.auth import Caller
-from lens.api.cache import Representation, ResponseCache, cache_key, max_age
+from lens.api.cache.epochs import Epoch, Epochs
+from lens.api.cache.representation import Representation
+from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
-from lens.api.errors import outdated
 from lens.api.lists.listing import CSV, L, Listing
 from lens.api.parameters import ClusterParameters, Parameters
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
-from lens.model.cluster_state import ClusterState, StateView
+from lens.model.cluster_state import StateView
 
 P = TypeVar("P", bound=Parameters)
 C = TypeVar("C", bound=ClusterParameters)
@@ -26,11 +28,20 @@ C = TypeVar("C", bound=ClusterParameters)
 Handler = Callable[[web.BaseRequest, P, Caller], Awaitable[web.StreamResponse]]
 """Answers a request whose parameters are valid and whose caller is known."""
 
-View = Callable[[StateView, C, float], object]
-"""Returns a response's data for the current state, the parameters and the present epoch second."""
+View = Callable[[StateView, C], Mapping[str, Any]]
+"""Returns a response's data for a state and the parameters."""
 
-AsyncView = Callable[[StateView, C, float], Coroutine[Any, Any, object]]
+AsyncView = Callable[[StateView, C], Coroutine[Any, Any, Mapping[str, Any]]]
 """A view that works in slices, so that other requests don't wait for it."""
+
+Told = Callable[[StateView, StateView, float], Mapping[str, Any]]
+"""Returns the fields of a view's data that are told at the time of the answer: of the view's state, of the
+latest one with the same snapshot, and at which epoch second."""
+
+_encode = msgspec.json.Encoder().encode
+
+_MARK = b"\0"
+"""Stands in a body where such a field's value does; there is none in JSON."""
 
 
 class Handlers:
@@ -39,57 +50,57 @@ class Handlers:
     def __init__(
         self,
         name: str,
-        state: ClusterState,
+        epochs: Epochs,
         cache: ResponseCache,
         clock: Callable[[], float],
         proxy: PeerProxy,
         overview: ClusterOverview,
     ) -> None:
-        """Take the local cluster's name and state, the proxy to peers, and the overview of all clusters."""
+        """Take the local cluster's name and epochs, the proxy to peers, and the overview of all clusters."""
         self._name = name
-        self._state = state
+        self._epochs = epochs
         self._cache = cache
         self._clock = clock
         self._proxy = proxy
         self._overview = overview
         self._async_view = asyncio.Lock()
-        self._in_flight: dict[tuple[bytes, int], asyncio.Task[Representation]] = {}
+        self._in_flight: dict[tuple[bytes, object], asyncio.Task[Representation]] = {}
 
-    def for_view(self, view: View[C]) -> Handler[C]:
+    def for_view(self, view: View[C], told: Told) -> Handler[C]:
         """Return the handler that responds with a view's data. It raises ApiError."""
 
         async def handler(request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
             if params.cluster != self._name:
                 return await self._from_peer(request, params, caller)
-            current, now = self._current(), self._clock()
             key = _key(request, params)
-            response = self._cache.get(key, now, max_age(request.headers))
+            epoch, now = self._epoch(request, caller, key)
+            response = self._cache.get(key, epoch.number)
             if response is None:
-                body = envelope.encode(view(current, params, now))
-                response = self._cache.put(key, body, now, caller=caller.name)
-            return await response.response(request.headers, now)
+                response = self._put(key, epoch, caller, view(epoch.view, params), told, now)
+            return await response.response(request.headers, now, epoch.age(now))
 
         return handler
 
-    def for_async_view(self, view: AsyncView[C]) -> Handler[C]:
+    def for_async_view(self, view: AsyncView[C], told: Told) -> Handler[C]:
         """Return the handler that responds with an async view's data. It raises ApiError."""
 
         async def handler(request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
             if params.cluster != self._name:
                 return await self._from_peer(request, params, caller)
-            current, now = self._current(), self._clock()
             key = _key(request, params)
+            epoch, now = self._epoch(request, caller, key)
 
             async def make() -> Representation:
                 # One at a time: each holds its rows in memory until it is finished.
                 async with self._async_view:
-                    body = envelope.encode(await view(current, params, now))
-                return self._cache.put(key, body, now, caller=caller.name)
+                    data = await view(epoch.view, params)
+                return self._put(key, epoch, caller, data, told, now)
 
-            response = self._cache.get(key, now, max_age(request.headers))
+            response = self._cache.get(key, epoch.number)
             if response is None:
-                response = await self._single_flight(key, current, make)
-            return await response.response(request.headers, now)
+                response = await self._single_flight(key, epoch.number, make)
+            now = self._clock()
+            return await response.response(request.headers, now, epoch.age(now))
 
         return handler
 
@@ -104,50 +115,77 @@ class Handlers:
                 )
                 if media_type == CSV:
                     from_peer = await self._proxy.csv(listing, params, caller, request.path, from_peer)
-                return await from_peer.response(request.headers, self._clock())
+                return await self._passed_on(request, from_peer)
             listing.start_after(params)
-            current, now = self._current(), self._clock()
             key = _key(request, params, media_type)
+            epoch, now = self._epoch(request, caller, key)
+            # Each row has the whole seconds that its pod has run or waited for.
+            second = int(max(now, epoch.seen.current_at))
+            version = epoch.number, second
 
             async def make() -> Representation:
-                encoded = await listing.encode(current, params, request.path, media_type, caller.name)
+                encoded = await listing.encode(
+                    epoch.view, params, request.path, media_type, epoch.seen.current_at, second, caller.name
+                )
                 return self._cache.put(
                     key,
-                    encoded.body,
-                    now,
+                    (encoded.body,),
+                    epoch.taken_at,
+                    tag=_tag(epoch, media_type),
+                    version=version,
                     caller=caller.name,
-                    digest=encoded.digest,
                     headers=encoded.headers,
                 )
 
-            response = self._cache.get(key, now, max_age(request.headers))
+            response = self._cache.get(key, version)
             if response is None:
-                response = await self._single_flight(key, current, make)
-            return await response.response(request.headers, now)
+                response = await self._single_flight(key, version, make)
+            return await response.response(request.headers, now, epoch.age(now))
 
         return handler
+
+    def _epoch(self, request: web.BaseRequest, caller: Caller, key: bytes) -> tuple[Epoch, float]:
+        now = self._clock()
+        return self._epochs.get((caller.name, request.remote), key, max_age(request.headers), now), now
+
+    def _put(
+        self, key: bytes, epoch: Epoch, caller: Caller, data: Mapping[str, Any], told: Told, now: float
+    ) -> Representation:
+        def tell(at: float) -> Sequence[bytes]:
+            values = told(epoch.view, epoch.seen, at)
+            return [_encode(values[name]) for name in names]
+
+        marks = dict.fromkeys(told(epoch.view, epoch.seen, now), msgspec.Raw(_MARK))
+        names = [name for name in data if name in marks]
+        return self._cache.put(
+            key,
+            envelope.encode({**data, **marks}).split(_MARK),
+            epoch.taken_at,
+            tag=_tag(epoch),
+            version=epoch.number,
+            caller=caller.name,
+            tell=tell,
+        )
 
     async def _from_peer(self, request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
         """Respond with another cluster's response to the same request."""
         response = await self._proxy.get(request, caller, params.cluster, request.path, request.query.items())
-        return await response.response(request.headers, self._clock())
+        return await self._passed_on(request, response)
+
+    async def _passed_on(self, request: web.BaseRequest, response: Representation) -> web.StreamResponse:
+        now = self._clock()
+        return await response.response(request.headers, now, max(0.0, now - response.made_at))
 
     async def _single_flight(
-        self, key: bytes, current: StateView, make: Callable[[], Coroutine[Any, Any, Representation]]
+        self, key: bytes, version: object, make: Callable[[], Coroutine[Any, Any, Representation]]
     ) -> Representation:
-        """Return what ``make`` returns; concurrent requests of the same key share one call."""
-        flight = (key, current.snapshot.sequence)
+        """Return what ``make`` returns; concurrent requests of the same key and version share one call."""
+        flight = (key, version)
         task = self._in_flight.get(flight)
         if task is None:
             task = self._in_flight[flight] = asyncio.create_task(make())
             task.add_done_callback(lambda _: self._in_flight.pop(flight))
         return await asyncio.shield(task)
-
-    def _current(self) -> StateView:
-        current = self._state.current
-        if not current.synced:
-            raise outdated("Not synced yet", current)
-        return current
 
     async def clusters(
         self, request: web.BaseRequest, _params: Parameters, caller: Caller
@@ -162,6 +200,11 @@ class Handlers:
         """Respond with the sums over all clusters."""
         statuses = await self._overview.statuses(request, caller)
         return envelope.uncached(summary(statuses, self._clock()))
+
+
+def _tag(epoch: Epoch, media_type: str = envelope.CONTENT_TYPE) -> str:
+    """Return what tells an epoch's representations of a question from all others of it."""
+    return f"{epoch.number:x}" + ("" if media_type == envelope.CONTENT_TYPE else f"-{media_type}")
 
 
 def _key(request: web.BaseRequest, params: ClusterParameters, *more: str) -> bytes:

@@ -105,7 +105,7 @@ def table(
             "/api/v1/realtime/nodes/{name}",
             NodeParameters,
             schemas.NodeDetail,
-            handlers.for_view(node_detail),
+            handlers.for_view(node_detail, status.told_time),
             "Read one node and each of its GPUs.",
             cached=True,
         ),
@@ -134,7 +134,10 @@ def table(
 
 
 def _status(handlers: Handlers) -> Handler[StatusParameters]:
-    figures, with_lists = handlers.for_view(status.status), handlers.for_async_view(status.with_lists)
+    figures, with_lists = (
+        handlers.for_view(status.status, status.told),
+        handlers.for_async_view(status.with_lists, status.told),
+    )
 
     async def handler(
         request: web.BaseRequest, params: StatusParameters, caller: Caller

@@ -357,7 +357,7 @@ class Task(TypedDict):
     node_name: str
     allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to it, in whole or in part.")]
     running_time_seconds: Annotated[
-        Count, Field(description="Seconds from started_at to the response's timestamp.")
+        Count, Field(description="Seconds from started_at to the time of the response.")
     ]
     started_at: Timestamp | None
     owner: Annotated[
@@ -427,7 +427,7 @@ class PendingTask(TypedDict):
     resources: Annotated[dict[str, Count], Field(description="Units that it requests, by resource.")]
     created_at: Timestamp | None
     waiting_seconds: Annotated[
-        Count, Field(description="Seconds from created_at to the response's timestamp.")
+        Count, Field(description="Seconds from created_at to the time of the response.")
     ]
     priority: int
     state: Annotated[

@@ -10,7 +10,8 @@ from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.access.kubernetes_tokens import KubernetesAuthenticator, Reviews
 from lens.api.access.static_tokens import StaticTokenAuthenticator
 from lens.api.access_log import AccessLog
-from lens.api.cache import ResponseCache
+from lens.api.cache.epochs import Epochs
+from lens.api.cache.response_cache import ResponseCache
 from lens.api.dispatch import Dispatcher
 from lens.api.endpoints.probes import Probes
 from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
@@ -101,9 +102,10 @@ class Server:
             proxy,
             heartbeat_seconds,
         )
-        overview = ClusterOverview(settings.cluster, state, proxy, clock, settings.ready_max_age_seconds)
+        epochs = Epochs(state, settings.cache_seconds)
+        overview = ClusterOverview(settings.cluster, epochs, proxy, clock, settings.ready_max_age_seconds)
         self.routes = table(
-            Handlers(settings.cluster, state, local_cache, clock, proxy, overview),
+            Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview),
             self._streams,
             self._probes,
             PrometheusMetrics(metrics.registry, state, clock, refusals, lambda: self._site.connections),

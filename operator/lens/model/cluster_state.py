@@ -68,6 +68,21 @@ class StateView(msgspec.Struct, frozen=True):
         """Return the seconds from ``current_at`` to ``now``."""
         return max(0.0, now - self.current_at)
 
+    def differs_from(self, before: "StateView") -> bool:
+        """Return whether anything but the times of signs of life may differ."""
+        return (
+            self.snapshot is not before.snapshot
+            or self.telemetry is not before.telemetry
+            or self.owner_chains is not before.owner_chains
+            or (
+                self.findings is not before.findings
+                and (
+                    self.findings.alerts != before.findings.alerts
+                    or self.findings.events != before.findings.events
+                )
+            )
+        )
+
 
 class ClusterState:
     """The current state. Setting a part and reading the whole are atomic, so threads need no lock."""

@@ -14,8 +14,8 @@ from lens.agent.tokens import BearerTokens
 from lens.api import negotiation
 from lens.api.access.auth import bearer_token
 from lens.api.access.static_tokens import read_tokens
-from lens.api.cache import ResponseCache, max_age
-from lens.api.content_encoding import ENCODERS
+from lens.api.cache.content_encoding import ENCODERS
+from lens.api.cache.response_cache import ResponseCache, max_age
 from lens.api.errors import ApiError
 from lens.api.lists import continue_token, csv_table
 from lens.api.parameters import (
@@ -42,7 +42,7 @@ QUERY = ("cluster", None, "running", None, "name")
 COLUMNS = ("name", "owner")
 _PARAMETERS = (Parameters, StatusParameters, StreamParameters, TaskParameters, PendingParameters)
 _NO_TARGET = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"#"})
-_representation = ResponseCache(30.0, "epoch").put(b"key", b"x" * 2000, 1000.0)
+_representation = ResponseCache(30.0, "epoch").put(b"key", (b"x" * 2000,), 1000.0, tag="tag")
 
 
 def _field(name: str, data: bytes) -> CIMultiDict[str]:
@@ -74,7 +74,7 @@ def cache_control(data: bytes) -> None:
 @target("if-none-match", longest=FIELD)
 def if_none_match(data: bytes) -> None:
     """Tell whether a caller has an answer."""
-    finished(_representation.response(_field("If-None-Match", data), 1000.0))
+    finished(_representation.response(_field("If-None-Match", data), 1000.0, 0.0))
 
 
 @target("authorization", longest=FIELD)

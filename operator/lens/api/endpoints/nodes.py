@@ -32,7 +32,7 @@ _MEASURED = (
 )
 
 
-def node_detail(current: StateView, params: NodeParameters, _now: float) -> schemas.NodeDetail:
+def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetail:
     """Return a node with its GPUs. Raise an ApiError for an unknown node."""
     occupied = current.snapshot.nodes.get(params.name)
     if occupied is None:

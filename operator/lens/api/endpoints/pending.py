@@ -36,8 +36,8 @@ def pending_tasks(queue: ListQueue) -> Listing[PendingParameters]:
     )
 
 
-def pending_row(pod: Pod, current: StateView) -> schemas.PendingTask:
-    """Return one pending pod's row, as of the time when the figures were last current."""
+def pending_row(pod: Pod, current: StateView, now: int) -> schemas.PendingTask:
+    """Return one pending pod's row at the epoch second ``now``."""
     waiting, top = _waiting(pod), workload(pod, current.owner_chains)
     created_at = waiting.created_at
     row: schemas.PendingTask = {
@@ -52,7 +52,7 @@ def pending_row(pod: Pod, current: StateView) -> schemas.PendingTask:
         "resources": dict(pod.units),
         "created_at": None if created_at is None else timestamps.render(created_at),
         # The apiserver's clock may be ahead of ours.
-        "waiting_seconds": 0 if created_at is None else max(0, int(current.current_at) - created_at),
+        "waiting_seconds": 0 if created_at is None else max(0, now - created_at),
         "priority": waiting.priority,
         "state": _state(waiting),
         "scheduling_gates": list(waiting.gates),

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from lens import __version__, logs, slices
 from lens.api.access.auth import Caller
-from lens.api.content_encoding import ENCODERS, MIN_ENCODED_BYTES
+from lens.api.cache.content_encoding import ENCODERS, MIN_ENCODED_BYTES
 from lens.api.negotiation import IDENTITY, content_encoding
 from lens.api.parameters import Parameters
 from lens.http import refusal_counts

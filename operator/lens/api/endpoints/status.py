@@ -1,6 +1,6 @@
 """``/api/v1/realtime/status``: the snapshot's figures, and nodes, alerts and events on request."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,14 +19,36 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-def status(current: StateView, params: StatusParameters, now: float) -> schemas.Status:
-    """Return the figures, in constant time."""
+def told(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
+    """Return the fields that tell how current the figures of ``current`` are.
+
+    ``seen`` is the latest state with the same snapshot.
+    """
+    freshness: schemas.Freshness = {
+        "synced": seen.synced,
+        "age_seconds": round(seen.age(now), 3),
+        "watch_age_seconds": {
+            resource: round(max(0.0, now - contact), 3) for resource, contact in sorted(seen.contacts.items())
+        },
+        "coverage": _coverage(current),
+        "sequence": current.snapshot.sequence,
+    }
+    return {"timestamp": timestamps.render(seen.current_at), "freshness": freshness}
+
+
+def told_time(_current: StateView, seen: StateView, _now: float) -> Mapping[str, Any]:
+    """Return the timestamp alone."""
+    return {"timestamp": timestamps.render(seen.current_at)}
+
+
+def status(current: StateView, params: StatusParameters, now: float = 0.0) -> schemas.Status:
+    """Return the figures, in constant time; their age is that at ``now``."""
     snapshot, telemetry = current.snapshot, current.telemetry
     states, totals, utilization = snapshot.states, telemetry.sums, telemetry.utilization_percent
-    coverage = round(min(1.0, totals.reporting / states.total), 3) if states.total else 0.0
+    age = told(current, current, now)
     return schemas.Status(
         cluster=params.cluster,
-        timestamp=timestamps.render(current.current_at),
+        timestamp=age["timestamp"],
         current_gpu_usage={
             "total_gpus": states.total,
             "allocated_gpus": states.allocated,
@@ -45,18 +67,9 @@ def status(current: StateView, params: StatusParameters, now: float) -> schemas.
             "gpus": snapshot.demand.gpus,
             "gated_pods": snapshot.demand.gated_pods,
         },
-        freshness={
-            "synced": current.synced,
-            "age_seconds": round(current.age(now), 3),
-            "watch_age_seconds": {
-                resource: round(max(0.0, now - contact), 3)
-                for resource, contact in sorted(current.contacts.items())
-            },
-            "coverage": coverage,
-            "sequence": snapshot.sequence,
-        },
+        freshness=age["freshness"],
         telemetry={
-            "coverage": coverage,
+            "coverage": _coverage(current),
             "utilized_gpus": None if utilization is None else totals.utilized,
             "utilization_rate": utilization,
             "nodes": {"ok": totals.ok_nodes, "stale": totals.stale_nodes, "unknown": totals.unknown_nodes},
@@ -74,10 +87,15 @@ def status(current: StateView, params: StatusParameters, now: float) -> schemas.
     )
 
 
-async def with_lists(current: StateView, params: StatusParameters, now: float) -> dict[str, Any]:
+def _coverage(current: StateView) -> float:
+    total = current.snapshot.states.total
+    return round(min(1.0, current.telemetry.sums.reporting / total), 3) if total else 0.0
+
+
+async def with_lists(current: StateView, params: StatusParameters) -> dict[str, Any]:
     """Return the figures, and the lists that ``include`` names."""
     nodes, telemetry = current.snapshot.nodes, current.telemetry.nodes
-    answer: dict[str, Any] = dict(status(current, params, now))
+    answer: dict[str, Any] = dict(status(current, params))
     if "nodes" in params.include:
         names = current.snapshot.listed()
         answer["nodes"] = await _rows(lambda name: node_row(nodes[name], telemetry.get(name)), names)

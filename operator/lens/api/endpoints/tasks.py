@@ -51,8 +51,8 @@ def allocated_gpus(snapshot: Snapshot, pod: Pod) -> int:
     return pod.gpus if part is None else part.gpus
 
 
-def task_row(pod: Pod, current: StateView) -> schemas.Task:
-    """Return one task's row, as of the time when the figures were last current."""
+def task_row(pod: Pod, current: StateView, now: int) -> schemas.Task:
+    """Return one task's row at the epoch second ``now``."""
     started_at, part = pod.started_at, current.snapshot.part(pod)
     used = usage(pod, current.telemetry.nodes.get(pod.node), part)
     top, workload_reason = workload(pod, current.owner_chains)
@@ -66,7 +66,7 @@ def task_row(pod: Pod, current: StateView) -> schemas.Task:
         "node_name": pod.node,
         "allocated_gpus": pod.gpus if part is None else part.gpus,
         # The node's clock may be ahead of ours.
-        "running_time_seconds": 0 if started_at is None else max(0, int(current.current_at) - started_at),
+        "running_time_seconds": 0 if started_at is None else max(0, now - started_at),
         "started_at": None if started_at is None else timestamps.render(started_at),
         "owner": pod.owner,
         "resources": dict(pod.units),

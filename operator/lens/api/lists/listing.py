@@ -7,7 +7,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from hashlib import sha256
 from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -20,7 +19,6 @@ from lens.api.lists import continue_token, csv_table
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.row_cache import MakeRow, RowCache
 from lens.api.parameters import ListParameters
-from lens.bounds import PIECE_BYTES
 from lens.model.cluster_state import StateView
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.pod_index import Key, KeyOf, Page, PodIndex, Source
@@ -51,10 +49,9 @@ class Sort(NamedTuple):
 
 
 class EncodedList(NamedTuple):
-    """A response's body with its SHA-256, and its representation header fields."""
+    """A response's body, and its representation header fields."""
 
     body: bytes
-    digest: str
     headers: Mapping[str, str]
 
 
@@ -108,16 +105,31 @@ class Listing(Generic[L]):
         return continue_token.decode(params.continue_, params.query, types)
 
     async def encode(
-        self, current: StateView, params: L, path: str, media_type: str, caller: str = ""
+        self,
+        current: StateView,
+        params: L,
+        path: str,
+        media_type: str,
+        current_at: float,
+        now: int,
+        caller: str = "",
     ) -> EncodedList:
-        """Return the page that ``caller`` requests. Raise an ApiError: 503 when too many pages wait."""
+        """Return the page that ``caller`` requests at the epoch second ``now``.
+
+        ``current_at`` is when its figures were last known to be current. Raise an ApiError: 503 when too many
+        pages wait.
+        """
         page = await self._page(current.snapshot, params)
         token = None if page.after is None else continue_token.encode(params.query, page.after)
-        encode = self._csv if media_type == CSV else self._json
+        encode = (
+            partial(self._csv, current, params, path, page, token, now)
+            if media_type == CSV
+            else partial(self._json, current, params, page, token, current_at, now)
+        )
         if len(page.pods) <= _LONG:
-            return await encode(current, params, path, page, token)
+            return await encode()
         async with self._queue.slot(caller):
-            return await encode(current, params, path, page, token)
+            return await encode()
 
     async def _page(self, snapshot: Snapshot, params: L) -> Page:
         async with self._indexing:
@@ -154,25 +166,26 @@ class Listing(Generic[L]):
         )
 
     async def _json(
-        self, current: StateView, params: L, _path: str, page: Page, token: str | None
+        self, current: StateView, params: L, page: Page, token: str | None, current_at: float, now: int
     ) -> EncodedList:
         data = {
             "cluster": params.cluster,
-            "timestamp": timestamps.render(current.current_at),
+            "timestamp": timestamps.render(current_at),
             "total_tasks": page.total,
             "continue": token,
             "tasks": [],
         }
         head = envelope.encode(data).removesuffix(_END)
         rows = await slices.each(
-            lambda pods: self._row_cache.encode(pods, current, page.total), _batches(page.pods)
+            lambda pods: self._row_cache.encode(pods, current, page.total, now), _batches(page.pods)
         )
-        return await _encoded([head, b",".join(rows), _END], {"Content-Type": envelope.CONTENT_TYPE})
+        body = b"".join((head, b",".join(rows), _END))
+        return EncodedList(body, {"Content-Type": envelope.CONTENT_TYPE})
 
     async def _csv(
-        self, current: StateView, params: L, path: str, page: Page, token: str | None
+        self, current: StateView, params: L, path: str, page: Page, token: str | None, now: int
     ) -> EncodedList:
-        rows = (map(self._row, pods, repeat(current)) for pods in _batches(page.pods))
+        rows = (map(self._row, pods, repeat(current), repeat(now)) for pods in _batches(page.pods))
         return await self._table(rows, params, path, token)
 
     async def csv_of_peer(self, body: bytes, params: L, path: str) -> EncodedList:
@@ -196,16 +209,9 @@ class Listing(Generic[L]):
         if token is not None:
             query = {**params.model_dump(by_alias=True, exclude_none=True), "continue": token}
             headers["Link"] = f'<{path}?{urlencode(query)}>; rel="next"'
-        return await _encoded(parts, headers)
+        return EncodedList(b"".join(parts), headers)
 
 
 def _batches(entries: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(entries), _BATCH):
         yield entries[start : start + _BATCH]
-
-
-async def _encoded(parts: list[bytes], headers: Mapping[str, str]) -> EncodedList:
-    body, digest = b"".join(parts), sha256()
-    chunks = (body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))
-    await slices.each(digest.update, chunks)
-    return EncodedList(body, digest.hexdigest(), headers)

@@ -15,7 +15,7 @@ from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import PodGpus
 
 Row = Mapping[str, Any]
-MakeRow = Callable[[Pod, StateView], Row]
+MakeRow = Callable[[Pod, StateView, int], Row]
 
 _encode = msgspec.json.Encoder().encode
 _SPARE_ROWS = 1000
@@ -51,14 +51,14 @@ class RowCache:
         self._owner_chains = NO_OWNER_CHAINS
         self._generation = 0
 
-    def encode(self, pods: Iterable[Pod], current: StateView, total: int) -> bytes:
-        """Return the pods' rows, separated by commas; about twice ``total`` rows are cached."""
+    def encode(self, pods: Iterable[Pod], current: StateView, total: int, now: int) -> bytes:
+        """Return the pods' rows at ``now``, separated by commas; about twice ``total`` rows are cached."""
         if len(self._young) > total + _SPARE_ROWS:
             self._young, self._old = {}, self._young
         if current.telemetry.nodes is not self._nodes or current.owner_chains is not self._owner_chains:
             self._nodes, self._owner_chains = current.telemetry.nodes, current.owner_chains
             self._generation += 1
-        current_at, shared = int(current.current_at), current.snapshot.shared
+        shared = current.snapshot.shared
         young, generation = self._young, self._generation
         rows: list[bytes] = []
         for pod in pods:
@@ -68,7 +68,7 @@ class RowCache:
                 cached = young[id(pod)] = self._renew(pod, part, current)
             since = cached.since
             # The node's clock may be ahead of ours.
-            passed = current_at - since if since is not None and since < current_at else 0
+            passed = now - since if since is not None and since < now else 0
             rows.append(b"%b%d}" % (cached.head, passed))
         return b",".join(rows)
 
@@ -83,7 +83,7 @@ class RowCache:
             or cached.chain != chain
             or cached.part != part
         ):
-            row = dict(self._make(pod, current))
+            row = dict(self._make(pod, current, 0))
             del row[self._seconds]
             head = b'%b,"%b":' % (_encode(row)[:-1], self._seconds.encode())
             return _CachedRow(pod, part, telemetry, chain, self._generation, self._since(pod), head)

@@ -9,12 +9,14 @@ from aiohttp import web
 
 from lens.api import schemas
 from lens.api.access.auth import Caller
+from lens.api.cache.epochs import Epochs
+from lens.api.cache.response_cache import max_age
 from lens.api.endpoints.clusters import Available, ClusterStatus, Figures, Freshness, Telemetry, Usage
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
 from lens.api.parameters import StatusParameters
 from lens.api.proxy.peer_proxy import PeerProxy
-from lens.model.cluster_state import ClusterState, StateView
+from lens.api.request_context import REQUEST_CONTEXT
 
 TIMEOUT_SECONDS = 1.0
 """How long a request waits for the peers; a later response is cached for the next request."""
@@ -30,14 +32,14 @@ class ClusterOverview:
     """Collects the status of all clusters."""
 
     def __init__(
-        self, name: str, state: ClusterState, proxy: PeerProxy, clock: Callable[[], float], max_age: float
+        self, name: str, epochs: Epochs, proxy: PeerProxy, clock: Callable[[], float], stale_after: float
     ) -> None:
-        """Take the local cluster and the peers; figures older than ``max_age`` seconds are stale."""
+        """Take the local cluster and the peers; figures older than ``stale_after`` seconds are stale."""
         self._name = name
-        self._state = state
+        self._epochs = epochs
         self._proxy = proxy
         self._clock = clock
-        self._max_age = max_age
+        self._stale_after = stale_after
         self._pending: set[asyncio.Task[ClusterStatus]] = set()
 
     async def statuses(self, request: web.BaseRequest, caller: Caller) -> list[ClusterStatus]:
@@ -50,24 +52,26 @@ class ClusterOverview:
         if tasks:
             await asyncio.wait(tasks.values(), timeout=TIMEOUT_SECONDS)
         return [
-            self._local(self._state.current),
+            self._local(request, caller),
             *(
                 task.result() if task.done() else ClusterStatus(name, False, "unreachable", reason="TIMEOUT")
                 for name, task in tasks.items()
             ),
         ]
 
-    def _local(self, current: StateView) -> ClusterStatus:
-        if not current.synced:
+    def _local(self, request: web.BaseRequest, caller: Caller) -> ClusterStatus:
+        now, question = self._clock(), request[REQUEST_CONTEXT].route.encode()
+        try:
+            epoch = self._epochs.get((caller.name, request.remote), question, max_age(request.headers), now)
+        except ApiError:
             return ClusterStatus(self._name, True, "syncing")
-        now = self._clock()
-        figures = _local_figures(status(current, StatusParameters(cluster=self._name), now))
-        return self._status(self._name, figures, current.age(now), local=True)
+        figures = _local_figures(status(epoch.view, StatusParameters(cluster=self._name), now))
+        return self._status(self._name, figures, epoch.seen.age(now), local=True)
 
     async def _peer(self, request: web.BaseRequest, caller: Caller, name: str) -> ClusterStatus:
         try:
             response = await self._proxy.get(request, caller, name, STATUS_PATH, [("cluster", name)])
-            figures = msgspec.json.decode(response.body, type=_PeerStatus).data
+            figures = msgspec.json.decode(response.pieces[0], type=_PeerStatus).data
         except ApiError as error:
             if error.status == 503:
                 return ClusterStatus(name, False, "syncing")
@@ -79,11 +83,11 @@ class ClusterOverview:
             return ClusterStatus(name, False, "unreachable", reason=reason)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return ClusterStatus(name, False, "unreachable", reason="FAILED")
-        age = figures.freshness.age_seconds + max(0.0, self._clock() - response.made_at)
+        age = figures.freshness.age_seconds + max(0.0, self._clock() - response.received_at)
         return self._status(name, figures, age, local=False)
 
     def _status(self, name: str, figures: Figures, age: float, *, local: bool) -> ClusterStatus:
-        return ClusterStatus(name, local, "stale" if age > self._max_age else "ok", age, figures)
+        return ClusterStatus(name, local, "stale" if age > self._stale_after else "ok", age, figures)
 
     def _finished(self, task: "asyncio.Task[ClusterStatus]") -> None:
         """Drop a task and retrieve its exception: its request may have timed out before."""

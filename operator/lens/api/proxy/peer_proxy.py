@@ -12,7 +12,8 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from lens.api.access.auth import Caller, bearer_token
-from lens.api.cache import Representation, ResponseCache, cache_key, max_age
+from lens.api.cache.representation import Representation
+from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.errors import (
     ApiError,
     bad_gateway,
@@ -28,6 +29,11 @@ from lens.model.peer import PeerFailedError, PeerRefusedError
 _B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
 _EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _VIA_LENS = re.compile(r"(^|,)\s*[A-Za-z0-9./]+\s+lens\s*(,|\(|$)", re.ASCII)
+
+SHARED_SECONDS = 1.0
+"""How long a peer's response is cached. What it tells of ages and running times is as old."""
+
+_TAG_LENGTH = 24
 
 _PASSED_ON = {
     400: (4000, "Invalid parameter: cluster {} does not know all of these"),
@@ -80,7 +86,7 @@ class PeerProxy:
         authorization = self._authorization(request.headers)
         key = cache_key(name, target, authorization)
         limit = max_age(request.headers)
-        response = self._cache.get(key, self._clock(), limit)
+        response = self._cache.get_young(key, self._clock(), limit, SHARED_SECONDS)
         if response is None:
             with _as_api_errors(name):
                 answer = await self._peers.get(
@@ -91,11 +97,16 @@ class PeerProxy:
                     max_age=None if math.isinf(limit) else limit,
                 )
             # Concurrent requests with the same body share one representation, which is compressed once.
-            response = self._cache.get(key, self._clock(), math.inf)
-            if response is None or response.body is not answer.body:
-                made_at = self._clock() - answer.age
+            now = self._clock()
+            response = self._cache.get_young(key, now, math.inf, SHARED_SECONDS)
+            if response is None or response.pieces[0] is not answer.body:
                 response = self._cache.put(
-                    key, answer.body, made_at, caller=caller.name, digest=answer.digest
+                    key,
+                    (answer.body,),
+                    now - answer.age,
+                    tag=answer.digest[:_TAG_LENGTH],
+                    caller=caller.name,
+                    received_at=now,
                 )
         return response
 
@@ -118,20 +129,21 @@ class PeerProxy:
     ) -> Representation:
         """Return a peer's list ``response`` as CSV. Raise an ApiError."""
         key = cache_key(path, *params.values, response.made_at, response.headers["ETag"])
-        csv = self._cache.get(key, self._clock(), math.inf)
+        csv = self._cache.get_young(key, self._clock(), math.inf, SHARED_SECONDS)
         if csv is None:
             try:
-                encoded = await listing.csv_of_peer(response.body, params, path)
+                encoded = await listing.csv_of_peer(response.pieces[0], params, path)
             # A row may be shallow enough to be decoded, and too deep to be written as text.
             except (msgspec.DecodeError, ValueError, RecursionError):
                 raise _failed(params.cluster, PeerFailedError("malformed")) from None
             csv = self._cache.put(
                 key,
-                encoded.body,
+                (encoded.body,),
                 response.made_at,
+                tag=f"{response.headers['ETag'].split('-')[-1].strip(chr(34))}-csv",
                 caller=caller.name,
-                digest=encoded.digest,
                 headers=encoded.headers,
+                received_at=response.received_at,
             )
         return csv
 

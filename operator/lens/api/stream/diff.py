@@ -52,17 +52,6 @@ class Diff(NamedTuple):
     events: list[Row]
 
 
-def may_differ(current: StateView, before: StateView) -> bool:
-    """Return whether any value but the age may differ."""
-    return (
-        current.snapshot is not before.snapshot
-        or current.telemetry is not before.telemetry
-        or current.owner_chains is not before.owner_chains
-        or current.findings.alerts != before.findings.alerts
-        or current.findings.events != before.findings.events
-    )
-
-
 def figures(current: StateView, cluster: str, now: float) -> Row:
     """Return the status without its volatile fields."""
     status = status_view.status(current, StatusParameters(cluster=cluster), now)
@@ -160,6 +149,6 @@ def task_rows(current: StateView, name: str, namespace: str | None = None) -> di
     found: dict[TaskKey, Row] = {}
     for pod in occupied.pods if occupied else ():
         if pod.is_running and namespace in (None, pod.namespace):
-            row = found[TaskKey(pod.namespace, pod.name, pod.uid)] = dict(task_row(pod, current))
+            row = found[TaskKey(pod.namespace, pod.name, pod.uid)] = dict(task_row(pod, current, 0))
             del row["running_time_seconds"]
     return found

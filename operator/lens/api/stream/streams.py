@@ -23,7 +23,7 @@ from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.proxy.stream_proxy import StreamProxy
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT
-from lens.api.stream.diff import diff_states, may_differ
+from lens.api.stream.diff import diff_states
 from lens.api.stream.initial_snapshots import TTL_SECONDS, InitialSnapshot, InitialSnapshots
 from lens.api.stream.ring import Ring
 from lens.api.stream.sse import DiffEntry, StreamFilter, encode_event
@@ -274,7 +274,7 @@ class Streams:
             current = self._state.current
             if self._open_by_caller:
                 idle_from = time.monotonic()
-            if may_differ(current, self._current):
+            if current.differs_from(self._current):
                 diff = await diff_states(self._current, current, self._cluster, self._clock())
                 self._current = current
                 self._ring.add(DiffEntry(diff, self._event_id(self._ring.last + 1), self._ring.trim))

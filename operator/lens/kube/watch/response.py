@@ -35,7 +35,7 @@ MAX_RETRY_AFTER_SECONDS = 30
 
 # Linux' names; other systems keep their own times.
 _KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
-"""A quiet watch counts as current only while its connection is open: 5 s are the longest that it may be wrong."""
+"""A quiet watch is current as long as its connection is open. So a dead connection has to end within 5 s."""
 
 _log = logging.getLogger(__name__)
 

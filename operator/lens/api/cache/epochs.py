@@ -1,0 +1,135 @@
+"""Epochs: for a while all views of a cluster answer from one state, so that none contradicts another.
+
+An epoch ends as soon as the state differs from it, though no earlier than a second after it began, and in any
+case when responses have been cached for as long as they may be.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from math import inf
+
+from lens.api.errors import outdated
+from lens.model.cluster_state import ClusterState, StateView
+
+REBUILD_SECONDS = 1.0
+"""The least time between two epochs that changes of the state begin."""
+
+TOGETHER_SECONDS = 0.5
+"""Different questions of one caller, with no more time between them, are asked together."""
+
+BURST_SECONDS = 0.02
+"""So are questions that are sent at one time, also those that were asked shortly before."""
+
+MAX_TOGETHER_SECONDS = 1.0
+"""How long after its end an epoch still answers what is asked together."""
+
+MAX_TURNS = 4096
+MAX_QUESTIONS = 256
+
+
+@dataclass(slots=True)
+class Epoch:
+    """The state from which all views answer since ``taken_at``; ``number`` tells it from other epochs.
+
+    ``seen`` is the latest state with the same snapshot: it tells how current the figures are now.
+    """
+
+    number: int
+    view: StateView
+    seen: StateView
+    taken_at: float
+
+    def age(self, now: float) -> float:
+        """Return the seconds since the state was taken, or last compared with the present one."""
+        return max(0.0, now - self.taken_at)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The epoch that last answered a caller, when, and questions of which none was asked twice.
+
+    ``burst`` are those that came at one time, ``questions`` those between which no long time passed.
+    """
+
+    epoch: Epoch
+    at: float
+    questions: set[bytes] = field(default_factory=set)
+    burst: set[bytes] = field(default_factory=set)
+
+    def joins(self, question: bytes, now: float) -> bool:
+        """Return whether a question is asked together with the last one."""
+        gap = now - self.at
+        return (0 <= gap < BURST_SECONDS and question not in self.burst) or (
+            0 <= gap < TOGETHER_SECONDS and question not in self.questions
+        )
+
+    def add(self, question: bytes, now: float, *, joins: bool) -> None:
+        """Take note of a question that is asked now."""
+        if not joins or len(self.questions) >= MAX_QUESTIONS:
+            self.questions.clear()
+        if not 0 <= now - self.at < BURST_SECONDS or question in self.burst or not self.questions:
+            self.burst.clear()
+        self.questions.add(question)
+        self.burst.add(question)
+        self.at = now
+
+
+class Epochs:
+    """The epochs of one cluster's state. For use in one event loop."""
+
+    def __init__(self, state: ClusterState, seconds: float) -> None:
+        """Take the state, and the seconds for which responses may be cached; 0 for not at all."""
+        self._state = state
+        self._seconds = seconds
+        self._rebuild_seconds = min(REBUILD_SECONDS, seconds)
+        self._number = 0
+        self._present: Epoch | None = None
+        self._turns: dict[Hashable, _Turn] = {}
+
+    def get(self, caller: Hashable, question: bytes, limit: float, now: float) -> Epoch:
+        """Return the epoch that answers a caller's question. Raise an ApiError until all has been listed.
+
+        ``limit`` is the age in seconds from which on the caller accepts no cached response.
+        """
+        current = self._state.current
+        if not current.synced:
+            raise outdated("Not synced yet", current)
+        turn = self._turns.get(caller)
+        joins = turn is not None and turn.joins(question, now)
+        epoch = self._epoch(current, turn if joins and limit == inf else None, now, limit)
+        if turn is None or turn.epoch is not epoch:
+            turn = self._turns[caller] = _Turn(epoch, now)
+            if len(self._turns) > MAX_TURNS:
+                self._turns = {caller: turn}
+        turn.add(question, now, joins=joins)
+        if current.snapshot is epoch.view.snapshot:
+            epoch.seen = current
+        return epoch
+
+    def _epoch(self, current: StateView, joined: _Turn | None, now: float, limit: float) -> Epoch:
+        """Return the epoch of a turn that is joined, unless that is too old, or else the present one."""
+        if joined is not None:
+            age = now - joined.epoch.taken_at
+            if 0 <= age < min(self._rebuild_seconds + MAX_TOGETHER_SECONDS, self._seconds):
+                return joined.epoch
+        present = self._present
+        if present is None or not 0 <= now - present.taken_at < self._seconds:
+            return self._begin(current, now)
+        age = now - present.taken_at
+        if age < min(limit, self._rebuild_seconds):
+            return present
+        if current.differs_from(present.view):
+            return self._begin(current, now)
+        # Nothing but the times of these differs.
+        present.view = current
+        if age >= limit:
+            present.taken_at = now
+        return present
+
+    def _begin(self, current: StateView, now: float) -> Epoch:
+        self._number += 1
+        self._present = Epoch(self._number, current, current, now)
+        self._turns = {
+            caller: turn for caller, turn in self._turns.items() if 0 <= now - turn.at < TOGETHER_SECONDS
+        }
+        return self._present
