@@ -21,7 +21,10 @@ def agent(flags: Flags) -> None:
     """
     try:
         chosen = settings.load(flags, os.environ)
-        logs.configure(chosen.log_level, chosen.log_format)
+    except config.SettingsError as error:
+        fail(str(error))
+    logs.configure(chosen.log_level, chosen.log_format)
+    try:
         # Its imports are most of its memory, and other commands do without them.
         from lens.agent import process
 
@@ -29,4 +32,4 @@ def agent(flags: Flags) -> None:
             process.serve(chosen, lambda server: _log.info("listening", extra={"address": server.address}))
         )
     except config.SettingsError as error:
-        fail(str(error))
+        fail(str(error), _log)

@@ -8,10 +8,12 @@ import typer
 from lens.redaction import without_credentials
 
 
-def fail(message: str) -> NoReturn:
-    """End the command. Where it has its log already, the line has the log's format."""
-    if logging.getLogger().handlers:
-        logging.getLogger("lens.cli").critical("%s", message)
+def fail(message: str, log: logging.Logger | None = None) -> NoReturn:
+    """End the command. Once its log is configured, the line is one of the ``log``."""
+    if log is not None:
+        log.critical("%s", message)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
     else:
         typer.echo(f"lens: {without_credentials(message)}", err=True)
     raise typer.Exit(2)

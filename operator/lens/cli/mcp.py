@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import logging
 import os
 
 from lens import config, logs
@@ -21,9 +22,12 @@ def mcp(flags: Flags) -> None:
         chosen = settings.load(flags, os.environ)
         if importlib.util.find_spec("mcp") is None:
             fail("the MCP SDK is not installed: install requirements/mcp.txt (requirements/install mcp)")
-        logs.configure(chosen.log_level, chosen.log_format)
+    except config.SettingsError as error:
+        fail(str(error))
+    logs.configure(chosen.log_level, chosen.log_format)
+    try:
         from lens.mcp import serving
 
         asyncio.run(serving.serve(chosen))
     except config.SettingsError as error:
-        fail(str(error))
+        fail(str(error), logging.getLogger("lens.cli"))

@@ -37,6 +37,6 @@ def run(settings: ServeSettings) -> None:
             app.serve(settings, lambda server: _log.info("listening", extra={"address": server.address}))
         )
     except config.SettingsError as error:
-        fail(str(error))
+        fail(str(error), _log)
     except OSError as error:
-        fail(error.strerror or str(error))
+        fail(error.strerror or str(error), _log)

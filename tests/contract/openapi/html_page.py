@@ -53,7 +53,7 @@ def render(document: Document) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Lens API</title>"
         "<meta name=viewport content='width=device-width'>"
-        f"<style>{_STYLE}</style><body>{''.join(body)}</body></html>"
+        f"<style>{_STYLE}</style><body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
 

@@ -124,7 +124,8 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
         """
         if telemetry is None or telemetry.state == "unknown":
             return 0
-        told = sum(1 if self.units else max(1, len(gpu.instances)) for gpu in telemetry.gpus)
+        counts_parts = not self.units or self.approximate_reason == UNKNOWN_RATIO
+        told = sum(max(1, len(gpu.instances)) if counts_parts else 1 for gpu in telemetry.gpus)
         return max(0, self.states.total - told)
 
     @property
