@@ -1,4 +1,4 @@
-"""Waiting for a change of what threads share."""
+"""Lets tasks wait for a change of state that threads share."""
 
 import asyncio
 import contextlib
@@ -7,21 +7,21 @@ from collections.abc import Callable
 
 
 class Changes:
-    """Wakes the tasks of any loop when something has changed, whichever thread has changed it."""
+    """Wakes tasks of any event loop after a change in any thread."""
 
     def __init__(self) -> None:
-        """Start with nobody waiting."""
-        # Its methods are atomic.
+        """Start without waiting tasks."""
+        # The methods of a deque are atomic.
         self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
 
     def notify(self) -> None:
-        """Wake all that wait. To be called after the change, in any thread."""
+        """Wake all waiting tasks. Call this after the change, in any thread."""
         for _ in range(len(self._waiting)):
             try:
                 loop, waiter = self._waiting.popleft()
             except IndexError:  # another thread was faster
                 return
-            # A loop that has ended has no tasks.
+            # A closed loop has no tasks.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_wake, waiter)
 
@@ -31,7 +31,7 @@ class Changes:
         while not condition():
             waiter = loop.create_future()
             self._waiting.append((loop, waiter))
-            # What changed before the waiter was there woke nobody.
+            # A change before the waiter was added has not woken it.
             if not condition():
                 await waiter
 

@@ -1,9 +1,9 @@
-"""Cyclic garbage, collected so that no thread has to wait for long.
+"""Collects cyclic garbage so that no thread has to wait for long.
 
-By itself CPython goes through all containers now and then. With 10,000 pods and 1,000 agents these are
-150,000, and for 100 ms and more nobody is answered. So what a look finds alive is frozen (gc.freeze), and
-the next look goes through what has come since. What was frozen and is garbage now is found once there is
-half as much again: that bounds what it can take.
+By default CPython traverses all containers from time to time. With 10,000 pods and 1,000 agents these are
+150,000, and no request is answered for 100 ms or more. So a collection freezes the living containers
+(gc.freeze), and the next one traverses only those that were created since. Frozen garbage is collected once
+half as many containers have been added, which bounds its size.
 """
 
 import asyncio
@@ -11,57 +11,58 @@ import gc
 
 CHECK_SECONDS = 0.5
 MIDDLE_COLLECTIONS = 1
-"""Of the middle generation, after each of which there are up to 7,000 more containers to look through."""
+"""Collections of the middle generation before one of ours; each adds up to 7,000 containers to traverse."""
 
-LEAST = 150_000
-"""Containers. For so few it isn't worth the while to look through all."""
+MIN_CONTAINERS = 150_000
+"""With fewer containers than this a full collection isn't worthwhile."""
 
 GROWTH = 0.5
-"""Of the containers that were alive when all were looked through; after so many more they are again."""
+"""The growth since the last full collection, as a share of the living containers, that triggers the next
+one."""
 
 _NEVER = 2**31 - 1
 
 
 class Collector:
-    """Collects this process' old garbage in CPython's place."""
+    """Collects the old generation's garbage in place of CPython."""
 
     def __init__(self) -> None:
-        """Take all that there is, such as the modules, for alive."""
+        """Freeze all existing containers, such as the modules."""
         self._threshold = gc.get_threshold()
         gc.set_threshold(*self._threshold[:2], _NEVER)
         gc.freeze()
-        self._alive = max(LEAST, gc.get_freeze_count())
-        self._come = 0
+        self._alive = max(MIN_CONTAINERS, gc.get_freeze_count())
+        self._added = 0
 
     @property
     def due(self) -> bool:
-        """Tell whether there is enough to look through."""
+        """Return whether a collection is worthwhile."""
         return gc.get_count()[2] >= MIDDLE_COLLECTIONS
 
-    def look(self) -> None:
-        """Collect what has come since the last look and is garbage, or what ever has."""
+    def collect(self) -> None:
+        """Collect the garbage among the containers since the last collection, or among all of them."""
         gc.collect()
-        self._come += len(gc.get_objects())
+        self._added += len(gc.get_objects())
         gc.freeze()
-        if self._come > GROWTH * self._alive:
-            self._come = 0
-            # Most of what came may have gone by itself. To count takes long too.
+        if self._added > GROWTH * self._alive:
+            self._added = 0
+            # Reference counts may have freed most of the added containers. Counting takes long too.
             if gc.get_freeze_count() > (1 + GROWTH) * self._alive:
-                self._look_through_all()
+                self._collect_all()
 
-    def _look_through_all(self) -> None:
+    def _collect_all(self) -> None:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._alive = max(LEAST, gc.get_freeze_count())
+        self._alive = max(MIN_CONTAINERS, gc.get_freeze_count())
 
     async def run(self) -> None:
-        """Look when it is due, until cancelled; from then on CPython does it again."""
+        """Collect when it is due, until cancelled; then CPython does it again."""
         try:
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
                 if self.due:
-                    self.look()
+                    self.collect()
         finally:
             gc.set_threshold(*self._threshold)
             gc.unfreeze()

@@ -1,4 +1,4 @@
-"""Texts without the credentials that URLs may carry, as those of a kubeconfig's server and its proxy may."""
+"""Removes credentials from URLs in texts, such as those of a kubeconfig's server and proxy."""
 
 import re
 
@@ -7,5 +7,5 @@ _USER_INFO = re.compile(r'(?<=://)[^/?#\s"]*@')
 
 
 def without_credentials(text: str) -> str:
-    """Return the text with ``user:password@`` cut out of every URL in it."""
+    """Return the text without ``user:password@`` in its URLs."""
     return _USER_INFO.sub("", text) if "@" in text else text

@@ -1,4 +1,4 @@
-"""Long work in an event loop, in slices: who else is there waits for one of them, and not for all."""
+"""Runs long work in an event loop in slices, so that other tasks wait for one slice and not for all."""
 
 import asyncio
 import time
@@ -10,14 +10,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 SLICE_SECONDS = 0.002
-"""For so long a loop is held before others have their turn. What is made of one item should take less."""
+"""The length of a slice, after which other tasks run. Making one item should take less."""
 
-# Several long works at once take turns too, or each round of the loop would take a slice of all of them.
+# Concurrent long works take turns too, or each iteration of the loop would run a slice of all of them.
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def each(make: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Return what is made of each item, in their order."""
+    """Return what ``make`` returns for each item, in their order."""
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     made: list[R] = []
     rest = iter(items)

@@ -25,40 +25,40 @@ def run(program: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_large_cluster_makes_no_look_long() -> None:
-    """CPython's own full collections went through all of it, again and again."""
+def test_no_collection_takes_long_in_a_large_cluster() -> None:
+    """CPython's own full collections traverse all containers, again and again."""
     ratio = run(
         """
 kept = [[each] for each in range(300_000)]
 whole = min(seconds(gc.collect) for _ in range(3))
 collector = Collector()
-looks = []
+collections = []
 for _ in range(10):
     kept += [[each] for each in range(7_000)]
-    looks.append(seconds(collector.look))
-print(whole / sorted(looks)[5])
+    collections.append(seconds(collector.collect))
+print(whole / sorted(collections)[5])
 """
     )
     assert float(ratio) > 5
 
 
-def test_garbage_is_found_before_it_was_frozen_and_long_after() -> None:
+def test_garbage_is_collected_before_and_after_it_was_frozen() -> None:
     found = run(
         """
 from lens import garbage
-garbage.LEAST = 1_000
+garbage.MIN_CONTAINERS = 1_000
 gc.collect()
 collector = Collector()
 young, old = Ring(), Ring()
 young_ref, old_ref = weakref.ref(young), weakref.ref(old)
 del young
-collector.look()
+collector.collect()
 assert young_ref() is None and old_ref() is not None
 del old
 kept = []
 for _ in range(1_000):
     kept += [[each] for each in range(7_000)]
-    collector.look()
+    collector.collect()
     if old_ref() is None:
         break
 print(old_ref() is None, len(kept) < 1_000_000)
@@ -67,14 +67,14 @@ print(old_ref() is None, len(kept) < 1_000_000)
     assert found == "True True"
 
 
-def test_what_comes_and_goes_by_itself_is_no_reason_to_look_through_all() -> None:
+def test_objects_freed_by_reference_count_cause_no_full_collection() -> None:
     done = run(
         """
 full = []
 collector = Collector()
 for number in range(60):
     kept = [[each] for each in range(7_000)]
-    collector.look()
+    collector.collect()
     full.append(gc.get_freeze_count())
 print(max(full) < 1.5 * min(full))
 """

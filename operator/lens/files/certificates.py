@@ -1,4 +1,4 @@
-"""When a certificate is valid (RFC 5280, 4.1.2.5): Python's ssl tells it only of those that others show."""
+"""The validity of a certificate (RFC 5280, 4.1.2.5). Python's ssl returns only that of a peer's."""
 
 import re
 import ssl
@@ -18,14 +18,14 @@ class _Element(NamedTuple):
 
 
 class Validity(NamedTuple):
-    """Epoch seconds from which and up to which a certificate is valid."""
+    """The first and the last epoch second at which a certificate is valid."""
 
     begins: float
     ends: float
 
     @classmethod
     def read(cls, pem: str) -> Self:
-        """Return that of the first certificate in a PEM text. Raise ValueError."""
+        """Return the validity of the first certificate in a PEM text. Raise ValueError."""
         found = _PEM.search(pem)
         if found is None:
             raise ValueError("there is no certificate")
@@ -40,7 +40,7 @@ class Validity(NamedTuple):
         return cls(_time(der, begins), _time(der, _element(der, begins.end)))
 
     def has(self, now: float) -> bool:
-        """Tell whether it is valid at an epoch second."""
+        """Return whether the certificate is valid at an epoch second."""
         return self.begins <= now <= self.ends
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 FileSignature = tuple[int, int, int] | None
 """What identifies a file's present content; None where there is no file."""
 
-_log = logging.getLogger("lens.rotation")
+_log = logging.getLogger(__name__)
 
 
 def file_signature(path: str | Path) -> FileSignature:

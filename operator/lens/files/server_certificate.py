@@ -10,7 +10,7 @@ from lens.config import SettingsError
 from lens.files.certificates import Validity
 from lens.files.reloading_file import FileSignature, file_signature
 
-_log = logging.getLogger("lens.rotation")
+_log = logging.getLogger(__name__)
 
 
 class ServerCertificate:

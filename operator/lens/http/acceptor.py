@@ -62,7 +62,7 @@ class Acceptor:
         if self._tls is not None:
             # asyncio's read buffer for each TLS connection, by default 256 KiB; it has no option for it.
             sslproto.SSLProtocol.max_size = READ_BYTES
-        # ConnectionTable have these from their listening socket.
+        # Connections inherit these from their listening socket.
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._loop.add_reader(self._listening.fileno(), self._accept)
