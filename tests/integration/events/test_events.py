@@ -21,7 +21,7 @@ def warning(reason: str = "BackOff", name: str = "train-0") -> Object:
     return of_pod(reason, "a text", at=AGO, name=name, kind="Warning")
 
 
-async def test_what_is_there_is_told_and_then_what_comes(scene: Scene) -> None:
+async def test_existing_events_are_listed_and_new_warnings_are_watched(scene: Scene) -> None:
     scene.record(warning(), warning(name="without-gpus"), of_node("NodeNotReady", at=AGO))
     scene.record(of_scheduler("Preempted", "Preempted by pod 1 on node node-1", at=AGO, name="gone"))
     scene.read()
@@ -36,7 +36,7 @@ async def test_what_is_there_is_told_and_then_what_comes(scene: Scene) -> None:
     assert watched.query["fieldSelector"] == "type=Warning"
 
 
-async def test_nothing_is_asked_for_before_the_pods_are_known(scene: Scene) -> None:
+async def test_events_are_not_listed_before_the_pods(scene: Scene) -> None:
     scene.synced = False
     scene.read()
     await asyncio.sleep(0.3)
@@ -46,7 +46,7 @@ async def test_nothing_is_asked_for_before_the_pods_are_known(scene: Scene) -> N
     await scene.until_watching()
 
 
-async def test_an_event_that_comes_before_its_pod_is_told_once_that_is_known(scene: Scene) -> None:
+async def test_an_event_that_precedes_its_pod_is_shown_once_the_pod_is_known(scene: Scene) -> None:
     scene.read()
     await scene.until_watching()
     scene.record(warning(name="later"), warning())
@@ -57,7 +57,7 @@ async def test_an_event_that_comes_before_its_pod_is_told_once_that_is_known(sce
 
 
 @pytest.mark.slow
-async def test_20000_events_of_others_cost_bounded_time_and_memory(scene: Scene) -> None:
+async def test_20000_events_of_other_pods_take_bounded_time_and_memory(scene: Scene) -> None:
     for number in range(20_000):
         other = warning("BackOff" if number % 4 else "Pulled", f"other-{number}")
         scene.record(other | {"message": "x" * 200})
@@ -80,7 +80,7 @@ async def test_20000_events_of_others_cost_bounded_time_and_memory(scene: Scene)
     assert peak < 12 * 2**20
 
 
-async def test_a_lens_that_may_not_read_events_says_so_once_and_hardly_asks(
+async def test_forbidden_events_are_logged_once_and_rarely_retried(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.front.always(PATH, faults.status(403))
@@ -108,7 +108,7 @@ async def test_a_lens_that_may_not_read_events_says_so_once_and_hardly_asks(
         faults.torn(0.5),
     ],
 )
-async def test_a_list_that_fails_is_read_again(scene: Scene, fault: object) -> None:
+async def test_a_failed_list_of_events_is_repeated(scene: Scene, fault: object) -> None:
     scene.record(warning())
     scene.front.script(PATH, fault)  # type: ignore[arg-type]
     scene.read()
@@ -140,7 +140,7 @@ async def test_after_a_watch_that_fails_warnings_are_listed_and_watched_again(
     assert [each.query["fieldSelector"] for each in lists[1:]] == ["type=Warning"]
 
 
-async def test_a_watch_that_brought_something_is_resumed_where_it_was(scene: Scene) -> None:
+async def test_a_watch_with_events_resumes_at_its_last_version(scene: Scene) -> None:
     line = faults.event("ADDED", warning() | {"metadata": {**warning()["metadata"], "resourceVersion": "9"}})
     scene.front.script(PATH, Exchange.forward, faults.stream(line))
     scene.read()
@@ -150,7 +150,7 @@ async def test_a_watch_that_brought_something_is_resumed_where_it_was(scene: Sce
     assert len(scene.requests(watches=False)) == 1
 
 
-async def test_odd_events_cost_themselves_and_no_other(scene: Scene) -> None:
+async def test_an_undecodable_event_affects_no_other(scene: Scene) -> None:
     odd: list[object] = [None, 7, [], {"metadata": {}}, warning() | {"message": 7}, warning() | {"type": []}]
     lines = [faults.event("ADDED", each) for each in (*odd, warning())]
     scene.front.script(PATH, Exchange.forward, faults.stream(*lines))
@@ -158,7 +158,7 @@ async def test_odd_events_cost_themselves_and_no_other(scene: Scene) -> None:
     await scene.until(lambda: scene.reasons() == ["BackOff"], "the one that can be read")
 
 
-async def test_a_page_that_is_too_large_is_asked_for_in_small_ones(scene: Scene) -> None:
+async def test_a_page_that_is_too_large_is_read_in_smaller_ones(scene: Scene) -> None:
     scene.record(*(warning(name=f"other-{number}") for number in range(30)), warning())
 
     def larger(page: Object) -> None:
@@ -171,7 +171,7 @@ async def test_a_page_that_is_too_large_is_asked_for_in_small_ones(scene: Scene)
     assert [each.query["limit"] for each in scene.requests(watches=False)] == ["500", "62"]
 
 
-async def test_an_apiserver_that_always_ends_watches_at_once_is_asked_ever_less(scene: Scene) -> None:
+async def test_watches_that_end_at_once_are_paced(scene: Scene) -> None:
     async def no_watch(exchange: Exchange) -> None:
         if "watch" in exchange.request.query:
             await faults.stream(faults.error(410))(exchange)
@@ -184,7 +184,7 @@ async def test_an_apiserver_that_always_ends_watches_at_once_is_asked_ever_less(
     assert 2 <= len(scene.requests(watches=False)) <= 3
 
 
-async def test_where_nothing_happens_watches_follow_each_other_without_ever_longer_gaps(
+async def test_watches_without_events_are_not_delayed_more_and_more(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lens.kube.readers.events.FIRST_SECONDS", 0.1)

@@ -42,7 +42,7 @@ async def test_the_demo_answers_a_caller_with_its_token_and_refuses_another(
         assert server.end() == 0
 
 
-async def test_lens_sees_each_callers_own_token_and_nobody_elses(lens: AskedLens, server: Command) -> None:
+async def test_each_request_to_lens_has_its_own_callers_token(lens: AskedLens, server: Command) -> None:
     def answer(request: web.Request) -> web.Response:
         owner = request.headers.get("Authorization")
         if owner is None:
@@ -98,7 +98,7 @@ async def test_clients_of_an_older_protocol_are_served(lens: AskedLens, server: 
     ("headers", "status"),
     [({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403), ({}, 200)],
 )
-async def test_a_page_elsewhere_can_not_use_it_through_a_browser(
+async def test_requests_of_a_foreign_web_page_are_refused(
     server: Command, headers: dict[str, str], status: int
 ) -> None:
     async with httpx2.AsyncClient(headers=ACCEPT | headers) as http:
@@ -118,7 +118,7 @@ async def test_nobody_can_hold_a_stream_open(lens: AskedLens, server: Command) -
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-async def test_connections_that_ask_nothing_hold_up_nobody(lens: AskedLens, server: Command) -> None:
+async def test_silent_connections_delay_no_request(lens: AskedLens, server: Command) -> None:
     url = address(server)
     port = int(url.split(":")[2].partition("/")[0])
     with contextlib.ExitStack() as idle:
@@ -130,7 +130,7 @@ async def test_connections_that_ask_nothing_hold_up_nobody(lens: AskedLens, serv
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_bodies_that_never_end_hold_up_nobody(lens: AskedLens, server: Command) -> None:
+async def test_endless_bodies_delay_no_request(lens: AskedLens, server: Command) -> None:
     """From more addresses than one, so that none of them has more connections than it may."""
     url = address(server)
     port = int(url.split(":")[2].partition("/")[0])

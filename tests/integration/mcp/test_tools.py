@@ -96,7 +96,7 @@ REFUSALS: tuple[tuple[Answer, str], ...] = (
 )
 
 
-async def test_a_model_is_told_why_there_is_no_answer(lens: AskedLens) -> None:
+async def test_a_failed_request_is_a_tool_error_with_its_reason(lens: AskedLens) -> None:
     async with over_stdio("--url", lens.url) as client:
         for answer, message in REFUSALS:
             lens.answer = answer
@@ -104,7 +104,7 @@ async def test_a_model_is_told_why_there_is_no_answer(lens: AskedLens) -> None:
     assert len(lens.requests) == len(REFUSALS)
 
 
-async def test_a_lens_that_is_gone_is_told_of(lens: AskedLens) -> None:
+async def test_an_unreachable_lens_is_a_tool_error(lens: AskedLens) -> None:
     async with over_stdio("--url", "http://127.0.0.1:1") as client:
         result = await client.call_tool("list_clusters")
     assert error(result) == "Lens can't be reached"
@@ -123,7 +123,7 @@ WRONG: tuple[tuple[str, dict[str, Any], str], ...] = (
 )
 
 
-async def test_a_wrong_argument_is_named_and_lens_is_not_asked(lens: AskedLens) -> None:
+async def test_an_invalid_argument_is_named_without_a_request_to_lens(lens: AskedLens) -> None:
     async with over_stdio("--url", lens.url) as client:
         for tool, arguments, named in WRONG:
             message = error(await client.call_tool(tool, arguments))
@@ -131,7 +131,7 @@ async def test_a_wrong_argument_is_named_and_lens_is_not_asked(lens: AskedLens) 
     assert lens.requests == []
 
 
-async def test_null_stands_for_what_a_model_leaves_out(lens: AskedLens) -> None:
+async def test_a_null_argument_counts_as_omitted(lens: AskedLens) -> None:
     left_out = {"limit": None, "state": None, "namespace": None, "continue": None}
     async with over_stdio("--url", lens.url) as client:
         for arguments in (CLUSTER, CLUSTER | left_out):
@@ -141,7 +141,7 @@ async def test_null_stands_for_what_a_model_leaves_out(lens: AskedLens) -> None:
     ] * 2
 
 
-async def test_what_a_parameter_says_stays_in_its_parameter(lens: AskedLens) -> None:
+async def test_an_argument_can_not_add_other_parameters(lens: AskedLens) -> None:
     name = "a&limit=9#ü\r\n\0 /../x?include=nodes"
     async with over_stdio("--url", lens.url) as client:
         await client.call_tool("get_status", {"cluster": name})
@@ -150,7 +150,7 @@ async def test_what_a_parameter_says_stays_in_its_parameter(lens: AskedLens) -> 
     assert dict(request.query) == {"cluster": name}
 
 
-async def test_a_long_answer_does_not_flood_a_context_and_its_rest_can_be_asked_for(lens: AskedLens) -> None:
+async def test_a_long_answer_is_shortened_and_can_be_continued(lens: AskedLens) -> None:
     def answer(request: web.Request) -> web.Response:
         count = int(request.query["limit"])
         return told(

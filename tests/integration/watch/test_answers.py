@@ -53,14 +53,14 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
         ),
     ],
 )
-async def test_retry_after_is_a_bearable_number_of_seconds(scene: Scene, header: str, seconds: range) -> None:
+async def test_retry_after_is_a_bounded_number_of_seconds(scene: Scene, header: str, seconds: range) -> None:
     scene.front.script("/version", faults.status(429, Retry_After=header))
     response, _ = await answer(scene)
     assert int(float(response.headers["Retry-After"])) in seconds
 
 
 @pytest.mark.parametrize(("asked", "told"), [(7, 7), (86400, 30), (-1, -1)])
-async def test_a_status_asks_for_no_more_patience_than_a_header_may(
+async def test_retry_after_in_a_status_is_bounded_like_the_header(
     scene: Scene, asked: int, told: int
 ) -> None:
     scene.front.script("/version", faults.status(429, {"retryAfterSeconds": asked}))
@@ -73,13 +73,13 @@ async def test_a_status_asks_for_no_more_patience_than_a_header_may(
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b"null", b'{"code":"x"}', b'{"details":[]}', b"\xff"]
 )
-async def test_an_error_without_a_sound_status_is_none(scene: Scene, body: bytes) -> None:
+async def test_an_error_with_an_invalid_status_has_no_status(scene: Scene, body: bytes) -> None:
     scene.front.script("/version", faults.answer(403, body))
     _, told = await answer(scene)
     assert told is None
 
 
-async def test_a_plain_answer_goes_through_untouched(scene: Scene) -> None:
+async def test_other_responses_reach_kopf_unchanged(scene: Scene) -> None:
     _, body = await answer(scene)
     assert isinstance(body, dict)
     assert body["major"] == "1"

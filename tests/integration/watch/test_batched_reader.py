@@ -31,12 +31,12 @@ async def keeps_up(scene: Scene) -> None:
     assert scene.metric("lens_watch_lines_total", resource="pods", outcome="changed") >= LINES
 
 
-async def test_a_busy_watch_is_kept_up_with(scene: Scene) -> None:
+async def test_lens_keeps_up_with_a_busy_watch(scene: Scene) -> None:
     scene.watch()
     await keeps_up(scene)
 
 
-async def test_a_busy_watch_over_tls_is_kept_up_with(scene: Scene) -> None:
+async def test_lens_keeps_up_with_a_busy_watch_over_tls(scene: Scene) -> None:
     authority = await tls.authority(scene.folder, "ca")
     await scene.front.stop()
     await scene.front.start(await tls.server(scene.folder, "server", authority))
@@ -46,7 +46,7 @@ async def test_a_busy_watch_over_tls_is_kept_up_with(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("kilobytes", [1, 40, 1500])
-async def test_lines_of_any_length_come_through_a_gulp(scene: Scene, kilobytes: int) -> None:
+async def test_lines_of_any_length_are_complete_after_a_batched_read(scene: Scene, kilobytes: int) -> None:
     scene.watch()
     await scene.until_exact()
     for number in range(6):

@@ -56,9 +56,7 @@ def large_pods(number: int) -> list[Object]:
 
 
 @pytest.mark.parametrize("has_length", [True, False])
-async def test_who_creates_pods_as_large_as_etcd_takes_keeps_nobody_from_starting(
-    scene: Scene, has_length: bool
-) -> None:
+async def test_pods_of_etcds_maximum_size_do_not_prevent_the_start(scene: Scene, has_length: bool) -> None:
     """200 of them were a page of 260 MB, and a crash loop in 384 MiB."""
     objects = [*large_pods(40), pod("small", on="node-1"), *large_pods(20), pod("last", on="node-1")]
     for kind in ("list pods", "page pods"):
@@ -74,7 +72,7 @@ async def test_who_creates_pods_as_large_as_etcd_takes_keeps_nobody_from_startin
     assert scene.metric("lens_lists_total", resource="pods") == 1
 
 
-async def test_a_page_that_was_too_large_slows_down_no_list_for_long(scene: Scene) -> None:
+async def test_pages_grow_again_after_one_that_was_too_large(scene: Scene) -> None:
     small = [pod(f"small-{each}", on="node-1") for each in range(5000)]
     for kind in ("list pods", "page pods"):
         scene.front.always(kind, lists([*large_pods(20), *small]))
@@ -85,7 +83,7 @@ async def test_a_page_that_was_too_large_slows_down_no_list_for_long(scene: Scen
     assert len(asked) < 30
 
 
-async def test_a_storm_of_pods_that_come_and_go_fills_no_queue(scene: Scene) -> None:
+async def test_many_short_lived_pods_fill_no_queue_of_kopf(scene: Scene) -> None:
     """A million lines in a minute were 525 MiB, in kopf's queues."""
     pods = 6_000
 

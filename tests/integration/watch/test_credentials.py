@@ -43,7 +43,7 @@ async def until_news_arrive(scene: Scene, name: str) -> None:
     await scene.until_exact()
 
 
-async def test_a_401_for_a_while_is_waited_out(scene: Scene) -> None:
+async def test_a_temporary_401_is_survived(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.sim.token = "unknown"
@@ -54,7 +54,7 @@ async def test_a_401_for_a_while_is_waited_out(scene: Scene) -> None:
     assert scene.restarts == 0
 
 
-async def test_a_401_for_ever_is_paced(scene: Scene) -> None:
+async def test_a_permanent_401_is_paced(scene: Scene) -> None:
     scene.sim.token = "unknown"
     scene.watch()
     await scene.until(lambda: len(scene.front.requests) >= 20, "twenty requests")
@@ -93,7 +93,7 @@ async def test_a_token_file_that_lags_behind_is_read_again(scene: Scene) -> None
     await until_news_arrive(scene, "after")
 
 
-async def test_a_kubeconfig_that_is_broken_for_a_while_is_waited_for(scene: Scene) -> None:
+async def test_a_temporarily_broken_kubeconfig_is_survived(scene: Scene) -> None:
     file = scene.kubeconfig()
     scene.watch(Connection(file))
     await until_watching(scene)
@@ -106,7 +106,7 @@ async def test_a_kubeconfig_that_is_broken_for_a_while_is_waited_for(scene: Scen
     assert scene.restarts == 0
 
 
-async def test_a_kubeconfig_that_comes_to_name_another_server_is_followed(scene: Scene) -> None:
+async def test_a_kubeconfig_with_a_new_server_is_used(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     old = scene.front
@@ -122,7 +122,7 @@ async def test_a_kubeconfig_that_comes_to_name_another_server_is_followed(scene:
     await old.stop()
 
 
-async def test_without_any_kubeconfig_the_start_fails_and_names_it(scene: Scene) -> None:
+async def test_a_missing_kubeconfig_fails_the_start_and_is_named(scene: Scene) -> None:
     scene.watch(Connection(scene.folder / "nowhere"))
     assert scene.watching is not None
     with pytest.raises(ConnectionFailedError, match="nowhere"):
@@ -130,7 +130,7 @@ async def test_without_any_kubeconfig_the_start_fails_and_names_it(scene: Scene)
     scene.watching = None
 
 
-async def test_without_its_kubeconfig_a_watch_that_runs_again_waits_for_it(
+async def test_a_restarted_watch_retries_a_missing_kubeconfig(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     watcher = scene.watch()
@@ -157,9 +157,7 @@ def plugin(scene: Scene, token: str, lasts: timedelta) -> Object:
 
 
 @pytest.mark.parametrize("lasts", [timedelta(hours=1), timedelta(0)], ids=["revoked", "over"])
-async def test_a_plugin_is_asked_again_when_its_token_is_no_longer_good(
-    scene: Scene, lasts: timedelta
-) -> None:
+async def test_an_exec_plugin_runs_again_when_its_token_expires(scene: Scene, lasts: timedelta) -> None:
     scene.watch(Connection(scene.kubeconfig(plugin(scene, TOKEN, lasts))))
     await until_watching(scene)
     scene.sim.token = "second-token"
@@ -170,7 +168,7 @@ async def test_a_plugin_is_asked_again_when_its_token_is_no_longer_good(
     assert scene.restarts == 0
 
 
-async def test_a_plugin_that_fails_for_a_while_is_waited_for(scene: Scene) -> None:
+async def test_a_failing_exec_plugin_is_retried(scene: Scene) -> None:
     scene.watch(Connection(scene.kubeconfig(plugin(scene, TOKEN, timedelta(hours=1)))))
     await scene.until_exact()
     scene.sim.token = "second-token"
@@ -204,9 +202,7 @@ class ServiceAccount:
                 (self.folder / name).symlink_to(f"..data/{name}")
 
 
-async def test_in_a_pod_the_service_account_is_followed_as_it_rotates(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rotated_service_account_token_is_used(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await tls.authority(scene.folder, "first-ca")
     second = await tls.authority(scene.folder, "second-ca")
     account = ServiceAccount(scene.folder)
@@ -237,7 +233,7 @@ async def test_in_a_pod_the_service_account_is_followed_as_it_rotates(
     assert scene.restarts == 0
 
 
-async def test_client_certificates_and_a_ca_in_a_kubeconfig_are_followed_as_they_rotate(scene: Scene) -> None:
+async def test_a_rotated_client_certificate_and_ca_are_used(scene: Scene) -> None:
     first = await tls.authority(scene.folder, "first-ca")
     second = await tls.authority(scene.folder, "second-ca")
 
@@ -258,7 +254,7 @@ async def test_client_certificates_and_a_ca_in_a_kubeconfig_are_followed_as_they
     assert scene.restarts == 0
 
 
-async def test_a_kubeconfig_that_no_longer_skips_verification_is_obeyed(scene: Scene) -> None:
+async def test_a_kubeconfig_that_enables_verification_again_is_obeyed(scene: Scene) -> None:
     ours = await tls.authority(scene.folder, "ca")
     await scene.front.stop()
     await scene.front.start(await tls.server(scene.folder, "server", ours))
@@ -274,7 +270,7 @@ async def test_a_kubeconfig_that_no_longer_skips_verification_is_obeyed(scene: S
     assert scene.restarts == 0
 
 
-async def test_a_redirect_to_another_host_gets_neither_the_token_nor_a_visit(scene: Scene) -> None:
+async def test_a_redirect_is_not_followed_and_gets_no_token(scene: Scene) -> None:
     elsewhere = Front(scene.sim.port)
     await elsewhere.start()
     for kind, path in (("/api", "/api"), ("list pods", "/api/v1/pods"), ("watch pods", "/api/v1/pods")):
@@ -287,16 +283,14 @@ async def test_a_redirect_to_another_host_gets_neither_the_token_nor_a_visit(sce
     await elsewhere.stop()
 
 
-async def test_a_proxy_for_elsewhere_doesnt_keep_us_from_a_near_apiserver(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_proxy_exempts_the_apiserver(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.0/8")
     scene.watch()
     await scene.until_exact()
 
 
-async def test_a_proxy_is_gone_through(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_use_the_configured_proxy(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = Front(scene.sim.port)
     await proxy.start()
     scene.watch(Connection(scene.kubeconfig(None, {"proxy-url": proxy.url})))
@@ -306,7 +300,7 @@ async def test_a_proxy_is_gone_through(scene: Scene, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-async def test_the_password_in_the_apiservers_url_proves_who_we_are_and_is_in_no_line_of_the_log(
+async def test_the_password_in_the_apiservers_url_authenticates_and_is_not_logged(
     scene: Scene,
 ) -> None:
     with_password = scene.front.url.replace("://", "://somebody:secret@")

@@ -71,7 +71,9 @@ async def settled(url: str, folder: Path, *outcomes: Outcome, seconds: float = 6
         ]
 
 
-async def test_only_what_is_open_is_asked_for(apiserver: tuple[Apiserver, str], tmp_path: Path) -> None:
+async def test_only_pods_with_an_unknown_outcome_are_read(
+    apiserver: tuple[Apiserver, str], tmp_path: Path
+) -> None:
     server, url = apiserver
     assert await settled(url, tmp_path, "TaskDeleted", "TaskEnded", "TaskEvicted") == [
         "TaskDeleted",
@@ -81,7 +83,7 @@ async def test_only_what_is_open_is_asked_for(apiserver: tuple[Apiserver, str], 
     assert server.asked == 1
 
 
-async def test_another_pod_of_the_name_does_not_answer_for_it(
+async def test_a_new_pod_of_the_same_name_is_not_the_finished_one(
     apiserver: tuple[Apiserver, str], tmp_path: Path
 ) -> None:
     server, url = apiserver
@@ -89,7 +91,7 @@ async def test_another_pod_of_the_name_does_not_answer_for_it(
     assert await settled(url, tmp_path, "TaskEnded") == ["TaskEnded"]
 
 
-async def test_an_answer_that_makes_no_sense_leaves_it_open(
+async def test_an_invalid_response_leaves_the_outcome_unknown(
     apiserver: tuple[Apiserver, str], tmp_path: Path
 ) -> None:
     server, url = apiserver
@@ -97,7 +99,7 @@ async def test_an_answer_that_makes_no_sense_leaves_it_open(
         assert await settled(url, tmp_path, "TaskEnded") == ["TaskEnded"]
 
 
-async def test_a_wave_of_ends_costs_a_bounded_number_of_reads(
+async def test_many_finished_pods_cause_a_bounded_number_of_reads(
     apiserver: tuple[Apiserver, str], tmp_path: Path
 ) -> None:
     server, url = apiserver
@@ -106,7 +108,7 @@ async def test_a_wave_of_ends_costs_a_bounded_number_of_reads(
     assert server.asked == MAX_READS
 
 
-async def test_an_apiserver_that_hangs_is_waited_for_once(
+async def test_reads_stop_after_the_first_that_a_hanging_apiserver_does_not_answer(
     apiserver: tuple[Apiserver, str], tmp_path: Path
 ) -> None:
     server, url = apiserver

@@ -28,7 +28,7 @@ async def stands_still(scene: Scene) -> None:
     assert scene.state.current.current_at == last.current_at
 
 
-async def test_nothing_is_served_before_both_lists_are_in(scene: Scene) -> None:
+async def test_no_figures_are_served_before_both_lists_are_complete(scene: Scene) -> None:
     scene.front.always("list nodes", faults.status(503))
     scene.watch()
     await scene.until_listed("pods", 1)
@@ -38,7 +38,7 @@ async def test_nothing_is_served_before_both_lists_are_in(scene: Scene) -> None:
     await scene.until_exact()
 
 
-async def test_in_a_quiet_cluster_the_figures_stay_young(scene: Scene) -> None:
+async def test_figures_stay_current_in_a_quiet_cluster(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     first = scene.state.current
@@ -87,7 +87,7 @@ async def test_a_watch_that_is_broken_off_is_not_as_current_as_the_others(quiet:
     await stands_still(quiet)
 
 
-async def test_an_accepted_watch_is_a_sign_of_life_before_it_says_anything(scene: Scene) -> None:
+async def test_an_accepted_watch_is_a_sign_of_life_without_a_line(scene: Scene) -> None:
     scene.front.always("watch pods", faults.endless_silence)
     scene.watch(timeouts=Timeouts(silence=0.5))
     await scene.until_exact()
@@ -96,7 +96,7 @@ async def test_an_accepted_watch_is_a_sign_of_life_before_it_says_anything(scene
     assert scene.front.seen("list pods") == 1
 
 
-async def test_while_the_apiserver_is_gone_the_last_figures_are_served_and_grow_old(scene: Scene) -> None:
+async def test_without_an_apiserver_the_last_figures_are_served_with_their_age(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     await scene.front.stop()
@@ -115,7 +115,7 @@ async def test_while_the_apiserver_is_gone_the_last_figures_are_served_and_grow_
     assert scene.restarts == 0
 
 
-async def test_a_proxy_that_answers_with_pages_makes_nothing_look_young(scene: Scene) -> None:
+async def test_html_of_a_proxy_does_not_make_figures_look_current(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     for kind in ("list pods", "watch pods", "list nodes", "watch nodes"):
@@ -131,7 +131,7 @@ async def test_a_proxy_that_answers_with_pages_makes_nothing_look_young(scene: S
     await scene.until_exact()
 
 
-async def test_no_figure_waits_for_a_resource_that_is_failing(scene: Scene) -> None:
+async def test_a_failing_resource_does_not_delay_the_other(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.front.always("watch nodes", faults.status(500))
@@ -142,7 +142,7 @@ async def test_no_figure_waits_for_a_resource_that_is_failing(scene: Scene) -> N
     assert scene.state.current.contacts["nodes"] < scene.state.current.contacts["pods"]
 
 
-async def test_an_apiserver_under_a_path_is_watched_as_well(scene: Scene) -> None:
+async def test_an_apiserver_below_a_path_is_watched(scene: Scene) -> None:
     scene.front.prefix = "/k8s/clusters/c-1"
     scene.watch(Connection(scene.kubeconfig(None, {"server": f"{scene.front.url}/k8s/clusters/c-1/"})))
     await scene.until_exact()

@@ -53,7 +53,7 @@ FAULTS: dict[str, dict[str, Fault]] = {
 
 
 @pytest.mark.parametrize("family", FAULTS)
-async def test_a_list_that_fails_is_made_anew_and_had_no_effect(tmp_path: Path, family: str) -> None:
+async def test_a_failed_list_has_no_effect_and_is_repeated(tmp_path: Path, family: str) -> None:
     await on_each(tmp_path, FAULTS[family], a_list_fails)
 
 
@@ -77,7 +77,7 @@ async def a_list_fails(scene: Scene, fault: Fault) -> None:
     assert scene.front.seen("list pods") + scene.front.seen("page pods") <= 10
 
 
-async def test_a_slow_page_is_waited_for(scene: Scene) -> None:
+async def test_a_slow_page_is_applied(scene: Scene) -> None:
     scene.front.page_size = 3
     scene.front.script("page pods", faults.dripping(pieces=50))
     scene.watch()
@@ -85,7 +85,7 @@ async def test_a_slow_page_is_waited_for(scene: Scene) -> None:
     assert scene.front.seen("list pods") == 1
 
 
-async def test_a_continue_token_that_expires_shows_nobody_who_has_gone(scene: Scene) -> None:
+async def test_an_expired_continue_token_shows_no_deleted_objects(scene: Scene) -> None:
     def compacted() -> None:
         scene.delete_pod("pod-1")
         scene.store.compact()
@@ -97,7 +97,7 @@ async def test_a_continue_token_that_expires_shows_nobody_who_has_gone(scene: Sc
     assert scene.restarts == 0
 
 
-async def test_a_failing_list_takes_nothing_away_from_what_is_served(scene: Scene) -> None:
+async def test_a_failing_list_does_not_change_the_served_figures(scene: Scene) -> None:
     scene.front.page_size = 3
     scene.watch()
     await scene.until_exact()
@@ -120,7 +120,7 @@ ENDLESS: dict[str, Fault] = {
 
 
 @pytest.mark.slow
-async def test_a_list_that_fails_again_and_again_is_paced(tmp_path: Path) -> None:
+async def test_repeated_list_failures_are_paced(tmp_path: Path) -> None:
     await on_each(tmp_path, ENDLESS, a_list_fails_on_and_on)
 
 

@@ -40,7 +40,7 @@ def skipped_now(scene: Scene, resource: str = "pods") -> float:
     return scene.metric("lens_skipped_objects", resource=resource)
 
 
-async def test_an_unreadable_pod_costs_itself_alone(tmp_path: Path) -> None:
+async def test_an_undecodable_pod_affects_no_other(tmp_path: Path) -> None:
     await on_each(tmp_path, UNREADABLE, a_pod_cant_be_read)
 
 
@@ -54,7 +54,7 @@ async def a_pod_cant_be_read(scene: Scene, bad: Object) -> None:
     assert skipped_now(scene) == 0
 
 
-async def test_a_bad_pod_is_counted_and_named_once_however_often_it_is_read(
+async def test_an_undecodable_pod_is_counted_and_logged_once(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.put_pod(pod("bad", on="node-1", gpus="four"))
@@ -71,7 +71,7 @@ async def test_a_bad_pod_is_counted_and_named_once_however_often_it_is_read(
     assert named_in_the_log.count("team/bad") == 1
 
 
-async def test_a_pod_that_turns_bad_no_longer_counts_and_counts_again_once_mended(scene: Scene) -> None:
+async def test_a_pod_counts_only_while_it_can_be_decoded(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.put_pod(pod("pod-0", on="node-0", gpus="some"))
@@ -87,7 +87,7 @@ async def test_a_pod_that_turns_bad_no_longer_counts_and_counts_again_once_mende
     await scene.until_exact()
 
 
-async def test_a_bad_pod_that_goes_unseen_is_no_longer_counted_as_skipped(scene: Scene) -> None:
+async def test_an_undecodable_pod_that_is_gone_is_no_longer_counted_as_skipped(scene: Scene) -> None:
     scene.put_pod(pod("bad", on="node-1", gpus="some"))
     scene.watch()
     await scene.until_exact(without={"bad"})
@@ -99,7 +99,7 @@ async def test_a_bad_pod_that_goes_unseen_is_no_longer_counted_as_skipped(scene:
     await scene.until_exact()
 
 
-async def test_an_unreadable_node_costs_itself_alone(tmp_path: Path) -> None:
+async def test_an_undecodable_node_affects_no_other(tmp_path: Path) -> None:
     await on_each(
         tmp_path, {repr(gpus): gpus for gpus in ("four", "-8", "", None, {"of": 8})}, a_node_cant_be_read
     )
@@ -146,7 +146,7 @@ async def test_missing_and_null_fields_are_none(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"name": None}, {"name": 7, "resourceVersion": "9"}, "pod-1"])
-async def test_an_object_without_a_name_costs_no_other(scene: Scene, metadata: object) -> None:
+async def test_an_object_without_a_name_affects_no_other(scene: Scene, metadata: object) -> None:
     nameless = {"metadata": metadata, "spec": {}, "status": {}}
     scene.front.script("list pods", faults.rewritten(lambda page: page["items"].insert(1, nameless)))
     scene.front.script("watch pods", stream(event("ADDED", nameless), event("DELETED", nameless)))
@@ -158,7 +158,7 @@ async def test_an_object_without_a_name_costs_no_other(scene: Scene, metadata: o
     assert scene.restarts == 0
 
 
-async def test_a_megabyte_of_annotations_is_carried(scene: Scene) -> None:
+async def test_a_pod_with_a_megabyte_of_annotations_is_counted(scene: Scene) -> None:
     huge = {"note": "x" * 1_500_000}
     scene.put_pod(pod("listed", on="node-1") | named("listed", annotations=huge))
     scene.watch()
@@ -171,7 +171,7 @@ async def test_a_megabyte_of_annotations_is_carried(scene: Scene) -> None:
     assert scene.metric("lens_objects_skipped_total", resource="pods") == 0
 
 
-async def test_a_line_too_long_for_any_object_is_left_behind(scene: Scene) -> None:
+async def test_after_a_line_that_is_too_long_the_watch_resumes(scene: Scene) -> None:
     flood = [b'{"type":"ADDED","object":{"metadata":{"name":"', *[b"x" * 1_000_000] * 34]
     scene.front.script("watch pods", stream(*flood, then=faults.hang))
     scene.watch()

@@ -16,7 +16,7 @@ def line(scene: Scene, type_: str, name: str) -> bytes:
     return event(type_, json.loads(revision.body))
 
 
-async def test_what_was_deleted_stays_deleted_when_its_past_is_told_again(scene: Scene) -> None:
+async def test_a_late_line_does_not_restore_a_deleted_object(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.put_pod(pod("short", on="node-1", gpus=2))
@@ -38,7 +38,7 @@ async def test_what_was_deleted_stays_deleted_when_its_past_is_told_again(scene:
     assert scene.metric("lens_lists_total", resource="pods") == 1
 
 
-async def test_an_old_state_that_is_told_again_doesnt_come_back(scene: Scene) -> None:
+async def test_a_late_line_does_not_restore_an_old_state(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.put_pod(pod("moving", on="node-1", gpus=1))
@@ -52,7 +52,7 @@ async def test_an_old_state_that_is_told_again_doesnt_come_back(scene: Scene) ->
     await scene.until_exact()
 
 
-async def test_a_finished_pod_frees_its_gpus_although_its_last_word_is_running(scene: Scene) -> None:
+async def test_a_finished_pod_frees_its_gpus_although_its_last_line_says_running(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     for name, phase in (("pod-0", "Succeeded"), ("pod-1", "Failed")):
@@ -62,7 +62,7 @@ async def test_a_finished_pod_frees_its_gpus_although_its_last_word_is_running(s
     assert scene.metric("lens_lists_total", resource="pods") == 1
 
 
-async def test_deletions_that_nobody_told_of_are_found_by_the_next_list(scene: Scene) -> None:
+async def test_missed_deletions_are_found_by_the_next_list(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     await scene.front.stop()
@@ -78,7 +78,7 @@ async def test_deletions_that_nobody_told_of_are_found_by_the_next_list(scene: S
     assert scene.restarts == 0
 
 
-async def test_a_list_that_shows_what_the_watch_told_is_no_drift(scene: Scene) -> None:
+async def test_a_list_that_agrees_with_the_watch_is_no_drift(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.put_pod(pod("told", on="node-1"))
@@ -93,7 +93,7 @@ async def test_a_list_that_shows_what_the_watch_told_is_no_drift(scene: Scene) -
     await scene.until_exact()
 
 
-async def test_a_pod_that_came_back_under_its_name_is_the_new_one(scene: Scene) -> None:
+async def test_a_recreated_pod_replaces_the_old_one(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     await scene.front.stop()
@@ -106,7 +106,7 @@ async def test_a_pod_that_came_back_under_its_name_is_the_new_one(scene: Scene) 
     await scene.until_exact()
 
 
-async def test_pods_outlive_their_node_and_find_it_again(scene: Scene) -> None:
+async def test_pods_of_a_deleted_node_return_with_it(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     scene.delete_node("node-0")

@@ -22,7 +22,7 @@ def figures(scene: Scene) -> tuple[int, int, bool] | None:
     return occupied.states.total, occupied.states.allocated, occupied.approximate
 
 
-async def test_a_placement_shows_though_the_watch_is_quiet(scene: Scene) -> None:
+async def test_a_placement_is_published_while_the_watch_is_quiet(scene: Scene) -> None:
     scene.put_node(node("sliced", metadata={"name": "sliced", "labels": LABELS}))
     scene.put_pod(pod("a", on="sliced"))
     scene.put_pod(pod("b", on="sliced"))
@@ -36,7 +36,7 @@ async def test_a_placement_shows_though_the_watch_is_quiet(scene: Scene) -> None
     await scene.until(lambda: figures(scene) == (2, 1, True), "the least number again", seconds=5)
 
 
-async def test_a_placement_that_comes_before_the_watch_has_begun_is_not_lost(scene: Scene) -> None:
+async def test_a_placement_from_before_the_first_watch_is_not_lost(scene: Scene) -> None:
     scene.put_node(node("sliced", metadata={"name": "sliced", "labels": LABELS}))
     scene.put_pod(pod("a", on="sliced"))
     scene.put_pod(pod("b", on="sliced"))

@@ -28,7 +28,7 @@ ENDINGS: dict[str, tuple[str, Fault]] = {
 }
 
 
-async def test_what_ends_kopf_ends_nothing_else(tmp_path: Path) -> None:
+async def test_figures_survive_an_exit_of_kopf(tmp_path: Path) -> None:
     await on_each(tmp_path, ENDINGS, kopf_ends)
 
 
@@ -54,7 +54,7 @@ def once_alone(scene: Scene, fault: Fault) -> Fault:
     return waited
 
 
-async def test_what_ends_kopf_again_and_again_is_paced(scene: Scene) -> None:
+async def test_repeated_exits_of_kopf_are_paced(scene: Scene) -> None:
     scene.front.always("/api", once_alone(scene, faults.status(404)))
     scene.watch()
     # Each end takes kopf a moment. It was 5 s with nobody to end its waiter for the stop flag.
@@ -65,7 +65,7 @@ async def test_what_ends_kopf_again_and_again_is_paced(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", ["/apis", "/api", "/api/v1"])
-async def test_discovery_that_fails_for_a_while_is_waited_for(scene: Scene, kind: str) -> None:
+async def test_failed_discovery_is_retried(scene: Scene, kind: str) -> None:
     scene.front.script(kind, faults.status(500), faults.status(403), faults.reset)
     scene.watch()
     await scene.until_exact()
@@ -90,7 +90,7 @@ STALLS: dict[str, tuple[str, Fault]] = {
 }
 
 
-async def test_what_stalls_the_watching_is_found_and_begun_anew(tmp_path: Path) -> None:
+async def test_a_stalled_watch_restarts_kopf(tmp_path: Path) -> None:
     await on_each(tmp_path, STALLS, something_stalls)
 
 
@@ -120,7 +120,7 @@ class Saboteur:
         return time.time()
 
 
-async def test_a_watcher_that_vanished_inside_kopf_is_missed(scene: Scene) -> None:
+async def test_a_watch_that_kopf_lost_restarts_kopf(scene: Scene) -> None:
     clock = Saboteur()
     scene.watch(timeouts=SHORT, clock=clock)
     await scene.until_exact()
@@ -133,7 +133,7 @@ async def test_a_watcher_that_vanished_inside_kopf_is_missed(scene: Scene) -> No
     assert scene.restarts == 1
 
 
-async def test_a_hanging_list_is_given_up_before_anything_has_to_be_restarted(scene: Scene) -> None:
+async def test_a_hanging_list_times_out_without_a_restart(scene: Scene) -> None:
     scene.front.page_size = 3
     scene.front.script("list pods", faults.hang, faults.torn(0.5, then=faults.hang))
     scene.front.script("page pods", faults.hang)
@@ -142,7 +142,7 @@ async def test_a_hanging_list_is_given_up_before_anything_has_to_be_restarted(sc
     assert scene.restarts == 0
 
 
-async def test_a_silent_watch_is_given_up_before_anything_has_to_be_restarted(scene: Scene) -> None:
+async def test_a_silent_watch_times_out_without_a_restart(scene: Scene) -> None:
     scene.front.script("watch pods", faults.endless_silence)
     scene.watch(timeouts=Timeouts(silence=1.0))
     await scene.until(lambda: scene.front.seen("watch pods") == 2, "a second watch")
@@ -152,7 +152,7 @@ async def test_a_silent_watch_is_given_up_before_anything_has_to_be_restarted(sc
 
 
 @pytest.mark.parametrize("kind", ["list pods", "watch pods"])
-async def test_a_hanging_apiserver_doesnt_hold_up_the_end(scene: Scene, kind: str) -> None:
+async def test_a_hanging_apiserver_does_not_delay_the_shutdown(scene: Scene, kind: str) -> None:
     scene.front.always(kind, faults.hang)
     scene.watch()
     await scene.until(lambda: scene.front.open(kind) > 0, "the hang")
@@ -163,7 +163,7 @@ async def test_a_hanging_apiserver_doesnt_hold_up_the_end(scene: Scene, kind: st
     assert not [thread for thread in threading.enumerate() if thread.name == "kopf"]
 
 
-async def test_snapshots_go_on_after_one_that_could_not_be_published(scene: Scene) -> None:
+async def test_snapshots_continue_after_a_failure_to_publish(scene: Scene) -> None:
     class Defective(ClusterState):
         """Fails as it is written to, twice."""
 

@@ -22,7 +22,7 @@ async def until_far_ahead(scene: Scene) -> int:
 
 
 @pytest.mark.slow
-async def test_a_silent_watch_from_a_lost_future_is_seen_through(scene: Scene) -> None:
+async def test_silent_watches_from_a_future_version_cause_a_list(scene: Scene) -> None:
     """The apiserver answers it with 200 and nothing, until the old versions are passed again."""
     backup = await until_far_ahead(scene)
     scene.front.watch_seconds = 1
@@ -41,7 +41,7 @@ async def test_a_silent_watch_from_a_lost_future_is_seen_through(scene: Scene) -
     await scene.until_exact()
 
 
-async def test_a_restored_etcd_that_has_caught_up_again_is_seen_through(scene: Scene) -> None:
+async def test_a_restored_etcd_with_newer_versions_is_detected(scene: Scene) -> None:
     """Nothing is silent then: watches from the lost future go on with the new one."""
     backup = await until_far_ahead(scene)
     lost = scene.store.version
@@ -60,7 +60,7 @@ async def test_a_restored_etcd_that_has_caught_up_again_is_seen_through(scene: S
     assert scene.restarts == 0
 
 
-async def test_a_list_below_the_mark_is_believed(scene: Scene) -> None:
+async def test_a_list_with_a_lower_version_is_applied(scene: Scene) -> None:
     backup = await until_far_ahead(scene)
     for kind in ("watch pods", "watch nodes"):
         scene.front.script(kind, faults.status(410))
@@ -74,7 +74,7 @@ async def test_a_list_below_the_mark_is_believed(scene: Scene) -> None:
     assert scene.restarts == 0
 
 
-async def test_a_restore_in_the_middle_of_a_list_mixes_nothing(scene: Scene) -> None:
+async def test_a_restore_during_a_list_does_not_mix_two_histories(scene: Scene) -> None:
     backup = await until_far_ahead(scene)
     scene.front.page_size = 4
     scene.front.script("watch pods", faults.status(410))
@@ -86,7 +86,7 @@ async def test_a_restore_in_the_middle_of_a_list_mixes_nothing(scene: Scene) -> 
     await scene.until_exact()
 
 
-async def test_a_watch_that_is_silent_without_an_end_is_seen_through_too(scene: Scene) -> None:
+async def test_an_endless_silent_watch_causes_a_list(scene: Scene) -> None:
     scene.front.always("watch pods", faults.endless_silence)
     scene.watch(timeouts=Timeouts(silence=0.5))
     await scene.until_exact()
@@ -96,7 +96,7 @@ async def test_a_watch_that_is_silent_without_an_end_is_seen_through_too(scene: 
     assert scene.restarts == 0
 
 
-async def test_a_quiet_cluster_is_not_taken_for_a_restored_one(scene: Scene) -> None:
+async def test_a_quiet_cluster_does_not_look_like_a_restored_one(scene: Scene) -> None:
     scene.front.watch_seconds = 1
     scene.watch()
     await scene.until_exact()

@@ -22,7 +22,7 @@ class Endless:
         return bytes(LARGE_BYTES)
 
 
-async def test_much_is_read_on_after_as_long_a_rest_as_it_took_to_take_in() -> None:
+async def test_a_large_batch_is_followed_by_a_pause_of_the_same_length() -> None:
     reader = BatchedReader(cast("aiohttp.ClientResponse", Endless()))
     loop = asyncio.get_running_loop()
     await reader.read()
@@ -36,7 +36,7 @@ async def test_much_is_read_on_after_as_long_a_rest_as_it_took_to_take_in() -> N
         assert loop.time() - taken > 0.9 * (taken - began)
 
 
-async def test_a_rest_is_never_longer_than_between_gulps() -> None:
+async def test_a_pause_is_never_longer_than_the_time_between_batches() -> None:
     reader = BatchedReader(cast("aiohttp.ClientResponse", Endless()))
     await reader.read()
     time.sleep(1)  # noqa: ASYNC251 - what takes long

@@ -98,7 +98,7 @@ async def a_watch_fails_twice(scene: Scene, fault: Fault) -> None:
     assert scene.front.seen("list pods") <= 3
 
 
-async def test_a_watch_that_fails_again_and_again_is_paced(tmp_path: Path) -> None:
+async def test_repeated_watch_failures_are_paced(tmp_path: Path) -> None:
     await on_each(tmp_path, ENDLESS, a_watch_fails_on_and_on)
 
 
@@ -127,7 +127,7 @@ async def test_a_failing_watch_of_nodes_loses_no_node(scene: Scene) -> None:
     assert scene.restarts == 0
 
 
-async def test_a_refused_login_of_one_watch_cuts_the_other_without_a_loss(scene: Scene) -> None:
+async def test_a_401_on_one_watch_loses_no_change_of_the_other(scene: Scene) -> None:
     scene.watch()
     await scene.until_exact()
     for number in range(3):
@@ -139,7 +139,7 @@ async def test_a_refused_login_of_one_watch_cuts_the_other_without_a_loss(scene:
     assert scene.restarts == 0
 
 
-async def test_a_line_that_stays_unreadable_is_left_behind(scene: Scene) -> None:
+async def test_a_line_that_stays_undecodable_is_skipped_by_a_list(scene: Scene) -> None:
     """It would hold up all that comes after it, while each new watch made the figures look current."""
     unreadable = stream(b'{"type":"MODIFIED","object":{]}\n')
     scene.front.always("watch pods", unreadable)
@@ -151,7 +151,7 @@ async def test_a_line_that_stays_unreadable_is_left_behind(scene: Scene) -> None
     assert scene.front.seen("watch pods") <= 8
 
 
-async def test_a_change_before_an_unreadable_line_counts_and_is_not_asked_for_again(scene: Scene) -> None:
+async def test_a_change_before_an_undecodable_line_counts_and_is_not_read_again(scene: Scene) -> None:
     def change() -> None:
         scene.put_pod(pod("good", on="node-1"))
 
@@ -171,7 +171,7 @@ async def test_a_change_before_an_unreadable_line_counts_and_is_not_asked_for_ag
 
 
 @pytest.mark.slow
-async def test_a_refused_login_cuts_a_list_of_the_other_without_a_loss(scene: Scene) -> None:
+async def test_a_401_on_one_resource_loses_nothing_of_the_others_list(scene: Scene) -> None:
     scene.front.script("list pods", *[faults.dripping(pieces=40)] * 3)
     scene.front.script("list nodes", *[faults.status(401)] * 4)
     scene.watch()
@@ -179,7 +179,7 @@ async def test_a_refused_login_cuts_a_list_of_the_other_without_a_loss(scene: Sc
     assert scene.restarts == 0
 
 
-async def test_what_nobody_needs_to_see_is_not_asked_for_again(scene: Scene) -> None:
+async def test_lines_that_kopf_is_not_shown_are_not_read_again(scene: Scene) -> None:
     """A watch from long ago would be answered with all of it anew, or with 410 and a list."""
     scene.watch()
     await scene.until_exact()

@@ -42,7 +42,7 @@ def test_a_field_that_the_api_has_no_more_is_found() -> None:
         subset(schemas.Task, required=("namespace",), without=("gone",))
 
 
-def test_what_is_null_empty_or_nothing_is_left_out_and_texts_are_cut() -> None:
+def test_null_and_empty_fields_are_left_out_and_texts_are_cut() -> None:
     row = {
         "namespace": "team",
         "pod_name": "train-0",

@@ -9,7 +9,7 @@ from lens.model.events.transitions import Event
 from lens.model.inventory.snapshot import EMPTY
 
 
-def test_a_new_board_knows_nothing() -> None:
+def test_a_new_state_is_empty() -> None:
     current = ClusterState().current
     assert current.snapshot is EMPTY
     assert not current.synced
@@ -26,7 +26,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
     assert StateView(snapshot=EMPTY, synced=True, contacts={"pods": 100.0}).age(99.0) == 0.0
 
 
-def test_what_waits_to_be_looked_at_takes_only_so_many_bytes() -> None:
+def test_waiting_events_and_terminations_are_bounded_in_bytes() -> None:
     dropped: Counter[str] = Counter()
     state = ClusterState(lambda what: dropped.update([what]))
     for number in range(5000):
@@ -42,7 +42,7 @@ def test_what_waits_to_be_looked_at_takes_only_so_many_bytes() -> None:
     assert (state.take_kube_events(), state.take_terminations()) == ([], [])
 
 
-def test_after_what_was_too_much_there_is_room_again() -> None:
+def test_taking_events_makes_room_for_new_ones() -> None:
     state = ClusterState()
     for _ in range(3):
         many = [Event(1.0, "Kubernetes", "Pod/team/a", f"{each}" + "🌋" * 500) for each in range(5000)]
@@ -52,7 +52,7 @@ def test_after_what_was_too_much_there_is_room_again() -> None:
     assert len(state.take_kube_events()) == 100
 
 
-def test_one_may_add_while_another_takes() -> None:
+def test_one_thread_may_add_events_while_another_takes_them() -> None:
     state = ClusterState()
 
     def add() -> None:

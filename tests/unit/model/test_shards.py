@@ -56,7 +56,7 @@ TestShards = AgainstADict.TestCase
 TestShards.settings = settings(max_examples=full_or(15, 40), stateful_step_count=full_or(10, 20))
 
 
-def test_what_is_not_changed_is_the_same_object() -> None:
+def test_unchanged_values_stay_the_same_object() -> None:
     values = {f"node-{i}": object() for i in range(1000)}
     before = Shards[object]().updated(values)
     after = before.updated({"node-1": object(), "node-2": None})
@@ -64,7 +64,7 @@ def test_what_is_not_changed_is_the_same_object() -> None:
     assert len(after) == 999
 
 
-def test_what_differs_is_found_by_identity_and_nothing_else() -> None:
+def test_differences_are_found_by_identity() -> None:
     kept, replaced, equal = [1], [2], [3]
     before = Shards[list[int]]().updated({"kept": kept, "replaced": replaced, "equal": equal, "gone": [4]})
     after = before.updated({"replaced": [5], "equal": list(equal), "gone": None, "new": [6], "kept": kept})

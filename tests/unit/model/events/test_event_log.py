@@ -23,7 +23,7 @@ def seen(at: float, type_: Type = "TaskStarted", object_: str = POD) -> Event:
     return Event(at, type_, object_, "a message", "team")
 
 
-def test_what_happened_before_lens_began_is_told_by_the_apiserver() -> None:
+def test_events_from_before_the_start_come_from_the_apiserver() -> None:
     event_log = EventLog(10)
     event_log.merge([told(900, "TaskStarted"), told(950, "NodeNotReady", "Node/n")], BEGAN)
     assert [(event.at, event.type, event.source) for event in event_log.events] == [
@@ -32,7 +32,7 @@ def test_what_happened_before_lens_began_is_told_by_the_apiserver() -> None:
     ]
 
 
-def test_from_then_on_lens_tells_itself_and_warnings_go_on_being_told() -> None:
+def test_after_the_start_only_warnings_of_the_apiserver_are_added() -> None:
     event_log = EventLog(10)
     event_log.merge([told(1000, "TaskStarted"), told(1000)], BEGAN)
     assert [event.type for event in event_log.events] == ["Kubernetes"]
@@ -43,7 +43,7 @@ def test_from_then_on_lens_tells_itself_and_warnings_go_on_being_told() -> None:
     ]
 
 
-def test_one_moment_that_both_tell_of_shows_once_whoever_is_first() -> None:
+def test_an_occurrence_that_both_report_appears_once() -> None:
     first, last = EventLog(10), EventLog(10)
     first.add([seen(1002)])
     first.merge([told(999, "TaskStarted")], BEGAN)
@@ -67,7 +67,7 @@ def test_another_life_of_the_same_name_is_another_event() -> None:
     assert [event.type for event in event_log.events] == ["TaskFinished", "TaskPreempted"]
 
 
-def test_what_happens_again_and_again_shows_once_at_its_last_time() -> None:
+def test_a_repeated_event_appears_once_at_its_last_time() -> None:
     event_log = EventLog(10)
     event_log.merge([told(2000), told(2010), told(2005), told(2003, reason="Unhealthy")], BEGAN)
     assert [(event.at, event.reason) for event in event_log.events] == [
@@ -85,7 +85,7 @@ def test_the_same_list_read_again_changes_nothing_not_even_for_a_stream() -> Non
     assert all(one is other for one, other in zip(before, event_log.events, strict=True))
 
 
-def test_a_flood_of_somebody_elses_events_leaves_lens_own_in_their_place() -> None:
+def test_many_events_of_others_displace_none_of_lens_own() -> None:
     event_log = EventLog(10)
     event_log.add(seen(1001 + number, "NodeJoined", f"Node/{number}") for number in range(10))
     event_log.merge((told(5000, object_=f"Pod/team/{number}") for number in range(10_000)), BEGAN)
@@ -93,7 +93,7 @@ def test_a_flood_of_somebody_elses_events_leaves_lens_own_in_their_place() -> No
     assert [event.at for event in event_log.events if event.source == OWN] == [1010, 1009, 1008, 1007, 1006]
 
 
-def test_nothing_is_kept_where_nothing_shall_be() -> None:
+def test_the_bound_on_kept_events_may_be_0_or_1() -> None:
     for most in (0, 1):
         event_log = EventLog(most)
         event_log.add([seen(1001), seen(1002, object_="Pod/team/b")])

@@ -39,7 +39,7 @@ def reasons(events: list[Event]) -> list[tuple[str, str | None]]:
     return [(event.object, event.reason) for event in events]
 
 
-def test_what_regards_a_pod_with_gpus_is_told_whether_it_is_bound_or_waits() -> None:
+def test_events_of_bound_and_pending_gpu_pods_are_kept() -> None:
     _, snapshot = cluster(task(), task("waits", on=None))
     assert reasons(
         listed(
@@ -51,7 +51,7 @@ def test_what_regards_a_pod_with_gpus_is_told_whether_it_is_bound_or_waits() -> 
     ) == [("Pod/team/train-0", "BackOff"), ("Pod/team/waits", "FailedScheduling")]
 
 
-def test_what_regards_a_node_with_gpus_is_told_and_no_other_nodes() -> None:
+def test_only_events_of_gpu_nodes_are_kept() -> None:
     _, snapshot = cluster(task("stays", on="node-4"))
     names = ("node-1", "without-gpus", "node-3", "node-4")
     raws = [of_node("NodeNotReady", at=AGO, name=name) for name in names]
@@ -71,7 +71,7 @@ def test_a_pod_that_is_preempted_and_still_there_ends_when_lens_sees_it() -> Non
     assert listed(snapshot, of_scheduler("Preempted", "Preempted by pod 1 on node node-1", at=AGO)) == []
 
 
-def test_of_a_pod_that_is_gone_its_end_is_told_if_it_was_on_a_node_with_gpus() -> None:
+def test_the_end_of_an_unknown_pod_is_kept_if_it_was_on_a_gpu_node() -> None:
     _, snapshot = cluster()
     gone = of_pod(
         "TaintManagerEviction", "Marking for deletion Pod team/gone", at=AGO, name="gone", source={}
@@ -98,7 +98,7 @@ def test_a_preemption_names_its_node_itself() -> None:
     assert told("without-gpus") == []
 
 
-def test_how_a_pod_ended_that_lens_has_known_is_not_told_a_second_time() -> None:
+def test_the_end_of_a_known_pod_is_not_reported_twice() -> None:
     ledger, snapshot = cluster(task())
     events = EventFilter()
     events.update(snapshot)
@@ -152,7 +152,7 @@ def test_a_flood_of_events_of_other_pods_leaves_room_for_what_comes_after() -> N
     assert reasons(list(events.watched([*flood, *own], NOW))) == [("Pod/team/train-0", "BackOff")]
 
 
-def test_events_of_pods_that_nobody_has_take_only_so_many_bytes() -> None:
+def test_events_of_unknown_pods_are_bounded_in_bytes() -> None:
     _, snapshot = cluster(task())
     dropped: list[None] = []
     events = EventFilter(lambda: dropped.append(None))

@@ -83,7 +83,7 @@ def test_who_may_write_into_one_namespace_can_not_speak_of_another_ones_pods_or_
 
 
 @pytest.mark.parametrize("name", ["lens", "Lens", "", None, "\x00"])
-def test_nobody_else_speaks_as_lens(name: str | None) -> None:
+def test_no_event_of_the_apiserver_has_lens_as_its_source(name: str | None) -> None:
     report = read(of_pod("BackOff", at=AGO, kind="Warning", source={}, reportingComponent=name), NOW)
     assert report is not None
     assert report.source == "unknown"
@@ -142,7 +142,7 @@ def test_text_is_one_line_that_can_be_seen_and_no_longer_than_it_may_be() -> Non
     assert len(report.reason) == LONGEST_REASON
 
 
-def test_a_line_that_says_that_an_event_is_gone_tells_nothing() -> None:
+def test_a_line_of_a_deleted_event_is_ignored() -> None:
     raw = of_pod("BackOff", at=AGO, kind="Warning")
 
     def line(type_: str) -> object:

@@ -31,7 +31,7 @@ def told(watched: Watched, *terminations: Termination) -> list[tuple[str, str]]:
     return [(event.type, event.object) for event in watched.events(*terminations)]
 
 
-def test_what_is_found_at_first_has_not_just_happened(watched: Watched) -> None:
+def test_the_first_evaluation_makes_no_events(watched: Watched) -> None:
     assert told(watched) == []
 
 
@@ -193,7 +193,7 @@ def test_a_failure_names_the_container_that_failed() -> None:
 
 
 @pytest.mark.parametrize("odd", [b"", b"{", b'{"object":{}}', b'{"object":{"metadata":{"name":7}}}'])
-def test_a_line_that_can_not_be_read_tells_of_no_end(odd: bytes) -> None:
+def test_an_undecodable_line_is_no_termination(odd: bytes) -> None:
     assert read_termination(odd) is None
 
 

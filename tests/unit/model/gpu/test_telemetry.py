@@ -160,7 +160,7 @@ def test_a_change_costs_its_node_and_not_the_fleet() -> None:
     assert {name for name in after.nodes if after.nodes[name] is not before.nodes[name]} == {"node-7"}
 
 
-def test_nothing_new_is_no_new_snapshot() -> None:
+def test_without_a_change_the_snapshot_is_the_same_object() -> None:
     known = ledger()
     known.put("node-1", node("node-1", gpu()), 100)
     before = known.snapshot()

@@ -47,7 +47,7 @@ def test_a_change_costs_its_node_and_not_the_fleet() -> None:
     assert {name for name in after.nodes if after.nodes[name] is not before.nodes[name]} == {"node-7"}
 
 
-def test_nothing_new_is_no_new_snapshot() -> None:
+def test_without_a_change_the_snapshot_is_the_same_object() -> None:
     ledger = ledger_of(node(gpus="8"), pod(container("main", "1")))
     before = ledger.snapshot()
     assert ledger.snapshot() is before
@@ -102,7 +102,7 @@ def test_each_snapshot_that_differs_has_the_next_number() -> None:
 
 
 @given(st.lists(odd.pods(), max_size=8), st.lists(odd.nodes(), max_size=4), st.randoms(use_true_random=False))
-def test_the_figures_are_a_recounts_in_whatever_order_things_are_filed(
+def test_the_figures_equal_a_recount_in_any_order_of_changes(
     pods: list[Object], nodes: list[Object], random: Random
 ) -> None:
     # Of a name there is one object at a time.

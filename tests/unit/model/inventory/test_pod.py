@@ -33,7 +33,7 @@ def test_an_unbound_pod_holds_nothing_and_is_no_running_task(node: str | None) -
 
 
 @pytest.mark.parametrize("quantity", [None, "0", "0m"])
-def test_a_pod_without_gpus_is_not_filed(quantity: str | None) -> None:
+def test_a_pod_without_gpus_is_not_stored(quantity: str | None) -> None:
     assert read_pod(pod(container("main", quantity))).view is None
 
 

@@ -49,14 +49,14 @@ def test_an_empty_list_is_a_list(kept: Kept) -> None:
     assert kept.store.synced
 
 
-def test_a_list_files_its_difference_and_no_more(kept: Kept) -> None:
+def test_a_list_stores_only_its_differences(kept: Kept) -> None:
     difference = kept.store.page({"a": "1", "b": "2", "d": "1", "c": None}, 20, first=True, last=True)
     assert difference == {"b": "2", "c": None, "d": "1"}
     assert sorted(kept.writes) == [("b", "2"), ("c", None), ("d", "1")]
     assert kept.stored == {"a": "1", "b": "2", "d": "1"}
 
 
-def test_a_list_that_breaks_off_never_was(kept: Kept) -> None:
+def test_an_unfinished_list_has_no_effect(kept: Kept) -> None:
     kept.store.page({"a": "9", "z": "9"}, 20, first=True, last=False)
     assert kept.writes == []
     assert kept.store.resource_version == 10
@@ -66,7 +66,7 @@ def test_a_list_that_breaks_off_never_was(kept: Kept) -> None:
     assert kept.stored == {"b": "1", "c": "1"}
 
 
-def test_lines_are_filed_in_order(kept: Kept) -> None:
+def test_lines_are_stored_in_order(kept: Kept) -> None:
     assert kept.store.line("a", "2", 11)
     assert kept.store.line("d", "1", 12)
     assert kept.store.line("b", None, 13)
@@ -75,19 +75,19 @@ def test_lines_are_filed_in_order(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("version", [9, 10])
-def test_a_line_from_before_the_list_is_old_news(kept: Kept, version: int) -> None:
+def test_a_line_from_before_the_list_is_ignored(kept: Kept, version: int) -> None:
     assert not kept.store.line("a", "0", version)
     assert not kept.store.line("b", None, version)
     assert kept.writes == []
 
 
-def test_what_was_deleted_is_not_brought_back_by_a_late_line(kept: Kept) -> None:
+def test_a_late_line_restores_no_deleted_object(kept: Kept) -> None:
     assert kept.store.line("a", None, 14)
     assert not kept.store.line("a", "2", 13)
     assert "a" not in kept.stored
 
 
-def test_a_line_without_a_visible_change_moves_the_mark_only(kept: Kept) -> None:
+def test_a_line_without_a_visible_change_only_raises_the_version(kept: Kept) -> None:
     assert not kept.store.line("a", "1", 11)
     assert not kept.store.line("never there", None, 12)
     assert kept.writes == []
@@ -95,7 +95,7 @@ def test_a_line_without_a_visible_change_moves_the_mark_only(kept: Kept) -> None
     assert not kept.store.line("a", "2", 12)
 
 
-def test_a_bookmark_moves_the_mark_forward_only(kept: Kept) -> None:
+def test_a_bookmark_never_lowers_the_version(kept: Kept) -> None:
     kept.store.bookmark(15)
     assert not kept.store.line("a", "2", 15)
     kept.store.bookmark(3)
@@ -103,7 +103,7 @@ def test_a_bookmark_moves_the_mark_forward_only(kept: Kept) -> None:
     assert kept.store.line("a", "2", 16)
 
 
-def test_after_a_list_from_below_the_new_history_counts(kept: Kept) -> None:
+def test_after_a_list_with_a_lower_version_its_history_counts(kept: Kept) -> None:
     # An etcd that was restored from a backup counts on from there.
     kept.store.page({"a": "1"}, 4, first=True, last=True)
     assert kept.stored == {"a": "1"}
