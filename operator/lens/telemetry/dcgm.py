@@ -2,20 +2,29 @@
 
 Source: etc/default-counters.csv and internal/pkg/rendermetrics of NVIDIA/dcgm-exporter. In MIG mode it has a
 sample for each GPU instance, and repeats the whole GPU's values on each. It has no timestamps: its samples
-are up to a collect interval old, and count as just taken.
+are up to a collect interval old, and count as just taken. It tells the last XID of each GPU, and those of a
+time window where DCGM_EXP_XID_ERRORS_COUNT is on; what it told before counts until it starts anew.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from sys import intern
 
 import msgspec
 
 from lens.model.gpu.identities import identity
-from lens.model.gpu.node_report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, Health, Holder
+from lens.model.gpu.node_report import (
+    MOST_GPUS,
+    MOST_HOLDERS,
+    MOST_INSTANCES,
+    MOST_XIDS,
+    Health,
+    Holder,
+)
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
-from lens.model.gpu.xids import VERDICTS, classify
+from lens.model.gpu.xids import VERDICTS, Severity, classify
 from lens.telemetry.prometheus_parser import (
     NOT_EXPORTED,
     Exposition,
@@ -37,11 +46,12 @@ _PREFIX = "DCGM_FI_"
 _UTIL, _ACTIVE = "DEV_GPU_UTIL", "PROF_GR_ENGINE_ACTIVE"
 _USED, _FREE, _TOTAL, _RESERVED = "DEV_FB_USED", "DEV_FB_FREE", "DEV_FB_TOTAL", "DEV_FB_RESERVED"
 _TEMPERATURE, _POWER, _XID = "DEV_GPU_TEMP", "DEV_POWER_USAGE", "DEV_XID_ERRORS"
+_XID_COUNT = "DCGM_EXP_XID_ERRORS_COUNT"
 
 _WANTED = {
     f"{_PREFIX}{name}".encode(): name
     for name in (_UTIL, _ACTIVE, _USED, _FREE, _TOTAL, _RESERVED, _TEMPERATURE, _POWER, _XID)
-}
+} | {_XID_COUNT.encode(): _XID_COUNT}
 
 MIG_SLICES = 7
 """Compute slices of a GPU in MIG mode, except for the products below.
@@ -55,6 +65,9 @@ _PROFILE = re.compile(r"(?:\d{1,2}c\.)?(\d{1,2})g\.", re.ASCII)
 
 MAX_MIB = 2.0**30
 MAX_XID = 2.0**32 - 1
+
+_GpuKey = tuple[str, int]
+"""A GPU's uuid and index, as the exporter tells them."""
 
 
 class _Instance:
@@ -81,17 +94,41 @@ class _Gpu:
         self.values = Values()
         self.instances: dict[int, _Instance] = {}
         self.holders: dict[tuple[Holder, int | None], None] = {}
+        self.xids: set[int] = set()
 
     def instance_uuid(self, number: int | None) -> str | None:
         """Return an instance's UUID in the form from before R470: the exporter doesn't have the real one."""
         return None if number is None else f"MIG-{self.uuid}/{number}/0"
 
 
-def read_dcgm(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
-    """Parse a response of dcgm-exporter. Raise ScrapeError."""
-    found: dict[tuple[str, int], _Gpu] = {}
+class DcgmReader:
+    """Parse the responses of one dcgm-exporter, and remember the XIDs that it has told."""
+
+    def __init__(self, target: Target) -> None:
+        """Remember nothing yet."""
+        self._target = target
+        self._xids: dict[_GpuKey, set[int]] = {}
+
+    def __call__(self, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
+        """Parse a response. Raise ScrapeError."""
+        return read_dcgm(self._target, answer, received_at, self._xids)
+
+
+def read_dcgm(
+    target: Target,
+    answer: ScrapeResponse,
+    received_at: float,
+    told_xids: dict[_GpuKey, set[int]] | None = None,
+) -> ScrapeResult:
+    """Parse a response of dcgm-exporter. Raise ScrapeError.
+
+    ``told_xids`` are the XIDs that it told before, and get those that it tells now.
+    """
+    found: dict[_GpuKey, _Gpu] = {}
     exposition = Exposition(answer.body, _WANTED.get)
     exposition.read(lambda sample: _add_sample(sample, found))
+    if told_xids is not None:
+        _remember_xids(found, told_xids)
     gpus = sorted(found.values(), key=lambda gpu: gpu.index)
     uuids = Counter(gpu.uuid for gpu in gpus)
     for gpu in gpus:
@@ -119,9 +156,21 @@ def read_dcgm(target: Target, answer: ScrapeResponse, received_at: float) -> Scr
     return ScrapeResult(telemetry, frozenset(reason for reason, found in warnings.items() if found))
 
 
-def _add_sample(sample: Sample, gpus: dict[tuple[str, int], _Gpu]) -> None:
+def _remember_xids(gpus: dict[_GpuKey, _Gpu], told: dict[_GpuKey, set[int]]) -> None:
+    """Add to each GPU the XIDs that were told before, unless the exporter has forgotten them by a restart."""
+    for key, gpu in gpus.items():
+        if gpu.xids:
+            gpu.xids |= set(islice(told.get(key, ()), MOST_XIDS))
+        elif gpu.values.first(_XID, most=MAX_XID) is None:
+            gpu.xids = set(told.get(key, ()))
+    told.clear()
+    told.update((key, gpu.xids) for key, gpu in gpus.items() if gpu.xids)
+
+
+def _add_sample(sample: Sample, gpus: dict[_GpuKey, _Gpu]) -> None:
     """Add a sample to its GPU or instance, and the container that it names. Raise OddLineError."""
     labels = sample.labels
+    counted_xid = number(labels, "xid") if sample.metric == _XID_COUNT else None
     uuid, index = labels.get("UUID") or labels.get("uuid", ""), number(labels, "gpu")
     gpu_instance = number(labels, "GPU_I_ID") if labels.get("GPU_I_ID") else None
     gpu = gpus.get((uuid, index))
@@ -129,6 +178,12 @@ def _add_sample(sample: Sample, gpus: dict[tuple[str, int], _Gpu]) -> None:
         if len(gpus) >= MOST_GPUS:
             raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
         gpu = gpus[uuid, index] = _Gpu(index, uuid, intern(labels.get("modelName", "")))
+    if counted_xid is not None:
+        if sample.value > 0 and len(gpu.xids) < MOST_XIDS:
+            gpu.xids.add(counted_xid)
+        return
+    if sample.metric == _XID and 1 <= sample.value <= MAX_XID and len(gpu.xids) < MOST_XIDS:
+        gpu.xids.add(round(sample.value))
     instance = None if gpu_instance is None else _instance(labels, gpu, gpu_instance)
     if instance is None or sample.metric in (_UTIL, _TEMPERATURE, _POWER, _XID):
         gpu.values.set(sample.metric, sample.value)
@@ -172,7 +227,7 @@ def _gpu(gpu: _Gpu, received_at: float) -> GpuTelemetry:
         index=gpu.index,
         uuid=gpu.uuid,
         sampled_at=received_at,
-        health=_health(values),
+        health=_health(gpu),
         product=gpu.product or None,
         utilization_percent=utilization,
         memory_used_bytes=used,
@@ -237,18 +292,24 @@ def _bytes(mib: float | None) -> int | None:
     return None if mib is None else round(mib * _MIB)
 
 
-def _health(values: Values) -> Health:
-    """Return the health by the last XID, which the exporter reports until it restarts.
+def _health(gpu: _Gpu) -> Health:
+    """Return the health by the worst XID that is known.
 
-    A cleanup XID counts as the consequence of another error, whose place it has taken.
+    A cleanup XID without another one has taken the place of the error that it follows, which nobody knows.
     """
-    xid = values.first(_XID, most=MAX_XID)
-    if xid is None:
+    values = gpu.values
+    if not gpu.xids and values.first(_XID, most=MAX_XID) is None:
         return Health(state="unknown", because=(values.missing_reason(_XID),))
-    severity, _ = classify(round(xid), alone=False)
-    because = (f"XID {xid:.0f}",)
-    if severity == "recovery":
-        # The exporter doesn't have the new recovery action.
-        return Health(state="unknown", because=because)
-    verdict = VERDICTS.get(severity)
-    return Health(state="ok") if verdict is None else Health(state=verdict, because=because)
+    by_severity: dict[Severity, list[str]] = {}
+    for xid in sorted(gpu.xids):
+        severity, _ = classify(xid, alone=len(gpu.xids) == 1)
+        by_severity.setdefault(severity, []).append(f"XID {xid}")
+    critical = by_severity.get("critical", [])
+    warning = [
+        xid for severity, xids in by_severity.items() if VERDICTS.get(severity) == "warning" for xid in xids
+    ]
+    if critical or warning:
+        return Health(state="critical" if critical else "warning", because=(*critical, *warning))
+    # The exporter doesn't have the new recovery action.
+    recovery = by_severity.get("recovery", [])
+    return Health(state="unknown", because=tuple(recovery)) if recovery else Health(state="ok")

@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Set
+from functools import partial
 
 from prometheus_client import Counter
 
@@ -21,7 +22,7 @@ from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.telemetry.agent import read_agent
 from lens.telemetry.amd import read_amd
 from lens.telemetry.credentials import BearerToken, TrustedCa
-from lens.telemetry.dcgm import read_dcgm
+from lens.telemetry.dcgm import DcgmReader
 from lens.telemetry.schedule import ScrapeSchedule
 from lens.telemetry.scrape_client import FAIR_SHARE_BYTES, ScrapeClient, ScrapeResponse
 from lens.telemetry.scrape_error import Reason, ScrapeError
@@ -53,11 +54,12 @@ UNKNOWN_INTERVALS = 4
 HANGS = frozenset[Reason](("timeout", "too_large"))
 """Failures that cost more than a response would. Such targets are scraped less often."""
 
-_READERS: Mapping[Source, Callable[[Target, ScrapeResponse, float], ScrapeResult]] = {
-    "agent": read_agent,
-    "dcgm": read_dcgm,
-    "amd": read_amd,
+_READERS: Mapping[Source, Callable[[Target], Callable[[ScrapeResponse, float], ScrapeResult]]] = {
+    "agent": lambda target: partial(read_agent, target),
+    "dcgm": DcgmReader,
+    "amd": lambda target: partial(read_amd, target),
 }
+"""What parses the responses of a target, received at an epoch second. It lives as long as its target."""
 
 _log = logging.getLogger("lens.telemetry.scraper")
 
@@ -67,6 +69,7 @@ class _TargetState:
 
     def __init__(self, target: Target, *, keep: bool) -> None:
         self.target = target
+        self.read = _READERS[target.source](target)
         self.keep = keep
         self.failure: Reason | None = None
         self.hangs = 0
@@ -208,7 +211,7 @@ class Scraper:
         self._scrapes.labels(target.source).inc()
         try:
             async with self._client.response(target, keep=state.keep) as response:
-                result = await self._parse(target, response)
+                result = await self._parse(state, response)
             self._store(target, result)
         except ScrapeError as error:
             failure, problem = error.reason, str(error)
@@ -226,13 +229,13 @@ class Scraper:
             failure = "defect"
         return failure, problem
 
-    async def _parse(self, target: Target, response: ScrapeResponse) -> ScrapeResult:
+    async def _parse(self, state: _TargetState, response: ScrapeResponse) -> ScrapeResult:
         """Parse a response; a large one in a thread, one at a time. Raise ScrapeError."""
-        read, received_at = _READERS[target.source], self._clock()
+        received_at = self._clock()
         if len(response.body) <= FAIR_SHARE_BYTES:
-            return read(target, response, received_at)
+            return state.read(response, received_at)
         async with self._large:
-            return await asyncio.to_thread(read, target, response, received_at)
+            return await asyncio.to_thread(state.read, response, received_at)
 
     def _store(self, target: Target, result: ScrapeResult) -> None:
         self._cache.put(target.node, result.telemetry, self._clock())

@@ -206,3 +206,66 @@ async def test_agents_that_tell_placeholders_claim_no_gpu_of_each_other(scene: S
     await scene.until(lambda: scene.telemetry.sums.reporting == 4, "2 GPUs of each node")
     assert [gpu.uuid for gpu in scene.node().gpus] == [None, None]
     assert scene.node().problem is None
+
+
+def last_xids(*xids: object) -> str:
+    return "".join(f'DCGM_FI_DEV_XID_ERRORS{{gpu="0",UUID="GPU-a"}} {xid}\n' for xid in xids)
+
+
+def counted_xids(**counts: int) -> str:
+    return "".join(
+        f'DCGM_EXP_XID_ERRORS_COUNT{{gpu="0",UUID="GPU-a",window_size_in_ms="9",xid="{xid[1:]}"}} {count}\n'
+        for xid, count in counts.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "because"),
+    [
+        (last_xids(0), "ok", ()),
+        (last_xids(45), "warning", ("XID 45",)),
+        (last_xids(62, 45), "critical", ("XID 62",)),
+        (last_xids(45, 62), "critical", ("XID 62",)),
+        (last_xids(79, 31), "critical", ("XID 79",)),
+        (last_xids(0, 79, 0), "critical", ("XID 79",)),
+        (last_xids(45) + counted_xids(_62=1, _45=3), "critical", ("XID 62",)),
+        (last_xids(31) + counted_xids(_31=7, _48=1), "warning", ("XID 48",)),
+        (last_xids(31) + counted_xids(_31=7, _48=0), "ok", ()),
+        (counted_xids(_95=1, _94=1), "critical", ("XID 95", "XID 94")),
+        (last_xids(154) + counted_xids(_79=1), "critical", ("XID 79",)),
+        (last_xids(154), "unknown", ("XID 154",)),
+        (last_xids("NaN"), "unknown", ("OUT_OF_RANGE",)),
+    ],
+)
+async def test_of_several_xids_the_worst_decides(
+    scene: Scene, text: str, state: str, because: tuple[str, ...]
+) -> None:
+    (gpu,) = (await read(scene, text)).gpus
+    assert (gpu.health.state, gpu.health.because) == (state, because)
+
+
+async def test_an_xid_that_another_one_has_replaced_counts_until_the_exporter_starts_anew(
+    scene: Scene,
+) -> None:
+    exporter = await scene.serve("node-1", server.sends(last_xids(79).encode()), "dcgm")
+    await scene.start()
+
+    def health() -> tuple[str, ...]:
+        gpus = scene.node().gpus
+        return (gpus[0].health.state, *gpus[0].health.because) if gpus else ()
+
+    async def told(*xids: object) -> None:
+        exporter.behaviour = server.sends((last_xids(*xids) or SOUND).encode())
+        reads = scene.reads("dcgm")
+        await scene.until(lambda: scene.reads("dcgm") >= reads + 3, "further readings")
+
+    await scene.until(lambda: health() == ("critical", "XID 79"), "the first")
+    for later in (31, 45):
+        await told(later)
+        assert health() == ("critical", "XID 79")
+    await told()
+    assert health() == ("critical", "XID 79")
+    await told(0)
+    assert health() == ("ok",)
+    await told(45)
+    assert health() == ("warning", "XID 45")

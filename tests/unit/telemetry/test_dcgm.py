@@ -66,12 +66,12 @@ def test_gpus_are_read_with_their_holders() -> None:
         (48, Health(state="warning", because=("XID 48",))),
         (94, Health(state="warning", because=("XID 94",))),
         (31, Health(state="ok")),
-        (45, Health(state="ok")),
+        (45, Health(state="warning", because=("XID 45",))),
         (999, Health(state="ok")),
         (154, Health(state="unknown", because=("XID 154",))),
     ],
 )
-def test_a_gpu_is_called_sick_for_a_last_xid_that_is_no_programs_fault(xid: int, health: Health) -> None:
+def test_a_gpu_is_called_sick_for_an_xid_that_is_no_programs_fault(xid: int, health: Health) -> None:
     (gpu,) = read(line("DEV_XID_ERRORS", xid)).telemetry.gpus
     assert gpu.health == health
 
