@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lens.model.gpu.device_ids import gpu_uuid
+from lens.model.gpu.device_ids import gpu_uuid, parse
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.model.inventory.pod import Pod
@@ -70,7 +70,7 @@ class Devices:
         ``part`` is what the pod has of shared GPUs.
         """
         found: dict[_DeviceKey, _Device] = {}
-        replicated = part is not None and part.replicated and not self._names_all_holders
+        replicated = not self._names_all_holders and _is_replicated(pod, part)
         for holder in self._held.get(pod.key, ()):
             gpu = self._gpus.get(holder.gpu_uuid) if holder.gpu_uuid is not None else None
             if gpu is None:
@@ -83,6 +83,16 @@ class Devices:
             device = (holder.gpu_uuid, holder.instance_uuid)
             found[device] = _Device(gpu, instance, replicated or self._pod_of[device] is None)
         return found.values() or None
+
+
+def _is_replicated(pod: Pod, part: PodGpus | None) -> bool:
+    """Tell whether a pod has units of devices that are offered several times over.
+
+    Where no label of the node says so, the ids of the pod's devices may (``GPU-…::2``).
+    """
+    if part is not None and part.replicated:
+        return True
+    return any(parse(device.id).replica is not None for device in pod.devices)
 
 
 def usage(pod: Pod, node: NodeTelemetry | None, part: PodGpus | None = None) -> Usage:

@@ -6,6 +6,7 @@ from msgspec import structs
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry, PodShare
 from lens.model.inventory.pod import Pod, Workload
 from lens.model.inventory.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
+from lens.model.k8s.allocated_devices import Device
 from tests.unit.telemetry.made import GIB, gpu, holder, instance, node
 
 
@@ -120,6 +121,15 @@ def test_on_a_shared_gpu_whose_processes_nobody_can_tell_apart_the_use_is_unknow
 def test_two_replicas_of_one_gpu_are_one_gpu() -> None:
     known = node("node-1", gpu(), holders=(holder(replica=0), holder(replica=1)))
     assert usage(pod(), known) == Usage(("GPU-1",), 80.0, 10 * GIB, None)
+
+
+def test_who_an_exporter_names_has_not_all_of_a_gpu_that_its_own_device_id_calls_a_replica() -> None:
+    exported = structs.replace(node("node-1", gpu(), holders=(holder(),)), source="dcgm")
+    assert usage(pod(), exported) == Usage(("GPU-1",), 80.0, 10 * GIB, None)
+    device = Device("nvidia.com/gpu", "GPU-1::2", "main", "Healthy")
+    replica = structs.replace(pod(), devices=(device,))
+    assert usage(replica, exported) == Usage(("GPU-1",), None, None, SHARED)
+    assert usage(replica, structs.replace(exported, source="agent")).utilization_percent == 80.0
 
 
 def test_a_mig_device_is_its_pods_own_though_the_gpu_is_not() -> None:
