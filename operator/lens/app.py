@@ -71,6 +71,8 @@ async def serve(
     reviewer = Reviewer(partial(_connection, settings), settings.token_audiences, metrics)
     peers = Peers(PeerRegistry(settings, _peer).peers, settings.peers_timeout_seconds, metrics)
     scraper = None if settings.telemetry == "none" else _scraper(settings, state, metrics)
+    if scraper is not None:
+        state.telemetry = scraper.telemetry
     monitor = Monitor(settings.thresholds(), settings.events_kept, node_rules)
     server = Server(settings, state, metrics, reviews=reviewer, peers=peers, drain_seconds=DRAIN_SECONDS)
     await server.start()
@@ -229,7 +231,7 @@ async def _follow_targets(
     settings: ServeSettings, state: ClusterState, changes: Changes, scraper: Scraper
 ) -> None:
     """Give the scraper the agents or exporters that the watch finds."""
-    known: tuple[tuple[ExporterPod, ...], frozenset[str]] = ((), frozenset())
+    known: tuple[tuple[ExporterPod, ...], int, frozenset[str]] = ((), 0, frozenset())
     snapshot = state.current.snapshot
 
     def has_changed() -> bool:
@@ -237,9 +239,9 @@ async def _follow_targets(
 
     while True:
         snapshot = state.current.snapshot
-        present = snapshot.exporters, frozenset(snapshot.nodes)
+        present = snapshot.exporters, snapshot.exporter_nodes, frozenset(snapshot.nodes)
         if present != known:
-            scraper.set_targets(targets(snapshot.exporters, settings), present[1])
+            scraper.set_targets(targets(snapshot.exporters, settings), present[2], snapshot.exporter_nodes)
             known = present
         await asyncio.sleep(DISCOVERY_SECONDS)
         await changes.until(has_changed)

@@ -1,11 +1,12 @@
 """What the GPUs do, joined with who holds them."""
 
 import pytest
+from msgspec.structs import replace
 
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
-from tests.contract.conftest import NOW, Api
+from tests.contract.conftest import NOW, Api, Clock
 from tests.contract.kubernetes import Cluster, node, pod
 
 
@@ -137,3 +138,35 @@ async def test_metrics_have_what_is_utilized(api: Api, told: TelemetryCache) -> 
     assert "lens_reporting_gpus 3.0" in lines
     assert "lens_utilized_gpus 2.0" in lines
     assert "lens_utilization_ratio 0.54" in lines
+
+
+async def test_until_the_first_round_is_in_the_figures_are_unknown_and_not_nought(
+    api: Api, cluster: Cluster, told: TelemetryCache, clock: Clock
+) -> None:
+    whole = cluster.state.telemetry
+    cluster.state.telemetry = replace(whole, complete=False)
+    first = await api.status()
+    assert first.data["telemetry"]["utilization_rate"] is None
+    assert first.data["telemetry"]["utilized_gpus"] is None
+    assert first.data["telemetry"]["coverage"] == first.data["freshness"]["coverage"] == 0
+    assert first.headers["Cache-Control"] == "private, max-age=1"
+    metrics = (await api.ask("/metrics")).body
+    for name in (b"lens_utilized_gpus ", b"lens_reporting_gpus ", b"lens_utilization_ratio "):
+        assert name not in metrics
+    answer = await api.ask("/readyz")
+    assert answer.error == (503, 5003, "Not ready: not all agents or exporters have been read yet")
+    cluster.state.telemetry = whole
+    clock.now = NOW + 1
+    second = await api.status()
+    assert second.data["telemetry"]["utilization_rate"] == 54.0
+    assert second.headers["Cache-Control"] == "private, max-age=30"
+    assert (await api.ask("/readyz")).status == 200
+
+
+async def test_readiness_waits_for_the_first_round_within_a_bound(
+    api: Api, cluster: Cluster, told: TelemetryCache, clock: Clock
+) -> None:
+    cluster.state.telemetry = replace(cluster.state.telemetry, complete=False)
+    assert (await api.ask("/readyz")).status == 503
+    clock.now = NOW + 30
+    assert (await api.ask("/readyz")).status == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from math import inf
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from lens.api import envelope, negotiation
 from lens.api.access.auth import Caller
-from lens.api.cache.epochs import Epoch, Epochs
+from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
@@ -135,6 +136,7 @@ class Handlers:
                     version=version,
                     caller=caller.name,
                     headers=encoded.headers,
+                    seconds=_seconds(epoch),
                 )
 
             response = self._cache.get(key, version)
@@ -165,6 +167,7 @@ class Handlers:
             version=epoch.number,
             caller=caller.name,
             tell=tell,
+            seconds=_seconds(epoch),
         )
 
     async def _from_peer(self, request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
@@ -205,6 +208,11 @@ class Handlers:
 def _tag(epoch: Epoch, media_type: str = envelope.CONTENT_TYPE) -> str:
     """Return what tells an epoch's representations of a question from all others of it."""
     return f"{epoch.number:x}" + ("" if media_type == envelope.CONTENT_TYPE else f"-{media_type}")
+
+
+def _seconds(epoch: Epoch) -> float:
+    """Return for how long clients may cache an epoch's responses."""
+    return inf if epoch.view.telemetry.complete else REBUILD_SECONDS
 
 
 def _key(request: web.BaseRequest, params: ClusterParameters, *more: str) -> bytes:

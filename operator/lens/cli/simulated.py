@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import typer
@@ -175,8 +175,8 @@ class _Demo:
 
     async def _attend(self, server: Server) -> None:
         """Introduce the demo once Lens has counted, and then run the agents."""
-        await _ready(server)
         token = self.apiserver.token
+        await _counted(server, self.settings.cluster, token)
         typer.echo(
             INTRODUCTION.format(
                 cluster=self.settings.cluster,
@@ -201,11 +201,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _ready(server: Server) -> None:
-    """Wait until Lens has counted, so that what is pasted is answered."""
-    async with aiohttp.ClientSession() as session:
+async def _counted(server: Server, cluster: str, token: str) -> None:
+    """Wait until Lens has counted, so that what is pasted is answered.
+
+    It isn't ready yet: it waits for the agents, which start after this.
+    """
+    url = f"{server.url}/api/v1/realtime/status?{urlencode({'cluster': cluster})}"
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
         while True:
-            async with session.get(f"{server.url}/readyz") as response:
+            async with session.get(url) as response:
                 if response.ok:
                     return
             await asyncio.sleep(0.05)

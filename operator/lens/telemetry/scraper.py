@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Set
 from functools import partial
 
+import msgspec
 from prometheus_client import Counter
 
 from lens.model.gpu.telemetry import Source, Telemetry
@@ -48,6 +49,9 @@ AGE_SECONDS = 1.0
 NO_POD_PROBLEM = "has no running pod to ask"
 """The problem of a node whose agent or exporter is gone."""
 
+FIRST_ROUND_SECONDS = 60.0
+"""After so many seconds the first round over all targets is taken for done."""
+
 STALE_INTERVALS = 2
 UNKNOWN_INTERVALS = 4
 
@@ -74,6 +78,7 @@ class _TargetState:
         self.failure: Reason | None = None
         self.hangs = 0
         self.scraped = False
+        self.answered = False
         self.due: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -118,7 +123,10 @@ class Scraper:
         self._states: dict[str, _TargetState] = {}
         self._running = False
         self._changed = asyncio.Event()
-        self._telemetry = self._cache.snapshot()
+        self._stored = self._cache.snapshot()
+        self._telemetry = msgspec.structs.replace(self._stored, complete=False)
+        self._awaited: int | None = None
+        self._began: float | None = None
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         slots = SLOTS if files == resource.RLIM_INFINITY else min(SLOTS, files // 4)
         self._slots = asyncio.Semaphore(slots)
@@ -127,8 +135,15 @@ class Scraper:
         self._max_kept = sys.maxsize if files == resource.RLIM_INFINITY else max(0, files // 2 - slots)
         self._kept = 0
 
-    def set_targets(self, targets: Mapping[str, Target], nodes: Set[str]) -> None:
+    @property
+    def telemetry(self) -> Telemetry:
+        """Return the last snapshot; it isn't complete until the first round over all targets is in."""
+        return self._telemetry
+
+    def set_targets(self, targets: Mapping[str, Target], nodes: Set[str], awaited: int | None = None) -> None:
         """Scrape these targets, by node, from now on; ``nodes`` are the cluster's nodes.
+
+        ``awaited`` is the number of nodes that are to have a target, None for those that have one.
 
         A node with a new target, or with none while its pod is replaced, keeps its samples, which age until
         its target answers. A node that left the cluster is forgotten.
@@ -151,12 +166,14 @@ class Scraper:
             self._kept += state.keep
             if self._running:
                 self._plan_scrape(state, self._schedule.first_delay(len(others)))
+        self._awaited = len(targets) if awaited is None else awaited
         self._mark_changed()
 
     async def run(self) -> None:
         """Scrape until cancelled. After a failure it may be called again, and keeps the stored samples."""
         async with self._client:
             self._running = True
+            self._began = self._began or asyncio.get_running_loop().time()
             try:
                 for state in self._states.values():
                     self._plan_scrape(state, self._schedule.first_delay(len(self._states)))
@@ -199,6 +216,8 @@ class Scraper:
         if failure != state.failure:
             self._log_change(state, failure, problem)
         state.failure = failure
+        # An agent that has just been started answers before it has read a GPU.
+        state.answered = state.answered or (failure is None and self._cache.knows(state.target.node))
         state.hangs = state.hangs + 1 if failure in HANGS else 0
         self._mark_changed()
         delay = self._schedule.next_delay(state.hangs, first=not state.scraped)
@@ -256,6 +275,16 @@ class Scraper:
         """Have the current state published soon."""
         self._changed.set()
 
+    def _is_round_done(self) -> bool:
+        """Return whether all targets that are to be there have answered, or had the time to."""
+        if self._awaited is None or self._began is None:
+            return False
+        if asyncio.get_running_loop().time() - self._began >= FIRST_ROUND_SECONDS:
+            return True
+        answered = sum(state.answered for state in self._states.values())
+        # Of a fresh cluster even the DaemonSet may be yet to come.
+        return answered == len(self._states) >= max(1, self._awaited)
+
     async def _wait_for_change(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -266,10 +295,14 @@ class Scraper:
         """Publish the current state, some nodes at a time. Return whether anything was new."""
         is_new = False
         while True:
-            telemetry = self._cache.snapshot(NODES_PER_SNAPSHOT)
-            if telemetry is not self._telemetry:
+            stored = self._cache.snapshot(NODES_PER_SNAPSHOT)
+            complete = self._telemetry.complete or (not self._cache.is_behind and self._is_round_done())
+            if stored is not self._stored or complete != self._telemetry.complete:
+                telemetry = msgspec.structs.replace(
+                    stored, sequence=self._telemetry.sequence + 1, complete=complete
+                )
                 self._on_change(telemetry)
-                self._telemetry = telemetry
+                self._stored, self._telemetry = stored, telemetry
                 is_new = True
             if not self._cache.is_behind:
                 return is_new

@@ -10,6 +10,9 @@ from lens.api.errors import outdated, unavailable
 from lens.api.parameters import Parameters
 from lens.model.cluster_state import ClusterState
 
+FIRST_ROUND_SECONDS = 30.0
+"""How long Lens isn't ready while the first round over all agents or exporters isn't in."""
+
 
 class Probes:
     """``/healthz`` and ``/readyz``."""
@@ -19,6 +22,7 @@ class Probes:
         self._state = state
         self._max_age = max_age
         self._clock = clock
+        self._synced_at: float | None = None
         self.draining = False
 
     async def healthz(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
@@ -32,7 +36,12 @@ class Probes:
             raise unavailable("Not ready: draining")
         if not current.synced:
             raise outdated("Not ready: not synced yet", current)
-        age = current.age(self._clock())
+        now = self._clock()
+        if self._synced_at is None:
+            self._synced_at = now
+        if not current.telemetry.complete and 0 <= now - self._synced_at < FIRST_ROUND_SECONDS:
+            raise unavailable("Not ready: not all agents or exporters have been read yet")
+        age = current.age(now)
         if age > self._max_age:
             raise outdated(
                 f"Not ready: the data is {age:.0f} s old, over the limit of {self._max_age:g} s", current

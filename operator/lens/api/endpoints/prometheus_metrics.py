@@ -93,9 +93,13 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     yield gpus
     if current.findings.at is not None:
         yield _alerts(current.findings.alerts)
-    totals, utilization = current.telemetry.sums, current.telemetry.utilization_percent
-    yield GaugeMetricFamily("lens_reporting_gpus", "GPUs that report utilization.", value=totals.reporting)
-    yield GaugeMetricFamily("lens_utilized_gpus", "GPUs above 50 % utilization.", value=totals.utilized)
+    telemetry = current.telemetry
+    totals = telemetry.totals(snapshot.exporter_nodes)
+    if telemetry.complete:
+        yield GaugeMetricFamily(
+            "lens_reporting_gpus", "GPUs that report utilization.", value=totals.reporting
+        )
+        yield GaugeMetricFamily("lens_utilized_gpus", "GPUs above 50 % utilization.", value=totals.utilized)
     nodes = GaugeMetricFamily(
         "lens_telemetry_nodes", "Nodes with GPU telemetry, by its freshness.", labels=["state"]
     )
@@ -103,7 +107,7 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     nodes.add_metric(["stale"], totals.stale_nodes)
     nodes.add_metric(["unknown"], totals.unknown_nodes)
     yield nodes
-    if utilization is not None:
+    if telemetry.complete and (utilization := telemetry.utilization_percent) is not None:
         yield GaugeMetricFamily(
             "lens_utilization_ratio", "Mean utilization of the GPUs that report it.", value=utilization / 100
         )

@@ -44,7 +44,8 @@ def told_time(_current: StateView, seen: StateView, _now: float) -> Mapping[str,
 def status(current: StateView, params: StatusParameters, now: float = 0.0) -> schemas.Status:
     """Return the figures, in constant time; their age is that at ``now``."""
     snapshot, telemetry = current.snapshot, current.telemetry
-    states, totals, utilization = snapshot.states, telemetry.sums, telemetry.utilization_percent
+    states, utilization = snapshot.states, telemetry.utilization_percent if telemetry.complete else None
+    totals = telemetry.totals(snapshot.exporter_nodes)
     age = told(current, current, now)
     return schemas.Status(
         cluster=params.cluster,
@@ -88,8 +89,8 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
 
 
 def _coverage(current: StateView) -> float:
-    total = current.snapshot.states.total
-    return round(min(1.0, current.telemetry.sums.reporting / total), 3) if total else 0.0
+    total, reporting = current.snapshot.states.total, current.telemetry.totals(0).reporting
+    return round(min(1.0, reporting / total), 3) if total else 0.0
 
 
 async def with_lists(current: StateView, params: StatusParameters) -> dict[str, Any]:

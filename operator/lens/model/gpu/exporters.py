@@ -20,6 +20,13 @@ class ExporterPod(msgspec.Struct, frozen=True, gc=False):
     controller_uid: str | None
 
 
+class DaemonSet(msgspec.Struct, frozen=True, gc=False):
+    """A DaemonSet, and on how many nodes it is to have a pod."""
+
+    uid: str
+    desired: int = 0
+
+
 class ExporterSelector(msgspec.Struct, frozen=True):
     """Which pods they are: those of one namespace with all of these labels.
 

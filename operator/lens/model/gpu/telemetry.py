@@ -137,11 +137,20 @@ def sums(node: NodeTelemetry) -> TelemetryTotals:
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """All that is known at one moment. ``sequence`` grows by one with each change."""
+    """All that is known at one moment. ``sequence`` grows by one with each change.
+
+    Until ``complete`` the first round over all agents or exporters isn't in: the sums and the mean are of a
+    part of the cluster.
+    """
 
     sequence: int
     sums: TelemetryTotals
     nodes: Shards[NodeTelemetry]
+    complete: bool = True
+
+    def totals(self, nodes: int) -> TelemetryTotals:
+        """Return the sums, of which nothing but the ``nodes`` that are to report is known until complete."""
+        return self.sums if self.complete else TelemetryTotals(unknown_nodes=nodes)
 
     @property
     def utilization_percent(self) -> float | None:

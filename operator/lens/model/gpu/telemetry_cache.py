@@ -67,6 +67,11 @@ class TelemetryCache:
         """Return the nodes of which something is known, as they are now."""
         return frozenset(self._stored)
 
+    def knows(self, node: str) -> bool:
+        """Return whether a node has told what its GPUs do, and not too long ago."""
+        stored = self._stored.get(node)
+        return stored is not None and stored.state != "unknown"
+
     def put(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
         """File what a node told in place of what it told before; None takes the node out.
 

@@ -1,22 +1,35 @@
 """Decodes the apiserver's bytes to pods and nodes, one object at a time: a bad object affects no other."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
 
-from lens.model.gpu.exporters import ExporterPod, ExporterSelector
+from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
 from lens.model.inventory.node import Node, read_node
 from lens.model.inventory.pod import Pod, PodKey, read_pod
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.json_depth import flattened
-from lens.model.k8s.objects import BareManifest, NodeManifest, ObjectMeta, PodManifest
+from lens.model.k8s.objects import (
+    BareManifest,
+    DaemonSetManifest,
+    DaemonSetStatus,
+    NodeManifest,
+    ObjectMeta,
+    PodManifest,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
-M = TypeVar("M", PodManifest, NodeManifest, BareManifest)
+M = TypeVar("M", PodManifest, NodeManifest, DaemonSetManifest)
+
+_decode_status = msgspec.json.Decoder(DaemonSetStatus).decode
+
+MAX_DESIRED = 2**31 - 1
+"""The most nodes that a DaemonSet can name (apps/v1: an int32)."""
 
 CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 """The types of lines that report an object (meta/v1 WatchEvent)."""
@@ -168,14 +181,16 @@ def pod_decoder(
     return Decoder(PodManifest, view, PodKey)
 
 
-def daemonset_decoder() -> Decoder[PodKey, str]:
-    """Return a decoder of DaemonSets, to their uids."""
+def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
+    """Return a decoder of DaemonSets."""
 
-    def view(manifest: BareManifest) -> str | None:
-        uid = manifest.metadata.uid
-        return None if uid is None else short(uid)
+    def view(manifest: DaemonSetManifest) -> DaemonSet | None:
+        uid, desired = manifest.metadata.uid, 0
+        with contextlib.suppress(msgspec.DecodeError):
+            desired = _decode_status(manifest.status).desired_number_scheduled
+        return None if uid is None else DaemonSet(short(uid), max(0, min(desired, MAX_DESIRED)))
 
-    return Decoder(BareManifest, view, PodKey)
+    return Decoder(DaemonSetManifest, view, PodKey)
 
 
 def node_decoder(gpus: GpuResources) -> Decoder[str, Node]:

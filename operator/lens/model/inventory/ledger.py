@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from heapq import nsmallest
 
-from lens.model.gpu.exporters import ExporterPod
+from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.node import Node
 from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount, occupancy
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
@@ -27,7 +27,7 @@ class Ledger:
         self._daemonset = daemonset
         self._pods: dict[PodKey, Pod | ExporterPod] = {}
         self._exporters: dict[PodKey, ExporterPod] = {}
-        self._daemonsets: dict[PodKey, str] = {}
+        self._daemonsets: dict[PodKey, DaemonSet] = {}
         self._exporters_touched = False
         self._nodes: dict[str, Node] = {}
         self._holders: dict[str, dict[PodKey, Pod]] = {}
@@ -50,8 +50,8 @@ class Ledger:
         return self._nodes
 
     @property
-    def daemonsets(self) -> Mapping[PodKey, str]:
-        """Return the uids of the stored DaemonSets."""
+    def daemonsets(self) -> Mapping[PodKey, DaemonSet]:
+        """Return the stored DaemonSets."""
         return self._daemonsets
 
     @property
@@ -100,13 +100,13 @@ class Ledger:
         else:
             self._placements[node] = placement
 
-    def put_daemonset(self, key: PodKey, uid: str | None) -> None:
-        """Store a DaemonSet's uid; None removes it."""
+    def put_daemonset(self, key: PodKey, daemonset: DaemonSet | None) -> None:
+        """Store a DaemonSet; None removes it."""
         self._exporters_touched = True
-        if uid is None:
+        if daemonset is None:
             self._daemonsets.pop(key, None)
         else:
-            self._daemonsets[key] = uid
+            self._daemonsets[key] = daemonset
 
     def snapshot(self) -> Snapshot:
         """Return the current snapshot; the same object as before if no figure and no list has changed."""
@@ -128,10 +128,21 @@ class Ledger:
                 changes[name] = after
         self._touched.clear()
         waiting = self._pending_changes()
-        exporters = self._selected_exporters() if self._exporters_touched else self._snapshot.exporters
+        exporters, nodes = self._snapshot.exporters, self._snapshot.exporter_nodes
+        if self._exporters_touched:
+            exporters = self._selected_exporters()
+            nodes = max(self._desired(exporters), len({exporter.node for exporter in exporters}))
         self._exporters_touched = False
-        if changes or waiting or exporters != self._snapshot.exporters:
-            self._snapshot = self._advanced(changes, waiting, exporters)
+        if (
+            changes
+            or waiting
+            or (exporters, nodes)
+            != (
+                self._snapshot.exporters,
+                self._snapshot.exporter_nodes,
+            )
+        ):
+            self._snapshot = self._advanced(changes, waiting, exporters, nodes)
         return self._snapshot
 
     def _pending_changes(self) -> dict[str, Pod | None]:
@@ -153,8 +164,18 @@ class Ledger:
             if self._daemonset is None
             or (
                 pod.controller_uid is not None
-                and pod.controller_uid == self._daemonsets.get(PodKey(pod.namespace, self._daemonset))
+                and (found := self._daemonsets.get(PodKey(pod.namespace, self._daemonset))) is not None
+                and pod.controller_uid == found.uid
             )
+        )
+
+    def _desired(self, exporters: tuple[ExporterPod, ...]) -> int:
+        """Return on how many nodes the DaemonSet is to have a pod. Others' of that name may be stored too."""
+        namespaces = {exporter.namespace for exporter in exporters}
+        return sum(
+            daemonset.desired
+            for key, daemonset in self._daemonsets.items()
+            if key.name == self._daemonset and (not namespaces or key.namespace in namespaces)
         )
 
     def _advanced(
@@ -162,6 +183,7 @@ class Ledger:
         changes: Mapping[str, NodeOccupancy | None],
         waiting: Mapping[str, Pod | None],
         exporters: tuple[ExporterPod, ...],
+        exporter_nodes: int,
     ) -> Snapshot:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
@@ -219,6 +241,7 @@ class Ledger:
             pending=last.pending.updated(waiting) if waiting else last.pending,
             demand=demand,
             exporters=exporters,
+            exporter_nodes=exporter_nodes,
             # Mostly the same names, and then the same set.
             shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
             approximate=approximate,

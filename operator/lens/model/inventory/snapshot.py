@@ -33,7 +33,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     they are in no state. ``missing_nodes`` counts the nodes of such pods that don't exist or have no GPUs,
     ``missing_gpus`` the GPUs that pods hold there, and ``missing_names`` has the first MOST_MISSING names.
     ``pending`` has, by ``namespace/name``, the pods that request GPUs and aren't bound, and ``demand`` their
-    sums. ``exporters`` are the pods that report telemetry, by name. All numbers are physical GPUs, except
+    sums. ``exporters`` are the pods that report telemetry, by name, and
+    ``exporter_nodes`` the nodes that have or should have one. All numbers are physical GPUs, except
     ``units``, which has the sums of shared resources. ``shared`` names the nodes with shared GPUs; the
     figures of ``approximate`` of these are approximate.
     """
@@ -51,6 +52,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     pending: Shards[Pod] = Shards()
     demand: Demand = Demand()
     exporters: tuple[ExporterPod, ...] = ()
+    exporter_nodes: int = 0
     shared: frozenset[str] = frozenset()
     approximate: int = 0
     units: Mapping[str, ResourceCount] = {}

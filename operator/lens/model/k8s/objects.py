@@ -119,6 +119,19 @@ class BareManifest(Manifest):
     metadata: ObjectMeta
 
 
+class DaemonSetStatus(Manifest):
+    """A DaemonSet's ``status``."""
+
+    desired_number_scheduled: int = 0
+
+
+class DaemonSetManifest(Manifest):
+    """A DaemonSet (apps/v1); an odd status doesn't make it another one."""
+
+    metadata: ObjectMeta
+    status: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class NodeSpec(Manifest):
     """A node's ``spec``."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.gpu.exporters import ExporterPod, ExporterSelector
+from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.pod import PodKey
 from lens.model.k8s.objects import PodManifest
@@ -58,8 +58,8 @@ def test_only_pods_that_the_daemonset_made_are_ever_sent_the_token() -> None:
     for name, owners in (("agent-1", [{**owner, "uid": "ds-uid"}]), ("copy", forged), ("bare", None)):
         ledger.put_pod(PodKey("lens", name), SELECTOR.read(agent_pod(name=name, ownerReferences=owners)))
     assert ledger.snapshot().exporters == ()
-    ledger.put_daemonset(PodKey("lens", "lens-agent"), "ds-uid")
-    ledger.put_daemonset(PodKey("tenant", "lens-agent"), "forged")
+    ledger.put_daemonset(PodKey("lens", "lens-agent"), DaemonSet("ds-uid"))
+    ledger.put_daemonset(PodKey("tenant", "lens-agent"), DaemonSet("forged"))
     assert [pod.name for pod in ledger.snapshot().exporters] == ["agent-1"]
     ledger.put_daemonset(PodKey("lens", "lens-agent"), None)
     assert ledger.snapshot().exporters == ()
