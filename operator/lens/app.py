@@ -53,7 +53,7 @@ async def serve(
     *,
     node_rules: NodeRules = rules.node_conditions,
 ) -> None:
-    """Run the operator until SIGTERM or SIGINT.
+    """Run the operator until SIGTERM, SIGINT or SIGHUP.
 
     Raise ListenError if the address can't be listened on, SettingsError if a file that the settings name
     can't be used, and ConnectionFailedError if there is no configuration of an apiserver. An apiserver that
@@ -62,7 +62,7 @@ async def serve(
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     metrics = Metrics()
     changes = Changes()

@@ -1,5 +1,6 @@
 """`lens demo`: what a newcomer sees first."""
 
+import json
 import os
 import re
 import signal
@@ -94,6 +95,31 @@ def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Com
         return {name: figures[name] for name in says()}
 
     # The cluster lives: the same moment has to be met by both.
+    wait_for(lambda: says() == counted(), "agreement")
+
+
+def test_the_documents_lines_count_what_lens_counts(demo: Command) -> None:
+    program("jq")
+    text = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
+    counts = re.findall(
+        r"^kubectl get (nodes|pods)\S*(?: -A)? -o json \| jq '(.*?)'$", text, re.MULTILINE | re.DOTALL
+    )
+    assert [kind for kind, _ in counts] == ["nodes", "pods"]
+
+    def counted() -> list[int]:
+        found = []
+        for kind, script in counts:
+            objects = get(f"{address(demo, 'simulated apiserver')}/api/v1/{kind}", TOKEN)[1]
+            done = subprocess.run(
+                ["jq", script], input=json.dumps(objects).encode(), capture_output=True, check=True
+            )
+            found.append(int(done.stdout))
+        return found
+
+    def says() -> list[int]:
+        usage = status(demo)["current_gpu_usage"]
+        return [usage["total_gpus"], usage["allocated_gpus"]]
+
     wait_for(lambda: says() == counted(), "agreement")
 
 
@@ -210,7 +236,7 @@ def test_without_an_agent_coverage_falls_and_the_demo_says_so(demo: Command) -> 
     wait_for(lambda: status(demo)["telemetry"]["coverage"] < 0.2, "less coverage")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_the_agents_end_with_the_demo_however_it_ends(number: signal.Signals, tmp_path: Path) -> None:
     program("cc")
     args = ["demo", "--port", "0", "--nodes", "2", "--agents", "1"]
@@ -226,7 +252,8 @@ def test_the_agents_end_with_the_demo_however_it_ends(number: signal.Signals, tm
         assert "Traceback" not in demo.text
 
 
-def test_a_demo_that_is_ended_at_once_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_ended_at_once_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     with Command(
         ["demo", "--port", "0"],
         tmp_path / "output",
@@ -234,7 +261,8 @@ def test_a_demo_that_is_ended_at_once_leaves_nothing_behind(tmp_path: Path) -> N
         forked=True,
     ) as demo:
         wait_for(lambda: any(tmp_path.glob("lens-demo-*")), "the demo's folder")
-        assert demo.end() in (0, 128 + signal.SIGTERM)
+        demo.process.send_signal(number)
+        assert demo.process.wait(timeout=20) in (0, 128 + number)
     assert [path.name for path in tmp_path.iterdir()] == ["output"]
     assert "Traceback" not in demo.text
 

@@ -69,6 +69,9 @@ Agents on {agents} of the nodes tell what their GPUs do. One of them by itself, 
 """
 """What it prints once they do."""
 
+_ENDING = {signal.SIGTERM, signal.SIGHUP}
+"""The signals that end a demo beside Ctrl+C: a terminal that is closed sends SIGHUP."""
+
 WITHOUT_AGENTS = "There are no agents, so no utilization: {reason}"
 
 
@@ -84,7 +87,7 @@ def run(
 ) -> None:
     """Run the demo until it is told to end; exit 2 with one line if it can't be started."""
     # Until Lens listens for it: whatever the demo has made ends with it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     with tempfile.TemporaryDirectory(prefix="lens-demo-") as path:
         folder = Path(path)
         provisions, without = None, ""
@@ -169,8 +172,8 @@ class _Demo:
             await self.apiserver.stop()
 
     def _begin(self, server: Server) -> asyncio.Task[None]:
-        """Let SIGTERM through, which Lens takes from now on, and introduce the demo."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        """Let signals through that Lens takes from now on, and introduce the demo."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         return asyncio.create_task(self._attend(server))
 
     async def _attend(self, server: Server) -> None:
