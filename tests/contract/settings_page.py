@@ -19,15 +19,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 _HEAD = """\
 # Settings
 
-Each is a variable of the environment and a flag: `LENS_CACHE_SECONDS=5` is `lens serve --cache-seconds 5`,
-and `LENS_AGENT_NODE=n1` is `lens agent --node n1`. A flag goes before the variable. A variable that is set to
-nothing is not set; one that Lens does not know, or whose value can't be, keeps it from starting and is named.
+Each setting is an environment variable and a flag: `LENS_CACHE_SECONDS=5` is `lens serve --cache-seconds 5`,
+and `LENS_AGENT_NODE=n1` is `lens agent --node n1`. A flag takes precedence. An empty variable is unset.
+Lens doesn't start with an unknown setting or an invalid value, and names it.
 Times are in seconds.
 """
 
 _REST = """
-In a cluster the default of `LENS_AUTH` is `kubernetes`. [realtime.md](realtime.md) tells of access, limits,
-alerts, streams and other clusters, [agent.md](agent.md) of telemetry, and [counting.md](counting.md) of GPU
+In a cluster the default of `LENS_AUTH` is `kubernetes`. [realtime.md](realtime.md) describes access, limits,
+alerts, streams and other clusters, [agent.md](agent.md) telemetry, and [counting.md](counting.md) GPU
 resources and taints.
 """
 
