@@ -1,6 +1,4 @@
-"""The HTTP API: one aiohttp server that answers from the cluster's current state and asks nobody else.
+"""The HTTP API, which responds from the cluster's current state.
 
-``routes`` is the table of what there is; ``dispatch`` takes a request through it; ``answers`` turns a view
-of the snapshot (``status``, ``nodes``) into a cached answer, and so does ``lists`` with pods (``tasks``,
-``pending``), page by page; ``schemas`` has what answers look like.
+Handlers call Kubernetes only to authenticate and authorize, and other clusters' Lenses for their figures.
 """
