@@ -88,6 +88,8 @@ class _TargetState:
             self.due.cancel()
         if self.task is not None:
             self.task.cancel()
+            # The task's traceback refers to this state: together they would keep the response for long.
+            self.task = None
 
 
 class Scraper:
@@ -187,9 +189,9 @@ class Scraper:
                 await self._stop()
 
     async def _stop(self) -> None:
+        tasks = [state.task for state in self._states.values() if state.task is not None]
         for state in self._states.values():
             state.cancel()
-        tasks = [state.task for state in self._states.values() if state.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _drop(self, node: str) -> None:

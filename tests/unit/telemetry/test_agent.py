@@ -189,6 +189,7 @@ def test_fields_of_a_newer_agent_are_passed_over() -> None:
         (written(report(*[gpu(uuid=f"GPU-{i}") for i in range(1000)])), "invalid"),
         (written(report(gpu(), gpu(index=1))), "invalid"),
         (written(report(version=2)), "invalid"),
+        (written(report(version="two")), "invalid"),
         (written(report(node="node-2")), "wrong_node"),
         (written(report(node="node-10")), "wrong_node"),
     ],
