@@ -10,6 +10,7 @@ from tests.contract.wire import exchange
 
 STATUS = "/api/v1/realtime/status"
 TASKS = "/api/v1/realtime/running-tasks"
+PENDING = "/api/v1/realtime/pending-tasks"
 
 
 @pytest.mark.parametrize("path", [STATUS, TASKS])
@@ -44,11 +45,34 @@ async def test_a_section_that_is_not_there_is_named_with_those_that_are(api: Api
     )
 
 
-@pytest.mark.parametrize("query", ["&include=event", "&include=", "&include=Nodes", "&include=nodes,"])
+@pytest.mark.parametrize("query", ["&include=event", "&include=Nodes", "&include=nodes,"])
 async def test_no_section_is_dropped_silently(api: Api, query: str) -> None:
     status, code, message = (await api.status(query)).error
     assert (status, code) == (400, 4000)
     assert message.startswith("Invalid parameter: include '")
+
+
+async def test_an_empty_include_means_the_default(api: Api) -> None:
+    data = (await api.status("&include=")).data
+    assert "nodes" not in data
+    assert data["running_tasks"] == 0
+
+
+@pytest.mark.parametrize(
+    "query", ["event_type=TaskStarted", "event_object=Pod/a/b", "event_since=2025-12-19T15:30:00Z"]
+)
+async def test_a_filter_of_events_without_events_is_not_ignored(api: Api, query: str) -> None:
+    name = query.partition("=")[0]
+    for include in ("", "&include=nodes"):
+        answer = await api.status(f"{include}&{query}")
+        assert answer.error == (400, 4000, f"Invalid parameter: {name} needs include=events")
+    assert (await api.status(f"&include=events,nodes&{query}")).data["recent_events"] == []
+
+
+async def test_an_empty_continue_starts_at_the_beginning(api: Api) -> None:
+    for path in (TASKS, PENDING):
+        data = (await api.ask(f"{path}?cluster=prod-cluster&limit=5&continue=")).data
+        assert data["tasks"] == []
 
 
 async def test_a_section_may_be_named_more_than_once(api: Api) -> None:

@@ -1,7 +1,7 @@
 """The query and path parameters of each endpoint, and their validation."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
@@ -100,6 +100,9 @@ class Parameters(BaseModel):
     in_path: ClassVar[frozenset[str]] = frozenset()
     """The fields that are path parameters."""
 
+    empty_is_default: ClassVar[frozenset[str]] = frozenset()
+    """The query parameters that an empty value leaves at their default."""
+
     @property
     def scope(self) -> str | None:
         """Return the namespace if only its tasks are requested, or else None: the whole cluster."""
@@ -142,10 +145,18 @@ class Parameters(BaseModel):
                 given[name] = value
             elif name not in given:
                 given[name] = ",".join(query.getall(name)).split(",")
+        for name in cls.empty_is_default:
+            if given.get(name) in ("", [""]):
+                del given[name]
         try:
-            return cls.model_validate(given)
+            params = cls.model_validate(given)
         except ValidationError as error:
             raise invalid_parameter(_message(error.errors(include_url=False)[0])) from None
+        params.check(given)
+        return params
+
+    def check(self, given: Collection[str]) -> None:
+        """Raise an ApiError for parameters that mean nothing beside the others; ``given`` are their names."""
 
 
 def _message(error: ErrorDetails) -> str:
@@ -166,6 +177,8 @@ class ClusterParameters(Parameters):
 class StatusParameters(ClusterParameters):
     """The cluster, and the lists beside the figures."""
 
+    empty_is_default: ClassVar[frozenset[str]] = frozenset({"include"})
+
     include: frozenset[Literal["nodes", "alerts", "events"]] = Field(
         default=frozenset(), description="Lists to add to the figures; repeat it or separate by commas."
     )
@@ -179,12 +192,20 @@ class StatusParameters(ClusterParameters):
         default=None, description="Return only events since this RFC 3339 time."
     )
 
+    def check(self, given: Collection[str]) -> None:
+        """Raise an ApiError for a filter of events without events."""
+        for name in ("event_type", "event_object", "event_since"):
+            if name in given and "events" not in self.include:
+                raise invalid_parameter(f"{name} needs include=events")
+
 
 Section = Literal["nodes", "tasks", "alerts", "events"]
 
 
 class StreamParameters(ClusterParameters):
     """The cluster, and the content of the stream."""
+
+    empty_is_default: ClassVar[frozenset[str]] = frozenset({"include"})
 
     include: frozenset[Section] = Field(
         default=frozenset(get_args(Section)),
@@ -210,6 +231,8 @@ class NodeParameters(ClusterParameters):
 
 class ListParameters(ClusterParameters):
     """The cluster, the filter and order of its pods, and the page."""
+
+    empty_is_default: ClassVar[frozenset[str]] = frozenset({"continue"})
 
     namespace: Namespace | None = Field(default=None, description="Return only pods of this namespace.")
     sort: str = "name"

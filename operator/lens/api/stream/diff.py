@@ -41,7 +41,8 @@ class TaskKey(NamedTuple):
 class Diff(NamedTuple):
     """New and changed rows by key, as JSON; None for rows that are gone.
 
-    ``status`` is None if its figures are the same. ``events`` are the new ones, newest first.
+    ``timestamp`` is when they were found. ``status`` is None if its figures are the same. ``events`` are the
+    new ones, newest first.
     """
 
     timestamp: str
@@ -91,7 +92,8 @@ async def diff_states(before: StateView, after: StateView, cluster: str, now: fl
     await slices.each(compare, sorted(touched))
     status = figures(after, cluster, now)
     return Diff(
-        timestamps.render(after.current_at),
+        # Alerts and events are of a later moment than the figures, which may be old.
+        timestamps.render(max(now, after.current_at)),
         status if status != figures(before, cluster, now) else None,
         nodes,
         tasks,
