@@ -1,8 +1,18 @@
 """The Prometheus metrics of the process: its watches, its server and its jobs. The GPUs' are elsewhere."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from lens.supervisor import JOB_FAILURES_HELP
+
+# In the text format each would be a time series of its own, of no use to anybody.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
 
 
 class Metrics:
@@ -112,7 +122,7 @@ class Metrics:
             registry=self.registry,
         )
         self.http_seconds = Histogram(
-            "lens_http_request_seconds",
+            "lens_http_request_duration_seconds",
             "Seconds from a request to its response.",
             ["route"],
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),

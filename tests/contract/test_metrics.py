@@ -24,6 +24,11 @@ async def scrape(api: Api) -> dict[str, float]:
     }
 
 
+async def test_no_series_tells_when_another_was_created(api: Api) -> None:
+    await api.status()
+    assert not [name for name in await scrape(api) if name.partition("{")[0].endswith("_created")]
+
+
 async def test_the_snapshots_figures_are_those_of_the_status(
     api: Api, cluster: Cluster, clock: Clock
 ) -> None:
@@ -77,7 +82,7 @@ async def test_requests_are_counted_by_route_and_never_by_what_strangers_make_up
     samples = await scrape(api)
     assert samples["lens_http_requests_total{route=/api/v1/realtime/status}{status=200}"] == 1
     assert samples["lens_http_requests_total{route=unknown}{status=404}"] == 5
-    assert samples["lens_http_request_seconds_count{route=/api/v1/realtime/status}"] == 1
+    assert samples["lens_http_request_duration_seconds_count{route=/api/v1/realtime/status}"] == 1
     assert not any("made" in name for name in samples)
 
 
