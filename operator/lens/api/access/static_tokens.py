@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lens.api.access.auth import BearerToken, Caller
 from lens.api.errors import forbidden, unauthorized
@@ -36,10 +36,16 @@ class TokenEntry(_Strict):
     paths: Annotated[tuple[PathPattern, ...], Field(min_length=1)] | None = None
 
 
+def _some(entries: object) -> object:
+    if entries is None or entries == []:
+        raise ValueError("has no entries; `lens token NAME >> FILE` adds one")
+    return entries
+
+
 class TokensFile(_Strict):
     """The file, in YAML (so JSON too). Names may repeat: a caller may have two tokens during a rotation."""
 
-    tokens: Annotated[tuple[TokenEntry, ...], Field(min_length=1)]
+    tokens: Annotated[tuple[TokenEntry, ...], BeforeValidator(_some)]
 
 
 def read_tokens(path: Path) -> tuple[TokenEntry, ...]:
