@@ -34,8 +34,8 @@ class Meta(TypedDict):
 class Envelope(TypedDict, Generic[T]):
     """The envelope of every JSON response; data is null in an error."""
 
-    meta: Meta
-    data: T
+    meta: Annotated[Meta, Field(description="The outcome of the request.")]
+    data: Annotated[T, Field(description="The data of the response; null in an error.")]
 
 
 class GpuUsage(TypedDict):
@@ -102,9 +102,9 @@ class Telemetry(TypedDict):
 class TelemetryNodes(TypedDict):
     """Numbers of nodes by the age of their last sample."""
 
-    ok: Count
-    stale: Count
-    unknown: Count
+    ok: Annotated[Count, Field(description="Nodes whose last sample is recent.")]
+    stale: Annotated[Count, Field(description="Nodes whose last sample is older than two intervals.")]
+    unknown: Annotated[Count, Field(description="Nodes without a sample that still counts.")]
 
 
 class GpuStates(TypedDict):
@@ -130,14 +130,14 @@ class GpuStates(TypedDict):
 class NodeResource(TypedDict):
     """One GPU resource of one node or of all nodes, in units of the resource."""
 
-    resource: Annotated[str, Field(examples=["nvidia.com/gpu"])]
-    capacity: Count
-    allocatable: Count
-    allocated: Count
-    available: Count
-    unhealthy: Count
-    unavailable: Count
-    overcommitted: Count
+    resource: Annotated[str, Field(description="Its name.", examples=["nvidia.com/gpu"])]
+    capacity: Annotated[Count, Field(description="Units in the nodes' capacity.")]
+    allocatable: Annotated[Count, Field(description="Units that are allocatable, thus healthy.")]
+    allocated: Annotated[Count, Field(description="Units that are allocated to pods.")]
+    available: Annotated[Count, Field(description="Free units on nodes that accept GPU pods.")]
+    unhealthy: Annotated[Count, Field(description="Units that are not allocatable and allocated to no pod.")]
+    unavailable: Annotated[Count, Field(description="Free units on nodes that accept no GPU pods.")]
+    overcommitted: Annotated[Count, Field(description="Units that pods hold beyond what the nodes have.")]
 
 
 _UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
@@ -151,7 +151,7 @@ _APPROXIMATE_REASON = (
 class Node(TypedDict):
     """A node with GPUs, or a node that GPU pods are bound to."""
 
-    node_name: str
+    node_name: Annotated[str, Field(description="Its name.")]
     status: Annotated[
         str,
         Field(
@@ -159,20 +159,25 @@ class Node(TypedDict):
             description="The Ready condition; Unknown without one, Missing if the node or its GPUs are gone.",
         ),
     ]
-    total_gpus: Count
-    allocated_gpus: Count
-    available_gpus: Count
+    total_gpus: Annotated[Count, Field(description="All its GPUs, in any state.")]
+    allocated_gpus: Annotated[Count, Field(description="Its GPUs that are allocated to pods.")]
+    available_gpus: Annotated[Count, Field(description="Its free GPUs, if it accepts GPU pods.")]
     utilization: Annotated[
         float | None, Field(description="Mean utilization of its GPUs that report it, in percent.")
     ]
-    unhealthy_gpus: Count
-    unavailable_gpus: Count
-    overcommitted_gpus: Count
+    unhealthy_gpus: Annotated[
+        Count, Field(description="Its GPUs that are not allocatable and allocated to no pod.")
+    ]
+    unavailable_gpus: Annotated[Count, Field(description="Its free GPUs, if it accepts no GPU pods.")]
+    overcommitted_gpus: Annotated[Count, Field(description="GPUs that pods hold beyond what it has.")]
     schedulable: Annotated[bool, Field(description="Whether it accepts GPU pods, by its cordon and taints.")]
     unschedulable: Annotated[bool, Field(description="Whether it is cordoned.")]
-    taints: Annotated[list[str], Field(examples=[["nvidia.com/gpu=present:NoSchedule"]])]
+    taints: Annotated[
+        list[str],
+        Field(description="Its taints.", examples=[["nvidia.com/gpu=present:NoSchedule"]]),
+    ]
     product: Annotated[str | None, Field(description="The GPU product, from the vendor's node label.")]
-    running_tasks: Count
+    running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold GPUs on it.")]
     resources: Annotated[list[NodeResource], Field(description="Its GPU resources, in units.")]
     units: NotRequired[
         Annotated[list[NodeResource], Field(description=f"{_UNITS} Absent without such resources.")]
@@ -186,9 +191,9 @@ class Node(TypedDict):
 class GpuHolder(TypedDict):
     """A container that a GPU, or a part of it, is allocated to."""
 
-    namespace: str
-    pod: str
-    container: str
+    namespace: Annotated[str, Field(description="The pod's namespace.")]
+    pod: Annotated[str, Field(description="The pod's name.")]
+    container: Annotated[str, Field(description="The container's name.")]
     instance_uuid: Annotated[
         str | None, Field(description="The UUID of its MIG instance; null for a whole GPU.")
     ]
@@ -197,11 +202,11 @@ class GpuHolder(TypedDict):
 class GpuInstance(TypedDict):
     """A MIG instance."""
 
-    uuid: str | None
-    profile: str | None
-    utilization: float | None
-    memory_used_bytes: int | None
-    memory_total_bytes: int | None
+    uuid: Annotated[str | None, Field(description="The instance's UUID; null if it is unknown.")]
+    profile: Annotated[str | None, Field(description="The MIG profile, such as 1g.10gb.")]
+    utilization: Annotated[float | None, Field(description="Utilization in percent.")]
+    memory_used_bytes: Annotated[int | None, Field(description="Memory in use.")]
+    memory_total_bytes: Annotated[int | None, Field(description="All memory.")]
 
 
 class Gpu(TypedDict):
@@ -212,8 +217,8 @@ class Gpu(TypedDict):
         Field(description="The source of the data. pods: allocatedResourcesStatus, of allocated GPUs only."),
     ]
     index: Annotated[int | None, Field(description="The driver's index; null if source is pods.")]
-    uuid: str | None
-    product: str | None
+    uuid: Annotated[str | None, Field(description="The driver's UUID; null if it is unknown.")]
+    product: Annotated[str | None, Field(description="The driver's name of the product.")]
     state: Annotated[
         Literal["allocated", "unhealthy", "unavailable", "available"],
         Field(
@@ -221,39 +226,49 @@ class Gpu(TypedDict):
             "unavailable: the node accepts no GPU pods."
         ),
     ]
-    holders: list[GpuHolder]
+    holders: Annotated[list[GpuHolder], Field(description="The containers that it is allocated to.")]
     utilization: Annotated[float | None, Field(description="Utilization in percent.")]
-    memory_used_bytes: int | None
-    memory_total_bytes: int | None
-    temperature_celsius: float | None
-    power_watts: float | None
-    health: Literal["ok", "warning", "critical", "lost", "unknown"]
-    health_because: list[str]
+    memory_used_bytes: Annotated[int | None, Field(description="Memory in use.")]
+    memory_total_bytes: Annotated[int | None, Field(description="All memory.")]
+    temperature_celsius: Annotated[float | None, Field(description="Temperature of the GPU core.")]
+    power_watts: Annotated[float | None, Field(description="Power draw.")]
+    health: Annotated[
+        Literal["ok", "warning", "critical", "lost", "unknown"],
+        Field(description="critical: it needs a reset or a repair. lost: the driver has no answer of it."),
+    ]
+    health_because: Annotated[list[str], Field(description="The reasons for a health other than ok.")]
     recovery_action: Annotated[
         str | None, Field(description="The recovery action that NVIDIA's driver recommends, or NONE.")
     ]
-    instances: list[GpuInstance]
-    sampled_at: Timestamp
+    instances: Annotated[list[GpuInstance], Field(description="Its MIG instances; empty without MIG.")]
+    sampled_at: Annotated[Timestamp, Field(description="The time of the sample.")]
     reasons: Annotated[dict[str, str], Field(description="The reason for each null value, by field name.")]
 
 
 class NodeTelemetry(TypedDict):
     """The source and age of a node's GPU data."""
 
-    source: Literal["agent", "dcgm", "amd"]
+    source: Annotated[
+        Literal["agent", "dcgm", "amd"],
+        Field(description="What is read: the node agent, dcgm-exporter or the AMD exporter."),
+    ]
     state: Annotated[
         Literal["ok", "stale", "unknown"], Field(description="The freshness, by the age of the last sample.")
     ]
     problem: Annotated[str | None, Field(description="The current problem with the source, or null.")]
-    sampled_at: Timestamp | None
+    sampled_at: Annotated[
+        Timestamp | None, Field(description="The time of the last sample; null without any.")
+    ]
 
 
 class NodeDetail(TypedDict):
     """A node and each of its GPUs."""
 
-    cluster: str
-    timestamp: Timestamp
-    node: Node
+    cluster: Annotated[str, Field(description="The cluster's name.")]
+    timestamp: Annotated[
+        Timestamp, Field(description="The time at which the figures were last known to be current.")
+    ]
+    node: Annotated[Node, Field(description="The node, as in status.")]
     telemetry: Annotated[
         NodeTelemetry | None,
         Field(description="The source of the GPU data; null without an agent or exporter."),
@@ -271,10 +286,18 @@ class Alert(TypedDict):
         Severity,
         Field(description="critical: something is out of service. warning: something needs attention."),
     ]
-    type: Annotated[str, Field(examples=["GpuLost"])]
-    message: str
+    type: Annotated[
+        str, Field(description="The type; docs/monitoring.md has all of them.", examples=["GpuLost"])
+    ]
+    message: Annotated[str, Field(description="What is wrong, for people.")]
     timestamp: Annotated[Timestamp, Field(description="The time since when the condition has lasted.")]
-    source: Annotated[str, Field(examples=["GPU/gpu-node-1/GPU-8a6f", "Pod/ml-team/train-0"])]
+    source: Annotated[
+        str,
+        Field(
+            description="The object that has the condition.",
+            examples=["GPU/gpu-node-1/GPU-8a6f", "Pod/ml-team/train-0"],
+        ),
+    ]
     namespace: Annotated[
         str | None, Field(description="The source's namespace; null for a source without one.")
     ]
@@ -285,9 +308,15 @@ class Event(TypedDict):
     """An event in the cluster."""
 
     timestamp: Annotated[Timestamp, Field(description="The time at which it was observed.")]
-    type: EventType
-    object: Annotated[str, Field(examples=["Pod/ml-team/train-0", "Node/gpu-node-1"])]
-    message: str
+    type: Annotated[EventType, Field(description="The type; Kubernetes for an Event of the apiserver.")]
+    object: Annotated[
+        str,
+        Field(
+            description="The object that the event is about.",
+            examples=["Pod/ml-team/train-0", "Node/gpu-node-1"],
+        ),
+    ]
+    message: Annotated[str, Field(description="What happened, for people.")]
     namespace: Annotated[
         str | None, Field(description="The object's namespace; null for an object without one.")
     ]
@@ -318,17 +347,19 @@ class Pending(TypedDict):
 class Status(TypedDict):
     """A cluster's GPU figures at one time."""
 
-    cluster: str
+    cluster: Annotated[str, Field(description="The cluster's name.")]
     timestamp: Annotated[
         Timestamp, Field(description="The time at which the figures were last known to be current.")
     ]
-    current_gpu_usage: GpuUsage
+    current_gpu_usage: Annotated[GpuUsage, Field(description="Total, allocated and utilized GPUs.")]
     running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold at least one GPU.")]
-    available_resources: AvailableResources
-    pending: Pending
-    freshness: Freshness
-    telemetry: Telemetry
-    gpu_states: GpuStates
+    available_resources: Annotated[
+        AvailableResources, Field(description="What the scheduler can allocate now.")
+    ]
+    pending: Annotated[Pending, Field(description="What isn't scheduled yet.")]
+    freshness: Annotated[Freshness, Field(description="The age of the figures.")]
+    telemetry: Annotated[Telemetry, Field(description="The GPUs' utilization.")]
+    gpu_states: Annotated[GpuStates, Field(description="GPUs by state.")]
     units: Annotated[list[NodeResource], Field(description=_UNITS)]
     approximate: Annotated[bool, Field(description=_APPROXIMATE)]
     nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]
@@ -345,21 +376,23 @@ class Status(TypedDict):
 class Task(TypedDict):
     """A pod that holds GPUs."""
 
-    pod_uid: str
-    pod_name: str
-    namespace: str
+    pod_uid: Annotated[str, Field(description="The pod's uid.")]
+    pod_name: Annotated[str, Field(description="The pod's name.")]
+    namespace: Annotated[str, Field(description="The pod's namespace.")]
     workload_type: Annotated[str, Field(description="The kind of the topmost known owner, or Pod.")]
-    workload_name: str
+    workload_name: Annotated[str, Field(description="The name of the topmost known owner, or of the pod.")]
     workload_reason: Annotated[
         Reason | None,
         Field(description="Why the topmost known owner may not be the top one; null if it is."),
     ]
-    node_name: str
+    node_name: Annotated[str, Field(description="The node that it is bound to.")]
     allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to it, in whole or in part.")]
     running_time_seconds: Annotated[
         Count, Field(description="Seconds from started_at to the time of the response.")
     ]
-    started_at: Timestamp | None
+    started_at: Annotated[
+        Timestamp | None, Field(description="The time at which the pod started; null before that.")
+    ]
     owner: Annotated[
         str | None, Field(description="The name of the pod's controller; null for a pod without one.")
     ]
@@ -399,10 +432,12 @@ _Page = TypedDict(
 class RunningTasks(_Page):
     """A page of tasks."""
 
-    cluster: str
-    timestamp: Timestamp
+    cluster: Annotated[str, Field(description="The cluster's name.")]
+    timestamp: Annotated[
+        Timestamp, Field(description="The time at which the figures were last known to be current.")
+    ]
     total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
-    tasks: list[Task]
+    tasks: Annotated[list[Task], Field(description="The pods of this page.")]
 
 
 PendingState = Literal["gated", "unschedulable", "waiting"]
@@ -411,11 +446,11 @@ PendingState = Literal["gated", "unschedulable", "waiting"]
 class PendingTask(TypedDict):
     """A pod that requests GPUs and isn't bound to a node."""
 
-    pod_uid: str
-    pod_name: str
-    namespace: str
+    pod_uid: Annotated[str, Field(description="The pod's uid.")]
+    pod_name: Annotated[str, Field(description="The pod's name.")]
+    namespace: Annotated[str, Field(description="The pod's namespace.")]
     workload_type: Annotated[str, Field(description="The kind of the topmost known owner, or Pod.")]
-    workload_name: str
+    workload_name: Annotated[str, Field(description="The name of the topmost known owner, or of the pod.")]
     workload_reason: Annotated[
         Reason | None,
         Field(description="Why the topmost known owner may not be the top one; null if it is."),
@@ -425,11 +460,11 @@ class PendingTask(TypedDict):
     ]
     requested_gpus: Annotated[Count, Field(description="GPUs, or units of shared GPUs, that it requests.")]
     resources: Annotated[dict[str, Count], Field(description="Units that it requests, by resource.")]
-    created_at: Timestamp | None
+    created_at: Annotated[Timestamp | None, Field(description="The pod's creation.")]
     waiting_seconds: Annotated[
         Count, Field(description="Seconds from created_at to the time of the response.")
     ]
-    priority: int
+    priority: Annotated[int, Field(description="The pod's priority.")]
     state: Annotated[
         PendingState,
         Field(
@@ -438,14 +473,19 @@ class PendingTask(TypedDict):
             "nothing yet."
         ),
     ]
-    scheduling_gates: list[str]
+    scheduling_gates: Annotated[list[str], Field(description="The names of its scheduling gates.")]
     reason: Annotated[
         str | None, Field(description="The reason of the PodScheduled condition, which the scheduler sets.")
     ]
-    message: str | None
-    node_selector: dict[str, str]
+    message: Annotated[
+        str | None, Field(description="The scheduler's message in the PodScheduled condition.")
+    ]
+    node_selector: Annotated[dict[str, str], Field(description="The pod's node selector.")]
     affinity: Annotated[bool, Field(description="Whether it has node, pod or pod anti-affinity.")]
-    tolerations: Annotated[list[str], Field(examples=[["nvidia.com/gpu:NoSchedule op=Exists"]])]
+    tolerations: Annotated[
+        list[str],
+        Field(description="The pod's tolerations.", examples=[["nvidia.com/gpu:NoSchedule op=Exists"]]),
+    ]
     omitted: NotRequired[
         Annotated[
             dict[str, Count],
@@ -461,10 +501,12 @@ class PendingTask(TypedDict):
 class PendingTasks(_Page):
     """A page of pending pods."""
 
-    cluster: str
-    timestamp: Timestamp
+    cluster: Annotated[str, Field(description="The cluster's name.")]
+    timestamp: Annotated[
+        Timestamp, Field(description="The time at which the figures were last known to be current.")
+    ]
     total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
-    tasks: list[PendingTask]
+    tasks: Annotated[list[PendingTask], Field(description="The pods of this page.")]
 
 
 ClusterState = Annotated[
@@ -483,21 +525,24 @@ UnreachableReason = Annotated[
 class ClusterTotals(TypedDict):
     """A cluster's main figures."""
 
-    total_gpus: Count
-    allocated_gpus: Count
-    available_gpus: Count
-    running_tasks: Count
+    total_gpus: Annotated[Count, Field(description="All GPUs, in any state.")]
+    allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to pods.")]
+    available_gpus: Annotated[Count, Field(description="Free GPUs on nodes that accept GPU pods.")]
+    running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold at least one GPU.")]
 
 
 class Cluster(TypedDict):
     """A cluster that this Lens knows."""
 
-    name: str
+    name: Annotated[str, Field(description="Its name, as in the parameter cluster.")]
     local: Annotated[
         bool, Field(description="Whether this Lens watches it; other clusters have a Lens of their own.")
     ]
     status: ClusterState
-    age_seconds: Seconds | None
+    age_seconds: Annotated[
+        Seconds | None,
+        Field(description="Seconds since its figures were last known to be current; null if there are none."),
+    ]
     totals: Annotated[
         ClusterTotals | None, Field(description="Its figures; null while it is syncing or unreachable.")
     ]
@@ -507,21 +552,26 @@ class Cluster(TypedDict):
 class Clusters(TypedDict):
     """All clusters that this Lens knows."""
 
-    clusters: list[Cluster]
+    clusters: Annotated[
+        list[Cluster], Field(description="The cluster that this Lens watches, then the others.")
+    ]
 
 
 class ClusterSummary(TypedDict):
     """A cluster's figures, null while it is syncing or unreachable."""
 
-    name: str
+    name: Annotated[str, Field(description="Its name, as in the parameter cluster.")]
     local: Annotated[
         bool, Field(description="Whether this Lens watches it; other clusters have a Lens of their own.")
     ]
     status: ClusterState
-    age_seconds: Seconds | None
-    current_gpu_usage: GpuUsage | None
-    running_tasks: Count | None
-    available_resources: AvailableResources | None
+    age_seconds: Annotated[
+        Seconds | None,
+        Field(description="Seconds since its figures were last known to be current; null if there are none."),
+    ]
+    current_gpu_usage: Annotated[GpuUsage | None, Field(description="As in its status.")]
+    running_tasks: Annotated[Count | None, Field(description="As in its status.")]
+    available_resources: Annotated[AvailableResources | None, Field(description="As in its status.")]
     reason: NotRequired[UnreachableReason]
 
 
@@ -532,15 +582,21 @@ class Summary(TypedDict):
         Timestamp | None,
         Field(description="The time at which the oldest figures were last known to be current."),
     ]
-    current_gpu_usage: GpuUsage
-    running_tasks: Count
-    available_resources: AvailableResources
+    current_gpu_usage: Annotated[
+        GpuUsage, Field(description="The sums of total, allocated and utilized GPUs.")
+    ]
+    running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold at least one GPU.")]
+    available_resources: Annotated[
+        AvailableResources, Field(description="The sums; max_contiguous_gpu is the most of any cluster.")
+    ]
     coverage: Annotated[float, Field(ge=0, le=1, description="The fraction of GPUs that report utilization.")]
-    clusters: list[ClusterSummary]
+    clusters: Annotated[
+        list[ClusterSummary], Field(description="The clusters, those without figures included.")
+    ]
     unreachable: Annotated[list[str], Field(description="The names of the clusters that are unreachable.")]
 
 
 class Health(TypedDict):
     """The result of a probe."""
 
-    status: Literal["ok"]
+    status: Annotated[Literal["ok"], Field(description="Always ok: an error has another HTTP status.")]
