@@ -16,7 +16,7 @@ RIGHT = b"Authorization: Bearer right-token\r\n"
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/api", "/api/v1/clusters/", "/api/v2/clusters", "//healthz", "/%00", "/ä"],
+    ["/api", "/api/v1/clusters/", "/api/v2/clusters", "//healthz", "/%00", "/ä"],
 )
 async def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
     answer = await api.ask(path)
@@ -195,3 +195,9 @@ async def test_json_is_said_to_be_json(api: Api) -> None:
     answer = await api.status()
     assert answer.headers["Content-Type"] == "application/json"
     assert json.loads(answer.body)["meta"] == {"code": 2000, "message": "OK"}
+
+
+@pytest.mark.parametrize("path", ["/", "/docs/"])
+async def test_paths_that_people_type_lead_to_the_docs(api: Api, path: str) -> None:
+    answer = await api.ask(path, token=None)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")

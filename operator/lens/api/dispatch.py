@@ -31,6 +31,9 @@ from lens.http import loopback
 from lens.http.connection import BusyError, HeadTooLargeError
 from lens.http.refusal_counts import RefusalCounts
 
+REDIRECTS = {"/": "docs", "/docs/": "../docs"}
+"""Paths that people type, and where they lead: relative, since a proxy may have put them below a path."""
+
 _log = logging.getLogger(__name__)
 
 NAME = "{name}"
@@ -95,6 +98,8 @@ class Dispatcher:
             self._require_loopback(request)
         route, path = self._find(request.path)
         if route is None:
+            if request.path in REDIRECTS and request.method in METHODS:
+                return envelope.redirect(REDIRECTS[request.path])
             raise not_found("Route")
         context.route = route.path
         context.level = route.level

@@ -30,6 +30,11 @@ def error_response(error: ApiError) -> web.Response:
     return _response(error.status, _encode(Envelope(meta=meta, data=None)), error.headers)
 
 
+def redirect(location: str) -> web.Response:
+    """Return a temporary redirect (RFC 9110, 15.4.8)."""
+    return web.Response(status=307, headers={"Location": location, "Cache-Control": "no-store"})
+
+
 def _response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(
         status=status,
