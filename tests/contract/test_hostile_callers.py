@@ -76,7 +76,7 @@ async def test_kept_answers_take_what_is_counted_whatever_the_questions_are(
         await send(api, STATUS)
     before = resident()
     for number in range(400):
-        assert await send(api, f"{STATUS}&event_object={number}-{quote('🌋' * 600)}") == 200
+        assert await send(api, f"{STATUS}&include=events&event_object={number}-{quote('🌋' * 600)}") == 200
     grown = resident() - before
     (counted,) = re.findall(rb'lens_cache_bytes\{cache="own"\} (\S+)', (await api.ask("/metrics")).body)
     assert float(counted) < 48 * MIB

@@ -15,7 +15,7 @@ from tests.integration.operator import Command, environment
 
 TOKEN = "demo-token"
 TIMES = 1000
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 REQUESTS_AT_ONCE = 2
 
 

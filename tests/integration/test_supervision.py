@@ -73,7 +73,9 @@ def serve_with_a_defect() -> None:
     settings = config.load({}, os.environ)
     logs.configure(settings.log_level, settings.log_format)
     before = sys.getswitchinterval()
-    asyncio.run(app.serve(settings, lambda server: print("at", server.url, flush=True), node_rules=defective))
+    asyncio.run(
+        app.serve(settings, lambda server: print(f"at {server.url}", flush=True), node_rules=defective)
+    )
     print("switch interval", "kept" if sys.getswitchinterval() == before else "changed", flush=True)
 
 

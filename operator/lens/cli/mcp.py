@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import logging
 import os
 
 from lens import config, logs
@@ -30,4 +29,4 @@ def mcp(flags: Flags) -> None:
 
         asyncio.run(serving.serve(chosen))
     except config.SettingsError as error:
-        fail(str(error), logging.getLogger("lens.cli"))
+        fail(str(error))

@@ -64,7 +64,9 @@ class CacheKeys(Case):
                     forged = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
                     yield wire.request(f"{OWN_TASKS}&continue={forged}", token)
                 else:
-                    yield wire.request(f"{STATUS}&event_object={_filled(f'{number}-', 7_900)}", token)
+                    yield wire.request(
+                        f"{STATUS}&include=events&event_object={_filled(f'{number}-', 7_900)}", token
+                    )
 
         await wire.paced((wire.ask(scene.port, each) for each in written()), 300, seconds, 8)
         return []
