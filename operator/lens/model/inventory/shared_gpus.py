@@ -17,6 +17,7 @@ from lens.model.gpu.sharing import NO_MIG, WHOLE_GPU, MigGpus, SharedUnit, devic
 from lens.model.inventory.node import NodeResource
 from lens.model.inventory.placement import Placement
 from lens.model.inventory.pod import Pod
+from lens.model.k8s.vendors import PartitionModes, sharing_of
 
 UNKNOWN_RATIO = "UNKNOWN_RATIO"
 """Nothing tells how many units a GPU has."""
@@ -112,8 +113,14 @@ class Group:
         return {resource: units for resource, units in pod.units if resource in self._shares}
 
     def is_replicated(self, resources: Iterable[str]) -> bool:
-        """Tell whether any of the resources offers its devices several times over."""
-        return any(self._shares[resource].replicas > 1 for resource in resources)
+        """Tell whether any of the resources offers its devices several times over.
+
+        A partition of AMD's is a device of its own.
+        """
+        return any(
+            self._shares[resource].replicas > 1 and not isinstance(sharing_of(resource), PartitionModes)
+            for resource in resources
+        )
 
     def known(self, pod: Pod) -> Known:
         """Return the GPUs on which a pod's units are known to be."""
