@@ -44,7 +44,10 @@ class Leniency:
     def decode(self, body: bytes | bytearray, kind: type[S]) -> S:
         """Decode JSON without its odd values. Raise TooOddError, or ValueError for what is no JSON."""
         try:
-            read = self._struct(json.loads(body, parse_int=_integer), kind, "")
+            raw = json.loads(body, parse_int=_integer)
+            # Lone surrogates pass json, and no encoder: a UnicodeEncodeError is a ValueError.
+            msgspec.json.encode(raw)
+            read = self._struct(raw, kind, "")
         except RecursionError:
             raise TooOddError from None
         if not isinstance(read, kind):
