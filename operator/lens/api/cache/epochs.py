@@ -32,12 +32,14 @@ class Epoch:
     """The state from which all views answer since ``taken_at``; ``number`` tells it from other epochs.
 
     ``seen`` is the latest state with the same snapshot: it tells how current the figures are now.
+    ``taken_at`` moves when a caller has the state compared anew, ``began_at`` doesn't.
     """
 
     number: int
     view: StateView
     seen: StateView
     taken_at: float
+    began_at: float
 
     def age(self, now: float) -> float:
         """Return the seconds since the state was taken, or last compared with the present one."""
@@ -113,7 +115,7 @@ class Epochs:
             if 0 <= age < min(self._rebuild_seconds + MAX_TOGETHER_SECONDS, self._seconds):
                 return joined.epoch
         present = self._present
-        if present is None or not 0 <= now - present.taken_at < self._seconds:
+        if present is None or not 0 <= now - present.began_at < self._seconds:
             return self._begin(current, now)
         age = now - present.taken_at
         if age < min(limit, self._rebuild_seconds):
@@ -128,7 +130,7 @@ class Epochs:
 
     def _begin(self, current: StateView, now: float) -> Epoch:
         self._number += 1
-        self._present = Epoch(self._number, current, current, now)
+        self._present = Epoch(self._number, current, current, now, now)
         self._turns = {
             caller: turn for caller, turn in self._turns.items() if 0 <= now - turn.at < TOGETHER_SECONDS
         }
