@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from lens.kube.watch.outage import MAX_CAUSES, Outage
 from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene
@@ -60,3 +61,21 @@ async def test_an_apiserver_that_goes_and_comes_back_is_a_few_lines(
     assert 1 <= len(begun) <= 2
     assert {level for level, _ in begun} == {logging.ERROR}
     assert end == (logging.WARNING, "")
+
+
+async def test_a_probe_that_is_refused_is_no_outage(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    for kind in ("watch pods", "watch nodes"):
+        scene.front.always(kind, faults.endless_silence)
+    scene.front.always("/version", faults.status(503))
+    scene.watch()
+    await scene.until_exact()
+    await scene.until(lambda: scene.front.seen("/version") > 1, "probes")
+    assert scene.state.current.outage is None
+    assert lines(caplog) == []
+
+
+def test_causes_without_end_are_logged_a_few_times(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(lambda: 0.0, lambda _: None)
+    for number in range(1000):
+        outage.failed("/api", f"cause {number}")
+    assert len(lines(caplog)) == MAX_CAUSES

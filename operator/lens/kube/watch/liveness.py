@@ -36,7 +36,10 @@ class Liveness:
     @property
     def answered_at(self) -> float:
         """Return the epoch second of the last sign of life; 0.0 for none."""
-        return max(self._answered_at, *(reflector.contact or 0.0 for reflector in self._reflectors))
+        now = self._clock()
+        signs = (self._answered_at, *(reflector.contact or 0.0 for reflector in self._reflectors))
+        # Those of the future are from before the clock was set back.
+        return max((sign for sign in signs if sign <= now), default=0.0)
 
     def confirmed_at(self, reflector: Reflector[Any, Any]) -> float | None:
         """Return the epoch second up to which all is known that a reflector's watch tells; None for never."""

@@ -18,6 +18,9 @@ _OF_ONE_PATH = {
 
 _ANY = ""
 
+MAX_CAUSES = 16
+"""Causes of one outage that are logged."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ class Outage:
         if not self._failing:
             self._began = self._clock()
         self._failing[path] = cause
-        if cause not in self._logged:
+        if cause not in self._logged and len(self._logged) < MAX_CAUSES:
             self._logged.add(cause)
             _log.error("the apiserver does not serve Lens; trying again", extra={"error": cause})
         self._on_change(cause)

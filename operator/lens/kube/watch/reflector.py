@@ -210,7 +210,7 @@ class Reflector(Generic[K, V]):
         self._progressed(changed=changed)
         # kopf needs a bookmark from time to time, to know where to resume. Lines that arrive again after that
         # are ignored as late.
-        if continues and self.last_activity - self._bookmark_at < BOOKMARK_SECONDS:
+        if continues and 0 <= self.last_activity - self._bookmark_at < BOOKMARK_SECONDS:
             return b"", True
         self._bookmark_at = self.last_activity
         return self._bookmark(), continues

@@ -27,7 +27,7 @@ UNREACHABLE = frozenset({502, 503})
 """A load balancer's responses for an apiserver that is gone. An overloaded apiserver returns 429."""
 
 PROBED = "/version"
-"""The path of the probes. Who may not read it has an answer all the same."""
+"""The path of the probes. Their failures are no outage: kopf's own requests show those."""
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
@@ -89,7 +89,8 @@ class Transport:
             reflector.request_sent()
             await self._pause(request.url)
         request.server_hostname = self._connection.server_name
-        path, sent = request.url.path, time.monotonic()
+        path, sent = self._relative(request.url), time.monotonic()
+        is_probe = path == PROBED
         try:
             if reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
@@ -98,7 +99,7 @@ class Transport:
         except aiohttp.ClientConnectionError as error:
             self._metrics.kube_requests.labels("error").inc()
             # Where another request's 401 has closed the session, this one says nothing of the apiserver.
-            if not request.session.closed:
+            if not (request.session.closed or is_probe):
                 self._outage.failed(path, cause_of_error(error))
             if reflector is not None:
                 reflector.unreachable()
@@ -106,21 +107,23 @@ class Transport:
         except aiohttp.ClientError as error:
             # A response that isn't HTTP would end kopf.
             self._metrics.kube_requests.labels("error").inc()
-            self._outage.failed(path, f"{request.method} {path}: {error}")
+            if not is_probe:
+                self._outage.failed(path, f"{request.method} {path}: {error}")
             raise aiohttp.ClientPayloadError(str(error)) from error
         except asyncio.CancelledError:
             # kopf's timeout cancels a request too.
-            if time.monotonic() - sent > 0.9 * self._timeout:
+            if time.monotonic() - sent > 0.9 * self._timeout and not is_probe:
                 self._outage.failed(path, f"no response to {request.method} {path} in {self._timeout:g} s")
             raise
         if 300 <= response.status < 400:
             # An apiserver doesn't redirect, and no other server may get the token.
             response.close()
-            self._outage.failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
+            if not is_probe:
+                self._outage.failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
             raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {path}")
         if response.status in SERVED:
             self._outage.succeeded(path)
-        elif not path.endswith(PROBED) or response.status >= 500:
+        elif not is_probe:
             self._outage.failed(path, cause_of_status(request.method, path, response.status))
         if reflector is not None:
             if response.status in UNREACHABLE:
@@ -130,8 +133,11 @@ class Transport:
         return response
 
     def _reflector(self, url: URL) -> Reflector[Any, Any] | None:
-        base = URL(self._connection.server).path.rstrip("/")
-        return self._reflectors.get(url.path.removeprefix(base))
+        return self._reflectors.get(self._relative(url))
+
+    def _relative(self, url: URL) -> str:
+        """Return a URL's path below the server's."""
+        return url.path.removeprefix(URL(self._connection.server).path.rstrip("/"))
 
     async def _pause(self, url: URL) -> None:
         if "continue" in url.query:
