@@ -55,7 +55,8 @@ def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetai
 
 def _telemetry(telemetry: NodeTelemetry, occupied: NodeOccupancy) -> schemas.NodeTelemetry:
     lacking = occupied.unreported_gpus(telemetry)
-    problems = [f"lacks {lacking} of {counted(occupied.states.total, 'GPU')}" if lacking else None]
+    total = counted(occupied.reportable_gpus(telemetry.source) or 0, "GPU")
+    problems = [f"lacks {lacking} of {total}" if lacking else None]
     return {
         "source": telemetry.source,
         "state": telemetry.state,

@@ -133,7 +133,7 @@ def gpus_not_reported(subject: GpuNode) -> Iterator[Finding]:
     if subject.telemetry is None or subject.occupancy is None:
         return
     if lacking := subject.occupancy.unreported_gpus(subject.telemetry):
-        total = counted(subject.occupancy.states.total, "GPU")
+        total = counted(subject.occupancy.reportable_gpus(subject.telemetry.source) or 0, "GPU")
         problem = f": {subject.telemetry.problem}" if subject.telemetry.problem else ""
         yield subject.finding(f"The telemetry of {subject.name} lacks {lacking} of {total}{problem}")
 

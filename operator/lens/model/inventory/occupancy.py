@@ -19,13 +19,14 @@ from collections.abc import Iterable
 import msgspec
 
 from lens.model.gpu.sharing import NO_MIG, share
-from lens.model.gpu.telemetry import NodeTelemetry
+from lens.model.gpu.telemetry import NodeTelemetry, Source
 from lens.model.inventory.node import Node, NodeResource
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
+from lens.model.k8s.vendors import domain_of
 
 
 class GpuStates(msgspec.Struct, frozen=True, gc=False):
@@ -116,17 +117,27 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     units: tuple[ResourceCount, ...] = ()
     parts: dict[str, PodGpus] = {}
 
-    def unreported_gpus(self, telemetry: NodeTelemetry | None) -> int:
-        """Return how many of the node's GPUs its agent or exporter doesn't tell of.
+    def reportable_gpus(self, source: Source) -> int | None:
+        """Return how many of the node's GPUs an agent or exporter has to report; None if that is unknown.
 
-        It is 0 where nobody tells anything that still counts. On a node whose units count as GPUs, parts of
-        GPUs do, too.
+        It reports one vendor's GPUs. Of a node with GPUs of several vendors they are known if they are whole.
+        """
+        domain = "amd.com" if source == "amd" else "nvidia.com"
+        own = [pool for pool in self.pools if domain_of(pool.resource) == domain]
+        if len(own) == len(self.pools):
+            return self.states.total
+        return None if any(pool in self.units for pool in own) else sum(pool.states.total for pool in own)
+
+    def unreported_gpus(self, telemetry: NodeTelemetry | None) -> int:
+        """Return how many of these GPUs its agent or exporter doesn't report; 0 if it reports nothing now.
+
+        On a node whose units count as GPUs, parts of GPUs do, too.
         """
         if telemetry is None or telemetry.state == "unknown":
             return 0
         counts_parts = not self.units or self.approximate_reason == UNKNOWN_RATIO
         told = sum(max(1, len(gpu.instances)) if counts_parts else 1 for gpu in telemetry.gpus)
-        return max(0, self.states.total - told)
+        return max(0, (self.reportable_gpus(telemetry.source) or 0) - told)
 
     @property
     def approximate(self) -> bool:

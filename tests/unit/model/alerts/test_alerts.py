@@ -290,6 +290,18 @@ def test_parts_of_gpus_that_a_node_counts_as_gpus_are_told() -> None:
     assert "GpusNotReported" not in types(watched)
 
 
+def test_gpus_of_another_vendor_are_not_missed_in_an_agents_report() -> None:
+    watched = Watched()
+    mixed = {"nvidia.com/gpu": 4, "gpu.intel.com/i915": 1, "amd.com/gpu": 2}
+    watched.put(node("mixed", capacity=mixed, allocatable=mixed))
+    watched.put(node("gaudi", capacity={"habana.ai/gaudi": 8}, allocatable={"habana.ai/gaudi": 8}))
+    watched.tell("mixed", in_all=4)
+    watched.tell("gaudi", in_all=0)
+    assert "GpusNotReported" not in types(watched)
+    watched.tell("mixed", in_all=3)
+    assert watched.alerts()["GpusNotReported"].message == "The telemetry of mixed lacks 1 of 4 GPUs"
+
+
 def test_a_watch_that_shows_no_life_is_told() -> None:
     watched = Watched()
     watched.contact = START
