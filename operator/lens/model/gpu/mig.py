@@ -12,8 +12,9 @@ prints there. A GPU has eight memory slices, on which a device of one size begin
 | ``4g`` | 4 | 0 |
 | ``7g`` | 8 | 0 |
 
-Devices that fit so never need more than the seven slices of compute. The A30 and the RTX PROs have four
-slices, their largest device is ``4g``, and what fits into four slices can be placed.
+Devices that fit so never need more than the seven slices of compute. The A30 and the RTX PRO 6000 have four
+slices and the smaller RTX PROs two, their largest device is ``4g`` or ``2g``, and what fits into the slices
+can be placed.
 
 The gigabytes in a profile's name are the slices' share of the product's memory (go-nvlib,
 getMigMemorySizeGB), so ``1g.35gb`` is one slice of a GB300 and two of an H200.
@@ -57,7 +58,7 @@ class MigProfile(msgspec.Struct, frozen=True, gc=False):
 
 
 class MigProduct(msgspec.Struct, frozen=True, gc=False):
-    """A product with so much memory in so many slices, 8 or 4. ``name`` is a pattern for product labels."""
+    """A product with so much memory in 8, 4 or 2 slices. ``name`` is a pattern for product labels."""
 
     name: str
     gigabytes: int
@@ -65,15 +66,15 @@ class MigProduct(msgspec.Struct, frozen=True, gc=False):
 
     def size(self, profile: MigProfile) -> int:
         """Return how many memory slices a device's GPU instance has."""
-        if self.slices == _QUARTERS:
-            return min(profile.slices, _QUARTERS)
+        if self.slices <= _QUARTERS:
+            return min(profile.slices, self.slices)
         if profile.slices == 1 and self.gigabytes:
             return 2 if profile.gigabytes > 1.5 * self.gigabytes / self.slices else 1
         return _SIZES[profile.slices]
 
     def has(self, profile: MigProfile, tolerance: float = 0) -> bool:
         """Tell whether a profile of that name is the product's, give or take that part of the memory."""
-        if self.slices == _QUARTERS and profile.slices not in (1, 2, _QUARTERS):
+        if self.slices <= _QUARTERS and (profile.slices > self.slices or profile.slices == 3):
             return False
         memory = self.size(profile) * self.gigabytes / self.slices
         return abs(profile.gigabytes - memory) <= max(_ROUNDING, tolerance * memory)
@@ -92,9 +93,9 @@ PRODUCTS = (
     MigProduct("gb200", 189),
     MigProduct("b300", 269),
     MigProduct("gb300", 278),
-    MigProduct("rtx-pro-4500", 32, slices=_QUARTERS),
-    MigProduct("rtx-pro-5000", 48, slices=_QUARTERS),
-    MigProduct("rtx-pro-5000", 72, slices=_QUARTERS),
+    MigProduct("rtx-pro-4500", 32, slices=2),
+    MigProduct("rtx-pro-5000", 48, slices=2),
+    MigProduct("rtx-pro-5000", 72, slices=2),
     MigProduct("rtx-pro-6000", 96, slices=_QUARTERS),
 )
 """The products that can be partitioned, as their drivers tell of their memory. Some have several sizes."""
@@ -166,8 +167,8 @@ class _Layout:
     """GPU instances by their places on a product's GPUs."""
 
     def __init__(self, product: MigProduct, instances: Iterable[tuple[MigProfile, int]]) -> None:
-        self._quarters = product.slices == _QUARTERS
-        # By the table above: instances of 7g (4g of four slices), 4g, 3g, 2g, 1g of double memory, 1g.
+        self._slices = product.slices
+        # By the table above: instances of 7g (the largest of few slices), 4g, 3g, 2g, wide 1g, 1g.
         self._full = self._first_halves = self._halves = self._pairs = self._wide = self._singles = 0
         self._media = self._number = 0
         for profile, number in instances:
@@ -198,8 +199,8 @@ class _Layout:
         # An instance with media extensions leaves no room for another one, or for a full GPU.
         if free < self._media:
             return False
-        if self._quarters:
-            return 2 * self._pairs + self._singles <= 4 * free
+        if self._slices <= _QUARTERS:
+            return 2 * self._pairs + self._singles <= self._slices * free
         # The first half of a GPU has two places of two slices, the second half one, and behind it a place
         # (slice 6) that takes a 1g of either size: so who may choose takes the second half, and that place.
         second = free - self._halves
