@@ -231,7 +231,8 @@ async def _follow_targets(
     settings: ServeSettings, state: ClusterState, changes: Changes, scraper: Scraper
 ) -> None:
     """Give the scraper the agents or exporters that the watch finds."""
-    known: tuple[tuple[ExporterPod, ...], int, frozenset[str]] = ((), 0, frozenset())
+    known: tuple[tuple[ExporterPod, ...], int, frozenset[str]] | None = None
+    await changes.until(lambda: state.current.synced)
     snapshot = state.current.snapshot
 
     def has_changed() -> bool:
