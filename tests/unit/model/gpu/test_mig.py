@@ -52,6 +52,8 @@ LAYOUTS = {
         *("2g.48gb 2", "2g.48gb.gfx 2", "2g.48gb.me.all 1", "2g.48gb-me 2", "4g.96gb 1", "4g.96gb.gfx 1"),
         "1g.24gb 2, 2g.48gb 1",
     ),
+    "NVIDIA-RTX-PRO-4500-Blackwell": ("1g.16gb 2", "2g.32gb 1"),
+    "NVIDIA-RTX-PRO-5000-Blackwell": ("1g.24gb 2", "2g.48gb 1"),
 }
 
 of_each_layout = pytest.mark.parametrize(

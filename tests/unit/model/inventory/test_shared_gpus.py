@@ -316,3 +316,21 @@ def test_sums_over_nodes_follow_nodes_that_come_change_and_go() -> None:
 def _refile(ledger: Ledger, raw: Object) -> None:
     for name, view in ledger_of(raw).nodes.items():
         ledger.put_node(name, view)
+
+
+@pytest.mark.parametrize(
+    ("labels", "resource", "replicated"),
+    [
+        (sliced(), GPU, True),
+        ({"amd.com/compute-memory-partition": "cpx_nps4"}, "amd.com/gpu", False),
+        ({}, "amd.com/cpx_nps4", False),
+        ({"gpu.intel.com/cards": "card0"}, "gpu.intel.com/i915", True),
+    ],
+)
+def test_only_a_device_that_is_offered_several_times_over_may_have_further_holders(
+    labels: Labels, resource: str, replicated: bool
+) -> None:
+    capacity = {resource: 8}
+    occupied = row(node(labels=labels, capacity=capacity, allocatable=capacity), holding("a", resource, 1))
+    (part,) = occupied.parts.values()
+    assert part.replicated == replicated
