@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import resource
 import sys
 import threading
@@ -99,7 +100,8 @@ def test_a_defect_in_an_alert_rule_costs_neither_the_figures_nor_other_alerts(
     ) | {"MENDED": str(mended)}
     usual = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Command(["serve"], tmp_path / "log", env, forked=True, run=serve_with_a_defect) as lens:
-        url = lens.wait_for_text("at http").partition("at ")[2].split()[0]
+        # The log's lines go to the same file.
+        (url,) = re.findall(r"\bat (http://127\.0\.0\.1:\d+)\n", lens.wait_for_text("at http"))
         failures = 'lens_job_failures_total{job="monitor"}'
         wait_for(lambda: metric(url, failures) >= 2, "the rules fail more than once")
         assert lens.process.poll() is None
