@@ -65,6 +65,7 @@ async def test_an_apiserver_that_hangs_makes_no_silent_watch_look_young(quiet: S
     await stands_still(quiet)
 
 
+@pytest.mark.slow
 async def test_a_refused_question_shows_that_the_apiserver_is_there(quiet: Scene) -> None:
     quiet.front.always("/version", faults.status(403))
     quiet.watch()
