@@ -67,6 +67,7 @@ def test_the_figures_are_those_of_the_report(node: Node) -> None:
     assert "DCGM" not in answer.body.decode()
 
 
+@pytest.mark.slow
 def test_dcgm_exporters_names_are_there_by_choice(node: Node) -> None:
     body = everything(node, dcgm_names=True).ask("/metrics").body.decode()
     [line] = [line for line in body.splitlines() if line.startswith('DCGM_FI_DEV_GPU_UTIL{gpu="0"')]

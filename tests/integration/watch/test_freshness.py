@@ -47,6 +47,7 @@ async def test_figures_stay_current_in_a_quiet_cluster(scene: Scene) -> None:
     assert scene.state.current.age(time.time()) < 5.0
 
 
+@pytest.mark.slow
 async def test_figures_stay_young_while_a_quiet_watchs_apiserver_answers(quiet: Scene) -> None:
     quiet.watch()
     await quiet.until_exact()
@@ -57,6 +58,7 @@ async def test_figures_stay_young_while_a_quiet_watchs_apiserver_answers(quiet: 
     assert quiet.state.current.snapshot is first.snapshot
 
 
+@pytest.mark.slow
 async def test_an_apiserver_that_hangs_makes_no_silent_watch_look_young(quiet: Scene) -> None:
     quiet.front.always("/version", faults.endless_silence)
     quiet.watch()
@@ -78,6 +80,7 @@ async def test_a_refused_question_shows_that_the_apiserver_is_there(quiet: Scene
     await stands_still(quiet)
 
 
+@pytest.mark.slow
 async def test_a_watch_that_is_broken_off_is_not_as_current_as_the_others(quiet: Scene) -> None:
     quiet.watch()
     await quiet.until_exact()
