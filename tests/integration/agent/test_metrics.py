@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens.model.gpu.node_report import Report
