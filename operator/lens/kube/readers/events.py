@@ -105,7 +105,7 @@ class Events:
         self._watches = Restarts()
         self._selector = ALL
         self._retries = Backoff(FIRST_SECONDS, MAX_SECONDS)
-        self._problem: str | None = None
+        self._has_logged = False
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -124,8 +124,8 @@ class Events:
 
     def _log_problem(self, problem: str) -> None:
         """Log a problem, once until a list succeeds."""
-        if self._problem is None:
-            self._problem = problem
+        if not self._has_logged:
+            self._has_logged = True
             _log.warning(
                 "Events can't be read; recent_events has what Lens sees itself", extra={"error": problem}
             )
@@ -134,7 +134,7 @@ class Events:
         """List, then watch for as long as possible. Raise _StaleError or _UnreadError."""
         version = await self._list()
         # The Events from before Lens' start are known now.
-        self._selector, self._problem = WARNINGS, None
+        self._selector, self._has_logged = WARNINGS, False
         while True:
             await asyncio.sleep(self._watches.delay("watch", time.monotonic()))
             began = time.monotonic()

@@ -90,7 +90,7 @@ class Transport:
             await self._pause(request.url)
         request.server_hostname = self._connection.server_name
         path, sent = self._relative(request.url), time.monotonic()
-        is_probe = path == PROBED
+        failed = self._outage.failed if path != PROBED else _ignored
         try:
             if reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
@@ -99,32 +99,30 @@ class Transport:
         except aiohttp.ClientConnectionError as error:
             self._metrics.kube_requests.labels("error").inc()
             # Where another request's 401 has closed the session, this one says nothing of the apiserver.
-            if not (request.session.closed or is_probe):
-                self._outage.failed(path, cause_of_error(error))
+            if not request.session.closed:
+                failed(path, cause_of_error(error))
             if reflector is not None:
                 reflector.unreachable()
             raise
         except aiohttp.ClientError as error:
             # A response that isn't HTTP would end kopf.
             self._metrics.kube_requests.labels("error").inc()
-            if not is_probe:
-                self._outage.failed(path, f"{request.method} {path}: {error}")
+            failed(path, f"{request.method} {path}: {error}")
             raise aiohttp.ClientPayloadError(str(error)) from error
         except asyncio.CancelledError:
             # kopf's timeout cancels a request too.
-            if time.monotonic() - sent > 0.9 * self._timeout and not is_probe:
-                self._outage.failed(path, f"no response to {request.method} {path} in {self._timeout:g} s")
+            if time.monotonic() - sent > 0.9 * self._timeout:
+                failed(path, f"no response to {request.method} {path} in {self._timeout:g} s")
             raise
         if 300 <= response.status < 400:
             # An apiserver doesn't redirect, and no other server may get the token.
             response.close()
-            if not is_probe:
-                self._outage.failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
+            failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
             raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {path}")
         if response.status in SERVED:
             self._outage.succeeded(path)
-        elif not is_probe:
-            self._outage.failed(path, cause_of_status(request.method, path, response.status))
+        else:
+            failed(path, cause_of_status(request.method, path, response.status))
         if reflector is not None:
             if response.status in UNREACHABLE:
                 reflector.unreachable()
@@ -218,6 +216,10 @@ class Transport:
             return
         response.release()
         raise aiohttp.ClientPayloadError(f"HTTP {response.status} to a list")
+
+
+def _ignored(path: str, cause: str) -> None:
+    """Record nothing: a failed probe is no outage."""
 
 
 def _is_usable(response: aiohttp.ClientResponse) -> bool:
