@@ -5,14 +5,13 @@ all that Lens needs, and pins a version of the SDK that Lens doesn't; so it is n
 """
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.integration.mcp.conftest import TOKEN, address
-from tests.integration.operator import Command, environment
+from tests.integration.operator import LENS, Command, environment
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "crewai.txt"
@@ -35,8 +34,7 @@ def provide(folder: Path) -> Path:
 def check(python: Path, folder: Path) -> int:
     """Return the exit status of the program that uses the tools."""
     with Command(["demo", "--port", "0", "--agents", "0"], folder / "demo", environment()) as demo:
-        found = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", demo.wait_for_text("Ctrl+C ends it."))
-        assert found
+        found = demo.wait_for_match(LENS)
         args = ["mcp", "--url", found[1], "--mcp-listen", "127.0.0.1:0"]
         with Command(args, folder / "mcp", environment()) as server:
             done = subprocess.run([python, PROGRAM, address(server), TOKEN], check=False, timeout=300)

@@ -45,9 +45,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the kubeconfig of a simulated cluster."""
     output = tmp_path_factory.mktemp("demo") / "output"
     with Command(["demo", "--port=0", "--agents=0", "--nodes=4"], output, environment()) as demo:
-        found = re.search(r"--kubeconfig (\S+)", demo.wait_for_text("Ctrl+C"))
-        assert found
-        yield Path(found[1])
+        yield Path(demo.wait_for_match(r"--kubeconfig (\S+)\s")[1])
 
 
 def operator(container_of: Image, root: Path, folder: Path, kubeconfig: Path, user: str | None) -> Container:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ from lens.__main__ import main
 from tests.integration.forked import Forked
 
 DEADLINE_S = 60.0
+# Where `lens serve` and `lens mcp` listen, as their logs say; and the demo's Lens, as its introduction says.
+LISTENING = r'"listening", "address": "([^"]+)"'
+LENS = r"Lens +(http://127\.0\.0\.1:\d+)\n"
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -76,9 +80,23 @@ class Command:
 
     def wait_for_text(self, wanted: str) -> str:
         """Wait until it has printed something; return all that it has."""
-        wait_for(lambda: wanted in self.text or self.process.poll() is not None, f"{wanted!r} in the output")
-        assert wanted in self.text, self.text
-        return self.text
+        return self.wait_for_match(re.escape(wanted)).string
+
+    def wait_for_match(self, pattern: str) -> re.Match[str]:
+        """Wait until its output has a match; return the first.
+
+        The pattern has to end with what follows the wanted part: output is read while it is being written.
+        """
+        found: list[re.Match[str]] = []
+
+        def search() -> bool:
+            ended = self.process.poll() is not None
+            found.extend(re.finditer(pattern, self.text))
+            return bool(found) or ended
+
+        wait_for(search, f"{pattern!r} in the output")
+        assert found, self.text
+        return found[0]
 
     def end(self) -> int:
         """Send SIGTERM; return the exit status."""

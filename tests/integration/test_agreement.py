@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.operator import Command, environment
+from tests.integration.operator import LENS, Command, environment
 
 TOKEN = "demo-token"
 TIMES = 1000
@@ -56,9 +55,7 @@ def seconds(text: str) -> float:
 async def test_answers_that_are_asked_for_together_contradict_each_other_never(tmp_path: Path) -> None:
     args = ["demo", "--port", "0", "--nodes", "200", "--agents", "0", "--seed", "3"]
     with Command(args, tmp_path / "output", environment(), forked=True) as demo:
-        text = await asyncio.to_thread(demo.wait_for_text, "Ctrl+C ends it.")
-        match = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", text)
-        assert match
+        match = await asyncio.to_thread(demo.wait_for_match, LENS)
         api = f"{match[1]}/api/v1/realtime/"
         found: list[str] = []
         sequences = set()

@@ -14,7 +14,7 @@ import yaml
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import EVENTS, NODES, PODS
 from lens_sim.objects.store import Store
-from tests.integration.operator import Command, environment, get, wait_for
+from tests.integration.operator import LISTENING, Command, environment, get, wait_for
 from tests.integration.watch.objects import GPU, Object, node, pod
 from tests.unit.model.reported import of_node, of_pod, of_scheduler
 
@@ -35,8 +35,7 @@ class Live:
         """Start Lens, and wait for its first look."""
         self._number += 1
         self._lens = Command(["serve"], self._folder / f"log-{self._number}", self._env, forked=True)
-        line = self._lens.wait_for_text('"listening"')
-        self._base = "http://" + line.partition('"address": "')[2].partition('"')[0]
+        self._base = f"http://{self._lens.wait_for_match(LISTENING)[1]}"
         wait_for(lambda: "lens_alerts{" in text(f"{self._base}/metrics"), "the first look")
 
     def end(self) -> None:

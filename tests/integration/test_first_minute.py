@@ -1,12 +1,11 @@
 """What is not known yet after a start is not told as nought, nor a part of it as the whole."""
 
-import re
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.integration.operator import Command, environment, get, wait_for
+from tests.integration.operator import LENS, Command, environment, get, wait_for
 from tests.required import program
 
 TOKEN = "demo-token"
@@ -19,11 +18,10 @@ def test_in_the_first_minute_no_answer_shows_nought_or_a_part_for_what_is_unknow
     program("cc")
     args = ["demo", "--port", "0", "--nodes", "3", "--agents", str(AGENTS), "--seed", "5"]
     with Command(args, tmp_path / "output", environment(), forked=True) as demo:
-        match = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", demo.wait_for_text("Ctrl+C"))
-        assert match
+        lens = demo.wait_for_match(LENS)[1]
         began, known, wrong = time.monotonic(), False, []
         while time.monotonic() < began + SECONDS:
-            status, answer = get(f"{match[1]}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)
+            status, answer = get(f"{lens}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)
             assert status == 200
             telemetry = answer["data"]["telemetry"]
             if telemetry["utilization_rate"] is None and not known:
@@ -39,7 +37,7 @@ def test_in_the_first_minute_no_answer_shows_nought_or_a_part_for_what_is_unknow
                 wrong += (
                     [telemetry] if telemetry["nodes"]["ok"] != AGENTS or telemetry["coverage"] < 1 else []
                 )
-                wait_for(lambda: get(f"{match[1]}/readyz")[0] == 200, "readiness")
+                wait_for(lambda: get(f"{lens}/readyz")[0] == 200, "readiness")
             time.sleep(0.1)
         assert wrong == []
         assert known
@@ -51,11 +49,10 @@ def test_readiness_waits_for_the_agents(tmp_path: Path) -> None:
     program("cc")
     args = ["demo", "--port", "0", "--nodes", "1", "--agents", "1"]
     with Command(args, tmp_path / "output", environment(), forked=True) as demo:
-        match = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", demo.wait_for_text("Ctrl+C"))
-        assert match
-        status, answer = get(f"{match[1]}/readyz")
+        lens = demo.wait_for_match(LENS)[1]
+        status, answer = get(f"{lens}/readyz")
         assert status == 503
         assert answer["meta"]["message"] == "Not ready: not all agents or exporters have been read yet"
-        wait_for(lambda: get(f"{match[1]}/readyz")[0] == 200, "readiness")
-        _, answer = get(f"{match[1]}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)
+        wait_for(lambda: get(f"{lens}/readyz")[0] == 200, "readiness")
+        _, answer = get(f"{lens}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)
         assert answer["data"]["telemetry"]["nodes"] == {"ok": 1, "stale": 0, "unknown": 0}

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import re
 import resource
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.apiserver.reviews import Account, Accounts, Right
 from lens_sim.cluster.fleet import Fleet
 from lens_sim.objects.store import Store
-from tests.integration.operator import Command, environment, get, wait_for
+from tests.integration.operator import LISTENING, Command, environment, get, wait_for
 
 TOKEN = "token-of-a-test"
 
@@ -59,9 +58,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory, accounts: Accounts) -> 
 
 def url(lens: Command) -> str:
     """Return where it listens, once it does."""
-    match = re.search(r'"address": "([^"]+)"', lens.wait_for_text('"listening"'))
-    assert match
-    return f"http://{match[1]}"
+    return f"http://{lens.wait_for_match(LISTENING)[1]}"
 
 
 def test_it_counts_from_the_start_and_ends_on_sigterm(kubeconfig: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import resource
 import sys
 import threading
@@ -75,7 +74,7 @@ def serve_with_a_defect() -> None:
     logs.configure(settings.log_level, settings.log_format)
     before = sys.getswitchinterval()
     asyncio.run(
-        app.serve(settings, lambda server: print(f"at {server.url}", flush=True), node_rules=defective)
+        app.serve(settings, lambda server: print(f"serves at {server.url}", flush=True), node_rules=defective)
     )
     print("switch interval", "kept" if sys.getswitchinterval() == before else "changed", flush=True)
 
@@ -101,7 +100,7 @@ def test_a_defect_in_an_alert_rule_costs_neither_the_figures_nor_other_alerts(
     usual = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Command(["serve"], tmp_path / "log", env, forked=True, run=serve_with_a_defect) as lens:
         # The log's lines go to the same file.
-        (url,) = re.findall(r"\bat (http://127\.0\.0\.1:\d+)\n", lens.wait_for_text("at http"))
+        url = lens.wait_for_match(r"(?m)^serves at (http://127\.0\.0\.1:\d+)\n")[1]
         failures = 'lens_job_failures_total{job="monitor"}'
         wait_for(lambda: metric(url, failures) >= 2, "the rules fail more than once")
         assert lens.process.poll() is None

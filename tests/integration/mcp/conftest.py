@@ -1,7 +1,5 @@
 """A demo to ask, a server that stands for a Lens, and clients of `lens mcp`."""
 
-import json
-import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,7 +12,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.integration.mcp.lens import AskedLens, asked_lens
-from tests.integration.operator import Command, environment
+from tests.integration.operator import LENS, LISTENING, Command, environment
 
 TOKEN = "demo-token"
 
@@ -25,9 +23,7 @@ def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     output = tmp_path_factory.mktemp("demo") / "output"
     args = ["demo", "--port", "0", "--nodes", "6", "--agents", "0", "--seed", "7"]
     with Command(args, output, environment(), forked=True) as command:
-        match = re.search(r"Lens +(http://127\.0\.0\.1:\d+)", command.wait_for_text("Ctrl+C ends it."))
-        assert match
-        yield match[1]
+        yield command.wait_for_match(LENS)[1]
         command.end()
 
 
@@ -66,5 +62,4 @@ async def over_http(url: str, **headers: str) -> AsyncIterator[Client]:
 
 def address(server: Command) -> str:
     """Wait until `lens mcp` listens; return its URL."""
-    line = next(line for line in server.wait_for_text("listening").splitlines() if "listening" in line)
-    return f"http://{json.loads(line)['address']}/mcp"
+    return f"http://{server.wait_for_match(LISTENING)[1]}/mcp"
