@@ -22,7 +22,7 @@ from pydantic import (
 from lens.model.alerts.alert import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.k8s.taints import TaintPolicy
-from lens.model.k8s.vendors import GPU_RESOURCES, TOLERATED_TAINTS
+from lens.model.k8s.vendors import GPU_DRIVERS, GPU_RESOURCES, TOLERATED_TAINTS
 
 PREFIX = "LENS_"
 AGENT_PREFIX = "LENS_AGENT_"
@@ -72,6 +72,13 @@ GpuResourcePatterns = Annotated[
         description="The extended resources that are GPUs; * matches anything, a leading ! excludes names.",
     ),
 ]
+
+
+def _drivers(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        if not re.fullmatch(r"!?[a-z0-9.*?-]+", pattern):
+            raise ValueError(f"{pattern!r} is not the name of a DRA driver, such as gpu.nvidia.com")
+    return patterns
 
 
 class ListenAddress(str):
@@ -180,6 +187,11 @@ class ServeSettings(BaseModel):
     )
     kube_context: str | None = Field(default=None, description="The context of the kubeconfig.")
     gpu_resources: GpuResourcePatterns = GPU_RESOURCES
+    gpu_drivers: Annotated[CommaSeparated, AfterValidator(_drivers)] = Field(
+        default=GPU_DRIVERS,
+        min_length=1,
+        description="The DRA drivers whose devices are GPUs; * matches anything, a leading ! excludes names.",
+    )
     tolerated_taints: CommaSeparated = Field(
         default=TOLERATED_TAINTS,
         description="The taints that GPU pods tolerate, as key[=value][:effect]; the key may have a *.",

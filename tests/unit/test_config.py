@@ -113,6 +113,8 @@ def test_only_the_given_environment_counts(monkeypatch: pytest.MonkeyPatch) -> N
         ("LENS_GPU_RESOURCES", "nvidia.com/gpu,gpu"),
         ("LENS_GPU_RESOURCES", "nvidia.com/gpu amd.com/gpu"),
         ("LENS_GPU_RESOURCES", "nvidia.com/[g]pu"),
+        ("LENS_GPU_DRIVERS", ","),
+        ("LENS_GPU_DRIVERS", "gpu.nvidia.com gpu.amd.com"),
         ("LENS_TOLERATED_TAINTS", "nvidia.com/gpu:Sometimes"),
         ("LENS_TOLERATED_TAINTS", "=a"),
         ("LENS_LOG_LEVEL", "INFO"),

@@ -1,4 +1,4 @@
-"""Decodes the apiserver's bytes to pods and nodes, one object at a time: a bad object affects no other."""
+"""Decodes the apiserver's bytes, one object at a time: a bad object affects no other."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,9 +7,20 @@ from typing import Generic, TypeVar
 import msgspec
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
+from lens.model.inventory.dra.claim import Claim, read_claim
+from lens.model.inventory.dra.device import Slice, read_slice
+from lens.model.inventory.dra.device_class import DeviceClass, read_device_class
+from lens.model.inventory.dra.taint_rule import TaintRule, read_taint_rule
 from lens.model.inventory.node import Node, read_node
 from lens.model.inventory.pod import Pod, PodKey, read_pod
 from lens.model.k8s.bounds import LONGEST_NAME, short
+from lens.model.k8s.dra_objects import (
+    ClaimManifest,
+    DeviceClassManifest,
+    SliceManifest,
+    TaintRuleManifest,
+)
+from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.objects import (
@@ -24,7 +35,16 @@ from lens.model.k8s.objects import (
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
-M = TypeVar("M", PodManifest, NodeManifest, DaemonSetManifest)
+M = TypeVar(
+    "M",
+    PodManifest,
+    NodeManifest,
+    DaemonSetManifest,
+    ClaimManifest,
+    SliceManifest,
+    DeviceClassManifest,
+    TaintRuleManifest,
+)
 
 _decode_status = msgspec.json.Decoder(DaemonSetStatus).decode
 
@@ -85,7 +105,10 @@ class Bare(msgspec.Struct):
 
 
 class Reading(msgspec.Struct, Generic[K, V]):
-    """An object as it was read. ``problem`` says why ``view`` is None for an object that can't be decoded."""
+    """An object as it was read.
+
+    ``problem`` says what of it can't be decoded. If that is all of it, ``view`` is None.
+    """
 
     key: K
     version: int
@@ -165,7 +188,7 @@ class Decoder(Generic[K, V]):
             key=self._key(meta.namespace or "", meta.name),
             version=int(meta.resource_version or ""),
             view=view,
-            problem=problem,
+            problem=view.problem if isinstance(view, Claim | Slice) else problem,
         )
 
 
@@ -195,4 +218,32 @@ def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
 
 def node_decoder(gpus: GpuResources) -> Decoder[str, Node]:
     """Return a decoder of nodes."""
-    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), lambda _namespace, name: name)
+    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), _name)
+
+
+def claim_decoder(drivers: GpuDrivers) -> Decoder[PodKey, Claim]:
+    """Return a decoder of ResourceClaims."""
+    return Decoder(ClaimManifest, lambda manifest: read_claim(manifest, drivers), PodKey)
+
+
+def slice_decoder(drivers: GpuDrivers) -> Decoder[str, Slice]:
+    """Return a decoder of ResourceSlices with GPUs."""
+    return Decoder(SliceManifest, lambda manifest: read_slice(manifest, drivers), _name)
+
+
+def device_class_decoder(drivers: GpuDrivers, resources: GpuResources) -> Decoder[str, DeviceClass]:
+    """Return a decoder of DeviceClasses."""
+
+    def view(manifest: DeviceClassManifest) -> DeviceClass:
+        return read_device_class(manifest, drivers, resources)
+
+    return Decoder(DeviceClassManifest, view, _name)
+
+
+def taint_rule_decoder() -> Decoder[str, TaintRule]:
+    """Return a decoder of DeviceTaintRules."""
+    return Decoder(TaintRuleManifest, read_taint_rule, _name)
+
+
+def _name(_namespace: str, name: str) -> str:
+    return name

@@ -7,8 +7,13 @@ for it, so a change that is applied twice, late or by a new list leaves no trace
 from collections import Counter
 from collections.abc import Mapping
 from heapq import nsmallest
+from typing import TypeVar
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
+from lens.model.inventory.dra.claim import Claim
+from lens.model.inventory.dra.device import Slice
+from lens.model.inventory.dra.device_class import DeviceClass
+from lens.model.inventory.dra.taint_rule import TaintRule
 from lens.model.inventory.node import Node
 from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount, occupancy
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
@@ -16,6 +21,9 @@ from lens.model.inventory.pod import Pod, PodKey
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.k8s.taints import TaintPolicy
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Ledger:
@@ -37,6 +45,10 @@ class Ledger:
         self._blocks: Counter[int] = Counter()
         self._units: dict[str, ResourceCount] = {}
         self._missing: dict[str, int] = {}
+        self._claims: dict[PodKey, Claim] = {}
+        self._slices: dict[str, Slice] = {}
+        self._device_classes: dict[str, DeviceClass] = {}
+        self._taint_rules: dict[str, TaintRule] = {}
         self._snapshot = EMPTY
 
     @property
@@ -58,6 +70,26 @@ class Ledger:
     def placements(self) -> Mapping[str, Placement]:
         """Return the known placements by node."""
         return self._placements
+
+    @property
+    def claims(self) -> Mapping[PodKey, Claim]:
+        """Return the stored ResourceClaims."""
+        return self._claims
+
+    @property
+    def slices(self) -> Mapping[str, Slice]:
+        """Return the stored ResourceSlices."""
+        return self._slices
+
+    @property
+    def device_classes(self) -> Mapping[str, DeviceClass]:
+        """Return the stored DeviceClasses."""
+        return self._device_classes
+
+    @property
+    def taint_rules(self) -> Mapping[str, TaintRule]:
+        """Return the stored DeviceTaintRules."""
+        return self._taint_rules
 
     def put_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
         """Store a pod under its key; None removes it."""
@@ -107,6 +139,22 @@ class Ledger:
             self._daemonsets.pop(key, None)
         else:
             self._daemonsets[key] = daemonset
+
+    def put_claim(self, key: PodKey, claim: Claim | None) -> None:
+        """Store a ResourceClaim under its key; None removes it."""
+        _put(self._claims, key, claim)
+
+    def put_slice(self, name: str, slice_: Slice | None) -> None:
+        """Store a ResourceSlice under its name; None removes it."""
+        _put(self._slices, name, slice_)
+
+    def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
+        """Store a DeviceClass under its name; None removes it."""
+        _put(self._device_classes, name, device_class)
+
+    def put_taint_rule(self, name: str, rule: TaintRule | None) -> None:
+        """Store a DeviceTaintRule under its name; None removes it."""
+        _put(self._taint_rules, name, rule)
 
     def snapshot(self) -> Snapshot:
         """Return the current snapshot; the same object as before if no figure and no list has changed."""
@@ -264,6 +312,13 @@ class Ledger:
             self._blocks[size] += nodes
             if not self._blocks[size]:
                 del self._blocks[size]
+
+
+def _put(stored: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        stored.pop(key, None)
+    else:
+        stored[key] = value
 
 
 def _no_units(resource: str) -> ResourceCount:

@@ -46,6 +46,42 @@ MOST_MISSING = 100
 MOST_DEVICES = 1024
 """Devices that a pod says it was given."""
 
+MOST_SLICE_DEVICES = 128
+"""Devices of a ResourceSlice (resource/v1, ResourceSliceMaxDevices)."""
+
+MOST_COUNTER_SETS = 8
+"""Counter sets of a ResourceSlice (resource/v1, ResourceSliceMaxCounterSets)."""
+
+MOST_COUNTERS = 32
+"""Counters of a counter set (resource/v1, ResourceSliceMaxCountersPerCounterSet)."""
+
+MOST_CONSUMPTIONS = 32
+"""Counter sets that one device draws on. resource/v1 allows 2; slices of 1.33 may still have more."""
+
+MOST_DEVICE_TAINTS = 16
+"""Taints of a device (resource/v1, DeviceTaintsMaxLength)."""
+
+MOST_CLAIM_DEVICES = 32
+"""Requests and allocated devices of a ResourceClaim (resource/v1, AllocationResultsMaxSize)."""
+
+MOST_ALTERNATIVES = 8
+"""Alternatives of a request (resource/v1, FirstAvailableDeviceRequestMaxSize)."""
+
+MOST_CONSUMERS = 256
+"""Pods that a ResourceClaim is reserved for (resource/v1, ResourceClaimReservedForMaxSize)."""
+
+MOST_CAPACITIES = 32
+"""Capacities of a device (resource/v1, ResourceSliceMaxAttributesAndCapacitiesPerDevice)."""
+
+MOST_CONDITIONS = 8
+"""Conditions of an allocated device (resource/v1, AllocatedDeviceStatusMaxConditions)."""
+
+MOST_POD_CLAIMS = 64
+"""ResourceClaims of a pod. core/v1 has no bound."""
+
+MOST_PROBLEM_POOLS = 100
+"""Pools of devices that can't be counted, and that are listed; all are counted."""
+
 
 def short(text: str, longest: int = LONGEST_WORD) -> str:
     """Return a text that is no longer than that, with an ellipsis for what was cut."""

@@ -80,6 +80,7 @@ class Vendor(msgspec.Struct, frozen=True):
     ``resources`` are its extended resources: ``*`` matches anything, a leading ``!`` excludes names.
     ``taint`` is the key that its GPU pools are tainted with and that GPU pods tolerate; it may have a ``*``.
     ``product_label`` is where its feature discovery writes what the GPUs are, None where it doesn't.
+    ``drivers`` are its drivers of dynamic resource allocation (DRA) whose devices are GPUs or parts of GPUs.
     ``sharing`` says how a unit may be a part of a GPU; it is None where a unit is always a whole GPU.
     """
 
@@ -88,6 +89,7 @@ class Vendor(msgspec.Struct, frozen=True):
     taint: str
     product_label: str | None
     sharing: Sharing | None = None
+    drivers: tuple[str, ...] = ()
 
     @property
     def domain(self) -> str:
@@ -112,6 +114,8 @@ VENDORS = (
             partition_label="cloud.google.com/gke-gpu-partition-size",
             accelerator_label="cloud.google.com/gke-accelerator",
         ),
+        # Its compute-domain.nvidia.com hands out channels, which are no GPUs.
+        drivers=("gpu.nvidia.com",),
     ),
     Vendor(
         "AMD",
@@ -145,6 +149,7 @@ VENDORS = (
             ),
             most_gpus=8,
         ),
+        drivers=("gpu.amd.com",),
     ),
     Vendor(
         "Intel",
@@ -163,12 +168,14 @@ VENDORS = (
             count_labels=("gpu.intel.com/device-id.*.count", "gpu.intel.com/device.count"),
             list_labels=("gpu.intel.com/gpu-numbers", "gpu.intel.com/cards"),
         ),
+        drivers=("gpu.intel.com",),
     ),
     Vendor(
         "Intel Gaudi",
         resources=("habana.ai/gaudi",),
         taint="habana.ai/gaudi",
         product_label=None,
+        drivers=("gaudi.intel.com",),
     ),
 )
 """All vendors whose GPUs count by default."""
@@ -194,6 +201,9 @@ CLOUDS = (
 GPU_RESOURCES = tuple(pattern for vendor in VENDORS for pattern in vendor.resources)
 """The default of LENS_GPU_RESOURCES."""
 
+GPU_DRIVERS = tuple(driver for vendor in VENDORS for driver in vendor.drivers)
+"""The default of LENS_GPU_DRIVERS."""
+
 TOLERATED_TAINTS = (
     *(vendor.taint for vendor in VENDORS),
     *(taint for cloud in CLOUDS for taint in cloud.taints),
@@ -203,12 +213,19 @@ TOLERATED_TAINTS = (
 PRODUCT_LABELS = tuple(vendor.product_label for vendor in VENDORS if vendor.product_label is not None)
 """The labels that say what a node's GPUs are."""
 
+_DOMAINS = {driver: vendor.domain for vendor in VENDORS for driver in vendor.drivers}
+
 _SHARING = {vendor.domain: vendor.sharing for vendor in VENDORS if vendor.sharing is not None}
 
 
 def domain_of(resource: str) -> str:
     """Return the domain of a resource, which is its vendor's."""
     return resource.partition("/")[0]
+
+
+def domain_of_driver(driver: str) -> str:
+    """Return the domain of the resources of a DRA driver's vendor; the driver's own name for no vendor's."""
+    return _DOMAINS.get(driver, driver)
 
 
 def sharing_of(resource: str) -> Sharing | None:

@@ -1,0 +1,281 @@
+"""A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and for whom."""
+
+from collections.abc import Iterator
+from sys import intern
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from lens.model.k8s import timestamps
+from lens.model.k8s.bounds import (
+    LONGEST_NAME,
+    MOST_ALTERNATIVES,
+    MOST_CAPACITIES,
+    MOST_CLAIM_DEVICES,
+    MOST_CONDITIONS,
+    MOST_CONSUMERS,
+    few,
+    short,
+)
+from lens.model.k8s.dra_objects import (
+    ClaimManifest,
+    ConsumerReference,
+    DeviceStatusManifest,
+    ExactRequest,
+    NodeSelector,
+    RequestManifest,
+    ResultManifest,
+    read_each,
+    read_list,
+    read_map,
+    read_or_none,
+)
+from lens.model.k8s.gpu_drivers import GpuDrivers
+
+T = TypeVar("T")
+
+
+class PoolKey(NamedTuple):
+    """The key of a pool: two drivers may use one pool name."""
+
+    driver: str
+    pool: str
+
+
+class DeviceKey(NamedTuple):
+    """The key of a device."""
+
+    driver: str
+    pool: str
+    device: str
+
+
+class Alternative(msgspec.Struct, frozen=True, gc=False):
+    """So many devices of a class; a ``count`` of None is all of them.
+
+    ``name`` is empty unless the request has several alternatives.
+    """
+
+    name: str
+    device_class: str
+    count: int | None
+
+
+class ClaimRequest(msgspec.Struct, frozen=True, gc=False):
+    """A request of a claim: the first of its ``alternatives`` that can be had.
+
+    With ``admin_access`` it gets devices that others hold, and holds none.
+    """
+
+    name: str
+    alternatives: tuple[Alternative, ...]
+    admin_access: bool = False
+
+
+class DeviceCondition(msgspec.Struct, frozen=True, gc=False):
+    """A condition of an allocated device, as its driver writes it (KEP-4817)."""
+
+    type: str
+    status: str
+    reason: str
+
+
+class AllocatedDevice(msgspec.Struct, frozen=True, gc=False):
+    """A GPU, or a part of one, that a claim holds.
+
+    With a ``share_id`` only ``consumed`` is held, and the rest of the device can be allocated too.
+    ``waits_for`` are the binding conditions that aren't true yet, and ``failed`` the binding failure
+    conditions that are (KEP-5007).
+    """
+
+    driver: str
+    pool: str
+    device: str
+    request: str
+    share_id: str | None = None
+    consumed: tuple[tuple[str, str], ...] = ()
+    waits_for: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    conditions: tuple[DeviceCondition, ...] = ()
+
+    @property
+    def key(self) -> DeviceKey:
+        """Return the device's key."""
+        return DeviceKey(self.driver, self.pool, self.device)
+
+
+class Consumer(msgspec.Struct, frozen=True, gc=False):
+    """Who a claim is reserved for; ``resource`` is ``pods``, or another one such as ``podgroups``."""
+
+    resource: str
+    name: str
+    uid: str
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A ResourceClaim.
+
+    ``devices`` are what it holds of GPU drivers' devices. ``node`` is the only node where its devices can be
+    used, None for any. ``allocated_at`` and ``created_at`` are in epoch seconds, None if unknown. ``problem``
+    says what of it can't be read. Two claims are equal if no figure and no list shows a difference.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    created_at: int | None
+    requests: tuple[ClaimRequest, ...]
+    allocated: bool = False
+    allocated_at: int | None = None
+    node: str | None = None
+    devices: tuple[AllocatedDevice, ...] = ()
+    reserved_for: tuple[Consumer, ...] = ()
+    problem: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Return ``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+_request = msgspec.json.Decoder(RequestManifest)
+_result = msgspec.json.Decoder(ResultManifest)
+_consumer = msgspec.json.Decoder(ConsumerReference)
+_device_status = msgspec.json.Decoder(DeviceStatusManifest)
+_selector = msgspec.json.Decoder(NodeSelector)
+_text = msgspec.json.Decoder(str | int | float)
+
+
+def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
+    """Return a claim. What is odd in it is left out, and ``problem`` says so."""
+    meta, status = manifest.metadata, manifest.status
+    problems: list[str] = []
+    requests = manifest.spec.devices.requests if manifest.spec.devices else msgspec.Raw()
+    allocation = status.allocation
+    devices: tuple[AllocatedDevice, ...] = ()
+    if allocation is not None and allocation.devices is not None:
+        devices = _allocated(allocation.devices.results, status.devices, drivers, problems)
+    return Claim(
+        namespace=intern(meta.namespace or ""),
+        name=meta.name,
+        uid=short(meta.uid or ""),
+        created_at=timestamps.parse(meta.creation_timestamp),
+        requests=tuple(
+            _read_request(each) for each in _bounded(_request, requests, MOST_CLAIM_DEVICES, problems)
+        ),
+        allocated=allocation is not None,
+        allocated_at=timestamps.parse(allocation.allocation_timestamp) if allocation else None,
+        node=_node(allocation.node_selector) if allocation else None,
+        devices=devices,
+        reserved_for=tuple(
+            Consumer(intern(short(each.resource)), short(each.name, LONGEST_NAME), short(each.uid))
+            for each in _bounded(_consumer, status.reserved_for, MOST_CONSUMERS, problems)
+        ),
+        problem=problems[0] if problems else None,
+    )
+
+
+def _bounded(
+    decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw, most: int, problems: list[str]
+) -> Iterator[T]:
+    """Yield the first entries of a list; add to ``problems`` what is over the bound or can't be read."""
+    try:
+        entries = read_list(raw)
+    except (ValueError, RecursionError) as error:
+        problems.append(short(str(error)))
+        return
+    if len(entries) > most:
+        problems.append(f"{len(entries)} entries where {most} are the most")
+    for entry in entries[:most]:
+        try:
+            yield decoder.decode(entry)
+        except (ValueError, RecursionError) as error:
+            problems.append(short(str(error)))
+
+
+def _read_request(request: RequestManifest) -> ClaimRequest:
+    exact = request.exactly or request
+    alternatives = (
+        tuple(_alternative(each.name, each) for each in few(request.first_available, MOST_ALTERNATIVES))
+        if request.first_available
+        else (_alternative("", exact),)
+    )
+    return ClaimRequest(intern(short(request.name)), alternatives, bool(exact.admin_access))
+
+
+def _alternative(name: str, request: ExactRequest) -> Alternative:
+    # The apiserver defaults the count to 1.
+    count = None if request.allocation_mode == "All" else 1 if request.count is None else request.count
+    if count is not None:
+        count = max(0, min(count, MOST_CLAIM_DEVICES))
+    return Alternative(intern(short(name)), intern(short(request.device_class_name, LONGEST_NAME)), count)
+
+
+def _allocated(
+    results: msgspec.Raw, statuses: msgspec.Raw, drivers: GpuDrivers, problems: list[str]
+) -> tuple[AllocatedDevice, ...]:
+    conditions = _conditions(statuses) if statuses else {}
+    found: list[AllocatedDevice] = []
+    for each in _bounded(_result, results, MOST_CLAIM_DEVICES, problems):
+        if each.admin_access or each.driver not in drivers:
+            continue
+        if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
+            problems.append("a device whose name is too long")
+            continue
+        own = conditions.get((each.driver, each.pool, each.device, each.share_id), ())
+        true = {condition.type for condition in own if condition.status == "True"}
+        found.append(
+            AllocatedDevice(
+                intern(each.driver),
+                intern(each.pool),
+                intern(each.device),
+                intern(short(each.request)),
+                None if each.share_id is None else short(each.share_id),
+                _consumed(each.consumed_capacity) if each.consumed_capacity else (),
+                few(short(name) for name in each.binding_conditions or () if name not in true),
+                few(short(name) for name in each.binding_failure_conditions or () if name in true),
+                own,
+            )
+        )
+    return tuple(found)
+
+
+def _conditions(
+    statuses: msgspec.Raw,
+) -> dict[tuple[str, str, str, str | None], tuple[DeviceCondition, ...]]:
+    return {
+        (each.driver, each.pool, each.device, each.share_id): few(
+            (
+                DeviceCondition(
+                    intern(short(condition.type)),
+                    intern(short(condition.status)),
+                    intern(short(condition.reason or "")),
+                )
+                for condition in each.conditions or ()
+            ),
+            MOST_CONDITIONS,
+        )
+        for each in few(read_each(_device_status, statuses), MOST_CLAIM_DEVICES)
+    }
+
+
+def _consumed(raw: msgspec.Raw) -> tuple[tuple[str, str], ...]:
+    """Return how much of each capacity is held, as quantities."""
+    found: list[tuple[str, str]] = []
+    for name, value in sorted(read_map(raw).items()):
+        quantity = read_or_none(_text, value)
+        if quantity is not None:
+            found.append((intern(short(name)), short(str(quantity))))
+    return few(found, MOST_CAPACITIES)
+
+
+def _node(selector: msgspec.Raw) -> str | None:
+    """Return the node that the scheduler's selector for devices of one node names."""
+    terms = (read_or_none(_selector, selector) or NodeSelector()).node_selector_terms or ()
+    if len(terms) != 1:
+        return None
+    for field in terms[0].match_fields or ():
+        names = field.values or ()
+        if field.key == "metadata.name" and field.operator == "In" and len(names) == 1:
+            return intern(short(names[0], LONGEST_NAME))
+    return None

@@ -1,0 +1,317 @@
+"""The objects of dynamic resource allocation (resource.k8s.io) as the apiserver writes them.
+
+These read every version of the API: v1, v1beta2, v1beta1 and v1alpha3. The versions differ in three places.
+A device has its fields in ``basic`` until v1beta1. A request has its fields in ``exactly`` since v1beta2. A
+DeviceTaintRule's selector of v1alpha3 may have a class and CEL expressions.
+
+What can be odd without the whole object being odd is still bytes, and is read one by one by ``read_each`` and
+``read_or_none``.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
+
+T = TypeVar("T")
+
+CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
+"""Begins the implicit extended resource of a DeviceClass (resource/v1, ResourceDeviceClassPrefix)."""
+
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None)
+_map = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
+
+
+def read_or_none(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw | bytes) -> T | None:
+    """Return a value; None if it is missing or can't be decoded."""
+    try:
+        return decoder.decode(raw) if raw else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_list(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """Return the entries of a list, undecoded; none if it is missing. Raise ValueError if it is no list."""
+    return (_items.decode(raw) if raw else None) or []
+
+
+def read_map(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """Return the entries of an object, undecoded; none if it is missing or odd."""
+    return read_or_none(_map, raw) or {}
+
+
+def read_each(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> Iterator[T]:
+    """Yield the entries of a list that can be decoded."""
+    for entry in read_or_none(_items, raw) or ():
+        if (value := read_or_none(decoder, entry)) is not None:
+            yield value
+
+
+class PoolManifest(Manifest):
+    """A ResourceSlice's ``spec.pool``."""
+
+    name: str
+    generation: int = 0
+    resource_slice_count: int = 0
+
+
+class SliceSpec(Manifest):
+    """A ResourceSlice's ``spec``."""
+
+    driver: str
+    pool: PoolManifest
+    node_name: str | None = None
+    devices: msgspec.Raw = msgspec.Raw()
+    shared_counters: msgspec.Raw = msgspec.Raw()
+
+
+class SliceManifest(Manifest):
+    """A ResourceSlice."""
+
+    metadata: ObjectMeta
+    spec: SliceSpec
+
+
+class DeviceFields(Manifest):
+    """The fields of a device. ``node_name`` counts under ``perDeviceNodeSelection``."""
+
+    attributes: msgspec.Raw = msgspec.Raw()
+    capacity: msgspec.Raw = msgspec.Raw()
+    consumes_counters: msgspec.Raw = msgspec.Raw()
+    node_name: str | None = None
+    taints: msgspec.Raw = msgspec.Raw()
+    allow_multiple_allocations: bool | None = None
+
+
+class DeviceManifest(DeviceFields):
+    """A device in ``spec.devices``."""
+
+    name: str = ""
+    basic: DeviceFields | None = None
+
+
+class Attribute(Manifest):
+    """The value of a device's attribute, of one of these types."""
+
+    string: str | None = None
+    version: str | None = None
+    number: int | None = msgspec.field(default=None, name="int")
+
+
+class CapacityManifest(Manifest):
+    """The value of a device's capacity; in v1alpha3 it is the quantity itself."""
+
+    value: str | int | float
+
+
+class CounterSetManifest(Manifest):
+    """An entry of ``spec.sharedCounters``."""
+
+    name: str
+    counters: msgspec.Raw = msgspec.Raw()
+
+
+class ConsumptionManifest(Manifest):
+    """An entry of a device's ``consumesCounters``."""
+
+    counter_set: str
+    counters: msgspec.Raw = msgspec.Raw()
+
+
+class DeviceTaintManifest(Manifest):
+    """A device's taint."""
+
+    key: str = ""
+    value: str | None = None
+    effect: str = ""
+
+
+class ExactRequest(Manifest):
+    """What a request asks for, or one of its alternatives."""
+
+    name: str = ""
+    device_class_name: str = ""
+    allocation_mode: str = ""
+    count: int | None = None
+    admin_access: bool | None = None
+
+
+class RequestManifest(ExactRequest):
+    """An entry of a claim's ``spec.devices.requests``."""
+
+    exactly: ExactRequest | None = None
+    first_available: list[ExactRequest] | None = None
+
+
+class ClaimDevices(Manifest):
+    """A claim's ``spec.devices``."""
+
+    requests: msgspec.Raw = msgspec.Raw()
+
+
+class ClaimSpec(Manifest):
+    """A ResourceClaim's ``spec``."""
+
+    devices: ClaimDevices | None = None
+
+
+class ResultManifest(Manifest):
+    """An allocated device: an entry of ``status.allocation.devices.results``."""
+
+    driver: str
+    pool: str
+    device: str
+    request: str = ""
+    admin_access: bool | None = None
+    share_id: str | None = msgspec.field(default=None, name="shareID")
+    consumed_capacity: msgspec.Raw = msgspec.Raw()
+    binding_conditions: list[str] | None = None
+    binding_failure_conditions: list[str] | None = None
+
+
+class AllocatedDevices(Manifest):
+    """A claim's ``status.allocation.devices``."""
+
+    results: msgspec.Raw = msgspec.Raw()
+
+
+class AllocationManifest(Manifest):
+    """A claim's ``status.allocation``."""
+
+    devices: AllocatedDevices | None = None
+    node_selector: msgspec.Raw = msgspec.Raw()
+    allocation_timestamp: str | None = None
+
+
+class ConsumerReference(Manifest):
+    """An entry of ``status.reservedFor``."""
+
+    resource: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class DeviceStatusManifest(Manifest):
+    """An entry of ``status.devices``, which the device's driver writes."""
+
+    driver: str
+    pool: str
+    device: str
+    share_id: str | None = msgspec.field(default=None, name="shareID")
+    conditions: list[Condition] | None = None
+
+
+class ClaimStatus(Manifest):
+    """A ResourceClaim's ``status``."""
+
+    allocation: AllocationManifest | None = None
+    reserved_for: msgspec.Raw = msgspec.Raw()
+    devices: msgspec.Raw = msgspec.Raw()
+
+
+class ClaimManifest(Manifest):
+    """A ResourceClaim."""
+
+    metadata: ObjectMeta
+    spec: ClaimSpec = msgspec.field(default_factory=ClaimSpec)
+    status: ClaimStatus = msgspec.field(default_factory=ClaimStatus)
+
+
+class NodeSelectorRequirement(Manifest):
+    """An entry of a node selector term."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
+class NodeSelectorTerm(Manifest):
+    """An entry of ``nodeSelectorTerms``."""
+
+    match_fields: list[NodeSelectorRequirement] | None = None
+
+
+class NodeSelector(Manifest):
+    """A node selector (core/v1)."""
+
+    node_selector_terms: list[NodeSelectorTerm] | None = None
+
+
+class CelSelector(Manifest):
+    """A CEL expression."""
+
+    expression: str = ""
+
+
+class DeviceSelector(Manifest):
+    """An entry of a class's ``selectors``."""
+
+    cel: CelSelector | None = None
+
+
+class DeviceClassSpec(Manifest):
+    """A DeviceClass's ``spec``."""
+
+    selectors: msgspec.Raw = msgspec.Raw()
+    extended_resource_name: str | None = None
+
+
+class DeviceClassManifest(Manifest):
+    """A DeviceClass."""
+
+    metadata: ObjectMeta
+    spec: DeviceClassSpec = msgspec.field(default_factory=DeviceClassSpec)
+
+
+class TaintSelector(Manifest):
+    """A DeviceTaintRule's ``spec.deviceSelector``; ``device_class_name`` and ``selectors`` are v1alpha3's."""
+
+    driver: str | None = None
+    pool: str | None = None
+    device: str | None = None
+    device_class_name: str | None = None
+    selectors: list[msgspec.Raw] | None = None
+
+
+class TaintRuleSpec(Manifest):
+    """A DeviceTaintRule's ``spec``."""
+
+    taint: DeviceTaintManifest
+    device_selector: TaintSelector | None = None
+
+
+class TaintRuleManifest(Manifest):
+    """A DeviceTaintRule."""
+
+    metadata: ObjectMeta
+    spec: TaintRuleSpec
+
+
+class PodClaimManifest(Manifest):
+    """An entry of a pod's ``spec.resourceClaims``."""
+
+    name: str
+    resource_claim_name: str | None = None
+    resource_claim_template_name: str | None = None
+
+
+class PodClaimStatus(Manifest):
+    """An entry of a pod's ``status.resourceClaimStatuses``."""
+
+    name: str
+    resource_claim_name: str | None = None
+
+
+class ResourceMapping(Manifest):
+    """A pod's extended resource that a claim serves: an entry of ``requestMappings``."""
+
+    resource_name: str = ""
+
+
+class ExtendedClaimStatus(Manifest):
+    """A pod's ``status.extendedResourceClaimStatus``."""
+
+    resource_claim_name: str = ""
+    request_mappings: list[ResourceMapping] | None = None
