@@ -1,9 +1,10 @@
 """The simulated apiserver: a store's objects over HTTP, read-only, behind a bearer token."""
 
+import asyncio
 import base64
 import hmac
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,19 +14,23 @@ from aiohttp import web
 from lens_sim.apiserver import discovery, listing, status
 from lens_sim.apiserver.options import ListOptions, list_options
 from lens_sim.apiserver.reviews import Accounts
+from lens_sim.apiserver.served import Form, Served
 from lens_sim.apiserver.tables import table, wants_table
 from lens_sim.apiserver.watching import WatchRequest
-from lens_sim.objects.resources import SERVED, Object, Resource, metadata_alone
+from lens_sim.objects.resources import DYNAMIC, SERVED, Object, Resource, metadata_alone
 from lens_sim.objects.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_VERBS = ("get", "list", "watch")
 
 
 class SimApiServer:
     """Serves `store` on 127.0.0.1 until stopped; a stopped server can be started again, on its old port.
 
     `store` and `token` may be replaced while it runs, `accounts` be filled, whom reviews then know. Bookmarks
-    come every `bookmark_interval` seconds.
+    come every `bookmark_interval` seconds. The token is the user's of the name `user`. Dynamic resource
+    allocation (resource.k8s.io) is not served until `serve` says in which versions.
     """
 
     def __init__(
@@ -39,26 +44,48 @@ class SimApiServer:
         self.store = store
         self.token = token
         self.accounts = Accounts()
+        self.user = "system:serviceaccount:lens:lens"
         self.port = port
         self._ssl_context = ssl_context
         self._bookmark_interval = bookmark_interval
         self._runner: web.AppRunner | None = None
+        self._served = Served()
+        self._forbidden: dict[Resource, frozenset[str]] = {}
+        self._watching: dict[asyncio.Transport, Form] = {}
 
     @property
     def url(self) -> str:
         """Return the base address; its port is known once the server has been started."""
         return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self.port}"
 
+    def serve(self, *versions: str, resources: Iterable[Resource] = DYNAMIC) -> None:
+        """Serve resources in these versions and no others from now on; without a version, not at all.
+
+        Watches in other versions are cut, as by the restart that such a change takes.
+        """
+        self._served.set(versions, resources)
+        for transport, form in self._watching.items():
+            if self._served.form(form.resource, form.version) is None:
+                transport.abort()
+
+    def forbid(self, resource: Resource, verbs: Iterable[str] = _VERBS) -> None:
+        """Let the user do no more of this with a resource; watches that are open stay so, as under RBAC."""
+        self._forbidden[resource] = frozenset(verbs)
+
+    def permit(self, resource: Resource) -> None:
+        """Let the user read a resource again."""
+        self._forbidden.pop(resource, None)
+
     async def start(self) -> None:
         """Listen; OSError when the port is taken."""
         app = web.Application(middlewares=[self._answer_errors])
-        for path, body in discovery.documents():
-            _route(app, path, _constant(body))
+        self._route_discovery(app)
         for resource in SERVED:
-            collection = f"{resource.root}/{resource.plural}"
+            root = f"/apis/{resource.group}/{{version}}" if resource.group else "/api/{version}"
+            collection = f"{root}/{resource.plural}"
             _route(app, collection, partial(self._collection, resource))
             if resource.namespaced:
-                collection = f"{resource.root}/namespaces/{{namespace}}/{resource.plural}"
+                collection = f"{root}/namespaces/{{namespace}}/{resource.plural}"
                 _route(app, collection, partial(self._collection, resource))
             _route(app, f"{collection}/{{name}}", partial(self._object, resource))
         for path, review in (
@@ -90,6 +117,19 @@ class SimApiServer:
                     connection.transport.abort()
         await runner.cleanup()
 
+    def _route_discovery(self, app: web.Application) -> None:
+        served = self._served
+        documents: dict[str, Callable[..., Object]] = {
+            "/version": lambda: discovery.VERSION,
+            "/api": lambda: discovery.CORE,
+            "/api/{version}": partial(discovery.resources, served, ""),
+            "/apis": partial(discovery.groups, served),
+            "/apis/{name}": partial(discovery.group, served),
+            "/apis/{group}/{version}": partial(discovery.resources, served),
+        }
+        for path, document in documents.items():
+            _route(app, path, _telling(document))
+
     @web.middleware
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.transport is None:
@@ -119,36 +159,60 @@ class SimApiServer:
             return False
         return hmac.compare_digest(given.encode(), self.token.encode())
 
+    def _form(self, resource: Resource, request: web.Request) -> Form:
+        """Return what is asked for; StatusError 404 if it isn't served."""
+        form = self._served.form(resource, request.match_info["version"])
+        if form is None:
+            raise status.unknown_path()
+        return form
+
+    def _authorize(self, resource: Resource, verb: str, request: web.Request) -> None:
+        """Refuse what is forbidden; StatusError 403."""
+        if verb in self._forbidden.get(resource, ()):
+            namespace, name = (request.match_info.get(part, "") for part in ("namespace", "name"))
+            raise status.forbidden(self.user, verb, resource, namespace, name)
+
     async def _collection(self, resource: Resource, request: web.Request) -> web.StreamResponse:
         namespace = request.match_info.get("namespace")
+        form = self._form(resource, request)
         options = list_options(request.query, resource)
+        self._authorize(resource, "watch" if options.watch else "list", request)
         if options.watch:
-            return await self._watch(request, resource, namespace, options)
+            return await self._watch(request, form, namespace, options)
         page = listing.page(self.store, resource, namespace, options)
         if wants_table(request.headers.get("Accept", ""), resource):
             bodies = [revision.body for revision in page.revisions]
             return _json(table(resource, bodies, page.metadata, datetime.now(UTC)))
-        return _json(page.body(resource))
+        return _json(page.body(form))
 
     async def _watch(
-        self, request: web.Request, resource: Resource, namespace: str | None, options: ListOptions
+        self, request: web.Request, form: Form, namespace: str | None, options: ListOptions
     ) -> web.StreamResponse:
         def row(body: bytes) -> bytes:
-            return table(resource, [body], {}, datetime.now(UTC))
+            return table(form.resource, [body], {}, datetime.now(UTC))
 
-        as_table = wants_table(request.headers.get("Accept", ""), resource)
+        as_table = wants_table(request.headers.get("Accept", ""), form.resource)
         watch = WatchRequest(
             store=self.store,
-            resource=resource,
+            form=form,
             namespace=namespace,
             options=options,
             bookmark_interval=self._bookmark_interval,
-            render=row if as_table else resource.typed,
+            render=row if as_table else form.typed,
         )
-        return await watch.respond(request)
+        transport = request.transport
+        if transport is None:
+            return _nobody_listens()
+        self._watching[transport] = form
+        try:
+            return await watch.respond(request)
+        finally:
+            del self._watching[transport]
 
     async def _object(self, resource: Resource, request: web.Request) -> web.StreamResponse:
         namespace, name = request.match_info.get("namespace", ""), request.match_info["name"]
+        form = self._form(resource, request)
+        self._authorize(resource, "get", request)
         revision = self.store.revision(resource, resource.key(namespace, name))
         if revision is None:
             raise status.not_found(resource, name)
@@ -156,7 +220,7 @@ class SimApiServer:
             return _json(table(resource, [revision.body], {}, datetime.now(UTC)))
         if "as=PartialObjectMetadata" in request.headers.get("Accept", ""):
             return _json(metadata_alone(revision.body))
-        return _json(resource.typed(revision.body))
+        return _json(form.typed(revision.body))
 
 
 def _route(app: web.Application, path: str, handler: Handler) -> None:
@@ -165,11 +229,11 @@ def _route(app: web.Application, path: str, handler: Handler) -> None:
     app.router.add_route("*", path, _read_only)
 
 
-def _constant(body: Object) -> Handler:
-    encoded = msgspec.json.encode(body)
+def _telling(document: Callable[..., Object]) -> Handler:
+    """Answer with what a function returns of the parts of the path."""
 
-    async def answer(_: web.Request) -> web.StreamResponse:
-        return _json(encoded)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return _json(msgspec.json.encode(document(**request.match_info)))
 
     return answer
 

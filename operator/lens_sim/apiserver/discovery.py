@@ -1,49 +1,47 @@
 """What the simulated apiserver says about itself."""
 
-from collections.abc import Iterator
-from itertools import groupby
-
-from lens_sim.objects.resources import SERVED, Object, Resource
+from lens_sim.apiserver import status
+from lens_sim.apiserver.served import Served
+from lens_sim.objects.resources import Object
 
 _VERBS = ["get", "list", "watch"]
 
+VERSION: Object = {
+    "major": "1",
+    "minor": "37",
+    "gitVersion": "v1.37.2+simulated",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "",
+}
+"""The body of /version; its build metadata names it as simulated."""
 
-def documents() -> Iterator[tuple[str, Object]]:
-    """Give each path of discovery and its body."""
-    yield "/version", _version()
-    yield "/api", {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-    groups = []
-    for root, found in groupby(SERVED, lambda resource: resource.root):
-        resources = list(found)
-        yield root, _resources(resources)
-        if resources[0].group:
-            group = _group(resources[0])
-            groups.append(group)
-            yield f"/apis/{resources[0].group}", {"kind": "APIGroup", "apiVersion": "v1", **group}
-    yield "/apis", {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
-
-
-def _version() -> Object:
-    """Make the body of /version; its build metadata names it as simulated."""
-    return {
-        "major": "1",
-        "minor": "37",
-        "gitVersion": "v1.37.2+simulated",
-        "gitCommit": "",
-        "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z",
-        "goVersion": "",
-        "compiler": "",
-        "platform": "",
-    }
+CORE: Object = {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+"""The body of /api."""
 
 
-def _group(resource: Resource) -> Object:
-    version = {"groupVersion": resource.api_version, "version": resource.version}
-    return {"name": resource.group, "versions": [version], "preferredVersion": version}
+def groups(served: Served) -> Object:
+    """Return the body of /apis."""
+    found = [_group(group, versions) for group, versions in served.groups() if group]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": found}
 
 
-def _resources(resources: list[Resource]) -> Object:
+def group(served: Served, name: str) -> Object:
+    """Return the body of /apis/GROUP; StatusError 404."""
+    versions = dict(served.groups()).get(name)
+    if not name or versions is None:
+        raise status.unknown_path()
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)}
+
+
+def resources(served: Served, group: str, version: str) -> Object:
+    """Return the body of /api/VERSION, or /apis/GROUP/VERSION; StatusError 404."""
+    found = served.resources(group, version)
+    if not found:
+        raise status.unknown_path()
     described = [
         {
             "name": resource.plural,
@@ -53,11 +51,20 @@ def _resources(resources: list[Resource]) -> Object:
             "verbs": _VERBS,
             "shortNames": list(resource.short_names),
         }
-        for resource in resources
+        for resource in found
     ]
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
-        "groupVersion": resources[0].api_version,
+        "groupVersion": _group_version(group, version),
         "resources": described,
     }
+
+
+def _group(name: str, versions: list[str]) -> Object:
+    described = [{"groupVersion": _group_version(name, version), "version": version} for version in versions]
+    return {"name": name, "versions": described, "preferredVersion": described[0]}
+
+
+def _group_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version

@@ -8,6 +8,7 @@ import msgspec
 
 from lens_sim.apiserver import status
 from lens_sim.apiserver.options import ListOptions
+from lens_sim.apiserver.served import Form
 from lens_sim.objects.resources import Object, Resource
 from lens_sim.objects.store import CompactedError, Revision, Store
 
@@ -27,13 +28,13 @@ class Page:
     revisions: list[Revision]
     metadata: Object
 
-    def body(self, resource: Resource) -> bytes:
+    def body(self, form: Form) -> bytes:
         """Return the page as JSON."""
         return b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[%s]}\n' % (
-            resource.kind.encode(),
-            resource.api_version.encode(),
+            form.named.kind.encode(),
+            form.named.api_version.encode(),
             msgspec.json.encode(self.metadata),
-            b",".join(revision.body for revision in self.revisions),
+            b",".join(form.body(revision.body) for revision in self.revisions),
         )
 
 

@@ -46,6 +46,18 @@ def unauthorized() -> StatusError:
     return StatusError(401, "Unauthorized", "Unauthorized")
 
 
+def forbidden(user: str, verb: str, resource: Resource, namespace: str | None, name: str) -> StatusError:
+    """Return the answer to what RBAC doesn't allow (apiserver, `responsewriters.Forbidden`)."""
+    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+    what = f'{_qualified(resource)} "{name}"' if name else _qualified(resource)
+    message = (
+        f'{what} is forbidden: User "{user}" cannot {verb} resource "{resource.plural}" '
+        f'in API group "{resource.group}" {where}'
+    )
+    details = {"name": name, "group": resource.group, "kind": resource.plural}
+    return StatusError(403, "Forbidden", message, {key: value for key, value in details.items() if value})
+
+
 def unknown_path() -> StatusError:
     """Return the answer to a path or resource that is not served."""
     return StatusError(404, "NotFound", "the server could not find the requested resource")
@@ -53,11 +65,10 @@ def unknown_path() -> StatusError:
 
 def not_found(resource: Resource, name: str) -> StatusError:
     """Return the answer to the name of an object that is not there."""
-    qualified = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
     details = {"name": name, "kind": resource.plural}
     if resource.group:
         details["group"] = resource.group
-    return StatusError(404, "NotFound", f'{qualified} "{name}" not found', details)
+    return StatusError(404, "NotFound", f'{_qualified(resource)} "{name}" not found', details)
 
 
 def method_not_allowed() -> StatusError:
@@ -81,3 +92,7 @@ def version_too_large(asked: int, current: int) -> StatusError:
     message = f"Timeout: Too large resource version: {asked}, current: {current}"
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
     return StatusError(504, "Timeout", message, {"causes": [cause], "retryAfterSeconds": 1})
+
+
+def _qualified(resource: Resource) -> str:
+    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural

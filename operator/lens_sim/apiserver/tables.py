@@ -7,7 +7,19 @@ from typing import Any
 
 import msgspec
 
-from lens_sim.objects.resources import DAEMON_SETS, NAMESPACES, NODES, PODS, Object, Resource
+from lens_sim.objects.resources import (
+    DAEMON_SETS,
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    Object,
+    Resource,
+)
 from lens_sim.objects.timestamps import age
 
 _META = "meta.k8s.io/v1"
@@ -114,6 +126,31 @@ def _daemon_set(daemon_set: Object, now: datetime) -> list[Any]:
     ]
 
 
+def _resource_claim(claim: Object, now: datetime) -> list[Any]:
+    metadata, status = claim["metadata"], claim.get("status", {})
+    states = ["deleted"] if "deletionTimestamp" in metadata else []
+    if "allocation" in status:
+        states += ["allocated", "reserved"] if status.get("reservedFor") else ["allocated"]
+    elif not states:
+        states = ["pending"]
+    return [metadata["name"], ",".join(states), age(metadata["creationTimestamp"], now)]
+
+
+def _resource_slice(resource_slice: Object, now: datetime) -> list[Any]:
+    metadata, spec = resource_slice["metadata"], resource_slice.get("spec", {})
+    return [
+        metadata["name"],
+        spec.get("nodeName", "<unset>"),
+        spec.get("driver", ""),
+        spec.get("pool", {}).get("name", ""),
+        age(metadata["creationTimestamp"], now),
+    ]
+
+
+def _name_and_age(obj: Object, now: datetime) -> list[Any]:
+    return [obj["metadata"]["name"], age(obj["metadata"]["creationTimestamp"], now)]
+
+
 def _pairs(labels: Mapping[str, str]) -> str:
     return ",".join(f"{name}={value}" for name, value in labels.items()) or "<none>"
 
@@ -132,4 +169,9 @@ _COLUMNS: Mapping[Resource, Columns] = {
     NODES: Columns(("Name", "Status", "Roles", "Age", "Version", "Internal-IP", "OS-Image"), 5, _node),
     DAEMON_SETS: Columns((*_DAEMON_SET, "Containers", "Selector"), 8, _daemon_set),
     NAMESPACES: Columns(("Name", "Status", "Age"), 3, _namespace),
+    RESOURCE_CLAIMS: Columns(("Name", "State", "Age"), 3, _resource_claim),
+    RESOURCE_CLAIM_TEMPLATES: Columns(("Name", "Age"), 2, _name_and_age),
+    RESOURCE_SLICES: Columns(("Name", "Node", "Driver", "Pool", "Age"), 5, _resource_slice),
+    DEVICE_CLASSES: Columns(("Name", "Age"), 2, _name_and_age),
+    DEVICE_TAINT_RULES: Columns(("Name", "Age"), 2, _name_and_age),
 }

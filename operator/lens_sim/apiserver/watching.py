@@ -10,7 +10,8 @@ from aiohttp import web
 
 from lens_sim.apiserver import status
 from lens_sim.apiserver.options import ListOptions
-from lens_sim.objects.resources import Object, Resource
+from lens_sim.apiserver.served import Form
+from lens_sim.objects.resources import Object
 from lens_sim.objects.store import CompactedError, Event, Revision, Store, Watch
 
 _BEFORE_THE_END = 2.0  # seconds from the last bookmark to the timeout (apiserver's cacher.go)
@@ -21,7 +22,7 @@ class WatchRequest:
     """What one client follows. `render` makes an event's `object` of an object's JSON."""
 
     store: Store
-    resource: Resource
+    form: Form
     namespace: str | None
     options: ListOptions
     bookmark_interval: float
@@ -38,7 +39,7 @@ class WatchRequest:
         await response.prepare(request)
         since = self.options.resource_version
         try:
-            with self.store.watch(self.resource, since or self.store.version) as watch:
+            with self.store.watch(self.form.resource, since or self.store.version) as watch:
                 for revision in [] if since else self._state():
                     await response.write(_line("ADDED", self.render(revision.body)))
                 async for line in self._lines(watch):
@@ -49,7 +50,7 @@ class WatchRequest:
         return response
 
     def _state(self) -> list[Revision]:
-        revisions = self.store.snapshot(self.resource, self.namespace)
+        revisions = self.store.snapshot(self.form.resource, self.namespace)
         return [revision for revision in revisions if self.options.selector.matches(revision)]
 
     async def _lines(self, watch: Watch) -> AsyncIterator[bytes]:
@@ -64,7 +65,7 @@ class WatchRequest:
             if clock() >= bookmark_at:
                 bookmark_at = next_bookmark(clock(), deadline, self.bookmark_interval)
                 if self.options.bookmarks and self.store.version >= watch.since:
-                    yield _line("BOOKMARK", _bookmark(self.resource, self.store.version))
+                    yield _line("BOOKMARK", _bookmark(self.form, self.store.version))
 
     def _seen(self, event: Event) -> Iterator[tuple[str, bytes]]:
         """Give the event as the selector sees it: what leaves the selection is DELETED, in its old state."""
@@ -87,9 +88,9 @@ def next_bookmark(now: float, deadline: float, interval: float) -> float:
     return before_the_end if now < before_the_end < now + interval else now + interval
 
 
-def _bookmark(resource: Resource, version: int) -> bytes:
+def _bookmark(form: Form, version: int) -> bytes:
     obj: Object = {"metadata": {"resourceVersion": str(version), "creationTimestamp": None}}
-    return resource.typed(msgspec.json.encode(obj))
+    return form.typed(msgspec.json.encode(obj))
 
 
 def _line(kind: str, body: bytes) -> bytes:

@@ -128,5 +128,29 @@ OWNERS = (
 )
 """What stands above pods, DaemonSets apart: metadata alone, since nobody reads more of them here."""
 
-SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS, *OWNERS)
+_DRA = "resource.k8s.io"
+
+RESOURCE_CLAIMS = _namespaced(_DRA, "resourceclaims", "ResourceClaim")
+RESOURCE_CLAIM_TEMPLATES = _namespaced(_DRA, "resourceclaimtemplates", "ResourceClaimTemplate")
+RESOURCE_SLICES = Resource(
+    plural="resourceslices",
+    kind="ResourceSlice",
+    namespaced=False,
+    short_names=(),
+    fields={"metadata.name": "", "spec.driver": "", "spec.nodeName": ""},
+    group=_DRA,
+)
+DEVICE_CLASSES = Resource("deviceclasses", "DeviceClass", False, (), {"metadata.name": ""}, _DRA)
+DEVICE_TAINT_RULES = Resource("devicetaintrules", "DeviceTaintRule", False, (), {"metadata.name": ""}, _DRA)
+
+DYNAMIC = (
+    RESOURCE_CLAIMS,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_SLICES,
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+)
+"""What dynamic resource allocation consists of. It is stored as v1, and served in any version."""
+
+SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS, *OWNERS, *DYNAMIC)
 """All of them, group by group."""

@@ -12,10 +12,19 @@ from typing import Any
 
 import msgspec
 
-from lens_sim.objects.resources import DAEMON_SETS, PODS, SERVED, Object, Resource
+from lens_sim.objects.resources import (
+    DAEMON_SETS,
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    PODS,
+    RESOURCE_SLICES,
+    SERVED,
+    Object,
+    Resource,
+)
 from lens_sim.objects.timestamps import rfc3339
 
-_GENERATIONS = (PODS, DAEMON_SETS)
+_GENERATIONS = (PODS, DAEMON_SETS, RESOURCE_SLICES, DEVICE_CLASSES, DEVICE_TAINT_RULES)
 
 
 class CompactedError(Exception):
@@ -141,7 +150,7 @@ class Store:
         """Create or replace an object and return it as stored; what changes nothing makes no version.
 
         `uid` and `creationTimestamp` are kept from the stored object, else from `obj`, else given.
-        A pod's generation follows its spec (KEP-5067), as a DaemonSet's does.
+        A pod's generation follows its spec (KEP-5067), as a DaemonSet's and a ResourceSlice's do.
         """
         key = resource.key_of(obj)
         revision = self.revision(resource, key)

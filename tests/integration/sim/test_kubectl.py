@@ -1,57 +1,14 @@
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.cluster.fleet import Fleet
 from lens_sim.objects.resources import PODS
 from lens_sim.objects.store import Store
-from tests.integration.sim.conftest import TOKEN
+from tests.integration.sim.conftest import Kubectl
 from tests.integration.sim.manifests import pod
-from tests.required import program
-
-Kubectl = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-def kubeconfig(server: SimApiServer, tmp_path: Path) -> Path:
-    address = f"http://lens:{TOKEN}@127.0.0.1:{server.port}"
-    path = tmp_path / "kubeconfig"
-    path.write_bytes(
-        msgspec.json.encode(
-            {
-                "kind": "Config",
-                "apiVersion": "v1",
-                "current-context": "sim",
-                "clusters": [{"name": "sim", "cluster": {"server": address}}],
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": ""}}],
-            }
-        )
-    )
-    return path
-
-
-@pytest.fixture
-def command(kubeconfig: Path, tmp_path: Path) -> list[str]:
-    return [str(program("kubectl")), "--kubeconfig", str(kubeconfig), "--cache-dir", str(tmp_path / "cache")]
-
-
-@pytest.fixture
-def kubectl(command: list[str]) -> Kubectl:
-    async def run(*arguments: str, fails: bool = False) -> str:
-        process = await asyncio.create_subprocess_exec(
-            *command, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-        assert (process.returncode != 0) is fails, err.decode()
-        return (err if fails else out).decode()
-
-    return run
 
 
 @pytest.fixture
