@@ -16,17 +16,29 @@ Devices that fit so never need more than the seven slices of compute. The A30 an
 slices and the smaller RTX PROs two, their largest device is ``4g`` or ``2g``, and what fits into the slices
 can be placed.
 
+The guide's "Hardware Units" limit the devices with media extensions. Every product has one OFA engine, which
+each ``+me``, each ``+me.all`` and a full GPU has. A ``+me.all`` has all decoders, encoders and JPEG engines
+too, so only ``-me`` devices, which have none, go beside it. All others have no more than their slices' share.
+
 The gigabytes in a profile's name are the slices' share of the product's memory (go-nvlib,
 getMigMemorySizeGB), so ``1g.35gb`` is one slice of a GB300 and two of an H200.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
-_NAME = re.compile(r"(?:([1-7])c\.)?([1-7])g\.(\d{1,3})gb([.+]me(?![a-z]))?", re.ASCII)
+_NAME = re.compile(
+    r"(?:([1-7])c\.)?([1-7])g\.(\d{1,3})gb(?:[.+](me\.all|me)(?![a-z])|(-me)(?![a-z]))?", re.ASCII
+)
+Media = Literal["none", "share", "one", "all"]
+"""The media engines of a GPU instance: none, its slices' share, those that a GPU has once beside, or all."""
+
+_MEDIA: Mapping[str | None, Media] = {None: "share", "me": "one", "me.all": "all", "-me": "none"}
 _SIZES = {1: 1, 2: 2, 3: 4, 4: 4, 7: 8}
 _QUARTERS = 4
 _ROUNDING = 0.5
@@ -38,13 +50,13 @@ class MigProfile(msgspec.Struct, frozen=True, gc=False):
     """A device's profile, taken from its name: ``1g.10gb``, ``1g.10gb.me``, ``1c.3g.20gb``.
 
     ``slices`` are the GPU instance's slices of compute, ``compute`` those of them that the device has, and
-    ``gigabytes`` the instance's memory. With ``media`` it has engines that a GPU has once.
+    ``gigabytes`` the instance's memory.
     """
 
     slices: int
     gigabytes: int
     compute: int
-    media: bool = False
+    media: Media = "share"
 
     @classmethod
     def parse(cls, text: str) -> "MigProfile | None":
@@ -54,7 +66,7 @@ class MigProfile(msgspec.Struct, frozen=True, gc=False):
             return None
         slices = int(match[2])
         compute = slices if match[1] is None else min(int(match[1]), slices)
-        return cls(slices, int(match[3]), compute, media=match[4] is not None)
+        return cls(slices, int(match[3]), compute, _MEDIA[match[4] or match[5]])
 
 
 class MigProduct(msgspec.Struct, frozen=True, gc=False):
@@ -170,14 +182,19 @@ class _Layout:
         self._slices = product.slices
         # By the table above: instances of 7g (the largest of few slices), 4g, 3g, 2g, wide 1g, 1g.
         self._full = self._first_halves = self._halves = self._pairs = self._wide = self._singles = 0
-        self._media = self._number = 0
+        self._number = 0
+        # The instances of less than a GPU, by their engines and, where slices are few, their size.
+        self._media: Counter[Media] = Counter()
+        self._sizes: Counter[tuple[Media, int]] = Counter()
         for profile, number in instances:
             size = product.size(profile)
             self._number += number
-            self._media += number if profile.media else 0
             if size == product.slices:
                 self._full += number
-            elif size == 4:
+                continue
+            self._media[profile.media] += number
+            self._sizes[profile.media, size] += number
+            if size == 4:
                 self._first_halves += number if profile.slices == 4 else 0
                 self._halves += number if profile.slices == 3 else 0
             elif size == 2:
@@ -196,17 +213,44 @@ class _Layout:
 
     def _fits(self, gpus: int) -> bool:
         free = gpus - self._full
-        # An instance with media extensions leaves no room for another one, or for a full GPU.
-        if free < self._media:
+        # Each has the OFA engine of its GPU.
+        if free < self._media["one"] + self._media["all"]:
             return False
-        if self._slices <= _QUARTERS:
-            return 2 * self._pairs + self._singles <= self._slices * free
+        return self._fits_few(free) if self._slices <= _QUARTERS else self._fits_eighths(free)
+
+    def _fits_few(self, free: int) -> bool:
+        """Return whether all but the full ones fit on so many GPUs of up to four slices."""
+        singles, pairs = self._singles, self._pairs
+        # Beside an instance that has all media engines go only those without: a pair at most, and singles.
+        exclusive = self._media["all"]
+        beside = exclusive * self._slices - self._sizes["all", 1] - 2 * self._sizes["all", 2]
+        pairs_beside = min(self._sizes["none", 2], exclusive if self._slices == _QUARTERS else 0)
+        singles_beside = min(self._sizes["none", 1], beside - 2 * pairs_beside)
+        free -= exclusive
+        pairs -= self._sizes["all", 2] + pairs_beside
+        singles -= self._sizes["all", 1] + singles_beside
+        # A pair doesn't fit twice beside a single that has to be there.
+        places = self._slices // 2 * free - self._sizes["one", 1]
+        return 2 * pairs + singles <= self._slices * free and pairs <= places
+
+    def _fits_eighths(self, free: int) -> bool:
+        """Return whether all but the full ones fit on so many GPUs of eight slices."""
         # The first half of a GPU has two places of two slices, the second half one, and behind it a place
         # (slice 6) that takes a 1g of either size: so who may choose takes the second half, and that place.
         second = free - self._halves
         first = free - self._first_halves + min(0, second)
         second = max(0, second)
-        places = 2 * first + second - self._pairs
-        wide = max(0, self._wide - second)
-        last = max(0, second - self._wide)
-        return first >= 0 and places >= wide and 2 * (places - wide) + last >= self._singles
+        lasts = max(0, second - self._wide)
+        places = 2 * first + second - self._pairs - max(0, self._wide - second)
+        # Each with media extensions is on a GPU of its own that has room: on the last place, or on another,
+        # of which then a half is left. Halves are free on as many GPUs as there can be.
+        media = self._sizes["one", 1] + self._sizes["all", 1]
+        on_lasts = min(media, lasts)
+        on_places = media - on_lasts
+        room = lasts - on_lasts + 2 * places - on_places
+        return (
+            first >= 0
+            and places >= on_places
+            and media <= min(free, first + second)
+            and room >= self._singles - media
+        )

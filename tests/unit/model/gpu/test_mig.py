@@ -1,11 +1,12 @@
 """MIG devices are counted as whole devices, on the places that a product has for them."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import product as combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lens.model.gpu.mig import PRODUCTS, MigProfile, fewest_gpus
@@ -163,36 +164,64 @@ def test_compute_instances_share_their_gpu_instance(instances: dict[str, int], g
     assert snapshot_of(node(capacity=offered, allocatable=offered)).states.total == gpus
 
 
-# The places as nvidia-smi mig -lgipp prints them: a size in memory slices, and where it may begin.
-PLACES = {
-    "1g.10gb": (1, range(7)),
-    "1g.20gb": (2, (0, 2, 4, 6)),
-    "2g.20gb": (2, (0, 2, 4)),
-    "3g.40gb": (4, (0, 4)),
-    "4g.40gb": (4, (0,)),
-    "7g.80gb": (8, (0,)),
-}
+# As nvidia-smi mig -lgipp and -lgip print them: a size in memory slices, where it may begin, decoders and OFA
+# engines, of which a GPU has as many as its largest device.
+Profile = tuple[int, tuple[int, ...], int, int]
 Counts = tuple[int, ...]
 
+H100: dict[str, Profile] = {
+    "1g.10gb+me": (1, tuple(range(7)), 1, 1),
+    "1g.10gb": (1, tuple(range(7)), 1, 0),
+    "1g.20gb": (2, (0, 2, 4, 6), 1, 0),
+    "2g.20gb": (2, (0, 2, 4), 2, 0),
+    "3g.40gb": (4, (0, 4), 3, 0),
+    "4g.40gb": (4, (0,), 4, 0),
+    "7g.80gb": (8, (0,), 7, 1),
+}
+A30: dict[str, Profile] = {
+    "1g.6gb": (1, (0, 1, 2, 3), 0, 0),
+    "1g.6gb+me": (1, (0, 1, 2, 3), 1, 1),
+    "2g.12gb": (2, (0, 2), 2, 0),
+    "2g.12gb+me": (2, (0, 2), 2, 1),
+    "4g.24gb": (4, (0,), 4, 1),
+}
+RTX_PRO_6000: dict[str, Profile] = {
+    "1g.24gb": (1, (0, 1, 2, 3), 1, 0),
+    "1g.24gb+me": (1, (0, 1, 2, 3), 1, 1),
+    "1g.24gb+me.all": (1, (0, 1, 2, 3), 4, 1),
+    "1g.24gb-me": (1, (0, 1, 2, 3), 0, 0),
+    "2g.48gb+gfx": (2, (0, 2), 2, 0),
+    "2g.48gb+me.all": (2, (0, 2), 4, 1),
+    "2g.48gb-me": (2, (0, 2), 0, 0),
+    "4g.96gb": (4, (0,), 4, 1),
+}
+TABLES = {"h100": (H100, 80), "a30": (A30, 24), "rtx-pro-6000": (RTX_PRO_6000, 96)}
 
-def layouts(taken: int = 0, profiles: tuple[str, ...] = tuple(PLACES)) -> Iterator[Counts]:
+
+def layouts(profiles: tuple[Profile, ...], decoders: int, ofa: int = 1, taken: int = 0) -> Iterator[Counts]:
     """Go through all that one GPU can hold beside what is taken, as numbers of devices by profile."""
     if not profiles:
         yield ()
         return
-    size, starts = PLACES[profiles[0]]
+    size, starts, own_decoders, own_ofa = profiles[0]
     spans = [((1 << size) - 1) << start for start in starts]
     for chosen in combinations((False, True), repeat=len(spans)):
         mine = [span for span, is_chosen in zip(spans, chosen, strict=True) if is_chosen]
-        if sum(mine) & taken == 0 and sum(mine).bit_count() == size * len(mine):
-            for rest in layouts(taken | sum(mine), profiles[1:]):
+        rest_decoders, rest_ofa = decoders - own_decoders * len(mine), ofa - own_ofa * len(mine)
+        if (
+            sum(mine) & taken == 0
+            and sum(mine).bit_count() == size * len(mine)
+            and min(rest_decoders, rest_ofa) >= 0
+        ):
+            for rest in layouts(profiles[1:], rest_decoders, rest_ofa, taken | sum(mine)):
                 yield (len(mine), *rest)
 
 
 @cache
-def fullest() -> tuple[Counts, ...]:
+def fullest(product: str) -> tuple[Counts, ...]:
     """Return what one GPU can hold, without what leaves a place free."""
-    found = set(layouts())
+    profiles = tuple(TABLES[product][0].values())
+    found = set(layouts(profiles, decoders=max(decoders for _, _, decoders, _ in profiles)))
     return tuple(
         each
         for each in found
@@ -201,20 +230,48 @@ def fullest() -> tuple[Counts, ...]:
 
 
 @cache
-def tried(counts: Counts) -> int:
+def tried(product: str, counts: Counts) -> int:
     """Return how few GPUs hold the devices, by trying every layout on every GPU."""
     if not any(counts):
         return 0
     rests = (
         tuple(max(0, count - held) for count, held in zip(counts, layout, strict=True))
-        for layout in fullest()
+        for layout in fullest(product)
     )
-    return 1 + min(tried(rest) for rest in rests if rest != counts)
+    return 1 + min(tried(product, rest) for rest in rests if rest != counts)
 
 
-@given(st.tuples(*(st.integers(0, most) for most in (9, 5, 4, 4, 3, 2))))
+def fewest(product: str, counts: Counts) -> int:
+    """Return how few GPUs Lens says that hold the devices."""
+    profiles, gigabytes = TABLES[product]
+    (of,) = (each for each in PRODUCTS if re.search(each.name, product) and each.gigabytes == gigabytes)
+    named = [(MigProfile.parse(name), count) for name, count in zip(profiles, counts, strict=True)]
+    return fewest_gpus([(profile, count) for profile, count in named if profile is not None], [of])
+
+
+@given(st.tuples(*(st.integers(0, most) for most in (3, 9, 5, 4, 4, 3, 2))))
+@example((2, 0, 0, 0, 3, 0, 0))  # two halves on one GPU would leave both extensions on the other
+@example((2, 0, 0, 3, 1, 0, 0))
 def test_the_fewest_gpus_are_what_trying_every_placement_finds(counts: Counts) -> None:
-    (h100,) = (each for each in PRODUCTS if each.gigabytes == 80)
-    profiles = [MigProfile.parse(name) for name in PLACES]
-    held = [(profile, count) for profile, count in zip(profiles, counts, strict=True) if profile is not None]
-    assert fewest_gpus(held, [h100]) == tried(counts)
+    assert fewest("h100", counts) == tried("h100", counts)
+
+
+@given(st.tuples(*(st.integers(0, most) for most in (6, 3, 4, 3, 2))))
+@example((0, 1, 2, 0, 0))
+@example((0, 1, 0, 1, 0))
+def test_one_device_of_an_a30_has_the_media_extensions(counts: Counts) -> None:
+    assert fewest("a30", counts) == tried("a30", counts)
+
+
+@given(st.tuples(*(st.integers(0, most) for most in (5, 2, 2, 5, 3, 2, 3, 2))))
+@example((1, 0, 1, 0, 0, 0, 0, 0))  # none with engines goes beside the one that has them all
+@example((0, 0, 1, 1, 0, 0, 1, 0))
+@example((0, 0, 0, 0, 1, 1, 0, 0))
+def test_only_devices_without_engines_go_beside_one_with_all_of_them(counts: Counts) -> None:
+    assert fewest("rtx-pro-6000", counts) == tried("rtx-pro-6000", counts)
+
+
+def test_devices_that_share_no_engines_are_counted_on_a_node() -> None:
+    of = {"nvidia.com/gpu.product": "NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition"}
+    assert mixed("1g.24gb.me.all 1, 1g.24gb-me 1, 2g.48gb-me 1", of).states.total == GPUS
+    assert mixed("2g.48gb.me.all 1, 2g.48gb 1", of).states.total == GPUS + GPUS // 2
