@@ -172,6 +172,20 @@ class ServeSettings(BaseModel):
     )
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key.")
     metrics_open: bool = Field(default=False, description="Whether /metrics needs no token.")
+    metrics_namespaces: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="The number of namespaces that lens_allocated_gpus names, those with the most GPUs; the "
+        "others are added up. 0 leaves the metric out.",
+    )
+    metrics_alerts: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="The number of alerts whose node, GPU and pod lens_alert_info names, the most severe "
+        "first. 0 leaves the metric out.",
+    )
     cache_seconds: float = Field(
         default=30.0,
         ge=0,

@@ -1,6 +1,6 @@
 """A cluster that has everything: nodes, tasks and waiting pods of every sort, telemetry, alerts, events."""
 
-from lens.model.alerts.alert import Alert
+from lens.model.alerts.alert import Alert, AlertObject
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health, Holder
@@ -53,9 +53,25 @@ def fill(cluster: Cluster) -> None:
         NOW,
         (
             Alert(
-                "GpuLost:GPU/gpu-0/GPU-1", "GpuLost", "critical", "lost", "Drain.", NOW - 60, "GPU/x", None
+                "GpuLost:GPU/gpu-0/GPU-1",
+                "GpuLost",
+                "critical",
+                "lost",
+                "Drain.",
+                NOW - 60,
+                "GPU/gpu-0/GPU-1",
+                AlertObject("gpu-0", "GPU-1", 1),
             ),
-            Alert("GpusIdle:…", "GpusIdle", "warning", "idle", "Ask.", NOW - 5, "Pod/ml-team/a", "ml-team"),
+            Alert(
+                "GpusIdle:…",
+                "GpusIdle",
+                "warning",
+                "idle",
+                "Ask.",
+                NOW - 5,
+                "Pod/ml-team/a",
+                AlertObject("gpu-0", namespace="ml-team", pod="a"),
+            ),
         ),
         (
             Event(NOW - 1, "GpuLost", "GPU/gpu-0/GPU-1", "GPU 1 of gpu-0 is lost"),

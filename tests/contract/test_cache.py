@@ -112,7 +112,6 @@ async def test_whatever_changes_in_an_answer_ends_it(
             message="is lost",
             since=NOW,
             source="GPU/n/0",
-            namespace=None,
             action="Drain it.",
         )
         cluster.state.findings = AlertsAndEvents(NOW, (alert,))

@@ -128,7 +128,10 @@ def test_every_metric_of_the_operator_is_named() -> None:
     metrics, cluster = Metrics(), Cluster()
     fill(cluster)
     names = [
-        family.name for family in PrometheusMetrics(metrics.registry, cluster.state, lambda: NOW).collect()
+        family.name
+        for family in PrometheusMetrics(
+            metrics.registry, cluster.state, lambda: NOW, namespaces=1, alerts=1
+        ).collect()
     ]
     assert len(names) > 20
     assert [name for name in names if not re.search(rf"`[^`\n]*\b{name}(_total|_info)?\b", REFERENCE)] == []

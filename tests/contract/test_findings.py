@@ -2,15 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import TypeAdapter
 
 from lens.api.schemas import Envelope, Status
-from lens.model.alerts.alert import Alert
+from lens.model.alerts.alert import Alert, AlertObject
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
-from tests.contract.conftest import NOW, Api
+from tests.contract.conftest import NOW, Api, Serve
 from tests.contract.kubernetes import Cluster
 from tests.contract.test_metrics import scrape
 
@@ -22,9 +23,18 @@ LOST = Alert(
     action="Drain the node and reboot it.",
     since=NOW - 60.9,
     source="GPU/n1/GPU-1",
-    namespace=None,
+    about=AlertObject("n1", "GPU-1", 1),
 )
-IDLE = Alert("GpusIdle:…", "GpusIdle", "warning", "idle", "Ask.", NOW - 5, "Pod/ml-team/a", "ml-team")
+IDLE = Alert(
+    id="GpusIdle:…",
+    type="GpusIdle",
+    severity="warning",
+    message="idle",
+    action="Ask.",
+    since=NOW - 5,
+    source="Pod/ml-team/a",
+    about=AlertObject("n1", namespace="ml-team", pod="a"),
+)
 EVENTS = (
     Event(NOW - 1, "GpuLost", "GPU/n1/GPU-1", "GPU 1 of n1 is lost"),
     Event(NOW - 2, "TaskStarted", "Pod/ml-team/a", "ml-team/a started", "ml-team"),
@@ -53,9 +63,14 @@ async def test_an_alert_says_what_is_wrong_since_when_and_what_to_do(api: Api, f
         "timestamp": "2025-12-19T15:28:59Z",
         "source": "GPU/n1/GPU-1",
         "namespace": None,
+        "node": "n1",
+        "gpu_uuid": "GPU-1",
+        "gpu_index": 1,
+        "pod": None,
         "action": "Drain the node and reboot it.",
     }
-    assert [alert["namespace"] for alert in alerts] == [None, "ml-team"]
+    parts = [[alert[name] for name in ("namespace", "pod", "node", "gpu_uuid")] for alert in alerts]
+    assert parts == [[None, None, "n1", "GPU-1"], ["ml-team", "a", "n1", None]]
 
 
 async def test_an_event_says_what_happened_to_what(api: Api, found: None) -> None:
@@ -140,3 +155,22 @@ async def test_alerts_are_counted_by_type_and_severity_also_those_that_there_are
 
 async def test_alerts_that_nobody_has_looked_for_yet_are_not_counted_as_none(api: Api) -> None:
     assert not any(name.startswith("lens_alerts") for name in await scrape(api))
+
+
+async def test_the_most_severe_alerts_name_their_objects_to_who_wants_it(
+    serve: Serve, cluster: Cluster, found: None
+) -> None:
+    again = msgspec.structs.replace(LOST, id="GpuLost:again")
+    watch = msgspec.structs.replace(LOST, id="WatchStale:…", type="WatchStale", about=AlertObject())
+    cluster.state.findings = AlertsAndEvents(NOW, (watch, LOST, again, IDLE))
+    cluster.publish(NOW)
+    assert not [name for name in await scrape(await serve()) if name.startswith("lens_alert_info")]
+    lost = "{gpu=1}{namespace=}{node=n1}{pod=}{severity=critical}{type=GpuLost}{uuid=GPU-1}"
+    idle = "{gpu=}{namespace=ml-team}{node=n1}{pod=a}{severity=warning}{type=GpusIdle}{uuid=}"
+    for most, told in ((2, {lost: 2}), (3, {lost: 2, idle: 1})):
+        samples = await scrape(await serve(metrics_alerts=most))
+        assert {
+            name.removeprefix("lens_alert_info"): value
+            for name, value in samples.items()
+            if name.startswith("lens_alert_info")
+        } == told

@@ -18,10 +18,29 @@ REFERENCE = ROOT / "docs/realtime.md"
 
 NAMES_THEM = "The alerts of the status (include=alerts) name them."
 
+_MOST_NAMED = 5
+_OBJECT = (
+    "{{ if .Labels.pod }} pod {{ .Labels.namespace }}/{{ .Labels.pod }}{{ end }}"
+    "{{ if .Labels.gpu }} GPU {{ .Labels.gpu }} {{ .Labels.uuid }}{{ end }}"
+    "{{ if .Labels.node }} node {{ .Labels.node }}{{ end }};"
+)
 
-def description(kind: AlertType[Any]) -> str:
-    """Return what a rule says of an alert: no Markdown."""
-    return f"{kind.meaning} {kind.action} {NAMES_THEM}".replace("`", "")
+
+def objects(kind: AlertType[Any]) -> str:
+    """Return the part of a rule's description that names some objects, if lens_alert_info has them.
+
+    It is an annotation, so an alert of Prometheus stays the same while its objects change.
+    """
+    series = f'lens_alert_info{{type="{kind.type}", severity=%q, cluster=%q}}'
+    most = f"topk({_MOST_NAMED}, max by (node, gpu, uuid, namespace, pod) ({series}))"
+    found = f"printf `{most}` $labels.severity $labels.cluster | query"
+    named = f"They are about:{{{{ range . }}}}{_OBJECT}{{{{ end }}}}"
+    return f"{{{{ with {found} }}}}{named}{{{{ else }}}}{NAMES_THEM}{{{{ end }}}}"
+
+
+def description(kind: AlertType[Any], named: str | None = None) -> str:
+    """Return what a rule says of an alert, without Markdown; ``named`` is what its objects are told as."""
+    return f"{kind.meaning} {kind.action} ".replace("`", "") + (objects(kind) if named is None else named)
 
 
 def summary(kind: AlertType[Any], value: object = "{{ $value }}") -> str:
@@ -46,7 +65,6 @@ def rules() -> str:
           summary: {_quoted(summary(kind))}
           description: >-
 {_folded(description(kind), 12)}
-          runbook: docs/monitoring.md#lens{kind.type.lower()}
 """
         for kind in ALERT_TYPES
     )
@@ -70,8 +88,7 @@ def cases() -> dict[str, str]:
         "annotations": f"""\
               summary: {_quoted(summary(first, 2))}
               description: >-
-{_folded(description(first), 16)}
-              runbook: docs/monitoring.md#lens{first.type.lower()}
+{_folded(description(first, "They are about: GPU 3 GPU-8a6f node gpu-node-1;"), 16)}
 """,
     }
 

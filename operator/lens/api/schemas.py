@@ -301,6 +301,15 @@ class Alert(TypedDict):
     namespace: Annotated[
         str | None, Field(description="The source's namespace; null for a source without one.")
     ]
+    node: Annotated[
+        str | None,
+        Field(description="The node that has it, or whose GPUs it is about; null for none or many."),
+    ]
+    gpu_uuid: Annotated[
+        str | None, Field(description="The GPU's UUID; null for another source, and for a GPU without one.")
+    ]
+    gpu_index: Annotated[int | None, Field(description="The GPU's index; null for another source.")]
+    pod: Annotated[str | None, Field(description="The pod's name; null for another source.")]
     action: Annotated[str, Field(description="The recommended action.")]
 
 

@@ -108,7 +108,15 @@ class Server:
             Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview),
             self._streams,
             self._probes,
-            PrometheusMetrics(metrics.registry, state, clock, refusals, lambda: self._site.connections),
+            PrometheusMetrics(
+                metrics.registry,
+                state,
+                clock,
+                refusals,
+                lambda: self._site.connections,
+                namespaces=settings.metrics_namespaces,
+                alerts=settings.metrics_alerts,
+            ),
             ListQueue(refused=metrics.over_bound.labels("lists").inc),
             metrics_open=settings.metrics_open,
         )

@@ -107,6 +107,10 @@ _STATUS: schemas.Status = {
             "timestamp": "2025-12-19T15:12:30Z",
             "source": "Pod/ml-team/eval-0",
             "namespace": "ml-team",
+            "node": None,
+            "gpu_uuid": None,
+            "gpu_index": None,
+            "pod": "eval-0",
             "action": pod_pending.action,
         }
     ],

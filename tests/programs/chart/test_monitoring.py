@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.chart.files import CHART
-from tests.programs.chart.helm import Helm, the
+from tests.programs.chart.helm import Helm, HelmError, the
 
 CI = CHART / "ci"
 
@@ -57,6 +59,25 @@ def test_the_rules_arrive_with_their_own_templates_untouched(helm4: Helm) -> Non
     rules = [rule for group in groups for rule in group["rules"]]
     assert rules
     assert any("{{ $" in str(rule.get("annotations")) for rule in rules)
+
+
+def test_alerts_link_to_the_guide_where_it_is_served_and_nowhere_else(helm4: Helm) -> None:
+    guide = "https://git.example/lens/docs/monitoring.md"
+    plain, linked = (
+        the(helm4.objects(CI / "monitoring.yaml", sets=sets), "PrometheusRule")["spec"]
+        for sets in ({}, {"prometheusRule.runbookUrl": guide})
+    )
+    alerts = [rule for group in linked["groups"] for rule in group["rules"] if "alert" in rule]
+    assert len(alerts) > 30
+    for rule in alerts:
+        assert rule["annotations"].pop("runbook_url") == f"{guide}#{rule['alert'].lower()}"
+    assert linked == plain
+    assert "runbook" not in str(plain)
+
+
+def test_a_relative_url_of_the_guide_is_refused(helm4: Helm) -> None:
+    with pytest.raises(HelmError, match="runbookUrl"):
+        helm4.objects(CI / "monitoring.yaml", sets={"prometheusRule.runbookUrl": "docs/monitoring.md"})
 
 
 def test_the_dashboard_arrives_whole_where_grafanas_sidecar_looks(helm4: Helm) -> None:

@@ -9,6 +9,7 @@ from lens.model.k8s import timestamps
 
 def alert_row(alert: Alert) -> schemas.Alert:
     """Return an alert's row."""
+    about = alert.about
     return {
         "id": alert.id,
         "severity": alert.severity,
@@ -16,7 +17,11 @@ def alert_row(alert: Alert) -> schemas.Alert:
         "message": alert.message,
         "timestamp": timestamps.render(alert.since),
         "source": alert.source,
-        "namespace": alert.namespace,
+        "namespace": about.namespace,
+        "node": about.node,
+        "gpu_uuid": about.gpu_uuid,
+        "gpu_index": about.gpu_index,
+        "pod": about.pod,
         "action": alert.action,
     }
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 
 from aiohttp import web
@@ -14,10 +15,11 @@ from prometheus_client.registry import Collector
 from lens import __version__, logs, slices
 from lens.api.access.auth import Caller
 from lens.api.cache.content_encoding import ENCODERS, MIN_ENCODED_BYTES
+from lens.api.endpoints.namespace_gpus import NamespaceGpus
 from lens.api.negotiation import IDENTITY, content_encoding
 from lens.api.parameters import Parameters
 from lens.http import refusal_counts
-from lens.model.alerts.alert import Alert
+from lens.model.alerts.alert import NO_OBJECT, Alert
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import ClusterState, StateView
 
@@ -34,13 +36,22 @@ class PrometheusMetrics(Collector):
         clock: Callable[[], float],
         refused: Mapping[str, int] = NO_COUNTS,
         connections: Callable[[], int] = lambda: 0,
+        *,
+        namespaces: int = 0,
+        alerts: int = 0,
     ) -> None:
-        """Take the process' own metrics, the cluster state, and the HTTP server's counts."""
+        """Take the process' own metrics, the cluster state, and the HTTP server's counts.
+
+        ``namespaces`` is the number of namespaces whose GPUs have a series of their own, and ``alerts`` that
+        of alerts; by default these metrics are left out.
+        """
         self._registry = registry
         self._state = state
         self._clock = clock
         self._refused = refused
         self._connections = connections
+        self._namespace_gpus = NamespaceGpus(namespaces) if namespaces else None
+        self._alerts = alerts
 
     def collect(self) -> Iterator[Metric]:
         """Return all metric families."""
@@ -48,7 +59,13 @@ class PrometheusMetrics(Collector):
         yield GaugeMetricFamily("lens_http_connections", "Open connections.", value=self._connections())
         yield _counter("lens_http_refused", refusal_counts.HELP, self._refused)
         yield _counter("lens_log_lines_dropped", logs.DROPPED_HELP, logs.dropped)
-        yield from snapshot_families(self._state.current, self._clock())
+        current = self._state.current
+        yield from snapshot_families(current, self._clock())
+        if current.synced and self._namespace_gpus is not None:
+            yield _allocated_gpus(self._namespace_gpus.count(current.snapshot))
+        if current.synced and self._alerts:
+            about = (alert for alert in current.findings.alerts if alert.about != NO_OBJECT)
+            yield _alert_info(islice(about, self._alerts))
 
     async def handler(self, request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
         """Respond with all metrics, encoded if the client accepts that."""
@@ -158,3 +175,35 @@ def _alerts(alerts: Iterable[Alert]) -> Metric:
         for severity in alert_type.severities:
             family.add_metric([alert_type.type, severity], counts[alert_type.type, severity])
     return family
+
+
+def _allocated_gpus(gpus: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(
+        "lens_allocated_gpus",
+        "Allocated GPUs by the namespace of the pods that hold them. A GPU that namespaces share counts for "
+        "each. The namespaces beyond LENS_METRICS_NAMESPACES are added up as _others.",
+        labels=["namespace"],
+    )
+    for namespace, number in sorted(gpus.items()):
+        family.add_metric([namespace], number)
+    return family
+
+
+def _alert_info(alerts: Iterable[Alert]) -> Metric:
+    """Return the number of alerts by their object, which is 1 but for alerts of one type and object."""
+    family = GaugeMetricFamily(
+        "lens_alert_info",
+        "The number of alerts of this type about this node, GPU or pod; a label is empty where it doesn't "
+        "apply. The most severe alerts, up to LENS_METRICS_ALERTS.",
+        labels=["type", "severity", "node", "gpu", "uuid", "namespace", "pod"],
+    )
+    for labels, number in Counter(map(_alert_labels, alerts)).items():
+        family.add_metric(labels, number)
+    return family
+
+
+def _alert_labels(alert: Alert) -> tuple[str, ...]:
+    about = alert.about
+    gpu = "" if about.gpu_index is None else str(about.gpu_index)
+    others = (about.node, gpu, about.gpu_uuid, about.namespace, about.pod)
+    return (alert.type, alert.severity, *(each or "" for each in others))

@@ -45,21 +45,38 @@ class Thresholds(msgspec.Struct, frozen=True):
     watch_age_seconds: float = 120.0
 
 
+class AlertObject(msgspec.Struct, frozen=True, gc=False):
+    """The object that an alert is about, in parts. Each is None where the object has none.
+
+    A GPU has its node, its index and its UUID; a pod its namespace, and its node if that is part of the
+    finding.
+    """
+
+    node: str | None = None
+    gpu_uuid: str | None = None
+    gpu_index: int | None = None
+    namespace: str | None = None
+    pod: str | None = None
+
+
+NO_OBJECT = AlertObject()
+
+
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """Something that a rule finds wrong with ``source`` now.
+    """Something that a rule finds wrong with ``source`` now; ``about`` has its parts.
 
     ``severity`` is None for the type's first one. ``key`` tells findings of one type apart; by default the
-    source does. ``since`` is set where the object itself has the time. ``node`` is the node whose telemetry
-    the finding is from, None for another origin.
+    source does. ``since`` is set where the object itself has the time. ``telemetry_node`` is the node whose
+    telemetry the finding is from, None for another origin.
     """
 
     source: str
     message: str
     severity: Severity | None = None
     key: str | None = None
-    namespace: str | None = None
+    about: AlertObject = NO_OBJECT
     since: float | None = None
-    node: str | None = None
+    telemetry_node: str | None = None
 
 
 class AlertType(msgspec.Struct, Generic[T], frozen=True):
@@ -124,16 +141,16 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     source: str
     message: str
     severity: Severity
-    namespace: str | None = None
+    about: AlertObject = NO_OBJECT
     since: float | None = None
-    node: str | None = None
+    telemetry_node: str | None = None
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False):
     """A condition that has lasted. ``id`` stays the same while it does, on every replica.
 
     ``since`` is in epoch seconds. ``source`` is the object: ``Node/name``, ``GPU/node/uuid``,
-    ``Pod/namespace/name``, ``Watch/resource``. ``namespace`` is None for what has none.
+    ``Pod/namespace/name``, ``Watch/resource``. ``about`` has its parts.
     """
 
     id: str
@@ -143,7 +160,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     action: str
     since: float
     source: str
-    namespace: str | None
+    about: AlertObject = NO_OBJECT
 
 
 def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:

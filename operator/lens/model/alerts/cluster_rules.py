@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from lens.model.alerts.alert import AlertTypes, Finding, Thresholds, counted
+from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Thresholds, counted
 from lens.model.inventory.snapshot import Snapshot
 
 MOST_NAMED = 4
@@ -36,7 +36,8 @@ def missing_nodes(cluster: Cluster) -> Iterator[Finding]:
     where = ", ".join(names) + (f" and {counted(more, 'more node')}" if more else "")
     lack = "doesn't exist or has no GPUs" if snapshot.missing_nodes == 1 else "don't exist or have no GPUs"
     message = f"Pods hold {counted(snapshot.missing_gpus, 'GPU')} on {where}, which {lack}"
-    yield Finding(f"Node/{names[0]}", message, key="missing")
+    about = AlertObject(names[0] if snapshot.missing_nodes == 1 else None)
+    yield Finding(f"Node/{names[0]}", message, key="missing", about=about)
 
 
 @CLUSTER_ALERTS.declare(

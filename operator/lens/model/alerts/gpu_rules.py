@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lens.model.alerts.alert import AlertTypes, Finding, Severity, counted
+from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Severity, counted
 from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING
 from lens.model.gpu.telemetry import GpuTelemetry
 from lens.model.gpu.xids import classify
@@ -39,7 +39,8 @@ class NodeGpu(NamedTuple):
             message=f"GPU {self.gpu.index} of {self.node} {message}",
             severity=severity,
             key=None if xid is None else f"{self.source}:{xid}",
-            node=self.node,
+            about=AlertObject(self.node, self.gpu.uuid, self.gpu.index),
+            telemetry_node=self.node,
         )
 
 
@@ -200,5 +201,6 @@ def gpu_alerts_omitted(subject: OmittedAlerts) -> Iterator[Finding]:
     yield Finding(
         source=f"Node/{subject.node}",
         message=f"The GPUs of {subject.node} have {more} than the {MOST_GPU_ALERTS} shown",
-        node=subject.node,
+        about=AlertObject(subject.node),
+        telemetry_node=subject.node,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lens.model.alerts.alert import AlertTypes, Finding, Severity, Thresholds, counted
+from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Severity, Thresholds, counted
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.node import Node
 from lens.model.inventory.occupancy import NodeOccupancy
@@ -30,7 +30,8 @@ class GpuNode(NamedTuple):
     def finding(self, message: str, severity: Severity | None = None, resource: str | None = None) -> Finding:
         """Return a finding about it, or about one of its resources."""
         source = f"Node/{self.name}"
-        return Finding(source, message, severity, key=None if resource is None else f"{source}:{resource}")
+        key = None if resource is None else f"{source}:{resource}"
+        return Finding(source, message, severity, key, AlertObject(self.name))
 
 
 NODE_ALERTS: AlertTypes[GpuNode] = AlertTypes()

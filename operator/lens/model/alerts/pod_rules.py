@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lens.model.alerts.alert import AlertTypes, Finding, Severity, Thresholds, counted
+from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Severity, Thresholds, counted
 from lens.model.alerts.node_rules import GpuNode
 from lens.model.gpu.telemetry import GpuTelemetry
 from lens.model.inventory.pod import Pod
@@ -26,9 +26,9 @@ def _finding(
         severity,
         # A later pod of the same name has an alert of its own.
         key=f"{source}:{pod.uid}",
-        namespace=pod.namespace,
+        about=AlertObject(node, namespace=pod.namespace, pod=pod.name),
         since=since,
-        node=node,
+        telemetry_node=node,
     )
 
 

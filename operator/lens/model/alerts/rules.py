@@ -83,7 +83,7 @@ def _condition(kind: AlertType[T], finding: Finding) -> Condition:
         finding.source,
         shortened(finding.message),
         finding.severity or kind.severities[0],
-        finding.namespace,
+        finding.about,
         finding.since,
-        finding.node,
+        finding.telemetry_node,
     )

@@ -64,7 +64,8 @@ class AlertTracker:
         for id_, tracked in self._tracked.items():
             if tracked.seen_at == now:
                 continue
-            if tracked.condition.node is not None and tracked.condition.node in without_telemetry:
+            telemetry_node = tracked.condition.telemetry_node
+            if telemetry_node is not None and telemetry_node in without_telemetry:
                 tracked.seen_at = now
             # A condition that was no alert yet starts anew when it comes back.
             elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear_seconds:
@@ -82,5 +83,5 @@ def _alert(condition: Condition, since: float) -> Alert:
         action=condition.kind.action,
         since=since,
         source=condition.source,
-        namespace=condition.namespace,
+        about=condition.about,
     )

@@ -127,11 +127,11 @@ def _task_event(pod: Pod, type_: Type, message: str, at: float) -> Event:
 def alert_raised(alert: Alert, at: float) -> Event:
     """Return the event of an alert that was raised."""
     message = shortened(f"{alert.type}: {alert.message}")
-    return Event(at, "AlertRaised", alert.source, message, alert.namespace)
+    return Event(at, "AlertRaised", alert.source, message, alert.about.namespace)
 
 
 def alert_cleared(alert: Alert, at: float) -> Event:
     """Return the event of an alert that was cleared, with its last message."""
     seconds = max(0, round(at - alert.since))
     message = shortened(f"{alert.type} cleared after {seconds} s; its last message was: {alert.message}")
-    return Event(at, "AlertCleared", alert.source, message, alert.namespace)
+    return Event(at, "AlertCleared", alert.source, message, alert.about.namespace)

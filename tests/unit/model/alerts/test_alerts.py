@@ -81,7 +81,9 @@ def test_a_gpu_in_trouble_is_one_alert_of_its_kind(case: Case) -> None:
     assert (type_, alert.severity) == (case.alert, case.severity)
     assert alert.source == "GPU/node-1/GPU-3"
     assert alert.message.startswith("GPU 3 of node-1 ")
-    assert alert.namespace is None
+    assert (alert.about.namespace, alert.about.pod) == (None, None)
+    assert alert.source == f"GPU/{alert.about.node}/{alert.about.gpu_uuid}"
+    assert f"GPU {alert.about.gpu_index} of " in alert.message
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,9 @@ def test_a_pod_that_holds_gpus_and_does_nothing_is_told_to_its_namespace() -> No
         alerts = watched.alerts(after=10)
         assert ("GpusIdle" in alerts) == (seconds >= 600), seconds
     assert alerts["GpusIdle"].source == "Pod/team/idle"
-    assert alerts["GpusIdle"].namespace == "team"
+    about = alerts["GpusIdle"].about
+    assert (about.namespace, f"Pod/team/{about.pod}") == ("team", alerts["GpusIdle"].source)
+    assert about.node is not None
 
 
 def test_a_pod_that_works_now_and_then_is_never_idle() -> None:
@@ -200,7 +204,8 @@ def test_a_pod_that_waits_for_too_long_is_told_with_the_schedulers_own_reason() 
     assert watched.alerts(after=299) == {}
     alert = watched.alerts(after=1)["PodPending"]
     assert alert.since == START - 600
-    assert (alert.severity, alert.namespace) == ("warning", "team")
+    assert (alert.severity, alert.about.namespace, alert.about.node) == ("warning", "team", None)
+    assert alert.source == f"Pod/team/{alert.about.pod}"
     assert alert.message == (
         "team/train-0 waits for 4 GPUs: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
     )
@@ -326,7 +331,7 @@ def test_nothing_is_wrong_with_a_cluster_that_was_not_listed_yet() -> None:
 def test_the_gravest_come_first_and_of_those_the_newest() -> None:
     def alert(severity: str, since: float) -> Alert:
         id_ = f"{severity} {since:g}"
-        return Alert(id_, "GpuLost", severity, "", "", since, "", None)  # type: ignore[arg-type]
+        return Alert(id_, "GpuLost", severity, "", "", since, "")  # type: ignore[arg-type]
 
     alerts = [alert("info", 9), alert("critical", 1), alert("warning", 5), alert("critical", 3)]
     assert [each.id for each in in_order(alerts)] == ["critical 3", "critical 1", "warning 5", "info 9"]
