@@ -1,4 +1,4 @@
-"""The HTTP client for Lens' API: a GET with a caller's token, within bounds of time and size."""
+"""The HTTP client for Lens' API: a GET with a caller's token, whose failures are texts for the caller."""
 
 import asyncio
 import ssl
@@ -14,6 +14,7 @@ from yarl import URL
 
 from lens import __version__
 from lens.config import PREFIX, SettingsError
+from lens.http_client import BodyReader, Failure, HttpClient, RequestFailedError, request_errors
 from lens.mcp.answers import truncated
 
 MAX_BODY_BYTES = 16 * 2**20
@@ -25,6 +26,13 @@ TIMEOUT_SECONDS = 15.0
 MAX_CONNECTIONS = 8
 
 T = TypeVar("T")
+
+
+_FAILURES: Mapping[Failure, str] = {
+    "timeout": f"Lens has not responded within {TIMEOUT_SECONDS:g} s",
+    "malformed": "The request can't be sent, or the server isn't a Lens",
+    "too_large": f"The response has more than {MAX_BODY_BYTES} bytes",
+}
 
 
 class RequestError(Exception):
@@ -57,31 +65,24 @@ class Client:
         """Raise SettingsError for a CA file that can't be read."""
         self._url = url
         try:
-            self._trust = True if ca_file is None else ssl.create_default_context(cafile=ca_file)
+            self._trust = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
         except OSError as error:  # ssl.SSLError is one
             raise SettingsError(f"{PREFIX}CA_FILE: {error.strerror or error}") from None
+        self._client = HttpClient(
+            {"Accept": "application/json", "User-Agent": f"lens-mcp/{__version__}"},
+            max_connections=MAX_CONNECTIONS,
+        )
+        self._bodies = BodyReader()
 
     async def __aenter__(self) -> Self:
-        """Open the session."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-            # A small compressed body could have any size.
-            auto_decompress=False,
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"lens-mcp/{__version__}",
-            },
-        )
+        """Return itself; the first request opens a connection."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self._client.close()
 
     async def get(self, request: ApiRequest, authorization: str | None, data: type[T]) -> T:
         """Return the response's data. Raise RequestError."""
@@ -89,39 +90,18 @@ class Client:
         query = {name: str(value) for name, value in request.query.items() if value is not None}
         headers = {} if authorization is None else {"Authorization": authorization}
         try:
-            async with self._session.get(
-                url.with_query(query),
-                headers=headers,
-                # A redirect could send the token to another server.
-                allow_redirects=False,
-                ssl=self._trust,
-            ) as response:
-                body = await _body(response)
-                if response.status == HTTPStatus.OK:
-                    return await asyncio.to_thread(_decode, body, data)
-                raise RequestError(_error_message(response, body))
-        except TimeoutError:
-            raise RequestError(f"Lens has not responded within {TIMEOUT_SECONDS:g} s") from None
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise RequestError(f"Lens' certificate isn't trusted: {error.certificate_error}") from None
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
-            raise RequestError("Lens can't be reached") from None
-        # aiohttp raises a ValueError for headers that it can't send or parse.
-        except (aiohttp.ClientError, ValueError):
-            raise RequestError("The request can't be sent, or the server isn't a Lens") from None
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                response.close()
-                raise RequestError(f"The response has more than {MAX_BODY_BYTES} bytes")
-        return bytes(body)
-    finally:
-        body.clear()  # an exception's traceback keeps this frame, and so would keep the body
+            with self._bodies.body() as body:
+                async with (
+                    request_errors(TIMEOUT_SECONDS),
+                    await self._client.send(str(url.with_query(query)), headers, tls=self._trust) as response,
+                ):
+                    await self._bodies.read(response, body, MAX_BODY_BYTES)
+                received = body.getvalue()
+        except RequestFailedError as error:
+            raise RequestError(_FAILURES.get(error.failure) or f"Lens can't be reached: {error}") from None
+        if response.status == HTTPStatus.OK:
+            return await asyncio.to_thread(_decode, received, data)
+        raise RequestError(_error_message(response, received))
 
 
 def _decode(body: bytes, data: type[T]) -> T:

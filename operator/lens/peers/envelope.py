@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from lens.http_client import FAIR_SHARE_BYTES
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
-from lens.peers.peer_client import LARGE_BYTES, PeerResponse
+from lens.peers.peer_client import PeerResponse
 
 _PASSED_ON = re.compile(r"(Invalid parameter|Forbidden): [ -~]{1,500}", re.ASCII)
 _NOT_FOUND = re.compile(r"(Cluster|Node|Route) not found")
@@ -78,6 +79,6 @@ async def read(received: PeerResponse, cluster: str, *, own_token: bool) -> Peer
 
 
 async def _digest(body: bytes) -> str:
-    if len(body) <= LARGE_BYTES:
+    if len(body) <= FAIR_SHARE_BYTES:
         return sha256(body).hexdigest()
     return (await asyncio.to_thread(sha256, body)).hexdigest()

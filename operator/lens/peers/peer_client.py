@@ -1,31 +1,34 @@
-"""The HTTP client for peers: a GET with bounds of time and size that follows no redirects."""
+"""The HTTP client for peers: a GET of an answer or a stream, whose failures are the peer's."""
 
-import asyncio
 import codecs
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from io import BytesIO
 from typing import NamedTuple
 
 import aiohttp
-from yarl import URL
 
-from lens import __version__
+from lens.http_client import (
+    FAIR_SHARE_BYTES,
+    LONG_KEEPALIVE_SECONDS,
+    BodyReader,
+    HttpClient,
+    RequestFailedError,
+    request_errors,
+)
 from lens.model.peer import CLUSTER_FIELD, PeerFailedError
 
 MAX_BODY_BYTES = 64 * 2**20
 """A response with 40,000 tasks has some 25 MiB."""
 
 MAX_BYTES_IN_FLIGHT = 64 * 2**20
-"""Bytes of all peers' bodies in flight together. Beyond them, each is limited to ``LARGE_BYTES``."""
+"""Bytes of all peers' bodies in flight together. Beyond them, each is limited to its fair share.
 
-LARGE_BYTES = 2**18
-"""Of a peer's responses that are larger, only one at a time is read."""
-
-KEEPALIVE_SECONDS = 75.0
-"""Longer than answers are cached: otherwise each request would open a new connection."""
+Of a peer's bodies over that share, only one at a time is read.
+"""
 
 STREAM_IDLE_SECONDS = 30.0
 """The longest silence of a stream: three of its heartbeats."""
@@ -66,9 +69,8 @@ class PeerStream:
 
     async def read(self) -> bytes:
         """Return the next bytes, none at the end. Raise PeerFailedError, also after a long silence."""
-        with _failures():
-            async with asyncio.timeout(STREAM_IDLE_SECONDS):
-                return await self._response.content.readany()
+        async with _failures(STREAM_IDLE_SECONDS):
+            return await self._response.content.readany()
 
     def close(self) -> None:
         """Close the connection; a pending read raises PeerFailedError."""
@@ -82,13 +84,14 @@ class PeerClient:
         """Allow a response ``timeout`` seconds, from connecting to the last byte, and ``max_body_bytes``."""
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
-        self._bytes_in_flight = 0
-        self._session: aiohttp.ClientSession | None = None
+        self._bodies = BodyReader(MAX_BYTES_IN_FLIGHT)
+        self._client = HttpClient(
+            {"Accept": "application/json", "Via": VIA}, keepalive_seconds=LONG_KEEPALIVE_SECONDS
+        )
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     @asynccontextmanager
     async def response(
@@ -101,127 +104,77 @@ class PeerClient:
         """Yield the response of an encoded ``url``, a success or a refusal. Raise PeerFailedError.
 
         ``trust`` returns the TLS context, None stands for the system's CAs. ``wait_for_turn`` is awaited
-        before more than ``LARGE_BYTES`` are read. Until the end, the bytes count as in flight.
+        before more than a fair share is read. Until the end, the bytes count as in flight.
         """
-        body = bytearray()
-        try:
-            with _failures():
-                async with asyncio.timeout(self._timeout), await self._send(url, headers, trust) as response:
-                    longest = self._max_body_bytes if response.status == HTTPStatus.OK else MAX_REFUSAL_BYTES
-                    await self._fill(body, response, longest, wait_for_turn)
-                    received = _received(response, body)
-            yield received
-        finally:
-            self._bytes_in_flight -= len(body)
-            body.clear()  # an exception's traceback keeps this frame and its locals alive
+        with self._bodies.body() as body:
+            async with _failures(self._timeout), await self._send(url, headers, trust) as response:
+                longest = self._max_body_bytes if response.status == HTTPStatus.OK else MAX_REFUSAL_BYTES
+                await self._read(response, body, longest, wait_for_turn)
+            yield _received(response, body)
 
     async def open_stream(
         self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
     ) -> PeerStream | PeerResponse:
         """Return the stream at ``url`` once it has begun, or a refusal. Raise PeerFailedError."""
-        with _failures():
-            async with asyncio.timeout(self._timeout):
-                response = await self._send(url, {**headers, "Accept": EVENT_STREAM}, trust)
-                if response.status != HTTPStatus.OK:
-                    body = bytearray()
-                    try:
-                        async with response:
-                            await self._fill(body, response, MAX_REFUSAL_BYTES, _no_wait)
-                            return _received(response, body)
-                    finally:
-                        self._bytes_in_flight -= len(body)
-                        body.clear()
-                if response.content_type != EVENT_STREAM:
-                    response.close()
-                    raise PeerFailedError("malformed")
-                return PeerStream(response)
+        async with _failures(self._timeout):
+            response = await self._send(url, {**headers, "Accept": EVENT_STREAM}, trust)
+            if response.status != HTTPStatus.OK:
+                with self._bodies.body() as body:
+                    async with response:
+                        await self._read(response, body, MAX_REFUSAL_BYTES, _no_wait)
+                    return _received(response, body)
+            if response.content_type != EVENT_STREAM:
+                response.close()
+                raise PeerFailedError("malformed")
+            return PeerStream(response)
 
-    async def _fill(
+    async def _read(
         self,
-        body: bytearray,
         response: aiohttp.ClientResponse,
+        body: BytesIO,
         longest: int,
         wait_for_turn: Callable[[], Awaitable[object]],
     ) -> None:
-        if (response.content_length or 0) > longest:
-            raise _too_large(response)
         text = codecs.getincrementaldecoder("utf-8")()
         is_large = False
-        async for chunk in response.content.iter_any():
-            body += chunk
-            self._bytes_in_flight += len(chunk)
-            if len(body) > (
-                longest if self._bytes_in_flight <= MAX_BYTES_IN_FLIGHT else min(longest, LARGE_BYTES)
-            ):
-                raise _too_large(response)
-            if len(body) > LARGE_BYTES and not is_large:
+
+        async def check(chunk: bytes) -> None:
+            nonlocal is_large
+            if body.tell() > FAIR_SHARE_BYTES and not is_large:
                 is_large = True
                 await wait_for_turn()
             # Validate UTF-8 chunk by chunk: at once it would block the loop, and msgspec doesn't validate it
             # in skipped values.
             text.decode(chunk)
+
+        await self._bodies.read(response, body, longest, check)
         text.decode(b"", final=True)
 
     async def _send(
         self, url: str, headers: Mapping[str, str], trust: Callable[[], ssl.SSLContext] | None
     ) -> aiohttp.ClientResponse:
         """Return a success or a refusal whose body is still unread."""
-        if self._session is None:
-            self._session = _session()
-        response = await self._session.get(
-            URL(url, encoded=True),
-            headers=headers,
-            # Not even to the same host: a redirect could send the token elsewhere.
-            allow_redirects=False,
-            ssl=True if trust is None else trust(),
-        )
+        response = await self._client.send(url, headers, tls=None if trust is None else trust())
         if response.status != HTTPStatus.OK and response.status not in _REFUSALS:
             response.close()
             raise PeerFailedError("redirect" if 300 <= response.status < 400 else "status")
         return response
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Translate the errors of a request to PeerFailedError."""
+@asynccontextmanager
+async def _failures(seconds: float) -> AsyncIterator[None]:
+    """Raise PeerFailedError for a request's failure, and after ``seconds``."""
     try:
-        yield
-    except TimeoutError:
-        raise PeerFailedError("timeout") from None
-    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
-        raise PeerFailedError("unreachable") from None
-    # aiohttp raises a ValueError for some malformed headers.
-    except (aiohttp.ClientError, ValueError):
-        raise PeerFailedError("malformed") from None
+        async with request_errors(seconds):
+            yield
+    except RequestFailedError as error:
+        raise PeerFailedError("unreachable" if error.failure == "refused" else error.failure) from None
 
 
 async def _no_wait() -> None:
     """Don't wait: a refusal is small."""
 
 
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        # Requests go only to configured addresses, so not through a proxy of the environment.
-        trust_env=False,
-        # A compressed body could unpack to any size.
-        auto_decompress=False,
-        headers={
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"lens/{__version__}",
-            "Via": VIA,
-        },
-    )
-
-
-def _received(response: aiohttp.ClientResponse, body: bytearray) -> PeerResponse:
+def _received(response: aiohttp.ClientResponse, body: BytesIO) -> PeerResponse:
     age = response.headers.get("Age", "0")
-    return PeerResponse(response.status, bytes(body), float(age) if _AGE.fullmatch(age) else 0.0)
-
-
-def _too_large(response: aiohttp.ClientResponse) -> PeerFailedError:
-    response.close()
-    return PeerFailedError("too_large")
+    return PeerResponse(response.status, body.getvalue(), float(age) if _AGE.fullmatch(age) else 0.0)

@@ -18,6 +18,7 @@ from functools import partial
 import msgspec
 from prometheus_client import Counter
 
+from lens.http_client import FAIR_SHARE_BYTES
 from lens.model.gpu.telemetry import Source, Telemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.telemetry.agent import read_agent
@@ -25,7 +26,7 @@ from lens.telemetry.amd import read_amd
 from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.dcgm import DcgmReader
 from lens.telemetry.schedule import ScrapeSchedule
-from lens.telemetry.scrape_client import FAIR_SHARE_BYTES, ScrapeClient, ScrapeResponse
+from lens.telemetry.scrape_client import ScrapeClient, ScrapeResponse
 from lens.telemetry.scrape_error import Reason, ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target

@@ -107,7 +107,7 @@ async def test_a_failed_request_is_a_tool_error_with_its_reason(lens: AskedLens)
 async def test_an_unreachable_lens_is_a_tool_error(lens: AskedLens) -> None:
     async with over_stdio("--url", "http://127.0.0.1:1") as client:
         result = await client.call_tool("list_clusters")
-    assert error(result) == "Lens can't be reached"
+    assert error(result) == "Lens can't be reached: connection refused"
 
 
 WRONG: tuple[tuple[str, dict[str, Any], str], ...] = (

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from lens.telemetry.scrape_client import FAIR_SHARE_BYTES, ScrapeClient
+from lens.http_client import FAIR_SHARE_BYTES
+from lens.telemetry.scrape_client import ScrapeClient
 from lens.telemetry.scrape_error import ScrapeError
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import target

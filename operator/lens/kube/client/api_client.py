@@ -7,9 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import aiohttp
-from yarl import URL
 
-from lens import __version__
+from lens.http_client import BodyReader, HttpClient, RequestFailedError, request_errors
 
 if TYPE_CHECKING:
     from lens.kube.client.kubeconfig import Connection
@@ -19,97 +18,97 @@ class ApiClient:
     """Send requests in one event loop, in which it is closed. The first request loads the configuration."""
 
     def __init__(
-        self, connection: "Callable[[], Connection]", max_body_bytes: int, max_connections: int = 0
+        self,
+        connection: "Callable[[], Connection]",
+        timeout: float,
+        max_body_bytes: int,
+        max_connections: int = 0,
     ) -> None:
         """``connection`` makes the connection, and is called in a thread.
 
-        ``max_connections`` is 0 for any number.
+        A whole response may take ``timeout`` seconds. ``max_connections`` is 0 for any number.
         """
         self._make_connection = connection
+        self._timeout = timeout
         self._max_body_bytes = max_body_bytes
-        self._max_connections = max_connections
-        self._opening = asyncio.Lock()
-        self._opened: tuple[Connection, aiohttp.ClientSession] | None = None
+        self._client = HttpClient(max_connections=max_connections)
+        self._bodies = BodyReader()
+        self._loading = asyncio.Lock()
+        self._connection: Connection | None = None
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._opened is not None:
-            await self._opened[1].close()
+        await self._client.close()
 
     async def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> tuple[int, bytes | None]:
         """Return the status, and the body of a success; None for an error and for a body that is too large.
 
-        ``path`` is below the server's URL, and encoded. Raise SettingsError if the configuration can't be
-        loaded, and everything that aiohttp raises: also a ValueError, for some malformed headers.
+        ``path`` is below the server's URL, and encoded. Raise RequestFailedError, and SettingsError if the
+        configuration can't be loaded.
         """
-        async with await self.send(method, path, headers, body) as response:
-            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-                return response.status, None
-            received = bytearray()
-            async for chunk in response.content.iter_any():
-                received += chunk
-                if len(received) > self._max_body_bytes:
-                    response.close()
+        with self._bodies.body() as received:
+            async with (
+                request_errors(self._timeout),
+                await self._send(method, path, headers, body) as response,
+            ):
+                if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                     return response.status, None
-            return response.status, bytes(received)
+                try:
+                    await self._bodies.read(response, received, self._max_body_bytes)
+                except RequestFailedError:
+                    return response.status, None
+                return response.status, received.getvalue()
 
-    async def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> aiohttp.ClientResponse:
+    async def stream(self, path: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Return a response with an unread body; close it afterwards. Raise the errors of ``request``."""
-        connection, session = await self._open()
+        async with request_errors(self._timeout):
+            return await self._send("GET", path, headers, None)
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        connection = await self._connected()
         with contextlib.suppress(aiohttp.ClientSSLError):
-            response = await self._send(connection, session, method, path, headers, body)
+            response = await self._send_once(connection, method, path, headers, body)
             if response.status != HTTPStatus.UNAUTHORIZED:
                 return response
             response.release()
         # The token or the CA may have been rotated.
         await asyncio.to_thread(connection.load)
-        return await self._send(connection, session, method, path, headers, body)
+        return await self._send_once(connection, method, path, headers, body)
 
-    async def _send(
+    async def _send_once(
         self,
         connection: "Connection",
-        session: aiohttp.ClientSession,
         method: str,
         path: str,
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> aiohttp.ClientResponse:
-        url = URL(connection.server + path, encoded=True)
         authorization = await asyncio.to_thread(connection.authorization)
         if authorization is not None:
             headers = {**headers, "Authorization": authorization}
-        return await session.request(
-            method,
-            url,
-            data=body,
-            headers=headers,
+        return await self._client.send(
+            connection.server + path,
+            headers,
+            method=method,
+            body=body,
+            tls=connection.tls(),
+            server_name=connection.server_name,
             proxy=connection.proxy,
-            server_hostname=connection.server_name,
-            # A redirect could send the token to another server.
-            allow_redirects=False,
         )
 
-    async def _open(self) -> "tuple[Connection, aiohttp.ClientSession]":
-        async with self._opening:
-            if self._opened is None:
-                connection = await asyncio.to_thread(self._loaded)
-                self._opened = connection, self._session(connection)
-            return self._opened
+    async def _connected(self) -> "Connection":
+        async with self._loading:
+            if self._connection is None:
+                connection = await asyncio.to_thread(self._load)
+                connection.tls()  # from now on, only this loop changes the context
+                self._connection = connection
+            return self._connection
 
-    def _loaded(self) -> "Connection":
+    def _load(self) -> "Connection":
         connection = self._make_connection()
         connection.load()
         return connection
-
-    def _session(self, connection: "Connection") -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=connection.tls()),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity", "User-Agent": f"lens/{__version__}"},
-        )

@@ -4,7 +4,6 @@ An error for one object would be the same for its siblings. So it applies to the
 in a namespace, or a discovery document.
 """
 
-import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -13,10 +12,9 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import aiohttp
-
 from lens.backoff import Backoff
 from lens.config import SettingsError
+from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics
 from lens.model.inventory.owner_chains import KEPT_SECONDS, Reason
@@ -76,9 +74,8 @@ class ObjectReader:
     ) -> None:
         """``connection`` makes the connection, and is called in a thread; ``timeout`` is in seconds."""
         self._clock = clock
-        self._client = ApiClient(connection, MAX_BODY_BYTES)
+        self._client = ApiClient(connection, timeout, MAX_BODY_BYTES)
         self._metrics = metrics
-        self._timeout = timeout
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
 
     async def __aenter__(self) -> Self:
@@ -101,12 +98,10 @@ class ObjectReader:
         if failure is not None and now < failure.until:
             raise UnreadError(failure.reason, failure.until - now, requested=False)
         try:
-            async with asyncio.timeout(self._timeout):
-                status, body = await self._client.request("GET", path, {"Accept": accept})
-        # aiohttp raises a ValueError for some malformed headers.
-        except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
+            status, body = await self._client.request("GET", path, {"Accept": accept})
+        except (SettingsError, RequestFailedError) as error:
             self._metrics.kube_requests.labels("error").inc()
-            raise self._failed(scope, "UNREACHABLE", str(error) or type(error).__name__) from None
+            raise self._failed(scope, "UNREACHABLE", str(error)) from None
         self._metrics.kube_requests.labels(str(status)).inc()
         if status == HTTPStatus.OK and body is not None:
             self._failures.pop(scope, None)

@@ -20,6 +20,7 @@ import aiohttp
 from lens.backoff import Backoff
 from lens.changes import Changes
 from lens.config import SettingsError
+from lens.http_client import RequestFailedError, request_errors
 from lens.kube.client.api_client import ApiClient
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.client.paging import MAX_PAGE_BYTES, PageSize
@@ -97,7 +98,7 @@ class Events:
         self._current = current
         self._changes = changes
         self._on_events = on_events
-        self._client = ApiClient(connection, MAX_PAGE_BYTES)
+        self._client = ApiClient(connection, REQUEST_SECONDS, MAX_PAGE_BYTES)
         self._requests = metrics.kube_requests
         self._over_bound = metrics.over_bound
         self._clock = clock
@@ -185,10 +186,8 @@ class Events:
     async def _page(self, query: dict[str, str]) -> bytes | None:
         """Return a page's bytes, or None for too many. Raise as ``_list_and_watch``."""
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                status, body = await self._client.request("GET", _path(query), _HEADERS)
-        # aiohttp raises a ValueError for some malformed headers.
-        except (TimeoutError, SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
+            status, body = await self._client.request("GET", _path(query), _HEADERS)
+        except (SettingsError, RequestFailedError) as error:
             raise self._failed(error) from None
         self._check(status)
         return body
@@ -209,13 +208,10 @@ class Events:
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                response = await self._client.send("GET", _path(query), _HEADERS)
-            async with response:
+            async with await self._client.stream(_path(query), _HEADERS) as response:
                 self._check(response.status)
                 reached = await self._read_lines(response.content, version)
-        except (SettingsError, aiohttp.ClientError, OSError, ValueError) as error:
-            # A TimeoutError, which is an OSError, means that the watch was silent for too long.
+        except (SettingsError, RequestFailedError) as error:
             raise self._failed(error) from None
         if reached == version:
             raise _StaleError
@@ -227,11 +223,13 @@ class Events:
         while True:
             timeout = RECONSIDER_SECONDS if self._filter.is_waiting else SILENCE_SECONDS
             try:
-                async with asyncio.timeout(timeout):
+                async with request_errors(timeout):
                     chunk = await stream.readany()
-            except TimeoutError:
-                if time.monotonic() - received_at >= SILENCE_SECONDS:
+            except RequestFailedError as error:
+                if error.failure != "timeout":
                     raise
+                if time.monotonic() - received_at >= SILENCE_SECONDS:
+                    raise RequestFailedError("timeout", f"no line within {SILENCE_SECONDS:g} s") from None
                 await asyncio.to_thread(self._apply, [])
                 continue
             if not chunk:
@@ -255,7 +253,7 @@ class Events:
 
     def _failed(self, error: Exception) -> _UnreadError:
         self._requests.labels("error").inc()
-        return _UnreadError(str(error) or type(error).__name__)
+        return _UnreadError(str(error))
 
     def _check(self, status: int) -> None:
         """Raise an error unless the status is 200."""

@@ -5,16 +5,15 @@ https://kubernetes.io/docs/reference/access-authn-authz/authentication/#token-re
 https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import aiohttp
 import msgspec
 
 from lens.config import SettingsError
+from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics
 from lens.model.k8s.access import Permission, ReviewFailedError, User
@@ -80,10 +79,9 @@ class Reviewer:
         A token must be for one of the ``audiences``; without any, for the apiserver. ``timeout`` is for a
         whole review, in seconds.
         """
-        self._client = ApiClient(connection, _MAX_BODY_BYTES, _CONNECTIONS)
+        self._client = ApiClient(connection, timeout, _MAX_BODY_BYTES, _CONNECTIONS)
         self._audiences = frozenset(audiences)
         self._metrics = metrics
-        self._timeout = timeout
 
     async def user(self, token: str) -> User | None:
         """Return the token's user, or None for an invalid token. Raise ReviewFailedError."""
@@ -122,27 +120,22 @@ class Reviewer:
     ) -> R:
         body = msgspec.json.encode({"apiVersion": api_version, "kind": kind, "spec": spec})
         try:
-            async with asyncio.timeout(self._timeout):
-                # A 401 is for Lens' own token, not for the one under review.
-                status, answer = await self._client.request(
-                    "POST", f"/apis/{api_version}/{kind.lower()}s", _JSON, body
-                )
-            if status in _DONE:
-                if answer is None:
-                    raise aiohttp.ClientPayloadError("the answer is too large")
+            # A 401 is for Lens' own token, not for the one under review.
+            status, answer = await self._client.request(
+                "POST", f"/apis/{api_version}/{kind.lower()}s", _JSON, body
+            )
+            if status not in _DONE:
+                problem = f"HTTP {status}"
+            elif answer is None:
+                problem = "the answer is too large"
+            else:
                 review = decoder.decode(answer)
                 self._metrics.reviews.labels(kind, "answered").inc()
                 return review
-            problem = f"HTTP {status}"
-        except TimeoutError:
-            problem = f"no answer within {self._timeout:g} s"
-        except SettingsError as error:
+        except (SettingsError, RequestFailedError) as error:
             problem = str(error)
         except msgspec.MsgspecError:
             problem = f"the answer is no {kind}"
-        # aiohttp raises a ValueError for some malformed headers.
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            problem = type(error).__name__
         self._metrics.reviews.labels(kind, "failed").inc()
         _log.warning("a review failed", extra={"review": kind, "error": problem})
         raise ReviewFailedError(problem)
