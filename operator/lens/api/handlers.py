@@ -22,6 +22,7 @@ from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
 from lens.model.cluster_state import StateView
+from lens.single_flight import SingleFlight
 
 P = TypeVar("P", bound=Parameters)
 C = TypeVar("C", bound=ClusterParameters)
@@ -65,7 +66,7 @@ class Handlers:
         self._proxy = proxy
         self._overview = overview
         self._async_view = asyncio.Lock()
-        self._in_flight: dict[tuple[bytes, object], asyncio.Task[Representation]] = {}
+        self._in_flight = SingleFlight[tuple[bytes, object], Representation]()
 
     def for_view(self, view: View[C], told: Told) -> Handler[C]:
         """Return the handler that responds with a view's data. It raises ApiError."""
@@ -99,7 +100,7 @@ class Handlers:
 
             response = self._cache.get(key, epoch.number)
             if response is None:
-                response = await self._single_flight(key, epoch.number, make)
+                response = await self._in_flight.do((key, epoch.number), make)
             now = self._clock()
             return await response.response(request.headers, now, epoch.age(now))
 
@@ -141,7 +142,7 @@ class Handlers:
 
             response = self._cache.get(key, version)
             if response is None:
-                response = await self._single_flight(key, version, make)
+                response = await self._in_flight.do((key, version), make)
             return await response.response(request.headers, now, epoch.age(now))
 
         return handler
@@ -178,17 +179,6 @@ class Handlers:
     async def _passed_on(self, request: web.BaseRequest, response: Representation) -> web.StreamResponse:
         now = self._clock()
         return await response.response(request.headers, now, max(0.0, now - response.made_at))
-
-    async def _single_flight(
-        self, key: bytes, version: object, make: Callable[[], Coroutine[Any, Any, Representation]]
-    ) -> Representation:
-        """Return what ``make`` returns; concurrent requests of the same key and version share one call."""
-        flight = (key, version)
-        task = self._in_flight.get(flight)
-        if task is None:
-            task = self._in_flight[flight] = asyncio.create_task(make())
-            task.add_done_callback(lambda _: self._in_flight.pop(flight))
-        return await asyncio.shield(task)
 
     async def clusters(
         self, request: web.BaseRequest, _params: Parameters, caller: Caller

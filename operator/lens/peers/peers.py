@@ -4,10 +4,11 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from lens.metrics import Metrics
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
@@ -15,11 +16,12 @@ from lens.peers import envelope
 from lens.peers.breaker import Breaker
 from lens.peers.peer_client import MAX_BODY_BYTES, PeerClient, PeerResponse, PeerStream
 from lens.peers.request_slots import NoSlotError, RequestSlots
+from lens.single_flight import SingleFlight
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Peer:
     """Another cluster's Lens.
 
@@ -34,11 +36,10 @@ class Peer:
     breaker: Breaker = field(default_factory=Breaker)
     large_body: asyncio.Lock = field(default_factory=asyncio.Lock)
     slots: RequestSlots = field(default_factory=RequestSlots)
-    in_flight: "dict[_PeerRequest, asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
-    queued: "dict[tuple[_PeerRequest, str], asyncio.Task[PeerAnswer]]" = field(default_factory=dict)
 
 
 class _PeerRequest(NamedTuple):
+    peer: Peer
     path: str
     max_age: float | None
     authorization: str | None
@@ -60,7 +61,9 @@ class Peers:
         A response may take ``timeout`` seconds and ``max_body_bytes``.
         """
         self._peers = peers
-        self._tasks: set[asyncio.Task[PeerAnswer]] = set()
+        # An abandoned request holds its slot, and its outcome is for the breaker too.
+        self._in_flight = SingleFlight[_PeerRequest, PeerAnswer](outlives_callers=True)
+        self._queued = SingleFlight[tuple[_PeerRequest, str], PeerAnswer](outlives_callers=True)
         self._client = PeerClient(timeout, max_body_bytes)
         self._metrics = metrics
         self._clock = clock
@@ -72,9 +75,8 @@ class Peers:
 
     async def close(self) -> None:
         """Cancel the requests in flight, and close all connections."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._queued.close()
+        await self._in_flight.close()
         await self._client.close()
 
     async def get(
@@ -87,18 +89,13 @@ class Peers:
         PeerFailedError and PeerRefusedError.
         """
         peer = self._peer(name)
-        request = _PeerRequest(path, max_age, authorization if peer.authorization is None else None)
-        task = peer.in_flight.get(request) or peer.queued.get((request, caller))
-        if task is None:
+        request = _PeerRequest(peer, path, max_age, authorization if peer.authorization is None else None)
+        if request in self._in_flight:
+            return await self._share(request)
+        queued = (request, caller)
+        if queued not in self._queued:
             self._check_breaker(peer)
-            task = peer.queued[request, caller] = self._start(self._wait_for_slot(peer, request, caller))
-        try:
-            # A caller that disconnects doesn't cancel the request for the others.
-            return await asyncio.shield(task)
-        finally:
-            # A failed task's traceback refers to this frame, and the frame to the task: the cycle would keep
-            # the bytes that were read.
-            del task
+        return await self._queued.do(queued, partial(self._wait_for_slot, request, caller))
 
     async def open_stream(
         self, name: str, path: str, *, authorization: str | None, last_event_id: str | None
@@ -128,35 +125,21 @@ class Peers:
             self._count(peer, "paused")
             raise PeerFailedError(peer.breaker.last_failure)
 
-    def _start(self, request: Coroutine[Any, Any, PeerAnswer]) -> "asyncio.Task[PeerAnswer]":
-        task = asyncio.create_task(request)
-        self._tasks.add(task)
-        task.add_done_callback(self._retrieve_exception)
-        return task
-
-    async def _wait_for_slot(self, peer: Peer, request: _PeerRequest, caller: str) -> PeerAnswer:
+    async def _wait_for_slot(self, request: _PeerRequest, caller: str) -> PeerAnswer:
         """Send the request once the caller has a slot, or share the same one of another caller."""
         try:
-            async with peer.slots.slot(caller):
-                task = peer.in_flight.get(request)
-                if task is None:
-                    task = peer.in_flight[request] = self._start(self._send(peer, request))
-                try:
-                    return await task
-                finally:
-                    del task
+            async with request.peer.slots.slot(caller):
+                return await self._share(request)
         except NoSlotError:
-            self._count(peer, "busy")
+            self._count(request.peer, "busy")
             raise PeerRefusedError(503, None) from None
-        finally:
-            del peer.queued[request, caller]
 
-    async def _send(self, peer: Peer, request: _PeerRequest) -> PeerAnswer:
-        try:
-            with self._record_outcome(peer):
-                return await self._read_answer(peer, request)
-        finally:
-            del peer.in_flight[request]
+    async def _share(self, request: _PeerRequest) -> PeerAnswer:
+        return await self._in_flight.do(request, partial(self._send, request))
+
+    async def _send(self, request: _PeerRequest) -> PeerAnswer:
+        with self._record_outcome(request.peer):
+            return await self._read_answer(request.peer, request)
 
     @contextmanager
     def _record_outcome(self, peer: Peer) -> Iterator[None]:
@@ -197,12 +180,6 @@ class Peers:
             # The peer was removed after its name was looked up.
             raise PeerRefusedError(404, None)
         return peer
-
-    def _retrieve_exception(self, task: "asyncio.Task[PeerAnswer]") -> None:
-        """Retrieve the exception: asyncio would log it if all callers have disconnected."""
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()
 
     def _count(self, peer: Peer, outcome: str) -> None:
         self._metrics.peer_requests.labels(peer.name, outcome).inc()

@@ -32,7 +32,7 @@ class PeerRegistry:
         return self._file.content() if self._file is not None else {}
 
     def _read(self, _path: Path) -> Mapping[str, Peer]:
-        # An unchanged entry keeps its peer, with its breaker and its requests in flight.
+        # An unchanged entry keeps its peer, with its breaker and its slots.
         self._peers_by_entry = {
             entry: self._peers_by_entry.get(entry) or self._create_peer(entry)
             for entry in read_peers_file(self._settings)

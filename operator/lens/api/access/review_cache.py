@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from lens.api.access.fair_cache import SHARES, FairCache
 from lens.model.k8s.access import ReviewFailedError
+from lens.single_flight import SingleFlight
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -71,7 +72,8 @@ class ReviewCache(Generic[K, V]):
         self._max_pending = max_pending
         self._positive: FairCache[K, _CachedResult[V]] = FairCache(max_entries, evicted)
         self._negative: FairCache[K, _CachedResult[V]] = FairCache(max_entries, evicted)
-        self._pending: dict[K, asyncio.Task[V]] = {}
+        # A result is for later requests too.
+        self._pending = SingleFlight[K, V](outlives_callers=True)
         self._pending_by_caller: Counter[str] = Counter()
 
     async def get(
@@ -94,14 +96,13 @@ class ReviewCache(Generic[K, V]):
                 return cached.value
         stale = self._positive.get(key)
         if stale is None or not 0 <= now - stale.at < self._stale_seconds:
-            # A caller that disconnects must not cancel the review for the others that wait for it.
-            return await asyncio.shield(self._start(key, review, caller, owner))
+            return await self._share(key, review, caller, owner)
         try:
             if not self._failing:
-                return await asyncio.shield(self._start(key, review, caller, owner))
+                return await self._share(key, review, caller, owner)
             if key not in self._pending and time.monotonic() > stale.failed_at + RETRY_SECONDS:
                 async with asyncio.timeout(RETRY_SECONDS):
-                    return await asyncio.shield(self._start(key, review, caller, owner))
+                    return await self._share(key, review, caller, owner)
         except (ReviewFailedError, TimeoutError):
             pass
         self._served_stale()
@@ -111,21 +112,18 @@ class ReviewCache(Generic[K, V]):
         """Return whether the last result was positive, even if it has expired."""
         return self._positive.get(key) is not None
 
-    def _start(
+    async def _share(
         self, key: K, review: Callable[[], Awaitable[V]], caller: str, owner: Callable[[V], str] | None
-    ) -> "asyncio.Task[V]":
-        """Return the key's pending review, or start one. Raise ReviewFailedError beyond the bound."""
-        pending = self._pending.get(key)
-        if pending is None:
+    ) -> V:
+        """Return the result of the key's pending review, or of a new one. Raise ReviewFailedError."""
+        if key not in self._pending:
             above_share = caller and self._pending_by_caller[caller] >= _MAX_PENDING // SHARES
             # The renewal of a positive result must not depend on how many reviews others start.
             if (above_share or len(self._pending) >= self._max_pending) and self._positive.get(key) is None:
                 self._refused()
                 raise ReviewFailedError("too many reviews are under way")
             self._pending_by_caller[caller] += 1
-            pending = self._pending[key] = asyncio.create_task(self._review(key, review, caller, owner))
-            pending.add_done_callback(_retrieve_exception)
-        return pending
+        return await self._pending.do(key, lambda: self._review(key, review, caller, owner))
 
     async def _review(
         self, key: K, review: Callable[[], Awaitable[V]], caller: str, owner: Callable[[V], str] | None
@@ -139,7 +137,6 @@ class ReviewCache(Generic[K, V]):
                 stale.failed_at = time.monotonic()
             raise
         finally:
-            del self._pending[key]
             self._pending_by_caller[caller] -= 1
             if not self._pending_by_caller[caller]:
                 del self._pending_by_caller[caller]
@@ -149,9 +146,3 @@ class ReviewCache(Generic[K, V]):
         results = self._positive if value else self._negative
         results.put(key, _CachedResult(value, self._clock()), owner(value) if owner is not None else caller)
         return value
-
-
-def _retrieve_exception(review: "asyncio.Task[object]") -> None:
-    """Retrieve the exception: all callers may have gone, and asyncio would log it as never retrieved."""
-    if not review.cancelled():
-        review.exception()
