@@ -69,7 +69,7 @@ def recount(
         if offer:
             offers[name] = offer
             labels[name] = node["metadata"].get("labels") or {}
-            if _takes_gpu_pods(node):
+            if takes_gpu_pods(node):
                 open_nodes.add(name)
 
     rows = {}
@@ -183,7 +183,7 @@ def _is_gpu(resource: str) -> bool:
     )
 
 
-def _takes_gpu_pods(node: Object) -> bool:
+def takes_gpu_pods(node: Object) -> bool:
     """What kube-scheduler decides for a pod with the vendors' tolerations and those of admission."""
     spec = node.get("spec", {})
     if spec.get("unschedulable"):
@@ -263,11 +263,13 @@ def _units_held(pod: Object) -> dict[str, int]:
     if not infeasible:
         totals.append(spec_total)
     overhead = _devices(spec.get("overhead"))
+    by_claim = (status.get("extendedResourceClaimStatus") or {}).get("requestMappings") or []
+    mapped = {each["resourceName"] for each in by_claim}
     units = {
         name: ceil(max(total.get(name, Fraction(0)) for total in totals) + overhead.get(name, 0))
         for name in {name for amounts in (*totals, overhead) for name in amounts}
     }
-    return {name: number for name, number in units.items() if number}
+    return {name: number for name, number in units.items() if number and name not in mapped}
 
 
 def _whole_pod(apps: list[Object], inits: list[Object], of: Callable[[Object], Amounts]) -> Amounts:

@@ -1,0 +1,299 @@
+"""The GPUs of dynamic resource allocation counted afresh from the API's raw objects; see tests.recount.
+
+Written from the rules (docs/counting.md) over names of GPUs, where Lens keeps counts: a GPU is a set of
+devices, and what is asked of it is asked of that set. No expression is evaluated here: what a claim asks for
+bears on the scheduler alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from tests.recount import takes_gpu_pods
+
+Object = Mapping[str, Any]
+Pool = tuple[str, str]  # driver and name
+Device = tuple[str, str, str]  # driver, pool and name
+Gpu = tuple[str, str, str, str]  # driver, pool, and what tells it from the pool's others
+
+DRIVERS = ("gpu.nvidia.com", "gpu.amd.com", "gpu.intel.com", "gaudi.intel.com")
+STATES = ("allocated", "unhealthy", "unavailable", "available")
+
+
+class Objects(NamedTuple):
+    """The objects of `resource.k8s.io` that counting needs, of whichever version."""
+
+    claims: Iterable[Object] = ()
+    slices: Iterable[Object] = ()
+    rules: Iterable[Object] = ()
+
+
+class Listed(NamedTuple):
+    """A device as its pool's newest generation has it."""
+
+    gpus: frozenset[Gpu]
+    node: str | None
+    tainted: bool
+
+
+def recount_dra(
+    pods: Iterable[Object], nodes: Iterable[Object], objects: Objects, drivers: Iterable[str] = DRIVERS
+) -> dict[str, Any]:
+    """Return all figures, and ``nodes``, ``tasks``, ``pools`` and ``gpus`` behind them.
+
+    ``nodes`` has a row under None for the GPUs of no node. ``unknown`` is the number of GPUs in no state,
+    None where nobody can know it.
+    """
+    claims = [claim for claim in objects.claims if _results(claim)]
+    drivers = frozenset(drivers)
+    pools = _pools(objects.slices, drivers)
+    listed = {
+        device: facts
+        for pool, slices in pools.items()
+        for device, facts in _listed(pool, slices, list(objects.rules)).items()
+    }
+    errors = {pool: _error(slices) for pool, slices in pools.items()}
+
+    places: dict[Gpu, set[str | None]] = {}
+    healthy: set[Gpu] = set()
+    for facts in listed.values():
+        for gpu in facts.gpus:
+            places.setdefault(gpu, set()).add(facts.node)
+            if not facts.tainted:
+                healthy.add(gpu)
+
+    held: set[Gpu] = set()
+    for claim in claims:
+        for device in _held(claim, drivers):
+            for gpu in _gpus(device, listed):
+                held.add(gpu)
+                if device not in listed:
+                    places.setdefault(gpu, set()).add(_selected_node(claim))
+
+    is_open = {node["metadata"]["name"]: takes_gpu_pods(node) for node in nodes}
+    gpus: dict[Gpu, dict[str, Any]] = {}
+    unknown: Counter[tuple[Pool, str | None]] = Counter()
+    for gpu, on in places.items():
+        node = next(iter(on)) if len(on) == 1 else None
+        if gpu in held:
+            state = "allocated"
+        elif errors[gpu[:2]] is not None:
+            unknown[gpu[:2], node] += 1
+            continue
+        elif gpu not in healthy:
+            state = "unhealthy"
+        elif node is not None and not is_open.get(node):
+            state = "unavailable"
+        else:
+            state = "available"
+        gpus[gpu] = {"node": node, "state": state}
+
+    where = {each["node"] for each in gpus.values()} | {node for _, node in unknown}
+    uncounted: set[str | None] = set()  # nodes with GPUs of a pool that lacks slices
+    for pool, slices in pools.items():
+        if errors[pool] is not None and not _tells_all(slices):
+            uncounted |= {_node_of(slice_["spec"], {}) for slice_ in slices}
+    rows = {}
+    for node in where | uncounted:
+        states = Counter(each["state"] for each in gpus.values() if each["node"] == node)
+        more = sum(number for (_, on_node), number in unknown.items() if on_node == node)
+        rows[node] = {
+            **{state: states[state] for state in STATES},
+            "unknown": None if node in uncounted else more,
+        }
+    return {
+        **{f"{state}_gpus": sum(row[state] for row in rows.values()) for state in STATES},
+        "total_gpus": len(gpus),
+        "unknown_gpus": None if uncounted else unknown.total(),
+        "nodes": rows,
+        "tasks": _tasks(pods, claims, listed, drivers),
+        "pools": {pool: _pool(pool, slices, listed, claims) for pool, slices in pools.items()},
+        "gpus": gpus,
+    }
+
+
+def _pools(slices: Iterable[Object], drivers: frozenset[str]) -> dict[Pool, list[Object]]:
+    """Return the slices of each pool's newest generation."""
+    pools: dict[Pool, list[Object]] = {}
+    for slice_ in slices:
+        spec = slice_["spec"]
+        if spec["driver"] in drivers:
+            pools.setdefault((spec["driver"], spec["pool"]["name"]), []).append(slice_)
+    for key, every in pools.items():
+        newest = max(_generation(each) for each in every)
+        pools[key] = [each for each in every if _generation(each) == newest]
+    return pools
+
+
+def _generation(slice_: Object) -> int:
+    return int(slice_["spec"]["pool"].get("generation", 0))
+
+
+def _tells_all(slices: list[Object]) -> bool:
+    """Tell whether no slice is missing, so that the GPUs can at least be counted."""
+    return all(len(slices) >= each["spec"]["pool"]["resourceSliceCount"] for each in slices)
+
+
+def _error(slices: list[Object]) -> str | None:
+    """Return why the scheduler takes nothing from a pool."""
+    if any(len(slices) != each["spec"]["pool"]["resourceSliceCount"] for each in slices):
+        return "incomplete"
+    sets = [each for slice_ in slices for each in slice_["spec"].get("sharedCounters") or []]
+    counters = {each["name"]: set(each.get("counters") or {}) for each in sets}
+    devices = [device for slice_ in slices for device in _devices(slice_)]
+    names = [device["name"] for device in devices]
+    missing = any(
+        not set(used.get("counters") or {}) <= counters.get(used["counterSet"], set())
+        or used["counterSet"] not in counters
+        for device in devices
+        for used in device.get("consumesCounters") or []
+    )
+    unique = len(set(names)) == len(names) and len(counters) == len(sets)
+    return "invalid" if missing or not unique else None
+
+
+def _devices(slice_: Object) -> list[dict[str, Any]]:
+    """Return a slice's devices as v1 has them; up to v1beta1 all but the name is in `basic`."""
+    return [
+        {**(device.get("basic") or {}), **{name: value for name, value in device.items() if name != "basic"}}
+        for device in slice_["spec"].get("devices") or []
+    ]
+
+
+def _node_of(spec: Object, device: Object) -> str | None:
+    if spec.get("perDeviceNodeSelection"):
+        return device.get("nodeName") or None
+    return spec.get("nodeName") or None
+
+
+def _listed(pool: Pool, slices: list[Object], rules: list[Object]) -> dict[Device, Listed]:
+    by_name = sorted(slices, key=lambda slice_: str(slice_["metadata"]["name"]))
+    devices = [(slice_["spec"], device) for slice_ in by_name for device in _devices(slice_)]
+    parents = {
+        _attribute(device, pool[0], "uuid"): _own_gpus(pool, device)
+        for _, device in reversed(devices)
+        if _attribute(device, pool[0], "parentUUID") is None
+    }
+    found: dict[Device, Listed] = {}
+    for spec, device in devices:
+        name = device["name"]
+        gpus = _own_gpus(pool, device)
+        parent = _attribute(device, pool[0], "parentUUID")
+        if parent is not None and not device.get("consumesCounters"):
+            gpus = parents.get(parent, frozenset({(*pool, "parent", parent)}))
+        if (*pool, name) not in found:
+            tainted = _is_tainted((*pool, name), device, rules)
+            found[*pool, name] = Listed(gpus, _node_of(spec, device), tainted)
+    return found
+
+
+def _own_gpus(pool: Pool, device: Object) -> frozenset[Gpu]:
+    """Return the counter sets that a device draws on, which are one GPU each, or else itself."""
+    sets = {each["counterSet"] for each in device.get("consumesCounters") or []}
+    return frozenset((*pool, "set", each) for each in sets) or frozenset({(*pool, "device", device["name"])})
+
+
+def _attribute(device: Object, driver: str, name: str) -> str | None:
+    attributes = device.get("attributes") or {}
+    value = attributes.get(f"{driver}/{name}") or attributes.get(name) or {}
+    return value.get("string")
+
+
+def _is_tainted(key: Device, device: Object, rules: list[Object]) -> bool:
+    taints = list(device.get("taints") or [])
+    for rule in rules:
+        selector = rule["spec"].get("deviceSelector")
+        if selector is not None and all(
+            selector.get(field) in (None, own)
+            for field, own in zip(("driver", "pool", "device"), key, strict=True)
+        ):
+            taints.append(rule["spec"]["taint"])
+    return any(taint["effect"] in ("NoSchedule", "NoExecute") for taint in taints)
+
+
+def _results(claim: Object) -> list[Object]:
+    allocation = (claim.get("status") or {}).get("allocation") or {}
+    return list((allocation.get("devices") or {}).get("results") or [])
+
+
+def _held(claim: Object, drivers: frozenset[str]) -> set[Device]:
+    return {
+        (each["driver"], each["pool"], each["device"])
+        for each in _results(claim)
+        if each["driver"] in drivers and not each.get("adminAccess")
+    }
+
+
+def _gpus(device: Device, listed: Mapping[Device, Listed]) -> frozenset[Gpu]:
+    """Return the GPUs that a device is on; one that no slice names any more is one by itself."""
+    if device in listed:
+        return listed[device].gpus
+    driver, pool, name = device
+    return frozenset({(driver, pool, "device", name)})
+
+
+def _selected_node(claim: Object) -> str | None:
+    """Return the one node that an allocation can be used on."""
+    terms = (claim["status"]["allocation"].get("nodeSelector") or {}).get("nodeSelectorTerms") or []
+    if len(terms) != 1:
+        return None
+    for field in terms[0].get("matchFields") or []:
+        names = field.get("values") or []
+        if field["key"] == "metadata.name" and field["operator"] == "In" and len(names) == 1:
+            return str(names[0])
+    return None
+
+
+def _tasks(
+    pods: Iterable[Object],
+    claims: list[Object],
+    listed: Mapping[Device, Listed],
+    drivers: frozenset[str],
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the running pods that claims with GPUs are reserved for."""
+    tasks = {}
+    for pod in pods:
+        meta = pod["metadata"]
+        if pod.get("status", {}).get("phase") != "Running" or not pod["spec"].get("nodeName"):
+            continue
+        own = {
+            claim["metadata"]["name"]: _held(claim, drivers)
+            for claim in claims
+            if claim["metadata"].get("namespace") == meta.get("namespace")
+            and any(
+                user.get("resource") == "pods" and user.get("uid") == meta.get("uid")
+                for user in claim["status"].get("reservedFor") or []
+            )
+        }
+        own = {name: devices for name, devices in own.items() if devices}
+        if own:
+            devices = set().union(*own.values())
+            tasks[meta.get("namespace") or "", meta["name"]] = {
+                "node": pod["spec"]["nodeName"],
+                "claims": set(own),
+                "devices": devices,
+                "gpus": len({gpu for device in devices for gpu in _gpus(device, listed)}),
+            }
+    return tasks
+
+
+def _pool(
+    pool: Pool, slices: list[Object], listed: Mapping[Device, Listed], claims: list[Object]
+) -> dict[str, Any]:
+    """Return what the apiserver's own ResourcePoolStatusRequest says of a pool.
+
+    Its counts are of devices, also of those on one GPU; it counts a device as allocated that is shared, and
+    one that is both allocated and tainted twice.
+    """
+    mine = {device: facts for device, facts in listed.items() if device[:2] == pool}
+    held = {device for claim in claims for device in _held(claim, frozenset({pool[0]})) if device[:2] == pool}
+    tainted = sum(facts.tainted for facts in mine.values())
+    return {
+        "generation": _generation(slices[0]),
+        "slices": len(slices),
+        "error": _error(slices),
+        "devices": len(mine),
+        "allocated": len(held),
+        "tainted": tainted,
+        "available": max(0, len(mine) - len(held) - tainted),
+    }
