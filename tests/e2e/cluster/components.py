@@ -1,5 +1,6 @@
 """The programs of the control plane: their order, flags and health endpoints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,6 +16,10 @@ LISTENERS: tuple[Listener, ...] = get_args(Listener)
 HOST = "127.0.0.1"
 SERVICES = "10.96.0.0/16"
 NODE = "gpu-node-1"  # the real node, where there is one
+
+# Of dynamic resource allocation all is on by default but what tells of pools (KEP-5677, alpha in 1.37).
+FEATURE_GATES = "DRAResourcePoolStatus=true"
+RUNTIME_CONFIG = "resource.k8s.io/v1alpha3=true"
 
 KWOK_CONFIGURATION = Path(__file__).parent / "kwok.yaml"
 
@@ -83,9 +88,9 @@ def health_url(component: Component, site: Site) -> str:
     return site.url(component) + path
 
 
-def argv(component: Component, site: Site) -> list[str]:
-    """Return the command line of a component."""
-    flags = _FLAGS[component](site)
+def argv(component: Component, site: Site, changed: Mapping[str, object] | None = None) -> list[str]:
+    """Return the command line of a component, with some flags `changed`."""
+    flags = _FLAGS[component](site) | dict(changed or {})
     return [str(site.programs / component), *(f"--{name}={value}" for name, value in flags.items())]
 
 
@@ -119,6 +124,8 @@ def _apiserver(site: Site) -> dict[str, object]:
         "service-account-signing-key-file": site.service_account_key,
         "authorization-mode": "Node,RBAC",
         "token-auth-file": site.tokens,
+        "feature-gates": FEATURE_GATES,
+        "runtime-config": RUNTIME_CONFIG,
         "shutdown-delay-duration": "0s",
     }
 
@@ -144,6 +151,7 @@ def _controller_manager(site: Site) -> dict[str, object]:
         "kube-api-qps": 500,
         "kube-api-burst": 1000,
         "use-service-account-credentials": "true",
+        "feature-gates": FEATURE_GATES,
         "service-account-private-key-file": site.service_account_key,
         "root-ca-file": site.ca,
         "node-monitor-period": "2s",

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,12 +93,12 @@ class ControlPlane:
         """Tell whether every program runs and says that it is healthy."""
         return self._state.is_file() and all(self._healthy(component) for component in self.components)
 
-    def start(self, component: Component) -> None:
-        """Start a component that does not run, and wait until it is ready."""
+    def start(self, component: Component, flags: Mapping[str, object] | None = None) -> None:
+        """Start a component that does not run, some `flags` of it changed, and wait until it is ready."""
         site = self._site()
         if component in USERS:
             self.kubeconfig_of(component)
-        self.process(component).start(argv(component, site))
+        self.process(component).start(argv(component, site, flags))
         self._wait_ready(component)
         if component == "kube-apiserver":
             self._write_ca()
@@ -110,10 +111,10 @@ class ControlPlane:
         """End a component with SIGKILL."""
         self.process(component).kill()
 
-    def restart(self, component: Component) -> None:
-        """End a component with SIGTERM and start it again on the same port."""
+    def restart(self, component: Component, flags: Mapping[str, object] | None = None) -> None:
+        """End a component with SIGTERM and start it again on the same port, some `flags` of it changed."""
         self.stop(component)
-        self.start(component)
+        self.start(component, flags)
 
     def process(self, component: Component) -> Process:
         """Return a component's process: its pid, log and memory."""
