@@ -13,6 +13,7 @@ from lens import __version__
 from lens.api.server import Server
 from lens.changes import Changes
 from lens.config import ServeSettings, SettingsError
+from lens.files.credentials import BearerToken, TrustedCa
 from lens.garbage import Collector
 from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.events import Events
@@ -31,7 +32,6 @@ from lens.peers.peers import Peer, Peers
 from lens.peers.peers_file import PeerEntry
 from lens.peers.registry import PeerRegistry
 from lens.supervisor import Supervisor
-from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 

@@ -81,6 +81,12 @@ def _drivers(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"], Field(description="The lowest level that is logged.")
+]
+LogFormat = Annotated[Literal["json", "text"], Field(description="The format of a log line.")]
+
+
 class ListenAddress(str):
     """``host:port``; an IPv6 host in brackets; port 0 lets the system pick."""
 
@@ -304,10 +310,8 @@ class ServeSettings(BaseModel):
     peers_timeout_seconds: float = Field(
         default=5.0, gt=0, le=60, description="The timeout of a request to another cluster's Lens."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The lowest level that is logged."
-    )
-    log_format: Literal["json", "text"] = Field(default="json", description="The format of a log line.")
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "json"
 
     @field_validator("tolerated_taints")
     @classmethod

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from lens.config import AGENT_PREFIX, GpuResourcePatterns, ListenAddress, read
+from lens.config import AGENT_PREFIX, GpuResourcePatterns, ListenAddress, LogFormat, LogLevel, read
 from lens.model.k8s.vendors import GPU_RESOURCES
 
 PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
@@ -50,12 +50,8 @@ class AgentSettings(BaseModel):
         default=None, description="The server certificate for HTTPS, with its chain."
     )
     tls_key_file: Path | None = Field(default=None, description="The private key of the certificate.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe level that is logged."
-    )
-    log_format: Literal["json", "text"] = Field(
-        default="json", description="How a line of the log is written."
-    )
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "json"
 
     @model_validator(mode="after")
     def _together(self) -> Self:

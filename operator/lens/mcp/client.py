@@ -1,7 +1,6 @@
 """The HTTP client for Lens' API: a GET with a caller's token, whose failures are texts for the caller."""
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +13,7 @@ from yarl import URL
 
 from lens import __version__
 from lens.config import PREFIX, SettingsError
+from lens.files.credentials import TrustedCa
 from lens.http_client import BodyReader, Failure, HttpClient, RequestFailedError, request_errors
 from lens.mcp.answers import truncated
 
@@ -65,9 +65,9 @@ class Client:
         """Raise SettingsError for a CA file that can't be read."""
         self._url = url
         try:
-            self._trust = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise SettingsError(f"{PREFIX}CA_FILE: {error.strerror or error}") from None
+            self._trust = None if ca_file is None else TrustedCa(ca_file)
+        except SettingsError as error:
+            raise SettingsError(f"{PREFIX}CA_FILE: {error}") from None
         self._client = HttpClient(
             {"Accept": "application/json", "User-Agent": f"lens-mcp/{__version__}"},
             max_connections=MAX_CONNECTIONS,
@@ -91,9 +91,10 @@ class Client:
         headers = {} if authorization is None else {"Authorization": authorization}
         try:
             with self._bodies.body() as body:
+                trust = None if self._trust is None else self._trust.context()
                 async with (
                     request_errors(TIMEOUT_SECONDS),
-                    await self._client.send(str(url.with_query(query)), headers, tls=self._trust) as response,
+                    await self._client.send(str(url.with_query(query)), headers, tls=trust) as response,
                 ):
                     await self._bodies.read(response, body, MAX_BODY_BYTES)
                 received = body.getvalue()

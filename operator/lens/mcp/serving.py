@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import signal
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lens.bounds import MAX_BODY_BYTES, MCP
 from lens.config import PREFIX, ListenAddress, SettingsError
+from lens.files.credentials import BearerToken
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.mcp import server
 from lens.mcp.asgi import Asgi
-from lens.mcp.client import Client, RequestError
+from lens.mcp.client import Client
 from lens.mcp.settings import McpSettings
 
 _log = logging.getLogger("lens.mcp")
@@ -26,9 +26,6 @@ PATH = "/mcp"
 
 GRACE_SECONDS = 5.0
 DRAIN_SECONDS = 1.0
-
-# RFC 6750, 2.1.
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 async def serve(settings: McpSettings) -> None:
@@ -43,12 +40,11 @@ async def serve(settings: McpSettings) -> None:
 
 
 async def _stdio(client: Client, token_file: Path | None) -> None:
-    if token_file is not None:
-        try:
-            _bearer(token_file)
-        except RequestError as error:
-            raise SettingsError(f"{PREFIX}TOKEN_FILE: {error}") from None
-    tools = server.mcp_server(client, lambda _: None if token_file is None else _bearer(token_file))
+    try:
+        token = None if token_file is None else BearerToken(token_file)
+    except SettingsError as error:
+        raise SettingsError(f"{PREFIX}TOKEN_FILE: {error}") from None
+    tools = server.mcp_server(client, lambda _: None if token is None else token.header())
     async with stdio_server() as (incoming, outgoing):
         await tools.run(incoming, outgoing, tools.create_initialization_options())
 
@@ -115,15 +111,3 @@ def _authorization(context: server.Context) -> str | None:
     assert context.request is not None, "over HTTP every call has its request"
     header: str | None = context.request.headers.get("authorization")
     return header
-
-
-def _bearer(token_file: Path) -> str:
-    """Return the Authorization header with a file's token. Raise RequestError."""
-    try:
-        token = token_file.read_text().strip(" \t\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "is no text"
-        raise RequestError(f"{token_file}: {reason}") from None
-    if not _TOKEN.fullmatch(token):
-        raise RequestError(f"{token_file}: holds no bearer token")
-    return f"Bearer {token}"

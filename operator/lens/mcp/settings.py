@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lens import config
-from lens.config import AGENT_PREFIX, PREFIX, ListenAddress, ServeSettings
+from lens.config import AGENT_PREFIX, PREFIX, ListenAddress, LogFormat, LogLevel, ServeSettings
 
 
 def _address(text: str) -> str:
@@ -27,7 +27,7 @@ class McpSettings(BaseModel):
 
     url: Annotated[str, AfterValidator(_address)] = Field(description="The URL of Lens.")
     token_file: Path | None = Field(
-        default=None, description="The file with the bearer token for Lens; read for each request."
+        default=None, description="The file with the bearer token for Lens; read again when it changes."
     )
     ca_file: Path | None = Field(
         default=None, description="The CA of Lens' certificate; by default the system's CAs."
@@ -37,10 +37,8 @@ class McpSettings(BaseModel):
         description="The address to serve streamable HTTP on, as host:port, for callers with tokens of their "
         "own; by default the tools are served on stdin and stdout.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The lowest level that is logged."
-    )
-    log_format: Literal["json", "text"] = Field(default="json", description="The format of a log line.")
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "json"
 
     @model_validator(mode="after")
     def _one_owner(self) -> Self:

@@ -16,6 +16,8 @@ from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import MOST_GPUS, MOST_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.telemetry.prometheus_parser import (
+    MAX_MIB,
+    MIB,
     NOT_EXPORTED,
     Exposition,
     Labels,
@@ -28,9 +30,6 @@ from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
-
-_MIB = 2**20
-MAX_MIB = 2.0**30
 
 _ACTIVITY = "gfx_activity"
 _USED, _TOTAL = "used_vram", "total_vram"
@@ -193,8 +192,8 @@ def _part(device: _Device) -> InstanceTelemetry:
         compute_instance_id=0,
         profile=intern(device.profile) or None,
         utilization_percent=utilization,
-        memory_used_bytes=None if used is None else round(used * _MIB),
-        memory_total_bytes=None if total is None else round(total * _MIB),
+        memory_used_bytes=None if used is None else round(used * MIB),
+        memory_total_bytes=None if total is None else round(total * MIB),
         reasons=dict(values.reasons),
     )
 

@@ -15,6 +15,7 @@ from sys import intern
 import msgspec
 
 from lens.model.gpu.identities import identity
+from lens.model.gpu.mig import compute_slices
 from lens.model.gpu.node_report import (
     MOST_GPUS,
     MOST_HOLDERS,
@@ -26,6 +27,8 @@ from lens.model.gpu.node_report import (
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.model.gpu.xids import VERDICTS, Severity, classify
 from lens.telemetry.prometheus_parser import (
+    MAX_MIB,
+    MIB,
     NOT_EXPORTED,
     Exposition,
     Labels,
@@ -40,8 +43,6 @@ from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 from lens.telemetry.truncation import TruncatedLists
 
-_MIB = 2**20
-
 _PREFIX = "DCGM_FI_"
 _UTIL, _ACTIVE = "DEV_GPU_UTIL", "PROF_GR_ENGINE_ACTIVE"
 _USED, _FREE, _TOTAL, _RESERVED = "DEV_FB_USED", "DEV_FB_FREE", "DEV_FB_TOTAL", "DEV_FB_RESERVED"
@@ -53,17 +54,8 @@ _WANTED = {
     for name in (_UTIL, _ACTIVE, _USED, _FREE, _TOTAL, _RESERVED, _TEMPERATURE, _POWER, _XID)
 } | {_XID_COUNT.encode(): _XID_COUNT}
 
-MIG_SLICES = 7
-"""Compute slices of a GPU in MIG mode, except for the products below.
-
-Source: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-gpus.html
-"""
-
-_FEWER_SLICES = {"A30": 4, "RTX PRO 6000": 4, "RTX PRO 5000": 2, "RTX PRO 4500": 2}
-
 _PROFILE = re.compile(r"(?:\d{1,2}c\.)?(\d{1,2})g\.", re.ASCII)
 
-MAX_MIB = 2.0**30
 MAX_XID = 2.0**32 - 1
 
 _GpuKey = tuple[str, int]
@@ -267,14 +259,13 @@ def _utilization(values: Values) -> float | None:
 
 def _instances_utilization(gpu: _Gpu, instances: tuple[InstanceTelemetry, ...]) -> float | None:
     """Return the busy share of all the GPU's slices. Slices outside of instances count as idle."""
-    whole = next((few for name, few in _FEWER_SLICES.items() if name in gpu.product), MIG_SLICES)
     busy = 0.0
     for each in instances:
         slices = gpu.instances[each.gpu_instance_id].slices
         if each.utilization_percent is None or slices is None:
             return None
         busy += each.utilization_percent * slices
-    return round(min(100.0, busy / whole), 2)
+    return round(min(100.0, busy / compute_slices(gpu.product)), 2)
 
 
 def _memory(values: Values) -> tuple[int | None, int | None]:
@@ -289,7 +280,7 @@ def _memory(values: Values) -> tuple[int | None, int | None]:
 
 
 def _bytes(mib: float | None) -> int | None:
-    return None if mib is None else round(mib * _MIB)
+    return None if mib is None else round(mib * MIB)
 
 
 def _health(gpu: _Gpu) -> Health:

@@ -46,6 +46,11 @@ _KEPT_LABELS = frozenset((*_IDENTITY, *_AMD, *chain(*_HOLDER.values())))
 """The labels that are kept. An exporter may add pods' own labels and annotations, which are dropped."""
 
 NOT_EXPORTED = "NOT_EXPORTED"
+MIB = 2**20
+
+MAX_MIB = 2.0**30
+"""The most memory of a GPU."""
+
 OUT_OF_RANGE = "OUT_OF_RANGE"
 
 # https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 import aiohttp
 
+from lens.files.credentials import BearerToken, TrustedCa
 from lens.http_client import (
     LONG_KEEPALIVE_SECONDS,
     BodyReader,
@@ -21,7 +22,6 @@ from lens.http_client import (
     request_errors,
 )
 from lens.model.gpu.telemetry import Source
-from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.scrape_error import ScrapeError
 from lens.telemetry.targets import Target
 

@@ -18,12 +18,12 @@ from functools import partial
 import msgspec
 from prometheus_client import Counter
 
+from lens.files.credentials import BearerToken, TrustedCa
 from lens.http_client import FAIR_SHARE_BYTES
 from lens.model.gpu.telemetry import Source, Telemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.telemetry.agent import read_agent
 from lens.telemetry.amd import read_amd
-from lens.telemetry.credentials import BearerToken, TrustedCa
 from lens.telemetry.dcgm import DcgmReader
 from lens.telemetry.schedule import ScrapeSchedule
 from lens.telemetry.scrape_client import ScrapeClient, ScrapeResponse

@@ -52,8 +52,11 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
         (["--url", "lens:8080"], "LENS_URL: is the address of a Lens, such as http://127.0.0.1:8080"),
         (["--url", "http://user:word@lens"], "LENS_URL: is the address of a Lens"),
         (["--url", "http://lens?cluster=x"], "LENS_URL: has no query and no fragment"),
-        (["--url", URL, "--token-file", "/nowhere"], "LENS_TOKEN_FILE: /nowhere: No such file or directory"),
-        (["--url", URL, "--ca-file", "/nowhere"], "LENS_CA_FILE: No such file or directory"),
+        (["--url", URL, "--token-file", "/nowhere"], "LENS_TOKEN_FILE: token file /nowhere: No such file"),
+        (
+            ["--url", URL, "--ca-file", "/nowhere"],
+            "LENS_CA_FILE: CA file /nowhere: No such file",
+        ),
         (["--url", URL, "--mcp-listen", "8090"], "LENS_MCP_LISTEN: is an address and a port"),
         (["--url", URL, "--mcp-listen", "192.0.2.1:0"], "LENS_MCP_LISTEN: can't listen on 192.0.2.1:0"),
         (
@@ -75,7 +78,7 @@ def test_a_token_file_that_holds_none_is_named_and_not_quoted(run: Run, tmp_path
     assert run("--url", URL, "--token-file", str(path)) == (
         2,
         "",
-        f"lens: LENS_TOKEN_FILE: {path}: holds no bearer token\n",
+        f"lens: LENS_TOKEN_FILE: token file {path}: has no bearer token in its first line\n",
     )
 
 

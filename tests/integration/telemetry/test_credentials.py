@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lens.telemetry.credentials import BearerToken, TrustedCa
+from lens.files.credentials import BearerToken, TrustedCa
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import Scene, target
 from tests.integration.watch import tls

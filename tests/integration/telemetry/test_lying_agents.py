@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lens.model.alerts.alert import LONGEST_MESSAGE
 from lens.model.alerts.gpu_rules import MOST_GPU_ALERTS
 from lens.model.gpu.node_report import MOST_CAUSES, MOST_GPUS, MOST_HOLDERS
 from lens.model.gpu.telemetry_cache import LONGEST_PROBLEM
+from lens.model.k8s.bounds import LONGEST_MESSAGE
 from lens.model.monitor import Monitor
 from lens.telemetry.scrape_client import MAX_BODY_BYTES
 from tests.contract.conftest import NOW, Clock

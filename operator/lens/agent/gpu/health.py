@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 from lens.agent.gpu.gpu_reader import MEASURED
 from lens.agent.gpu.nvml import DRIVER_GONE, LOST, NOT_YET, UNREADABLE
-from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
+from lens.model.gpu.node_report import NO_ACTION, ROWS_FAILED, ROWS_PENDING, Driver, Gpu, Health
 from lens.model.gpu.xids import VERDICTS
 
 COUNT_CHANGED = "GPU_COUNT_CHANGED"
 DEVICES_LOST = "DEVICES_LOST"
-
-NO_ACTION = "NONE"
 
 RESET_REQUIRED = "RESET_REQUIRED"
 """NVML: the GPU requires a reset before it can be used again."""

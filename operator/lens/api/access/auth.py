@@ -1,5 +1,6 @@
 """Callers and their bearer tokens; each authentication mode implements ``Authenticator``."""
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple, Protocol
@@ -24,6 +25,9 @@ class Caller:
 
 
 ANONYMOUS = Caller("anonymous")
+
+B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")
+"""What a bearer token may be (RFC 6750, 2.1)."""
 
 
 class BearerToken(NamedTuple):

@@ -1,20 +1,18 @@
 """Mode ``kubernetes``: TokenReview authenticates callers, and the apiserver's RBAC authorizes them."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Protocol
 
-from lens.api.access.auth import BearerToken, Caller
+from lens.api.access.auth import B64TOKEN, BearerToken, Caller
 from lens.api.access.fair_queue import FairQueue, QueueTimeoutError
 from lens.api.access.review_cache import ReviewCache
 from lens.api.errors import ApiError, forbidden, unauthorized, unavailable
 from lens.metrics import Metrics
 from lens.model.k8s.access import Permission, ReviewFailedError, User
 
-_B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
 _MAX_TOKEN_BYTES = 8192
 
 
@@ -84,7 +82,7 @@ class KubernetesAuthenticator:
 
         Tokens that aren't known to be valid wait in a queue that takes one ``source`` after the other.
         """
-        if token is None or len(token.text) > _MAX_TOKEN_BYTES or not _B64TOKEN.fullmatch(token.text):
+        if token is None or len(token.text) > _MAX_TOKEN_BYTES or not B64TOKEN.fullmatch(token.text):
             raise unauthorized()
         text, digest = token.text.decode("ascii"), token.digest
 
@@ -97,7 +95,9 @@ class KubernetesAuthenticator:
             return None if user is None else KubernetesUser(user.name, user, digest, self)
 
         try:
-            caller = await self._users.get(digest, review, owner=lambda caller: caller.name if caller else "")
+            caller = await self._users.get(
+                digest, review, owner=lambda caller: caller.name if caller else ""
+            )
         except (ReviewFailedError, QueueTimeoutError):
             raise _review_failed() from None
         if caller is None:

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from lens.api.access.auth import Caller, bearer_token
+from lens.api.access.auth import B64TOKEN, Caller, bearer_token
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.errors import (
@@ -26,7 +26,6 @@ from lens.api.lists.listing import L, Listing
 from lens.api.proxy.peers import Peers, PeerStream
 from lens.model.peer import PeerFailedError, PeerRefusedError
 
-_B64TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1
 _EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _VIA_LENS = re.compile(r"(^|,)\s*[A-Za-z0-9./]+\s+lens\s*(,|\(|$)", re.ASCII)
 
@@ -154,7 +153,7 @@ class PeerProxy:
         token = bearer_token(headers)
         if token is None:
             return None
-        if not _B64TOKEN.fullmatch(token.text):
+        if not B64TOKEN.fullmatch(token.text):
             raise unauthorized()
         return f"Bearer {token.text.decode('ascii')}"
 

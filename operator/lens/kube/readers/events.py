@@ -23,6 +23,7 @@ from lens.config import SettingsError
 from lens.http_client import RequestFailedError, request_errors
 from lens.kube.client.api_client import ApiClient
 from lens.kube.client.lines import LineSplitter, LineTooLongError
+from lens.kube.client.object_reader import FIRST_SECONDS, FORBIDDEN_SECONDS, MAX_SECONDS
 from lens.kube.client.paging import MAX_PAGE_BYTES, PageSize
 from lens.kube.client.restarts import Restarts
 from lens.metrics import Metrics
@@ -54,13 +55,6 @@ RESET_SECONDS = 10.0
 SILENCE_SECONDS = WATCH_SECONDS + 30.0
 RECONSIDER_SECONDS = 1.0
 """The time between two checks whether the pod of a waiting Event is known by now."""
-
-FORBIDDEN_SECONDS = 120.0
-"""The pause after Events were forbidden."""
-
-FIRST_SECONDS = 1.0
-MAX_SECONDS = 120.0
-"""The first and the longest pause after another failure. Each pause is twice the one before."""
 
 _HEADERS = {"Accept": "application/json"}
 

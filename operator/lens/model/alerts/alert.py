@@ -5,20 +5,19 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from lens.model.k8s.bounds import LONGEST_MESSAGE, short
+
 Severity = Literal["critical", "warning", "info"]
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 """The most severe first: a GPU or node is out of service; it needs attention; worth knowing."""
 
-LONGEST_MESSAGE = 512
-"""Characters of an alert's or an event's message, which quotes what others write."""
-
 T = TypeVar("T")
 
 
 def shortened(message: str) -> str:
-    """Return at most LONGEST_MESSAGE characters of a message."""
-    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+    """Return an alert's or an event's message within the bound, as it quotes what others write."""
+    return short(message, LONGEST_MESSAGE)
 
 
 def counted(number: int, noun: str) -> str:

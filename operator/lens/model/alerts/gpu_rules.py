@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Severity, counted
-from lens.model.gpu.node_report import ROWS_FAILED, ROWS_PENDING
+from lens.model.gpu.node_report import NO_ACTION, ROWS_FAILED, ROWS_PENDING
 from lens.model.gpu.telemetry import GpuTelemetry
 from lens.model.gpu.xids import classify
-
-NO_ACTION = "NONE"
-"""NVIDIA's recovery action of a GPU that needs none."""
 
 THROTTLES = frozenset({"hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake"})
 """Clock events that need attention. ``sw_power_cap`` does not: a GPU under full load runs at its limit."""

@@ -15,12 +15,8 @@ import msgspec
 
 from lens.model.events.transitions import OWN, Type
 from lens.model.k8s import timestamps
+from lens.model.k8s.bounds import LONGEST_MESSAGE, LONGEST_NAME, LONGEST_WORD
 from lens.model.k8s.objects import Manifest, ObjectMeta
-
-LONGEST_MESSAGE = 512
-LONGEST_NAME = 253
-LONGEST_REASON = 128
-"""Characters."""
 
 SKEW_SECONDS = 60.0
 """How far another clock may be ahead. A later time is ignored."""
@@ -149,7 +145,7 @@ def _kube_event(event: _Event, now: float) -> KubeEvent | None:
         namespace=home if kind == "Pod" else "",
         name=_plain(regarding.name, LONGEST_NAME),
         uid=_plain(regarding.uid, LONGEST_NAME),
-        reason=_plain(reason, LONGEST_REASON),
+        reason=_plain(reason, LONGEST_WORD),
         message=message,
         source=_source(event),
         node=node,
@@ -201,7 +197,7 @@ def _at(event: _Event, now: float, *, first: bool) -> float | None:
 
 def _source(event: _Event) -> str:
     named = event.reporting_component or (event.source.component if event.source else None)
-    source = _plain(named, LONGEST_REASON)
+    source = _plain(named, LONGEST_WORD)
     # Lens writes no Events, and no other source may look like Lens.
     return source if source and source.casefold() != OWN else "unknown"
 

@@ -41,6 +41,7 @@ Media = Literal["none", "share", "one", "all"]
 _MEDIA: Mapping[str | None, Media] = {None: "share", "me": "one", "me.all": "all", "-me": "none"}
 _SIZES = {1: 1, 2: 2, 3: 4, 4: 4, 7: 8}
 _QUARTERS = 4
+_COMPUTE_SLICES = 7
 _ROUNDING = 0.5
 _DRIVERS = 0.15
 """How far memory that a driver tells of may be from the product's: 251 GB of a GB300 were 278 GB before."""
@@ -93,7 +94,7 @@ class MigProduct(msgspec.Struct, frozen=True, gc=False):
 
 
 PRODUCTS = (
-    MigProduct("a30", 24, slices=_QUARTERS),
+    MigProduct("a30|a30x", 24, slices=_QUARTERS),
     MigProduct("a100|a800", 40),
     MigProduct("(?<!tesla-)a100|a100x|a800|h100|h800", 80),  # GKE's nvidia-tesla-a100 has 40 GB
     MigProduct("h100|h800", 94),
@@ -134,6 +135,11 @@ def products(
         if found := _having((told,), profiles, _DRIVERS):
             return found
     return _having(PRODUCTS, profiles, 0) or ANY_PRODUCT
+
+
+def compute_slices(label: str) -> int:
+    """Return how many slices of compute a GPU has in MIG mode, by a label of its product."""
+    return min((_COMPUTE_SLICES, *(product.slices for product in _named(label))))
 
 
 def fewest_gpus(devices: Iterable[tuple[MigProfile, int]], products: Iterable[MigProduct]) -> int:

@@ -20,6 +20,9 @@ ROWS_PENDING = "row remapping pending"
 ROWS_FAILED = "row remapping failed"
 """Two of the causes in ``Health.because``."""
 
+NO_ACTION = "NONE"
+"""The ``recovery_action`` of a GPU that needs none."""
+
 MOST_TEXT = 512
 """Characters of any text."""
 

@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.events.kube_events import (
-    LONGEST_MESSAGE,
-    LONGEST_REASON,
     SKEW_SECONDS,
     read_event,
     read_event_line,
 )
+from lens.model.k8s.bounds import LONGEST_MESSAGE, LONGEST_WORD
 from tests.unit.model.manifests import Object
 from tests.unit.model.reported import of_node, of_pod, of_scheduler, read
 
@@ -139,7 +138,7 @@ def test_text_is_one_line_that_can_be_seen_and_no_longer_than_it_may_be() -> Non
     assert report.message.startswith("a [31mred txt.exe😀 xxx")
     assert len(report.message) == LONGEST_MESSAGE
     assert report.reason.startswith("Back Offyyy")
-    assert len(report.reason) == LONGEST_REASON
+    assert len(report.reason) == LONGEST_WORD
 
 
 def test_a_line_of_a_deleted_event_is_ignored() -> None:

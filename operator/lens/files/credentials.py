@@ -1,4 +1,4 @@
-"""The bearer token for agents and the CA of their certificates, reloaded when they change."""
+"""Bearer tokens for other servers, and the CAs of their certificates, reloaded when they change."""
 
 import re
 import ssl
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
 
 
 class BearerToken:
-    """The Authorization header for agents. If the file has several tokens, one a line, the first is sent."""
+    """An Authorization header. If the file has several tokens, one a line, the first is sent."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Read the file. Raise SettingsError."""
@@ -25,7 +25,7 @@ class BearerToken:
 
 
 class TrustedCa:
-    """The CA of the agents' certificates, and the server name in them.
+    """A CA of servers' certificates, and the server name in them if it isn't the URL's host.
 
     Agents are reached at pod IPs, which no certificate has, so all share one name.
     """

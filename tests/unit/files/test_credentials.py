@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lens.config import SettingsError
-from lens.telemetry.credentials import BearerToken, TrustedCa
+from lens.files.credentials import BearerToken, TrustedCa
 
 
 class Clock:
