@@ -127,7 +127,7 @@ class Handlers:
 
             async def make() -> Representation:
                 encoded = await listing.encode(
-                    epoch.view, params, request.path, media_type, epoch.seen.current_at, second, caller.name
+                    epoch.view, params, request.path, media_type, epoch.seen.current_at, second, caller.tenant
                 )
                 return self._cache.put(
                     key,
@@ -135,7 +135,7 @@ class Handlers:
                     epoch.taken_at,
                     tag=_tag(epoch, media_type),
                     version=version,
-                    caller=caller.name,
+                    caller=caller.tenant,
                     headers=encoded.headers,
                     seconds=_seconds(epoch),
                 )
@@ -166,7 +166,7 @@ class Handlers:
             epoch.taken_at,
             tag=_tag(epoch),
             version=epoch.number,
-            caller=caller.name,
+            caller=caller.tenant,
             tell=tell,
             seconds=_seconds(epoch),
         )

@@ -22,7 +22,8 @@ class Reviewer:
 
     async def user(self, token: str) -> User | None:
         self.token_reviews += 1
-        return User(token.partition(".")[0], "", (), ())
+        # In a bearer token, tildes stand for the colons of a service account's name.
+        return User(token.partition(".")[0].replace("~", ":"), "", (), ())
 
     async def allows(self, user: User, permission: Permission) -> bool:
         self.access_reviews += 1
@@ -35,9 +36,14 @@ def authenticator_for(reviewer: Reviewer, metrics: Metrics) -> KubernetesAuthent
 
 
 async def known_user(authenticator: KubernetesAuthenticator, text: str) -> KubernetesUser:
-    caller = await authenticator.authenticate(BearerToken(text.encode(), text.encode()), "192.0.2.1")
+    token = text.replace(":", "~").encode()
+    caller = await authenticator.authenticate(BearerToken(token, token), "192.0.2.1")
     assert isinstance(caller, KubernetesUser)
     return caller
+
+
+def service_account(namespace: str, name: object) -> str:
+    return f"system:serviceaccount:{namespace}:{name}"
 
 
 def list_pods(namespace: int) -> Permission:
@@ -94,3 +100,36 @@ async def test_a_caller_with_many_pending_reviews_leaves_room_for_others() -> No
     assert all(await asyncio.gather(*waiting))
     labels = {"review": "SubjectAccessReview", "outcome": "refused"}
     assert metrics.registry.get_sample_value("lens_reviews_total", labels) == 300 - 64
+
+
+async def test_the_service_accounts_of_a_namespace_share_its_pending_reviews() -> None:
+    reviewer = Reviewer()
+    authenticator = authenticator_for(reviewer, Metrics())
+    many = [await known_user(authenticator, service_account("many", number)) for number in range(100)]
+    other = await known_user(authenticator, service_account("other", 0))
+    reviewer.responding.clear()
+    pending = [asyncio.create_task(authenticator.allows(each, list_pods(0))) for each in many]
+    refused, waiting = await asyncio.wait(pending, timeout=5, return_when=asyncio.FIRST_EXCEPTION)
+    assert (len(refused), len(waiting)) == (100 - 64, 64)
+    assert all(task.exception() for task in refused)
+    others = asyncio.create_task(authenticator.allows(other, list_pods(0)))
+    await asyncio.sleep(0)
+    reviewer.responding.set()
+    assert await others
+    assert all(await asyncio.gather(*waiting))
+
+
+async def test_many_service_accounts_of_a_namespace_evict_only_each_others_results() -> None:
+    reviewer = Reviewer()
+    authenticator = authenticator_for(reviewer, Metrics())
+    other = await known_user(authenticator, service_account("other", 0))
+    many = [await known_user(authenticator, service_account("many", number)) for number in range(50)]
+    for number in range(100):
+        await authenticator.allows(other, list_pods(number))
+    for each in many:
+        for number in range(100):
+            await authenticator.allows(each, list_pods(number))
+    reviewer.access_reviews = 0
+    for number in range(100):
+        await authenticator.allows(other, list_pods(number))
+    assert reviewer.access_reviews == 0

@@ -17,6 +17,11 @@ class Caller:
 
     name: str
 
+    @property
+    def tenant(self) -> str:
+        """Return who has a share of caches and queues: here the caller alone."""
+        return self.name
+
     async def authorize(self, path: str, namespace: str | None) -> None:
         """Raise an ApiError unless the caller may read the endpoint ``path``.
 

@@ -14,6 +14,8 @@ from lens.metrics import Metrics
 from lens.model.k8s.access import Permission, ReviewFailedError, User
 
 _MAX_TOKEN_BYTES = 8192
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+"""Then come the namespace and the name, of which neither has a colon."""
 
 
 class Reviews(Protocol):
@@ -35,6 +37,11 @@ class KubernetesUser(Caller):
     user: User
     digest: bytes
     authenticator: "KubernetesAuthenticator"
+
+    @property
+    def tenant(self) -> str:
+        """Return the namespace of a service account, as whoever may create one may create any number."""
+        return self.name.rpartition(":")[0] if self.name.startswith(_SERVICE_ACCOUNT) else self.name
 
     async def authorize(self, path: str, namespace: str | None) -> None:
         """Require ``get realtime.lens``; in a namespace, ``list pods`` is enough too."""
@@ -96,7 +103,7 @@ class KubernetesAuthenticator:
 
         try:
             caller = await self._users.get(
-                digest, review, owner=lambda caller: caller.name if caller else ""
+                digest, review, owner=lambda caller: caller.tenant if caller else ""
             )
         except (ReviewFailedError, QueueTimeoutError):
             raise _review_failed() from None
@@ -110,7 +117,7 @@ class KubernetesAuthenticator:
             return await self._permissions.get(
                 (caller.digest, permission),
                 lambda: self._reviews.allows(caller.user, permission),
-                caller.name,
+                caller.tenant,
             )
         except ReviewFailedError:
             raise _review_failed() from None

@@ -91,7 +91,7 @@ class PeerProxy:
                 answer = await self._peers.get(
                     name,
                     target,
-                    caller=caller.name,
+                    caller=caller.tenant,
                     authorization=authorization,
                     max_age=None if math.isinf(limit) else limit,
                 )
@@ -104,7 +104,7 @@ class PeerProxy:
                     (answer.body,),
                     now - answer.age,
                     tag=answer.digest[:_TAG_LENGTH],
-                    caller=caller.name,
+                    caller=caller.tenant,
                     received_at=now,
                 )
         return response
@@ -140,7 +140,7 @@ class PeerProxy:
                 (encoded.body,),
                 response.made_at,
                 tag=f"{response.headers['ETag'].split('-')[-1].strip(chr(34))}-csv",
-                caller=caller.name,
+                caller=caller.tenant,
                 headers=encoded.headers,
                 received_at=response.received_at,
             )
