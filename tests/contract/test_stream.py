@@ -8,8 +8,12 @@ from typing import cast
 import pytest
 
 from lens.metrics import Metrics
+from lens.model.alerts.alert import Alert
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
+from lens.model.gpu.node_report import Health
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.gpu.telemetry_cache import TelemetryCache
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.contract.listening import PATH, listen
@@ -143,8 +147,47 @@ async def test_a_namespace_in_which_nothing_happens_has_heartbeats_however_much_
 async def test_sections_can_be_chosen(api: Api, cluster: Cluster) -> None:
     cluster.add(node("n1"), pod("a", "n1"))
     cluster.publish(NOW)
-    async with listen(api, "&include=nodes") as stream:
-        assert (await stream.next()).data.keys() == {"cluster", "timestamp", "status", "nodes"}
+    for include in ("nodes", "alerts", "status", "status,alerts"):
+        async with listen(api, f"&include={include}") as stream:
+            assert (await stream.next()).data.keys() == {"cluster", "timestamp", *include.split(",")}
+
+
+async def test_who_listens_to_alerts_alone_hears_of_nothing_else(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    async with listen(api, "&include=alerts") as stream:
+        assert (await stream.next()).data["alerts"] == []
+        cluster.add(pod("a", "n1"))
+        cluster.publish(NOW)
+        alert = Alert("1", "GpuLost", "critical", "is lost", "Drain it.", NOW, "GPU/n1/0")
+        cluster.state.findings = AlertsAndEvents(NOW, (alert,))
+        change = await stream.next()
+        assert change.data.keys() == {"timestamp", "alerts"}
+        assert [row["id"] for row in change.data["alerts"]["changed"]] == ["1"]
+
+
+async def test_utilization_that_hardly_changes_is_told_with_the_next_change(
+    api: Api, cluster: Cluster
+) -> None:
+    def measure(utilization: float) -> None:
+        gpu = GpuTelemetry(0, "GPU-0", NOW, Health("ok"), utilization_percent=utilization)
+        cache.put("n1", NodeTelemetry("n1", "agent", NOW, (gpu,)), NOW)
+        cluster.state.telemetry = cache.snapshot()
+
+    cache = TelemetryCache(stale_after=30, unknown_after=60)
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    measure(60.0)
+    async with listen(api) as stream:
+        assert (await stream.next()).data["nodes"][0]["utilization"] == 60.0
+        measure(60.9)
+        await asyncio.sleep(0.3)  # so that it would be a change of its own
+        cluster.add(pod("a", "n1"))
+        cluster.publish(NOW)
+        change = (await stream.next()).data
+        assert change["nodes"]["changed"][0]["utilization"] == 60.9
+        assert change["status"]["current_gpu_usage"]["utilization_rate"] == 60.9
+        assert [row["pod_name"] for row in change["tasks"]["changed"]] == ["a"]
 
 
 async def test_a_caller_has_only_so_many_streams(serve: Serve, cluster: Cluster) -> None:
@@ -281,7 +324,7 @@ async def test_a_change_that_cannot_be_told_is_followed_by_all_that_there_is(
 ) -> None:
     cluster.add(node("n1"), pod("a", "n1"))
     cluster.publish(NOW)
-    async with listen(api, "&include=nodes") as stream:
+    async with listen(api, "&include=status,nodes") as stream:
         assert (await stream.next()).name == "snapshot"
         # What Lens itself should never make, and what the difference of two events' lists fails by.
         cluster.state.findings = AlertsAndEvents(events=(cast(Event, object()),))

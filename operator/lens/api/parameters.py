@@ -199,7 +199,7 @@ class StatusParameters(ClusterParameters):
                 raise invalid_parameter(f"{name} needs include=events")
 
 
-Section = Literal["nodes", "tasks", "alerts", "events"]
+Section = Literal["status", "nodes", "tasks", "alerts", "events"]
 
 
 class StreamParameters(ClusterParameters):
@@ -209,7 +209,8 @@ class StreamParameters(ClusterParameters):
 
     include: frozenset[Section] = Field(
         default=frozenset(get_args(Section)),
-        description="Lists to stream beside the figures; repeat it or separate by commas. All by default.",
+        description="What to stream: the figures (status) and lists; repeat it or separate by commas. All by "
+        "default.",
     )
     namespace: Namespace | None = Field(
         default=None, description="Stream only the tasks of this namespace, without figures and other lists."

@@ -52,6 +52,11 @@ class Diff(NamedTuple):
     alerts: dict[str, EncodedRow | None]
     events: list[Row]
 
+    @property
+    def has_changes(self) -> bool:
+        """Return whether anything differs."""
+        return bool(self.status or self.nodes or self.tasks or self.alerts or self.events)
+
 
 def figures(current: StateView, cluster: str, now: float) -> Row:
     """Return the status without its volatile fields."""

@@ -62,7 +62,7 @@ class InitialSnapshot:
         """Return the event for a filter, in chunks that streams share."""
         head = {"cluster": self._cluster, "timestamp": timestamps.render(self.current.current_at)}
         chunks = [f"event: snapshot\nid: {self._id}\ndata: ".encode(), _encode(head)[:-1]]
-        if stream_filter.namespace is None:
+        if "status" in stream_filter.sections:
             if self._figures is None:
                 self._figures = b',"status":' + _encode(figures(self.current, self._cluster, self._now))
             chunks.append(self._figures)

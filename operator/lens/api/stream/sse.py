@@ -85,7 +85,7 @@ class DiffEntry:
     def _encode(self, stream_filter: StreamFilter) -> bytes:
         sections = stream_filter.sections
         data: dict[str, Any] = {}
-        if stream_filter.namespace is None and self._status is not None:
+        if "status" in sections and self._status is not None:
             data["status"] = self._status
         if "nodes" in sections and self._nodes:
             data["nodes"] = {"changed": _changed(self._nodes), "gone": _gone(self._nodes)}

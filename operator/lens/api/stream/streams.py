@@ -23,6 +23,7 @@ from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.proxy.stream_proxy import StreamProxy
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT
+from lens.api.stream.damper import Damper
 from lens.api.stream.diff import diff_states
 from lens.api.stream.initial_snapshots import TTL_SECONDS, InitialSnapshot, InitialSnapshots
 from lens.api.stream.ring import Ring
@@ -84,7 +85,8 @@ class Streams:
         self._stream_proxy = StreamProxy(proxy)
         self._heartbeat_seconds = heartbeat_seconds
         self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
-        self._current = state.current
+        self._told = state.current
+        self._damper = Damper(self._told, cluster, time.monotonic())
         self._snapshots = InitialSnapshots()
         # A client that reconnects after each break may open all its streams a few times a minute.
         opens = _OPENS_PER_STREAM * max_per_caller
@@ -229,9 +231,7 @@ class Streams:
             and self._ring.has_all_after(latest.number)
         ):
             return latest
-        snapshot = InitialSnapshot(
-            self._current, number, self._event_id(number), self._cluster, self._clock()
-        )
+        snapshot = InitialSnapshot(self._told, number, self._event_id(number), self._cluster, self._clock())
         self._snapshots.add(snapshot)
         return snapshot
 
@@ -253,7 +253,8 @@ class Streams:
 
     def _skip_changes(self) -> None:
         """Skip all changes until now: open streams get a new snapshot instead."""
-        self._current = self._state.current
+        self._told = self._state.current
+        self._damper = Damper(self._told, self._cluster, time.monotonic())
         self._ring.skip()
 
     async def _run_diff_job(self) -> None:
@@ -271,20 +272,28 @@ class Streams:
         pause = DIFF_SECONDS
         while time.monotonic() < idle_from + REAUTHORIZE_SECONDS:
             await asyncio.sleep(pause)
-            current = self._state.current
             if self._open_by_caller:
                 idle_from = time.monotonic()
-            if current.differs_from(self._current):
-                diff = await diff_states(self._current, current, self._cluster, self._clock())
-                self._current = current
-                self._ring.add(DiffEntry(diff, self._event_id(self._ring.last + 1), self._ring.trim))
-            elif time.monotonic() < heartbeat_at:
+            if not await self._add_diff() and time.monotonic() < heartbeat_at:
                 continue
             started = time.monotonic()
             heartbeat_at = started + self._heartbeat_seconds
             await self._wake_streams()
             # To wake thousands of streams takes a while: then each wake-up covers more changes.
             pause = max(DIFF_SECONDS, WAKE_PAUSE_FACTOR * (time.monotonic() - started))
+
+    async def _add_diff(self) -> bool:
+        """Add what has changed to the ring. Return whether anything has."""
+        current = self._state.current
+        if not self._damper.has_work(current, time.monotonic()):
+            return False
+        told = await self._damper.advance(self._told, current, time.monotonic())
+        diff = await diff_states(self._told, told, self._cluster, self._clock())
+        self._told = told
+        if not diff.has_changes:
+            return False
+        self._ring.add(DiffEntry(diff, self._event_id(self._ring.last + 1), self._ring.trim))
+        return True
 
     async def _wait_for_entry(self) -> None:
         """Wait until the streams are woken; a lost connection cancels this."""
