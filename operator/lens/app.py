@@ -25,6 +25,7 @@ from lens.model.alerts import rules
 from lens.model.cluster_state import ClusterState
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.placement import Placements
+from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor, NodeRules
@@ -158,6 +159,7 @@ def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
         GpuResources(settings.gpu_resources),
         TaintPolicy(settings.tolerated_taints),
         exporters=settings.exporters(),
+        drivers=GpuDrivers(settings.gpu_drivers),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lens.model.cluster_state import ClusterState, StateView
@@ -123,7 +124,11 @@ class Cluster:
         """Take a node out; nobody sees it before ``publish``."""
         self._ledger.put_node(name, None)
 
-    def publish(self, at: float, *, synced: bool = True) -> None:
+    def publish(
+        self, at: float, *, synced: bool = True, unseen: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Publish all that was stored, current at epoch second ``at``."""
         contacts = {"pods": at, "nodes": at}
-        self.state.current = StateView(snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts)
+        self.state.current = StateView(
+            snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts, unseen=unseen
+        )

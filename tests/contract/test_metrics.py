@@ -54,6 +54,11 @@ async def test_the_snapshots_figures_are_those_of_the_status(
     assert samples[f"lens_build_info{{version={__version__}}}"] == 1
 
 
+async def test_resources_that_no_figure_has_are_named(api: Api, cluster: Cluster) -> None:
+    cluster.publish(NOW, unseen={"resourceslices": "HTTP 403"})
+    assert (await scrape(api))["lens_unseen{resource=resourceslices}"] == 1
+
+
 async def test_waiting_pods_and_told_nodes_are_those_of_the_status(api: Api, cluster: Cluster) -> None:
     fill(cluster)
     samples = await scrape(api)

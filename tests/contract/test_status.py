@@ -124,9 +124,21 @@ async def test_old_data_says_its_age_and_keeps_its_timestamp(
         "synced": True,
         "age_seconds": 90.5,
         "watch_age_seconds": {"nodes": 90.5, "pods": 90.5},
+        "unseen": {},
         "coverage": 0.0,
         "sequence": 0,
     }
+
+
+async def test_resources_that_no_figure_has_are_named_with_the_reason(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    clock.now = NOW
+    cluster.publish(NOW, unseen={"resourceslices": "HTTP 403"})
+    assert (await api.status()).data["freshness"]["unseen"] == {"resourceslices": "HTTP 403"}
+    cluster.publish(NOW)
+    clock.now = NOW + 2
+    assert (await api.status()).data["freshness"]["unseen"] == {}
 
 
 async def test_a_clock_set_back_makes_no_negative_ages(api: Api, clock: Clock) -> None:

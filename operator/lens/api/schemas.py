@@ -77,6 +77,10 @@ class Freshness(TypedDict):
     watch_age_seconds: Annotated[
         dict[str, Seconds], Field(description="Seconds since each resource's watch last received data.")
     ]
+    unseen: Annotated[
+        dict[str, str],
+        Field(description="Resources that Lens can't read, so no figure has them, with the reason."),
+    ]
     coverage: Annotated[
         float, Field(ge=0, le=1, description="The fraction of GPUs that report utilization now.")
     ]

@@ -44,7 +44,8 @@ class StateView(msgspec.Struct, frozen=True):
     response may use it. ``contacts`` has, by resource, the epoch second of the watch's last sign of life, at
     which the figures were current. ``telemetry`` has ages of its own. ``skipped`` has, by resource, the
     number of objects that can't be decoded. ``owner_chains`` are the known chains of controllers above the
-    pods. ``outage`` is the cause of the apiserver's present outage, None while there is none.
+    pods. ``outage`` is the cause of the apiserver's present outage, None while there is none. ``unseen`` has
+    the reason, by resource, why the objects of a resource are in no figure.
     """
 
     snapshot: Snapshot
@@ -56,6 +57,7 @@ class StateView(msgspec.Struct, frozen=True):
     owner_chains: OwnerChains = NO_OWNER_CHAINS
     outage: str | None = None
     confirmed_at: float | None = None
+    unseen: Mapping[str, str] = {}
 
     @property
     def current_at(self) -> float:
@@ -74,6 +76,7 @@ class StateView(msgspec.Struct, frozen=True):
             self.snapshot is not before.snapshot
             or self.telemetry is not before.telemetry
             or self.owner_chains is not before.owner_chains
+            or self.unseen != before.unseen
             or (
                 self.findings is not before.findings
                 and (

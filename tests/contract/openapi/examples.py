@@ -79,6 +79,7 @@ _STATUS: schemas.Status = {
         "synced": True,
         "age_seconds": 0.412,
         "watch_age_seconds": {"pods": 0.412, "nodes": 3.07},
+        "unseen": {},
         "coverage": 0.5,
         "sequence": 1840,
     },

@@ -16,6 +16,9 @@ from typing import Any
 
 PIECE = 65536
 
+WATCHED = ("pods", "nodes", "resourceclaims", "resourceslices", "deviceclasses", "devicetaintrules")
+"""The resources whose requests have kinds of their own, whatever their version."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -31,8 +34,8 @@ class Request:
     @property
     def kind(self) -> str:
         """Return what sort of request it is."""
-        resource = self.path.removeprefix("/api/v1/")
-        if resource not in ("pods", "nodes"):
+        resource = self.path.rpartition("/")[2]
+        if resource not in WATCHED:
             return self.path
         if self.query.get("watch") == "true":
             return f"watch {resource}"
@@ -180,6 +183,11 @@ class Front:
         """Return the seconds between the first request of that kind and the last."""
         moments = [request.moment for request in self.requests if request.kind == kind]
         return moments[-1] - moments[0]
+
+    @property
+    def open_requests(self) -> list[Request]:
+        """Return the requests that are being answered."""
+        return [exchange.request for exchange in self._open.values()]
 
     def open(self, kind: str) -> int:
         """Return how many requests of that kind are being answered."""

@@ -72,6 +72,7 @@ async def test_nothing_is_ever_written_to_the_cluster(scene: Scene) -> None:
         "/api",
         "/api/v1",
         "/apis",
+        "/apis/resource.k8s.io",
         "list pods",
         "list nodes",
         "watch pods",

@@ -99,6 +99,12 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     for resource, contact in sorted(current.contacts.items()):
         watch_age.add_metric([resource], max(0.0, now - contact))
     yield watch_age
+    unseen = GaugeMetricFamily(
+        "lens_unseen", "1 for a resource that Lens can't read, and that is in no figure.", labels=["resource"]
+    )
+    for resource in sorted(current.unseen):
+        unseen.add_metric([resource], 1)
+    yield unseen
     if not current.synced:
         return
     snapshot, states = current.snapshot, current.snapshot.states

@@ -30,6 +30,7 @@ def told(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
         "watch_age_seconds": {
             resource: round(max(0.0, now - contact), 3) for resource, contact in sorted(seen.contacts.items())
         },
+        "unseen": dict(seen.unseen),
         "coverage": _coverage(current),
         "sequence": current.snapshot.sequence,
     }

@@ -5,8 +5,9 @@ enough.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import kopf
 
@@ -27,17 +28,43 @@ class Timeouts:
     ``request``: for a response, except a watch's. ``watch``: the length of a watch. Each new watch, and the
     bookmark 2 s before its end, shows that the figures are current, so in a quiet cluster they look no older
     than this. ``silence``: for a byte of a watch; longer than ``watch``. ``stall``: without a request or a
-    byte for so long, a resource's watch in kopf counts as dead.
+    byte for so long, a resource's watch in kopf counts as dead. ``discovery``: between two requests for what
+    is served, or for a resource that is forbidden. ``grace``: for a resource without which the others are
+    still counted.
     """
 
     request: float = 30.0
     watch: int = 25
     silence: float = 40.0
     stall: float = 90.0
+    discovery: float = 10.0
+    grace: float = 30.0
 
 
 TIMEOUTS = Timeouts()
 """For a normal apiserver."""
+
+
+class WatchedResource(NamedTuple):
+    """A resource in one version, such as ``daemonsets`` of ``apps/v1``; the core group is empty."""
+
+    group: str
+    version: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Return the path of all its objects."""
+        return (
+            f"/apis/{self.group}/{self.version}/{self.name}"
+            if self.group
+            else f"/api/{self.version}/{self.name}"
+        )
+
+
+PODS = WatchedResource("", "v1", "pods")
+NODES = WatchedResource("", "v1", "nodes")
+DAEMONSETS = WatchedResource("apps", "v1", "daemonsets")
 
 
 class RetryDelays:
@@ -64,9 +91,9 @@ def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.watching.chunk_size = MAX_OBJECTS
     chosen.watching.server_timeout = timeouts.watch
     chosen.watching.inactivity_timeout = timeouts.silence
-    chosen.watching.field_selectors["", "v1", "pods"] = POD_FIELD_SELECTOR
+    chosen.watching.field_selectors[PODS] = POD_FIELD_SELECTOR
     if daemonset is not None:
-        chosen.watching.field_selectors["apps", "v1", "daemonsets"] = (
+        chosen.watching.field_selectors[DAEMONSETS] = (
             f"metadata.namespace={daemonset.namespace},metadata.name={daemonset.name}"
         )
     chosen.networking.request_timeout = timeouts.request
@@ -78,7 +105,7 @@ def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSetti
 def registry(
     login: Callable[[], Awaitable[kopf.AiohttpSession]],
     end: Callable[[], None],
-    daemonset: PodKey | None,
+    watched: Iterable[WatchedResource],
 ) -> kopf.OperatorRegistry:
     """Return kopf's handlers: ``login``, ``end`` for the cleanup, and one for each resource to watch.
 
@@ -97,9 +124,6 @@ def registry(
     async def unexpected(name: str, **_: object) -> None:
         _log.warning("kopf has an object, which was for the ledger alone", extra={"object": name})
 
-    watched = [("", "v1", "pods"), ("", "v1", "nodes")]
-    if daemonset is not None:
-        watched.append(("apps", "v1", "daemonsets"))
     for resource in watched:
         kopf.on.event(*resource, registry=handlers)(unexpected)
     return handlers

@@ -58,6 +58,7 @@ class Reflector(Generic[K, V]):
         self.store = store
         self.last_activity = clock()
         self.contact: float | None = None
+        self.page_at = 0.0
         self._is_watching: Callable[[], bool] = lambda: False
         self.page_size = PageSize()
         self._decoder = decoder
@@ -108,6 +109,12 @@ class Reflector(Generic[K, V]):
         """Ignore everything from now on: another reflector has taken over."""
         self._retired = True
 
+    def forget(self) -> None:
+        """Remove all objects, until the next list is complete."""
+        self.store.clear()
+        self._problems = {}
+        self._skipped_now.set(0)
+
     # Lists
 
     def apply_page(self, body: bytes, *, first: bool) -> dict[str, Any]:
@@ -132,6 +139,7 @@ class Reflector(Generic[K, V]):
                 if decoded.problem:
                     self._problems_listed[decoded.key] = decoded.problem
         self.page_size.fitted(len(body))
+        self.page_at = self._clock()
         was_synced = self.store.synced
         token = page.metadata.continue_ or ""
         difference = self.store.page(items, version, first=first, last=not token)
@@ -174,6 +182,8 @@ class Reflector(Generic[K, V]):
         self._empty_watches += 1
         if self._was_unreachable:
             why = "the apiserver was unreachable"
+        elif not self.store.synced:
+            why = "what was listed has been forgotten"
         elif self._empty_watches > MAX_EMPTY_WATCHES:
             why = "watches have no lines"
         else:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ from yarl import URL
 from lens import __version__
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.client.restarts import Restarts
+from lens.kube.watch.optional_resource import OptionalResource
 from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.response import KubeResponse
@@ -45,10 +47,12 @@ class Transport:
         backoff: Restarts,
         outage: Outage,
         timeout: float,
+        optional: Mapping[str, OptionalResource[Any, Any]] | None = None,
     ) -> None:
         """Take the reflectors by path below the server's base URL, such as ``/api/v1/pods``.
 
-        ``timeout`` is the timeout of kopf's requests, in seconds.
+        ``timeout`` is the timeout of kopf's requests, in seconds. ``optional`` has, by path, the resources
+        whose failures are no outage.
         """
         self._connection = connection
         self._reflectors = reflectors
@@ -56,6 +60,7 @@ class Transport:
         self._backoff = backoff
         self._outage = outage
         self._timeout = timeout
+        self._optional = optional or {}
 
     def url(self, path: str) -> str:
         """Return the URL of a ``path`` below the server's."""
@@ -84,13 +89,14 @@ class Transport:
         )
 
     async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        reflector = self._reflector(request.url)
+        path = self._relative(request.url)
+        reflector, optional = self._reflectors.get(path), self._optional.get(path)
+        failed, succeeded = self._recorders(path)
         if reflector is not None:
             reflector.request_sent()
-            await self._pause(request.url)
+            await self._pause(request.url, 0.0 if optional is None else optional.pause)
         request.server_hostname = self._connection.server_name
-        path, sent = self._relative(request.url), time.monotonic()
-        failed = self._outage.failed if path != PROBED else _ignored
+        sent = time.monotonic()
         try:
             if reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
@@ -120,28 +126,33 @@ class Transport:
             failed(path, f"HTTP {response.status} to {request.method} {path}: not followed")
             raise aiohttp.ClientConnectionError(f"HTTP {response.status} from {path}")
         if response.status in SERVED:
-            self._outage.succeeded(path)
+            succeeded(path)
         else:
             failed(path, cause_of_status(request.method, path, response.status))
+            if optional is not None:
+                optional.is_forbidden = response.status == HTTPStatus.FORBIDDEN
         if reflector is not None:
             if response.status in UNREACHABLE:
                 reflector.unreachable()
             if not _is_usable(response):
-                self._restart(response)
+                self._restart(response, logging.WARNING if optional is None else logging.DEBUG)
         return response
 
-    def _reflector(self, url: URL) -> Reflector[Any, Any] | None:
-        return self._reflectors.get(self._relative(url))
+    def _recorders(self, path: str) -> tuple[Callable[[str, str], object], Callable[[str], object]]:
+        """Return what records the failures and the successes of requests for a path."""
+        if (optional := self._optional.get(path)) is not None:
+            return optional.failed, optional.succeeded
+        return _ignored if path == PROBED else self._outage.failed, self._outage.succeeded
 
     def _relative(self, url: URL) -> str:
         """Return a URL's path below the server's."""
         return url.path.removeprefix(URL(self._connection.server).path.rstrip("/"))
 
-    async def _pause(self, url: URL) -> None:
+    async def _pause(self, url: URL, shortest: float) -> None:
         if "continue" in url.query:
             return
         what = (url.path, url.query.get("watch"))
-        pause = self._backoff.delay(what, time.monotonic())
+        pause = max(shortest, self._backoff.delay(what, time.monotonic()))
         if pause:
             await asyncio.sleep(pause)
 
@@ -205,9 +216,10 @@ class Transport:
             return False
         return True
 
-    def _restart(self, response: aiohttp.ClientResponse) -> None:
+    def _restart(self, response: aiohttp.ClientResponse, level: int) -> None:
         """Have kopf list again: this list or watch can't continue."""
-        _log.warning(
+        _log.log(
+            level,
             "an unusable response of the apiserver; listing again",
             extra={"path": response.url.path, "status": response.status},
         )

@@ -9,16 +9,29 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import kopf
 
+from lens.kube.client.api_client import ApiClient
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.client.restarts import Restarts
-from lens.kube.watch.kopf_settings import TIMEOUTS, Timeouts, registry, settings
+from lens.kube.watch.discovery import MAX_BODY_BYTES, TIMEOUT_SECONDS, Discovery
+from lens.kube.watch.dynamic_allocation import DynamicAllocation
+from lens.kube.watch.kopf_settings import (
+    DAEMONSETS,
+    NODES,
+    PODS,
+    TIMEOUTS,
+    Timeouts,
+    WatchedResource,
+    registry,
+    settings,
+)
 from lens.kube.watch.liveness import Liveness
+from lens.kube.watch.optional_resource import OptionalResource
 from lens.kube.watch.outage import Outage
 from lens.kube.watch.publisher import Publisher
 from lens.kube.watch.reflector import Reflector
@@ -27,16 +40,26 @@ from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
 from lens.model.gpu.exporters import ExporterSelector
-from lens.model.inventory.decoding import daemonset_decoder, node_decoder, pod_decoder
+from lens.model.inventory.decoding import (
+    claim_decoder,
+    daemonset_decoder,
+    device_class_decoder,
+    node_decoder,
+    pod_decoder,
+    slice_decoder,
+    taint_rule_decoder,
+)
+from lens.model.inventory.gate import Gate
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import Placement
 from lens.model.inventory.pod import PodKey
 from lens.model.inventory.store import Store
+from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 
-COUNTED = frozenset({"pods", "nodes"})
-"""The resources that are counted: the figures are as old as the older of these two."""
+REQUIRED = ("pods", "nodes")
+"""The resources without which there are no figures."""
 
 STOP_SECONDS = 10.0
 
@@ -55,6 +78,7 @@ class Watcher:
         taints: TaintPolicy,
         *,
         exporters: ExporterSelector | None = None,
+        drivers: GpuDrivers | None = None,
         clock: Callable[[], float] = time.time,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
@@ -73,6 +97,9 @@ class Watcher:
         self._pods = Store(self._ledger.pods, self._ledger.put_pod)
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
+        self._dynamic = self._dynamic_allocation(drivers or GpuDrivers())
+        self._counted = self._dynamic.names | set(REQUIRED)
+        self._synced = False
         self._contacts: dict[str, float] = {}
         self._confirmed: dict[str, float] = {}
         self._placements: deque[Mapping[str, Placement]] = deque()
@@ -80,6 +107,46 @@ class Watcher:
         self._backoff = Restarts()
         self._outage = Outage(time.monotonic, lambda cause: setattr(state, "outage", cause))
         self._configured = False
+
+    def _dynamic_allocation(self, drivers: GpuDrivers) -> DynamicAllocation:
+        """Return the resources of dynamic resource allocation, with their places in the ledger."""
+        ledger, gate = self._ledger, Gate(self._ledger.put_slice)
+        common = (self._metrics, self._timeouts.grace, self._timeouts.discovery)
+        return DynamicAllocation(
+            OptionalResource(
+                "resourceclaims",
+                "ResourceClaim",
+                claim_decoder(drivers),
+                Store(ledger.claims, ledger.put_claim),
+                *common,
+            ),
+            OptionalResource(
+                "resourceslices",
+                "ResourceSlice",
+                slice_decoder(drivers),
+                Store(gate.objects, gate.put),
+                *common,
+            ),
+            gate,
+            (
+                OptionalResource(
+                    "deviceclasses",
+                    "DeviceClass",
+                    device_class_decoder(drivers, self._gpus),
+                    Store(ledger.device_classes, ledger.put_device_class),
+                    *common,
+                ),
+                OptionalResource(
+                    "devicetaintrules",
+                    "DeviceTaintRule",
+                    taint_rule_decoder(),
+                    Store(ledger.taint_rules, ledger.put_taint_rule),
+                    *common,
+                ),
+            ),
+            self._timeouts,
+            self._metrics,
+        )
 
     def put_placements(self, placements: Mapping[str, Placement]) -> None:
         """Store the placement of shared units by node, and publish it. Any thread may call this."""
@@ -96,20 +163,22 @@ class Watcher:
             _log.info("connecting", extra={"apiserver": self._connection.server})
         while True:
             await asyncio.sleep(self._backoff.delay("kopf", time.monotonic()))
-            await self._run_kopf()
-            self._metrics.watcher_restarts.inc()
+            if not await self._run_kopf():
+                self._metrics.watcher_restarts.inc()
 
-    async def _run_kopf(self) -> None:
-        """Run kopf until it ends or stalls."""
+    async def _run_kopf(self) -> bool:
+        """Run kopf until it ends or stalls; return whether it ended because other resources are served."""
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         thread = KopfThread(
             self._readers,
+            self._dynamic.discovery,
             self._connection,
             self._metrics,
             self._timeouts,
             self._outage,
             self._daemonset,
+            self._counted,
             on_end=lambda: loop.call_soon_threadsafe(ended.set),
         )
         thread.start()
@@ -121,17 +190,20 @@ class Watcher:
                     stalled = thread.stalled(self._clock() - self._timeouts.stall)
                     if stalled:
                         _log.error("a watch has stalled; restarting kopf", extra={"resources": stalled})
-                        return
+                        return False
+            return thread.is_outdated
         finally:
             await asyncio.shield(asyncio.to_thread(thread.stop))
 
     def _readers(self) -> "Readers":
         """Return new reflectors of the same stores. Call this in kopf's loop."""
-        publisher = Publisher(lambda: self._publish(reflectors, liveness), self._metrics.count_job_failures)
+        publisher = Publisher(
+            lambda: self._publish(reflectors.values(), liveness), self._metrics.count_job_failures
+        )
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, publisher.touch, True)
         common = (self._metrics, self._clock, publisher.touch)
-        reflectors: dict[str, Reflector[Any, Any]] = {
-            "/api/v1/pods": Reflector(
+        reflectors: dict[WatchedResource, Reflector[Any, Any]] = {
+            PODS: Reflector(
                 "pods",
                 "Pod",
                 pod_decoder(self._gpus, self._exporters),
@@ -139,34 +211,61 @@ class Watcher:
                 *common,
                 self._note_termination,
             ),
-            "/api/v1/nodes": Reflector("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
+            NODES: Reflector("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
         }
         if self._daemonset is not None:
-            reflectors["/apis/apps/v1/daemonsets"] = Reflector(
+            reflectors[DAEMONSETS] = Reflector(
                 "daemonsets", "DaemonSet", daemonset_decoder(), self._daemonsets, *common
             )
+        self._dynamic.update_served()
+        optional = self._dynamic.watched
+        for watched, resource in optional.items():
+            reflectors[watched] = resource.reflector(self._clock, publisher.touch)
         liveness = Liveness(reflectors.values(), self._clock)
-        return Readers(reflectors, liveness, partial(publisher.touch, False))
+        return Readers(reflectors, optional, liveness, partial(publisher.touch, False))
 
-    def _publish(self, reflectors: Mapping[str, Reflector[Any, Any]], liveness: Liveness) -> None:
+    def _publish(self, reflectors: Collection[Reflector[Any, Any]], liveness: Liveness) -> None:
         now = self._clock()
-        for reflector in reflectors.values():
+        for reflector in reflectors:
             confirmed_at = liveness.confirmed_at(reflector)
-            if reflector.resource in COUNTED and reflector.contact is not None and confirmed_at is not None:
+            if (
+                reflector.resource in self._counted
+                and reflector.contact is not None
+                and confirmed_at is not None
+            ):
                 self._contacts[reflector.resource] = reflector.contact
                 # A watch that has just ended is as current as it was, unless the clock was set back.
                 before = self._confirmed.get(reflector.resource, 0.0)
                 self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
+        self._assess_dynamic(reflectors)
         while self._placements:
             for node, placement in self._placements.popleft().items():
                 self._ledger.put_placement(node, placement)
         self._state.current = StateView(
             snapshot=self._ledger.snapshot(),
-            synced=self._pods.synced and self._nodes.synced,
+            synced=self._synced,
             contacts=dict(self._contacts),
             confirmed_at=min(self._confirmed.values(), default=None),
-            skipped={reflector.resource: reflector.skipped for reflector in reflectors.values()},
+            skipped={reflector.resource: reflector.skipped for reflector in reflectors},
+            unseen=self._dynamic.unseen,
         )
+
+    def _assess_dynamic(self, reflectors: Collection[Reflector[Any, Any]]) -> None:
+        """Decide which resources of dynamic resource allocation are in the figures."""
+        if not (self._pods.synced and self._nodes.synced):
+            return
+        known_at = min(self._confirmed.get(resource, 0.0) for resource in REQUIRED)
+        self._dynamic.assess(
+            {
+                each.resource: known_at - max(each.page_at, self._confirmed.get(each.resource, 0.0))
+                for each in reflectors
+            }
+        )
+        for resource in self._dynamic.uncounted:
+            self._contacts.pop(resource, None)
+            self._confirmed.pop(resource, None)
+        # A resource that is served later has no figures yet: those that there are stay complete.
+        self._synced = self._synced or self._dynamic.is_resolved
 
     def _note_termination(self, line: bytes) -> None:
         termination = read_termination(line)
@@ -175,9 +274,10 @@ class Watcher:
 
 
 class Readers(NamedTuple):
-    """The readers of one run of kopf: reflectors by path, and the probes with their callback."""
+    """The readers of one run of kopf: reflectors, those of optional resources, the probes with a callback."""
 
-    reflectors: Mapping[str, Reflector[Any, Any]]
+    reflectors: Mapping[WatchedResource, Reflector[Any, Any]]
+    optional: Mapping[WatchedResource, OptionalResource[Any, Any]]
     liveness: Liveness
     on_answer: Callable[[], object]
 
@@ -188,22 +288,30 @@ class KopfThread:
     def __init__(
         self,
         make_readers: Callable[[], Readers],
+        discovery: Discovery,
         connection: Connection,
         metrics: Metrics,
         timeouts: Timeouts,
         outage: Outage,
         daemonset: PodKey | None,
+        counted: Collection[str],
         on_end: Callable[[], object],
     ) -> None:
-        """``make_readers`` is called in the thread, and so is ``on_end`` when kopf has ended."""
+        """``make_readers`` is called in the thread after discovery, ``on_end`` when kopf has ended.
+
+        ``counted`` are the resources whose watches may not stall.
+        """
         self._make_readers = make_readers
+        self._discovery = discovery
+        self._counted = counted
+        self.is_outdated = False
         self._connection = connection
         self._metrics = metrics
         self._timeouts = timeouts
         self._outage = outage
         self._daemonset = daemonset
         self._on_end = on_end
-        self._reflectors: Mapping[str, Reflector[Any, Any]] = {}
+        self._reflectors: Collection[Reflector[Any, Any]] = ()
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag: asyncio.Event | None = None
@@ -220,15 +328,15 @@ class KopfThread:
             with contextlib.suppress(RuntimeError):  # its loop may have been closed just now
                 self._loop.call_soon_threadsafe(self._stop_flag.set)
             self._thread.join(STOP_SECONDS)
-        for reflector in self._reflectors.values():
+        for reflector in self._reflectors:
             reflector.retire()
 
     def stalled(self, since: float) -> list[str]:
         """Return the resources without activity since the epoch second ``since``."""
         return [
             reflector.resource
-            for reflector in self._reflectors.values()
-            if reflector.resource in COUNTED and reflector.last_activity < since
+            for reflector in self._reflectors
+            if reflector.resource in self._counted and reflector.last_activity < since
         ]
 
     def _run(self) -> None:
@@ -245,17 +353,27 @@ class KopfThread:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_flag = asyncio.Event()
-        readers = self._make_readers()
-        self._reflectors = readers.reflectors
         self._ready.set()
         self._outage.started_anew()
+        client = ApiClient(lambda: self._connection, TIMEOUT_SECONDS, MAX_BODY_BYTES)
+        try:
+            if await self._discovers(client):
+                await self._watch(client)
+        finally:
+            await client.close()
+
+    async def _watch(self, client: ApiClient) -> None:
+        """Watch what has been discovered, until something else is."""
+        readers = self._make_readers()
+        self._reflectors = readers.reflectors.values()
         transport = Transport(
             self._connection,
-            self._reflectors,
+            {each.path: reflector for each, reflector in readers.reflectors.items()},
             self._metrics,
             Restarts(),
             self._outage,
             self._timeouts.request,
+            {each.path: resource for each, resource in readers.optional.items()},
         )
         logins = Restarts()
 
@@ -272,20 +390,50 @@ class KopfThread:
                         server=self._connection.server, aiohttp_session=transport.session()
                     )
 
-        probing = asyncio.create_task(
-            readers.liveness.probe(transport, readers.on_answer, self._metrics.count_job_failures)
+        jobs = (
+            asyncio.create_task(
+                readers.liveness.probe(transport, readers.on_answer, self._metrics.count_job_failures)
+            ),
+            asyncio.create_task(self._follow_discovery(client)),
         )
         try:
-            await self._operate(login)
+            await self._operate(login, readers.reflectors)
         finally:
-            probing.cancel()
-            await asyncio.gather(probing, return_exceptions=True)
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
 
-    async def _operate(self, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
+    async def _discovers(self, client: ApiClient) -> bool:
+        """Discover what is to be watched; return false if kopf is to be stopped before that is known."""
+        assert self._stop_flag is not None
+        discovering = asyncio.create_task(self._discovery.discover(client))
+        stopping = asyncio.create_task(self._stop_flag.wait())
+        try:
+            await asyncio.wait((discovering, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (discovering, stopping):
+                task.cancel()
+            await asyncio.gather(discovering, stopping, return_exceptions=True)
+        return not self._stop_flag.is_set()
+
+    async def _follow_discovery(self, client: ApiClient) -> None:
+        """Stop kopf when it is to watch other resources: it discovers only when it starts."""
+        assert self._stop_flag is not None
+        await self._discovery.until_changed(client, self._metrics.count_job_failures)
+        _log.info(
+            "the apiserver serves other resources; restarting kopf",
+            extra={"resources": dict(self._discovery.served.versions)},
+        )
+        self.is_outdated = True
+        self._stop_flag.set()
+
+    async def _operate(
+        self, login: Callable[[], Awaitable[kopf.AiohttpSession]], watched: Iterable[WatchedResource]
+    ) -> None:
         assert self._stop_flag is not None
         await kopf.operator(
             # If kopf ends by itself without the flag, its waiter for the flag delays the end by 5 s.
-            registry=registry(login, self._stop_flag.set, self._daemonset),
+            registry=registry(login, self._stop_flag.set, watched),
             settings=settings(self._timeouts, self._daemonset),
             standalone=True,
             clusterwide=True,

@@ -71,6 +71,7 @@ def objects_skipped(cluster: Cluster) -> Iterator[Finding]:
     """Find the resources with objects that can't be decoded."""
     for resource, number in cluster.skipped.items():
         if number:
-            are = "is" if number == 1 else "are"
-            objects = counted(number, resource.removesuffix("s"))
-            yield Finding(f"Watch/{resource}", f"{objects} can't be decoded and {are} in no figure")
+            are, noun = "are", resource
+            if number == 1:
+                are, noun = "is", resource.removesuffix("es" if resource.endswith("sses") else "s")
+            yield Finding(f"Watch/{resource}", f"{number} {noun} can't be decoded and {are} in no figure")

@@ -62,6 +62,13 @@ class Store(Generic[K, V]):
         self._put(key, view)
         return True
 
+    def clear(self) -> None:
+        """Remove everything, until the next list is complete. Pages of an unfinished one stay valid."""
+        for key in tuple(self._stored):
+            self._put(key, None)
+        self.resource_version = 0
+        self.synced = False
+
     def bookmark(self, version: int) -> None:
         """Apply a bookmark: everything up to ``version`` is known."""
         self.resource_version = max(self.resource_version, version)

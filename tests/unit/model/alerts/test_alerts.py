@@ -322,6 +322,21 @@ def test_objects_that_can_not_be_read_are_told_and_not_named() -> None:
     assert alert.message == "2 pods can't be decoded and are in no figure"
 
 
+@pytest.mark.parametrize(
+    ("number", "resource", "objects"),
+    [
+        (1, "nodes", "1 node can't be decoded and is"),
+        (1, "deviceclasses", "1 deviceclass can't be decoded and is"),
+        (2, "deviceclasses", "2 deviceclasses can't be decoded and are"),
+        (1, "resourceslices", "1 resourceslice can't be decoded and is"),
+    ],
+)
+def test_skipped_objects_are_counted_in_words(number: int, resource: str, objects: str) -> None:
+    watched = Watched()
+    watched.skipped = {resource: number}
+    assert watched.alerts()["ObjectsSkipped"].message == f"{objects} in no figure"
+
+
 def test_nothing_is_wrong_with_a_cluster_that_was_not_listed_yet() -> None:
     watched = Watched()
     watched.put(node("node-1", 0))

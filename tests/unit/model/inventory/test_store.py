@@ -109,3 +109,19 @@ def test_after_a_list_with_a_lower_version_its_history_counts(kept: Kept) -> Non
     assert kept.stored == {"a": "1"}
     assert kept.store.line("a", "5", 5)
     assert kept.stored == {"a": "5"}
+
+
+def test_what_is_cleared_is_unknown_until_the_next_list_is_complete(kept: Kept) -> None:
+    kept.store.clear()
+    assert kept.stored == {}
+    assert not kept.store.synced
+    kept.store.page({"a": "1"}, 12, first=True, last=True)
+    assert kept.stored == {"a": "1"}
+    assert kept.store.synced
+
+
+def test_a_list_that_goes_on_while_all_is_cleared_is_applied_whole(kept: Kept) -> None:
+    kept.store.page({"a": "2"}, 12, first=True, last=False)
+    kept.store.clear()
+    kept.store.page({"b": "2"}, 12, first=False, last=True)
+    assert kept.stored == {"a": "2", "b": "2"}

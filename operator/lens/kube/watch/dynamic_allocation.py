@@ -1,0 +1,104 @@
+"""The resources of dynamic resource allocation (resource.k8s.io), each in the newest version that is served.
+
+https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from lens.kube.watch.discovery import Discovery
+from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
+from lens.kube.watch.optional_resource import OptionalResource
+from lens.metrics import Metrics
+from lens.model.inventory.gate import Gate
+
+GROUP = "resource.k8s.io"
+
+VERSIONS = ("v1", "v1beta2", "v1beta1", "v1alpha3")
+"""The versions that Lens decodes, the newest first."""
+
+
+class DynamicAllocation:
+    """What is known of these resources, over all runs of kopf. For use in kopf's thread."""
+
+    def __init__(
+        self,
+        claims: OptionalResource[Any, Any],
+        slices: OptionalResource[Any, Any],
+        gate: Gate[Any, Any],
+        others: Iterable[OptionalResource[Any, Any]],
+        timeouts: Timeouts,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the resources, whatever versions they are served in.
+
+        ``gate`` is that of the slices: without the claims, devices that are held would count as available.
+        """
+        self._claims, self._slices, self._gate = claims, slices, gate
+        self._resources = {resource.name: resource for resource in (claims, slices, *others)}
+        self._grace = timeouts.grace
+        self._clock = clock
+        self._waiting_since: float | None = None
+        self.discovery = Discovery(GROUP, VERSIONS, self._resources, timeouts.discovery, metrics)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all of them."""
+        return frozenset(self._resources)
+
+    @property
+    def watched(self) -> Mapping[WatchedResource, OptionalResource[Any, Any]]:
+        """Return those to watch, as they are served."""
+        return {
+            WatchedResource(GROUP, version, name): self._resources[name]
+            for name, version in sorted(self.discovery.served.versions.items())
+        }
+
+    @property
+    def unseen(self) -> Mapping[str, str]:
+        """Return why resources are unseen; for the whole group where it isn't known what is served."""
+        reasons = {
+            name: resource.unseen
+            for name, resource in sorted(self._resources.items())
+            if resource.unseen is not None
+        }
+        if self._slices.store.synced and self._claims.unseen is not None:
+            reasons[self._slices.name] = f"{self._claims.name} can't be read"
+        if not self.discovery.has_succeeded and self._is_overdue():
+            reasons[GROUP] = self.discovery.failure or "discovery has had no response"
+        return reasons
+
+    @property
+    def uncounted(self) -> frozenset[str]:
+        """Return the names of those that no figure has."""
+        return frozenset(name for name, resource in self._resources.items() if not resource.store.synced)
+
+    @property
+    def is_resolved(self) -> bool:
+        """Return whether of each resource its objects are known, or that they are unseen or not served."""
+        if not self.discovery.has_succeeded:
+            return self._is_overdue()
+        return all(resource.is_resolved for resource in self.watched.values())
+
+    def update_served(self) -> None:
+        """Apply what has been discovered: what isn't served has no objects."""
+        served = self.discovery.served
+        for name, resource in self._resources.items():
+            if name not in served.versions:
+                version = served.unknown_versions.get(name)
+                resource.not_served(
+                    None if version is None else f"served in {version}, which Lens can't read"
+                )
+
+    def assess(self, lags: Mapping[str, float]) -> None:
+        """Decide which of the watched resources are unseen, by their lags behind pods and nodes."""
+        if self._waiting_since is None:
+            self._waiting_since = self._clock()
+        for resource in self.watched.values():
+            resource.assess(lags.get(resource.name, 0.0))
+        self._gate.set_open(self._claims.store.synced)
+
+    def _is_overdue(self) -> bool:
+        return self._waiting_since is not None and self._clock() - self._waiting_since >= self._grace

@@ -1,0 +1,39 @@
+"""Keeps objects out of the ledger while what they would be counted with is unknown."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Gate(Generic[K, V]):
+    """All objects of a resource, which are in the ledger while the gate is open. It is closed at first."""
+
+    def __init__(self, put: Callable[[K, V | None], None]) -> None:
+        """Take the function that stores an object in the ledger, or removes it."""
+        self._put = put
+        self._objects: dict[K, V] = {}
+        self._is_open = False
+
+    @property
+    def objects(self) -> Mapping[K, V]:
+        """Return all objects."""
+        return self._objects
+
+    def put(self, key: K, value: V | None) -> None:
+        """Store an object; None removes it."""
+        if value is None:
+            self._objects.pop(key, None)
+        else:
+            self._objects[key] = value
+        if self._is_open:
+            self._put(key, value)
+
+    def set_open(self, is_open: bool) -> None:
+        """Open or close the gate: all objects enter the ledger, or leave it."""
+        if is_open == self._is_open:
+            return
+        self._is_open = is_open
+        for key, value in self._objects.items():
+            self._put(key, value if is_open else None)

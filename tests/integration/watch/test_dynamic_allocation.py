@@ -1,0 +1,319 @@
+"""ResourceClaims, ResourceSlices, DeviceClasses and DeviceTaintRules: served or not, readable or not."""
+
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from lens.kube.watch.kopf_settings import Timeouts
+from lens_sim.objects.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+)
+from tests.integration.watch import faults
+from tests.integration.watch.front import Fault
+from tests.integration.watch.objects import NOW, Object, pod
+from tests.integration.watch.scene import Scene
+
+FOUR = (RESOURCE_CLAIMS, RESOURCE_SLICES, DEVICE_CLASSES, DEVICE_TAINT_RULES)
+NAMES = {resource.plural for resource in FOUR}
+
+QUICK = Timeouts(discovery=0.2, grace=2.0)
+DRIVER = "gpu.nvidia.com"
+
+
+def resource_slice(name: str, devices: int = 2, **more: Any) -> Object:
+    """Return a slice that is a whole pool of GPUs on a node."""
+    return {
+        "metadata": {"name": name, "uid": f"uid-{name}"},
+        "spec": {
+            "driver": DRIVER,
+            "nodeName": "node-0",
+            "pool": {"name": name, "generation": 1, "resourceSliceCount": 1},
+            "devices": [{"name": f"gpu-{number}", "attributes": {}} for number in range(devices)],
+        }
+        | more,
+    }
+
+
+def resource_claim(name: str, pool: str, device: str = "gpu-0") -> Object:
+    """Return a claim that holds a device."""
+    result = {"request": "gpu", "driver": DRIVER, "pool": pool, "device": device}
+    return {
+        "metadata": {"name": name, "namespace": "team", "uid": f"uid-{name}"},
+        "spec": {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": DRIVER}}]}},
+        "status": {"allocation": {"devices": {"results": [result]}}},
+    }
+
+
+def put_devices(scene: Scene) -> None:
+    """Add two slices and a claim."""
+    scene.store.put(RESOURCE_SLICES, resource_slice("pool-a"), NOW)
+    scene.store.put(RESOURCE_SLICES, resource_slice("pool-b"), NOW)
+    scene.store.put(RESOURCE_CLAIMS, resource_claim("one", "pool-a"), NOW)
+
+
+def watched(scene: Scene) -> set[str]:
+    """Return the resources of dynamic resource allocation that are in the figures."""
+    return set(scene.state.current.contacts) & NAMES
+
+
+def versions(scene: Scene) -> set[str]:
+    """Return the versions in which slices are watched now."""
+    return {
+        request.path.split("/")[3]
+        for request in scene.front.open_requests
+        if request.kind == "watch resourceslices"
+    }
+
+
+async def test_nothing_is_missed_where_nothing_is_served(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    await scene.until(lambda: scene.front.seen("/apis/resource.k8s.io") > 3, "discovery, again and again")
+    current = scene.state.current
+    assert current.unseen == {}
+    assert current.outage is None
+    assert set(current.contacts) == {"pods", "nodes"}
+    assert scene.restarts == 0
+    assert [
+        record
+        for record in caplog.records
+        if record.name.startswith("lens") and record.levelno > logging.INFO
+    ] == []
+
+
+async def test_all_that_is_served_is_listed_before_anything_is_told(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1", "v1beta2", "v1beta1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert watched(scene) == NAMES
+    await scene.until(lambda: versions(scene) == {"v1"}, "a watch of the newest version")
+    assert scene.restarts == 0
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta2", "v1beta1", "v1alpha3"])
+async def test_each_version_is_read(scene: Scene, version: str) -> None:
+    put_devices(scene)
+    scene.sim.serve(version)
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert watched(scene) == NAMES
+    assert scene.state.current.skipped == dict.fromkeys(("pods", "nodes", *NAMES), 0)
+
+
+async def test_a_resource_may_be_served_in_another_version_than_the_others(scene: Scene) -> None:
+    scene.sim.serve("v1", "v1beta1", resources=FOUR[:3])
+    scene.sim.serve("v1alpha3", resources=FOUR[3:])
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert watched(scene) == NAMES
+    assert scene.front.seen("list devicetaintrules") == 1
+
+
+async def test_what_is_installed_upgraded_and_removed_later_is_followed(scene: Scene) -> None:
+    put_devices(scene)
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    scene.sim.serve("v1beta1")
+    await scene.until(lambda: watched(scene) == NAMES, "what is installed")
+    scene.sim.serve("v1", "v1beta1")
+    await scene.until(lambda: versions(scene) == {"v1"}, "the newer version")
+    scene.sim.serve("v1beta1")
+    await scene.until(lambda: versions(scene) == {"v1beta1"}, "the older version")
+    assert scene.state.current.unseen == {}
+    scene.sim.serve()
+    await scene.until(lambda: not watched(scene), "the removal")
+    assert scene.state.current.unseen == {}
+    await scene.until_exact()
+    assert scene.restarts == 0
+
+
+async def test_pods_are_counted_and_served_while_others_are_installed(scene: Scene) -> None:
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    unready = []
+    scene.sim.serve("v1")
+
+    def installed() -> bool:
+        if not scene.state.current.synced:
+            unready.append(scene.state.current)
+        return watched(scene) == NAMES
+
+    await scene.until(installed, "what is installed")
+    scene.put_pod(pod("new", on="node-1"))
+    await scene.until_exact()
+    assert unready == []
+
+
+async def test_what_is_served_in_unknown_versions_alone_is_named(scene: Scene) -> None:
+    scene.sim.serve("v1")
+    scene.sim.serve("v2", resources=[DEVICE_TAINT_RULES])
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert scene.state.current.unseen == {"devicetaintrules": "served in v2, which Lens can't read"}
+
+
+async def test_what_is_forbidden_is_named_once_and_read_as_soon_as_it_is_permitted(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.sim.serve("v1")
+    for resource in FOUR:
+        scene.sim.forbid(resource)
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    unseen = scene.state.current.unseen
+    assert set(unseen) == NAMES
+    assert unseen["deviceclasses"] == (
+        "HTTP 403 to GET /apis/resource.k8s.io/v1/deviceclasses: "
+        "Lens's credentials lack the right to get, list or watch it"
+    )
+    assert scene.state.current.outage is None
+    await scene.until(lambda: scene.front.seen("list deviceclasses") > 3, "further attempts")
+    for resource in FOUR:
+        scene.sim.permit(resource)
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    await scene.until(lambda: scene.state.current.unseen == {}, "nothing unseen")
+    warnings = [
+        record
+        for record in caplog.records
+        if record.name.startswith("lens") and record.levelno > logging.INFO
+    ]
+    assert len([record for record in warnings if "can't be read" in record.message]) == 4
+    assert len([record for record in warnings if "again" in record.message]) == 4
+    assert len(warnings) == 8
+
+
+async def test_one_that_is_forbidden_leaves_the_others(scene: Scene) -> None:
+    scene.sim.serve("v1")
+    scene.sim.forbid(DEVICE_TAINT_RULES)
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert watched(scene) == NAMES - {"devicetaintrules"}
+    assert set(scene.state.current.unseen) == {"devicetaintrules"}
+
+
+async def test_without_claims_no_slice_is_counted(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.sim.forbid(RESOURCE_CLAIMS)
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    assert scene.state.current.unseen["resourceslices"] == "resourceclaims can't be read"
+    scene.sim.permit(RESOURCE_CLAIMS)
+    await scene.until(lambda: scene.state.current.unseen == {}, "claims")
+
+
+async def test_a_right_that_is_taken_away_is_named_after_a_while(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    scene.sim.forbid(RESOURCE_SLICES)
+    scene.front.cut("watch resourceslices")
+    await scene.until(lambda: "resourceslices" in scene.state.current.unseen, "a missing right")
+    assert watched(scene) == NAMES - {"resourceslices"}
+    scene.sim.permit(RESOURCE_SLICES)
+    lists = scene.front.seen("list resourceslices")
+    await scene.until(lambda: watched(scene) == NAMES, "all four again")
+    assert scene.front.seen("list resourceslices") == lists + 1
+    assert scene.state.current.unseen == {}
+
+
+async def test_the_right_to_list_alone_is_not_enough(scene: Scene) -> None:
+    scene.sim.serve("v1")
+    scene.sim.forbid(RESOURCE_SLICES, ["watch"])
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: "resourceslices" in scene.state.current.unseen, "a missing right")
+    assert scene.state.current.synced
+
+
+async def test_a_list_that_hangs_delays_the_first_figures_for_a_bounded_time(scene: Scene) -> None:
+    scene.sim.serve("v1")
+    scene.front.always("list resourceslices", faults.hang)
+    scene.watch(timeouts=QUICK)
+    await scene.until_listed("pods", 1)
+    await scene.until_listed("resourceclaims", 1)
+    await scene.until_exact()
+    assert scene.state.current.unseen == {"resourceslices": "its first list takes over 2 s"}
+    scene.front.always("list resourceslices", None)
+    scene.front.cut("list resourceslices")
+    await scene.until(lambda: watched(scene) == NAMES, "the list")
+    assert scene.state.current.unseen == {}
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.status(500), faults.html(), faults.reset, faults.raw(b"garbage\r\n\r\n")]
+)
+async def test_a_list_that_fails_for_long_is_named(scene: Scene, fault: Fault) -> None:
+    scene.sim.serve("v1")
+    scene.front.always("list resourceslices", fault)
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    assert set(scene.state.current.unseen) == {"resourceslices"}
+    assert scene.state.current.outage is None
+    scene.front.always("list resourceslices", None)
+    await scene.until(lambda: watched(scene) == NAMES, "the list")
+
+
+async def test_discovery_that_fails_delays_the_first_figures_for_a_bounded_time(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.front.always("/apis/resource.k8s.io", faults.status(500))
+    scene.watch(timeouts=QUICK)
+    await scene.until_exact()
+    assert scene.state.current.unseen == {"resource.k8s.io": "HTTP 500"}
+    scene.front.always("/apis/resource.k8s.io", None)
+    await scene.until(lambda: watched(scene) == NAMES, "what is served")
+    assert scene.state.current.unseen == {}
+
+
+async def test_discovery_that_fails_later_changes_nothing(scene: Scene) -> None:
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    before = scene.front.seen("/apis/resource.k8s.io")
+    scene.front.always("/apis/resource.k8s.io", faults.reset)
+    await scene.until(lambda: scene.front.seen("/apis/resource.k8s.io") > before + 3, "failures")
+    assert watched(scene) == NAMES
+    assert scene.front.seen("/apis") == 1
+
+
+async def test_a_group_that_is_away_for_a_moment_restarts_nothing(scene: Scene) -> None:
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    before = scene.front.seen("/apis/resource.k8s.io")
+    scene.front.script("/apis/resource.k8s.io", faults.status(404))
+    await scene.until(lambda: scene.front.seen("/apis/resource.k8s.io") > before + 4, "further discoveries")
+    assert scene.front.seen("/apis") == 1
+
+
+async def test_an_apiserver_that_is_gone_takes_no_figure_away(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    await scene.front.stop()
+    await scene.until(lambda: scene.state.current.age(time.time()) > 2 * QUICK.grace, "old figures")
+    assert watched(scene) == NAMES
+    assert scene.state.current.unseen == {}
+    await scene.front.start()
+    await scene.until_exact()
+    assert scene.state.current.unseen == {}
+
+
+async def test_an_odd_slice_costs_itself_alone(scene: Scene) -> None:
+    put_devices(scene)
+    scene.store.put(RESOURCE_SLICES, {"metadata": {"name": "odd"}, "spec": 7}, NOW)
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert scene.state.current.skipped["resourceslices"] == 1
+    assert watched(scene) == NAMES
