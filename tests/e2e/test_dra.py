@@ -11,7 +11,7 @@ from tests.e2e.cluster.given import Cluster
 from tests.e2e.dra import checks
 from tests.e2e.dra.scenario import Scenario
 
-ROUNDS = 8
+ROUNDS = 6
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,11 +29,19 @@ async def scenario(cluster: Cluster) -> AsyncIterator[Scenario]:
 async def test_all_figures_agree_after_every_round(cluster: Cluster, scenario: Scenario) -> None:
     api = scenario.api
     url = cluster.control_plane.scheduler_resources_url if cluster.control_plane else ""
+
+    async def counted() -> str:
+        seen = await checks.Seen.now(api)
+        said = f"claims: {checks.allocations(seen)}"
+        return f"{said}; scheduler: {await checks.metrics(seen, url)}" if url else said
+
+    async def pools() -> str:
+        return f"apiserver: {await checks.pools(api)}"
+
     for number in range(1, ROUNDS + 1):
         done = await scenario.play()
         seconds = await scheduler.wait_until_quiet(api)
         print(f"\n  round {number}: {done}; quiet after {seconds:.0f} s", end="")
-        print(f"\n    claims: {await checks.eventually(lambda: checks.allocations(api))}", end="")
+        print(f"\n    {await checks.eventually(counted)}", end="")
         if url:  # of a given cluster neither the scheduler's metrics nor an alpha API can be had
-            print(f"; scheduler: {await checks.eventually(lambda: checks.metrics(api, url))}", end="")
-            print(f"; apiserver: {await checks.eventually(lambda: checks.pools(api))}", end="")
+            print(f"; {await checks.eventually(pools)}", end="")

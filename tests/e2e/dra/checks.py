@@ -21,26 +21,23 @@ _RESOURCES = re.compile(r"nvidia\.com/gpu|amd\.com/gpu|deviceclass\.resource\.ku
 
 @dataclass(frozen=True)
 class Seen:
-    """The cluster's raw objects, and what follows from them."""
+    """The cluster's raw objects; pods and nodes only where they are asked for, since there may be many."""
 
+    objects: Objects
     pods: list[Manifest]
     nodes: list[Manifest]
-    objects: Objects
 
     @classmethod
-    async def now(cls, api: Api) -> "Seen":
-        """List everything, one kind after another."""
+    async def now(cls, api: Api, *, everything: bool = True) -> "Seen":
+        """List one kind after another."""
         claims = await api.list_all(f"{DRA}/resourceclaims")
         slices, rules = await api.list_all(SLICES), await api.list_all(RULES)
-        return cls(await api.pods(), await api.nodes(), Objects(claims, slices, rules))
+        objects = Objects(claims, slices, rules)
+        return cls(objects, await api.pods(), await api.nodes()) if everything else cls(objects, [], [])
 
     def devices(self) -> dict[str, Any]:
         """Return the recount of devices."""
         return recount_dra(self.pods, self.nodes, self.objects)
-
-    def units(self) -> dict[str, Any]:
-        """Return the recount of device plugins' units."""
-        return recount(self.pods, self.nodes)
 
 
 async def eventually(check: Callable[[], Awaitable[str]], deadline_s: float = 30) -> str:
@@ -55,9 +52,8 @@ async def eventually(check: Callable[[], Awaitable[str]], deadline_s: float = 30
         await asyncio.sleep(0.2)
 
 
-async def allocations(api: Api) -> str:
+def allocations(seen: Seen) -> str:
     """Check that the GPUs that are allocated are those that the claims' devices say by their names."""
-    seen = await Seen.now(api)
     listed = {
         (slice_["spec"]["driver"], slice_["spec"]["pool"]["name"], device["name"])
         for slice_ in seen.objects.slices
@@ -80,7 +76,7 @@ async def allocations(api: Api) -> str:
     return f"{counted.total()} GPUs of {len(list(seen.objects.claims))} claims"
 
 
-async def metrics(api: Api, url: str) -> str:
+async def metrics(seen: Seen, url: str) -> str:
     """Check the scheduler's `/metrics/resources`: what a claim serves of it, and what device plugins hold.
 
     The metrics repeat what claims hold for extended resources, and have the pods that aren't bound too.
@@ -90,7 +86,6 @@ async def metrics(api: Api, url: str) -> str:
         for each in await scheduler.resource_requests(url)
         if each.node and _RESOURCES.fullmatch(each.resource)
     ]
-    seen = await Seen.now(api)
     pods = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in seen.pods}
     claims = {
         (claim["metadata"]["namespace"], claim["metadata"]["name"]): claim for claim in seen.objects.claims
@@ -117,7 +112,7 @@ async def metrics(api: Api, url: str) -> str:
         by_claim += served
     held = {
         (node, resource): cell["allocated"]
-        for node, row in seen.units()["nodes"].items()
+        for node, row in recount(seen.pods, seen.nodes)["nodes"].items()
         for resource, cell in row["resources"].items()
         if cell["allocated"]
     }
@@ -127,7 +122,7 @@ async def metrics(api: Api, url: str) -> str:
 
 async def pools(api: Api) -> str:
     """Check the apiserver's own figures of every pool (ResourcePoolStatusRequest)."""
-    figures = (await Seen.now(api)).devices()["pools"]
+    figures = (await Seen.now(api, everything=False)).devices()["pools"]
     whole = {pool: own for pool, own in figures.items() if own["error"] != "incomplete"}
     answers = await pool_statuses(api, whole)
     for pool, own in whole.items():
