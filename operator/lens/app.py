@@ -136,13 +136,17 @@ async def _place_units(
     current = state.current
 
     def has_changed() -> bool:
-        return state.current.snapshot.shared is not current.snapshot.shared or (
-            state.telemetry.nodes is not current.telemetry.nodes
+        now, before = state.current.snapshot, current.snapshot
+        return (
+            now.shared is not before.shared
+            or now.both_ways is not before.both_ways
+            or state.telemetry.nodes is not current.telemetry.nodes
         )
 
     while True:
         current = state.current
-        if changed := placements.changes(current.snapshot.shared, current.telemetry.nodes):
+        wanted = current.snapshot.shared | current.snapshot.both_ways
+        if changed := placements.changes(wanted, current.telemetry.nodes):
             put_placements(changed)
         await asyncio.sleep(DISCOVERY_SECONDS)
         await changes.until(has_changed)

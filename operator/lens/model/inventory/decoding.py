@@ -199,7 +199,10 @@ def pod_decoder(
 
     def view(manifest: PodManifest) -> Pod | ExporterPod | None:
         pod = read_pod(manifest, gpus)
-        return exporters.read(manifest) if pod is None and exporters is not None else pod
+        if exporters is not None and (pod is None or not pod.units):
+            # An exporter may have a claim of its own, to see the GPUs that others hold.
+            return exporters.read(manifest) or pod
+        return pod
 
     return Decoder(PodManifest, view, PodKey)
 

@@ -1,4 +1,4 @@
-"""The ledger: pods and nodes, updated change by change, and the snapshots made from them.
+"""The ledger: pods, nodes and what DRA hands out, updated change by change, and the snapshots made from them.
 
 A snapshot recounts the nodes that were touched. A node's figures always come from everything that is stored
 for it, so a change that is applied twice, late or by a new list leaves no trace that a recount would not.
@@ -7,30 +7,41 @@ for it, so a change that is applied twice, late or by a new list leaves no trace
 from collections import Counter
 from collections.abc import Mapping
 from heapq import nsmallest
-from typing import TypeVar
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.dra.claim import Claim
-from lens.model.inventory.dra.device import Slice
+from lens.model.inventory.dra.device import NO_NODE, Slice
 from lens.model.inventory.dra.device_class import DeviceClass
+from lens.model.inventory.dra.gpus import HeldGpu
+from lens.model.inventory.dra.index import DeviceIndex, needs_classes
 from lens.model.inventory.dra.taint_rule import TaintRule
 from lens.model.inventory.node import Node
-from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount, occupancy
+from lens.model.inventory.occupancy import (
+    GpuStates,
+    NodeOccupancy,
+    ResourceCount,
+    by_driver,
+    occupancy,
+    takes,
+)
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod, PodKey
-from lens.model.inventory.snapshot import EMPTY, Snapshot
+from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
+from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.taints import TaintPolicy
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Ledger:
     """The ledger. It has one writer."""
 
-    def __init__(self, taints: TaintPolicy, daemonset: str | None = None) -> None:
-        """Start empty. With the name of a ``daemonset``, only its pods are exporters."""
+    def __init__(
+        self, taints: TaintPolicy, daemonset: str | None = None, drivers: GpuDrivers | None = None
+    ) -> None:
+        """Start empty. With the name of a ``daemonset``, only its pods are exporters.
+
+        ``drivers`` are the DRA drivers of GPUs, by default those of all vendors.
+        """
         self._taints = taints
         self._daemonset = daemonset
         self._pods: dict[PodKey, Pod | ExporterPod] = {}
@@ -45,10 +56,7 @@ class Ledger:
         self._blocks: Counter[int] = Counter()
         self._units: dict[str, ResourceCount] = {}
         self._missing: dict[str, int] = {}
-        self._claims: dict[PodKey, Claim] = {}
-        self._slices: dict[str, Slice] = {}
-        self._device_classes: dict[str, DeviceClass] = {}
-        self._taint_rules: dict[str, TaintRule] = {}
+        self._dra = DeviceIndex(self._pods, drivers or GpuDrivers())
         self._snapshot = EMPTY
 
     @property
@@ -74,22 +82,22 @@ class Ledger:
     @property
     def claims(self) -> Mapping[PodKey, Claim]:
         """Return the stored ResourceClaims."""
-        return self._claims
+        return self._dra.claims
 
     @property
     def slices(self) -> Mapping[str, Slice]:
         """Return the stored ResourceSlices."""
-        return self._slices
+        return self._dra.slices
 
     @property
     def device_classes(self) -> Mapping[str, DeviceClass]:
         """Return the stored DeviceClasses."""
-        return self._device_classes
+        return self._dra.device_classes
 
     @property
     def taint_rules(self) -> Mapping[str, TaintRule]:
         """Return the stored DeviceTaintRules."""
-        return self._taint_rules
+        return self._dra.taint_rules
 
     def put_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
         """Store a pod under its key; None removes it."""
@@ -115,6 +123,10 @@ class Ledger:
                 self._touched.add(pod.node)
             else:
                 self._pending_touched.add(key)
+        was = before if isinstance(before, Pod) and needs_classes(before) else None
+        now = pod if isinstance(pod, Pod) and needs_classes(pod) else None
+        if was is not None or now is not None:
+            self._dra.pod_changed(key, was, now)
 
     def put_node(self, name: str, node: Node | None) -> None:
         """Store a node under its name; None removes it."""
@@ -142,67 +154,99 @@ class Ledger:
 
     def put_claim(self, key: PodKey, claim: Claim | None) -> None:
         """Store a ResourceClaim under its key; None removes it."""
-        _put(self._claims, key, claim)
+        self._dra.put_claim(key, claim)
 
     def put_slice(self, name: str, slice_: Slice | None) -> None:
         """Store a ResourceSlice under its name; None removes it."""
-        _put(self._slices, name, slice_)
+        self._dra.put_slice(name, slice_)
 
     def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
         """Store a DeviceClass under its name; None removes it."""
-        _put(self._device_classes, name, device_class)
+        self._dra.put_device_class(name, device_class)
 
     def put_taint_rule(self, name: str, rule: TaintRule | None) -> None:
         """Store a DeviceTaintRule under its name; None removes it."""
-        _put(self._taint_rules, name, rule)
+        self._dra.put_taint_rule(name, rule)
 
     def snapshot(self) -> Snapshot:
         """Return the current snapshot; the same object as before if no figure and no list has changed."""
+        nodes, pods = self._dra.settle()
+        self._touched |= nodes
+        for key in pods:
+            pod = self._pods.get(key)
+            if isinstance(pod, Pod) and pod.node:
+                self._touched.add(pod.node)
+            else:
+                self._pending_touched.add(key)
+        unattached = self._snapshot.unattached
+        if NO_NODE in self._touched:
+            self._touched.remove(NO_NODE)
+            gpus = self._dra.gpus(NO_NODE, takes_gpu_pods=True)
+            if gpus != unattached.gpus:
+                unattached = Unattached(gpus, by_driver(gpus))
         changes: dict[str, NodeOccupancy | None] = {}
         for name in self._touched:
-            node, holders = self._nodes.get(name), self._holders.get(name)
-            after = (
-                None
-                if node is None and holders is None
-                else occupancy(
-                    name,
-                    node,
-                    (holders or {}).values(),
-                    self._taints,
-                    self._placements.get(name, NO_PLACEMENT),
-                )
-            )
+            after = self._occupancy(name)
             if after != self._snapshot.nodes.get(name):
                 changes[name] = after
         self._touched.clear()
         waiting = self._pending_changes()
+        exporters = self._exporter_changes()
+        problems = self._dra.problems
+        last = self._snapshot
+        if (
+            changes
+            or waiting
+            or unattached is not last.unattached
+            or problems is not last.problems
+            or exporters != (last.exporters, last.exporter_nodes)
+        ):
+            self._snapshot = self._advanced(changes, waiting, exporters, unattached)
+        return self._snapshot
+
+    def _occupancy(self, name: str) -> NodeOccupancy | None:
+        """Return a node's occupancy; None for a node without GPUs."""
+        node = self._nodes.get(name)
+        dra: tuple[HeldGpu, ...] = ()
+        if self._dra.has_gpus(name):
+            dra = self._dra.gpus(name, takes_gpu_pods=takes(node, self._taints))
+        pods = [
+            pod
+            for stored in self._holders.get(name, {}).values()
+            if (pod := self._dra.resolved(stored) if needs_classes(stored) else stored).gpus
+        ]
+        if node is not None and not node.offers and not dra:
+            node = None
+        if node is None and not pods and not dra:
+            return None
+        return occupancy(name, node, pods, self._taints, self._placements.get(name, NO_PLACEMENT), dra)
+
+    def _exporter_changes(self) -> tuple[tuple[ExporterPod, ...], int]:
+        """Return the exporters, and the nodes that have or should have one."""
         exporters, nodes = self._snapshot.exporters, self._snapshot.exporter_nodes
         if self._exporters_touched:
             exporters = self._selected_exporters()
             nodes = max(self._desired(exporters), len({exporter.node for exporter in exporters}))
         self._exporters_touched = False
-        if (
-            changes
-            or waiting
-            or (exporters, nodes)
-            != (
-                self._snapshot.exporters,
-                self._snapshot.exporter_nodes,
-            )
-        ):
-            self._snapshot = self._advanced(changes, waiting, exporters, nodes)
-        return self._snapshot
+        return exporters, nodes
 
     def _pending_changes(self) -> dict[str, Pod | None]:
         """Return the changes of pods that aren't bound."""
         changes: dict[str, Pod | None] = {}
         for key in self._pending_touched:
             pod = self._pods.get(key)
-            after = pod if isinstance(pod, Pod) and not pod.node else None
+            after = self._waiting(pod) if isinstance(pod, Pod) and not pod.node else None
             if after != self._snapshot.pending.get(name := "/".join(key)):
                 changes[name] = after
         self._pending_touched.clear()
         return changes
+
+    def _waiting(self, pod: Pod) -> Pod | None:
+        """Return a pod that isn't bound; None for one whose claims are of other devices than GPUs."""
+        if not needs_classes(pod):
+            return pod
+        resolved = self._dra.resolved(pod)
+        return resolved if resolved.units or any(use.state != "missing" for use in resolved.uses) else None
 
     def _selected_exporters(self) -> tuple[ExporterPod, ...]:
         """Return the exporters, if a DaemonSet was named only its pods."""
@@ -230,21 +274,28 @@ class Ledger:
         self,
         changes: Mapping[str, NodeOccupancy | None],
         waiting: Mapping[str, Pod | None],
-        exporters: tuple[ExporterPod, ...],
-        exporter_nodes: int,
+        exporters: tuple[tuple[ExporterPod, ...], int],
+        unattached: Unattached,
     ) -> Snapshot:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
+        unknown_gpus, held_without_pod = last.unknown_gpus, last.held_without_pod
         approximate, missing_gpus = last.approximate, last.missing_gpus
         units, missing_names = last.units, last.missing_names
         joining: set[str] = set()
         leaving: set[str] = set()
+        if unattached is not last.unattached:
+            states += unattached.states - last.unattached.states
+            unknown_gpus += unattached.unknown_gpus - last.unattached.unknown_gpus
+            held_without_pod += unattached.held_without_pod - last.unattached.held_without_pod
         for name, after in changes.items():
             before = last.nodes.get(name)
             if before is not None:
                 states -= before.states
                 running_tasks -= before.running_tasks
                 overcommitted -= before.overcommitted
+                unknown_gpus -= before.unknown_gpus
+                held_without_pod -= before.held_without_pod
                 approximate -= before.approximate
                 missing_gpus -= self._missing.pop(name, 0)
                 for pool in before.units:
@@ -256,6 +307,8 @@ class Ledger:
                 states += after.states
                 running_tasks += after.running_tasks
                 overcommitted += after.overcommitted
+                unknown_gpus += after.unknown_gpus
+                held_without_pod += after.held_without_pod
                 approximate += after.approximate
                 if after.node is None:
                     self._missing[name] = after.overcommitted
@@ -265,6 +318,10 @@ class Ledger:
                 if after.units:
                     joining.add(name)
                 self._count_block(after.largest_block, 1)
+        both_ways_changed = any(
+            (after is not None and after.offered_both_ways) != (name in last.both_ways)
+            for name, after in changes.items()
+        )
         if joining or leaving:
             units = self._shown_units()
         if any(name in self._missing or name in missing_names for name in changes):
@@ -288,12 +345,17 @@ class Ledger:
             nodes=last.nodes.updated(changes) if changes else last.nodes,
             pending=last.pending.updated(waiting) if waiting else last.pending,
             demand=demand,
-            exporters=exporters,
-            exporter_nodes=exporter_nodes,
+            exporters=exporters[0],
+            exporter_nodes=exporters[1],
             # Mostly the same names, and then the same set.
             shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
             approximate=approximate,
             units=units,
+            both_ways=_replaced(last.both_ways, changes) if both_ways_changed else last.both_ways,
+            unattached=unattached,
+            problems=self._dra.problems,
+            unknown_gpus=unknown_gpus,
+            held_without_pod=held_without_pod,
         )
 
     def _units_of(self, resource: str) -> ResourceCount:
@@ -314,11 +376,10 @@ class Ledger:
                 del self._blocks[size]
 
 
-def _put(stored: dict[K, V], key: K, value: V | None) -> None:
-    if value is None:
-        stored.pop(key, None)
-    else:
-        stored[key] = value
+def _replaced(names: frozenset[str], changes: Mapping[str, NodeOccupancy | None]) -> frozenset[str]:
+    """Return the names of nodes that offer GPUs both ways."""
+    now = {name for name, after in changes.items() if after is not None and after.offered_both_ways}
+    return names - changes.keys() | now
 
 
 def _no_units(resource: str) -> ResourceCount:

@@ -28,7 +28,7 @@ class NodeResource(msgspec.Struct, frozen=True, gc=False):
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A node that names GPU resources, even with a capacity of 0.
+    """A node. ``offers`` has the GPU resources that it names, even with a capacity of 0.
 
     ``mig`` is what its labels tell of the GPUs that MIG has cut up. ``ready`` is its Ready condition: True,
     False, or None without one. Two nodes are equal if no figure and no list shows a difference; heartbeats
@@ -52,8 +52,8 @@ def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResource
         raise ValueError(f"{field}: {error}") from None
 
 
-def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
-    """Return a node, or None if it names no GPU resource.
+def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node:
+    """Return a node. It may have GPUs without naming a GPU resource: those of ResourceSlices.
 
     Raise a ValueError that names the field if a GPU quantity is invalid.
     """
@@ -61,8 +61,6 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node | None:
     capacity = _whole("status.capacity", status.capacity, gpus)
     allocatable = _whole("status.allocatable", status.allocatable, gpus)
     names = sorted(capacity.keys() | allocatable.keys())
-    if not names:
-        return None
     if len(names) > MOST_RESOURCES:
         raise ValueError(f"{len(names)} GPU resources are more than any node has")
     labels = manifest.metadata.labels or {}

@@ -12,21 +12,26 @@ a pod may bind it to any node, existing or not, and request any number. They are
 
 A GPU that many units share is held if any of them is, unhealthy if none of them is allocatable, and else
 free. The units are counted separately, by the same rules.
+
+GPUs that DRA hands out have their own states (``dra.gpus``). A node may offer its GPUs both ways.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
 
 from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
+from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, held_ids, joined
+from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.node import Node, NodeResource
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
-from lens.model.k8s.vendors import domain_of
+from lens.model.k8s.vendors import domain_of, domain_of_driver
 
 
 class GpuStates(msgspec.Struct, frozen=True, gc=False):
@@ -97,11 +102,15 @@ class ResourceCount(msgspec.Struct, frozen=True, gc=False):
 class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     """A node, the pods that hold GPUs on it (sorted by namespace and name), and its GPUs by state.
 
-    ``node`` is None if the pods' node doesn't exist or names no GPU resource. ``takes_gpu_pods`` follows the
+    ``node`` is None if it doesn't exist, or has no GPUs. ``takes_gpu_pods`` follows the
     scheduler: cordon and taints count, conditions don't. ``largest_block`` is the most available GPUs of one
-    resource, since one pod requests one resource. ``pools`` are in units; everything else is in GPUs, whose
-    numbers are approximate if ``approximate_reason`` says why. ``units`` are the pools whose units aren't
-    whole GPUs; ``parts`` has the pods' parts of these by the pods' paths.
+    resource or DRA driver, since one pod requests one of these. ``pools`` are in units; everything else is in
+    GPUs, whose numbers are approximate if ``approximate_reason`` says why. ``units`` are the pools whose
+    units aren't whole GPUs; ``parts`` has the pods' parts of these by the pods' paths.
+
+    ``gpus`` are those that DRA hands out, and ``drivers`` their sums. The states of these are among
+    ``states``, where a GPU that is offered both ways counts once. ``unknown_gpus`` are in no state.
+    ``held_without_pod`` counts the GPUs that claims hold for no pod.
     """
 
     name: str
@@ -116,6 +125,16 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     approximate_reason: str | None = None
     units: tuple[ResourceCount, ...] = ()
     parts: dict[str, PodGpus] = {}
+    gpus: tuple[HeldGpu, ...] = ()
+    drivers: tuple[ResourceCount, ...] = ()
+    unknown_gpus: int = 0
+    held_without_pod: int = 0
+
+    @property
+    def offered_both_ways(self) -> bool:
+        """Tell whether a device plugin and DRA may offer the same GPUs."""
+        own = {domain_of(pool.resource) for pool in self.pools}
+        return any(domain_of_driver(count.resource) in own for count in self.drivers)
 
     def reportable_gpus(self, source: Source) -> int | None:
         """Return how many of the node's GPUs an agent or exporter has to report; None if that is unknown.
@@ -124,8 +143,13 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
         """
         domain = "amd.com" if source == "amd" else "nvidia.com"
         own = [pool for pool in self.pools if domain_of(pool.resource) == domain]
-        if len(own) == len(self.pools):
+        claimable = [count for count in self.drivers if domain_of_driver(count.resource) == domain]
+        if len(own) == len(self.pools) and len(claimable) == len(self.drivers):
             return self.states.total
+        if claimable and own:
+            return None
+        if claimable:
+            return sum(count.states.total for count in claimable)
         return None if any(pool in self.units for pool in own) else sum(pool.states.total for pool in own)
 
     def unreported_gpus(self, telemetry: NodeTelemetry | None) -> int:
@@ -158,16 +182,15 @@ def occupancy(
     pods: Iterable[Pod],
     taints: TaintPolicy,
     placement: Placement = NO_PLACEMENT,
+    dra: tuple[HeldGpu, ...] = (),
 ) -> NodeOccupancy:
-    """Return a node's occupancy, with every GPU in its state."""
+    """Return a node's occupancy, with every GPU in its state. ``dra`` are the GPUs that DRA hands out."""
     holders = tuple(sorted(pods, key=lambda pod: pod.key))
     held: dict[str, int] = {}
     for pod in holders:
         for resource, number in pod.units:
             held[resource] = held.get(resource, 0) + number
-    takes_gpu_pods = node is not None and not taints.repels(
-        (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
-    )
+    takes_gpu_pods = takes(node, taints)
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
     strange = sorted(held.keys() - offers.keys())
     # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
@@ -183,26 +206,111 @@ def occupancy(
     shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
     blocks = [each.block(holders) for each in shared]
     units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
-    gpus = [pool for pool in pools if pool not in units] + [
-        _pool(NodeResource("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods)
-        for block in blocks
+    gpus = [(domain_of(pool.resource), pool) for pool in pools if pool not in units] + [
+        (
+            domain_of(next(iter(each.resources))),
+            _pool(NodeResource("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods),
+        )
+        for each, block in zip(shared, blocks, strict=True)
     ]
+    states = sum((pool.states for _, pool in gpus), GpuStates())
+    largest_block = max((pool.states.available for _, pool in gpus), default=0)
+    drivers = by_driver(dra)
+    approximate_reason = max(
+        (block.approximate_reason for block in blocks if block.approximate_reason is not None),
+        default=UNKNOWN_RATIO if beyond else None,
+    )
+    for domain, counts in _by_domain(drivers).items():
+        claimable = sum((count.states for count in counts), GpuStates())
+        block = max(count.states.available for count in counts)
+        plugin = sum((pool.states for each, pool in gpus if each == domain), GpuStates())
+        if plugin.total and claimable.total:
+            both = _join(domain, plugin, claimable, holders, dra, placement)
+            claimable = _states(both.offered, takes_gpu_pods=takes_gpu_pods) - plugin
+            if both.approximate:
+                approximate_reason = approximate_reason or BOTH_WAYS
+        states += claimable
+        largest_block = max(largest_block, block)
     return NodeOccupancy(
         name=name,
         node=node,
         pods=holders,
         pools=pools,
-        states=sum((pool.states for pool in gpus), GpuStates()),
+        states=states,
         takes_gpu_pods=takes_gpu_pods,
         running_tasks=sum(pod.is_running for pod in holders),
-        largest_block=max((pool.states.available for pool in gpus), default=0),
-        overcommitted=sum(pool.overcommitted for pool in gpus) + beyond,
-        approximate_reason=max(
-            (block.approximate_reason for block in blocks if block.approximate_reason is not None),
-            default=UNKNOWN_RATIO if beyond else None,
-        ),
+        # A plugin may offer what DRA has given away, and the other way round.
+        largest_block=min(largest_block, states.available),
+        overcommitted=sum(pool.overcommitted for _, pool in gpus) + beyond,
+        approximate_reason=approximate_reason,
         units=units,
         parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
+        gpus=dra,
+        drivers=drivers,
+        unknown_gpus=sum(each.state == "unknown" for each in dra),
+        held_without_pod=sum(each.without_pod for each in dra),
+    )
+
+
+def takes(node: Node | None, taints: TaintPolicy) -> bool:
+    """Tell whether the scheduler puts GPU pods on a node."""
+    return node is not None and not taints.repels(
+        (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
+    )
+
+
+def by_driver(gpus: Iterable[HeldGpu]) -> tuple[ResourceCount, ...]:
+    """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
+    found: dict[str, Counter[str]] = {}
+    for each in gpus:
+        found.setdefault(each.gpu.driver, Counter())[each.state] += 1
+    counts: list[ResourceCount] = []
+    for driver, states in sorted(found.items()):
+        states.pop("unknown", None)
+        total = states.total()
+        allocatable = total - states["unhealthy"]
+        counts.append(ResourceCount(driver, total, allocatable, GpuStates(**states), 0))
+    return tuple(counts)
+
+
+def _by_domain(drivers: Iterable[ResourceCount]) -> dict[str, list[ResourceCount]]:
+    found: dict[str, list[ResourceCount]] = {}
+    for count in drivers:
+        found.setdefault(domain_of_driver(count.resource), []).append(count)
+    return found
+
+
+def _join(
+    domain: str,
+    plugin: GpuStates,
+    dra: GpuStates,
+    pods: Iterable[Pod],
+    gpus: Iterable[HeldGpu],
+    placement: Placement,
+) -> Joined:
+    return joined(
+        _offered(plugin),
+        _offered(dra),
+        held_ids(
+            domain,
+            plugin.allocated,
+            pods,
+            (each for each in gpus if domain_of_driver(each.gpu.driver) == domain),
+        ),
+        placement.reported if placement.reported_domain == domain and placement.reported else None,
+    )
+
+
+def _offered(states: GpuStates) -> Offered:
+    return Offered(states.allocated, states.unhealthy, states.unavailable + states.available)
+
+
+def _states(offered: Offered, *, takes_gpu_pods: bool) -> GpuStates:
+    return GpuStates(
+        allocated=offered.held,
+        unhealthy=offered.unhealthy,
+        unavailable=0 if takes_gpu_pods else offered.free,
+        available=offered.free if takes_gpu_pods else 0,
     )
 
 

@@ -22,7 +22,7 @@ class Placement(msgspec.Struct, frozen=True):
     ``instances`` maps the uuid of each MIG device, or partition, to the uuid of its GPU; ``pods`` has the
     devices of each pod by ``namespace/name``. ``gpus`` is the number of GPUs that AMD's exporter reports, and
     ``partitions`` that of their partitions; a GPU without any counts as one. ``domain`` is the domain of
-    their resources, empty for any.
+    their resources, empty for any. ``reported`` is the number of GPUs that are reported, by whomever.
     """
 
     instances: Mapping[str, str]
@@ -30,6 +30,12 @@ class Placement(msgspec.Struct, frozen=True):
     gpus: int = 0
     partitions: int = 0
     domain: str = ""
+    reported: int = 0
+
+    @property
+    def reported_domain(self) -> str:
+        """Return the domain of the resources of the reported GPUs' vendor."""
+        return self.domain or "nvidia.com"
 
     def tells_of(self, resource: str) -> bool:
         """Tell whether these GPUs may be those of a resource."""
@@ -61,23 +67,24 @@ def placement(telemetry: NodeTelemetry) -> Placement:
         gpus=len(telemetry.gpus) if is_amd else 0,
         partitions=sum(max(1, len(gpu.instances)) for gpu in telemetry.gpus) if is_amd else 0,
         domain="amd.com" if is_amd else "",
+        reported=len(telemetry.gpus),
     )
 
 
 class Placements:
-    """The placements on all nodes with shared GPUs."""
+    """The placements on all nodes whose figures depend on them."""
 
     def __init__(self) -> None:
         """Start without placements."""
         self._last: dict[str, tuple[NodeTelemetry, Placement]] = {}
 
     def changes(
-        self, shared: Collection[str], telemetry: Mapping[str, NodeTelemetry]
+        self, wanted: Collection[str], telemetry: Mapping[str, NodeTelemetry]
     ) -> dict[str, Placement]:
-        """Return the changes since the last call, by node: NO_PLACEMENT for nodes no longer in ``shared``."""
+        """Return the changes since the last call, by node: NO_PLACEMENT for nodes no longer ``wanted``."""
         changes: dict[str, Placement] = {}
         current: dict[str, tuple[NodeTelemetry, Placement]] = {}
-        for node in shared:
+        for node in wanted:
             now = telemetry.get(node)
             if now is None:
                 continue

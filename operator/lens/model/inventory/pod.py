@@ -1,4 +1,4 @@
-"""A pod as the ledger stores it: its identity, its GPU request, its node and its controller."""
+"""A pod as the ledger stores it: its identity, its GPU request, its claims, its node and its controller."""
 
 import re
 from collections.abc import Iterable
@@ -7,11 +7,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from lens.model.inventory.dra.pod_claims import (
+    ClaimUse,
+    PodClaim,
+    extended_claim,
+    pod_claims,
+    resources_of_claim,
+)
 from lens.model.inventory.pending import Waiting, read_waiting
 from lens.model.k8s import timestamps
 from lens.model.k8s.allocated_devices import Device, allocated_devices
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, short
-from lens.model.k8s.gpu_resources import GpuResources, Units
+from lens.model.k8s.gpu_resources import CLASS_PREFIX, GpuResources, Units
 from lens.model.k8s.objects import OwnerReference, PodManifest
 from lens.model.k8s.pod_requests import gpu_request
 
@@ -51,11 +58,13 @@ class Controller(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
-    """A pod that requests GPUs and hasn't finished.
+    """A pod that requests GPUs, or names ResourceClaims, and hasn't finished.
 
     ``node`` is empty until the pod is bound; from then on it holds ``units``. ``devices`` are the units that
-    its status names. ``workload`` is derived from the pod alone. ``waiting`` says why an unbound pod is
-    pending. Two pods are equal if no figure and no list shows a difference.
+    its status names. ``claims`` are those that it names; in a snapshot ``uses`` says what those of GPUs are
+    now, and ``claimed_gpus`` is the number of physical GPUs that it is on by them, or that it asks for.
+    ``workload`` is derived from the pod alone. ``waiting`` says why an unbound pod is pending. Two pods are
+    equal if no figure and no list shows a difference.
     """
 
     namespace: str
@@ -70,6 +79,9 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     workload: Workload
     devices: tuple[Device, ...] = ()
     waiting: Waiting | None = None
+    claims: tuple[PodClaim, ...] = ()
+    uses: tuple[ClaimUse, ...] = ()
+    claimed_gpus: int = 0
 
     @property
     def key(self) -> PodKey:
@@ -88,9 +100,10 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def gpus(self) -> int:
-        """Return how many GPUs, or units of shared GPUs, the pod requests of all resources together."""
-        (_, number), *others = self.units
-        return number + sum(units for _, units in others) if others else number
+        """Return how many GPUs, or units of shared GPUs, the pod requests in all ways together."""
+        if len(self.units) == 1:
+            return self.units[0][1] + self.claimed_gpus
+        return sum(units for _, units in self.units) + self.claimed_gpus
 
     @property
     def is_running(self) -> bool:
@@ -99,7 +112,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
-    """Return a pod, or None if it has finished or requests no GPU.
+    """Return a pod, or None if it has finished, or requests no GPU and names no claim.
 
     Raise a ValueError that names the resource if a GPU quantity is invalid.
     """
@@ -107,7 +120,10 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
     if phase in FINISHED_PHASES:
         return None
     units = gpu_request(manifest, gpus)
-    if not units:
+    claims = pod_claims(manifest)
+    if claims or any(resource.startswith(CLASS_PREFIX) for resource, _ in units):
+        units = _without_claimed(manifest, units)
+    if not units and not claims:
         return None
     meta = manifest.metadata
     owner = controlling(meta.owner_references)
@@ -122,8 +138,23 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
         terminating=meta.deletion_timestamp is not None,
         controller=controller_named(owner, meta.namespace or "") if owner else None,
         workload=_workload(manifest, owner),
-        devices=allocated_devices(manifest.status, dict(units)),
+        devices=allocated_devices(manifest.status, dict(units), claims=bool(claims)),
         waiting=read_waiting(manifest),
+        claims=claims,
+    )
+
+
+def _without_claimed(manifest: PodManifest, units: Units) -> Units:
+    """Return the units without those that a claim serves, or will: these are the claim's, and count there.
+
+    A class's implicit resource is always served by a claim, so a bound pod holds nothing else of it.
+    """
+    served = resources_of_claim(extended_claim(manifest))
+    bound = bool(manifest.spec.node_name)
+    return tuple(
+        (resource, number)
+        for resource, number in units
+        if resource not in served and not (bound and resource.startswith(CLASS_PREFIX))
     )
 
 

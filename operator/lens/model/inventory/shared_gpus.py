@@ -220,5 +220,5 @@ def part(pod: Pod, shared: Iterable[Group]) -> PodGpus | None:
             approximate |= fewest != most or not each.is_known
     if not units:
         return None
-    whole = sum(number for resource, number in pod.units if resource not in units)
+    whole = sum(number for resource, number in pod.units if resource not in units) + pod.claimed_gpus
     return PodGpus(low + whole, approximate, tuple(units.items()), replicated)

@@ -6,6 +6,8 @@ from typing import Literal
 import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.dra.gpus import HeldGpu
+from lens.model.inventory.dra.index import NO_PROBLEMS, Problems
 from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import PodGpus
@@ -25,6 +27,31 @@ class Demand(msgspec.Struct, frozen=True, gc=False):
         return Demand(self.pods + sign, self.gpus + sign * pod.gpus, self.gated_pods + sign * gated)
 
 
+class Unattached(msgspec.Struct, frozen=True, gc=False):
+    """The GPUs that no single node has, by state, with their sums by driver. Any node may get them."""
+
+    gpus: tuple[HeldGpu, ...] = ()
+    drivers: tuple[ResourceCount, ...] = ()
+
+    @property
+    def states(self) -> GpuStates:
+        """Return the numbers of GPUs by state."""
+        return sum((count.states for count in self.drivers), GpuStates())
+
+    @property
+    def unknown_gpus(self) -> int:
+        """Return how many GPUs are in no state."""
+        return sum(each.state == "unknown" for each in self.gpus)
+
+    @property
+    def held_without_pod(self) -> int:
+        """Return how many GPUs claims hold for no pod."""
+        return sum(each.without_pod for each in self.gpus)
+
+
+NOTHING_UNATTACHED = Unattached()
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """All figures of one moment. ``sequence`` grows by one with each visible change.
 
@@ -35,8 +62,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     ``pending`` has, by ``namespace/name``, the pods that request GPUs and aren't bound, and ``demand`` their
     sums. ``exporters`` are the pods that report telemetry, by name, and
     ``exporter_nodes`` the nodes that have or should have one. All numbers are physical GPUs, except
-    ``units``, which has the sums of shared resources. ``shared`` names the nodes with shared GPUs; the
-    figures of ``approximate`` of these are approximate.
+    ``units``, which has the sums of shared resources. ``shared`` names the nodes with shared GPUs, and
+    ``both_ways`` those that offer GPUs by a device plugin and by DRA; the figures of ``approximate`` of these
+    are approximate.
+
+    ``unattached`` are the GPUs of no node, which are among ``states``. ``problems`` is what of DRA can't be
+    counted, and ``unknown_gpus`` the number of GPUs that are in no state therefore, as far as slices tell.
+    ``held_without_pod`` counts the GPUs that claims hold for no pod.
     """
 
     sequence: int
@@ -56,6 +88,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     shared: frozenset[str] = frozenset()
     approximate: int = 0
     units: Mapping[str, ResourceCount] = {}
+    both_ways: frozenset[str] = frozenset()
+    unattached: Unattached = NOTHING_UNATTACHED
+    problems: Problems = NO_PROBLEMS
+    unknown_gpus: int = 0
+    held_without_pod: int = 0
 
     @property
     def allocation_rate(self) -> float:

@@ -12,10 +12,12 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from lens.model.k8s.bounds import LONGEST_NAME, MOST_DEVICES, short
+from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, MOST_DEVICES, short
 from lens.model.k8s.objects import ContainerStatus, PodStatus
 
 T = TypeVar("T")
+
+CLAIM_PREFIX = "claim:"
 
 DeviceHealth = Literal["Healthy", "Unhealthy", "Unknown"]
 
@@ -46,25 +48,38 @@ _resource_status = msgspec.json.Decoder(_ResourceStatus)
 _resource_health = msgspec.json.Decoder(_ResourceHealth)
 
 
-def allocated_devices(status: PodStatus, resources: Collection[str]) -> tuple[Device, ...]:
-    """Return the devices of these resources that a pod was given; what can't be read of them is left out."""
+def allocated_devices(
+    status: PodStatus, resources: Collection[str], *, claims: bool = False
+) -> tuple[Device, ...]:
+    """Return the devices of these resources that a pod was given; what can't be read of them is left out.
+
+    With ``claims`` those of its ResourceClaims are among them: their resource is ``claim:`` and the claim's
+    name in the pod, with the request behind a slash.
+    """
     found: list[Device] = []
     for container in (*(status.container_statuses or ()), *(status.init_container_statuses or ())):
         if container.allocated_resources_status:
-            found += islice(_devices(container, resources), MOST_DEVICES - len(found))
+            found += islice(_devices(container, resources, claims=claims), MOST_DEVICES - len(found))
     return tuple(found)
 
 
-def _devices(container: ContainerStatus, resources: Collection[str]) -> Iterable[Device]:
+def _devices(container: ContainerStatus, resources: Collection[str], *, claims: bool) -> Iterable[Device]:
     for entry in _read(_entries, container.allocated_resources_status) or ():
         status = _read(_resource_status, entry)
-        if status is None or status.name not in resources:
+        if status is None or not (
+            status.name in resources or (claims and status.name.startswith(CLAIM_PREFIX))
+        ):
             continue
         for each in status.resources or ():
             device = _read(_resource_health, each)
             if device is not None and len(device.id) <= LONGEST_NAME:
                 health = _HEALTHS.get(device.health, "Unknown")
-                yield Device(intern(status.name), device.id, intern(short(container.name)), health)
+                yield Device(
+                    intern(short(status.name, LONGEST_RESOURCE)),
+                    device.id,
+                    intern(short(container.name)),
+                    health,
+                )
 
 
 def _read(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> T | None:

@@ -17,9 +17,6 @@ from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 T = TypeVar("T")
 
-CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
-"""Begins the implicit extended resource of a DeviceClass (resource/v1, ResourceDeviceClassPrefix)."""
-
 _items = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _map = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 

@@ -9,17 +9,24 @@ from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_RESOURCES
 from lens.model.k8s.quantity import Exact, Quantity, device_count
 from lens.model.k8s.vendors import GPU_RESOURCES
 
+CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
+"""Begins the implicit extended resource of each DeviceClass (resource/v1, ResourceDeviceClassPrefix)."""
+
 Units = tuple[tuple[str, int], ...]
 """How many whole units of each GPU resource, sorted by resource."""
 
 
 class GpuResources:
-    """Decide which resource names are GPUs."""
+    """Decide which resource names are GPUs.
+
+    Those of DeviceClasses may be: which classes are of GPUs is in the classes.
+    """
 
     def __init__(self, patterns: Iterable[str] = GPU_RESOURCES) -> None:
         """Take patterns as ``Vendor.resources`` has them."""
         patterns = tuple(patterns)
         included = [pattern for pattern in patterns if not pattern.startswith("!")]
+        included.append(f"{CLASS_PREFIX}*")
         excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
 
         is_included, is_excluded = _any_of(included), _any_of(excluded)

@@ -90,6 +90,8 @@ class PodSpec(Manifest):
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     overhead: dict[str, Quantity] | None = None
+    # Few pods have these, and what is odd in them must not cost the pod.
+    resource_claims: msgspec.Raw = msgspec.Raw()
 
 
 class PodStatus(Manifest):
@@ -103,6 +105,8 @@ class PodStatus(Manifest):
     init_container_statuses: list[ContainerStatus] | None = None
     allocated_resources: dict[str, Quantity] | None = None
     resources: Requirements | None = None
+    resource_claim_statuses: msgspec.Raw = msgspec.Raw()
+    extended_resource_claim_status: msgspec.Raw = msgspec.Raw()
 
 
 class PodManifest(Manifest):

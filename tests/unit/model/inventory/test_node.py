@@ -4,7 +4,7 @@ import pytest
 
 from lens.model.inventory.node import NodeResource
 from lens.model.k8s.taints import Taint
-from tests.unit.model.manifests import GPU, NOW, Object, node, read_node, viewed_node
+from tests.unit.model.manifests import GPU, NOW, Object, node, read_node, snapshot_of, viewed_node
 
 AMD = "amd.com/gpu"
 
@@ -44,10 +44,11 @@ def test_a_node_that_names_a_gpu_resource_is_a_gpu_node(
         {"metadata": {"name": "n", "resourceVersion": "1"}, "status": {"capacity": None}},
     ],
 )
-def test_a_node_that_names_none_is_left_out_without_a_complaint(raw: Object) -> None:
+def test_a_node_that_names_none_has_none_without_a_complaint(raw: Object) -> None:
     reading = read_node(raw)
-    assert reading.view is None
-    assert reading.problem is None
+    assert reading.view is not None
+    assert (reading.view.offers, reading.problem) == ((), None)
+    assert not snapshot_of(node(capacity={"cpu": "64"}, allocatable={"cpu": "64"})).nodes
 
 
 @pytest.mark.parametrize("field", ["capacity", "allocatable"])

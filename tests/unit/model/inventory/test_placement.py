@@ -2,7 +2,7 @@
 
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placements
+from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placement, Placements
 
 GPU = "nvidia.com/gpu"
 
@@ -49,4 +49,5 @@ def test_what_is_not_told_or_not_shared_any_more_is_taken_back() -> None:
 
 
 def test_a_device_whose_gpu_is_unknown_says_nothing() -> None:
-    assert Placements().changes({"n"}, {"n": told(holder("a", 0, gpu=None))}) == {}
+    changes = Placements().changes({"n"}, {"n": told(holder("a", 0, gpu=None))})
+    assert changes == {"n": Placement(instances={}, pods={}, reported=1)}

@@ -35,7 +35,7 @@ def _read(raw: object) -> Any:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_all_versions_of_a_slice_say_the_same(version: str) -> None:
-    attributes = {
+    attributes: dict[str, str | int] = {
         "uuid": "GPU-9b8d",
         "parentUUID": "GPU-1a2b",
         "productName": H100,

@@ -1,0 +1,246 @@
+"""The GPUs of pools, each in its state, with the claims that hold it.
+
+| state | a GPU |
+| --- | --- |
+| allocated | that a claim holds, or a part of which one holds |
+| unknown | that nobody holds, of a pool that can't be counted |
+| unhealthy | all devices of which are tainted NoSchedule or NoExecute |
+| unavailable | that is free, on a node that GPU pods can't go to |
+| available | that is free, on a node that takes GPU pods, or on no node |
+"""
+
+from collections.abc import Container, Iterable, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+
+from lens.model.inventory.dra.claim import AllocatedDevice, Claim, DeviceKey
+from lens.model.inventory.dra.device import Counters, Device
+from lens.model.inventory.dra.pool import Gpu, Pool
+from lens.model.inventory.dra.taint_rule import TaintRule
+from lens.model.k8s import quantity
+from lens.model.k8s.allocated_devices import DeviceHealth
+from lens.model.k8s.quantity import Exact
+from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
+
+GpuState = Literal["allocated", "unknown", "unhealthy", "unavailable", "available"]
+
+SLICE_GONE = "SLICE_GONE"
+"""No slice has the device that a claim holds, so nothing more is known of it."""
+
+Without = Literal["UNRESERVED", "PODS_GONE"]
+"""Why no pod has what a claim holds: it is reserved for nobody, or for pods that are gone or have ended."""
+
+
+class DeviceHolder(msgspec.Struct, frozen=True, gc=False):
+    """A claim that holds a device, and the pods that it is for, by ``namespace/name``.
+
+    ``without_pod`` says why there is no pod. ``since`` is when the claim was allocated, in epoch seconds,
+    None if unknown. ``health`` is the worst that the pods' status tells of the device (KEP-4680).
+    """
+
+    claim: str
+    allocated: AllocatedDevice
+    pods: tuple[str, ...]
+    without_pod: Without | None = None
+    since: int | None = None
+    health: DeviceHealth = "Unknown"
+
+
+class RuleTaint(msgspec.Struct, frozen=True, gc=False):
+    """A taint that a DeviceTaintRule puts on a device."""
+
+    device: str
+    rule: str
+    taint: Taint
+
+
+class CapacityLeft(msgspec.Struct, frozen=True, gc=False):
+    """What is left of the capacity of a device that claims share, as quantities in units of one."""
+
+    device: str
+    left: tuple[tuple[str, float], ...]
+
+
+class HeldGpu(msgspec.Struct, frozen=True, gc=False):
+    """A GPU in its state. ``reason`` says why something of it is unknown.
+
+    ``taints`` are those of rules; a slice's own are at its devices. ``largest_partition_left`` is the largest
+    device that could still be allocated, of a GPU whose devices share counters.
+    """
+
+    gpu: Gpu
+    state: GpuState
+    holders: tuple[DeviceHolder, ...] = ()
+    taints: tuple[RuleTaint, ...] = ()
+    largest_partition_left: str | None = None
+    capacity_left: tuple[CapacityLeft, ...] = ()
+    reason: str | None = None
+
+    @property
+    def without_pod(self) -> bool:
+        """Tell whether claims hold the GPU, and none of them for a pod."""
+        return bool(self.holders) and all(each.without_pod is not None for each in self.holders)
+
+
+def held_gpu(
+    gpu: Gpu,
+    pool: Pool,
+    holders: tuple[DeviceHolder, ...],
+    held: Container[str],
+    rules: Iterable[TaintRule],
+    *,
+    takes_gpu_pods: bool,
+) -> HeldGpu:
+    """Return a GPU of a pool in its state.
+
+    ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
+    ``rules`` are the pool's.
+    """
+    taints = tuple(
+        RuleTaint(device.name, rule.name, rule.taint)
+        for rule in rules
+        for device in gpu.devices
+        if rule.device in (None, device.name)
+    )
+    state: GpuState
+    if holders:
+        state = "allocated"
+    elif not pool.offers:
+        state = "unknown"
+    elif all(is_tainted(device, taints) for device in gpu.devices):
+        state = "unhealthy"
+    else:
+        state = "available" if takes_gpu_pods else "unavailable"
+    return HeldGpu(
+        gpu=gpu,
+        state=state,
+        holders=holders,
+        taints=taints,
+        largest_partition_left=(
+            largest_partition_left(gpu, pool, holders, held, taints)
+            if gpu.counters is not None and pool.offers
+            else None
+        ),
+        capacity_left=tuple(
+            CapacityLeft(
+                device.name, tuple((name, float(left)) for name, left in capacity_left(device, holders))
+            )
+            for device in gpu.devices
+            if device.shareable
+        ),
+        reason=pool.problem.reason if state == "unknown" and pool.problem else None,
+    )
+
+
+def is_tainted(device: Device, taints: Iterable[RuleTaint]) -> bool:
+    """Tell whether the scheduler leaves a device out, unless a request tolerates its taints."""
+    return any(taint.effect in REPELLING_EFFECTS for taint in device.taints) or any(
+        each.device == device.name and each.taint.effect in REPELLING_EFFECTS for each in taints
+    )
+
+
+def largest_partition_left(
+    gpu: Gpu,
+    pool: Pool,
+    holders: Sequence[DeviceHolder],
+    held: Container[str],
+    taints: Sequence[RuleTaint],
+) -> str | None:
+    """Return the largest device of a GPU that the counters still allow; None if there is none.
+
+    It is the one with the most memory, then the one that draws on the counters the most.
+    """
+    left = {each.name: _left(each, held) for device in gpu.devices for each in pool.gpus_of[device.name]}
+    free = [
+        device
+        for device in gpu.devices
+        if not is_tainted(device, taints)
+        # A shared device that is held already draws on no more counters.
+        and (
+            _has_capacity_left(device, holders)
+            if device.name in held
+            else all(
+                amount <= left[each.counter_set].get(name, 0)
+                for each in device.consumes
+                for name, amount in each.counters
+            )
+        )
+    ]
+    most = max((device.memory_bytes or 0 for device in free), default=0)
+    return min(
+        (
+            (-_drawn(_own(device, gpu.name), gpu.counters or ()), device.name)
+            for device in free
+            if (device.memory_bytes or 0) == most
+        ),
+        default=(0, None),
+    )[1]
+
+
+def _own(device: Device, counter_set: str) -> Counters:
+    return next((each.counters for each in device.consumes if each.counter_set == counter_set), ())
+
+
+def _left(gpu: Gpu, held: Container[str]) -> dict[str, Exact]:
+    """Return what the devices that are held leave of a GPU's counters."""
+    left = dict(gpu.counters or ())
+    for device in gpu.devices:
+        if device.name in held:
+            for counter, amount in _own(device, gpu.name):
+                left[counter] = left.get(counter, 0) - amount
+    return left
+
+
+def _has_capacity_left(device: Device, holders: Iterable[DeviceHolder]) -> bool:
+    return device.shareable and all(left > 0 for _, left in capacity_left(device, holders))
+
+
+@lru_cache(maxsize=4096)
+def _drawn(drawn: Counters, counters: Counters) -> Fraction:
+    """Return how much of a GPU's counters a device draws, as a sum of shares."""
+    totals = {name: Fraction(total) for name, total in counters if total}
+    return sum((amount / totals[name] for name, amount in drawn if name in totals), Fraction())
+
+
+def capacity_left(device: Device, holders: Iterable[DeviceHolder]) -> list[tuple[str, Exact]]:
+    """Return what claims leave of a device's capacity; nothing if one of them holds all of it."""
+    left = {name: _amount(value) for name, value in device.capacity}
+    for holder in holders:
+        if holder.allocated.device != device.name:
+            continue
+        if holder.allocated.share_id is None:
+            return [(name, 0) for name in left]
+        for name, value in holder.allocated.consumed:
+            if name in left:
+                left[name] -= _amount(value)
+    return sorted(left.items())
+
+
+def _amount(value: str) -> Exact:
+    try:
+        return quantity.parse(value)
+    except ValueError:
+        return 0
+
+
+def gone_gpu(node: str, device: DeviceKey, holders: tuple[DeviceHolder, ...]) -> HeldGpu:
+    """Return a GPU of which only claims tell."""
+    return HeldGpu(Gpu(*device, node), "allocated", holders, reason=SLICE_GONE)
+
+
+def holder(
+    claim: Claim,
+    allocated: AllocatedDevice,
+    pods: tuple[str, ...],
+    health: DeviceHealth = "Unknown",
+) -> DeviceHolder:
+    """Return a claim as the holder of one of its devices."""
+    without: Without | None = None
+    if not claim.reserved_for:
+        without = "UNRESERVED"
+    elif not pods:
+        without = "PODS_GONE"
+    return DeviceHolder(claim.path, allocated, pods, without, claim.allocated_at, health)

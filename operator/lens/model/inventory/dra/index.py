@@ -1,0 +1,432 @@
+"""Claims, slices, classes and taint rules with their indexes: what a change touches, and what a node has.
+
+A change touches the nodes whose GPUs it may be about, and the pods whose claims it may be about. Everything
+else is left alone, so that the cost depends on the change.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from heapq import nsmallest
+from typing import TypeVar
+
+import msgspec
+
+from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.dra.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
+from lens.model.inventory.dra.device import NO_NODE, Slice
+from lens.model.inventory.dra.device_class import DeviceClass
+from lens.model.inventory.dra.gpus import DeviceHolder, HeldGpu, gone_gpu, held_gpu, holder
+from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse, PodClaim
+from lens.model.inventory.dra.pool import Gpu, GpuKey, Pool, ProblemPool, build_pool
+from lens.model.inventory.dra.taint_rule import TaintRule
+from lens.model.inventory.pod import Pod, PodKey
+from lens.model.k8s.allocated_devices import CLAIM_PREFIX, DeviceHealth
+from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
+from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.gpu_resources import CLASS_PREFIX
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_PODS = "pods"
+_WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
+
+
+class Problems(msgspec.Struct, frozen=True, gc=False):
+    """What can't be counted.
+
+    ``pools`` are the first MOST_PROBLEM_POOLS of ``pools_number``, ``incomplete`` of which may have GPUs that
+    no known slice has. ``rules_not_applied`` names DeviceTaintRules that have no effect on the figures.
+    """
+
+    pools: tuple[ProblemPool, ...] = ()
+    pools_number: int = 0
+    incomplete: int = 0
+    rules_not_applied: tuple[str, ...] = ()
+
+
+NO_PROBLEMS = Problems()
+
+
+class DeviceIndex:
+    """What a ledger keeps of dynamic resource allocation. It has one writer."""
+
+    def __init__(self, pods: Mapping[PodKey, Pod | ExporterPod], drivers: GpuDrivers) -> None:
+        """Take the live mapping of the stored pods."""
+        self._pods = pods
+        self._drivers = drivers
+        self.claims: dict[PodKey, Claim] = {}
+        self.slices: dict[str, Slice] = {}
+        self.device_classes: dict[str, DeviceClass] = {}
+        self.taint_rules: dict[str, TaintRule] = {}
+        self._pool_slices: dict[PoolKey, dict[str, Slice]] = {}
+        self._pools: dict[PoolKey, Pool] = {}
+        self._pools_at: dict[str, set[PoolKey]] = {}
+        self._rules: dict[tuple[str | None, str | None], dict[str, TaintRule]] = {}
+        self._holding: dict[PoolKey, dict[str, tuple[PodKey, ...]]] = {}
+        self._claims_at: dict[str, set[PodKey]] = {}
+        self._users: dict[PodKey, set[PodKey]] = {}
+        self._waiting: set[PodKey] = set()
+        self._dirty_pools: set[PoolKey] = set()
+        self._dirty_devices: set[DeviceKey] = set()
+        self._problem_pools: dict[PoolKey, ProblemPool] = {}
+        self._problems = NO_PROBLEMS
+        self._problems_changed = False
+        self._touched_nodes: set[str] = set()
+        self._touched_pods: set[PodKey] = set()
+
+    # Changes
+
+    def put_claim(self, key: PodKey, claim: Claim | None) -> None:
+        """Store a claim; None removes it."""
+        before = self.claims.pop(key, None)
+        if claim is not None:
+            self.claims[key] = claim
+        if before is not None:
+            for each in before.devices:
+                self._release(each, key)
+            _discard(self._claims_at, before.node or NO_NODE, key, before.devices)
+        if claim is not None:
+            for each in claim.devices:
+                held = self._holding.setdefault(PoolKey(each.driver, each.pool), {})
+                if key not in (holders := held.get(each.device, ())):
+                    held[each.device] = (*holders, key)
+            if claim.devices:
+                self._claims_at.setdefault(claim.node or NO_NODE, set()).add(key)
+        for changed in (before, claim):
+            if changed is not None and changed.devices:
+                self._dirty_devices.update(device.key for device in changed.devices)
+                self._touched_nodes.add(changed.node or NO_NODE)
+        self._touched_pods |= self._users.get(key, frozenset())
+
+    def _release(self, device: AllocatedDevice, key: PodKey) -> None:
+        pool = PoolKey(device.driver, device.pool)
+        held = self._holding.get(pool, {})
+        left = tuple(each for each in held.pop(device.device, ()) if each != key)
+        if left:
+            held[device.device] = left
+        elif not held:
+            self._holding.pop(pool, None)
+
+    def put_slice(self, name: str, slice_: Slice | None) -> None:
+        """Store a slice; None removes it."""
+        before = self.slices.pop(name, None)
+        if before is not None:
+            pool = self._pool_slices[before.key]
+            del pool[name]
+            if not pool:
+                del self._pool_slices[before.key]
+            self._dirty_pools.add(before.key)
+        if slice_ is not None:
+            self.slices[name] = slice_
+            self._pool_slices.setdefault(slice_.key, {})[name] = slice_
+            self._dirty_pools.add(slice_.key)
+
+    def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
+        """Store a class; None removes it."""
+        _put(self.device_classes, name, device_class)
+        self._touched_pods |= self._waiting
+
+    def put_taint_rule(self, name: str, rule: TaintRule | None) -> None:
+        """Store a rule; None removes it."""
+        before = self.taint_rules.get(name)
+        _put(self.taint_rules, name, rule)
+        if before is not None:
+            del self._rules[before.driver, before.pool][name]
+        if rule is not None:
+            self._rules.setdefault((rule.driver, rule.pool), {})[name] = rule
+        for each in (before, rule):
+            if each is not None:
+                self._problems_changed |= each.not_applied is not None
+                for pool in self._matched(each):
+                    self._touched_nodes.update(pool.gpus)
+
+    def _matched(self, rule: TaintRule) -> Iterator[Pool]:
+        if rule.driver is not None and rule.pool is not None:
+            pool = self._pools.get(PoolKey(rule.driver, rule.pool))
+            pools: Iterable[Pool] = () if pool is None else (pool,)
+        else:
+            pools = self._pools.values()
+        return (pool for pool in pools if rule.matches_pool(*pool.key))
+
+    def pod_changed(self, key: PodKey, before: Pod | None, after: Pod | None) -> None:
+        """Note that a pod was stored, replaced or removed."""
+        for pod in (before, after):
+            if pod is None:
+                continue
+            for named in self._named(pod):
+                users = self._users.setdefault(named, set())
+                if pod is after:
+                    users.add(key)
+                else:
+                    users.discard(key)
+                if not users:
+                    del self._users[named]
+                if (claim := self.claims.get(named)) is not None:
+                    self._dirty_devices.update(device.key for device in claim.devices)
+                    self._touched_nodes.add(claim.node or NO_NODE)
+        if after is not None and not after.node and needs_classes(after):
+            self._waiting.add(key)
+        else:
+            self._waiting.discard(key)
+
+    @staticmethod
+    def _named(pod: Pod) -> Iterator[PodKey]:
+        return (PodKey(pod.namespace, each.claim) for each in pod.claims if each.claim is not None)
+
+    # What follows from them
+
+    def settle(self) -> tuple[set[str], set[PodKey]]:
+        """Bring the pools up to date; return the nodes and the pods that were touched since the last time."""
+        for key in self._dirty_pools:
+            self._rebuild(key)
+        for device in self._dirty_devices:
+            key = PoolKey(device.driver, device.pool)
+            if (pool := self._pools.get(key)) is not None:
+                self._touched_nodes.update(gpu.node for gpu in pool.gpus_of.get(device.device, ()))
+            for claim in self._holding.get(key, {}).get(device.device, ()):
+                self._touched_nodes.add(self.claims[claim].node or NO_NODE)
+        nodes, pods = self._touched_nodes, self._touched_pods
+        self._dirty_pools, self._dirty_devices = set(), set()
+        self._touched_nodes, self._touched_pods = set(), set()
+        return nodes, pods
+
+    def _rebuild(self, key: PoolKey) -> None:
+        before = self._pools.pop(key, None)
+        slices = self._pool_slices.get(key)
+        after = build_pool(key, slices.values()) if slices else None
+        if after is not None:
+            self._pools[key] = after
+        if before == after:
+            return
+        problem = after.problem if after is not None else None
+        if problem != self._problem_pools.get(key):
+            self._problems_changed = True
+            _put(self._problem_pools, key, problem)
+        for node in before.gpus if before is not None else ():
+            self._touched_nodes.add(node)
+            self._pools_at[node].discard(key)
+            if not self._pools_at[node]:
+                del self._pools_at[node]
+        for node in after.gpus if after is not None else ():
+            self._touched_nodes.add(node)
+            self._pools_at.setdefault(node, set()).add(key)
+        for claims in self._holding.get(key, {}).values():
+            for claim in claims:
+                self._touched_nodes.add(self.claims[claim].node or NO_NODE)
+                self._touched_pods |= self._users.get(claim, frozenset())
+
+    @property
+    def problems(self) -> Problems:
+        """Return what can't be counted; the same object if it hasn't changed. Call this after ``settle``."""
+        if self._problems_changed:
+            self._problems_changed = False
+            pools = self._problem_pools.values()
+            rules = (rule.name for rule in self.taint_rules.values() if rule.not_applied is not None)
+            self._problems = Problems(
+                pools=tuple(nsmallest(MOST_PROBLEM_POOLS, pools)),
+                pools_number=len(pools),
+                incomplete=sum(each.may_have_more for each in pools),
+                rules_not_applied=tuple(nsmallest(MOST_PROBLEM_POOLS, rules)),
+            )
+        return self._problems
+
+    def has_gpus(self, node: str) -> bool:
+        """Tell whether a node may have GPUs. Call this after ``settle``."""
+        return node in self._pools_at or node in self._claims_at
+
+    def gpus(self, node: str, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
+        """Return a node's GPUs, or those of no node, each in its state. Call this after ``settle``."""
+        found: list[HeldGpu] = []
+        for key in sorted(self._pools_at.get(node, ())):
+            pool = self._pools[key]
+            holding = self._holding.get(key, {})
+            rules = self._rules_of(key)
+            for gpu in pool.gpus[node]:
+                holders = tuple(
+                    each
+                    for device in gpu.devices
+                    if device.name in holding
+                    for each in self._holders(device.key, holding[device.name])
+                )
+                found.append(held_gpu(gpu, pool, holders, holding, rules, takes_gpu_pods=takes_gpu_pods))
+        found += self._gone(node)
+        return tuple(found)
+
+    def _rules_of(self, key: PoolKey) -> list[TaintRule]:
+        if not self._rules:
+            return []
+        lookups = ((driver, pool) for driver in (key.driver, None) for pool in (key.pool, None))
+        return sorted(
+            (
+                rule
+                for each in lookups
+                for rule in self._rules.get(each, {}).values()
+                if rule.matches_pool(*key)
+            ),
+            key=lambda rule: rule.name,
+        )
+
+    def _holders(self, device: DeviceKey, claims: Iterable[PodKey]) -> Iterator[DeviceHolder]:
+        for name in sorted(claims):
+            claim = self.claims[name]
+            pods = tuple(self._pods_of(name, claim))
+            for each in claim.devices:
+                if each.key == device:
+                    paths = tuple(f"{pod.namespace}/{pod.name}" for pod in pods)
+                    yield holder(claim, each, paths, _health(name.name, each, pods))
+
+    def _pods_of(self, key: PodKey, claim: Claim) -> Iterator[Pod | ExporterPod]:
+        """Yield the pods that a claim is reserved for, and that are there."""
+        named: set[PodKey] = set()
+        for each in claim.reserved_for:
+            if each.resource == _PODS:
+                pod = self._pods.get(PodKey(key.namespace, each.name))
+                if pod is not None and pod.uid == each.uid:
+                    named.add(PodKey(pod.namespace, pod.name))
+            else:
+                # A group of pods: those of its pods that name the claim.
+                named |= self._users.get(key, frozenset())
+        return (self._pods[name] for name in sorted(named))
+
+    def _gone(self, node: str) -> Iterator[HeldGpu]:
+        """Yield the GPUs that claims hold on a node, or on no node, and that no slice has."""
+        gone: set[DeviceKey] = set()
+        for name in self._claims_at.get(node, ()):
+            for each in self.claims[name].devices:
+                pool = self._pools.get(PoolKey(each.driver, each.pool))
+                if pool is None or each.device not in pool.devices:
+                    gone.add(each.key)
+        for key in sorted(gone):
+            claims = self._holding[PoolKey(key.driver, key.pool)][key.device]
+            # Claims that contradict each other about the node make one GPU, too.
+            if (self.claims[min(claims)].node or NO_NODE) == node:
+                yield gone_gpu(node, key, tuple(self._holders(key, claims)))
+
+    # Pods
+
+    def resolved(self, pod: Pod) -> Pod:
+        """Return a pod with its claims as they are now, and without units of classes that aren't of GPUs.
+
+        Call this after ``settle``.
+        """
+        uses: list[ClaimUse] = []
+        gpus: set[GpuKey] = set()
+        asked = 0
+        for named in pod.claims:
+            use = self._use(pod, named, gpus)
+            if use is not None:
+                uses.append(use)
+                if use.state == "waiting" and not pod.node:
+                    asked += use.gpus or 0
+        units = tuple(
+            (resource, number)
+            for resource, number in pod.units
+            if not resource.startswith(CLASS_PREFIX) or self._is_of_gpus(resource.removeprefix(CLASS_PREFIX))
+        )
+        return msgspec.structs.replace(pod, units=units, uses=tuple(uses), claimed_gpus=len(gpus) + asked)
+
+    def _use(self, pod: Pod, named: PodClaim, gpus: set[GpuKey]) -> ClaimUse | None:
+        """Return a pod's claim as it is now; None for one that isn't of GPUs. Add its GPUs to ``gpus``."""
+        claim = None if named.claim is None else self.claims.get(PodKey(pod.namespace, named.claim))
+        if claim is None:
+            return ClaimUse(named.name, named.claim, "missing")
+        if not claim.allocated:
+            return self._waiting_use(named, claim)
+        if not claim.devices:
+            return None
+        if not any(each.uid == pod.uid or each.resource != _PODS for each in claim.reserved_for):
+            return ClaimUse(named.name, named.claim, "reserved for others")
+        own: set[GpuKey] = set()
+        devices: list[ClaimedDevice] = []
+        for each in claim.devices:
+            pool = self._pools.get(PoolKey(each.driver, each.pool))
+            device = pool.devices.get(each.device) if pool is not None else None
+            of: tuple[Gpu, ...] = pool.gpus_of.get(each.device, ()) if pool is not None else ()
+            own |= {gpu.key for gpu in of} or {(*each.key, False)}
+            devices.append(
+                ClaimedDevice(
+                    each,
+                    product=of[0].product if of else None,
+                    gpu_uuid=of[0].uuid if of else None,
+                    uuid=device.uuid if device is not None else None,
+                )
+            )
+        gpus |= own
+        waits_for = tuple(sorted({name for each in claim.devices for name in each.waits_for}))
+        return ClaimUse(
+            named.name,
+            named.claim,
+            "not ready" if waits_for else "held",
+            len(own),
+            tuple(devices),
+            waits_for,
+        )
+
+    def _waiting_use(self, named: PodClaim, claim: Claim) -> ClaimUse | None:
+        requests = [each for each in claim.requests if self._asks_for_gpus(each)]
+        if not requests:
+            return None
+        asked = [self._asked(request) for request in requests]
+        classes = sorted({each.device_class for request in requests for each in request.alternatives})
+        return ClaimUse(
+            named.name,
+            named.claim,
+            "waiting",
+            gpus=None if None in asked else sum(count or 0 for count in asked),
+            waits_for=tuple(classes),
+            unknown_classes=tuple(name for name in classes if name not in self.device_classes),
+        )
+
+    def _asks_for_gpus(self, request: ClaimRequest) -> bool:
+        """Tell whether a request is for GPUs to hold: with admin access it is for those that others hold."""
+        return not request.admin_access and any(
+            self._is_of_gpus(each.device_class) for each in request.alternatives
+        )
+
+    def _asked(self, request: ClaimRequest) -> int | None:
+        """Return how many devices the first alternative of GPUs asks for; None for all that there are."""
+        return next(each for each in request.alternatives if self._is_of_gpus(each.device_class)).count
+
+    def _is_of_gpus(self, device_class: str) -> bool:
+        """Tell whether a class is of GPUs. One that doesn't exist is if its name is that of a GPU driver."""
+        known = self.device_classes.get(device_class)
+        return device_class in self._drivers if known is None else known.gpus
+
+
+def needs_classes(pod: Pod) -> bool:
+    """Tell whether it depends on classes or claims what a pod asks for."""
+    return bool(pod.claims) or any(resource.startswith(CLASS_PREFIX) for resource, _ in pod.units)
+
+
+def _health(claim: str, device: AllocatedDevice, pods: Iterable[Pod | ExporterPod]) -> DeviceHealth:
+    """Return the worst health that pods' status tells of a device of their claim.
+
+    The kubelet names it by ``driver/pool/device``, or by the driver's CDI id, which ends with the device.
+    """
+    worst: DeviceHealth = "Unknown"
+    for pod in pods:
+        if not isinstance(pod, Pod) or not pod.devices:
+            continue
+        names = {f"{CLAIM_PREFIX}{each.name}" for each in pod.claims if each.claim == claim}
+        for each in pod.devices:
+            if each.resource.partition("/")[0] in names and _ends_with(each.id, device.device):
+                worst = min(worst, each.health, key=lambda health: _WORST[health])
+    return worst
+
+
+def _ends_with(identity: str, device: str) -> bool:
+    return identity.endswith(device) and not identity.removesuffix(device)[-1:].isalnum()
+
+
+def _put(stored: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        stored.pop(key, None)
+    else:
+        stored[key] = value
+
+
+def _discard(index: dict[str, set[PodKey]], name: str, key: PodKey, devices: Collection[object]) -> None:
+    if devices:
+        index[name].discard(key)
+        if not index[name]:
+            del index[name]
