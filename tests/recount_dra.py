@@ -63,12 +63,12 @@ def recount_dra(
                 healthy.add(gpu)
 
     held: set[Gpu] = set()
-    for claim in claims:
+    for claim in sorted(claims, key=_claim_key):
         for device in _held(claim, drivers):
-            for gpu in _gpus(device, listed):
-                held.add(gpu)
-                if device not in listed:
-                    places.setdefault(gpu, set()).add(_selected_node(claim))
+            held |= _gpus(device, listed)
+            if device not in listed:  # of claims that contradict each other the first by name is right
+                for gpu in _gpus(device, listed):
+                    places.setdefault(gpu, {_selected_node(claim)})
 
     is_open = {node["metadata"]["name"]: takes_gpu_pods(node) for node in nodes}
     gpus: dict[Gpu, dict[str, Any]] = {}
@@ -168,35 +168,53 @@ def _node_of(spec: Object, device: Object) -> str | None:
 
 def _listed(pool: Pool, slices: list[Object], rules: list[Object]) -> dict[Device, Listed]:
     by_name = sorted(slices, key=lambda slice_: str(slice_["metadata"]["name"]))
-    devices = [(slice_["spec"], device) for slice_ in by_name for device in _devices(slice_)]
-    parents = {
-        _attribute(device, pool[0], "uuid"): _own_gpus(pool, device)
-        for _, device in reversed(devices)
-        if _attribute(device, pool[0], "parentUUID") is None
-    }
+    devices: dict[str, tuple[Object, dict[str, Any]]] = {}
+    for slice_ in by_name:
+        for device in _devices(slice_):
+            devices.setdefault(device["name"], (slice_["spec"], device))
+    # Devices with a mark in common, or linked by others that have, are of one GPU.
+    alike: list[tuple[set[str], set[Any]]] = []
+    for name, (spec, device) in devices.items():
+        names, marks = {name}, _marks(pool, _node_of(spec, device), device)
+        for each in [each for each in alike if each[1] & marks]:
+            alike.remove(each)
+            names, marks = names | each[0], marks | each[1]
+        alike.append((names, marks))
     found: dict[Device, Listed] = {}
-    for spec, device in devices:
-        name = device["name"]
-        gpus = _own_gpus(pool, device)
-        parent = _attribute(device, pool[0], "parentUUID")
-        if parent is not None and not device.get("consumesCounters"):
-            gpus = parents.get(parent, frozenset({(*pool, "parent", parent)}))
-        if (*pool, name) not in found:
-            tainted = _is_tainted((*pool, name), device, rules)
-            found[*pool, name] = Listed(gpus, _node_of(spec, device), tainted)
+    for names, _ in alike:
+        sets = {name: {(*pool, "set", each) for each in _counter_sets(devices[name][1])} for name in names}
+        gpu = {(*pool, "device", min(names))} if not any(sets.values()) else set().union(*sets.values())
+        for name in names:
+            spec, device = devices[name]
+            key = (*pool, name)
+            tainted = _is_tainted(key, device, rules)
+            found[key] = Listed(frozenset(sets[name] or gpu), _node_of(spec, device), tainted)
     return found
 
 
-def _own_gpus(pool: Pool, device: Object) -> frozenset[Gpu]:
-    """Return the counter sets that a device draws on, which are one GPU each, or else itself."""
-    sets = {each["counterSet"] for each in device.get("consumesCounters") or []}
-    return frozenset((*pool, "set", each) for each in sets) or frozenset({(*pool, "device", device["name"])})
+def _counter_sets(device: Object) -> set[str]:
+    return {each["counterSet"] for each in device.get("consumesCounters") or []}
 
 
-def _attribute(device: Object, driver: str, name: str) -> str | None:
+def _marks(pool: Pool, node: str | None, device: Object) -> set[Any]:
+    """Return what a device has in common with all others that are of its GPU."""
+    parent = _attribute(device, pool[0], "parentUUID")
+    kind = _attribute(device, pool[0], "type") or ""
+    whole = parent is None and "mig" not in kind and "partition" not in kind
+    own = _attribute(device, pool[0], "uuid", "uid") if whole else None
+    address = _attribute(device, pool[0], "resource.kubernetes.io/pciBusID", "pciBusID", "pciAddr")
+    marks = {("uuid", parent or own), ("pci", node, address if node and address else None)}
+    return {mark for mark in marks if mark[-1] is not None}
+
+
+def _attribute(device: Object, driver: str, *names: str) -> str | None:
+    """Return a text; a name without a domain is in the driver's."""
     attributes = device.get("attributes") or {}
-    value = attributes.get(f"{driver}/{name}") or attributes.get(name) or {}
-    return value.get("string")
+    for name in names:
+        value = attributes.get(name) or attributes.get(f"{driver}/{name}") or {}
+        if "string" in value:
+            return str(value["string"])
+    return None
 
 
 def _is_tainted(key: Device, device: Object, rules: list[Object]) -> bool:
@@ -214,6 +232,10 @@ def _is_tainted(key: Device, device: Object, rules: list[Object]) -> bool:
 def _results(claim: Object) -> list[Object]:
     allocation = (claim.get("status") or {}).get("allocation") or {}
     return list((allocation.get("devices") or {}).get("results") or [])
+
+
+def _claim_key(claim: Object) -> tuple[str, str]:
+    return claim["metadata"].get("namespace") or "", claim["metadata"]["name"]
 
 
 def _held(claim: Object, drivers: frozenset[str]) -> set[Device]:
@@ -250,18 +272,20 @@ def _tasks(
     listed: Mapping[Device, Listed],
     drivers: frozenset[str],
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the running pods that claims with GPUs are reserved for."""
+    """Return the running pods that name claims with GPUs, and that these are reserved for."""
     tasks = {}
     for pod in pods:
         meta = pod["metadata"]
         if pod.get("status", {}).get("phase") != "Running" or not pod["spec"].get("nodeName"):
             continue
+        named = _named(pod)
         own = {
             claim["metadata"]["name"]: _held(claim, drivers)
             for claim in claims
             if claim["metadata"].get("namespace") == meta.get("namespace")
+            and claim["metadata"]["name"] in named
             and any(
-                user.get("resource") == "pods" and user.get("uid") == meta.get("uid")
+                user.get("resource") != "pods" or user.get("uid") == meta.get("uid")
                 for user in claim["status"].get("reservedFor") or []
             )
         }
@@ -275,6 +299,15 @@ def _tasks(
                 "gpus": len({gpu for device in devices for gpu in _gpus(device, listed)}),
             }
     return tasks
+
+
+def _named(pod: Object) -> set[str]:
+    """Return the names of a pod's claims, those made of templates and for extended resources too."""
+    spec, status = pod["spec"], pod.get("status", {})
+    names = {each.get("resourceClaimName") for each in spec.get("resourceClaims") or []}
+    names |= {each.get("resourceClaimName") for each in status.get("resourceClaimStatuses") or []}
+    names.add((status.get("extendedResourceClaimStatus") or {}).get("resourceClaimName"))
+    return {name for name in names if name}
 
 
 def _pool(

@@ -55,10 +55,10 @@ def _claim(*devices: str, pool: str = "n1", users: tuple[str, ...] = (), **resul
     }
 
 
-def _pod(name: str, phase: str = "Running") -> dict[str, Any]:
+def _pod(name: str, claim: str, phase: str = "Running") -> dict[str, Any]:
     return {
         "metadata": {"name": name, "namespace": "team", "uid": name},
-        "spec": {"nodeName": "n1"},
+        "spec": {"nodeName": "n1", "resourceClaims": [{"name": "gpus", "resourceClaimName": claim}]},
         "status": {"phase": phase},
     }
 
@@ -86,7 +86,9 @@ def _count(
 
 def test_a_claims_devices_are_held_once_whoever_shares_it() -> None:
     claim = _claim("gpu-0", "gpu-1", users=("a", "b", "ended"))
-    figures = _count([_slice("n1", _devices(4))], claim, pods=(_pod("a"), _pod("b"), _pod("ended", "Failed")))
+    name = claim["metadata"]["name"]
+    pods = (_pod("a", name), _pod("b", name), _pod("ended", name, "Failed"), _pod("stranger", name))
+    figures = _count([_slice("n1", _devices(4))], claim, pods=pods)
     assert _states(figures) == (2, 0, 0, 2, 0)
     assert {key: task["gpus"] for key, task in figures["tasks"].items()} == {
         ("team", "a"): 2,
@@ -148,6 +150,17 @@ def test_mig_devices_without_counters_belong_to_the_gpu_that_they_name() -> None
         {"name": "mig-2", "basic": {"attributes": uuid("parentUUID", "GPU-1")}},
     ]
     assert _states(_count([_slice("n1", devices)], _claim("mig-0"))) == (1, 0, 0, 1, 0)
+
+
+def test_devices_of_one_uuid_or_pci_address_are_one_gpu() -> None:
+    def device(name: str, uuid: str, address: str) -> dict[str, Any]:
+        attributes = {"uuid": {"string": uuid}, "resource.kubernetes.io/pciBusID": {"string": address}}
+        return {"name": name, "attributes": attributes}
+
+    devices = [device("a", "1", "x"), device("b", "2", "y"), device("c", "2", "x"), device("d", "4", "z")]
+    assert _states(_count([_slice("n1", devices)], _claim("b"))) == (1, 0, 0, 1, 0)
+    # An address says nothing across nodes.
+    assert _states(_count([_slice("n1", devices, allNodes=True)], _claim("b"))) == (1, 0, 0, 2, 0)
 
 
 def test_taints_take_free_devices_out_by_slice_and_by_rule() -> None:
