@@ -23,7 +23,11 @@ GUARDED = [STATUS, "/api/v1/realtime/running-tasks?cluster=prod-cluster", "/api/
 async def test_nobody_without_a_right_token_is_answered(api: Api, path: str, token: str | None) -> None:
     answer = await api.ask(path, token=token)
     assert answer.error == (401, 4001, "Unauthorized")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    lacks = token in (None, "")
+    challenge = (
+        "Bearer" if lacks else 'Bearer error="invalid_token", error_description="The token is unknown"'
+    )
+    assert answer.headers["WWW-Authenticate"] == challenge
 
 
 @pytest.mark.parametrize("path", GUARDED)

@@ -54,6 +54,41 @@ async def test_the_client_says_which_form_it_takes(api: Api, accepted: str, medi
     assert answer.headers["Content-Type"].partition(";")[0] == media_type
 
 
+@pytest.mark.parametrize(
+    ("asked", "accepted", "media_type"),
+    [
+        ("&format=csv", "application/json", "text/csv"),
+        ("&format=csv", "*/*", "text/csv"),
+        ("&format=json", "text/csv", "application/json"),
+        ("&format=", "text/csv", "text/csv"),
+    ],
+)
+async def test_a_format_that_is_named_takes_precedence(
+    api: Api, asked: str, accepted: str, media_type: str
+) -> None:
+    for path in ("running-tasks", "pending-tasks"):
+        answer = await api.ask(f"/api/v1/realtime/{path}?cluster=prod-cluster{asked}", Accept=accepted)
+        assert answer.headers["Content-Type"].partition(";")[0] == media_type
+
+
+async def test_another_format_is_refused(api: Api) -> None:
+    status, code, message = (await api.tasks("&format=xml")).error
+    assert (status, code) == (400, 4000)
+    assert message == "Invalid parameter: format 'xml' is not supported; supported: json or csv"
+    assert (await api.status("&format=csv")).status == 400
+
+
+async def test_pages_of_either_format_go_on_in_the_other(api: Api, cluster: Cluster) -> None:
+    cluster.add(*(pod(f"p{number}", "n1") for number in range(3)))
+    cluster.publish(NOW)
+    token = (await api.tasks("&limit=1")).data["continue"]
+    second = await api.tasks(f"&limit=1&format=csv&continue={token}")
+    assert [row["pod_name"] for row in table(second)] == ["p1"]
+    link = re.fullmatch(r'<(/[^>]+)>; rel="next"', second.headers["Link"])
+    assert link is not None
+    assert [row["pod_name"] for row in table(await api.ask(link[1]))] == ["p2"]
+
+
 ODD_STARTS = [
     *"\0\v\x7f\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}",
     *"\N{FULLWIDTH COMMERCIAL AT}\N{SMALL EQUALS SIGN}\N{SUPERSCRIPT PLUS SIGN}\N{MINUS SIGN}",

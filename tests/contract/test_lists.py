@@ -180,7 +180,7 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
         ("&continue=YQ&continue=YQ", "continue is given more than once"),
         (
             "&continue_=YQ",
-            "'continue_' is unknown; known: cluster, namespace, sort, limit, continue, state, node",
+            "'continue_' is unknown; known: cluster, namespace, sort, limit, continue, format, state, node",
         ),
         ("&sort=utilization", "sort 'utilization' is not supported; supported: name, -name, started_at, "),
         ("&sort=--name", "sort '--name' is not supported; supported: name, "),

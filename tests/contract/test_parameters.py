@@ -31,8 +31,10 @@ async def test_a_name_that_no_node_can_have_is_no_defect_of_ours(api: Api) -> No
 
 @pytest.mark.parametrize("name", ["staging", "PROD-CLUSTER", "prod-cluster ", "*"])
 async def test_another_cluster_is_not_found(api: Api, name: str) -> None:
-    answer = await api.ask(f"{STATUS}?cluster={quote(name)}")
-    assert answer.error == (404, 4004, "Cluster not found")
+    for path in (STATUS, STATUS.replace("status", "stream"), STATUS.replace("status", "running-tasks")):
+        answer = await api.ask(f"{path}?cluster={quote(name)}")
+        assert answer.error == (404, 4004, "Cluster not found")
+        assert answer.document["meta"]["clusters"] == ["prod-cluster"]
 
 
 @pytest.mark.parametrize("query", ["&include=pods", "&include=nodes,pods", "&include=nodes&include=pods"])
@@ -96,7 +98,7 @@ async def test_what_can_be_no_namespace_is_named(api: Api, namespace: str) -> No
         (
             f"{TASKS}?cluster=prod-cluster&Namespace=a",
             "Namespace",
-            "; known: cluster, namespace, sort, limit, continue, state, node",
+            "; known: cluster, namespace, sort, limit, continue, format, state, node",
         ),
         ("/api/v1/clusters?cluster=prod-cluster", "cluster", ""),
         ("/readyz?verbose", "verbose", ""),

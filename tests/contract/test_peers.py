@@ -59,7 +59,9 @@ async def test_another_clusters_figures_are_those_of_its_own_lens(hub: Api, west
     assert (await hub.ask(path)).data == (await west.ask(path)).data
 
 
-@pytest.mark.parametrize("path", [TASKS, f"{TASKS}&limit=1&sort=-allocated_gpus"])
+@pytest.mark.parametrize(
+    "path", [TASKS, f"{TASKS}&limit=1&sort=-allocated_gpus", f"{TASKS}&limit=1&format=csv"]
+)
 async def test_another_clusters_tasks_are_the_same_as_a_table(hub: Api, west: Api, path: str) -> None:
     there, here = [await api.ask(path, Accept="text/csv") for api in (west, hub)]
     assert (here.status, here.body, here.body.count(b"\n")) == (200, there.body, 2 if "limit" in path else 3)
@@ -67,6 +69,14 @@ async def test_another_clusters_tasks_are_the_same_as_a_table(hub: Api, west: Ap
         assert here.headers.get(header) == there.headers.get(header)
     again = await hub.ask(path, Accept="text/csv", If_None_Match=here.headers["ETag"])
     assert again.status == 304
+
+
+async def test_a_peer_is_asked_for_no_format(hub: Api) -> None:
+    told = (await hub.ask(TASKS)).data
+    assert (await hub.ask(f"{TASKS}&format=json", Accept="text/csv")).data == told
+    table = await hub.ask(f"{TASKS}&format=csv")
+    assert table.headers["Content-Type"].startswith("text/csv")
+    assert table.body.count(b"\n") == told["total_tasks"] + 1
 
 
 async def test_a_list_is_read_page_by_page_from_another_cluster(hub: Api) -> None:
@@ -213,6 +223,16 @@ async def forwarding(
             yield hub
 
 
+async def test_who_may_know_the_clusters_is_told_their_names(hub: Api) -> None:
+    unknown = await hub.ask("/api/v1/realtime/status?cluster=nowhere")
+    assert unknown.document["meta"]["clusters"] == [
+        each["name"] for each in (await hub.ask("/api/v1/clusters")).data["clusters"]
+    ]
+    # Another Lens may not reach them by this one.
+    asked = await hub.ask("/api/v1/realtime/status?cluster=nowhere", Via="1.1 lens")
+    assert asked.document["meta"]["clusters"] == ["hub"]
+
+
 async def test_with_the_callers_token_the_other_cluster_decides(forwarding: Api) -> None:
     assert (await forwarding.ask(TASKS, token="all")).data["total_tasks"] == 2
     # What one has been told is kept, and not for the next.
@@ -226,7 +246,7 @@ async def test_with_the_callers_token_the_other_cluster_decides(forwarding: Api)
     assert [task["pod_name"] for task in own["tasks"]] == ["theirs"]
     stranger = await forwarding.ask(TASKS, token="stranger")
     assert stranger.error == (401, 4001, "Unauthorized")
-    assert stranger.headers["WWW-Authenticate"] == "Bearer"
+    assert 'error_description="Cluster west rejects the token"' in stranger.headers["WWW-Authenticate"]
 
 
 async def test_with_the_callers_token_all_clusters_are_as_the_caller_may_see_them(forwarding: Api) -> None:

@@ -140,3 +140,13 @@ async def test_rights_that_can_not_be_are_told_at_start(tokens_file: Path, right
     with pytest.raises(SettingsError) as raised:
         Server(settings, ClusterState(), Metrics())
     assert str(raised.value).startswith(f"LENS_TOKENS_FILE: {tokens_file}: {named}")
+
+
+@pytest.mark.parametrize("with_rights", [TEAM, "paths: [/api/v1/realtime/*]"], indirect=True)
+async def test_who_may_not_list_the_clusters_is_told_no_names_of_any(with_rights: Api) -> None:
+    unknown = await with_rights.ask(f"{TASKS.replace('prod', 'lab')}&namespace=team-a", token="t")
+    assert unknown.error == (404, 4004, "Cluster not found")
+    assert "clusters" not in unknown.document["meta"]
+    stranger = await with_rights.ask(TASKS.replace("prod", "lab"), token="wrong")
+    assert stranger.error == (401, 4001, "Unauthorized")
+    assert b"prod" not in stranger.body

@@ -1,19 +1,21 @@
 """Dispatches a request: id, route, method, authentication, rate limit, parameters, authorization, handler."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
+from multidict import MultiMapping
 
 from lens.api import envelope
-from lens.api.access.auth import ANONYMOUS, bearer_token
+from lens.api.access.auth import ANONYMOUS, Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.endpoints.probes import Probes
 from lens.api.errors import (
     ApiError,
+    ClusterNotFoundError,
     forbidden,
     internal_error,
     method_not_allowed,
@@ -25,7 +27,7 @@ from lens.api.errors import (
 )
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
-from lens.api.routes import METHODS, Route
+from lens.api.routes import CLUSTERS, METHODS, Route
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback
 from lens.http.connection import BusyError, HeadTooLargeError
@@ -53,10 +55,12 @@ class Dispatcher:
         *,
         loopback_only: bool,
         refusals: RefusalCounts,
+        clusters: Callable[[MultiMapping[str]], Sequence[str]],
     ) -> None:
         """Take the routes, the authentication, and the rate limit by caller and endpoint.
 
-        With ``loopback_only`` only requests for this machine's own names are answered.
+        With ``loopback_only`` only requests for this machine's own names are answered. ``clusters`` returns
+        the names of the clusters that a request with these headers may reach.
         """
         table = tuple(routes)
         self._routes = {route.path: route for route in table}
@@ -70,6 +74,7 @@ class Dispatcher:
         self._clock = clock
         self._loopback_only = loopback_only
         self._refusals = refusals
+        self._clusters = clusters
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; every failure is answered in the envelope."""
@@ -124,7 +129,18 @@ class Dispatcher:
                 raise too_many_requests(context.rate_limit)
         params = route.parameters.parse(query, path)
         await caller.authorize(route.path, params.scope)
-        return await route.handler(request, params, caller)
+        try:
+            return await route.handler(request, params, caller)
+        except ClusterNotFoundError:
+            raise ClusterNotFoundError(await self._clusters_for(request, caller)) from None
+
+    async def _clusters_for(self, request: web.BaseRequest, caller: Caller) -> Sequence[str]:
+        """Return the names of all clusters for a caller that may list them, none for others."""
+        try:
+            await caller.authorize(CLUSTERS, None)
+        except ApiError:
+            return ()
+        return self._clusters(request.headers)
 
     def _require_loopback(self, request: web.BaseRequest) -> None:
         try:

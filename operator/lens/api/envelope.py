@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from lens.api.errors import ApiError
+from lens.api.errors import ApiError, ClusterNotFoundError
 from lens.api.schemas import Envelope, Meta
 
 CONTENT_TYPE = "application/json"
@@ -27,6 +27,8 @@ def uncached(data: object) -> web.Response:
 def error_response(error: ApiError) -> web.Response:
     """Return the response for an error."""
     meta = Meta(code=error.code, message=error.message)
+    if isinstance(error, ClusterNotFoundError) and error.clusters:
+        meta["clusters"] = list(error.clusters)
     return _response(error.status, _encode(Envelope(meta=meta, data=None)), error.headers)
 
 

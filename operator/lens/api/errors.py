@@ -1,6 +1,6 @@
 """The API's errors, each with its HTTP status and its code."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from lens.api.rate_limit import RateLimitState
 from lens.model.cluster_state import StateView
@@ -29,6 +29,15 @@ class ApiError(Exception):
         self.rate_limit = rate_limit
 
 
+class ClusterNotFoundError(ApiError):
+    """The 404 for an unknown cluster. ``clusters`` are the known ones, if the caller may know them."""
+
+    def __init__(self, clusters: Sequence[str] = ()) -> None:
+        """Take the names."""
+        super().__init__(404, 4004, "Cluster not found")
+        self.clusters = clusters
+
+
 _RETRY_SECONDS = "2"
 _STREAM_RETRY_SECONDS = "10"
 
@@ -48,9 +57,15 @@ def unparsable(what: str, status: int = 400) -> ApiError:
     return ApiError(status, 4000, f"Invalid request: {what}")
 
 
-def unauthorized() -> ApiError:
-    """Return the 401 for a missing or wrong token (RFC 6750)."""
+def no_token() -> ApiError:
+    """Return the 401 for a request without a token, whose challenge has no error (RFC 6750, 3.1)."""
     return ApiError(401, 4001, "Unauthorized", {"WWW-Authenticate": "Bearer"})
+
+
+def invalid_token(why: str) -> ApiError:
+    """Return the 401 for a wrong token (RFC 6750, 3.1); ``why`` is printable ASCII without quotes."""
+    challenge = f'Bearer error="invalid_token", error_description="{why}"'
+    return ApiError(401, 4001, "Unauthorized", {"WWW-Authenticate": challenge})
 
 
 def forbidden(why: str) -> ApiError:
@@ -59,7 +74,7 @@ def forbidden(why: str) -> ApiError:
 
 
 def not_found(what: str) -> ApiError:
-    """Return the 404 for an unknown route, cluster or node."""
+    """Return the 404 for an unknown route or node."""
     return ApiError(404, 4004, f"{what} not found")
 
 

@@ -16,7 +16,7 @@ from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
 from lens.api.lists.listing import CSV, L, Listing
-from lens.api.parameters import ClusterParameters, Parameters
+from lens.api.parameters import ClusterParameters, ListParameters, Parameters
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
@@ -110,11 +110,11 @@ class Handlers:
         """Return the handler that responds with a list as JSON or CSV. It raises ApiError."""
 
         async def handler(request: web.BaseRequest, params: L, caller: Caller) -> web.StreamResponse:
-            media_type = negotiation.media_type(request.headers, (envelope.CONTENT_TYPE, CSV))
+            media_type = _list_type(request, params)
             if params.cluster != self._name:
-                from_peer = await self._proxy.get(
-                    request, caller, params.cluster, request.path, request.query.items()
-                )
+                # A peer's list is fetched as JSON, whatever the format of the response.
+                query = [(name, value) for name, value in request.query.items() if name != "format"]
+                from_peer = await self._proxy.get(request, caller, params.cluster, request.path, query)
                 if media_type == CSV:
                     from_peer = await self._proxy.csv(listing, params, caller, request.path, from_peer)
                 return await self._passed_on(request, from_peer)
@@ -193,6 +193,13 @@ class Handlers:
         """Respond with the sums over all clusters."""
         statuses = await self._overview.statuses(request, caller)
         return envelope.uncached(summary(statuses, self._clock()))
+
+
+def _list_type(request: web.BaseRequest, params: ListParameters) -> str:
+    """Return the media type of a list: the one that the request names, or else the one that it prefers."""
+    if params.format is not None:
+        return CSV if params.format == "csv" else envelope.CONTENT_TYPE
+    return negotiation.media_type(request.headers, (envelope.CONTENT_TYPE, CSV))
 
 
 def _tag(epoch: Epoch, media_type: str = envelope.CONTENT_TYPE) -> str:

@@ -230,10 +230,13 @@ class NodeParameters(ClusterParameters):
     name: Annotated[str, _max_length(_MAX_NAME), _NAME_SCHEMA] = Field(description="The node's name.")
 
 
+Format = Literal["json", "csv"]
+
+
 class ListParameters(ClusterParameters):
     """The cluster, the filter and order of its pods, and the page."""
 
-    empty_is_default: ClassVar[frozenset[str]] = frozenset({"continue"})
+    empty_is_default: ClassVar[frozenset[str]] = frozenset({"continue", "format"})
 
     namespace: Namespace | None = Field(default=None, description="Return only pods of this namespace.")
     sort: str = "name"
@@ -244,6 +247,9 @@ class ListParameters(ClusterParameters):
         default=None,
         alias="continue",
         description="The continue token of the previous page of the same query.",
+    )
+    format: Format | None = Field(
+        default=None, description="The format of the response; by default the one that Accept prefers."
     )
 
     @property
@@ -258,8 +264,8 @@ class ListParameters(ClusterParameters):
 
     @property
     def query(self) -> tuple[str | None, ...]:
-        """Return all parameters except those of the page."""
-        return tuple(self.model_dump(exclude={"limit", "continue_"}).values())
+        """Return all parameters except those of the page and its format."""
+        return tuple(self.model_dump(exclude={"limit", "continue_", "format"}).values())
 
     @property
     def filter(self) -> Callable[[Pod], bool] | None:

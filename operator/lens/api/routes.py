@@ -28,6 +28,8 @@ from lens.api.parameters import (
 )
 from lens.api.stream.streams import Streams
 
+CLUSTERS = "/api/v1/clusters"
+
 METHODS = ("GET", "HEAD")
 """The methods of every route."""
 
@@ -64,7 +66,7 @@ def table(
     """Return all routes; long lists wait in ``list_queue``."""
     return (
         Route(
-            "/api/v1/clusters",
+            CLUSTERS,
             Parameters,
             schemas.Clusters,
             handlers.clusters,

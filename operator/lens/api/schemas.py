@@ -29,6 +29,15 @@ class Meta(TypedDict):
         int, Field(description="2000 for success, or the error's code: the HTTP status and one more digit.")
     ]
     message: Annotated[str, Field(description="OK, or the error's message.")]
+    clusters: NotRequired[
+        Annotated[
+            list[str],
+            Field(
+                description="The known clusters; only for Cluster not found, and for a caller that may list "
+                "them."
+            ),
+        ]
+    ]
 
 
 class Envelope(TypedDict, Generic[T]):

@@ -129,6 +129,7 @@ class Server:
             clock,
             loopback_only=settings.auth == "none",
             refusals=refusals,
+            clusters=lambda headers: (settings.cluster, *proxy.clusters(headers)),
         )
         self._site = Site(
             self._dispatcher,

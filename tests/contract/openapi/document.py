@@ -24,6 +24,13 @@ _PREFIX = re.compile(r"^/api/v1/(realtime/)?")
 _ENVELOPE = re.compile(r"Envelope_(\w+)_")
 
 _TEXT = {"type": "string"}
+_TOKEN = (
+    "A token in the header Authorization, after the word Bearer and a space: "
+    '`curl -H "Authorization: Bearer $TOKEN" "$LENS/api/v1/clusters"`. It is the token of a user or a '
+    "ServiceAccount of the cluster (`kubectl create token NAME`), or one of Lens' tokens file "
+    "(`lens token NAME`), as the operator of this Lens has decided. It is never a part of the URL. A "
+    "browser's address bar sends none."
+)
 _HEADERS: Mapping[str, Document] = {
     "X-Request-Id": {
         "description": "The id from the request if it was valid, else a new one.",
@@ -54,7 +61,8 @@ _HEADERS: Mapping[str, Document] = {
         "schema": {"type": "integer", "minimum": 1},
     },
     "WWW-Authenticate": {
-        "description": "The authentication scheme: Bearer (RFC 6750).",
+        "description": "Bearer alone if there is no token. For a wrong one error_description says what is "
+        "wrong with it (RFC 6750).",
         "required": True,
         "schema": _TEXT,
     },
@@ -129,7 +137,7 @@ def document(routes: Iterable[Route[Any]]) -> Document:
             "schemas": {name: {**each, "title": name} for name, each in _renamed(shared["$defs"]).items()},
             "responses": {str(status): _error_response(status, envelopes[None]) for status in ERRORS},
             "headers": dict(_HEADERS),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": _TOKEN}},
         },
     }
 

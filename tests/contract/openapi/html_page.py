@@ -1,6 +1,7 @@
 """The OpenAPI document as an HTML page, without scripts and without any other resource."""
 
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -36,6 +37,8 @@ def render(document: Document) -> str:
         "<nav>",
         *(f"<a href='#{escape(path)}'><code>{escape(path)}</code></a>" for path in paths),
         "</nav>",
+        "<h2>Access</h2>",
+        f"<p>{_text(document['components']['securitySchemes']['token']['description'])}</p>",
     ]
     for path, item in paths.items():
         body += _operation(path, item["get"])
@@ -122,6 +125,11 @@ def _type_name(schema: Document) -> str:
     if isinstance(values := schema.get("additionalProperties"), dict):
         return f"{_type_name(values)} by name"
     return escape(str(schema.get("type", "anything")))
+
+
+def _text(text: str) -> str:
+    """Return a text in which backticks enclose code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _code(text: Any) -> str:

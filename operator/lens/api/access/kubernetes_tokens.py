@@ -9,7 +9,7 @@ from typing import Protocol
 from lens.api.access.auth import B64TOKEN, BearerToken, Caller
 from lens.api.access.fair_queue import FairQueue, QueueTimeoutError
 from lens.api.access.review_cache import ReviewCache
-from lens.api.errors import ApiError, forbidden, unauthorized, unavailable
+from lens.api.errors import ApiError, forbidden, invalid_token, no_token, unavailable
 from lens.metrics import Metrics
 from lens.model.k8s.access import Permission, ReviewFailedError, User
 
@@ -89,8 +89,12 @@ class KubernetesAuthenticator:
 
         Tokens that aren't known to be valid wait in a queue that takes one ``source`` after the other.
         """
-        if token is None or len(token.text) > _MAX_TOKEN_BYTES or not B64TOKEN.fullmatch(token.text):
-            raise unauthorized()
+        if token is None:
+            raise no_token()
+        if len(token.text) > _MAX_TOKEN_BYTES:
+            raise invalid_token(f"The token is longer than {_MAX_TOKEN_BYTES} bytes")
+        if not B64TOKEN.fullmatch(token.text):
+            raise invalid_token("The token has characters that no bearer token has")
         text, digest = token.text.decode("ascii"), token.digest
 
         async def review() -> KubernetesUser | None:
@@ -108,7 +112,9 @@ class KubernetesAuthenticator:
         except (ReviewFailedError, QueueTimeoutError):
             raise _review_failed() from None
         if caller is None:
-            raise unauthorized()
+            raise invalid_token(
+                "The apiserver rejects the token: it is unknown, has expired, or is for another audience"
+            )
         return caller
 
     async def allows(self, caller: KubernetesUser, permission: Permission) -> bool:

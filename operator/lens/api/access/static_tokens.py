@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lens.api.access.auth import BearerToken, Caller
-from lens.api.errors import forbidden, unauthorized
+from lens.api.errors import forbidden, invalid_token, no_token
 from lens.api.parameters import Namespace
 from lens.files.reloading_file import ReloadingFile
 from lens.files.settings_file import read_settings_file
@@ -84,14 +84,14 @@ class StaticTokenAuthenticator:
         """Return the token's owner. Raise an ApiError without a token and for one that isn't in the file."""
         callers = self._file.content()
         if token is None:
-            raise unauthorized()
+            raise no_token()
         found = None
         # Each is compared, in constant time: the duration reveals nothing about the file.
         for digest, caller in callers:
             if hmac.compare_digest(digest, token.digest):
                 found = caller
         if found is None:
-            raise unauthorized()
+            raise invalid_token("The token is unknown")
         return found
 
 

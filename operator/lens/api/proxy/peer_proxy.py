@@ -16,10 +16,11 @@ from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.errors import (
     ApiError,
+    ClusterNotFoundError,
     bad_gateway,
     gateway_timeout,
+    invalid_token,
     not_found,
-    unauthorized,
     unavailable,
 )
 from lens.api.lists.listing import L, Listing
@@ -77,7 +78,7 @@ class PeerProxy:
         Queries that differ only in the order of their parameters share a response.
         """
         if self._peers is None or name not in self.clusters(request.headers):
-            raise not_found("Cluster")
+            raise ClusterNotFoundError
         if not {".", ".."}.isdisjoint(path.split("/")):
             # No node has such a name, and some proxies resolve it to another path.
             raise not_found("Node")
@@ -112,7 +113,7 @@ class PeerProxy:
     async def stream(self, request: web.BaseRequest, name: str) -> PeerStream:
         """Return a peer's event stream for the request. Raise an ApiError."""
         if self._peers is None or name not in self.clusters(request.headers):
-            raise not_found("Cluster")
+            raise ClusterNotFoundError
         last_event_id = request.headers.get("Last-Event-ID", "")
         with _as_api_errors(name):
             return await self._peers.open_stream(
@@ -154,7 +155,7 @@ class PeerProxy:
         if token is None:
             return None
         if not B64TOKEN.fullmatch(token.text):
-            raise unauthorized()
+            raise invalid_token("The token has characters that no bearer token has")
         return f"Bearer {token.text.decode('ascii')}"
 
 
@@ -185,7 +186,7 @@ def _failed(name: str, error: PeerFailedError) -> ApiError:
 
 def _refused(name: str, error: PeerRefusedError) -> ApiError:
     if error.status == HTTPStatus.UNAUTHORIZED:
-        return unauthorized()
+        return invalid_token(f"Cluster {name} rejects the token")
     if error.status not in _PASSED_ON:
         return unavailable(f"Cluster {name} can't answer yet")
     code, message = _PASSED_ON[error.status]

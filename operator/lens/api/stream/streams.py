@@ -17,7 +17,14 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
-from lens.api.errors import ApiError, not_found, outdated, too_many_requests, too_many_streams, unavailable
+from lens.api.errors import (
+    ApiError,
+    ClusterNotFoundError,
+    outdated,
+    too_many_requests,
+    too_many_streams,
+    unavailable,
+)
 from lens.api.parameters import StreamParameters
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.proxy.stream_proxy import StreamProxy
@@ -103,7 +110,7 @@ class Streams:
         """Respond with a stream, which ends when the client disconnects or stops reading, or Lens stops."""
         is_local = params.cluster == self._cluster
         if not is_local and params.cluster not in self._proxy.clusters(request.headers):
-            raise not_found("Cluster")
+            raise ClusterNotFoundError
         current = self._state.current
         if is_local and not current.synced:
             raise outdated("Not synced yet", current)
@@ -214,7 +221,7 @@ class Streams:
     async def _authorize_proxied(self, request: web.BaseRequest, params: StreamParameters) -> None:
         await self._authorize(request, params)
         if params.cluster not in self._proxy.clusters(request.headers):
-            raise not_found("Cluster")
+            raise ClusterNotFoundError
 
     def _position(self, last_event_id: str) -> int | None:
         """Return the ring's number of an event id; None for an id of another process."""
