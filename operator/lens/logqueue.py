@@ -23,7 +23,7 @@ from lens.bounds import (
 
 FULL, REPEATED, FAILED = "full", "repeated", "failed"
 
-HELP = "Lines of the log that were not written: nobody read stderr, or there were too many alike."
+HELP = "Log lines that were not written, by reason: nobody read stderr, or there were too many alike."
 
 REQUESTS = "lens.access"
 """The logger whose lines are all alike, one for each request."""

@@ -24,71 +24,88 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.watch_lines = Counter(
             "lens_watch_lines",
-            "Lines of watches, by outcome: changed, unchanged, late, bookmark, error, unreadable.",
+            "Lines that the apiserver sent on a watch, by outcome: changed (the object is new or another), "
+            "unchanged, late (older than what is known), bookmark (says how far the watch is), error (ends "
+            "the watch), unreadable.",
             ["resource", "outcome"],
             registry=self.registry,
         )
         self.lists = Counter(
-            "lens_lists", "Complete lists of a resource.", ["resource"], registry=self.registry
+            "lens_lists",
+            "Times that all objects of a resource were listed: once at the start, then after a watch that "
+            "ended.",
+            ["resource"],
+            registry=self.registry,
         )
         self.drift = Counter(
             "lens_list_drift",
-            "Differences between a relist and the watched state.",
+            "Objects that a list showed other than the watch before it: changes that the watch had missed.",
             ["resource"],
             registry=self.registry,
         )
         self.skipped = Counter(
             "lens_objects_skipped",
-            "Objects that could not be decoded, each time that they were read.",
+            "Pods, nodes and other objects that could not be decoded, counted each time that they were read.",
             ["resource"],
             registry=self.registry,
         )
         self.skipped_now = Gauge(
             "lens_skipped_objects",
-            "Objects that can't be decoded now, and are in no figure.",
+            "Pods, nodes and other objects that can't be decoded at present, and so are in no figure.",
             ["resource"],
             registry=self.registry,
         )
         self.over_bound = Counter(
             "lens_over_bound",
-            "Inputs and requests beyond a bound, by bound.",
+            "Inputs and requests of others that were cut, dropped or refused because they were beyond a "
+            "bound, by what was bounded. docs/security.md lists the bounds.",
             ["what"],
             registry=self.registry,
         )
         self.kube_requests = Counter(
             "lens_kube_requests",
-            "Requests to the apiserver, by outcome: the HTTP status, or error.",
+            "Requests that Lens sent to the apiserver, by outcome: the HTTP status, or error for no "
+            "response.",
             ["outcome"],
             registry=self.registry,
         )
         self.cache_bytes = Gauge(
             "lens_cache_bytes",
-            "Size of the cached responses: own, peers.",
+            "Size of the cached responses: own (of this cluster), peers (of other clusters).",
             ["cache"],
             registry=self.registry,
         )
         self.cache_dropped = Counter(
             "lens_cache_dropped",
-            "Cached responses that were evicted before they expired: own, peers.",
+            "Cached responses that were dropped to make room before they expired: own (of this cluster), "
+            "peers (of other clusters).",
             ["cache"],
             registry=self.registry,
         )
-        self.streams = Gauge("lens_streams", "Open streams.", registry=self.registry)
+        self.streams = Gauge(
+            "lens_streams",
+            "Streams of server-sent events that clients have open now.",
+            registry=self.registry,
+        )
         self.reviews = Counter(
             "lens_reviews",
-            "TokenReviews and SubjectAccessReviews, by outcome.",
+            "TokenReviews and SubjectAccessReviews by which callers are let in, by outcome: answered, "
+            "failed, stood (no response: the last positive result was used), refused (too many wait), "
+            "dropped (a cached result was evicted).",
             ["review", "outcome"],
             registry=self.registry,
         )
         self.owner_reads = Counter(
             "lens_owner_reads",
-            "Reads of GPU pods' owners, by outcome: read, or the reason of the failure.",
+            "Reads of the objects that own GPU pods (Jobs, Deployments and so on), by outcome: read, or why"
+            " not: forbidden, gone, unknown_kind, unreachable, unreadable, defect.",
             ["outcome"],
             registry=self.registry,
         )
         self.peer_requests = Counter(
             "lens_peer_requests",
-            "Requests to other clusters' Lenses, by outcome.",
+            "Requests to the Lenses of other clusters (LENS_PEERS), by outcome: answered, refused, the kind"
+            " of the failure, or paused and busy for those that were not sent.",
             ["peer", "outcome"],
             registry=self.registry,
         )
@@ -100,30 +117,31 @@ class Metrics:
         )
         self.watcher_restarts = Counter(
             "lens_watcher_restarts",
-            "Restarts of the watch thread.",
+            "Restarts of the thread that watches the cluster, which should run as long as the process.",
             registry=self.registry,
         )
         self.telemetry_reads = Counter(
             "lens_telemetry_reads",
-            "Reads of agents and exporters.",
+            "Attempts to read a node agent's or an exporter's report of GPUs, by source: agent, dcgm, amd.",
             ["source"],
             registry=self.registry,
         )
         self.telemetry_refusals = Counter(
             "lens_telemetry_refusals",
-            "Rejected reads of agents and exporters, whole or in part, by reason.",
+            "Reads of agents and exporters that failed (refused: connection refused, timeout, unreachable "
+            "and so on), and reports that were rejected in whole or in part, by reason.",
             ["source", "reason"],
             registry=self.registry,
         )
         self.http_requests = Counter(
             "lens_http_requests",
-            "Responses, by route and status.",
+            "Responses to HTTP requests, by route and HTTP status.",
             ["route", "status"],
             registry=self.registry,
         )
         self.http_seconds = Histogram(
             "lens_http_request_duration_seconds",
-            "Seconds from a request to its response.",
+            "Seconds from an HTTP request's arrival until its response was sent.",
             ["route"],
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=self.registry,

@@ -17,7 +17,10 @@ from lens.backoff import Backoff
 CountFailures = Callable[[str, int], object]
 """Adds failures to a job's count. Called with 0 as the job is first started, so that its counter exists."""
 
-JOB_FAILURES_HELP = "Failures of background jobs by a defect, after each of which the job was started again."
+JOB_FAILURES_HELP = (
+    "Failures of background jobs by a defect of Lens, after each of which the job was started again; 0 is "
+    "right."
+)
 
 _log = logging.getLogger("lens.supervisor")
 

@@ -5,6 +5,8 @@ import asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens import __version__
+from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
+from lens.metrics import Metrics
 from tests import required
 from tests.contract.conftest import NOW, Api, Clock, Serve
 from tests.contract.filled import fill
@@ -128,3 +130,15 @@ async def test_prometheus_own_check_finds_nothing_wrong(api: Api, cluster: Clust
     )
     output, _ = await check.communicate(body)
     assert (check.returncode, output) == (0, b"")
+
+
+def test_each_help_text_is_a_sentence_that_says_more_than_the_name() -> None:
+    metrics, cluster = Metrics(), Cluster()
+    fill(cluster)
+    families = PrometheusMetrics(metrics.registry, cluster.state, lambda: NOW, namespaces=1, alerts=1)
+    for family in families.collect():
+        text = family.documentation
+        assert text.endswith("."), family.name
+        assert len(text.split()) > 3 or family.name.startswith("process_"), family.name
+        # Who reads one text has no other at hand.
+        assert not {"these", "those", "them"} & {text.partition(" ")[0].lower()}, family.name

@@ -18,7 +18,7 @@ REASONS = {
     "certificate": "a certificate that could not replace the one in use",
 }
 
-HELP = "Connections and requests that exceeded a bound of the HTTP server, by reason."
+HELP = "HTTP connections and requests that were closed or refused because they exceeded a bound, by reason."
 
 
 class RefusalCounts(Counter[str]):

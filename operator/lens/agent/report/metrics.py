@@ -99,12 +99,22 @@ def _gpus(report: Report) -> Iterator[MetricFamily]:
         ],
     )
     measures = (
-        ("utilization_ratio", "Ratio of the last window in which a kernel ran.", "utilization_percent", 0.01),
-        ("memory_used_bytes", "Memory in use, without the driver's reserved memory.", "memory_used_bytes", 1),
+        (
+            "utilization_ratio",
+            "Utilization of the GPU: the part of the last sample window in which a kernel ran, from 0 to 1.",
+            "utilization_percent",
+            0.01,
+        ),
+        (
+            "memory_used_bytes",
+            "Memory of the GPU that is in use, without what the driver reserves.",
+            "memory_used_bytes",
+            1,
+        ),
         ("memory_total_bytes", "Total memory of the GPU.", "memory_total_bytes", 1),
         ("temperature_celsius", "Temperature of the GPU.", "temperature_celsius", 1),
-        ("power_watts", "Power draw.", "power_watts", 1),
-        ("power_limit_watts", "Enforced power limit.", "power_limit_watts", 1),
+        ("power_watts", "Power that the GPU draws.", "power_watts", 1),
+        ("power_limit_watts", "Power limit that the driver enforces on the GPU.", "power_limit_watts", 1),
         ("mig_enabled", "Whether the GPU is in MIG mode.", "mig_enabled", 1),
     )
     for name, help_, field, scale in measures:
@@ -117,13 +127,13 @@ def _gpus(report: Report) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "lens_gpu_energy_joules_total",
         "counter",
-        "Energy consumed since the driver was loaded.",
+        "Energy that the GPU has consumed since the driver was loaded.",
         [(labels, gpu.energy_joules) for labels, gpu in gpus],
     )
     yield MetricFamily(
         "lens_gpu_clock_hertz",
         "gauge",
-        "Clock frequency of the multiprocessors and of the memory.",
+        "Clock frequency of the GPU, of its multiprocessors and of its memory.",
         [
             ({**labels, "clock": clock}, _scaled(value, 1_000_000))
             for labels, gpu in gpus
@@ -139,7 +149,7 @@ def _gpus(report: Report) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "lens_gpu_processes",
         "gauge",
-        "Compute processes on the GPU.",
+        "Number of compute processes on the GPU.",
         [(labels, None if gpu.processes is None else len(gpu.processes)) for labels, gpu in gpus],
     )
 
@@ -155,7 +165,8 @@ def _faults(report: Report) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "lens_gpu_recovery_action",
         "gauge",
-        "1 for the recovery action that the driver asks for.",
+        "1 for the recovery action that the driver asks for: NONE, or a reset of the GPU or a reboot of its"
+        " node.",
         [
             ({**labels, "action": gpu.recovery_action}, 1)
             for labels, gpu in gpus
@@ -179,7 +190,7 @@ def _faults(report: Report) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "lens_gpu_remapped_rows",
         "gauge",
-        "Remapped memory rows, by the errors that caused it.",
+        "Memory rows of the GPU that were replaced by spare ones, by the errors that caused it.",
         [
             ({**labels, "errors": errors}, value)
             for labels, remapped in rows
@@ -192,19 +203,19 @@ def _faults(report: Report) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "lens_gpu_row_remap_pending",
         "gauge",
-        "Whether a row remapping is pending until the next reset.",
+        "1 if memory rows of the GPU will be replaced at its next reset, else 0.",
         [(labels, remapped.pending) for labels, remapped in rows],
     )
     yield MetricFamily(
         "lens_gpu_row_remap_failed",
         "gauge",
-        "Whether remapping a row failed.",
+        "1 if a failing memory row of the GPU could not be replaced, else 0.",
         [(labels, remapped.failed) for labels, remapped in rows],
     )
     yield MetricFamily(
         "lens_gpu_xid_errors_total",
         "counter",
-        "XID errors since the agent started.",
+        "XID errors that the driver reported of the GPU since the agent started, by number.",
         [
             ({**labels, "xid": each.xid, "severity": each.severity}, each.count)
             for labels, gpu in gpus
@@ -214,7 +225,7 @@ def _faults(report: Report) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "lens_gpu_nvlinks",
         "gauge",
-        "NVLinks by state.",
+        "NVLinks of the GPU by state.",
         [
             ({**labels, "state": state}, value)
             for labels, gpu in gpus
@@ -242,8 +253,12 @@ def _instances(report: Report) -> Iterator[MetricFamily]:
         if gpu.uuid is not None and each.uuid is not None
     ]
     measures = (
-        ("utilization_ratio", "Ratio of the last window in which the MIG device computed.", 0.01),
-        ("memory_used_bytes", "Memory in use of the MIG device.", 1),
+        (
+            "utilization_ratio",
+            "Utilization of the MIG device: the part of the last window in which it computed, from 0 to 1.",
+            0.01,
+        ),
+        ("memory_used_bytes", "Memory of the MIG device that is in use.", 1),
         ("memory_total_bytes", "Total memory of the MIG device.", 1),
     )
     for name, help_, scale in measures:

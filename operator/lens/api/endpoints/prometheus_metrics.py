@@ -56,7 +56,9 @@ class PrometheusMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return all metric families."""
         yield from self._registry.collect()
-        yield GaugeMetricFamily("lens_http_connections", "Open connections.", value=self._connections())
+        yield GaugeMetricFamily(
+            "lens_http_connections", "HTTP connections that clients have open now.", value=self._connections()
+        )
         yield _counter("lens_http_refused", refusal_counts.HELP, self._refused)
         yield _counter("lens_log_lines_dropped", logs.DROPPED_HELP, logs.dropped)
         current = self._state.current
@@ -92,9 +94,16 @@ class _One(Collector):
 def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     """Return the snapshot's metric families. Unknown figures have no samples."""
     yield InfoMetricFamily("lens_build", "The version of Lens.", value={"version": __version__})
-    yield GaugeMetricFamily("lens_synced", "Whether every resource has been listed.", value=current.synced)
+    yield GaugeMetricFamily(
+        "lens_synced",
+        "1 once all pods and nodes have been listed, 0 before: then there are no figures.",
+        value=current.synced,
+    )
     watch_age = GaugeMetricFamily(
-        "lens_watch_age_seconds", "Seconds since a resource's watch last received data.", labels=["resource"]
+        "lens_watch_age_seconds",
+        "Seconds since the apiserver last sent anything on a resource's watch. It stays below 30 while all "
+        "is well.",
+        labels=["resource"],
     )
     for resource, contact in sorted(current.contacts.items()):
         watch_age.add_metric([resource], max(0.0, now - contact))
@@ -108,7 +117,12 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     if not current.synced:
         return
     snapshot, states = current.snapshot, current.snapshot.states
-    gpus = GaugeMetricFamily("lens_gpus", "GPUs by state; the states add up to all GPUs.", labels=["state"])
+    gpus = GaugeMetricFamily(
+        "lens_gpus",
+        "GPUs by state, which add up to all GPUs: allocated to pods; else unhealthy; else unavailable "
+        "(their node takes no GPU pods); else available.",
+        labels=["state"],
+    )
     gpus.add_metric(["allocated"], states.allocated)
     gpus.add_metric(["unhealthy"], states.unhealthy)
     gpus.add_metric(["unavailable"], states.unavailable)
@@ -120,11 +134,17 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     totals = telemetry.totals(snapshot.exporter_nodes)
     if telemetry.complete:
         yield GaugeMetricFamily(
-            "lens_reporting_gpus", "GPUs that report utilization.", value=totals.reporting
+            "lens_reporting_gpus",
+            "GPUs whose utilization an agent or exporter reports.",
+            value=totals.reporting,
         )
-        yield GaugeMetricFamily("lens_utilized_gpus", "GPUs above 50 % utilization.", value=totals.utilized)
+        yield GaugeMetricFamily(
+            "lens_utilized_gpus", "GPUs that report a utilization above 50 %.", value=totals.utilized
+        )
     nodes = GaugeMetricFamily(
-        "lens_telemetry_nodes", "Nodes with GPU telemetry, by its freshness.", labels=["state"]
+        "lens_telemetry_nodes",
+        "Nodes that should have an agent or exporter, by the age of its last report: ok, stale, unknown.",
+        labels=["state"],
     )
     nodes.add_metric(["ok"], totals.ok_nodes)
     nodes.add_metric(["stale"], totals.stale_nodes)
@@ -132,34 +152,51 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     yield nodes
     if telemetry.complete and (utilization := telemetry.utilization_percent) is not None:
         yield GaugeMetricFamily(
-            "lens_utilization_ratio", "Mean utilization of the GPUs that report it.", value=utilization / 100
+            "lens_utilization_ratio",
+            "Mean utilization of the GPUs that report it, from 0 to 1.",
+            value=utilization / 100,
         )
     demand = snapshot.demand
     for name, documentation, value in (
         (
             "lens_nodes",
-            "Nodes with GPUs, and nodes that lost their GPUs while pods still hold some.",
+            "Nodes with GPUs, and nodes that have lost theirs or are gone while pods are still bound to "
+            "them.",
             len(snapshot.nodes),
         ),
-        ("lens_pending_pods", "Pods that request GPUs and aren't bound to a node.", demand.pods),
-        ("lens_pending_gated_pods", "Pending pods with scheduling gates.", demand.gated_pods),
-        ("lens_pending_gpus", "GPUs, or units of shared GPUs, that pending pods request.", demand.gpus),
+        ("lens_pending_pods", "Pods that request GPUs and aren't bound to a node yet.", demand.pods),
+        (
+            "lens_pending_gated_pods",
+            "Pending GPU pods that have scheduling gates: the scheduler ignores them until these are "
+            "removed.",
+            demand.gated_pods,
+        ),
+        (
+            "lens_pending_gpus",
+            "GPUs, or units of shared GPUs, that pods request which aren't bound to a node yet.",
+            demand.gpus,
+        ),
         (
             "lens_overcommitted_gpus",
-            "GPUs that bound pods request beyond their nodes' GPUs; counted in no state.",
+            "GPUs that pods request on nodes beyond the GPUs that these have; they are in no state of "
+            "lens_gpus.",
             snapshot.overcommitted,
         ),
         (
             "lens_missing_nodes",
-            "Nodes that pods with GPUs are bound to and that don't exist, or have no GPUs.",
+            "Nodes to which GPU pods are bound, and which don't exist or have no GPUs.",
             snapshot.missing_nodes,
         ),
-        ("lens_running_tasks", "Running pods that hold GPUs.", snapshot.running_tasks),
-        ("lens_available_nodes", "Nodes with an available GPU.", snapshot.available_nodes),
-        ("lens_max_contiguous_gpus", "The most available GPUs on one node.", snapshot.max_contiguous),
+        ("lens_running_tasks", "Pods in phase Running that hold at least one GPU.", snapshot.running_tasks),
+        ("lens_available_nodes", "Nodes with at least one available GPU.", snapshot.available_nodes),
+        (
+            "lens_max_contiguous_gpus",
+            "The most GPUs that are available on one node.",
+            snapshot.max_contiguous,
+        ),
         (
             "lens_data_age_seconds",
-            "Seconds since the figures were last known to be current.",
+            "Seconds since the figures were last known to be current; it grows while the apiserver is gone.",
             current.age(now),
         ),
     ):
@@ -175,7 +212,11 @@ def _counter(name: str, documentation: str, counts: Mapping[str, int]) -> Metric
 
 def _alerts(alerts: Iterable[Alert]) -> Metric:
     """Return the number of alerts by type and severity, zeros included."""
-    family = GaugeMetricFamily("lens_alerts", "Alerts by type and severity.", labels=["type", "severity"])
+    family = GaugeMetricFamily(
+        "lens_alerts",
+        "Active alerts of Lens by type and severity, 0 for those that there are none of.",
+        labels=["type", "severity"],
+    )
     counts = Counter((alert.type, alert.severity) for alert in alerts)
     for alert_type in ALERT_TYPES:
         for severity in alert_type.severities:
