@@ -6,7 +6,8 @@ itself: the protobuf runtime would take a tenth of the agent's memory. Unknown f
 requires.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,8 @@ MAX_FIELDS = 2**17
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 Field = tuple[int, int | memoryview]
+
+M = TypeVar("M", bound=msgspec.Struct)
 
 
 class Budget:
@@ -74,78 +77,58 @@ class PodResources(msgspec.Struct):
     containers: list[ContainerResources] = []
 
 
+_WANTED: Mapping[type[msgspec.Struct], Mapping[int, tuple[str, type[msgspec.Struct] | None]]] = {
+    ContainerDevices: {1: ("resource_name", None), 2: ("device_ids", None)},
+    ClaimResource: {
+        2: ("driver_name", None),
+        3: ("pool_name", None),
+        4: ("device_name", None),
+        5: ("share_id", None),
+    },
+    DynamicResource: {
+        2: ("claim_name", None),
+        3: ("claim_namespace", None),
+        4: ("claim_resources", ClaimResource),
+    },
+    ContainerResources: {
+        1: ("name", None),
+        2: ("devices", ContainerDevices),
+        5: ("dynamic_resources", DynamicResource),
+    },
+    PodResources: {1: ("name", None), 2: ("namespace", None), 3: ("containers", ContainerResources)},
+}
+"""The wanted fields of each message by number: their names, and the messages in them; None is for a text."""
+
+
 def decode_list(message: bytes) -> list[PodResources]:
     """Decode a ListPodResourcesResponse. Raise ValueError for an invalid one, or over MAX_FIELDS."""
-    budget = Budget()
-    fields = _fields(memoryview(message), budget)
-    return [_pod(_message(value), budget) for number, value in fields if number == 1]
+    return _decode_response(PodResources, message)
 
 
 def decode_allocatable(message: bytes) -> list[ContainerDevices]:
     """Decode an AllocatableResourcesResponse. Raise ValueError for an invalid one, or over MAX_FIELDS."""
+    return _decode_response(ContainerDevices, message)
+
+
+def _decode_response(kind: type[M], message: bytes) -> list[M]:
     budget = Budget()
     fields = _fields(memoryview(message), budget)
-    return [_devices(_message(value), budget) for number, value in fields if number == 1]
+    return [_decode(kind, _message(value), budget) for number, value in fields if number == 1]
 
 
-def _pod(message: memoryview, budget: Budget) -> PodResources:
-    pod = PodResources()
+def _decode(kind: type[M], message: memoryview, budget: Budget) -> M:
+    decoded, wanted = kind(), _WANTED[kind]
     for number, value in _fields(message, budget):
-        if number == 1:
-            pod.name = _text(value)
-        elif number == 2:
-            pod.namespace = _text(value)
-        elif number == 3:
-            pod.containers.append(_container(_message(value), budget))
-    return pod
-
-
-def _container(message: memoryview, budget: Budget) -> ContainerResources:
-    container = ContainerResources()
-    for number, value in _fields(message, budget):
-        if number == 1:
-            container.name = _text(value)
-        elif number == 2:
-            container.devices.append(_devices(_message(value), budget))
-        elif number == 5:
-            container.dynamic_resources.append(_dynamic(_message(value), budget))
-    return container
-
-
-def _devices(message: memoryview, budget: Budget) -> ContainerDevices:
-    devices = ContainerDevices()
-    for number, value in _fields(message, budget):
-        if number == 1:
-            devices.resource_name = _text(value)
-        elif number == 2:
-            devices.device_ids.append(_text(value))
-    return devices
-
-
-def _dynamic(message: memoryview, budget: Budget) -> DynamicResource:
-    dynamic = DynamicResource()
-    for number, value in _fields(message, budget):
-        if number == 2:
-            dynamic.claim_name = _text(value)
-        elif number == 3:
-            dynamic.claim_namespace = _text(value)
-        elif number == 4:
-            dynamic.claim_resources.append(_claim(_message(value), budget))
-    return dynamic
-
-
-def _claim(message: memoryview, budget: Budget) -> ClaimResource:
-    claim = ClaimResource()
-    for number, value in _fields(message, budget):
-        if number == 2:
-            claim.driver_name = _text(value)
-        elif number == 3:
-            claim.pool_name = _text(value)
-        elif number == 4:
-            claim.device_name = _text(value)
-        elif number == 5:
-            claim.share_id = _text(value)
-    return claim
+        if number not in wanted:
+            continue
+        name, nested = wanted[number]
+        content = _text(value) if nested is None else _decode(nested, _message(value), budget)
+        before = getattr(decoded, name)
+        if isinstance(before, list):
+            before.append(content)
+        else:
+            setattr(decoded, name, content)
+    return decoded
 
 
 def _fields(message: memoryview, budget: Budget) -> Iterator[Field]:
