@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 MAX_LINE_BYTES = 8190
 MAX_FIELD_BYTES = 16380
-"""Room for the tokens of identity providers; not MAX_LINE_BYTES, by which the two are told apart."""
+"""Room for the tokens of identity providers.
+
+It isn't MAX_LINE_BYTES, so that the limit in an error says which of the two was exceeded.
+"""
 MAX_FIELDS = 100
 MAX_HEAD_BYTES = 32 * 1024
 """Of a request's line and fields together."""
@@ -38,7 +41,7 @@ LOG_REPEATS = 60
 LOG_REPEATS_OF_REQUESTS = 20_000
 LOG_WINDOW_SECONDS = 30.0
 LOG_TEMPLATES = 1024
-"""How many kinds of lines are told from each other in a window; all beyond are one."""
+"""How many messages are counted separately in a window; all others count as one."""
 
 
 class Bounds(NamedTuple):

@@ -31,7 +31,7 @@ class Changes:
         while not condition():
             waiter = loop.create_future()
             self._waiting.append((loop, waiter))
-            # A change before the waiter was added has not woken it.
+            # A change before the waiter was added has not notified it.
             if not condition():
                 await waiter
 

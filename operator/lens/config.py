@@ -26,11 +26,11 @@ from lens.model.k8s.vendors import GPU_DRIVERS, GPU_RESOURCES, TOLERATED_TAINTS
 
 PREFIX = "LENS_"
 AGENT_PREFIX = "LENS_AGENT_"
-"""The agent's own settings, which may stand in one environment with the operator's."""
+"""The agent's own settings, which may be in one environment with the operator's."""
 
 # Kubernetes puts variables like LENS_API_SERVICE_HOST and LENS_API_PORT_80_TCP_ADDR into every container
 # for a Service that is called lens-api: https://kubernetes.io/docs/concepts/services-networking/service/
-# Its LENS_API_PORT is a URL, which tells it from a port that somebody meant for a setting.
+# Its LENS_API_PORT is a URL, and so differs from a port that somebody meant for a setting.
 _SERVICE_VARIABLE = re.compile(
     r".*_SERVICE_(HOST|PORT(_.*)?)=.*|.*_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*|.*_PORT=\w+://.*",
     re.DOTALL,

@@ -2,7 +2,7 @@
 
 import re
 
-# RFC 3986, 3.2.1. From one "://" to the next slash, so that each character is looked at once.
+# RFC 3986, 3.2.1. From one "://" to the next slash, so that each character is read once.
 _USER_INFO = re.compile(r'(?<=://)[^/?#\s"]*@')
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.conftest import Api, access_lines
 
 
-async def test_a_request_leaves_one_line_that_tells_who_asked_what(
+async def test_a_request_has_one_log_line_with_caller_and_path(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):

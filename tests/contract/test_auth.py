@@ -162,7 +162,7 @@ HEX = hashlib.sha256(b"x").hexdigest()
         ("s3cret", "the file: "),
     ],
 )
-async def test_a_tokens_file_that_can_not_be_used_is_told_at_start_in_one_line(
+async def test_an_unusable_tokens_file_is_one_line_at_start(
     tmp_path: Path, text: str | None, named: str
 ) -> None:
     path = tmp_path / "tokens.yaml"

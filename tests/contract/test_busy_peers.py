@@ -106,7 +106,7 @@ async def test_when_all_is_taken_callers_are_next_one_after_the_other(hub: Api, 
     assert set(await asyncio.gather(*many)) == {200}
 
 
-async def test_who_waits_for_too_long_is_told_when_to_come_back(hub: Api, west: West) -> None:
+async def test_a_request_that_waits_too_long_is_503_with_retry_after(hub: Api, west: West) -> None:
     many = [task for caller in range(4) for task in ask_much(hub, caller, 8)]
     await west.has(32)
     answer = await hub.ask(NODE.format("mine"))

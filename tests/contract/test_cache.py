@@ -37,7 +37,7 @@ async def test_an_answer_is_kept_for_thirty_seconds_at_most_and_says_its_age(
     assert third.headers["ETag"] != first.headers["ETag"]
 
 
-async def test_a_kept_answer_tells_ages_at_the_time_of_the_answer(
+async def test_a_cached_response_has_ages_at_the_time_of_the_response(
     api: Api, cluster: Cluster, clock: Clock
 ) -> None:
     cluster.add(node("gpu-0"), pod("a", "gpu-0"))
@@ -72,7 +72,7 @@ async def test_a_kept_answers_timestamp_moves_on_while_nothing_changes(
         assert answer.headers["ETag"] == tag
 
 
-async def test_figures_of_a_cluster_that_has_changed_are_not_made_to_look_current(
+async def test_figures_from_before_a_change_are_not_dated_as_current(
     api: Api, cluster: Cluster, clock: Clock
 ) -> None:
     await api.status()
@@ -121,7 +121,7 @@ async def test_whatever_changes_in_an_answer_ends_it(
     assert (await api.status("&include=alerts")).headers["ETag"] != first.headers["ETag"]
 
 
-async def test_a_look_that_finds_nothing_new_ends_no_answer(api: Api, cluster: Cluster, clock: Clock) -> None:
+async def test_a_check_without_changes_expires_no_response(api: Api, cluster: Cluster, clock: Clock) -> None:
     first = await api.status()
     for second in (5, 10, 15):
         cluster.state.findings = AlertsAndEvents(NOW + second)
@@ -319,7 +319,7 @@ async def test_a_clock_set_back_does_not_freeze_answers(api: Api, cluster: Clust
     assert answer.headers["Age"] == "0"
 
 
-async def test_a_head_request_tells_what_a_get_would(api: Api) -> None:
+async def test_a_head_request_has_the_headers_of_a_get(api: Api) -> None:
     got = await api.status()
     head = await api.ask("/api/v1/realtime/status?cluster=prod-cluster", method="HEAD")
     assert (head.status, head.body) == (200, b"")

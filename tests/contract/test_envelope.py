@@ -25,7 +25,7 @@ async def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("path", ["/api/v1/clusters", "/healthz", "/metrics"])
-async def test_a_wrong_method_is_told_the_right_ones(api: Api, method: str, path: str) -> None:
+async def test_a_wrong_method_gets_the_allowed_ones(api: Api, method: str, path: str) -> None:
     answer = await api.ask(path, method=method)
     assert answer.error == (405, 4005, "Method not allowed")
     assert answer.headers["Allow"] == "GET, HEAD"
@@ -153,7 +153,7 @@ async def test_a_body_that_breaks_off_or_is_garbled_is_nobody_elses_trouble(
     assert "secret" not in caplog.text
 
 
-async def test_a_defect_is_told_as_such_and_logged_with_the_requests_id(
+async def test_a_defect_is_500_and_logged_with_the_request_id(
     serve: Serve, cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken_clock() -> float:
@@ -186,7 +186,7 @@ async def test_every_request_has_an_id_of_its_own(api: Api) -> None:
     assert len({answer.headers["X-Request-Id"] for answer in answers}) == len(answers)
 
 
-async def test_what_serves_is_not_told_by_version(api: Api) -> None:
+async def test_no_response_names_the_servers_version(api: Api) -> None:
     (refused,) = await exchange(api.server, b"nonsense\r\n\r\n")
     assert refused.headers["Server"] == (await api.status()).headers["Server"] == "lens"
 

@@ -153,7 +153,7 @@ async def test_alerts_are_counted_by_type_and_severity_also_those_that_there_are
     }
 
 
-async def test_alerts_that_nobody_has_looked_for_yet_are_not_counted_as_none(api: Api) -> None:
+async def test_alerts_are_unknown_before_the_first_evaluation(api: Api) -> None:
     assert not any(name.startswith("lens_alerts") for name in await scrape(api))
 
 

@@ -181,7 +181,7 @@ async def test_no_browser_takes_an_answer_for_something_else(api: Api, path: str
     assert refused.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_a_head_that_is_too_large_is_told_so_and_counted(api: Api) -> None:
+async def test_a_too_large_head_is_431_and_counted(api: Api) -> None:
     (answer,) = await exchange(api.server, HEALTH + (b"X: " + b"x" * 16_000 + b"\r\n") * 3)
     assert (answer.status, answer.meta["message"]) == (431, "Invalid request: its head is over 32768 bytes")
     assert (await scrape(api))["lens_http_refused_total{reason=head}"] == 1

@@ -41,7 +41,7 @@ async def test_by_default_a_thousand_may_come_at_once_and_500_a_minute(api: Api,
     assert (await api.status()).status == 429
 
 
-async def test_who_asks_too_often_is_told_when_to_ask_again(strict: Api, clock: Clock) -> None:
+async def test_too_many_requests_are_429_with_retry_after(strict: Api, clock: Clock) -> None:
     for _ in range(3):
         assert (await strict.status()).status == 200
     answer = await strict.status()
@@ -81,7 +81,7 @@ async def test_another_node_or_namespace_is_not_another_endpoint(strict: Api) ->
     assert [answer.status for answer in answers] == [404, 404, 404, 429]
 
 
-async def test_nobody_is_told_to_come_back_before_there_is_room_again(serve: Serve) -> None:
+async def test_retry_after_is_never_too_early(serve: Serve) -> None:
     api = await serve(requests_per_minute=2, requests_burst=2)
     answers = [await api.status() for _ in range(3)]
     assert [answer.status for answer in answers] == [503, 503, 429]
@@ -126,7 +126,7 @@ async def test_open_metrics_are_limited_by_address(serve: Serve, cluster: Cluste
         ("/metrics", TOKEN, "GET", 200),
     ],
 )
-async def test_every_answer_of_an_endpoint_tells_of_its_limit(
+async def test_every_response_has_its_rate_limit(
     api: Api, path: str, token: str | None, method: str, status: int
 ) -> None:
     answer = await api.ask(path, token=token, method=method)
@@ -141,7 +141,7 @@ async def test_every_answer_of_an_endpoint_tells_of_its_limit(
     assert int(told[2]) <= int(policy[2]) == 1000
 
 
-async def test_an_answer_not_modified_tells_of_the_limit_too(api: Api) -> None:
+async def test_a_304_has_its_rate_limit(api: Api) -> None:
     tag = (await api.status()).headers["ETag"]
     answer = await api.status("", If_None_Match=tag)
     assert (answer.status, answer.headers["RateLimit"]) == (304, '"caller";r=998;t=1')
@@ -152,7 +152,7 @@ async def test_kept_answers_do_not_repeat_what_was_left_to_another(api: Api) -> 
     assert told == [[f'"caller";r={left};t=1'] for left in (999, 998, 997)]
 
 
-async def test_who_guesses_is_told_so_only_so_often(strict: Api, clock: Clock) -> None:
+async def test_wrong_tokens_get_a_limited_number_of_401(strict: Api, clock: Clock) -> None:
     for _ in range(3):
         assert (await strict.ask(STATUS, token="wrong")).status == 401
     for token in ("wrong", "wrong-2", None):

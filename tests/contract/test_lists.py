@@ -80,7 +80,7 @@ async def test_the_total_counts_what_matches_and_not_the_page(api: Api, cluster:
     assert (len(whole["tasks"]), whole["continue"]) == (20, None)
 
 
-async def test_states_are_told_apart(api: Api, cluster: Cluster) -> None:
+async def test_states_are_distinct(api: Api, cluster: Cluster) -> None:
     cluster.add(
         pod("running", "n1"),
         pod("starting", "n1", phase="Pending"),

@@ -89,7 +89,7 @@ async def test_what_nodes_have_is_among_the_clusters_units_whatever_is_made_up(
     assert (data["gpu_states"]["missing_nodes"], data["gpu_states"]["overcommitted"]) == (0, 0)
 
 
-async def test_a_stream_tells_which_made_up_nodes_are_listed(api: Api, cluster: Cluster) -> None:
+async def test_a_stream_has_the_listed_made_up_nodes(api: Api, cluster: Cluster) -> None:
     cluster.add(node("gpu-0"), *(made_up(number) for number in range(100, 201)))
     cluster.publish(NOW)
     async with listen(api, "&include=nodes") as stream:

@@ -26,7 +26,7 @@ async def scrape(api: Api) -> dict[str, float]:
     }
 
 
-async def test_no_series_tells_when_another_was_created(api: Api) -> None:
+async def test_there_are_no_created_series(api: Api) -> None:
     await api.status()
     assert not [name for name in await scrape(api) if name.partition("{")[0].endswith("_created")]
 
@@ -61,7 +61,7 @@ async def test_resources_that_no_figure_has_are_named(api: Api, cluster: Cluster
     assert (await scrape(api))["lens_unseen{resource=resourceslices}"] == 1
 
 
-async def test_waiting_pods_and_told_nodes_are_those_of_the_status(api: Api, cluster: Cluster) -> None:
+async def test_pending_pods_and_listed_nodes_are_those_of_the_status(api: Api, cluster: Cluster) -> None:
     fill(cluster)
     samples = await scrape(api)
     data = (await api.status()).data

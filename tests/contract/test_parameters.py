@@ -15,7 +15,7 @@ PENDING = "/api/v1/realtime/pending-tasks"
 
 @pytest.mark.parametrize("path", [STATUS, TASKS])
 @pytest.mark.parametrize("query", ["", "?cluster=", "?cluster=&cluster=prod-cluster", "?include=nodes"])
-async def test_a_forgotten_cluster_is_told_even_without_a_token(api: Api, path: str, query: str) -> None:
+async def test_a_missing_cluster_is_400_even_without_a_token(api: Api, path: str, query: str) -> None:
     answer = await api.ask(path + query, token=None)
     assert answer.error == (400, 4000, "Invalid parameter: cluster is required")
 

@@ -78,7 +78,7 @@ async def test_a_client_that_comes_back_to_another_clusters_stream_gets_what_it_
                 assert (await again.next()).name == "snapshot"
 
 
-async def test_a_team_hears_of_its_own_tasks_alone(
+async def test_a_teams_stream_has_only_its_own_tasks(
     tmp_path: Path, cluster: Cluster, clock: Clock, west: Api
 ) -> None:
     cluster.publish(NOW)
@@ -92,7 +92,7 @@ async def test_a_team_hears_of_its_own_tasks_alone(
     assert [row["pod_name"] for row in first.data["tasks"]] == ["theirs"]
 
 
-async def test_with_the_callers_token_the_other_cluster_decides_who_hears(
+async def test_with_the_callers_token_the_other_cluster_authorizes_streams(
     tmp_path: Path, cluster: Cluster, clock: Clock, west_cluster: Cluster
 ) -> None:
     cluster.publish(NOW)

@@ -121,7 +121,7 @@ async def test_a_nodes_name_is_no_way_to_another_path_of_the_peer(hub: Api, west
     assert b"lens_http_requests_total{" not in (await west.ask("/metrics")).body, "it was asked"
 
 
-async def test_without_a_token_nothing_is_told_of_other_clusters(hub: Api, west: Api) -> None:
+async def test_other_clusters_require_a_token(hub: Api, west: Api) -> None:
     for path in (STATUS, CLUSTERS, SUMMARY):
         assert (await hub.ask(path, token=None)).error[:2] == (401, 4001)
         assert (await hub.ask(path, token=SERVICE + "x")).error[:2] == (401, 4001)
@@ -148,7 +148,7 @@ async def test_an_answer_is_kept_and_says_how_old_it_is(
     assert present.headers["ETag"] != first.headers["ETag"]
 
 
-async def test_what_is_told_of_another_cluster_tells_its_age_at_the_time_of_the_answer(
+async def test_another_clusters_figures_have_their_age_at_the_time_of_the_response(
     hub: Api, clock: Clock
 ) -> None:
     for seconds in (0, 3, 12):
@@ -158,9 +158,7 @@ async def test_what_is_told_of_another_cluster_tells_its_age_at_the_time_of_the_
         assert theirs["age_seconds"] == seconds
 
 
-async def test_an_answer_that_is_to_be_young_is_as_young_as_that_at_its_source_too(
-    hub: Api, west: Api, clock: Clock
-) -> None:
+async def test_a_max_age_applies_at_the_other_cluster_too(hub: Api, west: Api, clock: Clock) -> None:
     await west.ask(STATUS, token=SERVICE)
     clock.now = NOW + 20
     assert (await hub.ask(STATUS, Cache_Control="max-age=10")).headers["Age"] == "0"

@@ -35,7 +35,7 @@ async def pending(api: Api, query: str = "", **headers: str) -> Answer:
     return await api.ask(f"/api/v1/realtime/pending-tasks?cluster=prod-cluster{query}", **headers)
 
 
-async def test_a_waiting_pod_tells_since_when_for_what_and_why(api: Api, cluster: Cluster) -> None:
+async def test_a_pending_pod_has_its_start_its_request_and_the_reason(api: Api, cluster: Cluster) -> None:
     cluster.add(
         waiting(
             "train-0",
@@ -96,7 +96,7 @@ async def test_a_waiting_pod_tells_since_when_for_what_and_why(api: Api, cluster
     }
 
 
-async def test_gates_are_told_apart_from_no_room(api: Api, cluster: Cluster) -> None:
+async def test_scheduling_gates_are_distinct_from_unschedulable(api: Api, cluster: Cluster) -> None:
     cluster.add(
         waiting("fresh", created=None),
         waiting(

@@ -150,7 +150,7 @@ async def test_a_command_line_with_curl_and_jq_works(
         (STATUS, (), {"code": 4001, "message": "Unauthorized"}),
     ],
 )
-async def test_a_command_line_that_is_wrong_is_told_what_is(
+async def test_a_wrong_command_line_is_an_error_that_names_the_mistake(
     busy: Api, path: str, more: tuple[str, ...], meta: dict[str, Any]
 ) -> None:
     assert await curl(busy, path, *more) == [{"meta": meta, "data": None}]

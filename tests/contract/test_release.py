@@ -116,7 +116,7 @@ def test_the_chart_is_of_the_same_version() -> None:
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
 
 
-def test_the_changelog_tells_of_the_version_or_what_comes() -> None:
+def test_the_changelog_has_the_version_or_unreleased() -> None:
     headings = re.findall(r"^## (\S+)", (commit.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] in {"Unreleased", VERSION}
 

@@ -134,7 +134,7 @@ async def test_rights_that_change_hold_a_second_later(
         ("path: [/metrics]", "tokens.0.path: Extra inputs"),
     ],
 )
-async def test_rights_that_can_not_be_are_told_at_start(tokens_file: Path, rights: str, named: str) -> None:
+async def test_impossible_permissions_are_a_start_error(tokens_file: Path, rights: str, named: str) -> None:
     write_token(tokens_file, rights)
     settings = ServeSettings(cluster="c", listen="127.0.0.1:0", tokens_file=tokens_file)  # type: ignore[arg-type]
     with pytest.raises(SettingsError) as raised:

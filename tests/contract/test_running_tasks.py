@@ -4,7 +4,7 @@ from tests.contract.conftest import NOW, Api, Clock
 from tests.contract.kubernetes import Cluster, node, pod
 
 
-async def test_a_task_is_told_with_every_field_of_the_quickstart(api: Api, cluster: Cluster) -> None:
+async def test_a_task_has_every_field_of_the_quickstart(api: Api, cluster: Cluster) -> None:
     cluster.add(
         node("gpu-node-1"), pod("train-worker-0", "gpu-node-1", gpus=4, owner=("batch/v1", "Job", "train"))
     )
@@ -120,9 +120,7 @@ async def test_running_time_is_a_number_whatever_the_nodes_say(api: Api, cluster
     }
 
 
-async def test_running_time_is_told_by_the_clock_though_nothing_is_heard(
-    api: Api, cluster: Cluster, clock: Clock
-) -> None:
+async def test_running_time_grows_without_changes(api: Api, cluster: Cluster, clock: Clock) -> None:
     cluster.add(pod("a", "n1"))
     cluster.publish(NOW)
     clock.now = NOW + 600

@@ -24,7 +24,7 @@ def server_at(listen: str, tokens_file: Path) -> Server:
     return Server(settings, ClusterState(), Metrics())
 
 
-async def test_a_busy_port_is_told_in_one_line(api: Api, tokens_file: Path) -> None:
+async def test_a_busy_port_is_a_one_line_error(api: Api, tokens_file: Path) -> None:
     second = server_at(api.server.address, tokens_file)
     with pytest.raises(ListenError) as raised:
         await second.start()
@@ -32,7 +32,7 @@ async def test_a_busy_port_is_told_in_one_line(api: Api, tokens_file: Path) -> N
     await second.stop()
 
 
-async def test_an_address_of_another_machine_is_told_in_one_line(tokens_file: Path) -> None:
+async def test_another_machines_address_is_a_one_line_error(tokens_file: Path) -> None:
     with pytest.raises(ListenError, match=r"LENS_LISTEN: can't listen on 192\.0\.2\.1:0: Cannot assign"):
         await server_at("192.0.2.1:0", tokens_file).start()
 

@@ -84,7 +84,7 @@ async def test_a_task_has_the_gpus_that_it_is_on_and_its_units(api: Api) -> None
 
 
 @pytest.mark.usefixtures("shared")
-async def test_without_an_agent_a_node_tells_the_gpus_that_pods_name(api: Api) -> None:
+async def test_without_an_agent_a_node_has_the_gpus_that_pods_name(api: Api) -> None:
     data = await detail(api, "n1")
     assert data["telemetry"] is None
     (gpu,) = data["gpus"]
@@ -150,7 +150,7 @@ async def test_totals_are_gpus_for_every_vendor_and_say_why_they_may_be_wrong(
     assert shown["approximate"] is data["approximate"] is (reason is not None)
 
 
-async def test_what_the_agent_tells_makes_the_figures_exact(api: Api, cluster: Cluster) -> None:
+async def test_an_agents_report_makes_the_figures_exact(api: Api, cluster: Cluster) -> None:
     mig = node("n1", 4, resource=SMALL)
     cluster.add(mig, pod("a", "n1", resource=SMALL), pod("b", "n1", resource=SMALL))
     cluster.publish(NOW)

@@ -235,7 +235,7 @@ async def test_a_node_that_is_not_ready_says_so(api: Api, cluster: Cluster) -> N
     assert shown["status"] == "NotReady"
 
 
-async def test_nothing_is_told_before_everything_was_listed(serve: Serve, cluster: Cluster) -> None:
+async def test_no_figures_before_everything_was_listed(serve: Serve, cluster: Cluster) -> None:
     cluster.add(node("gpu-0"))
     cluster.publish(NOW, synced=False)
     api = await serve()

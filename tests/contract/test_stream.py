@@ -33,7 +33,7 @@ async def test_a_stream_begins_with_all_that_there_is(api: Api, cluster: Cluster
     assert [row["pod_name"] for row in first.data["tasks"]] == ["a"]
 
 
-async def test_a_change_is_told_within_a_quarter_of_a_second(api: Api, cluster: Cluster) -> None:
+async def test_a_change_is_sent_within_a_quarter_of_a_second(api: Api, cluster: Cluster) -> None:
     cluster.add(node("n1"), node("n2"), pod("a", "n1"))
     cluster.publish(NOW)
     async with listen(api) as stream:
@@ -107,7 +107,7 @@ async def test_a_client_that_was_away_for_too_long_starts_over(api: Api, cluster
             assert (await stream.next()).name == "snapshot"
 
 
-async def test_one_namespace_hears_of_its_own_tasks_alone(api: Api, cluster: Cluster) -> None:
+async def test_a_namespaces_stream_has_only_its_own_tasks(api: Api, cluster: Cluster) -> None:
     cluster.add(node("n1"), pod("mine", "n1"), pod("theirs", "n1", namespace="other"))
     cluster.publish(NOW)
     async with listen(api, "&namespace=ml-team") as stream:
@@ -201,9 +201,7 @@ async def test_a_caller_has_only_so_many_streams(serve: Serve, cluster: Cluster)
             await asyncio.sleep(0.05)
 
 
-async def test_who_opens_streams_again_and_again_is_told_when_to_come_back(
-    serve: Serve, cluster: Cluster
-) -> None:
+async def test_too_many_opened_streams_are_429_with_retry_after(serve: Serve, cluster: Cluster) -> None:
     cluster.publish(NOW)
     api = await serve(streams_per_caller=2)
     answers = [await api.ask(PATH, method="HEAD") for _ in range(13)]
@@ -284,7 +282,7 @@ async def test_a_reader_that_stops_reading_holds_up_nobody(api: Api, cluster: Cl
     writer.close()
 
 
-async def test_an_event_of_the_past_is_told_when_it_becomes_known(api: Api, cluster: Cluster) -> None:
+async def test_a_late_event_is_sent_once_known(api: Api, cluster: Cluster) -> None:
     newest = Event(NOW - 1, "GpuLost", "GPU/n1/GPU-1", "GPU 1 of n1 is lost")
     oldest = Event(NOW - 9, "TaskStarted", "Pod/ml-team/a", "ml-team/a started", "ml-team")
     between = Event(NOW - 5, "NodeReady", "Node/n1", "", source="kubelet", reason="NodeReady")
@@ -319,7 +317,7 @@ async def test_who_comes_back_for_more_than_is_kept_starts_over(
     assert metrics.registry.get_sample_value("lens_over_bound_total", {"what": "differences"})
 
 
-async def test_a_change_that_cannot_be_told_is_followed_by_all_that_there_is(
+async def test_a_change_that_cannot_be_sent_is_followed_by_a_snapshot(
     api: Api, cluster: Cluster, metrics: Metrics
 ) -> None:
     cluster.add(node("n1"), pod("a", "n1"))

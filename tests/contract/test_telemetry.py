@@ -88,7 +88,7 @@ async def test_each_task_has_its_own_utilization_and_gpus(api: Api, told: Teleme
     assert idle["utilization_reason"] is None
 
 
-async def test_a_node_tells_each_gpu_with_its_holder(api: Api, told: TelemetryCache) -> None:
+async def test_a_node_has_each_gpu_with_its_holder(api: Api, told: TelemetryCache) -> None:
     data = (await api.ask("/api/v1/realtime/nodes/n1?cluster=prod-cluster")).data
     assert data["node"]["allocated_gpus"] == 3
     assert data["telemetry"]["state"] == "ok"
@@ -120,7 +120,7 @@ async def test_samples_that_are_too_old_are_unknown_and_not_nought(
     assert [task["utilization"] for task in (await api.tasks()).data["tasks"]] == [None, None]
 
 
-async def test_a_node_without_telemetry_is_told_without_gpus(api: Api, cluster: Cluster) -> None:
+async def test_a_node_without_telemetry_has_no_gpus(api: Api, cluster: Cluster) -> None:
     cluster.add(node("n2"))
     cluster.publish(NOW)
     data = (await api.ask("/api/v1/realtime/nodes/n2?cluster=prod-cluster")).data

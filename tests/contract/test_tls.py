@@ -137,7 +137,7 @@ async def test_a_certificate_that_has_run_out_is_served_where_there_is_no_other_
     assert "certificate is not valid now, and there is no other: valid from 20" in caplog.text
 
 
-async def test_when_a_certificate_is_valid_is_read_as_openssl_tells_it(ca: tls.Pair, tmp_path: Path) -> None:
+async def test_a_certificates_validity_is_openssls(ca: tls.Pair, tmp_path: Path) -> None:
     pair = await tls.certificate(tmp_path, "first", by=ca)
     validity = Validity.read(pair.certificate.read_text())
     assert validity.ends - validity.begins == 2 * 86400
@@ -148,7 +148,7 @@ async def test_when_a_certificate_is_valid_is_read_as_openssl_tells_it(ca: tls.P
 
 @pytest.mark.parametrize("broken", ["certificate", "key"])
 @pytest.mark.parametrize("text", [None, "nonsense", "another's"])
-async def test_a_certificate_that_can_not_be_used_is_told_at_start_in_one_line(
+async def test_an_unusable_certificate_is_one_line_at_start(
     served: tls.Pair, ca: tls.Pair, broken: str, text: str | None
 ) -> None:
     spoil(getattr(served, broken), None if text is None else text.encode(), getattr(ca, broken))

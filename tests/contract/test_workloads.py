@@ -14,7 +14,7 @@ async def told(api: Api) -> tuple[str, str, str | None, str | None]:
     return task["workload_type"], task["workload_name"], task["workload_reason"], task["owner"]
 
 
-async def test_the_top_of_the_chain_is_told_as_soon_as_it_is_known(api: Api, cluster: Cluster) -> None:
+async def test_the_top_of_the_owner_chain_is_shown_once_known(api: Api, cluster: Cluster) -> None:
     cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
     cluster.publish(NOW)
     assert await told(api) == ("Job", "train", "UNREAD", "train")
@@ -41,9 +41,7 @@ async def test_a_bare_pod_needs_nobody_to_be_known(api: Api, cluster: Cluster) -
     assert await told(api) == ("Pod", "notebook", None, None)
 
 
-async def test_what_is_known_of_one_namespaces_owner_is_not_told_in_another(
-    api: Api, cluster: Cluster
-) -> None:
+async def test_an_owner_in_one_namespace_is_not_shown_in_another(api: Api, cluster: Cluster) -> None:
     cluster.add(pod("train-0", "n1", namespace="other", owner=("batch/v1", "Job", "train")))
     cluster.state.owner_chains = {JOB: OwnerChain(Workload("JobSet", "secret-project"), None)}
     cluster.publish(NOW)

@@ -86,7 +86,7 @@ async def _until_told(lens: Lens, name: str, type_: str) -> list[dict[str, Any]]
     return await _told(lens, name, type_)
 
 
-async def test_a_preemption_is_told_before_and_after_a_restart_and_once(
+async def test_a_preemption_is_one_event_before_and_after_a_restart(
     api: Api, service_account: Path, room: Manifest, tmp_path: Path
 ) -> None:
     first = Lens.start(service_account, tmp_path / "first")

@@ -119,7 +119,7 @@ def test_it_says_what_it_is(lens_image: Image) -> None:
 
 
 @pytest.mark.parametrize("user", [None, "1000690000:0"], ids=["its-own-user", "a-number-of-openshift"])
-def test_the_operator_answers_and_ends_well_when_it_is_told(
+def test_the_operator_answers_and_stops_on_sigterm(
     lens_image: Image, root: Path, kubeconfig: Path, tmp_path: Path, user: str | None
 ) -> None:
     with operator(lens_image, root, tmp_path / "operator", kubeconfig, user) as container:
@@ -135,9 +135,7 @@ def test_the_operator_answers_and_ends_well_when_it_is_told(
     assert "Traceback" not in container.log.read_text()
 
 
-def test_the_agent_answers_and_ends_well_when_it_is_told(
-    lens_image: Image, root: Path, tmp_path: Path
-) -> None:
+def test_the_agent_answers_and_stops_on_sigterm(lens_image: Image, root: Path, tmp_path: Path) -> None:
     command = ["agent", "--node=n1", "--listen=127.0.0.1:0", "--podresources-socket=/no/kubelet.sock"]
     with Container(lens_image.configuration, root, tmp_path / "agent", command) as container:
         url = address(container)

@@ -192,7 +192,7 @@ def test_utilization_moves_and_differs_between_tasks(demo: Command) -> None:
     wait_for(lambda: known("chat-inference-1-") != serving, "a move")
 
 
-def test_an_agent_tells_which_pod_holds_which_gpu(demo: Command) -> None:
+def test_an_agent_reports_which_pod_holds_which_gpu(demo: Command) -> None:
     match = re.search(r'curl "(http://127\.1\.0\.1:\d+/v1/devices)"', demo.text)
     assert match
     assert get(match[1])[0] == 401

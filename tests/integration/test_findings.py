@@ -135,7 +135,7 @@ def broken(gpus: int, healthy: int) -> Object:
     return bad
 
 
-def test_a_gpu_that_breaks_is_told_and_its_repair_too(live: Live) -> None:
+def test_a_broken_gpu_and_its_repair_are_events(live: Live) -> None:
     assert live.alerts() == []
     live.put(broken(8, healthy=7))
     wait_for(lambda: live.alerts() == ["DevicesUnhealthy"], "the alert")
@@ -149,7 +149,7 @@ def test_a_gpu_that_breaks_is_told_and_its_repair_too(live: Live) -> None:
     assert live.status("&event_since=2100-01-01T00:00:00Z")["recent_events"] == []
 
 
-def test_the_life_of_pods_is_told_to_its_end(live: Live) -> None:
+def test_a_pods_start_and_end_are_events(live: Live) -> None:
     preempted: dict[str, Any] = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -183,7 +183,7 @@ def test_the_life_of_pods_is_told_to_its_end(live: Live) -> None:
     )
 
 
-def test_nodes_that_come_and_change_are_told(live: Live) -> None:
+def test_new_and_changed_nodes_are_events(live: Live) -> None:
     live.put(node("node-2"))
     wait_for(lambda: live.events() == [("NodeJoined", "Node/node-2")], "a node that joined")
     cordoned = node("node-2")
@@ -224,7 +224,7 @@ def test_a_restart_does_not_empty_the_list(live: Live) -> None:
     }
 
 
-def test_a_warning_of_a_gpu_pod_is_told_as_it_comes(live: Live) -> None:
+def test_a_gpu_pods_warning_is_an_event(live: Live) -> None:
     waits = pod("waits", phase="Pending")
     waits["metadata"]["uid"] = "uid-waits"
     live.put(waits)

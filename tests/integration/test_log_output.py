@@ -69,7 +69,7 @@ def test_a_process_whose_log_nobody_reads_ends_all_the_same() -> None:
     program.communicate()
 
 
-def test_what_was_dropped_is_told_once_somebody_reads_again() -> None:
+def test_the_number_of_dropped_lines_is_logged_once_stderr_is_read() -> None:
     program = FLOODED.replace("os._exit(0)", "sys.stdin.read()\nlog.info('last')")
     done = subprocess.run(
         [sys.executable, "-c", program], input="", capture_output=True, text=True, timeout=60, check=True

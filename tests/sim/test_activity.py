@@ -22,7 +22,7 @@ def kind(pod: Pod) -> str:
     return "notebook" if pod.owner is None else pod.owner.kind
 
 
-def test_workloads_can_be_told_apart_by_what_they_do_on_their_gpus() -> None:
+def test_workloads_differ_in_their_utilization() -> None:
     fleet = Fleet(Store(), NOW, nodes=60)
     seen = defaultdict(list)
     idle = set()

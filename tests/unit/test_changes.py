@@ -26,7 +26,7 @@ async def test_a_condition_that_holds_is_not_waited_for() -> None:
     await asyncio.wait_for(Shared().changes.until(lambda: True), SECONDS)
 
 
-async def test_all_that_wait_are_woken_from_another_thread() -> None:
+async def test_all_waiters_are_notified_from_another_thread() -> None:
     shared = Shared()
     waiting = [asyncio.create_task(shared.changes.until(shared.reaches(number))) for number in (1, 2, 500)]
 
@@ -41,7 +41,7 @@ async def test_all_that_wait_are_woken_from_another_thread() -> None:
     thread.join()
 
 
-async def test_a_change_between_the_look_and_the_wait_is_not_lost() -> None:
+async def test_a_change_between_the_check_and_the_wait_is_not_lost() -> None:
     shared = Shared()
     looks = 0
 
@@ -56,7 +56,7 @@ async def test_a_change_between_the_look_and_the_wait_is_not_lost() -> None:
     await asyncio.wait_for(shared.changes.until(condition), SECONDS)
 
 
-async def test_who_has_gone_is_not_woken_and_holds_up_nobody() -> None:
+async def test_a_cancelled_waiter_delays_no_other() -> None:
     shared = Shared()
     gone = asyncio.create_task(shared.changes.until(shared.reaches(1)))
     waiting = asyncio.create_task(shared.changes.until(shared.reaches(1)))

@@ -202,7 +202,7 @@ def test_static_authentication_needs_its_tokens() -> None:
         load({"cluster": "c"}, {})
 
 
-def test_in_a_cluster_its_own_rights_decide_unless_told_otherwise() -> None:
+def test_in_a_cluster_the_default_is_the_clusters_rbac() -> None:
     in_cluster = {"LENS_CLUSTER": "c", "LENS_LISTEN": "0.0.0.0:8080", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
     assert load({}, in_cluster).auth == "kubernetes"
     assert load({}, {**in_cluster, "LENS_AUTH": ""}).auth == "kubernetes"
@@ -260,7 +260,7 @@ def test_a_selector_that_is_none_is_named() -> None:
         load(flags, {})
 
 
-def test_the_agents_own_settings_may_stand_beside_the_operators() -> None:
+def test_the_agents_settings_may_be_beside_the_operators() -> None:
     assert load({}, {"LENS_CLUSTER": "c", "LENS_AUTH": "none", "LENS_AGENT_NODE": "n"}).cluster == "c"
 
 

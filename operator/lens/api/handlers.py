@@ -36,9 +36,11 @@ View = Callable[[StateView, C], Mapping[str, Any]]
 AsyncView = Callable[[StateView, C], Coroutine[Any, Any, Mapping[str, Any]]]
 """A view that works in slices, so that other requests don't wait for it."""
 
-Told = Callable[[StateView, StateView, float], Mapping[str, Any]]
-"""Returns the fields of a view's data that are told at the time of the answer: of the view's state, of the
-latest one with the same snapshot, and at which epoch second."""
+CurrentFields = Callable[[StateView, StateView, float], Mapping[str, Any]]
+"""Returns the fields of a view's data that change with time, such as ages.
+
+Its arguments are the view's state, the latest state with the same snapshot, and the epoch second.
+"""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,7 +70,7 @@ class Handlers:
         self._async_view = asyncio.Lock()
         self._in_flight = SingleFlight[tuple[bytes, object], Representation]()
 
-    def for_view(self, view: View[C], told: Told) -> Handler[C]:
+    def for_view(self, view: View[C], current_fields: CurrentFields) -> Handler[C]:
         """Return the handler that responds with a view's data. It raises ApiError."""
 
         async def handler(request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
@@ -78,12 +80,12 @@ class Handlers:
             epoch, now = self._epoch(request, caller, key)
             response = self._cache.get(key, epoch.number)
             if response is None:
-                response = self._put(key, epoch, caller, view(epoch.view, params), told, now)
+                response = self._put(key, epoch, caller, view(epoch.view, params), current_fields, now)
             return await response.response(request.headers, now, epoch.age(now))
 
         return handler
 
-    def for_async_view(self, view: AsyncView[C], told: Told) -> Handler[C]:
+    def for_async_view(self, view: AsyncView[C], current_fields: CurrentFields) -> Handler[C]:
         """Return the handler that responds with an async view's data. It raises ApiError."""
 
         async def handler(request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
@@ -96,7 +98,7 @@ class Handlers:
                 # One at a time: each holds its rows in memory until it is finished.
                 async with self._async_view:
                     data = await view(epoch.view, params)
-                return self._put(key, epoch, caller, data, told, now)
+                return self._put(key, epoch, caller, data, current_fields, now)
 
             response = self._cache.get(key, epoch.number)
             if response is None:
@@ -152,13 +154,19 @@ class Handlers:
         return self._epochs.get((caller.name, request.remote), key, max_age(request.headers), now), now
 
     def _put(
-        self, key: bytes, epoch: Epoch, caller: Caller, data: Mapping[str, Any], told: Told, now: float
+        self,
+        key: bytes,
+        epoch: Epoch,
+        caller: Caller,
+        data: Mapping[str, Any],
+        current_fields: CurrentFields,
+        now: float,
     ) -> Representation:
-        def tell(at: float) -> Sequence[bytes]:
-            values = told(epoch.view, epoch.seen, at)
+        def current_values(at: float) -> Sequence[bytes]:
+            values = current_fields(epoch.view, epoch.seen, at)
             return [_encode(values[name]) for name in names]
 
-        marks = dict.fromkeys(told(epoch.view, epoch.seen, now), msgspec.Raw(_MARK))
+        marks = dict.fromkeys(current_fields(epoch.view, epoch.seen, now), msgspec.Raw(_MARK))
         names = [name for name in data if name in marks]
         return self._cache.put(
             key,
@@ -167,7 +175,7 @@ class Handlers:
             tag=_tag(epoch),
             version=epoch.number,
             caller=caller.tenant,
-            tell=tell,
+            current_values=current_values,
             seconds=_seconds(epoch),
         )
 
@@ -203,7 +211,7 @@ def _list_type(request: web.BaseRequest, params: ListParameters) -> str:
 
 
 def _tag(epoch: Epoch, media_type: str = envelope.CONTENT_TYPE) -> str:
-    """Return what tells an epoch's representations of a question from all others of it."""
+    """Return the part of an entity tag that is different for each epoch and media type."""
     return f"{epoch.number:x}" + ("" if media_type == envelope.CONTENT_TYPE else f"-{media_type}")
 
 

@@ -32,7 +32,7 @@ Authorization = Callable[[Context], str | None]
 """Returns the Authorization header for a tool's request to Lens. Raises RequestError."""
 
 INSTRUCTIONS = (
-    "Lens tells what the GPUs of Kubernetes clusters are doing right now. All tools only read. "
+    "Lens shows what the GPUs of Kubernetes clusters are doing right now. All tools only read. "
     "Answers are JSON; what is unknown or empty is left out. timestamp is when the figures were last "
     "known to be current. Answers may be up to 30 seconds old."
 )

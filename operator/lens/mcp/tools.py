@@ -156,7 +156,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "get_node",
         "One node, GPU by GPU",
         "Each GPU of a node: state, health, the containers that hold it, utilization in percent, memory in "
-        "bytes, temperature in °C, power in watts. gpus is empty where nothing tells of them.",
+        "bytes, temperature in °C, power in watts. gpus is empty for a node without telemetry.",
         NodeArguments,
         _node,
     ),

@@ -54,10 +54,10 @@ _decode_refusal = msgspec.json.Decoder(_Refusal).decode
 
 
 async def read(received: PeerResponse, cluster: str, *, own_token: bool) -> PeerAnswer:
-    """Return what a peer answered. Raise PeerFailedError and PeerRefusedError.
+    """Return a peer's answer. Raise PeerFailedError and PeerRefusedError.
 
-    A refusal's message are taken if they are a Lens', and where ``own_token`` was sent none that could be
-    about that.
+    The message of a refusal is passed on if it is one of Lens', and with ``own_token`` only if it can't be
+    about that token.
     """
     try:
         if received.status != HTTPStatus.OK:

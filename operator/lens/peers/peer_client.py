@@ -103,7 +103,7 @@ class PeerClient:
     ) -> AsyncIterator[PeerResponse]:
         """Yield the response of an encoded ``url``, a success or a refusal. Raise PeerFailedError.
 
-        ``trust`` returns the TLS context, None stands for the system's CAs. ``wait_for_turn`` is awaited
+        ``trust`` returns the TLS context, None means the system's CAs. ``wait_for_turn`` is awaited
         before more than a fair share is read. Until the end, the bytes count as in flight.
         """
         with self._bodies.body() as body:

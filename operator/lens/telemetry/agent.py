@@ -56,12 +56,12 @@ _FALLBACKS: Mapping[type[msgspec.Struct], msgspec.Struct] = {
     Driver: Driver(state="failed", reason=INVALID),
     Kubelet: Kubelet(state="failed", reason=INVALID),
     Health: Health(state="unknown", because=(INVALID,)),
-    # A process of which nothing can be read still is one, of nobody known.
+    # A process of which nothing can be read still counts, as one of an unknown pod.
     Process: Process(pid=0),
 }
 
 _DEFAULTS = {"agent": "", "started_at": 0.0, "interval_seconds": 0.0, "sampled_at": 0.0}
-"""What stands for these fields of a report, and of a GPU, where they can't be read."""
+"""The values of these fields of a report, and of a GPU, if they can't be read."""
 
 _decoder = msgspec.json.Decoder(Report)
 
@@ -127,7 +127,7 @@ def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> Sc
 
 
 def _decode(body: bytes | bytearray) -> tuple[Report, str | None]:
-    """Return a report, and what of it is left out because it can't be."""
+    """Return a report without its invalid values, and the names of those."""
     try:
         return _decoder.decode(body), None
     except msgspec.ValidationError as error:
@@ -167,7 +167,7 @@ def _kubelet_problem(kubelet: Kubelet) -> str | None:
 
 
 def _truncation_problem(report: Report) -> str | None:
-    return f"the agent tells only the first {', '.join(report.cut[:MAX_NAMED_LISTS])}" if report.cut else None
+    return f"the agent has only the first {', '.join(report.cut[:MAX_NAMED_LISTS])}" if report.cut else None
 
 
 def _joined(problems: Iterable[str | None]) -> str | None:

@@ -48,7 +48,7 @@ class _Device:
     """The samples of one GPU or partition.
 
     ``gpu_uuid``, whose label is off by default, and ``serial``, which the partitions of a GPU share, are None
-    where the exporter tells a placeholder.
+    where the exporter has a placeholder.
     """
 
     def __init__(self, node: str, index: int, labels: Labels) -> None:
@@ -63,7 +63,7 @@ class _Device:
 
     @property
     def own_id(self) -> str:
-        """What tells this GPU or partition from all others."""
+        """The identity of this GPU or partition."""
         return self.gpu_uuid or f"{self.node}/{self.index}"
 
     @property
@@ -125,7 +125,7 @@ def _add_sample(sample: Sample, node: str, devices: dict[int, _Device]) -> None:
 def _grouped(devices: Iterable[_Device]) -> list[list[_Device]]:
     """Return the partitions of each GPU; an unpartitioned GPU is its only one.
 
-    What several have in common is an identity of none of them: a UUID, or the serial number of GPUs that
+    An identity that several have is none: a UUID, or the serial number of GPUs that
     aren't partitions, or of partitions with the same number.
     """
     in_order = sorted(devices, key=lambda device: device.index)

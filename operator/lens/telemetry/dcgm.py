@@ -2,8 +2,8 @@
 
 Source: etc/default-counters.csv and internal/pkg/rendermetrics of NVIDIA/dcgm-exporter. In MIG mode it has a
 sample for each GPU instance, and repeats the whole GPU's values on each. It has no timestamps: its samples
-are up to a collect interval old, and count as just taken. It tells the last XID of each GPU, and those of a
-time window where DCGM_EXP_XID_ERRORS_COUNT is on; what it told before counts until it starts anew.
+are up to a collect interval old, and count as just taken. It has the last XID of each GPU, and those of a
+time window if DCGM_EXP_XID_ERRORS_COUNT is on; an XID that it had before counts until the exporter restarts.
 """
 
 import re
@@ -59,7 +59,7 @@ _PROFILE = re.compile(r"(?:\d{1,2}c\.)?(\d{1,2})g\.", re.ASCII)
 MAX_XID = 2.0**32 - 1
 
 _GpuKey = tuple[str, int]
-"""A GPU's uuid and index, as the exporter tells them."""
+"""A GPU's uuid and index in the exporter's labels."""
 
 
 class _Instance:
@@ -94,7 +94,7 @@ class _Gpu:
 
 
 class DcgmReader:
-    """Parse the responses of one dcgm-exporter, and remember the XIDs that it has told."""
+    """Parse the responses of one dcgm-exporter, and remember the XIDs that it had."""
 
     def __init__(self, target: Target) -> None:
         """Remember nothing yet."""
@@ -110,17 +110,17 @@ def read_dcgm(
     target: Target,
     answer: ScrapeResponse,
     received_at: float,
-    told_xids: dict[_GpuKey, set[int]] | None = None,
+    known_xids: dict[_GpuKey, set[int]] | None = None,
 ) -> ScrapeResult:
     """Parse a response of dcgm-exporter. Raise ScrapeError.
 
-    ``told_xids`` are the XIDs that it told before, and get those that it tells now.
+    ``known_xids`` are those of earlier responses, and get those of this one.
     """
     found: dict[_GpuKey, _Gpu] = {}
     exposition = Exposition(answer.body, _WANTED.get)
     exposition.read(lambda sample: _add_sample(sample, found))
-    if told_xids is not None:
-        _remember_xids(found, told_xids)
+    if known_xids is not None:
+        _remember_xids(found, known_xids)
     gpus = sorted(found.values(), key=lambda gpu: gpu.index)
     uuids = Counter(gpu.uuid for gpu in gpus)
     for gpu in gpus:
@@ -148,15 +148,15 @@ def read_dcgm(
     return ScrapeResult(telemetry, frozenset(reason for reason, found in warnings.items() if found))
 
 
-def _remember_xids(gpus: dict[_GpuKey, _Gpu], told: dict[_GpuKey, set[int]]) -> None:
-    """Add to each GPU the XIDs that were told before, unless the exporter has forgotten them by a restart."""
+def _remember_xids(gpus: dict[_GpuKey, _Gpu], known: dict[_GpuKey, set[int]]) -> None:
+    """Add to each GPU the XIDs of earlier responses, unless the exporter lost them in a restart."""
     for key, gpu in gpus.items():
         if gpu.xids:
-            gpu.xids |= set(islice(told.get(key, ()), MOST_XIDS))
+            gpu.xids |= set(islice(known.get(key, ()), MOST_XIDS))
         elif gpu.values.first(_XID, most=MAX_XID) is None:
-            gpu.xids = set(told.get(key, ()))
-    told.clear()
-    told.update((key, gpu.xids) for key, gpu in gpus.items() if gpu.xids)
+            gpu.xids = set(known.get(key, ()))
+    known.clear()
+    known.update((key, gpu.xids) for key, gpu in gpus.items() if gpu.xids)
 
 
 def _add_sample(sample: Sample, gpus: dict[_GpuKey, _Gpu]) -> None:

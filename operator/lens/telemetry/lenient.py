@@ -1,6 +1,6 @@
-"""Decode what one odd value makes no struct of: that value alone is left out.
+"""Decode a document with invalid values: only those are left out.
 
-It is slower than msgspec's decoder, and only what that one has refused comes here.
+It is slower than msgspec's decoder, and so it only gets what that decoder has refused.
 """
 
 import json
@@ -24,13 +24,13 @@ MAX_DIGITS = 30
 
 
 class TooOddError(Exception):
-    """More is odd than can be left out."""
+    """The document has more odd values than may be left out."""
 
 
 class Leniency:
     """Decode one document.
 
-    ``fallbacks`` stand for structs of which nothing can be read, ``defaults`` for required fields by name.
+    ``fallbacks`` replace structs of which nothing can be read, ``defaults`` required fields by name.
     """
 
     def __init__(
@@ -128,5 +128,5 @@ def _takes_none(field_type: Any) -> bool:
 
 
 def _integer(digits: str) -> int | float:
-    """Return an integer; one that no bound allows is as good as infinite, and costs no time."""
+    """Return an integer, or infinity for more digits than any bound allows, which take long to convert."""
     return int(digits) if len(digits) <= MAX_DIGITS else math.inf

@@ -51,7 +51,7 @@ NO_POD_PROBLEM = "has no running pod to ask"
 """The problem of a node whose agent or exporter is gone."""
 
 FIRST_ROUND_SECONDS = 60.0
-"""After so many seconds the first round over all targets is taken for done."""
+"""After so many seconds the first round over all targets counts as done."""
 
 STALE_INTERVALS = 2
 UNKNOWN_INTERVALS = 4
@@ -150,7 +150,7 @@ class Scraper:
     def set_targets(self, targets: Mapping[str, Target], nodes: Set[str], awaited: int | None = None) -> None:
         """Scrape these targets, by node, from now on; ``nodes`` are the cluster's nodes.
 
-        ``awaited`` is the number of nodes that are to have a target, None for those that have one.
+        ``awaited`` is the number of nodes that will have a target, None for those that have one.
 
         A node with a new target, or with none while its pod is replaced, keeps its samples, which age until
         its target answers. A node that left the cluster is forgotten.
@@ -158,7 +158,7 @@ class Scraper:
         for node in self._states.keys() - targets.keys():
             source = self._states[node].target.source
             self._drop(node)
-            self._cache.trouble(node, source, NO_POD_PROBLEM, self._clock())
+            self._cache.put_problem(node, source, NO_POD_PROBLEM, self._clock())
         for node in self._cache.nodes - targets.keys() - nodes:
             self._cache.put(node, None, self._clock())
         others = [
@@ -254,9 +254,9 @@ class Scraper:
         else:
             return None, ""
         try:
-            self._cache.trouble(target.node, target.source, problem, self._clock())
+            self._cache.put_problem(target.node, target.source, problem, self._clock())
         except Exception:
-            _log.exception("a node's problem can't be filed", extra={"node": target.node})
+            _log.exception("a node's problem can't be stored", extra={"node": target.node})
             failure = "defect"
         return failure, problem
 
@@ -289,7 +289,7 @@ class Scraper:
         self._changed.set()
 
     def _is_round_done(self) -> bool:
-        """Return whether all targets that are to be there have answered, or had the time to."""
+        """Return whether all expected targets have answered, or the time for it is over."""
         if self._awaited is None or self._began is None:
             return False
         if not (self._awaited or self._has_nodes):
@@ -297,7 +297,7 @@ class Scraper:
         if asyncio.get_running_loop().time() - self._began >= FIRST_ROUND_SECONDS:
             return True
         answered = sum(state.answered for state in self._states.values())
-        # Of a fresh cluster even the DaemonSet may be yet to come.
+        # In a new cluster there may be no DaemonSet yet.
         return answered == len(self._states) >= max(1, self._awaited)
 
     async def _wait_for_change(self, seconds: float) -> None:

@@ -177,7 +177,7 @@ async def test_a_right_that_is_taken_away_is_gone_as_soon_as_the_apiserver_is_ba
     assert (await lens.ask(STATUS, "all")).status == 503
 
 
-async def test_that_a_yes_stands_can_be_turned_off(scene: Scene) -> None:
+async def test_stale_permissions_can_be_turned_off(scene: Scene) -> None:
     await scene.serve(access_stale_seconds=0)
     scene.account("all", REALTIME)
     assert (await scene.ask(STATUS, "all")).status == 200
@@ -188,7 +188,7 @@ async def test_that_a_yes_stands_can_be_turned_off(scene: Scene) -> None:
     assert (await scene.ask(STATUS, "all")).status == 503
 
 
-async def test_strangers_are_told_within_seconds_that_no_review_is_answered(lens: Scene) -> None:
+async def test_unknown_tokens_get_503_within_seconds_without_reviews(lens: Scene) -> None:
     lens.front.always(TOKEN_REVIEW, faults.hang)
 
     async def seconds(token: str) -> float:

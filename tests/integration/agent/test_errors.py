@@ -34,7 +34,7 @@ def test_each_function_may_fail_alone(node: Node, half: int) -> None:
             assert getattr(gpu, field) is None, function
 
 
-def test_a_number_that_pynvml_has_no_name_for_is_told_as_a_number(node: Node) -> None:
+def test_an_error_without_a_name_in_pynvml_is_a_number(node: Node) -> None:
     node.play(Gpu(faults=[Fault("nvmlDeviceGetPowerUsage", 777)]))
     [gpu] = node.run().sampled().gpus
     assert gpu.reasons["power_watts"] == "ERROR_777"
@@ -158,7 +158,7 @@ def test_xids_that_nobody_can_wait_for_are_unknown_and_not_none(node: Node, func
     assert (gpu.xids, gpu.reasons) == (None, {"xids": "FUNCTION_NOT_FOUND"})
 
 
-def test_mig_devices_are_told_by_a_driver_without_counters_of_theirs(node: Node) -> None:
+def test_mig_devices_are_reported_without_counters_of_the_driver(node: Node) -> None:
     node.play(Gpu(mig=True, instances=[Instance(7, "MIG-a", used_memory=2**30)]))
     gpu = first(run_without(node, "nvmlGpmQueryDeviceSupport", "nvmlDeviceGetAttributes_v2"))
     [instance] = gpu.instances or ()

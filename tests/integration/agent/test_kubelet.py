@@ -20,7 +20,7 @@ from tests.integration.agent.node import Node, elapsed, wait
 A, B = "GPU-aaaaaaaa-0000-0000-0000-000000000001", "GPU-bbbbbbbb-0000-0000-0000-000000000002"
 
 
-def test_each_device_is_told_with_its_pod_namespace_and_container(node: Node) -> None:
+def test_each_device_has_its_pod_namespace_and_container(node: Node) -> None:
     kubelet = node.kubelet()
     kubelet.pods = [
         Pod("default", "web", [Container("nginx", {"example.com/nic": ["nic0"]})]),
@@ -51,7 +51,7 @@ def test_each_device_is_told_with_its_pod_namespace_and_container(node: Node) ->
     assert report.allocatable == {"nvidia.com/gpu": (A,), "nvidia.com/gpu.shared": (f"{B}::3",)}
 
 
-def test_more_holders_and_devices_than_are_told_are_cut_and_named(node: Node) -> None:
+def test_too_many_holders_and_devices_are_cut_and_named(node: Node) -> None:
     kubelet = node.kubelet()
     kubelet.pods = [
         Pod("ml", f"p{each}", [Container("c", {"nvidia.com/gpu": [f"{A}::{each}"]}, [claim(each)])])
@@ -156,23 +156,21 @@ def test_a_slow_kubelet_delays_no_sample_and_no_answer(node: Node) -> None:
         (grpc.StatusCode.UNAVAILABLE, "unreachable"),
     ],
 )
-def test_a_kubelet_that_refuses_is_told_with_its_reason(
-    node: Node, status: grpc.StatusCode, state: str
-) -> None:
+def test_a_kubelets_refusal_has_its_reason(node: Node, status: grpc.StatusCode, state: str) -> None:
     node.kubelet().refusal = status
     node.play(Gpu())
     report = node.run().until(lambda report: report.kubelet.state == state)
     assert report.kubelet.reason == status.name
 
 
-def test_an_answer_that_is_none_is_told_as_such(node: Node) -> None:
+def test_an_invalid_response_of_the_kubelet_is_a_failure(node: Node) -> None:
     node.kubelet().garbage = b"\x0a\xff\xff\xff\xff\x0f<html>"
     node.play(Gpu())
     report = node.run().until(lambda report: report.kubelet.state == "failed")
     assert report.kubelet.reason == "the answer can't be read"
 
 
-def test_what_a_kubelet_said_over_a_minute_ago_is_told_no_more(tmp_path: Path) -> None:
+def test_a_kubelets_response_is_dropped_after_a_minute(tmp_path: Path) -> None:
     now = [1766158200.0]
     kubelet = PodResourcesServer(tmp_path / "kubelet.sock")
     kubelet.pods = [Pod("ml", "a", [Container("c", {"nvidia.com/gpu": [A]})])]

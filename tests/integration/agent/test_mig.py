@@ -31,7 +31,7 @@ def test_hopper_measures_each_instance_and_so_the_whole_gpu(node: Node) -> None:
     assert [(each.pid, each.instance) for each in gpu.processes] == [(77, 9)]
 
 
-def test_ampere_can_not_tell_and_that_is_no_0(node: Node) -> None:
+def test_mig_utilization_on_ampere_is_unknown_and_not_0(node: Node) -> None:
     node.play(Gpu(architecture=AMPERE, mig=True, instances=[SMALL]))
     agent = node.run()
     agent.sampled()
@@ -47,7 +47,7 @@ def test_ampere_can_not_tell_and_that_is_no_0(node: Node) -> None:
     assert b"lens_gpu_instance_utilization_ratio" not in agent.ask("/metrics").body
 
 
-def test_who_may_not_profile_is_told_so(node: Node) -> None:
+def test_a_missing_profiling_permission_is_the_reason(node: Node) -> None:
     node.play(Gpu(mig=True, instances=[SMALL], faults=[fault("nvmlGpmMigSampleGet", "NO_PERMISSION")]))
     gpu = node.run().sampled().gpus[0]
     assert gpu.reasons["utilization_percent"] == "NO_PERMISSION"

@@ -16,7 +16,7 @@ def statuses(agent: Agent, *tokens: str | None) -> list[int]:
     return [agent.ask("/v1/devices", token).status for token in tokens]
 
 
-def test_without_the_token_nothing_is_told_but_that_the_agent_lives(node: Node) -> None:
+def test_without_the_token_only_the_probe_is_answered(node: Node) -> None:
     token_file = node.folder / "token"
     token_file.write_text("right\n")
     node.play(Gpu())

@@ -66,7 +66,7 @@ def test_a_driver_without_samples_gives_its_last_figure(node: Node) -> None:
     assert "utilization_percent" not in gpu.reasons
 
 
-def test_what_is_wrong_with_a_gpu_is_told(node: Node) -> None:
+def test_health_has_its_causes(node: Node) -> None:
     node.play(
         Gpu(ecc=(2, 5), rows=(1, 2, 1, 0), clocks=0x44, nvlinks=(18, 16)),
         Gpu(recovery=1),

@@ -6,7 +6,7 @@ from lens_sim.node.nvml.scenario import Gpu, Instance, Xid
 from tests.integration.agent.node import Node
 
 
-def test_an_error_is_told_with_its_severity_and_since_when_they_are_known(node: Node) -> None:
+def test_an_xid_has_its_severity_and_the_start_of_counting(node: Node) -> None:
     began = time.time()
     node.play(Gpu(uuid="GPU-a", xids=[Xid(95, -60.0)]), Gpu(uuid="GPU-b"))
     agent = node.run()
@@ -25,7 +25,7 @@ def test_an_error_is_told_with_its_severity_and_since_when_they_are_known(node: 
     assert [each["xid"] for each in agent.events("XID error")] == [31, 119]
 
 
-def test_a_changed_recovery_action_is_told_as_such(node: Node) -> None:
+def test_a_changed_recovery_action_is_in_the_health(node: Node) -> None:
     node.play(Gpu())
     agent = node.run()
     agent.until(lambda report: report.xids_since is not None)

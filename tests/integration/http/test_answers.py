@@ -115,7 +115,7 @@ async def test_the_same_answer_is_counted_once_for_all_who_take_it(serve: Serve)
     assert served.refusals["busy"] == served.refusals["unsent"] == 0
 
 
-async def test_a_head_request_is_told_the_length_and_sent_nothing(serve: Serve) -> None:
+async def test_a_head_request_gets_the_length_and_no_body(serve: Serve) -> None:
     served = await serve(BOUNDS)
     served.told.answer = large
     reader, writer = await served.connect()

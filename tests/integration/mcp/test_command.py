@@ -82,6 +82,6 @@ def test_a_token_file_that_holds_none_is_named_and_not_quoted(run: Run, tmp_path
     )
 
 
-def test_settings_of_the_operator_may_stand_beside_and_unknown_ones_not(run: Run) -> None:
+def test_settings_of_the_operator_are_ignored_and_unknown_ones_are_errors(run: Run) -> None:
     assert run(url=URL, cluster="prod-cluster", listen="0.0.0.0:8080", agent_node="gpu-node-1")[0] == 0
     assert run(url=URL, tokken_file="x")[::2] == (2, "lens: LENS_TOKKEN_FILE: unknown setting\n")

@@ -34,7 +34,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     await server.stop()
 
 
-async def test_a_token_for_a_namespace_gets_its_lists_and_is_told_what_else_it_lacks(
+async def test_a_namespaces_token_gets_its_lists_and_errors_that_name_the_missing_permission(
     url: str, tmp_path: Path
 ) -> None:
     args = ["mcp", "--url", url, "--mcp-listen", "127.0.0.1:0"]

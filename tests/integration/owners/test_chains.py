@@ -103,7 +103,7 @@ async def test_a_new_owner_shows_once_its_reading_is_old(scene: Scene) -> None:
     await scene.until_told(task, "JobSet", "sweep", None)
 
 
-async def test_what_is_known_is_told_again_only_when_it_changes(scene: Scene) -> None:
+async def test_owner_chains_are_published_only_when_they_change(scene: Scene) -> None:
     scene.put("Job", "train")
     task = scene.run_pod("train-0", reference("Job", "train"))
     await scene.until_told(task, "Job", "train", None)

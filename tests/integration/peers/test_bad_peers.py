@@ -138,7 +138,7 @@ CODES = {400: 4000, 403: 4003, 404: 4004, 502: 5002, 503: 5003, 504: 5004}
 
 
 @pytest.mark.parametrize("how", BAD)
-async def test_a_peer_at_fault_is_told_in_an_error_of_our_own(
+async def test_a_peers_failure_is_an_error_of_lens(
     hub_of: Hub, west: FakeServer, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     west.behaviour, status = BAD[how]

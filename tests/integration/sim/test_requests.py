@@ -23,7 +23,7 @@ from tests.required import program
     ],
 )
 @pytest.mark.parametrize("path", ["/version", "/api/v1/pods", "/nowhere"])
-async def test_without_the_token_nothing_is_told(
+async def test_requests_without_the_token_are_401(
     server: SimApiServer, headers: dict[str, str], path: str
 ) -> None:
     async with aiohttp.ClientSession(server.url, headers=headers) as client, client.get(path) as response:

@@ -42,9 +42,7 @@ async def watching(client: aiohttp.ClientSession, path: str, **query: str) -> As
         yield Lines(response)
 
 
-async def test_a_watch_tells_what_happens_after_a_version(
-    store: Store, client: aiohttp.ClientSession
-) -> None:
+async def test_a_watch_begins_after_its_resource_version(store: Store, client: aiohttp.ClientSession) -> None:
     add_pods(store, "a")
     since = str(store.version)
     add_pods(store, "b")

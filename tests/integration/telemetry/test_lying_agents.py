@@ -102,7 +102,7 @@ TOO_MUCH: dict[str, tuple[Callable[[], Object], str]] = {
     ),
     "lists that the agent itself has cut": (
         lambda: report(cut=xids(120_000)),
-        "tells only the first XID 200",
+        "has only the first XID 200",
     ),
     "a number of 5,000 digits": (lambda: report(gpu(memory_used_bytes="#")), "answers what can't be"),
     "a version of 5,000 digits": (lambda: report(version="#"), "answers what can't be"),
@@ -130,7 +130,7 @@ async def until_kept(most: int) -> None:
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-async def test_an_agent_that_tells_too_much_of(scene: Scene, tmp_path: Path, name: str) -> None:
+async def test_an_agent_that_reports_too_much(scene: Scene, tmp_path: Path, name: str) -> None:
     lie, problem = TOO_MUCH[name]
     lies = {node_name: body(lie, node_name) for node_name in ("node-1", "node-2")}
     assert all(len(each) <= MAX_BODY_BYTES["agent"] for each in lies.values())
@@ -194,7 +194,7 @@ async def test_who_has_more_alerts_than_are_shown_has_the_gravest_and_one_that_s
 @pytest.mark.parametrize("sampled_at", [1e11, 0.0, 1000.0])
 @pytest.mark.parametrize("gpu_sampled_at", [1e11, 0.0, 1000.0])
 @pytest.mark.parametrize("date", ["", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 +1400"])
-async def test_no_time_that_an_agent_tells_makes_its_node_a_page_of_errors(
+async def test_no_time_in_a_report_breaks_its_nodes_page(
     scene: Scene, tmp_path: Path, sampled_at: float, gpu_sampled_at: float, date: str
 ) -> None:
     told = report(gpu(sampled_at=gpu_sampled_at), sampled_at=sampled_at)

@@ -196,7 +196,7 @@ async def test_partitions_of_one_serial_number_are_one_gpu_on_each_node(scene: S
     assert (gpu.uuid, len({part.uuid for part in gpu.instances})) == ("serial-of-node-1", 8)
 
 
-async def test_agents_that_tell_placeholders_claim_no_gpu_of_each_other(scene: Scene) -> None:
+async def test_agents_with_placeholder_uuids_have_no_conflict(scene: Scene) -> None:
     for name in ("node-1", "node-2"):
         told = server.node_report(name, gpus=2)
         for gpu in told["gpus"]:

@@ -49,7 +49,7 @@ def telling(**held: str) -> Behaviour:
     return behave
 
 
-async def test_the_number_of_gpus_held_becomes_exact_when_the_agent_tells_where_units_are(
+async def test_allocated_gpus_are_exact_once_the_agent_reports_the_units_places(
     cluster: Cluster,
 ) -> None:
     agent = await cluster.pod("agent", "node-1", owner=cluster.daemon_set())

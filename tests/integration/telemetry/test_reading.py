@@ -198,7 +198,7 @@ async def test_targets_that_stay_are_not_asked_more_often_when_others_come(scene
     assert len(staying.requests) <= 5
 
 
-async def test_the_scraper_ends_when_it_is_told_to_even_while_agents_hang(scene: Scene) -> None:
+async def test_the_scraper_stops_while_agents_hang(scene: Scene) -> None:
     hanging = await scene.serve("node-1", server.hang)
     await scene.start()
     await scene.until(lambda: bool(hanging.requests), "a request under way")
@@ -206,9 +206,7 @@ async def test_the_scraper_ends_when_it_is_told_to_even_while_agents_hang(scene:
 
 
 @pytest.mark.parametrize("state", ["lost", "critical"])
-async def test_a_gpu_that_its_agent_calls_lost_stays_so_however_long_it_has_told_nothing(
-    scene: Scene, state: str
-) -> None:
+async def test_a_lost_gpu_stays_lost_however_old_its_sample_is(scene: Scene, state: str) -> None:
     hung_at = time.time() - 1000
 
     async def behave(connection: server.Connection) -> None:
@@ -237,7 +235,7 @@ def exported(gpus: int) -> server.Behaviour:
 
 @pytest.mark.parametrize("told", [0, 3])
 @pytest.mark.parametrize("source", ["agent", "dcgm"])
-async def test_a_node_of_whose_gpus_too_few_are_told_has_a_problem_and_an_alert(
+async def test_a_node_with_too_few_reported_gpus_has_a_problem_and_an_alert(
     scene: Scene, tmp_path: Path, source: Source, told: int
 ) -> None:
     def behaviour(gpus: int) -> server.Behaviour:

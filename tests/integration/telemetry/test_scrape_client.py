@@ -48,7 +48,7 @@ async def test_many_large_answers_at_once_are_cut_and_small_ones_are_not(stack: 
     await asyncio.gather(*pending, return_exceptions=True)
 
 
-async def test_only_connections_that_are_to_be_kept_are_kept(stack: AsyncExitStack) -> None:
+async def test_connections_are_kept_only_if_asked_for(stack: AsyncExitStack) -> None:
     client = await stack.enter_async_context(ScrapeClient(5, None, None))
     agent = await stack.enter_async_context(server.FakeServer(server.agent("node-1")))
     connections = []

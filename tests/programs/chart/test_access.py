@@ -130,7 +130,7 @@ def test_network_policies_let_in_the_operator_and_let_the_agent_nowhere(helm4: H
     assert ports == [[443, 6443], [53, 53], [9479]]
 
 
-def test_prometheus_may_scrape_the_agents_where_it_is_told_to(helm4: Helm) -> None:
+def test_the_network_policy_lets_prometheus_scrape_the_agents_if_set(helm4: Helm) -> None:
     policy = the(helm4.objects(CHART / "ci" / "monitoring.yaml"), "NetworkPolicy", "lens-agent")["spec"]
     _, prometheus = policy["ingress"][0]["from"]
     assert prometheus["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}

@@ -44,7 +44,7 @@ def refusal(helm: Helm, tmp_path: Path, values: object, **options: object) -> st
         ),
     ],
 )
-def test_a_typo_is_named_with_where_it_stands(
+def test_a_typo_is_reported_with_its_path(
     either: Helm, tmp_path: Path, values: dict[str, object], told: str
 ) -> None:
     assert told in refusal(either, tmp_path, NAMED | values)
@@ -117,7 +117,7 @@ def test_a_value_of_the_wrong_kind_is_named(
         ),
     ],
 )
-def test_what_does_not_go_together_is_told_in_words(
+def test_conflicting_values_have_a_readable_error(
     either: Helm, tmp_path: Path, values: dict[str, object], told: str
 ) -> None:
     assert told in refusal(either, tmp_path, NAMED | values)
@@ -132,7 +132,7 @@ def test_what_does_not_go_together_is_told_in_words(
         ({"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}}, APIS[1]),
     ],
 )
-def test_kinds_that_the_cluster_does_not_serve_are_told_with_how_to_render_them_anyway(
+def test_kinds_that_the_cluster_lacks_are_an_error_that_says_how_to_render_them_anyway(
     either: Helm, tmp_path: Path, monitor: dict[str, object], api: str
 ) -> None:
     others = [each for each in APIS if each != api]

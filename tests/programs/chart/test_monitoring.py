@@ -11,7 +11,7 @@ from tests.programs.chart.helm import Helm, HelmError, the
 CI = CHART / "ci"
 
 
-def test_monitors_keep_the_labels_of_what_lens_tells_of_and_the_names_that_the_rules_know(
+def test_monitors_keep_lens_labels_and_the_names_that_the_rules_use(
     helm4: Helm,
 ) -> None:
     objects = helm4.objects(CI / "monitoring.yaml", release="anything")
@@ -80,7 +80,7 @@ def test_a_relative_url_of_the_guide_is_refused(helm4: Helm) -> None:
         helm4.objects(CI / "monitoring.yaml", sets={"prometheusRule.runbookUrl": "docs/monitoring.md"})
 
 
-def test_the_dashboard_arrives_whole_where_grafanas_sidecar_looks(helm4: Helm) -> None:
+def test_the_dashboard_is_complete_in_a_configmap_for_grafanas_sidecar(helm4: Helm) -> None:
     config = the(helm4.objects(CI / "monitoring.yaml"), "ConfigMap")
     assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert json.loads(config["data"]["lens.json"]) == json.loads(

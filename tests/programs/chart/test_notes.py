@@ -27,7 +27,7 @@ def test_the_lines_name_what_was_installed(helm4: Helm) -> None:
     assert "kubectl --namespace gpus get daemonset prod-lens-agent" in lines
 
 
-def test_static_tokens_and_https_are_told_as_they_are(helm4: Helm) -> None:
+def test_the_notes_name_static_tokens_and_https(helm4: Helm) -> None:
     told = notes(helm4, "static-auth")
     assert "clusterrolebinding" not in told
     assert "8080:443" in told

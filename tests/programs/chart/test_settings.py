@@ -37,7 +37,7 @@ def sampled(objects: list[Object]) -> AgentSettings:
 
 
 @pytest.mark.parametrize("values", [*CI, *PRESETS], ids=lambda file: file.stem)
-def test_the_operator_and_the_agent_take_what_they_are_told(helm4: Helm, values: Path) -> None:
+def test_operator_and_agent_accept_all_settings_of_the_chart(helm4: Helm, values: Path) -> None:
     objects = helm4.objects(DEFAULT, values)
     operator = served(objects)
     assert operator.auth in ("kubernetes", "static")

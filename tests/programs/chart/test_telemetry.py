@@ -25,7 +25,7 @@ def mounted(workload: Object, path: str) -> tuple[str, list[str] | None]:
 @pytest.mark.parametrize(
     "values", ["default", "agent-namespace", "agent-tls", "existing-secret", "everything"]
 )
-def test_the_operator_looks_for_the_agents_where_the_chart_puts_them(helm4: Helm, values: str) -> None:
+def test_the_operator_scrapes_the_agents_in_the_charts_namespace(helm4: Helm, values: str) -> None:
     objects = helm4.objects(CI / f"{values}.yaml")
     agent, told = the(objects, "DaemonSet"), environment(the(objects, "Deployment"))
     assert told["LENS_TELEMETRY_NAMESPACE"] == agent["metadata"]["namespace"]

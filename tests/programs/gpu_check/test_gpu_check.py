@@ -107,7 +107,7 @@ def test_what_agrees_passes_idle_and_under_a_load_with_both_values_shown(machine
     assert "DIFFERS" not in done.stdout
 
 
-def test_what_both_can_not_tell_agrees(machine: Machine) -> None:
+def test_values_unknown_to_both_agree(machine: Machine) -> None:
     machine.says = {"ecc.mode.current": "[Not Supported]"}
     done = machine.check("nvmlDeviceGetEccMode", "nvmlDeviceGetTotalEccErrors", "nvmlDeviceGetMigMode")
     assert done.returncode == 0, done

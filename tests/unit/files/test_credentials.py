@@ -54,7 +54,7 @@ def test_a_broken_token_file_keeps_the_good_token(tmp_path: Path, clock: Clock, 
     assert token.header() == "Bearer better"
 
 
-def test_the_file_is_not_looked_at_for_every_request(tmp_path: Path, clock: Clock) -> None:
+def test_the_file_is_not_checked_for_every_request(tmp_path: Path, clock: Clock) -> None:
     write(tmp_path / "token", "first")
     token = BearerToken(tmp_path / "token", clock)
     write(tmp_path / "token", "second")

@@ -54,7 +54,7 @@ def test_requests_that_were_under_way_together_lengthen_no_pause() -> None:
     assert breaker.allows(102.0)
 
 
-def test_a_probe_that_is_never_heard_of_again_keeps_nobody_from_trying() -> None:
+def test_a_probe_without_an_end_blocks_no_later_one() -> None:
     breaker = Breaker()
     failed(breaker, 3, 100.0)
     assert breaker.allows(102.0)

@@ -69,7 +69,7 @@ WEST = "peers: [{name: west, url: 'https://w', token_file: t"
         ("peers: [", "is not YAML: line 1"),
     ],
 )
-def test_a_mistake_is_told_by_the_setting_and_the_entry(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_error_names_the_setting_and_the_entry(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "peers.yaml"
     with pytest.raises(SettingsError) as raised:
         entries(path, text)
@@ -108,7 +108,7 @@ def test_with_the_callers_token_there_is_none_of_ones_own(tmp_path: Path) -> Non
         entries(path, WEST + "}]", "caller")
 
 
-def test_a_file_that_is_not_there_is_told() -> None:
+def test_a_missing_file_is_an_error() -> None:
     settings = load({"peers": "/nowhere/peers.yaml"}, {"LENS_CLUSTER": "hub", "LENS_TOKENS_FILE": "t"})
     with pytest.raises(SettingsError, match=r"^LENS_PEERS: /nowhere/peers.yaml: No such file or directory$"):
         read_peers_file(settings)

@@ -86,13 +86,13 @@ def test_processes_are_added_up_by_pod() -> None:
     )
 
 
-def test_an_agent_that_sees_only_strangers_can_tell_no_pods_share() -> None:
+def test_an_agent_that_knows_no_process_reports_no_shares() -> None:
     (shown,) = read(report(gpu(processes=[process(1), process(2)]))).telemetry.gpus
     assert shown.shares is None
     assert shown.reasons == {"shares": NO_POD}
 
 
-def test_the_shares_of_a_gpu_with_more_processes_than_are_told_are_unknown() -> None:
+def test_the_shares_of_a_gpu_with_too_many_processes_are_unknown() -> None:
     many = [process(each, pod_uid="a") for each in range(MOST_PROCESSES)]
     (shown,) = read(report(gpu(processes=many), cut=["processes"])).telemetry.gpus
     assert (shown.shares, shown.reasons) == (None, {"shares": TOO_MANY_PROCESSES})

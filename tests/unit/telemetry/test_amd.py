@@ -81,7 +81,7 @@ def test_gpus_without_a_serial_number_are_not_taken_for_one(serial: str) -> None
     assert [each.uuid for each in telemetry.gpus] == ["tw038/0", "tw038/1"]
 
 
-def test_an_older_gpu_tells_its_edge_temperature_and_average_power() -> None:
+def test_an_older_gpu_has_edge_temperature_and_average_power() -> None:
     text = line("gpu_edge_temperature", 38) + line("gpu_average_package_power", 90)
     (shown,) = read(text).telemetry.gpus
     assert (shown.temperature_celsius, shown.power_watts) == (38, 90)
@@ -116,7 +116,7 @@ def test_partitions_are_parts_of_one_gpu_and_not_gpus() -> None:
 
 
 @pytest.mark.parametrize("partitions", [range(8), range(1)])
-def test_a_node_without_labels_has_the_gpus_that_the_exporter_tells_of(partitions: range) -> None:
+def test_a_node_without_labels_has_the_exporters_gpus(partitions: range) -> None:
     text = "".join(
         partition(each, 20, gpu_id=8 * number + each, serial_number=f"69240900540{number}")
         for number in range(8)
@@ -130,7 +130,7 @@ def test_a_node_without_labels_has_the_gpus_that_the_exporter_tells_of(partition
     assert (occupied.states, occupied.approximate) == (GpuStates(available=8), False)
 
 
-def test_a_partitioned_gpu_that_tells_one_partitions_use_is_unknown_and_not_that() -> None:
+def test_a_partitioned_gpu_with_one_partitions_utilization_is_unknown() -> None:
     (shown,) = read(partition(0, 20) + partition(1, None)).telemetry.gpus
     assert shown.utilization_percent is None
     assert shown.reasons["utilization_percent"] == NOT_EXPORTED

@@ -119,14 +119,14 @@ def test_a_gpu_of_four_slices_is_full_with_four() -> None:
     assert shown.utilization_percent == 100
 
 
-def test_under_mig_a_gpu_with_an_instance_that_tells_nothing_is_unknown_and_not_idle() -> None:
+def test_a_mig_gpu_with_an_instance_without_samples_is_unknown_and_not_idle() -> None:
     silent = line("DEV_FB_USED", 100, GPU_I_ID=3, GPU_I_PROFILE="1g.10gb")
     (shown,) = read(mig(1, "3g.40gb", 0.5) + silent).telemetry.gpus
     assert shown.utilization_percent is None
     assert shown.reasons["utilization_percent"] == NOT_EXPORTED
 
 
-def test_an_exporter_of_profiling_metrics_alone_tells_the_use_too() -> None:
+def test_profiling_metrics_alone_give_the_utilization() -> None:
     (shown,) = read(line("PROF_GR_ENGINE_ACTIVE", 0.25)).telemetry.gpus
     assert shown.utilization_percent == 25
     assert "utilization_percent" not in shown.reasons

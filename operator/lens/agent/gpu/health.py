@@ -1,7 +1,7 @@
 """Derive a GPU's health from its values, and the driver's state from those of all GPUs.
 
-A GPU that answers nothing is lost, whatever its errors are, unless they speak of the caller, the library or
-the driver: those are another matter, and the GPU may be well.
+A GPU that answers no call is lost, whatever its errors are, unless their cause is the caller, the library or
+the driver: then the GPU may be healthy.
 """
 
 from collections.abc import Sequence

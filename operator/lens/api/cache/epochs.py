@@ -29,9 +29,9 @@ MAX_QUESTIONS = 256
 
 @dataclass(slots=True)
 class Epoch:
-    """The state from which all views answer since ``taken_at``; ``number`` tells it from other epochs.
+    """The state from which all views answer since ``taken_at``; ``number`` is its own.
 
-    ``seen`` is the latest state with the same snapshot: it tells how current the figures are now.
+    ``seen`` is the latest state with the same snapshot, from which the age of the figures is taken.
     ``taken_at`` moves when a caller has the state compared anew, ``began_at`` doesn't.
     """
 

@@ -1,4 +1,4 @@
-"""A response's representation: a body that is told anew where time passes, and fields (RFC 9110, 8)."""
+"""A response's representation: a body, in part made for each response, and fields (RFC 9110, 8)."""
 
 import asyncio
 import math
@@ -22,26 +22,26 @@ SMALL_STEP = 0.1
 LARGE_STEP = 1.0
 """Responses within so many seconds share the body that the first of them made."""
 
-Tell = Callable[[float], Sequence[bytes]]
-"""Returns the values that a body tells at an epoch second."""
+CurrentValues = Callable[[float], Sequence[bytes]]
+"""Returns the values of a body that change with time, at an epoch second."""
 
 
 @dataclass(slots=True)
 class Representation:
-    """A body in ``pieces``, with what ``tell`` returns between them, and the fields that don't change.
+    """A body in ``pieces``, with the ``current_values`` between them, and the fields that don't change.
 
-    Encoded it is another representation, with another tag (RFC 9110, 8.8.3.3), made on first use.
-    ``made_at`` is the epoch second from which its age counts, ``received_at`` that at which its values were
-    told where a peer told them.
+    Encoded, it is another representation with a tag of its own (RFC 9110, 8.8.3.3), made on first use.
+    ``made_at`` is the epoch second from which its age counts, ``received_at`` the one at which a peer's
+    response was received.
     """
 
     pieces: Sequence[bytes]
     made_at: float
     headers: CIMultiDict[str]
     received_at: float = 0.0
-    tell: Tell | None = None
+    current_values: CurrentValues | None = None
     size_changed: Callable[[], None] = lambda: None
-    """Is called when a body was made."""
+    """Called after a body was made."""
     _step: float = -math.inf
     _body: bytes = b""
     _encoded: dict[str, bytes] = field(default_factory=dict)
@@ -58,13 +58,13 @@ class Representation:
 
     def body(self, now: float) -> bytes:
         """Return the body of a response at ``now``."""
-        if self.tell is None:
+        if self.current_values is None:
             return self.pieces[0]
         step = SMALL_STEP if self._length <= _LARGE_BYTES else LARGE_STEP
         moment = math.floor(now / step) * step
         if moment != self._step:
             parts = [self.pieces[0]]
-            for value, piece in zip(self.tell(moment), self.pieces[1:], strict=True):
+            for value, piece in zip(self.current_values(moment), self.pieces[1:], strict=True):
                 parts += (value, piece)
             self._step, self._body = moment, b"".join(parts)
             self._encoded.clear()
@@ -99,12 +99,12 @@ class Representation:
 
     async def _encode(self, body: bytes, encoding: str) -> bytes:
         async with self._encoding:
-            is_present = self.tell is None or body is self._body
+            is_present = self.current_values is None or body is self._body
             if is_present and encoding in self._encoded:
                 return self._encoded[encoding]
             encode = ENCODERS[encoding]
             encoded = await asyncio.to_thread(encode, body) if len(body) > _LARGE_BYTES else encode(body)
-            if self.tell is None or body is self._body:
+            if self.current_values is None or body is self._body:
                 self._encoded[encoding] = encoded
                 self.size_changed()
             return encoded

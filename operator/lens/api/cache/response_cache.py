@@ -10,7 +10,7 @@ from math import inf
 
 from multidict import CIMultiDict, MultiMapping
 
-from lens.api.cache.representation import Representation, Tell
+from lens.api.cache.representation import CurrentValues, Representation
 from lens.api.envelope import CONTENT_TYPE
 
 _MAX_BYTES = 48 * 2**20
@@ -121,15 +121,15 @@ class ResponseCache:
         caller: str = "",
         headers: Mapping[str, str] = _JSON,
         received_at: float = 0.0,
-        tell: Tell | None = None,
+        current_values: CurrentValues | None = None,
         seconds: float = inf,
     ) -> Representation:
         """Return the representation of a body, and cache it in place of an older one.
 
-        ``pieces``, ``received_at`` and ``tell`` are the representation's. Its age counts from ``now``. It is
-        of ``version``, and has a weak entity tag with ``tag`` in it. ``caller`` has requested it, ``headers``
-        are its representation header fields. Clients may cache it for ``seconds``, if that is less than the
-        cache's.
+        ``pieces``, ``received_at`` and ``current_values`` are the representation's. Its age counts from
+        ``now``. It is of ``version``, and has a weak entity tag with ``tag`` in it. ``caller`` has requested
+        it, ``headers`` are its representation header fields. Clients may cache it for ``seconds``, if that is
+        less than the cache's.
         """
         seconds = min(seconds, self._seconds)
         fields = CIMultiDict(
@@ -141,7 +141,7 @@ class ResponseCache:
             }
         )
         representation = Representation(
-            pieces, now, fields, received_at, tell, size_changed=partial(self._size_changed, key)
+            pieces, now, fields, received_at, current_values, size_changed=partial(self._size_changed, key)
         )
         self._remove(key)
         if self._seconds and representation.size <= self._max_bytes:

@@ -31,7 +31,7 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _VIA_LENS = re.compile(r"(^|,)\s*[A-Za-z0-9./]+\s+lens\s*(,|\(|$)", re.ASCII)
 
 SHARED_SECONDS = 1.0
-"""How long a peer's response is cached. What it tells of ages and running times is as old."""
+"""How long a peer's response is cached. Its ages and running times are as old."""
 
 _TAG_LENGTH = 24
 

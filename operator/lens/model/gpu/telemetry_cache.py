@@ -1,8 +1,8 @@
-"""The ledger of telemetry: what each node told last, how old it is, and whose GPUs are whose.
+"""The telemetry cache: each node's last sample, its age, and which node has which GPU.
 
-As in the ledger of pods and nodes a change costs what changed. A sample is good until it is ``stale_after``
-seconds old, shown as stale until ``unknown_after``, and then counts no more. A GPU that two nodes claim is
-neither's: one of them is wrong, and nobody here can tell which.
+As in the ledger of pods and nodes, the cost is that of what changed. A sample is good until it is
+``stale_after`` seconds old, shown as stale until ``unknown_after``, and then no longer counts. A GPU that two
+nodes claim belongs to neither: one of them is wrong, and Lens can't find out which.
 """
 
 from collections.abc import Collection, Mapping, Set
@@ -57,8 +57,8 @@ class TelemetryCache:
         self._stored: dict[str, NodeTelemetry] = {}
         self._claims: dict[str, str] = {}
         self._contested: dict[str, set[str]] = {}
-        self._looks: list[tuple[float, str]] = []
-        self._next_look: dict[str, float] = {}
+        self._checks: list[tuple[float, str]] = []
+        self._next_check: dict[str, float] = {}
         self._touched: set[str] = set()
         self._snapshot = NO_TELEMETRY
 
@@ -68,14 +68,14 @@ class TelemetryCache:
         return frozenset(self._stored)
 
     def knows(self, node: str) -> bool:
-        """Return whether a node has told what its GPUs do, and not too long ago."""
+        """Return whether a node has a sample that isn't too old."""
         stored = self._stored.get(node)
         return stored is not None and stored.state != "unknown"
 
     def put(self, node: str, telemetry: NodeTelemetry | None, now: float) -> None:
-        """File what a node told in place of what it told before; None takes the node out.
+        """Replace a node's sample; None removes the node.
 
-        The state is the ledger's to say, whatever ``telemetry`` has.
+        The cache sets the state, whatever ``telemetry`` has.
         """
         before = self._stored.get(node)
         if telemetry is None:
@@ -86,24 +86,24 @@ class TelemetryCache:
                 gpus = (_silent(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)
                 telemetry = msgspec.structs.replace(telemetry, gpus=tuple(gpus))
             telemetry = self._stored[node] = self._dated(telemetry, now)
-            self._look_later(node, telemetry)
+            self._plan_check(node, telemetry)
         self._claim(node, _uuids(before), _uuids(telemetry))
         self._touched.add(node)
 
-    def trouble(self, node: str, source: Source, problem: str, now: float) -> None:
-        """File what keeps a node from being read. What it told before stays, and ages."""
+    def put_problem(self, node: str, source: Source, problem: str, now: float) -> None:
+        """Store why a node can't be read. Its last sample stays, and ages."""
         before = self._stored.get(node)
         if before is None:
             before = NodeTelemetry(node=node, source=source)
         self.put(node, msgspec.structs.replace(before, problem=problem), now)
 
     def age(self, now: float) -> None:
-        """Let time pass: give the nodes whose time has come their new state."""
-        while self._looks and self._looks[0][0] <= now:
-            due, node = heappop(self._looks)
-            if self._next_look.get(node) != due:
-                continue  # an earlier look has come after this one was planned
-            del self._next_look[node]
+        """Update the state of the nodes whose samples have become too old by ``now``."""
+        while self._checks and self._checks[0][0] <= now:
+            due, node = heappop(self._checks)
+            if self._next_check.get(node) != due:
+                continue  # an earlier check was planned after this one
+            del self._next_check[node]
             if node in self._stored:
                 self.put(node, self._stored[node], now)
 
@@ -115,13 +115,13 @@ class TelemetryCache:
 
     @property
     def is_behind(self) -> bool:
-        """Tell whether something was filed that the last snapshot doesn't have."""
+        """Return whether the last snapshot lacks a change."""
         return bool(self._touched)
 
     def snapshot(self, most: int | None = None) -> Telemetry:
         """Return the present snapshot: the same object as before when nothing has changed.
 
-        Of the nodes that were touched it takes in at most so many.
+        It takes in at most ``most`` of the changed nodes.
         """
         last = self._snapshot
         changes: dict[str, NodeTelemetry | None] = {}
@@ -153,17 +153,17 @@ class TelemetryCache:
             return msgspec.structs.replace(telemetry, state=state, gpus=gpus, holders=None, claimed=None)
         return telemetry if state == telemetry.state else msgspec.structs.replace(telemetry, state=state)
 
-    def _look_later(self, node: str, telemetry: NodeTelemetry) -> None:
-        """See to it that age() looks at a node when its state can change next: one look for each node."""
+    def _plan_check(self, node: str, telemetry: NodeTelemetry) -> None:
+        """Have ``age`` check a node when its state can change next: one check for each node."""
         if telemetry.sampled_at is None or telemetry.state == "unknown":
             return
         after = self._stale_after if telemetry.state == "ok" else self._unknown_after
         due = telemetry.sampled_at + after
-        planned = self._next_look.get(node)
-        # A look that comes too early plans the next one, so a sample that is renewed costs none.
+        planned = self._next_check.get(node)
+        # A check that is too early plans the next one, so a renewed sample costs none.
         if planned is None or due < planned:
-            self._next_look[node] = due
-            heappush(self._looks, (due, node))
+            self._next_check[node] = due
+            heappush(self._checks, (due, node))
 
     def _claim(self, node: str, before: frozenset[str], after: frozenset[str]) -> None:
         for uuid in before - after:
@@ -217,23 +217,23 @@ def _named(nodes: Collection[str]) -> str:
 
 
 def _uuids(telemetry: NodeTelemetry | None) -> frozenset[str]:
-    """Return the GPUs that a node claims; one that is not heard of any more claims none."""
+    """Return the GPUs that a node claims; a node whose sample is too old claims none."""
     if telemetry is None or telemetry.state == "unknown":
         return frozenset()
     return frozenset(gpu.uuid for gpu in telemetry.gpus if gpu.uuid is not None)
 
 
 def _silent(gpu: GpuTelemetry) -> GpuTelemetry:
-    """Return a GPU that has told nothing for long to an agent that goes on telling of it.
+    """Return a GPU without a new sample, of which the agent still reports the health.
 
-    That it is lost or needs to be recovered is the agent's word of now, and remains.
+    That it is lost or needs to be recovered is current, and remains.
     """
     aged = _aged(gpu)
     return msgspec.structs.replace(aged, health=gpu.health) if gpu.health.state in GRAVE else aged
 
 
 def _aged(gpu: GpuTelemetry) -> GpuTelemetry:
-    """Return what remains true of a GPU that has not been heard of for long."""
+    """Return what remains true of a GPU whose sample is too old."""
     return GpuTelemetry(
         index=gpu.index,
         uuid=gpu.uuid,

@@ -114,7 +114,7 @@ def test_two_xids_of_one_gpu_are_two_alerts() -> None:
     }
 
 
-def test_gpus_that_the_device_plugin_takes_out_are_told_even_without_an_agent() -> None:
+def test_unhealthy_devices_of_the_plugin_raise_an_alert_without_an_agent() -> None:
     watched = Watched()
     watched.put(node("node-1", capacity={GPU: 8}, allocatable={GPU: 6}))
     alert = watched.alerts()["DevicesUnhealthy"]
@@ -151,13 +151,13 @@ def test_a_cordoned_node_is_worth_a_word_only_while_it_holds_pods() -> None:
     assert types(watched) == {"NodeCordoned"}
 
 
-def test_overcommitment_is_told() -> None:
+def test_overcommitment_raises_an_alert() -> None:
     watched = Watched()
     watched.put(node("node-1", 2), pod(container(gpus=5)))
     assert watched.alerts()["Overcommitted"].message == "Pods hold 3 more GPUs on node-1 than it has"
 
 
-def test_a_pod_that_holds_gpus_and_does_nothing_is_told_to_its_namespace() -> None:
+def test_an_idle_gpu_pod_raises_an_alert_in_its_namespace() -> None:
     watched = Watched(Thresholds(idle_seconds=600, idle_percent=2.0, clear_seconds=0))
     watched.put(node("node-1", 8), pod(container(gpus=1), name="idle"), pod(container(gpus=1), name="busy"))
     for seconds in range(0, 700, 10):
@@ -191,7 +191,7 @@ def test_a_pod_whose_work_nobody_knows_is_not_called_idle() -> None:
     assert watched.alerts() == {}
 
 
-def test_a_pod_that_waits_for_too_long_is_told_with_the_schedulers_own_reason() -> None:
+def test_a_long_pending_pod_raises_an_alert_with_the_schedulers_reason() -> None:
     watched = Watched(Thresholds(pending_seconds=900))
     unschedulable = {
         "type": "PodScheduled",
@@ -211,7 +211,7 @@ def test_a_pod_that_waits_for_too_long_is_told_with_the_schedulers_own_reason() 
     )
 
 
-def test_a_pod_that_a_queue_holds_back_is_told_from_one_that_finds_no_room() -> None:
+def test_a_queued_pod_is_distinct_from_an_unschedulable_one() -> None:
     watched = Watched()
     gated = waiting()
     gated["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}]
@@ -242,7 +242,7 @@ def test_a_pod_that_was_bound_or_is_being_deleted_waits_no_more() -> None:
     assert types(watched) == set()
 
 
-def test_a_node_whose_telemetry_grows_stale_is_told() -> None:
+def test_stale_telemetry_raises_an_alert() -> None:
     watched = Watched(Thresholds(agent_seconds=60, clear_seconds=0))
     watched.put(node("node-1", 8))
     watched.tell("node-1", watched.gpu())
@@ -253,7 +253,7 @@ def test_a_node_whose_telemetry_grows_stale_is_told() -> None:
     assert watched.alerts() == {}
 
 
-def test_what_an_agent_told_last_stands_while_it_is_not_heard_of() -> None:
+def test_alerts_of_the_last_report_stay_while_the_agent_is_silent() -> None:
     watched = Watched()
     watched.put(node("node-1", 8))
     watched.tell("node-1", watched.gpu(0, "lost", "GPU_IS_LOST"))
@@ -265,7 +265,7 @@ def test_what_an_agent_told_last_stands_while_it_is_not_heard_of() -> None:
 
 
 @pytest.mark.parametrize("told", [0, 3, 7])
-def test_a_node_whose_agent_tells_of_fewer_gpus_than_it_has_is_told(told: int) -> None:
+def test_too_few_reported_gpus_raise_an_alert(told: int) -> None:
     watched = Watched()
     watched.put(node("node-1", 8), pod(container(gpus=8)))
     watched.tell("node-1", in_all=told)
@@ -276,7 +276,7 @@ def test_a_node_whose_agent_tells_of_fewer_gpus_than_it_has_is_told(told: int) -
     assert types(watched) == set()
 
 
-def test_a_node_whose_agent_tells_of_more_gpus_than_it_has_or_of_nothing_yet_lacks_none() -> None:
+def test_more_reported_gpus_or_no_report_raise_no_alert() -> None:
     watched = Watched()
     watched.put(node("node-1", 4))
     watched.tell("node-1", in_all=8)
@@ -285,7 +285,7 @@ def test_a_node_whose_agent_tells_of_more_gpus_than_it_has_or_of_nothing_yet_lac
     assert types(watched) == {"AgentStale"}
 
 
-def test_parts_of_gpus_that_a_node_counts_as_gpus_are_told() -> None:
+def test_partitions_that_count_as_gpus_raise_an_alert() -> None:
     watched = Watched()
     watched.put(node("node-1", capacity={"amd.com/gpu": 8}, allocatable={"amd.com/gpu": 8}))
     parts = tuple(
@@ -307,7 +307,7 @@ def test_gpus_of_another_vendor_are_not_missed_in_an_agents_report() -> None:
     assert watched.alerts()["GpusNotReported"].message == "The telemetry of mixed lacks 1 of 4 GPUs"
 
 
-def test_a_watch_that_shows_no_life_is_told() -> None:
+def test_a_silent_watch_raises_an_alert() -> None:
     watched = Watched()
     watched.contact = START
     assert watched.alerts(after=60) == {}
@@ -315,7 +315,7 @@ def test_a_watch_that_shows_no_life_is_told() -> None:
     assert (alert.source, alert.since, alert.severity) == ("Watch/pods", START, "critical")
 
 
-def test_objects_that_can_not_be_read_are_told_and_not_named() -> None:
+def test_unreadable_objects_raise_an_alert_without_their_names() -> None:
     watched = Watched()
     watched.skipped = {"pods": 2, "nodes": 0}
     alert = watched.alerts()["ObjectsSkipped"]

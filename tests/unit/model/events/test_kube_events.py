@@ -44,9 +44,7 @@ def type_of(raw: object) -> str | None:
         (of_node("Rebooted", at=AGO, kind="Warning"), "Kubernetes"),
     ],
 )
-def test_what_happened_has_lens_own_name_for_it_and_every_other_warning_is_told_as_it_is(
-    raw: Object, type_: str
-) -> None:
+def test_known_reasons_have_lens_event_types_and_other_warnings_keep_theirs(raw: Object, type_: str) -> None:
     assert type_of(raw) == type_
 
 
@@ -106,7 +104,7 @@ NONE: dict[str, object] = {"firstTimestamp": None, "lastTimestamp": None, "event
         ({"lastTimestamp": "yesterday", "firstTimestamp": EARLY}, AT_EARLY),
     ],
 )
-def test_the_last_time_that_can_be_believed_is_told(times: Object, at: float) -> None:
+def test_an_event_has_its_last_plausible_time(times: Object, at: float) -> None:
     report = read(of_pod("BackOff", at=0, kind="Warning") | NONE | times, NOW)
     assert report is not None
     assert report.at == at

@@ -49,7 +49,7 @@ def test_a_task_starts_when_it_runs_and_not_when_it_is_bound(watched: Watched) -
 @pytest.mark.parametrize(
     "outcome", ["TaskFinished", "TaskFailed", "TaskEvicted", "TaskPreempted", "TaskDeleted", "TaskEnded"]
 )
-def test_a_task_that_is_gone_is_told_by_how_it_ended(watched: Watched, outcome: Outcome) -> None:
+def test_a_vanished_task_has_the_event_of_its_end(watched: Watched, outcome: Outcome) -> None:
     watched.delete(task())
     assert told(watched, Termination("team", "train-0", "uid-train-0", outcome, None)) == [(outcome, POD)]
     assert told(watched) == [(outcome, POD)]
@@ -197,7 +197,7 @@ def test_an_undecodable_line_is_no_termination(odd: bytes) -> None:
     assert read_termination(odd) is None
 
 
-def test_a_finished_pod_is_told_from_one_that_goes_on() -> None:
+def test_a_finished_pod_is_distinct_from_a_running_one() -> None:
     def read(phase: str) -> Outcome | None:
         termination = read_finished(json.dumps(task(phase)).encode())
         return termination.outcome if termination else None

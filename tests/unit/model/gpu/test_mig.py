@@ -143,7 +143,7 @@ def test_gkes_a100_has_40_gigabytes() -> None:
         assert snapshot_of(node(capacity=offered, allocatable=offered, labels=own)).states.total == gpus
 
 
-def test_a_driver_that_tells_of_less_memory_changes_no_layout() -> None:
+def test_a_driver_with_less_memory_changes_no_layout() -> None:
     for layout in ("1g.31gb 7", "3g.126gb 2", "3g.126gb 1, 1g.31gb 4"):
         assert mixed(layout, {"nvidia.com/gpu.product": "NVIDIA-GB300"}).states.total == GPUS
 

@@ -90,7 +90,7 @@ def test_a_gpu_is_held_with_its_first_partition_and_its_free_ones_are_units() ->
         ({I915: 10}, {"gpu.intel.com/device.count": "none"}, 10),
     ],
 )
-def test_where_nothing_tells_how_many_units_a_gpu_has_the_number_is_approximate(
+def test_an_unknown_number_of_units_for_each_gpu_is_approximate(
     units: dict[str, int], labels: Labels, gpus: int
 ) -> None:
     (resource,) = units
@@ -155,13 +155,13 @@ def test_ids_say_which_of_intels_gpus_are_held() -> None:
         (16, 16, 16, 16, False),  # MI250X
     ],
 )
-def test_an_exporter_tells_how_many_gpus_there_are(
+def test_the_number_of_gpus_is_an_exporters(
     units: int, gpus: int, partitions: int, total: int, approximate: bool
 ) -> None:
     occupied = row(offering({AMD: units}), placement=seen(gpus, partitions))
     assert (occupied.states.total, occupied.approximate) == (total, approximate)
 
 
-def test_gpus_of_another_vendor_tell_nothing() -> None:
+def test_gpus_of_another_vendor_have_no_effect() -> None:
     nvidia = Placement(instances={}, pods={}, gpus=4, partitions=64, domain="nvidia.com")
     assert row(offering({AMD: 64}), placement=nvidia).approximate

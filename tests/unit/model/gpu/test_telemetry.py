@@ -81,7 +81,7 @@ def test_one_gpu_that_has_long_been_silent_counts_no_more_though_the_others_do()
 def test_trouble_is_named_at_once_and_what_was_known_ages() -> None:
     known = ledger()
     known.put("node-1", node("node-1", gpu()), 100)
-    known.trouble("node-1", "agent", "wrong token", 115)
+    known.put_problem("node-1", "agent", "wrong token", 115)
     shown = known.snapshot().nodes["node-1"]
     assert (shown.state, shown.problem, shown.gpus) == ("ok", "wrong token", (gpu(),))
     known.age(160)
@@ -93,7 +93,7 @@ def test_trouble_is_named_at_once_and_what_was_known_ages() -> None:
 
 def test_a_node_that_was_never_read_is_unknown_and_says_why() -> None:
     known = ledger()
-    known.trouble("node-1", "dcgm", "connection refused", 100)
+    known.put_problem("node-1", "dcgm", "connection refused", 100)
     shown = known.snapshot().nodes["node-1"]
     assert (shown.state, shown.problem, shown.source, shown.gpus) == (
         "unknown",
@@ -177,7 +177,7 @@ GPUS = st.dictionaries(
 )
 
 
-def test_when_all_nodes_tell_at_once_they_show_a_few_at_a_time_and_then_all() -> None:
+def test_many_changed_nodes_are_published_a_few_at_a_time() -> None:
     known = ledger()
     for number in range(10):
         known.put(f"node-{number}", node(f"node-{number}", gpu(f"GPU-{number}", 100.0)), 100)
@@ -208,7 +208,7 @@ class AgainstARecount(RuleBasedStateMachine):
 
     @rule(name=NODES)
     def fail(self, name: str) -> None:
-        self.ledger.trouble(name, "agent", "unreachable", self.now)
+        self.ledger.put_problem(name, "agent", "unreachable", self.now)
         self.told.setdefault(name, (float("-inf"), {}))
 
     @rule(name=NODES)

@@ -79,7 +79,7 @@ def test_devices_of_claims_and_of_what_is_no_gpu_are_not_the_plugins() -> None:
     assert told([*named(GOOD, name="claim:gpu/main"), *named(GOOD, name="example.com/fpga")]) == ()
 
 
-def test_sidecars_are_heard_if_the_kubelet_speaks_of_them() -> None:
+def test_sidecars_count_if_the_kubelet_lists_them() -> None:
     sidecar = {"name": "side", "allocatedResourcesStatus": named({"resourceID": "GPU-b"})}
     assert [each.container for each in told(named(GOOD), initContainerStatuses=[sidecar])] == ["main", "side"]
 
