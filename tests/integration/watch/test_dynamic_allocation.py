@@ -1,5 +1,6 @@
 """ResourceClaims, ResourceSlices, DeviceClasses and DeviceTaintRules: served or not, readable or not."""
 
+import itertools
 import logging
 import time
 from typing import Any
@@ -14,8 +15,8 @@ from lens_sim.objects.resources import (
     RESOURCE_SLICES,
 )
 from tests.integration.watch import faults
-from tests.integration.watch.front import Fault
-from tests.integration.watch.objects import NOW, Object, pod
+from tests.integration.watch.front import Exchange, Fault
+from tests.integration.watch.objects import GPU, NOW, Object, node, pod
 from tests.integration.watch.scene import Scene
 
 FOUR = (RESOURCE_CLAIMS, RESOURCE_SLICES, DEVICE_CLASSES, DEVICE_TAINT_RULES)
@@ -31,7 +32,7 @@ def resource_slice(name: str, devices: int = 2, **more: Any) -> Object:
         "metadata": {"name": name, "uid": f"uid-{name}"},
         "spec": {
             "driver": DRIVER,
-            "nodeName": "node-0",
+            "nodeName": "dra-0",
             "pool": {"name": name, "generation": 1, "resourceSliceCount": 1},
             "devices": [{"name": f"gpu-{number}", "attributes": {}} for number in range(devices)],
         }
@@ -50,10 +51,23 @@ def resource_claim(name: str, pool: str, device: str = "gpu-0") -> Object:
 
 
 def put_devices(scene: Scene) -> None:
-    """Add two slices and a claim."""
+    """Add a node with two slices of two GPUs, and a claim for one of these."""
+    plain = node("dra-0")
+    del plain["status"]["capacity"][GPU], plain["status"]["allocatable"][GPU]
+    scene.put_node(plain)
     scene.store.put(RESOURCE_SLICES, resource_slice("pool-a"), NOW)
     scene.store.put(RESOURCE_SLICES, resource_slice("pool-b"), NOW)
     scene.store.put(RESOURCE_CLAIMS, resource_claim("one", "pool-a"), NOW)
+
+
+def gpus(scene: Scene) -> tuple[int, int]:
+    """Return how many GPUs there are and how many are allocated."""
+    states = scene.state.current.snapshot.states
+    return states.total, states.allocated
+
+
+PLUGINS_ALONE = (24, 12)
+ALL = (28, 13)
 
 
 def watched(scene: Scene) -> set[str]:
@@ -94,6 +108,7 @@ async def test_all_that_is_served_is_listed_before_anything_is_told(scene: Scene
     scene.watch(timeouts=QUICK)
     await scene.until(lambda: scene.state.current.synced, "figures")
     assert watched(scene) == NAMES
+    assert gpus(scene) == ALL
     await scene.until(lambda: versions(scene) == {"v1"}, "a watch of the newest version")
     assert scene.restarts == 0
 
@@ -105,6 +120,7 @@ async def test_each_version_is_read(scene: Scene, version: str) -> None:
     scene.watch(timeouts=QUICK)
     await scene.until(lambda: scene.state.current.synced, "figures")
     assert watched(scene) == NAMES
+    assert gpus(scene) == ALL
     assert scene.state.current.skipped == dict.fromkeys(("pods", "nodes", *NAMES), 0)
 
 
@@ -123,14 +139,17 @@ async def test_what_is_installed_upgraded_and_removed_later_is_followed(scene: S
     await scene.until_exact()
     scene.sim.serve("v1beta1")
     await scene.until(lambda: watched(scene) == NAMES, "what is installed")
+    await scene.until(lambda: gpus(scene) == ALL, "its devices")
     scene.sim.serve("v1", "v1beta1")
     await scene.until(lambda: versions(scene) == {"v1"}, "the newer version")
     scene.sim.serve("v1beta1")
     await scene.until(lambda: versions(scene) == {"v1beta1"}, "the older version")
     assert scene.state.current.unseen == {}
+    assert gpus(scene) == ALL
     scene.sim.serve()
     await scene.until(lambda: not watched(scene), "the removal")
     assert scene.state.current.unseen == {}
+    await scene.until(lambda: gpus(scene) == PLUGINS_ALONE, "no devices")
     await scene.until_exact()
     assert scene.restarts == 0
 
@@ -208,6 +227,7 @@ async def test_without_claims_no_slice_is_counted(scene: Scene) -> None:
     assert scene.state.current.unseen["resourceslices"] == "resourceclaims can't be read"
     scene.sim.permit(RESOURCE_CLAIMS)
     await scene.until(lambda: scene.state.current.unseen == {}, "claims")
+    await scene.until(lambda: gpus(scene) == ALL, "devices")
 
 
 async def test_a_right_that_is_taken_away_is_named_after_a_while(scene: Scene) -> None:
@@ -219,9 +239,12 @@ async def test_a_right_that_is_taken_away_is_named_after_a_while(scene: Scene) -
     scene.front.cut("watch resourceslices")
     await scene.until(lambda: "resourceslices" in scene.state.current.unseen, "a missing right")
     assert watched(scene) == NAMES - {"resourceslices"}
+    # The claim's device is still held, whoever describes it.
+    assert gpus(scene) == (25, 13)
     scene.sim.permit(RESOURCE_SLICES)
     lists = scene.front.seen("list resourceslices")
     await scene.until(lambda: watched(scene) == NAMES, "all four again")
+    await scene.until(lambda: gpus(scene) == ALL, "devices")
     assert scene.front.seen("list resourceslices") == lists + 1
     assert scene.state.current.unseen == {}
 
@@ -271,6 +294,7 @@ async def test_discovery_that_fails_delays_the_first_figures_for_a_bounded_time(
     assert scene.state.current.unseen == {"resource.k8s.io": "HTTP 500"}
     scene.front.always("/apis/resource.k8s.io", None)
     await scene.until(lambda: watched(scene) == NAMES, "what is served")
+    await scene.until(lambda: gpus(scene) == ALL, "devices")
     assert scene.state.current.unseen == {}
 
 
@@ -303,9 +327,11 @@ async def test_an_apiserver_that_is_gone_takes_no_figure_away(scene: Scene) -> N
     await scene.front.stop()
     await scene.until(lambda: scene.state.current.age(time.time()) > 2 * QUICK.grace, "old figures")
     assert watched(scene) == NAMES
+    assert gpus(scene) == ALL
     assert scene.state.current.unseen == {}
     await scene.front.start()
-    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.age(time.time()) < QUICK.grace, "new figures")
+    assert gpus(scene) == ALL
     assert scene.state.current.unseen == {}
 
 
@@ -317,3 +343,76 @@ async def test_an_odd_slice_costs_itself_alone(scene: Scene) -> None:
     await scene.until(lambda: scene.state.current.synced, "figures")
     assert scene.state.current.skipped["resourceslices"] == 1
     assert watched(scene) == NAMES
+    assert gpus(scene) == ALL
+
+
+async def test_devices_and_claims_are_followed_as_they_change(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    scene.store.put(RESOURCE_CLAIMS, resource_claim("two", "pool-b", "gpu-1"), NOW)
+    await scene.until(lambda: gpus(scene) == (28, 14), "a further claim")
+    scene.store.put(RESOURCE_SLICES, resource_slice("pool-c", devices=3), NOW)
+    await scene.until(lambda: gpus(scene) == (31, 14), "a further slice")
+    scene.store.delete(RESOURCE_CLAIMS, "team/two")
+    scene.store.delete(RESOURCE_SLICES, "pool-c")
+    await scene.until(lambda: gpus(scene) == ALL, "the end of both")
+
+
+async def test_slices_in_many_pages_are_all_read(scene: Scene) -> None:
+    put_devices(scene)
+    for number in range(20):
+        scene.store.put(RESOURCE_SLICES, resource_slice(f"more-{number}"), NOW)
+    scene.sim.serve("v1")
+    scene.front.page_size = 3
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert scene.front.seen("page resourceslices") == 7
+    assert gpus(scene) == (68, 13)
+
+
+async def test_figures_are_as_old_as_the_oldest_of_what_is_counted(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.watch(timeouts=Timeouts(discovery=0.2))
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    scene.front.always("watch resourceslices", faults.hang)
+    scene.front.cut("watch resourceslices")
+    await scene.until(lambda: scene.state.current.age(time.time()) > 3.0, "old figures")
+    contacts = scene.state.current.contacts
+    assert min(contacts, key=lambda resource: contacts[resource]) == "resourceslices"
+    scene.front.always("watch resourceslices", None)
+    scene.front.cut("watch resourceslices")
+    await scene.until(lambda: scene.state.current.age(time.time()) < 1.0, "current figures")
+    assert gpus(scene) == ALL
+
+
+async def test_a_resource_that_kopf_does_not_find_restarts_it(scene: Scene) -> None:
+    def drop(page: Object) -> None:
+        page["resources"] = [each for each in page["resources"] if each["name"] != "resourceslices"]
+
+    put_devices(scene)
+    scene.sim.serve("v1")
+    kind = "/apis/resource.k8s.io/v1"
+    # The first request is that of Lens, the second kopf's.
+    scene.front.script(kind, Exchange.forward, faults.rewritten(drop))
+    scene.watch(timeouts=Timeouts(stall=3.0, discovery=60.0))
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    assert scene.restarts == 1
+    assert gpus(scene) == ALL
+
+
+async def test_apiservers_that_serve_different_versions_restart_nothing(scene: Scene) -> None:
+    turns = itertools.cycle((Exchange.forward, faults.status(404)))
+
+    async def one_after_another(exchange: Exchange) -> None:
+        await next(turns)(exchange)
+
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.front.always("/apis/resource.k8s.io", one_after_another)
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.front.seen("/apis/resource.k8s.io") > 10, "discovery, again and again")
+    assert scene.front.seen("/apis") == 1
+    assert gpus(scene) == ALL

@@ -93,11 +93,12 @@ class Watcher:
         self._daemonset = (
             PodKey(exporters.namespace, exporters.daemonset) if exporters and exporters.daemonset else None
         )
-        self._ledger = Ledger(taints, exporters.daemonset if exporters else None)
+        drivers = drivers or GpuDrivers()
+        self._ledger = Ledger(taints, exporters.daemonset if exporters else None, drivers)
         self._pods = Store(self._ledger.pods, self._ledger.put_pod)
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
-        self._dynamic = self._dynamic_allocation(drivers or GpuDrivers())
+        self._dynamic = self._dynamic_allocation(drivers)
         self._counted = self._dynamic.names | set(REQUIRED)
         self._synced = False
         self._contacts: dict[str, float] = {}
