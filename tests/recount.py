@@ -34,6 +34,16 @@ def recount(
 
     Where units are parts of GPUs, ``told`` is what agents say, by node.
     """
+    figures = recount_by_vendor(pods, nodes, told)
+    for row in figures["nodes"].values():
+        del row["vendors"]
+    return figures
+
+
+def recount_by_vendor(
+    pods: Iterable[Object], nodes: Iterable[Object], told: Mapping[str, Told] | None = None
+) -> dict[str, Any]:
+    """Return all figures, with the GPUs of each vendor beside each node's."""
     held: dict[str, dict[str, int]] = {}
     holders: dict[str, dict[tuple[str, str], dict[str, int]]] = {}
     devices: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -97,8 +107,10 @@ def recount(
             devices,
             (told or {}).get(name, NOTHING),
         )
-        blocks = [cell for resource, cell in cells.items() if resource not in counted["shared"]]
-        blocks += [_block(each, is_open=name in open_nodes) for each in counted["groups"]]
+        whole = {resource: cell for resource, cell in cells.items() if resource not in counted["shared"]}
+        groups = [(each["vendor"], _block(each, is_open=name in open_nodes)) for each in counted["groups"]]
+        by_vendor = [*((resource.split("/")[0], cell) for resource, cell in whole.items()), *groups]
+        blocks = [block for _, block in by_vendor]
         for key, (gpus, approximate) in counted["pods"].items():
             if key in tasks:
                 tasks[key] |= {"gpus": gpus, "approximate": approximate}
@@ -111,11 +123,19 @@ def recount(
             "approximate": any(each["approximate"] for each in counted["groups"]),
             **{f"{state}_gpus": sum(each[state] for each in blocks) for state in _STATES},
             "most_available": max(each["available"] for each in blocks),
+            "vendors": {
+                vendor: {
+                    state: sum(block[state] for each, block in by_vendor if each == vendor)
+                    for state in _STATES
+                }
+                for vendor, _ in by_vendor
+            },
         }
-    return _figures(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
+    return sum_rows(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
 
 
-def _figures(rows: Mapping[str, Any]) -> dict[str, Any]:
+def sum_rows(rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of these nodes together."""
     sums = {state: sum(row[f"{state}_gpus"] for row in rows.values()) for state in _STATES}
     units: dict[str, dict[str, int]] = {}
     for row in rows.values():

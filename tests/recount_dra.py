@@ -7,9 +7,10 @@ bears on the scheduler alone.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tests.recount import takes_gpu_pods
+from tests.recount import recount_by_vendor, sum_rows, takes_gpu_pods
 
 Object = Mapping[str, Any]
 Pool = tuple[str, str]  # driver and name
@@ -18,6 +19,13 @@ Gpu = tuple[str, str, str, str]  # driver, pool, and what tells it from the pool
 
 DRIVERS = ("gpu.nvidia.com", "gpu.amd.com", "gpu.intel.com", "gaudi.intel.com")
 STATES = ("allocated", "unhealthy", "unavailable", "available")
+
+_DOMAINS = {
+    "gpu.nvidia.com": "nvidia.com",
+    "gpu.amd.com": "amd.com",
+    "gpu.intel.com": "gpu.intel.com",
+    "gaudi.intel.com": "habana.ai",
+}
 
 
 class Objects(NamedTuple):
@@ -299,6 +307,90 @@ def _tasks(
                 "gpus": len({gpu for device in devices for gpu in _gpus(device, listed)}),
             }
     return tasks
+
+
+def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objects) -> dict[str, Any]:
+    """Return `recount`'s figures with the devices' added, where no agent and no pod's status names a GPU.
+
+    A node that offers GPUs of one vendor both ways has as many as the larger of the two offers: they may be
+    the same.
+    """
+    pods, nodes = list(pods), list(nodes)
+    units, devices = recount_by_vendor(pods, nodes), recount_dra(pods, nodes, objects)
+    is_open = {node["metadata"]["name"]: takes_gpu_pods(node) for node in nodes}
+    tasks: dict[tuple[str, str], dict[str, Any]] = dict(units["tasks"])
+    for key, task in devices["tasks"].items():
+        own = tasks.get(key, {"node": task["node"], "units": {}, "gpus": 0})
+        tasks[key] = own | {"gpus": own["gpus"] + task["gpus"]}
+    rows: dict[str, dict[str, Any]] = {}
+    for name in {
+        *units["nodes"],
+        *filter(None, devices["nodes"]),
+        *(task["node"] for task in tasks.values()),
+    }:
+        row = dict(units["nodes"].get(name) or _nothing(name, is_open))
+        # A node that exists and has no GPUs at all is no node of pods that ask a device plugin for some.
+        has_some = name in devices["nodes"] or any(each["node"] == name for each in devices["tasks"].values())
+        row["known"] |= has_some and name in is_open
+        row["running_tasks"] = sum(task["node"] == name for task in tasks.values())
+        row["unknown_gpus"] = (devices["nodes"].get(name) or {"unknown": 0})["unknown"]
+        by_driver: dict[str, Counter[str]] = {}
+        for gpu, each in devices["gpus"].items():
+            if each["node"] == name:
+                by_driver.setdefault(gpu[0], Counter())[each["state"]] += 1
+        for driver, dra in by_driver.items():
+            plugin = row["vendors"].get(_DOMAINS.get(driver, driver), {})
+            both = _joined(plugin, dra, is_open=bool(is_open.get(name)))
+            row["approximate"] |= any(plugin.get(state) for state in STATES)
+            for state in STATES:
+                row[f"{state}_gpus"] += both[state] - plugin.get(state, 0)
+            row["most_available"] = max(row["most_available"], min(dra["available"], both["available"]))
+        del row["vendors"]
+        rows[name] = row
+    figures = sum_rows(rows)
+    nowhere = devices["nodes"].get(None, {})
+    for state in STATES:
+        figures[f"{state}_gpus"] += nowhere.get(state, 0)
+        figures["total_gpus"] += nowhere.get(state, 0)
+    total, allocated = figures["total_gpus"], figures["allocated_gpus"]
+    return figures | {
+        "allocation_rate": Fraction(100 * allocated, total) if total else Fraction(0),
+        "unknown_gpus": devices["unknown_gpus"],
+        "running_tasks": len(tasks),
+        "nodes": rows,
+        "tasks": tasks,
+        "of_no_node": nowhere,
+    }
+
+
+def _nothing(name: str, is_open: Mapping[str, bool]) -> dict[str, Any]:
+    """Return the row of a node without a device plugin."""
+    return {
+        "known": False,
+        "schedulable": is_open.get(name, False),
+        "resources": {},
+        "shared": {},
+        "approximate": False,
+        "vendors": {},
+        "most_available": 0,
+        **{f"{state}_gpus": 0 for state in (*STATES, "overcommitted")},
+    }
+
+
+def _joined(plugin: Mapping[str, int], dra: Mapping[str, int], *, is_open: bool) -> dict[str, int]:
+    """Return the states of one vendor's GPUs that a device plugin and DRA both may offer."""
+    if not any(plugin.get(state) for state in STATES):
+        return {state: dra.get(state, 0) for state in STATES}
+    total = max(sum(offer.get(state, 0) for state in STATES) for offer in (plugin, dra))
+    allocated = min(total, plugin["allocated"] + dra.get("allocated", 0))
+    unhealthy = min(total - allocated, max(plugin["unhealthy"], dra.get("unhealthy", 0)))
+    free = total - allocated - unhealthy
+    return {
+        "allocated": allocated,
+        "unhealthy": unhealthy,
+        "unavailable": 0 if is_open else free,
+        "available": free if is_open else 0,
+    }
 
 
 def _named(pod: Object) -> set[str]:

@@ -108,6 +108,7 @@ def count(
         usable, perhaps = _usable(parts, offers, members, total, boards)
         groups.append(
             {
+                "vendor": min(members).split("/")[0],
                 "total": total,
                 "usable": usable,
                 "held": low,

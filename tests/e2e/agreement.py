@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.e2e.cluster.api import Api
+from tests.e2e.dra.seen import Seen
 from tests.e2e.lens import Lens
-from tests.recount import recount
 
 
 async def told(lens: Lens) -> dict[str, Any]:
@@ -55,9 +55,10 @@ def _cell(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 async def counted(api: Api) -> dict[str, Any]:
     """Return what the raw objects say."""
-    figures = recount(await api.pods(), await api.nodes())
+    figures = (await Seen.now(api)).figures()
     for node in figures["nodes"].values():
-        del node["most_available"]  # it shows in max_contiguous_gpu alone
+        del node["most_available"], node["unknown_gpus"]  # it shows in max_contiguous_gpu alone
+    del figures["unknown_gpus"], figures["of_no_node"]
     return figures | {"allocation_rate": round(float(figures["allocation_rate"]), 1)}
 
 

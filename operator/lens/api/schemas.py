@@ -154,11 +154,13 @@ class NodeResource(TypedDict):
 
 
 _UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
-_APPROXIMATE = "Whether the numbers of GPUs may be others, because it isn't known which GPUs units are on."
+_APPROXIMATE = "Whether the numbers of GPUs may be others."
 _APPROXIMATE_REASON = (
     "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if nothing tells which GPUs units are on, "
-    "UNKNOWN_RATIO if nothing tells how many units a GPU has; null if they are exact."
+    "UNKNOWN_RATIO if nothing tells how many units a GPU has, BOTH_WAYS if a device plugin and DRA may offer "
+    "the same GPUs; null if they are exact."
 )
+_UNCERTAIN = "Absent without units and without GPUs that are offered both ways."
 
 
 class Node(TypedDict):
@@ -195,9 +197,9 @@ class Node(TypedDict):
     units: NotRequired[
         Annotated[list[NodeResource], Field(description=f"{_UNITS} Absent without such resources.")]
     ]
-    approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} Present only with units.")]]
+    approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} {_UNCERTAIN}")]]
     approximate_reason: NotRequired[
-        Annotated[str | None, Field(description=f"{_APPROXIMATE_REASON} Present only with units.")]
+        Annotated[str | None, Field(description=f"{_APPROXIMATE_REASON} {_UNCERTAIN}")]
     ]
 
 

@@ -5,39 +5,16 @@ import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
 from tests.e2e.cluster import scheduler
-from tests.e2e.cluster.api import Api, Manifest
+from tests.e2e.cluster.api import Api
 from tests.e2e.dra.pool_status import pool_statuses
-from tests.e2e.dra.scenario import DRA, RULES, SLICES
+from tests.e2e.dra.seen import Seen
 from tests.recount import recount
-from tests.recount_dra import DRIVERS, Objects, recount_dra
+from tests.recount_dra import DRIVERS
 
 _GPU = re.compile(r"gpu-\d+")
 _RESOURCES = re.compile(r"nvidia\.com/gpu|amd\.com/gpu|deviceclass\.resource\.kubernetes\.io/.+")
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The cluster's raw objects; pods and nodes only where they are asked for, since there may be many."""
-
-    objects: Objects
-    pods: list[Manifest]
-    nodes: list[Manifest]
-
-    @classmethod
-    async def now(cls, api: Api, *, everything: bool = True) -> "Seen":
-        """List one kind after another."""
-        claims = await api.list_all(f"{DRA}/resourceclaims")
-        slices, rules = await api.list_all(SLICES), await api.list_all(RULES)
-        objects = Objects(claims, slices, rules)
-        return cls(objects, await api.pods(), await api.nodes()) if everything else cls(objects, [], [])
-
-    def devices(self) -> dict[str, Any]:
-        """Return the recount of devices."""
-        return recount_dra(self.pods, self.nodes, self.objects)
 
 
 async def eventually(check: Callable[[], Awaitable[str]], deadline_s: float = 30) -> str:

@@ -8,12 +8,10 @@ from random import Random
 from tests.e2e.cluster.api import Api, ApiError, Manifest
 from tests.e2e.cluster.waiting import wait_until
 from tests.e2e.dra import shapes
+from tests.e2e.dra.seen import DRA, RULES, SLICES
 from tests.e2e.dra.shapes import ADMIN_NAMESPACE, NAMESPACE, NVIDIA, Pool
 
-DRA = "/apis/resource.k8s.io/v1"
-SLICES = f"{DRA}/resourceslices"
 CLASSES = f"{DRA}/deviceclasses"
-RULES = f"{DRA}/devicetaintrules"
 CLAIMS = f"{DRA}/namespaces/{NAMESPACE}/resourceclaims"
 ADMIN_CLAIMS = f"{DRA}/namespaces/{ADMIN_NAMESPACE}/resourceclaims"
 TEMPLATES = f"{DRA}/namespaces/{NAMESPACE}/resourceclaimtemplates"

@@ -160,6 +160,8 @@ def nodes() -> list[GpuNode]:
         ),
         _node("dra-half", 8, slices=2, missing=1),
         GpuNode("dra-plugin", units=8),
+        # A device plugin and a driver offer what may be the same GPUs.
+        GpuNode("dra-both", (Pool(NVIDIA, "dra-both", whole_gpus("dra-both", 6), _on("dra-both")),), units=4),
         GpuNode("dra-fabric", labels={"fabric": "a"}),
     ]
 

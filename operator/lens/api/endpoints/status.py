@@ -136,6 +136,7 @@ def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> schema
     }
     if occupied.units:
         row["units"] = [_resource(count) for count in occupied.units]
+    if occupied.units or occupied.offered_both_ways:
         row["approximate"] = occupied.approximate
         row["approximate_reason"] = occupied.approximate_reason
     return row

@@ -215,7 +215,8 @@ class Ledger:
             for stored in self._holders.get(name, {}).values()
             if (pod := self._dra.resolved(stored) if needs_classes(stored) else stored).gpus
         ]
-        if node is not None and not node.offers and not dra:
+        # A node may have no GPUs of its own, and pods that hold GPUs of no node.
+        if node is not None and not node.offers and not dra and not any(pod.claimed_gpus for pod in pods):
             node = None
         if node is None and not pods and not dra:
             return None

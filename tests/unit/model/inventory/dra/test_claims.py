@@ -163,6 +163,7 @@ def test_devices_of_no_node_count_in_totals_and_in_a_row_of_their_own() -> None:
     (running,) = snapshot.nodes["node-1"].pods
     assert (running.gpus, snapshot.running_tasks) == (1, 1)
     assert snapshot.nodes["node-1"].states == GpuStates()
+    assert (snapshot.nodes["node-1"].status, snapshot.missing_nodes) == ("Ready", 0)
 
 
 def test_a_device_under_per_device_node_selection_is_its_nodes() -> None:
