@@ -1,5 +1,6 @@
 """Dispatches a request: id, route, method, authentication, rate limit, parameters, authorization, handler."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
@@ -30,7 +31,7 @@ from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestCon
 from lens.api.routes import CLUSTERS, METHODS, Route
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback
-from lens.http.connection import BusyError, HeadTooLargeError
+from lens.http.connection import BusyError, Connection, HeadTooLargeError
 from lens.http.refusal_counts import RefusalCounts
 
 REDIRECTS = {"/": "docs", "/docs/": "../docs"}
@@ -79,7 +80,7 @@ class Dispatcher:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; every failure is answered in the envelope."""
         request_id = self._ids.assign(request.headers.get("X-Request-Id"))
-        context = request[REQUEST_CONTEXT] = RequestContext(request_id)
+        context = request[REQUEST_CONTEXT] = RequestContext(request_id, _arrived_at(request))
         try:
             response = await self._handle(request, context)
         except ApiError as error:
@@ -93,7 +94,9 @@ class Dispatcher:
         """Answer unparsable bytes, or a request beyond a bound. Response and log repeat none of it."""
         context = request.get(REQUEST_CONTEXT)
         if context is None:
-            context = request[REQUEST_CONTEXT] = RequestContext(self._ids.assign(None), route=UNPARSED_ROUTE)
+            context = request[REQUEST_CONTEXT] = RequestContext(
+                self._ids.assign(None), _arrived_at(request), route=UNPARSED_ROUTE
+            )
         response = envelope.error_response(_unparsable(error))
         response.force_close()
         return self._finish(response, context)
@@ -164,6 +167,12 @@ class Dispatcher:
         if self._probes.draining or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             response.force_close()
         return response
+
+
+def _arrived_at(request: web.BaseRequest) -> float:
+    """Return the event loop's time at which a request had arrived, before it waited for its turn."""
+    protocol = request.protocol
+    return protocol.arrived_at if isinstance(protocol, Connection) else asyncio.get_running_loop().time()
 
 
 def _error_response(error: ApiError, context: RequestContext) -> web.Response:

@@ -151,7 +151,8 @@ class Handlers:
 
     def _epoch(self, request: web.BaseRequest, caller: Caller, key: bytes) -> tuple[Epoch, float]:
         now = self._clock()
-        return self._epochs.get((caller.name, request.remote), key, max_age(request.headers), now), now
+        asker, waited = (caller.name, request.remote), request[REQUEST_CONTEXT].waited()
+        return self._epochs.get(asker, key, max_age(request.headers), now, waited), now
 
     def _put(
         self,

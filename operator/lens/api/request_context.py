@@ -1,5 +1,6 @@
 """The state of one request on its way through the server, and the ids of requests."""
 
+import asyncio
 import logging
 import re
 from dataclasses import dataclass
@@ -18,13 +19,21 @@ UNPARSED_ROUTE = "unparsed"
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request's id, route, caller and rate limit. ``route`` is the route table's path: few values."""
+    """One request's id, route, caller and rate limit. ``route`` is the route table's path: few values.
+
+    ``arrived_at`` is the event loop's time at which the request's head had arrived.
+    """
 
     request_id: str
+    arrived_at: float
     route: str = UNKNOWN_ROUTE
     level: int = logging.INFO
     caller: str | None = None
     rate_limit: RateLimitState | None = None
+
+    def waited(self) -> float:
+        """Return the seconds since the request arrived."""
+        return max(0.0, asyncio.get_running_loop().time() - self.arrived_at)
 
     def headers(self) -> dict[str, str]:
         """Return the header fields of every response."""

@@ -82,6 +82,8 @@ class Connection(web.RequestHandler):
         self._problem: Exception | None = None
         self._receiving_since: float | None = None
         self.progressed_at = self._clock()
+        self.arrived_at = self._clock()
+        """The event loop's time at which the head of the present request was complete."""
         self._unsent = 0
         self._socket: asyncio.trsock.TransportSocket | None = None
 
@@ -157,6 +159,7 @@ class Connection(web.RequestHandler):
         del self._received[:end]
         self._searched = 0
         self._busy = True
+        self.arrived_at = self._clock()
         if self._table.set_head_bytes(self, len(head) * (_KEPT_ASCII if head.isascii() else _KEPT_WIDE)):
             self._table.set_active(self)
             self._table.requests.add(self.address, partial(self._start, head))

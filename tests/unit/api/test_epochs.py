@@ -3,6 +3,7 @@
 from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from lens.api.cache.epochs import Epochs
 from lens.model.cluster_state import ClusterState, StateView
@@ -12,9 +13,14 @@ SECONDS = 30.0
 
 
 @pytest.fixture
-def epochs() -> Epochs:
+def state() -> ClusterState:
     state = ClusterState()
     state.current = StateView(snapshot=EMPTY, synced=True, contacts={})
+    return state
+
+
+@pytest.fixture
+def epochs(state: ClusterState) -> Epochs:
     return Epochs(state, SECONDS)
 
 
@@ -27,3 +33,36 @@ def test_however_often_the_present_is_asked_for_an_epoch_ends_in_time(epochs: Ep
 def test_a_clock_that_was_set_back_begins_another_epoch(epochs: Epochs) -> None:
     before = epochs.get("a", b"status", inf, 10_000.0)
     assert epochs.get("a", b"status", inf, 6_400.0).number == before.number + 1
+
+
+def change(state: ClusterState) -> None:
+    state.telemetry = replace(state.telemetry, sequence=state.telemetry.sequence + 1)
+
+
+@pytest.mark.parametrize(
+    ("apart", "waited", "together"),
+    [(0.01, 0.0, True), (0.09, 0.0, True), (0.4, 0.35, True), (0.7, 0.0, False)],
+)
+def test_two_questions_that_are_sent_at_one_time_are_answered_alike_however_busy_lens_is(
+    epochs: Epochs, state: ClusterState, apart: float, waited: float, together: bool
+) -> None:
+    epochs.get("a", b"status", inf, 0.0)
+    change(state)
+    # Of the two only the first has not been asked shortly before, so it joins what that was answered from.
+    tasks = epochs.get("a", b"tasks", inf, 0.4)
+    change(state)
+    status = epochs.get("a", b"status", inf, 0.4 + apart, waited)
+    assert (status.number == tasks.number) is together
+
+
+def test_who_asks_again_after_an_answer_gets_a_new_one(epochs: Epochs, state: ClusterState) -> None:
+    numbers = []
+    for second in range(3):
+        change(state)
+        # Ten times a second, each time two questions.
+        numbers += [
+            epochs.get("a", question, inf, second + 0.01 * at).number
+            for at, question in enumerate((b"status", b"tasks"))
+        ]
+    assert numbers[0::2] == numbers[1::2]
+    assert len(set(numbers)) == 3

@@ -17,8 +17,11 @@ REBUILD_SECONDS = 1.0
 TOGETHER_SECONDS = 0.5
 """Different questions of one caller, with no more time between them, are asked together."""
 
-BURST_SECONDS = 0.02
-"""So are questions that are sent at one time, also those that were asked shortly before."""
+BURST_SECONDS = 0.1
+"""So are questions that are sent at one time, also those that were asked shortly before.
+
+On a busy machine they are read one after the other, and not within a few milliseconds.
+"""
 
 MAX_TOGETHER_SECONDS = 1.0
 """How long after its end an epoch still answers what is asked together."""
@@ -50,7 +53,8 @@ class Epoch:
 class _Turn:
     """The epoch that last answered a caller, when, and questions of which none was asked twice.
 
-    ``burst`` are those that came at one time, ``questions`` those between which no long time passed.
+    ``burst`` are those that came at one time, ``questions`` those between which no long time passed: from
+    the time ``at`` which the last one was answered to the time at which the next one arrived.
     """
 
     epoch: Epoch
@@ -58,18 +62,22 @@ class _Turn:
     questions: set[bytes] = field(default_factory=set)
     burst: set[bytes] = field(default_factory=set)
 
-    def joins(self, question: bytes, now: float) -> bool:
+    def gap(self, now: float, waited: float) -> float:
+        """Return the seconds from the last question to one that arrived ``waited`` seconds before ``now``."""
+        # A negative time means that the clock was set back.
+        return max(0.0, now - self.at - waited) if now >= self.at else inf
+
+    def joins(self, question: bytes, gap: float) -> bool:
         """Return whether a question is asked together with the last one."""
-        gap = now - self.at
-        return (0 <= gap < BURST_SECONDS and question not in self.burst) or (
-            0 <= gap < TOGETHER_SECONDS and question not in self.questions
+        return (gap < BURST_SECONDS and question not in self.burst) or (
+            gap < TOGETHER_SECONDS and question not in self.questions
         )
 
-    def add(self, question: bytes, now: float, *, joins: bool) -> None:
-        """Take note of a question that is asked now."""
+    def add(self, question: bytes, gap: float, now: float, *, joins: bool) -> None:
+        """Take note of a question that is answered now."""
         if not joins or len(self.questions) >= MAX_QUESTIONS:
             self.questions.clear()
-        if not 0 <= now - self.at < BURST_SECONDS or question in self.burst or not self.questions:
+        if gap >= BURST_SECONDS or question in self.burst or not self.questions:
             self.burst.clear()
         self.questions.add(question)
         self.burst.add(question)
@@ -88,22 +96,24 @@ class Epochs:
         self._present: Epoch | None = None
         self._turns: dict[Hashable, _Turn] = {}
 
-    def get(self, caller: Hashable, question: bytes, limit: float, now: float) -> Epoch:
+    def get(self, caller: Hashable, question: bytes, limit: float, now: float, waited: float = 0.0) -> Epoch:
         """Return the epoch that answers a caller's question. Raise an ApiError until all has been listed.
 
-        ``limit`` is the age in seconds from which on the caller accepts no cached response.
+        ``limit`` is the age in seconds from which on the caller accepts no cached response. The question
+        arrived ``waited`` seconds ago: who sent it knew no answer that was given since.
         """
         current = self._state.current
         if not current.synced:
             raise outdated("Not synced yet", current)
         turn = self._turns.get(caller)
-        joins = turn is not None and turn.joins(question, now)
+        gap = inf if turn is None else turn.gap(now, waited)
+        joins = turn is not None and turn.joins(question, gap)
         epoch = self._epoch(current, turn if joins and limit == inf else None, now, limit)
         if turn is None or turn.epoch is not epoch:
             turn = self._turns[caller] = _Turn(epoch, now)
             if len(self._turns) > MAX_TURNS:
                 self._turns = {caller: turn}
-        turn.add(question, now, joins=joins)
+        turn.add(question, gap, now, joins=joins)
         if current.snapshot is epoch.view.snapshot:
             epoch.seen = current
         return epoch

@@ -60,9 +60,10 @@ class ClusterOverview:
         ]
 
     def _local(self, request: web.BaseRequest, caller: Caller) -> ClusterStatus:
-        now, question = self._clock(), request[REQUEST_CONTEXT].route.encode()
+        now, context = self._clock(), request[REQUEST_CONTEXT]
+        asker, limit = (caller.name, request.remote), max_age(request.headers)
         try:
-            epoch = self._epochs.get((caller.name, request.remote), question, max_age(request.headers), now)
+            epoch = self._epochs.get(asker, context.route.encode(), limit, now, context.waited())
         except ApiError:
             return ClusterStatus(self._name, True, "syncing")
         figures = _local_figures(status(epoch.view, StatusParameters(cluster=self._name), now))
