@@ -227,8 +227,8 @@ def _alerts(alerts: Iterable[Alert]) -> Metric:
 def _allocated_gpus(gpus: Mapping[str, int]) -> Metric:
     family = GaugeMetricFamily(
         "lens_allocated_gpus",
-        "Allocated GPUs by the namespace of the pods that hold them. A GPU that namespaces share counts for "
-        "each. The namespaces beyond LENS_METRICS_NAMESPACES are added up as _others.",
+        "Allocated GPUs by the namespace of the pods or claims that hold them. A GPU that namespaces share "
+        "counts for each. The namespaces beyond LENS_METRICS_NAMESPACES are added up as _others.",
         labels=["namespace"],
     )
     for namespace, number in sorted(gpus.items()):
