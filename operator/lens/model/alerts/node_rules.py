@@ -122,7 +122,7 @@ def agent_stale(subject: GpuNode) -> Iterator[Finding]:
     "GpusNotReported",
     severities=("warning",),
     summary="Nodes with GPUs that telemetry lacks",
-    meaning="A node's agent or exporter tells of fewer GPUs than the node has.",
+    meaning="A node's agent or exporter reports fewer GPUs than the node has.",
     action="Compare `nvidia-smi -L`, or `amd-smi list`, on the node with its capacity. "
     "Restart the agent's or exporter's pod if it can't see all devices.",
     guide="A GPU may have fallen off the bus, a uuid may be claimed by two nodes, or the pod may lack "
@@ -130,7 +130,7 @@ def agent_stale(subject: GpuNode) -> Iterator[Finding]:
     lasting="agent_seconds",
 )
 def gpus_not_reported(subject: GpuNode) -> Iterator[Finding]:
-    """Find a node whose telemetry tells of fewer GPUs than it has."""
+    """Find a node whose telemetry has fewer GPUs than the node."""
     if subject.telemetry is None or subject.occupancy is None:
         return
     if lacking := subject.occupancy.unreported_gpus(subject.telemetry):

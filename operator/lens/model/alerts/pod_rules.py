@@ -40,7 +40,8 @@ def _finding(
     "the scheduler's reason, or the names of the gates. The time counts from the pod's creation.",
     action="Read the scheduler's reason, then make room or ask for fewer GPUs. "
     "A gated pod waits for its queue.",
-    guide='The reason tells too few GPUs from taints and selectors. "Largest block" in the dashboard shows '
+    guide="The reason says whether GPUs are too few, or taints or selectors keep the pod off. "
+    '"Largest block" in the dashboard shows '
     "whether the pod would fit on any node.",
     lasting="pending_seconds",
 )
