@@ -16,7 +16,6 @@ free. The units are counted separately, by the same rules.
 GPUs that DRA hands out have their own states (``dra.gpus``). A node may offer its GPUs both ways.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -261,14 +260,15 @@ def takes(node: Node | None, taints: TaintPolicy) -> bool:
 
 def by_driver(gpus: Iterable[HeldGpu]) -> tuple[ResourceCount, ...]:
     """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
-    found: dict[str, Counter[str]] = {}
+    found: dict[str, dict[str, int]] = {}
     for each in gpus:
-        found.setdefault(each.gpu.driver, Counter())[each.state] += 1
+        states = found.setdefault(each.gpu.driver, {})
+        states[each.state] = states.get(each.state, 0) + 1
     counts: list[ResourceCount] = []
     for driver, states in sorted(found.items()):
         states.pop("unknown", None)
-        total = states.total()
-        allocatable = total - states["unhealthy"]
+        total = sum(states.values())
+        allocatable = total - states.get("unhealthy", 0)
         counts.append(ResourceCount(driver, total, allocatable, GpuStates(**states), 0))
     return tuple(counts)
 

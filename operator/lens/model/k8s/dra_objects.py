@@ -97,6 +97,34 @@ class Attribute(Manifest):
     number: int | None = msgspec.field(default=None, name="int")
 
 
+class KnownAttributes(Manifest):
+    """The attributes of a device that Lens reads, under the names that drivers give them.
+
+    Those of resource.kubernetes.io are standard, the others are the drivers' own.
+    NVIDIA/k8s-dra-driver-gpu, cmd/gpu-kubelet-plugin/deviceinfo.go; ROCm/k8s-gpu-dra-driver,
+    docs/driver-attributes.md; intel/intel-resource-drivers-for-kubernetes, doc/gpu.
+    """
+
+    type: Attribute | None = None
+    product_name: Attribute | None = None
+    model: Attribute | None = None
+    uuid: Attribute | None = None
+    parent_uuid: Attribute | None = msgspec.field(default=None, name="parentUUID")
+    standard_pci: Attribute | None = msgspec.field(default=None, name="resource.kubernetes.io/pciBusID")
+    pci_bus_id: Attribute | None = msgspec.field(default=None, name="pciBusID")
+    pcie_bus_id: Attribute | None = msgspec.field(default=None, name="pcieBusID")
+    pci_addr: Attribute | None = None
+    pci_address: Attribute | None = None
+    profile: Attribute | None = None
+    partition_profile: Attribute | None = None
+    compute_partition: Attribute | None = None
+    driver_version: Attribute | None = None
+    standard_numa: Attribute | None = msgspec.field(default=None, name="resource.kubernetes.io/numaNode")
+    numa_node: Attribute | None = None
+    numa: Attribute | None = None
+    clique_id: Attribute | None = msgspec.field(default=None, name="cliqueID")
+
+
 class CapacityManifest(Manifest):
     """The value of a device's capacity; in v1alpha3 it is the quantity itself."""
 

@@ -1,6 +1,7 @@
 """A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and for whom."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeVar
 
@@ -33,6 +34,9 @@ from lens.model.k8s.dra_objects import (
 from lens.model.k8s.gpu_drivers import GpuDrivers
 
 T = TypeVar("T")
+
+MOST_SHARED_BYTES = 4096
+"""Bytes of requests that are kept to be compared."""
 
 
 class PoolKey(NamedTuple):
@@ -150,7 +154,11 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     """Return a claim. What is odd in it is left out, and ``problem`` says so."""
     meta, status = manifest.metadata, manifest.status
     problems: list[str] = []
-    requests = manifest.spec.devices.requests if manifest.spec.devices else msgspec.Raw()
+    raw = bytes(manifest.spec.devices.requests) if manifest.spec.devices else b""
+    # The claims of one template ask for the same, and share the value.
+    requests, problem = (_shared_requests if len(raw) <= MOST_SHARED_BYTES else _read_requests)(raw)
+    if problem is not None:
+        problems.append(problem)
     allocation = status.allocation
     devices: tuple[AllocatedDevice, ...] = ()
     if allocation is not None and allocation.devices is not None:
@@ -160,9 +168,7 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
         name=meta.name,
         uid=short(meta.uid or ""),
         created_at=timestamps.parse(meta.creation_timestamp),
-        requests=tuple(
-            _read_request(each) for each in _bounded(_request, requests, MOST_CLAIM_DEVICES, problems)
-        ),
+        requests=requests,
         allocated=allocation is not None,
         allocated_at=timestamps.parse(allocation.allocation_timestamp) if allocation else None,
         node=_node(allocation.node_selector) if allocation else None,
@@ -191,6 +197,16 @@ def _bounded(
             yield decoder.decode(entry)
         except (ValueError, RecursionError) as error:
             problems.append(short(str(error)))
+
+
+def _read_requests(raw: bytes) -> tuple[tuple[ClaimRequest, ...], str | None]:
+    """Return the requests, and what is wrong with one of them."""
+    problems: list[str] = []
+    read = _bounded(_request, msgspec.Raw(raw), MOST_CLAIM_DEVICES, problems)
+    return tuple(map(_read_request, read)), problems[0] if problems else None
+
+
+_shared_requests = lru_cache(maxsize=1024)(_read_requests)
 
 
 def _read_request(request: RequestManifest) -> ClaimRequest:

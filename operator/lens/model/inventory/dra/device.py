@@ -1,6 +1,7 @@
 """A ResourceSlice as the ledger stores it: a part of a pool's devices, and the counters that they draw on."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
 
@@ -30,6 +31,7 @@ from lens.model.k8s.dra_objects import (
     DeviceFields,
     DeviceManifest,
     DeviceTaintManifest,
+    KnownAttributes,
     SliceManifest,
     read_each,
     read_list,
@@ -49,15 +51,8 @@ MOST_COUNTER_BYTES = 16 * 1024
 Counters = tuple[tuple[str, Exact], ...]
 """Amounts of counters, sorted by name."""
 
-# The drivers' names for the same thing, those of resource.kubernetes.io first. Those without a domain are the
-# driver's own. NVIDIA/k8s-dra-driver-gpu, cmd/gpu-kubelet-plugin/deviceinfo.go; ROCm/k8s-gpu-dra-driver,
-# docs/driver-attributes.md; intel/intel-resource-drivers-for-kubernetes, doc/gpu.
-_PRODUCT = ("productName", "model")
-_UUID = ("uuid", "uid")
-_PCI = ("resource.kubernetes.io/pciBusID", "pciBusID", "pcieBusID", "pciAddr", "pciAddress")
-_PROFILE = ("profile", "partitionProfile", "computePartition")
-_NUMA = ("resource.kubernetes.io/numaNode", "numaNode", "numa")
-_CLIQUE = ("cliqueID", "nvlinkCliqueID")
+_PARTS = ("mig", "partition")
+"""Words in the types of devices that are parts of GPUs: ``mig``, ``amdgpu-partition``."""
 
 
 class Consumption(msgspec.Struct, frozen=True, gc=False):
@@ -77,8 +72,9 @@ class CounterSet(msgspec.Struct, frozen=True, gc=False):
 class Device(msgspec.Struct, frozen=True, gc=False):
     """A device of a pool: a GPU, or a part of one.
 
-    ``node`` is NO_NODE unless it belongs to one node. A ``shareable`` device can be allocated several times,
-    and its ``capacity`` is shared. What the driver doesn't say is None.
+    ``node`` is NO_NODE unless it belongs to one node. ``is_part`` tells a part of a GPU. A ``shareable``
+    device can be allocated several times, and its ``capacity`` is shared. What the driver doesn't say is
+    None.
     """
 
     driver: str
@@ -95,6 +91,7 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     nvlink_clique: str | None = None
     numa_node: int | None = None
     memory_bytes: int | None = None
+    is_part: bool = False
     consumes: tuple[Consumption, ...] = ()
     taints: tuple[Taint, ...] = ()
     shareable: bool = False
@@ -131,10 +128,16 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
 
 _device = msgspec.json.Decoder(DeviceManifest)
 _attribute = msgspec.json.Decoder(Attribute)
+_attributes = msgspec.json.Decoder(KnownAttributes)
 _capacity = msgspec.json.Decoder(CapacityManifest | str | int | float)
 _counter_set = msgspec.json.Decoder(CounterSetManifest)
 _consumption = msgspec.json.Decoder(ConsumptionManifest)
 _taint = msgspec.json.Decoder(DeviceTaintManifest)
+
+
+NO_ATTRIBUTES = KnownAttributes()
+
+_FIELDS = {field.encode_name: field for field in msgspec.structs.fields(KnownAttributes)}
 
 
 def read_slice(manifest: SliceManifest, drivers: GpuDrivers) -> Slice | None:
@@ -190,25 +193,30 @@ def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.R
 def _read_device(manifest: DeviceManifest, driver: str, pool: str, node: str) -> Device:
     fields: DeviceFields = manifest.basic or manifest
     own = _name(fields.node_name) if fields.node_name else node
-    attributes = _Attributes(read_map(fields.attributes), driver)
+    known = _known_attributes(fields.attributes, driver) if fields.attributes else NO_ATTRIBUTES
     capacities = read_map(fields.capacity) if fields.capacity else {}
-    pci = attributes.text(_PCI)
-    uuid, parent = attributes.text(_UUID), attributes.text(("parentUUID",))
+    pci = _text(
+        known.standard_pci or known.pci_bus_id or known.pcie_bus_id or known.pci_addr or known.pci_address
+    )
+    bus_id = pci_bus_id(pci) if pci else None
+    type_, parent = _word(known.type), identity(_text(known.parent_uuid))
+    numa = known.standard_numa or known.numa_node or known.numa
     return Device(
         driver=driver,
         pool=pool,
         name=_name(manifest.name),
         node=own,
-        type=attributes.word(("type",)),
-        product=attributes.word(_PRODUCT),
-        uuid=identity(uuid),
-        parent_uuid=identity(parent),
-        pci_bus_id=pci and pci_bus_id(pci),
-        profile=attributes.word(_PROFILE),
-        driver_version=attributes.word(("driverVersion",)),
-        nvlink_clique=attributes.word(_CLIQUE),
-        numa_node=attributes.number(_NUMA),
+        type=type_,
+        product=_word(known.product_name or known.model),
+        uuid=identity(_text(known.uuid)),
+        parent_uuid=parent,
+        pci_bus_id=bus_id and intern(bus_id),
+        profile=_word(known.profile or known.partition_profile or known.compute_partition),
+        driver_version=_word(known.driver_version),
+        nvlink_clique=_word(known.clique_id),
+        numa_node=numa.number if numa is not None else None,
         memory_bytes=_bytes(capacities.get("memory") or capacities.get(f"{driver}/memory")),
+        is_part=parent is not None or any(word in (type_ or "") for word in _PARTS),
         consumes=_consumes(fields.consumes_counters) if fields.consumes_counters else (),
         taints=few(map(read_taint, read_each(_taint, fields.taints)), MOST_DEVICE_TAINTS)
         if fields.taints
@@ -218,39 +226,37 @@ def _read_device(manifest: DeviceManifest, driver: str, pool: str, node: str) ->
     )
 
 
+def _known_attributes(raw: msgspec.Raw, driver: str) -> KnownAttributes:
+    """Return a device's attributes; what is odd in them is left out."""
+    qualified = f"{driver}/"
+    if qualified.encode() not in bytes(raw):
+        with contextlib.suppress(ValueError, RecursionError):
+            return _attributes.decode(raw)
+    # One by one. A name with the driver's domain is the same as one without.
+    return KnownAttributes(
+        **{
+            field.name: read_or_none(_attribute, value)
+            for name, value in read_map(raw).items()
+            if (field := _FIELDS.get(name.removeprefix(qualified))) is not None
+        }
+    )
+
+
+def _text(value: Attribute | None) -> str | None:
+    text = None if value is None else value.string or value.version
+    return text if text is None or len(text) <= LONGEST_NAME else None
+
+
+def _word(value: Attribute | None) -> str | None:
+    """Return a text that many devices have."""
+    text = None if value is None else value.string or value.version
+    return text and intern(short(text))
+
+
 def _name(text: str) -> str:
     if not text or len(text) > LONGEST_NAME:
         raise ValueError(f"a name of {len(text)} characters")
     return intern(text)
-
-
-class _Attributes:
-    """A device's attributes."""
-
-    def __init__(self, attributes: Mapping[str, msgspec.Raw], driver: str) -> None:
-        self._attributes = attributes
-        self._driver = driver
-
-    def text(self, names: Iterable[str]) -> str | None:
-        """Return the value of the first of these names that there is."""
-        value = self._value(names)
-        return None if value is None else value.string or value.version
-
-    def word(self, names: Iterable[str]) -> str | None:
-        """Return a value that many devices have."""
-        text = self.text(names)
-        return text and intern(short(text))
-
-    def number(self, names: Iterable[str]) -> int | None:
-        value = self._value(names)
-        return None if value is None else value.number
-
-    def _value(self, names: Iterable[str]) -> Attribute | None:
-        for name in names:
-            raw = self._attributes.get(name) or self._attributes.get(f"{self._driver}/{name}")
-            if raw is not None and len(raw) < 4 * LONGEST_NAME:
-                return read_or_none(_attribute, raw)
-        return None
 
 
 def _quantity(raw: msgspec.Raw) -> str | int | float | None:
@@ -259,8 +265,13 @@ def _quantity(raw: msgspec.Raw) -> str | int | float | None:
 
 
 def _bytes(raw: msgspec.Raw | None) -> int | None:
+    return None if raw is None or len(raw) > LONGEST_NAME else _memory(bytes(raw))
+
+
+@lru_cache(maxsize=1024)
+def _memory(raw: bytes) -> int | None:
     """Return a memory; None if it is unknown, for which AMD's driver writes 0."""
-    value = None if raw is None else _quantity(raw)
+    value = _quantity(msgspec.Raw(raw))
     if value is None:
         return None
     try:

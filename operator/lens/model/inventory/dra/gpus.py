@@ -9,7 +9,7 @@
 | available | that is free, on a node that takes GPU pods, or on no node |
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
@@ -90,7 +90,7 @@ def held_gpu(
     pool: Pool,
     holders: tuple[DeviceHolder, ...],
     held: Container[str],
-    rules: Iterable[TaintRule],
+    rules: Collection[TaintRule],
     *,
     takes_gpu_pods: bool,
 ) -> HeldGpu:
@@ -99,11 +99,15 @@ def held_gpu(
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
     ``rules`` are the pool's.
     """
-    taints = tuple(
-        RuleTaint(device.name, rule.name, rule.taint)
-        for rule in rules
-        for device in gpu.devices
-        if rule.device in (None, device.name)
+    taints = (
+        tuple(
+            RuleTaint(device.name, rule.name, rule.taint)
+            for rule in rules
+            for device in gpu.devices
+            if rule.device in (None, device.name)
+        )
+        if rules
+        else ()
     )
     state: GpuState
     if holders:
@@ -153,7 +157,7 @@ def largest_partition_left(
 
     It is the one with the most memory, then the one that draws on the counters the most.
     """
-    left = {each.name: _left(each, held) for device in gpu.devices for each in pool.gpus_of[device.name]}
+    left = {each.name: _left(each, held) for device in gpu.devices for each in pool.gpus_of(device.name)}
     free = [
         device
         for device in gpu.devices

@@ -27,6 +27,9 @@ from lens.model.k8s.gpu_resources import CLASS_PREFIX
 K = TypeVar("K")
 V = TypeVar("V")
 
+Users = dict[PodKey, tuple[list[Pod | ExporterPod], tuple[str, ...]]]
+"""The pods that have a claim, and their paths, by the claim."""
+
 _PODS = "pods"
 _WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
 
@@ -182,7 +185,7 @@ class DeviceIndex:
         for device in self._dirty_devices:
             key = PoolKey(device.driver, device.pool)
             if (pool := self._pools.get(key)) is not None:
-                self._touched_nodes.update(gpu.node for gpu in pool.gpus_of.get(device.device, ()))
+                self._touched_nodes.update(gpu.node for gpu in pool.gpus_of(device.device))
             for claim in self._holding.get(key, {}).get(device.device, ()):
                 self._touched_nodes.add(self.claims[claim].node or NO_NODE)
         nodes, pods = self._touched_nodes, self._touched_pods
@@ -237,6 +240,7 @@ class DeviceIndex:
     def gpus(self, node: str, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
         """Return a node's GPUs, or those of no node, each in its state. Call this after ``settle``."""
         found: list[HeldGpu] = []
+        users: Users = {}
         for key in sorted(self._pools_at.get(node, ())):
             pool = self._pools[key]
             holding = self._holding.get(key, {})
@@ -246,10 +250,10 @@ class DeviceIndex:
                     each
                     for device in gpu.devices
                     if device.name in holding
-                    for each in self._holders(device.key, holding[device.name])
+                    for each in self._holders(key, device.name, holding[device.name], users)
                 )
                 found.append(held_gpu(gpu, pool, holders, holding, rules, takes_gpu_pods=takes_gpu_pods))
-        found += self._gone(node)
+        found += self._gone(node, users)
         return tuple(found)
 
     def _rules_of(self, key: PoolKey) -> list[TaintRule]:
@@ -266,41 +270,47 @@ class DeviceIndex:
             key=lambda rule: rule.name,
         )
 
-    def _holders(self, device: DeviceKey, claims: Iterable[PodKey]) -> Iterator[DeviceHolder]:
-        for name in sorted(claims):
+    def _holders(
+        self, key: PoolKey, device: str, claims: tuple[PodKey, ...], users: Users
+    ) -> Iterator[DeviceHolder]:
+        """Yield the holders of a device. ``users`` has the pods of the claims that were asked for before."""
+        for name in claims if len(claims) == 1 else sorted(claims):
             claim = self.claims[name]
-            pods = tuple(self._pods_of(name, claim))
+            if name not in users:
+                pods = self._pods_of(name, claim)
+                users[name] = pods, tuple(f"{pod.namespace}/{pod.name}" for pod in pods)
+            pods, paths = users[name]
             for each in claim.devices:
-                if each.key == device:
-                    paths = tuple(f"{pod.namespace}/{pod.name}" for pod in pods)
-                    yield holder(claim, each, paths, _health(name.name, each, pods))
+                if each.device == device and each.pool == key.pool and each.driver == key.driver:
+                    yield holder(claim, each, paths, _health(name.name, device, pods))
 
-    def _pods_of(self, key: PodKey, claim: Claim) -> Iterator[Pod | ExporterPod]:
-        """Yield the pods that a claim is reserved for, and that are there."""
+    def _pods_of(self, key: PodKey, claim: Claim) -> list[Pod | ExporterPod]:
+        """Return the pods that a claim is reserved for, and that are there."""
         named: set[PodKey] = set()
         for each in claim.reserved_for:
             if each.resource == _PODS:
-                pod = self._pods.get(PodKey(key.namespace, each.name))
-                if pod is not None and pod.uid == each.uid:
-                    named.add(PodKey(pod.namespace, pod.name))
+                name = PodKey(key.namespace, each.name)
+                if (pod := self._pods.get(name)) is not None and pod.uid == each.uid:
+                    named.add(name)
             else:
                 # A group of pods: those of its pods that name the claim.
                 named |= self._users.get(key, frozenset())
-        return (self._pods[name] for name in sorted(named))
+        return [self._pods[name] for name in sorted(named)]
 
-    def _gone(self, node: str) -> Iterator[HeldGpu]:
+    def _gone(self, node: str, users: Users) -> Iterator[HeldGpu]:
         """Yield the GPUs that claims hold on a node, or on no node, and that no slice has."""
         gone: set[DeviceKey] = set()
         for name in self._claims_at.get(node, ()):
             for each in self.claims[name].devices:
                 pool = self._pools.get(PoolKey(each.driver, each.pool))
-                if pool is None or each.device not in pool.devices:
+                if pool is None or each.device not in pool.gpu_of:
                     gone.add(each.key)
         for key in sorted(gone):
             claims = self._holding[PoolKey(key.driver, key.pool)][key.device]
             # Claims that contradict each other about the node make one GPU, too.
             if (self.claims[min(claims)].node or NO_NODE) == node:
-                yield gone_gpu(node, key, tuple(self._holders(key, claims)))
+                held = self._holders(PoolKey(key.driver, key.pool), key.device, claims, users)
+                yield gone_gpu(node, key, tuple(held))
 
     # Pods
 
@@ -340,8 +350,8 @@ class DeviceIndex:
         devices: list[ClaimedDevice] = []
         for each in claim.devices:
             pool = self._pools.get(PoolKey(each.driver, each.pool))
-            device = pool.devices.get(each.device) if pool is not None else None
-            of: tuple[Gpu, ...] = pool.gpus_of.get(each.device, ()) if pool is not None else ()
+            device = pool.device(each.device) if pool is not None else None
+            of: tuple[Gpu, ...] = pool.gpus_of(each.device) if pool is not None else ()
             own |= {gpu.key for gpu in of} or {(*each.key, False)}
             devices.append(
                 ClaimedDevice(
@@ -398,7 +408,7 @@ def needs_classes(pod: Pod) -> bool:
     return bool(pod.claims) or any(resource.startswith(CLASS_PREFIX) for resource, _ in pod.units)
 
 
-def _health(claim: str, device: AllocatedDevice, pods: Iterable[Pod | ExporterPod]) -> DeviceHealth:
+def _health(claim: str, device: str, pods: Iterable[Pod | ExporterPod]) -> DeviceHealth:
     """Return the worst health that pods' status tells of a device of their claim.
 
     The kubelet names it by ``driver/pool/device``, or by the driver's CDI id, which ends with the device.
@@ -409,7 +419,7 @@ def _health(claim: str, device: AllocatedDevice, pods: Iterable[Pod | ExporterPo
             continue
         names = {f"{CLAIM_PREFIX}{each.name}" for each in pod.claims if each.claim == claim}
         for each in pod.devices:
-            if each.resource.partition("/")[0] in names and _ends_with(each.id, device.device):
+            if each.resource.partition("/")[0] in names and _ends_with(each.id, device):
                 worst = min(worst, each.health, key=lambda health: _WORST[health])
     return worst
 

@@ -16,7 +16,7 @@ Several devices may be of one GPU:
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -34,9 +34,6 @@ Reason = Literal[
 ]
 
 GpuKey = tuple[str, str, str, bool]
-
-_PARTS = ("mig", "partition")
-"""Words in the types of devices that are parts of GPUs: ``mig``, ``amdgpu-partition``."""
 
 
 class Gpu(msgspec.Struct, frozen=True, gc=False):
@@ -86,14 +83,28 @@ class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Pool(msgspec.Struct, frozen=True):
-    """A pool's newest generation: its devices by name, its GPUs by node, and the GPUs of each device."""
+    """A pool's newest generation: its GPUs by node, and the GPUs of each device.
+
+    ``of_several`` has the devices that are of several GPUs, ``gpu_of`` the first GPU of each device.
+    """
 
     key: PoolKey
-    devices: Mapping[str, Device]
     gpus: Mapping[str, tuple[Gpu, ...]]
-    gpus_of: Mapping[str, tuple[Gpu, ...]]
-    counter_sets: Mapping[str, Counters]
+    gpu_of: Mapping[str, Gpu]
+    of_several: Mapping[str, tuple[Gpu, ...]] = {}
     problem: ProblemPool | None = None
+
+    def gpus_of(self, device: str) -> tuple[Gpu, ...]:
+        """Return the GPUs that a device is, or is a part of; none for a device that isn't in the pool."""
+        if device in self.of_several:
+            return self.of_several[device]
+        gpu = self.gpu_of.get(device)
+        return () if gpu is None else (gpu,)
+
+    def device(self, name: str) -> Device | None:
+        """Return a device; None for one that isn't in the pool."""
+        gpu = self.gpu_of.get(name)
+        return None if gpu is None else next(each for each in gpu.devices if each.name == name)
 
     @property
     def offers(self) -> bool:
@@ -115,17 +126,18 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
             devices.setdefault(device.name, device)
     found = _problem(newest, counter_sets)
     by_node: dict[str, list[Gpu]] = {}
-    gpus_of: dict[str, tuple[Gpu, ...]] = {}
+    gpu_of: dict[str, Gpu] = {}
+    of_several: dict[str, tuple[Gpu, ...]] = {}
     for gpu in _gpus(devices.values(), counter_sets):
         by_node.setdefault(gpu.node, []).append(gpu)
         for device in gpu.devices:
-            gpus_of[device.name] = (*gpus_of.get(device.name, ()), gpu)
+            if (first := gpu_of.setdefault(device.name, gpu)) is not gpu:
+                of_several[device.name] = (*of_several.get(device.name, (first,)), gpu)
     return Pool(
         key=key,
-        devices=devices,
         gpus={node: tuple(gpus) for node, gpus in by_node.items()},
-        gpus_of=gpus_of,
-        counter_sets=counter_sets,
+        gpu_of=gpu_of,
+        of_several=of_several,
         problem=ProblemPool(*key, *found, generation, len(newest), newest[0].slice_count) if found else None,
     )
 
@@ -159,50 +171,48 @@ def _repeated(names: Counter[str]) -> str | None:
     return min((name for name, number in names.items() if number > 1), default=None)
 
 
-def _gpus(devices: Iterable[Device], counter_sets: Mapping[str, Counters]) -> Iterator[Gpu]:
+def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> Iterator[Gpu]:
     """Yield the physical GPUs, in the order of their first devices."""
     groups: dict[tuple[str, str], list[Device]] = {}
     known: dict[tuple[str, str], tuple[str, str]] = {}
     # First those that say which GPU they are of, then whole GPUs, then their parts.
     for device in sorted(devices, key=lambda each: (not each.consumes, each.parent_uuid is not None)):
-        for name in _group_names(device, known):
+        identities = _identities(device)
+        if device.consumes:
+            names = [("counters", each.counter_set) for each in device.consumes]
+        else:
+            own = "device", device.name
+            names = [next((known[each] for each in identities if each in known), own)]
+        for name in names:
             groups.setdefault(name, []).append(device)
-            for identity in _identities(device):
+            for identity in identities:
                 known.setdefault(identity, name)
-    for (kind, own), members in sorted(groups.items(), key=lambda each: each[1][0].name):
-        yield _gpu(own, tuple(members), counter_sets.get(own, ()) if kind == "counters" else None)
+    for (kind, title), members in sorted(groups.items(), key=lambda each: each[1][0].name):
+        yield _gpu(title, tuple(members), counter_sets.get(title, ()) if kind == "counters" else None)
 
 
-def _group_names(device: Device, known: Mapping[tuple[str, str], tuple[str, str]]) -> list[tuple[str, str]]:
-    if device.consumes:
-        return [("counters", each.counter_set) for each in device.consumes]
-    for identity in _identities(device):
-        if identity in known:
-            return [known[identity]]
-    return [("device", device.name)]
-
-
-def _identities(device: Device) -> Iterator[tuple[str, str]]:
-    """Yield what tells the GPU of a device from others. A PCI address does so only on one node."""
+def _identities(device: Device) -> list[tuple[str, str]]:
+    """Return what tells the GPU of a device from others. A PCI address does so only on one node."""
+    found = []
     if device.parent_uuid is not None:
-        yield "uuid", device.parent_uuid
-    elif device.uuid is not None and not is_part(device):
-        yield "uuid", device.uuid
+        found.append(("uuid", device.parent_uuid))
+    elif device.uuid is not None and not device.is_part:
+        found.append(("uuid", device.uuid))
     if device.pci_bus_id is not None and device.node != NO_NODE:
-        yield device.node, device.pci_bus_id
-
-
-def is_part(device: Device) -> bool:
-    """Tell whether a device is a part of a GPU by what its driver says."""
-    return device.parent_uuid is not None or any(word in (device.type or "") for word in _PARTS)
+        found.append((device.node, device.pci_bus_id))
+    return found
 
 
 def _gpu(name: str, devices: tuple[Device, ...], counters: Counters | None) -> Gpu:
     first = devices[0]
+    if len(devices) == 1:
+        uuid = first.parent_uuid if first.is_part else first.uuid
+        told = first.product, uuid, first.pci_bus_id, first.memory_bytes
+        return Gpu(first.driver, first.pool, name, first.node, *told, devices, counters)
     # Whole GPUs first: what is said of them is said of the GPU.
-    ordered = sorted(devices, key=is_part)
+    ordered = sorted(devices, key=lambda each: each.is_part)
     nodes = {device.node for device in devices}
-    uuids = (device.parent_uuid if is_part(device) else device.uuid for device in ordered)
+    uuids = (device.parent_uuid if device.is_part else device.uuid for device in ordered)
     return Gpu(
         driver=first.driver,
         pool=first.pool,

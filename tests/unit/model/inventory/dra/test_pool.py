@@ -87,7 +87,7 @@ def test_a_device_that_draws_on_two_gpus_is_of_both() -> None:
         )
     )
     assert _gpus(pool) == [("node-1", ["one", "pair"]), ("node-1", ["pair"])]
-    assert [each.name for each in pool.gpus_of["pair"]] == ["a", "b"]
+    assert [each.name for each in pool.gpus_of("pair")] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
