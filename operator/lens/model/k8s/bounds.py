@@ -28,6 +28,27 @@ MOST_ENTRIES = 8
 MOST_TAINTS = 32
 """Taints of a node. They decide where pods may go, so those that repel are kept first."""
 
+MOST_FIT_RESOURCES = 64
+"""Resources of any kind, of a node or of a pod, that a fit looks at. An object with more is left out."""
+
+MOST_LABELS = 128
+"""Labels of a pod or a node that a fit looks at, likewise. core/v1 has no bound."""
+
+MOST_PORTS = 256
+"""Host ports of a pod, likewise."""
+
+MOST_TERMS = 32
+"""Terms of an affinity, topology spread constraints, tolerations or gates of a pod, likewise."""
+
+MOST_REQUIREMENTS = 64
+"""Requirements of a selector, likewise."""
+
+MOST_VALUES = 1024
+"""Values of a requirement, likewise."""
+
+MOST_FEATURES = 64
+"""Features that a node declares, likewise. Kubernetes 1.37 has nine."""
+
 MOST_RESOURCES = 64
 """GPU resources of a node; MIG has some 20 profiles. An object with more is left out."""
 

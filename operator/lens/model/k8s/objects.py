@@ -50,6 +50,8 @@ class Container(Manifest):
     name: str = ""
     resources: Requirements | None = None
     restart_policy: str | None = None
+    # Still bytes: only a fit reads them.
+    ports: msgspec.Raw = msgspec.Raw()
 
 
 class ContainerStatus(Manifest):
@@ -92,12 +94,15 @@ class PodSpec(Manifest):
     overhead: dict[str, Quantity] | None = None
     # Few pods have these, and what is odd in them must not cost the pod.
     resource_claims: msgspec.Raw = msgspec.Raw()
+    resources: Requirements | None = None
+    scheduler_name: str | None = None
 
 
 class PodStatus(Manifest):
     """A pod's ``status``."""
 
     phase: str | None = None
+    nominated_node_name: str | None = None
     pod_ip: str | None = msgspec.field(default=None, name="podIP")
     start_time: str | None = None
     conditions: list[Condition] | None = None
@@ -149,6 +154,7 @@ class NodeStatus(Manifest):
     capacity: dict[str, Quantity] | None = None
     allocatable: dict[str, Quantity] | None = None
     conditions: list[Condition] | None = None
+    declared_features: list[str] | None = None
 
 
 class NodeManifest(Manifest):

@@ -10,9 +10,12 @@ from math import ceil
 from lens.model.k8s.bounds import MOST_POD_RESOURCES
 from lens.model.k8s.gpu_resources import GpuResources, Units
 from lens.model.k8s.objects import Container, ContainerStatus, PodManifest
-from lens.model.k8s.quantity import Exact
+from lens.model.k8s.quantity import Exact, Quantity
 
 Amounts = Mapping[str, Exact]
+
+Read = Callable[[Mapping[str, Quantity] | None], Amounts]
+"""What a sum takes of a list of quantities: the resources that count, with their amounts."""
 
 
 def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
@@ -20,23 +23,49 @@ def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
 
     Raise ValueError, naming the resource, when a GPU quantity can't be read.
     """
-    specified = _total(pod, lambda container: _specified(container, gpus))
-    totals = [specified]
-    infeasible = _resize_is_infeasible(pod)
-    if pod.spec.node_name and (infeasible or _has_status_resources(pod)):
-        allocated, actuated = _status_totals(pod, gpus, infeasible=infeasible)
-        totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
-    request = _sum(_largest(*totals), gpus.units(pod.spec.overhead))
+    request = pod_request(pod, gpus.units)
     if len(request) > MOST_POD_RESOURCES:
         raise ValueError(f"{len(request)} GPU resources are more than a pod may ask for")
     return tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
 
 
-def _specified(container: Container, gpus: GpuResources) -> Amounts:
+def pod_request(pod: PodManifest, read: Read) -> Amounts:
+    """Return what ``pod`` holds or would hold of the resources that ``read`` takes.
+
+    Raise what ``read`` raises.
+    """
+    specified = _total(pod, lambda container: _specified(container, read))
+    totals = [specified]
+    infeasible = _resize_is_infeasible(pod)
+    if pod.spec.node_name and (infeasible or _has_status_resources(pod)):
+        allocated, actuated = _status_totals(pod, read, infeasible=infeasible)
+        totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
+    request = {**_largest(*totals), **_pod_level(pod, read, infeasible=infeasible)}
+    return _sum(request, read(pod.spec.overhead))
+
+
+def _pod_level(pod: PodManifest, read: Read, *, infeasible: bool) -> Amounts:
+    """Return the pod-level requests, which override the containers' sums (KEP-2837)."""
+    whole = pod.spec.resources
+    if whole is None or not any(map(_is_pod_level, whole.requests or ())):
+        return {}
+    lists = [whole.requests]
+    if pod.spec.node_name and pod.status.resources is not None:
+        status = [pod.status.resources.requests, pod.status.allocated_resources]
+        lists = status if infeasible else [*lists, *status]
+    most = _largest(*(read(each) for each in lists))
+    return {name: amount for name, amount in most.items() if _is_pod_level(name)}
+
+
+def _is_pod_level(name: str) -> bool:
+    return name in ("cpu", "memory") or name.startswith("hugepages-")
+
+
+def _specified(container: Container, read: Read) -> Amounts:
     """Return a container's requests by its spec. A limit without a request is the request."""
     if container.resources is None:
         return {}
-    return gpus.units(container.resources.limits) | gpus.units(container.resources.requests)
+    return {**read(container.resources.limits), **read(container.resources.requests)}
 
 
 def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts:
@@ -100,11 +129,11 @@ def _resize_is_infeasible(pod: PodManifest) -> bool:
     return False
 
 
-def _status_totals(pod: PodManifest, gpus: GpuResources, *, infeasible: bool) -> tuple[Amounts, Amounts]:
+def _status_totals(pod: PodManifest, read: Read, *, infeasible: bool) -> tuple[Amounts, Amounts]:
     """Return what the node has admitted (allocated) and what its runtime has applied (actuated)."""
     whole = pod.status
     if whole.allocated_resources is not None and whole.resources and whole.resources.requests is not None:
-        return gpus.units(whole.allocated_resources), gpus.units(whole.resources.requests)
+        return read(whole.allocated_resources), read(whole.resources.requests)
     statuses: dict[str, ContainerStatus] = {}
     for status in _statuses(pod):
         statuses.setdefault(status.name, status)
@@ -112,13 +141,13 @@ def _status_totals(pod: PodManifest, gpus: GpuResources, *, infeasible: bool) ->
     def allocated(container: Container) -> Amounts:
         status = statuses.get(container.name)
         if status and status.allocated_resources is not None:
-            return gpus.units(status.allocated_resources)
-        return {} if infeasible else _specified(container, gpus)
+            return read(status.allocated_resources)
+        return {} if infeasible else _specified(container, read)
 
     def actuated(container: Container) -> Amounts:
         status = statuses.get(container.name)
         if status and status.resources and status.resources.requests is not None:
-            return gpus.units(status.resources.requests)
+            return read(status.resources.requests)
         return allocated(container)
 
     return _total(pod, allocated), _total(pod, actuated)

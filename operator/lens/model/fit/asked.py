@@ -1,0 +1,192 @@
+"""A pod that is asked about: all of it that decides where it may go."""
+
+from typing import Any
+
+import msgspec
+
+from lens.model.fit.affinity_terms import PodAffinityManifest, Terms, read_terms
+from lens.model.fit.labels import FlatLabels, flatten
+from lens.model.fit.node_selectors import ANY_NODE, NodeAffinityManifest, NodeSelector, read_node_selector
+from lens.model.fit.pod import DEFAULT_SCHEDULER, HIGHEST_PRIORITY, LOWEST_PRIORITY, FitPod
+from lens.model.fit.ports import HostPorts, read_ports
+from lens.model.fit.resources import Request, read_request
+from lens.model.fit.spread_constraints import SpreadConstraint, SpreadConstraintManifest, read_constraints
+from lens.model.fit.tolerations import TolerationManifest, Tolerations, read_tolerations
+from lens.model.k8s.bounds import MOST_TERMS
+from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, SchedulingGate
+
+
+class AskedPod(msgspec.Struct, frozen=True, gc=False):
+    """A pod that isn't bound yet.
+
+    ``node_name`` is ``spec.nodeName``, ``gates`` are its scheduling gates, ``features`` what a node has to
+    declare. ``unchecked`` names what it has and no filter looks at; each can only keep it off more nodes.
+    """
+
+    namespace: str = "default"
+    labels: FlatLabels = ()
+    request: Request = ()
+    priority: int = 0
+    preempts: bool = True
+    node_name: str = ""
+    selector: NodeSelector = ANY_NODE
+    tolerations: Tolerations = ()
+    ports: HostPorts = ()
+    gates: tuple[str, ...] = ()
+    spread: tuple[SpreadConstraint, ...] = ()
+    affinity: Terms = ()
+    anti_affinity: Terms = ()
+    features: frozenset[str] = frozenset()
+    unchecked: tuple[str, ...] = ()
+
+    def on(self, node: str) -> FitPod:
+        """Return the pod as it counts once it is bound."""
+        return FitPod(
+            node=node,
+            namespace=self.namespace,
+            labels=self.labels,
+            request=self.request,
+            priority=self.priority,
+            ports=self.ports,
+            anti_terms=self.anti_affinity,
+        )
+
+
+class AffinityManifest(Manifest):
+    """The required parts of an Affinity (core/v1)."""
+
+    node_affinity: NodeAffinityManifest | None = None
+    pod_affinity: PodAffinityManifest | None = None
+    pod_anti_affinity: PodAffinityManifest | None = None
+
+
+class RestartRuleManifest(Manifest):
+    """A ContainerRestartRule (core/v1)."""
+
+    action: str | None = None
+
+
+class MountManifest(Manifest):
+    """A VolumeMount (core/v1)."""
+
+    bind_mount_options: list[str] | None = None
+
+
+class AskedContainerManifest(Manifest):
+    """What a container requires of a node's features."""
+
+    restart_policy_rules: list[RestartRuleManifest] | None = None
+    volume_mounts: list[MountManifest] | None = None
+
+
+class AskedSpecManifest(Manifest):
+    """A pod's ``spec``, down to what decides where it may go, without its requests and ports."""
+
+    node_name: str | None = None
+    scheduler_name: str | None = None
+    priority: int | None = None
+    preemption_policy: str | None = None
+    node_selector: dict[str, str] | None = None
+    affinity: AffinityManifest | None = None
+    tolerations: list[TolerationManifest] | None = None
+    topology_spread_constraints: list[SpreadConstraintManifest] | None = None
+    scheduling_gates: list[SchedulingGate] | None = None
+    containers: list[AskedContainerManifest] | None = None
+    init_containers: list[AskedContainerManifest] | None = None
+    host_network: bool | None = None
+    host_users: bool | None = None
+    volumes: list[dict[str, msgspec.Raw]] | None = None
+    resource_claims: list[msgspec.Raw] | None = None
+
+
+class AskedManifest(Manifest):
+    """A Pod (core/v1) that is asked about."""
+
+    metadata: ObjectMeta
+    spec: AskedSpecManifest = msgspec.field(default_factory=AskedSpecManifest)
+
+
+_read_pod = msgspec.json.Decoder(PodManifest).decode
+_read_asked = msgspec.json.Decoder(AskedManifest).decode
+
+
+def read_asked_pod(document: bytes) -> AskedPod:
+    """Return the pod of a manifest in JSON, to which admission has added what it adds.
+
+    Raise ValueError, naming the field, for what can't be read.
+    """
+    try:
+        whole, asked = _read_pod(document), _read_asked(document)
+    except RecursionError:
+        raise ValueError("the pod is nested too deep") from None
+    spec = asked.spec
+    labels = asked.metadata.labels or {}
+    namespace = asked.metadata.namespace or "default"
+    gates = spec.scheduling_gates or []
+    if len(gates) > MOST_TERMS:
+        raise ValueError(f"spec.schedulingGates: {len(gates)} are more than {MOST_TERMS}")
+    affinity = spec.affinity or AffinityManifest()
+    return AskedPod(
+        namespace=namespace,
+        labels=flatten(labels),
+        request=_named("spec", read_request, whole),
+        priority=max(LOWEST_PRIORITY, min(HIGHEST_PRIORITY, spec.priority or 0)),
+        preempts=spec.preemption_policy != "Never",
+        node_name=spec.node_name or "",
+        selector=read_node_selector(spec.node_selector, affinity.node_affinity),
+        tolerations=read_tolerations(spec.tolerations),
+        ports=read_ports(whole.spec),
+        gates=tuple(gate.name for gate in gates),
+        spread=read_constraints(spec.topology_spread_constraints, labels),
+        affinity=_named("spec.affinity.podAffinity", read_terms, affinity.pod_affinity, namespace),
+        anti_affinity=_named(
+            "spec.affinity.podAntiAffinity", read_terms, affinity.pod_anti_affinity, namespace
+        ),
+        features=_features(spec),
+        unchecked=tuple(_unchecked(spec)),
+    )
+
+
+def _named(field: str, read: Any, *arguments: Any) -> Any:
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+
+
+def _features(spec: AskedSpecManifest) -> frozenset[str]:
+    """Return the features that a node has to declare (k8s.io/component-helpers, nodedeclaredfeatures)."""
+    containers = [*(spec.containers or ()), *(spec.init_containers or ())]
+    features = set()
+    if any(
+        rule.action == "RestartAllContainers"
+        for each in containers
+        for rule in each.restart_policy_rules or ()
+    ):
+        features.add("RestartAllContainersOnContainerExits")
+    if spec.host_network and spec.host_users is False:
+        features.add("UserNamespacesHostNetworkSupport")
+    if any(mount.bind_mount_options for each in containers for mount in each.volume_mounts or ()):
+        features.add("VolumeBindMountOptions")
+    return frozenset(features)
+
+
+_VOLUMES = frozenset({"persistentVolumeClaim", "ephemeral"})
+"""The kinds of volumes that bind a pod to a PersistentVolume, which may be in one zone or on one node."""
+
+_DISKS = frozenset(
+    {"gcePersistentDisk", "awsElasticBlockStore", "rbd", "iscsi", "csi", "azureDisk", "cinder"}
+)
+"""The kinds that a node takes only so many of, or that one pod at a time may mount."""
+
+
+def _unchecked(spec: AskedSpecManifest) -> list[str]:
+    found = []
+    kinds = {kind for volume in spec.volumes or () for kind in volume}
+    if kinds & (_VOLUMES | _DISKS):
+        found.append("volumes")
+    if spec.resource_claims:
+        found.append("resource_claims")
+    if spec.scheduler_name not in (None, "", DEFAULT_SCHEDULER):
+        found.append("scheduler")
+    return found

@@ -1,0 +1,320 @@
+"""Places a pod's replicas one after another, as kube-scheduler would, and says what keeps them off nodes.
+
+A replica goes to the node with room for the most further ones, then by name. So the answer doesn't depend
+on the order of nodes. kube-scheduler chooses by scores. Where that choice can change how many replicas fit (a
+pod that has affinity to its own replicas, or several rules against them), the answer is not complete:
+``node_choice``.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
+
+from lens.model.fit.affinity_terms import Terms
+from lens.model.fit.asked import AskedPod
+from lens.model.fit.filters.local import (
+    FeatureFilter,
+    GateFilter,
+    PortFilter,
+    ResourceFilter,
+    SelectorFilter,
+)
+from lens.model.fit.filters.pod_affinity import PodAffinityFilter
+from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally
+from lens.model.fit.filters.topology_spread import SpreadFilter
+from lens.model.fit.labels import unflatten
+from lens.model.fit.node_selectors import ANY_NODE
+from lens.model.fit.pod import FitPod
+from lens.model.fit.result import (
+    NO_NODES,
+    FitResult,
+    Placement,
+    Reason,
+    scheduler_message,
+    summarize,
+)
+from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
+
+MOST_REPLICAS = 10_000
+"""Replicas that can be asked about."""
+
+MOST_COUNTED = 64
+"""Replicas that are tried for ``max_replicas`` where each placement changes what the next one may do."""
+
+
+class Trial:
+    """One pod's filters over one fleet, with the replicas placed so far."""
+
+    def __init__(self, fleet: Fleet, asked: AskedPod) -> None:
+        """Prepare the filters that have something to look at, and sift the nodes."""
+        self._asked = asked
+        self._fleet = fleet
+        self.rejected_as_a_whole, named = _named_nodes(asked)
+        """Why no node is looked at, where none is."""
+        self._resources = ResourceFilter(asked)
+        self._filters: list[Filter] = [GateFilter(asked)]
+        if asked.selector != ANY_NODE:
+            self._filters.append(SelectorFilter(asked))
+        if asked.ports:
+            self._filters.append(PortFilter(asked))
+        self._filters.append(self._resources)
+        self._is_wide = False
+        if asked.spread:
+            self._add_wide(SpreadFilter(asked, fleet))
+        affinity = PodAffinityFilter(asked, fleet)
+        if affinity.applies:
+            self._add_wide(affinity)
+        if asked.features:
+            self._filters.append(FeatureFilter(asked))
+        self.placed: Counter[str] = Counter()
+        """How many replicas each node has got."""
+        self._positions: Sequence[int] = range(len(fleet.nodes))
+        if self.rejected_as_a_whole is not None:
+            self._positions = ()
+        elif named is not None:
+            names = frozenset(named)
+            self._positions = [each for each in self._positions if fleet.nodes[each].name in names]
+        self._changed: dict[int, FleetNode] = {}
+        self._tally = Tally()
+        self._fitting = self._sift()
+        self._heap = self._rooms()
+        heapify(self._heap)
+        self._stuck: list[tuple[int, int]] = []
+
+    def _add_wide(self, each: Filter) -> None:
+        self._filters.append(each)
+        self._is_wide = True
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether a placement can change what other nodes can take."""
+        return self._is_wide
+
+    def rejections(self) -> dict[str, Rejection]:
+        """Return why each node that is looked at can't take the next replica."""
+        nodes = [self._node(position) for position in self._positions]
+        verdicts = ((node.name, self._verdict(node)) for node in nodes)
+        return {name: verdict for name, verdict in verdicts if verdict is not None}
+
+    def place(self, most: int) -> int:
+        """Place up to that many more replicas and return how many were."""
+        done = 0
+        while done < most and self._place_one():
+            done += 1
+        return done
+
+    def room(self) -> int:
+        """Return how many more replicas fit, where no placement changes what another node can take."""
+        return sum(-room for room, _position in self._heap)
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Return what keeps the next replica off nodes."""
+        if self.placed:
+            self._sift_again()
+        causes = self._tally.causes()
+        unnamed = len(self._fleet.nodes) - len(self._positions)
+        if unnamed:
+            plugins = ["NodeAffinity"] if self._asked.selector.node_names is not None else []
+            plugins += ["NodeName"] if self._asked.node_name else []
+            text = f"node(s) didn't satisfy plugin(s) [{' '.join(plugins)}]"
+            causes[Cause("node_name", text)] = unnamed
+        return summarize(causes, dict(self._asked.request), self._resources.most_free)
+
+    def can_preempt(self) -> bool:
+        """Tell whether the scheduler would look for pods to evict."""
+        return (
+            self._asked.preempts
+            and any(priority < self._asked.priority for priority in self._fleet.priorities)
+            and (self._tally.resolvable or self._resources.could_be_resolved())
+        )
+
+    def _sift(self) -> list[int]:
+        """Return the positions of the nodes that can take a replica, and tally what rejects the others."""
+        apart = [position for position in self._fleet.nominated if self._nominated(self._node(position))]
+        apart += self._changed
+        alone = set(apart)
+        left = self._positions
+        if alone:
+            left = [position for position in left if position not in alone]
+            apart = [position for position in self._positions if position in alone]
+        for each in self._filters:
+            left = each.sift(left, self._fleet, self._tally)
+        fitting = list(left)
+        for position in apart:
+            verdict = self._verdict(self._node(position))
+            if verdict is None:
+                fitting.append(position)
+            else:
+                self._tally.add(verdict)
+        return fitting
+
+    def _sift_again(self) -> None:
+        if self._is_wide:
+            self._tally = Tally()
+            self._sift()
+            return
+        for position in self._fitting:
+            verdict = self._verdict(self._node(position))
+            if verdict is not None:
+                self._tally.add(verdict)
+
+    def _rooms(self) -> list[tuple[int, int]]:
+        """Return how many replicas each node can take, negated, with its position."""
+        rooms = self._resources.rooms(self._fitting, self._fleet)
+        if self._asked.ports:
+            rooms = [1] * len(rooms)
+        alone = frozenset(self._fleet.nominated)
+        return [
+            (-(self._room(self._node(position)) if position in alone else room), position)
+            for room, position in zip(rooms, self._fitting, strict=True)
+        ]
+
+    def _place_one(self) -> bool:
+        heap = self._heap
+        # What was rejected may fit again once other domains have got a replica.
+        for entry in self._stuck:
+            heappush(heap, entry)
+        self._stuck = []
+        while heap:
+            room, position = heappop(heap)
+            node = self._node(position)
+            if self._is_wide and self._verdict(node) is not None:
+                self._stuck.append((room, position))
+                continue
+            self.placed[node.name] += 1
+            node = self._changed[position] = node.with_pods((self._asked.on(node.name),))
+            for each in self._filters:
+                each.place(node)
+            if room < -1:
+                heappush(heap, (room + 1, position))
+            return True
+        return False
+
+    def _node(self, position: int) -> FleetNode:
+        return self._changed.get(position) or self._fleet.nodes[position]
+
+    def _verdict(self, node: FleetNode) -> Rejection | None:
+        nominated = self._nominated(node)
+        if nominated:
+            # As for the scheduler the pod has to fit both with and without them.
+            rejected = self._check(node.with_pods(nominated), nominated)
+            if rejected is not None:
+                return rejected
+        return self._check(node)
+
+    def _check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        for each in self._filters:
+            rejected = each.check(node, nominated)
+            if rejected is not None:
+                return rejected
+        return None
+
+    def _room(self, node: FleetNode) -> int:
+        room = self._resources.room(node.with_pods(self._nominated(node)))
+        return min(room, 1) if self._asked.ports else room
+
+    def _nominated(self, node: FleetNode) -> Sequence[FitPod]:
+        return [pod for pod in node.nominated if pod.priority >= self._asked.priority]
+
+
+def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1) -> FitResult:
+    """Tell whether replicas of a pod fit. Raise ValueError for a number that can't be asked about."""
+    if not 0 < replicas <= MOST_REPLICAS:
+        raise ValueError(f"replicas: {replicas} is not between 1 and {MOST_REPLICAS}")
+    count = len(fleet.nodes)
+    if asked.gates:
+        text = f"waiting for scheduling gates: [{' '.join(asked.gates)}]"
+        return FitResult("no", replicas, 0, 0, count, reasons=(Reason("gates", text, count),), message=text)
+    if not fleet.nodes:
+        missing = ("unreadable_objects",) if fleet.unreadable else ()
+        return FitResult("no", replicas, 0, 0, 0, message=NO_NODES, not_checked=missing, complete=not missing)
+    trial = Trial(fleet, asked)
+    if trial.rejected_as_a_whole is not None:
+        cause = trial.rejected_as_a_whole
+        text = f"0/{count} nodes are available: {cause.message}."
+        reasons: tuple[Reason, ...] = (Reason(cause.code, cause.message, count),)
+        return FitResult("no", replicas, 0, 0, count, reasons=reasons, message=text)
+    reasons = trial.reasons()
+    placed = trial.place(replicas)
+    message = None
+    preemption = False
+    if placed < replicas:
+        reasons = trial.reasons()
+        message = scheduler_message(count, reasons)
+        preemption = trial.can_preempt()
+    placements = tuple(Placement(node, number) for node, number in sorted(trial.placed.items()))
+    most = _max_replicas(trial, placed, replicas)
+    not_checked = (*asked.unchecked, *_not_checked(fleet, asked, replicas))
+    unknown = bool(asked.unchecked) and (placed == replicas or "scheduler" in asked.unchecked)
+    if preemption:
+        not_checked = (*not_checked, "preemption")
+    return FitResult(
+        fits="unknown" if unknown else "yes" if placed == replicas else "no",
+        replicas=replicas,
+        placed=placed,
+        max_replicas=most,
+        nodes=count,
+        placements=placements,
+        reasons=reasons,
+        message=message,
+        not_checked=not_checked,
+        complete=not unknown and set(not_checked) <= set(asked.unchecked),
+    )
+
+
+def _max_replicas(trial: Trial, placed: int, replicas: int) -> int | None:
+    if placed < replicas:
+        return placed
+    if not trial.is_wide:
+        return placed + trial.room()
+    more = trial.place(max(0, MOST_COUNTED - placed) + 1)
+    return placed + more if placed + more <= max(placed, MOST_COUNTED) else None
+
+
+def _named_nodes(asked: AskedPod) -> tuple[Cause | None, Iterable[str] | None]:
+    """Return why no node is looked at, and the only nodes that are; None for all (the PreFilter plugins)."""
+    names = asked.selector.node_names
+    if names is not None and not names:
+        return Cause("node_selector", "pod affinity terms conflict"), None
+    if not asked.node_name:
+        return None, names
+    if names is not None and asked.node_name not in names:
+        text = "node(s) didn't satisfy plugin(s) [NodeAffinity NodeName] simultaneously"
+        return Cause("node_name", text), None
+    return None, {asked.node_name}
+
+
+def _not_checked(fleet: Fleet, asked: AskedPod, replicas: int) -> Iterable[str]:
+    if fleet.unreadable:
+        yield "unreadable_objects"
+    if fleet.namespaces is None and _need_namespaces(fleet, asked):
+        yield "namespaces"
+    if replicas > 1 and _choice_matters(fleet, asked):
+        yield "node_choice"
+
+
+def _need_namespaces(fleet: Fleet, asked: AskedPod) -> bool:
+    existing = (pod.anti_terms for node in fleet.nodes for pod in node.repelling)
+    return any(
+        term.namespace_selector is not None and term.namespace_selector.requirements
+        for terms in (asked.affinity, asked.anti_affinity, *existing)
+        for term in terms
+    )
+
+
+def _choice_matters(fleet: Fleet, asked: AskedPod) -> bool:
+    """Tell whether another choice of nodes may place another number of replicas.
+
+    It doesn't without rules between replicas, nor with one rule that only limits how many share a domain:
+    a replica then takes no place but that of its like.
+    """
+    labels = unflatten(asked.labels)
+    namespace_labels = (fleet.namespaces or {}).get(asked.namespace, NO_LABELS)
+
+    def about_itself(terms: Terms) -> int:
+        return sum(
+            term.includes(asked.namespace, namespace_labels) and term.selects(labels) for term in terms
+        )
+
+    spread = sum(each.selector is not None and each.selector.matches(labels) for each in asked.spread)
+    return about_itself(asked.affinity) > 0 or about_itself(asked.anti_affinity) + spread > 1

@@ -1,0 +1,178 @@
+"""The filters that look at one node by itself."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lens.model.fit.asked import AskedPod
+from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally, rejection
+from lens.model.fit.node import Gate
+from lens.model.fit.pod import FitPod
+from lens.model.fit.ports import conflict
+from lens.model.fit.state import Fleet, FleetNode
+from lens.model.fit.tolerations import tolerate_cordon, tolerate_taints
+
+UNSCHEDULABLE = rejection("unschedulable", "node(s) were unschedulable")
+UNTOLERATED = rejection("taint", "node(s) had untolerated taint(s)")
+UNSELECTED = rejection("node_selector", "node(s) didn't match Pod's node affinity/selector")
+NO_PORT = rejection(
+    "host_port", "node(s) didn't have free ports for the requested pod ports", resolvable=True
+)
+NO_FEATURE = rejection("declared_features", "node(s) didn't match Pod's required features")
+
+TOO_MANY_PODS = Cause("pods", "Too many pods", "pods")
+
+
+class GateFilter(Filter):
+    """NodeUnschedulable and TaintToleration. Nodes that share a gate share the verdict."""
+
+    def __init__(self, asked: AskedPod) -> None:
+        """Take the pod that is asked about."""
+        self._tolerations = asked.tolerations
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can."""
+        return self._verdict(node.gate)
+
+    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+        """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
+        gates, of_nodes = fleet.gates
+        verdicts = [self._verdict(gate) for gate in gates]
+        if not any(verdicts):
+            return positions
+        for number, nodes in Counter([of_nodes[position] for position in positions]).items():
+            rejected = verdicts[number]
+            if rejected is not None:
+                tally.add(rejected, nodes)
+        return [position for position in positions if verdicts[of_nodes[position]] is None]
+
+    def tolerates_taints(self, gate: Gate) -> bool:
+        """Tell whether no taint keeps the pod off."""
+        return tolerate_taints(self._tolerations, gate)
+
+    def _verdict(self, gate: Gate) -> Rejection | None:
+        if not tolerate_cordon(self._tolerations, gate):
+            return UNSCHEDULABLE
+        return None if tolerate_taints(self._tolerations, gate) else UNTOLERATED
+
+
+class SelectorFilter(Filter):
+    """NodeAffinity: the node's labels and name."""
+
+    def __init__(self, asked: AskedPod) -> None:
+        """Take the pod that is asked about."""
+        self._selector = asked.selector
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can."""
+        return None if self._selector.matches(node.name, node.labels) else UNSELECTED
+
+
+class PortFilter(Filter):
+    """NodePorts."""
+
+    def __init__(self, asked: AskedPod) -> None:
+        """Take the pod that is asked about."""
+        self._ports = asked.ports
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can."""
+        return NO_PORT if node.ports and conflict(self._ports, node.ports) else None
+
+
+class ResourceFilter(Filter):
+    """NodeResourcesFit. What the pod doesn't ask for is never short, even where pods hold too much of it.
+
+    ``most_free`` is the most of each resource that is free on a node that has too little of it.
+    """
+
+    def __init__(self, asked: AskedPod) -> None:
+        """Take the pod that is asked about."""
+        self._request = asked.request
+        self._rejections: dict[tuple[tuple[bool, ...], bool], Rejection] = {}
+        self._short: list[FleetNode] = []
+        self.most_free: dict[str, int] = {}
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can."""
+        short = (node.free_pods <= 0, *[node.free.get(name, 0) < amount for name, amount in self._request])
+        if not any(short):
+            return None
+        for (name, _), is_short in zip(self._request, short[1:], strict=True):
+            if is_short:
+                self._note_free(name, node.free.get(name, 0))
+        return self._rejection(short, resolvable=self._is_resolvable(node))
+
+    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+        """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
+        free_pods = fleet.free_pods
+        columns = [(name, amount, fleet.free(name)) for name, amount in self._request]
+        left = [position for position in positions if free_pods[position] > 0]
+        for _, amount, free in columns:
+            left = [position for position in left if free[position] >= amount]
+        if len(left) == len(positions):
+            return positions
+        fitting = set(left)
+        rejected = [position for position in positions if position not in fitting]
+        short = [[free_pods[position] <= 0 for position in rejected]]
+        for name, amount, free in columns:
+            short.append([free[position] < amount for position in rejected])
+            found = [free[position] for position in rejected if free[position] < amount]
+            if found:
+                self._note_free(name, max(found))
+        for combination, nodes in Counter(zip(*short, strict=True)).items():
+            tally.add(self._rejection(combination), nodes)
+        self._short = [fleet.nodes[position] for position in rejected]
+        return left
+
+    def room(self, node: FleetNode) -> int:
+        """Return how many more replicas a node has room for."""
+        room = node.free_pods
+        for name, amount in self._request:
+            room = min(room, node.free.get(name, 0) // amount)
+        return max(0, room)
+
+    def rooms(self, positions: Sequence[int], fleet: Fleet) -> list[int]:
+        """Return how many more replicas each of some nodes has room for; all have some."""
+        free_pods = fleet.free_pods
+        rooms = [free_pods[position] for position in positions]
+        for name, amount in self._request:
+            free = fleet.free(name)
+            more = [free[position] // amount for position in positions]
+            rooms = list(map(min, rooms, more))
+        return rooms
+
+    def could_be_resolved(self) -> bool:
+        """Tell whether a node that was sifted out has, but for its pods, all that is short."""
+        return any(map(self._is_resolvable, self._short))
+
+    def _note_free(self, name: str, free: int) -> None:
+        self.most_free[name] = max(0, free, self.most_free.get(name, 0))
+
+    def _is_resolvable(self, node: FleetNode) -> bool:
+        return all(
+            amount <= node.allocatable.get(name, 0)
+            for name, amount in self._request
+            if node.free.get(name, 0) < amount
+        )
+
+    def _rejection(self, short: tuple[bool, ...], *, resolvable: bool = False) -> Rejection:
+        found = self._rejections.get((short, resolvable))
+        if found is None:
+            causes = [TOO_MANY_PODS] if short[0] else []
+            for (name, _), is_short in zip(self._request, short[1:], strict=True):
+                if is_short:
+                    causes.append(Cause("resource", f"Insufficient {name}", name))
+            found = self._rejections[short, resolvable] = Rejection(tuple(causes), resolvable)
+        return found
+
+
+class FeatureFilter(Filter):
+    """NodeDeclaredFeatures."""
+
+    def __init__(self, asked: AskedPod) -> None:
+        """Take the pod that is asked about."""
+        self._features = asked.features
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can."""
+        return None if self._features <= node.features else NO_FEATURE

@@ -1,0 +1,158 @@
+"""InterPodAffinity: required affinity and anti-affinity, of the pod and of those that are there.
+
+Source: pkg/scheduler/framework/plugins/interpodaffinity/filtering.go, without the alpha gate
+InterPodAffinityHostnameFastPath, which decides the same faster.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from lens.model.fit.affinity_terms import AffinityTerm, Terms
+from lens.model.fit.asked import AskedPod
+from lens.model.fit.filters.rejection import Filter, Rejection, rejection
+from lens.model.fit.labels import unflatten
+from lens.model.fit.matched_labels import MatchedLabels
+from lens.model.fit.pod import FitPod
+from lens.model.fit.state import NO_LABELS, Fleet, FleetNode, pods_of
+
+NO_FRIEND = rejection("pod_affinity", "node(s) didn't match pod affinity rules")
+UNWANTED_THERE = rejection(
+    "pod_anti_affinity", "node(s) didn't match pod anti-affinity rules", resolvable=True
+)
+NOT_WANTED = rejection(
+    "existing_anti_affinity", "node(s) didn't satisfy existing pods anti-affinity rules", resolvable=True
+)
+
+Domains = dict[str, Counter[str]]
+"""How many pods there are in each domain: by a label of nodes, and by its value."""
+
+
+class PodAffinityFilter(Filter):
+    """How many pods in each domain attract the pod, repel it, or are repelled by it."""
+
+    def __init__(self, asked: AskedPod, fleet: Fleet) -> None:
+        """Count the pods on all nodes."""
+        self._labels = unflatten(asked.labels)
+        self._asked = asked
+        known = fleet.namespaces or {}
+        self._namespace_labels = known.get(asked.namespace, NO_LABELS)
+        self._affinity = [_OwnTerm(term, known) for term in asked.affinity]
+        self._anti_affinity = [_OwnTerm(term, known) for term in asked.anti_affinity]
+        self._wants_itself = self._attracts(asked.on(""))
+        self._attracting: Domains = {}
+        self._repelled: Domains = {}
+        self._repelling: Domains = {}
+        self._verdicts: dict[int, tuple[Terms, tuple[str, ...]]] = {}
+        own = [*self._affinity, *self._anti_affinity]
+        namespaces = _all_namespaces(own)
+        for node in fleet.repelling:
+            self._count_repelling(node, node.repelling, self._repelling)
+        for node in fleet.nodes if own else ():
+            for pod in pods_of(node, namespaces):
+                self._count_own(node, pod, self._attracting, self._repelled)
+        self.applies = bool(own or self._repelling)
+        """Whether anything can keep the pod off a node, as long as no replica is placed."""
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can."""
+        if not self.applies:
+            return None
+        attracting, repelled, repelling = self._attracting, self._repelled, self._repelling
+        if nominated:
+            attracting, repelled, repelling = _copy(attracting), _copy(repelled), _copy(repelling)
+            for pod in nominated:
+                self._count_own(node, pod, attracting, repelled)
+            self._count_repelling(node, nominated, repelling)
+        if self._affinity and not self._is_attracted(node, attracting):
+            return NO_FRIEND
+        labels = node.labels
+        for own in self._anti_affinity:
+            if _is_counted(node, own.term.topology_key, repelled):
+                return UNWANTED_THERE
+        if any(labels.get(key) in values for key, values in repelling.items()):
+            return NOT_WANTED
+        return None
+
+    def place(self, node: FleetNode) -> None:
+        """Take note that a replica of the pod is on a node from now on."""
+        pod = self._asked.on(node.name)
+        self._count_own(node, pod, self._attracting, self._repelled)
+        self._count_repelling(node, (pod,), self._repelling)
+
+    def _is_attracted(self, node: FleetNode, attracting: Domains) -> bool:
+        keys = [own.term.topology_key for own in self._affinity]
+        if not all(key in node.labels for key in keys):
+            return False
+        found = all(_is_counted(node, key, attracting) for key in keys)
+        # The first of pods that want to be together may go anywhere.
+        return found or (self._wants_itself and not attracting)
+
+    def _attracts(self, pod: FitPod) -> bool:
+        return bool(self._affinity) and all(own.selects(pod) for own in self._affinity)
+
+    def _count_own(self, node: FleetNode, pod: FitPod, attracting: Domains, repelled: Domains) -> None:
+        if self._attracts(pod):
+            for own in self._affinity:
+                _count(node, own.term.topology_key, attracting)
+        for own in self._anti_affinity:
+            if own.selects(pod):
+                _count(node, own.term.topology_key, repelled)
+
+    def _count_repelling(self, node: FleetNode, pods: Sequence[FitPod], repelling: Domains) -> None:
+        for pod in pods:
+            for key in self._repelled_by(pod.anti_terms):
+                _count(node, key, repelling)
+
+    def _repelled_by(self, terms: Terms) -> tuple[str, ...]:
+        """Return the topology keys of the terms that are about the pod."""
+        found = self._verdicts.get(id(terms))
+        if found is None:
+            keys = tuple(
+                term.topology_key
+                for term in terms
+                if term.includes(self._asked.namespace, self._namespace_labels) and term.selects(self._labels)
+            )
+            found = self._verdicts[id(terms)] = (terms, keys)
+        return found[1]
+
+
+class _OwnTerm:
+    """A term of the pod itself. Its namespaces are those that exist and that it selects."""
+
+    def __init__(self, term: AffinityTerm, known: Mapping[str, Mapping[str, str]]) -> None:
+        self.term = term
+        self._matched = MatchedLabels(term.selector)
+        selector = term.namespace_selector
+        self.namespaces: frozenset[str] | None = frozenset(term.namespaces)
+        if selector is not None and not selector.requirements:
+            self.namespaces = None
+        elif selector is not None:
+            self.namespaces |= {name for name, labels in known.items() if selector.matches(labels)}
+
+    def selects(self, pod: FitPod) -> bool:
+        named = self.namespaces is None or pod.namespace in self.namespaces
+        return named and self._matched.of(pod.labels)
+
+
+def _all_namespaces(terms: Sequence[_OwnTerm]) -> Sequence[str] | None:
+    """Return the namespaces that some term is about; None for all."""
+    found: set[str] = set()
+    for own in terms:
+        if own.namespaces is None:
+            return None
+        found |= own.namespaces
+    return sorted(found)
+
+
+def _count(node: FleetNode, key: str, domains: Domains) -> None:
+    value = node.labels.get(key)
+    if value is not None:
+        domains.setdefault(key, Counter())[value] += 1
+
+
+def _is_counted(node: FleetNode, key: str, domains: Domains) -> bool:
+    return key in domains and node.labels.get(key) in domains[key]
+
+
+def _copy(domains: Domains) -> Domains:
+    return {key: Counter(values) for key, values in domains.items()}

@@ -1,0 +1,89 @@
+"""What a filter says of a node that a pod can't go to."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from lens.model.fit.pod import FitPod
+from lens.model.fit.state import Fleet, FleetNode
+
+
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """One reason why a pod can't go to a node.
+
+    ``message`` is in kube-scheduler's words. ``resource`` is the one that is short, where one is.
+    """
+
+    code: str
+    message: str
+    resource: str = ""
+
+
+class Rejection(msgspec.Struct, frozen=True, gc=False):
+    """The causes at one node. ``resolvable``: the scheduler would look there for pods to preempt."""
+
+    causes: tuple[Cause, ...]
+    resolvable: bool = False
+
+
+def rejection(code: str, message: str, *, resolvable: bool = False) -> Rejection:
+    """Return a rejection with one cause."""
+    return Rejection((Cause(code, message),), resolvable)
+
+
+class Filter(ABC):
+    """One of the scheduler's filters, for one pod and one fleet.
+
+    The scheduler asks one filter after another about a node, and the first that rejects it says why.
+    """
+
+    @abstractmethod
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can.
+
+        ``node`` has the ``nominated`` pods on it already.
+        """
+
+    def sift(self, positions: Sequence[int], fleet: Fleet, tally: "Tally") -> Sequence[int]:
+        """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
+        check, nodes = self.check, fleet.nodes
+        left = []
+        for position in positions:
+            rejected = check(nodes[position])
+            if rejected is None:
+                left.append(position)
+            else:
+                tally.add(rejected)
+        return left
+
+    def place(self, node: FleetNode) -> None:  # noqa: B027 - most filters look at one node by itself
+        """Take note that a replica of the pod is on a node from now on."""
+
+
+class Tally:
+    """How many nodes have each rejection."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._counts: dict[int, tuple[Rejection, int]] = {}
+
+    def add(self, rejected: Rejection, nodes: int = 1) -> None:
+        """Count a rejection of some nodes."""
+        # Filters make each rejection once, and hashing it would take longer than the filter.
+        before = self._counts.get(id(rejected))
+        self._counts[id(rejected)] = (rejected, nodes + (before[1] if before else 0))
+
+    def causes(self) -> Counter[Cause]:
+        """Return how many nodes have each cause."""
+        causes: Counter[Cause] = Counter()
+        for rejected, nodes in self._counts.values():
+            for cause in rejected.causes:
+                causes[cause] += nodes
+        return causes
+
+    @property
+    def resolvable(self) -> bool:
+        """Tell whether a node's rejection is."""
+        return any(rejected.resolvable for rejected, _ in self._counts.values())

@@ -1,0 +1,29 @@
+"""Labels as a fit keeps them of each pod: a flat tuple, which pods with the same labels share."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from sys import intern
+
+from lens.model.k8s.bounds import MOST_LABELS
+
+FlatLabels = tuple[str, ...]
+"""Keys and values in turn, sorted by key."""
+
+
+def flatten(labels: Mapping[str, str] | None) -> FlatLabels:
+    """Return labels as a tuple. Raise ValueError for too many."""
+    if not labels:
+        return ()
+    if len(labels) > MOST_LABELS:
+        raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_LABELS}")
+    return _share(tuple(text for key in sorted(labels) for text in (intern(key), labels[key])))
+
+
+def unflatten(labels: FlatLabels) -> dict[str, str]:
+    """Return labels as a mapping."""
+    return dict(zip(labels[::2], labels[1::2], strict=True))
+
+
+@lru_cache(maxsize=32768)
+def _share(labels: FlatLabels) -> FlatLabels:
+    return labels

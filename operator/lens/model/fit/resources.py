@@ -1,0 +1,93 @@
+"""What pods request and what nodes have to give of every resource, in the scheduler's whole numbers.
+
+CPU is counted in thousandths, all else in ones. Sums are exact and are rounded up once for each pod and node.
+Source: ``Resource.Add`` in pkg/scheduler/framework/types.go, ``IsScalarResourceName`` in pkg/scheduler/util.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from math import ceil
+from sys import intern
+
+from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_FIT_RESOURCES
+from lens.model.k8s.objects import PodManifest
+from lens.model.k8s.pod_requests import pod_request
+from lens.model.k8s.quantity import Exact, Quantity, parse
+
+Request = tuple[tuple[str, int], ...]
+"""How much of each resource a pod requests: none are 0, sorted by resource."""
+
+CPU = "cpu"
+PODS = "pods"
+
+_NATIVE = frozenset({CPU, "memory", "ephemeral-storage"})
+_QUALIFIED = re.compile(
+    r"requests\.(?=.{1,244}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+    r"/(?=.{1,63}$)([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]",
+    re.ASCII,
+)
+
+
+@lru_cache(maxsize=4096)
+def is_scheduled(resource: str) -> bool:
+    """Tell whether the scheduler counts a resource."""
+    if resource in _NATIVE or resource.startswith(("hugepages-", "attachable-volumes-")):
+        return True
+    if "kubernetes.io/" in resource:
+        return True
+    if "/" not in resource or resource.startswith("requests."):
+        return False
+    return _QUALIFIED.fullmatch(f"requests.{resource}") is not None
+
+
+def read_request(pod: PodManifest) -> Request:
+    """Return what a pod holds or would hold of its node.
+
+    Raise ValueError, naming the resource, when a quantity can't be read.
+    """
+    request = pod_request(pod, _thousandths)
+    if len(request) > MOST_FIT_RESOURCES:
+        raise ValueError(f"{len(request)} resources are more than a pod may ask for")
+    whole = ((name, _whole(name, amount)) for name, amount in request.items())
+    return share_request(tuple(sorted((intern(name), amount) for name, amount in whole if amount)))
+
+
+@lru_cache(maxsize=16384)
+def share_request(request: Request) -> Request:
+    """Return the one object for all equal requests: most pods request what others do."""
+    return request
+
+
+def read_allocatable(quantities: Mapping[str, Quantity] | None) -> dict[str, int]:
+    """Return what a node has of each resource that the scheduler counts, and of ``pods``.
+
+    Raise ValueError, naming the resource, when a quantity can't be read.
+    """
+    return {intern(name): _whole(name, amount) for name, amount in _thousandths(quantities, PODS).items()}
+
+
+def _thousandths(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str, Exact]:
+    found: dict[str, Exact] = {}
+    for name, quantity in (quantities or {}).items():
+        if len(name) <= LONGEST_RESOURCE and (is_scheduled(name) or name == also):
+            try:
+                found[name] = _parsed(quantity)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+            if len(found) > MOST_FIT_RESOURCES:
+                raise ValueError(f"more than {MOST_FIT_RESOURCES} resources")
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _parsed(quantity: Quantity) -> Exact:
+    """Return a quantity in thousandths."""
+    value = parse(quantity) * 1000
+    if value < 0:
+        raise ValueError(f"{quantity!r:.80} is below 0")
+    return value.numerator if value.denominator == 1 else value
+
+
+def _whole(name: str, thousandths: Exact) -> int:
+    return ceil(thousandths) if name == CPU else -(-ceil(thousandths) // 1000)

@@ -1,0 +1,239 @@
+"""What a fit looks at, updated change by change, and immutable views of it.
+
+As in the ledger, a view recounts the nodes that were touched, each from everything that is stored for it.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+
+import msgspec
+
+from lens.model.fit.node import FitNode, Gate
+from lens.model.fit.pod import FitPod
+from lens.model.fit.ports import HostPorts
+
+Pods = tuple[FitPod, ...]
+
+NO_LABELS: Mapping[str, str] = {}
+
+
+class FleetNode(msgspec.Struct, frozen=True, gc=False):
+    """A node with what is on it.
+
+    ``free`` is what is left of each resource that the node has, or that its pods hold; below 0 where they
+    hold more than it has. ``pods`` are those on it, by namespace. ``repelling`` are those with required
+    anti-affinity, ``nominated`` those that are yet to come.
+    """
+
+    name: str
+    labels: dict[str, str]
+    gate: Gate
+    features: frozenset[str]
+    allocatable: dict[str, int]
+    free: dict[str, int]
+    free_pods: int
+    pods: dict[str, Pods]
+    ports: HostPorts = ()
+    repelling: Pods = ()
+    nominated: Pods = ()
+
+    def with_pods(self, pods: Iterable[FitPod]) -> "FleetNode":
+        """Return the node with more pods on it."""
+        free, ports, repelling = dict(self.free), list(self.ports), list(self.repelling)
+        by_namespace = dict(self.pods)
+        count = 0
+        for pod in pods:
+            count += 1
+            for resource, amount in pod.request:
+                free[resource] = free.get(resource, 0) - amount
+            ports += pod.ports
+            if pod.anti_terms:
+                repelling.append(pod)
+            by_namespace[pod.namespace] = (*by_namespace.get(pod.namespace, ()), pod)
+        return FleetNode(
+            self.name,
+            self.labels,
+            self.gate,
+            self.features,
+            self.allocatable,
+            free,
+            self.free_pods - count,
+            by_namespace,
+            tuple(ports),
+            tuple(repelling),
+            self.nominated,
+        )
+
+
+class Fleet:
+    """All nodes of one moment, sorted by name. A node's position is its index.
+
+    ``namespaces`` has the labels of each namespace; None where they aren't known. ``priorities`` says how
+    many pods on nodes have each priority. ``unreadable`` is the number of objects that can't be read.
+
+    What filters read of thousands of nodes is a list by position, made when it is first read.
+    """
+
+    def __init__(
+        self,
+        nodes: tuple[FleetNode, ...] = (),
+        namespaces: Mapping[str, Mapping[str, str]] | None = None,
+        priorities: Mapping[int, int] = MappingProxyType({}),
+        unreadable: int = 0,
+    ) -> None:
+        """Take what there is; none of it may change any more."""
+        self.nodes = nodes
+        self.namespaces = namespaces
+        self.priorities = priorities
+        self.unreadable = unreadable
+        self._free: dict[str, list[int]] = {}
+
+    def free(self, resource: str) -> list[int]:
+        """Return what each node has left of a resource."""
+        found = self._free.get(resource)
+        if found is None:
+            found = self._free[resource] = [node.free.get(resource, 0) for node in self.nodes]
+        return found
+
+    @cached_property
+    def free_pods(self) -> list[int]:
+        """Return how many more pods each node takes."""
+        return [node.free_pods for node in self.nodes]
+
+    @cached_property
+    def gates(self) -> tuple[list[Gate], list[int]]:
+        """Return the different gates, and for each node which one it has."""
+        numbers: dict[int, int] = {}
+        of_nodes = [numbers.setdefault(id(node.gate), len(numbers)) for node in self.nodes]
+        by_id = {id(node.gate): node.gate for node in self.nodes}
+        return [by_id[each] for each in numbers], of_nodes
+
+    @cached_property
+    def repelling(self) -> list[FleetNode]:
+        """Return the nodes with pods that have required anti-affinity."""
+        return [node for node in self.nodes if node.repelling]
+
+    @cached_property
+    def nominated(self) -> list[int]:
+        """Return the positions of the nodes that pods are nominated to."""
+        return [position for position, node in enumerate(self.nodes) if node.nominated]
+
+
+class FitState:
+    """The pods on nodes, the nodes and the namespaces. It has one writer."""
+
+    def __init__(self) -> None:
+        """Start empty, without knowing any namespaces."""
+        self._nodes: dict[str, FitNode] = {}
+        self._node_of: dict[Hashable, str] = {}
+        self._pods: dict[str, dict[Hashable, FitPod]] = {}
+        self._namespaces: dict[str, Mapping[str, str]] | None = None
+        self._priorities: Counter[int] = Counter()
+        self._unreadable: set[Hashable] = set()
+        self._touched: set[str] = set()
+        self._counted: dict[str, FleetNode] = {}
+        self._names: list[str] | None = []
+        self._fleet: Fleet | None = None
+
+    def put_pod(self, key: Hashable, pod: FitPod | None) -> None:
+        """Store a pod under its key; None removes it."""
+        self._note_read(key)
+        node = self._node_of.get(key)
+        if node is not None:
+            holders = self._pods[node]
+            before = holders[key]
+            if before == pod:
+                return
+            del holders[key], self._node_of[key]
+            if not holders:
+                del self._pods[node]
+            self._touched.add(node)
+            if not before.nominated:
+                self._priorities[before.priority] -= 1
+                if not self._priorities[before.priority]:
+                    del self._priorities[before.priority]
+        if pod is not None:
+            self._node_of[key] = pod.node
+            self._pods.setdefault(pod.node, {})[key] = pod
+            self._touched.add(pod.node)
+            if not pod.nominated:
+                self._priorities[pod.priority] += 1
+
+    def put_node(self, name: str, node: FitNode | None) -> None:
+        """Store a node under its name; None removes it."""
+        self._note_read(name)
+        if self._nodes.get(name) == node:
+            return
+        self._touched.add(name)
+        if node is None:
+            del self._nodes[name]
+        else:
+            self._nodes[name] = node
+
+    def put_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """Store a namespace's labels; None removes it. From the first on, all others don't exist."""
+        namespaces = dict(self._namespaces or {})
+        namespaces.pop(name, None)
+        if labels is not None:
+            namespaces[name] = dict(labels)
+        if namespaces != self._namespaces:
+            self._namespaces = namespaces
+            self._fleet = None
+
+    def put_unreadable(self, key: Hashable) -> None:
+        """Store that the object under a pod's or node's key can't be read; what was known of it stays."""
+        self._unreadable.add(key)
+        self._fleet = None
+
+    def fleet(self) -> Fleet:
+        """Return the current view; the same object as before if nothing has changed."""
+        if self._touched or self._fleet is None:
+            for name in self._touched:
+                node = self._nodes.get(name)
+                if (node is not None) is not (name in self._counted):
+                    self._names = None
+                if node is None:
+                    self._counted.pop(name, None)
+                else:
+                    self._counted[name] = _count(node, self._pods.get(name, {}).values())
+            self._touched.clear()
+            if self._names is None:
+                self._names = sorted(self._counted)
+            self._fleet = Fleet(
+                nodes=tuple(map(self._counted.__getitem__, self._names)),
+                namespaces=self._namespaces,
+                priorities=dict(self._priorities),
+                unreadable=len(self._unreadable),
+            )
+        return self._fleet
+
+    def _note_read(self, key: Hashable) -> None:
+        if key in self._unreadable:
+            self._unreadable.remove(key)
+            self._fleet = None
+
+
+def _count(node: FitNode, pods: Iterable[FitPod]) -> FleetNode:
+    bound: list[FitPod] = []
+    nominated: list[FitPod] = []
+    for pod in pods:
+        (nominated if pod.nominated else bound).append(pod)
+    return FleetNode(
+        name=node.name,
+        labels=node.labels,
+        gate=node.gate,
+        features=node.features,
+        allocatable=node.allocatable,
+        free=node.allocatable,
+        free_pods=node.pods,
+        pods={},
+        nominated=tuple(nominated),
+    ).with_pods(bound)
+
+
+def pods_of(node: FleetNode, namespaces: Sequence[str] | None) -> Iterable[FitPod]:
+    """Return a node's pods in some namespaces, or in all of them."""
+    for namespace in node.pods if namespaces is None else namespaces:
+        yield from node.pods.get(namespace, ())

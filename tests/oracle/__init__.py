@@ -1,0 +1,1 @@
+"""kube-scheduler's own code as an oracle: cases made by seed, and whether the fit engine agrees on them."""

@@ -1,0 +1,101 @@
+"""What the fit engine says of the fleets that the oracle is asked about."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from lens.model.fit.asked import AskedPod, read_asked_pod
+from lens.model.fit.engine import Trial, fit
+from lens.model.fit.node import read_fit_node
+from lens.model.fit.pod import read_fit_pod
+from lens.model.fit.result import FitResult
+from lens.model.fit.state import FitState, Fleet
+from lens.model.k8s.objects import NodeManifest, PodManifest
+from tests.oracle.program import Answer, Object
+
+_node = msgspec.json.Decoder(NodeManifest).decode
+_pod = msgspec.json.Decoder(PodManifest).decode
+
+
+class Lens:
+    """The state of one fleet."""
+
+    def __init__(self, fleet: Object) -> None:
+        """Read the fleet's objects from their JSON."""
+        self.state = FitState()
+        for namespace in fleet["namespaces"]:
+            meta = namespace["metadata"]
+            self.state.put_namespace(meta["name"], meta.get("labels", {}))
+        for node in fleet["nodes"]:
+            self.put_node(node)
+        for pod in fleet["pods"]:
+            self.put_pod(pod)
+
+    def put_node(self, node: Object) -> None:
+        """Store a node."""
+        self.state.put_node(node["metadata"]["name"], read_fit_node(_node(json.dumps(node).encode())))
+
+    def put_pod(self, pod: Object) -> None:
+        """Store a pod."""
+        meta = pod["metadata"]
+        read = read_fit_pod(_pod(json.dumps(pod).encode()))
+        self.state.put_pod((meta["namespace"], meta["name"]), read)
+
+
+def read(pod: Object) -> AskedPod:
+    """Return a pod that is asked about."""
+    return read_asked_pod(json.dumps(pod).encode())
+
+
+def answer(fleet: Fleet, asked: AskedPod) -> tuple[Answer, FitResult]:
+    """Return the engine's answer in the oracle's form, and as it is."""
+    result = fit(fleet, asked)
+    fits = result.placed == 1
+    found: Answer = {"fits": fits}
+    if result.message is not None:
+        found["message"] = result.message
+    if not asked.gates and fleet.nodes:
+        trial = Trial(fleet, asked)
+        nodes = {
+            name: sorted(cause.message for cause in rejection.causes)
+            for name, rejection in trial.rejections().items()
+        }
+        if nodes:
+            found["nodes"] = nodes
+    return found, result
+
+
+def differences(ours: Answer, theirs: Answer) -> Iterator[str]:
+    """Yield what the engine says otherwise than kube-scheduler."""
+    if theirs.get("error"):
+        yield f"kube-scheduler: {theirs['error']}"
+        return
+    if ours["fits"] != theirs["fits"]:
+        yield f"fits: ours {ours['fits']}, theirs {theirs['fits']}"
+    if ours.get("message") != theirs.get("message"):
+        yield f"message: ours {ours.get('message')!r}, theirs {theirs.get('message')!r}"
+    there = {name: sorted(reasons) for name, reasons in theirs.get("nodes", {}).items()}
+    here = ours.get("nodes", {})
+    for name in sorted(here.keys() | there.keys()):
+        if here.get(name) != there.get(name):
+            yield f"node {name}: ours {here.get(name)}, theirs {there.get(name)}"
+
+
+def answers(fleet: Object) -> Sequence[tuple[Answer, FitResult]]:
+    """Return the engine's answers about a fleet's asked pods, each bound to its place before the next."""
+    lens = Lens(fleet)
+    places = fleet.get("places", [])
+    found = []
+    for index, pod in enumerate(fleet["asked"]):
+        asked = read(pod)
+        found.append(answer(lens.state.fleet(), asked))
+        if index < len(places) and places[index]:
+            lens.put_pod(
+                {
+                    **pod,
+                    "metadata": {**pod["metadata"], "name": f"placed-{index}"},
+                    "spec": {**pod["spec"], "nodeName": places[index]},
+                }
+            )
+    return found
