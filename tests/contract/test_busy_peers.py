@@ -78,6 +78,7 @@ def ask_much(hub: Api, caller: int = 0, number: int = 60) -> list["asyncio.Task[
     return [asyncio.create_task(ask(each)) for each in range(number)]
 
 
+@pytest.mark.parametrize("wait_seconds", [60.0])
 async def test_one_caller_leaves_room_for_others(hub: Api, west: West) -> None:
     many = ask_much(hub)
     await west.has(8)
