@@ -345,6 +345,8 @@ def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objec
             for state in STATES:
                 row[f"{state}_gpus"] += both[state] - plugin.get(state, 0)
             row["most_available"] = max(row["most_available"], min(dra["available"], both["available"]))
+        # A plugin may offer what DRA has given away.
+        row["most_available"] = min(row["most_available"], row["available_gpus"])
         del row["vendors"]
         rows[name] = row
     figures = sum_rows(rows)

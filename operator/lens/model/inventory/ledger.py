@@ -13,7 +13,7 @@ from lens.model.inventory.dra.claim import Claim
 from lens.model.inventory.dra.device import NO_NODE, Slice
 from lens.model.inventory.dra.device_class import DeviceClass
 from lens.model.inventory.dra.gpus import HeldGpu
-from lens.model.inventory.dra.index import DeviceIndex, needs_classes
+from lens.model.inventory.dra.index import DeviceIndex, needs_index
 from lens.model.inventory.dra.taint_rule import TaintRule
 from lens.model.inventory.node import Node
 from lens.model.inventory.occupancy import (
@@ -123,8 +123,8 @@ class Ledger:
                 self._touched.add(pod.node)
             else:
                 self._pending_touched.add(key)
-        was = before if isinstance(before, Pod) and needs_classes(before) else None
-        now = pod if isinstance(pod, Pod) and needs_classes(pod) else None
+        was = before if isinstance(before, Pod) and needs_index(before) else None
+        now = pod if isinstance(pod, Pod) and needs_index(pod) else None
         if was is not None or now is not None:
             self._dra.pod_changed(key, was, now)
 
@@ -213,7 +213,7 @@ class Ledger:
         pods = [
             pod
             for stored in self._holders.get(name, {}).values()
-            if (pod := self._dra.resolved(stored) if needs_classes(stored) else stored).gpus
+            if (pod := self._dra.resolved(stored) if needs_index(stored) else stored).gpus
         ]
         # A node may have no GPUs of its own, and pods that hold GPUs of no node.
         if node is not None and not node.offers and not dra and not any(pod.claimed_gpus for pod in pods):
@@ -244,7 +244,7 @@ class Ledger:
 
     def _waiting(self, pod: Pod) -> Pod | None:
         """Return a pod that isn't bound; None for one whose claims are of other devices than GPUs."""
-        if not needs_classes(pod):
+        if not needs_index(pod):
             return pod
         resolved = self._dra.resolved(pod)
         return resolved if resolved.units or any(use.state != "missing" for use in resolved.uses) else None

@@ -60,6 +60,7 @@ class SliceSpec(Manifest):
     driver: str
     pool: PoolManifest
     node_name: str | None = None
+    per_device_node_selection: bool | None = None
     devices: msgspec.Raw = msgspec.Raw()
     shared_counters: msgspec.Raw = msgspec.Raw()
 

@@ -152,11 +152,12 @@ def read_slice(manifest: SliceManifest, drivers: GpuDrivers) -> Slice | None:
         raise ValueError("a driver, pool or node whose name is too long")
     driver, pool = intern(spec.driver), intern(spec.pool.name)
     node = intern(spec.node_name or NO_NODE)
+    of_devices = None if spec.per_device_node_selection else node
     problems: list[str] = []
     devices: list[Device] = []
     for raw in _entries(spec.devices, MOST_SLICE_DEVICES, problems):
         try:
-            devices.append(_read_device(_device.decode(raw), driver, pool, node))
+            devices.append(_read_device(_device.decode(raw), driver, pool, of_devices))
         except (ValueError, RecursionError) as error:
             problems.append(short(str(error)))
     counter_sets: list[CounterSet] = []
@@ -190,9 +191,10 @@ def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.R
     return entries[:most]
 
 
-def _read_device(manifest: DeviceManifest, driver: str, pool: str, node: str) -> Device:
+def _read_device(manifest: DeviceManifest, driver: str, pool: str, node: str | None) -> Device:
+    """Return a device. Of a slice with a ``node`` of None each device has its own."""
     fields: DeviceFields = manifest.basic or manifest
-    own = _name(fields.node_name) if fields.node_name else node
+    own = _name(fields.node_name) if node is None and fields.node_name else node or NO_NODE
     known = _known_attributes(fields.attributes, driver) if fields.attributes else NO_ATTRIBUTES
     capacities = read_map(fields.capacity) if fields.capacity else {}
     pci = _text(

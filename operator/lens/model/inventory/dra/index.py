@@ -27,7 +27,7 @@ from lens.model.k8s.gpu_resources import CLASS_PREFIX
 K = TypeVar("K")
 V = TypeVar("V")
 
-Users = dict[PodKey, tuple[list[Pod | ExporterPod], tuple[str, ...]]]
+Users = dict[PodKey, tuple[list[Pod], tuple[str, ...]]]
 """The pods that have a claim, and their paths, by the claim."""
 
 _PODS = "pods"
@@ -68,7 +68,8 @@ class DeviceIndex:
         self._holding: dict[PoolKey, dict[str, tuple[PodKey, ...]]] = {}
         self._claims_at: dict[str, set[PodKey]] = {}
         self._users: dict[PodKey, set[PodKey]] = {}
-        self._waiting: set[PodKey] = set()
+        self._unallocated: set[PodKey] = set()
+        self._asking_by_class: set[PodKey] = set()
         self._dirty_pools: set[PoolKey] = set()
         self._dirty_devices: set[DeviceKey] = set()
         self._problem_pools: dict[PoolKey, ProblemPool] = {}
@@ -84,6 +85,10 @@ class DeviceIndex:
         before = self.claims.pop(key, None)
         if claim is not None:
             self.claims[key] = claim
+        if claim is not None and not claim.allocated:
+            self._unallocated.add(key)
+        else:
+            self._unallocated.discard(key)
         if before is not None:
             for each in before.devices:
                 self._release(each, key)
@@ -127,7 +132,10 @@ class DeviceIndex:
     def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
         """Store a class; None removes it."""
         _put(self.device_classes, name, device_class)
-        self._touched_pods |= self._waiting
+        # Only what asks for devices depends on classes, not what holds some.
+        self._touched_pods |= self._asking_by_class
+        for claim in self._unallocated:
+            self._touched_pods |= self._users.get(claim, frozenset())
 
     def put_taint_rule(self, name: str, rule: TaintRule | None) -> None:
         """Store a rule; None removes it."""
@@ -167,10 +175,10 @@ class DeviceIndex:
                 if (claim := self.claims.get(named)) is not None:
                     self._dirty_devices.update(device.key for device in claim.devices)
                     self._touched_nodes.add(claim.node or NO_NODE)
-        if after is not None and not after.node and needs_classes(after):
-            self._waiting.add(key)
+        if after is not None and _asks_by_class(after):
+            self._asking_by_class.add(key)
         else:
-            self._waiting.discard(key)
+            self._asking_by_class.discard(key)
 
     @staticmethod
     def _named(pod: Pod) -> Iterator[PodKey]:
@@ -225,12 +233,14 @@ class DeviceIndex:
             self._problems_changed = False
             pools = self._problem_pools.values()
             rules = (rule.name for rule in self.taint_rules.values() if rule.not_applied is not None)
-            self._problems = Problems(
+            problems = Problems(
                 pools=tuple(nsmallest(MOST_PROBLEM_POOLS, pools)),
                 pools_number=len(pools),
                 incomplete=sum(each.may_have_more for each in pools),
                 rules_not_applied=tuple(nsmallest(MOST_PROBLEM_POOLS, rules)),
             )
+            if problems != self._problems:
+                self._problems = problems
         return self._problems
 
     def has_gpus(self, node: str) -> bool:
@@ -278,24 +288,32 @@ class DeviceIndex:
             claim = self.claims[name]
             if name not in users:
                 pods = self._pods_of(name, claim)
-                users[name] = pods, tuple(f"{pod.namespace}/{pod.name}" for pod in pods)
+                users[name] = pods, tuple(pod.path for pod in pods)
             pods, paths = users[name]
             for each in claim.devices:
                 if each.device == device and each.pool == key.pool and each.driver == key.driver:
                     yield holder(claim, each, paths, _health(name.name, device, pods))
 
-    def _pods_of(self, key: PodKey, claim: Claim) -> list[Pod | ExporterPod]:
-        """Return the pods that a claim is reserved for, and that are there."""
+    def _pods_of(self, key: PodKey, claim: Claim) -> list[Pod]:
+        """Return the pods that name a claim and that it is reserved for."""
+        users = self._users.get(key)
+        if not users:
+            return []
         named: set[PodKey] = set()
         for each in claim.reserved_for:
             if each.resource == _PODS:
                 name = PodKey(key.namespace, each.name)
-                if (pod := self._pods.get(name)) is not None and pod.uid == each.uid:
+                if name in users and self._pod(name).uid == each.uid:
                     named.add(name)
             else:
-                # A group of pods: those of its pods that name the claim.
-                named |= self._users.get(key, frozenset())
-        return [self._pods[name] for name in sorted(named)]
+                # A group of pods: those that name the claim.
+                named |= users
+        return [self._pod(name) for name in sorted(named)]
+
+    def _pod(self, user: PodKey) -> Pod:
+        pod = self._pods[user]
+        assert isinstance(pod, Pod)
+        return pod
 
     def _gone(self, node: str, users: Users) -> Iterator[HeldGpu]:
         """Yield the GPUs that claims hold on a node, or on no node, and that no slice has."""
@@ -403,19 +421,23 @@ class DeviceIndex:
         return device_class in self._drivers if known is None else known.gpus
 
 
-def needs_classes(pod: Pod) -> bool:
-    """Tell whether it depends on classes or claims what a pod asks for."""
-    return bool(pod.claims) or any(resource.startswith(CLASS_PREFIX) for resource, _ in pod.units)
+def needs_index(pod: Pod) -> bool:
+    """Tell whether it depends on claims or classes what a pod asks for or holds."""
+    return bool(pod.claims) or _asks_by_class(pod)
 
 
-def _health(claim: str, device: str, pods: Iterable[Pod | ExporterPod]) -> DeviceHealth:
+def _asks_by_class(pod: Pod) -> bool:
+    return not pod.node and any(resource.startswith(CLASS_PREFIX) for resource, _ in pod.units)
+
+
+def _health(claim: str, device: str, pods: Iterable[Pod]) -> DeviceHealth:
     """Return the worst health that pods' status tells of a device of their claim.
 
     The kubelet names it by ``driver/pool/device``, or by the driver's CDI id, which ends with the device.
     """
     worst: DeviceHealth = "Unknown"
     for pod in pods:
-        if not isinstance(pod, Pod) or not pod.devices:
+        if not pod.devices:
             continue
         names = {f"{CLAIM_PREFIX}{each.name}" for each in pod.claims if each.claim == claim}
         for each in pod.devices:

@@ -178,11 +178,15 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
     # First those that say which GPU they are of, then whole GPUs, then their parts.
     for device in sorted(devices, key=lambda each: (not each.consumes, each.parent_uuid is not None)):
         identities = _identities(device)
-        if device.consumes:
-            names = [("counters", each.counter_set) for each in device.consumes]
-        else:
-            own = "device", device.name
-            names = [next((known[each] for each in identities if each in known), own)]
+        names = [("counters", each.counter_set) for each in device.consumes]
+        if not names:
+            same = list(dict.fromkeys(known[each] for each in identities if each in known))
+            names = same[:1] or [("device", device.name)]
+            for other in same[1:]:
+                # This device tells that two others are of one GPU; two counter sets stay two.
+                if other[0] == "device":
+                    groups[names[0]] += groups.pop(other)
+                    known = {each: names[0] if name == other else name for each, name in known.items()}
         for name in names:
             groups.setdefault(name, []).append(device)
             for identity in identities:

@@ -125,6 +125,15 @@ def test_a_device_that_draws_on_two_gpus_is_of_both() -> None:
             ],
             [["gpu-0", "vfio"]],
         ),
+        # A part tells that two devices are one GPU.
+        (
+            [
+                device("a", {"uuid": "GPU-0abc"}),
+                device("b", {"pciBusID": "0000:19:00.0"}),
+                device("c", {"parentUUID": "GPU-0abc", "pciBusID": "0000:19:00.0"}),
+            ],
+            [["a", "b", "c"]],
+        ),
         # Zeros stand for no identity.
         ([device("a", {"uuid": "GPU-0000"}), device("b", {"uuid": "GPU-0000"})], [["a"], ["b"]]),
         ([device("a"), device("b")], [["a"], ["b"]]),
