@@ -1,6 +1,8 @@
 """Dynamic resource allocation by the real scheduler: claims, metrics, pools and Lens say the same."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -9,12 +11,14 @@ from tests.e2e.agreement import agree
 from tests.e2e.cluster import scheduler
 from tests.e2e.cluster.api import Api
 from tests.e2e.cluster.given import Cluster
-from tests.e2e.dra import checks
+from tests.e2e.dra import checks, shapes
 from tests.e2e.dra.scenario import Scenario
 from tests.e2e.dra.seen import Seen
 from tests.e2e.lens import Lens
 
 ROUNDS = 6
+
+V1_OFF = "resource.k8s.io/v1=false,resource.k8s.io/v1alpha3=false"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,3 +53,37 @@ async def test_all_figures_agree_after_every_round(cluster: Cluster, scenario: S
         print(f"\n    {await checks.eventually(counted)}", end="")
         if url:  # of a given cluster neither the scheduler's metrics nor an alpha API can be had
             print(f"; {await checks.eventually(pools)}", end="")
+
+
+async def test_a_pool_is_exact_at_every_step_of_its_publication(scenario: Scenario, lens: Lens) -> None:
+    api = scenario.api
+    for name, slices in (("dra-h100-0", 2), ("dra-mig-0", 3)):
+        following = replace(scenario.pools[shapes.NVIDIA, name], slices=slices).next()
+        steps = len(following.manifests())
+        for written in range(1, steps):
+            await scenario.publish(following, written=written)
+            await agree(api, lens, f"slice {written} of {steps} of pool {name}")
+        await scenario.publish(following)
+        await agree(api, lens, f"the last slice of pool {name}")
+
+
+async def test_the_api_may_go_come_back_in_another_version_and_be_itself_again(
+    cluster: Cluster, scenario: Scenario, lens: Lens
+) -> None:
+    api, control_plane = scenario.api, cluster.control_plane
+    if control_plane is None:
+        pytest.skip("the apiserver of a given cluster can't be restarted")
+    held = (await Seen.now(api)).devices()["allocated_gpus"]
+    assert held
+    for served in ("", "resource.k8s.io/v1beta1=true"):
+        # Without v1 the Node authorizer, which reads slices, would never be ready.
+        config = ",".join(filter(None, (V1_OFF, served)))
+        flags = {"runtime-config": config, "authorization-mode": "RBAC"}
+        await asyncio.to_thread(control_plane.restart, "kube-apiserver", flags)
+        await agree(api, lens, f"the apiserver served {served or 'no DRA'}", deadline_s=120)
+        allocated = (await Seen.now(api)).devices()["allocated_gpus"]
+        assert allocated == (held if served else 0)
+    await asyncio.to_thread(control_plane.restart, "kube-apiserver")
+    await agree(api, lens, "the apiserver served v1 again", deadline_s=120)
+    await scheduler.wait_until_quiet(api)
+    await agree(api, lens, "the scheduler had caught up")

@@ -6,10 +6,12 @@ from typing import Any
 from tests.e2e.cluster.api import Api, ApiError, Manifest
 from tests.recount_dra import Objects, recount_both, recount_dra
 
-DRA = "/apis/resource.k8s.io/v1"
-CLAIMS = f"{DRA}/resourceclaims"
+GROUP = "/apis/resource.k8s.io"
+DRA = f"{GROUP}/v1"
 SLICES = f"{DRA}/resourceslices"
 RULES = f"{DRA}/devicetaintrules"
+
+VERSIONS = ("v1", "v1beta2", "v1beta1", "v1alpha3")
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Seen:
 
     @classmethod
     async def now(cls, api: Api, *, everything: bool = True) -> "Seen":
-        """List one kind after another. A kind that isn't served has no objects."""
-        claims, slices, rules = [await _served(api, each) for each in (CLAIMS, SLICES, RULES)]
-        objects = Objects(claims, slices, rules)
+        """List each kind in the newest version that is served; one that isn't served has no objects."""
+        kinds = ("resourceclaims", "resourceslices", "devicetaintrules")
+        objects = Objects(*[await _newest(api, kind) for kind in kinds])
         return cls(objects, await api.pods(), await api.nodes()) if everything else cls(objects, [], [])
 
     def figures(self) -> dict[str, Any]:
@@ -36,10 +38,11 @@ class Seen:
         return recount_dra(self.pods, self.nodes, self.objects)
 
 
-async def _served(api: Api, collection: str) -> list[Manifest]:
-    try:
-        return await api.list_all(collection)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        return []
+async def _newest(api: Api, kind: str) -> list[Manifest]:
+    for version in VERSIONS:
+        try:
+            return await api.list_all(f"{GROUP}/{version}/{kind}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+    return []
