@@ -45,13 +45,21 @@ coverage: dev ## The same tests and the slow ones, thoroughly, with the coverage
 	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: test-programs
-test-programs: dev helm ## Tests that need programs: Helm, Prometheus, schemathesis at length, gpu-check.
+test-programs: dev helm fit-oracle ## Tests that need programs: Helm, Prometheus, kube-scheduler's code, schemathesis at length, gpu-check.
 	@.ci/packages cc curl jq openssl prometheus promtool
 	$(PYTEST) --dist loadfile tests/programs $(ARGS)
 
 .PHONY: helm
 helm: dev ## Build both Helms from Go modules into .cluster/bin (Go 1.26 or later; some minutes the first time).
 	@$(BIN)/python -m tests.programs.chart.helm
+
+.PHONY: fit-oracle
+fit-oracle: dev ## Build the oracle of kube-scheduler's own packages into .cluster/bin (Go 1.26 or later; some minutes the first time).
+	@$(BIN)/python -m tests.oracle.program
+
+.PHONY: oracle
+oracle: dev ## Try the fit engine against kube-scheduler's own code; ARGS="--cases 20000 --seed 7", or case files.
+	@$(BIN)/python -m tests.oracle $(ARGS)
 
 .PHONY: lint
 lint: dev ## Format, style, types, and which room may import which.

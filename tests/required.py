@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 BUILT = Path(__file__).parents[1] / ".cluster" / "bin"
-"""Where `make helm` and `make cluster-up` put what they build; it goes before PATH."""
+"""Where `make helm`, `make fit-oracle` and `make cluster-up` put what they build; it goes before PATH."""
 
 HAD_BY = {
     "cc": "a C compiler: Debian's gcc",
     "curl": "Debian's curl",
+    "fit-oracle": "make fit-oracle",
     "helm": "make helm",
     "helm3": "make helm",
     "jq": "Debian's jq",

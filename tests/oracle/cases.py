@@ -24,7 +24,7 @@ EFFECTS = ("NoSchedule", "NoExecute", "PreferNoSchedule")
 PORTS = (80, 443, 8080)
 ADDRESSES = (None, "", "0.0.0.0", "10.0.0.1", "127.0.0.1")
 FEATURES = ("RestartAllContainersOnContainerExits", "UserNamespacesHostNetworkSupport", "Unknown")
-PRIORITIES = (None, None, None, None, 0, 0, 0, 0, 10, -5)
+PRIORITIES = (*[None, 0] * 10, 10, -5)
 
 
 class Maker:
@@ -36,7 +36,7 @@ class Maker:
         self._names = 0
         # Where everything is tight, hardly a pod gets as far as the last filters. So half of the fleets have
         # room, and half of them few taints.
-        self._roomy, self._open = self.chance(55), self.chance(55)
+        self._roomy, self._open = self.chance(60), self.chance(65)
 
     def chance(self, percent: int) -> bool:
         """Return True that often."""
@@ -61,9 +61,8 @@ class Maker:
         nodes = [self.node(index) for index in range(self._random.randint(1, 12))]
         names = [node["metadata"]["name"] for node in nodes]
         count = self._random.randint(0, self.one((1, 3, 6)) * len(nodes))
-        crowded = self.some(names, 2) * self.one(
-            (0, 0, 3, 10)
-        )  # an even spread would hardly violate anything
+        # An even spread would hardly violate anything.
+        crowded = self.some(names, 2) * self.one((0, 5, 10))
         return {
             "namespaces": [self.namespace(name) for name in NAMESPACES],
             "nodes": nodes,
@@ -105,8 +104,9 @@ class Maker:
     def allocatable(self) -> Object:
         """Return what a node has to give."""
         if self._roomy and self.chance(90):
-            room = {"cpu": "64", "memory": "512Gi", "ephemeral-storage": "1Ti", "pods": "110"}
-            return {**room, **dict.fromkeys((*GPUS, "hugepages-2Mi", "kubernetes.io/odd"), "1Gi")}
+            room: Object = {"cpu": "64", "memory": "512Gi", "ephemeral-storage": "1Ti", "pods": "110"}
+            room |= dict.fromkeys((*GPUS, "hugepages-2Mi", "kubernetes.io/odd"), "1Gi")
+            return room
         found: Object = {
             "cpu": self.one(("4", "8", "3900m", "0.5")),
             "memory": self.one(("8Gi", "4G", "1.5Gi", "1000000001")),
@@ -161,14 +161,14 @@ class Maker:
             }
         if self.chance(4):
             spec["nodeName"] = self.one([*nodes, "gone"])
-        if self.chance(30):
+        if self.chance(40):
             spec["topologySpreadConstraints"] = self.many(2, self.spread, least=1)
         if self.chance(3):
             spec["schedulingGates"] = [{"name": "example.com/a"}, {"name": "b"}][: self.one((1, 2))]
         if self.chance(5):
             spec["hostNetwork"], spec["hostUsers"] = True, self.one((True, False))
         if self.chance(6):
-            rule = {"action": self.one(("Restart", "RestartAllContainers"))}
+            rule: Object = {"action": self.one(("Restart", "RestartAllContainers"))}
             rule |= {"exitCodes": {"operator": "In", "values": [1]}}
             spec["containers"][0]["restartPolicyRules"] = [rule]
         return pod
@@ -201,7 +201,7 @@ class Maker:
             if self.chance(percent):
                 labels[key] = self.one(values)
         namespace = self.one((*NAMESPACES, *["default"] * 6, UNLISTED))
-        meta = {"name": f"pod-{self._names}", "namespace": namespace, "labels": labels}
+        meta: Object = {"name": f"pod-{self._names}", "namespace": namespace, "labels": labels}
         return {"metadata": meta, "spec": spec, "status": {}}
 
     def container(self) -> Object:
@@ -355,7 +355,7 @@ class Maker:
     def spread(self) -> Object:
         """Return a topology spread constraint."""
         constraint: Object = {
-            "maxSkew": self.one((1, 1, 2, 3)),
+            "maxSkew": self.one((1, 1, 1, 2)),
             "topologyKey": self.one((HOST, ZONE, RACK)),
             "whenUnsatisfiable": self.one(("DoNotSchedule", "DoNotSchedule", "ScheduleAnyway")),
         }

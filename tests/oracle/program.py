@@ -1,7 +1,11 @@
-"""The oracle: a Go program made of kube-scheduler's packages, see ``go/main.go``."""
+"""The oracle: a Go program made of kube-scheduler's packages, see ``go/main.go``.
+
+``python -m tests.oracle.program`` builds it, which takes minutes the first time.
+"""
 
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +32,14 @@ def build() -> Path:
     required.BUILT.mkdir(parents=True, exist_ok=True)
     binaries.build(required.BUILT, ORACLE)
     return required.BUILT / PROGRAM
+
+
+def main() -> None:
+    """Build it, and say where it is."""
+    try:
+        print(f"The oracle is {build()}")
+    except binaries.BuildError as error:
+        sys.exit(f"oracle: {error}")
 
 
 class Oracle:
@@ -76,3 +88,7 @@ class Oracle:
         """End it."""
         self._process.kill()
         self._process.communicate()
+
+
+if __name__ == "__main__":
+    main()

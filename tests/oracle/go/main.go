@@ -125,8 +125,11 @@ func newScheduler(ctx context.Context, input *fleet) (*scheduler.Scheduler, erro
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
-	if err := sched.WaitForHandlersSync(ctx); err != nil {
-		return nil, err
+	if len(objects) > len(input.Namespaces) {
+		// It looks every 100 ms, and only what DRA keeps of its objects goes through handlers.
+		if err := sched.WaitForHandlersSync(ctx); err != nil {
+			return nil, err
+		}
 	}
 	logger := klog.FromContext(ctx)
 	for _, node := range input.Nodes {

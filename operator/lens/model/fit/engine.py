@@ -7,7 +7,7 @@ pod that has affinity to its own replicas, or several rules against them), the a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 from lens.model.fit.affinity_terms import Terms
@@ -58,16 +58,15 @@ class Trial:
         if asked.ports:
             self._filters.append(PortFilter(asked))
         self._filters.append(self._resources)
-        self._is_wide = False
         if asked.spread:
-            self._add_wide(SpreadFilter(asked, fleet))
+            self._filters.append(SpreadFilter(asked, fleet))
         affinity = PodAffinityFilter(asked, fleet)
         if affinity.applies:
-            self._add_wide(affinity)
+            self._filters.append(affinity)
         if asked.features:
             self._filters.append(FeatureFilter(asked))
-        self.placed: Counter[str] = Counter()
-        """How many replicas each node has got."""
+        self.placed: list[str] = []
+        """The nodes that have got replicas, one after another."""
         self._positions: Sequence[int] = range(len(fleet.nodes))
         if self.rejected_as_a_whole is not None:
             self._positions = ()
@@ -76,24 +75,16 @@ class Trial:
             self._positions = [each for each in self._positions if fleet.nodes[each].name in names]
         self._changed: dict[int, FleetNode] = {}
         self._tally = Tally()
-        self._fitting = self._sift()
-        self._heap = self._rooms()
-        heapify(self._heap)
-        self._stuck: list[tuple[int, int]] = []
-
-    def _add_wide(self, each: Filter) -> None:
-        self._filters.append(each)
-        self._is_wide = True
-
-    @property
-    def is_wide(self) -> bool:
-        """Tell whether a placement can change what other nodes can take."""
-        return self._is_wide
+        self._topology_keys = sorted({key for each in self._filters for key in each.topology_keys})
+        self.is_wide = bool(self._topology_keys)
+        """Whether a placement can change what other nodes can take."""
+        self._fitting = self._sift(self._filters, self._tally)
+        self._queue = _Queue(self._candidates())
 
     def rejections(self) -> dict[str, Rejection]:
         """Return why each node that is looked at can't take the next replica."""
         nodes = [self._node(position) for position in self._positions]
-        verdicts = ((node.name, self._verdict(node)) for node in nodes)
+        verdicts = ((node.name, self._verdict(node, self._filters)) for node in nodes)
         return {name: verdict for name, verdict in verdicts if verdict is not None}
 
     def place(self, most: int) -> int:
@@ -105,13 +96,11 @@ class Trial:
 
     def room(self) -> int:
         """Return how many more replicas fit, where no placement changes what another node can take."""
-        return sum(-room for room, _position in self._heap)
+        return self._queue.room()
 
     def reasons(self) -> tuple[Reason, ...]:
         """Return what keeps the next replica off nodes."""
-        if self.placed:
-            self._sift_again()
-        causes = self._tally.causes()
+        causes = self._tally_now().causes()
         unnamed = len(self._fleet.nodes) - len(self._positions)
         if unnamed:
             plugins = ["NodeAffinity"] if self._asked.selector.node_names is not None else []
@@ -125,86 +114,93 @@ class Trial:
         return (
             self._asked.preempts
             and any(priority < self._asked.priority for priority in self._fleet.priorities)
-            and (self._tally.resolvable or self._resources.could_be_resolved())
+            and (self._tally_now().resolvable or self._resources.could_be_resolved())
         )
 
-    def _sift(self) -> list[int]:
+    def _sift(self, filters: Sequence[Filter], tally: Tally) -> list[int]:
         """Return the positions of the nodes that can take a replica, and tally what rejects the others."""
-        apart = [position for position in self._fleet.nominated if self._nominated(self._node(position))]
-        apart += self._changed
-        alone = set(apart)
+        apart = {each for each in self._fleet.nominated if self._nominated(self._node(each))}
+        apart |= self._changed.keys()
         left = self._positions
-        if alone:
-            left = [position for position in left if position not in alone]
-            apart = [position for position in self._positions if position in alone]
-        for each in self._filters:
-            left = each.sift(left, self._fleet, self._tally)
+        if apart:
+            left = [position for position in left if position not in apart]
+        for each in filters:
+            left = each.sift(left, self._fleet, tally)
         fitting = list(left)
-        for position in apart:
-            verdict = self._verdict(self._node(position))
-            if verdict is None:
-                fitting.append(position)
-            else:
-                self._tally.add(verdict)
+        for position in self._positions if apart else ():
+            if position in apart:
+                verdict = self._verdict(self._node(position), filters)
+                if verdict is None:
+                    fitting.append(position)
+                else:
+                    tally.add(verdict)
         return fitting
 
-    def _sift_again(self) -> None:
-        if self._is_wide:
-            self._tally = Tally()
-            self._sift()
-            return
+    def _tally_now(self) -> Tally:
+        """Return what rejects the nodes that can't take the next replica."""
+        if not self.placed:
+            return self._tally
+        if self.is_wide:
+            tally = Tally()
+            self._sift(self._filters, tally)
+            return tally
+        tally = self._tally.copy()
         for position in self._fitting:
-            verdict = self._verdict(self._node(position))
+            verdict = self._verdict(self._node(position), self._filters)
             if verdict is not None:
-                self._tally.add(verdict)
+                tally.add(verdict)
+        return tally
 
-    def _rooms(self) -> list[tuple[int, int]]:
-        """Return how many replicas each node can take, negated, with its position."""
-        rooms = self._resources.rooms(self._fitting, self._fleet)
+    def _candidates(self) -> Iterable[tuple[Hashable, int, int]]:
+        """Return the nodes that other nodes at most keep replicas off: a group, the room, the position.
+
+        Nodes of a group differ in nothing that filters of several nodes look at.
+        """
+        if self.is_wide:
+            local = [each for each in self._filters if not each.topology_keys]
+            candidates = self._sift(local, Tally())
+        else:
+            candidates = self._fitting
+        rooms = self._resources.rooms(candidates, self._fleet)
         if self._asked.ports:
             rooms = [1] * len(rooms)
-        alone = frozenset(self._fleet.nominated)
-        return [
-            (-(self._room(self._node(position)) if position in alone else room), position)
-            for room, position in zip(rooms, self._fitting, strict=True)
-        ]
+        apart = frozenset(self._fleet.nominated)
+        for room, position in zip(rooms, candidates, strict=True):
+            node = self._fleet.nodes[position]
+            if position in apart:
+                yield position, self._room(node), position
+            else:
+                yield tuple([node.labels.get(key) for key in self._topology_keys]), room, position
 
     def _place_one(self) -> bool:
-        heap = self._heap
-        # What was rejected may fit again once other domains have got a replica.
-        for entry in self._stuck:
-            heappush(heap, entry)
-        self._stuck = []
-        while heap:
-            room, position = heappop(heap)
+        for position in self._queue:
             node = self._node(position)
-            if self._is_wide and self._verdict(node) is not None:
-                self._stuck.append((room, position))
+            if self.is_wide and self._verdict(node, self._filters) is not None:
+                self._queue.set_aside()
                 continue
-            self.placed[node.name] += 1
+            self._queue.take()
+            self.placed.append(node.name)
             node = self._changed[position] = node.with_pods((self._asked.on(node.name),))
-            for each in self._filters:
-                each.place(node)
-            if room < -1:
-                heappush(heap, (room + 1, position))
+            lifted = [each.place(node) for each in self._filters]
+            if any(lifted):
+                self._queue.put_back()
             return True
         return False
 
     def _node(self, position: int) -> FleetNode:
         return self._changed.get(position) or self._fleet.nodes[position]
 
-    def _verdict(self, node: FleetNode) -> Rejection | None:
+    def _verdict(self, node: FleetNode, filters: Sequence[Filter]) -> Rejection | None:
         nominated = self._nominated(node)
         if nominated:
             # As for the scheduler the pod has to fit both with and without them.
-            rejected = self._check(node.with_pods(nominated), nominated)
-            if rejected is not None:
-                return rejected
-        return self._check(node)
-
-    def _check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
-        for each in self._filters:
-            rejected = each.check(node, nominated)
+            with_them = node.with_pods(nominated)
+            for each in filters:
+                rejected = each.check(with_them, nominated)
+                if rejected is not None:
+                    return rejected
+        for each in filters:
+            rejected = each.check(node)
             if rejected is not None:
                 return rejected
         return None
@@ -215,6 +211,51 @@ class Trial:
 
     def _nominated(self, node: FleetNode) -> Sequence[FitPod]:
         return [pod for pod in node.nominated if pod.priority >= self._asked.priority]
+
+
+class _Queue:
+    """Nodes with room, in groups: the one with the most first, then the first by name."""
+
+    def __init__(self, candidates: Iterable[tuple[Hashable, int, int]]) -> None:
+        """Take each node's group, its room and its position."""
+        groups: dict[Hashable, list[tuple[int, int]]] = {}
+        for group, room, position in candidates:
+            groups.setdefault(group, []).append((-room, position))
+        self._groups = list(groups.values())
+        for nodes in self._groups:
+            heapify(nodes)
+        self._first = [(*nodes[0], number) for number, nodes in enumerate(self._groups)]
+        heapify(self._first)
+        self._aside: list[int] = []
+
+    def room(self) -> int:
+        """Return how many replicas there is room for."""
+        return sum([-room for nodes in self._groups for room, _ in nodes])
+
+    def __iter__(self) -> Iterator[int]:
+        """Go through the first nodes of the groups that aren't set aside, each to be taken or set aside."""
+        while self._first:
+            yield self._first[0][1]
+
+    def take(self) -> None:
+        """Take room for one replica on the node that is first."""
+        _, _, number = heappop(self._first)
+        nodes = self._groups[number]
+        room, position = heappop(nodes)
+        if room < -1:
+            heappush(nodes, (room + 1, position))
+        if nodes:
+            heappush(self._first, (*nodes[0], number))
+
+    def set_aside(self) -> None:
+        """Leave out the group of the node that is first."""
+        self._aside.append(heappop(self._first)[2])
+
+    def put_back(self) -> None:
+        """Take the groups in again that were set aside."""
+        for number in self._aside:
+            heappush(self._first, (*self._groups[number][0], number))
+        self._aside.clear()
 
 
 def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1) -> FitResult:
@@ -242,7 +283,7 @@ def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1) -> FitResult:
         reasons = trial.reasons()
         message = scheduler_message(count, reasons)
         preemption = trial.can_preempt()
-    placements = tuple(Placement(node, number) for node, number in sorted(trial.placed.items()))
+    placements = tuple(Placement(node, number) for node, number in sorted(Counter(trial.placed).items()))
     most = _max_replicas(trial, placed, replicas)
     not_checked = (*asked.unchecked, *_not_checked(fleet, asked, replicas))
     unknown = bool(asked.unchecked) and (placed == replicas or "scheduler" in asked.unchecked)
@@ -294,7 +335,7 @@ def _not_checked(fleet: Fleet, asked: AskedPod, replicas: int) -> Iterable[str]:
 
 
 def _need_namespaces(fleet: Fleet, asked: AskedPod) -> bool:
-    existing = (pod.anti_terms for node in fleet.nodes for pod in node.repelling)
+    existing = (pod.anti_terms for each in fleet.repelling for pod in fleet.nodes[each].repelling)
     return any(
         term.namespace_selector is not None and term.namespace_selector.requirements
         for terms in (asked.affinity, asked.anti_affinity, *existing)

@@ -73,7 +73,8 @@ class Fleet:
     ``namespaces`` has the labels of each namespace; None where they aren't known. ``priorities`` says how
     many pods on nodes have each priority. ``unreadable`` is the number of objects that can't be read.
 
-    What filters read of thousands of nodes is a list by position, made when it is first read.
+    What filters read of thousands of nodes is a list by position. It is made when it is first read, and
+    successors copy it with their changes.
     """
 
     def __init__(
@@ -89,6 +90,35 @@ class Fleet:
         self.priorities = priorities
         self.unreadable = unreadable
         self._free: dict[str, list[int]] = {}
+
+    def successor(
+        self,
+        changes: Mapping[int, FleetNode],
+        namespaces: Mapping[str, Mapping[str, str]] | None,
+        priorities: Mapping[int, int],
+        unreadable: int,
+    ) -> "Fleet":
+        """Return a fleet in which the nodes at some positions are others of the same name."""
+        nodes = list(self.nodes)
+        for position, node in changes.items():
+            nodes[position] = node
+        fleet = Fleet(tuple(nodes), namespaces, priorities, unreadable)
+        for resource, before in list(self._free.items()):
+            free = fleet._free[resource] = before.copy()
+            for position, node in changes.items():
+                free[position] = node.free.get(resource, 0)
+        pairs = [(self.nodes[position], node) for position, node in changes.items()]
+        if all(before.gate is after.gate for before, after in pairs):
+            fleet._keep(self, "gates")
+        if not any(before.repelling or after.repelling for before, after in pairs):
+            fleet._keep(self, "repelling")
+        if not any(before.nominated or after.nominated for before, after in pairs):
+            fleet._keep(self, "nominated")
+        return fleet
+
+    def _keep(self, before: "Fleet", name: str) -> None:
+        if name in before.__dict__:
+            self.__dict__[name] = before.__dict__[name]
 
     def free(self, resource: str) -> list[int]:
         """Return what each node has left of a resource."""
@@ -111,9 +141,9 @@ class Fleet:
         return [by_id[each] for each in numbers], of_nodes
 
     @cached_property
-    def repelling(self) -> list[FleetNode]:
-        """Return the nodes with pods that have required anti-affinity."""
-        return [node for node in self.nodes if node.repelling]
+    def repelling(self) -> list[int]:
+        """Return the positions of the nodes with pods that have required anti-affinity."""
+        return [position for position, node in enumerate(self.nodes) if node.repelling]
 
     @cached_property
     def nominated(self) -> list[int]:
@@ -134,8 +164,9 @@ class FitState:
         self._unreadable: set[Hashable] = set()
         self._touched: set[str] = set()
         self._counted: dict[str, FleetNode] = {}
-        self._names: list[str] | None = []
-        self._fleet: Fleet | None = None
+        self._positions: dict[str, int] = {}
+        self._fleet = Fleet()
+        self._stale = False
 
     def put_pod(self, key: Hashable, pod: FitPod | None) -> None:
         """Store a pod under its key; None removes it."""
@@ -180,39 +211,47 @@ class FitState:
             namespaces[name] = dict(labels)
         if namespaces != self._namespaces:
             self._namespaces = namespaces
-            self._fleet = None
+            self._stale = True
 
     def put_unreadable(self, key: Hashable) -> None:
         """Store that the object under a pod's or node's key can't be read; what was known of it stays."""
         self._unreadable.add(key)
-        self._fleet = None
+        self._stale = True
 
     def fleet(self) -> Fleet:
         """Return the current view; the same object as before if nothing has changed."""
-        if self._touched or self._fleet is None:
-            for name in self._touched:
-                node = self._nodes.get(name)
-                if (node is not None) is not (name in self._counted):
-                    self._names = None
-                if node is None:
-                    self._counted.pop(name, None)
+        if not self._touched and not self._stale:
+            return self._fleet
+        changes: dict[int, FleetNode] = {}
+        same_names = True
+        for name in self._touched:
+            node = self._nodes.get(name)
+            position = self._positions.get(name)
+            if node is None:
+                same_names = same_names and position is None
+                self._counted.pop(name, None)
+            else:
+                counted = self._counted[name] = _count(node, self._pods.get(name, {}).values())
+                if position is None:
+                    same_names = False
                 else:
-                    self._counted[name] = _count(node, self._pods.get(name, {}).values())
-            self._touched.clear()
-            if self._names is None:
-                self._names = sorted(self._counted)
-            self._fleet = Fleet(
-                nodes=tuple(map(self._counted.__getitem__, self._names)),
-                namespaces=self._namespaces,
-                priorities=dict(self._priorities),
-                unreadable=len(self._unreadable),
-            )
-        return self._fleet
+                    changes[position] = counted
+        priorities = dict(self._priorities)
+        if same_names:
+            fleet = self._fleet.successor(changes, self._namespaces, priorities, len(self._unreadable))
+        else:
+            names = sorted(self._counted)
+            self._positions = {name: position for position, name in enumerate(names)}
+            nodes = tuple(self._counted[name] for name in names)
+            fleet = Fleet(nodes, self._namespaces, priorities, len(self._unreadable))
+        self._fleet, self._stale = fleet, False
+        self._touched.clear()
+        return fleet
 
     def _note_read(self, key: Hashable) -> None:
         if key in self._unreadable:
             self._unreadable.remove(key)
-            self._fleet = None
+            self._stale = True
 
 
 def _count(node: FitNode, pods: Iterable[FitPod]) -> FleetNode:

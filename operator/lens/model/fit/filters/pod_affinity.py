@@ -45,11 +45,13 @@ class PodAffinityFilter(Filter):
         self._verdicts: dict[int, tuple[Terms, tuple[str, ...]]] = {}
         own = [*self._affinity, *self._anti_affinity]
         namespaces = _all_namespaces(own)
-        for node in fleet.repelling:
+        for position in fleet.repelling:
+            node = fleet.nodes[position]
             self._count_repelling(node, node.repelling, self._repelling)
         for node in fleet.nodes if own else ():
             for pod in pods_of(node, namespaces):
                 self._count_own(node, pod, self._attracting, self._repelled)
+        self.topology_keys = frozenset({each.term.topology_key for each in own} | self._repelling.keys())
         self.applies = bool(own or self._repelling)
         """Whether anything can keep the pod off a node, as long as no replica is placed."""
 
@@ -73,11 +75,13 @@ class PodAffinityFilter(Filter):
             return NOT_WANTED
         return None
 
-    def place(self, node: FleetNode) -> None:
+    def place(self, node: FleetNode) -> bool:
         """Take note that a replica of the pod is on a node from now on."""
         pod = self._asked.on(node.name)
+        before = sum(map(len, self._attracting.values()))
         self._count_own(node, pod, self._attracting, self._repelled)
         self._count_repelling(node, (pod,), self._repelling)
+        return sum(map(len, self._attracting.values())) > before
 
     def _is_attracted(self, node: FleetNode, attracting: Domains) -> bool:
         keys = [own.term.topology_key for own in self._affinity]

@@ -37,7 +37,12 @@ class Filter(ABC):
     """One of the scheduler's filters, for one pod and one fleet.
 
     The scheduler asks one filter after another about a node, and the first that rejects it says why.
+
+    A filter that also looks at the pods on other nodes has ``topology_keys``: it says the same of all nodes
+    that have the same values of these labels.
     """
+
+    topology_keys: frozenset[str] = frozenset()
 
     @abstractmethod
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
@@ -58,8 +63,12 @@ class Filter(ABC):
                 tally.add(rejected)
         return left
 
-    def place(self, node: FleetNode) -> None:  # noqa: B027 - most filters look at one node by itself
-        """Take note that a replica of the pod is on a node from now on."""
+    def place(self, node: FleetNode) -> bool:
+        """Take note that a replica of the pod is on a node from now on.
+
+        Return whether a node that was rejected may fit since.
+        """
+        return False
 
 
 class Tally:
@@ -74,6 +83,12 @@ class Tally:
         # Filters make each rejection once, and hashing it would take longer than the filter.
         before = self._counts.get(id(rejected))
         self._counts[id(rejected)] = (rejected, nodes + (before[1] if before else 0))
+
+    def copy(self) -> "Tally":
+        """Return another tally of the same."""
+        tally = Tally()
+        tally._counts = self._counts.copy()
+        return tally
 
     def causes(self) -> Counter[Cause]:
         """Return how many nodes have each cause."""

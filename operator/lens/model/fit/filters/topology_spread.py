@@ -27,6 +27,7 @@ class SpreadFilter(Filter):
         self._asked = asked
         self._gates = GateFilter(asked)
         self._keys = tuple(constraint.topology_key for constraint in asked.spread)
+        self.topology_keys = frozenset(self._keys)
         self._constraints = [_Domains(constraint, asked) for constraint in asked.spread]
         for node in fleet.nodes:
             if self._has_domains(node):
@@ -52,12 +53,16 @@ class SpreadFilter(Filter):
                 return SKEWED
         return None
 
-    def place(self, node: FleetNode) -> None:
+    def place(self, node: FleetNode) -> bool:
         """Take note that a replica of the pod is on a node from now on."""
+        lifted = False
         if self._has_domains(node):
             for domains in self._constraints:
                 if self._includes(domains.constraint, node):
+                    least = domains.least
                     domains.count(node, (self._asked.on(node.name),))
+                    lifted = lifted or domains.least > least
+        return lifted
 
     def _has_domains(self, node: FleetNode) -> bool:
         return all(key in node.labels for key in self._keys)
@@ -98,6 +103,11 @@ class _Domains:
             return 0
         if more:
             return min(pods + more * (name == domain) for name, pods in self._pods.items())
+        return self.least
+
+    @property
+    def least(self) -> int:
+        """Return the least number of pods in a domain."""
         if self._least is None:
             self._least = min(self._pods.values(), default=2**31 - 1)
         return self._least

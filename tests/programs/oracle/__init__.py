@@ -1,0 +1,1 @@
+"""The fit engine against kube-scheduler's own code."""
