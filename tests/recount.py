@@ -4,12 +4,14 @@ Shares nothing with Lens: no import, no order of evaluation, no data structure. 
 counted on its own with fractions, where Lens adds whole lists.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
 from tests.recount_gpus import NOTHING, Told, count
+from tests.recount_products import by_product, sum_up
 
 Object = Mapping[str, Any]
 Amounts = dict[str, Fraction]
@@ -130,6 +132,13 @@ def recount_by_vendor(
                 }
                 for vendor, _ in by_vendor
             },
+            "products": by_product(
+                by_vendor,
+                labels.get(name, {}),
+                holders.get(name, {}),
+                devices,
+                (told or {}).get(name, NOTHING),
+            ),
         }
     return sum_rows(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
 
@@ -152,7 +161,20 @@ def sum_rows(rows: Mapping[str, Any]) -> dict[str, Any]:
         "units": {resource: cell for resource, cell in units.items() if any(cell.values())},
         "approximate": any(row["approximate"] for row in rows.values()),
         "missing_nodes": len([row for row in rows.values() if not row["known"]]),
+        "products": sum_up(row["products"] for row in rows.values()),
+        "gpu_nodes": dict(Counter(filter(None, map(_use, rows.values())))),
     }
+
+
+def _use(row: Mapping[str, Any]) -> str | None:
+    """Return how far a node is used; None for a node without GPUs."""
+    if not any(row[f"{state}_gpus"] for state in _STATES if state != "overcommitted"):
+        return None
+    if not row["schedulable"]:
+        return "closed"
+    if not row["available_gpus"]:
+        return "full"
+    return "partly_used" if row["allocated_gpus"] else "idle"
 
 
 def _block(counted: Mapping[str, int], *, is_open: bool) -> dict[str, int]:

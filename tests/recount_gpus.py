@@ -3,7 +3,7 @@
 Written from the rule (docs/counting.md, rule 7) with fractions of GPUs, and taking text apart by hand.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any, NamedTuple
@@ -45,6 +45,7 @@ class Told(NamedTuple):
     """What an agent says of a node: the GPU of each MIG device, and each pod's resource, device and GPU.
 
     ``gpus`` are all that it has seen, in so many partitions, of that domain, which is empty for any.
+    ``cards`` has the uuid and the product of each GPU, as far as they can be read.
     """
 
     instances: Mapping[str, str]
@@ -52,6 +53,7 @@ class Told(NamedTuple):
     gpus: int = 0
     partitions: int = 0
     domain: str = ""
+    cards: Sequence[tuple[str | None, str | None]] = ()
 
 
 NOTHING = Told({}, {})
@@ -429,11 +431,14 @@ def _places(
 
 
 def _gpu(device: str, told: Told) -> str | None:
+    return gpu_of(device) or told.instances.get(device.split("::")[0])
+
+
+def gpu_of(device: str) -> str | None:
+    """Return the GPU that a device's id names by itself."""
     device = device.split("::")[0]
     if device.startswith("MIG-GPU-"):
         return device[len("MIG-") :].split("/")[0]
-    if device.startswith("MIG-"):
-        return told.instances.get(device)
     card, _, number = device.partition("-")
     if (
         card.startswith("card")

@@ -131,7 +131,7 @@ async def _watch(
 async def _place_units(
     state: ClusterState, changes: Changes, watcher: "asyncio.Future[Watcher]", placements: Placements
 ) -> None:
-    """Give the ledger the placement of shared units that telemetry reports."""
+    """Give the ledger the placement of shared units, and the products, that telemetry reports."""
     put_placements = (await asyncio.shield(watcher)).put_placements
     current = state.current
 

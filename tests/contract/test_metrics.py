@@ -61,6 +61,24 @@ async def test_resources_that_no_figure_has_are_named(api: Api, cluster: Cluster
     assert (await scrape(api))["lens_unseen{resource=resourceslices}"] == 1
 
 
+async def test_products_and_nodes_by_use_are_those_of_the_status(api: Api, cluster: Cluster) -> None:
+    cluster.add(
+        node("gpu-0", product="H100"), node("gpu-1", cordoned=True), node("gpu-2"), pod("a", "gpu-0", 2)
+    )
+    cluster.publish(NOW)
+    samples = await scrape(api)
+    data = (await api.status()).data
+    for row in data["products"]:
+        product = row["product"] or ""
+        for state in ("allocated", "unhealthy", "unavailable", "available"):
+            assert samples[f"lens_product_gpus{{product={product}}}{{state={state}}}"] == row[state]
+        assert samples[f"lens_product_max_contiguous_gpus{{product={product}}}"] == row["largest_block"]
+    assert [row["product"] for row in data["products"]] == ["H100", None]
+    for state in ("idle", "partly_used", "full", "closed"):
+        assert samples[f"lens_gpu_nodes{{state={state}}}"] == data["gpu_nodes"][state]
+    assert data["gpu_nodes"] == {"total": 3, "idle": 1, "partly_used": 1, "full": 0, "closed": 1}
+
+
 async def test_pending_pods_and_listed_nodes_are_those_of_the_status(api: Api, cluster: Cluster) -> None:
     fill(cluster)
     samples = await scrape(api)

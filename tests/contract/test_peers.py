@@ -309,6 +309,8 @@ async def test_the_sum_of_all_clusters_is_right(hub: Api) -> None:
         "available_gpus": 12,
         "available_nodes": 3,
         "max_contiguous_gpu": 7,
+        "max_contiguous_gpu_product": None,
+        "max_contiguous_gpu_reason": "UNKNOWN_PRODUCT",
     }
     assert (data["timestamp"], data["unreachable"]) == ("2025-12-19T15:30:00Z", [])
     assert [(each["name"], each["status"], each["running_tasks"]) for each in data["clusters"]] == [
@@ -316,8 +318,11 @@ async def test_the_sum_of_all_clusters_is_right(hub: Api) -> None:
         ("west", "ok", 2),
     ]
     west = (await hub.ask(STATUS)).data
-    for field in ("current_gpu_usage", "available_resources"):
+    for field in ("current_gpu_usage", "available_resources", "products", "gpu_nodes"):
         assert data["clusters"][1][field] == west[field]
+    (unknown,) = data["products"]
+    assert (unknown["product"], unknown["total"], unknown["largest_block"]) == (None, 20, 7)
+    assert (data["gpu_nodes"]["total"], data["without_products"]) == (3, [])
 
 
 async def test_a_sum_says_what_is_not_in_it(
@@ -339,6 +344,9 @@ async def test_a_sum_says_what_is_not_in_it(
             "current_gpu_usage": None,
             "running_tasks": None,
             "available_resources": None,
+            "products": None,
+            "gpu_nodes": None,
+            "reasons": {},
             "reason": "FAILED",
         }
         assert (await hub.ask("/api/v1/realtime/status?cluster=gone")).error == (

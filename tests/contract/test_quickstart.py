@@ -110,7 +110,15 @@ WITH_TOKEN = ("-H", f"Authorization: Bearer {TOKEN}")
         (
             STATUS,
             ".data.available_resources",
-            [{"available_gpus": 16, "available_nodes": 2, "max_contiguous_gpu": 8}],
+            [
+                {
+                    "available_gpus": 16,
+                    "available_nodes": 2,
+                    "max_contiguous_gpu": 8,
+                    "max_contiguous_gpu_product": None,
+                    "max_contiguous_gpu_reason": "UNKNOWN_PRODUCT",
+                }
+            ],
         ),
         (
             STATUS,

@@ -56,6 +56,8 @@ async def test_totals_are_gpus_and_units_are_beside_them(api: Api) -> None:
         "available_gpus": 1 + 5,
         "available_nodes": 2,
         "max_contiguous_gpu": 5,
+        "max_contiguous_gpu_product": None,
+        "max_contiguous_gpu_reason": "UNKNOWN_PRODUCT",
     }
     units = {
         "resource": GPU,

@@ -43,6 +43,8 @@ async def test_every_figure_of_the_quickstart_is_there_and_right(api: Api, clust
         "available_gpus": 20,
         "available_nodes": 3,
         "max_contiguous_gpu": 8,
+        "max_contiguous_gpu_product": "NVIDIA-H100-80GB-HBM3",
+        "max_contiguous_gpu_reason": None,
     }
     assert data["gpu_states"] == {
         "allocated": 34,
@@ -100,6 +102,8 @@ async def test_a_cluster_without_gpus_is_answered_and_not_divided_by(api: Api) -
         "available_gpus": 0,
         "available_nodes": 0,
         "max_contiguous_gpu": 0,
+        "max_contiguous_gpu_product": None,
+        "max_contiguous_gpu_reason": "NONE_AVAILABLE",
     }
 
 

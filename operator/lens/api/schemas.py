@@ -74,6 +74,63 @@ class AvailableResources(TypedDict):
     available_gpus: Annotated[Count, Field(description="Free GPUs on nodes that accept GPU pods.")]
     available_nodes: Annotated[Count, Field(description="Nodes with at least one available GPU.")]
     max_contiguous_gpu: Annotated[Count, Field(description="The most available GPUs on one node.")]
+    max_contiguous_gpu_product: Annotated[
+        str | None,
+        Field(
+            description="The product of these GPUs; if several nodes have as many, the first product by name."
+        ),
+    ]
+    max_contiguous_gpu_reason: Annotated[
+        str | None,
+        Field(
+            description="Why max_contiguous_gpu_product is null: NONE_AVAILABLE, SEVERAL_PRODUCTS if no "
+            "product alone has as many on one node, NOT_REPORTED by an older Lens of another cluster, or a "
+            "reason of products."
+        ),
+    ]
+
+
+class Product(TypedDict):
+    """The GPUs of one product; the four states add up to total."""
+
+    product: Annotated[
+        str | None,
+        Field(
+            description="The product, as the vendor's node label has it.", examples=["NVIDIA-H100-80GB-HBM3"]
+        ),
+    ]
+    reason: Annotated[
+        str | None,
+        Field(
+            description="Why product is null. UNKNOWN_PRODUCT: neither a node label nor telemetry has it. "
+            "UNKNOWN_DEVICES: the nodes have several products, and it isn't known which of their GPUs are in "
+            "which state. SLICE_GONE: a claim holds a device that no ResourceSlice has. OTHER_PRODUCTS: the sum of all products beyond the 32 with the most GPUs."
+        ),
+    ]
+    total: Annotated[Count, Field(description="All GPUs of the product, in any state.")]
+    allocated: Annotated[Count, Field(description="Allocated to a pod.")]
+    available: Annotated[Count, Field(description="Free, on nodes that accept GPU pods.")]
+    unhealthy: Annotated[Count, Field(description="Not allocatable, and allocated to no pod.")]
+    unavailable: Annotated[Count, Field(description="Free, on nodes that accept no GPU pods.")]
+    largest_block: Annotated[Count, Field(description="The most available GPUs of the product on one node.")]
+
+
+class GpuNodes(TypedDict):
+    """Nodes that have GPUs, by their use; each is in exactly one of the four states."""
+
+    total: Annotated[Count, Field(description="Nodes that have GPUs.")]
+    idle: Annotated[
+        Count, Field(description="Nodes with available GPUs, of whose GPUs none is allocated to a pod.")
+    ]
+    partly_used: Annotated[Count, Field(description="Nodes with available and with allocated GPUs.")]
+    full: Annotated[
+        Count,
+        Field(description="Nodes that accept GPU pods and have no available GPU: no healthy one is free."),
+    ]
+    closed: Annotated[
+        Count,
+        Field(description="Nodes that accept no GPU pods, by cordon or taints, whatever is allocated there."),
+    ]
 
 
 class Freshness(TypedDict):
@@ -191,7 +248,13 @@ class Node(TypedDict):
         list[str],
         Field(description="Its taints.", examples=[["nvidia.com/gpu=present:NoSchedule"]]),
     ]
-    product: Annotated[str | None, Field(description="The GPU product, from the vendor's node label.")]
+    product: Annotated[
+        str | None,
+        Field(
+            description="The GPU product, from the vendor's node label or else from telemetry; null if it is "
+            "unknown or there are several."
+        ),
+    ]
     running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold GPUs on it.")]
     resources: Annotated[list[NodeResource], Field(description="Its GPU resources, in units.")]
     units: NotRequired[
@@ -384,6 +447,13 @@ class Status(TypedDict):
     freshness: Annotated[Freshness, Field(description="The age of the figures.")]
     telemetry: Annotated[Telemetry, Field(description="The GPUs' utilization.")]
     gpu_states: Annotated[GpuStates, Field(description="GPUs by state.")]
+    products: Annotated[
+        list[Product],
+        Field(
+            description="GPUs by product, those with the most GPUs first; all entries add up to gpu_states."
+        ),
+    ]
+    gpu_nodes: Annotated[GpuNodes, Field(description="Nodes by the use of their GPUs.")]
     units: Annotated[list[NodeResource], Field(description=_UNITS)]
     approximate: Annotated[bool, Field(description=_APPROXIMATE)]
     nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]
@@ -596,6 +666,15 @@ class ClusterSummary(TypedDict):
     current_gpu_usage: Annotated[GpuUsage | None, Field(description="As in its status.")]
     running_tasks: Annotated[Count | None, Field(description="As in its status.")]
     available_resources: Annotated[AvailableResources | None, Field(description="As in its status.")]
+    products: Annotated[list[Product] | None, Field(description="As in its status.")]
+    gpu_nodes: Annotated[GpuNodes | None, Field(description="As in its status.")]
+    reasons: Annotated[
+        dict[str, str],
+        Field(
+            description="Why products and gpu_nodes are null beside known figures, by field: NOT_REPORTED by "
+            "the cluster's Lens, which is older."
+        ),
+    ]
     reason: NotRequired[UnreachableReason]
 
 
@@ -614,6 +693,18 @@ class Summary(TypedDict):
         AvailableResources, Field(description="The sums; max_contiguous_gpu is the most of any cluster.")
     ]
     coverage: Annotated[float, Field(ge=0, le=1, description="The fraction of GPUs that report utilization.")]
+    products: Annotated[
+        list[Product],
+        Field(description="GPUs by product; largest_block is the most on one node of any cluster."),
+    ]
+    gpu_nodes: Annotated[GpuNodes, Field(description="Nodes by the use of their GPUs.")]
+    without_products: Annotated[
+        list[str],
+        Field(
+            description="The clusters with known figures that aren't in products and gpu_nodes: their Lenses "
+            "are older and don't report these."
+        ),
+    ]
     clusters: Annotated[
         list[ClusterSummary], Field(description="The clusters, those without figures included.")
     ]

@@ -123,7 +123,8 @@ TOOLS: tuple[Tool[Any], ...] = (
         "A cluster's GPUs in figures, now: how many there are, are allocated to pods, are available, are "
         "unhealthy; running and pending pods. Rates and utilization are in percent, telemetry.coverage from "
         "0 to 1, ages in seconds. available_resources.max_contiguous_gpu is the most available GPUs on one "
-        "node. Utilization is only known of the GPUs that telemetry.coverage counts.",
+        "node, products the same for each GPU product. Utilization is only known of the GPUs that "
+        "telemetry.coverage counts.",
         ClusterArguments,
         _status,
     ),

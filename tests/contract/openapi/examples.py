@@ -39,7 +39,22 @@ _AVAILABLE: schemas.AvailableResources = {
     "available_gpus": 6,
     "available_nodes": 1,
     "max_contiguous_gpu": 6,
+    "max_contiguous_gpu_product": "NVIDIA-H100-80GB-HBM3",
+    "max_contiguous_gpu_reason": None,
 }
+_PRODUCTS: list[schemas.Product] = [
+    {
+        "product": "NVIDIA-H100-80GB-HBM3",
+        "reason": None,
+        "total": 16,
+        "allocated": 2,
+        "available": 6,
+        "unhealthy": 0,
+        "unavailable": 8,
+        "largest_block": 6,
+    }
+]
+_GPU_NODES: schemas.GpuNodes = {"total": 2, "idle": 0, "partly_used": 1, "full": 0, "closed": 1}
 _NODE: schemas.Node = {
     "node_name": "gpu-node-1",
     "status": "Ready",
@@ -97,6 +112,8 @@ _STATUS: schemas.Status = {
         "overcommitted": 0,
         "missing_nodes": 0,
     },
+    "products": _PRODUCTS,
+    "gpu_nodes": _GPU_NODES,
     "units": [],
     "approximate": False,
     "alerts": [
@@ -254,6 +271,9 @@ _SUMMARY: schemas.Summary = {
     "running_tasks": 1,
     "available_resources": _AVAILABLE,
     "coverage": 0.5,
+    "products": _PRODUCTS,
+    "gpu_nodes": _GPU_NODES,
+    "without_products": [],
     "clusters": [
         {
             "name": "prod-cluster",
@@ -263,6 +283,9 @@ _SUMMARY: schemas.Summary = {
             "current_gpu_usage": _USAGE,
             "running_tasks": 1,
             "available_resources": _AVAILABLE,
+            "products": _PRODUCTS,
+            "gpu_nodes": _GPU_NODES,
+            "reasons": {},
         },
         {
             "name": "lab",
@@ -272,6 +295,9 @@ _SUMMARY: schemas.Summary = {
             "current_gpu_usage": None,
             "running_tasks": None,
             "available_resources": None,
+            "products": None,
+            "gpu_nodes": None,
+            "reasons": {},
             "reason": "TIMEOUT",
         },
     ],

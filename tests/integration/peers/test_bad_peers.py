@@ -58,6 +58,17 @@ async def hub(hub_of: Hub, west: FakeServer) -> AsyncIterator[Api]:
         yield api
 
 
+PRODUCT = {
+    "product": "H100",
+    "reason": None,
+    "allocated": 1,
+    "available": 3,
+    "unhealthy": 0,
+    "unavailable": 0,
+    "largest_block": 2,
+}
+
+
 def good(cluster: str = "west", **fields: object) -> bytes:
     """Return an answer of a Lens."""
     status = {
@@ -391,6 +402,27 @@ async def test_the_mean_utilization_is_that_of_the_gpus_that_report(hub_of: Hub,
     assert data["current_gpu_usage"]["allocation_rate"] == round(100 * 4 / 88, 1)
 
 
+async def test_an_older_lens_products_are_null_with_a_reason_and_in_no_sum(
+    hub_of: Hub, west: FakeServer
+) -> None:
+    nodes = {"total": 1, "idle": 1, "partly_used": 0, "full": 0, "closed": 0}
+    answers = {"west": good(), "new": good("new", products=[PRODUCT], gpu_nodes=nodes)}
+
+    async def behave(connection: Connection) -> None:
+        await connection.answer(answers[connection.request.path.rpartition("=")[2]])
+
+    west.behaviour = behave
+    async with hub_of(*(peer(name, west.url("")) for name in answers)) as hub:
+        data = (await hub.ask("/api/v1/realtime/summary")).data
+    clusters = {each["name"]: each for each in data["clusters"]}
+    assert clusters["west"]["products"] is clusters["west"]["gpu_nodes"] is None
+    assert clusters["west"]["reasons"] == {"products": "NOT_REPORTED", "gpu_nodes": "NOT_REPORTED"}
+    assert clusters["west"]["available_resources"]["max_contiguous_gpu_reason"] == "NOT_REPORTED"
+    assert clusters["new"]["products"] == [{**PRODUCT, "total": 4}]
+    assert data["without_products"] == ["west"]
+    assert {**PRODUCT, "total": 4} in data["products"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -402,6 +434,11 @@ async def test_the_mean_utilization_is_that_of_the_gpus_that_report(hub_of: Hub,
         {"freshness": {}},
         {"telemetry": {"coverage": 7}},
         {"available_resources": []},
+        {"products": [PRODUCT] * 1000},
+        {"products": [{**PRODUCT, "product": "x" * 1000}]},
+        {"products": [{**PRODUCT, "reason": "a text"}]},
+        {"products": [{**PRODUCT, "available": -1}]},
+        {"gpu_nodes": {"idle": 1}},
     ],
 )
 async def test_figures_that_can_not_be_are_in_no_sum(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
 from lens.model.inventory.pod import Pod
+from lens.model.inventory.products import ProductCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s.bounds import MOST_STRANGE
 from tests.recount import Object, recount
@@ -40,6 +42,10 @@ def assert_agrees(
         "allocation_rate": pytest.approx(float(expected["allocation_rate"]), abs=0.0500001),
         "units": {resource: _cell(pool) for resource, pool in snapshot.units.items()},
         "approximate": snapshot.approximate > 0,
+        "products": _products(snapshot.products),
+        "gpu_nodes": {
+            state: number for state, number in msgspec.structs.asdict(snapshot.gpu_nodes).items() if number
+        },
         "nodes": {name: _row(occupied) for name, occupied in snapshot.nodes.items()},
         "tasks": {
             tuple(pod.key): {"node": pod.node, "units": dict(pod.units), **_part(snapshot, pod)}
@@ -74,6 +80,15 @@ def _row(occupied: NodeOccupancy) -> dict[str, Any]:
         "available_gpus": occupied.states.available,
         "overcommitted_gpus": occupied.overcommitted,
         "most_available": occupied.largest_block,
+        "products": _products(occupied.products),
+    }
+
+
+def _products(counts: Iterable[ProductCount]) -> dict[tuple[str | None, str | None], dict[str, int]]:
+    return {
+        (each.product, each.reason): msgspec.structs.asdict(each.states)
+        | {"largest_block": each.largest_block}
+        for each in counts
     }
 
 

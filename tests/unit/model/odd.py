@@ -271,6 +271,11 @@ def placements() -> st.SearchStrategy[Told]:
         gpus=st.integers(0, 8),
         partitions=st.integers(0, 16),
         domain=st.sampled_from(("", "amd.com", "nvidia.com")),
+        cards=st.lists(
+            st.tuples(st.none() | gpus, st.none() | st.sampled_from(("H100", "H100", "A100"))), max_size=4
+        ).filter(
+            lambda cards: len({uuid for uuid, _ in cards if uuid}) == sum(bool(uuid) for uuid, _ in cards)
+        ),
     )
 
 

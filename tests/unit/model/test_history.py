@@ -11,9 +11,12 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from lens.model.gpu.node_report import Health
+from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.inventory.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import DevicePlacement, Placement
+from lens.model.inventory.products import reported_products
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
@@ -124,6 +127,22 @@ class Watching(RuleBasedStateMachine):
                 gpus=told.gpus,
                 partitions=told.partitions,
                 domain=told.domain,
+                products=reported_products(
+                    NodeTelemetry(
+                        node=node,
+                        source="amd" if told.domain == "amd.com" else "agent",
+                        gpus=tuple(
+                            GpuTelemetry(
+                                index=index,
+                                uuid=uuid,
+                                sampled_at=0,
+                                health=Health(state="ok"),
+                                product=product,
+                            )
+                            for index, (uuid, product) in enumerate(told.cards)
+                        ),
+                    )
+                ),
             ),
         )
 

@@ -5,6 +5,10 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from lens.api import schemas
+from lens.model.inventory.gpu_states import GpuStates
+from lens.model.inventory.occupancy import NodeUse
+from lens.model.inventory.products import ProductCount
+from lens.model.k8s.bounds import LONGEST_WORD, MOST_PRODUCTS
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A peer's number, up to the largest integer that every JSON reader reads exactly."""
@@ -22,12 +26,56 @@ class Usage(msgspec.Struct, frozen=True):
     utilization_rate: Percent
 
 
+Name = Annotated[str, msgspec.Meta(max_length=LONGEST_WORD)]
+Reason = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+
+NOT_REPORTED = "NOT_REPORTED"
+"""The cluster's Lens is older and doesn't have the field."""
+
+
 class Available(msgspec.Struct, frozen=True):
     """A status' ``available_resources``."""
 
     available_gpus: Count
     available_nodes: Count
     max_contiguous_gpu: Count
+    max_contiguous_gpu_product: Name | None = None
+    max_contiguous_gpu_reason: Reason | None = NOT_REPORTED
+
+
+class Product(msgspec.Struct, frozen=True):
+    """An entry of a status' ``products``."""
+
+    product: Name | None
+    reason: Reason | None
+    allocated: Count
+    available: Count
+    unhealthy: Count
+    unavailable: Count
+    largest_block: Count
+
+    @property
+    def count(self) -> ProductCount:
+        """Return it as what is added up."""
+        states = GpuStates(self.allocated, self.unhealthy, self.unavailable, self.available)
+        return ProductCount(self.product, self.reason, states, self.largest_block)
+
+
+Products = Annotated[tuple[Product, ...], msgspec.Meta(max_length=4 * MOST_PRODUCTS)]
+
+
+class GpuNodes(msgspec.Struct, frozen=True):
+    """A status' ``gpu_nodes``."""
+
+    idle: Count
+    partly_used: Count
+    full: Count
+    closed: Count
+
+    @property
+    def use(self) -> NodeUse:
+        """Return it as what is added up."""
+        return NodeUse(self.idle, self.partly_used, self.full, self.closed)
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -50,6 +98,8 @@ class Figures(msgspec.Struct, frozen=True):
     available_resources: Available
     freshness: Freshness
     telemetry: Telemetry | None = None
+    products: Products | None = None
+    gpu_nodes: GpuNodes | None = None
 
     @property
     def reporting_gpus(self) -> float:

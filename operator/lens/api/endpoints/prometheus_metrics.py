@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -22,6 +23,8 @@ from lens.http import refusal_counts
 from lens.model.alerts.alert import NO_OBJECT, Alert
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import ClusterState, StateView
+from lens.model.inventory.gpu_states import GpuStates
+from lens.model.inventory.snapshot import Snapshot
 
 NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
@@ -128,6 +131,7 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     gpus.add_metric(["unavailable"], states.unavailable)
     gpus.add_metric(["available"], states.available)
     yield gpus
+    yield from _products(snapshot)
     if current.findings.at is not None:
         yield _alerts(current.findings.alerts)
     telemetry = current.telemetry
@@ -208,6 +212,38 @@ def _counter(name: str, documentation: str, counts: Mapping[str, int]) -> Metric
     for reason, count in counts.items():
         family.add_metric([reason], count)
     return family
+
+
+def _products(snapshot: Snapshot) -> Iterator[Metric]:
+    """Return the GPUs by product and the nodes by use. The product is empty for GPUs without a shown one."""
+    gpus = GaugeMetricFamily(
+        "lens_product_gpus",
+        "GPUs by product and state; product is empty for unknown products and those beyond the first 32.",
+        labels=["product", "state"],
+    )
+    blocks = GaugeMetricFamily(
+        "lens_product_max_contiguous_gpus",
+        "The most available GPUs of a product on one node.",
+        labels=["product"],
+    )
+    states: dict[str, GpuStates] = {}
+    largest: dict[str, int] = {}
+    for each in snapshot.products:
+        product = each.product or ""
+        states[product] = states.get(product, GpuStates()) + each.states
+        largest[product] = max(largest.get(product, 0), each.largest_block)
+    for product, numbers in states.items():
+        for state, number in msgspec.structs.asdict(numbers).items():
+            gpus.add_metric([product, state], number)
+        blocks.add_metric([product], largest[product])
+    yield gpus
+    yield blocks
+    nodes = GaugeMetricFamily(
+        "lens_gpu_nodes", "Nodes with GPUs by their use; the states add up to all of them.", labels=["state"]
+    )
+    for state, number in msgspec.structs.asdict(snapshot.gpu_nodes).items():
+        nodes.add_metric([state], number)
+    yield nodes
 
 
 def _alerts(alerts: Iterable[Alert]) -> Metric:

@@ -8,6 +8,7 @@ import msgspec
 from lens import slices
 from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
+from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.parameters import StatusParameters
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
@@ -63,6 +64,8 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
             "available_gpus": states.available,
             "available_nodes": snapshot.available_nodes,
             "max_contiguous_gpu": snapshot.max_contiguous,
+            "max_contiguous_gpu_product": snapshot.max_contiguous_product[0],
+            "max_contiguous_gpu_reason": snapshot.max_contiguous_product[1],
         },
         pending={
             "pods": snapshot.demand.pods,
@@ -84,6 +87,8 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
             "overcommitted": snapshot.overcommitted,
             "missing_nodes": snapshot.missing_nodes,
         },
+        products=product_rows(snapshot.products),
+        gpu_nodes=gpu_nodes(snapshot.gpu_nodes),
         units=[_resource(count) for _, count in sorted(snapshot.units.items())],
         approximate=snapshot.approximate > 0,
     )
@@ -130,7 +135,7 @@ def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> schema
         "schedulable": occupied.takes_gpu_pods,
         "unschedulable": node is not None and node.unschedulable,
         "taints": [str(taint) for taint in node.taints] if node else [],
-        "product": node.product if node else None,
+        "product": occupied.product,
         "running_tasks": occupied.running_tasks,
         "resources": [_resource(count) for count in occupied.pools],
     }

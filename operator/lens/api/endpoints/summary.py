@@ -1,9 +1,13 @@
 """``/api/v1/realtime/summary``: the sums over all clusters."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from lens.api import schemas
-from lens.api.endpoints.clusters import ClusterStatus, Figures, cluster
+from lens.api.endpoints.clusters import NOT_REPORTED, Available, ClusterStatus, Figures, cluster
+from lens.api.endpoints.products import gpu_nodes, product_rows
+from lens.model.inventory.occupancy import NO_NODES
+from lens.model.inventory.products import NONE_AVAILABLE, shown
 from lens.model.k8s import timestamps
 
 
@@ -32,9 +36,16 @@ def summary(statuses: Sequence[ClusterStatus], now: float) -> schemas.Summary:
         "available_resources": {
             "available_gpus": sum(each.available_gpus for each in available),
             "available_nodes": sum(each.available_nodes for each in available),
-            "max_contiguous_gpu": max((each.max_contiguous_gpu for each in available), default=0),
+            **_largest_block(available),
         },
         "coverage": round(reporting / total, 3) if total else 0.0,
+        "products": product_rows(shown(product.count for each in figures for product in each.products or ())),
+        "gpu_nodes": gpu_nodes(
+            sum((each.gpu_nodes.use for each in figures if each.gpu_nodes is not None), NO_NODES)
+        ),
+        "without_products": [
+            each.name for each in statuses if each.figures is not None and _unreported(each.figures)
+        ],
         "clusters": [_cluster(each) for each in statuses],
         "unreachable": [each.name for each in statuses if each.status == "unreachable"],
     }
@@ -55,11 +66,45 @@ def _cluster(status: ClusterStatus) -> schemas.ClusterSummary:
             "available_gpus": figures.available_resources.available_gpus,
             "available_nodes": figures.available_resources.available_nodes,
             "max_contiguous_gpu": figures.available_resources.max_contiguous_gpu,
+            "max_contiguous_gpu_product": figures.available_resources.max_contiguous_gpu_product,
+            "max_contiguous_gpu_reason": figures.available_resources.max_contiguous_gpu_reason,
         },
+        "products": None
+        if figures is None or figures.products is None
+        else product_rows(each.count for each in figures.products),
+        "gpu_nodes": None
+        if figures is None or figures.gpu_nodes is None
+        else gpu_nodes(figures.gpu_nodes.use),
+        "reasons": {} if figures is None else _unreported(figures),
     }
     if "reason" in entry:
         row["reason"] = entry["reason"]
     return row
+
+
+class _LargestBlock(TypedDict):
+    max_contiguous_gpu: int
+    max_contiguous_gpu_product: str | None
+    max_contiguous_gpu_reason: str | None
+
+
+def _largest_block(available: Sequence[Available]) -> _LargestBlock:
+    """Return the largest block of all clusters; of several with a product the first by its name."""
+    size = max((each.max_contiguous_gpu for each in available), default=0)
+    largest = [each for each in available if each.max_contiguous_gpu == size]
+    products = [each.max_contiguous_gpu_product for each in largest if each.max_contiguous_gpu_product]
+    reasons = [each.max_contiguous_gpu_reason for each in largest if each.max_contiguous_gpu_reason]
+    return {
+        "max_contiguous_gpu": size,
+        "max_contiguous_gpu_product": min(products, default=None),
+        "max_contiguous_gpu_reason": None if products else min(reasons, default=NONE_AVAILABLE),
+    }
+
+
+def _unreported(figures: Figures) -> dict[str, str]:
+    """Return the fields that a cluster's Lens doesn't have."""
+    fields = {"products": figures.products, "gpu_nodes": figures.gpu_nodes}
+    return {name: NOT_REPORTED for name, value in fields.items() if value is None}
 
 
 def _usage(figures: Figures) -> schemas.GpuUsage:

@@ -7,11 +7,10 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from lens.api import schemas
 from lens.api.access.auth import Caller
 from lens.api.cache.epochs import Epochs
 from lens.api.cache.response_cache import max_age
-from lens.api.endpoints.clusters import Available, ClusterStatus, Figures, Freshness, Telemetry, Usage
+from lens.api.endpoints.clusters import ClusterStatus, Figures
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
 from lens.api.parameters import StatusParameters
@@ -66,7 +65,7 @@ class ClusterOverview:
             epoch = self._epochs.get(asker, context.route.encode(), limit, now, context.waited())
         except ApiError:
             return ClusterStatus(self._name, True, "syncing")
-        figures = _local_figures(status(epoch.view, StatusParameters(cluster=self._name), now))
+        figures = msgspec.convert(status(epoch.view, StatusParameters(cluster=self._name), now), type=Figures)
         return self._status(self._name, figures, epoch.seen.age(now), local=True)
 
     async def _peer(self, request: web.BaseRequest, caller: Caller, name: str) -> ClusterStatus:
@@ -95,17 +94,3 @@ class ClusterOverview:
         self._pending.discard(task)
         if not task.cancelled():
             task.exception()
-
-
-def _local_figures(status: schemas.Status) -> Figures:
-    """Return the figures of our own status, which needs no validation."""
-    usage, available = status["current_gpu_usage"], status["available_resources"]
-    return Figures(
-        Usage(
-            usage["total_gpus"], usage["allocated_gpus"], usage["utilized_gpus"], usage["utilization_rate"]
-        ),
-        status["running_tasks"],
-        Available(available["available_gpus"], available["available_nodes"], available["max_contiguous_gpu"]),
-        Freshness(status["freshness"]["age_seconds"]),
-        Telemetry(status["telemetry"]["coverage"]),
-    )

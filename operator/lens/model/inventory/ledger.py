@@ -15,17 +15,12 @@ from lens.model.inventory.dra.device_class import DeviceClass
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import DeviceIndex, needs_index
 from lens.model.inventory.dra.taint_rule import TaintRule
+from lens.model.inventory.gpu_states import GpuStates
 from lens.model.inventory.node import Node
-from lens.model.inventory.occupancy import (
-    GpuStates,
-    NodeOccupancy,
-    ResourceCount,
-    by_driver,
-    occupancy,
-    takes,
-)
+from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount, by_driver, occupancy, takes
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod, PodKey
+from lens.model.inventory.products import ProductTotals
 from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.k8s.gpu_drivers import GpuDrivers
@@ -57,6 +52,7 @@ class Ledger:
         self._units: dict[str, ResourceCount] = {}
         self._missing: dict[str, int] = {}
         self._dra = DeviceIndex(self._pods, drivers or GpuDrivers())
+        self._products = ProductTotals()
         self._snapshot = EMPTY
 
     @property
@@ -281,12 +277,14 @@ class Ledger:
         last = self._snapshot
         states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
         unknown_gpus, held_without_pod = last.unknown_gpus, last.held_without_pod
-        approximate, missing_gpus = last.approximate, last.missing_gpus
+        approximate, missing_gpus, gpu_nodes = last.approximate, last.missing_gpus, last.gpu_nodes
         units, missing_names = last.units, last.missing_names
         joining: set[str] = set()
         leaving: set[str] = set()
         if unattached is not last.unattached:
             states += unattached.states - last.unattached.states
+            self._products.remove(last.unattached.products)
+            self._products.add(unattached.products)
             unknown_gpus += unattached.unknown_gpus - last.unattached.unknown_gpus
             held_without_pod += unattached.held_without_pod - last.unattached.held_without_pod
         for name, after in changes.items():
@@ -298,6 +296,8 @@ class Ledger:
                 unknown_gpus -= before.unknown_gpus
                 held_without_pod -= before.held_without_pod
                 approximate -= before.approximate
+                gpu_nodes -= before.use
+                self._products.remove(before.products)
                 missing_gpus -= self._missing.pop(name, 0)
                 for pool in before.units:
                     self._units[pool.resource] = self._units_of(pool.resource) - pool
@@ -311,6 +311,8 @@ class Ledger:
                 unknown_gpus += after.unknown_gpus
                 held_without_pod += after.held_without_pod
                 approximate += after.approximate
+                gpu_nodes += after.use
+                self._products.add(after.products)
                 if after.node is None:
                     self._missing[name] = after.overcommitted
                     missing_gpus += after.overcommitted
@@ -327,6 +329,7 @@ class Ledger:
             units = self._shown_units()
         if any(name in self._missing or name in missing_names for name in changes):
             missing_names = tuple(nsmallest(MOST_MISSING, self._missing))
+        max_contiguous = max(self._blocks, default=0)
         demand = last.demand
         for path, pod in waiting.items():
             if (left := last.pending.get(path)) is not None:
@@ -338,7 +341,10 @@ class Ledger:
             states=states,
             running_tasks=running_tasks,
             available_nodes=self._blocks.total(),
-            max_contiguous=max(self._blocks, default=0),
+            max_contiguous=max_contiguous,
+            max_contiguous_product=self._products.of_block(max_contiguous),
+            products=self._products.shown(),
+            gpu_nodes=gpu_nodes,
             overcommitted=overcommitted,
             missing_nodes=len(self._missing),
             missing_gpus=missing_gpus,

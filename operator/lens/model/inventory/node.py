@@ -12,7 +12,7 @@ from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.objects import NodeManifest
 from lens.model.k8s.quantity import Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
-from lens.model.k8s.vendors import PRODUCT_LABELS
+from lens.model.k8s.vendors import labelled_products
 
 
 class NodeResource(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +30,8 @@ class NodeResource(msgspec.Struct, frozen=True, gc=False):
 class Node(msgspec.Struct, frozen=True, gc=False):
     """A node. ``offers`` has the GPU resources that it names, even with a capacity of 0.
 
-    ``mig`` is what its labels tell of the GPUs that MIG has cut up. ``ready`` is its Ready condition: True,
+    ``products`` are what its labels call its GPUs, by the domain of their resources, and ``mig`` is what they
+    tell of the GPUs that MIG has cut up. ``ready`` is its Ready condition: True,
     False, or None without one. Two nodes are equal if no figure and no list shows a difference; heartbeats
     don't count.
     """
@@ -40,8 +41,13 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     unschedulable: bool
     taints: tuple[Taint, ...]
     ready: bool | None
-    product: str | None
+    products: tuple[tuple[str, str], ...] = ()
     mig: MigGpus = NO_MIG
+
+    @property
+    def product(self) -> str | None:
+        """Return the first of its products; None without a label."""
+        return self.products[0][1] if self.products else None
 
 
 def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResources) -> dict[str, int]:
@@ -75,7 +81,9 @@ def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node:
         unschedulable=bool(manifest.spec.unschedulable),
         taints=_taints(manifest.spec.taints or ()),
         ready=next((c.status == "True" for c in status.conditions or () if c.type == "Ready"), None),
-        product=next((short(labels[label]) for label in PRODUCT_LABELS if label in labels), None),
+        products=tuple(
+            (domain, intern(short(product))) for domain, product in labelled_products(labels).items()
+        ),
         mig=mig_gpus(shares, offered, labels),
     )
 

@@ -24,45 +24,15 @@ from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
 from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, held_ids, joined
 from lens.model.inventory.dra.gpus import HeldGpu
+from lens.model.inventory.gpu_states import GpuStates
 from lens.model.inventory.node import Node, NodeResource
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
+from lens.model.inventory.products import CountedGpus, ProductCount, product_counts
 from lens.model.inventory.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
 from lens.model.k8s.vendors import domain_of, domain_of_driver
-
-
-class GpuStates(msgspec.Struct, frozen=True, gc=False):
-    """Numbers of GPUs by state."""
-
-    allocated: int = 0
-    unhealthy: int = 0
-    unavailable: int = 0
-    available: int = 0
-
-    @property
-    def total(self) -> int:
-        """Return the number of GPUs in all states."""
-        return self.allocated + self.unhealthy + self.unavailable + self.available
-
-    def __add__(self, other: "GpuStates") -> "GpuStates":
-        """Add state by state."""
-        return GpuStates(
-            self.allocated + other.allocated,
-            self.unhealthy + other.unhealthy,
-            self.unavailable + other.unavailable,
-            self.available + other.available,
-        )
-
-    def __sub__(self, other: "GpuStates") -> "GpuStates":
-        """Subtract state by state."""
-        return GpuStates(
-            self.allocated - other.allocated,
-            self.unhealthy - other.unhealthy,
-            self.unavailable - other.unavailable,
-            self.available - other.available,
-        )
 
 
 class ResourceCount(msgspec.Struct, frozen=True, gc=False):
@@ -98,6 +68,46 @@ class ResourceCount(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+class NodeUse(msgspec.Struct, frozen=True, gc=False):
+    """Numbers of nodes with GPUs, by how far these are used; each node is in exactly one state.
+
+    ``closed`` nodes take no GPU pods, whatever is held on them. Of the others ``full`` ones have no available
+    GPU, and no GPU of an ``idle`` one is held.
+    """
+
+    idle: int = 0
+    partly_used: int = 0
+    full: int = 0
+    closed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the number of nodes in all states."""
+        return self.idle + self.partly_used + self.full + self.closed
+
+    def __add__(self, other: "NodeUse") -> "NodeUse":
+        """Add state by state."""
+        return NodeUse(
+            self.idle + other.idle,
+            self.partly_used + other.partly_used,
+            self.full + other.full,
+            self.closed + other.closed,
+        )
+
+    def __sub__(self, other: "NodeUse") -> "NodeUse":
+        """Subtract state by state."""
+        return NodeUse(
+            self.idle - other.idle,
+            self.partly_used - other.partly_used,
+            self.full - other.full,
+            self.closed - other.closed,
+        )
+
+
+NO_NODES = NodeUse()
+"""No node."""
+
+
 class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     """A node, the pods that hold GPUs on it (sorted by namespace and name), and its GPUs by state.
 
@@ -109,7 +119,8 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
 
     ``gpus`` are those that DRA hands out, and ``drivers`` their sums. The states of these are among
     ``states``, where a GPU that is offered both ways counts once. ``unknown_gpus`` are in no state.
-    ``held_without_pod`` counts the GPUs that claims hold for no pod.
+    ``held_without_pod`` counts the GPUs that claims hold for no pod. ``products`` has the
+    GPUs by product.
     """
 
     name: str
@@ -128,6 +139,7 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     drivers: tuple[ResourceCount, ...] = ()
     unknown_gpus: int = 0
     held_without_pod: int = 0
+    products: tuple[ProductCount, ...] = ()
 
     @property
     def offered_both_ways(self) -> bool:
@@ -166,6 +178,24 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     def approximate(self) -> bool:
         """Tell whether the numbers of GPUs may be others."""
         return self.approximate_reason is not None
+
+    @property
+    def product(self) -> str | None:
+        """Return the product by the node's labels, or else the one that its telemetry reports."""
+        if self.node is not None and self.node.product is not None:
+            return self.node.product
+        return self.products[0].product if len(self.products) == 1 else None
+
+    @property
+    def use(self) -> "NodeUse":
+        """Return this node in its state of use, as one of all nodes."""
+        if self.node is None or not self.states.total:
+            return NO_NODES
+        if not self.takes_gpu_pods:
+            return NodeUse(closed=1)
+        if not self.largest_block:
+            return NodeUse(full=1)
+        return NodeUse(partly_used=1) if self.states.allocated else NodeUse(idle=1)
 
     @property
     def status(self) -> str:
@@ -214,6 +244,7 @@ def occupancy(
     ]
     states = sum((pool.states for _, pool in gpus), GpuStates())
     largest_block = max((pool.states.available for _, pool in gpus), default=0)
+    counted = _by_vendor(gpus)
     drivers = by_driver(dra)
     approximate_reason = max(
         (block.approximate_reason for block in blocks if block.approximate_reason is not None),
@@ -230,6 +261,14 @@ def occupancy(
                 approximate_reason = approximate_reason or BOTH_WAYS
         states += claimable
         largest_block = max(largest_block, block)
+        before = counted.get(domain, CountedGpus(domain))
+        counted[domain] = CountedGpus(
+            domain,
+            before.states + claimable,
+            max(before.largest_block, block),
+            tuple(each for each in dra if domain_of_driver(each.gpu.driver) == domain),
+            both_ways=before.states.total > 0,
+        )
     return NodeOccupancy(
         name=name,
         node=node,
@@ -244,11 +283,30 @@ def occupancy(
         approximate_reason=approximate_reason,
         units=units,
         parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
+        products=product_counts(
+            counted.values(),
+            node.products if node else (),
+            placement.products,
+            {path: [each.gpu for each in placed] for path, placed in placement.pods.items()}
+            if placement.products.gpus
+            else {},
+            holders,
+        ),
         gpus=dra,
         drivers=drivers,
         unknown_gpus=sum(each.state == "unknown" for each in dra),
         held_without_pod=sum(each.without_pod for each in dra),
     )
+
+
+def _by_vendor(gpus: Iterable[tuple[str, ResourceCount]]) -> dict[str, CountedGpus]:
+    """Return the GPUs that device plugins offer, by the domain of their resources."""
+    found: dict[str, CountedGpus] = {}
+    for domain, pool in gpus:
+        before = found.get(domain, CountedGpus(domain))
+        block = max(before.largest_block, pool.states.available)
+        found[domain] = CountedGpus(domain, before.states + pool.states, block)
+    return found
 
 
 def takes(node: Node | None, taints: TaintPolicy) -> bool:

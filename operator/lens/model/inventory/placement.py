@@ -1,11 +1,13 @@
-"""The placement of shared units: the GPU of each unit, as the node's agent or exporter reports it."""
+"""The placement of units, and the products of GPUs, as the node's agent or exporter reports them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from lens.model.gpu.telemetry import NodeTelemetry
+from lens.model.inventory.products import NO_PRODUCTS, ReportedProducts, reported_products
 from lens.model.k8s.vendors import domain_of
+from lens.model.shards import Shards
 
 
 class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -17,12 +19,13 @@ class DevicePlacement(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """The placement of a node's units, on which the number of held GPUs depends.
+    """What a node's agent or exporter reports of its GPUs that the ledger counts by.
 
     ``instances`` maps the uuid of each MIG device, or partition, to the uuid of its GPU; ``pods`` has the
     devices of each pod by ``namespace/name``. ``gpus`` is the number of GPUs that AMD's exporter reports, and
     ``partitions`` that of their partitions; a GPU without any counts as one. ``domain`` is the domain of
-    their resources, empty for any. ``reported`` is the number of GPUs that are reported, by whomever.
+    their resources, empty for any. ``reported`` is the number of GPUs that are reported, by whomever, and
+    ``products`` are those of these.
     """
 
     instances: Mapping[str, str]
@@ -31,6 +34,7 @@ class Placement(msgspec.Struct, frozen=True):
     partitions: int = 0
     domain: str = ""
     reported: int = 0
+    products: ReportedProducts = NO_PRODUCTS
 
     @property
     def reported_domain(self) -> str:
@@ -46,8 +50,15 @@ NO_PLACEMENT = Placement(instances={}, pods={})
 """The placement of a node without telemetry."""
 
 
-def placement(telemetry: NodeTelemetry) -> Placement:
-    """Return the placement that a node's telemetry reports."""
+def placement(telemetry: NodeTelemetry, *, wanted: bool = True) -> Placement:
+    """Return what a node's telemetry reports; the placement only if it matters.
+
+    It does on a node that is ``wanted``, since its figures depend on it, and on one with GPUs of several
+    products.
+    """
+    products = reported_products(telemetry)
+    if not (wanted or products.gpus):
+        return msgspec.structs.replace(NO_PLACEMENT, products=products)
     is_amd = telemetry.source == "amd"
     pods: dict[str, set[DevicePlacement]] = {}
     for holder in telemetry.holders or ():
@@ -68,34 +79,34 @@ def placement(telemetry: NodeTelemetry) -> Placement:
         partitions=sum(max(1, len(gpu.instances)) for gpu in telemetry.gpus) if is_amd else 0,
         domain="amd.com" if is_amd else "",
         reported=len(telemetry.gpus),
+        products=products,
     )
 
 
 class Placements:
-    """The placements on all nodes whose figures depend on them."""
+    """The placements on all nodes. The cost of an update depends on the nodes with a new sample."""
 
     def __init__(self) -> None:
         """Start without placements."""
-        self._last: dict[str, tuple[NodeTelemetry, Placement]] = {}
+        self._wanted: frozenset[str] = frozenset()
+        self._telemetry: Shards[NodeTelemetry] = Shards()
+        self._last: dict[str, Placement] = {}
 
-    def changes(
-        self, wanted: Collection[str], telemetry: Mapping[str, NodeTelemetry]
-    ) -> dict[str, Placement]:
-        """Return the changes since the last call, by node: NO_PLACEMENT for nodes no longer ``wanted``."""
+    def changes(self, wanted: frozenset[str], telemetry: Shards[NodeTelemetry]) -> dict[str, Placement]:
+        """Return the changes since the last call, by node; NO_PLACEMENT for nodes without telemetry.
+
+        ``wanted`` names the nodes whose other figures than products depend on their placement.
+        """
         changes: dict[str, Placement] = {}
-        current: dict[str, tuple[NodeTelemetry, Placement]] = {}
-        for node in wanted:
+        for node in {*telemetry.differing(self._telemetry), *(wanted ^ self._wanted)}:
             now = telemetry.get(node)
-            if now is None:
-                continue
-            before, placed = self._last.get(node, (None, NO_PLACEMENT))
-            after = placed if now is before else placement(now)
-            current[node] = now, after
-            if after != placed:
+            after = NO_PLACEMENT if now is None else placement(now, wanted=node in wanted)
+            if after != self._last.get(node, NO_PLACEMENT):
                 changes[node] = after
-        for node, (_, placed) in self._last.items():
-            if node not in current and placed != NO_PLACEMENT:
-                changes[node] = NO_PLACEMENT
         # Last, so that a failure before loses no change.
-        self._last = current
+        self._wanted, self._telemetry = wanted, telemetry
+        self._last.update(changes)
+        for node, placed in changes.items():
+            if placed == NO_PLACEMENT:
+                del self._last[node]
         return changes

@@ -8,8 +8,10 @@ import msgspec
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import NO_PROBLEMS, Problems
-from lens.model.inventory.occupancy import GpuStates, NodeOccupancy, ResourceCount
+from lens.model.inventory.gpu_states import GpuStates
+from lens.model.inventory.occupancy import NO_NODES, NodeOccupancy, NodeUse, ResourceCount
 from lens.model.inventory.pod import Pod
+from lens.model.inventory.products import NONE_AVAILABLE, ProductCount, claimable_counts, merged
 from lens.model.inventory.shared_gpus import PodGpus
 from lens.model.shards import Shards
 
@@ -37,6 +39,11 @@ class Unattached(msgspec.Struct, frozen=True, gc=False):
     def states(self) -> GpuStates:
         """Return the numbers of GPUs by state."""
         return sum((count.states for count in self.drivers), GpuStates())
+
+    @property
+    def products(self) -> Iterable[ProductCount]:
+        """Return the GPUs by product. They are in no block, since they are on no node."""
+        return merged(msgspec.structs.replace(each, largest_block=0) for each in claimable_counts(self.gpus))
 
     @property
     def unknown_gpus(self) -> int:
@@ -69,6 +76,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     ``unattached`` are the GPUs of no node, which are among ``states``. ``problems`` is what of DRA can't be
     counted, and ``unknown_gpus`` the number of GPUs that are in no state therefore, as far as slices tell.
     ``held_without_pod`` counts the GPUs that claims hold for no pod.
+
+    ``products`` has all GPUs by product. ``max_contiguous_product`` is that of ``max_contiguous``, of several
+    the first by name, or None and the reason. ``gpu_nodes`` counts the nodes with GPUs by how far these are
+    used.
     """
 
     sequence: int
@@ -93,6 +104,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     problems: Problems = NO_PROBLEMS
     unknown_gpus: int = 0
     held_without_pod: int = 0
+    products: tuple[ProductCount, ...] = ()
+    max_contiguous_product: tuple[str | None, str | None] = (None, NONE_AVAILABLE)
+    gpu_nodes: NodeUse = NO_NODES
 
     @property
     def allocation_rate(self) -> float:

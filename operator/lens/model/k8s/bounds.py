@@ -61,6 +61,9 @@ MOST_STRANGE = 8
 MOST_UNITS = 64
 """Resources of which the cluster's units are summed, those that some node has first."""
 
+MOST_PRODUCTS = 32
+"""Products of which the cluster's GPUs are shown, those with the most GPUs first; the others are summed."""
+
 MOST_MISSING = 100
 """Nodes that don't exist, to which pods are bound, and that are listed; all are counted."""
 

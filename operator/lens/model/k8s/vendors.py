@@ -5,6 +5,9 @@ their settings. A new vendor is one more entry. CLOUDS has the taints that cloud
 those of the vendors.
 """
 
+import re
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -79,7 +82,8 @@ class Vendor(msgspec.Struct, frozen=True):
 
     ``resources`` are its extended resources: ``*`` matches anything, a leading ``!`` excludes names.
     ``taint`` is the key that its GPU pools are tainted with and that GPU pods tolerate; it may have a ``*``.
-    ``product_label`` is where its feature discovery writes what the GPUs are, None where it doesn't.
+    ``product_label`` is where its feature discovery writes what the GPUs are, None where it doesn't;
+    ``word_separator`` stands there for the spaces of the driver's name.
     ``drivers`` are its drivers of dynamic resource allocation (DRA) whose devices are GPUs or parts of GPUs.
     ``sharing`` says how a unit may be a part of a GPU; it is None where a unit is always a whole GPU.
     """
@@ -90,6 +94,7 @@ class Vendor(msgspec.Struct, frozen=True):
     product_label: str | None
     sharing: Sharing | None = None
     drivers: tuple[str, ...] = ()
+    word_separator: str = "-"
 
     @property
     def domain(self) -> str:
@@ -130,6 +135,7 @@ VENDORS = (
         ),
         taint="amd.com/gpu",
         product_label="amd.com/gpu.product-name",
+        word_separator="_",
         # Its node labeller, cmd/k8s-node-labeller/main.go, and ROCm's "Compute and memory partition modes".
         sharing=PartitionModes(
             gpu="amd.com/gpu",
@@ -210,8 +216,10 @@ TOLERATED_TAINTS = (
 )
 """The default of LENS_TOLERATED_TAINTS."""
 
-PRODUCT_LABELS = tuple(vendor.product_label for vendor in VENDORS if vendor.product_label is not None)
-"""The labels that say what a node's GPUs are."""
+_BY_DOMAIN = {vendor.domain: vendor for vendor in VENDORS}
+
+# What feature discovery leaves out of a label's value (gpu-feature-discovery, internal/lm).
+_NO_LABEL = re.compile(r"[^A-Za-z0-9_.\- ]")
 
 _DOMAINS = {driver: vendor.domain for vendor in VENDORS for driver in vendor.drivers}
 
@@ -231,3 +239,27 @@ def domain_of_driver(driver: str) -> str:
 def sharing_of(resource: str) -> Sharing | None:
     """Return how a resource's vendor shares GPUs; None where it doesn't."""
     return _SHARING.get(domain_of(resource))
+
+
+def labelled_products(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the products that a node's labels have, by the domain of their resources.
+
+    NVIDIA's feature discovery adds the MIG profile and ``-SHARED`` to the product of shared GPUs; the GPUs
+    are still of that product.
+    """
+    found: dict[str, str] = {}
+    for domain, vendor in _BY_DOMAIN.items():
+        product = labels.get(vendor.product_label) if vendor.product_label else None
+        if product and isinstance(vendor.sharing, ReplicasAndMig):
+            product = product.removesuffix("-SHARED")
+            product = product.rpartition("-MIG-")[0] or product
+        if product:
+            found[domain] = product
+    return found
+
+
+def reported_product(domain: str, name: str) -> str:
+    """Return a driver's name of a product as the vendor's feature discovery writes it into the label."""
+    vendor = _BY_DOMAIN.get(domain)
+    words = _NO_LABEL.sub("", name).split()
+    return (vendor.word_separator if vendor else "-").join(words)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lens.model.inventory.occupancy import GpuStates, NodeOccupancy
+from lens.model.inventory.gpu_states import GpuStates
+from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.placement import Placement
 from tests.unit.model.manifests import Object, ledger_of, node, pod
 

@@ -3,13 +3,28 @@
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placement, Placements
+from lens.model.inventory.products import ReportedProducts
+from lens.model.shards import Shards
 
 GPU = "nvidia.com/gpu"
 
 
-def told(*holders: Holder, sampled_at: float = 1.0) -> NodeTelemetry:
-    gpus = (GpuTelemetry(index=0, uuid="GPU-0", sampled_at=sampled_at, health=Health(state="ok")),)
-    return NodeTelemetry(node="n", source="agent", sampled_at=sampled_at, gpus=gpus, holders=holders)
+SHARED = frozenset({"n"})
+
+
+def told(*holders: Holder, sampled_at: float = 1.0, products: tuple[str, ...] = ()) -> Shards[NodeTelemetry]:
+    gpus = tuple(
+        GpuTelemetry(
+            index=index,
+            uuid=f"GPU-{index}",
+            sampled_at=sampled_at,
+            health=Health(state="ok"),
+            product=product,
+        )
+        for index, product in enumerate(products or (None,))
+    )
+    node = NodeTelemetry(node="n", source="agent", sampled_at=sampled_at, gpus=gpus, holders=holders)
+    return Shards[NodeTelemetry]().updated({"n": node})
 
 
 def holder(pod: str, replica: int, gpu: str | None = "GPU-0") -> Holder:
@@ -25,29 +40,40 @@ def holder(pod: str, replica: int, gpu: str | None = "GPU-0") -> Holder:
 
 def test_a_sample_that_moves_no_pod_is_no_news() -> None:
     placements = Placements()
-    (first,) = placements.changes({"n"}, {"n": told(holder("a", 0), holder("b", 1))}).values()
+    (first,) = placements.changes(SHARED, told(holder("a", 0), holder("b", 1))).values()
     assert first.pods == {
         "team/a": (DevicePlacement(GPU, "GPU-0::0", "GPU-0"),),
         "team/b": (DevicePlacement(GPU, "GPU-0::1", "GPU-0"),),
     }
     again = told(holder("b", 1), holder("a", 0), sampled_at=2.0)
-    assert placements.changes({"n"}, {"n": again}) == {}
-    (moved,) = placements.changes({"n"}, {"n": told(holder("a", 2))}).values()
+    assert placements.changes(SHARED, again) == {}
+    (moved,) = placements.changes(SHARED, told(holder("a", 2))).values()
     assert moved.pods == {"team/a": (DevicePlacement(GPU, "GPU-0::2", "GPU-0"),)}
 
 
 def test_nodes_whose_gpus_are_whole_are_left_alone() -> None:
-    assert Placements().changes(frozenset(), {"n": told(holder("a", 0))}) == {}
+    assert Placements().changes(frozenset(), told(holder("a", 0))) == {}
 
 
 def test_what_is_not_told_or_not_shared_any_more_is_taken_back() -> None:
-    for shared, telemetry in (({"n"}, {}), (set[str](), {"n": told(holder("a", 0))})):
+    nothing: Shards[NodeTelemetry] = Shards()
+    for shared, telemetry in ((SHARED, nothing), (frozenset[str](), told(holder("a", 0)))):
         placements = Placements()
-        placements.changes({"n"}, {"n": told(holder("a", 0))})
+        placements.changes(SHARED, told(holder("a", 0)))
         assert placements.changes(shared, telemetry) == {"n": NO_PLACEMENT}
         assert placements.changes(shared, telemetry) == {}
 
 
 def test_a_device_whose_gpu_is_unknown_says_nothing() -> None:
-    changes = Placements().changes({"n"}, {"n": told(holder("a", 0, gpu=None))})
+    changes = Placements().changes(SHARED, told(holder("a", 0, gpu=None)))
     assert changes == {"n": Placement(instances={}, pods={}, reported=1)}
+
+
+def test_whole_gpus_have_a_product_and_pods_matter_only_among_several() -> None:
+    placements, none = Placements(), frozenset[str]()
+    (one,) = placements.changes(none, told(holder("a", 0), products=("NVIDIA A", "NVIDIA A"))).values()
+    assert (one.pods, one.products) == ({}, ReportedProducts("nvidia.com", (("NVIDIA-A", 2),)))
+    assert placements.changes(none, told(holder("b", 0), products=("NVIDIA A", "NVIDIA A"))) == {}
+    (two,) = placements.changes(none, told(holder("a", 0), products=("NVIDIA A", "NVIDIA B"))).values()
+    assert two.pods
+    assert two.products.gpus == {"GPU-0": "NVIDIA-A", "GPU-1": "NVIDIA-B"}

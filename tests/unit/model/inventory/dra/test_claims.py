@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lens.model.inventory.dra.gpus import SLICE_GONE
-from lens.model.inventory.occupancy import GpuStates
+from lens.model.inventory.gpu_states import GpuStates
 from lens.model.inventory.pod import PodKey
 from tests.unit.model.dra_manifests import (
     DRIVER,

@@ -1,0 +1,35 @@
+"""GPUs by product, and nodes by their use, as rows of ``status`` and of the summary."""
+
+from collections.abc import Iterable
+
+from lens.api import schemas
+from lens.model.inventory.occupancy import NodeUse
+from lens.model.inventory.products import ProductCount
+
+
+def product_rows(counts: Iterable[ProductCount]) -> list[schemas.Product]:
+    """Return a row for each product."""
+    return [
+        {
+            "product": each.product,
+            "reason": each.reason,
+            "total": each.states.total,
+            "allocated": each.states.allocated,
+            "available": each.states.available,
+            "unhealthy": each.states.unhealthy,
+            "unavailable": each.states.unavailable,
+            "largest_block": each.largest_block,
+        }
+        for each in counts
+    ]
+
+
+def gpu_nodes(use: NodeUse) -> schemas.GpuNodes:
+    """Return the numbers of nodes with GPUs."""
+    return {
+        "total": use.total,
+        "idle": use.idle,
+        "partly_used": use.partly_used,
+        "full": use.full,
+        "closed": use.closed,
+    }
