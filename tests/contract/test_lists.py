@@ -180,7 +180,7 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
         ("&continue=YQ&continue=YQ", "continue is given more than once"),
         (
             "&continue_=YQ",
-            "'continue_' is unknown; known: cluster, namespace, sort, limit, continue, format, state, node",
+            "'continue_' is unknown; known: cluster, sort, limit, continue, format, namespace, state, node",
         ),
         ("&sort=utilization", "sort 'utilization' is not supported; supported: name, -name, started_at, "),
         ("&sort=--name", "sort '--name' is not supported; supported: name, "),
@@ -265,7 +265,7 @@ async def test_a_continue_names_no_more_than_the_answer_does(api: Api, cluster: 
     told = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     task = data["tasks"][0]
     assert told == (
-        f'[["prod-cluster",null,"started_at","running",null],'
+        f'[["prod-cluster","started_at",null,"running",null],'
         f'[1766145600,"{task["namespace"]}","{task["pod_name"]}"]]'
     )
 

@@ -29,6 +29,7 @@ ASKED = {
         for more in ("", "&state=all", "&limit=1")
     ),
     "/api/v1/realtime/pending-tasks": ("/api/v1/realtime/pending-tasks?cluster=prod-cluster",),
+    "/api/v1/realtime/nodes": ("/api/v1/realtime/nodes?cluster=prod-cluster&sort=-available_gpus",),
     "/api/v1/realtime/nodes/{name}": tuple(
         f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster" for name in ("gpu-0", "gpu-1", "mig", "gone")
     ),
@@ -202,6 +203,7 @@ def test_what_would_break_a_client_is_found() -> None:
     del running["responses"]["200"]["content"]["text/csv"]
     assert sorted(breaking(old, new)) == [
         "GET /api/v1/clusters is gone",
+        "GET /api/v1/realtime/nodes data nodes [] total_gpus may be null",
         "GET /api/v1/realtime/nodes/{name} data gpus [] holders [] container is not always there",
         "GET /api/v1/realtime/nodes/{name} data node total_gpus may be null",
         "GET /api/v1/realtime/pending-tasks has no parameter sort any more",

@@ -98,7 +98,7 @@ async def test_what_can_be_no_namespace_is_named(api: Api, namespace: str) -> No
         (
             f"{TASKS}?cluster=prod-cluster&Namespace=a",
             "Namespace",
-            "; known: cluster, namespace, sort, limit, continue, format, state, node",
+            "; known: cluster, sort, limit, continue, format, namespace, state, node",
         ),
         ("/api/v1/clusters?cluster=prod-cluster", "cluster", ""),
         ("/readyz?verbose", "verbose", ""),

@@ -15,7 +15,7 @@ from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
-from lens.api.lists.listing import CSV, L, Listing
+from lens.api.lists.listing import CSV, L, Listing, V
 from lens.api.parameters import ClusterParameters, ListParameters, Parameters
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy
@@ -108,7 +108,7 @@ class Handlers:
 
         return handler
 
-    def for_list(self, listing: Listing[L]) -> Handler[L]:
+    def for_list(self, listing: Listing[L, V]) -> Handler[L]:
         """Return the handler that responds with a list as JSON or CSV. It raises ApiError."""
 
         async def handler(request: web.BaseRequest, params: L, caller: Caller) -> web.StreamResponse:

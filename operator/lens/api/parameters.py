@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 from multidict import MultiMapping
 from pydantic import (
@@ -19,8 +19,10 @@ from pydantic_core import ErrorDetails
 
 from lens.api.errors import invalid_parameter, quoted
 from lens.model.events.transitions import Type as EventType
+from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
 from lens.model.k8s import timestamps
+from lens.model.k8s.bounds import LONGEST_WORD
 
 # RFC 1123, as Kubernetes names namespaces.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -67,6 +69,18 @@ def _limit(text: str) -> int:
     return int(text)
 
 
+def _product(text: str) -> str:
+    if not 1 <= len(text) <= LONGEST_WORD:
+        raise ValueError(f"has not 1 to {LONGEST_WORD} characters")
+    return text
+
+
+def _gpus(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("is not a number of GPUs")
+    return int(text)
+
+
 # The schemas of texts with a validator. A JSON Schema pattern matches anywhere in a text.
 _DNS_LABEL_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_DNS_LABEL.pattern}$"})
 _DNS_NAME_SCHEMA = WithJsonSchema(
@@ -81,6 +95,8 @@ _NON_EMPTY_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
 _OBJECT_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _MAX_OBJECT})
 _TOKEN_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _MAX_TOKEN})
 _EPOCH_SECOND_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+_PRODUCT_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_WORD})
+_GPUS_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**9 - 1})
 _LIMIT_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT})
 
 Namespace = Annotated[str, AfterValidator(_dns_label), _DNS_LABEL_SCHEMA]
@@ -234,14 +250,13 @@ Format = Literal["json", "csv"]
 
 
 class ListParameters(ClusterParameters):
-    """The cluster, the filter and order of its pods, and the page."""
+    """The cluster, the order of a list, and the page."""
 
     empty_is_default: ClassVar[frozenset[str]] = frozenset({"continue", "format"})
 
-    namespace: Namespace | None = Field(default=None, description="Return only pods of this namespace.")
     sort: str = "name"
     limit: Annotated[int | None, BeforeValidator(_limit), _LIMIT_SCHEMA] = Field(
-        default=None, description="The maximum number of pods per page; without it all are returned."
+        default=None, description="The maximum number of entries per page; without it all are returned."
     )
     continue_: Annotated[str, _TOKEN_SCHEMA] | None = Field(
         default=None,
@@ -253,23 +268,35 @@ class ListParameters(ClusterParameters):
     )
 
     @property
-    def scope(self) -> str | None:
-        """Return the namespace."""
-        return self.namespace
-
-    @property
     def selection(self) -> str:
-        """Return the state by which pods are selected."""
+        """Return the state by which entries are selected."""
         return "all"
 
     @property
     def query(self) -> tuple[str | None, ...]:
         """Return all parameters except those of the page and its format."""
-        return tuple(self.model_dump(exclude={"limit", "continue_", "format"}).values())
+        values = self.model_dump(exclude={"limit", "continue_", "format"}).values()
+        return tuple(None if value is None else str(value) for value in values)
+
+    @property
+    def filter(self) -> Callable[[Any], bool] | None:
+        """Return the filter beside the state, or None."""
+        return None
+
+
+class PodListParameters(ListParameters):
+    """The cluster, the filter and order of its pods, and the page."""
+
+    namespace: Namespace | None = Field(default=None, description="Return only pods of this namespace.")
+
+    @property
+    def scope(self) -> str | None:
+        """Return the namespace."""
+        return self.namespace
 
     @property
     def filter(self) -> Callable[[Pod], bool] | None:
-        """Return the filter beside the state, or None."""
+        """Return the filter by namespace."""
         namespace = self.namespace
         return None if namespace is None else lambda pod: pod.namespace == namespace
 
@@ -290,7 +317,20 @@ PendingSort = Literal[
 ]
 
 
-class TaskParameters(ListParameters):
+NodeStatus = Literal["Ready", "NotReady", "Unknown", "Missing"]
+NodeSort = Literal[
+    "name",
+    "-name",
+    "available_gpus",
+    "-available_gpus",
+    "allocated_gpus",
+    "-allocated_gpus",
+    "total_gpus",
+    "-total_gpus",
+]
+
+
+class TaskParameters(PodListParameters):
     """The cluster, the filter and order of its tasks, and the page."""
 
     state: TaskState = Field(
@@ -319,9 +359,41 @@ class TaskParameters(ListParameters):
         return lambda pod: pod.node == node and (in_namespace is None or in_namespace(pod))
 
 
-class PendingParameters(ListParameters):
+class PendingParameters(PodListParameters):
     """The cluster, the filter and order of its pending pods, and the page."""
 
     sort: PendingSort = Field(
         default="name", description="The sort order. name sorts by namespace and name; - reverses the order."
     )
+
+
+class NodesParameters(ListParameters):
+    """The cluster, the filter and order of its nodes, and the page."""
+
+    sort: NodeSort = Field(default="name", description="The sort order; - reverses the order.")
+    status: NodeStatus | None = Field(default=None, description="Return only nodes with this status.")
+    product: Annotated[str, AfterValidator(_product), _PRODUCT_SCHEMA] | None = Field(
+        default=None, description="Return only nodes with GPUs of this product, as the status names it."
+    )
+    available_min: Annotated[int | None, BeforeValidator(_gpus), _GPUS_SCHEMA] = Field(
+        default=None,
+        description="Return only nodes with at least so many available GPUs, if product is given of this "
+        "product.",
+    )
+
+    @property
+    def filter(self) -> Callable[[NodeOccupancy], bool] | None:
+        """Return the filter by status, product and available GPUs."""
+        status, product, least = self.status, self.product, self.available_min or 0
+        if (status, product, least) == (None, None, 0):
+            return None
+
+        def matches(node: NodeOccupancy) -> bool:
+            if status is not None and node.status != status:
+                return False
+            if product is None:
+                return node.states.available >= least
+            found = next((each for each in node.products if each.product == product), None)
+            return found is not None and found.states.available >= least
+
+        return matches

@@ -9,7 +9,7 @@ from aiohttp import web
 from lens.api import schemas
 from lens.api.access.auth import Caller
 from lens.api.endpoints import status
-from lens.api.endpoints.nodes import node_detail
+from lens.api.endpoints.nodes import node_detail, node_list
 from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.probes import Probes
 from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
@@ -20,6 +20,7 @@ from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import (
     NodeParameters,
+    NodesParameters,
     Parameters,
     PendingParameters,
     StatusParameters,
@@ -101,6 +102,14 @@ def table(
             schemas.PendingTasks,
             handlers.for_list(pending_tasks(list_queue)),
             "List the pods that request GPUs and are not bound to a node.",
+            cached=True,
+        ),
+        Route(
+            "/api/v1/realtime/nodes",
+            NodesParameters,
+            schemas.Nodes,
+            handlers.for_list(node_list(list_queue)),
+            "List the nodes with GPUs.",
             cached=True,
         ),
         Route(

@@ -104,7 +104,8 @@ class Product(TypedDict):
         Field(
             description="Why product is null. UNKNOWN_PRODUCT: neither a node label nor telemetry has it. "
             "UNKNOWN_DEVICES: the nodes have several products, and it isn't known which of their GPUs are in "
-            "which state. SLICE_GONE: a claim holds a device that no ResourceSlice has. OTHER_PRODUCTS: the sum of all products beyond the 32 with the most GPUs."
+            "which state. SLICE_GONE: a claim holds a device that no ResourceSlice has. OTHER_PRODUCTS: the "
+            "sum of all products beyond the 32 with the most GPUs."
         ),
     ]
     total: Annotated[Count, Field(description="All GPUs of the product, in any state.")]
@@ -532,6 +533,17 @@ class RunningTasks(_Page):
     ]
     total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
     tasks: Annotated[list[Task], Field(description="The pods of this page.")]
+
+
+class Nodes(_Page):
+    """A page of nodes."""
+
+    cluster: Annotated[str, Field(description="The cluster's name.")]
+    timestamp: Annotated[
+        Timestamp, Field(description="The time at which the figures were last known to be current.")
+    ]
+    total_nodes: Annotated[Count, Field(description="The number of matching nodes on all pages.")]
+    nodes: Annotated[list[Node], Field(description="The nodes of this page, as in status.")]
 
 
 PendingState = Literal["gated", "unschedulable", "waiting"]

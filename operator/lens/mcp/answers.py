@@ -139,13 +139,7 @@ Node = subset(
         "approximate",
     ),
 )
-Nodes = subset(
-    schemas.Status,
-    required=(*_MOMENT, "nodes"),
-    without=_others(schemas.Status, *_MOMENT, "nodes"),
-    nested={"nodes": Node},
-    added={"total_nodes": int},
-)
+Nodes = subset(schemas.Nodes, required=(*_MOMENT, "total_nodes", "nodes"), nested={"nodes": Node})
 
 Holder = subset(schemas.GpuHolder, required=("namespace", "pod", "container"))
 Gpu = subset(

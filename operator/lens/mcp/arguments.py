@@ -44,10 +44,30 @@ class ListArguments(ClusterArguments):
     limit: int = Field(default=20, ge=1, le=100, description="At most so many entries.")
 
 
-class NodesArguments(ListArguments):
+class _PageArguments(ListArguments):
+    continue_: str | None = Field(
+        default=None,
+        alias="continue",
+        max_length=4096,
+        description="To go on: the last answer's continue, with all other arguments the same.",
+    )
+
+
+class NodesArguments(_PageArguments):
     """The arguments of the list of nodes."""
 
-    available_only: bool = Field(default=False, description="Only nodes that can take a pod with GPUs now.")
+    available_min: int | None = Field(
+        default=None, ge=0, le=1_000_000, description="Only nodes with at least so many available GPUs."
+    )
+    product: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="Only nodes with GPUs of this product, from products of get_status.",
+    )
+    sort: Literal["name", "-available_gpus", "available_gpus", "-allocated_gpus", "-total_gpus"] = Field(
+        default="-available_gpus", description="- for descending: the default has the most available first."
+    )
     status: Literal["Ready", "NotReady", "Unknown", "Missing"] | None = Field(
         default=None, description="Only nodes in this state."
     )
@@ -62,17 +82,11 @@ class AlertsArguments(ListArguments):
     namespace: Namespace | None = Field(default=None, description="Only alerts about pods of this namespace.")
 
 
-class _PageArguments(ListArguments):
+class _PodsArguments(_PageArguments):
     namespace: Namespace | None = Field(default=None, description="Only this namespace's pods.")
-    continue_: str | None = Field(
-        default=None,
-        alias="continue",
-        max_length=4096,
-        description="To go on: the last answer's continue, with all other arguments the same.",
-    )
 
 
-class TasksArguments(_PageArguments):
+class TasksArguments(_PodsArguments):
     """The arguments of the list of running tasks."""
 
     state: Literal["running", "starting", "terminating", "all"] = Field(
@@ -84,7 +98,7 @@ class TasksArguments(_PageArguments):
     )
 
 
-class PendingTasksArguments(_PageArguments):
+class PendingTasksArguments(_PodsArguments):
     """The arguments of the list of pending tasks."""
 
     sort: Literal["name", "created_at", "-requested_gpus", "-priority"] = Field(

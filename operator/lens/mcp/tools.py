@@ -77,16 +77,8 @@ async def _pending_tasks(get: Get, arguments: PendingTasksArguments, entries: in
 
 
 async def _nodes(get: Get, arguments: NodesArguments, entries: int) -> object:
-    query = {"cluster": arguments.cluster, "include": "nodes"}
-    answer = await get(ApiRequest(f"{REALTIME}/status", query), answers.Nodes)
-    nodes = [
-        node
-        for node in answer.nodes
-        if arguments.status in (None, node.status) and (node.available_gpus or not arguments.available_only)
-    ]
-    nodes.sort(key=lambda node: (-node.available_gpus, node.node_name))
-    answer.total_nodes, answer.nodes = len(nodes), nodes[:entries]
-    return answer
+    query = arguments.model_dump(by_alias=True) | {"limit": entries}
+    return await get(ApiRequest(f"{REALTIME}/nodes", query), answers.Nodes)
 
 
 async def _node(get: Get, arguments: NodeArguments, entries: int) -> object:
@@ -149,7 +141,8 @@ TOOLS: tuple[Tool[Any], ...] = (
         "list_nodes",
         "Nodes with GPUs",
         "Nodes with their GPUs in numbers, those with the most available GPUs first. Utilization in percent. "
-        "schedulable: whether pods with GPUs can go there. total_nodes counts all that match.",
+        "schedulable: whether pods with GPUs can go there. total_nodes counts all that match; continue gets "
+        "the next ones.",
         NodesArguments,
         _nodes,
     ),

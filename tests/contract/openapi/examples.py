@@ -311,6 +311,13 @@ EXAMPLES: Mapping[type, object] = {
     schemas.Status: _STATUS,
     schemas.RunningTasks: _TASKS,
     schemas.PendingTasks: _PENDING,
+    schemas.Nodes: {
+        "cluster": "prod-cluster",
+        "timestamp": _AT,
+        "total_nodes": 1,
+        "continue": None,
+        "nodes": [_NODE],
+    },
     schemas.NodeDetail: _NODE_DETAIL,
     schemas.Health: _HEALTH,
 }

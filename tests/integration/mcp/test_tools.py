@@ -179,7 +179,8 @@ async def test_a_long_answer_is_shortened_and_can_be_continued(lens: AskedLens) 
 
 
 async def test_alerts_and_nodes_are_counted_before_they_are_cut(lens: AskedLens, demo_url: str) -> None:
-    _, status = get(f"{demo_url}/api/v1/realtime/status?cluster=prod-cluster&include=nodes", TOKEN)
+    _, status = get(f"{demo_url}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)
+    _, listed = get(f"{demo_url}/api/v1/realtime/nodes?cluster=prod-cluster&limit=2", TOKEN)
     alerts = [
         {
             "id": str(number),
@@ -193,7 +194,9 @@ async def test_alerts_and_nodes_are_counted_before_they_are_cut(lens: AskedLens,
         }
         for number in range(40)
     ]
-    lens.answer = lambda _: told({**status["data"], "alerts": alerts})
+    lens.answer = lambda request: told(
+        listed["data"] if request.path.endswith("/nodes") else {**status["data"], "alerts": alerts}
+    )
     async with over_stdio("--url", lens.url) as client:
         nodes = document(await client.call_tool("list_nodes", {**CLUSTER, "limit": 2}))
         told_alerts = document(

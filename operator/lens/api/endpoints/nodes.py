@@ -1,20 +1,25 @@
-"""``/api/v1/realtime/nodes/{name}``: one node, with each of its GPUs.
+"""``/api/v1/realtime/nodes``: the nodes with GPUs; and below it one node, with each of its GPUs.
 
 Data of an agent or exporter takes precedence over what pods' statuses say of their GPUs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
+
+import msgspec
 
 from lens.api import schemas
 from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
-from lens.api.parameters import NodeParameters
+from lens.api.lists.list_queue import ListQueue
+from lens.api.lists.listing import NODES, Listing, Sort
+from lens.api.parameters import NodeParameters, NodesParameters
 from lens.model.alerts.alert import counted
 from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.inventory.allocated_gpus import AllocatedGpu, named_gpus
+from lens.model.inventory.list_index import nodes
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
@@ -30,6 +35,36 @@ _MEASURED = (
     "temperature_celsius",
     "power_watts",
 )
+
+
+_encode = msgspec.json.Encoder().encode
+
+SORTS: Mapping[str, Sort[NodeOccupancy]] = {
+    "available_gpus": Sort(lambda _, node: node.states.available, int),
+    "allocated_gpus": Sort(lambda _, node: node.states.allocated, int),
+    "total_gpus": Sort(lambda _, node: node.states.total, int),
+}
+
+
+def node_list(queue: ListQueue) -> Listing[NodesParameters, NodeOccupancy]:
+    """Return the list of nodes; long lists wait in ``queue``."""
+    return Listing(
+        kind=NODES,
+        source=nodes,
+        sorts=SORTS,
+        encode_rows=_encode_rows,
+        row=_row,
+        columns=tuple(schemas.Node.__annotations__),
+        queue=queue,
+    )
+
+
+def _row(occupied: NodeOccupancy, current: StateView, _now: int) -> schemas.Node:
+    return node_row(occupied, current.telemetry.nodes.get(occupied.name))
+
+
+def _encode_rows(entries: Sequence[NodeOccupancy], current: StateView, _total: int, now: int) -> bytes:
+    return b",".join(_encode(_row(each, current, now)) for each in entries)
 
 
 def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetail:

@@ -2,14 +2,14 @@
 
 from lens.api import schemas
 from lens.api.lists.list_queue import ListQueue
-from lens.api.lists.listing import Listing, Sort
+from lens.api.lists.listing import PODS, Listing, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import PendingParameters
 from lens.model.cluster_state import StateView
+from lens.model.inventory.list_index import unbound
 from lens.model.inventory.owner_chains import workload
 from lens.model.inventory.pending import Waiting
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_index import unbound
 from lens.model.k8s import timestamps
 
 # After every known time.
@@ -19,17 +19,17 @@ UNSCHEDULABLE = "Unschedulable"
 """The scheduler's reason when no node fits (core/v1 PodReasonUnschedulable)."""
 
 
-def pending_tasks(queue: ListQueue) -> Listing[PendingParameters]:
+def pending_tasks(queue: ListQueue) -> Listing[PendingParameters, Pod]:
     """Return the list of pending pods; long lists wait in ``queue``."""
     return Listing(
+        kind=PODS,
         source=unbound,
         sorts={
             "created_at": Sort(lambda _, pod: _NEVER if (at := _created_at(pod)) is None else at, int),
             "requested_gpus": Sort(lambda _, pod: pod.gpus, int),
             "priority": Sort(lambda _, pod: _waiting(pod).priority, int),
         },
-        states={"all": lambda _: True},
-        row_cache=RowCache(pending_row, "waiting_seconds", _created_at),
+        encode_rows=RowCache(pending_row, "waiting_seconds", _created_at).encode,
         row=pending_row,
         columns=tuple(schemas.PendingTask.__annotations__),
         queue=queue,

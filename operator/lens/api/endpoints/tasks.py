@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 from lens.api import schemas
 from lens.api.lists.list_queue import ListQueue
-from lens.api.lists.listing import Listing, Sort
+from lens.api.lists.listing import PODS, Listing, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import TaskParameters
 from lens.model.cluster_state import StateView
+from lens.model.inventory.list_index import bound
 from lens.model.inventory.owner_chains import workload
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_index import bound
 from lens.model.inventory.pod_usage import usage
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
@@ -25,20 +25,21 @@ STATES: Mapping[str, Callable[[Pod], bool]] = {
     "all": lambda _: True,
 }
 
-SORTS = {
+SORTS: Mapping[str, Sort[Pod]] = {
     "started_at": Sort(lambda _, pod: _NEVER if pod.started_at is None else pod.started_at, int),
     "allocated_gpus": Sort(lambda snapshot, pod: allocated_gpus(snapshot, pod), int),
     "node": Sort(lambda _, pod: pod.node, str),
 }
 
 
-def running_tasks(queue: ListQueue) -> Listing[TaskParameters]:
+def running_tasks(queue: ListQueue) -> Listing[TaskParameters, Pod]:
     """Return the list of tasks; long lists wait in ``queue``."""
     return Listing(
+        kind=PODS,
         source=bound,
         sorts=SORTS,
         states=STATES,
-        row_cache=RowCache(task_row, "running_time_seconds", lambda pod: pod.started_at),
+        encode_rows=RowCache(task_row, "running_time_seconds", lambda pod: pod.started_at).encode,
         row=task_row,
         columns=tuple(schemas.Task.__annotations__),
         queue=queue,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lens.api.errors import ApiError, invalid_parameter
-from lens.model.inventory.pod_index import Key
+from lens.model.inventory.list_index import Key
 
 _TEXT = re.compile(r"[A-Za-z0-9_-]{1,4096}", re.ASCII)
 

@@ -1,4 +1,4 @@
-"""Lists of pods: filtered, sorted, paginated, and encoded as JSON or CSV.
+"""Lists of pods or nodes: filtered, sorted, paginated, and encoded as JSON or CSV.
 
 A long page is encoded in slices, and one page at a time, so that other requests don't wait for it.
 """
@@ -17,16 +17,24 @@ from lens import slices
 from lens.api import envelope
 from lens.api.lists import continue_token, csv_table
 from lens.api.lists.list_queue import ListQueue
-from lens.api.lists.row_cache import MakeRow, RowCache
 from lens.api.parameters import ListParameters
 from lens.model.cluster_state import StateView
+from lens.model.inventory.list_index import Key, KeyOf, ListIndex, Page, Source
+from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_index import Key, KeyOf, Page, PodIndex, Source
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s import timestamps
 
 L = TypeVar("L", bound=ListParameters)
 T = TypeVar("T")
+V = TypeVar("V")
+
+MakeRow = Callable[[V, StateView, int], Mapping[str, Any]]
+"""Makes an entry's row in a state, at an epoch second."""
+
+EncodeRows = Callable[[Sequence[V], StateView, int, int], bytes]
+"""Encodes the rows of some entries in a state as JSON, separated by commas. The numbers are that of all
+entries and the epoch second."""
 
 CSV = "text/csv"
 
@@ -41,11 +49,24 @@ MAX_PEER_TOKEN = 4096
 """Characters of a peer's ``continue`` token, which goes into a header field."""
 
 
-class Sort(NamedTuple):
-    """A value of one type by which pods are sorted, before namespace and name."""
+class Sort(NamedTuple, Generic[V]):
+    """A value of one type by which entries are sorted, before their names."""
 
-    value: Callable[[Snapshot, Pod], str | int]
+    value: Callable[[Snapshot, V], str | int]
     type: type
+
+
+class Kind(NamedTuple, Generic[V]):
+    """What a list has: the fields of its rows and their number, and the names that identify an entry."""
+
+    rows: str
+    total: str
+    names: Callable[[V], tuple[str, ...]]
+    number_of_names: int
+
+
+PODS: Kind[Pod] = Kind("tasks", "total_tasks", lambda pod: (pod.namespace, pod.name), 2)
+NODES: Kind[NodeOccupancy] = Kind("nodes", "total_nodes", lambda node: (node.name,), 1)
 
 
 class EncodedList(NamedTuple):
@@ -55,45 +76,48 @@ class EncodedList(NamedTuple):
     headers: Mapping[str, str]
 
 
-class _PeerList(msgspec.Struct):
-    tasks: list[msgspec.Raw]
-    continue_token: str | None = msgspec.field(default=None, name="continue")
-
-
 class _PeerBody(msgspec.Struct):
-    data: _PeerList
+    data: dict[str, msgspec.Raw]
 
 
-_decode_peer_list = msgspec.json.Decoder(_PeerBody).decode
+_decode_peer_body = msgspec.json.Decoder(_PeerBody).decode
+_decode_peer_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_peer_token = msgspec.json.Decoder(str | None).decode
 _decode_peer_row = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Listing(Generic[L]):
-    """One kind of list of pods."""
+ALL: Mapping[str, Callable[[Any], bool]] = {"all": lambda _: True}
+"""The states of a list that has only one."""
+
+
+class Listing(Generic[L, V]):
+    """One kind of list."""
 
     def __init__(
         self,
-        source: Source,
-        sorts: Mapping[str, Sort],
-        states: Mapping[str, Callable[[Pod], bool]],
-        row_cache: RowCache,
-        row: MakeRow,
+        kind: Kind[V],
+        source: Source[V],
+        sorts: Mapping[str, Sort[V]],
+        encode_rows: EncodeRows[V],
+        row: MakeRow[V],
         columns: tuple[str, ...],
         queue: ListQueue,
+        states: Mapping[str, Callable[[V], bool]] = ALL,
     ) -> None:
-        """Take the source of the pods and the functions that make their rows.
+        """Take the source of the entries and the functions that make their rows.
 
         ``sorts`` are the sort orders beside ``name``, ``states`` the values of the parameter ``state``,
         ``columns`` those of the CSV. Long pages wait in ``queue``.
         """
+        self._kind = kind
         self._source = source
         self._sorts = sorts
         self._states = states
-        self._row_cache = row_cache
+        self._encode_rows = encode_rows
         self._row = row
         self._columns = columns
         self._queue = queue
-        self._indexes: OrderedDict[tuple[str, str], PodIndex] = OrderedDict()
+        self._indexes: OrderedDict[tuple[str, str], ListIndex[V]] = OrderedDict()
         self._indexing = asyncio.Lock()
 
     def start_after(self, params: L) -> Key | None:
@@ -101,7 +125,8 @@ class Listing(Generic[L]):
         if params.continue_ is None:
             return None
         sort = self._sorts.get(params.sort.removeprefix("-"))
-        types = (str, str) if sort is None else (sort.type, str, str)
+        names = [str] * self._kind.number_of_names
+        types = names if sort is None else [sort.type, *names]
         return continue_token.decode(params.continue_, params.query, types)
 
     async def encode(
@@ -126,12 +151,12 @@ class Listing(Generic[L]):
             if media_type == CSV
             else partial(self._json, current, params, page, token, current_at, now)
         )
-        if len(page.pods) <= _LONG:
+        if len(page.entries) <= _LONG:
             return await encode()
         async with self._queue.slot(caller):
             return await encode()
 
-    async def _page(self, snapshot: Snapshot, params: L) -> Page:
+    async def _page(self, snapshot: Snapshot, params: L) -> Page[V]:
         async with self._indexing:
             index = self._index(params)
             if index.snapshot is EMPTY or abs(snapshot.sequence - index.snapshot.sequence) > _FEW_CHANGES:
@@ -145,47 +170,45 @@ class Listing(Generic[L]):
                 only=params.filter,
             )
 
-    def _index(self, params: L) -> PodIndex:
+    def _index(self, params: L) -> ListIndex[V]:
         """Return the index of a state and a sort order; the least recently used ones are dropped."""
         which = params.selection, params.sort.removeprefix("-")
         index = self._indexes.get(which)
         if index is None:
-            index = self._indexes[which] = PodIndex(self._source, self._key(*which))
+            index = self._indexes[which] = ListIndex(self._source, self._key(*which))
             if len(self._indexes) > _MAX_INDEXES:
                 self._indexes.popitem(last=False)
         self._indexes.move_to_end(which)
         return index
 
-    def _key(self, state: str, name: str) -> KeyOf:
-        selected, sort = self._states[state], self._sorts.get(name)
+    def _key(self, state: str, name: str) -> KeyOf[V]:
+        selected, sort, names = self._states[state], self._sorts.get(name), self._kind.names
         if sort is None:
-            return lambda _, pod: (pod.namespace, pod.name) if selected(pod) else None
+            return lambda _, entry: names(entry) if selected(entry) else None
         value = sort.value
-        return lambda snapshot, pod: (
-            (value(snapshot, pod), pod.namespace, pod.name) if selected(pod) else None
-        )
+        return lambda snapshot, entry: (value(snapshot, entry), *names(entry)) if selected(entry) else None
 
     async def _json(
-        self, current: StateView, params: L, page: Page, token: str | None, current_at: float, now: int
+        self, current: StateView, params: L, page: Page[V], token: str | None, current_at: float, now: int
     ) -> EncodedList:
         data = {
             "cluster": params.cluster,
             "timestamp": timestamps.render(current_at),
-            "total_tasks": page.total,
+            self._kind.total: page.total,
             "continue": token,
-            "tasks": [],
+            self._kind.rows: [],
         }
         head = envelope.encode(data).removesuffix(_END)
         rows = await slices.each(
-            lambda pods: self._row_cache.encode(pods, current, page.total, now), _batches(page.pods)
+            lambda entries: self._encode_rows(entries, current, page.total, now), _batches(page.entries)
         )
         body = b"".join((head, b",".join(rows), _END))
         return EncodedList(body, {"Content-Type": envelope.CONTENT_TYPE})
 
     async def _csv(
-        self, current: StateView, params: L, path: str, page: Page, token: str | None, now: int
+        self, current: StateView, params: L, path: str, page: Page[V], token: str | None, now: int
     ) -> EncodedList:
-        rows = (map(self._row, pods, repeat(current), repeat(now)) for pods in _batches(page.pods))
+        rows = (map(self._row, entries, repeat(current), repeat(now)) for entries in _batches(page.entries))
         return await self._table(rows, params, path, token)
 
     async def csv_of_peer(self, body: bytes, params: L, path: str) -> EncodedList:
@@ -194,11 +217,15 @@ class Listing(Generic[L]):
         Raise msgspec.DecodeError, ValueError and RecursionError: not everything that can be decoded can be
         encoded.
         """
-        data = _decode_peer_list(body).data
-        if data.continue_token is not None and len(data.continue_token) > MAX_PEER_TOKEN:
+        data = _decode_peer_body(body).data
+        token = _decode_peer_token(data.get("continue", b"null"))
+        if token is not None and len(token) > MAX_PEER_TOKEN:
             raise ValueError("continue is too long")
-        rows = (map(_decode_peer_row, batch) for batch in _batches(data.tasks))
-        return await self._table(rows, params, path, data.continue_token)
+        if self._kind.rows not in data:
+            raise ValueError(f"there are no {self._kind.rows}")
+        entries = _decode_peer_rows(data[self._kind.rows])
+        rows = (map(_decode_peer_row, batch) for batch in _batches(entries))
+        return await self._table(rows, params, path, token)
 
     async def _table(
         self, rows: Iterable[Iterable[Mapping[str, Any]]], params: L, path: str, token: str | None

@@ -23,7 +23,7 @@ from lens.api.errors import (
     not_found,
     unavailable,
 )
-from lens.api.lists.listing import L, Listing
+from lens.api.lists.listing import L, Listing, V
 from lens.api.proxy.peers import Peers, PeerStream
 from lens.model.peer import PeerFailedError, PeerRefusedError
 
@@ -125,7 +125,7 @@ class PeerProxy:
             )
 
     async def csv(
-        self, listing: Listing[L], params: L, caller: Caller, path: str, response: Representation
+        self, listing: Listing[L, V], params: L, caller: Caller, path: str, response: Representation
     ) -> Representation:
         """Return a peer's list ``response`` as CSV. Raise an ApiError."""
         key = cache_key(path, *params.values, response.made_at, response.headers["ETag"])

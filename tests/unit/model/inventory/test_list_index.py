@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.list_index import Key, ListIndex, bound, unbound
 from lens.model.inventory.pod import Pod, PodKey, Workload
-from lens.model.inventory.pod_index import Key, PodIndex, bound, unbound
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
@@ -66,14 +66,14 @@ def anew(snapshot: Snapshot, key: Callable[[Snapshot, Pod], Key | None], *, boun
 def test_advanced_or_gone_back_it_is_what_sorting_gives(
     history: list[list[tuple[Pod, bool]]], key: Callable[[Snapshot, Pod], Key | None]
 ) -> None:
-    ledger, running, waiting = Ledger(TaintPolicy()), PodIndex(bound, key), PodIndex(unbound, key)
+    ledger, running, waiting = Ledger(TaintPolicy()), ListIndex(bound, key), ListIndex(unbound, key)
     snapshots = [change(ledger, changes) for changes in history]
     for snapshot in (*snapshots, *reversed(snapshots), EMPTY):
         running.advance(snapshot)
         waiting.advance(snapshot)
-        assert list(running.page().pods) == anew(snapshot, key, bound=True)
-        assert list(waiting.page().pods) == anew(snapshot, key, bound=False)
-        assert list(running.page(backwards=True).pods) == anew(snapshot, key, bound=True)[::-1]
+        assert list(running.page().entries) == anew(snapshot, key, bound=True)
+        assert list(waiting.page().entries) == anew(snapshot, key, bound=False)
+        assert list(running.page(backwards=True).entries) == anew(snapshot, key, bound=True)[::-1]
 
 
 @settings(max_examples=full_or(15, 150))
@@ -85,7 +85,7 @@ def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
     backwards: bool,
 ) -> None:
     """A page is of whatever moment; between two of them anything may come and go."""
-    ledger, order = Ledger(TaintPolicy()), PodIndex(bound, key)
+    ledger, order = Ledger(TaintPolicy()), ListIndex(bound, key)
     snapshots = [change(ledger, changes) for changes in history]
     seen: list[Key | None] = []
     after: Key | None = None
@@ -94,8 +94,8 @@ def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
         order.advance(snapshot)
         page = order.page(after=after, limit=limit, backwards=backwards)
         assert page.total == len(anew(snapshot, key, bound=True))
-        assert len(page.pods) <= limit
-        seen += [key(snapshot, pod) for pod in page.pods]
+        assert len(page.entries) <= limit
+        seen += [key(snapshot, pod) for pod in page.entries]
         after = page.after
         if after is None:
             break
@@ -110,7 +110,7 @@ def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_what_is_filtered_is_paged_too(backwards: bool) -> None:
-    ledger, order = Ledger(TaintPolicy()), PodIndex(bound, by_name)
+    ledger, order = Ledger(TaintPolicy()), ListIndex(bound, by_name)
     for number in range(20):
         namespace = f"team-{number % 2}"
         pod = Pod(
@@ -126,7 +126,7 @@ def test_what_is_filtered_is_paged_too(backwards: bool) -> None:
             after=after, limit=3, backwards=backwards, only=lambda pod: pod.namespace == "team-1"
         )
         assert page.total == 10
-        names += [pod.name for pod in page.pods]
+        names += [pod.name for pod in page.entries]
         after = page.after
         if after is None:
             break
