@@ -9,7 +9,7 @@
 | available | that is free, on a node that takes GPU pods, or on no node |
 """
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
@@ -29,6 +29,9 @@ GpuState = Literal["allocated", "unknown", "unhealthy", "unavailable", "availabl
 
 SLICE_GONE = "SLICE_GONE"
 """No slice has the device that a claim holds, so nothing more is known of it."""
+
+Allocated = Mapping[str, Sequence[AllocatedDevice]]
+"""What claims hold of each device, by its name."""
 
 Without = Literal["UNRESERVED", "PODS_GONE"]
 """Why no pod has what a claim holds: it is reserved for nobody, or for pods that are gone or have ended."""
@@ -109,12 +112,14 @@ def held_gpu(
         if rules
         else ()
     )
+    tainted = _tainted(gpu.devices, taints)
+    allocated = _by_device(holders)
     state: GpuState
     if holders:
         state = "allocated"
     elif not pool.offers:
         state = "unknown"
-    elif all(is_tainted(device, taints) for device in gpu.devices):
+    elif all(device.name in tainted for device in gpu.devices):
         state = "unhealthy"
     else:
         state = "available" if takes_gpu_pods else "unavailable"
@@ -124,13 +129,14 @@ def held_gpu(
         holders=holders,
         taints=taints,
         largest_partition_left=(
-            largest_partition_left(gpu, pool, holders, held, taints)
+            _largest_partition_left(gpu, pool, allocated, held, tainted)
             if gpu.counters is not None and pool.offers
             else None
         ),
         capacity_left=tuple(
             CapacityLeft(
-                device.name, tuple((name, float(left)) for name, left in capacity_left(device, holders))
+                device.name,
+                tuple((name, float(left)) for name, left in _capacity_left(device, allocated)),
             )
             for device in gpu.devices
             if device.shareable
@@ -139,32 +145,42 @@ def held_gpu(
     )
 
 
-def is_tainted(device: Device, taints: Iterable[RuleTaint]) -> bool:
-    """Tell whether the scheduler leaves a device out, unless a request tolerates its taints."""
-    return any(taint.effect in REPELLING_EFFECTS for taint in device.taints) or any(
-        each.device == device.name and each.taint.effect in REPELLING_EFFECTS for each in taints
-    )
+def _tainted(devices: Iterable[Device], taints: Iterable[RuleTaint]) -> set[str]:
+    """Return the devices that the scheduler leaves out, unless a request tolerates their taints."""
+    own = {
+        device.name for device in devices if any(taint.effect in REPELLING_EFFECTS for taint in device.taints)
+    }
+    return own | {each.device for each in taints if each.taint.effect in REPELLING_EFFECTS}
 
 
-def largest_partition_left(
+def _by_device(holders: Iterable[DeviceHolder]) -> Allocated:
+    found: dict[str, list[AllocatedDevice]] = {}
+    for each in holders:
+        found.setdefault(each.allocated.device, []).append(each.allocated)
+    return found
+
+
+def _largest_partition_left(
     gpu: Gpu,
     pool: Pool,
-    holders: Sequence[DeviceHolder],
+    allocated: Allocated,
     held: Container[str],
-    taints: Sequence[RuleTaint],
+    tainted: Container[str],
 ) -> str | None:
     """Return the largest device of a GPU that the counters still allow; None if there is none.
 
     It is the one with the most memory, then the one that draws on the counters the most.
     """
-    left = {each.name: _left(each, held) for device in gpu.devices for each in pool.gpus_of(device.name)}
+    # Some devices draw on the counters of other GPUs, too.
+    drawn_on = {each.name: each for device in gpu.devices for each in pool.gpus_of(device.name)}
+    left = {name: _left(each, held) for name, each in drawn_on.items()}
     free = [
         device
         for device in gpu.devices
-        if not is_tainted(device, taints)
+        if device.name not in tainted
         # A shared device that is held already draws on no more counters.
         and (
-            _has_capacity_left(device, holders)
+            _has_capacity_left(device, allocated)
             if device.name in held
             else all(
                 amount <= left[each.counter_set].get(name, 0)
@@ -198,8 +214,8 @@ def _left(gpu: Gpu, held: Container[str]) -> dict[str, Exact]:
     return left
 
 
-def _has_capacity_left(device: Device, holders: Iterable[DeviceHolder]) -> bool:
-    return device.shareable and all(left > 0 for _, left in capacity_left(device, holders))
+def _has_capacity_left(device: Device, allocated: Allocated) -> bool:
+    return device.shareable and all(left > 0 for _, left in _capacity_left(device, allocated))
 
 
 @lru_cache(maxsize=4096)
@@ -209,15 +225,13 @@ def _drawn(drawn: Counters, counters: Counters) -> Fraction:
     return sum((amount / totals[name] for name, amount in drawn if name in totals), Fraction())
 
 
-def capacity_left(device: Device, holders: Iterable[DeviceHolder]) -> list[tuple[str, Exact]]:
+def _capacity_left(device: Device, allocated: Allocated) -> list[tuple[str, Exact]]:
     """Return what claims leave of a device's capacity; nothing if one of them holds all of it."""
     left = {name: _amount(value) for name, value in device.capacity}
-    for holder in holders:
-        if holder.allocated.device != device.name:
-            continue
-        if holder.allocated.share_id is None:
+    for each in allocated.get(device.name, ()):
+        if each.share_id is None:
             return [(name, 0) for name in left]
-        for name, value in holder.allocated.consumed:
+        for name, value in each.consumed:
             if name in left:
                 left[name] -= _amount(value)
     return sorted(left.items())
