@@ -183,12 +183,17 @@ class ClaimSpec(Manifest):
     devices: ClaimDevices | None = None
 
 
-class ResultManifest(Manifest):
-    """An allocated device: an entry of ``status.allocation.devices.results``."""
+class DeviceName(Manifest):
+    """What names a device in a claim's status."""
 
     driver: str
     pool: str
     device: str
+
+
+class ResultManifest(DeviceName):
+    """An allocated device: an entry of ``status.allocation.devices.results``."""
+
     request: str = ""
     admin_access: bool | None = None
     share_id: str | None = msgspec.field(default=None, name="shareID")
@@ -208,7 +213,7 @@ class AllocationManifest(Manifest):
 
     devices: AllocatedDevices | None = None
     node_selector: msgspec.Raw = msgspec.Raw()
-    allocation_timestamp: str | None = None
+    allocation_timestamp: msgspec.Raw = msgspec.Raw()
 
 
 class ConsumerReference(Manifest):
@@ -219,12 +224,9 @@ class ConsumerReference(Manifest):
     uid: str = ""
 
 
-class DeviceStatusManifest(Manifest):
+class DeviceStatusManifest(DeviceName):
     """An entry of ``status.devices``, which the device's driver writes."""
 
-    driver: str
-    pool: str
-    device: str
     share_id: str | None = msgspec.field(default=None, name="shareID")
     conditions: list[Condition] | None = None
 

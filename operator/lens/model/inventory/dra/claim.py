@@ -1,6 +1,6 @@
 """A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and for whom."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeVar
@@ -21,6 +21,7 @@ from lens.model.k8s.bounds import (
 from lens.model.k8s.dra_objects import (
     ClaimManifest,
     ConsumerReference,
+    DeviceName,
     DeviceStatusManifest,
     ExactRequest,
     NodeSelector,
@@ -144,10 +145,12 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 _request = msgspec.json.Decoder(RequestManifest)
 _result = msgspec.json.Decoder(ResultManifest)
+_device_name = msgspec.json.Decoder(DeviceName)
 _consumer = msgspec.json.Decoder(ConsumerReference)
 _device_status = msgspec.json.Decoder(DeviceStatusManifest)
 _selector = msgspec.json.Decoder(NodeSelector)
 _text = msgspec.json.Decoder(str | int | float)
+_time = msgspec.json.Decoder(str)
 
 
 def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
@@ -170,7 +173,9 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
         created_at=timestamps.parse(meta.creation_timestamp),
         requests=requests,
         allocated=allocation is not None,
-        allocated_at=timestamps.parse(allocation.allocation_timestamp) if allocation else None,
+        allocated_at=(
+            timestamps.parse(read_or_none(_time, allocation.allocation_timestamp)) if allocation else None
+        ),
         node=_node(allocation.node_selector) if allocation else None,
         devices=devices,
         reserved_for=tuple(
@@ -182,9 +187,16 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
 
 
 def _bounded(
-    decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw, most: int, problems: list[str]
+    decoder: "msgspec.json.Decoder[T]",
+    raw: msgspec.Raw,
+    most: int,
+    problems: list[str],
+    in_part: Callable[[msgspec.Raw], T | None] = lambda _entry: None,
 ) -> Iterator[T]:
-    """Yield the first entries of a list; add to ``problems`` what is over the bound or can't be read."""
+    """Yield the first entries of a list; add to ``problems`` what is over the bound or can't be read.
+
+    ``in_part`` returns what can be used of an entry that can't be read as a whole.
+    """
     try:
         entries = read_list(raw)
     except (ValueError, RecursionError) as error:
@@ -197,6 +209,8 @@ def _bounded(
             yield decoder.decode(entry)
         except (ValueError, RecursionError) as error:
             problems.append(short(str(error)))
+            if (part := in_part(entry)) is not None:
+                yield part
 
 
 def _read_requests(raw: bytes) -> tuple[tuple[ClaimRequest, ...], str | None]:
@@ -232,7 +246,7 @@ def _allocated(
 ) -> tuple[AllocatedDevice, ...]:
     conditions = _conditions(statuses) if statuses else {}
     found: list[AllocatedDevice] = []
-    for each in _bounded(_result, results, MOST_CLAIM_DEVICES, problems):
+    for each in _bounded(_result, results, MOST_CLAIM_DEVICES, problems, _named_device):
         if each.admin_access or each.driver not in drivers:
             continue
         if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
@@ -254,6 +268,12 @@ def _allocated(
             )
         )
     return tuple(found)
+
+
+def _named_device(entry: msgspec.Raw) -> ResultManifest | None:
+    """Return an odd result by its device alone: that one is held, or else it would count as free."""
+    named = read_or_none(_device_name, entry)
+    return None if named is None else ResultManifest(named.driver, named.pool, named.device)
 
 
 def _conditions(

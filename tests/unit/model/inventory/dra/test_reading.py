@@ -198,6 +198,31 @@ def test_an_odd_result_costs_only_itself_and_is_named(odd: Any) -> None:
     assert reading.problem is not None
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"request": None},
+        {"shareID": 7},
+        {"adminAccess": "no"},
+        {"bindingConditions": [None]},
+        {"bindingFailureConditions": "Failed"},
+    ],
+)
+def test_an_odd_result_that_names_its_device_holds_it(odd: Any) -> None:
+    reading = claims.read(json.dumps(claim(result("gpu-0") | odd, result("gpu-1"))).encode())
+    assert reading.view is not None
+    assert [each.device for each in reading.view.devices] == ["gpu-0", "gpu-1"]
+    assert reading.problem is not None
+
+
+@pytest.mark.parametrize("odd", [7, [], {"seconds": 1}, "yesterday", None])
+def test_an_odd_time_of_allocation_costs_only_itself(odd: Any) -> None:
+    raw = claim(result("gpu-0"))
+    raw["status"]["allocation"]["allocationTimestamp"] = odd
+    found = read_claim(raw)
+    assert (len(found.devices), found.allocated_at, found.problem) == (1, None, None)
+
+
 def test_a_claim_keeps_no_more_results_than_kubernetes_allows() -> None:
     reading = claims.read(json.dumps(claim(*(result(f"gpu-{n}") for n in range(5000)))).encode())
     assert reading.view is not None
