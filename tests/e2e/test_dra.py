@@ -1,6 +1,8 @@
 """Dynamic resource allocation by the real scheduler: claims, metrics, pools and Lens say the same."""
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -12,11 +14,12 @@ from tests.e2e.cluster import scheduler
 from tests.e2e.cluster.api import Api
 from tests.e2e.cluster.given import Cluster
 from tests.e2e.dra import checks, shapes
-from tests.e2e.dra.scenario import Scenario
+from tests.e2e.dra.scenario import ORPHAN, Scenario
 from tests.e2e.dra.seen import Seen
 from tests.e2e.lens import Lens
+from tests.recount_dra import DRIVERS
 
-ROUNDS = 6
+ROUNDS = 6  # the deeds of the scenario come again after four
 
 V1_OFF = "resource.k8s.io/v1=false,resource.k8s.io/v1alpha3=false"
 
@@ -53,6 +56,57 @@ async def test_all_figures_agree_after_every_round(cluster: Cluster, scenario: S
         print(f"\n    {await checks.eventually(counted)}", end="")
         if url:  # of a given cluster neither the scheduler's metrics nor an alpha API can be had
             print(f"; {await checks.eventually(pools)}", end="")
+
+
+async def test_kubectl_and_lens_show_the_same_claims_in_use(
+    cluster: Cluster, scenario: Scenario, lens: Lens
+) -> None:
+    assert scenario.rounds
+
+    async def compare() -> str:
+        table = await _kubectl(cluster, "get", "resourceclaims", "--no-headers")
+        states = {name: state for name, state, *_ in map(str.split, table.splitlines())}
+        claims = json.loads(await _kubectl(cluster, "get", "resourceclaims", "-o", "json"))["items"]
+        pods = json.loads(await _kubectl(cluster, "get", "pods", "-o", "json"))["items"]
+        running = {pod["metadata"]["uid"] for pod in pods if pod["status"]["phase"] == "Running"}
+        users: dict[str, set[str]] = {}
+        for claim in claims:
+            name, status = claim["metadata"]["name"], claim.get("status", {})
+            reserved_for = status.get("reservedFor", [])
+            assert ("allocated" in states[name]) == ("allocation" in status)
+            assert ("reserved" in states[name]) == bool(reserved_for)
+            results = status.get("allocation", {}).get("devices", {}).get("results", [])
+            if any(result["driver"] in DRIVERS for result in results):
+                users[name] = {user["name"] for user in reserved_for if user["uid"] in running}
+        tasks = {task["pod_name"] for task in await lens.tasks() if task["namespace"] == shapes.NAMESPACE}
+        by_plugin = {
+            pod["metadata"]["name"]
+            for pod in pods
+            if pod["metadata"]["uid"] in running
+            and "nvidia.com/gpu" in pod["spec"]["containers"][0]["resources"]["limits"]
+            and not pod["status"].get("extendedResourceClaimStatus")
+        }
+        assert tasks == by_plugin.union(*users.values())
+        assert states[ORPHAN] == "allocated"
+        assert not users[ORPHAN]
+        counts = Counter(states.values())
+        return f"{dict(counts)}; {len(tasks)} tasks, {len(by_plugin)} of them by a device plugin"
+
+    print(f"\n  kubectl: {await checks.eventually(compare)}", end="")
+
+
+async def _kubectl(cluster: Cluster, *arguments: str) -> str:
+    kubectl = cluster.control_plane.programs / "kubectl" if cluster.control_plane else "kubectl"
+    process = await asyncio.create_subprocess_exec(
+        kubectl,
+        f"--kubeconfig={cluster.kubeconfig}",
+        f"--namespace={shapes.NAMESPACE}",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
 
 
 async def test_a_pool_is_exact_at_every_step_of_its_publication(scenario: Scenario, lens: Lens) -> None:
