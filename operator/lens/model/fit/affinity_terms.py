@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
+from lens.model.fit.labels import FlatLabels
 from lens.model.fit.selectors import Labels, Selector, SelectorManifest, read_selector
 from lens.model.k8s.bounds import MOST_TERMS, MOST_VALUES
 from lens.model.k8s.objects import Manifest
@@ -46,9 +47,9 @@ class AffinityTerm(msgspec.Struct, frozen=True, gc=False):
             self.namespace_selector is not None and self.namespace_selector.matches(namespace_labels)
         )
 
-    def selects(self, labels: Labels) -> bool:
+    def selects(self, labels: FlatLabels) -> bool:
         """Tell whether the term is about pods with these labels, where it is about their namespace."""
-        return self.selector is not None and self.selector.matches(labels)
+        return self.selector is not None and self.selector.matches_flat(labels)
 
 
 Terms = tuple[AffinityTerm, ...]

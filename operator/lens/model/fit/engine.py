@@ -22,7 +22,6 @@ from lens.model.fit.filters.local import (
 from lens.model.fit.filters.pod_affinity import PodAffinityFilter
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally
 from lens.model.fit.filters.topology_spread import SpreadFilter
-from lens.model.fit.labels import unflatten
 from lens.model.fit.node_selectors import ANY_NODE
 from lens.model.fit.pod import FitPod
 from lens.model.fit.result import (
@@ -79,7 +78,7 @@ class Trial:
         self.is_wide = bool(self._topology_keys)
         """Whether a placement can change what other nodes can take."""
         self._fitting = self._sift(self._filters, self._tally)
-        self._queue = _Queue(self._candidates())
+        self._queue = _Queue(self._groups(), len(fleet.nodes))
 
     def rejections(self) -> dict[str, Rejection]:
         """Return why each node that is looked at can't take the next replica."""
@@ -151,26 +150,30 @@ class Trial:
                 tally.add(verdict)
         return tally
 
-    def _candidates(self) -> Iterable[tuple[Hashable, int, int]]:
-        """Return the nodes that other nodes at most keep replicas off: a group, the room, the position.
+    def _groups(self) -> Iterable[list[tuple[int, int]]]:
+        """Return the nodes that other nodes at most keep replicas off, with the room on each.
 
         Nodes of a group differ in nothing that filters of several nodes look at.
         """
+        candidates = self._fitting
         if self.is_wide:
             local = [each for each in self._filters if not each.topology_keys]
             candidates = self._sift(local, Tally())
-        else:
-            candidates = self._fitting
         rooms = self._resources.rooms(candidates, self._fleet)
         if self._asked.ports:
             rooms = [1] * len(rooms)
-        apart = frozenset(self._fleet.nominated)
-        for room, position in zip(rooms, candidates, strict=True):
-            node = self._fleet.nodes[position]
-            if position in apart:
-                yield position, self._room(node), position
-            else:
-                yield tuple([node.labels.get(key) for key in self._topology_keys]), room, position
+        nominated = frozenset(self._fleet.nominated)
+        if not self.is_wide and not nominated:
+            return [list(zip(candidates, rooms, strict=True))]
+        nodes, keys = self._fleet.nodes, self._topology_keys
+        groups: dict[Hashable, list[tuple[int, int]]] = {}
+        for position, room in zip(candidates, rooms, strict=True):
+            labels = nodes[position].labels
+            group: Hashable = tuple([labels.get(key) for key in keys])
+            if position in nominated:
+                group, room = position, self._room(nodes[position])
+            groups.setdefault(group, []).append((position, room))
+        return groups.values()
 
     def _place_one(self) -> bool:
         for position in self._queue:
@@ -214,47 +217,48 @@ class Trial:
 
 
 class _Queue:
-    """Nodes with room, in groups: the one with the most first, then the first by name."""
+    """Nodes with room, in groups: the one with the most first, then the first by name.
 
-    def __init__(self, candidates: Iterable[tuple[Hashable, int, int]]) -> None:
-        """Take each node's group, its room and its position."""
-        groups: dict[Hashable, list[tuple[int, int]]] = {}
-        for group, room, position in candidates:
-            groups.setdefault(group, []).append((-room, position))
-        self._groups = list(groups.values())
-        for nodes in self._groups:
-            heapify(nodes)
-        self._first = [(*nodes[0], number) for number, nodes in enumerate(self._groups)]
+    An entry is one number, which sorts like the room, the most first, and then the position.
+    """
+
+    def __init__(self, groups: Iterable[list[tuple[int, int]]], nodes: int) -> None:
+        """Take the positions and the rooms of each group, and the number of nodes."""
+        self._nodes = nodes
+        self._groups = [[position - room * nodes for position, room in group] for group in groups]
+        for entries in self._groups:
+            heapify(entries)
+        self._first = [(entries[0], number) for number, entries in enumerate(self._groups) if entries]
         heapify(self._first)
         self._aside: list[int] = []
 
     def room(self) -> int:
         """Return how many replicas there is room for."""
-        return sum([-room for nodes in self._groups for room, _ in nodes])
+        return sum([-(entry // self._nodes) for entries in self._groups for entry in entries])
 
     def __iter__(self) -> Iterator[int]:
         """Go through the first nodes of the groups that aren't set aside, each to be taken or set aside."""
         while self._first:
-            yield self._first[0][1]
+            yield self._first[0][0] % self._nodes
 
     def take(self) -> None:
         """Take room for one replica on the node that is first."""
-        _, _, number = heappop(self._first)
-        nodes = self._groups[number]
-        room, position = heappop(nodes)
-        if room < -1:
-            heappush(nodes, (room + 1, position))
-        if nodes:
-            heappush(self._first, (*nodes[0], number))
+        _, number = heappop(self._first)
+        entries = self._groups[number]
+        less = heappop(entries) + self._nodes
+        if less < 0:
+            heappush(entries, less)
+        if entries:
+            heappush(self._first, (entries[0], number))
 
     def set_aside(self) -> None:
         """Leave out the group of the node that is first."""
-        self._aside.append(heappop(self._first)[2])
+        self._aside.append(heappop(self._first)[1])
 
     def put_back(self) -> None:
         """Take the groups in again that were set aside."""
         for number in self._aside:
-            heappush(self._first, (*self._groups[number][0], number))
+            heappush(self._first, (self._groups[number][0], number))
         self._aside.clear()
 
 
@@ -349,7 +353,7 @@ def _choice_matters(fleet: Fleet, asked: AskedPod) -> bool:
     It doesn't without rules between replicas, nor with one rule that only limits how many share a domain:
     a replica then takes no place but that of its like.
     """
-    labels = unflatten(asked.labels)
+    labels = asked.labels
     namespace_labels = (fleet.namespaces or {}).get(asked.namespace, NO_LABELS)
 
     def about_itself(terms: Terms) -> int:
@@ -357,5 +361,5 @@ def _choice_matters(fleet: Fleet, asked: AskedPod) -> bool:
             term.includes(asked.namespace, namespace_labels) and term.selects(labels) for term in terms
         )
 
-    spread = sum(each.selector is not None and each.selector.matches(labels) for each in asked.spread)
+    spread = sum(each.selector is not None and each.selector.matches_flat(labels) for each in asked.spread)
     return about_itself(asked.affinity) > 0 or about_itself(asked.anti_affinity) + spread > 1

@@ -1,6 +1,6 @@
 """Which pods a selector selects: each set of labels, which many pods share, is matched once."""
 
-from lens.model.fit.labels import FlatLabels, unflatten
+from lens.model.fit.labels import FlatLabels
 from lens.model.fit.selectors import Selector
 
 
@@ -17,6 +17,6 @@ class MatchedLabels:
         # Hashing the labels would take longer than matching them. The verdict keeps them, and so their id.
         found = self._verdicts.get(id(labels))
         if found is None:
-            selected = self._selector is not None and self._selector.matches(unflatten(labels))
+            selected = self._selector is not None and self._selector.matches_flat(labels)
             found = self._verdicts[id(labels)] = (labels, selected)
         return found[1]

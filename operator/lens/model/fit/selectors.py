@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from lens.model.fit.labels import FlatLabels, unflatten
 from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_VALUES
 from lens.model.k8s.objects import Manifest
 
@@ -72,6 +73,16 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
     def matches(self, labels: Labels) -> bool:
         """Tell whether the labels are selected."""
         return all(requirement.matches(labels) for requirement in self.requirements)
+
+    def matches_flat(self, labels: FlatLabels) -> bool:
+        """Tell whether labels are selected that are a flat tuple: most aren't, which is seen at once."""
+        for requirement in self.requirements:
+            if requirement.operator == "In":
+                if not any(value in labels for value in requirement.values):
+                    return False
+            elif requirement.operator == "Exists" and requirement.key not in labels:
+                return False
+        return self.matches(unflatten(labels))
 
     def and_in(self, values: Labels) -> "Selector":
         """Return a selector that also wants these values."""

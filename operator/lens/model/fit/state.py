@@ -4,7 +4,7 @@ As in the ledger, a view recounts the nodes that were touched, each from everyth
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 
@@ -270,9 +270,3 @@ def _count(node: FitNode, pods: Iterable[FitPod]) -> FleetNode:
         pods={},
         nominated=tuple(nominated),
     ).with_pods(bound)
-
-
-def pods_of(node: FleetNode, namespaces: Sequence[str] | None) -> Iterable[FitPod]:
-    """Return a node's pods in some namespaces, or in all of them."""
-    for namespace in node.pods if namespaces is None else namespaces:
-        yield from node.pods.get(namespace, ())

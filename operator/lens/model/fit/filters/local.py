@@ -66,6 +66,31 @@ class SelectorFilter(Filter):
         """Return why the pod can't go to a node, or None if it can."""
         return None if self._selector.matches(node.name, node.labels) else UNSELECTED
 
+    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+        """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
+        nodes, selector = fleet.nodes, self._selector
+        left = positions
+        for key, value in selector.labels:
+            left = [position for position in left if nodes[position].labels.get(key) == value]
+        if selector.terms is not None:
+            # Few labels are looked at, and most nodes share their values.
+            keys = sorted({each.key for term in selector.terms for each in term.labels})
+            by_name = any(term.names for term in selector.terms)
+            verdicts: dict[tuple[str | None, ...], bool] = {}
+            found = []
+            for position in left:
+                node = nodes[position]
+                values = tuple([node.labels.get(key) for key in keys])
+                verdict = None if by_name else verdicts.get(values)
+                if verdict is None:
+                    verdict = verdicts[values] = selector.matches(node.name, node.labels)
+                if verdict:
+                    found.append(position)
+            left = found
+        if len(left) < len(positions):
+            tally.add(UNSELECTED, len(positions) - len(left))
+        return left
+
 
 class PortFilter(Filter):
     """NodePorts."""
@@ -133,12 +158,13 @@ class ResourceFilter(Filter):
 
     def rooms(self, positions: Sequence[int], fleet: Fleet) -> list[int]:
         """Return how many more replicas each of some nodes has room for; all have some."""
-        free_pods = fleet.free_pods
-        rooms = [free_pods[position] for position in positions]
+        rooms = _at(positions, fleet.free_pods)
         for name, amount in self._request:
-            free = fleet.free(name)
-            more = [free[position] // amount for position in positions]
-            rooms = list(map(min, rooms, more))
+            free = _at(positions, fleet.free(name))
+            rooms = [
+                room if room <= (more := here // amount) else more
+                for room, here in zip(rooms, free, strict=True)
+            ]
         return rooms
 
     def could_be_resolved(self) -> bool:
@@ -176,3 +202,7 @@ class FeatureFilter(Filter):
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
         """Return why the pod can't go to a node, or None if it can."""
         return None if self._features <= node.features else NO_FEATURE
+
+
+def _at(positions: Sequence[int], column: list[int]) -> list[int]:
+    return column if len(positions) == len(column) else [column[position] for position in positions]

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from lens.model.fit.affinity_terms import AffinityTerm, Terms
 from lens.model.fit.asked import AskedPod
 from lens.model.fit.filters.rejection import Filter, Rejection, rejection
-from lens.model.fit.labels import unflatten
-from lens.model.fit.matched_labels import MatchedLabels
+from lens.model.fit.labels import FlatLabels
 from lens.model.fit.pod import FitPod
-from lens.model.fit.state import NO_LABELS, Fleet, FleetNode, pods_of
+from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 
 NO_FRIEND = rejection("pod_affinity", "node(s) didn't match pod affinity rules")
 UNWANTED_THERE = rejection(
@@ -32,26 +31,30 @@ class PodAffinityFilter(Filter):
 
     def __init__(self, asked: AskedPod, fleet: Fleet) -> None:
         """Count the pods on all nodes."""
-        self._labels = unflatten(asked.labels)
         self._asked = asked
         known = fleet.namespaces or {}
         self._namespace_labels = known.get(asked.namespace, NO_LABELS)
         self._affinity = [_OwnTerm(term, known) for term in asked.affinity]
         self._anti_affinity = [_OwnTerm(term, known) for term in asked.anti_affinity]
-        self._wants_itself = self._attracts(asked.on(""))
         self._attracting: Domains = {}
         self._repelled: Domains = {}
         self._repelling: Domains = {}
-        self._verdicts: dict[int, tuple[Terms, tuple[str, ...]]] = {}
+        self._repelled_keys: dict[int, tuple[Terms, tuple[str, ...]]] = {}
+        self._effects: dict[str, dict[int, _Effect]] = {}
+        itself = asked.on("")
+        self._wants_itself = self._effect(itself).attracts
         own = [*self._affinity, *self._anti_affinity]
-        namespaces = _all_namespaces(own)
         for position in fleet.repelling:
             node = fleet.nodes[position]
             self._count_repelling(node, node.repelling, self._repelling)
+        namespaces = _all_namespaces(own)
         for node in fleet.nodes if own else ():
-            for pod in pods_of(node, namespaces):
-                self._count_own(node, pod, self._attracting, self._repelled)
-        self.topology_keys = frozenset({each.term.topology_key for each in own} | self._repelling.keys())
+            for namespace in node.pods if namespaces is None else namespaces:
+                if namespace in node.pods:
+                    self._count_pods(node, namespace, node.pods[namespace])
+        if self._effect(itself).counts or self._repelled_by(asked.anti_affinity):
+            keys = {each.term.topology_key for each in own} | self._repelling.keys()
+            self.topology_keys = frozenset(keys)
         self.applies = bool(own or self._repelling)
         """Whether anything can keep the pod off a node, as long as no replica is placed."""
 
@@ -91,16 +94,35 @@ class PodAffinityFilter(Filter):
         # The first of pods that want to be together may go anywhere.
         return found or (self._wants_itself and not attracting)
 
-    def _attracts(self, pod: FitPod) -> bool:
-        return bool(self._affinity) and all(own.selects(pod) for own in self._affinity)
+    def _count_pods(self, node: FleetNode, namespace: str, pods: Sequence[FitPod]) -> None:
+        effects = self._effects.setdefault(namespace, {})
+        for pod in pods:
+            effect = effects.get(id(pod.labels)) or self._effect(pod)
+            if effect.counts:
+                self._count_own(node, pod, self._attracting, self._repelled)
 
     def _count_own(self, node: FleetNode, pod: FitPod, attracting: Domains, repelled: Domains) -> None:
-        if self._attracts(pod):
+        effect = self._effect(pod)
+        if effect.attracts:
             for own in self._affinity:
                 _count(node, own.term.topology_key, attracting)
-        for own in self._anti_affinity:
-            if own.selects(pod):
-                _count(node, own.term.topology_key, repelled)
+        for key in effect.repelled:
+            _count(node, key, repelled)
+
+    def _effect(self, pod: FitPod) -> "_Effect":
+        """Return what a pod means to the asked one; many pods share their labels, and so their effect."""
+        effects = self._effects.setdefault(pod.namespace, {})
+        found = effects.get(id(pod.labels))
+        if found is None:
+            labels = pod.labels
+            attracts = bool(self._affinity) and all(
+                own.selects(pod.namespace, labels) for own in self._affinity
+            )
+            repelled = tuple(
+                own.term.topology_key for own in self._anti_affinity if own.selects(pod.namespace, labels)
+            )
+            found = effects[id(pod.labels)] = _Effect(pod.labels, attracts, repelled)
+        return found
 
     def _count_repelling(self, node: FleetNode, pods: Sequence[FitPod], repelling: Domains) -> None:
         for pod in pods:
@@ -109,14 +131,15 @@ class PodAffinityFilter(Filter):
 
     def _repelled_by(self, terms: Terms) -> tuple[str, ...]:
         """Return the topology keys of the terms that are about the pod."""
-        found = self._verdicts.get(id(terms))
+        found = self._repelled_keys.get(id(terms))
         if found is None:
             keys = tuple(
                 term.topology_key
                 for term in terms
-                if term.includes(self._asked.namespace, self._namespace_labels) and term.selects(self._labels)
+                if term.includes(self._asked.namespace, self._namespace_labels)
+                and term.selects(self._asked.labels)
             )
-            found = self._verdicts[id(terms)] = (terms, keys)
+            found = self._repelled_keys[id(terms)] = (terms, keys)
         return found[1]
 
 
@@ -125,7 +148,6 @@ class _OwnTerm:
 
     def __init__(self, term: AffinityTerm, known: Mapping[str, Mapping[str, str]]) -> None:
         self.term = term
-        self._matched = MatchedLabels(term.selector)
         selector = term.namespace_selector
         self.namespaces: frozenset[str] | None = frozenset(term.namespaces)
         if selector is not None and not selector.requirements:
@@ -133,9 +155,20 @@ class _OwnTerm:
         elif selector is not None:
             self.namespaces |= {name for name, labels in known.items() if selector.matches(labels)}
 
-    def selects(self, pod: FitPod) -> bool:
-        named = self.namespaces is None or pod.namespace in self.namespaces
-        return named and self._matched.of(pod.labels)
+    def selects(self, namespace: str, labels: FlatLabels) -> bool:
+        return (self.namespaces is None or namespace in self.namespaces) and self.term.selects(labels)
+
+
+class _Effect:
+    """Whether pods with some labels attract the asked one, and the topology keys of terms that repel them."""
+
+    __slots__ = ("attracts", "counts", "labels", "repelled")
+
+    def __init__(self, labels: FlatLabels, attracts: bool, repelled: tuple[str, ...]) -> None:
+        self.labels = labels  # kept, since they are found by their id
+        self.attracts = attracts
+        self.repelled = repelled
+        self.counts = attracts or bool(repelled)
 
 
 def _all_namespaces(terms: Sequence[_OwnTerm]) -> Sequence[str] | None:

@@ -27,8 +27,9 @@ class SpreadFilter(Filter):
         self._asked = asked
         self._gates = GateFilter(asked)
         self._keys = tuple(constraint.topology_key for constraint in asked.spread)
-        self.topology_keys = frozenset(self._keys)
         self._constraints = [_Domains(constraint, asked) for constraint in asked.spread]
+        if any(each.counts_itself for each in self._constraints):
+            self.topology_keys = frozenset(self._keys)
         for node in fleet.nodes:
             if self._has_domains(node):
                 pods = node.pods.get(asked.namespace, ())
@@ -81,7 +82,8 @@ class _Domains:
         self.matched = MatchedLabels(constraint.selector)
         self._itself = int(self.matched.of(asked.labels))
         # As in the scheduler, a selector without requirements counts no pods on nodes.
-        self._counts = constraint.selector is None or bool(constraint.selector.requirements)
+        self._counts = constraint.selector is not None and bool(constraint.selector.requirements)
+        self.counts_itself = self._counts and bool(self._itself)
         self._pods: dict[str, int] = {}
         self._least: int | None = None
 
