@@ -374,6 +374,8 @@ def _nothing(name: str, is_open: Mapping[str, bool]) -> dict[str, Any]:
         "shared": {},
         "approximate": False,
         "vendors": {},
+        # Those of device plugins alone.
+        "products": {},
         "most_available": 0,
         **{f"{state}_gpus": 0 for state in (*STATES, "overcommitted")},
     }
