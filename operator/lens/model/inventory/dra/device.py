@@ -33,14 +33,13 @@ from lens.model.k8s.dra_objects import (
     DeviceTaintManifest,
     KnownAttributes,
     SliceManifest,
-    read_each,
     read_list,
     read_map,
     read_or_none,
 )
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.quantity import Exact
-from lens.model.k8s.taints import Taint
+from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
 NO_NODE = ""
 """The node of devices that no single node has. No node has this name."""
@@ -220,9 +219,7 @@ def _read_device(manifest: DeviceManifest, driver: str, pool: str, node: str | N
         memory_bytes=_bytes(capacities.get("memory") or capacities.get(f"{driver}/memory")),
         is_part=parent is not None or any(word in (type_ or "") for word in _PARTS),
         consumes=_consumes(fields.consumes_counters) if fields.consumes_counters else (),
-        taints=few(map(read_taint, read_each(_taint, fields.taints)), MOST_DEVICE_TAINTS)
-        if fields.taints
-        else (),
+        taints=_taints(fields.taints) if fields.taints else (),
         shareable=bool(fields.allow_multiple_allocations),
         capacity=_capacities(capacities) if fields.allow_multiple_allocations else (),
     )
@@ -299,6 +296,14 @@ def _consumes(raw: msgspec.Raw) -> tuple[Consumption, ...]:
         each = _consumption.decode(entry)
         found.append(Consumption(_name(each.counter_set), _counters(_small(each.counters))))
     return tuple(found)
+
+
+def _taints(raw: msgspec.Raw) -> tuple[Taint, ...]:
+    """Return the taints; of too many, first those that repel. One that is odd may repel, too: it raises."""
+    taints = [read_taint(_taint.decode(entry)) for entry in read_list(raw)]
+    if len(taints) > MOST_DEVICE_TAINTS:
+        taints.sort(key=lambda taint: taint.effect not in REPELLING_EFFECTS)
+    return few(taints, MOST_DEVICE_TAINTS)
 
 
 def _small(raw: msgspec.Raw) -> bytes:

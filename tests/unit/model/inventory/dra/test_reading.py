@@ -86,6 +86,8 @@ def test_slices_of_drivers_without_gpus_are_left_out() -> None:
         ({"name": "g" * 300}, "a name of 300 characters"),
         ({"name": "g", "nodeName": 5}, "Expected `str | null`"),
         ({"name": "g", "consumesCounters": [{}]}, "missing required field"),
+        ({"name": "g", "taints": {"key": "hot"}}, "Expected `array | null`"),
+        ({"name": "g", "taints": [{"key": "hot", "effect": 5}]}, "Expected `str`"),
         (
             {"name": "g", "consumesCounters": [{"counterSet": "a", "counters": {"b": {"value": "x"}}}]},
             "quantity",
@@ -96,6 +98,12 @@ def test_an_odd_device_costs_only_itself_and_is_named(odd: Any, named: str) -> N
     reading = _read(resource_slice(gpu(0), odd, gpu(1)))
     assert [each.name for each in reading.view.devices] == ["gpu-0", "gpu-1"]
     assert named in reading.problem
+
+
+def test_of_too_many_taints_those_that_repel_are_kept() -> None:
+    many = [f"t{number}:None" for number in range(100)]
+    (found,) = read_slice(resource_slice(device("g", taints=[*many, "hot:NoExecute"]))).devices
+    assert (len(found.taints), found.taints[0]) == (16, Taint("hot", None, "NoExecute"))
 
 
 @pytest.mark.parametrize(
