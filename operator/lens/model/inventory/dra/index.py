@@ -142,7 +142,10 @@ class DeviceIndex:
         before = self.taint_rules.get(name)
         _put(self.taint_rules, name, rule)
         if before is not None:
-            del self._rules[before.driver, before.pool][name]
+            selected = before.driver, before.pool
+            del self._rules[selected][name]
+            if not self._rules[selected]:
+                del self._rules[selected]
         if rule is not None:
             self._rules.setdefault((rule.driver, rule.pool), {})[name] = rule
         for each in (before, rule):
