@@ -234,7 +234,7 @@ def _capacity_left(device: Device, allocated: Allocated) -> list[tuple[str, Exac
         for name, value in each.consumed:
             if name in left:
                 left[name] -= _amount(value)
-    return sorted(left.items())
+    return sorted((name, max(0, amount)) for name, amount in left.items())
 
 
 def _amount(value: str) -> Exact:

@@ -238,16 +238,19 @@ def test_a_pod_with_two_partitions_of_a_gpu_is_on_one_gpu() -> None:
     assert {each.gpu_uuid for each in task.uses[0].devices} == {"GPU-0abc"}
 
 
-def test_shares_of_a_device_leave_the_rest_of_its_capacity() -> None:
+@pytest.mark.parametrize(("consumed", "left"), [("30Gi", 20.0), ("40Gi", 0.0), ("50Gi", 0.0)])
+def test_shares_of_a_device_leave_the_rest_of_its_capacity(consumed: str, left: float) -> None:
     shared = gpu(0, allowMultipleAllocations=True, capacity={"memory": {"value": "80Gi"}})
     shares = [
-        claim(result("gpu-0", shareID=f"s{each}", consumedCapacity={"memory": "30Gi"}), name=f"claim-{each}")
+        claim(
+            result("gpu-0", shareID=f"s{each}", consumedCapacity={"memory": consumed}), name=f"claim-{each}"
+        )
         for each in range(2)
     ]
     snapshot = snapshot_of(cpu_node(), resource_slice(shared), *shares)
     (only,) = snapshot.nodes["node-1"].gpus
     assert (only.state, len(only.holders)) == ("allocated", 2)
-    assert [each.left for each in only.capacity_left] == [(("memory", 20.0 * 2**30),)]
+    assert [each.left for each in only.capacity_left] == [(("memory", left * 2**30),)]
     assert snapshot.states == GpuStates(allocated=1)
 
 
