@@ -41,7 +41,8 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
 
     ``name`` is its counter set's, or else its first device's. ``node`` is NO_NODE unless all its devices
     belong to one node. ``devices`` is empty if only a claim tells of it: its slice is gone. ``counters`` are
-    what its devices may draw in all; None without counters. What no device says is None.
+    what its devices may draw in all; None without counters. What no device says is None, and so is the memory
+    of a GPU that has only parts.
     """
 
     driver: str
@@ -211,7 +212,8 @@ def _gpu(name: str, devices: tuple[Device, ...], counters: Counters | None) -> G
     first = devices[0]
     if len(devices) == 1:
         uuid = first.parent_uuid if first.is_part else first.uuid
-        told = first.product, uuid, first.pci_bus_id, first.memory_bytes
+        memory = None if first.is_part else first.memory_bytes
+        told = first.product, uuid, first.pci_bus_id, memory
         return Gpu(first.driver, first.pool, name, first.node, *told, devices, counters)
     # Whole GPUs first: what is said of them is said of the GPU.
     ordered = sorted(devices, key=lambda each: each.is_part)
@@ -225,7 +227,9 @@ def _gpu(name: str, devices: tuple[Device, ...], counters: Counters | None) -> G
         product=next((each.product for each in ordered if each.product is not None), None),
         uuid=next((uuid for uuid in uuids if uuid is not None), None),
         pci_bus_id=next((each.pci_bus_id for each in ordered if each.pci_bus_id is not None), None),
-        memory_bytes=max((each.memory_bytes for each in devices if each.memory_bytes), default=None),
+        memory_bytes=max(
+            (each.memory_bytes for each in devices if each.memory_bytes and not each.is_part), default=None
+        ),
         devices=devices,
         counters=counters,
     )

@@ -171,3 +171,17 @@ def test_a_gpu_is_what_its_devices_say_of_it_whole_ones_first() -> None:
     (whole,) = pool.gpus["node-1"]
     assert (whole.driver, whole.pool, whole.product, whole.uuid) == (DRIVER, "node-1", H100, "GPU-0abc")
     assert whole.memory_bytes == 80 * 2**30
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_memory_of_parts_is_not_the_gpus(number: int) -> None:
+    parts = [
+        device(
+            f"mig-{each}",
+            {"uuid": f"MIG-{each}", "parentUUID": "GPU-0abc", "type": "mig"},
+            capacity={"memory": {"value": "40Gi"}},
+        )
+        for each in range(number)
+    ]
+    (whole,) = _pool(resource_slice(*parts)).gpus["node-1"]
+    assert (whole.uuid, whole.memory_bytes) == ("GPU-0abc", None)
