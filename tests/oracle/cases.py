@@ -37,6 +37,8 @@ class Maker:
         # Where everything is tight, hardly a pod gets as far as the last filters. So half of the fleets have
         # room, and half of them few taints.
         self._roomy, self._open = self.chance(60), self.chance(65)
+        # A zone that is closed is empty too: whether it counts decides how even a spread is.
+        self._closed_zone = self.one(ZONES) if self.chance(25) else None
 
     def chance(self, percent: int) -> bool:
         """Return True that often."""
@@ -62,11 +64,16 @@ class Maker:
         names = [node["metadata"]["name"] for node in nodes]
         count = self._random.randint(0, self.one((1, 3, 6)) * len(nodes))
         # An even spread would hardly violate anything.
-        crowded = self.some(names, 2) * self.one((0, 5, 10))
+        names_in_use = [
+            node["metadata"]["name"]
+            for node in nodes
+            if self._closed_zone is None or node["metadata"]["labels"].get(ZONE) != self._closed_zone
+        ]
+        crowded = self.some(names_in_use, 2) * self.one((0, 5, 10))
         return {
             "namespaces": [self.namespace(name) for name in NAMESPACES],
             "nodes": nodes,
-            "pods": [self.pod_on([*names, *crowded, "gone"]) for _ in range(count)],
+            "pods": [self.pod_on([*names_in_use, *crowded, "gone"]) for _ in range(count)],
             "asked": [self.asked(names) for _ in range(asked)],
         }
 
@@ -89,6 +96,8 @@ class Maker:
             spec["unschedulable"] = True
         if self.chance(8 if self._open else 35):
             spec["taints"] = self.many(2, self.taint, least=1)
+        if self._closed_zone is not None and labels.get(ZONE) == self._closed_zone:
+            spec["taints"] = [{"key": "dedicated", "value": "moved", "effect": "NoSchedule"}]
         status: Object = {"allocatable": self.allocatable()}
         if self.chance(40):
             status["declaredFeatures"] = sorted(self.some(FEATURES, 3))  # an apiserver takes them sorted
@@ -155,6 +164,9 @@ class Maker:
             spec["nodeSelector"] = self.node_labels(nodes)
         if self.chance(25):
             terms = self.many(3, lambda: self.node_term(nodes), least=1)
+            if self._closed_zone is not None and self.chance(70):
+                elsewhere = {"key": ZONE, "operator": "NotIn", "values": [self._closed_zone]}
+                terms = [{"matchExpressions": [elsewhere]}]
             required = {"nodeSelectorTerms": terms}
             spec.setdefault("affinity", {})["nodeAffinity"] = {
                 "requiredDuringSchedulingIgnoredDuringExecution": required
