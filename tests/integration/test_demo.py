@@ -13,10 +13,12 @@ import pytest
 
 from tests.integration.operator import Command, environment, get, wait_for
 from tests.recount import recount
+from tests.recount_dra import Objects, recount_dra
 from tests.required import program
 
 TOKEN = "demo-token"
 INTRODUCED = "Ctrl+C ends it."
+DRA = "/apis/resource.k8s.io/v1"
 AGENTS_RUN = "Agents on 2 of the nodes"
 
 
@@ -74,7 +76,7 @@ def test_the_simulation_is_named_as_one(demo: Command) -> None:
 def test_every_printed_curl_line_can_be_pasted(demo: Command) -> None:
     program("curl")
     lines = re.findall(r"^  (curl (?:.*\\\n)?.*)$", demo.text, re.MULTILINE)
-    assert len(lines) == 8
+    assert len(lines) == 9
     for line in lines:
         done = subprocess.run(["bash", "-c", f"{line} -s --fail"], capture_output=True, check=False)
         assert done.returncode == 0, line
@@ -89,38 +91,75 @@ def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Com
         usage, available = status["data"]["current_gpu_usage"], status["data"]["available_resources"]
         return {**{name: usage[name] for name in ("total_gpus", "allocated_gpus")}, **available}
 
+    def items(path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = get(f"{kube}{path}", TOKEN)[1]["items"]
+        return found
+
     def counted() -> dict[str, Any]:
-        objects = [get(f"{kube}/api/v1/{kind}", TOKEN)[1]["items"] for kind in ("pods", "nodes")]
-        figures = recount(*objects)
-        return {name: figures[name] for name in says()}
+        pods, nodes = items("/api/v1/pods"), items("/api/v1/nodes")
+        dra = Objects(items(f"{DRA}/resourceclaims"), items(f"{DRA}/resourceslices"))
+        # No node of the demo hands its GPUs out both ways.
+        plugins, claims = recount(pods, nodes), recount_dra(pods, nodes, dra)
+        free = [row["available"] for row in claims["nodes"].values() if row["available"]]
+        assert claims["total_gpus"] == 8
+        return {
+            **{
+                name: plugins[name] + claims[name]
+                for name in ("total_gpus", "allocated_gpus", "available_gpus")
+            },
+            "available_nodes": plugins["available_nodes"] + len(free),
+            "max_contiguous_gpu": max([plugins["max_contiguous_gpu"], *free]),
+        }
 
     # The cluster lives: the same moment has to be met by both.
     wait_for(lambda: says() == counted(), "agreement")
 
 
-def test_the_documents_lines_count_what_lens_counts(demo: Command) -> None:
+def test_every_node_has_its_gpus_whichever_way_they_are_handed_out(demo: Command) -> None:
+    url = f"{address(demo, 'Lens')}/api/v1/realtime/status?cluster=prod-cluster&include=nodes"
+    nodes = {node["node_name"]: node for node in get(url, TOKEN)[1]["data"]["nodes"]}
+    assert {name: node["total_gpus"] for name, node in nodes.items()} == {
+        f"gpu-node-{number}": 8 for number in range(1, 7)
+    }
+    h100, a100 = (nodes[f"gpu-node-{number}"]["product"] for number in (1, 6))
+    assert (h100, a100) == ("NVIDIA-H100-80GB-HBM3", "NVIDIA-A100-SXM4-80GB")
+    shared = [nodes[f"gpu-node-{number}"]["units"][0]["resource"] for number in (4, 5)]
+    assert shared == ["nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb"]
+
+
+def test_the_documents_lines_count_what_lens_counts(tmp_path: Path) -> None:
+    """Four nodes have whole GPUs only, three for a device plugin and one to claim."""
     program("jq")
     text = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
     counts = re.findall(
-        r"^kubectl get (nodes|pods)\S*(?: -A)? -o json \| jq '(.*?)'$", text, re.MULTILINE | re.DOTALL
+        r"^kubectl get (nodes|pods|resource\w+)\S*(?: -A)? -o json \| jq '(.*?)'$",
+        text,
+        re.MULTILINE | re.DOTALL,
     )
-    assert [kind for kind, _ in counts] == ["nodes", "pods"]
+    assert [kind for kind, _ in counts] == ["nodes", "pods", "resourceslices", "resourceclaims"]
 
     def counted() -> list[int]:
         found = []
         for kind, script in counts:
-            objects = get(f"{address(demo, 'simulated apiserver')}/api/v1/{kind}", TOKEN)[1]
+            root = DRA if kind.startswith("resource") else "/api/v1"
+            objects = get(f"{address(small, 'simulated apiserver')}{root}/{kind}", TOKEN)[1]
             done = subprocess.run(
                 ["jq", script], input=json.dumps(objects).encode(), capture_output=True, check=True
             )
             found.append(int(done.stdout))
-        return found
+        plugins, pods, devices, claims = found
+        assert min(found) > 0
+        return [plugins + devices, pods + claims]
 
     def says() -> list[int]:
-        usage = status(demo)["current_gpu_usage"]
+        usage = status(small)["current_gpu_usage"]
         return [usage["total_gpus"], usage["allocated_gpus"]]
 
-    wait_for(lambda: says() == counted(), "agreement")
+    args = ["demo", "--port", "0", "--nodes", "4", "--agents", "0"]
+    with Command(args, tmp_path / "output", environment(), forked=True) as small:
+        small.wait_for_text(INTRODUCED)
+        wait_for(lambda: says() == counted(), "agreement")
+        assert small.end() == 0
 
 
 def test_kubectl_finds_the_pods_with_the_printed_line(demo: Command) -> None:
@@ -133,6 +172,28 @@ def test_kubectl_finds_the_pods_with_the_printed_line(demo: Command) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert b"ml-team" in done.stdout
+
+
+def test_kubectl_lists_the_claims_with_the_printed_line(demo: Command) -> None:
+    match = re.search(r"kubectl --kubeconfig (\S+) get resourceclaims -A", demo.text)
+    assert match
+    done = subprocess.run(
+        [program("kubectl"), "--kubeconfig", match[1], "get", "resourceclaims", "-A", "--no-headers"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    states = {line.split()[1].decode(): line.split()[2].decode() for line in done.stdout.splitlines()}
+    assert states["feature-store"] == "allocated,reserved"
+    assert [state for name, state in states.items() if name.startswith("long-context-eval-1-")] == ["pending"]
+
+
+def test_what_waits_is_told_with_its_reason(demo: Command) -> None:
+    url = f"{address(demo, 'Lens')}/api/v1/realtime/pending-tasks?cluster=prod-cluster&namespace=research"
+    waiting = {task["workload_name"]: task for task in get(url, TOKEN)[1]["data"]["tasks"]}
+    assert waiting["sweep-1"]["state"] == "gated"
+    assert waiting["long-context-eval-1"]["state"] == "unschedulable"
+    assert "cannot allocate all claims" in waiting["long-context-eval-1"]["message"]
 
 
 def test_the_quickstarts_team_has_gpus(demo: Command) -> None:
@@ -221,6 +282,17 @@ def test_an_agent_reports_which_pod_holds_which_gpu(demo: Command) -> None:
 
     assert cluster()
     wait_for(lambda: agent() == cluster(), "agreement on the holders")
+
+
+@pytest.mark.slow
+def test_one_gpu_reports_an_xid(demo: Command) -> None:
+    url = f"{address(demo, 'Lens')}/api/v1/realtime/status?cluster=prod-cluster&include=alerts"
+
+    def told() -> bool:
+        alerts = get(url, TOKEN)[1]["data"]["alerts"]
+        return [alert["type"] for alert in alerts if "XID 94" in alert["message"]] == ["GpuXid"]
+
+    wait_for(told, "the alert")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import signal
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ from lens_sim.objects.store import Store
 
 INTRODUCTION = """\
 Lens on a SIMULATED cluster: {nodes} nodes of 8 GPUs, seed {seed}. No GPU and no pod here is real.
+
+  {pools}
 
   Lens                 {lens}
   simulated apiserver  {apiserver}
@@ -54,7 +57,9 @@ And one team's, the nodes one by one with what is wrong and what has happened, t
 Count it again from the simulated cluster's own objects:
 
   kubectl --kubeconfig {kubeconfig} get pods -A
+  kubectl --kubeconfig {kubeconfig} get resourceclaims -A
   curl "{apiserver}/api/v1/pods" -H "Authorization: Bearer {token}"
+  curl "{apiserver}/apis/resource.k8s.io/v1/resourceclaims" -H "Authorization: Bearer {token}"
 
 Ctrl+C ends it.
 """
@@ -117,8 +122,10 @@ def run(
             settings = config.load(flags | _telemetry(provisions), environ={})
             logs.configure(settings.log_level, settings.log_format)
             store = Store(seed)
-            fleet = Fleet(store, _now(), nodes, seed, provisions.count if provisions else 0)
+            agents_on = provisions.count if provisions else 0
+            fleet = Fleet(store, _now(), nodes, seed, agents_on, mixed=True)
             apiserver = SimApiServer(store, token, kube_port)
+            apiserver.serve("v1")
             configure_operator()
             asyncio.run(_Demo(settings, fleet, apiserver, seed, provisions, without).run())
         except SettingsError as error:
@@ -185,6 +192,7 @@ class _Demo:
                 cluster=self.settings.cluster,
                 nodes=len(self.fleet.nodes),
                 seed=self.seed,
+                pools=_pools(self.fleet),
                 lens=server.url,
                 apiserver=self.apiserver.url,
                 token=token,
@@ -198,6 +206,12 @@ class _Demo:
         agents = Agents(self.fleet, self.provisions, self.seed, _now, typer.echo)
         running = AGENTS.format(agents=self.provisions.count, agent=agents.agents[0].url, token=token)
         await agents.run(lambda: typer.echo(running))
+
+
+def _pools(fleet: Fleet) -> str:
+    """Return how many nodes have what, in words."""
+    counted = Counter(node.pool.has for node in fleet.nodes)
+    return ", ".join(f"{count} with {what}" for what, count in counted.items())
 
 
 def _now() -> datetime:

@@ -81,6 +81,9 @@ def _pod(pod: Object, now: datetime) -> list[Any]:
 def _pod_status(pod: Object, containers: Sequence[Object]) -> str:
     if "deletionTimestamp" in pod["metadata"]:
         return "Terminating"
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition.get("reason") == "SchedulingGated":
+            return "SchedulingGated"
     for container in containers:
         for state in container.get("state", {}).values():
             if "reason" in state:

@@ -1,21 +1,56 @@
-"""Which of its node's GPUs each pod was given, as a kubelet's device manager keeps it."""
+"""Which of its node's devices each pod was given, as a kubelet's device manager keeps it."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from lens_sim.cluster.pools import GPUS, INSTANCES, REPLICAS, WHOLE, Pool
 
 
 class DeviceManager:
-    """The GPUs of one node by their uuids, in the order of their indexes; no two nodes have one in common."""
+    """The devices of one node: its GPUs by their uuids, in the order of their indexes, or parts of them.
 
-    def __init__(self, node: str, gpus: int) -> None:
-        self.uuids = tuple(f"GPU-{uuid.uuid5(uuid.NAMESPACE_DNS, f'{n}.{node}')}" for n in range(gpus))
-        self._free = list(self.uuids)
+    No two nodes have one in common.
+    """
+
+    def __init__(self, node: str, pool: Pool = WHOLE) -> None:
+        def made_up(name: str) -> str:
+            return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.{node}"))
+
+        self.uuids = tuple(f"GPU-{made_up(str(n))}" for n in range(GPUS))
+        self.instances: Mapping[str, Sequence[str]] = {}
+        """The MIG devices of each GPU."""
+        self._devices = self.uuids
+        if pool.capacity.mig_devices:
+            self.instances = {
+                gpu: tuple(f"MIG-{made_up(f'{number}.{gpu}')}" for number in range(INSTANCES))
+                for gpu in self.uuids
+            }
+            self._devices = tuple(device for devices in self.instances.values() for device in devices)
+        elif pool.capacity.shared_gpus:
+            # The plugin spreads: it hands out what is least shared.
+            self._devices = tuple(f"{gpu}::{replica}" for replica in range(REPLICAS) for gpu in self.uuids)
+        self._free = list(self._devices)
         self._unhealthy: str | None = None
 
     @property
     def healthy(self) -> tuple[str, ...]:
         """Return what the device plugin lists as healthy: only that can be given out."""
-        return tuple(device for device in self.uuids if device != self._unhealthy)
+        return tuple(device for device in self._devices if device != self._unhealthy)
+
+    @property
+    def unhealthy(self) -> str | None:
+        """Return the device that is not healthy, if there is one."""
+        return self._unhealthy
+
+    @property
+    def free(self) -> int:
+        """Return how many devices can be given out."""
+        return len(self._free)
+
+    @property
+    def held(self) -> int:
+        """Return how many devices are given out."""
+        return len(self.healthy) - len(self._free)
 
     def allocate(self, count: int) -> tuple[str, ...]:
         """Give out free devices, the lowest indexes first. There must be so many."""
@@ -23,7 +58,7 @@ class DeviceManager:
         given, self._free = tuple(self._free[:count]), self._free[count:]
         return given
 
-    def free(self, devices: Sequence[str]) -> None:
+    def take_back(self, devices: Sequence[str]) -> None:
         """Take devices back."""
         self._free = [device for device in self.healthy if device in self._free or device in devices]
 
@@ -35,4 +70,4 @@ class DeviceManager:
         """Let the unhealthy GPU be as the others again."""
         if self._unhealthy is not None:
             back, self._unhealthy = self._unhealthy, None
-            self.free((back,))
+            self.take_back((back,))

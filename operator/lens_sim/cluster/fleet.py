@@ -10,12 +10,15 @@ from functools import partial
 
 from lens_sim.cluster import workloads
 from lens_sim.cluster.agenda import Agenda
+from lens_sim.cluster.claims import Claims
 from lens_sim.cluster.daemonsets import DaemonSet
 from lens_sim.cluster.lifecycle import Lifecycle
-from lens_sim.cluster.nodes import CAPACITY, Node, Trouble
+from lens_sim.cluster.nodes import Node, Trouble
 from lens_sim.cluster.pods import Pod
+from lens_sim.cluster.pools import GPUS, WHOLE, Pool, every_pool
 from lens_sim.cluster.recorder import Recorder
 from lens_sim.cluster.scheduler import fits, place
+from lens_sim.cluster.slices import resource_slice
 from lens_sim.cluster.workloads import Workload
 from lens_sim.objects import resources
 from lens_sim.objects.store import Store
@@ -29,6 +32,12 @@ _WAITING = 16  # the GPUs, for each ten nodes, that are waited for when nothing 
 # Mean seconds between two events in a fleet of ten nodes; a larger one has them more often.
 _ARRIVAL = 8.0
 _TROUBLE = 120.0
+
+# Ranges of seconds: how long the first job of a whole node stays, and how long after one the next comes.
+_FIRST_STAYS = (45.0, 75.0)
+_NEXT_COMES = (150.0, 210.0)
+
+_SPARING = 3  # the fewest nodes of whole GPUs of which one can be spared
 
 _HEARTBEAT = (240.0, 360.0)
 _LASTS = {
@@ -54,22 +63,42 @@ class Fleet:
     What happens follows from `seed` and the time alone, however the steps are cut. The beginning has a past:
     about 80 % allocated, some of it for days. Every node has an agent's pod that runs; given `agents`, only
     so many have one, and it runs when `agent_runs` says so.
+
+    A `mixed` fleet hands its GPUs out in all ways, by claims too, if it is large enough (`every_pool`). In it
+    a whole node comes free every few minutes, for the first time within two.
     """
 
     def __init__(
-        self, store: Store, now: datetime, nodes: int = 10, seed: int = 1, agents: int | None = None
+        self,
+        store: Store,
+        now: datetime,
+        nodes: int = 10,
+        seed: int = 1,
+        agents: int | None = None,
+        *,
+        mixed: bool = False,
     ) -> None:
         self._store = store
         self._chance = random.Random(seed)  # noqa: S311 - a seed is what makes two runs equal
         self._agenda = Agenda()
         born = now - timedelta(days=30)
-        self.nodes = [Node(number, created=born, heartbeat=now) for number in range(1, nodes + 1)]
+        pools = every_pool(nodes) if mixed else [WHOLE] * nodes
+        self.nodes = [
+            Node(number, created=born, heartbeat=now, pool=pool) for number, pool in enumerate(pools, start=1)
+        ]
+        self._in: dict[Pool, list[Node]] = {
+            pool: [node for node in self.nodes if node.pool is pool] for pool in dict.fromkeys(pools)
+        }
+        self._mixed = mixed
+        self._spares = mixed and len(self._in[WHOLE]) >= _SPARING
+        self._spared: set[Node] = set()
+        self._arriving = workloads.ARRIVING_IN if mixed else {WHOLE: workloads.ARRIVING}
         self._recorder = Recorder(store, self._agenda)
-        self._pods = Lifecycle(store, self.nodes, self._agenda, self._chance, self._recorder)
+        self._claims = Claims(store)
+        self._pods = Lifecycle(store, self.nodes, self._agenda, self._chance, self._recorder, self._claims)
         self._agents: dict[Node, Pod] = {}
         self._daemon_sets: list[DaemonSet] = []
         self._names: Counter[str] = Counter()
-        self._gpus = nodes * CAPACITY.gpus
         self._pace = 10 / nodes
         self._begin(now, born, agents)
 
@@ -101,11 +130,15 @@ class Fleet:
             metadata = {"name": name, "creationTimestamp": rfc3339(born)}
             namespace = {"metadata": metadata, "status": {"phase": "Active"}}
             self._store.put(resources.NAMESPACES, namespace, now)
+        if any(pool.dynamic for pool in self._in):
+            self._claims.begin(workloads.CLAIMED, born)
         for node in self.nodes:
             self._write(node, now)
             self._agenda.after(now, self._chance.uniform(0, _HEARTBEAT[0]), partial(self._beat, node))
-        for pod, node in self._daemons(workloads.DEVICE_PLUGIN, self.nodes, born):
-            self._pods.settle(pod, node, born, now)
+        for daemon, dynamic in ((workloads.DEVICE_PLUGIN, False), (workloads.DRA_DRIVER, True)):
+            nodes = [node for node in self.nodes if node.pool.dynamic is dynamic]
+            for pod, node in self._daemons(daemon, nodes, born) if nodes else ():
+                self._pods.settle(pod, node, born, now)
         for pod, node in self._daemons(workloads.AGENT, self.nodes[:agents], born):
             self._agents[node] = pod
             pod.address = node.loopback
@@ -115,11 +148,19 @@ class Fleet:
                 self._pods.bind(pod, node, now)
         self._write_daemon_sets(now)
         self._stand(now)
-        self._fill(now)
+        if self._mixed:
+            self._begin_mixed(now)
+        for pool in self._in:
+            self._fill(pool, now)
+        if not self._mixed:
+            # One large workload comes last and may have to wait.
+            large = max(workloads.ARRIVING, key=lambda workload: workload.shape.requests.gpus)
+            self._pods.submit(self._make(large, now), now)
         for period, cronjob in workloads.SCHEDULED:
             until_due = period - now.timestamp() % period
             self._agenda.after(now, until_due, partial(self._fire, period, cronjob))
-        self._agenda.after(now, 0, self._arrive)
+        for pool in self._in:
+            self._agenda.after(now, 0, partial(self._arrive, pool))
         self._agenda.after(now, self._chance.expovariate(1 / _TROUBLE), self._befall)
 
     def _daemons(
@@ -140,62 +181,117 @@ class Fleet:
         for hours, workload in workloads.STANDING:
             started = now - timedelta(hours=hours)
             pods = self._make(workload, started)
-            allocated = self._pods.allocated_gpus()
-            if allocated and allocated + _gpus(pods) > _STANDING * self._gpus:
+            held = self._held(WHOLE)
+            if held and held + _size(pods) > _STANDING * self._devices(WHOLE):
                 continue
+            self._stay(pods, started, now)
+
+    def _stay(self, pods: Sequence[Pod], started: datetime, now: datetime) -> None:
+        for pod in pods:
+            pod.lasts = None
+            self._pods.claim(pod, started)
+            node = place(pod.shape.requests, pod.tolerations, self.nodes, pod.claim)
+            self._pods.settle(pod, node, started, now)
+
+    def _begin_mixed(self, now: datetime) -> None:
+        """Place what only a mixed fleet has, with what waits for ever, and a job that will leave its node."""
+        for pool, standing in workloads.STANDING_IN.items():
+            for hours, workload in standing if pool in self._in else ():
+                started = now - timedelta(hours=hours)
+                self._stay(self._make(workload, started), started, now)
+        for workload, gates in workloads.WAITING:
+            if workload.shape.claim is not None and not any(pool.dynamic for pool in self._in):
+                continue
+            pods = self._make(workload, now)
             for pod in pods:
-                pod.lasts = None
-                node = place(pod.shape.requests, pod.tolerations, self.nodes)
-                self._pods.settle(pod, node, started, now)
+                pod.gates = gates
+            self._pods.submit(pods, now, patient=True)
+        if self._spares:
+            leaves = self._chance.uniform(*_FIRST_STAYS)
+            (pod,) = self._make(workloads.WHOLE_NODE, now - timedelta(minutes=20))
+            pod.lasts = timedelta(minutes=20, seconds=leaves)
+            node = place(pod.shape.requests, pod.tolerations, self.nodes)
+            self._pods.settle(pod, node, pod.created, now)
+            self._spared.add(node)
+            self._agenda.after(now, leaves + self._chance.uniform(*_NEXT_COMES), self._take_a_node)
 
-    def _fill(self, now: datetime) -> None:
-        """Place workloads that are somewhere in their run, scattered as coming and going leaves them.
+    def _take_a_node(self, at: datetime) -> None:
+        """Let a job take a whole node for a while: between two of them one is free."""
+        self._spared.clear()
+        if self._pods.waiting_gpus() < GPUS:
+            self._pods.submit(self._make(workloads.WHOLE_NODE, at), at)
+        self._agenda.after(at, self._chance.uniform(*_NEXT_COMES), self._take_a_node)
 
-        One large workload comes last and may have to wait.
-        """
-        room = math.floor(_FILLED * self._gpus) - self._pods.allocated_gpus()
+    def _fill(self, pool: Pool, now: datetime) -> None:
+        """Place workloads that are somewhere in their run, scattered as coming and going leaves them."""
+        room = math.floor(_FILLED * self._devices(pool)) - self._held(pool)
         filling: list[Pod] = []
         refused = 0
         while room > 0 and refused < 20:
-            pods = self._make(self._draw(), now)
-            if _gpus(pods) > room:
+            pods = self._make(self._draw(pool), now)
+            if _size(pods) > room:
                 refused += 1
                 continue
-            room -= _gpus(pods)
+            room -= _size(pods)
             filling += pods
             done = self._chance.uniform(0.2, 0.9)
             for pod in pods:
                 assert pod.lasts is not None
                 pod.created = now - done * pod.lasts
-        for pod in sorted(filling, key=lambda pod: -pod.shape.requests.gpus):
-            self._pods.settle(pod, self._scatter(pod), pod.created + timedelta(seconds=8), now)
-        large = max(workloads.ARRIVING, key=lambda workload: workload.shape.requests.gpus)
-        self._pods.submit(self._make(large, now), now)
+        for pod in sorted(filling, key=lambda pod: -pod.shape.size):
+            self._pods.claim(pod, pod.created)
+            self._pods.settle(pod, self._scatter(pod, pool), pod.created + timedelta(seconds=8), now)
 
-    def _scatter(self, pod: Pod) -> Node:
-        ask = pod.shape.requests, pod.tolerations
+    def _scatter(self, pod: Pod, pool: Pool) -> Node:
         for _ in range(20):
-            node = self._chance.choice(self.nodes)
-            if fits(*ask, node):
+            node = self._chance.choice(self._in[pool])
+            if fits(pod.shape.requests, pod.tolerations, node, pod.claim):
                 return node
-        return place(*ask, self.nodes)
+        return place(pod.shape.requests, pod.tolerations, self.nodes, pod.claim)
 
-    def _draw(self) -> Workload:
-        weights = [workload.weight for workload in workloads.ARRIVING]
-        return self._chance.choices(workloads.ARRIVING, weights)[0]
+    def _held(self, pool: Pool) -> int:
+        """Return how many of a pool's devices are held."""
+        return sum(node.devices.held for node in self._in[pool])
+
+    def _devices(self, pool: Pool) -> int:
+        """Return how many devices a pool has."""
+        return len(self._in[pool]) * (GPUS if pool.dynamic else pool.capacity.devices)
+
+    def _draw(self, pool: Pool) -> Workload:
+        arriving = self._arriving[pool]
+        return self._chance.choices(arriving, [workload.weight for workload in arriving])[0]
 
     def _make(self, workload: Workload, at: datetime) -> list[Pod]:
         self._names[workload.name] += 1
         name = f"{workload.name}-{self._names[workload.name]}"
         return workloads.pods_of(workload, name, at, self._chance)
 
-    def _arrive(self, at: datetime) -> None:
-        workload = self._draw()
-        crowded = self._pods.allocated_gpus() >= _CROWDED * self._gpus
+    def _arrive(self, pool: Pool, at: datetime) -> None:
+        workload = self._draw(pool)
+        spares = self._spares and pool is WHOLE
+        crowded = self._held(pool) >= _CROWDED * (self._devices(pool) - (GPUS if spares else 0))
         queued = self._pods.waiting_gpus() * self._pace >= _WAITING
-        if not crowded and not (queued and workload.shape.requests.gpus == CAPACITY.gpus):
-            self._pods.submit(self._make(workload, at), at)
-        self._agenda.after(at, self._chance.expovariate(1 / (_ARRIVAL * self._pace)), self._arrive)
+        if not crowded and not (queued and workload.shape.requests.gpus == GPUS):
+            pods = self._make(workload, at)
+            if not spares or self._fit_beside(pods):
+                self._pods.submit(pods, at)
+        pace = 10 / len(self._in[pool])
+        self._agenda.after(at, self._chance.expovariate(1 / (_ARRIVAL * pace)), partial(self._arrive, pool))
+
+    def _fit_beside(self, pods: Sequence[Pod]) -> bool:
+        """Return whether pods leave the nodes of which nothing is held as they are."""
+        free = sorted(
+            node.free.gpus
+            for node in self._in[WHOLE]
+            if node.devices.held and not (node.silent or node.unschedulable)
+        )
+        for pod in sorted(pods, key=lambda pod: -pod.shape.size):
+            fitting = next((index for index, left in enumerate(free) if left >= pod.shape.size), None)
+            if fitting is None:
+                return False
+            free[fitting] -= pod.shape.size
+            free.sort()
+        return True
 
     def _fire(self, period: int, cronjob: Workload, at: datetime) -> None:
         name = f"{cronjob.name}-{round(at.timestamp()) // 60}"
@@ -216,7 +312,9 @@ class Fleet:
         well = [
             node
             for node in self.nodes
-            if node.trouble is None and (node.free.gpus or trouble is not Trouble.GPU_UNHEALTHY)
+            if node.trouble is None
+            and node not in self._spared
+            and (trouble is not Trouble.GPU_UNHEALTHY or (node.pool.whole and node.devices.free))
         ]
         if not well or troubled > len(self.nodes) / 10:
             return
@@ -243,12 +341,14 @@ class Fleet:
             self._write_daemon_sets(at)
 
     def _write(self, node: Node, at: datetime) -> None:
-        self._store.put(resources.NODES, node.manifest(), at)
+        stored = self._store.put(resources.NODES, node.manifest(), at)
+        if node.pool.dynamic:
+            self._store.put(resources.RESOURCE_SLICES, resource_slice(node, stored["metadata"]["uid"]), at)
 
     def _write_daemon_sets(self, at: datetime) -> None:
         for daemon_set in self._daemon_sets:
             self._store.put(resources.DAEMON_SETS, daemon_set.manifest(), at)
 
 
-def _gpus(pods: list[Pod]) -> int:
-    return sum(pod.shape.requests.gpus for pod in pods)
+def _size(pods: Sequence[Pod]) -> int:
+    return sum(pod.shape.size for pod in pods)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from lens_sim.cluster.agenda import Action, Agenda
+from lens_sim.cluster.claims import ClaimRequest, Claims
 from lens_sim.cluster.nodes import Node
 from lens_sim.cluster.owners import Owners
 from lens_sim.cluster.pods import Pod
@@ -36,8 +37,10 @@ class Lifecycle:
         agenda: Agenda,
         chance: random.Random,
         recorder: Recorder,
+        claims: Claims,
     ) -> None:
         self._store = store
+        self._claims = claims
         self._recorder = recorder
         self._owners = Owners(store)
         self._nodes = nodes
@@ -47,12 +50,8 @@ class Lifecycle:
         self._addresses = itertools.count(1)
         self._placed: dict[Node, list[Pod]] = {node: [] for node in nodes}
 
-    def allocated_gpus(self) -> int:
-        """Return the GPUs that pods hold."""
-        return sum(node.allocated.gpus for node in self._nodes)
-
     def waiting_gpus(self) -> int:
-        """Return the GPUs that pods wait for."""
+        """Return the whole GPUs of device plugins that pods wait for."""
         return sum(pod.shape.requests.gpus for pod in self._pending)
 
     def pods_on(self, node: Node) -> Sequence[Pod]:
@@ -84,41 +83,54 @@ class Lifecycle:
         pod.stopped, pod.readiness_changed = True, at
         self._write(pod, at)
 
-    def submit(self, pods: Sequence[Pod], at: datetime) -> None:
-        """Create pods and schedule them; who made a pod that never fits deletes it after a while."""
+    def submit(self, pods: Sequence[Pod], at: datetime, *, patient: bool = False) -> None:
+        """Create pods and schedule them.
+
+        Who made a pod that never fits deletes it after a while, unless they are `patient`.
+        """
         for pod in pods:
             self._write(pod, at)
-            self._pending.append(pod)
-            self._agenda.after(at, self._chance.uniform(*_PATIENCE), partial(self._give_up, pod))
+            self.claim(pod, at)
+            if not pod.gates:
+                self._pending.append(pod)
+            if not patient:
+                self._agenda.after(at, self._chance.uniform(*_PATIENCE), partial(self._give_up, pod))
         self.schedule(at)
 
     def settle(self, pod: Pod, node: Node, started: datetime, now: datetime) -> None:
         """Write a pod that has been running on a node since before the simulation began."""
         pod.scheduled = started - timedelta(seconds=_START[0])
-        self._assign(pod, node)
+        self._assign(pod, node, pod.scheduled)
         self._run(pod, node, started)
         self._write(pod, now)
 
     def bind(self, pod: Pod, node: Node, at: datetime) -> None:
         """Write a pod onto a node where it waits to be begun."""
         pod.scheduled = at
-        self._assign(pod, node)
+        self._assign(pod, node, at)
         self._write(pod, at)
+
+    def claim(self, pod: Pod, at: datetime) -> None:
+        """Make the claim of a pod, if it has one, as the claim controller does once the pod is there."""
+        if pod.shape.claim is not None:
+            self._write(pod, at)
+            pod.claim = self._claims.of(pod.namespace, self._stored(pod), pod.shape.claim, at)
+            self._write(pod, at)
 
     def schedule(self, at: datetime) -> None:
         """Place the pending pods that now fit somewhere, oldest first, and say of the others why not."""
-        refusals: dict[tuple[ResourceList, tuple[Toleration, ...]], str] = {}
+        refusals: dict[tuple[ResourceList, tuple[Toleration, ...], ClaimRequest | None], str] = {}
         pending, self._pending = self._pending, []
         for pod in pending:
-            ask = (pod.shape.requests, pod.tolerations)
+            ask = (pod.shape.requests, pod.tolerations, pod.shape.claim)
             if ask not in refusals:
                 try:
-                    node = place(*ask, self._nodes)
+                    node = place(pod.shape.requests, pod.tolerations, self._nodes, pod.claim)
                 except UnschedulableError as error:
                     refusals[ask] = str(error)
                 else:
                     pod.scheduled = at
-                    self._assign(pod, node)
+                    self._assign(pod, node, at)
                     self._agenda.after(at, self._chance.uniform(*_START), partial(self._start, pod, node))
                     self._write(pod, at)
                     self._recorder.scheduled(pod, node, at)
@@ -130,17 +142,27 @@ class Lifecycle:
             if pod.refusal != said:
                 self._recorder.refused(pod, at)
 
-    def _assign(self, pod: Pod, node: Node) -> None:
+    def _assign(self, pod: Pod, node: Node, at: datetime) -> None:
         pod.node = node
         node.allocated = node.allocated.plus(pod.shape.requests)
-        pod.devices = node.devices.allocate(pod.shape.requests.gpus)
+        if pod.claim is None:
+            pod.devices = node.devices.allocate(pod.shape.requests.devices)
+        else:
+            self._claims.reserve(pod.claim, node, self._stored(pod), at)
+            pod.devices = pod.claim.devices
         self._placed[node].append(pod)
 
     def _release(self, pod: Pod, node: Node) -> None:
         node.allocated = node.allocated.minus(pod.shape.requests)
-        node.devices.free(pod.devices)
+        if pod.claim is None:
+            node.devices.take_back(pod.devices)
         pod.devices = ()
         self._placed[node].remove(pod)
+
+    def _unclaim(self, pod: Pod, at: datetime) -> None:
+        """Do what the claim controller does once it has seen that a pod has ended, or is gone."""
+        if pod.claim is not None:
+            self._claims.release(pod.claim, pod.name, at)
 
     def _start(self, pod: Pod, node: Node, at: datetime) -> None:
         if self._put_off(node, at, partial(self._start, pod, node)):
@@ -166,6 +188,7 @@ class Lifecycle:
         pod.failed = self._chance.random() < _FAILS
         self._release(pod, node)
         self._write(pod, at)
+        self._unclaim(pod, at)
         self._agenda.after(at, self._chance.uniform(*_FINISHED_FOR), partial(self._delete, pod))
         self.schedule(at)
 
@@ -180,18 +203,25 @@ class Lifecycle:
             return
         self._delete(pod, at)
         self._release(pod, node)
+        self._unclaim(pod, at)
         self.schedule(at)
 
     def _give_up(self, pod: Pod, at: datetime) -> None:
         if pod in self._pending:
             self._pending.remove(pod)
             self._delete(pod, at)
+            self._unclaim(pod, at)
 
     def _put_off(self, node: Node, at: datetime, action: Action) -> bool:
         """Let a kubelet that is silent do what is due once it is back."""
         if node.silent:
             self._agenda.after(at, self._chance.uniform(*_KUBELET_IS_BACK), action)
         return node.silent
+
+    def _stored(self, pod: Pod) -> resources.Object:
+        stored = self._store.get(resources.PODS, pod.key)
+        assert stored is not None, pod.key
+        return stored
 
     def _write(self, pod: Pod, at: datetime) -> None:
         self._owners.keep(pod, at)

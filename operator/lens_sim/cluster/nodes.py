@@ -5,12 +5,12 @@ from datetime import datetime
 from enum import Enum, auto
 
 from lens_sim.cluster.devices import DeviceManager
+from lens_sim.cluster.pools import WHOLE, Pool
 from lens_sim.objects.resourcelist import ResourceList
 from lens_sim.objects.resources import Object
 from lens_sim.objects.taints import GPU_TAINT, NOT_READY, UNREACHABLE, UNSCHEDULABLE, Taint
 from lens_sim.objects.timestamps import rfc3339
 
-CAPACITY = ResourceList(gpus=8, milli_cpu=128_000, memory=1_048_576, pods=110)
 _SYSTEM_RESERVED = ResourceList(milli_cpu=500, memory=4_096)
 _HEALTHY = {
     "MemoryPressure": ("False", "KubeletHasSufficientMemory"),
@@ -36,18 +36,19 @@ class Trouble(Enum):
 
 @dataclass(eq=False)
 class Node:
-    """A node with 8 GPUs; `allocated` is what its pods hold."""
+    """A node with 8 GPUs; `allocated` is what its pods hold but for their claims."""
 
     number: int
     created: datetime
     heartbeat: datetime
+    pool: Pool = WHOLE
     allocated: ResourceList = field(default_factory=ResourceList)
     trouble: Trouble | None = None
     changed: datetime | None = None
     devices: DeviceManager = field(init=False)
 
     def __post_init__(self) -> None:
-        self.devices = DeviceManager(self.name, CAPACITY.gpus)
+        self.devices = DeviceManager(self.name, self.pool)
 
     @property
     def name(self) -> str:
@@ -67,8 +68,9 @@ class Node:
     @property
     def allocatable(self) -> ResourceList:
         """Return what pods may hold: capacity without the system's share and without an unhealthy GPU."""
-        unhealthy = ResourceList(gpus=int(self.trouble is Trouble.GPU_UNHEALTHY))
-        return CAPACITY.minus(_SYSTEM_RESERVED).minus(unhealthy)
+        fewer = self.trouble is Trouble.GPU_UNHEALTHY and not self.pool.dynamic
+        unhealthy = ResourceList(gpus=int(fewer))
+        return self.pool.capacity.minus(_SYSTEM_RESERVED).minus(unhealthy)
 
     @property
     def free(self) -> ResourceList:
@@ -120,11 +122,7 @@ class Node:
                     "kubernetes.io/os": "linux",
                     "node.kubernetes.io/instance-type": "gpu-8x",
                     "topology.kubernetes.io/zone": f"zone-{'ab'[self.number % 2]}",
-                    "nvidia.com/gpu.count": str(CAPACITY.gpus),
-                    "nvidia.com/gpu.memory": "81559",
-                    "nvidia.com/gpu.present": "true",
-                    "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
-                    "nvidia.com/gpu.replicas": "1",
+                    **self.pool.all_labels(),
                 },
             },
             "spec": {
@@ -133,7 +131,7 @@ class Node:
                 **({"unschedulable": True} if self.unschedulable else {}),
             },
             "status": {
-                "capacity": CAPACITY.quantities(),
+                "capacity": self.pool.capacity.quantities(),
                 "allocatable": self.allocatable.quantities(),
                 "conditions": self._conditions(),
                 "addresses": [

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from lens_sim.cluster.claims import REQUEST, Claim, ClaimRequest
 from lens_sim.cluster.nodes import Node
-from lens_sim.objects.resourcelist import GPU, ResourceList
+from lens_sim.objects.resourcelist import ResourceList
 from lens_sim.objects.resources import Object
 from lens_sim.objects.taints import DEFAULT_TOLERATIONS, Toleration
 from lens_sim.objects.timestamps import rfc3339
@@ -16,23 +17,34 @@ _NOTHING = ResourceList()
 
 
 class Shape(NamedTuple):
-    """What a pod's containers ask for: its app, a sidecar beside it, an init container before it."""
+    """What a pod's containers ask for: its app, a sidecar beside it, an init container before it.
+
+    The app has what the pod claims.
+    """
 
     app: ResourceList
     sidecar: ResourceList = _NOTHING
     preflight: ResourceList = _NOTHING
+    claim: ClaimRequest | None = None
 
     @property
     def requests(self) -> ResourceList:
         """Return what the pod holds: the larger of its start and its run, and a pod slot (KEP-753)."""
         return self.app.plus(self.sidecar).most(self.preflight).plus(ResourceList(pods=1))
 
+    @property
+    def size(self) -> int:
+        """Return how many devices the pod asks for, whichever way they are handed out."""
+        return self.requests.devices + (self.claim.count if self.claim else 0)
+
     def devices(self, held: Sequence[str]) -> dict[str, Sequence[str]]:
         """Share out the devices that a pod holds to the containers that stay, by their names.
 
         They take up what the init container had (kubelet's device manager), which may have had more.
         """
-        sidecar, app = self.sidecar.gpus, self.app.gpus
+        sidecar, app = self.sidecar.devices, self.app.devices
+        if self.claim is not None:
+            app = self.claim.count
         shares = {"evaluator": held[:sidecar], "main": held[sidecar : sidecar + app]}
         return {name: devices for name, devices in shares.items() if devices}
 
@@ -62,7 +74,8 @@ class Owner(NamedTuple):
 class Pod:
     """A pod and the times at which its life went on; what has not happened is None.
 
-    `devices` are the uuids of the GPUs that it holds, `stopped` is a container that waits to be restarted.
+    `devices` are the ids of what it holds, `stopped` is a container that waits to be restarted. A pod with
+    `gates` is not scheduled.
     """
 
     namespace: str
@@ -75,6 +88,8 @@ class Pod:
     completes: bool = True
     tolerations: tuple[Toleration, ...] = DEFAULT_TOLERATIONS
     node: Node | None = None
+    claim: Claim | None = None
+    gates: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     address: str = ""
     refused: datetime | None = None
@@ -132,7 +147,9 @@ class Pod:
             inits.append(_container("evaluator", self.shape.sidecar) | {"restartPolicy": "Always"})
         return {
             **({"initContainers": inits} if inits else {}),
-            "containers": [_container("main", self.shape.app)],
+            "containers": [self._main()],
+            **self._claims(),
+            **({"schedulingGates": [{"name": gate} for gate in self.gates]} if self.gates else {}),
             "restartPolicy": "Never" if self.completes else "Always",
             "terminationGracePeriodSeconds": _GRACE,
             "dnsPolicy": "ClusterFirst",
@@ -145,8 +162,27 @@ class Pod:
             **({"nodeName": self.node.name} if self.node else {}),
         }
 
+    def _main(self) -> Object:
+        container = _container("main", self.shape.app)
+        if self.shape.claim is not None:
+            container["resources"]["claims"] = [{"name": REQUEST}]
+        return container
+
+    def _claims(self) -> Object:
+        request = self.shape.claim
+        if request is None:
+            return {}
+        source = {"resourceClaimName": request.share} if request.share else {}
+        return {
+            "resourceClaims": [
+                {"name": REQUEST, **(source or {"resourceClaimTemplateName": request.template})}
+            ]
+        }
+
     def _status(self) -> Object:
         status: Object = {"phase": self.phase, "qosClass": "Guaranteed", "conditions": self._conditions()}
+        if self.claim is not None and self.claim.owner is not None:
+            status["resourceClaimStatuses"] = [{"name": REQUEST, "resourceClaimName": self.claim.name}]
         if self.node is not None and self.scheduled is not None:
             status["containerStatuses"] = [self._container_status()]
         if self.node is not None and self.started is not None:
@@ -159,6 +195,12 @@ class Pod:
         return status
 
     def _conditions(self) -> list[Object]:
+        if self.gates:
+            why = {
+                "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+            }
+            return [_condition("PodScheduled", False, self.created) | why]
         if self.scheduled is None:
             if self.refused is None:
                 return []
@@ -191,8 +233,10 @@ class Pod:
                 state = {"waiting": {"reason": "CrashLoopBackOff"}}
         running = "running" in state
         container = _container("main", self.shape.app)
-        devices = self.shape.devices(self.devices).get("main", ())
+        # Of a claim's devices it tells only where the driver tells it of their health.
+        devices = () if self.claim else self.shape.devices(self.devices).get("main", ())
         # Kubernetes 1.36 and later; of init containers, sidecars among them, the kubelet says nothing.
+        resource = self.shape.app.device_resource
         allocated = [{"resourceID": device, "health": "Healthy"} for device in devices]
         return {
             "name": container["name"],
@@ -202,7 +246,7 @@ class Pod:
             "started": running,
             "restartCount": self.restarts,
             "state": state,
-            **({"allocatedResourcesStatus": [{"name": GPU, "resources": allocated}]} if devices else {}),
+            **({"allocatedResourcesStatus": [{"name": resource, "resources": allocated}]} if devices else {}),
         }
 
 

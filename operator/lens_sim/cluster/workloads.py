@@ -2,16 +2,16 @@
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from lens_sim.cluster.claims import ClaimRequest
 from lens_sim.cluster.pods import Owner, Pod, Shape
+from lens_sim.cluster.pools import DYNAMIC, PARTITIONED, TIME_SLICED, WHOLE, Pool
+from lens_sim.objects.names import made_up
 from lens_sim.objects.resourcelist import ResourceList
 from lens_sim.objects.taints import DEFAULT_TOLERATIONS, Toleration
-
-# The alphabet of names that Kubernetes makes up (apimachinery, util/rand).
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"
 
 
 class Workload(NamedTuple):
@@ -34,9 +34,16 @@ def gpus(count: int) -> ResourceList:
     return ResourceList(gpus=count, milli_cpu=12_000 * count, memory=98_304 * count)
 
 
+def claims(count: int, device_class: str = "gpu.nvidia.com", share: str = "") -> Shape:
+    """Return what claims so many GPUs, with CPUs and memory that a full node has too."""
+    return Shape(ResourceList(milli_cpu=8_000, memory=65_536), claim=ClaimRequest(device_class, count, share))
+
+
 _REPLICATED_JOB = "workers"
 
 _CPU_ONLY = ResourceList(milli_cpu=4_000, memory=8_192)
+_SLICE = ResourceList(milli_cpu=2_000, memory=16_384, shared_gpus=1)
+_PART = ResourceList(milli_cpu=1_000, memory=8_192, mig_devices=1)
 
 ARRIVING = (
     Workload("Job", "ml-team", "training-job", Shape(gpus(4)), (1, 2), (4, 30), weight=4),
@@ -52,6 +59,54 @@ ARRIVING = (
     Workload("Job", "speech", "audio-preprocess", Shape(_CPU_ONLY), (1, 2), (1, 5), weight=2),
 )
 """What arrives by chance, by weight."""
+
+WHOLE_NODE = Workload("PyTorchJob", "research", "llm-finetune", Shape(gpus(8)), (1, 1), (1, 1.5))
+"""What takes a whole node for a short time."""
+
+ARRIVING_IN: Mapping[Pool, Sequence[Workload]] = {
+    WHOLE: tuple(each for each in ARRIVING if each.shape.requests.gpus < 8),
+    TIME_SLICED: (
+        Workload("Pod", "research", "lab", Shape(_SLICE), (1, 1), (3, 30), weight=2),
+        Workload("Deployment", "vision", "labelling", Shape(_SLICE), (1, 3), (10, 60)),
+    ),
+    PARTITIONED: (
+        Workload("Deployment", "speech", "transcriber", Shape(_PART), (2, 6), (10, 60)),
+        Workload("Job", "ml-team", "distillation", Shape(_PART), (1, 4), (3, 20), weight=2),
+    ),
+    DYNAMIC: (
+        Workload("Job", "speech", "voice-training", claims(2), (1, 2), (3, 15), weight=2),
+        Workload("Job", "ml-team", "reranker", claims(4, "a100.nvidia.com"), (1, 1), (3, 12)),
+        Workload("Deployment", "research", "playground", claims(1), (1, 2), (5, 30)),
+    ),
+}
+"""What arrives for each pool of a mixed fleet."""
+
+STANDING_IN: Mapping[Pool, Sequence[tuple[float, Workload]]] = {
+    DYNAMIC: (
+        (80.0, Workload("Deployment", "vision", "feature-store", claims(1, share="feature-store"), (2, 2))),
+        (26.0, Workload("Job", "vision", "segmentation", claims(2, "a100.nvidia.com"))),
+    ),
+}
+"""What never ends in a mixed fleet, beside STANDING. The first of it shares a claim."""
+
+WAITING: Sequence[tuple[Workload, tuple[str, ...]]] = (
+    (Workload("Job", "research", "long-context-eval", claims(8, "h200.nvidia.com")), ()),
+    (Workload("Job", "research", "sweep", Shape(gpus(4))), ("kueue.x-k8s.io/admission",)),
+)
+"""What waits for ever in a mixed fleet, each with its scheduling gates: no node has what the first claims."""
+
+CLAIMED = tuple(
+    dict.fromkeys(
+        (workload.namespace, workload.shape.claim)
+        for workload in (
+            *ARRIVING_IN[DYNAMIC],
+            *(workload for _, workload in STANDING_IN[DYNAMIC]),
+            *(workload for workload, _ in WAITING),
+        )
+        if workload.shape.claim is not None
+    )
+)
+"""What is claimed in which namespace."""
 
 SCHEDULED = (
     (600, Workload("CronJob", "ml-team", "embedding-refresh", Shape(gpus(1)), (1, 1), (2, 5))),
@@ -69,7 +124,10 @@ STANDING = (
 DEVICE_PLUGIN = Workload(
     "DaemonSet", "gpu-operator", "nvidia-device-plugin", Shape(ResourceList(milli_cpu=100, memory=128))
 )
-"""The CPU-only pod that every node has."""
+"""The CPU-only pod of every node whose GPUs a device plugin hands out."""
+
+DRA_DRIVER = DEVICE_PLUGIN._replace(name="nvidia-dra-driver-gpu-kubelet-plugin")
+"""The same of the other nodes."""
 
 AGENT = Workload("DaemonSet", "lens", "lens-agent", Shape(ResourceList(milli_cpu=50, memory=128)))
 """Lens' own pod on the nodes."""
@@ -118,7 +176,7 @@ def _owner(workload: Workload, name: str, chance: random.Random) -> Owner | None
             return Owner("kubeflow.org/v1", "PyTorchJob", name, uid)
         case "Deployment":
             deployment = _above(workload, "apps/v1", name)
-            return Owner("apps/v1", "ReplicaSet", f"{name}-{_made_up(10, chance)}", uid, deployment)
+            return Owner("apps/v1", "ReplicaSet", f"{name}-{made_up(10, chance)}", uid, deployment)
         case kind:
             return Owner("apps/v1", kind, name, uid)
 
@@ -171,7 +229,7 @@ def _pod_names(
         for index in range(count):
             # By a chance of its own: what it is called makes nothing else happen.
             of_this_name = random.Random(f"{owner.uid}/{index}")  # noqa: S311
-            yield f"{owner.name}-{index}-{_made_up(5, of_this_name)}", {}
+            yield f"{owner.name}-{index}-{made_up(5, of_this_name)}", {}
     elif kind == "PyTorchJob":
         for index in range(count):
             role, number = ("worker", index - 1) if index else ("master", 0)
@@ -179,8 +237,4 @@ def _pod_names(
             yield f"{name}-{role}-{number}", labels | {"training.kubeflow.org/replica-index": str(number)}
     else:
         for _ in range(count):
-            yield f"{owner.name}-{_made_up(5, chance)}", {}
-
-
-def _made_up(length: int, chance: random.Random) -> str:
-    return "".join(chance.choices(_SAFE, k=length))
+            yield f"{owner.name}-{made_up(5, chance)}", {}

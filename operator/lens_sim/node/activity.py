@@ -1,12 +1,14 @@
 """What the simulated pods do on their GPUs: how busy they keep each, and what they have in its memory."""
 
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lens_sim.cluster.pods import Pod
 from lens_sim.node.nvml.scenario import Series, Wave
 
 _GIB = 2**30
+_MEMORY_SLICES = 8  # of which the smallest MIG device has one
 _IDLERS = 0.08  # the share of pods that hold GPUs and do nothing with them
 
 
@@ -18,6 +20,23 @@ class Activity(NamedTuple):
 
 
 IDLE = Activity(0.0, 0.0)
+
+
+def together(acts: Sequence[Activity]) -> Activity:
+    """Return what those that share a GPU do together."""
+    if len(acts) < 2:
+        return acts[0] if acts else IDLE
+    period = next((act.utilization.period for act in acts if isinstance(act.utilization, Wave)), 60.0)
+    low, high = (sum(bounds(act.utilization)[end] for act in acts) for end in (0, 1))
+    return Activity(Wave(low, high, period), sum(bounds(act.memory)[1] for act in acts))
+
+
+def bounds(series: Series) -> tuple[float, float]:
+    """Return the least and the most of it."""
+    if isinstance(series, Wave):
+        return series.low, series.high
+    assert isinstance(series, float)
+    return series, series
 
 
 def activity(pod: Pod) -> dict[str, Activity]:
@@ -32,9 +51,35 @@ def activity(pod: Pod) -> dict[str, Activity]:
     idler = chance.random() < _IDLERS
     period = chance.uniform(30, 90)
     shares = pod.shape.devices(pod.devices)
-    return {
+    doing = {
         device: _of(pod, chance, period, idler=idler) for devices in shares.values() for device in devices
     }
+    turns, parts = _shares(pod)
+    if parts == 1:
+        return doing
+    return {
+        device: Activity(_scaled(act.utilization, turns), _scaled(act.memory, parts))
+        for device, act in doing.items()
+    }
+
+
+def _shares(pod: Pod) -> tuple[int, int]:
+    """Return among how many a pod's GPUs are shared: their time, and their memory."""
+    if pod.claim is not None:
+        users = len(pod.claim.reserved_for)
+        return users, users
+    assert pod.node is not None
+    if pod.shape.requests.mig_devices:
+        # Which is as busy as a GPU of its own would be.
+        return 1, _MEMORY_SLICES
+    return pod.node.pool.parts, pod.node.pool.parts
+
+
+def _scaled(series: Series, parts: int) -> Series:
+    low, high = bounds(series)
+    if not isinstance(series, Wave):
+        return low / parts
+    return Wave(round(low / parts, 1), round(high / parts, 1), series.period)
 
 
 def _of(pod: Pod, chance: random.Random, period: float, *, idler: bool) -> Activity:

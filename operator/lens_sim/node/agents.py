@@ -16,8 +16,11 @@ from lens_sim.node.host import Host
 from lens_sim.node.nvml import library
 
 # Ranges of seconds.
-_QUIET = (60.0, 120.0)
+_QUIET = (600.0, 1_200.0)
+_XID_COMES = (30.0, 60.0)
 _AWAY = (30.0, 60.0)
+
+_XID = 94  # a contained memory error: NVIDIA asks for a reset of the GPU when it is idle
 
 _SAMPLING = 5.0
 _LOOK = 1.0  # how often machines are made to follow their pods, in seconds
@@ -185,6 +188,7 @@ class Agents:
                 for agent in self.agents:
                     tasks.create_task(self._keep(agent))
                 tasks.create_task(self._disturb())
+                tasks.create_task(self._report_xid())
         finally:
             await asyncio.gather(*(agent.stop() for agent in self.agents))
             for agent in self.agents:
@@ -223,6 +227,13 @@ class Agents:
             await self._start(agent)
             if agent.runs:
                 self._say(f"The agent of {agent.node.name} is back.")
+
+    async def _report_xid(self) -> None:
+        """Let one GPU report one XID error."""
+        await asyncio.sleep(self._chance.uniform(*_XID_COMES))
+        agent = self._chance.choice(self.agents)
+        gpu = self._chance.choice(agent.node.devices.uuids)
+        agent.host.report_xid(gpu, _XID, self._fleet.pods_on(agent.node))
 
     async def _disturb(self) -> None:
         while True:

@@ -28,6 +28,7 @@ class Claim:
     pool: str
     device: str
     share_id: str | None = None
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _claim(claim: Claim) -> bytes:
     resource = _text(2, claim.driver) + _text(3, claim.pool) + _text(4, claim.device)
     if claim.share_id is not None:
         resource += _text(5, claim.share_id)
-    return _text(2, claim.claim) + _message(4, resource)
+    return _text(2, claim.claim) + _text(3, claim.namespace) + _message(4, resource)
 
 
 def _text(number: int, text: str) -> bytes:

@@ -3,15 +3,34 @@
 from typing import NamedTuple
 
 GPU = "nvidia.com/gpu"
+SHARED_GPU = "nvidia.com/gpu.shared"
+MIG_DEVICE = "nvidia.com/mig-1g.10gb"
 
 
 class ResourceList(NamedTuple):
-    """Whole GPUs, thousandths of a CPU, MiB of memory and pod slots (core/v1 ResourceList)."""
+    """Whole GPUs, thousandths of a CPU, MiB of memory, pod slots, replicas of GPUs and MIG devices.
+
+    Source: core/v1 ResourceList.
+    """
 
     gpus: int = 0
     milli_cpu: int = 0
     memory: int = 0
     pods: int = 0
+    shared_gpus: int = 0
+    mig_devices: int = 0
+
+    @property
+    def devices(self) -> int:
+        """Return how many devices a device plugin has to hand out for it."""
+        return self.gpus + self.shared_gpus + self.mig_devices
+
+    @property
+    def device_resource(self) -> str:
+        """Return the resource that its devices are of. Nothing here asks for two of them."""
+        if self.mig_devices:
+            return MIG_DEVICE
+        return SHARED_GPU if self.shared_gpus else GPU
 
     def plus(self, other: "ResourceList") -> "ResourceList":
         """Return the sum, resource by resource."""
@@ -32,5 +51,7 @@ class ResourceList(NamedTuple):
             "memory": (self.memory, f"{self.memory}Mi"),
             GPU: (self.gpus, str(self.gpus)),
             "pods": (self.pods, str(self.pods)),
+            SHARED_GPU: (self.shared_gpus, str(self.shared_gpus)),
+            MIG_DEVICE: (self.mig_devices, str(self.mig_devices)),
         }
         return {name: quantity for name, (amount, quantity) in amounts.items() if amount}
