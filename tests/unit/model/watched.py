@@ -10,6 +10,7 @@ from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.model.inventory.ledger import Ledger
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor
+from tests.unit.model import dra_manifests
 from tests.unit.model.manifests import Object, read_node, read_pod
 
 AT_ONCE = Thresholds(
@@ -45,6 +46,8 @@ class Watched:
                 pod = read_pod(raw)
                 assert pod.problem is None, pod.problem
                 self._ledger.put_pod(pod.key, pod.view)
+            elif raw["apiVersion"].startswith("resource.k8s.io/"):
+                dra_manifests.put(self._ledger, raw)
             else:
                 node = read_node(raw)
                 assert node.problem is None, node.problem

@@ -60,14 +60,16 @@ def devices_unhealthy(subject: GpuNode) -> Iterator[Finding]:
     "DevicePluginGone",
     severities=("critical",),
     summary="Nodes without a device plugin",
-    meaning="A node names GPU resources, and its capacity of all of them is 0: the device plugin doesn't run "
-    "or isn't registered.",
+    meaning="A node names GPU resources, its capacity of all of them is 0, and DRA has none of its GPUs: the "
+    "device plugin doesn't run or isn't registered.",
     action="Make the device plugin's pod run on the node.",
     guide="It needs the driver and the container toolkit.",
 )
 def device_plugin_gone(subject: GpuNode) -> Iterator[Finding]:
-    """Find a node without a capacity of GPUs."""
-    if subject.node is not None and not any(offer.capacity for offer in subject.node.offers):
+    """Find a node without a capacity of GPUs, unless a DRA driver has taken the device plugin's place."""
+    if subject.occupancy is None or subject.node is None or subject.occupancy.gpus:
+        return
+    if subject.node.offers and not any(offer.capacity for offer in subject.node.offers):
         yield subject.finding(f"{subject.name} names GPU resources, and its capacity of all of them is 0")
 
 

@@ -11,6 +11,7 @@ from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.alerts.gpu_rules import GPU_ALERTS, NodeGpu
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import InstanceTelemetry
+from tests.unit.model.dra_manifests import gpu, resource_slice
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import AT_ONCE, START, Watched
 
@@ -131,6 +132,15 @@ def test_a_node_that_has_lost_all_its_gpus_has_lost_its_device_plugin() -> None:
     # Under MIG's mixed strategy the whole GPUs are none, and their parts are there.
     watched.put(node("node-1", capacity={GPU: 0, "nvidia.com/mig-1g.10gb": 7}, allocatable={GPU: 0}))
     assert "DevicePluginGone" not in types(watched)
+
+
+def test_a_node_whose_gpus_a_dra_driver_hands_out_has_not_lost_its_device_plugin() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 0), resource_slice(gpu(0), gpu(1)))
+    assert types(watched) == set()
+    # One that never had a device plugin.
+    watched.put(node("node-1", capacity={}, allocatable={}))
+    assert types(watched) == set()
 
 
 def test_a_node_that_is_not_ready_is_worse_while_pods_hold_gpus_there() -> None:
