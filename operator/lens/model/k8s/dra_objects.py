@@ -9,7 +9,7 @@ What can be odd without the whole object being odd is still bytes, and is read o
 """
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -46,12 +46,16 @@ def read_each(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> Iterator[
             yield value
 
 
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What the API calls an int64. JSON has greater numbers, which can't be written again."""
+
+
 class PoolManifest(Manifest):
     """A ResourceSlice's ``spec.pool``."""
 
     name: str
-    generation: int = 0
-    resource_slice_count: int = 0
+    generation: Int64 = 0
+    resource_slice_count: Int64 = 0
 
 
 class SliceSpec(Manifest):
@@ -95,7 +99,7 @@ class Attribute(Manifest):
 
     string: str | None = None
     version: str | None = None
-    number: int | None = msgspec.field(default=None, name="int")
+    number: Int64 | None = msgspec.field(default=None, name="int")
 
 
 class KnownAttributes(Manifest):

@@ -111,6 +111,7 @@ def test_of_too_many_taints_those_that_repel_are_kept() -> None:
     [
         {"uuid": 5, "productName": {"string": H100}},
         {"uuid": {"string": 5}, "productName": {"string": H100}},
+        {"numaNode": {"int": 2**63}, "productName": {"string": H100}},
         {"uuid": {"string": "00000000-0000"}, "productName": {"string": H100}, "new": {"list": [1]}},
     ],
 )
@@ -130,6 +131,15 @@ def test_an_odd_list_leaves_the_slice(broken: Any) -> None:
     reading = _read(resource_slice() | {"spec": resource_slice()["spec"] | broken})
     assert (reading.view.devices, reading.view.counter_sets) == ((), ())
     assert "Expected `array" in reading.problem
+
+
+@pytest.mark.parametrize("number", ["generation", "resourceSliceCount"])
+def test_a_number_that_is_no_int64_leaves_the_slice_out(number: str) -> None:
+    raw = resource_slice(gpu(0))
+    raw["spec"]["pool"][number] = 2**63
+    reading = _read(raw)
+    assert reading.view is None
+    assert reading.problem is not None
 
 
 def test_a_slice_without_a_pool_is_named_and_left_out() -> None:
