@@ -65,8 +65,8 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
 class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
     """A pool that can't be counted as a whole: its devices that nobody holds are in no state.
 
-    ``detail`` names what is wrong. ``slices`` of its ``generation`` are known, of ``slice_count``. A pool
-    that is UNREADABLE in part is counted without that part.
+    ``detail`` names what is wrong. ``slices`` of its ``generation`` are known, of ``slice_count``, the most
+    that one of them says. A pool that is UNREADABLE in part is counted without that part.
     """
 
     driver: str
@@ -80,7 +80,7 @@ class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
     @property
     def may_have_more(self) -> bool:
         """Tell whether the pool may have GPUs that no known slice has."""
-        return self.reason in ("INCOMPLETE", "UNREADABLE")
+        return self.reason == "UNREADABLE" or (self.reason == "INCOMPLETE" and self.slices < self.slice_count)
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -126,6 +126,7 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
         for device in each.devices:
             devices.setdefault(device.name, device)
     found = _problem(newest, counter_sets)
+    most = max(each.slice_count for each in newest)
     by_node: dict[str, list[Gpu]] = {}
     gpu_of: dict[str, Gpu] = {}
     of_several: dict[str, tuple[Gpu, ...]] = {}
@@ -139,7 +140,7 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
         gpus={node: tuple(gpus) for node, gpus in by_node.items()},
         gpu_of=gpu_of,
         of_several=of_several,
-        problem=ProblemPool(*key, *found, generation, len(newest), newest[0].slice_count) if found else None,
+        problem=ProblemPool(*key, *found, generation, len(newest), most) if found else None,
     )
 
 
@@ -179,7 +180,7 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
     # First those that say which GPU they are of, then whole GPUs, then their parts.
     for device in sorted(devices, key=lambda each: (not each.consumes, each.parent_uuid is not None)):
         identities = _identities(device)
-        names = [("counters", each.counter_set) for each in device.consumes]
+        names = list(dict.fromkeys(("counters", each.counter_set) for each in device.consumes))
         if not names:
             same = list(dict.fromkeys(known[each] for each in identities if each in known))
             names = same[:1] or [("device", device.name)]

@@ -1,5 +1,6 @@
 """Pools: which generation counts, what makes one invalid, and which devices are one physical GPU."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -39,6 +40,18 @@ def test_only_the_newest_generation_counts_in_whatever_order_slices_come() -> No
 def test_a_pool_is_complete_with_exactly_as_many_slices_as_it_says(count: int, wrong: str | None) -> None:
     slices = [resource_slice(gpu(each), name=f"s{each}", count=count) for each in range(2)]
     assert _wrong(*slices) == (wrong and ("INCOMPLETE", wrong))
+
+
+@pytest.mark.parametrize(
+    ("counts", "more"), [((3, 3), True), ((1, 3), True), ((3, 1), True), ((1, 1), False), ((1, 2), False)]
+)
+def test_a_pool_may_have_more_gpus_only_while_slices_are_missing(
+    counts: Sequence[int], *, more: bool
+) -> None:
+    slices = [resource_slice(gpu(n), name=f"s{n}", count=count) for n, count in enumerate(counts)]
+    problem = _pool(*slices).problem
+    assert problem is not None
+    assert (problem.reason, problem.slice_count, problem.may_have_more) == ("INCOMPLETE", max(counts), more)
 
 
 def test_an_old_generation_does_not_complete_a_new_one() -> None:
@@ -185,3 +198,10 @@ def test_the_memory_of_parts_is_not_the_gpus(number: int) -> None:
     ]
     (whole,) = _pool(resource_slice(*parts)).gpus["node-1"]
     assert (whole.uuid, whole.memory_bytes) == ("GPU-0abc", None)
+
+
+def test_a_device_that_names_a_counter_set_twice_is_one_device() -> None:
+    drawn = {"counterSet": "g", "counters": {"slices": {"value": 1}}}
+    twice = device("a") | {"consumesCounters": [drawn, drawn]}
+    (whole,) = _pool(resource_slice(twice, counters={"g": {"slices": 2}})).gpus["node-1"]
+    assert [each.name for each in whole.devices] == ["a"]
