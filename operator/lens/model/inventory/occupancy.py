@@ -22,7 +22,7 @@ import msgspec
 
 from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
-from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, held_ids, joined
+from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, identified, joined
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.gpu_states import GpuStates
 from lens.model.inventory.node import Node, NodeResource
@@ -349,7 +349,7 @@ def _join(
     return joined(
         _offered(plugin),
         _offered(dra),
-        held_ids(
+        identified(
             domain,
             plugin.allocated,
             pods,

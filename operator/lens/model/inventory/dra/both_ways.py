@@ -30,6 +30,17 @@ class Offered(msgspec.Struct, frozen=True, gc=False):
         return self.held + self.unhealthy + self.free
 
 
+class Identified(msgspec.Struct, frozen=True, gc=False):
+    """What uuids and PCI addresses tell of the GPUs of both ways.
+
+    ``held`` is the number of different GPUs that are held in either way, None unless all of them are known.
+    ``different`` is the number of those that are known to be different, held or not.
+    """
+
+    held: int | None = None
+    different: int = 0
+
+
 class Joined(msgspec.Struct, frozen=True, gc=False):
     """The GPUs of both ways together. ``approximate`` numbers may be others."""
 
@@ -37,37 +48,47 @@ class Joined(msgspec.Struct, frozen=True, gc=False):
     approximate: bool
 
 
-def joined(plugin: Offered, dra: Offered, held_ids: int | None, reported: int | None) -> Joined:
-    """Return the GPUs of both ways.
-
-    ``held_ids`` is the number of different GPUs that are held in either way, if all of them are known, and
-    ``reported`` the number that the node's agent or exporter sees.
-    """
+def joined(plugin: Offered, dra: Offered, identified: Identified, reported: int | None) -> Joined:
+    """Return the GPUs of both ways; ``reported`` is how many the node's agent or exporter sees."""
     larger, both = max(plugin.total, dra.total), plugin.total + dra.total
-    total = larger if reported is None or reported < larger else min(both, reported)
-    known = reported == larger
-    held = min(total, plugin.held + dra.held) if held_ids is None else min(total, held_ids)
+    total = min(both, max(larger, identified.different, reported or 0))
+    held = min(total, plugin.held + dra.held if identified.held is None else identified.held)
     held = max(held, plugin.held, dra.held)
-    separate = total == both
-    unhealthy = (sum if separate else max)((plugin.unhealthy, dra.unhealthy))
+    unhealthy = (sum if total == both else max)((plugin.unhealthy, dra.unhealthy))
     unhealthy = min(unhealthy, total - held)
-    approximate = not known or (held_ids is None and bool(plugin.held and dra.held))
+    if identified.different >= both:
+        approximate = False
+    else:
+        approximate = reported != total or total != larger
+        approximate |= identified.held is None and bool(plugin.held and dra.held)
     return Joined(Offered(held, unhealthy, total - held - unhealthy), approximate)
 
 
-def held_ids(domain: str, held: int, pods: Iterable[Pod], gpus: Iterable[HeldGpu]) -> int | None:
-    """Return how many different GPUs are held in either way; None unless each can be told from all others.
+def identified(domain: str, held: int, pods: Iterable[Pod], gpus: Iterable[HeldGpu]) -> Identified:
+    """Return which GPUs can be told from others.
 
     ``held`` is the number that pods hold of a device plugin's; their status names them.
     """
     named = [
         parse(device.id) for pod in pods for device in pod.devices if domain_of(device.resource) == domain
     ]
-    claimed = [each.gpu for each in gpus if each.state == "allocated"]
-    for own, others in (
-        ([each.gpu_uuid for each in named], [gpu.uuid for gpu in claimed]),
-        ([each.pci_bus_id for each in named], [gpu.pci_bus_id for gpu in claimed]),
+    offered = [each for each in gpus if each.state != "unknown"]
+    claimed = [each.gpu for each in offered if each.state == "allocated"]
+    all_held: int | None = None
+    different = 0
+    for own, offers, claims in (
+        (
+            [each.gpu_uuid for each in named],
+            [each.gpu.uuid for each in offered],
+            [gpu.uuid for gpu in claimed],
+        ),
+        (
+            [each.pci_bus_id for each in named],
+            [each.gpu.pci_bus_id for each in offered],
+            [gpu.pci_bus_id for gpu in claimed],
+        ),
     ):
-        if None not in own and None not in others and len(set(own)) >= held:
-            return len({*own, *others})
-    return None
+        different = max(different, len({*own, *offers} - {None}))
+        if all_held is None and None not in own and None not in claims and len(set(own)) >= held:
+            all_held = len({*own, *claims})
+    return Identified(all_held, different)

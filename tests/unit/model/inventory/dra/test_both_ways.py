@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.dra.both_ways import BOTH_WAYS, Offered, joined
+from lens.model.inventory.dra.both_ways import BOTH_WAYS, Identified, Offered, joined
 from lens.model.inventory.gpu_states import GpuStates
 from lens.model.inventory.placement import Placement
 from tests.unit.model.dra_manifests import DRIVER, claim, cluster, device, gpu, resource_slice, result
@@ -26,7 +26,7 @@ from tests.unit.model.manifests import GPU, Object, container, node, pod
 def test_the_total_is_bounded_by_what_the_agent_reports(
     plugin: int, dra: int, reported: int | None, total: int, *, approximate: bool
 ) -> None:
-    both = joined(Offered(0, 0, plugin), Offered(0, 0, dra), 0, reported)
+    both = joined(Offered(0, 0, plugin), Offered(0, 0, dra), Identified(0), reported)
     assert (both.offered.total, both.approximate) == (total, approximate)
 
 
@@ -44,7 +44,7 @@ def test_the_total_is_bounded_by_what_the_agent_reports(
 def test_every_gpu_of_both_is_in_one_state(
     plugin: Offered, dra: Offered, ids: int | None, expected: Offered
 ) -> None:
-    assert joined(plugin, dra, ids, 8).offered == expected
+    assert joined(plugin, dra, Identified(ids), 8).offered == expected
 
 
 def _holding(name: str, *uuids: str) -> Object:
@@ -65,6 +65,41 @@ def test_uuids_tell_which_of_the_held_gpus_are_the_same() -> None:
     assert occupied.states == GpuStates(allocated=3, available=1)
     assert occupied.approximate_reason is None
     assert (occupied.largest_block, ledger.snapshot().both_ways) == (1, frozenset({"node-1"}))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "reported", "states", "approximate"),
+    [
+        (3, 0, GpuStates(allocated=6, available=1), True),
+        (0, 0, GpuStates(allocated=3, available=4), True),
+        # An agent can see less than there is.
+        (3, 4, GpuStates(allocated=6, available=1), True),
+        (3, 8, GpuStates(allocated=6, available=2), True),
+    ],
+)
+def test_gpus_with_different_uuids_are_different(
+    claimed: int, reported: int, states: GpuStates, *, approximate: bool
+) -> None:
+    ledger = cluster(
+        node(gpus="4"),
+        resource_slice(*map(gpu, range(4))),
+        claim(*(result(f"gpu-{index}") for index in range(claimed))),
+        _holding("a", "GPU-10abc", "GPU-11abc", "GPU-12abc"),
+    )
+    ledger.put_placement("node-1", Placement(instances={}, pods={}, reported=reported))
+    occupied = ledger.snapshot().nodes["node-1"]
+    assert (occupied.states, occupied.approximate) == (states, approximate)
+
+
+def test_where_all_gpus_are_known_to_be_different_the_numbers_are_exact() -> None:
+    ledger = cluster(
+        node(gpus="2"),
+        resource_slice(gpu(0), gpu(1)),
+        claim(result("gpu-0")),
+        _holding("a", "GPU-10abc", "GPU-11abc"),
+    )
+    occupied = ledger.snapshot().nodes["node-1"]
+    assert (occupied.states, occupied.approximate) == (GpuStates(allocated=3, available=1), False)
 
 
 def test_without_an_agent_the_numbers_are_approximate_and_say_why() -> None:
