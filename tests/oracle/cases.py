@@ -374,8 +374,8 @@ class Maker:
         selector = self.selector()
         if selector is not None:
             constraint["labelSelector"] = selector
-        if self.chance(30):
-            constraint["minDomains"] = self.one((1, 2, 4))
+        if self.chance(50):
+            constraint["minDomains"] = self.one((2, 4, 4))
         for policy in "nodeAffinityPolicy", "nodeTaintsPolicy":
             if self.chance(40):
                 constraint[policy] = self.one(("Honor", "Ignore"))

@@ -117,7 +117,7 @@ class Trial:
         )
 
     def _sift(self, filters: Sequence[Filter], tally: Tally) -> list[int]:
-        """Return the positions of the nodes that can take a replica, and tally what rejects the others."""
+        """Return the sorted positions of the nodes that fit, and tally what rejects the others."""
         apart = {each for each in self._fleet.nominated if self._nominated(self._node(each))}
         apart |= self._changed.keys()
         left = self._positions
@@ -133,7 +133,7 @@ class Trial:
                     fitting.append(position)
                 else:
                     tally.add(verdict)
-        return fitting
+        return sorted(fitting)
 
     def _tally_now(self) -> Tally:
         """Return what rejects the nodes that can't take the next replica."""

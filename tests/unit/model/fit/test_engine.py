@@ -95,6 +95,27 @@ def test_a_nominated_pod_holds_its_place_against_those_of_its_priority() -> None
     assert read_pod({**nominated, "spec": {**nominated["spec"], "schedulerName": "other"}}) is None
 
 
+def test_replicas_leave_room_for_nominated_pods_on_their_node_and_fill_the_others() -> None:
+    nominated = pod(6, status={"nominatedNodeName": "a", "phase": "Pending"})
+    result = fit(fleet([node("a", 8), node("b", 3)], [nominated]), asked(pod(1)), replicas=9)
+    assert (result.placed, result.max_replicas) == (5, 5)
+    assert result.placements == (Placement("a", 2), Placement("b", 3))
+
+
+def test_a_spread_counts_nominated_pods_where_it_makes_room_and_where_it_takes_room() -> None:
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": WEB,
+    }
+    web = {"app": "web"}
+    nominated = pod(labels=web, status={"nominatedNodeName": "a", "phase": "Pending"})
+    replica = asked(pod(1, labels=web, topologySpreadConstraints=[spread]))
+    result = fit(fleet([node("a"), node("b")], [nominated]), replica, replicas=3)
+    assert result.placements[0] == Placement("a", 1)
+
+
 def test_a_gated_pod_is_not_looked_at() -> None:
     result = fit(fleet([node("a")]), asked(pod(1, schedulingGates=[{"name": "x"}, {"name": "y"}])))
     assert (result.fits, result.message) == ("no", "waiting for scheduling gates: [x y]")

@@ -157,7 +157,7 @@ class ResourceFilter(Filter):
         return max(0, room)
 
     def rooms(self, positions: Sequence[int], fleet: Fleet) -> list[int]:
-        """Return how many more replicas each of some nodes has room for; all have some."""
+        """Return how many more replicas each node at some sorted positions has room for; all have some."""
         rooms = _at(positions, fleet.free_pods)
         for name, amount in self._request:
             free = _at(positions, fleet.free(name))
@@ -205,4 +205,5 @@ class FeatureFilter(Filter):
 
 
 def _at(positions: Sequence[int], column: list[int]) -> list[int]:
+    """Return what a column has at sorted positions."""
     return column if len(positions) == len(column) else [column[position] for position in positions]

@@ -26,6 +26,7 @@ class SpreadFilter(Filter):
         """Count the pods that each constraint selects, in the domains that it looks at."""
         self._asked = asked
         self._gates = GateFilter(asked)
+        self._has_nominated = bool(fleet.nominated)
         self._keys = tuple(constraint.topology_key for constraint in asked.spread)
         self._constraints = [_Domains(constraint, asked) for constraint in asked.spread]
         if any(each.counts_itself for each in self._constraints):
@@ -56,7 +57,8 @@ class SpreadFilter(Filter):
 
     def place(self, node: FleetNode) -> bool:
         """Take note that a replica of the pod is on a node from now on."""
-        lifted = False
+        # The least of a node's domains with its nominated pods is another than without them.
+        lifted = self._has_nominated
         if self._has_domains(node):
             for domains in self._constraints:
                 if self._includes(domains.constraint, node):
