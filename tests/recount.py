@@ -84,7 +84,7 @@ def recount_by_vendor(
             if takes_gpu_pods(node):
                 open_nodes.add(name)
 
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name in {*offers, *held}:
         cells = {}
         for resource in {*offers.get(name, {}), *held.get(name, {})}:
@@ -127,19 +127,20 @@ def recount_by_vendor(
             "most_available": max(each["available"] for each in blocks),
             "vendors": {
                 vendor: {
-                    state: sum(block[state] for each, block in by_vendor if each == vendor)
-                    for state in _STATES
+                    **{state: sum(block[state] for block in own) for state in _STATES},
+                    "largest_block": max(block["available"] for block in own),
+                    "products": by_product(
+                        [(vendor, block) for block in own],
+                        labels.get(name, {}),
+                        holders.get(name, {}),
+                        devices,
+                        (told or {}).get(name, NOTHING),
+                    ),
                 }
-                for vendor, _ in by_vendor
+                for vendor, own in _grouped(by_vendor).items()
             },
-            "products": by_product(
-                by_vendor,
-                labels.get(name, {}),
-                holders.get(name, {}),
-                devices,
-                (told or {}).get(name, NOTHING),
-            ),
         }
+        rows[name]["products"] = sum_up(each["products"] for each in rows[name]["vendors"].values())
     return sum_rows(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
 
 
@@ -164,6 +165,13 @@ def sum_rows(rows: Mapping[str, Any]) -> dict[str, Any]:
         "products": sum_up(row["products"] for row in rows.values()),
         "gpu_nodes": dict(Counter(filter(None, map(_use, rows.values())))),
     }
+
+
+def _grouped(blocks: Iterable[tuple[str, dict[str, int]]]) -> dict[str, list[dict[str, int]]]:
+    found: dict[str, list[dict[str, int]]] = {}
+    for vendor, block in blocks:
+        found.setdefault(vendor, []).append(block)
+    return found
 
 
 def _use(row: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from tests.recount import recount_by_vendor, sum_rows, takes_gpu_pods
+from tests.recount_products import labelled, sum_up
 
 Object = Mapping[str, Any]
 Pool = tuple[str, str]  # driver and name
@@ -42,6 +43,8 @@ class Listed(NamedTuple):
     gpus: frozenset[Gpu]
     node: str | None
     tainted: bool
+    product: str | None
+    is_part: bool
 
 
 def recount_dra(
@@ -117,7 +120,18 @@ def recount_dra(
         "tasks": _tasks(pods, claims, listed, drivers),
         "pools": {pool: _pool(pool, slices, listed, claims) for pool, slices in pools.items()},
         "gpus": gpus,
+        "products": {gpu: _product(gpu, listed) for gpu in gpus},
     }
+
+
+def _product(gpu: Gpu, listed: Mapping[Device, Listed]) -> tuple[str | None, str | None]:
+    """Return what the driver says a GPU is, whole GPUs before their parts, or why nobody can know it."""
+    own = [(facts.is_part, device, facts) for device, facts in listed.items() if gpu in facts.gpus]
+    names = [facts.product for _, _, facts in sorted(own, key=lambda each: each[:2]) if facts.product]
+    if names:
+        separator = "_" if gpu[0] == "gpu.amd.com" else "-"
+        return separator.join(names[0].split()), None
+    return None, "UNKNOWN_PRODUCT" if own else "SLICE_GONE"
 
 
 def _pools(slices: Iterable[Object], drivers: frozenset[str]) -> dict[Pool, list[Object]]:
@@ -196,7 +210,13 @@ def _listed(pool: Pool, slices: list[Object], rules: list[Object]) -> dict[Devic
             spec, device = devices[name]
             key = (*pool, name)
             tainted = _is_tainted(key, device, rules)
-            found[key] = Listed(frozenset(sets[name] or gpu), _node_of(spec, device), tainted)
+            found[key] = Listed(
+                frozenset(sets[name] or gpu),
+                _node_of(spec, device),
+                tainted,
+                _attribute(device, pool[0], "productName", "model"),
+                _is_part(device, pool[0]),
+            )
     return found
 
 
@@ -207,12 +227,15 @@ def _counter_sets(device: Object) -> set[str]:
 def _marks(pool: Pool, node: str | None, device: Object) -> set[Any]:
     """Return what a device has in common with all others that are of its GPU."""
     parent = _attribute(device, pool[0], "parentUUID")
-    kind = _attribute(device, pool[0], "type") or ""
-    whole = parent is None and "mig" not in kind and "partition" not in kind
-    own = _attribute(device, pool[0], "uuid", "uid") if whole else None
+    own = None if _is_part(device, pool[0]) else _attribute(device, pool[0], "uuid", "uid")
     address = _attribute(device, pool[0], "resource.kubernetes.io/pciBusID", "pciBusID", "pciAddr")
     marks = {("uuid", parent or own), ("pci", node, address if node and address else None)}
     return {mark for mark in marks if mark[-1] is not None}
+
+
+def _is_part(device: Object, driver: str) -> bool:
+    kind = _attribute(device, driver, "type") or ""
+    return _attribute(device, driver, "parentUUID") is not None or "mig" in kind or "partition" in kind
 
 
 def _attribute(device: Object, driver: str, *names: str) -> str | None:
@@ -316,6 +339,7 @@ def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objec
     the same.
     """
     pods, nodes = list(pods), list(nodes)
+    labels = {node["metadata"]["name"]: node["metadata"].get("labels") or {} for node in nodes}
     units, devices = recount_by_vendor(pods, nodes), recount_dra(pods, nodes, objects)
     is_open = {node["metadata"]["name"]: takes_gpu_pods(node) for node in nodes}
     tasks: dict[tuple[str, str], dict[str, Any]] = dict(units["tasks"])
@@ -338,19 +362,38 @@ def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objec
         for gpu, each in devices["gpus"].items():
             if each["node"] == name:
                 by_driver.setdefault(gpu[0], Counter())[each["state"]] += 1
-        for driver, dra in by_driver.items():
-            plugin = row["vendors"].get(_DOMAINS.get(driver, driver), {})
+        by_vendor: dict[str, list[str]] = {}
+        for driver in by_driver:
+            by_vendor.setdefault(_DOMAINS.get(driver, driver), []).append(driver)
+        products = {vendor: own["products"] for vendor, own in row["vendors"].items()}
+        for vendor, own_drivers in by_vendor.items():
+            plugin = row["vendors"].get(vendor, {})
+            dra = sum((by_driver[driver] for driver in own_drivers), Counter())
             both = _joined(plugin, dra, is_open=bool(is_open.get(name)))
-            row["approximate"] |= any(plugin.get(state) for state in STATES)
+            block = max(by_driver[driver]["available"] for driver in own_drivers)
+            row["most_available"] = max(row["most_available"], block)
             for state in STATES:
                 row[f"{state}_gpus"] += both[state] - plugin.get(state, 0)
-            row["most_available"] = max(row["most_available"], min(dra["available"], both["available"]))
+            label = labelled(vendor, labels.get(name, {}))
+            own_products = _products(name, own_drivers, devices, label)
+            if any(plugin.get(state) for state in STATES):
+                row["approximate"] = True
+                named = {product for product, _ in own_products} | ({label} if label else set())
+                product = named.pop() if len(named) == 1 else None
+                largest = min(max(block, plugin["largest_block"]), both["available"])
+                reason = None if product else "UNKNOWN_DEVICES"
+                own_products = {(product, reason): {**both, "largest_block": largest}}
+            products[vendor] = own_products
+        row["products"] = sum_up(products.values())
         # A plugin may offer what DRA has given away.
         row["most_available"] = min(row["most_available"], row["available_gpus"])
         del row["vendors"]
         rows[name] = row
     figures = sum_rows(rows)
     nowhere = devices["nodes"].get(None, {})
+    of_no_node = {
+        product: own | {"largest_block": 0} for product, own in _products(None, DRIVERS, devices).items()
+    }
     for state in STATES:
         figures[f"{state}_gpus"] += nowhere.get(state, 0)
         figures["total_gpus"] += nowhere.get(state, 0)
@@ -362,7 +405,26 @@ def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objec
         "nodes": rows,
         "tasks": tasks,
         "of_no_node": nowhere,
+        "products": sum_up([figures["products"], of_no_node]),
     }
+
+
+def _products(
+    node: str | None, drivers: Iterable[str], devices: Mapping[str, Any], label: str | None = None
+) -> dict[tuple[str | None, str | None], dict[str, int]]:
+    """Return the GPUs of these drivers on a node, or on none, by product, `label` where there is none."""
+    rows: list[dict[tuple[str | None, str | None], dict[str, int]]] = []
+    for driver in drivers:
+        own: dict[tuple[str | None, str | None], dict[str, int]] = {}
+        for gpu, each in devices["gpus"].items():
+            if gpu[0] == driver and each["node"] == node:
+                product, reason = devices["products"][gpu]
+                row = (label, None) if label and reason == "UNKNOWN_PRODUCT" else (product, reason)
+                own.setdefault(row, dict.fromkeys((*STATES, "largest_block"), 0))[each["state"]] += 1
+        for found in own.values():
+            found["largest_block"] = found["available"]
+        rows.append(own)
+    return sum_up(rows)
 
 
 def _nothing(name: str, is_open: Mapping[str, bool]) -> dict[str, Any]:
@@ -374,7 +436,6 @@ def _nothing(name: str, is_open: Mapping[str, bool]) -> dict[str, Any]:
         "shared": {},
         "approximate": False,
         "vendors": {},
-        # Those of device plugins alone.
         "products": {},
         "most_available": 0,
         **{f"{state}_gpus": 0 for state in (*STATES, "overcommitted")},

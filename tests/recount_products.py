@@ -39,7 +39,7 @@ def by_product(
         cards = [(uuid, product) for uuid, product in told.cards if _vendor(told) == vendor]
         names = {product for _, product in cards if product}
         if len(names) < 2:
-            name = _labelled(vendor, labels) or next(iter(names), None)
+            name = labelled(vendor, labels) or next(iter(names), None)
             _add(rows, (name, None if name else "UNKNOWN_PRODUCT"), sums, largest)
             continue
         named = {gpu for key in pods for gpu in _gpus(key, devices, told)}
@@ -78,7 +78,8 @@ def _add(rows: dict[Row, dict[str, int]], row: Row, states: Mapping[str, int], b
     found["largest_block"] = max(found["largest_block"], block)
 
 
-def _labelled(vendor: str, labels: Mapping[str, str]) -> str | None:
+def labelled(vendor: str, labels: Mapping[str, str]) -> str | None:
+    """Return what a node's label says that its GPUs of a vendor are."""
     name = labels.get(_LABELS.get(vendor, ""), "")
     if vendor == "nvidia.com":
         name = name[: -len("-SHARED")] if name.endswith("-SHARED") else name

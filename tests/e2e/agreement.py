@@ -20,10 +20,19 @@ async def told(lens: Lens) -> dict[str, Any]:
         **{f"{state}_gpus": number for state, number in states.items() if state != "missing_nodes"},
         "missing_nodes": states["missing_nodes"],
         **{name: usage[name] for name in ("total_gpus", "allocated_gpus", "allocation_rate")},
-        **available,
+        **{name: available[name] for name in ("available_gpus", "available_nodes", "max_contiguous_gpu")},
         "units": {each["resource"]: _cell(each) for each in status["units"]},
         "approximate": status["approximate"],
         "running_tasks": status["running_tasks"],
+        "products": {
+            (each["product"], each["reason"]): {
+                name: number for name, number in each.items() if name not in ("product", "reason", "total")
+            }
+            for each in status["products"]
+        },
+        "gpu_nodes": {
+            use: number for use, number in status["gpu_nodes"].items() if number and use != "total"
+        },
         "nodes": {node["node_name"]: _row(node) for node in status["nodes"]},
         "tasks": {
             (task["namespace"], task["pod_name"]): {
@@ -57,7 +66,8 @@ async def counted(api: Api) -> dict[str, Any]:
     """Return what the raw objects say."""
     figures = (await Seen.now(api)).figures()
     for node in figures["nodes"].values():
-        del node["most_available"], node["unknown_gpus"]  # it shows in max_contiguous_gpu alone
+        # These show in max_contiguous_gpu and in the products of all nodes.
+        del node["most_available"], node["products"], node["unknown_gpus"]
     del figures["unknown_gpus"], figures["of_no_node"]
     return figures | {"allocation_rate": round(float(figures["allocation_rate"]), 1)}
 

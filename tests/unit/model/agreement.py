@@ -42,7 +42,7 @@ def assert_agrees(
         "allocation_rate": pytest.approx(float(expected["allocation_rate"]), abs=0.0500001),
         "units": {resource: _cell(pool) for resource, pool in snapshot.units.items()},
         "approximate": snapshot.approximate > 0,
-        "products": _products(snapshot.products),
+        "products": products(snapshot.products),
         "gpu_nodes": {
             state: number for state, number in msgspec.structs.asdict(snapshot.gpu_nodes).items() if number
         },
@@ -80,11 +80,12 @@ def _row(occupied: NodeOccupancy) -> dict[str, Any]:
         "available_gpus": occupied.states.available,
         "overcommitted_gpus": occupied.overcommitted,
         "most_available": occupied.largest_block,
-        "products": _products(occupied.products),
+        "products": products(occupied.products),
     }
 
 
-def _products(counts: Iterable[ProductCount]) -> dict[tuple[str | None, str | None], dict[str, int]]:
+def products(counts: Iterable[ProductCount]) -> dict[tuple[str | None, str | None], dict[str, int]]:
+    """Return the numbers of GPUs by product in the recount's form."""
     return {
         (each.product, each.reason): msgspec.structs.asdict(each.states)
         | {"largest_block": each.largest_block}

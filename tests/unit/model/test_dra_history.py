@@ -24,6 +24,7 @@ from tests.recount_claims import Cluster
 from tests.recount_dra import Objects, recount_both, recount_dra
 from tests.unit.model import dra_manifests as dra
 from tests.unit.model import manifests
+from tests.unit.model.agreement import products
 from tests.unit.model.history import History, Object
 from tests.unit.model.informer import Informer
 
@@ -412,6 +413,7 @@ def _assert_figures(snapshot: Snapshot, expected: Mapping[str, Any]) -> None:
     assert snapshot.max_contiguous == expected["max_contiguous_gpu"]
     assert snapshot.available_nodes == expected["available_nodes"]
     assert snapshot.running_tasks == expected["running_tasks"]
+    assert products(snapshot.products) == expected["products"]
     incomplete = any(each.reason == "INCOMPLETE" for each in snapshot.problems.pools)
     # Of a slice without devices only the recount makes a row, for those that its pool may have.
     assert incomplete or snapshot.missing_nodes == expected["missing_nodes"]
@@ -425,6 +427,7 @@ def _assert_figures(snapshot: Snapshot, expected: Mapping[str, Any]) -> None:
             }
             assert occupied.largest_block == row["most_available"]
             assert occupied.approximate == row["approximate"]
+            assert products(occupied.products) == row["products"]
 
 
 def _without_claimed(pod: Mapping[str, Any]) -> Object:

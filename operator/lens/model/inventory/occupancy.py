@@ -252,9 +252,11 @@ def occupancy(
     )
     for domain, counts in _by_domain(drivers).items():
         claimable = sum((count.states for count in counts), GpuStates())
+        if not claimable.total:
+            continue  # All of them are in no state.
         block = max(count.states.available for count in counts)
         plugin = sum((pool.states for each, pool in gpus if each == domain), GpuStates())
-        if plugin.total and claimable.total:
+        if plugin.total:
             both = _join(domain, plugin, claimable, holders, dra, placement)
             claimable = _states(both.offered, takes_gpu_pods=takes_gpu_pods) - plugin
             if both.approximate:
