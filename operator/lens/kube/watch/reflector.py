@@ -279,7 +279,7 @@ class Reflector(Generic[K, V]):
                 self._skipped.inc()
                 name = "/".join(key) if isinstance(key, tuple) else key
                 _log.warning(
-                    "an object can't be decoded and is left out",
+                    "an object, or a part of it, can't be decoded and is left out",
                     extra={"resource": self.resource, "object": name, "error": problem},
                 )
             self._problems[key] = problem
