@@ -34,10 +34,11 @@ class Disagreement:
 
 @dataclass
 class Report:
-    """How often they agreed."""
+    """How often they agreed; ``single`` cases are about one pod, the others about replicas."""
 
     seed: int
     cases: int = 0
+    single: int = 0
     agreed: int = 0
     yes: int = 0
     complete: int = 0
@@ -56,10 +57,10 @@ class Report:
             "seed": self.seed,
             "oracle_cases": self.cases,
             "oracle_agreement": self.agreed / max(1, self.cases),
-            "fit_complete_share": self.complete / max(1, self.cases),
+            "fit_complete_share": self.complete / max(1, self.single),
             "reason_histograms": self.histograms,
             "reason_histogram_share": self.equal_histograms / max(1, self.histograms),
-            "yes_share": self.yes / max(1, self.cases),
+            "yes_share": self.yes / max(1, self.single),
             "codes": dict(self.codes.most_common()),
         }
 
@@ -78,6 +79,7 @@ def run(oracle: Oracle, count: int, seed: int, *, most_disagreements: int = 5) -
             replicas = Random(number).randint(2, MOST_REPLICAS)
             for index, ((answer, result), their) in enumerate(zip(ours, theirs.result(), strict=True)):
                 found = list(lens.differences(answer, their))
+                report.single += 1
                 report.complete += result.complete
                 report.yes += their["fits"]
                 report.codes.update({reason.code for reason in result.reasons})
@@ -87,7 +89,6 @@ def run(oracle: Oracle, count: int, seed: int, *, most_disagreements: int = 5) -
                 _note(report, found, {**fleet, "asked": [fleet["asked"][index]]})
             if report.cases < count:
                 one = {**fleet, "asked": fleet["asked"][:1], "replicas": replicas}
-                report.complete += 1
                 _note(report, list(replica_differences(oracle, one)), one)
     return report
 

@@ -8,10 +8,8 @@ from lens.model.fit.affinity_terms import PodAffinityManifest, Terms, read_terms
 from lens.model.fit.labels import FlatLabels, flatten
 from lens.model.fit.ports import HostPorts, read_ports
 from lens.model.fit.resources import Request, read_request
+from lens.model.inventory.pod import FINISHED_PHASES
 from lens.model.k8s.objects import Manifest, PodManifest
-
-FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
-"""The phases in which the scheduler forgets a pod."""
 
 DEFAULT_SCHEDULER = "default-scheduler"
 """The name of the scheduler whose nominations count."""
