@@ -12,6 +12,7 @@ from lens.model.inventory.placement import Placement
 from lens.model.inventory.pod import PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
+from tests.unit.model import dra_manifests
 
 Manifest = dict[str, Any]
 
@@ -107,6 +108,8 @@ class Cluster:
                 pod_reading = self._pods.read(raw)
                 assert pod_reading.problem is None
                 self._ledger.put_pod(pod_reading.key, pod_reading.view)
+            elif each["kind"] != "Node":
+                dra_manifests.put(self._ledger, each)
             else:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None

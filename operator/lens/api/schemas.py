@@ -468,6 +468,80 @@ class Status(TypedDict):
     ]
 
 
+class ClaimedDevice(TypedDict):
+    """A device that a ResourceClaim holds for a pod."""
+
+    request: Annotated[str, Field(description="The request in the claim.", examples=["gpus"])]
+    driver: Annotated[str, Field(description="The DRA driver.", examples=["gpu.nvidia.com"])]
+    pool: Annotated[str, Field(description="The driver's pool.", examples=["gpu-node-1"])]
+    device: Annotated[str, Field(description="Its name in the pool.", examples=["gpu-0"])]
+    share_id: Annotated[
+        str | None, Field(description="The share of a device that several claims hold; null for all of it.")
+    ]
+    product: Annotated[str | None, Field(description="Its GPU's product, as the driver names it.")]
+    uuid: Annotated[str | None, Field(description="Its UUID, as the driver names it.")]
+    gpu_uuid: Annotated[str | None, Field(description="The UUID of its GPU, the first one of several.")]
+    reason: Annotated[
+        Literal["SLICE_GONE", "NOT_REPORTED"] | None,
+        Field(
+            description="Why product or a UUID is null. SLICE_GONE: no ResourceSlice has the device. "
+            "NOT_REPORTED: its driver doesn't say."
+        ),
+    ]
+
+
+class Claim(TypedDict):
+    """A ResourceClaim of GPUs that a pod names."""
+
+    name: Annotated[
+        str | None,
+        Field(description="Its name in the pod; null for the claim of the pod's extended resources."),
+    ]
+    resource_claim: Annotated[
+        str | None, Field(description="The ResourceClaim in the pod's namespace; null until it is created.")
+    ]
+    ready: Annotated[bool, Field(description="Whether the pod can use its devices.")]
+    reason: Annotated[
+        Literal[
+            "NOT_CREATED",
+            "NOT_FOUND",
+            "NOT_ALLOCATED",
+            "NO_DEVICE_CLASS",
+            "TERMINATING",
+            "NOT_RESERVED",
+            "BINDING_CONDITIONS",
+            "BINDING_FAILED",
+        ]
+        | None,
+        Field(
+            description="Why it isn't ready. NOT_CREATED: no ResourceClaim was made of the template yet. "
+            "NOT_FOUND: the ResourceClaim doesn't exist. NOT_ALLOCATED: the scheduler has allocated nothing. "
+            "NO_DEVICE_CLASS: nor does a DeviceClass of waits_for exist. TERMINATING: it is being deleted, "
+            "and no pod gets it any more. NOT_RESERVED: it is allocated, and not reserved for this pod. "
+            "BINDING_CONDITIONS: it is allocated, and a device waits for conditions. BINDING_FAILED: a "
+            "binding failure condition of a device is true."
+        ),
+    ]
+    waits_for: Annotated[
+        list[str],
+        Field(
+            description="The DeviceClasses that it asks for while it isn't allocated; those that don't exist "
+            "for NO_DEVICE_CLASS; the types of the conditions for BINDING_CONDITIONS and BINDING_FAILED."
+        ),
+    ]
+    gpus: Annotated[
+        Count | None,
+        Field(
+            description="The GPUs that its devices are, or are parts of; or the devices that it asks for. "
+            "Null while reason says that this is unknown, and if it asks for all that there are."
+        ),
+    ]
+    devices: Annotated[list[ClaimedDevice], Field(description="The devices that it holds for the pod.")]
+
+
+_CLAIMS = "Its ResourceClaims of GPUs, in the pod's order; absent without any."
+
+
 class Task(TypedDict):
     """A pod that holds GPUs."""
 
@@ -503,6 +577,7 @@ class Task(TypedDict):
             bool, Field(description="Whether allocated_gpus is a lower bound; present only with units.")
         ]
     ]
+    claims: NotRequired[Annotated[list[Claim], Field(description=_CLAIMS)]]
     phase: Annotated[str, Field(description="The pod's phase: Running, Pending while it starts, or Unknown.")]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
     utilization: Annotated[float | None, Field(description="Mean utilization of its devices, in percent.")]
@@ -586,6 +661,7 @@ class PendingTask(TypedDict):
     message: Annotated[
         str | None, Field(description="The scheduler's message in the PodScheduled condition.")
     ]
+    claims: NotRequired[Annotated[list[Claim], Field(description=_CLAIMS)]]
     node_selector: Annotated[dict[str, str], Field(description="The pod's node selector.")]
     affinity: Annotated[bool, Field(description="Whether it has node, pod or pod anti-affinity.")]
     tolerations: Annotated[

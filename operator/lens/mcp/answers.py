@@ -56,8 +56,8 @@ def subset(
         kw_only=True,
         omit_defaults=True,
         rename={python_name: name for name, python_name in names.items()},
-        # A type with rows has no texts of users, and its "continue" must stay complete.
-        namespace={} if nested else {"__post_init__": _truncate_texts},
+        # A page has no texts of users, and its "continue" must stay complete.
+        namespace={} if "continue" in names else {"__post_init__": _truncate_texts},
     )
 
 
@@ -109,11 +109,15 @@ Status = subset(
     nested={"freshness": Freshness},
 )
 
+Device = subset(schemas.ClaimedDevice, required=("driver", "pool", "device"), without=("uuid", "gpu_uuid"))
+Claim = subset(schemas.Claim, required=("ready",), nested={"devices": Device})
+
 Task = subset(
     schemas.Task,
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "started_at", "owner", "resources", "gpu_uuids"),
     unless_zero=("terminating", "approximate"),
+    nested={"claims": Claim},
 )
 Tasks = subset(schemas.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
 
@@ -122,6 +126,7 @@ PendingTask = subset(
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "created_at", "owner"),
     unless_zero=("affinity", "terminating"),
+    nested={"claims": Claim},
 )
 PendingTasks = subset(
     schemas.PendingTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": PendingTask}

@@ -1,6 +1,7 @@
 """``/api/v1/realtime/pending-tasks``: the pods that request GPUs and aren't bound to a node."""
 
 from lens.api import schemas
+from lens.api.endpoints.claims import claim_rows
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Sort
 from lens.api.lists.row_cache import RowCache
@@ -63,6 +64,8 @@ def pending_row(pod: Pod, current: StateView, now: int) -> schemas.PendingTask:
         "tolerations": list(waiting.tolerations),
         "terminating": pod.terminating,
     }
+    if pod.uses:
+        row["claims"] = claim_rows(pod)
     if waiting.omitted:
         row["omitted"] = dict(waiting.omitted)
     return row

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from lens.api import schemas
+from lens.api.endpoints.claims import claim_rows
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Sort
 from lens.api.lists.row_cache import RowCache
@@ -80,4 +81,6 @@ def task_row(pod: Pod, current: StateView, now: int) -> schemas.Task:
     }
     if part is not None:
         row["units"], row["approximate"] = dict(part.units), part.approximate
+    if pod.uses:
+        row["claims"] = claim_rows(pod)
     return row

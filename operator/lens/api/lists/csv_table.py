@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -32,13 +33,20 @@ def _lines(rows: Iterable[Iterable[str]]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text: a list's elements, or a mapping's ``name=value`` pairs, separated by spaces."""
+    """Return a value as text: a list's elements, or a mapping's ``name=value`` pairs, separated by spaces.
+
+    What has lists or mappings in it is JSON.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
+    if not isinstance(value, str) and any(
+        isinstance(each, Mapping | list) for each in (value.values() if isinstance(value, Mapping) else value)
+    ):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, Mapping):
         value = " ".join(f"{name}={each}" for name, each in value.items())
     elif not isinstance(value, str):

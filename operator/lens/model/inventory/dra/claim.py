@@ -122,7 +122,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
     ``devices`` are what it holds of GPU drivers' devices. ``node`` is the only node where its devices can be
     used, None for any. ``allocated_at`` and ``created_at`` are in epoch seconds, None if unknown. ``problem``
-    says what of it can't be read. Two claims are equal if no figure and no list shows a difference.
+    says what of it can't be read. A ``terminating`` claim is being deleted: no further pod gets it. Two
+    claims are equal if no figure and no list shows a difference.
     """
 
     namespace: str
@@ -136,6 +137,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     devices: tuple[AllocatedDevice, ...] = ()
     reserved_for: tuple[Consumer, ...] = ()
     problem: str | None = None
+    terminating: bool = False
 
     @property
     def path(self) -> str:
@@ -183,6 +185,7 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
             for each in _bounded(_consumer, status.reserved_for, MOST_CONSUMERS, problems)
         ),
         problem=problems[0] if problems else None,
+        terminating=meta.deletion_timestamp is not None,
     )
 
 

@@ -15,7 +15,7 @@ from lens.model.inventory.dra.claim import AllocatedDevice, Claim, ClaimRequest,
 from lens.model.inventory.dra.device import NO_NODE, Slice
 from lens.model.inventory.dra.device_class import DeviceClass
 from lens.model.inventory.dra.gpus import DeviceHolder, HeldGpu, gone_gpu, held_gpu, holder
-from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse, PodClaim
+from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse, GpuIdentity, PodClaim
 from lens.model.inventory.dra.pool import Gpu, GpuKey, Pool, ProblemPool, build_pool
 from lens.model.inventory.dra.taint_rule import TaintRule
 from lens.model.inventory.pod import Pod, PodKey
@@ -366,9 +366,10 @@ class DeviceIndex:
         if not claim.devices:
             return None
         if not any(each.uid == pod.uid or each.resource != _PODS for each in claim.reserved_for):
-            return ClaimUse(named.name, named.claim, "reserved for others")
+            return ClaimUse(named.name, named.claim, "reserved for others", terminating=claim.terminating)
         own: set[GpuKey] = set()
         devices: list[ClaimedDevice] = []
+        shared = len(claim.reserved_for) > 1 or any(each.resource != _PODS for each in claim.reserved_for)
         for each in claim.devices:
             pool = self._pools.get(PoolKey(each.driver, each.pool))
             device = pool.device(each.device) if pool is not None else None
@@ -378,8 +379,11 @@ class DeviceIndex:
                 ClaimedDevice(
                     each,
                     product=of[0].product if of else None,
-                    gpu_uuid=of[0].uuid if of else None,
                     uuid=device.uuid if device is not None else None,
+                    is_part=device is not None and device.is_part,
+                    gone=device is None,
+                    shared=shared or each.share_id is not None,
+                    gpus=tuple(GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of),
                 )
             )
         gpus |= own
@@ -391,6 +395,7 @@ class DeviceIndex:
             len(own),
             tuple(devices),
             waits_for,
+            terminating=claim.terminating,
         )
 
     def _waiting_use(self, named: PodClaim, claim: Claim) -> ClaimUse | None:
@@ -406,6 +411,7 @@ class DeviceIndex:
             gpus=None if None in asked else sum(count or 0 for count in asked),
             waits_for=tuple(classes),
             unknown_classes=tuple(name for name in classes if name not in self.device_classes),
+            terminating=claim.terminating,
         )
 
     def _asks_for_gpus(self, request: ClaimRequest) -> bool:

@@ -34,13 +34,32 @@ class PodClaim(msgspec.Struct, frozen=True, gc=False):
     claim: str | None
 
 
+class GpuIdentity(msgspec.Struct, frozen=True, gc=False):
+    """What tells a physical GPU from others of its node; None where its driver doesn't say."""
+
+    uuid: str | None
+    pci_bus_id: str | None
+
+
 class ClaimedDevice(msgspec.Struct, frozen=True, gc=False):
-    """A device that a pod has by a claim, and the GPU that it is or is a part of, as far as slices tell."""
+    """A device that a pod has by a claim, and the GPU that it is or is a part of, as far as slices tell.
+
+    ``gone`` tells that no slice has it. ``gpus`` are the physical GPUs that it is, or is a part of. A
+    ``shared`` device may be other pods', too.
+    """
 
     allocated: AllocatedDevice
     product: str | None = None
-    gpu_uuid: str | None = None
     uuid: str | None = None
+    is_part: bool = False
+    gone: bool = False
+    shared: bool = False
+    gpus: tuple[GpuIdentity, ...] = ()
+
+    @property
+    def gpu_uuid(self) -> str | None:
+        """Return the uuid of its GPU, the first one of several."""
+        return self.gpus[0].uuid if self.gpus else None
 
 
 class ClaimUse(msgspec.Struct, frozen=True, gc=False):
@@ -57,7 +76,7 @@ class ClaimUse(msgspec.Struct, frozen=True, gc=False):
     ``gpus`` are the physical GPUs that the pod is on by it, or the devices that it asks for while it waits,
     None for all that there are. ``devices`` are those that the pod holds. ``waits_for`` are the classes of
     what it asks for while it waits, or the binding conditions; ``unknown_classes`` are those of them that
-    don't exist.
+    don't exist. ``terminating`` tells that the claim is being deleted.
     """
 
     name: str
@@ -67,6 +86,7 @@ class ClaimUse(msgspec.Struct, frozen=True, gc=False):
     devices: tuple[ClaimedDevice, ...] = ()
     waits_for: tuple[str, ...] = ()
     unknown_classes: tuple[str, ...] = ()
+    terminating: bool = False
 
 
 _claim = msgspec.json.Decoder(PodClaimManifest)

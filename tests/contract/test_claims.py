@@ -1,0 +1,142 @@
+"""Who holds GPUs by ResourceClaims, and which claim a pending pod waits for."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import NOW, Api
+from tests.contract.kubernetes import Cluster, Manifest, pod
+from tests.contract.test_pending_tasks import pending
+from tests.unit.model.dra_manifests import (
+    DRIVER,
+    H100,
+    claim,
+    device,
+    device_class,
+    gpu,
+    resource_slice,
+    result,
+)
+from tests.unit.model.inventory.dra.test_claims import cpu_node
+
+NAMESPACE = "ml-team"
+
+
+def claiming(name: str, node_name: str, *claims: str, template: bool = False, **fields: Any) -> Manifest:
+    """Return a pod of no extended resource with claims."""
+    raw = pod(name, node_name, resource="cpu", **fields)
+    raw["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": "2025-12-19T15:00:00Z"}
+    raw["spec"]["resourceClaims"] = [
+        {"name": f"c{index}", **({} if template else {"resourceClaimName": each})}
+        for index, each in enumerate(claims)
+    ]
+    return raw
+
+
+def held(*results: Manifest, name: str = "claim-1", **fields: Any) -> Manifest:
+    return claim(*results, name=name, namespace=NAMESPACE, **fields)
+
+
+async def test_a_task_has_its_claims_and_their_devices(api: Api, cluster: Cluster) -> None:
+    cluster.add(
+        cpu_node(),
+        resource_slice(gpu(0), device("odd")),
+        held(result("gpu-0"), result("odd", shareID="s-1"), result("gone"), pods=["train"]),
+        claiming("train", "node-1", "claim-1"),
+    )
+    cluster.publish(NOW)
+    (task,) = (await api.tasks()).data["tasks"]
+    assert task["allocated_gpus"] == 3
+    (own,) = task["claims"]
+    assert (own["name"], own["resource_claim"], own["ready"], own["reason"]) == ("c0", "claim-1", True, None)
+    assert (own["gpus"], own["waits_for"]) == (3, [])
+    named = {"request": "gpus", "driver": DRIVER, "pool": "node-1", "share_id": None}
+    unknown = {"product": None, "uuid": None, "gpu_uuid": None}
+    assert own["devices"] == [
+        named
+        | {"device": "gpu-0", "product": H100, "uuid": "GPU-0abc", "gpu_uuid": "GPU-0abc", "reason": None},
+        named | {"device": "odd", "share_id": "s-1", **unknown, "reason": "NOT_REPORTED"},
+        named | {"device": "gone", **unknown, "reason": "SLICE_GONE"},
+    ]
+
+
+async def test_a_task_without_claims_has_no_such_field(api: Api, cluster: Cluster) -> None:
+    cluster.add(pod("plain", "node-1"))
+    cluster.publish(NOW)
+    assert "claims" not in (await api.tasks()).data["tasks"][0]
+
+
+async def test_a_cell_with_claims_is_json(api: Api, cluster: Cluster) -> None:
+    cluster.add(
+        cpu_node(),
+        resource_slice(gpu(0)),
+        held(result("gpu-0"), pods=["train"]),
+        claiming("train", "node-1", "claim-1"),
+    )
+    cluster.publish(NOW)
+    (row,) = csv.DictReader(io.StringIO((await api.tasks(Accept="text/csv")).body.decode(), newline=""))
+    assert row["claims"].startswith('[{"name":"c0","resource_claim":"claim-1","ready":true,"reason":null,')
+
+
+CONDITIONED = result("gpu-0", bindingConditions=["Attached"], bindingFailureConditions=["AttachFailed"])
+FAILED = {
+    "devices": [
+        {
+            "driver": DRIVER,
+            "pool": "node-1",
+            "device": "gpu-0",
+            "conditions": [{"type": "AttachFailed", "status": "True"}],
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason", "waits_for", "gpus"),
+    [
+        ([], "NOT_FOUND", [], None),
+        ([held(count=2)], "NOT_ALLOCATED", [DRIVER], 2),
+        ([held(allocationMode="All")], "NOT_ALLOCATED", [DRIVER], None),
+        ([held(result("gpu-0"), pods=["other"])], "NOT_RESERVED", [], None),
+        ([held(CONDITIONED, pods=["train"])], "BINDING_CONDITIONS", ["Attached"], 1),
+        ([held(CONDITIONED, pods=["train"], status=FAILED)], "BINDING_FAILED", ["AttachFailed"], 1),
+        ([held(result("gpu-0"), pods=["train"])], None, [], 1),
+    ],
+)
+async def test_a_pending_pod_says_what_its_claim_waits_for(
+    api: Api,
+    cluster: Cluster,
+    claims: list[Manifest],
+    reason: str | None,
+    waits_for: list[str],
+    gpus: int | None,
+) -> None:
+    waiting = claiming("train", "", "claim-1", phase="Pending", started=None)
+    waiting["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": "1"}}
+    cluster.add(cpu_node(), device_class(), resource_slice(gpu(0)), waiting, *claims)
+    cluster.publish(NOW)
+    (task,) = (await pending(api)).data["tasks"]
+    (own,) = task["claims"]
+    assert (own["ready"], own["reason"], own["waits_for"], own["gpus"]) == (
+        reason is None,
+        reason,
+        waits_for,
+        gpus,
+    )
+
+
+async def test_a_claim_that_was_not_made_yet_or_has_no_class_says_so(api: Api, cluster: Cluster) -> None:
+    waiting = claiming("train", "", "claim-1", phase="Pending", started=None)
+    fresh = claiming("fresh", "", "", template=True, phase="Pending", started=None)
+    fresh["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": "1"}}
+    ending = held(name="ending")
+    ending["metadata"]["deletionTimestamp"] = "2025-12-19T15:00:00Z"
+    late = claiming("late", "", "ending", phase="Pending", started=None)
+    cluster.add(held(), waiting, fresh, ending, late)
+    cluster.publish(NOW)
+    tasks = {each["pod_name"]: each["claims"] for each in (await pending(api)).data["tasks"]}
+    assert [(each["reason"], each["waits_for"]) for each in tasks["train"]] == [("NO_DEVICE_CLASS", [DRIVER])]
+    assert [(each["reason"], each["resource_claim"]) for each in tasks["fresh"]] == [("NOT_CREATED", None)]
+    assert [each["reason"] for each in tasks["late"]] == ["TERMINATING"]
