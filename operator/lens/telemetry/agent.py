@@ -8,6 +8,7 @@ from sys import intern
 
 import msgspec
 
+from lens.model.gpu.device_ids import pci_bus_id
 from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import (
     MOST_CAUSES,
@@ -197,6 +198,7 @@ def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry
         ecc_uncorrected=gpu.ecc_uncorrected_volatile,
         instances=tuple(map(_instance, gpu.instances)) if gpu.instances else (),
         shares=shares,
+        pci_bus_id=pci_bus_id(gpu.pci_bus_id) if gpu.pci_bus_id else None,
         strangers=tuple(sorted(strangers, key=lambda instance: -1 if instance is None else instance)),
         reasons=_kept(reasons, reasons.get("processes", unknown)),
     )

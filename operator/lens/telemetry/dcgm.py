@@ -14,6 +14,7 @@ from sys import intern
 
 import msgspec
 
+from lens.model.gpu.device_ids import pci_bus_id
 from lens.model.gpu.identities import identity
 from lens.model.gpu.mig import compute_slices
 from lens.model.gpu.node_report import (
@@ -79,8 +80,9 @@ class _Instance:
 class _Gpu:
     """The samples of one GPU, and the containers that have it or an instance of it."""
 
-    def __init__(self, index: int, uuid: str, product: str) -> None:
+    def __init__(self, index: int, uuid: str, product: str, bus_id: str | None) -> None:
         self.index = index
+        self.pci_bus_id = bus_id
         self.uuid = uuid
         self.product = product
         self.values = Values()
@@ -169,7 +171,9 @@ def _add_sample(sample: Sample, gpus: dict[_GpuKey, _Gpu]) -> None:
     if gpu is None:
         if len(gpus) >= MOST_GPUS:
             raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
-        gpu = gpus[uuid, index] = _Gpu(index, uuid, intern(labels.get("modelName", "")))
+        gpu = gpus[uuid, index] = _Gpu(
+            index, uuid, intern(labels.get("modelName", "")), pci_bus_id(labels.get("pci_bus_id", ""))
+        )
     if counted_xid is not None:
         if sample.value > 0 and len(gpu.xids) < MOST_XIDS:
             gpu.xids.add(counted_xid)
@@ -227,6 +231,7 @@ def _gpu(gpu: _Gpu, received_at: float) -> GpuTelemetry:
         temperature_celsius=values.field_value("temperature_celsius", _TEMPERATURE, most=1000),
         power_watts=values.field_value("power_watts", _POWER, most=1e6),
         instances=instances,
+        pci_bus_id=gpu.pci_bus_id,
         reasons=values.reasons | {"shares": NOT_EXPORTED},
     )
 

@@ -7,13 +7,14 @@ GIB = 2**30
 
 
 def gpu(
-    uuid: str = "GPU-1",
+    uuid: str | None = "GPU-1",
     percent: float | None = 80.0,
     *,
     at: float = 100.0,
     used: int | None = 10 * GIB,
     instances: tuple[InstanceTelemetry, ...] = (),
     shares: tuple[PodShare, ...] | None = None,
+    pci_bus_id: str | None = None,
 ) -> GpuTelemetry:
     """Return a GPU that is well."""
     return GpuTelemetry(
@@ -29,6 +30,7 @@ def gpu(
         power_watts=300.0,
         instances=instances,
         shares=shares,
+        pci_bus_id=pci_bus_id,
         reasons={} if percent is not None else {"utilization_percent": "NOT_SUPPORTED"},
     )
 

@@ -51,7 +51,8 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
 
     ``clock_events`` are what holds its clocks down; ``ecc_uncorrected`` counts memory errors since its last
     reset. ``shares`` is None where processes can't be told from each other. ``strangers`` has the GPU
-    instance of each process of no known pod, None for the whole GPU: it may be any pod's.
+    instance of each process of no known pod, None for the whole GPU: it may be any pod's. ``pci_bus_id`` is
+    as the kernel writes it.
     """
 
     index: int
@@ -70,6 +71,7 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     instances: tuple[InstanceTelemetry, ...] = ()
     shares: tuple[PodShare, ...] | None = None
     strangers: tuple[int | None, ...] = ()
+    pci_bus_id: str | None = None
     reasons: Mapping[str, str] = {}
 
 

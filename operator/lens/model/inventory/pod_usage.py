@@ -4,6 +4,8 @@ The utilization of a device that one pod holds is that pod's. On a device that s
 processes can be told apart, and only where the agent may see them. A process of no known pod may be any
 pod's, so a pod without processes beside it isn't idle but unknown. Of a device that is offered several times
 over (time-slicing, MPS) an exporter names one holder of perhaps many: it counts as shared.
+
+The claim names what a pod holds by a ResourceClaim; uuid or PCI address join it with the telemetry.
 """
 
 from collections.abc import Collection
@@ -14,11 +16,15 @@ import msgspec
 from lens.model.gpu.device_ids import gpu_uuid, parse
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.inventory.dra.pod_claims import ClaimedDevice, GpuIdentity
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.shared_gpus import PodGpus
+from lens.model.k8s.allocated_devices import CLAIM_PREFIX
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
 SHARED = "SHARED"
+
+UNKNOWN_GPU = GpuIdentity(None, None)
 
 _PodKey = tuple[str, str]
 _DeviceKey = tuple[str | None, str | None]
@@ -55,6 +61,7 @@ class Devices:
         """Assign the devices of all containers to pods."""
         self._names_all_holders = node.source == "agent"
         self._gpus = {gpu.uuid: gpu for gpu in node.gpus if gpu.uuid is not None}
+        self._at = {gpu.pci_bus_id: gpu for gpu in node.gpus if gpu.pci_bus_id is not None}
         self._held: dict[_PodKey, list[Holder]] = {}
         # The pod of each device; None if several pods share it.
         self._pod_of: dict[_DeviceKey, _PodKey | None] = {}
@@ -82,7 +89,40 @@ class Devices:
                     return None
             device = (holder.gpu_uuid, holder.instance_uuid)
             found[device] = _Device(gpu, instance, replicated or self._pod_of[device] is None)
+        if pod.units and not found:
+            return None
+        for use in pod.uses:
+            for claimed in use.devices:
+                parts = self._parts(claimed)
+                if parts is None:
+                    return None
+                for gpu, instance in parts:
+                    key = (gpu.uuid or gpu.pci_bus_id, None if instance is None else instance.uuid)
+                    shared = claimed.shared or self._pod_of.get(key, pod.key) != pod.key
+                    found.setdefault(key, _Device(gpu, instance, shared))
         return found.values() or None
+
+    def _parts(self, claimed: ClaimedDevice) -> list[tuple[GpuTelemetry, InstanceTelemetry | None]] | None:
+        """Return the GPUs that a claim's device is, or their instances; None if one of them is unknown."""
+        gpus = [gpu for each in claimed.gpus if (gpu := self.gpu(each)) is not None]
+        if not gpus or len(gpus) < len(claimed.gpus):
+            return None
+        if not claimed.is_part:
+            return [(gpu, None) for gpu in gpus]
+        if claimed.uuid is None:
+            return None
+        found: list[tuple[GpuTelemetry, InstanceTelemetry | None]] = [
+            (gpu, each) for gpu in gpus for each in gpu.instances if each.uuid == claimed.uuid
+        ]
+        return found or None
+
+    def gpu(self, identity: GpuIdentity) -> GpuTelemetry | None:
+        """Return a GPU by its uuid or else its PCI address; None if it isn't reported."""
+        if identity.uuid is not None and (gpu := self._gpus.get(identity.uuid)) is not None:
+            return gpu
+        gpu = self._at.get(identity.pci_bus_id) if identity.pci_bus_id is not None else None
+        # With two different uuids it is another GPU.
+        return None if gpu is None or None not in (gpu.uuid, identity.uuid) else gpu
 
 
 def _is_replicated(pod: Pod, part: PodGpus | None) -> bool:
@@ -132,10 +172,13 @@ def _mean_utilization(pod: Pod, devices: Collection[_Device]) -> tuple[float | N
 
 
 def _named_gpus(pod: Pod) -> tuple[str, ...] | None:
-    """Return the GPUs that a pod's status names; None unless it names one for each unit."""
-    if len(pod.devices) < pod.gpus:
+    """Return the GPUs that a pod's status and claims name; None unless they name one for each unit."""
+    own = [device for device in pod.devices if not device.resource.startswith(CLAIM_PREFIX)]
+    claimed = [device for use in pod.uses for device in use.devices]
+    if len(own) < sum(units for _, units in pod.units) or not (own or claimed):
         return None
-    gpus = {gpu_uuid(device.id) for device in pod.devices}
+    gpus = {gpu_uuid(device.id) for device in own}
+    gpus |= {gpu.uuid for device in claimed for gpu in device.gpus or (UNKNOWN_GPU,)}
     return None if None in gpus else tuple(sorted(filter(None, gpus)))
 
 

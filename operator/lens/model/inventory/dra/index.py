@@ -12,7 +12,7 @@ import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.dra.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
-from lens.model.inventory.dra.device import NO_NODE, Slice
+from lens.model.inventory.dra.device import NO_NODE, Device, Slice
 from lens.model.inventory.dra.device_class import DeviceClass
 from lens.model.inventory.dra.gpus import DeviceHolder, HeldGpu, gone_gpu, held_gpu, holder
 from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse, GpuIdentity, PodClaim
@@ -380,7 +380,7 @@ class DeviceIndex:
                     each,
                     product=of[0].product if of else None,
                     uuid=device.uuid if device is not None else None,
-                    is_part=device is not None and device.is_part,
+                    is_part=device is not None and _is_part(device, of),
                     gone=device is None,
                     shared=shared or each.share_id is not None,
                     gpus=tuple(GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of),
@@ -428,6 +428,13 @@ class DeviceIndex:
         """Tell whether a class is of GPUs. One that doesn't exist is if its name is that of a GPU driver."""
         known = self.device_classes.get(device_class)
         return device_class in self._drivers if known is None else known.gpus
+
+
+def _is_part(device: Device, gpus: Iterable[Gpu]) -> bool:
+    """Tell whether a device is a part of its GPU, or may be one: nothing else says that it is all of it."""
+    return device.is_part or any(
+        len(gpu.devices) > 1 and (device.uuid is None or device.uuid != gpu.uuid) for gpu in gpus
+    )
 
 
 def needs_index(pod: Pod) -> bool:

@@ -44,8 +44,8 @@ class GpuIdentity(msgspec.Struct, frozen=True, gc=False):
 class ClaimedDevice(msgspec.Struct, frozen=True, gc=False):
     """A device that a pod has by a claim, and the GPU that it is or is a part of, as far as slices tell.
 
-    ``gone`` tells that no slice has it. ``gpus`` are the physical GPUs that it is, or is a part of. A
-    ``shared`` device may be other pods', too.
+    ``gone`` tells that no slice has it. ``gpus`` are the physical GPUs that it is, or is a part of; if
+    nothing says that it is all of them, it ``is_part``. A ``shared`` device may be other pods', too.
     """
 
     allocated: AllocatedDevice
