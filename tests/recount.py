@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from tests import recount_kai
 from tests.recount_gpus import NOTHING, Told, count
 from tests.recount_products import by_product, sum_up
 
@@ -51,7 +52,8 @@ def recount_by_vendor(
     devices: dict[tuple[str, str], list[tuple[str, str]]] = {}
     tasks: dict[tuple[str, str], dict[str, Any]] = {}
     running_on: list[str] = []
-    for pod in pods:
+    everyone = list(pods)
+    for pod in everyone:
         try:
             units = _units_held(pod)
         except UnreadableError:
@@ -65,9 +67,17 @@ def recount_by_vendor(
         key = (pod["metadata"].get("namespace") or "", pod["metadata"]["name"])
         holders.setdefault(where, {})[key] = units
         devices[key] = _devices_named(pod)
-        if pod.get("status", {}).get("phase") == "Running":
+        if pod.get("status", {}).get("phase") == "Running" and not recount_kai.reserves(pod):
             tasks[key] = {"node": where, "units": units, "gpus": sum(units.values())}
             running_on.append(where)
+    readable = [pod for pod in everyone if _is_readable(pod)]
+    holding = {key: units for each in holders.values() for key, units in each.items()}
+    fractions, _, held_for_nobody = recount_kai.placed(filter(_is_there, readable), holding)
+    for pod in readable:
+        key = (pod["metadata"].get("namespace") or "", pod["metadata"]["name"])
+        if (found := fractions.get(key)) and found["gpus"] and pod["status"]["phase"] == "Running":
+            tasks[key] = {"node": found["node"], "units": {}, "gpus": found["gpus"]}
+            running_on.append(found["node"])
 
     offers: dict[str, dict[str, tuple[int, int]]] = {}
     labels: dict[str, Mapping[str, str]] = {}
@@ -141,7 +151,24 @@ def recount_by_vendor(
             },
         }
         rows[name]["products"] = sum_up(each["products"] for each in rows[name]["vendors"].values())
-    return sum_rows(rows) | {"running_tasks": len(tasks), "nodes": rows, "tasks": tasks}
+    return sum_rows(rows) | {
+        "running_tasks": len(tasks),
+        "held_without_pod": held_for_nobody,
+        "nodes": rows,
+        "tasks": tasks,
+    }
+
+
+def _is_readable(pod: Object) -> bool:
+    try:
+        _units_held(pod)
+    except UnreadableError:
+        return False
+    return True
+
+
+def _is_there(pod: Object) -> bool:
+    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
 
 
 def sum_rows(rows: Mapping[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,7 @@ def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
         TaintPolicy(settings.tolerated_taints),
         exporters=settings.exporters(),
         drivers=GpuDrivers(settings.gpu_drivers),
+        reservations=settings.kai_namespace,
     )
 
 

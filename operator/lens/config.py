@@ -21,6 +21,7 @@ from pydantic import (
 
 from lens.model.alerts.alert import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
+from lens.model.inventory.fraction import RESERVATIONS
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.k8s.vendors import GPU_DRIVERS, GPU_RESOURCES, TOLERATED_TAINTS
 
@@ -211,6 +212,12 @@ class ServeSettings(BaseModel):
         default=GPU_DRIVERS,
         min_length=1,
         description="The DRA drivers whose devices are GPUs; * matches anything, a leading ! excludes names.",
+    )
+    kai_namespace: str = Field(
+        default=RESERVATIONS,
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        description="The namespace of KAI-Scheduler's reservation pods, which hold GPUs for the "
+        "pods that share these.",
     )
     tolerated_taints: CommaSeparated = Field(
         default=TOLERATED_TAINTS,

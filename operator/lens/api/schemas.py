@@ -221,6 +221,18 @@ _APPROXIMATE_REASON = (
 _UNCERTAIN = "Absent without units and without GPUs that are offered both ways."
 
 
+class Reservation(TypedDict):
+    """A reservation pod of KAI-Scheduler, which holds a GPU for pods that share it."""
+
+    pod: Annotated[str, Field(description="The pod, as namespace/name.")]
+    gpus: Annotated[Count, Field(description="The GPUs, or units of shared GPUs, that it holds.")]
+    gpu_groups: Annotated[list[str], Field(description="The GPU groups that it holds them for.")]
+    total_tasks: Annotated[
+        Count, Field(description="The pods of these groups on its node; 0 if it holds its GPUs for nobody.")
+    ]
+    tasks: Annotated[list[str], Field(description="The first 100 of these pods, as namespace/name.")]
+
+
 class Node(TypedDict):
     """A node with GPUs, or a node that GPU pods are bound to."""
 
@@ -264,6 +276,12 @@ class Node(TypedDict):
     approximate: NotRequired[Annotated[bool, Field(description=f"{_APPROXIMATE} {_UNCERTAIN}")]]
     approximate_reason: NotRequired[
         Annotated[str | None, Field(description=f"{_APPROXIMATE_REASON} {_UNCERTAIN}")]
+    ]
+    reservations: NotRequired[
+        Annotated[
+            list[Reservation],
+            Field(description="The reservation pods of KAI-Scheduler on it; absent without any."),
+        ]
     ]
 
 
@@ -468,6 +486,30 @@ class Status(TypedDict):
     ]
 
 
+class Fraction(TypedDict):
+    """The part of GPUs that a pod asks KAI-Scheduler for, by annotations."""
+
+    portion: Annotated[float | None, Field(description="The part of each GPU; null if it isn't given.")]
+    memory_mib: Annotated[
+        int | None, Field(description="The memory of each GPU, in MiB; null if it isn't given.")
+    ]
+    devices: Annotated[Count, Field(description="The number of GPUs.")]
+    gpu_groups: Annotated[list[str], Field(description="The GPU groups that the pod is in.")]
+    reservations: Annotated[
+        list[str], Field(description="The reservation pods that hold its GPUs, as namespace/name.")
+    ]
+    reason: Annotated[
+        Literal["NO_RESERVATION", "MALFORMED"] | None,
+        Field(
+            description="What is wrong. NO_RESERVATION: no reservation pod of its groups is on its node. "
+            "MALFORMED: an annotation has a value that KAI-Scheduler refuses."
+        ),
+    ]
+
+
+_FRACTION = "The part of GPUs that it asks KAI-Scheduler for; absent for other pods."
+
+
 class ClaimedDevice(TypedDict):
     """A device that a ResourceClaim holds for a pod."""
 
@@ -578,6 +620,7 @@ class Task(TypedDict):
         ]
     ]
     claims: NotRequired[Annotated[list[Claim], Field(description=_CLAIMS)]]
+    fraction: NotRequired[Annotated[Fraction, Field(description=_FRACTION)]]
     phase: Annotated[str, Field(description="The pod's phase: Running, Pending while it starts, or Unknown.")]
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
     utilization: Annotated[float | None, Field(description="Mean utilization of its devices, in percent.")]
@@ -641,6 +684,7 @@ class PendingTask(TypedDict):
     ]
     requested_gpus: Annotated[Count, Field(description="GPUs, or units of shared GPUs, that it requests.")]
     resources: Annotated[dict[str, Count], Field(description="Units that it requests, by resource.")]
+    fraction: NotRequired[Annotated[Fraction, Field(description=_FRACTION)]]
     created_at: Annotated[Timestamp | None, Field(description="The pod's creation.")]
     waiting_seconds: Annotated[
         Count, Field(description="Seconds from created_at to the time of the response.")

@@ -38,6 +38,7 @@ def assert_agrees(
         "available_nodes": snapshot.available_nodes,
         "max_contiguous_gpu": snapshot.max_contiguous,
         "running_tasks": snapshot.running_tasks,
+        "held_without_pod": snapshot.held_without_pod,
         # The exact rate may lie in the middle between two decimals.
         "allocation_rate": pytest.approx(float(expected["allocation_rate"]), abs=0.0500001),
         "units": {resource: _cell(pool) for resource, pool in snapshot.units.items()},

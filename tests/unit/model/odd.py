@@ -10,7 +10,7 @@ Object = dict[str, Any]
 
 NODE_NAMES = ("n0", "n1", "n2")
 POD_NAMES = ("p0", "p1", "p2", "p3")
-NAMESPACES = ("a", "b")
+NAMESPACES = ("a", "b", "kai-resource-reservation")
 
 _RESOURCES = st.sampled_from(
     (
@@ -138,13 +138,30 @@ _PODS = st.fixed_dictionaries(
                 "deletionTimestamp": _TIMES,
                 "creationTimestamp": _TIMES,
                 "ownerReferences": _OWNERS,
-                "labels": st.sampled_from((None, {}, {"pod-template-hash": "5d8f"})),
+                "labels": st.sampled_from(
+                    (
+                        None,
+                        {},
+                        {"pod-template-hash": "5d8f"},
+                        *({"runai-gpu-group": group} for group in ("g0", "g0", "g1", "")),
+                        {"runai-gpu-group/g0": "g0", "runai-gpu-group/g1": "g1"},
+                    )
+                ),
+                "annotations": st.none()
+                | st.dictionaries(
+                    st.sampled_from(
+                        ("gpu-fraction", "gpu-fraction", "gpu-memory", "gpu-fraction-num-devices", "note")
+                    ),
+                    st.sampled_from(("0.5", "0.5", "1", "2000", "1.5", "x", "", "-1", "NaN", "1e999")),
+                    max_size=2,
+                ),
             },
         ),
         "spec": st.fixed_dictionaries(
             {
                 "nodeName": st.sampled_from((*NODE_NAMES, *NODE_NAMES, "gone", "", None)),
-                "containers": st.lists(_CONTAINERS, min_size=1, max_size=3),
+                "containers": st.lists(_CONTAINERS, min_size=1, max_size=3)
+                | st.just([{"name": "c0", "resources": None}]),
             },
             optional={
                 "initContainers": st.none() | st.lists(_INIT_CONTAINERS, max_size=3),

@@ -73,7 +73,7 @@ def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetai
     if occupied is None:
         raise not_found("Node")
     telemetry = current.telemetry.nodes.get(params.name)
-    allocated = named_gpus(occupied.pods)
+    allocated = named_gpus((*occupied.pods, *(each.pod for each in occupied.reservations)))
     gpus = [_allocated_gpu(gpu, current.current_at) for gpu in allocated.values()]
     if telemetry is not None and telemetry.gpus:
         gpus = [

@@ -2,6 +2,7 @@
 
 from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
+from lens.api.endpoints.tasks import fraction_row
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Sort
 from lens.api.lists.row_cache import RowCache
@@ -66,6 +67,8 @@ def pending_row(pod: Pod, current: StateView, now: int) -> schemas.PendingTask:
     }
     if pod.uses:
         row["claims"] = claim_rows(pod)
+    if pod.fraction is not None:
+        row["fraction"] = fraction_row(pod.fraction, bound=False)
     if waiting.omitted:
         row["omitted"] = dict(waiting.omitted)
     return row

@@ -14,6 +14,7 @@ from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
 from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
 from lens.model.k8s import timestamps
+from lens.model.k8s.bounds import MOST_RESERVED, few
 
 T = TypeVar("T")
 
@@ -144,6 +145,17 @@ def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> schema
     if occupied.units or occupied.offered_both_ways:
         row["approximate"] = occupied.approximate
         row["approximate_reason"] = occupied.approximate_reason
+    if occupied.reservations:
+        row["reservations"] = [
+            {
+                "pod": each.pod.path,
+                "gpus": each.pod.gpus,
+                "gpu_groups": list(each.pod.reserves),
+                "total_tasks": len(each.tasks),
+                "tasks": list(few(each.tasks, MOST_RESERVED)),
+            }
+            for each in occupied.reservations
+        ]
     return row
 
 

@@ -1,6 +1,7 @@
 """``/api/v1/realtime/running-tasks``: the pods that hold GPUs, by default those that are Running."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
@@ -9,6 +10,7 @@ from lens.api.lists.listing import PODS, Listing, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import TaskParameters
 from lens.model.cluster_state import StateView
+from lens.model.inventory.fraction import Fraction
 from lens.model.inventory.list_index import bound
 from lens.model.inventory.owner_chains import workload
 from lens.model.inventory.pod import Pod
@@ -83,4 +85,23 @@ def task_row(pod: Pod, current: StateView, now: int) -> schemas.Task:
         row["units"], row["approximate"] = dict(part.units), part.approximate
     if pod.uses:
         row["claims"] = claim_rows(pod)
+    if pod.fraction is not None:
+        row["fraction"] = fraction_row(pod.fraction)
     return row
+
+
+def fraction_row(fraction: Fraction, *, bound: bool = True) -> schemas.Fraction:
+    """Return what a pod asks KAI-Scheduler for, and where it is if it is bound."""
+    reason: Literal["NO_RESERVATION", "MALFORMED"] | None = None
+    if fraction.malformed:
+        reason = "MALFORMED"
+    elif bound and not fraction.reservations:
+        reason = "NO_RESERVATION"
+    return {
+        "portion": fraction.portion,
+        "memory_mib": fraction.memory_mib,
+        "devices": fraction.devices,
+        "gpu_groups": list(fraction.groups),
+        "reservations": ["/".join(key) for key in fraction.reservations],
+        "reason": reason,
+    }

@@ -49,6 +49,7 @@ from lens.model.inventory.decoding import (
     slice_decoder,
     taint_rule_decoder,
 )
+from lens.model.inventory.fraction import RESERVATIONS
 from lens.model.inventory.gate import Gate
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import Placement
@@ -79,6 +80,7 @@ class Watcher:
         *,
         exporters: ExporterSelector | None = None,
         drivers: GpuDrivers | None = None,
+        reservations: str = RESERVATIONS,
         clock: Callable[[], float] = time.time,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
@@ -98,6 +100,7 @@ class Watcher:
         self._pods = Store(self._ledger.pods, self._ledger.put_pod)
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
+        self._reservations = reservations
         self._dynamic = self._dynamic_allocation(drivers)
         self._counted = self._dynamic.names | set(REQUIRED)
         self._synced = False
@@ -207,7 +210,7 @@ class Watcher:
             PODS: Reflector(
                 "pods",
                 "Pod",
-                pod_decoder(self._gpus, self._exporters),
+                pod_decoder(self._gpus, self._exporters, self._reservations),
                 self._pods,
                 *common,
                 self._note_termination,

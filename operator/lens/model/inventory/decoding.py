@@ -11,6 +11,7 @@ from lens.model.inventory.dra.claim import Claim, read_claim
 from lens.model.inventory.dra.device import Slice, read_slice
 from lens.model.inventory.dra.device_class import DeviceClass, read_device_class
 from lens.model.inventory.dra.taint_rule import TaintRule, read_taint_rule
+from lens.model.inventory.fraction import RESERVATIONS
 from lens.model.inventory.node import Node, read_node
 from lens.model.inventory.pod import Pod, PodKey, read_pod
 from lens.model.k8s.bounds import LONGEST_NAME, short
@@ -193,12 +194,17 @@ class Decoder(Generic[K, V]):
 
 
 def pod_decoder(
-    gpus: GpuResources, exporters: ExporterSelector | None = None
+    gpus: GpuResources,
+    exporters: ExporterSelector | None = None,
+    reservations: str | None = RESERVATIONS,
 ) -> Decoder[PodKey, Pod | ExporterPod]:
-    """Return a decoder of pods that request GPUs, and of exporters' pods."""
+    """Return a decoder of pods that request GPUs, and of exporters' pods.
+
+    ``reservations`` is the namespace of KAI-Scheduler's reservation pods.
+    """
 
     def view(manifest: PodManifest) -> Pod | ExporterPod | None:
-        pod = read_pod(manifest, gpus)
+        pod = read_pod(manifest, gpus, reservations)
         if exporters is not None and (pod is None or not pod.units):
             # An exporter may have a claim of its own, to see the GPUs that others hold.
             return exporters.read(manifest) or pod

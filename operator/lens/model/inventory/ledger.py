@@ -209,12 +209,12 @@ class Ledger:
         pods = [
             pod
             for stored in self._holders.get(name, {}).values()
-            if (pod := self._dra.resolved(stored) if needs_index(stored) else stored).gpus
+            if (pod := self._dra.resolved(stored) if needs_index(stored) else stored).gpus or pod.fraction
         ]
         # A node may have no GPUs of its own, and pods that hold GPUs of no node.
         if node is not None and not node.offers and not dra and not any(pod.claimed_gpus for pod in pods):
             node = None
-        if node is None and not pods and not dra:
+        if node is None and not any(pod.gpus for pod in pods) and not dra:
             return None
         return occupancy(name, node, pods, self._taints, self._placements.get(name, NO_PLACEMENT), dra)
 

@@ -29,6 +29,7 @@ from lens.model.inventory.node import Node, NodeResource
 from lens.model.inventory.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.pod import Pod
 from lens.model.inventory.products import CountedGpus, ProductCount, product_counts
+from lens.model.inventory.reservations import Reservation, with_reservations
 from lens.model.inventory.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
@@ -119,7 +120,8 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
 
     ``gpus`` are those that DRA hands out, and ``drivers`` their sums. The states of these are among
     ``states``, where a GPU that is offered both ways counts once. ``unknown_gpus`` are in no state.
-    ``held_without_pod`` counts the GPUs that claims hold for no pod. ``products`` has the
+    ``held_without_pod`` counts the GPUs that claims, or reservation pods of KAI-Scheduler, hold for no pod.
+    ``reservations`` are these pods, which aren't among ``pods``. ``products`` has the
     GPUs by product.
     """
 
@@ -140,6 +142,7 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     unknown_gpus: int = 0
     held_without_pod: int = 0
     products: tuple[ProductCount, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
 
     @property
     def offered_both_ways(self) -> bool:
@@ -271,20 +274,21 @@ def occupancy(
             tuple(each for each in dra if domain_of_driver(each.gpu.driver) == domain),
             both_ways=before.states.total > 0,
         )
+    tasks, reservations = with_reservations(holders)
     return NodeOccupancy(
         name=name,
         node=node,
-        pods=holders,
+        pods=tasks,
         pools=pools,
         states=states,
         takes_gpu_pods=takes_gpu_pods,
-        running_tasks=sum(pod.is_running for pod in holders),
+        running_tasks=sum(pod.is_running for pod in tasks),
         # A plugin may offer what DRA has given away, and the other way round.
         largest_block=min(largest_block, states.available),
         overcommitted=sum(pool.overcommitted for _, pool in gpus) + beyond,
         approximate_reason=approximate_reason,
         units=units,
-        parts={pod.path: own for pod in holders if (own := part(pod, shared)) is not None} if shared else {},
+        parts={pod.path: own for pod in tasks if (own := part(pod, shared)) is not None} if shared else {},
         products=product_counts(
             counted.values(),
             node.products if node else (),
@@ -297,7 +301,9 @@ def occupancy(
         gpus=dra,
         drivers=drivers,
         unknown_gpus=sum(each.state == "unknown" for each in dra),
-        held_without_pod=sum(each.without_pod for each in dra),
+        held_without_pod=sum(each.without_pod for each in dra)
+        + sum(each.pod.gpus for each in reservations if not each.tasks),
+        reservations=reservations,
     )
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from sys import intern
-from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +13,9 @@ from lens.model.inventory.dra.pod_claims import (
     pod_claims,
     resources_of_claim,
 )
+from lens.model.inventory.fraction import RESERVATIONS, Fraction, gpu_groups, read_fraction
 from lens.model.inventory.pending import Waiting, read_waiting
+from lens.model.inventory.pod_key import PodKey as PodKey
 from lens.model.k8s import timestamps
 from lens.model.k8s.allocated_devices import Device, allocated_devices
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, short
@@ -27,13 +28,6 @@ FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 _CRONJOB_NAME = re.compile(r"(?P<cronjob>.+)-(?P<minutes>\d{8})", re.ASCII)
 _CRONJOB_SLACK_SECONDS = 7 * 86400
-
-
-class PodKey(NamedTuple):
-    """The key of a pod in the store."""
-
-    namespace: str
-    name: str
 
 
 class Workload(msgspec.Struct, frozen=True, gc=False):
@@ -58,11 +52,13 @@ class Controller(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
-    """A pod that requests GPUs, or names ResourceClaims, and hasn't finished.
+    """A pod that requests GPUs or parts of them, or names ResourceClaims, and hasn't finished.
 
     ``node`` is empty until the pod is bound; from then on it holds ``units``. ``devices`` are the units that
     its status names. ``claims`` are those that it names; in a snapshot ``uses`` says what those of GPUs are
     now, and ``claimed_gpus`` is the number of physical GPUs that it is on by them, or that it asks for.
+    ``fraction`` is the part of GPUs that it asks KAI-Scheduler for, whose GPUs are among ``claimed_gpus``.
+    A reservation pod of KAI's holds its GPU for the pods of the GPU groups that it ``reserves`` it for.
     ``workload`` is derived from the pod alone. ``waiting`` says why an unbound pod is pending. Two pods are
     equal if no figure and no list shows a difference.
     """
@@ -82,6 +78,8 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     claims: tuple[PodClaim, ...] = ()
     uses: tuple[ClaimUse, ...] = ()
     claimed_gpus: int = 0
+    fraction: Fraction | None = None
+    reserves: tuple[str, ...] = ()
 
     @property
     def key(self) -> PodKey:
@@ -107,13 +105,16 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_running(self) -> bool:
-        """Return whether the pod is a running task."""
-        return bool(self.node) and self.phase == "Running"
+        """Return whether the pod is a running task; with a fraction only on a GPU that is reserved for it."""
+        return bool(self.node) and self.phase == "Running" and (self.fraction is None or self.gpus > 0)
 
 
-def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
-    """Return a pod, or None if it has finished, or requests no GPU and names no claim.
+def read_pod(
+    manifest: PodManifest, gpus: GpuResources, reservations: str | None = RESERVATIONS
+) -> Pod | None:
+    """Return a pod, or None if it has finished, or requests no GPU, no part of one and names no claim.
 
+    ``reservations`` is the namespace of KAI-Scheduler's reservation pods, None without KAI-Scheduler.
     Raise a ValueError that names the resource if a GPU quantity is invalid.
     """
     phase = manifest.status.phase or "Pending"
@@ -123,9 +124,11 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
     claims = pod_claims(manifest)
     if claims or any(resource.startswith(CLASS_PREFIX) for resource, _ in units):
         units = _without_claimed(manifest, units)
-    if not units and not claims:
-        return None
     meta = manifest.metadata
+    # A pod that asks for whole GPUs can't ask for a part too.
+    fraction = read_fraction(meta) if reservations is not None and not units else None
+    if not units and not claims and fraction is None:
+        return None
     owner = controlling(meta.owner_references)
     return Pod(
         namespace=intern(meta.namespace or ""),
@@ -141,6 +144,9 @@ def read_pod(manifest: PodManifest, gpus: GpuResources) -> Pod | None:
         devices=allocated_devices(manifest.status, dict(units), claims=bool(claims)),
         waiting=read_waiting(manifest),
         claims=claims,
+        claimed_gpus=fraction.devices if fraction is not None and not manifest.spec.node_name else 0,
+        fraction=fraction,
+        reserves=gpu_groups(meta) if units and meta.namespace == reservations else (),
     )
 
 

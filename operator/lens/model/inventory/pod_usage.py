@@ -9,6 +9,7 @@ The claim names what a pod holds by a ResourceClaim; uuid or PCI address join it
 """
 
 from collections.abc import Collection
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -78,7 +79,10 @@ class Devices:
         """
         found: dict[_DeviceKey, _Device] = {}
         replicated = not self._names_all_holders and _is_replicated(pod, part)
-        for holder in self._held.get(pod.key, ()):
+        # A fraction's GPUs are its reservation's, as far as the kubelet knows.
+        holding = pod.fraction.reservations if pod.fraction else (pod.key,)
+        replicated = replicated or (pod.fraction is not None and pod.fraction.shared)
+        for holder in chain.from_iterable(self._held.get(key, ()) for key in holding):
             gpu = self._gpus.get(holder.gpu_uuid) if holder.gpu_uuid is not None else None
             if gpu is None:
                 return None

@@ -75,7 +75,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     ``unattached`` are the GPUs of no node, which are among ``states``. ``problems`` is what of DRA can't be
     counted, and ``unknown_gpus`` the number of GPUs that are in no state therefore, as far as slices tell.
-    ``held_without_pod`` counts the GPUs that claims hold for no pod.
+    ``held_without_pod`` counts the GPUs that claims and reservations hold for no pod.
 
     ``products`` has all GPUs by product. ``max_contiguous_product`` is that of ``max_contiguous``, of several
     the first by name, or None and the reason. ``gpu_nodes`` counts the nodes with GPUs by how far these are

@@ -61,6 +61,12 @@ MOST_STRANGE = 8
 MOST_UNITS = 64
 """Resources of which the cluster's units are summed, those that some node has first."""
 
+MOST_GPU_GROUPS = 16
+"""GPU groups of a pod that KAI-Scheduler has put on parts of GPUs."""
+
+MOST_RESERVED = 100
+"""Pods of a reservation that are named; all are counted."""
+
 MOST_PRODUCTS = 32
 """Products of which the cluster's GPUs are shown, those with the most GPUs first; the others are summed."""
 

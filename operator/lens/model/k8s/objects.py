@@ -34,6 +34,8 @@ class ObjectMeta(Manifest):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     labels: dict[str, str] | None = None
+    # Still bytes: of most pods nobody asks for them.
+    annotations: msgspec.Raw = msgspec.Raw()
     owner_references: list[OwnerReference] | None = None
 
 
