@@ -9,6 +9,7 @@ from lens.model.alerts.alert import Alert
 from lens.model.backlog import Backlog, size_of
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
+from lens.model.fit.feed import NOTHING_FIT, FitView
 from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains
 from lens.model.inventory.snapshot import EMPTY, Snapshot
@@ -45,7 +46,7 @@ class StateView(msgspec.Struct, frozen=True):
     which the figures were current. ``telemetry`` has ages of its own. ``skipped`` has, by resource, the
     number of objects that can't be decoded. ``owner_chains`` are the known chains of controllers above the
     pods. ``outage`` is the cause of the apiserver's present outage, None while there is none. ``unseen`` has
-    the reason, by resource, why the objects of a resource are in no figure.
+    the reason, by resource, why the objects of a resource are in no figure. ``fit`` is what a fit looks at.
     """
 
     snapshot: Snapshot
@@ -58,6 +59,7 @@ class StateView(msgspec.Struct, frozen=True):
     outage: str | None = None
     confirmed_at: float | None = None
     unseen: Mapping[str, str] = {}
+    fit: FitView = NOTHING_FIT
 
     @property
     def current_at(self) -> float:

@@ -128,6 +128,16 @@ OWNERS = (
 )
 """What stands above pods, DaemonSets apart: metadata alone, since nobody reads more of them here."""
 
+LIMIT_RANGES = _namespaced("", "limitranges", "LimitRange", "limits")
+RESOURCE_QUOTAS = _namespaced("", "resourcequotas", "ResourceQuota", "quota")
+RUNTIME_CLASSES = Resource("runtimeclasses", "RuntimeClass", False, (), {"metadata.name": ""}, "node.k8s.io")
+PRIORITY_CLASSES = Resource(
+    "priorityclasses", "PriorityClass", False, ("pc",), {"metadata.name": ""}, "scheduling.k8s.io"
+)
+
+POLICIES = (LIMIT_RANGES, RESOURCE_QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES)
+"""What admission and quotas take their rules from."""
+
 _DRA = "resource.k8s.io"
 
 RESOURCE_CLAIMS = _namespaced(_DRA, "resourceclaims", "ResourceClaim")
@@ -152,5 +162,5 @@ DYNAMIC = (
 )
 """What dynamic resource allocation consists of. It is stored as v1, and served in any version."""
 
-SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS, *OWNERS, *DYNAMIC)
+SERVED = (NAMESPACES, NODES, PODS, EVENTS, DAEMON_SETS, *OWNERS, *POLICIES, *DYNAMIC)
 """All of them, group by group."""

@@ -33,9 +33,10 @@ class OptionalResource(Generic[K, V]):
         grace: float,
         retry_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        what: str = "in no figure",
     ) -> None:
         """``grace`` is the time in seconds in which a failure may pass, ``retry_seconds`` the time
-        between requests that are forbidden.
+        between requests that are forbidden. ``what`` says for the log what an unseen resource is.
         """
         self.name = name
         self.kind = kind
@@ -47,6 +48,7 @@ class OptionalResource(Generic[K, V]):
         self._grace = grace
         self._retry_seconds = retry_seconds
         self._clock = clock
+        self._what = what
         self._reflector: Reflector[K, V] | None = None
         self._failure: str | None = None
         self._waiting_since: float | None = None
@@ -119,7 +121,9 @@ class OptionalResource(Generic[K, V]):
         """Set why the resource is unseen, and log it once."""
         if reason is not None and self.unseen is None:
             _log.warning(
-                "a resource can't be read and is in no figure", extra={"resource": self.name, "error": reason}
+                "a resource can't be read and is %s",
+                self._what,
+                extra={"resource": self.name, "error": reason},
             )
         elif reason is None and self.unseen is not None:
             _log.warning("a resource is in the figures again", extra={"resource": self.name})

@@ -12,6 +12,7 @@ import msgspec
 
 from lens.kube.client.paging import PageSize
 from lens.metrics import Metrics
+from lens.model.fit.feed import Feed, Unreadable
 from lens.model.inventory.decoding import Decoder, Line, Reading, read_bookmark, read_page
 from lens.model.inventory.store import Store
 
@@ -48,10 +49,12 @@ class Reflector(Generic[K, V]):
         clock: Callable[[], float],
         on_progress: Callable[[bool], None],
         on_gone: Callable[[bytes], object] = lambda _line: None,
+        feed: Feed[Any, Any] | None = None,
     ) -> None:
         """``on_progress`` is called after every sign of life, with whether anything changed.
 
-        ``on_gone`` is called with the line that removes a stored object.
+        ``on_gone`` is called with the line that removes a stored object. ``feed`` gets the objects as a fit
+        looks at them, also those that no figure has.
         """
         self.resource = resource
         self.kind = kind
@@ -65,6 +68,7 @@ class Reflector(Generic[K, V]):
         self._clock = clock
         self._on_progress = on_progress
         self._on_gone = on_gone
+        self._feed = feed
         self._retired = False
         self._empty_watches = 0
         self._was_unreachable = False
@@ -132,10 +136,13 @@ class Reflector(Generic[K, V]):
             self._list_began, self._list_objects = self._sent_at, 0
         self._list_objects += len(page.items or ())
         items: dict[K, V | None] = {}
+        fed: dict[K, Any] = {}
         for raw in page.items or ():
             decoded = self._decode(raw)
             if decoded is not None:
                 items[decoded.key] = decoded.view
+                if self._feed is not None:
+                    fed[decoded.key] = _fed(decoded)
                 if decoded.problem:
                     self._problems_listed[decoded.key] = decoded.problem
         self.page_size.fitted(len(body))
@@ -143,6 +150,8 @@ class Reflector(Generic[K, V]):
         was_synced = self.store.synced
         token = page.metadata.continue_ or ""
         difference = self.store.page(items, version, first=first, last=not token)
+        if self._feed is not None:
+            self._feed.page(fed, first=first, last=not token)
         if difference is not None:
             self._list_applied(difference, was_synced=was_synced)
         return {
@@ -247,6 +256,8 @@ class Reflector(Generic[K, V]):
             return False
         key, deleted = decoded.key, type_ == "DELETED"
         self._set_problem(key, None if deleted else decoded.problem)
+        if self._feed is not None:
+            self._feed.line(key, None if deleted else _fed(decoded))
         value = None if deleted else decoded.view
         if not self.store.line(key, value, decoded.version):
             self._outcomes["unchanged"].inc()
@@ -293,3 +304,8 @@ class Reflector(Generic[K, V]):
         metadata = {"resourceVersion": str(self.store.resource_version)}
         object_ = {"apiVersion": "v1", "kind": self.kind, "metadata": metadata}
         return _encode({"type": "BOOKMARK", "object": object_}) + b"\n"
+
+
+def _fed(decoded: Reading[Any, Any]) -> Any:
+    """Return an object as a fit looks at it: of one that can't be decoded it knows nothing."""
+    return decoded.fit if decoded.problem is None else Unreadable(decoded.problem)

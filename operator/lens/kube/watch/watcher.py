@@ -20,6 +20,7 @@ from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.client.restarts import Restarts
 from lens.kube.watch.discovery import MAX_BODY_BYTES, TIMEOUT_SECONDS, Discovery
 from lens.kube.watch.dynamic_allocation import DynamicAllocation
+from lens.kube.watch.fit_resources import FitResources
 from lens.kube.watch.kopf_settings import (
     DAEMONSETS,
     NODES,
@@ -39,6 +40,8 @@ from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
+from lens.model.fit.feed import FitView, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding import (
     claim_decoder,
@@ -102,10 +105,14 @@ class Watcher:
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
         self._reservations = reservations
         self._dynamic = self._dynamic_allocation(drivers)
+        self._fit = FitState()
+        self._pod_feed, self._node_feed = pod_feed(self._fit), node_feed(self._fit)
+        self._fit_resources = FitResources(timeouts, metrics)
         self._counted = self._dynamic.names | set(REQUIRED)
         self._synced = False
         self._contacts: dict[str, float] = {}
         self._confirmed: dict[str, float] = {}
+        self._confirmed_beside: dict[str, float] = {}
         self._placements: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._backoff = Restarts()
@@ -210,19 +217,27 @@ class Watcher:
             PODS: Reflector(
                 "pods",
                 "Pod",
-                pod_decoder(self._gpus, self._exporters, self._reservations),
+                pod_decoder(self._gpus, self._exporters, self._reservations, fed_pod),
                 self._pods,
                 *common,
                 self._note_termination,
+                self._pod_feed,
             ),
-            NODES: Reflector("nodes", "Node", node_decoder(self._gpus), self._nodes, *common),
+            NODES: Reflector(
+                "nodes",
+                "Node",
+                node_decoder(self._gpus, fed_node),
+                self._nodes,
+                *common,
+                feed=self._node_feed,
+            ),
         }
         if self._daemonset is not None:
             reflectors[DAEMONSETS] = Reflector(
                 "daemonsets", "DaemonSet", daemonset_decoder(), self._daemonsets, *common
             )
         self._dynamic.update_served()
-        optional = self._dynamic.watched
+        optional = {**self._dynamic.watched, **self._fit_resources.watched}
         for watched, resource in optional.items():
             reflectors[watched] = resource.reflector(self._clock, publisher.touch)
         liveness = Liveness(reflectors.values(), self._clock)
@@ -241,17 +256,36 @@ class Watcher:
                 # A watch that has just ended is as current as it was, unless the clock was set back.
                 before = self._confirmed.get(reflector.resource, 0.0)
                 self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
+            elif confirmed_at is not None:
+                self._confirmed_beside[reflector.resource] = confirmed_at
         self._assess_dynamic(reflectors)
         while self._placements:
             for node, placement in self._placements.popleft().items():
                 self._ledger.put_placement(node, placement)
+        skipped = {reflector.resource: reflector.skipped for reflector in reflectors}
         self._state.current = StateView(
             snapshot=self._ledger.snapshot(),
             synced=self._synced,
             contacts=dict(self._contacts),
             confirmed_at=min(self._confirmed.values(), default=None),
-            skipped={reflector.resource: reflector.skipped for reflector in reflectors},
+            skipped={name: number for name, number in skipped.items() if name not in self._fit_resources},
             unseen=self._dynamic.unseen,
+            fit=self._fit_view(skipped),
+        )
+
+    def _fit_view(self, skipped: Mapping[str, int]) -> FitView:
+        """Return what a fit looks at. It recounts the nodes that have changed."""
+        policies = self._fit_resources.policies()
+        self._fit.set_namespaces(policies.namespaces)
+        classes = self._ledger.device_classes.values()
+        extended = (each.extended_resource for each in classes)
+        return FitView(
+            fleet=self._fit.fleet(),
+            policies=policies,
+            unseen=self._fit_resources.unseen(skipped),
+            claimed=None
+            if "deviceclasses" in self._dynamic.unseen
+            else frozenset(each for each in extended if each is not None),
         )
 
     def _assess_dynamic(self, reflectors: Collection[Reflector[Any, Any]]) -> None:
@@ -259,12 +293,13 @@ class Watcher:
         if not (self._pods.synced and self._nodes.synced):
             return
         known_at = min(self._confirmed.get(resource, 0.0) for resource in REQUIRED)
-        self._dynamic.assess(
-            {
-                each.resource: known_at - max(each.page_at, self._confirmed.get(each.resource, 0.0))
-                for each in reflectors
-            }
-        )
+        confirmed = {**self._confirmed_beside, **self._confirmed}
+        lags = {
+            each.resource: known_at - max(each.page_at, confirmed.get(each.resource, 0.0))
+            for each in reflectors
+        }
+        self._dynamic.assess(lags)
+        self._fit_resources.assess(lags)
         for resource in self._dynamic.uncounted:
             self._contacts.pop(resource, None)
             self._confirmed.pop(resource, None)

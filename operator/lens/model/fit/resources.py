@@ -29,6 +29,10 @@ _QUALIFIED = re.compile(
 )
 
 
+_MOST_SHARED = 8
+"""Resources of one container whose amounts are kept for others with the same."""
+
+
 @lru_cache(maxsize=4096)
 def is_scheduled(resource: str) -> bool:
     """Tell whether the scheduler counts a resource."""
@@ -64,10 +68,24 @@ def read_allocatable(quantities: Mapping[str, Quantity] | None) -> dict[str, int
 
     Raise ValueError, naming the resource, when a quantity can't be read.
     """
-    return {intern(name): _whole(name, amount) for name, amount in _thousandths(quantities, PODS).items()}
+    return {intern(name): _whole(name, amount) for name, amount in _read(quantities, PODS).items()}
 
 
-def _thousandths(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str, Exact]:
+def _thousandths(quantities: Mapping[str, Quantity] | None) -> Mapping[str, Exact]:
+    """Return what is scheduled of a container's quantities: most containers have what others have."""
+    if not quantities:
+        return {}
+    if len(quantities) > _MOST_SHARED or max(map(len, quantities)) > LONGEST_RESOURCE:
+        return _read(quantities)
+    return _read_shared(tuple(quantities.items()))
+
+
+@lru_cache(maxsize=4096)
+def _read_shared(quantities: tuple[tuple[str, Quantity], ...]) -> Mapping[str, Exact]:
+    return _read(dict(quantities))
+
+
+def _read(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str, Exact]:
     found: dict[str, Exact] = {}
     for name, quantity in (quantities or {}).items():
         if len(name) <= LONGEST_RESOURCE and (is_scheduled(name) or name == also):

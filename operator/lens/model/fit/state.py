@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -133,6 +134,15 @@ class Fleet:
         return [node.free_pods for node in self.nodes]
 
     @cached_property
+    def allocatable(self) -> Mapping[str, int]:
+        """Return what all nodes together have of each resource."""
+        totals: dict[str, int] = {}
+        for node in self.nodes:
+            for resource, amount in node.allocatable.items():
+                totals[resource] = totals.get(resource, 0) + amount
+        return totals
+
+    @cached_property
     def gates(self) -> tuple[list[Gate], list[int]]:
         """Return the different gates, and for each node which one it has."""
         numbers: dict[int, int] = {}
@@ -159,7 +169,7 @@ class FitState:
         self._nodes: dict[str, FitNode] = {}
         self._node_of: dict[Hashable, str] = {}
         self._pods: dict[str, dict[Hashable, FitPod]] = {}
-        self._namespaces: dict[str, Mapping[str, str]] | None = None
+        self._namespaces: Mapping[str, Mapping[str, str]] | None = None
         self._priorities: Counter[int] = Counter()
         self._unreadable: set[Hashable] = set()
         self._touched: set[str] = set()
@@ -212,6 +222,20 @@ class FitState:
         if namespaces != self._namespaces:
             self._namespaces = namespaces
             self._stale = True
+
+    def set_namespaces(self, namespaces: Mapping[str, Mapping[str, str]] | None) -> None:
+        """Set the labels of all namespaces, in a mapping that doesn't change any more; None for unknown."""
+        if namespaces is not self._namespaces:
+            self._namespaces = namespaces
+            self._fleet = None
+
+    def pod_keys(self) -> Iterable[Any]:
+        """Return the keys of the stored pods."""
+        return self._node_of
+
+    def node_names(self) -> Iterable[str]:
+        """Return the names of the stored nodes."""
+        return self._nodes
 
     def put_unreadable(self, key: Hashable) -> None:
         """Store that the object under a pod's or node's key can't be read; what was known of it stays."""

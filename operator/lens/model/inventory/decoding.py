@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -32,6 +32,13 @@ from lens.model.k8s.objects import (
     ObjectMeta,
     PodManifest,
 )
+from lens.model.k8s.policy_objects import (
+    LimitRangeManifest,
+    NamespaceManifest,
+    PriorityClassManifest,
+    QuotaManifest,
+    RuntimeClassManifest,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,6 +52,11 @@ M = TypeVar(
     SliceManifest,
     DeviceClassManifest,
     TaintRuleManifest,
+    NamespaceManifest,
+    LimitRangeManifest,
+    QuotaManifest,
+    RuntimeClassManifest,
+    PriorityClassManifest,
 )
 
 _decode_status = msgspec.json.Decoder(DaemonSetStatus).decode
@@ -108,13 +120,15 @@ class Bare(msgspec.Struct):
 class Reading(msgspec.Struct, Generic[K, V]):
     """An object as it was read.
 
-    ``problem`` says what of it can't be decoded. If that is all of it, ``view`` is None.
+    ``problem`` says what of it can't be decoded. If that is all of it, ``view`` is None. ``fit`` is the
+    object as a fit looks at it.
     """
 
     key: K
     version: int
     view: V | None
     problem: str | None = None
+    fit: Any = None
 
 
 def _reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
@@ -136,23 +150,34 @@ read_metadata = _reader(BareManifest)
 _read_bare = _reader(Bare)
 
 
+def _no_fit(_manifest: object) -> None:
+    return None
+
+
 class Decoder(Generic[K, V]):
     """A decoder of one kind of object."""
 
     def __init__(
-        self, manifest: type[M], view: Callable[[M], V | None], key: Callable[[str, str], K]
+        self,
+        manifest: type[M],
+        view: Callable[[M], V | None],
+        key: Callable[[str, str], K],
+        fit: Callable[[M], object] = _no_fit,
     ) -> None:
-        """Take the manifest's type, and how to make a view of it, and a key of namespace and name."""
+        """Take the manifest's type, and how to make a view of it, and a key of namespace and name.
+
+        ``fit`` makes what a fit looks at, and raises nothing.
+        """
         decode = _reader(manifest)
         decode_line: Callable[[bytes], DecodedLine[M]] = _reader(DecodedLine[manifest])  # type: ignore[valid-type]
 
-        def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, V | None]:
+        def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, V | None, object]:
             whole = decode(raw)
-            return whole.metadata, view(whole)
+            return whole.metadata, view(whole), fit(whole)
 
-        def read_whole(raw: bytes) -> tuple[str, ObjectMeta, V | None]:
+        def read_whole(raw: bytes) -> tuple[str, ObjectMeta, V | None, object]:
             line = decode_line(raw)
-            return line.type, line.object.metadata, view(line.object)
+            return line.type, line.object.metadata, view(line.object), fit(line.object)
 
         self._read = read
         self._read_whole = read_whole
@@ -161,10 +186,10 @@ class Decoder(Generic[K, V]):
     def read(self, raw: msgspec.Raw | bytes) -> Reading[K, V]:
         """Read an object. Raise ValueError if it has no name or no numeric resourceVersion."""
         try:
-            meta, view = self._read(raw)
+            meta, view, fit = self._read(raw)
         except ValueError as error:  # msgspec's errors are ValueErrors too
             return self._reading(_read_bare(raw).metadata, None, str(error))
-        return self._reading(meta, view)
+        return self._reading(meta, view, fit=fit)
 
     def line(self, raw: bytes) -> Line | tuple[str, Reading[K, V]]:
         """Read a watch line: the type and the object, or an undecoded line if the object can't be decoded.
@@ -173,15 +198,15 @@ class Decoder(Generic[K, V]):
         bytes that are no watch line.
         """
         try:
-            type_, meta, view = self._read_whole(raw)
+            type_, meta, view, fit = self._read_whole(raw)
             if type_ in CHANGES:
-                return type_, self._reading(meta, view)
+                return type_, self._reading(meta, view, fit=fit)
         except ValueError:
             pass
         return read_line(raw)
 
     def _reading(
-        self, meta: ObjectMeta | BarePart, view: V | None, problem: str | None = None
+        self, meta: ObjectMeta | BarePart, view: V | None, problem: str | None = None, fit: object = None
     ) -> Reading[K, V]:
         if max(len(meta.name), len(meta.namespace or "")) > LONGEST_NAME:
             raise ValueError(f"a name of {len(meta.name)} characters")
@@ -190,6 +215,7 @@ class Decoder(Generic[K, V]):
             version=int(meta.resource_version or ""),
             view=view,
             problem=view.problem if isinstance(view, Claim | Slice) else problem,
+            fit=fit,
         )
 
 
@@ -197,6 +223,7 @@ def pod_decoder(
     gpus: GpuResources,
     exporters: ExporterSelector | None = None,
     reservations: str | None = RESERVATIONS,
+    fit: Callable[[PodManifest], object] = _no_fit,
 ) -> Decoder[PodKey, Pod | ExporterPod]:
     """Return a decoder of pods that request GPUs, and of exporters' pods.
 
@@ -210,7 +237,7 @@ def pod_decoder(
             return exporters.read(manifest) or pod
         return pod
 
-    return Decoder(PodManifest, view, PodKey)
+    return Decoder(PodManifest, view, PodKey, fit)
 
 
 def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
@@ -225,9 +252,9 @@ def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
     return Decoder(DaemonSetManifest, view, PodKey)
 
 
-def node_decoder(gpus: GpuResources) -> Decoder[str, Node]:
+def node_decoder(gpus: GpuResources, fit: Callable[[NodeManifest], object] = _no_fit) -> Decoder[str, Node]:
     """Return a decoder of nodes."""
-    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), _name)
+    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), _name, fit)
 
 
 def claim_decoder(drivers: GpuDrivers) -> Decoder[PodKey, Claim]:

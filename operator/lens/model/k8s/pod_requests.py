@@ -37,7 +37,7 @@ def pod_request(pod: PodManifest, read: Read) -> Amounts:
     specified = _total(pod, lambda container: _specified(container, read))
     totals = [specified]
     infeasible = _resize_is_infeasible(pod)
-    if pod.spec.node_name and (infeasible or _has_status_resources(pod)):
+    if pod.spec.node_name and (infeasible or (_has_status_resources(pod) and not _is_as_specified(pod))):
         allocated, actuated = _status_totals(pod, read, infeasible=infeasible)
         totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
     request = {**_largest(*totals), **_pod_level(pod, read, infeasible=infeasible)}
@@ -115,6 +115,23 @@ def _has_status_resources(pod: PodManifest) -> bool:
     return pod.status.allocated_resources is not None or any(
         status.allocated_resources is not None or status.resources is not None for status in _statuses(pod)
     )
+
+
+def _is_as_specified(pod: PodManifest) -> bool:
+    """Tell whether the status has what the spec has, as it does without a resize: then no sum is larger."""
+    if pod.status.allocated_resources is not None:
+        return False
+    specified = {
+        each.name: each.resources and each.resources.requests
+        for each in (*(pod.spec.containers or ()), *(pod.spec.init_containers or ()))
+    }
+    for status in _statuses(pod):
+        requests = specified.get(status.name) or {}
+        if (status.allocated_resources or requests) != requests:
+            return False
+        if status.resources is not None and (status.resources.requests or requests) != requests:
+            return False
+    return True
 
 
 def _statuses(pod: PodManifest) -> Iterable[ContainerStatus]:

@@ -1,0 +1,93 @@
+"""The resources that only a fit looks at: Namespaces, and what admission and quotas take their rules from.
+
+No figure has them. So they delay nothing, and what of them can't be read is named in the answers of a fit.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
+from lens.kube.watch.optional_resource import OptionalResource
+from lens.metrics import Metrics
+from lens.model.fit.policies import (
+    Policies,
+    Shelf,
+    limit_range_decoder,
+    namespace_decoder,
+    priority_class_decoder,
+    quota_decoder,
+    runtime_class_decoder,
+)
+from lens.model.inventory.decoding import Decoder
+from lens.model.inventory.store import Store
+
+NAMESPACES = WatchedResource("", "v1", "namespaces")
+LIMIT_RANGES = WatchedResource("", "v1", "limitranges")
+QUOTAS = WatchedResource("", "v1", "resourcequotas")
+RUNTIME_CLASSES = WatchedResource("node.k8s.io", "v1", "runtimeclasses")
+PRIORITY_CLASSES = WatchedResource("scheduling.k8s.io", "v1", "priorityclasses")
+
+
+class FitResources:
+    """What is known of these resources, over all runs of kopf. For use in kopf's thread."""
+
+    def __init__(self, timeouts: Timeouts, metrics: Metrics) -> None:
+        """Start without any objects."""
+        self._timeouts = timeouts
+        self._metrics = metrics
+        self._shelves: dict[WatchedResource, Shelf[Any, Any]] = {}
+        self.watched: dict[WatchedResource, OptionalResource[Any, Any]] = {}
+        """The resources to watch. Every apiserver serves them."""
+        self._add(NAMESPACES, "Namespace", namespace_decoder())
+        self._add(LIMIT_RANGES, "LimitRange", limit_range_decoder())
+        self._add(QUOTAS, "ResourceQuota", quota_decoder())
+        self._add(RUNTIME_CLASSES, "RuntimeClass", runtime_class_decoder())
+        self._add(PRIORITY_CLASSES, "PriorityClass", priority_class_decoder())
+        self._policies = Policies()
+
+    def _add(self, resource: WatchedResource, kind: str, decoder: Decoder[Any, Any]) -> None:
+        shelf = self._shelves[resource] = Shelf[Any, Any]()
+        self.watched[resource] = OptionalResource(
+            resource.name,
+            kind,
+            decoder,
+            Store(shelf.objects, shelf.put),
+            self._metrics,
+            self._timeouts.grace,
+            self._timeouts.discovery,
+            what="in no answer of fit",
+        )
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether a resource is one of these."""
+        return any(each.name == name for each in self.watched)
+
+    def unseen(self, skipped: Mapping[str, int]) -> Mapping[str, str]:
+        """Return why resources are unseen; ``skipped`` has the numbers of objects that can't be decoded."""
+        reasons = {name: f"{number} objects can't be decoded" for name, number in skipped.items() if number}
+        for each in self.watched.values():
+            if not each.store.synced:
+                reasons[each.name] = each.unseen or "it has not been listed yet"
+        return {name: reason for name, reason in reasons.items() if name in self}
+
+    def assess(self, lags: Mapping[str, float]) -> None:
+        """Decide which are unseen, by their lags behind pods and nodes."""
+        for each in self.watched.values():
+            each.assess(lags.get(each.name, 0.0))
+
+    def policies(self) -> Policies:
+        """Return all objects; the same value as before if none has changed."""
+        present = Policies(
+            namespaces=self._objects(NAMESPACES),
+            limit_ranges=self._objects(LIMIT_RANGES),
+            quotas=self._objects(QUOTAS),
+            runtime_classes=self._objects(RUNTIME_CLASSES),
+            priority_classes=self._objects(PRIORITY_CLASSES),
+        )
+        before = self._policies
+        if any(getattr(present, name) is not getattr(before, name) for name in Policies.__struct_fields__):
+            self._policies = present
+        return self._policies
+
+    def _objects(self, resource: WatchedResource) -> Mapping[Any, Any] | None:
+        return self._shelves[resource].copy() if self.watched[resource].store.synced else None

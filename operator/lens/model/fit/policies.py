@@ -1,0 +1,214 @@
+"""What admission adds to a pod, and the quotas of its namespace, as they are stored."""
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from lens.model.inventory.decoding import Decoder
+from lens.model.inventory.pod import PodKey
+from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_TERMS, MOST_VALUES
+from lens.model.k8s.policy_objects import (
+    LimitManifest,
+    LimitRangeManifest,
+    NamespaceManifest,
+    PriorityClassManifest,
+    QuotaManifest,
+    RuntimeClassManifest,
+)
+from lens.model.k8s.quantity import Exact, Quantity, parse
+
+Quantities = dict[str, Quantity]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Limits(msgspec.Struct, frozen=True, gc=False):
+    """What a LimitRange says of containers or pods (``type``): defaults and bounds, by resource.
+
+    ``has_ratio``: it bounds the ratio of limits to requests too.
+    """
+
+    type: str
+    default: Quantities
+    default_request: Quantities
+    min: Quantities
+    max: Quantities
+    has_ratio: bool = False
+
+
+class Scope(msgspec.Struct, frozen=True, gc=False):
+    """Which pods a quota counts."""
+
+    name: str
+    operator: str = "Exists"
+    values: tuple[str, ...] = ()
+
+
+class Quota(msgspec.Struct, frozen=True, gc=False):
+    """A ResourceQuota: what a namespace may have, and what it has, by the quota's names of resources."""
+
+    hard: dict[str, Exact]
+    used: dict[str, Exact]
+    scopes: tuple[Scope, ...] = ()
+
+
+class RuntimeClass(msgspec.Struct, frozen=True, gc=False):
+    """A RuntimeClass: what its pods take beside their containers, and where they may go."""
+
+    overhead: Quantities
+    node_selector: dict[str, str]
+    tolerations: tuple[dict[str, str | int | None], ...]
+
+
+class PriorityClass(msgspec.Struct, frozen=True, gc=False):
+    """A PriorityClass."""
+
+    value: int
+    is_default: bool
+    preemption_policy: str
+
+
+class Policies(msgspec.Struct, frozen=True):
+    """All of them at one moment; None for a resource whose objects aren't known."""
+
+    namespaces: Mapping[str, Mapping[str, str]] | None = None
+    limit_ranges: Mapping[PodKey, tuple[Limits, ...]] | None = None
+    quotas: Mapping[PodKey, Quota] | None = None
+    runtime_classes: Mapping[str, RuntimeClass] | None = None
+    priority_classes: Mapping[str, PriorityClass] | None = None
+
+
+class Shelf(Generic[K, V]):
+    """The objects of one resource, and copies of them for other threads. It has one writer."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.objects: dict[K, V] = {}
+        self._copy: dict[K, V] | None = {}
+
+    def put(self, key: K, value: V | None) -> None:
+        """Store an object; None removes it."""
+        self._copy = None
+        if value is None:
+            self.objects.pop(key, None)
+        else:
+            self.objects[key] = value
+
+    def copy(self) -> Mapping[K, V]:
+        """Return all objects; the same mapping as before if none has changed."""
+        if self._copy is None:
+            self._copy = dict(self.objects)
+        return self._copy
+
+
+def namespace_decoder() -> Decoder[str, dict[str, str]]:
+    """Return a decoder of Namespaces, down to their labels."""
+    return Decoder(NamespaceManifest, _read_namespace, _name)
+
+
+def limit_range_decoder() -> Decoder[PodKey, tuple[Limits, ...]]:
+    """Return a decoder of LimitRanges."""
+    return Decoder(LimitRangeManifest, _read_limits, PodKey)
+
+
+def quota_decoder() -> Decoder[PodKey, Quota]:
+    """Return a decoder of ResourceQuotas."""
+    return Decoder(QuotaManifest, _read_quota, PodKey)
+
+
+def runtime_class_decoder() -> Decoder[str, RuntimeClass]:
+    """Return a decoder of RuntimeClasses."""
+    return Decoder(RuntimeClassManifest, _read_runtime_class, _name)
+
+
+def priority_class_decoder() -> Decoder[str, PriorityClass]:
+    """Return a decoder of PriorityClasses."""
+    return Decoder(PriorityClassManifest, _read_priority_class, _name)
+
+
+def _name(_namespace: str, name: str) -> str:
+    return name
+
+
+def _read_namespace(manifest: NamespaceManifest) -> dict[str, str]:
+    labels = manifest.metadata.labels or {}
+    if len(labels) > MOST_LABELS:
+        raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_LABELS}")
+    return labels
+
+
+def _read_limits(manifest: LimitRangeManifest) -> tuple[Limits, ...]:
+    limits = manifest.spec.limits or []
+    if len(limits) > MOST_TERMS:
+        raise ValueError(f"spec.limits: {len(limits)} are more than {MOST_TERMS}")
+    return tuple(_read_limit(each) for each in limits if each.type in ("Container", "Pod"))
+
+
+def _read_limit(each: LimitManifest) -> Limits:
+    return Limits(
+        each.type,
+        _checked("default", each.default),
+        _checked("defaultRequest", each.default_request),
+        _checked("min", each.min),
+        _checked("max", each.max),
+        bool(each.max_limit_request_ratio),
+    )
+
+
+def _checked(field: str, quantities: Quantities | None) -> Quantities:
+    """Return quantities as they are written. Raise ValueError if one can't be read."""
+    _parsed(field, quantities)
+    return quantities or {}
+
+
+def _parsed(field: str, quantities: Quantities | None) -> dict[str, Exact]:
+    if len(quantities or ()) > MOST_FIT_RESOURCES:
+        raise ValueError(f"{field}: more than {MOST_FIT_RESOURCES} resources")
+    try:
+        return {name: parse(quantity) for name, quantity in (quantities or {}).items()}
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+
+
+def _read_quota(manifest: QuotaManifest) -> Quota:
+    # The apiserver compares with the status: what the quota's controller has seen.
+    hard = manifest.spec.hard if manifest.status.hard is None else manifest.status.hard
+    return Quota(
+        _parsed("hard", hard), _parsed("status.used", manifest.status.used), tuple(_scopes(manifest))
+    )
+
+
+def _scopes(manifest: QuotaManifest) -> Iterator[Scope]:
+    spec = manifest.spec
+    expressions = (spec.scope_selector and spec.scope_selector.match_expressions) or []
+    if len(spec.scopes or ()) + len(expressions) > MOST_TERMS:
+        raise ValueError(f"spec.scopes: more than {MOST_TERMS}")
+    for name in spec.scopes or ():
+        yield Scope(name)
+    for each in expressions:
+        if len(each.values or ()) > MOST_VALUES:
+            raise ValueError(f"spec.scopeSelector: more than {MOST_VALUES} values")
+        yield Scope(each.scope_name, each.operator, tuple(each.values or ()))
+
+
+def _read_runtime_class(manifest: RuntimeClassManifest) -> RuntimeClass:
+    overhead = manifest.overhead.pod_fixed if manifest.overhead is not None else None
+    scheduling = manifest.scheduling
+    tolerations = (scheduling and scheduling.tolerations) or []
+    if len(tolerations) > MOST_TERMS:
+        raise ValueError(f"scheduling.tolerations: {len(tolerations)} are more than {MOST_TERMS}")
+    return RuntimeClass(
+        _checked("overhead.podFixed", overhead),
+        (scheduling and scheduling.node_selector) or {},
+        tuple(tolerations),
+    )
+
+
+def _read_priority_class(manifest: PriorityClassManifest) -> PriorityClass:
+    return PriorityClass(
+        manifest.value,
+        bool(manifest.global_default),
+        manifest.preemption_policy or "PreemptLowerPriority",
+    )
