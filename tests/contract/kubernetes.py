@@ -6,6 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from lens.model.cluster_state import ClusterState, StateView
+from lens.model.fit.feed import FitView, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.policies import Policies
+from lens.model.fit.state import FitState
 from lens.model.inventory.decoding import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.placement import Placement
@@ -17,6 +20,9 @@ from tests.unit.model import dra_manifests
 Manifest = dict[str, Any]
 
 GPU = "nvidia.com/gpu"
+
+NO_POLICIES = Policies({}, {}, {}, {}, {})
+"""All of them are known, and there are none."""
 
 
 def node(
@@ -44,7 +50,11 @@ def node(
         "spec": {"taints": list(taints), **({"unschedulable": True} if cordoned else {})},
         "status": {
             "capacity": {"cpu": "64", resource: str(gpus)},
-            "allocatable": {"cpu": "63500m", resource: str(gpus if healthy is None else healthy)},
+            "allocatable": {
+                "cpu": "63500m",
+                "pods": "110",
+                resource: str(gpus if healthy is None else healthy),
+            },
             "conditions": [{"type": "Ready", "status": str(ready)}],
         },
     }
@@ -96,7 +106,9 @@ class Cluster:
     def __init__(self) -> None:
         """Start with nothing known."""
         gpus = GpuResources()
-        self._pods, self._nodes = pod_decoder(gpus), node_decoder(gpus)
+        self._pods, self._nodes = pod_decoder(gpus, fit=fed_pod), node_decoder(gpus, fed_node)
+        self._fit = FitState()
+        self._pod_feed, self._node_feed = pod_feed(self._fit), node_feed(self._fit)
         self._ledger = Ledger(TaintPolicy())
         self.state = ClusterState()
 
@@ -108,12 +120,14 @@ class Cluster:
                 pod_reading = self._pods.read(raw)
                 assert pod_reading.problem is None
                 self._ledger.put_pod(pod_reading.key, pod_reading.view)
+                self._pod_feed.line(pod_reading.key, pod_reading.fit)
             elif each["kind"] != "Node":
                 dra_manifests.put(self._ledger, each)
             else:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None
                 self._ledger.put_node(node_reading.key, node_reading.view)
+                self._node_feed.line(node_reading.key, node_reading.fit)
 
     def place(self, node: str, placement: Placement) -> None:
         """File where a node's shared units are."""
@@ -122,16 +136,30 @@ class Cluster:
     def remove_pod(self, namespace: str, name: str) -> None:
         """Take a pod out; nobody sees it before ``publish``."""
         self._ledger.put_pod(PodKey(namespace, name), None)
+        self._pod_feed.line(PodKey(namespace, name), None)
 
     def remove_node(self, name: str) -> None:
         """Take a node out; nobody sees it before ``publish``."""
         self._ledger.put_node(name, None)
+        self._node_feed.line(name, None)
 
     def publish(
-        self, at: float, *, synced: bool = True, unseen: Mapping[str, str] = MappingProxyType({})
+        self,
+        at: float,
+        *,
+        synced: bool = True,
+        unseen: Mapping[str, str] = MappingProxyType({}),
+        policies: Policies = NO_POLICIES,
+        fit_unseen: Mapping[str, str] = MappingProxyType({}),
+        claimed: frozenset[str] | None = frozenset(),
     ) -> None:
-        """Publish all that was stored, current at epoch second ``at``."""
+        """Publish all that was stored, current at epoch second ``at``; for fit, with what admission adds."""
         contacts = {"pods": at, "nodes": at}
+        self._fit.set_namespaces(policies.namespaces)
         self.state.current = StateView(
-            snapshot=self._ledger.snapshot(), synced=synced, contacts=contacts, unseen=unseen
+            snapshot=self._ledger.snapshot(),
+            synced=synced,
+            contacts=contacts,
+            unseen=unseen,
+            fit=FitView(self._fit.fleet(), policies, fit_unseen, claimed),
         )

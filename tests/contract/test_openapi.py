@@ -33,6 +33,10 @@ ASKED = {
     "/api/v1/realtime/nodes/{name}": tuple(
         f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster" for name in ("gpu-0", "gpu-1", "mig", "gone")
     ),
+    "/api/v1/realtime/fit": tuple(
+        f"/api/v1/realtime/fit?cluster=prod-cluster&gpus={gpus}&namespace=team-a&priority=9"
+        for gpus in (1, 99)
+    ),
     "/healthz": ("/healthz",),
     "/readyz": ("/readyz",),
 }
@@ -55,10 +59,17 @@ def schema_of(document: Document, content: Document) -> Document:
 
 def json_answers(document: Document) -> Iterator[tuple[str, Document]]:
     """Go through the endpoints whose good answers have a schema, with that content."""
-    for path, item in document["paths"].items():
-        content = item["get"]["responses"]["200"]["content"].get("application/json", {})
+    for path, operation in operations(document):
+        content = operation["responses"]["200"]["content"].get("application/json", {})
         if "$ref" in content.get("schema", {}):
             yield path, content
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    """Go through all operations, with their paths."""
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            yield path, operation
 
 
 def held_against(schema: Document) -> jsonschema.Draft202012Validator:
@@ -146,7 +157,7 @@ async def test_every_answer_has_an_example_that_is_one(document: Document) -> No
 async def test_generated_types_get_names_that_people_would_choose(document: Document) -> None:
     names = [
         *document["components"]["schemas"],
-        *(item["get"]["operationId"] for item in document["paths"].values()),
+        *(operation["operationId"] for _, operation in operations(document)),
     ]
     assert [name for name in names if not re.fullmatch(r"[A-Z][A-Za-z]+|[a-z][a-z0-9_]*[a-z]", name)] == []
     assert len(set(names)) == len(names)
@@ -157,8 +168,8 @@ async def test_generated_types_get_names_that_people_would_choose(document: Docu
 async def test_every_parameter_type_and_field_says_what_it_is(document: Document) -> None:
     parameters = {
         f"{path} {each['name']}": each["description"]
-        for path, item in document["paths"].items()
-        for each in item["get"]["parameters"]
+        for path, operation in operations(document)
+        for each in operation["parameters"]
     }
     types = {
         name: schema.get("description")

@@ -64,9 +64,11 @@ class Dispatcher:
         the names of the clusters that a request with these headers may reach.
         """
         table = tuple(routes)
-        self._routes = {route.path: route for route in table}
+        self._routes: dict[str, dict[str, Route[Any]]] = {}
+        for route in table:
+            self._routes.setdefault(route.path, {}).update(dict.fromkeys(route.methods, route))
         self._parameterized = tuple(
-            (path.removesuffix(NAME), route) for path, route in self._routes.items() if path.endswith(NAME)
+            (path.removesuffix(NAME), routes) for path, routes in self._routes.items() if path.endswith(NAME)
         )
         self._auth = auth
         self._rate_limiter = rate_limiter
@@ -104,18 +106,19 @@ class Dispatcher:
     async def _handle(self, request: web.BaseRequest, context: RequestContext) -> web.StreamResponse:
         if self._loopback_only:
             self._require_loopback(request)
-        route, path = self._find(request.path)
-        if route is None:
+        routes, path = self._find(request.path)
+        if routes is None:
             if request.path in REDIRECTS and request.method in METHODS:
                 return envelope.redirect(REDIRECTS[request.path])
             raise not_found("Route")
+        route = routes.get(request.method) or next(iter(routes.values()))
         context.route = route.path
         context.level = route.level
         now = self._clock()
         if route.limited:
             context.rate_limit = self._auth.state(request.remote, now)
-        if request.method not in METHODS:
-            raise method_not_allowed(METHODS)
+        if request.method not in routes:
+            raise method_not_allowed(routes)
         if request.body_exists and (request.content_length or 0) > MAX_BODY_BYTES:
             raise too_large(MAX_BODY_BYTES)
         query = request.query
@@ -152,12 +155,12 @@ class Dispatcher:
             self._refusals["name"] += 1
             raise forbidden(f"without tokens {error}") from None
 
-    def _find(self, path: str) -> tuple[Route[Any] | None, dict[str, str]]:
-        """Return the route of a path, and its path parameters."""
-        for prefix, route in self._parameterized:
+    def _find(self, path: str) -> tuple[dict[str, Route[Any]] | None, dict[str, str]]:
+        """Return the routes of a path by method, and its path parameters."""
+        for prefix, routes in self._parameterized:
             name = path.removeprefix(prefix)
             if name != path and name and "/" not in name:
-                return route, {"name": name}
+                return routes, {"name": name}
         return self._routes.get(path), {}
 
     def _finish(self, response: web.StreamResponse, context: RequestContext) -> web.StreamResponse:

@@ -8,19 +8,23 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from lens.api import envelope, negotiation
+from lens.api import envelope, negotiation, schemas
 from lens.api.access.auth import Caller
 from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
+from lens.api.endpoints.fit import FitQuestions
 from lens.api.endpoints.summary import summary
+from lens.api.errors import ApiError, invalid_parameter, too_large
+from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
-from lens.api.parameters import ClusterParameters, ListParameters, Parameters
+from lens.api.parameters import ClusterParameters, FitParameters, FitQuery, ListParameters, Parameters
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
+from lens.bounds import MAX_BODY_BYTES
 from lens.model.cluster_state import StateView
 from lens.single_flight import SingleFlight
 
@@ -149,6 +153,42 @@ class Handlers:
 
         return handler
 
+    def for_fit(
+        self, questions: FitQuestions, queue: ListQueue
+    ) -> Callable[[type[FitParameters]], Handler[Any]]:
+        """Return the handlers of GET and POST about fit. They raise ApiError.
+
+        Each question is answered in a thread, one after another: it takes some 10 ms, and up to a second.
+        """
+
+        def of(kind: type[FitParameters]) -> Handler[Any]:
+            async def handler(
+                request: web.BaseRequest, params: FitParameters, caller: Caller
+            ) -> web.StreamResponse:
+                posts = kind is FitParameters
+                if params.cluster != self._name:
+                    if posts and params.cluster in self._proxy.clusters(request.headers):
+                        raise invalid_parameter("cluster is another Lens': send the manifest to it")
+                    return await self._from_peer(request, params, caller)
+                body = await _body(request) if posts else b""
+                whole = params.scope is None or await _may_see_all(request, caller)
+
+                async def answer() -> schemas.Fit:
+                    async with queue.slot(caller.tenant):
+                        state, now = self._epochs.current(), self._clock()
+                        if isinstance(params, FitQuery):
+                            return await asyncio.to_thread(questions.asked, state, params, now, whole=whole)
+                        return await asyncio.to_thread(
+                            questions.posted, state, params, body, now, whole=whole
+                        )
+
+                # A client that goes away stops no thread, so the slot is held until that ends.
+                return envelope.uncached(await asyncio.shield(asyncio.create_task(answer())))
+
+            return handler
+
+        return of
+
     def _epoch(self, request: web.BaseRequest, caller: Caller, key: bytes) -> tuple[Epoch, float]:
         now = self._clock()
         asker, waited = (caller.name, request.remote), request[REQUEST_CONTEXT].waited()
@@ -202,6 +242,22 @@ class Handlers:
         """Respond with the sums over all clusters."""
         statuses = await self._overview.statuses(request, caller)
         return envelope.uncached(summary(statuses, self._clock()))
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """Return a request's body. Raise an ApiError for one beyond the bound, 413."""
+    body = await request.read()
+    if len(body) > MAX_BODY_BYTES or getattr(request.protocol, "body_cut", False):
+        raise too_large(MAX_BODY_BYTES)
+    return body
+
+
+async def _may_see_all(request: web.BaseRequest, caller: Caller) -> bool:
+    try:
+        await caller.authorize(request[REQUEST_CONTEXT].route, None)
+    except ApiError:
+        return False
+    return True
 
 
 def _list_type(request: web.BaseRequest, params: ListParameters) -> str:

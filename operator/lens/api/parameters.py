@@ -22,7 +22,9 @@ from lens.model.events.transitions import Type as EventType
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import LONGEST_WORD
+from lens.model.k8s.bounds import LONGEST_WORD, MOST_TERMS
+from lens.model.k8s.quantity import parse as parse_quantity
+from lens.model.k8s.taints import Tolerated
 
 # RFC 1123, as Kubernetes names namespaces.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -188,6 +190,124 @@ class ClusterParameters(Parameters):
     cluster: Annotated[str, _NON_EMPTY_SCHEMA] = Field(
         description="The cluster's name, as listed by /api/v1/clusters."
     )
+
+
+_LABEL = re.compile(
+    r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+    r"=(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
+    re.ASCII,
+)
+_RESOURCE = re.compile(
+    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII
+)
+_INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+MAX_GPUS = 1024
+MAX_REPLICAS = 10_000
+_PRIORITIES = (-(2**31), 2**31 - 1)
+
+
+def _from(least: int, most: int) -> BeforeValidator:
+    def read(text: str) -> int:
+        if not _INTEGER.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError(f"is not a number from {least} to {most}")
+        return int(text)
+
+    return BeforeValidator(read)
+
+
+def _integer_schema(least: int, most: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+
+
+def _label(text: str) -> str:
+    if not _LABEL.fullmatch(text):
+        raise ValueError("is not a label: key=value")
+    return text
+
+
+def _toleration(text: str) -> str:
+    if len(text) > _MAX_OBJECT:
+        raise ValueError(f"is longer than {_MAX_OBJECT} characters")
+    Tolerated.parse(text)
+    return text
+
+
+def _resource(text: str) -> str:
+    if not _RESOURCE.fullmatch(text):
+        raise ValueError("is not a resource")
+    return text
+
+
+def _amount(text: str) -> str:
+    if len(text) > _MAX_NAME or parse_quantity(text) < 0:
+        raise ValueError("is not a quantity from 0")
+    return text
+
+
+class FitParameters(ClusterParameters):
+    """The cluster, and the namespace of what is asked about."""
+
+    namespace: Namespace | None = Field(
+        default=None,
+        description="The pods' namespace: its LimitRanges and ResourceQuotas count, and a right in it is "
+        "enough to ask. Without one a GET looks at nodes alone, and a POST takes the manifest's.",
+    )
+
+    @property
+    def scope(self) -> str | None:
+        """Return the namespace."""
+        return self.namespace
+
+
+class FitQuery(FitParameters):
+    """The cluster, and a pod that requests GPUs and tolerates the usual taints of GPU nodes."""
+
+    gpus: Annotated[int, _from(0, MAX_GPUS), _integer_schema(0, MAX_GPUS)] = Field(
+        default=1, description="The GPUs of each pod."
+    )
+    replicas: Annotated[int, _from(1, MAX_REPLICAS), _integer_schema(1, MAX_REPLICAS)] = Field(
+        default=1, description="The number of pods."
+    )
+    product: Annotated[str, _max_length(_MAX_NAME), _NAME_SCHEMA] | None = Field(
+        default=None,
+        description="The GPUs' product, as the nodes' labels say: in products of status.",
+    )
+    resource: Annotated[str, AfterValidator(_resource), _NAME_SCHEMA] | None = Field(
+        default=None,
+        description="The extended resource of the GPUs, such as nvidia.com/gpu. Without one each resource of "
+        "whole GPUs is tried, the one with the most GPUs first, and the first that fits is taken.",
+    )
+    device_class: Annotated[str, AfterValidator(_dns_name), _DNS_NAME_SCHEMA] | None = Field(
+        default=None, description="The DeviceClass of the GPUs, instead of a resource."
+    )
+    cpu: Annotated[str, AfterValidator(_amount), _NON_EMPTY_SCHEMA] | None = Field(
+        default=None, description="The CPU that each pod requests, such as 500m."
+    )
+    memory: Annotated[str, AfterValidator(_amount), _NON_EMPTY_SCHEMA] | None = Field(
+        default=None, description="The memory that each pod requests, such as 64Gi."
+    )
+    priority: Annotated[int | None, _from(*_PRIORITIES), _integer_schema(*_PRIORITIES)] = Field(
+        default=None, description="The pods' priority; by default that of the default PriorityClass, or 0."
+    )
+    selector: frozenset[Annotated[str, AfterValidator(_label)]] = Field(
+        default=frozenset(),
+        description="Labels that nodes must have, as key=value; repeat it or separate by commas.",
+    )
+    tolerations: frozenset[Annotated[str, AfterValidator(_toleration)]] = Field(
+        default=frozenset(),
+        description="Further taints that the pods tolerate, as key[=value][:effect]; repeat it or separate "
+        "by commas.",
+    )
+
+    def check(self, given: Collection[str]) -> None:
+        """Raise an ApiError for a DeviceClass beside a resource, and for too many labels or tolerations."""
+        if self.device_class is not None and self.resource is not None:
+            raise invalid_parameter("device_class and resource are alternatives")
+        for name, values in (("selector", self.selector), ("tolerations", self.tolerations)):
+            if len(values) > MOST_TERMS:
+                raise invalid_parameter(f"{name} is given more than {MOST_TERMS} times")
+        if len({label.partition("=")[0] for label in self.selector}) < len(self.selector):
+            raise invalid_parameter("selector has two values for one label")
 
 
 class StatusParameters(ClusterParameters):

@@ -1,6 +1,7 @@
 """The route table, by which requests are routed; ``make schema`` makes the OpenAPI document from it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -19,6 +20,8 @@ from lens.api.envelope import CONTENT_TYPE
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import (
+    FitParameters,
+    FitQuery,
     NodeParameters,
     NodesParameters,
     Parameters,
@@ -32,7 +35,9 @@ from lens.api.stream.streams import Streams
 CLUSTERS = "/api/v1/clusters"
 
 METHODS = ("GET", "HEAD")
-"""The methods of every route."""
+"""The methods of every route, unless it says otherwise."""
+
+FIT = "/api/v1/realtime/fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Route(Generic[P]):
 
     ``summary`` is its summary in the OpenAPI document. An ``open`` endpoint needs no token, a ``limited`` one
     has rate limits, a ``cached`` one caches its responses. ``level`` is the level of its access log lines.
+    A path may have several routes, each with ``methods`` of its own.
     """
 
     path: str
@@ -53,6 +59,7 @@ class Route(Generic[P]):
     open: bool = False
     limited: bool = True
     level: int = logging.INFO
+    methods: tuple[str, ...] = METHODS
 
 
 def table(
@@ -61,10 +68,11 @@ def table(
     probes: Probes,
     metrics: PrometheusMetrics,
     list_queue: ListQueue,
+    fit: Callable[[type[FitParameters]], Handler[Any]],
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
-    """Return all routes; long lists wait in ``list_queue``."""
+    """Return all routes; long lists wait in ``list_queue``. ``fit`` returns a handler for parameters."""
     return (
         Route(
             CLUSTERS,
@@ -111,6 +119,21 @@ def table(
             handlers.for_list(node_list(list_queue)),
             "List the nodes with GPUs.",
             cached=True,
+        ),
+        Route(
+            FIT,
+            FitQuery,
+            schemas.Fit,
+            fit(FitQuery),
+            "Find out whether pods with GPUs would be scheduled now, why not, and what would fit.",
+        ),
+        Route(
+            FIT,
+            FitParameters,
+            schemas.Fit,
+            fit(FitParameters),
+            "Find out whether the pods of a manifest would be scheduled now: any workload, in YAML or JSON.",
+            methods=("POST",),
         ),
         Route(
             "/api/v1/realtime/nodes/{name}",

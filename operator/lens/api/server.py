@@ -13,6 +13,7 @@ from lens.api.access_log import AccessLog
 from lens.api.cache.epochs import Epochs
 from lens.api.cache.response_cache import ResponseCache
 from lens.api.dispatch import Dispatcher
+from lens.api.endpoints.fit import FitQuestions
 from lens.api.endpoints.probes import Probes
 from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
 from lens.api.handlers import Handlers
@@ -31,6 +32,8 @@ from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 
 _log = logging.getLogger(__name__)
 
@@ -104,8 +107,11 @@ class Server:
         )
         epochs = Epochs(state, settings.cache_seconds)
         overview = ClusterOverview(settings.cluster, epochs, proxy, clock, settings.ready_max_age_seconds)
+        handlers = Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview)
+        questions = FitQuestions(GpuResources(settings.gpu_resources), TaintPolicy(settings.tolerated_taints))
+        fit_queue = ListQueue(refused=metrics.over_bound.labels("fits").inc, what="questions about fit")
         self.routes = table(
-            Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview),
+            handlers,
             self._streams,
             self._probes,
             PrometheusMetrics(
@@ -118,6 +124,7 @@ class Server:
                 alerts=settings.metrics_alerts,
             ),
             ListQueue(refused=metrics.over_bound.labels("lists").inc),
+            handlers.for_fit(questions, fit_queue),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(

@@ -67,6 +67,15 @@ _HEADERS: Mapping[str, Document] = {
         "schema": _TEXT,
     },
 }
+_MANIFEST: Document = {
+    "description": "A Pod, or anything with pod templates: Deployment, Job, JobSet, PyTorchJob, RayJob, … "
+    "Several documents, or a List, are placed one after another.",
+    "required": True,
+    "content": {
+        "application/yaml": {"schema": _TEXT},
+        CONTENT_TYPE: {"schema": {"type": "object"}},
+    },
+}
 _ERROR_HEADERS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     429: ("Retry-After",),
@@ -83,7 +92,7 @@ class _Error(NamedTuple):
 ERRORS: Mapping[int, _Error] = {
     400: _Error(
         4000,
-        "A parameter is missing, unknown, repeated or invalid.",
+        "A parameter is missing, unknown, repeated or invalid, or the manifest is.",
         "Invalid parameter: cluster is required",
     ),
     401: _Error(4001, "The token is missing or invalid.", "Unauthorized"),
@@ -93,7 +102,7 @@ ERRORS: Mapping[int, _Error] = {
         "Forbidden: get realtime.lens is required in the whole cluster",
     ),
     404: _Error(4004, "The cluster, node or path does not exist.", "Cluster not found"),
-    405: _Error(4005, "The method is neither GET nor HEAD.", "Method not allowed"),
+    405: _Error(4005, "The endpoint has no such method.", "Method not allowed"),
     413: _Error(4013, "The request body is too large.", "Body too large: the limit is 65536 bytes"),
     429: _Error(4029, "The caller has exceeded a rate limit; retry after Retry-After.", "Too many requests"),
     431: _Error(
@@ -131,7 +140,7 @@ def document(routes: Iterable[Route[Any]]) -> Document:
             "summary": "What a Kubernetes cluster's GPUs are doing, in real time.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {route.path: {"get": _operation(route, envelopes)} for route in table},
+        "paths": _paths(table, envelopes),
         "components": {
             # Generators name their classes after the titles, which pydantic repeats.
             "schemas": {name: {**each, "title": name} for name, each in _renamed(shared["$defs"]).items()},
@@ -140,6 +149,14 @@ def document(routes: Iterable[Route[Any]]) -> Document:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": _TOKEN}},
         },
     }
+
+
+def _paths(routes: Iterable[Route[Any]], envelopes: Mapping[type | None, Document]) -> Document:
+    paths: Document = {}
+    for route in routes:
+        method = "get" if "GET" in route.methods else route.methods[0].lower()
+        paths.setdefault(route.path, {})[method] = _operation(route, envelopes, method)
+    return paths
 
 
 def _renamed(schema: Any) -> Any:
@@ -156,7 +173,7 @@ def _renamed(schema: Any) -> Any:
     return [_renamed(each) for each in schema] if isinstance(schema, list) else schema
 
 
-def _operation(route: Route[Any], envelopes: Mapping[type | None, Document]) -> Document:
+def _operation(route: Route[Any], envelopes: Mapping[type | None, Document], method: str) -> Document:
     responses: Document = {"200": _success(route, envelopes)}
     if route.cached:
         responses["304"] = {
@@ -166,10 +183,12 @@ def _operation(route: Route[Any], envelopes: Mapping[type | None, Document]) -> 
     for status in ERRORS:
         if status not in _impossible(route):
             responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    name = re.sub(r"\W+", "_", _PREFIX.sub("", route.path)).strip("_")
     return {
-        "operationId": re.sub(r"\W+", "_", _PREFIX.sub("", route.path)).strip("_"),
+        "operationId": name if method == "get" else f"{method}_{name}",
         "summary": route.summary,
         "parameters": list(_parameters(route.parameters)),
+        **({} if method == "get" else {"requestBody": _MANIFEST}),
         "responses": responses,
         "security": [{}] if route.open else [{"token": []}],
     }

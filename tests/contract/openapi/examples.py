@@ -246,6 +246,54 @@ _NODE_DETAIL: schemas.NodeDetail = {
         }
     ],
 }
+_FIT: schemas.Fit = {
+    "cluster": "prod-cluster",
+    "timestamp": _AT,
+    "age_seconds": 0.4,
+    "fits": "no",
+    "complete": True,
+    "not_checked": [],
+    "replicas": 1,
+    "placed": 0,
+    "max_replicas": 0,
+    "resource": "nvidia.com/gpu",
+    "pods": [
+        {
+            "name": "Pod",
+            "fits": "no",
+            "replicas": 1,
+            "placed": 0,
+            "placements": [],
+            "reasons": [
+                {
+                    "code": "resource",
+                    "message": "Insufficient nvidia.com/gpu",
+                    "nodes": 1,
+                    "resource": "nvidia.com/gpu",
+                    "asked": 8,
+                    "most_free": 6,
+                    "short_by": 2,
+                    "node_names": ["gpu-node-0"],
+                },
+                {
+                    "code": "unschedulable",
+                    "message": "node(s) were unschedulable",
+                    "nodes": 1,
+                    "resource": None,
+                    "asked": None,
+                    "most_free": None,
+                    "short_by": None,
+                    "node_names": ["gpu-node-1"],
+                },
+            ],
+            "message": "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, "
+            "1 node(s) were unschedulable.",
+        }
+    ],
+    "quota": None,
+    "nearest": [{"change": "gpus", "value": "6", "gpus": 6, "replicas": 1}],
+    "evictable": None,
+}
 _CLUSTERS: schemas.Clusters = {
     "clusters": [
         {
@@ -319,6 +367,7 @@ EXAMPLES: Mapping[type, object] = {
         "nodes": [_NODE],
     },
     schemas.NodeDetail: _NODE_DETAIL,
+    schemas.Fit: _FIT,
     schemas.Health: _HEALTH,
 }
 """Examples by the type of their data; every route's type has one."""

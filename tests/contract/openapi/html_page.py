@@ -41,7 +41,8 @@ def render(document: Document) -> str:
         f"<p>{_text(document['components']['securitySchemes']['token']['description'])}</p>",
     ]
     for path, item in paths.items():
-        body += _operation(path, item["get"])
+        for method, operation in item.items():
+            body += _operation(path, method, operation)
     body.append("<h2>Types</h2>")
     for name, schema in schemas.items():
         body += _type_section(name, schema)
@@ -60,8 +61,11 @@ def render(document: Document) -> str:
     )
 
 
-def _operation(path: str, operation: Document) -> Iterator[str]:
-    yield f"<h2 id='{escape(path)}'><code>GET {escape(path)}</code></h2><p>{escape(operation['summary'])}</p>"
+def _operation(path: str, method: str, operation: Document) -> Iterator[str]:
+    # A link leads to the first method of a path.
+    anchor = escape(path) if method == "get" else f"{method} {escape(path)}"
+    yield f"<h2 id='{anchor}'><code>{method.upper()} {escape(path)}</code></h2>"
+    yield f"<p>{escape(operation['summary'])}</p>"
     if operation["parameters"]:
         yield from _table(
             ("parameter", "type", ""),
@@ -74,6 +78,9 @@ def _operation(path: str, operation: Document) -> Iterator[str]:
                 for each in operation["parameters"]
             ),
         )
+    if "requestBody" in operation:
+        types = " or ".join(map(_code, operation["requestBody"]["content"]))
+        yield f"<p>Body: {types}. {escape(operation['requestBody']['description'])}</p>"
     contents = operation["responses"]["200"]["content"]
     types = " or ".join(
         f"{_code(media_type)} {_type_name(each['schema'])}" for media_type, each in contents.items()

@@ -96,15 +96,20 @@ class Epochs:
         self._present: Epoch | None = None
         self._turns: dict[Hashable, _Turn] = {}
 
+    def current(self) -> StateView:
+        """Return the present state, for what is never cached. Raise an ApiError until all has been listed."""
+        current = self._state.current
+        if not current.synced:
+            raise outdated("Not synced yet", current)
+        return current
+
     def get(self, caller: Hashable, question: bytes, limit: float, now: float, waited: float = 0.0) -> Epoch:
         """Return the epoch that answers a caller's question. Raise an ApiError until all has been listed.
 
         ``limit`` is the age in seconds from which on the caller accepts no cached response. The question
         arrived ``waited`` seconds ago: who sent it knew no answer that was given since.
         """
-        current = self._state.current
-        if not current.synced:
-            raise outdated("Not synced yet", current)
+        current = self.current()
         turn = self._turns.get(caller)
         gap = inf if turn is None else turn.gap(now, waited)
         joins = turn is not None and turn.joins(question, gap)

@@ -16,9 +16,10 @@ MAX_WAITING_PER_CALLER = 8
 class ListQueue:
     """One long list at a time, first in, first out."""
 
-    def __init__(self, refused: Callable[[], object] = lambda: None) -> None:
-        """Start empty. ``refused`` is called for each list beyond the bound."""
+    def __init__(self, refused: Callable[[], object] = lambda: None, what: str = "long lists") -> None:
+        """Start empty. ``refused`` is called for each list beyond the bound. ``what`` is for its error."""
         self._refused = refused
+        self._what = what
         self._lock = asyncio.Lock()
         self._waiting: Counter[str] = Counter()
 
@@ -27,7 +28,7 @@ class ListQueue:
         """Wait for the slot and hold it. Raise an ApiError, 503, when too many wait."""
         if self._waiting.total() >= MAX_WAITING or self._waiting[caller] >= MAX_WAITING_PER_CALLER:
             self._refused()
-            raise unavailable("Too many long lists are being waited for")
+            raise unavailable(f"Too many {self._what} are being waited for")
         self._waiting[caller] += 1
         try:
             await self._lock.acquire()

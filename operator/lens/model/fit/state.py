@@ -227,7 +227,7 @@ class FitState:
         """Set the labels of all namespaces, in a mapping that doesn't change any more; None for unknown."""
         if namespaces is not self._namespaces:
             self._namespaces = namespaces
-            self._fleet = None
+            self._stale = True
 
     def pod_keys(self) -> Iterable[Any]:
         """Return the keys of the stored pods."""

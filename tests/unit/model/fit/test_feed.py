@@ -23,7 +23,7 @@ def pod(cpu: int, node: str = "n") -> FitPod:
 
 
 def decoded(manifest: dict[str, Any]) -> Any:
-    reading = pod_decoder(GpuResources(), None, fed_pod).read(json.dumps(manifest).encode())
+    reading = pod_decoder(GpuResources(), fit=fed_pod).read(json.dumps(manifest).encode())
     return reading.fit
 
 

@@ -1,0 +1,305 @@
+"""``/api/v1/realtime/fit``: whether pods would be scheduled now."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from lens.api import schemas
+from lens.api.errors import ApiError
+from lens.api.manifests import ManifestError, read_manifests
+from lens.api.parameters import FitParameters, FitQuery
+from lens.model.cluster_state import StateView
+from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
+from lens.model.fit.asked import AskedPod
+from lens.model.fit.node_selectors import NodeSelector, NodeTerm
+from lens.model.fit.quota import QuotaResult, quota_message
+from lens.model.fit.result import Reason
+from lens.model.fit.selectors import Requirement
+from lens.model.fit.state import Fleet
+from lens.model.fit.tolerations import Toleration
+from lens.model.fit.workload import PodGroup, read_workload
+from lens.model.k8s import timestamps
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy, Tolerated
+from lens.model.k8s.vendors import PRODUCT_LABELS
+
+MOST_SECONDS = 0.5
+"""How long alternatives are looked for."""
+
+MOST_RESOURCES = 8
+MOST_PRODUCTS = 8
+MOST_PLACEMENTS = 256
+"""Nodes of one template's pods that are listed, those with the most pods first."""
+
+DEFAULT_NAMESPACE = "default"
+
+
+class FitQuestions:
+    """Answers questions about one state after another. Pure apart from a clock that limits the work."""
+
+    def __init__(
+        self, gpus: GpuResources, taints: TaintPolicy, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """Take which resources are GPUs, and the taints that a GET's pods tolerate."""
+        self._gpus = gpus
+        self._taints = taints
+        self._clock = clock
+
+    def asked(self, view: StateView, params: FitQuery, now: float, *, whole: bool) -> schemas.Fit:
+        """Answer a GET. ``whole``: the caller may see the whole cluster."""
+        best: tuple[Answer, str | None] | None = None
+        for resource in self._resources(view, params):
+            group = self._group(view, params, resource)
+            found = self._answer(view, (group,), params.namespace, resource)
+            if best is None or (found.fits == "yes", found.placed) > (best[0].fits == "yes", best[0].placed):
+                best = found, resource
+            if found.fits == "yes":
+                break
+        assert best is not None, "at least one resource is tried"
+        return _data(params, view, now, *best, whole=whole)
+
+    def posted(
+        self, view: StateView, params: FitParameters, body: bytes, now: float, *, whole: bool
+    ) -> schemas.Fit:
+        """Answer a POST. Raise an ApiError, 400, for what isn't a workload."""
+        try:
+            workload = read_workload(read_manifests(body))
+            namespace = _namespace(params.namespace, workload.namespace)
+            groups = [read_group(each, namespace, view.fit) for each in workload.groups]
+        except (ManifestError, ValueError) as error:
+            raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
+        found = self._answer(view, groups, namespace, None)
+        return _data(params, view, now, found, None, whole=whole)
+
+    def _answer(
+        self, view: StateView, groups: Sequence[AskedGroup], namespace: str | None, resource: str | None
+    ) -> Answer:
+        until = self._clock() + MOST_SECONDS
+        options = Options(
+            is_gpu=self._is_gpu,
+            products=self._products(view.fit.fleet, groups, resource),
+            may_go_on=lambda: self._clock() < until,
+        )
+        return answer(view.fit, groups, namespace, options)
+
+    def _is_gpu(self, resource: str) -> bool:
+        return bool(self._gpus.units({resource: 1}))
+
+    def _resources(self, view: StateView, params: FitQuery) -> Sequence[str | None]:
+        """Return the resources to try, those with the most GPUs first."""
+        if params.resource is not None:
+            return (params.resource,)
+        if params.device_class is not None or not params.gpus:
+            return (None,)
+        whole = [
+            (-amount, name)
+            for name, amount in view.fit.fleet.allocatable.items()
+            if self._is_gpu(name) and name not in view.snapshot.units
+        ]
+        found: Sequence[str | None] = [name for _, name in sorted(whole)[:MOST_RESOURCES]]
+        return found or (None,)
+
+    def _group(self, view: StateView, params: FitQuery, resource: str | None) -> AskedGroup:
+        requests: dict[str, Any] = {"cpu": params.cpu, "memory": params.memory}
+        if resource is not None:
+            requests[resource] = params.gpus
+        spec: dict[str, Any] = {
+            "containers": [
+                {
+                    "name": "asked",
+                    "resources": {"requests": {k: v for k, v in requests.items() if v is not None}},
+                }
+            ],
+            "nodeSelector": dict(label.split("=", 1) for label in params.selector),
+            "tolerations": [_toleration(each) for each in sorted(params.tolerations)],
+        }
+        if params.device_class is not None and params.gpus:
+            spec["resourceClaims"] = [{"name": "gpus", "resourceClaimTemplateName": "asked"}]
+        template = {"spec": spec}
+        try:
+            group = read_group(
+                PodGroup("Pod", "", template, params.replicas), params.namespace or "", view.fit
+            )
+        except ValueError as error:
+            raise ApiError(400, 4000, f"Invalid parameter: {error}") from None
+        asked = group.asked
+        if params.priority is not None:
+            asked = msgspec.structs.replace(asked, priority=params.priority)
+        if params.product is not None:
+            asked = of_product(params.product, asked)
+        tolerations = (*asked.tolerations, *self._tolerations(view.fit.fleet))
+        unchecked = asked.unchecked
+        if params.gpus and params.device_class is None and params.resource is None and _by_claims(view):
+            # They may have room where no resource has.
+            unchecked = (*unchecked, "dynamic_resources")
+        asked = msgspec.structs.replace(
+            asked, tolerations=tolerations, unchecked=tuple(dict.fromkeys(unchecked))
+        )
+        return msgspec.structs.replace(group, asked=asked)
+
+    def _tolerations(self, fleet: Fleet) -> Iterable[Toleration]:
+        """Return tolerations of all taints that GPU pods are taken to tolerate."""
+        gates, _ = fleet.gates
+        taints = dict.fromkeys(taint for gate in gates for taint in gate.taints)
+        for taint in taints:
+            if not self._taints.repels((taint,)):
+                yield Toleration(taint.key, "Equal", taint.value or "", taint.effect)
+
+    def _products(
+        self, fleet: Fleet, groups: Sequence[AskedGroup], resource: str | None
+    ) -> Mapping[str, Callable[[AskedPod], AskedPod]]:
+        """Return the other products of one group that selects a product: the most frequent ones."""
+        if len(groups) != 1 or resource is None:
+            return {}
+        selector = groups[0].asked.selector
+        wanted = {
+            value
+            for term in selector.terms or ()
+            for each in term.labels
+            if each.key in PRODUCT_LABELS
+            for value in each.values
+        }
+        if not wanted:
+            return {}
+        nodes: Counter[str] = Counter()
+        for node in fleet.nodes:
+            product = next((node.labels[label] for label in PRODUCT_LABELS if label in node.labels), None)
+            if product is not None and product not in wanted:
+                nodes[product] += 1
+        ordered = sorted(nodes.items(), key=lambda item: (-item[1], item[0]))
+        return {name: partial(of_product, name) for name, _ in ordered[:MOST_PRODUCTS]}
+
+
+def _namespace(wanted: str | None, named: str | None) -> str:
+    if wanted is not None and named not in (None, wanted):
+        raise ValueError("metadata.namespace: it isn't the parameter's namespace")
+    return wanted or named or DEFAULT_NAMESPACE
+
+
+def of_product(product: str, asked: AskedPod) -> AskedPod:
+    """Return the pod on nodes with a product: that the labels of some vendor name."""
+    terms = tuple(NodeTerm((Requirement(label, "In", (product,)),), ()) for label in PRODUCT_LABELS)
+    return msgspec.structs.replace(asked, selector=NodeSelector(asked.selector.labels, terms))
+
+
+def _toleration(text: str) -> dict[str, str]:
+    wanted = Tolerated.parse(text)
+    operator = "Exists" if wanted.value is None else "Equal"
+    return {
+        "key": wanted.key,
+        "operator": operator,
+        "value": wanted.value or "",
+        "effect": wanted.effect or "",
+    }
+
+
+def _by_claims(view: StateView) -> bool:
+    """Tell whether there are GPUs that claims hand out."""
+    snapshot = view.snapshot
+    return bool(snapshot.unattached.gpus) or any(occupied.gpus for occupied in snapshot.nodes.values())
+
+
+def _data(
+    params: FitParameters,
+    view: StateView,
+    now: float,
+    found: Answer,
+    resource: str | None,
+    *,
+    whole: bool,
+) -> schemas.Fit:
+    evictable: schemas.FitEvictable | None = None
+    if found.evictable is not None:
+        evictable = {"gpus": found.evictable.gpus, "pods": found.evictable.pods, "fits": found.evictable.fits}
+        if whole:
+            evictable["namespaces"] = dict(found.evictable.namespaces)
+    return {
+        "cluster": params.cluster,
+        "timestamp": timestamps.render(int(view.current_at)),
+        "age_seconds": round(view.age(now), 1),
+        "fits": found.fits,
+        "complete": found.complete,
+        "not_checked": list(found.not_checked),
+        "replicas": found.replicas,
+        "placed": found.placed,
+        "max_replicas": found.max_replicas,
+        "resource": resource,
+        "pods": [_pods(each, found.quota, whole=whole) for each in found.groups],
+        "quota": None if found.quota is None else _quota(found.quota),
+        "nearest": [
+            {"change": each.change, "value": each.value, "gpus": each.gpus, "replicas": each.replicas}
+            for each in found.nearest
+        ],
+        "evictable": evictable,
+    }
+
+
+def _pods(each: GroupResult, quota: QuotaResult | None, *, whole: bool) -> schemas.FitPods:
+    result = each.result
+    reasons = [_reason(reason, each.samples if whole else {}) for reason in result.reasons]
+    if quota is not None:
+        messages = [quota_message(use) for use in quota.exceeded]
+        messages += [quota.refusal] if quota.refusal is not None else []
+        reasons = [*map(_quota_reason, messages), *reasons]
+    pods: schemas.FitPods = {
+        "name": each.name,
+        "fits": result.fits,
+        "replicas": result.replicas,
+        "placed": result.placed,
+        "reasons": reasons,
+        "message": result.message,
+    }
+    if whole:
+        placements = sorted(result.placements, key=lambda place: (-place.replicas, place.node))
+        pods["placements"] = [
+            {"node_name": place.node, "replicas": place.replicas} for place in placements[:MOST_PLACEMENTS]
+        ]
+    return pods
+
+
+def _reason(reason: Reason, samples: Mapping[str, Sequence[str]]) -> schemas.FitReason:
+    lacks = None
+    if reason.asked is not None and reason.most_free is not None:
+        lacks = max(0, reason.asked - reason.most_free)
+    found: schemas.FitReason = {
+        "code": reason.code,
+        "message": reason.message,
+        "nodes": reason.nodes,
+        "resource": reason.resource,
+        "asked": reason.asked,
+        "most_free": reason.most_free,
+        "short_by": lacks,
+    }
+    if samples:
+        found["node_names"] = list(samples.get(reason.message, ()))
+    return found
+
+
+def _quota_reason(message: str) -> schemas.FitReason:
+    return {
+        "code": "quota",
+        "message": message,
+        "nodes": 0,
+        "resource": None,
+        "asked": None,
+        "most_free": None,
+        "short_by": None,
+    }
+
+
+def _quota(quota: QuotaResult) -> list[schemas.FitQuotaUse]:
+    return [
+        {
+            "quota": use.quota,
+            "resource": use.resource,
+            "hard": use.hard,
+            "used": use.used,
+            "asked": use.asked,
+            "exceeded": use in quota.exceeded,
+        }
+        for use in quota.uses
+    ]

@@ -1,0 +1,182 @@
+"""What the apiserver's admission makes of a pod before the scheduler sees it.
+
+Source: pkg/apis/core/v1/defaults.go, and plugin/pkg/admission in Kubernetes 1.37: Priority, RuntimeClass,
+LimitRanger, DefaultTolerationSeconds. Webhooks are not looked at.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lens.model.fit.json_values import as_object, as_objects
+from lens.model.fit.policies import Limits, Policies
+from lens.model.k8s.bounds import LONGEST_NAME, short
+from lens.model.k8s.quantity import parse
+
+Object = dict[str, Any]
+
+SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+"""The classes that every cluster has."""
+
+_TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A pod with what admission adds, or why it is refused; and what could not be looked at."""
+
+    pod: Object
+    refusal: str | None = None
+    not_checked: tuple[str, ...] = ()
+
+
+def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Admitted:
+    """Return the pod of a template. Raise ValueError, naming the field, for what can't be read."""
+    meta = _copy(template.get("metadata"), "metadata")
+    spec = _copy(template.get("spec"), "spec")
+    pod = {"metadata": {**meta, "name": "asked", "namespace": namespace}, "spec": spec}
+    containers = _containers(spec, "containers") + _containers(spec, "initContainers")
+    not_checked: list[str] = []
+    refusal = (
+        _set_priority(spec, policies, not_checked)
+        or _set_runtime_class(spec, policies, not_checked)
+        or _set_limits(containers, namespace, policies, not_checked)
+    )
+    _tolerate(spec)
+    if spec.get("hostNetwork") is True:
+        for container in containers:
+            container["ports"] = [_host_port(each) for each in as_objects(container.get("ports"), "ports")]
+    return Admitted(pod, refusal, tuple(not_checked))
+
+
+def _set_priority(spec: Object, policies: Policies, not_checked: list[str]) -> str | None:
+    name = _name(spec, "priorityClassName")
+    classes = policies.priority_classes
+    if not name:
+        if classes is None:
+            not_checked.append("priorityclasses")
+        default = max((each.value for each in (classes or {}).values() if each.is_default), default=None)
+        chosen = next(
+            (each for each in (classes or {}).values() if each.is_default and each.value == default), None
+        )
+        if chosen is not None:
+            spec["priority"] = chosen.value
+            spec.setdefault("preemptionPolicy", chosen.preemption_policy)
+        return None
+    known = (classes or {}).get(name)
+    if known is not None:
+        spec["priority"], spec["preemptionPolicy"] = known.value, known.preemption_policy
+    elif name in SYSTEM_CLASSES:
+        spec["priority"] = SYSTEM_CLASSES[name]
+    elif classes is None:
+        not_checked.append("priorityclasses")
+    else:
+        return f"no PriorityClass with name {name} was found"
+    return None
+
+
+def _set_runtime_class(spec: Object, policies: Policies, not_checked: list[str]) -> str | None:
+    name = _name(spec, "runtimeClassName")
+    if not name:
+        return None
+    if policies.runtime_classes is None:
+        not_checked.append("runtimeclasses")
+        return None
+    known = policies.runtime_classes.get(name)
+    if known is None:
+        return f'RuntimeClass "{name}" not found'
+    if known.overhead:
+        spec["overhead"] = known.overhead
+    selector = _copy(spec.get("nodeSelector"), "nodeSelector")
+    for key, value in known.node_selector.items():
+        if selector.get(key, value) != value:
+            return f"conflict: the pod and RuntimeClass {name} select different values of {key}"
+    if known.node_selector:
+        spec["nodeSelector"] = {**selector, **known.node_selector}
+    if known.tolerations:
+        spec["tolerations"] = [*as_objects(spec.get("tolerations"), "tolerations"), *known.tolerations]
+    return None
+
+
+def _set_limits(
+    containers: list[Object], namespace: str, policies: Policies, not_checked: list[str]
+) -> str | None:
+    for container in containers:
+        resources = _copy(container.get("resources"), "resources")
+        limits, requests = (
+            _copy(resources.get("limits"), "limits"),
+            _copy(resources.get("requests"), "requests"),
+        )
+        container["resources"] = {**resources, "limits": limits, "requests": {**limits, **requests}}
+    if policies.limit_ranges is None:
+        not_checked.append("limitranges")
+        return None
+    found = [
+        each for key, ranges in policies.limit_ranges.items() if key.namespace == namespace for each in ranges
+    ]
+    for container in containers:
+        resources = container["resources"]
+        for each in found:
+            if each.type == "Container":
+                resources["limits"] = {**each.default, **resources["limits"]}
+                resources["requests"] = {**each.default_request, **resources["requests"]}
+    if any(each.has_ratio or (each.type == "Pod" and (each.min or each.max)) for each in found):
+        not_checked.append("limitranges")
+    for container in containers:
+        for each in found:
+            if each.type == "Container" and (refusal := _outside(container["resources"], each)):
+                return refusal
+    return None
+
+
+def _outside(resources: Object, limits: Limits) -> str | None:
+    """Return why a container is outside a LimitRange's bounds; None if it is within them."""
+    for name, least in limits.min.items():
+        asked = resources["requests"].get(name)
+        if asked is None:
+            return f"minimum {name} usage per Container is {least}.  No request is specified"
+        if parse(asked) < parse(least):
+            return f"minimum {name} usage per Container is {least}, but request is {asked}"
+    for name, most in limits.max.items():
+        asked = resources["limits"].get(name)
+        if asked is None:
+            return f"maximum {name} usage per Container is {most}.  No limit is specified"
+        if parse(asked) > parse(most):
+            return f"maximum {name} usage per Container is {most}, but limit is {asked}"
+    return None
+
+
+def _tolerate(spec: Object) -> None:
+    """Add the default tolerations (DefaultTolerationSeconds)."""
+    tolerations = as_objects(spec.get("tolerations"), "tolerations")
+    for key in _TOLERATED:
+        if not any(
+            each.get("key") in (key, None, "") and each.get("effect") in ("NoExecute", None, "")
+            for each in tolerations
+        ):
+            tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute"})
+    spec["tolerations"] = tolerations
+
+
+def _host_port(port: Object) -> Object:
+    return {**port, "hostPort": port.get("hostPort") or port.get("containerPort")}
+
+
+def _containers(spec: Object, name: str) -> list[Object]:
+    containers = as_objects(spec.get(name), name)
+    if containers:
+        spec[name] = containers
+    return containers
+
+
+def _copy(value: object, field: str) -> Object:
+    return dict(as_object(value, field))
+
+
+def _name(spec: Object, field: str) -> str:
+    value = spec.get(field)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return short(value, LONGEST_NAME)
+    raise ValueError(f"{field}: it isn't a name")

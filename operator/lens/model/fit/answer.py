@@ -1,0 +1,456 @@
+"""The whole answer to "does it fit?": all pods, quotas, and what would fit instead.
+
+Everything is decided by the engine; nothing is estimated. The work is bounded, whatever is asked.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from lens.model.fit.admission import admit
+from lens.model.fit.asked import AskedPod, read_asked_pod
+from lens.model.fit.engine import Trial, fit
+from lens.model.fit.feed import FitView
+from lens.model.fit.node_selectors import ANY_NODE
+from lens.model.fit.pod import FitPod
+from lens.model.fit.quota import Charged, QuotaResult, check_quotas, read_charged
+from lens.model.fit.resources import Request
+from lens.model.fit.result import FitResult, Placement, Reason, Verdict, scheduler_message
+from lens.model.fit.state import Fleet, FleetNode
+from lens.model.fit.tolerations import Toleration
+from lens.model.fit.workload import PodGroup
+from lens.model.k8s.bounds import LONGEST_MESSAGE, short
+from lens.model.k8s.gpu_resources import CLASS_PREFIX
+
+MOST_WIDE = 128
+"""Replicas that are placed of pods whose placement changes what other nodes can take."""
+
+MOST_SAMPLES = 3
+"""Nodes that are named for each reason."""
+
+MOST_TRIES = 24
+"""Alternatives that are tried."""
+
+MOST_TAINTS = 4
+MOST_NAMESPACES = 20
+"""Namespaces that are named of the pods that could be evicted."""
+
+_NEVER_ELIGIBLE = frozenset({"unschedulable", "taint", "node_selector", "node_name"})
+
+Change = Literal["gpus", "replicas", "product", "selector", "toleration"]
+
+
+class AskedGroup(msgspec.Struct, frozen=True):
+    """Equal pods after admission, or why it refuses them. ``replicas`` is None for one on each node."""
+
+    name: str
+    asked: AskedPod
+    charged: Charged | None
+    replicas: int | None
+    refusal: str | None = None
+    not_checked: tuple[str, ...] = ()
+
+
+class GroupResult(msgspec.Struct, frozen=True):
+    """What the engine says of one group. ``samples`` has some nodes for each code of a reason."""
+
+    name: str
+    result: FitResult
+    samples: Mapping[str, tuple[str, ...]] = {}
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    """What would fit: the question with one ``change``, whose new value is ``value``."""
+
+    change: Change
+    value: str
+    gpus: int | None
+    replicas: int
+
+
+class Evictable(msgspec.Struct, frozen=True):
+    """Pods of a lower priority with GPUs that are asked for, and whether all fits without them."""
+
+    gpus: int
+    pods: int
+    fits: Verdict
+    namespaces: tuple[tuple[str, int], ...]
+    omitted_namespaces: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer about all groups."""
+
+    fits: Verdict
+    replicas: int
+    placed: int
+    max_replicas: int | None
+    groups: tuple[GroupResult, ...]
+    quota: QuotaResult | None
+    nearest: tuple[Alternative, ...] = ()
+    evictable: Evictable | None = None
+    not_checked: tuple[str, ...] = ()
+    complete: bool = True
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What answers depend on beside the question.
+
+    ``is_gpu`` decides which resources are GPUs, ``products`` are those that there are with the selector for
+    each, ``may_go_on`` says whether there is time for another alternative.
+    """
+
+    is_gpu: Callable[[str], bool]
+    products: Mapping[str, Callable[[AskedPod], AskedPod]] = {}
+    may_go_on: Callable[[], bool] = lambda: True
+
+
+def read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
+    """Return a group after admission. Raise ValueError, naming the field, for what can't be read."""
+    try:
+        return _read_group(group, namespace, view)
+    except (ValueError, RecursionError) as error:
+        text = str(error)
+        field = f"{group.field}.{text}" if text.startswith("spec") else f"{group.field}: {text}"
+        raise ValueError(short(field.lstrip(".: "), LONGEST_MESSAGE)) from None
+
+
+def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
+    admitted = admit(group.template, namespace, view.policies)
+    asked = read_asked_pod(msgspec.json.encode(admitted.pod))
+    unchecked = list(asked.unchecked)
+    if _is_claimed(asked.request, view):
+        unchecked.append("dynamic_resources")
+    return AskedGroup(
+        name=group.name,
+        asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
+        charged=None if group.replicas is None else read_charged(admitted.pod, asked.request, group.replicas),
+        replicas=group.replicas,
+        refusal=admitted.refusal,
+        not_checked=(*admitted.not_checked, *group.also),
+    )
+
+
+def _is_claimed(request: Request, view: FitView) -> bool:
+    """Return whether claims serve, or may serve, a resource: nodes then needn't have it."""
+    if view.claimed is None:
+        return any("/" in resource for resource, _ in request)
+    return any(resource in view.claimed or resource.startswith(CLASS_PREFIX) for resource, _ in request)
+
+
+def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, options: Options) -> Answer:
+    """Return the answer about groups of one namespace; None for no namespace, and so no quota."""
+    results, fleet = _place(view.fleet, groups)
+    quota = None
+    not_checked = [name for group in groups for name in group.not_checked]
+    if namespace is not None and view.policies.quotas is None:
+        not_checked.append("resourcequotas")
+    elif namespace is not None:
+        charged = [each.charged for each in groups if each.charged is not None and each.refusal is None]
+        quota = check_quotas(namespace, view.policies, charged)
+    not_checked += [name for each in results for name in each.result.not_checked]
+    # The engine names namespaces itself, where they bear on the pods.
+    not_checked += [name for name in view.unseen if name in _ALWAYS or (namespace and name in _IN_NAMESPACES)]
+    fits = _verdict(results)
+    if quota is not None and (quota.exceeded or quota.refusal):
+        fits = "no"
+    replicas = sum(each.result.replicas for each in results)
+    placed = sum(each.result.placed for each in results)
+    most = None
+    if len(groups) == 1 and groups[0].replicas is not None:
+        most = results[0].result.max_replicas
+        room = quota.most if quota is not None else None
+        if room is not None:
+            most = room if most is None else min(most, room)
+            placed = min(placed, room)
+    nearest: tuple[Alternative, ...] = ()
+    evictable = None
+    if fits == "no" and not any(each.refusal for each in groups):
+        if len(groups) == 1 and groups[0].replicas:
+            nearest = tuple(_nearest(view, groups[0], placed, namespace, options))
+        evictable = _evictable(view.fleet, groups, options)
+        if evictable is not None:
+            not_checked.append("pod_disruption_budgets")
+    return Answer(
+        fits=fits,
+        replicas=replicas,
+        placed=placed,
+        max_replicas=most,
+        groups=tuple(_with_samples(fleet, groups, results)),
+        quota=quota,
+        nearest=nearest,
+        evictable=evictable,
+        not_checked=tuple(dict.fromkeys(not_checked)),
+        complete=_is_complete(fits, not_checked, groups),
+    )
+
+
+_ALWAYS = frozenset({"priorityclasses"})
+_IN_NAMESPACES = frozenset({"limitranges", "resourcequotas"})
+"""What bears on all pods, and on all of a namespace, where it can't be read."""
+
+_ONLY_RESTRICT = frozenset({"limitranges", "resourcequotas", "ray_submitter", "pod_disruption_budgets"})
+"""What can turn no "no" into a "yes"."""
+
+
+def _is_complete(fits: Verdict, not_checked: Iterable[str], groups: Iterable[AskedGroup]) -> bool:
+    harmless: set[str] = set()
+    if fits == "no":
+        harmless = {*_ONLY_RESTRICT, *(name for each in groups for name in each.asked.unchecked)}
+    return fits != "unknown" and set(not_checked) <= harmless
+
+
+def _verdict(results: Iterable[GroupResult]) -> Verdict:
+    verdicts = {each.result.fits for each in results}
+    return "no" if "no" in verdicts else "unknown" if "unknown" in verdicts else "yes"
+
+
+def _place(fleet: Fleet, groups: Sequence[AskedGroup]) -> tuple[list[GroupResult], Fleet]:
+    """Place the groups one after another; return the results, and the fleet with all that is placed."""
+    results: list[GroupResult] = []
+    for each in groups:
+        result = _fit(fleet, each)
+        results.append(GroupResult(each.name, result))
+        if len(results) < len(groups) or result.fits == "no":
+            fleet = with_placed(fleet, each.asked, result.placements)
+    return results, fleet
+
+
+def _fit(fleet: Fleet, group: AskedGroup) -> FitResult:
+    replicas = group.replicas
+    if group.refusal is not None:
+        reason = Reason("admission", group.refusal, len(fleet.nodes))
+        return FitResult("no", replicas or 1, 0, 0, len(fleet.nodes), (), (reason,), group.refusal)
+    if replicas is None:
+        result = _fit_on_each(fleet, group.asked)
+    elif replicas == 0:
+        result = FitResult("yes", 0, 0, None, len(fleet.nodes))
+    elif replicas <= MOST_WIDE or not Trial(fleet, group.asked).is_wide:
+        result = fit(fleet, group.asked, replicas)
+    else:
+        result = fit(fleet, group.asked, MOST_WIDE)
+        if result.placed == MOST_WIDE:
+            result = msgspec.structs.replace(
+                result, fits="unknown", complete=False, not_checked=(*result.not_checked, "replicas")
+            )
+        result = msgspec.structs.replace(result, replicas=replicas)
+    if "dynamic_resources" in group.asked.unchecked:
+        # Nodes that lack the resource may have it by claims.
+        named = tuple(dict.fromkeys((*result.not_checked, "dynamic_resources")))
+        result = msgspec.structs.replace(result, fits="unknown", complete=False, not_checked=named)
+    return result
+
+
+def _fit_on_each(fleet: Fleet, asked: AskedPod) -> FitResult:
+    """Return whether one pod fits each node that a DaemonSet takes: those that it selects and tolerates."""
+    tolerations = (*asked.tolerations, *_DAEMON_TOLERATIONS)
+    asked = msgspec.structs.replace(asked, tolerations=tolerations)
+    first = fit(fleet, asked)
+    rejected = {} if asked.gates else Trial(fleet, asked).rejections()
+    left_out = {
+        name for name, each in rejected.items() if any(cause.code in _NEVER_ELIGIBLE for cause in each.causes)
+    }
+    names = [node.name for node in fleet.nodes if _is_named(node, asked)]
+    eligible = [name for name in names if name not in left_out]
+    placed = [] if asked.gates else [name for name in eligible if name not in rejected]
+    fits: Verdict = "no" if len(placed) < len(eligible) else "unknown" if asked.unchecked else "yes"
+    counted: Counter[tuple[str, str, str]] = Counter(
+        (cause.code, cause.message, cause.resource)
+        for name in eligible
+        if name in rejected
+        for cause in rejected[name].causes
+    )
+    reasons = tuple(
+        Reason(code, message, number, resource or None, dict(asked.request).get(resource))
+        for (code, message, resource), number in counted.most_common()
+    )
+    return FitResult(
+        fits=fits,
+        replicas=len(eligible),
+        placed=len(placed),
+        max_replicas=len(placed),
+        nodes=len(fleet.nodes),
+        placements=tuple(Placement(name, 1) for name in placed),
+        reasons=reasons or first.reasons,
+        message=scheduler_message(len(fleet.nodes), reasons) if reasons else None,
+        not_checked=first.not_checked,
+        complete=first.complete,
+    )
+
+
+def _is_named(node: FleetNode, asked: AskedPod) -> bool:
+    names = asked.selector.node_names
+    return asked.node_name in ("", node.name) and (names is None or node.name in names)
+
+
+_DAEMON_TOLERATIONS = tuple(
+    Toleration(f"node.kubernetes.io/{key}", "Exists", "", effect)
+    for key, effect in (
+        ("not-ready", "NoExecute"),
+        ("unreachable", "NoExecute"),
+        ("disk-pressure", "NoSchedule"),
+        ("memory-pressure", "NoSchedule"),
+        ("pid-pressure", "NoSchedule"),
+        ("unschedulable", "NoSchedule"),
+    )
+)
+"""What the DaemonSet controller adds (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations)."""
+
+
+def with_placed(fleet: Fleet, asked: AskedPod, placements: Iterable[Placement]) -> Fleet:
+    """Return the fleet with replicas of a pod on its nodes."""
+    replicas = {each.node: each.replicas for each in placements}
+    if not replicas:
+        return fleet
+    nodes = tuple(
+        node.with_pods([asked.on(node.name)] * replicas[node.name]) if node.name in replicas else node
+        for node in fleet.nodes
+    )
+    priorities = Counter(fleet.priorities)
+    priorities[asked.priority] += sum(replicas.values())
+    return Fleet(nodes, fleet.namespaces, priorities, fleet.unreadable)
+
+
+def _with_samples(
+    fleet: Fleet, groups: Sequence[AskedGroup], results: Iterable[GroupResult]
+) -> Iterator[GroupResult]:
+    """Yield the results, with nodes for the reasons of the first group that doesn't fit."""
+    done = False
+    for group, each in zip(groups, results, strict=True):
+        if done or each.result.fits != "no" or group.refusal is not None or group.asked.gates:
+            yield each
+            continue
+        done = True
+        samples: dict[str, list[str]] = {}
+        for name, rejected in Trial(fleet, group.asked).rejections().items():
+            for cause in rejected.causes:
+                names = samples.setdefault(cause.message, [])
+                if len(names) < MOST_SAMPLES:
+                    names.append(name)
+        yield msgspec.structs.replace(
+            each, samples={message: tuple(names) for message, names in samples.items()}
+        )
+
+
+# What would fit instead
+
+
+def _nearest(
+    view: FitView, group: AskedGroup, placed: int, namespace: str | None, options: Options
+) -> Iterator[Alternative]:
+    tries = MOST_TRIES
+
+    def fits(asked: AskedPod) -> bool:
+        nonlocal tries
+        if tries <= 0 or not options.may_go_on():
+            return False
+        tries -= 1
+        tried = msgspec.structs.replace(group, asked=asked)
+        if namespace is not None and group.charged is not None:
+            charged = msgspec.structs.replace(group.charged, request=asked.request)
+            quota = check_quotas(namespace, view.policies, (charged,))
+            if quota.exceeded or quota.refusal:
+                return False
+        return _fit(view.fleet, tried).fits == "yes"
+
+    asked, replicas = group.asked, group.replicas or 0
+    gpu = next((resource for resource, _ in asked.request if options.is_gpu(resource)), None)
+    amount = dict(asked.request).get(gpu or "")
+    if placed and not asked.unchecked:
+        yield Alternative("replicas", str(placed), amount, placed)
+    if gpu is not None and amount is not None and amount > 1:
+        fewer = _most(amount, lambda number: fits(_asking(asked, gpu, number)))
+        if fewer:
+            yield Alternative("gpus", str(fewer), fewer, replicas)
+    for product, select in options.products.items():
+        if fits(select(asked)):
+            yield Alternative("product", product, amount, replicas)
+    if asked.selector != ANY_NODE and fits(msgspec.structs.replace(asked, selector=ANY_NODE)):
+        yield Alternative("selector", "none", amount, replicas)
+    for toleration in _missing_tolerations(view.fleet, asked):
+        tolerant = msgspec.structs.replace(asked, tolerations=(*asked.tolerations, toleration))
+        if fits(tolerant):
+            value = f"={toleration.value}" if toleration.value else ""
+            yield Alternative("toleration", f"{toleration.key}{value}:{toleration.effect}", amount, replicas)
+
+
+def _most(below: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number from 1 below ``below`` that fits; 0 if 1 doesn't."""
+    low, high = 0, below
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _asking(asked: AskedPod, resource: str, amount: int) -> AskedPod:
+    request = tuple((name, amount if name == resource else each) for name, each in asked.request)
+    return msgspec.structs.replace(asked, request=request)
+
+
+def _missing_tolerations(fleet: Fleet, asked: AskedPod) -> list[Toleration]:
+    """Return tolerations of the most frequent taints that keep the pod off nodes."""
+    gates, of_nodes = fleet.gates
+    frequency = Counter(of_nodes)
+    missing: Counter[Toleration] = Counter()
+    for number, gate in enumerate(gates):
+        for taint in gate.taints:
+            if not any(each.tolerates(taint) for each in asked.tolerations):
+                missing[Toleration(taint.key, "Equal", taint.value or "", taint.effect)] += frequency[number]
+    ordered = sorted(missing.items(), key=lambda item: (-item[1], item[0].key, item[0].value))
+    return [toleration for toleration, _ in ordered[:MOST_TAINTS]]
+
+
+def _evictable(fleet: Fleet, groups: Sequence[AskedGroup], options: Options) -> Evictable | None:
+    """Return what pods of a lower priority hold of the GPUs that are asked for; None if there are none."""
+    priority = min(each.asked.priority for each in groups)
+    gpus = {name for each in groups for name, _ in each.asked.request if options.is_gpu(name)}
+    if not gpus or not all(each.asked.preempts for each in groups):
+        return None
+    if not any(each < priority for each in fleet.priorities):
+        return None
+    found: Counter[str] = Counter()
+    pods = 0
+    nodes: list[FleetNode] = []
+    for node in fleet.nodes:
+        lower = [each for on in node.pods.values() for each in on if each.priority < priority]
+        held = [
+            (each.namespace, sum(amount for name, amount in each.request if name in gpus)) for each in lower
+        ]
+        if not any(number for _, number in held):
+            nodes.append(node)
+            continue
+        for namespace, number in held:
+            found[namespace] += number
+            pods += number > 0
+        nodes.append(_without(node, lower))
+    found = +found
+    if not found:
+        return None
+    results, _ = _place(Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable), groups)
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return Evictable(
+        gpus=found.total(),
+        pods=pods,
+        fits=_verdict(results),
+        namespaces=tuple(ordered[:MOST_NAMESPACES]),
+        omitted_namespaces=max(0, len(ordered) - MOST_NAMESPACES),
+    )
+
+
+def _without(node: FleetNode, gone: Iterable[FitPod]) -> FleetNode:
+    """Return a node without some of its pods."""
+    left_out = {id(each) for each in gone}
+    empty = msgspec.structs.replace(
+        node, free=node.allocatable, free_pods=node.free_pods + _number(node), pods={}, ports=(), repelling=()
+    )
+    return empty.with_pods(each for on in node.pods.values() for each in on if id(each) not in left_out)
+
+
+def _number(node: FleetNode) -> int:
+    return sum(map(len, node.pods.values()))

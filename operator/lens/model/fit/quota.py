@@ -1,0 +1,184 @@
+"""Whether a namespace's quotas let pods be created.
+
+Source: pkg/quota/v1/evaluator/core/pods.go, staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+
+from lens.model.fit.policies import Policies, Quota, Scope
+from lens.model.fit.resources import CPU, Request, read_request
+from lens.model.k8s.objects import PodManifest
+from lens.model.k8s.quantity import Exact
+
+_REQUIRED = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
+"""What each pod has to ask for where a quota limits it."""
+
+_NATIVE = frozenset({"cpu", "memory", "ephemeral-storage"})
+
+
+class QuotaUse(msgspec.Struct, frozen=True):
+    """One limit of a quota: what may be used, what is, and what the asked pods would add.
+
+    CPU is in cores, all else in ones.
+    """
+
+    quota: str
+    resource: str
+    hard: float
+    used: float
+    asked: float
+
+
+class QuotaResult(msgspec.Struct, frozen=True):
+    """What the quotas leave: ``most`` pods, None for any number, and the limits that are exceeded.
+
+    ``refusal`` is why not even one may be created.
+    """
+
+    uses: tuple[QuotaUse, ...] = ()
+    most: int | None = None
+    exceeded: tuple[QuotaUse, ...] = ()
+    refusal: str | None = None
+
+
+class Charged(msgspec.Struct, frozen=True):
+    """Pods as quotas count them: how many there are, and what each of them requests and limits."""
+
+    pod: Mapping[str, Any]
+    request: Request
+    limits: Request
+    replicas: int
+
+
+_read_pod = msgspec.json.Decoder(PodManifest).decode
+
+
+def read_charged(pod: Mapping[str, Any], request: Request, replicas: int) -> Charged:
+    """Return an admitted pod as quotas count it. Raise ValueError for limits that can't be read."""
+    spec = dict(pod["spec"])
+    for name in ("containers", "initContainers"):
+        spec[name] = [
+            {**each, "ports": None, "resources": {"requests": (each.get("resources") or {}).get("limits")}}
+            for each in spec.get(name) or ()
+        ]
+    manifest = _read_pod(msgspec.json.encode({"metadata": pod["metadata"], "spec": spec}))
+    return Charged(pod, request, read_request(manifest), replicas)
+
+
+def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged]) -> QuotaResult:
+    """Return what the quotas of a namespace say of some pods."""
+    pods = tuple(charged)
+    uses: list[QuotaUse] = []
+    exceeded: list[QuotaUse] = []
+    most: list[int] = []
+    for key, quota in sorted((policies.quotas or {}).items()):
+        if key.namespace != namespace:
+            continue
+        counted = [each for each in pods if all(_in_scope(scope, each.pod) for scope in quota.scopes)]
+        if not counted:
+            continue
+        for resource, hard in sorted(quota.hard.items()):
+            amounts = [_amount(resource, each) for each in counted]
+            if resource in _REQUIRED and None in amounts:
+                refusal = f"failed quota: {key.name}: must specify {resource} for each container"
+                return QuotaResult(tuple(uses), 0, refusal=refusal)
+            asked = sum((amount or 0) * each.replicas for amount, each in zip(amounts, counted, strict=True))
+            if not asked:
+                continue
+            use = _use(key.name, resource, quota, hard, asked)
+            uses.append(use)
+            left = hard - quota.used.get(resource, 0)
+            if asked > left:
+                exceeded.append(use)
+            if len(pods) == 1 and amounts[0]:
+                most.append(max(0, int(left / amounts[0])))
+    return QuotaResult(tuple(uses), min(most, default=None), tuple(exceeded))
+
+
+def quota_message(use: QuotaUse) -> str:
+    """Return what the apiserver says when a quota is exceeded."""
+    return (
+        f"exceeded quota: {use.quota}, requested: {use.resource}={use.asked:g}, "
+        f"used: {use.resource}={use.used:g}, limited: {use.resource}={use.hard:g}"
+    )
+
+
+def _use(name: str, resource: str, quota: Quota, hard: Exact, asked: Exact) -> QuotaUse:
+    return QuotaUse(name, resource, float(hard), float(quota.used.get(resource, 0)), float(asked))
+
+
+def _amount(name: str, charged: Charged) -> Exact | None:
+    """Return how much one of the pods adds to a quota's resource; None if it asks for none."""
+    if name in ("pods", "count/pods"):
+        return 1
+    side, _, resource = name.partition(".")
+    if side == "limits":
+        return _of(charged.limits, resource)
+    if side == "requests":
+        return _of(charged.request, resource)
+    if name in _NATIVE or name.startswith("hugepages-"):
+        return _of(charged.request, name)
+    return None
+
+
+def _of(request: Request, resource: str) -> Exact | None:
+    amount = dict(request).get(resource)
+    return Fraction(amount, 1000) if amount is not None and resource == CPU else amount
+
+
+def _in_scope(scope: Scope, pod: Mapping[str, Any]) -> bool:
+    spec = pod["spec"]
+    match scope.name:
+        case "Terminating":
+            return spec.get("activeDeadlineSeconds") is not None
+        case "NotTerminating":
+            return spec.get("activeDeadlineSeconds") is None
+        case "BestEffort":
+            return _is_best_effort(spec)
+        case "NotBestEffort":
+            return not _is_best_effort(spec)
+        case "PriorityClass":
+            return _selects(scope, spec.get("priorityClassName") or "")
+        case "CrossNamespacePodAffinity":
+            return any(_crosses(spec))
+    return False
+
+
+def _is_best_effort(spec: Mapping[str, Any]) -> bool:
+    resources = (
+        each.get("resources") or {}
+        for name in ("containers", "initContainers")
+        for each in spec.get(name) or ()
+    )
+    return not any(
+        resource in ("cpu", "memory")
+        for each in resources
+        for side in ("requests", "limits")
+        for resource in each.get(side) or ()
+    )
+
+
+def _selects(scope: Scope, name: str) -> bool:
+    match scope.operator:
+        case "In":
+            return name in scope.values
+        case "NotIn":
+            return name not in scope.values
+        case "Exists":
+            return bool(name)
+    return not name
+
+
+def _crosses(spec: Mapping[str, Any]) -> Iterator[bool]:
+    """Yield for each term of pod affinity whether it is about other namespaces."""
+    for kind in ("podAffinity", "podAntiAffinity"):
+        rules = (spec.get("affinity") or {}).get(kind)
+        for terms in rules.values() if isinstance(rules, dict) else ():
+            for each in terms if isinstance(terms, list) else ():
+                term = each.get("podAffinityTerm", each) if isinstance(each, dict) else None
+                if isinstance(term, dict):
+                    yield bool(term.get("namespaces")) or term.get("namespaceSelector") is not None

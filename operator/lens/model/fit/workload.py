@@ -1,0 +1,243 @@
+"""The pods that a manifest makes: a Pod, Kubernetes' workloads, and anything with pod templates.
+
+Kinds whose fields multiply in a way of their own are known by name. In all others every pod template counts,
+with the ``replicas`` beside it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from lens.model.fit.json_values import Object, as_list, as_object
+from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
+
+MOST_GROUPS = 32
+"""Pod templates of one question."""
+
+MOST_DEPTH = 12
+"""Levels below which no pod template is looked for."""
+
+
+class PodGroup(msgspec.Struct, frozen=True):
+    """Equal pods. ``field`` is where their template stands, ``replicas`` None for one on each node."""
+
+    name: str
+    field: str
+    template: Object
+    replicas: int | None = 1
+    also: tuple[str, ...] = ()
+    """What belongs to them and isn't looked at."""
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """What is asked about: the pods of all documents, and the namespace that they name, if they do."""
+
+    groups: tuple[PodGroup, ...]
+    namespace: str | None
+
+
+def read_workload(documents: Iterable[object]) -> Workload:
+    """Return the pods of the documents. Others, such as a ConfigMap, are beside the point.
+
+    Raise ValueError, naming the field, for what can't be read.
+    """
+    groups: list[PodGroup] = []
+    namespaces: set[str] = set()
+    for number, document in enumerate(documents):
+        for where, each in _flattened(document, f"[{number}]" if number else ""):
+            found = tuple(_groups(each, where))
+            if found:
+                namespaces.add(_text(as_object(each.get("metadata"), f"{where}metadata"), "namespace", where))
+            groups += found
+            if len(groups) > MOST_GROUPS:
+                raise ValueError(f"there are more than {MOST_GROUPS} pod templates")
+    if not groups:
+        raise ValueError("there is no pod and no pod template")
+    if sum(each.replicas or 0 for each in groups) > MOST_PODS:
+        raise ValueError(f"there are more than {MOST_PODS} pods")
+    if len(namespaces) > 1:
+        raise ValueError("metadata.namespace: all have to be in one namespace")
+    return Workload(tuple(groups), namespaces.pop() or None)
+
+
+def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, Object]]:
+    """Yield a document's objects: those of a List, or itself."""
+    each = as_object(document, prefix or "the body")
+    if each.get("kind") == "List" and "items" in each and depth < MOST_DEPTH:
+        for number, item in enumerate(as_list(each["items"], f"{prefix}items")):
+            yield from _flattened(item, f"{prefix}items[{number}]", depth + 1)
+    elif each:
+        if not isinstance(each.get("kind"), str):
+            raise ValueError(f"{prefix}kind: it is required".lstrip("."))
+        yield f"{prefix}." if prefix else "", each
+
+
+def _groups(each: Object, where: str) -> Iterator[PodGroup]:
+    kind = short(each["kind"], LONGEST_WORD)
+    if kind == "Pod":
+        yield PodGroup("Pod", where.rstrip("."), each)
+        return
+    if kind in _WITHOUT_PODS:
+        return
+    spec = as_object(each.get("spec"), f"{where}spec")
+    read = _KINDS.get(kind)
+    for group in read(spec, f"{where}spec") if read is not None else _any(spec, f"{where}spec"):
+        name = f"{kind} {group.name}".rstrip()
+        yield msgspec.structs.replace(group, name=short(name, LONGEST_NAME))
+
+
+_WITHOUT_PODS = frozenset({"PodTemplate", "ResourceClaim", "ResourceClaimTemplate", "ConfigMap", "Service"})
+
+
+def _replicated(spec: Object, where: str) -> Iterator[PodGroup]:
+    yield PodGroup("", f"{where}.template", _template(spec, where), _count(spec, "replicas", where, 1))
+
+
+def _daemon_set(spec: Object, where: str) -> Iterator[PodGroup]:
+    yield PodGroup("", f"{where}.template", _template(spec, where), None)
+
+
+def _job(spec: Object, where: str, times: int = 1, name: str = "") -> Iterator[PodGroup]:
+    parallelism = _count(spec, "parallelism", where, 1)
+    if spec.get("completions") is not None:
+        parallelism = min(parallelism, _count(spec, "completions", where, 1))
+    yield PodGroup(name, f"{where}.template", _template(spec, where), times * parallelism)
+
+
+def _cron_job(spec: Object, where: str) -> Iterator[PodGroup]:
+    template = as_object(spec.get("jobTemplate"), f"{where}.jobTemplate")
+    where = f"{where}.jobTemplate.spec"
+    yield from _job(as_object(template.get("spec"), where), where)
+
+
+def _job_set(spec: Object, where: str) -> Iterator[PodGroup]:
+    for number, job in enumerate(as_list(spec.get("replicatedJobs"), f"{where}.replicatedJobs")):
+        at = f"{where}.replicatedJobs[{number}]"
+        job = as_object(job, at)
+        template = as_object(job.get("template"), f"{at}.template")
+        yield from _job(
+            as_object(template.get("spec"), f"{at}.template.spec"),
+            f"{at}.template.spec",
+            _count(job, "replicas", at, 1),
+            _text(job, "name", at),
+        )
+
+
+def _leader_workers(spec: Object, where: str) -> Iterator[PodGroup]:
+    groups, at = _count(spec, "replicas", where, 1), f"{where}.leaderWorkerTemplate"
+    both = as_object(spec.get("leaderWorkerTemplate"), at)
+    size = _count(both, "size", at, 1)
+    workers = size
+    if both.get("leaderTemplate") is not None:
+        workers = size - 1
+        yield PodGroup("leader", f"{at}.leaderTemplate", _pod(both, "leaderTemplate", at), groups)
+    if workers > 0:
+        yield PodGroup("worker", f"{at}.workerTemplate", _pod(both, "workerTemplate", at), groups * workers)
+
+
+def _ray_cluster(spec: Object, where: str, also: tuple[str, ...] = ()) -> Iterator[PodGroup]:
+    at = f"{where}.headGroupSpec"
+    yield PodGroup("head", f"{at}.template", _template(as_object(spec.get("headGroupSpec"), at), at), 1, also)
+    for number, group in enumerate(as_list(spec.get("workerGroupSpecs"), f"{where}.workerGroupSpecs")):
+        at = f"{where}.workerGroupSpecs[{number}]"
+        group = as_object(group, at)
+        # KubeRay: without replicas the least, and never fewer than that or more than the most.
+        least = _count(group, "minReplicas", at, 0)
+        replicas = max(least, _count(group, "replicas", at, least))
+        if group.get("maxReplicas") is not None:
+            replicas = min(replicas, max(least, _count(group, "maxReplicas", at, replicas)))
+        hosts = _count(group, "numOfHosts", at, 1)
+        if replicas * hosts:
+            name = _text(group, "groupName", at)
+            yield PodGroup(name, f"{at}.template", _template(group, at), replicas * hosts)
+
+
+def _ray_job(spec: Object, where: str) -> Iterator[PodGroup]:
+    submitter = spec.get("submitterPodTemplate")
+    mode = spec.get("submissionMode", "K8sJobMode")
+    unknown = submitter is None and mode == "K8sJobMode"
+    at = f"{where}.rayClusterSpec"
+    yield from _ray_cluster(as_object(spec.get("rayClusterSpec"), at), at, ("ray_submitter",) * unknown)
+    if submitter is not None:
+        at = f"{where}.submitterPodTemplate"
+        yield PodGroup("submitter", at, _pod(spec, "submitterPodTemplate", where))
+
+
+def _ray_service(spec: Object, where: str) -> Iterator[PodGroup]:
+    at = f"{where}.rayClusterConfig"
+    yield from _ray_cluster(as_object(spec.get("rayClusterConfig"), at), at)
+
+
+_KINDS: Mapping[str, Callable[[Object, str], Iterator[PodGroup]]] = {
+    "Deployment": _replicated,
+    "ReplicaSet": _replicated,
+    "StatefulSet": _replicated,
+    "ReplicationController": _replicated,
+    "DaemonSet": _daemon_set,
+    "Job": _job,
+    "CronJob": _cron_job,
+    "JobSet": _job_set,
+    "LeaderWorkerSet": _leader_workers,
+    "RayCluster": _ray_cluster,
+    "RayJob": _ray_job,
+    "RayService": _ray_service,
+}
+
+
+def _any(value: object, where: str, depth: int = 0, name: str = "") -> Iterator[PodGroup]:
+    """Yield every pod template below a value, such as those of PyTorchJob's replica types."""
+    if depth > MOST_DEPTH:
+        return
+    if isinstance(value, list):
+        for number, each in enumerate(value):
+            label = each.get("name") if isinstance(each, dict) else None
+            yield from _any(each, f"{where}[{number}]", depth + 1, label if isinstance(label, str) else name)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if _is_template(key, each):
+                yield PodGroup(name, f"{where}.{key}", each, _count(value, "replicas", where, 1))
+            else:
+                is_type = isinstance(each, dict) and "template" in each
+                yield from _any(each, f"{where}.{key}", depth + 1, key if is_type else name)
+
+
+def _is_template(key: str, value: object) -> bool:
+    if not key.lower().endswith("template") or not isinstance(value, dict):
+        return False
+    spec = value.get("spec")
+    return isinstance(spec, dict) and isinstance(spec.get("containers"), list)
+
+
+def _template(spec: Object, where: str) -> Object:
+    return _pod(spec, "template", where)
+
+
+def _pod(parent: Object, name: str, where: str) -> Object:
+    where = f"{where}.{name}"
+    template = as_object(parent.get(name), where)
+    spec = as_object(template.get("spec"), f"{where}.spec")
+    if not as_list(spec.get("containers"), f"{where}.spec.containers"):
+        raise ValueError(f"{where}.spec.containers: it is required")
+    return template
+
+
+def _text(parent: Object, name: str, where: str) -> str:
+    value = parent.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > LONGEST_NAME:
+        raise ValueError(f"{where}.{name}: it isn't a name".lstrip("."))
+    return value
+
+
+MOST_PODS = 10_000
+"""Pods that can be asked about: of a group, and of all together."""
+
+
+def _count(parent: Object, name: str, where: str, default: int) -> int:
+    value = parent.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_PODS:
+        raise ValueError(f"{where}.{name}: it isn't a number from 0 to {MOST_PODS}")
+    return value

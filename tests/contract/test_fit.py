@@ -1,0 +1,397 @@
+"""What ``fit`` says of every kind of question, and what it refuses."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from lens.bounds import MAX_BODY_BYTES
+from lens.model.fit.policies import Policies, PriorityClass, limit_range_decoder, quota_decoder
+from lens.model.inventory.decoding import Decoder
+from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve
+from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
+
+FIT = "/api/v1/realtime/fit?cluster=prod-cluster"
+KINDS = Path(__file__).parent / "manifests"
+
+
+async def ask(api: Api, query: str = "", **headers: str) -> Any:
+    return (await api.ask(FIT + query, **headers)).data
+
+
+async def post(api: Api, body: bytes | str, query: str = "", token: str = TOKEN) -> Answer:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(api.server.url + FIT + query, data=body, headers=headers) as response,
+    ):
+        return Answer(response, await response.read(), await response.json())
+
+
+def read(decoder: Decoder[Any, Any], manifest: Manifest) -> dict[Any, Any]:
+    reading = decoder.read(json.dumps(manifest).encode())
+    assert reading.problem is None
+    return {reading.key: reading.view}
+
+
+def meta(name: str, namespace: str = "team-a") -> Manifest:
+    return {"name": name, "namespace": namespace, "resourceVersion": "1"}
+
+
+def workload(kind: str = "Pod", spec: Manifest | None = None, **metadata: Any) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", **metadata}, "spec": spec})
+
+
+def containers(gpus: int | str = 1, **more: Any) -> Manifest:
+    return {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": gpus}}}], **more}
+
+
+@pytest.fixture
+def nodes(cluster: Cluster) -> Cluster:
+    cluster.add(
+        node(
+            "n1",
+            labels={"zone": "a"},
+            product="H100",
+            taints=[{"key": "nvidia.com/gpu", "effect": "NoSchedule"}],
+        ),
+        node("n2", labels={"zone": "b"}, product="A100"),
+        node("n3", cordoned=True),
+        pod("one", "n1", 5),
+        pod("two", "n2", 2, namespace="other"),
+    )
+    cluster.publish(NOW)
+    return cluster
+
+
+def write_team_token(path: Path) -> None:
+    digest = hashlib.sha256(b"t").hexdigest()
+    path.write_text(f"tokens:\n  - {{name: team, sha256: {digest}, namespaces: [team-a]}}\n")
+
+
+async def test_it_says_yes_and_where(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    data = await ask(api, "&gpus=6")
+    assert (data["fits"], data["complete"], data["not_checked"]) == ("yes", True, [])
+    assert (data["placed"], data["max_replicas"], data["resource"]) == (1, 1, "nvidia.com/gpu")
+    assert data["pods"][0]["placements"] == [{"node_name": "n2", "replicas": 1}]
+    assert (data["nearest"], data["evictable"], data["quota"]) == ([], None, None)
+    assert data["age_seconds"] == 0
+
+
+async def test_it_says_no_and_why_and_what_would_fit(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    data = await ask(api, "&gpus=8")
+    assert data["fits"] == "no"
+    (pods,) = data["pods"]
+    assert pods["message"] == (
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient nvidia.com/gpu."
+    )
+    short, closed = pods["reasons"]
+    assert (short["nodes"], short["asked"], short["most_free"], short["short_by"]) == (2, 8, 6, 2)
+    assert short["node_names"] == ["n1", "n2"]
+    assert closed["node_names"] == ["n3"]
+    assert data["nearest"][0] == {"change": "gpus", "value": "6", "gpus": 6, "replicas": 1}
+
+
+async def test_filling_and_emptying_turns_the_answer(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    assert (await ask(api, "&gpus=6"))["fits"] == "yes"
+    nodes.add(pod("third", "n2", 1))
+    nodes.publish(NOW)
+    assert (await ask(api, "&gpus=6"))["fits"] == "no"
+    nodes.remove_pod("ml-team", "third")
+    nodes.publish(NOW)
+    assert (await ask(api, "&gpus=6"))["fits"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("&gpus=3&replicas=3", "yes"),
+        ("&gpus=3&replicas=4", "no"),
+        ("&gpus=3&product=H100", "yes"),
+        ("&gpus=4&product=H100", "no"),
+        ("&gpus=3&selector=zone=a", "yes"),
+        ("&gpus=4&selector=zone=a", "no"),
+        ("&gpus=1&resource=amd.com/gpu", "no"),
+        ("&gpus=6&cpu=60", "yes"),
+        ("&gpus=6&cpu=64", "no"),
+        ("&gpus=1&memory=1Gi", "no"),
+        ("&gpus=0&cpu=500m", "yes"),
+        ("&gpus=8&tolerations=node.kubernetes.io/unschedulable:NoSchedule", "yes"),
+        ("&gpus=1&device_class=gpu.nvidia.com", "unknown"),
+        ("&gpus=1&priority=-5", "yes"),
+    ],
+)
+async def test_every_parameter_counts(nodes: Cluster, serve: Serve, query: str, fits: str) -> None:
+    assert (await ask(await serve(), query))["fits"] == fits
+
+
+async def test_what_would_fit_is_found_by_the_engine(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+
+    async def changes(query: str) -> dict[str, str]:
+        return {each["change"]: each["value"] for each in (await ask(api, query))["nearest"]}
+
+    assert await changes("&gpus=3&replicas=4") == {"replicas": "3", "gpus": "2"}
+    assert await changes("&gpus=6&product=H100") == {"gpus": "3", "product": "A100", "selector": "none"}
+    assert await changes("&gpus=6&selector=zone=a") == {"gpus": "3", "selector": "none"}
+    nodes.add(node("n4", 16, taints=[{"key": "mine", "value": "yes", "effect": "NoSchedule"}]))
+    nodes.publish(NOW)
+    assert (await changes("&gpus=10"))["toleration"] == "mine=yes:NoSchedule"
+
+
+async def test_pods_of_a_lower_priority_are_told_apart(nodes: Cluster, serve: Serve) -> None:
+    data = await ask(await serve(), "&gpus=8&priority=10")
+    assert data["evictable"] == {
+        "gpus": 7,
+        "pods": 2,
+        "fits": "yes",
+        "namespaces": {"ml-team": 5, "other": 2},
+    }
+    assert data["not_checked"] == ["preemption", "pod_disruption_budgets"]
+    assert not data["complete"]
+
+
+async def test_a_namespaces_quota_and_limits_count(nodes: Cluster, serve: Serve) -> None:
+    quota = {
+        "metadata": meta("gpus"),
+        "spec": {"hard": {"requests.nvidia.com/gpu": "6", "pods": "10"}},
+        "status": {
+            "hard": {"requests.nvidia.com/gpu": "6", "pods": "10"},
+            "used": {"requests.nvidia.com/gpu": "4", "pods": "1"},
+        },
+    }
+    limits = {
+        "metadata": meta("l"),
+        "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "62"}}]},
+    }
+    policies = msgspec.structs.replace(
+        NO_POLICIES, quotas=read(quota_decoder(), quota), limit_ranges=read(limit_range_decoder(), limits)
+    )
+    nodes.publish(NOW, policies=policies)
+    api = await serve()
+    data = await ask(api, "&gpus=3&namespace=team-a")
+    assert data["fits"] == "no"
+    assert data["pods"][0]["reasons"][0] == {
+        "code": "quota",
+        "message": "exceeded quota: gpus, requested: requests.nvidia.com/gpu=3, "
+        "used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=6",
+        "nodes": 0,
+        "resource": None,
+        "asked": None,
+        "most_free": None,
+        "short_by": None,
+    }
+    assert [(each["resource"], each["exceeded"]) for each in data["quota"]] == [
+        ("pods", False),
+        ("requests.nvidia.com/gpu", True),
+    ]
+    assert {"change": "gpus", "value": "2", "gpus": 2, "replicas": 1} in data["nearest"]
+    # 62 CPUs each, by the LimitRange.
+    assert (await ask(api, "&gpus=1&replicas=2&namespace=team-a"))["fits"] == "yes"
+    assert (await ask(api, "&gpus=0&replicas=3&namespace=team-a"))["fits"] == "no"
+    assert (await ask(api, "&gpus=0&replicas=3&namespace=team-b"))["fits"] == "yes"
+
+
+async def test_what_is_not_known_is_named(nodes: Cluster, serve: Serve) -> None:
+    nodes.publish(NOW, policies=Policies(), fit_unseen={"resourcequotas": "403", "priorityclasses": "403"})
+    api = await serve()
+    data = await ask(api, "&gpus=1&namespace=team-a")
+    assert data["fits"] == "yes"
+    assert not data["complete"]
+    assert data["not_checked"] == ["priorityclasses", "limitranges", "resourcequotas"]
+
+
+async def test_a_resource_that_claims_serve_is_unknown(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    for claimed in (frozenset({"nvidia.com/gpu"}), None):
+        nodes.publish(NOW, claimed=claimed)
+        data = await ask(api, "&gpus=8")
+        assert (data["fits"], data["complete"], data["not_checked"]) == (
+            "unknown",
+            False,
+            ["dynamic_resources"],
+        )
+
+
+async def test_who_sees_one_namespace_gets_numbers_and_no_names(
+    nodes: Cluster, serve: Serve, tokens_file: Path
+) -> None:
+    write_team_token(tokens_file)
+    api = await serve()
+    answer = await api.ask(FIT + "&gpus=8&priority=10&namespace=team-a", token="t")
+    assert answer.data["fits"] == "no"
+    assert answer.data["pods"][0]["reasons"][0]["nodes"] == 2
+    for name in (b"n1", b"n2", b"n3", b"ml-team", b"other"):
+        assert b'"' + name + b'"' not in answer.body
+    assert (await api.ask(FIT, token="t")).status == 403
+    assert (await api.ask(FIT + "&namespace=team-b", token="t")).status == 403
+    assert (await post(api, workload(spec=containers()), "", "t")).status == 403
+    assert (await post(api, workload(spec=containers()), "&namespace=team-a", "t")).data["fits"] == "yes"
+    assert (
+        await post(api, workload(spec=containers(), namespace="b"), "&namespace=team-a", "t")
+    ).status == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("&gpus=x", "gpus 'x' is not a number from 0 to 1024"),
+        ("&gpus=-1", "gpus '-1' is not a number from 0 to 1024"),
+        ("&gpus=1025", "gpus '1025' is not a number from 0 to 1024"),
+        ("&replicas=0", "replicas '0' is not a number from 1 to 10000"),
+        ("&replicas=10001", "replicas '10001' is not a number from 1 to 10000"),
+        ("&cpu=much", "cpu 'much' 'much' is not a quantity"),
+        ("&memory=-1Gi", "memory '-1Gi' is not a quantity from 0"),
+        ("&selector=zone", "selector 'zone' is not a label: key=value"),
+        ("&selector=zone=a,zone=b", "selector has two values for one label"),
+        (
+            "&tolerations=k:Never",
+            "tolerations 'k:Never' 'k:Never': the effect is one of NoExecute, NoSchedule",
+        ),
+        ("&resource=a/b/c", "resource 'a/b/c' is not a resource"),
+        ("&resource=nvidia.com/gpu&device_class=x", "device_class and resource are alternatives"),
+        ("&device_class=A_B", "device_class 'A_B' is not a DNS name"),
+        ("&namespace=A", "namespace 'A' is not a DNS label"),
+        ("&priority=high", "priority 'high' is not a number from -2147483648 to 2147483647"),
+        ("&product=" + "p" * 300, None),
+    ],
+)
+async def test_a_bad_parameter_is_named(api: Api, query: str, message: str | None) -> None:
+    answer = await api.ask(FIT + query)
+    assert answer.status == 400
+    if message is not None:
+        assert answer.error == (400, 4000, f"Invalid parameter: {message}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "replicas"),
+    [
+        ("Pod", containers(), 1),
+        ("Deployment", {"replicas": 3, "template": {"spec": containers()}}, 3),
+        ("ReplicaSet", {"template": {"spec": containers()}}, 1),
+        ("StatefulSet", {"replicas": 0, "template": {"spec": containers()}}, 0),
+        ("DaemonSet", {"template": {"spec": containers()}}, 2),
+        ("Job", {"parallelism": 4, "completions": 2, "template": {"spec": containers()}}, 2),
+        ("CronJob", {"jobTemplate": {"spec": {"parallelism": 2, "template": {"spec": containers()}}}}, 2),
+        (
+            "LeaderWorkerSet",
+            {"replicas": 2, "leaderWorkerTemplate": {"size": 3, "workerTemplate": {"spec": containers()}}},
+            6,
+        ),
+        (
+            "PyTorchJob",
+            {
+                "pytorchReplicaSpecs": {
+                    "Master": {"replicas": 1, "template": {"spec": containers()}},
+                    "Worker": {"replicas": 3, "template": {"spec": containers()}},
+                }
+            },
+            4,
+        ),
+        ("NobodysJob", {"deep": [{"name": "a", "replicas": 2, "podTemplate": {"spec": containers()}}]}, 2),
+    ],
+)
+async def test_every_kind_of_workload_is_read(
+    nodes: Cluster, serve: Serve, kind: str, spec: Manifest, replicas: int
+) -> None:
+    data = (await post(await serve(), workload(kind, spec))).data
+    assert data["replicas"] == replicas
+    assert sum(each["replicas"] for each in data["pods"]) == replicas
+    assert all(each["name"].startswith(kind) for each in data["pods"])
+
+
+def manifests(name: str) -> str:
+    return (KINDS / name).read_text()
+
+
+async def test_a_jobset_is_placed_group_after_group(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    data = (await post(api, manifests("jobset.yaml"))).data
+    assert [(each["name"], each["replicas"], each["placed"]) for each in data["pods"]] == [
+        ("JobSet driver", 1, 1),
+        ("JobSet workers", 4, 4),
+    ]
+    assert data["fits"] == "yes"
+    nodes.add(pod("more", "n2", 3))
+    nodes.publish(NOW)
+    data = (await post(api, manifests("jobset.yaml"))).data
+    assert data["fits"] == "no"
+    assert [each["fits"] for each in data["pods"]] == ["yes", "no"]
+
+
+async def test_a_rayjob_has_a_head_workers_and_a_submitter_that_nobody_sees(
+    nodes: Cluster, serve: Serve
+) -> None:
+    data = (await post(await serve(), manifests("rayjob.yaml"))).data
+    assert [(each["name"], each["replicas"]) for each in data["pods"]] == [
+        ("RayJob head", 1),
+        ("RayJob gpu-group", 2),
+    ]
+    assert (data["fits"], data["not_checked"], data["complete"]) == ("yes", ["ray_submitter"], False)
+
+
+async def test_admission_is_looked_at(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    classes = {"high": PriorityClass(7, is_default=False, preemption_policy="PreemptLowerPriority")}
+    nodes.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, priority_classes=classes))
+    data = (await post(api, workload(spec=containers(8, priorityClassName="high")))).data
+    assert data["evictable"]["gpus"] == 7
+    unknown = (await post(api, workload(spec=containers(1, priorityClassName="none")))).data
+    assert unknown["fits"] == "no"
+    assert unknown["pods"][0]["message"] == "no PriorityClass with name none was found"
+    missing = (await post(api, workload(spec=containers(1, runtimeClassName="none")))).data
+    assert missing["pods"][0]["message"] == 'RuntimeClass "none" not found'
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "there is no pod and no pod template"),
+        ("a: 1", "kind: it is required"),
+        ("[1]", "the body: it isn't an object"),
+        ("kind: ConfigMap", "there is no pod and no pod template"),
+        ("kind: Pod\nkind: Pod", "line 2: kind is given twice"),
+        ("kind: Pod\nspec: &x [*x]", "line 2: *x is no anchor before it"),
+        ("kind: Pod\nspec: 1", "spec: it isn't an object"),
+        ("[" * 100, "line 1: it is nested deeper than 64 levels"),
+        ("kind: Deployment\nspec: {replicas: -1, template: {spec: {containers: [{}]}}}",
+         "spec.replicas: it isn't a number from 0 to 10000"),
+        ("kind: Deployment\nspec: {replicas: 3}", "spec.template.spec.containers: it is required"),
+        (workload(spec=containers(-1)), "spec: nvidia.com/gpu: -1 is below 0"),
+        (workload("Job", {"parallelism": "many"}), "spec.parallelism: it isn't a number from 0 to 10000"),
+        (workload("Job", {"template": {"spec": containers("x")}}),
+         "spec.template.spec: nvidia.com/gpu: 'x' is not a quantity"),
+    ],
+)  # fmt: skip
+async def test_a_bad_manifest_is_refused_with_its_field(
+    nodes: Cluster, serve: Serve, body: str, message: str
+) -> None:
+    assert (await post(await serve(), body)).error == (400, 4000, f"Invalid manifest: {message}")
+
+
+async def test_a_body_beyond_the_bound_is_refused(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    answer = await post(api, b"a" * (MAX_BODY_BYTES + 1))
+    assert answer.status == 413
+    bomb = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)
+    )
+    assert (await post(api, bomb)).error[2].endswith("it has more than 100000 values")
+
+
+async def test_other_methods_are_refused(api: Api) -> None:
+    answer = await api.ask(FIT, method="PUT")
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
+
+
+async def test_nothing_is_said_before_all_is_known(cluster: Cluster, serve: Serve) -> None:
+    cluster.publish(NOW, synced=False)
+    assert (await (await serve()).ask(FIT)).status == 503
