@@ -202,8 +202,8 @@ def _grouped(blocks: Iterable[tuple[str, dict[str, int]]]) -> dict[str, list[dic
 
 
 def _use(row: Mapping[str, Any]) -> str | None:
-    """Return how far a node is used; None for a node without GPUs."""
-    if not any(row[f"{state}_gpus"] for state in _STATES if state != "overcommitted"):
+    """Return how far a node is used; None for a node that doesn't exist or has no GPUs."""
+    if not row["known"] or not any(row[f"{state}_gpus"] for state in _STATES if state != "overcommitted"):
         return None
     if not row["schedulable"]:
         return "closed"

@@ -414,6 +414,8 @@ def _assert_figures(snapshot: Snapshot, expected: Mapping[str, Any]) -> None:
     assert snapshot.available_nodes == expected["available_nodes"]
     assert snapshot.running_tasks == expected["running_tasks"]
     assert products(snapshot.products) == expected["products"]
+    use = {name: number for name, number in msgspec.structs.asdict(snapshot.gpu_nodes).items() if number}
+    assert use == expected["gpu_nodes"]
     incomplete = any(each.reason == "INCOMPLETE" for each in snapshot.problems.pools)
     # Of a slice without devices only the recount makes a row, for those that its pool may have.
     assert incomplete or snapshot.missing_nodes == expected["missing_nodes"]
