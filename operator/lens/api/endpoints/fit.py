@@ -25,7 +25,7 @@ from lens.model.fit.workload import PodGroup, read_workload
 from lens.model.k8s import timestamps
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy, Tolerated
-from lens.model.k8s.vendors import PRODUCT_LABELS
+from lens.model.k8s.vendors import PRODUCT_LABELS, product_named
 
 MOST_SECONDS = 0.5
 """How long alternatives are looked for."""
@@ -130,7 +130,7 @@ class FitQuestions:
         if params.priority is not None:
             asked = msgspec.structs.replace(asked, priority=params.priority)
         if params.product is not None:
-            asked = of_product(params.product, asked)
+            asked = of_product(params.product, _product_values(view.fit.fleet), asked)
         tolerations = (*asked.tolerations, *self._tolerations(view.fit.fleet))
         unchecked = asked.unchecked
         if params.gpus and params.device_class is None and params.resource is None and _by_claims(view):
@@ -157,7 +157,7 @@ class FitQuestions:
             return {}
         selector = groups[0].asked.selector
         wanted = {
-            value
+            product_named(each.key, value)
             for term in selector.terms or ()
             for each in term.labels
             if each.key in PRODUCT_LABELS
@@ -165,13 +165,14 @@ class FitQuestions:
         }
         if not wanted:
             return {}
+        values = _product_values(fleet)
         nodes: Counter[str] = Counter()
-        for node in fleet.nodes:
-            product = next((node.labels[label] for label in PRODUCT_LABELS if label in node.labels), None)
-            if product is not None and product not in wanted:
-                nodes[product] += 1
+        for (label, value), number in values.items():
+            product = product_named(label, value)
+            if product and product not in wanted:
+                nodes[product] += number
         ordered = sorted(nodes.items(), key=lambda item: (-item[1], item[0]))
-        return {name: partial(of_product, name) for name, _ in ordered[:MOST_PRODUCTS]}
+        return {name: partial(of_product, name, values) for name, _ in ordered[:MOST_PRODUCTS]}
 
 
 def _namespace(wanted: str | None, named: str | None) -> str:
@@ -180,9 +181,27 @@ def _namespace(wanted: str | None, named: str | None) -> str:
     return wanted or named or DEFAULT_NAMESPACE
 
 
-def of_product(product: str, asked: AskedPod) -> AskedPod:
-    """Return the pod on nodes with a product: that the labels of some vendor name."""
-    terms = tuple(NodeTerm((Requirement(label, "In", (product,)),), ()) for label in PRODUCT_LABELS)
+def _product_values(fleet: Fleet) -> Mapping[tuple[str, str], int]:
+    """Return the number of nodes with each value of each product label."""
+    return Counter(
+        (label, node.labels[label])
+        for node in fleet.nodes
+        for label in PRODUCT_LABELS
+        if label in node.labels
+    )
+
+
+def of_product(product: str, values: Iterable[tuple[str, str]], asked: AskedPod) -> AskedPod:
+    """Return the pod on nodes with a product: whose labels have one of these ``values`` that names it."""
+    named = [(label, value) for label, value in values if product_named(label, value) == product]
+    # Where no node has it, the selector that a user would write: no node matches.
+    terms = tuple(
+        NodeTerm(
+            (Requirement(label, "In", tuple(value for key, value in named if key == label) or (product,)),),
+            (),
+        )
+        for label in PRODUCT_LABELS
+    )
     return msgspec.structs.replace(asked, selector=NodeSelector(asked.selector.labels, terms))
 
 

@@ -223,6 +223,9 @@ _NO_LABEL = re.compile(r"[^A-Za-z0-9_.\- ]")
 
 _DOMAINS = {driver: vendor.domain for vendor in VENDORS for driver in vendor.drivers}
 
+PRODUCT_LABELS = {vendor.product_label: vendor.domain for vendor in VENDORS if vendor.product_label}
+"""The labels of nodes that name the product of their GPUs, with the domain of these GPUs' resources."""
+
 _SHARING = {vendor.domain: vendor.sharing for vendor in VENDORS if vendor.sharing is not None}
 
 
@@ -242,20 +245,24 @@ def sharing_of(resource: str) -> Sharing | None:
 
 
 def labelled_products(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the products that a node's labels have, by the domain of their resources.
+    """Return the products that a node's labels have, by the domain of their resources."""
+    found: dict[str, str] = {}
+    for label, domain in PRODUCT_LABELS.items():
+        if product := product_named(label, labels.get(label, "")):
+            found[domain] = product
+    return found
+
+
+def product_named(label: str, value: str) -> str:
+    """Return the product that a product label's value names.
 
     NVIDIA's feature discovery adds the MIG profile and ``-SHARED`` to the product of shared GPUs; the GPUs
     are still of that product.
     """
-    found: dict[str, str] = {}
-    for domain, vendor in _BY_DOMAIN.items():
-        product = labels.get(vendor.product_label) if vendor.product_label else None
-        if product and isinstance(vendor.sharing, ReplicasAndMig):
-            product = product.removesuffix("-SHARED")
-            product = product.rpartition("-MIG-")[0] or product
-        if product:
-            found[domain] = product
-    return found
+    if not isinstance(_SHARING.get(PRODUCT_LABELS[label]), ReplicasAndMig):
+        return value
+    product = value.removesuffix("-SHARED")
+    return product.rpartition("-MIG-")[0] or product
 
 
 def reported_product(domain: str, name: str) -> str:
