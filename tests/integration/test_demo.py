@@ -19,6 +19,7 @@ from tests.required import program
 TOKEN = "demo-token"
 INTRODUCED = "Ctrl+C ends it."
 DRA = "/apis/resource.k8s.io/v1"
+FIGURES = ("total_gpus", "allocated_gpus", "available_gpus", "available_nodes", "max_contiguous_gpu")
 AGENTS_RUN = "Agents on 2 of the nodes"
 
 
@@ -89,7 +90,8 @@ def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Com
     def says() -> dict[str, Any]:
         _, status = get(f"{lens}/api/v1/realtime/status?cluster=prod-cluster", TOKEN)
         usage, available = status["data"]["current_gpu_usage"], status["data"]["available_resources"]
-        return {**{name: usage[name] for name in ("total_gpus", "allocated_gpus")}, **available}
+        both = usage | available
+        return {name: both[name] for name in FIGURES}
 
     def items(path: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = get(f"{kube}{path}", TOKEN)[1]["items"]
@@ -102,11 +104,8 @@ def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Com
         plugins, claims = recount(pods, nodes), recount_dra(pods, nodes, dra)
         free = [row["available"] for row in claims["nodes"].values() if row["available"]]
         assert claims["total_gpus"] == 8
-        return {
-            **{
-                name: plugins[name] + claims[name]
-                for name in ("total_gpus", "allocated_gpus", "available_gpus")
-            },
+        sums = {name: plugins[name] + claims[name] for name in FIGURES[:3]}
+        return sums | {
             "available_nodes": plugins["available_nodes"] + len(free),
             "max_contiguous_gpu": max([plugins["max_contiguous_gpu"], *free]),
         }
