@@ -1,5 +1,9 @@
 """What the API says of the GPUs that KAI-Scheduler hands out in parts."""
 
+import csv
+import io
+import json
+
 import pytest
 
 from tests.contract.conftest import NOW, Api
@@ -61,8 +65,9 @@ async def test_those_who_share_a_gpu_are_its_tasks_and_it_counts_once(api: Api, 
     (lost,) = (task for task in everyone if task["pod_name"] == "lost")
     assert (lost["allocated_gpus"], lost["fraction"]["reason"]) == (0, "NO_RESERVATION")
     assert not [task for task in everyone if task["namespace"] == KAI]
-    csv = await api.tasks(Accept="text/csv")
-    assert b"portion=0.5" in csv.body
+    table = (await api.tasks(Accept="text/csv")).body.decode()
+    line, *_ = csv.DictReader(io.StringIO(table, newline=""))
+    assert json.loads(line["fraction"]) == a["fraction"]
 
 
 async def test_a_node_names_its_reservations_and_those_for_nobody(api: Api, shared: Cluster) -> None:
