@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import NOW, Api
-from tests.contract.kubernetes import Cluster, Manifest, pod
+from tests.contract.kubernetes import Cluster, Manifest, node, pod
+from tests.contract.test_metrics import scrape
 from tests.contract.test_pending_tasks import pending
 from tests.unit.model.dra_manifests import (
     DRIVER,
@@ -140,3 +141,62 @@ async def test_a_claim_that_was_not_made_yet_or_has_no_class_says_so(api: Api, c
     assert [(each["reason"], each["waits_for"]) for each in tasks["train"]] == [("NO_DEVICE_CLASS", [DRIVER])]
     assert [(each["reason"], each["resource_claim"]) for each in tasks["fresh"]] == [("NOT_CREATED", None)]
     assert [each["reason"] for each in tasks["late"]] == ["TERMINATING"]
+
+
+async def test_the_status_has_what_no_node_and_no_state_has(api: Api, cluster: Cluster) -> None:
+    cluster.add(
+        cpu_node(),
+        resource_slice(gpu(0), gpu(1)),
+        resource_slice(gpu(7), name="shared", pool="shared", node=None, allNodes=True),
+        resource_slice(gpu(5), gpu(5), name="twice", pool="twice"),
+        held(result("gpu-0")),
+    )
+    cluster.publish(NOW)
+    data = (await api.status("&include=nodes")).data
+    states, dra = data["gpu_states"], data["dra"]
+    assert (states["allocated"], states["available"], states["held_without_pod"]) == (1, 2, 1)
+    assert (states["unknown"], states["unknown_reason"]) == (1, None)
+    assert [(each["resource"], each["capacity"], each["available"]) for each in dra["no_node"]] == [
+        (DRIVER, 1, 1)
+    ]
+    assert dra["total_problem_pools"] == 1
+    assert dra["problem_pools"] == [
+        {
+            "driver": DRIVER,
+            "pool": "twice",
+            "reason": "DUPLICATE_DEVICE",
+            "detail": "gpu-5",
+            "generation": 1,
+            "slices": 1,
+            "slice_count": 1,
+        }
+    ]
+    (row,) = data["nodes"]
+    assert (row["held_without_pod"], row["unknown_gpus"]) == (1, 1)
+    assert [(each["resource"], each["capacity"], each["allocated"]) for each in row["drivers"]] == [
+        (DRIVER, 2, 1)
+    ]
+    samples = await scrape(api)
+    assert samples["lens_unknown_gpus"] == samples["lens_problem_pools"] == 1
+    assert samples["lens_held_without_pod_gpus"] == samples["lens_no_node_gpus{state=available}"] == 1
+
+
+async def test_while_slices_are_missing_nobody_knows_how_many_gpus_are_unknown(
+    api: Api, cluster: Cluster
+) -> None:
+    cluster.add(cpu_node(), resource_slice(gpu(0), count=2))
+    cluster.publish(NOW)
+    data = (await api.status()).data
+    assert (data["gpu_states"]["unknown"], data["gpu_states"]["unknown_reason"]) == (None, "INCOMPLETE_POOLS")
+    assert [(each["reason"], each["detail"]) for each in data["dra"]["problem_pools"]] == [
+        ("INCOMPLETE", "1 of 2 slices")
+    ]
+    assert "lens_unknown_gpus" not in await scrape(api)
+
+
+async def test_a_node_that_offers_gpus_both_ways_is_counted_as_such(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("node-1", 4), resource_slice(gpu(0)))
+    cluster.publish(NOW)
+    data = (await api.status("&include=nodes")).data
+    assert (data["dra"]["both_ways_nodes"], data["approximate"]) == (1, True)
+    assert data["nodes"][0]["approximate_reason"] == "BOTH_WAYS"

@@ -53,6 +53,9 @@ async def test_every_figure_of_the_quickstart_is_there_and_right(api: Api, clust
         "available": 20,
         "overcommitted": 2,
         "missing_nodes": 1,
+        "held_without_pod": 0,
+        "unknown": 0,
+        "unknown_reason": None,
     }
 
 

@@ -196,12 +196,32 @@ class GpuStates(TypedDict):
     missing_nodes: Annotated[
         Count, Field(description="Nodes that GPU pods are bound to, and that don't exist or have no GPUs.")
     ]
+    held_without_pod: Annotated[
+        Count,
+        Field(
+            description="Of the allocated GPUs those that ResourceClaims, or reservation pods of "
+            "KAI-Scheduler, hold for no pod."
+        ),
+    ]
+    unknown: Annotated[
+        Count | None,
+        Field(description="GPUs of DRA pools that can't be counted, and which nobody holds; in no state."),
+    ]
+    unknown_reason: Annotated[
+        Literal["INCOMPLETE_POOLS"] | None,
+        Field(
+            description="Why unknown is null. INCOMPLETE_POOLS: ResourceSlices of a pool are missing, or "
+            "can't be read."
+        ),
+    ]
 
 
 class NodeResource(TypedDict):
     """One GPU resource of one node or of all nodes, in units of the resource."""
 
-    resource: Annotated[str, Field(description="Its name.", examples=["nvidia.com/gpu"])]
+    resource: Annotated[
+        str, Field(description="Its name, or that of a DRA driver.", examples=["nvidia.com/gpu"])
+    ]
     capacity: Annotated[Count, Field(description="Units in the nodes' capacity.")]
     allocatable: Annotated[Count, Field(description="Units that are allocatable, thus healthy.")]
     allocated: Annotated[Count, Field(description="Units that are allocated to pods.")]
@@ -209,6 +229,61 @@ class NodeResource(TypedDict):
     unhealthy: Annotated[Count, Field(description="Units that are not allocatable and allocated to no pod.")]
     unavailable: Annotated[Count, Field(description="Free units on nodes that accept no GPU pods.")]
     overcommitted: Annotated[Count, Field(description="Units that pods hold beyond what the nodes have.")]
+
+
+class ProblemPool(TypedDict):
+    """A pool of DRA devices that can't be counted as a whole."""
+
+    driver: Annotated[str, Field(description="Its driver.", examples=["gpu.nvidia.com"])]
+    pool: Annotated[str, Field(description="Its name.", examples=["gpu-node-1"])]
+    reason: Annotated[
+        Literal[
+            "INCOMPLETE",
+            "DUPLICATE_DEVICE",
+            "DUPLICATE_COUNTER_SET",
+            "MISSING_COUNTER_SET",
+            "MISSING_COUNTER",
+            "UNREADABLE",
+        ],
+        Field(
+            description="What is wrong. INCOMPLETE: it has another number of ResourceSlices than they say. "
+            "DUPLICATE_…: two devices or counter sets have one name. MISSING_…: a device draws on counters "
+            "that don't exist. UNREADABLE: it is counted without a part that can't be read."
+        ),
+    ]
+    detail: Annotated[
+        str,
+        Field(description="The number of slices, a name, or what can't be read.", examples=["1 of 2 slices"]),
+    ]
+    generation: Annotated[int, Field(description="Its newest generation, which alone counts.")]
+    slices: Annotated[Count, Field(description="The ResourceSlices of this generation.")]
+    slice_count: Annotated[int, Field(description="The ResourceSlices that it has by their own account.")]
+
+
+class Dra(TypedDict):
+    """Dynamic resource allocation: what no node's row has."""
+
+    no_node: Annotated[
+        list[NodeResource],
+        Field(
+            description="The GPUs that belong to no single node, by driver; all other figures have them, too."
+        ),
+    ]
+    total_problem_pools: Annotated[Count, Field(description="The number of pools in problem_pools.")]
+    problem_pools: Annotated[
+        list[ProblemPool],
+        Field(description="The first 100 pools by name that can't be counted as a whole."),
+    ]
+    rules_not_applied: Annotated[
+        list[str],
+        Field(
+            description="The first 100 DeviceTaintRules that are in no figure, since they select devices by "
+            "class or CEL expressions."
+        ),
+    ]
+    both_ways_nodes: Annotated[
+        Count, Field(description="Nodes whose GPUs a device plugin and a DRA driver offer.")
+    ]
 
 
 _UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
@@ -270,6 +345,26 @@ class Node(TypedDict):
     ]
     running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold GPUs on it.")]
     resources: Annotated[list[NodeResource], Field(description="Its GPU resources, in units.")]
+    drivers: NotRequired[
+        Annotated[
+            list[NodeResource],
+            Field(description="The GPUs that DRA drivers offer on it, by driver; absent without any."),
+        ]
+    ]
+    held_without_pod: NotRequired[
+        Annotated[
+            Count, Field(description="Of its allocated GPUs those that are held for no pod; absent for 0.")
+        ]
+    ]
+    unknown_gpus: NotRequired[
+        Annotated[
+            Count,
+            Field(
+                description="Its GPUs of DRA pools that can't be counted, and which nobody holds; in no "
+                "state. Absent for 0."
+            ),
+        ]
+    ]
     units: NotRequired[
         Annotated[list[NodeResource], Field(description=f"{_UNITS} Absent without such resources.")]
     ]
@@ -473,6 +568,9 @@ class Status(TypedDict):
         ),
     ]
     gpu_nodes: Annotated[GpuNodes, Field(description="Nodes by the use of their GPUs.")]
+    dra: Annotated[
+        Dra, Field(description="Dynamic resource allocation: pools with problems, and GPUs of no node.")
+    ]
     units: Annotated[list[NodeResource], Field(description=_UNITS)]
     approximate: Annotated[bool, Field(description=_APPROXIMATE)]
     nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]

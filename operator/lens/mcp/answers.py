@@ -101,12 +101,19 @@ Freshness = subset(
     required=("synced", "age_seconds"),
     without=("watch_age_seconds", "coverage", "sequence"),
 )
+ProblemPool = subset(schemas.ProblemPool, required=("driver", "pool", "reason"))
+Dra = subset(
+    schemas.Dra,
+    required=(),
+    unless_zero=("total_problem_pools", "both_ways_nodes"),
+    nested={"problem_pools": ProblemPool},
+)
 Status = subset(
     schemas.Status,
     required=(*_MOMENT, "current_gpu_usage", "available_resources"),
     without=("nodes", "alerts", "recent_events"),
     unless_zero=("approximate",),
-    nested={"freshness": Freshness},
+    nested={"freshness": Freshness, "dra": Dra},
 )
 
 Device = subset(schemas.ClaimedDevice, required=("driver", "pool", "device"), without=("uuid", "gpu_uuid"))

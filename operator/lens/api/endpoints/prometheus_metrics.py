@@ -132,6 +132,7 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     gpus.add_metric(["available"], states.available)
     yield gpus
     yield from _products(snapshot)
+    yield from _claimable(snapshot)
     if current.findings.at is not None:
         yield _alerts(current.findings.alerts)
     telemetry = current.telemetry
@@ -244,6 +245,43 @@ def _products(snapshot: Snapshot) -> Iterator[Metric]:
     for state, number in msgspec.structs.asdict(snapshot.gpu_nodes).items():
         nodes.add_metric([state], number)
     yield nodes
+
+
+def _claimable(snapshot: Snapshot) -> Iterator[Metric]:
+    """Return what is special to GPUs that claims hold."""
+    if snapshot.known_unknown_gpus is not None:
+        yield GaugeMetricFamily(
+            "lens_unknown_gpus",
+            "GPUs of DRA pools that can't be counted, and which nobody holds; they are in no state of "
+            "lens_gpus. It is absent while the slices don't tell how many there are.",
+            value=snapshot.known_unknown_gpus,
+        )
+    unattached = GaugeMetricFamily(
+        "lens_no_node_gpus",
+        "GPUs by state that belong to no single node; lens_gpus has them, too.",
+        labels=["state"],
+    )
+    for state, number in msgspec.structs.asdict(snapshot.unattached.states).items():
+        unattached.add_metric([state], number)
+    yield unattached
+    for name, documentation, value in (
+        (
+            "lens_held_without_pod_gpus",
+            "Allocated GPUs that ResourceClaims, or reservation pods of KAI-Scheduler, hold for no pod.",
+            snapshot.held_without_pod,
+        ),
+        (
+            "lens_problem_pools",
+            "Pools of DRA devices that can't be counted as a whole.",
+            snapshot.problems.pools_number,
+        ),
+        (
+            "lens_both_ways_nodes",
+            "Nodes whose GPUs a device plugin and a DRA driver offer.",
+            len(snapshot.both_ways),
+        ),
+    ):
+        yield GaugeMetricFamily(name, documentation, value=value)
 
 
 def _alerts(alerts: Iterable[Alert]) -> Metric:

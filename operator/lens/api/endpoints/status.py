@@ -1,7 +1,7 @@
 """``/api/v1/realtime/status``: the snapshot's figures, and nodes, alerts and events on request."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -13,10 +13,13 @@ from lens.api.parameters import StatusParameters
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
 from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
+from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import MOST_RESERVED, few
+from lens.model.k8s.bounds import MOST_RESERVED, MOST_UNITS, few
 
 T = TypeVar("T")
+
+INCOMPLETE_POOLS: Literal["INCOMPLETE_POOLS"] = "INCOMPLETE_POOLS"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -87,12 +90,38 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
             "available": states.available,
             "overcommitted": snapshot.overcommitted,
             "missing_nodes": snapshot.missing_nodes,
+            "held_without_pod": snapshot.held_without_pod,
+            "unknown": snapshot.known_unknown_gpus,
+            "unknown_reason": None if snapshot.known_unknown_gpus is not None else INCOMPLETE_POOLS,
         },
         products=product_rows(snapshot.products),
         gpu_nodes=gpu_nodes(snapshot.gpu_nodes),
+        dra=_dra(snapshot),
         units=[_resource(count) for _, count in sorted(snapshot.units.items())],
         approximate=snapshot.approximate > 0,
     )
+
+
+def _dra(snapshot: Snapshot) -> schemas.Dra:
+    problems = snapshot.problems
+    return {
+        "no_node": [_resource(count) for count in snapshot.unattached.drivers[:MOST_UNITS]],
+        "total_problem_pools": problems.pools_number,
+        "problem_pools": [
+            {
+                "driver": pool.driver,
+                "pool": pool.pool,
+                "reason": pool.reason,
+                "detail": pool.detail,
+                "generation": pool.generation,
+                "slices": pool.slices,
+                "slice_count": pool.slice_count,
+            }
+            for pool in problems.pools
+        ],
+        "rules_not_applied": list(problems.rules_not_applied),
+        "both_ways_nodes": len(snapshot.both_ways),
+    }
 
 
 def _coverage(current: StateView) -> float:
@@ -140,6 +169,12 @@ def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> schema
         "running_tasks": occupied.running_tasks,
         "resources": [_resource(count) for count in occupied.pools],
     }
+    if occupied.drivers:
+        row["drivers"] = [_resource(count) for count in occupied.drivers[:MOST_UNITS]]
+    if occupied.held_without_pod:
+        row["held_without_pod"] = occupied.held_without_pod
+    if occupied.unknown_gpus:
+        row["unknown_gpus"] = occupied.unknown_gpus
     if occupied.units:
         row["units"] = [_resource(count) for count in occupied.units]
     if occupied.units or occupied.offered_both_ways:

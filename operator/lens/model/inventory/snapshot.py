@@ -113,6 +113,11 @@ class Snapshot(msgspec.Struct, frozen=True):
         """Return the percentage of GPUs that are allocated, one decimal; 0.0 for no GPUs."""
         return round(100 * self.states.allocated / self.states.total, 1) if self.states.total else 0.0
 
+    @property
+    def known_unknown_gpus(self) -> int | None:
+        """Return how many GPUs are in no state; None while pools may have more than their slices tell."""
+        return None if self.problems.incomplete else self.unknown_gpus
+
     def lists(self, name: str) -> bool:
         """Return whether a list of nodes has this one: of the missing nodes it has only the first."""
         occupied = self.nodes.get(name)
