@@ -167,6 +167,12 @@ NodeDetail = subset(
     nested={"node": Node, "telemetry": NodeTelemetry, "gpus": Gpu},
 )
 
+FitReason = subset(schemas.FitReason, required=("code", "message", "nodes"))
+FitPods = subset(
+    schemas.FitPods, required=("name", "fits", "replicas", "placed"), nested={"reasons": FitReason}
+)
+Fit = subset(schemas.Fit, required=(*_MOMENT, "fits", "complete", "pods"), nested={"pods": FitPods})
+
 Alert = subset(schemas.Alert, required=("severity", "type", "source", "message"), without=("id",))
 Alerts = subset(
     schemas.Status,

@@ -38,6 +38,22 @@ class NodeArguments(ClusterArguments):
     node: NodeName = Field(description="The node's name.")
 
 
+class FitArguments(ClusterArguments):
+    """The arguments of the question whether pods fit."""
+
+    gpus: int = Field(default=1, ge=0, le=1024, description="The GPUs of each pod.")
+    replicas: int = Field(default=1, ge=1, le=10_000, description="The number of pods.")
+    product: str | None = Field(
+        default=None, min_length=1, max_length=253, description="Only GPUs of this product, from get_status."
+    )
+    cpu: str | None = Field(default=None, max_length=32, description="The CPU of each pod: 8, 500m.")
+    memory: str | None = Field(default=None, max_length=32, description="The memory of each pod: 64Gi.")
+    namespace: Namespace | None = Field(
+        default=None, description="The pods' namespace: its quotas and defaults count."
+    )
+    priority: int | None = Field(default=None, ge=-(2**31), le=2**31 - 1, description="The pods' priority.")
+
+
 class ListArguments(ClusterArguments):
     """The arguments of a tool that returns a list."""
 

@@ -11,6 +11,7 @@ from lens.mcp.arguments import (
     AlertsArguments,
     Arguments,
     ClusterArguments,
+    FitArguments,
     ListArguments,
     NodeArguments,
     NodesArguments,
@@ -88,6 +89,13 @@ async def _node(get: Get, arguments: NodeArguments, entries: int) -> object:
     return answer
 
 
+async def _fit(get: Get, arguments: FitArguments, entries: int) -> object:
+    answer = await get(ApiRequest(f"{REALTIME}/fit", arguments.model_dump()), answers.Fit)
+    for pods in answer.pods:
+        pods.placements = pods.placements[:entries]
+    return answer
+
+
 async def _alerts(get: Get, arguments: AlertsArguments, entries: int) -> object:
     query = {"cluster": arguments.cluster, "include": "alerts"}
     answer = await get(ApiRequest(f"{REALTIME}/status", query), answers.Alerts)
@@ -153,6 +161,16 @@ TOOLS: tuple[Tool[Any], ...] = (
         "bytes, temperature in °C, power in watts. gpus is empty for a node without telemetry.",
         NodeArguments,
         _node,
+    ),
+    Tool(
+        "fit",
+        "Whether pods with GPUs would be scheduled now",
+        "Whether so many pods, each with so many GPUs, would be scheduled now, as kube-scheduler decides it. "
+        "fits: yes, no, or unknown where something that isn't checked decides (not_checked). reasons: why "
+        "nodes can't take the pod. nearest: what would fit instead. evictable: what pods of a lower priority "
+        "hold. It creates nothing.",
+        FitArguments,
+        _fit,
     ),
     Tool(
         "list_alerts",

@@ -18,7 +18,9 @@ from lens.api.cache.content_encoding import ENCODERS
 from lens.api.cache.response_cache import ResponseCache, max_age
 from lens.api.errors import ApiError
 from lens.api.lists import continue_token, csv_table
+from lens.api.manifests import ManifestError, read_manifests
 from lens.api.parameters import (
+    FitQuery,
     NodeParameters,
     Parameters,
     PendingParameters,
@@ -27,8 +29,12 @@ from lens.api.parameters import (
     TaskParameters,
 )
 from lens.api.request_context import RequestIds
+from lens.bounds import MAX_BODY_BYTES
 from lens.config import SettingsError
 from lens.mcp.tools import TOOLS
+from lens.model.fit.answer import read_group
+from lens.model.fit.feed import NOTHING_FIT
+from lens.model.fit.workload import read_workload
 from tests.fuzz.target import target
 from tests.fuzz.workplace import FOLDER, finished
 
@@ -40,7 +46,7 @@ BY_ADMINISTRATORS = 0
 
 QUERY = ("cluster", None, "running", None, "name")
 COLUMNS = ("name", "owner")
-_PARAMETERS = (Parameters, StatusParameters, StreamParameters, TaskParameters, PendingParameters)
+_PARAMETERS = (Parameters, StatusParameters, StreamParameters, TaskParameters, PendingParameters, FitQuery)
 _NO_TARGET = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"#"})
 _representation = ResponseCache(30.0, "epoch").put(b"key", (b"x" * 2000,), 1000.0, tag="tag")
 
@@ -126,6 +132,14 @@ def tokens_file(data: bytes) -> None:
         read_tokens(path)
     with contextlib.suppress(SettingsError):
         BearerTokens(path).accepts("Bearer token")
+
+
+@target("manifest", longest=MAX_BODY_BYTES)
+def manifest(data: bytes) -> None:
+    """Read what somebody asks about, and the pods that it makes."""
+    with contextlib.suppress(ManifestError, ValueError):
+        for group in read_workload(read_manifests(data)).groups:
+            read_group(group, "ns", NOTHING_FIT)
 
 
 @target("mcp-arguments", longest=2**16)

@@ -39,6 +39,9 @@ async def test_a_model_can_find_its_way_from_the_clusters_to_a_gpus_holder(
         }
         assert {"total_tasks", "tasks"} <= (await ask("list_pending_tasks", cluster=name)).keys()
         assert {"total_alerts", "alerts"} <= (await ask("list_alerts", cluster=name)).keys()
+        fit = await ask("fit", cluster=name, gpus=9)
+        assert (fit["fits"], fit["pods"][0]["placed"]) in (("no", 0), ("unknown", 0))
+        assert fit["pods"][0]["reasons"]
 
 
 async def test_pages_go_on_where_the_last_one_ended(demo_url: str, token_file: Path) -> None:
@@ -55,6 +58,7 @@ async def test_every_tool_says_that_it_only_reads_and_explains_its_arguments(len
     async with over_stdio("--url", lens.url) as client:
         tools = (await client.list_tools()).tools
     assert {tool.name for tool in tools} == {
+        "fit",
         "get_node",
         "get_status",
         "list_alerts",
@@ -124,6 +128,7 @@ WRONG: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("list_running_tasks", {**CLUSTER, "namespace": "a b"}, "namespace"),
     ("list_running_tasks", {**CLUSTER, "continue": "x" * 5000}, "continue"),
     ("list_alerts", {**CLUSTER, "severity": "fatal"}, "severity"),
+    ("fit", {**CLUSTER, "gpus": -1}, "gpus"),
 )
 
 

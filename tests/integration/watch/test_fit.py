@@ -1,0 +1,112 @@
+"""What a fit looks at, as the watches bring it: every pod, nodes, and what admission and quotas need."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from lens.api.endpoints.fit import FitQuestions
+from lens.api.parameters import FitQuery
+from lens.api.schemas import Fit
+from lens.kube.watch.kopf_settings import Timeouts
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
+from lens_sim.objects.resources import (
+    LIMIT_RANGES,
+    NAMESPACES,
+    POLICIES,
+    PRIORITY_CLASSES,
+    RESOURCE_QUOTAS,
+    RUNTIME_CLASSES,
+    Resource,
+)
+from tests.integration.watch.objects import NOW, Object, node, pod
+from tests.integration.watch.scene import Scene
+
+QUICK = Timeouts(discovery=0.2, grace=2.0)
+ALL = (NAMESPACES, *POLICIES)
+
+_questions = FitQuestions(GpuResources(), TaintPolicy())
+
+
+def ask(scene: Scene, **params: Any) -> Fit:
+    """Ask as the endpoint does."""
+    asked = FitQuery(cluster="c", **{name: str(value) for name, value in params.items()})
+    return _questions.asked(scene.state.current, asked, NOW.timestamp(), whole=True)
+
+
+def roomy(name: str) -> Object:
+    """Return a node that takes pods."""
+    found = node(name)
+    found["status"]["allocatable"] |= {"pods": "110", "cpu": "8"}
+    return found
+
+
+def put(scene: Scene, resource: Resource, name: str, **fields: Any) -> None:
+    metadata = {"name": name, "uid": f"uid-{name}"} | ({"namespace": "team"} if resource.namespaced else {})
+    scene.store.put(resource, {"metadata": metadata, **fields}, NOW)
+
+
+async def test_filling_and_emptying_turns_the_answer(scene: Scene) -> None:
+    scene.put_node(roomy("roomy"))
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    assert ask(scene, gpus=8)["fits"] == "yes"
+    scene.put_pod(pod("filling", on="roomy", gpus=1))
+    await scene.until(lambda: ask(scene, gpus=8)["fits"] == "no", "a no")
+    assert ask(scene, gpus=8)["nearest"][0]["value"] == "7"
+    scene.delete_pod("filling")
+    await scene.until(lambda: ask(scene, gpus=8)["fits"] == "yes", "a yes")
+    # A pod without GPUs takes room, too, and no figure shows it.
+    before = scene.state.current.snapshot
+    plain = pod("plain", on="roomy", gpus=0)
+    plain["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "8"}}
+    scene.put_pod(plain)
+    await scene.until(lambda: ask(scene, gpus=8, cpu=1)["fits"] == "no", "its CPU")
+    assert scene.state.current.snapshot is before
+    plain["status"]["phase"] = "Succeeded"
+    scene.put_pod(plain)
+    await scene.until(lambda: ask(scene, gpus=8, cpu=1)["fits"] == "yes", "its end")
+
+
+async def test_what_admission_and_quotas_need_is_followed(scene: Scene) -> None:
+    scene.put_node(roomy("roomy"))
+    put(scene, NAMESPACES, "team")
+    put(scene, RUNTIME_CLASSES, "kata", overhead={"podFixed": {"cpu": "1"}})
+    put(scene, PRIORITY_CLASSES, "high", value=7)
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    await scene.until(lambda: not scene.state.current.fit.unseen, "all that fit needs")
+    policies = scene.state.current.fit.policies
+    assert set(policies.namespaces or ()) == {"team"}
+    assert set(policies.runtime_classes or ()) == {"kata"}
+    assert set(policies.priority_classes or ()) == {"high"}
+    assert ask(scene, gpus=1, namespace="team")["quota"] == []
+    put(scene, RESOURCE_QUOTAS, "q", spec={"hard": {"requests.nvidia.com/gpu": "1"}})
+    await scene.until(lambda: ask(scene, gpus=2, namespace="team")["fits"] == "no", "the quota")
+    scene.store.delete(RESOURCE_QUOTAS, "team/q")
+    await scene.until(lambda: ask(scene, gpus=2, namespace="team")["fits"] == "yes", "the quota's end")
+    put(scene, LIMIT_RANGES, "l", spec={"limits": [{"type": "Container", "defaultRequest": {"cpu": "9"}}]})
+    await scene.until(lambda: ask(scene, gpus=2, namespace="team")["fits"] == "no", "the default")
+
+
+async def test_without_the_rights_the_figures_are_there_and_answers_name_what_is_missing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.put_node(roomy("roomy"))
+    for resource in ALL:
+        scene.sim.forbid(resource)
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    await scene.until(lambda: len(scene.state.current.fit.unseen) == len(ALL), "what is unseen")
+    assert scene.state.current.unseen == {}
+    assert scene.state.current.outage is None
+    found = ask(scene, gpus=1, namespace="team")
+    assert (found["fits"], found["complete"]) == ("yes", False)
+    assert {"limitranges", "priorityclasses", "resourcequotas"} <= set(found["not_checked"])
+    warnings = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert warnings.count("a resource can't be read and is in no answer of fit") == len(ALL)
+    for resource in ALL:
+        scene.sim.permit(resource)
+    await scene.until(lambda: not scene.state.current.fit.unseen, "all that fit needs")
+    assert ask(scene, gpus=1, namespace="team")["complete"]

@@ -1,0 +1,139 @@
+"""Which pods a manifest makes."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lens.model.fit.answer import read_group
+from lens.model.fit.feed import NOTHING_FIT
+from lens.model.fit.workload import MOST_DEPTH, MOST_PODS, read_workload
+
+POD = {"spec": {"containers": [{"name": "main"}]}}
+COUNTS = st.integers(0, 50)
+
+FIELDS = st.sampled_from(
+    [
+        "kind",
+        "metadata",
+        "namespace",
+        "spec",
+        "template",
+        "replicas",
+        "containers",
+        "initContainers",
+        "resources",
+        "limits",
+        "requests",
+        "items",
+        "parallelism",
+        "jobTemplate",
+        "replicatedJobs",
+        "leaderWorkerTemplate",
+        "headGroupSpec",
+        "workerGroupSpecs",
+        "rayClusterSpec",
+        "tolerations",
+        "affinity",
+        "nodeSelector",
+        "ports",
+        "hostNetwork",
+        "priorityClassName",
+        "runtimeClassName",
+        "overhead",
+        "nvidia.com/gpu",
+    ]
+)
+KINDS = st.sampled_from(
+    [
+        *("Pod", "List", "Deployment", "DaemonSet", "Job", "CronJob", "JobSet", "LeaderWorkerSet"),
+        *("RayJob", "RayCluster", "RayService", "PyTorchJob", "Other"),
+    ]
+)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-5, 20_000), st.floats(allow_nan=False), st.text(max_size=5)
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(FIELDS, inner, max_size=5),
+        st.builds(lambda spec: {"spec": spec}, inner),
+        st.just(POD),
+    ),
+    max_leaves=12,
+)
+
+
+def sizes(kind: str, spec: Any) -> list[tuple[str, int | None]]:
+    workload = read_workload([{"kind": kind, "spec": spec}])
+    return [(group.name, group.replicas) for group in workload.groups]
+
+
+@given(st.lists(st.one_of(VALUES, st.builds(lambda kind, spec: {"kind": kind, "spec": spec}, KINDS, VALUES))))
+def test_whatever_is_sent_is_read_or_refused(documents: list[Any]) -> None:
+    with contextlib.suppress(ValueError):
+        workload = read_workload(documents)
+        assert sum(each.replicas or 0 for each in workload.groups) <= MOST_PODS
+        for group in workload.groups:
+            read_group(group, "ns", NOTHING_FIT)
+
+
+@given(COUNTS, COUNTS, COUNTS)
+def test_replicas_multiply_as_their_controllers_do(outer: int, parallelism: int, completions: int) -> None:
+    job = {"parallelism": parallelism, "completions": completions, "template": POD}
+    jobs = [{"name": "w", "replicas": outer, "template": {"spec": job}}]
+    assert sizes("JobSet", {"replicatedJobs": jobs}) == [("JobSet w", outer * min(parallelism, completions))]
+    groups = {"replicas": outer, "leaderWorkerTemplate": {"size": parallelism + 1, "workerTemplate": POD}}
+    assert sizes("LeaderWorkerSet", groups) == [("LeaderWorkerSet worker", outer * (parallelism + 1))]
+
+
+@given(st.one_of(st.none(), COUNTS), COUNTS, COUNTS, st.integers(1, 4))
+def test_ray_workers_are_within_their_bounds(replicas: int | None, least: int, more: int, hosts: int) -> None:
+    worker = {"groupName": "w", "minReplicas": least, "maxReplicas": least + more, "numOfHosts": hosts}
+    worker |= {"template": POD} | ({} if replicas is None else {"replicas": replicas})
+    found = dict(sizes("RayCluster", {"headGroupSpec": {"template": POD}, "workerGroupSpecs": [worker]}))
+    wanted = min(max(least if replicas is None else replicas, least), least + more)
+    assert found["RayCluster head"] == 1
+    assert found.get("RayCluster w", 0) == wanted * hosts
+
+
+def test_a_leader_of_its_own_takes_a_workers_place() -> None:
+    spec = {
+        "replicas": 2,
+        "leaderWorkerTemplate": {"size": 4, "leaderTemplate": POD, "workerTemplate": POD},
+    }
+    assert sizes("LeaderWorkerSet", spec) == [("LeaderWorkerSet leader", 2), ("LeaderWorkerSet worker", 6)]
+
+
+def test_templates_are_found_wherever_they_are() -> None:
+    spec = {
+        "pytorchReplicaSpecs": {
+            "Master": {"replicas": 1, "template": POD},
+            "Worker": {"replicas": 3, "template": POD},
+        }
+    }
+    assert sizes("PyTorchJob", spec) == [("PyTorchJob Master", 1), ("PyTorchJob Worker", 3)]
+    deep: Any = {"template": POD}
+    for _ in range(MOST_DEPTH + 2):
+        deep = {"x": deep}
+    with pytest.raises(ValueError, match="no pod template"):
+        sizes("Deep", deep)
+
+
+def test_lists_and_several_documents_are_one_question() -> None:
+    pod = {"kind": "Pod", "metadata": {"namespace": "a"}, **POD}
+    workload = read_workload([{"kind": "List", "items": [pod, {"kind": "Service", "spec": {}}]}, pod])
+    assert len(workload.groups) == 2
+    assert workload.namespace == "a"
+    with pytest.raises(ValueError, match="one namespace"):
+        read_workload([pod, {"kind": "Pod", "metadata": {"namespace": "b"}, **POD}])
+
+
+def test_there_is_a_bound_on_pods_and_templates() -> None:
+    deployment = {"kind": "Deployment", "spec": {"replicas": MOST_PODS, "template": POD}}
+    with pytest.raises(ValueError, match="more than 10000 pods"):
+        read_workload([deployment, deployment])
+    with pytest.raises(ValueError, match="more than 32 pod templates"):
+        read_workload([{"kind": "Pod", **POD}] * 33)
