@@ -401,21 +401,124 @@ class GpuInstance(TypedDict):
     memory_total_bytes: Annotated[int | None, Field(description="All memory.")]
 
 
+class DeviceCondition(TypedDict):
+    """A condition of an allocated device, as its driver writes it into the claim's status."""
+
+    type: Annotated[str, Field(description="Its type.", examples=["Ready"])]
+    status: Annotated[str, Field(description="True, False or Unknown.", examples=["True"])]
+    reason: Annotated[str, Field(description="The driver's reason; may be empty.")]
+
+
+class DeviceClaim(TypedDict):
+    """A ResourceClaim that holds a device, or a share of it."""
+
+    namespace: Annotated[str, Field(description="The claim's namespace.")]
+    resource_claim: Annotated[str, Field(description="The claim's name.")]
+    request: Annotated[str, Field(description="The request in the claim that the device is for.")]
+    share_id: Annotated[str | None, Field(description="The share that it holds; null for the whole device.")]
+    consumed: Annotated[
+        dict[str, str],
+        Field(description="The capacity of the device that its share consumes, as quantities."),
+    ]
+    total_pods: Annotated[Count, Field(description="The pods that it is reserved for.")]
+    pods: Annotated[list[str], Field(description="The first 8 of them by name, in the claim's namespace.")]
+    without_pod: Annotated[
+        Literal["UNRESERVED", "PODS_GONE"] | None,
+        Field(
+            description="Why no pod has the device. UNRESERVED: the claim is reserved for nobody. PODS_GONE: "
+            "it is reserved for pods that are gone or have ended."
+        ),
+    ]
+    allocated_at: Annotated[
+        Timestamp | None,
+        Field(description="The claim's allocation; null if its status doesn't have the time."),
+    ]
+    health: Annotated[
+        Literal["Healthy", "Unhealthy", "Unknown"],
+        Field(description="The worst health of the device in its pods' allocatedResourcesStatus."),
+    ]
+    conditions: Annotated[
+        list[DeviceCondition],
+        Field(description="The first 8 conditions of the device in the claim's status."),
+    ]
+    waits_for: Annotated[
+        list[str], Field(description="The binding conditions of the device that aren't true yet.")
+    ]
+    failed: Annotated[
+        list[str], Field(description="The binding failure conditions of the device that are true.")
+    ]
+
+
+class DraDevice(TypedDict):
+    """A device of a pool: a GPU or a part of one."""
+
+    device: Annotated[str, Field(description="Its name in the pool.")]
+    type: Annotated[str | None, Field(description="Its type, as the driver names it.", examples=["mig"])]
+    profile: Annotated[str | None, Field(description="The profile of a partition.", examples=["1g.10gb"])]
+    uuid: Annotated[str | None, Field(description="Its UUID; null if the driver doesn't name it.")]
+    memory_bytes: Annotated[int | None, Field(description="Its memory; null if the driver doesn't name it.")]
+    taints: Annotated[list[str], Field(description="Its taints, those of DeviceTaintRules included.")]
+    taint_rules: Annotated[list[str], Field(description="The DeviceTaintRules that taint it.")]
+    capacity_left: Annotated[
+        dict[str, float],
+        Field(description="What claims leave of its capacity, if several can have it; otherwise empty."),
+    ]
+    claims: Annotated[list[DeviceClaim], Field(description="The claims that hold it.")]
+
+
+class DraGpu(TypedDict):
+    """A GPU as a DRA driver offers it."""
+
+    driver: Annotated[str, Field(description="The driver.", examples=["gpu.nvidia.com"])]
+    pool: Annotated[str, Field(description="The driver's pool.", examples=["gpu-node-1"])]
+    name: Annotated[str, Field(description="Its counter set, or else its first device.", examples=["gpu-0"])]
+    state: Annotated[
+        Literal["allocated", "unhealthy", "unavailable", "available", "unknown"],
+        Field(
+            description="allocated: a claim holds it or a part of it. unhealthy: all its devices are "
+            "tainted. unknown: its pool can't be counted."
+        ),
+    ]
+    reason: Annotated[
+        str | None,
+        Field(
+            description="Why something of it is unknown: SLICE_GONE if no ResourceSlice has it, or the "
+            "reason of its pool in problem_pools of the status."
+        ),
+    ]
+    pci_bus_id: Annotated[
+        str | None, Field(description="Its PCI address; null if the driver doesn't name it.")
+    ]
+    largest_partition_left: Annotated[
+        str | None,
+        Field(
+            description="The largest device that can still be allocated; null if none can, or without "
+            "shared counters."
+        ),
+    ]
+    total_devices: Annotated[Count, Field(description="The devices that are the GPU or parts of it.")]
+    devices: Annotated[list[DraDevice], Field(description="The first 64 of them, those that are held first.")]
+
+
 class Gpu(TypedDict):
-    """A physical GPU, as reported by the node's agent or exporter, or else by its pods' statuses."""
+    """A physical GPU, as the node's agent or exporter, DRA, or its pods' statuses report it."""
 
     source: Annotated[
-        Literal["agent", "dcgm", "amd", "pods"],
-        Field(description="The source of the data. pods: allocatedResourcesStatus, of allocated GPUs only."),
+        Literal["agent", "dcgm", "amd", "pods", "dra"],
+        Field(
+            description="The source of the data. pods: allocatedResourcesStatus, of allocated GPUs only. "
+            "dra: ResourceSlices and ResourceClaims."
+        ),
     ]
-    index: Annotated[int | None, Field(description="The driver's index; null if source is pods.")]
+    index: Annotated[int | None, Field(description="The driver's index; null if source is pods or dra.")]
     uuid: Annotated[str | None, Field(description="The driver's UUID; null if it is unknown.")]
     product: Annotated[str | None, Field(description="The driver's name of the product.")]
     state: Annotated[
-        Literal["allocated", "unhealthy", "unavailable", "available"],
+        Literal["allocated", "unhealthy", "unavailable", "available", "unknown"],
         Field(
-            description="allocated: to at least one container. unhealthy: health is critical or lost. "
-            "unavailable: the node accepts no GPU pods."
+            description="allocated: to at least one container or ResourceClaim. unhealthy: health is "
+            "critical or lost, or all its devices are tainted. unavailable: the node accepts no GPU pods. "
+            "unknown: its DRA pool can't be counted."
         ),
     ]
     holders: Annotated[list[GpuHolder], Field(description="The containers that it is allocated to.")]
@@ -435,6 +538,9 @@ class Gpu(TypedDict):
     instances: Annotated[list[GpuInstance], Field(description="Its MIG instances; empty without MIG.")]
     sampled_at: Annotated[Timestamp, Field(description="The time of the sample.")]
     reasons: Annotated[dict[str, str], Field(description="The reason for each null value, by field name.")]
+    dra: NotRequired[
+        Annotated[DraGpu, Field(description="What DRA says of it; absent for a GPU that no driver offers.")]
+    ]
 
 
 class NodeTelemetry(TypedDict):

@@ -153,12 +153,15 @@ Node = subset(
 )
 Nodes = subset(schemas.Nodes, required=(*_MOMENT, "total_nodes", "nodes"), nested={"nodes": Node})
 
+DeviceClaim = subset(schemas.DeviceClaim, required=("namespace", "resource_claim"))
+DraDevice = subset(schemas.DraDevice, required=("device",), nested={"claims": DeviceClaim})
+DraGpu = subset(schemas.DraGpu, required=("driver", "pool", "name"), nested={"devices": DraDevice})
 Holder = subset(schemas.GpuHolder, required=("namespace", "pod", "container"))
 Gpu = subset(
     schemas.Gpu,
     required=("state", "health"),
     without=("source", "product", "instances", "sampled_at", "reasons"),
-    nested={"holders": Holder},
+    nested={"holders": Holder, "dra": DraGpu},
 )
 NodeTelemetry = subset(schemas.NodeTelemetry, required=("source", "state"))
 NodeDetail = subset(

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from lens.api import schemas
+from lens.api.endpoints.dra_gpus import MEASURED, NO_TELEMETRY, with_dra
 from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
 from lens.api.lists.list_queue import ListQueue
@@ -24,17 +25,6 @@ from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
 GpuState = Literal["allocated", "unhealthy", "unavailable", "available"]
-
-NO_TELEMETRY = "NO_TELEMETRY"
-
-_MEASURED = (
-    "index",
-    "utilization",
-    "memory_used_bytes",
-    "memory_total_bytes",
-    "temperature_celsius",
-    "power_watts",
-)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -79,6 +69,7 @@ def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetai
         gpus = [
             _gpu(gpu, telemetry, allocated, takes_gpu_pods=occupied.takes_gpu_pods) for gpu in telemetry.gpus
         ]
+    gpus = with_dra(gpus, occupied, telemetry, current.current_at)
     return {
         "cluster": params.cluster,
         "timestamp": timestamps.render(current.current_at),
@@ -159,7 +150,7 @@ def _allocated_gpu(gpu: AllocatedGpu, current_at: float) -> schemas.Gpu:
         "recovery_action": None,
         "instances": [],
         "sampled_at": timestamps.render(current_at),
-        "reasons": dict.fromkeys(_MEASURED, NO_TELEMETRY),
+        "reasons": dict.fromkeys(MEASURED, NO_TELEMETRY),
     }
 
 

@@ -109,6 +109,12 @@ MOST_CONDITIONS = 8
 MOST_POD_CLAIMS = 64
 """ResourceClaims of a pod. core/v1 has no bound."""
 
+MOST_SHOWN_GPUS = 1024
+"""GPUs of a node that only DRA tells of, and that are shown; all are counted."""
+
+MOST_SHOWN_DEVICES = 64
+"""Devices of a GPU that are shown, those that are held first; all count."""
+
 MOST_PROBLEM_POOLS = 100
 """Pools of devices that can't be counted, and that are listed; all are counted."""
 
