@@ -8,6 +8,7 @@ from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from tests.contract.conftest import NOW
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
+from tests.unit.model import dra_manifests
 
 MIG = "nvidia.com/mig-1g.10gb"
 SINCE = "2025-12-19T15:10:00Z"
@@ -30,6 +31,7 @@ def fill(cluster: Cluster) -> None:
         pod("orphan", "gone"),
         pod("part", "mig", resource=MIG),
         named,
+        *_dra(),
         _waiting("waiting", {}, {}),
         _waiting(
             "unschedulable", {"priority": 100}, _unscheduled("Unschedulable", "0/4 nodes are available")
@@ -80,6 +82,47 @@ def fill(cluster: Cluster) -> None:
                 NOW - 3, "Kubernetes", "Pod/ml-team/bare", "0/2", "ml-team", "scheduler", "FailedScheduling"
             ),
         ),
+    )
+
+
+def _dra() -> tuple[Manifest, ...]:
+    """Return a node whose GPUs DRA hands out: to a task, for no pod, tainted, in parts, in an odd pool."""
+    task = pod("claiming", "node-1", resource="cpu")
+    task["metadata"]["uid"] = "uid-claiming"
+    task["spec"]["resourceClaims"] = [{"name": "gpus", "resourceClaimName": "claim-1"}]
+    late = _waiting("late", {"resourceClaims": [{"name": "gpus", "resourceClaimName": "late"}]}, {})
+    held = dra_manifests.result("gpu-0", bindingConditions=["Attached"])
+    part = dra_manifests.result("part", shareID="s-1", consumedCapacity={"memory": "10Gi"})
+    devices = {"driver": dra_manifests.DRIVER, "pool": "node-1", "device": "gpu-0"}
+    conditions = [{"type": "Ready", "status": "True", "reason": "Ok"}]
+    shared = dra_manifests.device(
+        "part",
+        {"type": "mig", "parentUUID": "GPU-parent"},
+        allowMultipleAllocations=True,
+        capacity={"memory": {"value": "40Gi"}},
+    )
+    return (
+        node("node-1", 0),
+        dra_manifests.resource_slice(
+            dra_manifests.gpu(0), dra_manifests.gpu(1, taints=["hot:NoSchedule"]), shared
+        ),
+        dra_manifests.resource_slice(
+            dra_manifests.gpu(2), name="shared", pool="shared", node=None, allNodes=True
+        ),
+        dra_manifests.resource_slice(dra_manifests.gpu(3), name="odd", pool="odd", count=2),
+        dra_manifests.claim(
+            held,
+            namespace="ml-team",
+            pods=["claiming"],
+            status={"devices": [{**devices, "conditions": conditions}]},
+        ),
+        dra_manifests.claim(part, name="left", namespace="ml-team"),
+        dra_manifests.claim(name="late", namespace="ml-team"),
+        dra_manifests.device_class(),
+        dra_manifests.taint_rule(device="gpu-1"),
+        dra_manifests.taint_rule("by-class", deviceClassName="some"),
+        task,
+        late,
     )
 
 

@@ -1,7 +1,11 @@
 """A node's GPUs that DRA hands out: each once, with its claims and with what telemetry measures."""
 
+import json
 from typing import Any
 
+import msgspec
+
+from lens.mcp import answers
 from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import GpuTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
@@ -167,3 +171,37 @@ async def test_a_gpu_has_its_first_devices_and_the_number_of_all(api: Api, clust
     (row,) = await gpus(api)
     assert (row["dra"]["total_devices"], len(row["dra"]["devices"])) == (100, 64)
     assert row["dra"]["devices"][0]["device"] == "part-099"
+
+
+async def test_a_model_is_shown_who_holds_what_without_empty_fields(api: Api, cluster: Cluster) -> None:
+    cluster.add(
+        cpu_node(),
+        resource_slice(gpu(0)),
+        held(result("gpu-0"), pods=["train"]),
+        claiming("train", "node-1", "claim-1"),
+    )
+    cluster.publish(NOW)
+    tasks = json.loads(msgspec.json.encode(msgspec.convert((await api.tasks()).data, answers.Tasks)))
+    named = {"request": "gpus", "driver": DRIVER, "pool": "node-1", "device": "gpu-0", "product": H100}
+    assert tasks["tasks"][0]["claims"] == [
+        {"name": "c0", "resource_claim": "claim-1", "ready": True, "gpus": 1, "devices": [named]}
+    ]
+    answer = await api.ask("/api/v1/realtime/nodes/node-1?cluster=prod-cluster")
+    detail = json.loads(msgspec.json.encode(msgspec.convert(answer.data, answers.NodeDetail)))
+    assert detail["gpus"][0]["dra"]["devices"] == [
+        {
+            "device": "gpu-0",
+            "type": "gpu",
+            "uuid": "GPU-0abc",
+            "claims": [
+                {
+                    "namespace": "ml-team",
+                    "resource_claim": "claim-1",
+                    "request": "gpus",
+                    "total_pods": 1,
+                    "pods": ["train"],
+                    "health": "Unknown",
+                }
+            ],
+        }
+    ]

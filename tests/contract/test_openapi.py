@@ -31,7 +31,8 @@ ASKED = {
     "/api/v1/realtime/pending-tasks": ("/api/v1/realtime/pending-tasks?cluster=prod-cluster",),
     "/api/v1/realtime/nodes": ("/api/v1/realtime/nodes?cluster=prod-cluster&sort=-available_gpus",),
     "/api/v1/realtime/nodes/{name}": tuple(
-        f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster" for name in ("gpu-0", "gpu-1", "mig", "gone")
+        f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster"
+        for name in ("gpu-0", "gpu-1", "mig", "node-1", "gone")
     ),
     "/api/v1/realtime/fit": tuple(
         f"/api/v1/realtime/fit?cluster=prod-cluster&gpus={gpus}&namespace=team-a&priority=9"
