@@ -75,3 +75,20 @@ def objects_skipped(cluster: Cluster) -> Iterator[Finding]:
             if number == 1:
                 are, noun = "is", resource.removesuffix("es" if resource.endswith("sses") else "s")
             yield Finding(f"Watch/{resource}", f"{number} {noun} can't be decoded and {are} in no figure")
+
+
+@CLUSTER_ALERTS.declare(
+    "PoolNotCounted",
+    severities=("warning",),
+    summary="Pools of DRA devices that can't be counted",
+    meaning="ResourceSlices of a pool are missing, contradict each other, or can't be read. Devices of "
+    "the pool that nobody holds may be in no state.",
+    action="Read the log of the driver that publishes the pool's ResourceSlices.",
+    guide="The scheduler allocates no devices of a pool that is incomplete or invalid. `problem_pools` of "
+    "the status has the first 100 pools with the reasons.",
+)
+def pool_not_counted(cluster: Cluster) -> Iterator[Finding]:
+    """Find the pools that can't be counted as a whole."""
+    for pool in cluster.snapshot.problems.pools:
+        message = f"Pool {pool.pool} of {pool.driver} can't be counted: {pool.reason}, {pool.detail}"
+        yield Finding(f"ResourcePool/{pool.driver}/{pool.pool}", message)

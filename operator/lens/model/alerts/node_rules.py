@@ -36,6 +36,9 @@ class GpuNode(NamedTuple):
 
 NODE_ALERTS: AlertTypes[GpuNode] = AlertTypes()
 
+MOST_NAMED = 4
+"""Claims that an alert names; it counts the others."""
+
 
 @NODE_ALERTS.declare(
     "DevicesUnhealthy",
@@ -100,6 +103,31 @@ def node_cordoned(subject: GpuNode) -> Iterator[Finding]:
     """Find a cordoned node that pods hold GPUs of."""
     if subject.node is not None and subject.node.unschedulable and subject.holders:
         yield subject.finding(f"{subject.name} is cordoned, and {_holding(subject.holders)} there")
+
+
+@NODE_ALERTS.declare(
+    "GpusHeldWithoutPod",
+    severities=("warning",),
+    summary="Nodes with GPUs that are held for no pod",
+    meaning="ResourceClaims, or reservation pods of KAI-Scheduler, hold GPUs of a node for no pod. The "
+    "message names claims.",
+    action="Delete the claims that nobody needs any more.",
+    guide="The GPUs are allocated, and no other pod gets them. `nodes/{name}` has the claims of each GPU, "
+    "with `without_pod`.",
+    lasting="idle_seconds",
+)
+def gpus_held_without_pod(subject: GpuNode) -> Iterator[Finding]:
+    """Find a node with GPUs that are held for no pod."""
+    if subject.occupancy is None or not subject.occupancy.held_without_pod:
+        return
+    number = subject.occupancy.held_without_pod
+    claims = sorted({each.claim for gpu in subject.occupancy.gpus if gpu.without_pod for each in gpu.holders})
+    named = ", ".join(claims[:MOST_NAMED])
+    more = len(claims) - MOST_NAMED
+    by = f": by {named}" if claims else ""
+    by += f" and {counted(more, 'more claim')}" if more > 0 else ""
+    are = "is" if number == 1 else "are"
+    yield subject.finding(f"{counted(number, 'GPU')} of {subject.name} {are} held for no pod{by}")
 
 
 @NODE_ALERTS.declare(

@@ -11,7 +11,7 @@ from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.alerts.gpu_rules import GPU_ALERTS, NodeGpu
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import InstanceTelemetry
-from tests.unit.model.dra_manifests import gpu, resource_slice
+from tests.unit.model.dra_manifests import DRIVER, claim, gpu, resource_slice, result
 from tests.unit.model.manifests import Object, container, node, pod
 from tests.unit.model.watched import AT_ONCE, START, Watched
 
@@ -140,6 +140,30 @@ def test_a_node_whose_gpus_a_dra_driver_hands_out_has_not_lost_its_device_plugin
     assert types(watched) == set()
     # One that never had a device plugin.
     watched.put(node("node-1", capacity={}, allocatable={}))
+    assert types(watched) == set()
+
+
+def test_gpus_that_claims_hold_for_no_pod_are_told_with_the_claims() -> None:
+    watched = Watched(Thresholds(idle_seconds=3600, clear_seconds=0))
+    claims = [claim(result(f"gpu-{each}"), name=f"claim-{each}") for each in range(6)]
+    watched.put(node("node-1", 0), resource_slice(*map(gpu, range(6))), *claims)
+    watched.look()
+    assert watched.alerts(after=3599) == {}
+    (alert,) = watched.alerts(after=1).values()
+    assert (alert.type, alert.severity, alert.source) == ("GpusHeldWithoutPod", "warning", "Node/node-1")
+    assert alert.message == (
+        "6 GPUs of node-1 are held for no pod: by team/claim-0, team/claim-1, team/claim-2, team/claim-3 "
+        "and 2 more claims"
+    )
+
+
+def test_a_pool_that_cannot_be_counted_is_told_with_its_reason() -> None:
+    watched = Watched()
+    watched.put(node("node-1", 0), resource_slice(gpu(0), count=2))
+    (alert,) = watched.alerts().values()
+    assert (alert.type, alert.source) == ("PoolNotCounted", f"ResourcePool/{DRIVER}/node-1")
+    assert alert.message == f"Pool node-1 of {DRIVER} can't be counted: INCOMPLETE, 1 of 2 slices"
+    watched.put(resource_slice(gpu(1), name="node-1-b", count=2))
     assert types(watched) == set()
 
 
@@ -439,6 +463,9 @@ def troubled() -> Watched:
         node("node-1", capacity={GPU: 8}, allocatable={GPU: 7}, ready="False", unschedulable=True),
         pod(container(gpus=9)),
         waiting(name="waiting", uid="waiting"),
+        node("node-2", 0),
+        resource_slice(gpu(0), name="node-2", pool="node-2", node="node-2", count=2),
+        claim(result("gpu-0", pool="node-2"), node="node-2"),
     )
     watched.tell(
         "node-1",
