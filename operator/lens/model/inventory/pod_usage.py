@@ -220,4 +220,8 @@ def _shares(pod: Pod, device: _Device) -> list[tuple[float | None, int | None]] 
     ]
     if not found and any(each is None or each == instance for each in device.gpu.strangers):
         return None
+    seen = any(share.instance == instance for share in device.gpu.shares)
+    if not seen and (device.instance or device.gpu).utilization_percent:
+        # Somebody keeps it busy, and no process is seen.
+        return None
     return found

@@ -79,6 +79,12 @@ def test_what_tasks_share_is_told_apart_by_their_processes(fields: dict[str, str
     )
 
 
+def test_a_shared_gpu_that_is_busy_without_a_process_is_nobodys() -> None:
+    task = _task(resource_slice(gpu(0)), claim(result("gpu-0"), pods=["train-0", "b"]), claiming("claim-1"))
+    assert _busy(made.gpu("GPU-0abc", 90.0, shares=()), pod=task).reason == SHARED
+    assert _busy(made.gpu("GPU-0abc", 0.0, shares=()), pod=task).utilization_percent == 0.0
+
+
 def test_a_device_that_no_slice_has_is_unknown() -> None:
     task = _task(claim(result("gpu-0"), pods=["train-0"]), claiming("claim-1"))
     assert _busy(made.gpu(), pod=task) == Usage(None, None, None, UNKNOWN_DEVICES)
