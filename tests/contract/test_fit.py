@@ -395,3 +395,29 @@ async def test_other_methods_are_refused(api: Api) -> None:
 async def test_nothing_is_said_before_all_is_known(cluster: Cluster, serve: Serve) -> None:
     cluster.publish(NOW, synced=False)
     assert (await (await serve()).ask(FIT)).status == 503
+
+
+async def test_of_several_resources_the_first_that_fits_is_taken(nodes: Cluster, serve: Serve) -> None:
+    nodes.add(node("amd", 8, resource="amd.com/gpu"))
+    nodes.publish(NOW)
+    api = await serve()
+    assert (await ask(api, "&gpus=6"))["resource"] == "nvidia.com/gpu"
+    assert (await ask(api, "&gpus=8"))["resource"] == "amd.com/gpu"
+    neither = await ask(api, "&gpus=9")
+    assert (neither["fits"], neither["resource"]) == ("no", "nvidia.com/gpu")
+    assert neither["nearest"][0]["value"] == "6"
+
+
+async def test_a_daemonset_counts_against_quotas_for_each_node(nodes: Cluster, serve: Serve) -> None:
+    quota = {"metadata": meta("pods", "default"), "spec": {"hard": {"pods": "1"}}}
+    nodes.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota)))
+    data = (await post(await serve(), workload("DaemonSet", {"template": {"spec": containers()}}))).data
+    assert data["fits"] == "no"
+    assert [(each["asked"], each["exceeded"]) for each in data["quota"]] == [(2, True)]
+
+
+async def test_a_resource_that_no_node_has_leaves_nothing_behind(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    for number in range(5):
+        assert (await ask(api, f"&gpus=1&resource=example.com/r{number}"))["fits"] == "no"
+    assert all(not name.startswith("example.com/") for name in nodes.state.current.fit.fleet.allocatable)

@@ -25,7 +25,13 @@ from lens.model.fit.workload import PodGroup, read_workload
 from lens.model.k8s import timestamps
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy, Tolerated
-from lens.model.k8s.vendors import PRODUCT_LABELS, product_named
+from lens.model.k8s.vendors import (
+    PRODUCT_LABELS,
+    VENDORS,
+    PartitionModes,
+    ReplicasAndMig,
+    product_named,
+)
 
 MOST_SECONDS = 0.5
 """How long alternatives are looked for."""
@@ -51,16 +57,22 @@ class FitQuestions:
 
     def asked(self, view: StateView, params: FitQuery, now: float, *, whole: bool) -> schemas.Fit:
         """Answer a GET. ``whole``: the caller may see the whole cluster."""
-        best: tuple[Answer, str | None] | None = None
-        for resource in self._resources(view, params):
-            group = self._group(view, params, resource)
-            found = self._answer(view, (group,), params.namespace, resource)
-            if best is None or (found.fits == "yes", found.placed) > (best[0].fits == "yes", best[0].placed):
-                best = found, resource
+        resources = self._resources(view, params)
+        most, chosen = -1, resources[0]
+        for resource in resources if len(resources) > 1 else ():
+            found = self._answer(view, params, resource, alternatives=False)
+            if found.fits == "yes" or found.placed > most:
+                most, chosen = found.placed, resource
             if found.fits == "yes":
                 break
-        assert best is not None, "at least one resource is tried"
-        return _data(params, view, now, *best, whole=whole)
+        found = self._answer(view, params, chosen)
+        return _data(params, view, now, found, chosen, whole=whole)
+
+    def _answer(
+        self, view: StateView, params: FitQuery, resource: str | None, *, alternatives: bool = True
+    ) -> Answer:
+        group = self._group(view, params, resource)
+        return self._about(view, (group,), params.namespace, resource, alternatives=alternatives)
 
     def posted(
         self, view: StateView, params: FitParameters, body: bytes, now: float, *, whole: bool
@@ -72,17 +84,24 @@ class FitQuestions:
             groups = [read_group(each, namespace, view.fit) for each in workload.groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
-        found = self._answer(view, groups, namespace, None)
+        found = self._about(view, groups, namespace, None)
         return _data(params, view, now, found, None, whole=whole)
 
-    def _answer(
-        self, view: StateView, groups: Sequence[AskedGroup], namespace: str | None, resource: str | None
+    def _about(
+        self,
+        view: StateView,
+        groups: Sequence[AskedGroup],
+        namespace: str | None,
+        resource: str | None,
+        *,
+        alternatives: bool = True,
     ) -> Answer:
         until = self._clock() + MOST_SECONDS
         options = Options(
             is_gpu=self._is_gpu,
             products=self._products(view.fit.fleet, groups, resource),
             may_go_on=lambda: self._clock() < until,
+            alternatives=alternatives,
         )
         return answer(view.fit, groups, namespace, options)
 
@@ -98,7 +117,7 @@ class FitQuestions:
         whole = [
             (-amount, name)
             for name, amount in view.fit.fleet.allocatable.items()
-            if self._is_gpu(name) and name not in view.snapshot.units
+            if self._is_gpu(name) and (name not in view.snapshot.units or name in _GPUS)
         ]
         found: Sequence[str | None] = [name for _, name in sorted(whole)[:MOST_RESOURCES]]
         return found or (None,)
@@ -173,6 +192,12 @@ class FitQuestions:
                 nodes[product] += number
         ordered = sorted(nodes.items(), key=lambda item: (-item[1], item[0]))
         return {name: partial(of_product, name, values) for name, _ in ordered[:MOST_PRODUCTS]}
+
+
+_GPUS = frozenset(
+    vendor.sharing.gpu for vendor in VENDORS if isinstance(vendor.sharing, ReplicasAndMig | PartitionModes)
+)
+"""The resources of GPUs that may be shared under the same name; others that are shared are of parts."""
 
 
 def _namespace(wanted: str | None, named: str | None) -> str:

@@ -47,7 +47,7 @@ class AskedGroup(msgspec.Struct, frozen=True):
 
     name: str
     asked: AskedPod
-    charged: Charged | None
+    charged: Charged
     replicas: int | None
     refusal: str | None = None
     not_checked: tuple[str, ...] = ()
@@ -99,12 +99,14 @@ class Options(msgspec.Struct, frozen=True):
     """What answers depend on beside the question.
 
     ``is_gpu`` decides which resources are GPUs, ``products`` are those that there are with the selector for
-    each, ``may_go_on`` says whether there is time for another alternative.
+    each, ``may_go_on`` says whether there is time for another alternative. Without ``alternatives`` none is
+    looked for.
     """
 
     is_gpu: Callable[[str], bool]
     products: Mapping[str, Callable[[AskedPod], AskedPod]] = {}
     may_go_on: Callable[[], bool] = lambda: True
+    alternatives: bool = True
 
 
 def read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
@@ -126,7 +128,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
     return AskedGroup(
         name=group.name,
         asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
-        charged=None if group.replicas is None else read_charged(admitted.pod, asked.request, group.replicas),
+        charged=read_charged(admitted.pod, asked.request, group.replicas or 0),
         replicas=group.replicas,
         refusal=admitted.refusal,
         not_checked=(*admitted.not_checked, *group.also),
@@ -148,7 +150,11 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
     if namespace is not None and view.policies.quotas is None:
         not_checked.append("resourcequotas")
     elif namespace is not None:
-        charged = [each.charged for each in groups if each.charged is not None and each.refusal is None]
+        charged = [
+            msgspec.structs.replace(group.charged, replicas=each.result.replicas)
+            for group, each in zip(groups, results, strict=True)
+            if group.refusal is None
+        ]
         quota = check_quotas(namespace, view.policies, charged)
     not_checked += [name for each in results for name in each.result.not_checked]
     # The engine names namespaces itself, where they bear on the pods.
@@ -167,7 +173,7 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
             placed = min(placed, room)
     nearest: tuple[Alternative, ...] = ()
     evictable = None
-    if fits == "no" and not any(each.refusal for each in groups):
+    if fits == "no" and options.alternatives and not any(each.refusal for each in groups):
         if len(groups) == 1 and groups[0].replicas:
             nearest = tuple(_nearest(view, groups[0], placed, namespace, options))
         evictable = _evictable(view.fleet, groups, options)
@@ -348,7 +354,7 @@ def _nearest(
             return False
         tries -= 1
         tried = msgspec.structs.replace(group, asked=asked)
-        if namespace is not None and group.charged is not None:
+        if namespace is not None:
             charged = msgspec.structs.replace(group.charged, request=asked.request)
             quota = check_quotas(namespace, view.policies, (charged,))
             if quota.exceeded or quota.refusal:

@@ -111,6 +111,8 @@ class Fleet:
         pairs = [(self.nodes[position], node) for position, node in changes.items()]
         if all(before.gate is after.gate for before, after in pairs):
             fleet._keep(self, "gates")
+        if all(before.allocatable is after.allocatable for before, after in pairs):
+            fleet._keep(self, "allocatable")
         if not any(before.repelling or after.repelling for before, after in pairs):
             fleet._keep(self, "repelling")
         if not any(before.nominated or after.nominated for before, after in pairs):
@@ -125,7 +127,10 @@ class Fleet:
         """Return what each node has left of a resource."""
         found = self._free.get(resource)
         if found is None:
-            found = self._free[resource] = [node.free.get(resource, 0) for node in self.nodes]
+            found = [node.free.get(resource, 0) for node in self.nodes]
+            if resource in self.allocatable:
+                # Whoever asks may name any number of resources that no node has.
+                self._free[resource] = found
         return found
 
     @cached_property
