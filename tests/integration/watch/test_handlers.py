@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from lens.kube.watch import fit_resources
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
 from lens.model.inventory.decoding import pod_decoder
@@ -73,6 +74,9 @@ async def test_nothing_is_ever_written_to_the_cluster(scene: Scene) -> None:
         "/api/v1",
         "/apis",
         "/apis/resource.k8s.io",
+        "/apis/node.k8s.io/v1",
+        "/apis/scheduling.k8s.io/v1",
+        *(each.path for each in fit_resources.ALL),
         "list pods",
         "list nodes",
         "watch pods",

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from lens.kube.watch import fit_resources
 from lens.kube.watch.outage import MAX_CAUSES, Outage
 from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
@@ -64,7 +65,7 @@ async def test_an_apiserver_that_goes_and_comes_back_is_a_few_lines(
 
 
 async def test_a_probe_that_is_refused_is_no_outage(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    for kind in ("watch pods", "watch nodes"):
+    for kind in ("watch pods", "watch nodes", *(each.path for each in fit_resources.ALL)):
         scene.front.always(kind, faults.endless_silence)
     scene.front.always("/version", faults.status(503))
     scene.watch()

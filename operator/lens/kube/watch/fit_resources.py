@@ -27,6 +27,8 @@ QUOTAS = WatchedResource("", "v1", "resourcequotas")
 RUNTIME_CLASSES = WatchedResource("node.k8s.io", "v1", "runtimeclasses")
 PRIORITY_CLASSES = WatchedResource("scheduling.k8s.io", "v1", "priorityclasses")
 
+ALL = (NAMESPACES, LIMIT_RANGES, QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES)
+
 
 class FitResources:
     """What is known of these resources, over all runs of kopf. For use in kopf's thread."""
