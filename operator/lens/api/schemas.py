@@ -954,7 +954,7 @@ class FitReason(TypedDict):
     ]
     most_free: Annotated[
         int | None,
-        Field(description="The most of it that one of these nodes has left; negative if overcommitted."),
+        Field(description="The most of it that one of these nodes has left."),
     ]
     short_by: Annotated[int | None, Field(description="How much the node with the most of it lacks.")]
     node_names: NotRequired[
