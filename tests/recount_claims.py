@@ -46,15 +46,14 @@ class Cluster:
         for name in names:
             if name[0] in GPU_DRIVERS:
                 own = [each for each in specs if (each[1]["driver"], each[1]["pool"]["name"]) == name]
-                newest = max(spec["pool"]["generation"] for _, spec in own)
-                found[name] = Pool(
-                    name,
-                    [
-                        spec
-                        for _, spec in sorted(own, key=lambda each: each[0])
-                        if spec["pool"]["generation"] == newest
-                    ],
-                )
+                by_name = [spec for _, spec in sorted(own, key=lambda each: each[0])]
+                numbers = sorted({spec["pool"]["generation"] for spec in by_name})
+                pool: Pool | None = None
+                for number in numbers:
+                    of_number = [spec for spec in by_name if spec["pool"]["generation"] == number]
+                    pool = Pool(name, of_number, before=pool)
+                assert pool is not None
+                found[name] = pool
         return found
 
     # Who holds what
@@ -69,7 +68,7 @@ class Cluster:
 
     def _known(self, device: DeviceName) -> list["Gpu"]:
         pool = self.pools.get(device[:2])
-        return [] if pool is None else [gpu for gpu in pool.gpus if gpu.has(device[2])]
+        return [] if pool is None else pool.gpus_of(device[2])
 
     def _is_tainted(self, pool: "Pool", device: Object) -> bool:
         taints = list(_fields(device).get("taints") or [])
@@ -105,6 +104,11 @@ class Cluster:
                 sizes = [(_memory(each), pool.share(gpu.counter_set, each), each["name"]) for each in fitting]
                 best = [each for each in sizes if each[:2] == max(size[:2] for size in sizes)]
                 found[(*pool.name, "set", gpu.name)] = min(best)[2] if best else None
+        # The scheduler allocates nothing of what only older generations list.
+        for device in held:
+            for gpu in self._known(device):
+                if gpu.counter_set is not None:
+                    found.setdefault((*device[:2], "set", gpu.name), None)
         return found
 
     # Pods
@@ -203,14 +207,51 @@ class Gpu:
 
 
 class Pool:
-    """The newest generation of a pool."""
+    """A generation of a pool, which knows the one before it."""
 
-    def __init__(self, name: PoolName, specs: list[Object]) -> None:
-        """Take the slices of the newest generation."""
+    def __init__(self, name: PoolName, specs: list[Object], before: "Pool | None" = None) -> None:
+        """Take the slices of this generation."""
         self.name = name
         self._specs = specs
+        self._before = before
         self.wrong = self._wrong()
         self.gpus = self._gpus()
+
+    def gpus_of(self, device: str) -> list[Gpu]:
+        """Return a device's GPUs, by the newest generation that lists it; none if no generation does."""
+        later: list[Pool] = []
+        pool: Pool | None = self
+        while pool is not None:
+            own = [gpu for gpu in pool.gpus if gpu.has(device)]
+            if own:
+                return list({id(each): each for gpu in own for each in [pool._as_later(gpu, later)]}.values())
+            later.append(pool)
+            pool = pool._before
+        return []
+
+    def _as_later(self, gpu: Gpu, later: list["Pool"]) -> Gpu:
+        """Return a GPU as later generations have it, from the newest; itself if none has."""
+        candidates: list[tuple[Gpu, Gpu, set[tuple[str, str]]]] = []
+        for at, pool in enumerate(later):
+            for each in pool.in_order():
+                there = pool._as_later(each, later[:at])
+                listed = {device["name"] for newer in later[:at] for device in newer.devices()}
+                # Of nothing but devices that newer generations have elsewhere, it is no GPU by itself.
+                if there is not each or any(device["name"] not in listed for device in each.devices):
+                    candidates.append((each, there, {*pool._marks(each)}))
+        if gpu.counter_set is not None:
+            for each, there, _ in candidates:
+                if each.counter_set == gpu.counter_set:
+                    return there
+        own = {*self._marks(gpu)}
+        return next((there for _, there, marks in candidates if own & marks), gpu)
+
+    def in_order(self) -> list[Gpu]:
+        """Return the GPUs: those of counter sets first, and by name."""
+        return sorted(self.gpus, key=lambda gpu: (gpu.counter_set is None, gpu.name))
+
+    def _marks(self, gpu: Gpu) -> list[tuple[str, str]]:
+        return [mark for device in gpu.devices for mark in self._ids(device)]
 
     def devices(self) -> list[Object]:
         """Return the devices; of two with one name the first."""

@@ -38,13 +38,14 @@ class Objects(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A device as its pool's newest generation has it."""
+    """A device as a generation of its pool has it."""
 
     gpus: frozenset[Gpu]
     node: str | None
     tainted: bool
     product: str | None
     is_part: bool
+    marks: frozenset[Any]
 
 
 def recount_dra(
@@ -57,12 +58,19 @@ def recount_dra(
     """
     claims = [claim for claim in objects.claims if _results(claim)]
     drivers = frozenset(drivers)
-    pools = _pools(objects.slices, drivers)
+    generations = _generations(objects.slices, drivers)
+    pools = {pool: every[0] for pool, every in generations.items()}
     listed = {
         device: facts
         for pool, slices in pools.items()
         for device, facts in _listed(pool, slices, list(objects.rules)).items()
     }
+    gpus_of: dict[Device, frozenset[Gpu]] = {}
+    outdated: dict[Gpu, dict[Device, Listed]] = {}
+    for pool, every in generations.items():
+        of_devices, only_there = _every_generation(pool, every)
+        gpus_of |= of_devices
+        outdated |= only_there
     errors = {pool: _error(slices) for pool, slices in pools.items()}
 
     places: dict[Gpu, set[str | None]] = {}
@@ -74,12 +82,14 @@ def recount_dra(
                 healthy.add(gpu)
 
     held: set[Gpu] = set()
-    for claim in sorted(claims, key=_claim_key):
+    for claim in sorted(claims, key=_key):
         for device in _held(claim, drivers):
-            held |= _gpus(device, listed)
-            if device not in listed:  # of claims that contradict each other the first by name is right
-                for gpu in _gpus(device, listed):
-                    places.setdefault(gpu, {_selected_node(claim)})
+            held |= _gpus(device, gpus_of)
+            for gpu in _gpus(device, gpus_of):
+                if gpu in outdated:
+                    places[gpu] = {facts.node for facts in outdated[gpu].values()}
+                # Of claims that contradict each other the first by name is right.
+                places.setdefault(gpu, {_selected_node(claim)})
 
     is_open = {node["metadata"]["name"]: takes_gpu_pods(node) for node in nodes}
     gpus: dict[Gpu, dict[str, Any]] = {}
@@ -99,6 +109,9 @@ def recount_dra(
             state = "available"
         gpus[gpu] = {"node": node, "state": state}
 
+    pods = list(pods)
+    tasks = _tasks(pods, claims, gpus_of, drivers)
+    running = {_key(pod) for pod in pods if pod.get("status", {}).get("phase") == "Running"}
     where = {each["node"] for each in gpus.values()} | {node for _, node in unknown}
     uncounted: set[str | None] = set()  # nodes with GPUs of a pool that lacks slices
     for pool, slices in pools.items():
@@ -117,10 +130,11 @@ def recount_dra(
         "total_gpus": len(gpus),
         "unknown_gpus": None if uncounted else unknown.total(),
         "nodes": rows,
-        "tasks": _tasks(pods, claims, listed, drivers),
+        "tasks": {key: task for key, task in tasks.items() if key in running},
+        "nodes_of_pods": {task["node"] for task in tasks.values()},
         "pools": {pool: _pool(pool, slices, listed, claims) for pool, slices in pools.items()},
         "gpus": gpus,
-        "products": {gpu: _product(gpu, listed) for gpu in gpus},
+        "products": {gpu: _product(gpu, outdated.get(gpu, listed)) for gpu in gpus},
     }
 
 
@@ -134,17 +148,20 @@ def _product(gpu: Gpu, listed: Mapping[Device, Listed]) -> tuple[str | None, str
     return None, "UNKNOWN_PRODUCT" if own else "SLICE_GONE"
 
 
-def _pools(slices: Iterable[Object], drivers: frozenset[str]) -> dict[Pool, list[Object]]:
-    """Return the slices of each pool's newest generation."""
+def _generations(slices: Iterable[Object], drivers: frozenset[str]) -> dict[Pool, list[list[Object]]]:
+    """Return the slices of each pool by their generation, the newest first."""
     pools: dict[Pool, list[Object]] = {}
     for slice_ in slices:
         spec = slice_["spec"]
         if spec["driver"] in drivers:
             pools.setdefault((spec["driver"], spec["pool"]["name"]), []).append(slice_)
-    for key, every in pools.items():
-        newest = max(_generation(each) for each in every)
-        pools[key] = [each for each in every if _generation(each) == newest]
-    return pools
+    return {
+        pool: [
+            [each for each in every if _generation(each) == generation]
+            for generation in sorted({_generation(each) for each in every}, reverse=True)
+        ]
+        for pool, every in pools.items()
+    }
 
 
 def _generation(slice_: Object) -> int:
@@ -216,8 +233,48 @@ def _listed(pool: Pool, slices: list[Object], rules: list[Object]) -> dict[Devic
                 tainted,
                 _attribute(device, pool[0], "productName", "model"),
                 _is_part(device, pool[0]),
+                frozenset(_marks(pool, _node_of(spec, device), device)),
             )
     return found
+
+
+def _every_generation(
+    pool: Pool, generations: list[list[Object]]
+) -> tuple[dict[Device, frozenset[Gpu]], dict[Gpu, dict[Device, Listed]]]:
+    """Return each device's GPUs by the newest generation that lists it, and the GPUs only older ones have."""
+    gpus_of: dict[Device, frozenset[Gpu]] = {}
+    outdated: dict[Gpu, dict[Device, Listed]] = {}
+    known: list[tuple[Gpu, frozenset[Any]]] = []
+    for slices in generations:
+        listed = _listed(pool, slices, [])
+        there, of_new = [], {device: set[Gpu]() for device in listed if device not in gpus_of}
+        for gpu in sorted({gpu for facts in listed.values() for gpu in facts.gpus}, key=_sets_first):
+            own = {device: facts for device, facts in listed.items() if gpu in facts.gpus}
+            new = {device: facts for device, facts in own.items() if device in of_new}
+            marks = frozenset({gpu} if gpu[2] == "set" else ()).union(
+                *(facts.marks for facts in own.values())
+            )
+            by_set = [each for each, theirs in known if gpu[2] == "set" and gpu in theirs]
+            same = by_set or [each for each, theirs in known if marks & theirs]
+            if same:
+                name = same[0]
+            elif slices is generations[0]:
+                name = gpu
+            elif new:
+                name = gpu if gpu[2] == "set" else (*pool, "device", min(device[2] for device in new))
+                outdated[name] = new
+            else:
+                continue
+            there.append((name, marks))
+            for device in new:
+                of_new[device].add(name)
+        known += there
+        gpus_of |= {device: frozenset(gpus) for device, gpus in of_new.items()}
+    return gpus_of, outdated
+
+
+def _sets_first(gpu: Gpu) -> tuple[bool, str]:
+    return gpu[2] != "set", gpu[3]
 
 
 def _counter_sets(device: Object) -> set[str]:
@@ -265,8 +322,8 @@ def _results(claim: Object) -> list[Object]:
     return list((allocation.get("devices") or {}).get("results") or [])
 
 
-def _claim_key(claim: Object) -> tuple[str, str]:
-    return claim["metadata"].get("namespace") or "", claim["metadata"]["name"]
+def _key(named: Object) -> tuple[str, str]:
+    return named["metadata"].get("namespace") or "", named["metadata"]["name"]
 
 
 def _held(claim: Object, drivers: frozenset[str]) -> set[Device]:
@@ -277,10 +334,10 @@ def _held(claim: Object, drivers: frozenset[str]) -> set[Device]:
     }
 
 
-def _gpus(device: Device, listed: Mapping[Device, Listed]) -> frozenset[Gpu]:
+def _gpus(device: Device, gpus_of: Mapping[Device, frozenset[Gpu]]) -> frozenset[Gpu]:
     """Return the GPUs that a device is on; one that no slice names any more is one by itself."""
-    if device in listed:
-        return listed[device].gpus
+    if device in gpus_of:
+        return gpus_of[device]
     driver, pool, name = device
     return frozenset({(driver, pool, "device", name)})
 
@@ -300,14 +357,14 @@ def _selected_node(claim: Object) -> str | None:
 def _tasks(
     pods: Iterable[Object],
     claims: list[Object],
-    listed: Mapping[Device, Listed],
+    gpus_of: Mapping[Device, frozenset[Gpu]],
     drivers: frozenset[str],
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the running pods that name claims with GPUs, and that these are reserved for."""
+    """Return the pods that are bound, name claims with GPUs, and that these are reserved for."""
     tasks = {}
     for pod in pods:
         meta = pod["metadata"]
-        if pod.get("status", {}).get("phase") != "Running" or not pod["spec"].get("nodeName"):
+        if pod.get("status", {}).get("phase") in ("Succeeded", "Failed") or not pod["spec"].get("nodeName"):
             continue
         named = _named(pod)
         own = {
@@ -327,7 +384,7 @@ def _tasks(
                 "node": pod["spec"]["nodeName"],
                 "claims": set(own),
                 "devices": devices,
-                "gpus": len({gpu for device in devices for gpu in _gpus(device, listed)}),
+                "gpus": len({gpu for device in devices for gpu in _gpus(device, gpus_of)}),
             }
     return tasks
 
@@ -350,11 +407,12 @@ def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objec
     for name in {
         *units["nodes"],
         *filter(None, devices["nodes"]),
+        *devices["nodes_of_pods"],
         *(task["node"] for task in tasks.values()),
     }:
         row = dict(units["nodes"].get(name) or _nothing(name, is_open))
         # A node that exists and has no GPUs at all is no node of pods that ask a device plugin for some.
-        has_some = name in devices["nodes"] or any(each["node"] == name for each in devices["tasks"].values())
+        has_some = name in devices["nodes"] or name in devices["nodes_of_pods"]
         row["known"] |= has_some and name in is_open
         row["running_tasks"] = sum(task["node"] == name for task in tasks.values())
         row["unknown_gpus"] = (devices["nodes"].get(name) or {"unknown": 0})["unknown"]

@@ -209,3 +209,21 @@ def test_a_pools_own_figures_are_of_devices() -> None:
         "tainted": 1,
         "available": 1,
     }
+
+
+def test_held_partitions_stay_one_gpu_while_their_pool_is_published_anew() -> None:
+    def parts(gpu: str) -> list[dict[str, Any]]:
+        draws = [{"counterSet": gpu, "counters": {"memory": {"value": "1"}}}]
+        return [{"name": f"{gpu}-{part}", "consumesCounters": draws} for part in "abc"]
+
+    held = _claim("gpu-0-a", "gpu-0-b", "gpu-0-c")
+    old = [_slice("n1", parts("gpu-0"), name="old", slices=2), _slice("n1", parts("gpu-1"), slices=2)]
+    new = _slice("n1", parts("gpu-1"), name="new", generation=2, slices=2)
+    figures = _count([*old, new], held)
+    assert _states(figures) == (1, 0, 0, 0, None)
+    assert set(figures["products"].values()) == {(None, "UNKNOWN_PRODUCT")}
+    # By its counter set a part that isn't there yet is of the GPU that is.
+    first = _slice("n1", parts("gpu-0")[:1], name="first", generation=2, slices=2)
+    assert _states(_count([*old, first], held)) == (1, 0, 0, 0, None)
+    # Nothing is known of what no slice has.
+    assert _states(_count([new], held)) == (3, 0, 0, 0, None)

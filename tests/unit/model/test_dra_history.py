@@ -35,6 +35,7 @@ POD_NAMES = ("p0", "p1", "p2")
 CLAIM_NAMES = ("c0", "c1", "c2")
 DEVICES = ("g0", "g1", "m0", "m1", "v0")
 CLASSES = ("gpu.nvidia.com", "fast", "nic")
+SLICES = ("a", "b", "c", "d")
 DRIVERS = st.sampled_from(("gpu.nvidia.com",) * 8 + ("gpu.amd.com", "compute-domain.nvidia.com"))
 KINDS = ("pods", "nodes", "claims", "slices", "classes", "rules")
 GPU = "nvidia.com/gpu"
@@ -85,10 +86,10 @@ def slices(draw: st.DrawFn) -> Object:
     }
     return dra.resource_slice(
         *draw(st.lists(devices(), max_size=4)),
-        name=draw(st.sampled_from(("a", "b", "c", "d"))),
+        name=draw(st.sampled_from(SLICES)),
         driver=draw(DRIVERS),
         pool=pool,
-        generation=draw(st.integers(1, 2)),
+        generation=draw(st.integers(1, 3)),
         count=draw(st.sampled_from((1, 1, 1, 2, 2, 3))),
         node=node,
         counters=counters or None,
@@ -252,6 +253,29 @@ class Claiming(RuleBasedStateMachine):
     def publish(self, raw: list[Object]) -> None:
         for each in raw:
             self._write("slices", each)
+
+    @rule(data=st.data(), which=st.integers(0, 10), in_place=st.booleans())
+    def republish(self, data: st.DataObject, which: int, *, in_place: bool) -> None:
+        """Write one slice anew under the next generation of its pool, with some of its devices."""
+        there = self.resources["slices"].history.at(self.version)
+        if not there:
+            return
+        raw = there[sorted(there)[which % len(there)]]
+        spec = raw["spec"]
+        listed = spec.get("devices", [])
+        keep = data.draw(
+            st.lists(st.sampled_from(range(len(listed))), unique=True) if listed else st.just([])
+        )
+        pool = spec["pool"] | {"generation": spec["pool"]["generation"] + 1}
+        name = raw["metadata"]["name"] if in_place else data.draw(st.sampled_from(SLICES))
+        self._write(
+            "slices",
+            raw
+            | {
+                "metadata": raw["metadata"] | {"name": name, "uid": f"uid-{name}"},
+                "spec": spec | {"pool": pool, "devices": [listed[each] for each in sorted(keep)]},
+            },
+        )
 
     @rule(data=st.data(), number=st.integers(1, 2))
     def write_claims(self, data: st.DataObject, number: int) -> None:

@@ -216,12 +216,12 @@ class DeviceIndex:
         if problem != self._problem_pools.get(key):
             self._problems_changed = True
             _put(self._problem_pools, key, problem)
-        for node in before.gpus if before is not None else ():
+        for node in before.nodes if before is not None else ():
             self._touched_nodes.add(node)
             self._pools_at[node].discard(key)
             if not self._pools_at[node]:
                 del self._pools_at[node]
-        for node in after.gpus if after is not None else ():
+        for node in after.nodes if after is not None else ():
             self._touched_nodes.add(node)
             self._pools_at.setdefault(node, set()).add(key)
         for claims in self._holding.get(key, {}).values():
@@ -258,16 +258,34 @@ class DeviceIndex:
             pool = self._pools[key]
             holding = self._holding.get(key, {})
             rules = self._rules_of(key)
-            for gpu in pool.gpus[node]:
+            outdated = pool.outdated.on
+            for gpu in pool.gpus.get(node, ()):
                 holders = tuple(
                     each
                     for device in gpu.devices
                     if device.name in holding
                     for each in self._holders(key, device.name, holding[device.name], users)
                 )
+                if outdated:
+                    holders += self._outdated_holders(pool, gpu, users)
                 found.append(held_gpu(gpu, pool, holders, holding, rules, takes_gpu_pods=takes_gpu_pods))
+            found += (
+                HeldGpu(gpu, "allocated", holders)
+                for gpu in pool.outdated.gpus.get(node, ())
+                if (holders := self._outdated_holders(pool, gpu, users))
+            )
         found += self._gone(node, users)
         return tuple(found)
+
+    def _outdated_holders(self, pool: Pool, gpu: Gpu, users: Users) -> tuple[DeviceHolder, ...]:
+        """Return the holders of those devices of a GPU that only older generations list."""
+        holding = self._holding.get(pool.key, {})
+        return tuple(
+            each
+            for device in pool.outdated.on.get(gpu.key, ())
+            if device in holding
+            for each in self._holders(pool.key, device, holding[device], users)
+        )
 
     def _rules_of(self, key: PoolKey) -> list[TaintRule]:
         if not self._rules:
@@ -324,7 +342,7 @@ class DeviceIndex:
         for name in self._claims_at.get(node, ()):
             for each in self.claims[name].devices:
                 pool = self._pools.get(PoolKey(each.driver, each.pool))
-                if pool is None or each.device not in pool.gpu_of:
+                if pool is None or not pool.lists(each.device):
                     gone.add(each.key)
         for key in sorted(gone):
             claims = self._holding[PoolKey(key.driver, key.pool)][key.device]
@@ -433,7 +451,7 @@ class DeviceIndex:
 def _is_part(device: Device, gpus: Iterable[Gpu]) -> bool:
     """Tell whether a device is a part of its GPU, or may be one: nothing else says that it is all of it."""
     return device.is_part or any(
-        len(gpu.devices) > 1 and (device.uuid is None or device.uuid != gpu.uuid) for gpu in gpus
+        gpu.devices != (device,) and (device.uuid is None or device.uuid != gpu.uuid) for gpu in gpus
     )
 
 

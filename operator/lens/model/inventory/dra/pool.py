@@ -13,10 +13,14 @@ Several devices may be of one GPU:
 | with ``parentUUID`` | with that uuid |
 | with the uuid, or on its node the PCI address, of another one | of that one |
 | else | by itself |
+
+A driver publishes a pool anew slice by slice, under the next generation. A device that the newest generation
+doesn't list may be held all the same. What it is then comes from the newest older generation that lists it.
+The scheduler allocates no such device, so nobody but its holder brings it into the figures.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -34,6 +38,10 @@ Reason = Literal[
 ]
 
 GpuKey = tuple[str, str, str, bool]
+
+# No node has these names, with which _identities qualifies PCI addresses.
+_COUNTERS = "/counters"
+_UUID = "/uuid"
 
 
 class Gpu(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +91,28 @@ class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
         return self.reason == "UNREADABLE" or (self.reason == "INCOMPLETE" and self.slices < self.slice_count)
 
 
+class OutdatedDevice(msgspec.Struct, frozen=True, gc=False):
+    """A device that only an older generation lists, and its GPUs, which the newest generation may have."""
+
+    device: Device
+    gpus: tuple[Gpu, ...]
+
+
+class Outdated(msgspec.Struct, frozen=True):
+    """What only older generations of a pool list. It counts as far as claims hold it.
+
+    ``gpus`` are those by node of which the newest generation has no device. ``on`` has the names of the
+    outdated devices by their GPU, whichever generation has that.
+    """
+
+    devices: Mapping[str, OutdatedDevice] = {}
+    gpus: Mapping[str, tuple[Gpu, ...]] = {}
+    on: Mapping[GpuKey, tuple[str, ...]] = {}
+
+
+NOTHING_OUTDATED = Outdated()
+
+
 class Pool(msgspec.Struct, frozen=True):
     """A pool's newest generation: its GPUs by node, and the GPUs of each device.
 
@@ -94,18 +124,32 @@ class Pool(msgspec.Struct, frozen=True):
     gpu_of: Mapping[str, Gpu]
     of_several: Mapping[str, tuple[Gpu, ...]] = {}
     problem: ProblemPool | None = None
+    outdated: Outdated = NOTHING_OUTDATED
 
     def gpus_of(self, device: str) -> tuple[Gpu, ...]:
-        """Return the GPUs that a device is, or is a part of; none for a device that isn't in the pool."""
+        """Return the GPUs that a device is, or is a part of; none for a device that no generation lists."""
         if device in self.of_several:
             return self.of_several[device]
-        gpu = self.gpu_of.get(device)
-        return () if gpu is None else (gpu,)
+        if (gpu := self.gpu_of.get(device)) is not None:
+            return (gpu,)
+        outdated = self.outdated.devices.get(device)
+        return () if outdated is None else outdated.gpus
 
     def device(self, name: str) -> Device | None:
-        """Return a device; None for one that isn't in the pool."""
-        gpu = self.gpu_of.get(name)
-        return None if gpu is None else next(each for each in gpu.devices if each.name == name)
+        """Return a device; None for one that no generation lists."""
+        if (gpu := self.gpu_of.get(name)) is not None:
+            return next(each for each in gpu.devices if each.name == name)
+        outdated = self.outdated.devices.get(name)
+        return None if outdated is None else outdated.device
+
+    def lists(self, device: str) -> bool:
+        """Tell whether a generation lists a device."""
+        return device in self.gpu_of or device in self.outdated.devices
+
+    @property
+    def nodes(self) -> Iterable[str]:
+        """Return the nodes that may have GPUs of the pool."""
+        return {**self.gpus, **self.outdated.gpus}
 
     @property
     def offers(self) -> bool:
@@ -114,17 +158,12 @@ class Pool(msgspec.Struct, frozen=True):
 
 
 def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
-    """Return a pool of these slices, of which there is at least one; older generations are left out."""
-    generation = max(each.generation for each in slices)
-    newest = sorted((each for each in slices if each.generation == generation), key=lambda each: each.name)
-    counter_sets: dict[str, Counters] = {}
-    for each in newest:
-        for counter_set in each.counter_sets:
-            counter_sets.setdefault(counter_set.name, counter_set.counters)
-    devices: dict[str, Device] = {}
-    for each in newest:
-        for device in each.devices:
-            devices.setdefault(device.name, device)
+    """Return a pool of these slices, of which there is at least one."""
+    generations: dict[int, list[Slice]] = {}
+    for each in sorted(slices, key=lambda each: (-each.generation, each.name)):
+        generations.setdefault(each.generation, []).append(each)
+    (generation, newest), *older = generations.items()
+    devices, counter_sets = _contents(newest)
     found = _problem(newest, counter_sets)
     most = max(each.slice_count for each in newest)
     by_node: dict[str, list[Gpu]] = {}
@@ -141,7 +180,96 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
         gpu_of=gpu_of,
         of_several=of_several,
         problem=ProblemPool(*key, *found, generation, len(newest), most) if found else None,
+        outdated=_outdated(gpu_of, by_node, [each for _, each in older]) if older else NOTHING_OUTDATED,
     )
+
+
+def _contents(slices: Iterable[Slice]) -> tuple[dict[str, Device], dict[str, Counters]]:
+    """Return the devices and the counter sets of a generation by name; of two with one name the first."""
+    devices: dict[str, Device] = {}
+    counter_sets: dict[str, Counters] = {}
+    for each in slices:
+        for counter_set in each.counter_sets:
+            counter_sets.setdefault(counter_set.name, counter_set.counters)
+        for device in each.devices:
+            devices.setdefault(device.name, device)
+    return devices, counter_sets
+
+
+class _KnownGpus:
+    """The GPUs of the generations so far by what tells them from others; of several the first."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[int, Gpu]] = {}
+        self._number = 0
+
+    def add(self, gpu: Gpu, marks: Iterable[tuple[str, str]]) -> None:
+        for mark in marks:
+            self._known.setdefault(mark, (self._number, gpu))
+        self._number += 1
+
+    def same(self, marks: Collection[tuple[str, str]]) -> Gpu | None:
+        """Return the GPU with the same counter set, or else the first with another mark in common."""
+        found = [(mark, self._known[mark]) for mark in marks if mark in self._known]
+        first = min(found, key=lambda each: (each[0][0] != _COUNTERS, each[1][0]), default=None)
+        return None if first is None else first[1][1]
+
+
+def _outdated(
+    listed: Collection[str], newest: Mapping[str, Iterable[Gpu]], older: Iterable[list[Slice]]
+) -> Outdated:
+    """Return what only older generations list, newest first. ``listed`` are the newest one's devices."""
+    known = _KnownGpus()
+    for gpu in sorted((gpu for gpus in newest.values() for gpu in gpus), key=_rank):
+        known.add(gpu, _marks(gpu))
+    devices: dict[str, OutdatedDevice] = {}
+    by_node: dict[str, list[Gpu]] = {}
+    on: dict[GpuKey, list[str]] = {}
+    for slices in older:
+        of: dict[str, tuple[Device, list[Gpu]]] = {}
+        found: list[tuple[Gpu, list[tuple[str, str]]]] = []
+        own_devices, counter_sets = _contents(slices)
+        for gpu in sorted(_gpus(own_devices.values(), counter_sets), key=_rank):
+            outdated = tuple(
+                each for each in gpu.devices if each.name not in listed and each.name not in devices
+            )
+            marks = _marks(gpu)
+            same = known.same(marks)
+            if same is None:
+                if not outdated:
+                    continue
+                name = gpu.name if gpu.counters is not None else min(each.name for each in outdated)
+                same = _gpu(name, outdated, gpu.counters)
+                by_node.setdefault(same.node, []).append(same)
+            found.append((same, marks))
+            for each in outdated:
+                gpus = of.setdefault(each.name, (each, []))[1]
+                if same not in gpus:
+                    gpus.append(same)
+                    on.setdefault(same.key, []).append(each.name)
+        # Two GPUs of one generation stay two.
+        for gpu, marks in found:
+            known.add(gpu, marks)
+        for name, (device, gpus) in of.items():
+            devices[name] = OutdatedDevice(device, tuple(gpus))
+    return Outdated(
+        devices=devices,
+        gpus={node: tuple(gpus) for node, gpus in by_node.items()},
+        on={key: tuple(names) for key, names in on.items()},
+    )
+
+
+def _rank(gpu: Gpu) -> tuple[bool, str]:
+    """Return what sorts the GPUs of a generation: those with counters first."""
+    if gpu.counters is not None:
+        return False, gpu.name
+    return True, min(each.name for each in gpu.devices)
+
+
+def _marks(gpu: Gpu) -> list[tuple[str, str]]:
+    """Return what tells a GPU from those of other generations."""
+    marks = [(_COUNTERS, gpu.name)] if gpu.counters is not None else []
+    return marks + [mark for device in gpu.devices for mark in _identities(device)]
 
 
 def _problem(slices: Collection[Slice], counter_sets: Mapping[str, Counters]) -> tuple[Reason, str] | None:
@@ -180,7 +308,7 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
     # First those that say which GPU they are of, then whole GPUs, then their parts.
     for device in sorted(devices, key=lambda each: (not each.consumes, each.parent_uuid is not None)):
         identities = _identities(device)
-        names = list(dict.fromkeys(("counters", each.counter_set) for each in device.consumes))
+        names = list(dict.fromkeys((_COUNTERS, each.counter_set) for each in device.consumes))
         if not names:
             same = list(dict.fromkeys(known[each] for each in identities if each in known))
             names = same[:1] or [("device", device.name)]
@@ -194,16 +322,16 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
             for identity in identities:
                 known.setdefault(identity, name)
     for (kind, title), members in sorted(groups.items(), key=lambda each: each[1][0].name):
-        yield _gpu(title, tuple(members), counter_sets.get(title, ()) if kind == "counters" else None)
+        yield _gpu(title, tuple(members), counter_sets.get(title, ()) if kind == _COUNTERS else None)
 
 
 def _identities(device: Device) -> list[tuple[str, str]]:
     """Return what tells the GPU of a device from others. A PCI address does so only on one node."""
     found = []
     if device.parent_uuid is not None:
-        found.append(("uuid", device.parent_uuid))
+        found.append((_UUID, device.parent_uuid))
     elif device.uuid is not None and not device.is_part:
-        found.append(("uuid", device.uuid))
+        found.append((_UUID, device.uuid))
     if device.pci_bus_id is not None and device.node != NO_NODE:
         found.append((device.node, device.pci_bus_id))
     return found

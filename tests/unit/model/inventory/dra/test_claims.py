@@ -1,5 +1,6 @@
 """What claims and slices amount to: every GPU in one state, whoever hands it out."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -488,3 +489,135 @@ def test_nothing_is_left_when_all_is_gone() -> None:
     snapshot = ledger.snapshot()
     assert (snapshot.states, len(snapshot.nodes), snapshot.running_tasks) == (GpuStates(), 0, 0)
     assert snapshot.problems.pools == ()
+
+
+# A pool that is published anew
+
+MIGS = ("mig-0", "mig-1", "mig-2")
+
+
+def _parts_of(index: int, *names: str, **fields: Any) -> list[Object]:
+    """Return MIG devices of a GPU, which draw on its counter set."""
+    return [
+        device(
+            name,
+            {
+                "type": "mig",
+                "uuid": f"MIG-{name}",
+                "parentUUID": f"GPU-{index}abc",
+                "productName": H100,
+            },
+            consumes={f"gpu-{index}": {"slices": 1}},
+            **fields,
+        )
+        for name in names
+    ]
+
+
+def _published(generation: int, part: str) -> Object:
+    """Return a slice of a node with two GPUs: the counters, the first one's devices, or the second one's."""
+    fields: dict[str, Any] = {
+        "counters": {"counters": {"gpu-0": {"slices": 7}, "gpu-1": {"slices": 7}}},
+        "first": {},
+        "second": {},
+    }[part]
+    devices = {"counters": [], "first": _parts_of(0, *MIGS), "second": _parts_of(1, "mig-8", "mig-9")}[part]
+    return resource_slice(
+        *devices, name=f"{part}-{generation}", generation=generation, count=len(PARTS), **fields
+    )
+
+
+PARTS = ("counters", "first", "second")
+
+
+@pytest.mark.parametrize("order", list(permutations(PARTS)))
+@pytest.mark.parametrize("deleted", ["at last", "one by one"])
+def test_a_held_gpu_stays_one_gpu_while_its_pool_is_published_anew(
+    order: tuple[str, ...], deleted: str
+) -> None:
+    held = claim(*(result(each) for each in MIGS), pods=["train-0"])
+    ledger = cluster(cpu_node(), *(_published(1, part) for part in PARTS), held, claiming("claim-1"))
+    before = ledger.snapshot()
+    assert before.states == GpuStates(allocated=1, available=1)
+    steps: list[tuple[str, bool]] = [(part, True) for part in order]
+    if deleted == "one by one":
+        # Each old slice goes as soon as the new one of the same devices is there.
+        steps = [step for part in order for step in ((part, True), (part, False))]
+    else:
+        steps += [(part, False) for part in order]
+    for part, new in steps:
+        if new:
+            put(ledger, _published(2, part))
+        else:
+            ledger.put_slice(f"{part}-1", None)
+        snapshot = ledger.snapshot()
+        assert snapshot.states.allocated == 1
+        (allocated,) = (each for each in snapshot.nodes["node-1"].gpus if each.state == "allocated")
+        assert (allocated.gpu.product, allocated.gpu.uuid, allocated.reason) == (H100, "GPU-0abc", None)
+        assert [each.allocated.device for each in allocated.holders] == list(MIGS)
+        (task,) = snapshot.nodes["node-1"].pods
+        assert (task.gpus, [each.gone for each in task.uses[0].devices]) == (1, [False] * 3)
+    assert snapshot.states == before.states
+    assert snapshot.nodes["node-1"].gpus == before.nodes["node-1"].gpus
+
+
+@pytest.mark.parametrize(
+    ("consumes", "attributes"),
+    [
+        ({"gpu-0": {"slices": 1}}, {}),
+        (None, {"parentUUID": "GPU-0abc"}),
+        (None, {"pciBusID": "0000:19:00.0"}),
+    ],
+)
+def test_a_held_device_of_an_older_generation_is_of_the_same_gpu_as_the_new_ones(
+    consumes: Any, attributes: dict[str, str | int]
+) -> None:
+    def part(name: str) -> Object:
+        return device(name, {"type": "mig", **attributes}, consumes=consumes)
+
+    counters = {"gpu-0": {"slices": 7}}
+    old = resource_slice(part("old"), name="a", counters=counters)
+    new = resource_slice(part("new"), name="b", generation=2, counters=counters)
+    snapshot = snapshot_of(cpu_node(), old, new, claim(result("old"), result("new")))
+    assert snapshot.states == GpuStates(allocated=1)
+    (one,) = snapshot.nodes["node-1"].gpus
+    assert [each.name for each in one.gpu.devices] == ["new"]
+
+
+def test_of_an_older_generation_only_held_devices_count() -> None:
+    old = resource_slice(gpu(0), gpu(1), gpu(2), name="a")
+    new = resource_slice(gpu(2), name="b", generation=2)
+    ledger = cluster(cpu_node(), old, new, claim(result("gpu-0")))
+    assert ledger.snapshot().states == GpuStates(allocated=1, available=1)
+    (running,) = (each for each in ledger.snapshot().nodes["node-1"].gpus if each.state == "allocated")
+    assert (running.gpu.uuid, running.gpu.product, running.reason) == ("GPU-0abc", H100, None)
+    ledger.put_claim(PodKey("team", "claim-1"), None)
+    assert ledger.snapshot().states == GpuStates(available=1)
+    put(ledger, claim(result("gpu-1")))
+    assert ledger.snapshot().states == GpuStates(allocated=1, available=1)
+    ledger.put_slice("a", None)
+    assert [each.reason for each in ledger.snapshot().nodes["node-1"].gpus] == [None, SLICE_GONE]
+
+
+def test_a_held_device_is_on_the_node_that_an_older_generation_says() -> None:
+    old = resource_slice(gpu(0), name="a")
+    new = resource_slice(gpu(2), name="b", generation=2, node="node-2")
+    ledger = cluster(
+        cpu_node(), cpu_node("node-2"), cpu_node("node-3"), old, new, claim(result("gpu-0"), node="node-3")
+    )
+    assert {name: each.states for name, each in ledger.snapshot().nodes.items()} == {
+        "node-1": GpuStates(allocated=1),
+        "node-2": GpuStates(available=1),
+    }
+    ledger.put_claim(PodKey("team", "claim-1"), None)
+    assert set(ledger.snapshot().nodes) == {"node-2"}
+
+
+def test_the_newest_of_the_older_generations_says_what_a_held_device_is() -> None:
+    slices = [
+        resource_slice(device("gpu-0", {"uuid": f"GPU-{number}abc"}), name=f"s{number}", generation=number)
+        for number in (1, 2)
+    ]
+    new = resource_slice(gpu(7), name="s3", generation=3)
+    snapshot = snapshot_of(cpu_node(), *slices, new, claim(result("gpu-0")))
+    assert [each.gpu.uuid for each in snapshot.nodes["node-1"].gpus] == ["GPU-7abc", "GPU-2abc"]
