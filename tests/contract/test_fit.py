@@ -386,6 +386,14 @@ async def test_a_body_beyond_the_bound_is_refused(nodes: Cluster, serve: Serve) 
     assert (await post(api, bomb)).error[2].endswith("it has more than 100000 values")
 
 
+@pytest.mark.parametrize("repeated", ["x" * 20_000, "{" + "x" * 1000 + ": 1}"])
+async def test_texts_that_aliases_repeat_are_bounded(nodes: Cluster, serve: Serve, repeated: str) -> None:
+    aliases = ",".join(["*x"] * 8000)
+    body = f"kind: Pod\nx: &x {repeated}\nspec: {{containers: [{{name: main, command: [{aliases}]}}]}}"
+    answer = await post(await serve(), body)
+    assert answer.error == (400, 4000, "Invalid manifest: line 3: it has more than 100000 values")
+
+
 async def test_other_methods_are_refused(api: Api) -> None:
     answer = await api.ask(FIT, method="PUT")
     assert answer.status == 405

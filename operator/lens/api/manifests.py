@@ -14,7 +14,13 @@ import yaml
 from lens.model.k8s.bounds import LONGEST_WORD, short
 
 MOST_VALUES = 100_000
-"""Values of all documents, those that aliases repeat included."""
+"""Values of all documents, those that aliases repeat included.
+
+A text counts as one value for each 64 characters that it has: what is read of a manifest is written as JSON
+once more, aliases and all.
+"""
+
+CHARACTERS_OF_A_VALUE = 64
 
 MOST_DEPTH = 64
 MOST_DOCUMENTS = 32
@@ -123,11 +129,14 @@ class _Documents:
             self._count(size, event)
             return value
         before = self._values
-        self._count(1, event)
+        self._count_text(event.value if isinstance(event, yaml.ScalarEvent) else "", event)
         value = self._content(event, depth)
         if event.anchor is not None:
             self._anchors[event.anchor] = value, self._values - before
         return value
+
+    def _count_text(self, text: str, event: Any) -> None:
+        self._count(1 + len(text) // CHARACTERS_OF_A_VALUE, event)
 
     def _count(self, values: int, event: Any) -> None:
         self._values += values
@@ -151,6 +160,7 @@ class _Documents:
             if not isinstance(event, yaml.ScalarEvent):
                 raise ManifestError(f"{_line(event)}a key isn't a text")
             key = event.value
+            self._count_text(key, event)
             value = self._value(next(self._events), depth + 1)
             if key == "<<" and event.implicit[0]:
                 for each in value if isinstance(value, list) else [value]:
