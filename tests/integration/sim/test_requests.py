@@ -83,10 +83,24 @@ async def test_discovery_names_what_is_served(client: aiohttp.ClientSession) -> 
     assert group.pop("apiVersion") == "v1"
     groups = bodies["/apis"]["groups"]
     assert group in groups
-    assert {each["name"] for each in groups} == {"apps", "batch", "jobset.x-k8s.io", "kubeflow.org"}
+    assert {each["name"] for each in groups} == {
+        "apps",
+        "batch",
+        "jobset.x-k8s.io",
+        "kubeflow.org",
+        "node.k8s.io",
+        "scheduling.k8s.io",
+    }
     assert group["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
     listed = {resource["name"]: resource for resource in bodies["/api/v1"]["resources"]}
-    assert listed.keys() == {"namespaces", "nodes", "pods", "events"}
+    assert listed.keys() == {
+        "namespaces",
+        "nodes",
+        "pods",
+        "events",
+        "limitranges",
+        "resourcequotas",
+    }
     assert {"get", "list", "watch"} == set(listed["pods"]["verbs"])
     assert bodies["/apis/apps/v1"]["groupVersion"] == "apps/v1"
     apps = {resource["name"]: resource["kind"] for resource in bodies["/apis/apps/v1"]["resources"]}

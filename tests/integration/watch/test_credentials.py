@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
+from lens.kube.watch import fit_resources
 from lens.logs import JsonFormatter
 from tests.integration.watch import faults, tls
 from tests.integration.watch.front import Front
@@ -23,18 +24,21 @@ def refused(scene: Scene) -> float:
     return scene.metric("lens_kube_requests_total", outcome="401")
 
 
+POLICIES = tuple(resource.path for resource in fit_resources.ALL)
+
+
 async def until_watching(scene: Scene) -> None:
-    """Wait until all is known and both watches have been answered."""
+    """Wait until all is known and all watches have been answered."""
     await scene.until_exact()
     front = scene.front
     await scene.until(
         lambda: (
-            front.open("watch pods") == front.open("watch nodes") == 1
+            all(front.open(kind) == 1 for kind in ("watch pods", "watch nodes", *POLICIES))
             # 404 is for resource.k8s.io, which isn't served.
             and sum(scene.metric("lens_kube_requests_total", outcome=each) for each in ("200", "404"))
             == len(front.requests)
         ),
-        "two watches",
+        "all watches",
     )
 
 
