@@ -311,9 +311,10 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
         names = list(dict.fromkeys((_COUNTERS, each.counter_set) for each in device.consumes))
         if not names:
             same = list(dict.fromkeys(known[each] for each in identities if each in known))
+            same.sort(key=lambda each: each[0] != _COUNTERS)
             names = same[:1] or [("device", device.name)]
             for other in same[1:]:
-                # This device tells that two others are of one GPU; two counter sets stay two.
+                # This device tells that others are of one GPU, of a counter set if one is; two sets stay two.
                 if other[0] == "device":
                     groups[names[0]] += groups.pop(other)
                     known = {each: names[0] if name == other else name for each, name in known.items()}

@@ -28,6 +28,11 @@ def _parts(number: int) -> list[Object]:
     return [*_slices(number, lambda name: device(name, PARENT)), taint_rule()]
 
 
+def _republished(number: int) -> list[Object]:
+    """Return a pool of which one slice has been published anew."""
+    return [*_parts(number), resource_slice(device("new", PARENT), name="new", generation=2)]
+
+
 def _calls(objects: list[Object]) -> int:
     """Return how many functions are called for a snapshot."""
     ledger, calls = cluster(node(), *objects), 0
@@ -46,6 +51,6 @@ def _calls(objects: list[Object]) -> int:
     return calls
 
 
-@pytest.mark.parametrize("objects", [_on_counters, _parts])
+@pytest.mark.parametrize("objects", [_on_counters, _parts, _republished])
 def test_a_gpu_of_many_devices_costs_no_more_for_each(objects: Callable[[int], list[Object]]) -> None:
     assert _calls(objects(MANY)) < 1.5 * MANY / FEW * _calls(objects(FEW))

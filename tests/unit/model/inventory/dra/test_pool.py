@@ -147,6 +147,14 @@ def test_a_device_that_draws_on_two_gpus_is_of_both() -> None:
             ],
             [["a", "b", "c"]],
         ),
+        (
+            [
+                device("a", {"uuid": "GPU-0abc"}),
+                device("b", {"pciBusID": "0000:19:00.0"}, consumes={"set": {"c": 1}}),
+                device("c", {"parentUUID": "GPU-0abc", "pciBusID": "0000:19:00.0"}),
+            ],
+            [["b", "a", "c"]],
+        ),
         # Zeros stand for no identity.
         ([device("a", {"uuid": "GPU-0000"}), device("b", {"uuid": "GPU-0000"})], [["a"], ["b"]]),
         ([device("a"), device("b")], [["a"], ["b"]]),
