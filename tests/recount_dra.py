@@ -414,6 +414,7 @@ def recount_both(pods: Iterable[Object], nodes: Iterable[Object], objects: Objec
         # A node that exists and has no GPUs at all is no node of pods that ask a device plugin for some.
         has_some = name in devices["nodes"] or name in devices["nodes_of_pods"]
         row["known"] |= has_some and name in is_open
+        row["schedulable"] = is_open.get(name, False)
         row["running_tasks"] = sum(task["node"] == name for task in tasks.values())
         row["unknown_gpus"] = (devices["nodes"].get(name) or {"unknown": 0})["unknown"]
         by_driver: dict[str, Counter[str]] = {}
