@@ -9,6 +9,8 @@ from tests.e2e.cluster.api import Api
 from tests.e2e.dra.seen import Seen
 from tests.e2e.lens import Lens
 
+STATES = ("allocated", "unhealthy", "unavailable", "available")
+
 
 async def told(lens: Lens) -> dict[str, Any]:
     """Return what Lens says, in the recount's form."""
@@ -17,7 +19,7 @@ async def told(lens: Lens) -> dict[str, Any]:
         status[part] for part in ("current_gpu_usage", "available_resources", "gpu_states")
     )
     return {
-        **{f"{state}_gpus": number for state, number in states.items() if state != "missing_nodes"},
+        **{f"{state}_gpus": states[state] for state in (*STATES, "overcommitted")},
         "missing_nodes": states["missing_nodes"],
         **{name: usage[name] for name in ("total_gpus", "allocated_gpus", "allocation_rate")},
         **{name: available[name] for name in ("available_gpus", "available_nodes", "max_contiguous_gpu")},
@@ -54,7 +56,7 @@ def _row(node: Mapping[str, Any]) -> dict[str, Any]:
         "resources": {each["resource"]: _cell(each) for each in node["resources"]},
         "shared": {each["resource"]: _cell(each) for each in node.get("units", [])},
         "approximate": node.get("approximate", False),
-        **{name: number for name, number in node.items() if name.endswith("_gpus") and name != "total_gpus"},
+        **{f"{state}_gpus": node[f"{state}_gpus"] for state in (*STATES, "overcommitted")},
     }
 
 
@@ -101,9 +103,9 @@ def _figures(figures: Mapping[str, Any]) -> str:
 
 def _difference(says: Mapping[str, Any], objects: Mapping[str, Any]) -> str:
     lines = []
-    for name in objects:
-        one, other = says[name], objects[name]
-        if isinstance(other, dict):
+    for name in sorted(objects.keys() | says.keys()):
+        one, other = says.get(name), objects.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
             keys = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
             lines += [f"{name}[{key}]: Lens {one.get(key)}, objects {other.get(key)}" for key in keys[:5]]
         elif one != other:
