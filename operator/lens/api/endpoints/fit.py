@@ -15,6 +15,7 @@ from lens.api.parameters import FitParameters, FitQuery
 from lens.model.cluster_state import StateView
 from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
 from lens.model.fit.asked import AskedPod
+from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.node_selectors import NodeSelector, NodeTerm
 from lens.model.fit.quota import QuotaResult, quota_message
 from lens.model.fit.result import Reason
@@ -35,6 +36,9 @@ from lens.model.k8s.vendors import (
 
 MOST_SECONDS = 0.5
 """How long alternatives are looked for."""
+
+LONGEST_SECONDS = 3.0
+"""How long a question is worked on. The most costly reasonable ones take a third of it."""
 
 MOST_RESOURCES = 8
 MOST_PRODUCTS = 8
@@ -57,22 +61,29 @@ class FitQuestions:
 
     def asked(self, view: StateView, params: FitQuery, now: float, *, whole: bool) -> schemas.Fit:
         """Answer a GET. ``whole``: the caller may see the whole cluster."""
+        check_time = deadline(self._clock, LONGEST_SECONDS)
         resources = self._resources(view, params)
-        most, chosen = -1, resources[0]
+        best, chosen = (-1, -1), resources[0]
         for resource in resources if len(resources) > 1 else ():
-            found = self._answer(view, params, resource, alternatives=False)
-            if found.fits == "yes" or found.placed > most:
-                most, chosen = found.placed, resource
+            found = self._answer(view, params, resource, check_time, alternatives=False)
+            if _rank(found) > best:
+                best, chosen = _rank(found), resource
             if found.fits == "yes":
                 break
-        found = self._answer(view, params, chosen)
+        found = self._answer(view, params, chosen, check_time)
         return _data(params, view, now, found, chosen, whole=whole)
 
     def _answer(
-        self, view: StateView, params: FitQuery, resource: str | None, *, alternatives: bool = True
+        self,
+        view: StateView,
+        params: FitQuery,
+        resource: str | None,
+        check_time: Check,
+        *,
+        alternatives: bool = True,
     ) -> Answer:
         group = self._group(view, params, resource)
-        return self._about(view, (group,), params.namespace, resource, alternatives=alternatives)
+        return self._about(view, (group,), params.namespace, resource, check_time, alternatives=alternatives)
 
     def posted(
         self, view: StateView, params: FitParameters, body: bytes, now: float, *, whole: bool
@@ -84,7 +95,7 @@ class FitQuestions:
             groups = [read_group(each, namespace, view.fit) for each in workload.groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
-        found = self._about(view, groups, namespace, None)
+        found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
         return _data(params, view, now, found, None, whole=whole)
 
     def _about(
@@ -93,6 +104,7 @@ class FitQuestions:
         groups: Sequence[AskedGroup],
         namespace: str | None,
         resource: str | None,
+        check_time: Check,
         *,
         alternatives: bool = True,
     ) -> Answer:
@@ -102,6 +114,7 @@ class FitQuestions:
             products=self._products(view.fit.fleet, groups, resource),
             may_go_on=lambda: self._clock() < until,
             alternatives=alternatives,
+            check_time=check_time,
         )
         return answer(view.fit, groups, namespace, options)
 
@@ -198,6 +211,11 @@ _GPUS = frozenset(
     vendor.sharing.gpu for vendor in VENDORS if isinstance(vendor.sharing, ReplicasAndMig | PartitionModes)
 )
 """The resources of GPUs that may be shared under the same name; others that are shared are of parts."""
+
+
+def _rank(found: Answer) -> tuple[int, int]:
+    """Return what to compare answers about one resource each by: a "no" is one only if all are."""
+    return ("no", "unknown", "yes").index(found.fits), found.placed
 
 
 def _namespace(wanted: str | None, named: str | None) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from lens.model.fit.admission import admit
 from lens.model.fit.asked import AskedPod, read_asked_pod
+from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
 from lens.model.fit.engine import Trial, fit
 from lens.model.fit.feed import FitView
 from lens.model.fit.node_selectors import ANY_NODE
@@ -100,13 +101,15 @@ class Options(msgspec.Struct, frozen=True):
 
     ``is_gpu`` decides which resources are GPUs, ``products`` are those that there are with the selector for
     each, ``may_go_on`` says whether there is time for another alternative. Without ``alternatives`` none is
-    looked for.
+    looked for. ``check_time`` raises OutOfTimeError when there is no time for anything: what isn't decided by
+    then is unknown.
     """
 
     is_gpu: Callable[[str], bool]
     products: Mapping[str, Callable[[AskedPod], AskedPod]] = {}
     may_go_on: Callable[[], bool] = lambda: True
     alternatives: bool = True
+    check_time: Check = no_deadline
 
 
 def read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
@@ -144,7 +147,7 @@ def _is_claimed(request: Request, view: FitView) -> bool:
 
 def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, options: Options) -> Answer:
     """Return the answer about groups of one namespace; None for no namespace, and so no quota."""
-    results, fleet = _place(view.fleet, groups)
+    results, fleet = _place(view.fleet, groups, options.check_time)
     quota = None
     not_checked = [name for group in groups for name in group.not_checked]
     if namespace is not None and view.policies.quotas is None:
@@ -184,7 +187,7 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
         replicas=replicas,
         placed=placed,
         max_replicas=most,
-        groups=tuple(_with_samples(fleet, groups, results)),
+        groups=tuple(_with_samples(fleet, groups, results, options.check_time)),
         quota=quota,
         nearest=nearest,
         evictable=evictable,
@@ -213,30 +216,40 @@ def _verdict(results: Iterable[GroupResult]) -> Verdict:
     return "no" if "no" in verdicts else "unknown" if "unknown" in verdicts else "yes"
 
 
-def _place(fleet: Fleet, groups: Sequence[AskedGroup]) -> tuple[list[GroupResult], Fleet]:
+def _place(fleet: Fleet, groups: Sequence[AskedGroup], check_time: Check) -> tuple[list[GroupResult], Fleet]:
     """Place the groups one after another; return the results, and the fleet with all that is placed."""
     results: list[GroupResult] = []
     for each in groups:
-        result = _fit(fleet, each)
+        try:
+            result = _fit(fleet, each, check_time)
+        except OutOfTimeError:
+            result = _undecided(fleet, each)
         results.append(GroupResult(each.name, result))
         if len(results) < len(groups) or result.fits == "no":
             fleet = with_placed(fleet, each.asked, result.placements)
     return results, fleet
 
 
-def _fit(fleet: Fleet, group: AskedGroup) -> FitResult:
+def _undecided(fleet: Fleet, group: AskedGroup) -> FitResult:
+    """Return the result for a group for which there was no time."""
+    count = len(fleet.nodes)
+    not_checked = (*group.asked.unchecked, "time")
+    return FitResult("unknown", group.replicas or 0, 0, None, count, not_checked=not_checked, complete=False)
+
+
+def _fit(fleet: Fleet, group: AskedGroup, check_time: Check) -> FitResult:
     replicas = group.replicas
     if group.refusal is not None:
         reason = Reason("admission", group.refusal, len(fleet.nodes))
         return FitResult("no", replicas or 1, 0, 0, len(fleet.nodes), (), (reason,), group.refusal)
     if replicas is None:
-        result = _fit_on_each(fleet, group.asked)
+        result = _fit_on_each(fleet, group.asked, check_time)
     elif replicas == 0:
         result = FitResult("yes", 0, 0, None, len(fleet.nodes))
-    elif replicas <= MOST_WIDE or not Trial(fleet, group.asked).is_wide:
-        result = fit(fleet, group.asked, replicas)
+    elif replicas <= MOST_WIDE or not Trial(fleet, group.asked, check_time).is_wide:
+        result = fit(fleet, group.asked, replicas, check_time)
     else:
-        result = fit(fleet, group.asked, MOST_WIDE)
+        result = fit(fleet, group.asked, MOST_WIDE, check_time)
         if result.placed == MOST_WIDE:
             result = msgspec.structs.replace(
                 result, fits="unknown", complete=False, not_checked=(*result.not_checked, "replicas")
@@ -249,12 +262,12 @@ def _fit(fleet: Fleet, group: AskedGroup) -> FitResult:
     return result
 
 
-def _fit_on_each(fleet: Fleet, asked: AskedPod) -> FitResult:
+def _fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> FitResult:
     """Return whether one pod fits each node that a DaemonSet takes: those that it selects and tolerates."""
     tolerations = (*asked.tolerations, *_DAEMON_TOLERATIONS)
     asked = msgspec.structs.replace(asked, tolerations=tolerations)
-    first = fit(fleet, asked)
-    rejected = {} if asked.gates else Trial(fleet, asked).rejections()
+    first = fit(fleet, asked, check_time=check_time)
+    rejected = {} if asked.gates else Trial(fleet, asked, check_time).rejections()
     left_out = {
         name for name, each in rejected.items() if any(cause.code in _NEVER_ELIGIBLE for cause in each.causes)
     }
@@ -320,7 +333,7 @@ def with_placed(fleet: Fleet, asked: AskedPod, placements: Iterable[Placement]) 
 
 
 def _with_samples(
-    fleet: Fleet, groups: Sequence[AskedGroup], results: Iterable[GroupResult]
+    fleet: Fleet, groups: Sequence[AskedGroup], results: Iterable[GroupResult], check_time: Check
 ) -> Iterator[GroupResult]:
     """Yield the results, with nodes for the reasons of the first group that doesn't fit."""
     done = False
@@ -330,7 +343,11 @@ def _with_samples(
             continue
         done = True
         samples: dict[str, list[str]] = {}
-        for name, rejected in Trial(fleet, group.asked).rejections().items():
+        try:
+            rejections = Trial(fleet, group.asked, check_time).rejections()
+        except OutOfTimeError:
+            rejections = {}
+        for name, rejected in rejections.items():
             for cause in rejected.causes:
                 names = samples.setdefault(cause.message, [])
                 if len(names) < MOST_SAMPLES:
@@ -359,7 +376,10 @@ def _nearest(
             quota = check_quotas(namespace, view.policies, (charged,))
             if quota.exceeded or quota.refusal:
                 return False
-        return _fit(view.fleet, tried).fits == "yes"
+        try:
+            return _fit(view.fleet, tried, options.check_time).fits == "yes"
+        except OutOfTimeError:
+            return False
 
     asked, replicas = group.asked, group.replicas or 0
     gpu = next((resource for resource, _ in asked.request if options.is_gpu(resource)), None)
@@ -438,7 +458,9 @@ def _evictable(fleet: Fleet, groups: Sequence[AskedGroup], options: Options) -> 
     found = +found
     if not found:
         return None
-    results, _ = _place(Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable), groups)
+    results, _ = _place(
+        Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable), groups, options.check_time
+    )
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return Evictable(
         gpus=found.total(),

@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 
 from lens.model.fit.affinity_terms import Terms
 from lens.model.fit.asked import AskedPod
+from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.local import (
     FeatureFilter,
     GateFilter,
@@ -44,22 +45,26 @@ MOST_COUNTED = 64
 class Trial:
     """One pod's filters over one fleet, with the replicas placed so far."""
 
-    def __init__(self, fleet: Fleet, asked: AskedPod) -> None:
-        """Prepare the filters that have something to look at, and sift the nodes."""
+    def __init__(self, fleet: Fleet, asked: AskedPod, check_time: Check = no_deadline) -> None:
+        """Prepare the filters that have something to look at, and sift the nodes.
+
+        This and all methods raise what ``check_time`` raises.
+        """
         self._asked = asked
+        self._check_time = check_time
         self._fleet = fleet
         self.rejected_as_a_whole, named = _named_nodes(asked)
         """Why no node is looked at, where none is."""
         self._resources = ResourceFilter(asked)
         self._filters: list[Filter] = [GateFilter(asked)]
         if asked.selector != ANY_NODE:
-            self._filters.append(SelectorFilter(asked))
+            self._filters.append(SelectorFilter(asked, check_time))
         if asked.ports:
             self._filters.append(PortFilter(asked))
         self._filters.append(self._resources)
         if asked.spread:
-            self._filters.append(SpreadFilter(asked, fleet))
-        affinity = PodAffinityFilter(asked, fleet)
+            self._filters.append(SpreadFilter(asked, fleet, check_time))
+        affinity = PodAffinityFilter(asked, fleet, check_time)
         if affinity.applies:
             self._filters.append(affinity)
         if asked.features:
@@ -124,6 +129,7 @@ class Trial:
         if apart:
             left = [position for position in left if position not in apart]
         for each in filters:
+            self._check_time()
             left = each.sift(left, self._fleet, tally)
         fitting = list(left)
         for position in self._positions if apart else ():
@@ -181,6 +187,7 @@ class Trial:
             if self.is_wide and self._verdict(node, self._filters) is not None:
                 self._queue.set_aside()
                 continue
+            self._check_time()
             self._queue.take()
             self.placed.append(node.name)
             node = self._changed[position] = node.with_pods((self._asked.on(node.name),))
@@ -194,6 +201,7 @@ class Trial:
         return self._changed.get(position) or self._fleet.nodes[position]
 
     def _verdict(self, node: FleetNode, filters: Sequence[Filter]) -> Rejection | None:
+        self._check_time()
         nominated = self._nominated(node)
         if nominated:
             # As for the scheduler the pod has to fit both with and without them.
@@ -262,8 +270,11 @@ class _Queue:
         self._aside.clear()
 
 
-def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1) -> FitResult:
-    """Tell whether replicas of a pod fit. Raise ValueError for a number that can't be asked about."""
+def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline) -> FitResult:
+    """Tell whether replicas of a pod fit. Raise ValueError for a number that can't be asked about.
+
+    ``check_time`` ends the work by what it raises.
+    """
     if not 0 < replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas: {replicas} is not between 1 and {MOST_REPLICAS}")
     count = len(fleet.nodes)
@@ -273,7 +284,7 @@ def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1) -> FitResult:
     if not fleet.nodes:
         missing = ("unreadable_objects",) if fleet.unreadable else ()
         return FitResult("no", replicas, 0, 0, 0, message=NO_NODES, not_checked=missing, complete=not missing)
-    trial = Trial(fleet, asked)
+    trial = Trial(fleet, asked, check_time)
     if trial.rejected_as_a_whole is not None:
         cause = trial.rejected_as_a_whole
         text = f"0/{count} nodes are available: {cause.message}."

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lens.model.fit.asked import AskedPod
+from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally, rejection
 from lens.model.fit.node import Gate
 from lens.model.fit.pod import FitPod
@@ -58,9 +59,10 @@ class GateFilter(Filter):
 class SelectorFilter(Filter):
     """NodeAffinity: the node's labels and name."""
 
-    def __init__(self, asked: AskedPod) -> None:
+    def __init__(self, asked: AskedPod, check_time: Check = no_deadline) -> None:
         """Take the pod that is asked about."""
         self._selector = asked.selector
+        self._check_time = check_time
 
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
         """Return why the pod can't go to a node, or None if it can."""
@@ -83,6 +85,7 @@ class SelectorFilter(Filter):
                 values = tuple([node.labels.get(key) for key in keys])
                 verdict = None if by_name else verdicts.get(values)
                 if verdict is None:
+                    self._check_time()
                     verdict = verdicts[values] = selector.matches(node.name, node.labels)
                 if verdict:
                     found.append(position)

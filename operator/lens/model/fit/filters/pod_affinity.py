@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from lens.model.fit.affinity_terms import AffinityTerm, Terms
 from lens.model.fit.asked import AskedPod
+from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.rejection import Filter, Rejection, rejection
 from lens.model.fit.labels import FlatLabels
 from lens.model.fit.pod import FitPod
@@ -29,8 +30,9 @@ Domains = dict[str, Counter[str]]
 class PodAffinityFilter(Filter):
     """How many pods in each domain attract the pod, repel it, or are repelled by it."""
 
-    def __init__(self, asked: AskedPod, fleet: Fleet) -> None:
+    def __init__(self, asked: AskedPod, fleet: Fleet, check_time: Check = no_deadline) -> None:
         """Count the pods on all nodes."""
+        self._check_time = check_time
         self._asked = asked
         known = fleet.namespaces or {}
         self._namespace_labels = known.get(asked.namespace, NO_LABELS)
@@ -114,6 +116,7 @@ class PodAffinityFilter(Filter):
         effects = self._effects.setdefault(pod.namespace, {})
         found = effects.get(id(pod.labels))
         if found is None:
+            self._check_time()
             labels = pod.labels
             attracts = bool(self._affinity) and all(
                 own.selects(pod.namespace, labels) for own in self._affinity
@@ -133,6 +136,7 @@ class PodAffinityFilter(Filter):
         """Return the topology keys of the terms that are about the pod."""
         found = self._repelled_keys.get(id(terms))
         if found is None:
+            self._check_time()
             keys = tuple(
                 term.topology_key
                 for term in terms

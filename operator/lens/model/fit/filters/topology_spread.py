@@ -6,6 +6,7 @@ Source: pkg/scheduler/framework/plugins/podtopologyspread/filtering.go.
 from collections.abc import Sequence
 
 from lens.model.fit.asked import AskedPod
+from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.local import GateFilter
 from lens.model.fit.filters.rejection import Filter, Rejection, rejection
 from lens.model.fit.matched_labels import MatchedLabels
@@ -22,7 +23,7 @@ SKEWED = rejection("topology_spread", "node(s) didn't match pod topology spread 
 class SpreadFilter(Filter):
     """The constraints of one pod, with the number of pods in each domain."""
 
-    def __init__(self, asked: AskedPod, fleet: Fleet) -> None:
+    def __init__(self, asked: AskedPod, fleet: Fleet, check_time: Check = no_deadline) -> None:
         """Count the pods that each constraint selects, in the domains that it looks at."""
         self._asked = asked
         self._gates = GateFilter(asked)
@@ -32,6 +33,7 @@ class SpreadFilter(Filter):
         if any(each.counts_itself for each in self._constraints):
             self.topology_keys = frozenset(self._keys)
         for node in fleet.nodes:
+            check_time()
             if self._has_domains(node):
                 pods = node.pods.get(asked.namespace, ())
                 for domains in self._constraints:
