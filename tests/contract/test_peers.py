@@ -178,6 +178,33 @@ async def test_a_team_sees_no_more_of_another_cluster_than_of_ones_own(
         assert [task["pod_name"] for task in own["tasks"]] == ["theirs"]
 
 
+async def test_a_team_gets_no_names_in_another_clusters_fit(
+    tmp_path: Path, cluster: Cluster, clock: Clock, west: Api, west_cluster: Cluster
+) -> None:
+    west_cluster.add(node("w3", 16, taints=[{"key": "for", "value": "team-b", "effect": "NoSchedule"}]))
+    west_cluster.publish(NOW)
+    cluster.publish(NOW)
+    tokens = [rights("t", "namespaces: [team-a]"), rights(TOKEN)]
+    fit = "/api/v1/realtime/fit?cluster=west&namespace=team-a&priority=9&gpus="
+    async with lens(
+        "hub", tmp_path, cluster, clock, peers=[peer("west", west.server.url)], tokens=tokens
+    ) as hub:
+        for gpus in (2, 10):
+            whole, part = await hub.ask(f"{fit}{gpus}"), await hub.ask(f"{fit}{gpus}", token="t")
+            assert part.headers["Cache-Control"] == "no-store"
+            assert b"w2" in whole.body
+            for name in (b"w1", b"w2", b"w3", b"team-b"):
+                assert name not in part.body
+            assert (part.data["fits"], part.data["max_replicas"]) == (
+                whole.data["fits"],
+                whole.data["max_replicas"],
+            )
+        assert {"change": "toleration", "value": "for=team-b:NoSchedule", "gpus": 10, "replicas": 1} in (
+            whole.data["nearest"]
+        )
+        assert (await hub.ask(f"{fit}2&x=1", token="t")).status == 400
+
+
 async def test_what_the_service_token_may_not_see_is_refused_without_telling_what_it_may(
     tmp_path: Path, cluster: Cluster, clock: Clock, west_cluster: Cluster
 ) -> None:

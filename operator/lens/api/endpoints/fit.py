@@ -59,8 +59,8 @@ class FitQuestions:
         self._taints = taints
         self._clock = clock
 
-    def asked(self, view: StateView, params: FitQuery, now: float, *, whole: bool) -> schemas.Fit:
-        """Answer a GET. ``whole``: the caller may see the whole cluster."""
+    def asked(self, view: StateView, params: FitQuery, now: float) -> schemas.Fit:
+        """Answer a GET."""
         check_time = deadline(self._clock, LONGEST_SECONDS)
         resources = self._resources(view, params)
         best, chosen = (-1, -1), resources[0]
@@ -71,7 +71,7 @@ class FitQuestions:
             if found.fits == "yes":
                 break
         found = self._answer(view, params, chosen, check_time)
-        return _data(params, view, now, found, chosen, whole=whole)
+        return _data(params, view, now, found, chosen)
 
     def _answer(
         self,
@@ -85,9 +85,7 @@ class FitQuestions:
         group = self._group(view, params, resource)
         return self._about(view, (group,), params.namespace, resource, check_time, alternatives=alternatives)
 
-    def posted(
-        self, view: StateView, params: FitParameters, body: bytes, now: float, *, whole: bool
-    ) -> schemas.Fit:
+    def posted(self, view: StateView, params: FitParameters, body: bytes, now: float) -> schemas.Fit:
         """Answer a POST. Raise an ApiError, 400, for what isn't a workload."""
         try:
             workload = read_workload(read_manifests(body))
@@ -96,7 +94,7 @@ class FitQuestions:
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
         found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
-        return _data(params, view, now, found, None, whole=whole)
+        return _data(params, view, now, found, None)
 
     def _about(
         self,
@@ -265,20 +263,47 @@ def _by_claims(view: StateView) -> bool:
     return bool(snapshot.unattached.gpus) or any(occupied.gpus for occupied in snapshot.nodes.values())
 
 
+def without_names(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an answer, of this Lens or of a peer, without what names nodes and namespaces of others.
+
+    Of a peer's only what is known here is kept. A taint's value may be a team's name.
+    """
+    evictable = data.get("evictable")
+    return {
+        **_known(data, schemas.Fit),
+        "pods": [
+            {
+                **_known(pods, schemas.FitPods, "placements"),
+                "reasons": [_known(each, schemas.FitReason, "node_names") for each in pods["reasons"]],
+            }
+            for pods in data["pods"]
+        ],
+        "nearest": [
+            _known(each, schemas.FitAlternative) for each in data["nearest"] if each["change"] != "toleration"
+        ],
+        "evictable": evictable and _known(evictable, schemas.FitEvictable, "namespaces"),
+    }
+
+
+def _known(value: Mapping[str, Any], kind: type, *names: str) -> dict[str, Any]:
+    return {field: value[field] for field in kind.__annotations__ if field in value and field not in names}
+
+
 def _data(
     params: FitParameters,
     view: StateView,
     now: float,
     found: Answer,
     resource: str | None,
-    *,
-    whole: bool,
 ) -> schemas.Fit:
     evictable: schemas.FitEvictable | None = None
     if found.evictable is not None:
-        evictable = {"gpus": found.evictable.gpus, "pods": found.evictable.pods, "fits": found.evictable.fits}
-        if whole:
-            evictable["namespaces"] = dict(found.evictable.namespaces)
+        evictable = {
+            "gpus": found.evictable.gpus,
+            "pods": found.evictable.pods,
+            "fits": found.evictable.fits,
+            "namespaces": dict(found.evictable.namespaces),
+        }
     return {
         "cluster": params.cluster,
         "timestamp": timestamps.render(int(view.current_at)),
@@ -290,7 +315,7 @@ def _data(
         "placed": found.placed,
         "max_replicas": found.max_replicas,
         "resource": resource,
-        "pods": [_pods(each, found.quota, whole=whole) for each in found.groups],
+        "pods": [_pods(each, found.quota) for each in found.groups],
         "quota": None if found.quota is None else _quota(found.quota),
         "nearest": [
             {"change": each.change, "value": each.value, "gpus": each.gpus, "replicas": each.replicas}
@@ -300,27 +325,25 @@ def _data(
     }
 
 
-def _pods(each: GroupResult, quota: QuotaResult | None, *, whole: bool) -> schemas.FitPods:
+def _pods(each: GroupResult, quota: QuotaResult | None) -> schemas.FitPods:
     result = each.result
-    reasons = [_reason(reason, each.samples if whole else {}) for reason in result.reasons]
+    reasons = [_reason(reason, each.samples) for reason in result.reasons]
     if quota is not None:
         messages = [quota_message(use) for use in quota.exceeded]
         messages += [quota.refusal] if quota.refusal is not None else []
         reasons = [*map(_quota_reason, messages), *reasons]
-    pods: schemas.FitPods = {
+    placements = sorted(result.placements, key=lambda place: (-place.replicas, place.node))
+    return {
         "name": each.name,
         "fits": result.fits,
         "replicas": result.replicas,
         "placed": result.placed,
         "reasons": reasons,
         "message": result.message,
-    }
-    if whole:
-        placements = sorted(result.placements, key=lambda place: (-place.replicas, place.node))
-        pods["placements"] = [
+        "placements": [
             {"node_name": place.node, "replicas": place.replicas} for place in placements[:MOST_PLACEMENTS]
-        ]
-    return pods
+        ],
+    }
 
 
 def _reason(reason: Reason, samples: Mapping[str, Sequence[str]]) -> schemas.FitReason:

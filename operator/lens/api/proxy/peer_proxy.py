@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -44,6 +45,10 @@ _PASSED_ON = {
 
 # How aiohttp decodes invalid UTF-8.
 _INVALID_UTF8 = "surrogateescape"
+
+
+class _Data(msgspec.Struct):
+    data: dict[str, Any]
 
 
 class PeerProxy:
@@ -109,6 +114,20 @@ class PeerProxy:
                     received_at=now,
                 )
         return response
+
+    async def data(
+        self,
+        request: web.BaseRequest,
+        caller: Caller,
+        name: str,
+        edit: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ) -> Mapping[str, Any]:
+        """Return the edited data of a peer's response to the same request. Raise an ApiError."""
+        response = await self.get(request, caller, name, request.path, request.query.items())
+        try:
+            return edit(msgspec.json.decode(response.pieces[0], type=_Data).data)
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError):
+            raise _failed(name, PeerFailedError("malformed")) from None
 
     async def stream(self, request: web.BaseRequest, name: str) -> PeerStream:
         """Return a peer's event stream for the request. Raise an ApiError."""
