@@ -21,8 +21,8 @@ Manifest = dict[str, Any]
 
 GPU = "nvidia.com/gpu"
 
-NO_POLICIES = Policies({}, {}, {}, {}, {})
-"""All of them are known, and there are none."""
+NO_POLICIES = Policies({name: {} for name in ("default", "team-a", "team-b")}, {}, {}, {}, {})
+"""All of them are known: some Namespaces, and nothing else."""
 
 
 def node(

@@ -50,6 +50,15 @@ def containers(gpus: int | str = 1, **more: Any) -> Manifest:
     return {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": gpus}}}], **more}
 
 
+def resources(**of_container: Manifest) -> Manifest:
+    return {"containers": [{"name": "main", "resources": of_container}]}
+
+
+def node_affinity(*expressions: Manifest) -> Manifest:
+    terms = [{"matchExpressions": list(expressions)}] if expressions else []
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
 @pytest.fixture
 def nodes(cluster: Cluster) -> Cluster:
     cluster.add(
@@ -255,7 +264,13 @@ async def test_who_sees_one_namespace_gets_numbers_and_no_names(
             "&tolerations=k:Never",
             "tolerations 'k:Never' 'k:Never': the effect is one of NoExecute, NoSchedule",
         ),
-        ("&resource=a/b/c", "resource 'a/b/c' is not a resource"),
+        *(
+            (f"&resource={name}", f"resource {name!r} is not an extended resource, such as nvidia.com/gpu")
+            for name in ("a/b/c", "gpu", "memory", "pods", "requests.nvidia.com/gpu", "kubernetes.io/gpu")
+        ),
+        ("&tolerations=*", "tolerations '*' is not a taint: key[=value][:effect]"),
+        ("&tolerations=a b=c", "tolerations 'a b=c' is not a taint: key[=value][:effect]"),
+        ("&product=", "product '' has not 1 to 128 characters"),
         ("&resource=nvidia.com/gpu&device_class=x", "device_class and resource are alternatives"),
         ("&device_class=A_B", "device_class 'A_B' is not a DNS name"),
         ("&namespace=A", "namespace 'A' is not a DNS label"),
@@ -346,6 +361,11 @@ async def test_admission_is_looked_at(nodes: Cluster, serve: Serve) -> None:
     unknown = (await post(api, workload(spec=containers(1, priorityClassName="none")))).data
     assert unknown["fits"] == "no"
     assert unknown["pods"][0]["message"] == "no PriorityClass with name none was found"
+    own = (await post(api, workload(spec=containers(1, priority=9)))).data
+    assert own["fits"] == "no"
+    assert own["pods"][0]["message"].startswith("the integer value of priority (9) must not be provided")
+    nowhere = (await post(api, workload(spec=containers(), namespace="nowhere"))).data
+    assert (nowhere["fits"], nowhere["pods"][0]["message"]) == ("no", 'namespaces "nowhere" not found')
     missing = (await post(api, workload(spec=containers(1, runtimeClassName="none")))).data
     assert missing["pods"][0]["message"] == 'RuntimeClass "none" not found'
 
@@ -364,10 +384,40 @@ async def test_admission_is_looked_at(nodes: Cluster, serve: Serve) -> None:
         ("kind: Deployment\nspec: {replicas: -1, template: {spec: {containers: [{}]}}}",
          "spec.replicas: it isn't a number from 0 to 10000"),
         ("kind: Deployment\nspec: {replicas: 3}", "spec.template.spec.containers: it is required"),
-        (workload(spec=containers(-1)), "spec: nvidia.com/gpu: -1 is below 0"),
+        (workload(spec=containers(-1)), "spec.containers[0].resources.limits: nvidia.com/gpu: -1 is below 0"),
         (workload("Job", {"parallelism": "many"}), "spec.parallelism: it isn't a number from 0 to 10000"),
         (workload("Job", {"template": {"spec": containers("x")}}),
-         "spec.template.spec: nvidia.com/gpu: 'x' is not a quantity"),
+         "spec.template.spec.containers[0].resources.limits: nvidia.com/gpu: 'x' is not a quantity"),
+        ("kind: Pod", "spec.containers: it is required"),
+        ("kind: Pod\nmetadata: {namespace: ../x}\nspec: {containers: [{}]}",
+         "metadata.namespace: it isn't a DNS label"),
+        (workload(spec=containers("0.5")),
+         "spec.containers[0].resources.limits: nvidia.com/gpu: '0.5' is not a whole number"),
+        (workload(spec=resources(limits={"gpu": 8})),
+         "spec.containers[0].resources.limits: 'gpu' is neither a resource of Kubernetes nor "
+         "<domain>/<name>"),
+        (workload(spec=resources(limits={"cpu": None})),
+         "spec.containers[0].resources.limits: cpu: None is not a quantity"),
+        (workload(spec=resources(requests={"nvidia.com/gpu": 1})),
+         "spec.containers[0].resources.limits: nvidia.com/gpu is required, since it can't be overcommitted"),
+        (workload(spec=resources(requests={"nvidia.com/gpu": 1}, limits={"nvidia.com/gpu": 2})),
+         "spec.containers[0].resources.requests: nvidia.com/gpu isn't its limit"),
+        (workload(spec=resources(requests={"cpu": 2}, limits={"cpu": "1500m"})),
+         "spec.containers[0].resources.requests: cpu is over its limit"),
+        (workload(spec=containers(tolerations=[{"key": "a", "operator": "Like"}])),
+         "spec.tolerations[0].operator: 'Like' is none of Equal, Exists, Lt, Gt"),
+        (workload(spec=containers(tolerations=[{"key": "a", "effect": "Never"}])),
+         "spec.tolerations[0].effect: 'Never' is none of NoSchedule, PreferNoSchedule, NoExecute"),
+        (workload(spec=containers(tolerations=[{"value": "a"}])),
+         "spec.tolerations[0].operator: without a key it is Exists"),
+        (workload(spec=containers(tolerations=[{"key": "a", "operator": "Exists", "value": "b"}])),
+         "spec.tolerations[0].value: Exists takes none"),
+        (workload(spec=containers(affinity=node_affinity())),
+         "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: it is "
+         "required"),
+        (workload(spec=containers(affinity=node_affinity({"key": "a", "operator": "Like"}))),
+         "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]."
+         "matchExpressions[0].operator: 'Like' is none of In, NotIn, Exists, DoesNotExist, Gt, Lt"),
     ],
 )  # fmt: skip
 async def test_a_bad_manifest_is_refused_with_its_field(

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from lens.api.errors import invalid_parameter, quoted
 from lens.model.events.transitions import Type as EventType
+from lens.model.fit.resources import is_extended
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
 from lens.model.k8s import timestamps
@@ -37,8 +38,13 @@ _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 MAX_LIMIT = 5000
 
 
+def is_dns_label(text: str) -> bool:
+    """Tell whether a text is a DNS label, as a namespace's name has to be."""
+    return _DNS_LABEL.fullmatch(text) is not None
+
+
 def _dns_label(text: str) -> str:
-    if not _DNS_LABEL.fullmatch(text):
+    if not is_dns_label(text):
         raise ValueError("is not a DNS label")
     return text
 
@@ -197,9 +203,6 @@ _LABEL = re.compile(
     r"=(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
     re.ASCII,
 )
-_RESOURCE = re.compile(
-    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII
-)
 _INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 MAX_GPUS = 1024
 MAX_REPLICAS = 10_000
@@ -228,13 +231,15 @@ def _label(text: str) -> str:
 def _toleration(text: str) -> str:
     if len(text) > _MAX_OBJECT:
         raise ValueError(f"is longer than {_MAX_OBJECT} characters")
-    Tolerated.parse(text)
+    toleration = Tolerated.parse(text)
+    if not _LABEL.fullmatch(f"{toleration.key}={toleration.value or ''}"):
+        raise ValueError("is not a taint: key[=value][:effect]")
     return text
 
 
 def _resource(text: str) -> str:
-    if not _RESOURCE.fullmatch(text):
-        raise ValueError("is not a resource")
+    if not is_extended(text):
+        raise ValueError("is not an extended resource, such as nvidia.com/gpu")
     return text
 
 
@@ -268,7 +273,7 @@ class FitQuery(FitParameters):
     replicas: Annotated[int, _from(1, MAX_REPLICAS), _integer_schema(1, MAX_REPLICAS)] = Field(
         default=1, description="The number of pods."
     )
-    product: Annotated[str, _max_length(_MAX_NAME), _NAME_SCHEMA] | None = Field(
+    product: Annotated[str, AfterValidator(_product), _PRODUCT_SCHEMA] | None = Field(
         default=None,
         description="The GPUs' product, as the nodes' labels say: in products of status.",
     )

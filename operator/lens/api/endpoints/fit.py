@@ -11,7 +11,7 @@ import msgspec
 from lens.api import schemas
 from lens.api.errors import ApiError
 from lens.api.manifests import ManifestError, read_manifests
-from lens.api.parameters import FitParameters, FitQuery
+from lens.api.parameters import FitParameters, FitQuery, is_dns_label
 from lens.model.cluster_state import StateView
 from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
 from lens.model.fit.asked import AskedPod
@@ -135,13 +135,17 @@ class FitQuestions:
 
     def _group(self, view: StateView, params: FitQuery, resource: str | None) -> AskedGroup:
         requests: dict[str, Any] = {"cpu": params.cpu, "memory": params.memory}
-        if resource is not None:
-            requests[resource] = params.gpus
+        # A limit is the request too; extended resources have to have one.
+        limits = {} if resource is None else {resource: params.gpus}
         spec: dict[str, Any] = {
             "containers": [
                 {
                     "name": "asked",
-                    "resources": {"requests": {k: v for k, v in requests.items() if v is not None}},
+                    "resources": {
+                        "requests": {name: each for name, each in requests.items() if each is not None}
+                        | limits,
+                        "limits": limits,
+                    },
                 }
             ],
             "nodeSelector": dict(label.split("=", 1) for label in params.selector),
@@ -219,6 +223,8 @@ def _rank(found: Answer) -> tuple[int, int]:
 def _namespace(wanted: str | None, named: str | None) -> str:
     if wanted is not None and named not in (None, wanted):
         raise ValueError("metadata.namespace: it isn't the parameter's namespace")
+    if named is not None and not is_dns_label(named):
+        raise ValueError("metadata.namespace: it isn't a DNS label")
     return wanted or named or DEFAULT_NAMESPACE
 
 

@@ -53,25 +53,31 @@ def _set_priority(spec: Object, policies: Policies, not_checked: list[str]) -> s
     name = _name(spec, "priorityClassName")
     classes = policies.priority_classes
     if not name:
-        if classes is None:
-            not_checked.append("priorityclasses")
-        default = max((each.value for each in (classes or {}).values() if each.is_default), default=None)
-        chosen = next(
-            (each for each in (classes or {}).values() if each.is_default and each.value == default), None
-        )
-        if chosen is not None:
-            spec["priority"] = chosen.value
-            spec.setdefault("preemptionPolicy", chosen.preemption_policy)
-        return None
+        # Of several defaults the one with the lowest value counts.
+        defaults = [(each.value, key) for key, each in (classes or {}).items() if each.is_default]
+        name = min(defaults)[1] if defaults else ""
     known = (classes or {}).get(name)
+    policy = None
     if known is not None:
-        spec["priority"], spec["preemptionPolicy"] = known.value, known.preemption_policy
+        value, policy = known.value, known.preemption_policy
     elif name in SYSTEM_CLASSES:
-        spec["priority"] = SYSTEM_CLASSES[name]
+        value = SYSTEM_CLASSES[name]
     elif classes is None:
         not_checked.append("priorityclasses")
-    else:
+        return None
+    elif name:
         return f"no PriorityClass with name {name} was found"
+    else:
+        value = 0
+    given = spec.get("priority")
+    if given not in (None, value):
+        return (
+            f"the integer value of priority ({short(str(given), LONGEST_NAME)}) must not be provided in pod "
+            f"spec; priority admission controller computed {value} from the given PriorityClass name"
+        )
+    spec["priorityClassName"], spec["priority"] = name, value
+    if policy is not None:
+        spec["preemptionPolicy"] = policy
     return None
 
 

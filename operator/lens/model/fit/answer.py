@@ -21,6 +21,7 @@ from lens.model.fit.resources import Request
 from lens.model.fit.result import FitResult, Placement, Reason, Verdict, scheduler_message
 from lens.model.fit.state import Fleet, FleetNode
 from lens.model.fit.tolerations import Toleration
+from lens.model.fit.validation import check_pod
 from lens.model.fit.workload import PodGroup
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
@@ -123,6 +124,7 @@ def read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
 
 
 def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
+    check_pod(group.template)
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
     unchecked = list(asked.unchecked)
@@ -133,9 +135,17 @@ def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
         asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
         charged=read_charged(admitted.pod, asked.request, group.replicas or 0),
         replicas=group.replicas,
-        refusal=admitted.refusal,
+        refusal=admitted.refusal or _missing_namespace(namespace, view),
         not_checked=(*admitted.not_checked, *group.also),
     )
+
+
+def _missing_namespace(namespace: str, view: FitView) -> str | None:
+    """Return why a namespace takes no pods; None if it does, as far as is known, or is none."""
+    known = view.policies.namespaces
+    if known is None or "namespaces" in view.unseen or namespace in ("", "default", *known):
+        return None
+    return f'namespaces "{namespace}" not found'
 
 
 def _is_claimed(request: Request, view: FitView) -> bool:

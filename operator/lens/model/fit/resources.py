@@ -11,6 +11,7 @@ from math import ceil
 from sys import intern
 
 from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_FIT_RESOURCES
+from lens.model.k8s.gpu_resources import CLASS_PREFIX
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.pod_requests import pod_request
 from lens.model.k8s.quantity import Exact, Quantity, parse
@@ -43,6 +44,21 @@ def is_scheduled(resource: str) -> bool:
     if "/" not in resource or resource.startswith("requests."):
         return False
     return _QUALIFIED.fullmatch(f"requests.{resource}") is not None
+
+
+def is_extended(resource: str) -> bool:
+    """Tell whether a resource is one that device plugins or DeviceClasses offer: whole units, not shared."""
+    if len(resource) > LONGEST_RESOURCE or "/" not in resource:
+        return False
+    if resource.startswith(CLASS_PREFIX):
+        return True
+    return "kubernetes.io/" not in resource and is_scheduled(resource)
+
+
+def is_for_containers(resource: str) -> bool:
+    """Tell whether a container may ask for a resource."""
+    native = resource in _NATIVE or resource.startswith("hugepages-")
+    return native or "kubernetes.io/" in resource or is_extended(resource)
 
 
 def read_request(pod: PodManifest) -> Request:

@@ -1,0 +1,95 @@
+"""What an apiserver refuses of a pod's spec, as far as it decides where the pod may go.
+
+Source: pkg/apis/core/validation/validation.go in Kubernetes 1.37: ValidateContainerResourceRequirements,
+ValidateTolerations, ValidateNodeSelector.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lens.model.fit.json_values import Object, as_list, as_object, as_objects
+from lens.model.fit.resources import is_extended, is_for_containers
+from lens.model.k8s.quantity import Exact, parse
+
+_OPERATORS = ("", "Equal", "Exists", "Lt", "Gt")
+_EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
+_NODE_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
+
+
+def check_pod(template: Mapping[str, Any]) -> None:
+    """Raise ValueError, naming the field, for a pod that no apiserver stores."""
+    spec = as_object(template.get("spec"), "spec")
+    if not as_list(spec.get("containers"), "spec.containers"):
+        raise ValueError("spec.containers: it is required")
+    for name in ("containers", "initContainers"):
+        for number, container in enumerate(as_objects(spec.get(name), f"spec.{name}")):
+            _check_resources(container.get("resources"), f"spec.{name}[{number}].resources")
+    _check_resources(spec.get("resources"), "spec.resources")
+    for number, each in enumerate(as_objects(spec.get("tolerations"), "spec.tolerations")):
+        _check_toleration(each, f"spec.tolerations[{number}]")
+    _check_node_affinity(as_object(spec.get("affinity"), "spec.affinity"), "spec.affinity.nodeAffinity")
+
+
+def _check_resources(value: object, field: str) -> None:
+    resources = as_object(value, field)
+    limits = _quantities(resources.get("limits"), f"{field}.limits")
+    requests = _quantities(resources.get("requests"), f"{field}.requests")
+    for name, request in requests.items():
+        limit = limits.get(name)
+        whole = is_extended(name) or name.startswith("hugepages-")
+        if whole and limit is None:
+            raise ValueError(f"{field}.limits: {name} is required, since it can't be overcommitted")
+        if limit is not None and (request != limit if whole else request > limit):
+            what = "isn't" if whole else "is over"
+            raise ValueError(f"{field}.requests: {name} {what} its limit")
+
+
+def _quantities(value: object, field: str) -> dict[str, Exact]:
+    found: dict[str, Exact] = {}
+    for name, quantity in as_object(value, field).items():
+        if not is_for_containers(name):
+            raise ValueError(f"{field}: {name!r:.80} is neither a resource of Kubernetes nor <domain>/<name>")
+        try:
+            # What is no number either, as null or a list, is no quantity.
+            amount = parse(quantity)
+        except ValueError as error:
+            raise ValueError(f"{field}: {name}: {error}") from None
+        if amount < 0:
+            raise ValueError(f"{field}: {name}: {quantity!r:.80} is below 0")
+        if is_extended(name) and amount.denominator != 1:
+            raise ValueError(f"{field}: {name}: {quantity!r:.80} is not a whole number")
+        found[name] = amount
+    return found
+
+
+def _check_toleration(each: Object, field: str) -> None:
+    operator = each.get("operator") or ""
+    if operator not in _OPERATORS:
+        raise ValueError(f"{field}.operator: {operator!r:.80} is none of {', '.join(_OPERATORS[1:])}")
+    if (each.get("effect") or "") not in _EFFECTS:
+        raise ValueError(f"{field}.effect: {each['effect']!r:.80} is none of {', '.join(_EFFECTS[1:])}")
+    if not each.get("key") and operator != "Exists":
+        raise ValueError(f"{field}.operator: without a key it is Exists")
+    if operator == "Exists" and each.get("value"):
+        raise ValueError(f"{field}.value: Exists takes none")
+
+
+def _check_node_affinity(affinity: Object, field: str) -> None:
+    required = as_object(affinity.get("nodeAffinity"), field).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    if required is None:
+        return
+    field = f"{field}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+    terms = as_objects(as_object(required, field).get("nodeSelectorTerms"), field)
+    if not terms:
+        raise ValueError(f"{field}: it is required")
+    for number, term in enumerate(terms):
+        for part in ("matchExpressions", "matchFields"):
+            at = f"{field}[{number}].{part}"
+            for index, each in enumerate(as_objects(term.get(part), at)):
+                if each.get("operator") not in _NODE_OPERATORS:
+                    raise ValueError(
+                        f"{at}[{index}].operator: {each.get('operator')!r:.80} is none of "
+                        f"{', '.join(_NODE_OPERATORS)}"
+                    )
