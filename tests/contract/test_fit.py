@@ -208,6 +208,48 @@ async def test_a_namespaces_quota_and_limits_count(nodes: Cluster, serve: Serve)
     assert (await ask(api, "&gpus=0&replicas=3&namespace=team-b"))["fits"] == "yes"
 
 
+@pytest.mark.parametrize(
+    ("hard", "kind", "spec", "fits"),
+    [
+        ({"requests.nvidia.com/gpu": "1"}, "DaemonSet", {"template": {"spec": containers()}}, "no"),
+        ({"requests.nvidia.com/gpu": "2"}, "DaemonSet", {"template": {"spec": containers()}}, "yes"),
+        ({"limits.cpu": "9"}, "Pod", containers(), "no"),
+        (
+            {"requests.cpu": "9"},
+            "Pod",
+            {"containers": [{"resources": {"requests": {"cpu": 1}}}, {"name": "without"}]},
+            "no",
+        ),
+        ({"requests.cpu": "9"}, "Pod", resources(requests={"cpu": 0}), "yes"),
+        (
+            {"limits.cpu": "9"},
+            "Pod",
+            {"containers": [{}], "resources": {"requests": {"cpu": 1}, "limits": {"cpu": 10}}},
+            "no",
+        ),
+    ],
+)
+async def test_a_quota_counts_all_pods_and_wants_all_containers_to_say(
+    nodes: Cluster, serve: Serve, hard: Manifest, kind: str, spec: Manifest, fits: str
+) -> None:
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    policies = msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota))
+    nodes.publish(NOW, policies=policies)
+    assert (await post(await serve(), workload(kind, spec))).data["fits"] == fits
+
+
+async def test_a_get_keeps_to_a_limit_range_of_gpus(nodes: Cluster, serve: Serve) -> None:
+    limits = {
+        "metadata": meta("l"),
+        "spec": {"limits": [{"type": "Container", "max": {"nvidia.com/gpu": "2"}}]},
+    }
+    policies = msgspec.structs.replace(NO_POLICIES, limit_ranges=read(limit_range_decoder(), limits))
+    nodes.publish(NOW, policies=policies)
+    api = await serve()
+    assert (await ask(api, "&gpus=2&namespace=team-a"))["fits"] == "yes"
+    assert (await ask(api, "&gpus=3&namespace=team-a"))["fits"] == "no"
+
+
 async def test_what_is_not_known_is_named(nodes: Cluster, serve: Serve) -> None:
     nodes.publish(NOW, policies=Policies(), fit_unseen={"resourcequotas": "403", "priorityclasses": "403"})
     api = await serve()

@@ -65,6 +65,9 @@ def read_charged(pod: Mapping[str, Any], request: Request, replicas: int) -> Cha
             {**each, "ports": None, "resources": {"requests": (each.get("resources") or {}).get("limits")}}
             for each in spec.get(name) or ()
         ]
+    whole = spec.get("resources")
+    if whole is not None:
+        spec["resources"] = {"requests": whole.get("limits")}
     manifest = _read_pod(msgspec.json.encode({"metadata": pod["metadata"], "spec": spec}))
     return Charged(pod, request, read_request(manifest), replicas)
 
@@ -83,7 +86,7 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
             continue
         for resource, hard in sorted(quota.hard.items()):
             amounts = [_amount(resource, each) for each in counted]
-            if resource in _REQUIRED and None in amounts:
+            if resource in _REQUIRED and not all(_has_each(resource, each.pod) for each in counted):
                 refusal = f"failed quota: {key.name}: must specify {resource} for each container"
                 return QuotaResult(tuple(uses), 0, refusal=refusal)
             asked = sum((amount or 0) * each.replicas for amount, each in zip(amounts, counted, strict=True))
@@ -123,6 +126,20 @@ def _amount(name: str, charged: Charged) -> Exact | None:
     if name in _NATIVE or name.startswith("hugepages-"):
         return _of(charged.request, name)
     return None
+
+
+def _has_each(name: str, pod: Mapping[str, Any]) -> bool:
+    """Tell whether each container, or the pod as a whole, says how much it requests or may use."""
+    side, _, resource = name.rpartition(".")
+    spec = pod["spec"]
+    if resource in _named(spec.get("resources"), side or "requests"):
+        return True
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return all(resource in _named(each.get("resources"), side or "requests") for each in containers)
+
+
+def _named(resources: Mapping[str, Any] | None, side: str) -> Mapping[str, Any]:
+    return (resources or {}).get(side) or {}
 
 
 def _of(request: Request, resource: str) -> Exact | None:
