@@ -364,6 +364,39 @@ async def test_every_kind_of_workload_is_read(
     assert all(each["name"].startswith(kind) for each in data["pods"])
 
 
+GROUPED = containers(schedulingGroup={"podGroupName": "g"})
+QUEUE = {"kueue.x-k8s.io/queue-name": "q"}
+
+
+@pytest.mark.parametrize(
+    ("body", "not_checked"),
+    [
+        (workload(spec=GROUPED), ["pod_groups"]),
+        (workload(spec=containers(workloadRef={"name": "w", "podGroup": "g"})), ["pod_groups"]),
+        (workload(spec=containers(), labels=QUEUE), ["queues"]),
+        (workload("Job", {"suspend": True, "template": {"spec": containers()}}, labels=QUEUE), ["queues"]),
+        (workload(spec=containers(schedulerName="volcano")), ["scheduler"]),
+    ],
+)
+async def test_pods_that_wait_for_more_than_nodes_are_unknown(
+    nodes: Cluster, serve: Serve, body: str, not_checked: list[str]
+) -> None:
+    data = (await post(await serve(), body)).data
+    assert (data["fits"], data["complete"], data["not_checked"]) == ("unknown", False, not_checked)
+
+
+async def test_a_kind_is_one_of_its_api_group(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    tasks = [{"name": name, "replicas": 2, "template": {"spec": containers()}} for name in ("a", "b")]
+    volcano = {"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job", "spec": {"tasks": tasks}}
+    assert [each["name"] for each in (await post(api, json.dumps(volcano))).data["pods"]] == [
+        "Job a",
+        "Job b",
+    ]
+    knative = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": tasks[0]}
+    assert (await post(api, json.dumps(knative))).data["replicas"] == 2
+
+
 def manifests(name: str) -> str:
     return (KINDS / name).read_text()
 

@@ -127,7 +127,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
     check_pod(group.template)
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
-    unchecked = list(asked.unchecked)
+    unchecked = [*asked.unchecked, *(["queues"] if group.queued else [])]
     if _is_claimed(asked.request, view):
         unchecked.append("dynamic_resources")
     return AskedGroup(

@@ -97,6 +97,8 @@ class AskedSpecManifest(Manifest):
     host_users: bool | None = None
     volumes: list[dict[str, msgspec.Raw]] | None = None
     resource_claims: list[msgspec.Raw] | None = None
+    scheduling_group: dict[str, msgspec.Raw] | None = None
+    workload_ref: dict[str, msgspec.Raw] | None = None
 
 
 class AskedManifest(Manifest):
@@ -187,6 +189,8 @@ def _unchecked(spec: AskedSpecManifest) -> list[str]:
         found.append("volumes")
     if spec.resource_claims:
         found.append("resource_claims")
+    if spec.scheduling_group is not None or spec.workload_ref is not None:
+        found.append("pod_groups")
     if spec.scheduler_name not in (None, "", DEFAULT_SCHEDULER):
         found.append("scheduler")
     return found

@@ -27,6 +27,8 @@ class PodGroup(msgspec.Struct, frozen=True):
     replicas: int | None = 1
     also: tuple[str, ...] = ()
     """What belongs to them and isn't looked at."""
+    queued: bool = False
+    """Whether they don't start before a queue admits them."""
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -75,15 +77,46 @@ def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[
 def _groups(each: Object, where: str) -> Iterator[PodGroup]:
     kind = short(each["kind"], LONGEST_WORD)
     if kind == "Pod":
-        yield PodGroup("Pod", where.rstrip("."), each)
+        yield PodGroup("Pod", where.rstrip("."), each, queued=_is_queued(each, where))
         return
-    if kind in _WITHOUT_PODS:
+    if kind in _WITHOUT_PODS and _is_known(each):
         return
     spec = as_object(each.get("spec"), f"{where}spec")
-    read = _KINDS.get(kind)
+    read = _KINDS.get(kind) if _is_known(each) else None
+    queued = _is_queued(each, where)
     for group in read(spec, f"{where}spec") if read is not None else _any(spec, f"{where}spec"):
         name = f"{kind} {group.name}".rstrip()
-        yield msgspec.structs.replace(group, name=short(name, LONGEST_NAME))
+        yield msgspec.structs.replace(group, name=short(name, LONGEST_NAME), queued=queued)
+
+
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+"""What Kueue doesn't let start before its queue admits it."""
+
+
+def _is_queued(each: Object, where: str) -> bool:
+    meta = as_object(each.get("metadata"), f"{where}metadata")
+    return QUEUE_LABEL in as_object(meta.get("labels"), f"{where}metadata.labels")
+
+
+_API_GROUPS = frozenset(
+    {
+        "",
+        "apps",
+        "batch",
+        "extensions",
+        "jobset.x-k8s.io",
+        "leaderworkerset.x-k8s.io",
+        "ray.io",
+        "resource.k8s.io",
+    }
+)
+"""The API groups of the kinds whose fields are known: Volcano has a Job of its own, and Knative a Service."""
+
+
+def _is_known(each: Object) -> bool:
+    version = each.get("apiVersion")
+    group, slash, _ = version.partition("/") if isinstance(version, str) else ("", "", "")
+    return not slash or group in _API_GROUPS
 
 
 _WITHOUT_PODS = frozenset({"PodTemplate", "ResourceClaim", "ResourceClaimTemplate", "ConfigMap", "Service"})
