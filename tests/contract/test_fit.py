@@ -1,5 +1,6 @@
 """What ``fit`` says of every kind of question, and what it refuses."""
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -23,8 +24,8 @@ async def ask(api: Api, query: str = "", **headers: str) -> Any:
     return (await api.ask(FIT + query, **headers)).data
 
 
-async def post(api: Api, body: bytes | str, query: str = "", token: str = TOKEN) -> Answer:
-    headers = {"Authorization": f"Bearer {token}"}
+async def post(api: Api, body: bytes | str, query: str = "", token: str = TOKEN, **more: str) -> Answer:
+    headers = {"Authorization": f"Bearer {token}"} | more
     async with (
         aiohttp.ClientSession() as session,
         session.post(api.server.url + FIT + query, data=body, headers=headers) as response,
@@ -517,6 +518,15 @@ async def test_texts_that_aliases_repeat_are_bounded(nodes: Cluster, serve: Serv
     body = f"kind: Pod\nx: &x {repeated}\nspec: {{containers: [{{name: main, command: [{aliases}]}}]}}"
     answer = await post(await serve(), body)
     assert answer.error == (400, 4000, "Invalid manifest: line 3: it has more than 100000 values")
+
+
+async def test_a_compressed_body_is_refused(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+    body = gzip.compress(workload(spec=containers()).encode())
+    for coding in ("gzip", "br", "identity, gzip"):
+        answer = await post(api, body, **{"Content-Encoding": coding})
+        assert answer.error == (415, 4015, "A body must not be compressed")
+        assert answer.headers["Accept-Encoding"] == "identity"
 
 
 async def test_other_methods_are_refused(api: Api) -> None:

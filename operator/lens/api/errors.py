@@ -88,6 +88,11 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, 4013, f"Body too large: the limit is {limit} bytes")
 
 
+def encoded_body() -> ApiError:
+    """Return the 415 for a compressed body (RFC 9110, section 15.5.16)."""
+    return ApiError(415, 4015, "A body must not be compressed", {"Accept-Encoding": "identity"})
+
+
 def internal_error() -> ApiError:
     """Return the 500, which reveals no internals."""
     return ApiError(500, 5000, "Internal error")

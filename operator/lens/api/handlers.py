@@ -16,7 +16,7 @@ from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.fit import FitQuestions, without_names
 from lens.api.endpoints.summary import summary
-from lens.api.errors import ApiError, invalid_parameter, too_large
+from lens.api.errors import ApiError, encoded_body, invalid_parameter, too_large
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
 from lens.api.parameters import ClusterParameters, FitParameters, FitQuery, ListParameters, Parameters
@@ -248,7 +248,9 @@ class Handlers:
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    """Return a request's body. Raise an ApiError for one beyond the bound, 413."""
+    """Return a request's body. Raise an ApiError for one beyond the bound, 413, or compressed, 415."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise encoded_body()
     body = await request.read()
     if len(body) > MAX_BODY_BYTES or getattr(request.protocol, "body_cut", False):
         raise too_large(MAX_BODY_BYTES)
