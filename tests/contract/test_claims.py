@@ -200,3 +200,15 @@ async def test_a_node_that_offers_gpus_both_ways_is_counted_as_such(api: Api, cl
     data = (await api.status("&include=nodes")).data
     assert (data["dra"]["both_ways_nodes"], data["approximate"]) == (1, True)
     assert data["nodes"][0]["approximate_reason"] == "BOTH_WAYS"
+
+
+async def test_what_fits_without_claims_fits_where_there_are_claims_too(api: Api, cluster: Cluster) -> None:
+    cluster.add(node("node-1", 4), resource_slice(gpu(0), node="other"))
+    cluster.publish(NOW)
+    fit = "/api/v1/realtime/fit?cluster=prod-cluster&gpus="
+    known, unknown = (await api.ask(f"{fit}4")).data, (await api.ask(f"{fit}5")).data
+    assert (known["fits"], known["complete"], known["not_checked"]) == ("yes", True, [])
+    assert (unknown["fits"], unknown["complete"]) == ("unknown", False)
+    assert unknown["not_checked"] == ["dynamic_resources"]
+    assert unknown["pods"][0]["fits"] == "unknown"
+    assert unknown["nearest"][0]["value"] == "4"

@@ -71,6 +71,8 @@ class FitQuestions:
             if found.fits == "yes":
                 break
         found = self._answer(view, params, chosen, check_time)
+        if params.gpus and params.device_class is None and params.resource is None and _by_claims(view):
+            found = _or_by_claims(found)
         return _data(params, view, now, found, chosen)
 
     def _answer(
@@ -166,13 +168,7 @@ class FitQuestions:
         if params.product is not None:
             asked = of_product(params.product, _product_values(view.fit.fleet), asked)
         tolerations = (*asked.tolerations, *self._tolerations(view.fit.fleet))
-        unchecked = asked.unchecked
-        if params.gpus and params.device_class is None and params.resource is None and _by_claims(view):
-            # They may have room where no resource has.
-            unchecked = (*unchecked, "dynamic_resources")
-        asked = msgspec.structs.replace(
-            asked, tolerations=tolerations, unchecked=tuple(dict.fromkeys(unchecked))
-        )
+        asked = msgspec.structs.replace(asked, tolerations=tolerations)
         return msgspec.structs.replace(group, asked=asked)
 
     def _tolerations(self, fleet: Fleet) -> Iterable[Toleration]:
@@ -218,6 +214,20 @@ _GPUS = frozenset(
 def _rank(found: Answer) -> tuple[int, int]:
     """Return what to compare answers about one resource each by: a "no" is one only if all are."""
     return ("no", "unknown", "yes").index(found.fits), found.placed
+
+
+def _or_by_claims(found: Answer) -> Answer:
+    """Return the answer where claims hand out GPUs too: they may have room where no resource has."""
+    if found.fits == "yes":
+        return found
+    groups = tuple(
+        msgspec.structs.replace(each, result=msgspec.structs.replace(each.result, fits="unknown"))
+        for each in found.groups
+    )
+    not_checked = tuple(dict.fromkeys((*found.not_checked, "dynamic_resources")))
+    return msgspec.structs.replace(
+        found, fits="unknown", complete=False, groups=groups, not_checked=not_checked
+    )
 
 
 def _namespace(wanted: str | None, named: str | None) -> str:
