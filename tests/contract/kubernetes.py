@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lens.model.cluster_state import ClusterState, StateView
-from lens.model.fit.feed import FitView, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.policies import Policies
 from lens.model.fit.state import FitState
 from lens.model.inventory.decoding import node_decoder, pod_decoder
@@ -108,7 +108,8 @@ class Cluster:
         gpus = GpuResources()
         self._pods, self._nodes = pod_decoder(gpus, fit=fed_pod), node_decoder(gpus, fed_node)
         self._fit = FitState()
-        self._pod_feed, self._node_feed = pod_feed(self._fit), node_feed(self._fit)
+        self._pending = Pending()
+        self._pod_feed, self._node_feed = pod_feed(self._fit, self._pending), node_feed(self._fit)
         self._ledger = Ledger(TaintPolicy())
         self.state = ClusterState()
 
@@ -161,5 +162,5 @@ class Cluster:
             synced=synced,
             contacts=contacts,
             unseen=unseen,
-            fit=FitView(self._fit.fleet(), policies, fit_unseen, claimed),
+            fit=FitView(self._fit.fleet(), policies, fit_unseen, claimed, self._pending.view()),
         )

@@ -91,6 +91,14 @@ async def test_a_pending_pod_has_its_start_its_request_and_the_reason(api: Api, 
                     "node.kubernetes.io/not-ready:NoExecute op=Exists for 300s",
                 ],
                 "terminating": False,
+                "fit": {
+                    "fits": "no",
+                    "reason": "no nodes available to schedule pods",
+                    "reasons": [],
+                    "complete": True,
+                    "not_checked": [],
+                },
+                "fit_reason": None,
             }
         ],
     }

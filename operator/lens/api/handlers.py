@@ -129,7 +129,7 @@ class Handlers:
             epoch, now = self._epoch(request, caller, key)
             # Each row has the whole seconds that its pod has run or waited for.
             second = int(max(now, epoch.seen.current_at))
-            version = epoch.number, second
+            version = epoch.number, second, listing.version(epoch.view)
 
             async def make() -> Representation:
                 encoded = await listing.encode(
@@ -139,7 +139,7 @@ class Handlers:
                     key,
                     (encoded.body,),
                     epoch.taken_at,
-                    tag=_tag(epoch, media_type),
+                    tag=_tag(epoch, media_type) + encoded.tag,
                     version=version,
                     caller=caller.tenant,
                     headers=encoded.headers,

@@ -871,7 +871,83 @@ class Nodes(_Page):
 PendingState = Literal["gated", "unschedulable", "waiting"]
 
 
-class PendingTask(TypedDict):
+NoFitReason = Literal["TOO_MANY_SHAPES", "OUT_OF_TIME", "UNREADABLE"]
+
+
+class FitReason(TypedDict):
+    """Why a number of nodes can't take the next pod."""
+
+    code: Annotated[
+        str,
+        Field(description="What is wrong, such as insufficient, taint, node_selector, unschedulable, quota."),
+    ]
+    message: Annotated[str, Field(description="kube-scheduler's words, or the apiserver's.")]
+    nodes: Annotated[Count, Field(description="The number of nodes.")]
+    resource: Annotated[str | None, Field(description="The resource that is short; null if none is.")]
+    asked: Annotated[
+        int | None, Field(description="How much of it a pod requests: CPU in thousandths, all else in ones.")
+    ]
+    most_free: Annotated[
+        int | None,
+        Field(description="The most of it that one of these nodes has left."),
+    ]
+    short_by: Annotated[int | None, Field(description="How much the node with the most of it lacks.")]
+    node_names: NotRequired[
+        Annotated[
+            list[str],
+            Field(description="Some of the nodes; absent for callers that may not see the whole cluster."),
+        ]
+    ]
+
+
+class PendingFit(TypedDict):
+    """Whether a pending pod would be scheduled now, as Lens works it out."""
+
+    fits: Annotated[
+        Literal["yes", "no", "unknown"],
+        Field(
+            description="Whether a node can take the pod now. unknown: something that isn't checked decides."
+        ),
+    ]
+    reason: Annotated[
+        str,
+        Field(
+            description="What is short and on how many nodes, in plain words. Nodes are only named in lists "
+            "of all namespaces.",
+            examples=["12 nodes: needs 8 nvidia.com/gpu on one node; most free is 3, on gpu-node-6"],
+        ),
+    ]
+    reasons: Annotated[
+        list[FitReason],
+        Field(
+            description="What keeps the pod off nodes; empty if one can take it. node_names has the node "
+            "with the most that is left."
+        ),
+    ]
+    complete: Annotated[
+        bool, Field(description="Whether nothing that isn't checked can change this; not_checked names it.")
+    ]
+    not_checked: Annotated[list[str], Field(description="What bears on the pod and isn't checked.")]
+
+
+class PodFit(TypedDict):
+    """What Lens itself says of a pending pod."""
+
+    fit: Annotated[
+        PendingFit | None,
+        Field(description="Whether the pod would be scheduled now, and what is short; null if unknown."),
+    ]
+    fit_reason: Annotated[
+        NoFitReason | None,
+        Field(
+            description="Why fit is null: the pending pods are of too many shapes (TOO_MANY_SHAPES), it took "
+            "too long, and the next answer may have it (OUT_OF_TIME), or something in the pod can't be read "
+            "(UNREADABLE). null if fit isn't."
+        ),
+    ]
+
+
+class WaitingTask(TypedDict):
     """A pod that requests GPUs and isn't bound to a node."""
 
     pod_uid: Annotated[str, Field(description="The pod's uid.")]
@@ -928,6 +1004,10 @@ class PendingTask(TypedDict):
     terminating: Annotated[bool, Field(description="Whether it is being deleted.")]
 
 
+class PendingTask(WaitingTask, PodFit):
+    """A pod that requests GPUs and isn't bound to a node, and what Lens itself says of it."""
+
+
 class PendingTasks(_Page):
     """A page of pending pods."""
 
@@ -937,32 +1017,6 @@ class PendingTasks(_Page):
     ]
     total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
     tasks: Annotated[list[PendingTask], Field(description="The pods of this page.")]
-
-
-class FitReason(TypedDict):
-    """Why a number of nodes can't take the next pod."""
-
-    code: Annotated[
-        str,
-        Field(description="What is wrong, such as insufficient, taint, node_selector, unschedulable, quota."),
-    ]
-    message: Annotated[str, Field(description="kube-scheduler's words, or the apiserver's.")]
-    nodes: Annotated[Count, Field(description="The number of nodes.")]
-    resource: Annotated[str | None, Field(description="The resource that is short; null if none is.")]
-    asked: Annotated[
-        int | None, Field(description="How much of it a pod requests: CPU in thousandths, all else in ones.")
-    ]
-    most_free: Annotated[
-        int | None,
-        Field(description="The most of it that one of these nodes has left."),
-    ]
-    short_by: Annotated[int | None, Field(description="How much the node with the most of it lacks.")]
-    node_names: NotRequired[
-        Annotated[
-            list[str],
-            Field(description="Some of the nodes; absent for callers that may not see the whole cluster."),
-        ]
-    ]
 
 
 class FitPlacement(TypedDict):

@@ -128,12 +128,16 @@ Task = subset(
 )
 Tasks = subset(schemas.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
 
+FitReason = subset(schemas.FitReason, required=("code", "message", "nodes"))
+PendingFit = subset(
+    schemas.PendingFit, required=("fits", "reason", "complete"), nested={"reasons": FitReason}
+)
 PendingTask = subset(
     schemas.PendingTask,
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "created_at", "owner"),
     unless_zero=("affinity", "terminating"),
-    nested={"claims": Claim},
+    nested={"claims": Claim, "fit": PendingFit},
 )
 PendingTasks = subset(
     schemas.PendingTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": PendingTask}
@@ -170,7 +174,6 @@ NodeDetail = subset(
     nested={"node": Node, "telemetry": NodeTelemetry, "gpus": Gpu},
 )
 
-FitReason = subset(schemas.FitReason, required=("code", "message", "nodes"))
 FitPods = subset(
     schemas.FitPods, required=("name", "fits", "replicas", "placed"), nested={"reasons": FitReason}
 )

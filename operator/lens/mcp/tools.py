@@ -141,7 +141,8 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Who waits for GPUs",
         "The pods that ask for GPUs and are on no node yet: for how many, since how many seconds, and why. "
         "state: gated (held back by a queue, not for lack of room), unschedulable (the scheduler found no "
-        "room; message is its reason), waiting (it hasn't said yet).",
+        "room; message is its reason), waiting (it hasn't said yet). fit: whether it would fit now, and what "
+        "is short on how many nodes.",
         PendingTasksArguments,
         _pending_tasks,
     ),

@@ -194,6 +194,28 @@ _TASKS: schemas.RunningTasks = {
         )
     ],
 }
+_FIT_REASONS: list[schemas.FitReason] = [
+    {
+        "code": "resource",
+        "message": "Insufficient nvidia.com/gpu",
+        "nodes": 1,
+        "resource": "nvidia.com/gpu",
+        "asked": 8,
+        "most_free": 6,
+        "short_by": 2,
+        "node_names": ["gpu-node-0"],
+    },
+    {
+        "code": "unschedulable",
+        "message": "node(s) were unschedulable",
+        "nodes": 1,
+        "resource": None,
+        "asked": None,
+        "most_free": None,
+        "short_by": None,
+        "node_names": ["gpu-node-1"],
+    },
+]
 _PENDING: schemas.PendingTasks = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
@@ -223,6 +245,15 @@ _PENDING: schemas.PendingTasks = {
                 "affinity": False,
                 "tolerations": ["nvidia.com/gpu:NoSchedule op=Exists"],
                 "terminating": False,
+                "fit": {
+                    "fits": "no",
+                    "reason": "1 node: needs 8 nvidia.com/gpu on one node; most free is 6, on gpu-node-0; "
+                    "1 node: cordoned",
+                    "reasons": _FIT_REASONS,
+                    "complete": True,
+                    "not_checked": [],
+                },
+                "fit_reason": None,
             },
         )
     ],
@@ -274,28 +305,7 @@ _FIT: schemas.Fit = {
             "replicas": 1,
             "placed": 0,
             "placements": [],
-            "reasons": [
-                {
-                    "code": "resource",
-                    "message": "Insufficient nvidia.com/gpu",
-                    "nodes": 1,
-                    "resource": "nvidia.com/gpu",
-                    "asked": 8,
-                    "most_free": 6,
-                    "short_by": 2,
-                    "node_names": ["gpu-node-0"],
-                },
-                {
-                    "code": "unschedulable",
-                    "message": "node(s) were unschedulable",
-                    "nodes": 1,
-                    "resource": None,
-                    "asked": None,
-                    "most_free": None,
-                    "short_by": None,
-                    "node_names": ["gpu-node-1"],
-                },
-            ],
+            "reasons": _FIT_REASONS,
             "message": "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, "
             "1 node(s) were unschedulable.",
         }

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lens.api.endpoints.fit import FitQuestions
+from lens.api.endpoints.pending_fit import PendingFits
 from lens.api.parameters import FitQuery
 from lens.api.schemas import Fit
 from lens.kube.watch.kopf_settings import Timeouts
@@ -110,3 +111,33 @@ async def test_without_the_rights_the_figures_are_there_and_answers_name_what_is
         scene.sim.permit(resource)
     await scene.until(lambda: not scene.state.current.fit.unseen, "all that fit needs")
     assert ask(scene, gpus=1, namespace="team")["complete"]
+
+
+async def test_pending_pods_are_read_as_lists_and_lines_bring_them(scene: Scene) -> None:
+    fits = PendingFits()
+
+    async def read() -> dict[str, str]:
+        """Return what is said of each pending pod."""
+        current = scene.state.current
+        pods = sorted(current.snapshot.pending.values(), key=lambda each: each.name)
+        found = await fits.read(current.fit, pods, names=True)
+        rows = {each.name: found.row(each)["fit"] for each in pods}
+        return {name: row["reason"] for name, row in rows.items() if row is not None}
+
+    scene.put_node(roomy("roomy"))
+    scene.put_pod(pod("filling", on="roomy", gpus=5))
+    scene.put_pod(pod("listed", on="", gpus=8))
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    short = "needs 8 nvidia.com/gpu on one node; most free is 6, on node-0"
+    assert short in (await read())["listed"]
+    scene.put_pod(pod("watched", on="", gpus=3))
+    await scene.until(lambda: "team/watched" in scene.state.current.snapshot.pending, "the line")
+    found = await read()
+    assert short in found["listed"]
+    assert found["watched"] == "a node has room for it: roomy"
+    before = found.keys() - {"listed", "watched"}
+    scene.delete_pod("listed")
+    scene.put_pod(pod("watched", on="roomy", gpus=3))
+    await scene.until(lambda: len(scene.state.current.fit.pending) == len(before), "the end of both")
+    assert (await read()).keys() == before

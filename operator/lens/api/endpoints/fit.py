@@ -343,7 +343,10 @@ def _data(
 
 def _pods(each: GroupResult, quota: QuotaResult | None) -> schemas.FitPods:
     result = each.result
-    reasons = [_reason(reason, each.samples) for reason in result.reasons]
+    samples = each.samples
+    reasons = [
+        reason_row(reason, samples.get(reason.message, ()) if samples else None) for reason in result.reasons
+    ]
     if quota is not None:
         messages = [quota_message(use) for use in quota.exceeded]
         messages += [quota.refusal] if quota.refusal is not None else []
@@ -362,7 +365,8 @@ def _pods(each: GroupResult, quota: QuotaResult | None) -> schemas.FitPods:
     }
 
 
-def _reason(reason: Reason, samples: Mapping[str, Sequence[str]]) -> schemas.FitReason:
+def reason_row(reason: Reason, node_names: Sequence[str] | None) -> schemas.FitReason:
+    """Return one reason, with the names of some of its nodes where they may be seen."""
     lacks = None
     if reason.asked is not None and reason.most_free is not None:
         lacks = max(0, reason.asked - reason.most_free)
@@ -375,8 +379,8 @@ def _reason(reason: Reason, samples: Mapping[str, Sequence[str]]) -> schemas.Fit
         "most_free": reason.most_free,
         "short_by": lacks,
     }
-    if samples:
-        found["node_names"] = list(samples.get(reason.message, ()))
+    if node_names is not None:
+        found["node_names"] = list(node_names)
     return found
 
 

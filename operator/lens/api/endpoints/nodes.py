@@ -13,7 +13,7 @@ from lens.api.endpoints.dra_gpus import MEASURED, NO_TELEMETRY, with_dra
 from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
 from lens.api.lists.list_queue import ListQueue
-from lens.api.lists.listing import NODES, Listing, Sort
+from lens.api.lists.listing import NODES, Listing, Rows, Sort
 from lens.api.parameters import NodeParameters, NodesParameters
 from lens.model.alerts.alert import counted
 from lens.model.cluster_state import StateView
@@ -42,8 +42,7 @@ def node_list(queue: ListQueue) -> Listing[NodesParameters, NodeOccupancy]:
         kind=NODES,
         source=nodes,
         sorts=SORTS,
-        encode_rows=_encode_rows,
-        row=_row,
+        rows=Rows(_encode_rows, _row),
         columns=tuple(schemas.Node.__annotations__),
         queue=queue,
     )

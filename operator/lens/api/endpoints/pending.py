@@ -1,10 +1,14 @@
 """``/api/v1/realtime/pending-tasks``: the pods that request GPUs and aren't bound to a node."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
+from lens.api.endpoints.pending_fit import PendingFits, PodFits
 from lens.api.endpoints.tasks import fraction_row
 from lens.api.lists.list_queue import ListQueue
-from lens.api.lists.listing import PODS, Listing, Sort
+from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import PendingParameters
 from lens.model.cluster_state import StateView
@@ -23,6 +27,14 @@ UNSCHEDULABLE = "Unschedulable"
 
 def pending_tasks(queue: ListQueue) -> Listing[PendingParameters, Pod]:
     """Return the list of pending pods; long lists wait in ``queue``."""
+    fits = PendingFits()
+    cache = RowCache(_pending_row, "waiting_seconds", _created_at)
+
+    async def rows_of(current: StateView, params: PendingParameters, pods: Sequence[Pod]) -> Rows[Pod]:
+        # Who may ask for all namespaces may see the nodes. All others get the same answer from the cache.
+        found = await fits.read(current.fit, pods, names=params.scope is None)
+        return Rows(partial(cache.encode, more=found.encoded), partial(pending_row, found), found.tag)
+
     return Listing(
         kind=PODS,
         source=unbound,
@@ -31,18 +43,23 @@ def pending_tasks(queue: ListQueue) -> Listing[PendingParameters, Pod]:
             "requested_gpus": Sort(lambda _, pod: pod.gpus, int),
             "priority": Sort(lambda _, pod: _waiting(pod).priority, int),
         },
-        encode_rows=RowCache(pending_row, "waiting_seconds", _created_at).encode,
-        row=pending_row,
-        columns=tuple(schemas.PendingTask.__annotations__),
+        rows=Rows(cache.encode, _pending_row),
+        columns=(*schemas.WaitingTask.__annotations__, *schemas.PodFit.__annotations__),
         queue=queue,
+        rows_of=rows_of,
+        version=lambda current: current.fit.fleet,
     )
 
 
-def pending_row(pod: Pod, current: StateView, now: int) -> schemas.PendingTask:
+def pending_row(fits: PodFits, pod: Pod, current: StateView, now: int) -> schemas.PendingTask:
     """Return one pending pod's row at the epoch second ``now``."""
+    return {**_pending_row(pod, current, now), **fits.row(pod)}
+
+
+def _pending_row(pod: Pod, current: StateView, now: int) -> schemas.WaitingTask:
     waiting, top = _waiting(pod), workload(pod, current.owner_chains)
     created_at = waiting.created_at
-    row: schemas.PendingTask = {
+    row: schemas.WaitingTask = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,
         "namespace": pod.namespace,

@@ -6,7 +6,7 @@ from typing import Literal
 from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
 from lens.api.lists.list_queue import ListQueue
-from lens.api.lists.listing import PODS, Listing, Sort
+from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import TaskParameters
 from lens.model.cluster_state import StateView
@@ -42,8 +42,10 @@ def running_tasks(queue: ListQueue) -> Listing[TaskParameters, Pod]:
         source=bound,
         sorts=SORTS,
         states=STATES,
-        encode_rows=RowCache(task_row, "running_time_seconds", lambda pod: pod.started_at).encode,
-        row=task_row,
+        rows=Rows(
+            RowCache(task_row, "running_time_seconds", lambda pod: pod.started_at).encode,
+            task_row,
+        ),
         columns=tuple(schemas.Task.__annotations__),
         queue=queue,
     )

@@ -5,7 +5,7 @@ A long page is encoded in slices, and one page at a time, so that other requests
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -69,11 +69,20 @@ PODS: Kind[Pod] = Kind("tasks", "total_tasks", lambda pod: (pod.namespace, pod.n
 NODES: Kind[NodeOccupancy] = Kind("nodes", "total_nodes", lambda node: (node.name,), 1)
 
 
+class Rows(NamedTuple, Generic[V]):
+    """How rows are made. ``tag`` is another one if what they say differs though the state doesn't."""
+
+    encode: EncodeRows[V]
+    make: MakeRow[V]
+    tag: str = ""
+
+
 class EncodedList(NamedTuple):
-    """A response's body, and its representation header fields."""
+    """A response's body, its representation header fields, and what its entity tag has to have in it."""
 
     body: bytes
     headers: Mapping[str, str]
+    tag: str = ""
 
 
 class _PeerBody(msgspec.Struct):
@@ -98,13 +107,17 @@ class Listing(Generic[L, V]):
         kind: Kind[V],
         source: Source[V],
         sorts: Mapping[str, Sort[V]],
-        encode_rows: EncodeRows[V],
-        row: MakeRow[V],
+        rows: Rows[V],
         columns: tuple[str, ...],
         queue: ListQueue,
         states: Mapping[str, Callable[[V], bool]] = ALL,
+        rows_of: Callable[[StateView, L, Sequence[V]], Awaitable[Rows[V]]] | None = None,
+        version: Callable[[StateView], Hashable] = lambda _: None,
     ) -> None:
         """Take the source of the entries and the functions that make their rows.
+
+        Where these depend on all entries of a page, ``rows_of`` returns those of each page. ``version``
+        returns what they depend on that may change without an epoch's end.
 
         ``sorts`` are the sort orders beside ``name``, ``states`` the values of the parameter ``state``,
         ``columns`` those of the CSV. Long pages wait in ``queue``.
@@ -113,8 +126,9 @@ class Listing(Generic[L, V]):
         self._source = source
         self._sorts = sorts
         self._states = states
-        self._encode_rows = encode_rows
-        self._row = row
+        self._rows = rows
+        self._rows_of = rows_of
+        self.version = version
         self._columns = columns
         self._queue = queue
         self._indexes: OrderedDict[tuple[str, str], ListIndex[V]] = OrderedDict()
@@ -146,11 +160,17 @@ class Listing(Generic[L, V]):
         """
         page = await self._page(current.snapshot, params)
         token = None if page.after is None else continue_token.encode(params.query, page.after)
-        encode = (
-            partial(self._csv, current, params, path, page, token, now)
-            if media_type == CSV
-            else partial(self._json, current, params, page, token, current_at, now)
-        )
+
+        async def encode() -> EncodedList:
+            rows = self._rows
+            if self._rows_of is not None:
+                rows = await self._rows_of(current, params, page.entries)
+            if media_type == CSV:
+                encoded = await self._csv(current, params, path, page, token, now, rows)
+            else:
+                encoded = await self._json(current, params, page, token, current_at, now, rows)
+            return encoded._replace(tag=rows.tag)
+
         if len(page.entries) <= _LONG:
             return await encode()
         async with self._queue.slot(caller):
@@ -189,7 +209,14 @@ class Listing(Generic[L, V]):
         return lambda snapshot, entry: (value(snapshot, entry), *names(entry)) if selected(entry) else None
 
     async def _json(
-        self, current: StateView, params: L, page: Page[V], token: str | None, current_at: float, now: int
+        self,
+        current: StateView,
+        params: L,
+        page: Page[V],
+        token: str | None,
+        current_at: float,
+        now: int,
+        rows: Rows[V],
     ) -> EncodedList:
         data = {
             "cluster": params.cluster,
@@ -199,17 +226,24 @@ class Listing(Generic[L, V]):
             self._kind.rows: [],
         }
         head = envelope.encode(data).removesuffix(_END)
-        rows = await slices.each(
-            lambda entries: self._encode_rows(entries, current, page.total, now), _batches(page.entries)
+        encoded = await slices.each(
+            lambda entries: rows.encode(entries, current, page.total, now), _batches(page.entries)
         )
-        body = b"".join((head, b",".join(rows), _END))
+        body = b"".join((head, b",".join(encoded), _END))
         return EncodedList(body, {"Content-Type": envelope.CONTENT_TYPE})
 
     async def _csv(
-        self, current: StateView, params: L, path: str, page: Page[V], token: str | None, now: int
+        self,
+        current: StateView,
+        params: L,
+        path: str,
+        page: Page[V],
+        token: str | None,
+        now: int,
+        rows: Rows[V],
     ) -> EncodedList:
-        rows = (map(self._row, entries, repeat(current), repeat(now)) for entries in _batches(page.entries))
-        return await self._table(rows, params, path, token)
+        made = (map(rows.make, entries, repeat(current), repeat(now)) for entries in _batches(page.entries))
+        return await self._table(made, params, path, token)
 
     async def csv_of_peer(self, body: bytes, params: L, path: str) -> EncodedList:
         """Return a peer's list in JSON as CSV.

@@ -37,6 +37,10 @@ class _CachedRow(msgspec.Struct, gc=False):
     head: bytes
 
 
+def _nothing(_pod: Pod) -> bytes:
+    return b""
+
+
 class RowCache:
     """The rows of one kind of list, in which one field, ``seconds``, grows with time."""
 
@@ -51,8 +55,18 @@ class RowCache:
         self._owner_chains = NO_OWNER_CHAINS
         self._generation = 0
 
-    def encode(self, pods: Iterable[Pod], current: StateView, total: int, now: int) -> bytes:
-        """Return the pods' rows at ``now``, separated by commas; about twice ``total`` rows are cached."""
+    def encode(
+        self,
+        pods: Iterable[Pod],
+        current: StateView,
+        total: int,
+        now: int,
+        more: Callable[[Pod], bytes] = _nothing,
+    ) -> bytes:
+        """Return the pods' rows at ``now``, separated by commas; about twice ``total`` rows are cached.
+
+        ``more`` returns further fields in JSON, after a comma, which aren't cached.
+        """
         if len(self._young) > total + _SPARE_ROWS:
             self._young, self._old = {}, self._young
         if current.telemetry.nodes is not self._nodes or current.owner_chains is not self._owner_chains:
@@ -69,7 +83,7 @@ class RowCache:
             since = cached.since
             # The node's clock may be ahead of ours.
             passed = now - since if since is not None and since < now else 0
-            rows.append(b"%b%d}" % (cached.head, passed))
+            rows.append(b"%b%d%b}" % (cached.head, passed, more(pod)))
         return b",".join(rows)
 
     def _renew(self, pod: Pod, part: PodGpus | None, current: StateView) -> _CachedRow:

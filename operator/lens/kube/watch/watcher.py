@@ -40,7 +40,7 @@ from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
-from lens.model.fit.feed import FitView, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding import (
@@ -106,7 +106,8 @@ class Watcher:
         self._reservations = reservations
         self._dynamic = self._dynamic_allocation(drivers)
         self._fit = FitState()
-        self._pod_feed, self._node_feed = pod_feed(self._fit), node_feed(self._fit)
+        self._pending = Pending()
+        self._pod_feed, self._node_feed = pod_feed(self._fit, self._pending), node_feed(self._fit)
         self._fit_resources = FitResources(timeouts, metrics)
         self._counted = self._dynamic.names | set(REQUIRED)
         self._synced = False
@@ -286,6 +287,7 @@ class Watcher:
             claimed=None
             if "deviceclasses" in self._dynamic.unseen
             else frozenset(each for each in extended if each is not None),
+            pending=self._pending.view(),
         )
 
     def _assess_dynamic(self, reflectors: Collection[Reflector[Any, Any]]) -> None:

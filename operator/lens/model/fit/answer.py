@@ -128,7 +128,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
     unchecked = [*asked.unchecked, *(["queues"] if group.queued else [])]
-    if _is_claimed(asked.request, view):
+    if is_claimed(asked.request, view):
         unchecked.append("dynamic_resources")
     return AskedGroup(
         name=group.name,
@@ -148,7 +148,7 @@ def _missing_namespace(namespace: str, view: FitView) -> str | None:
     return f'namespaces "{namespace}" not found'
 
 
-def _is_claimed(request: Request, view: FitView) -> bool:
+def is_claimed(request: Request, view: FitView) -> bool:
     """Return whether claims serve, or may serve, a resource: nodes then needn't have it."""
     if view.claimed is None:
         return any("/" in resource for resource, _ in request)

@@ -1,20 +1,23 @@
 """Feeds a FitState with what lists and watches show of pods and nodes, and hands out views of it."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import chain
 from typing import Generic, TypeVar
 
 import msgspec
 
 from lens.model.fit.node import FitNode, read_fit_node
+from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.pod import FitPod, read_fit_pod
 from lens.model.fit.policies import Policies
 from lens.model.fit.state import FitState, Fleet
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.decoding import Document
+from lens.model.inventory.pod import Pod, PodKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.objects import NodeManifest, PodManifest
 
 K = TypeVar("K", bound=Hashable)
-V = TypeVar("V", FitPod, FitNode)
+V = TypeVar("V")
 
 
 class FitView(msgspec.Struct, frozen=True):
@@ -22,13 +25,14 @@ class FitView(msgspec.Struct, frozen=True):
 
     ``policies`` are what admission adds, and the quotas. ``unseen`` has the reason, by resource, why its
     objects aren't known. ``claimed`` are the extended resources that DeviceClasses serve, and None where the
-    classes aren't known.
+    classes aren't known. ``pending`` are the pods that request GPUs and aren't bound, where they can be read.
     """
 
     fleet: Fleet
     policies: Policies = Policies()
     unseen: Mapping[str, str] = {}
     claimed: frozenset[str] | None = frozenset()
+    pending: Mapping[PodKey, PendingPod] = {}
 
 
 NOTHING_FIT = FitView(Fleet())
@@ -82,9 +86,48 @@ class Feed(Generic[K, V]):
             self._put(key, view)
 
 
-def pod_feed(state: FitState) -> Feed[PodKey, FitPod]:
+class Pending:
+    """The pending pods. It has one writer."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._pods: dict[PodKey, PendingPod] = {}
+        self._view: Mapping[PodKey, PendingPod] = {}
+        self._stale = False
+
+    def put(self, key: PodKey, pod: PendingPod | None) -> None:
+        """Store a pod; None removes it."""
+        if self._pods.get(key) == pod:
+            return
+        self._stale = True
+        if pod is None:
+            del self._pods[key]
+        else:
+            self._pods[key] = pod
+
+    def keys(self) -> Iterable[PodKey]:
+        """Return the keys of what is stored."""
+        return self._pods
+
+    def view(self) -> Mapping[PodKey, PendingPod]:
+        """Return the pods in a mapping that doesn't change any more."""
+        if self._stale:
+            self._view, self._stale = dict(self._pods), False
+        return self._view
+
+
+def pod_feed(state: FitState, pending: Pending) -> Feed[PodKey, FitPod | PendingPod]:
     """Return the feed of pods."""
-    return Feed(state.pod_keys, state.put_pod, state.put_unreadable)
+
+    def put(key: PodKey, pod: FitPod | PendingPod | None) -> None:
+        if isinstance(pod, PendingPod):
+            pending.put(key, pod)
+            state.put_pod(key, pod.nominated)
+        else:
+            pending.put(key, None)
+            state.put_pod(key, pod)
+
+    return Feed(lambda: chain(state.pod_keys(), pending.keys()), put, state.put_unreadable)
 
 
 def node_feed(state: FitState) -> Feed[str, FitNode]:
@@ -92,15 +135,24 @@ def node_feed(state: FitState) -> Feed[str, FitNode]:
     return Feed(state.node_names, state.put_node, state.put_unreadable)
 
 
-def fed_pod(manifest: PodManifest) -> FitPod | Unreadable | None:
-    """Return a pod as a fit looks at it."""
+def fed_pod(
+    manifest: PodManifest, view: object, document: Document
+) -> FitPod | PendingPod | Unreadable | None:
+    """Return a pod as a fit looks at it. ``view`` tells whether it waits for GPUs."""
     try:
-        return read_fit_pod(manifest)
+        pod = read_fit_pod(manifest)
     except (ValueError, RecursionError) as error:
         return Unreadable(short(str(error), LONGEST_MESSAGE))
+    if not isinstance(view, Pod) or view.waiting is None:
+        return pod
+    try:
+        return read_pending(bytes(document()), pod)
+    except (ValueError, RecursionError):
+        # It takes no room, so it makes no other answer incomplete; its own row says that it can't be read.
+        return pod
 
 
-def fed_node(manifest: NodeManifest) -> FitNode | Unreadable:
+def fed_node(manifest: NodeManifest, _view: object, _document: Document) -> FitNode | Unreadable:
     """Return a node as a fit looks at it."""
     try:
         return read_fit_node(manifest)

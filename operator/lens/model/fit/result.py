@@ -23,7 +23,7 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why a number of nodes can't take the pod, in kube-scheduler's words.
 
     Where a ``resource`` is short, ``asked`` is what the pod asks for, and ``most_free`` the most that one of
-    these nodes has left: CPU in thousandths, all else in ones.
+    these nodes has left, ``most_free_on``: CPU in thousandths, all else in ones.
     """
 
     code: str
@@ -32,6 +32,7 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
     resource: str | None = None
     asked: int | None = None
     most_free: int | None = None
+    most_free_on: str | None = None
 
 
 class FitResult(msgspec.Struct, frozen=True, gc=False):
@@ -65,10 +66,11 @@ def scheduler_message(nodes: int, reasons: Iterable[Reason]) -> str:
 
 
 def summarize(
-    causes: Mapping[Cause, int], request: Mapping[str, int], most_free: Mapping[str, int]
+    causes: Mapping[Cause, int], request: Mapping[str, int], most_free: Mapping[str, tuple[int, str]]
 ) -> tuple[Reason, ...]:
     """Return the reasons for a number of nodes each, the most frequent first."""
     ordered = sorted(causes.items(), key=lambda item: (-item[1], item[0].message))
+    nothing = (None, None)
     return tuple(
         Reason(
             cause.code,
@@ -76,7 +78,7 @@ def summarize(
             nodes,
             cause.resource or None,
             request.get(cause.resource),
-            most_free.get(cause.resource) if cause.resource in request else None,
+            *(most_free.get(cause.resource, nothing) if cause.resource in request else nothing),
         )
         for cause, nodes in ordered
     )

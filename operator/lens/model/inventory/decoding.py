@@ -150,7 +150,11 @@ read_metadata = _reader(BareManifest)
 _read_bare = _reader(Bare)
 
 
-def _no_fit(_manifest: object) -> None:
+Document = Callable[[], msgspec.Raw | bytes]
+"""Returns an object as it was received."""
+
+
+def _no_fit(_manifest: object, _view: object, _document: Document) -> None:
     return None
 
 
@@ -162,22 +166,25 @@ class Decoder(Generic[K, V]):
         manifest: type[M],
         view: Callable[[M], V | None],
         key: Callable[[str, str], K],
-        fit: Callable[[M], object] = _no_fit,
+        fit: Callable[[M, V | None, Document], object] = _no_fit,
     ) -> None:
         """Take the manifest's type, and how to make a view of it, and a key of namespace and name.
 
-        ``fit`` makes what a fit looks at, and raises nothing.
+        ``fit`` makes what a fit looks at, of the manifest, the view and the document, and raises nothing.
         """
         decode = _reader(manifest)
         decode_line: Callable[[bytes], DecodedLine[M]] = _reader(DecodedLine[manifest])  # type: ignore[valid-type]
 
         def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, V | None, object]:
             whole = decode(raw)
-            return whole.metadata, view(whole), fit(whole)
+            seen = view(whole)
+            return whole.metadata, seen, fit(whole, seen, lambda: raw)
 
         def read_whole(raw: bytes) -> tuple[str, ObjectMeta, V | None, object]:
             line = decode_line(raw)
-            return line.type, line.object.metadata, view(line.object), fit(line.object)
+            whole = line.object
+            seen = view(whole)
+            return line.type, whole.metadata, seen, fit(whole, seen, lambda: read_line(raw).object)
 
         self._read = read
         self._read_whole = read_whole
@@ -223,7 +230,7 @@ def pod_decoder(
     gpus: GpuResources,
     exporters: ExporterSelector | None = None,
     reservations: str | None = RESERVATIONS,
-    fit: Callable[[PodManifest], object] = _no_fit,
+    fit: Callable[[PodManifest, Pod | ExporterPod | None, Document], object] = _no_fit,
 ) -> Decoder[PodKey, Pod | ExporterPod]:
     """Return a decoder of pods that request GPUs, and of exporters' pods.
 
@@ -252,7 +259,9 @@ def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
     return Decoder(DaemonSetManifest, view, PodKey)
 
 
-def node_decoder(gpus: GpuResources, fit: Callable[[NodeManifest], object] = _no_fit) -> Decoder[str, Node]:
+def node_decoder(
+    gpus: GpuResources, fit: Callable[[NodeManifest, Node | None, Document], object] = _no_fit
+) -> Decoder[str, Node]:
     """Return a decoder of nodes."""
     return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), _name, fit)
 

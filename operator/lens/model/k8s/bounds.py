@@ -37,6 +37,9 @@ MOST_LABELS = 128
 MOST_PORTS = 256
 """Host ports of a pod, likewise."""
 
+LONGEST_PENDING = 2**16
+"""Bytes of a pending pod in JSON that a fit looks at. A pod of 64 KiB has some 300 terms or variables."""
+
 MOST_TERMS = 32
 """Terms of an affinity, topology spread constraints, tolerations or gates of a pod, likewise."""
 

@@ -34,7 +34,7 @@ def test_a_pod_that_doesnt_fit_is_told_what_is_short_and_by_how_much() -> None:
         "0/4 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable, "
         "2 Insufficient nvidia.com/gpu."
     )
-    assert result.reasons[0] == Reason("resource", f"Insufficient {GPU}", 2, GPU, asked=8, most_free=4)
+    assert result.reasons[0] == Reason("resource", f"Insufficient {GPU}", 2, GPU, 8, 4, "b")
 
 
 def test_replicas_go_where_most_is_free_and_those_that_would_fit_too_are_counted() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.fit.feed import Feed, Unreadable, fed_pod, node_feed, pod_feed
+from lens.model.fit.feed import Feed, Pending, Unreadable, fed_pod, node_feed, pod_feed
 from lens.model.fit.node import FitNode, Gate
+from lens.model.fit.pending import PendingPod
 from lens.model.fit.pod import FitPod
 from lens.model.fit.state import FitState
 from lens.model.inventory.decoding import pod_decoder
@@ -27,10 +28,10 @@ def decoded(manifest: dict[str, Any]) -> Any:
     return reading.fit
 
 
-def fed() -> tuple[FitState, Feed[PodKey, FitPod]]:
+def fed() -> tuple[FitState, Feed[PodKey, FitPod | PendingPod]]:
     state = FitState()
     node_feed(state).line("n", NODE)
-    return state, pod_feed(state)
+    return state, pod_feed(state, Pending())
 
 
 VIEWS = st.one_of(

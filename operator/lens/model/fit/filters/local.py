@@ -110,7 +110,8 @@ class PortFilter(Filter):
 class ResourceFilter(Filter):
     """NodeResourcesFit. What the pod doesn't ask for is never short, even where pods hold too much of it.
 
-    ``most_free`` is the most of each resource that is free on a node that has too little of it.
+    ``most_free`` is the most of each resource that is free on a node that has too little of it, with the
+    first such node by name.
     """
 
     def __init__(self, asked: AskedPod) -> None:
@@ -118,7 +119,7 @@ class ResourceFilter(Filter):
         self._request = asked.request
         self._rejections: dict[tuple[tuple[bool, ...], bool], Rejection] = {}
         self._short: list[FleetNode] = []
-        self.most_free: dict[str, int] = {}
+        self.most_free: dict[str, tuple[int, str]] = {}
 
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
         """Return why the pod can't go to a node, or None if it can."""
@@ -127,7 +128,7 @@ class ResourceFilter(Filter):
             return None
         for (name, _), is_short in zip(self._request, short[1:], strict=True):
             if is_short:
-                self._note_free(name, node.free.get(name, 0))
+                self._note_free(name, node.free.get(name, 0), node.name)
         return self._rejection(short, resolvable=self._is_resolvable(node))
 
     def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
@@ -146,7 +147,9 @@ class ResourceFilter(Filter):
             short.append([free[position] < amount for position in rejected])
             found = [free[position] for position in rejected if free[position] < amount]
             if found:
-                self._note_free(name, max(found))
+                most = max(found)
+                first = next(position for position in rejected if free[position] == most)
+                self._note_free(name, most, fleet.nodes[first].name)
         for combination, nodes in Counter(zip(*short, strict=True)).items():
             tally.add(self._rejection(combination), nodes)
         self._short = [fleet.nodes[position] for position in rejected]
@@ -174,8 +177,11 @@ class ResourceFilter(Filter):
         """Tell whether a node that was sifted out has, but for its pods, all that is short."""
         return any(map(self._is_resolvable, self._short))
 
-    def _note_free(self, name: str, free: int) -> None:
-        self.most_free[name] = max(0, free, self.most_free.get(name, 0))
+    def _note_free(self, name: str, free: int, node: str) -> None:
+        free = max(0, free)
+        before = self.most_free.get(name)
+        if before is None or (-free, node) < (-before[0], before[1]):
+            self.most_free[name] = free, node
 
     def _is_resolvable(self, node: FleetNode) -> bool:
         return all(

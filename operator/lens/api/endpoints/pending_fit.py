@@ -1,0 +1,150 @@
+"""Lens' own reading of pending pods: whether they would fit now, and what is short.
+
+Pods of one shape share a reading, which is kept until the cluster has changed. The rest is worked out in a
+thread, for one answer at a time, and only of so many shapes and for so long.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from hashlib import blake2b
+from math import inf
+
+import msgspec
+
+from lens.api import schemas
+from lens.api.endpoints.fit import reason_row
+from lens.model.fit.deadline import OutOfTimeError, deadline
+from lens.model.fit.feed import FitView
+from lens.model.fit.pending import PendingPod
+from lens.model.fit.reading import DELETED, in_words, read_fit
+from lens.model.fit.result import FitResult
+from lens.model.fit.state import Fleet
+from lens.model.inventory.pod import Pod, PodKey
+
+MOST_SECONDS = 0.25
+"""How long answers work in each second on readings that aren't known yet. One takes some 5 ms; with rules
+between pods up to several hundred."""
+
+MOST_SHAPES = 256
+"""Shapes of pods of which readings are kept."""
+
+_encode = msgspec.json.Encoder().encode
+
+Found = FitResult | schemas.NoFitReason
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    """The fields of a shape's rows, and the same in JSON, as they follow other fields."""
+
+    row: schemas.PodFit
+    encoded: bytes
+
+
+class PodFits:
+    """The readings of one answer's pods. ``tag`` is another one if any of them is."""
+
+    def __init__(self, fields: Mapping[PodKey, _Fields]) -> None:
+        """Take the fields of each pod, in the order of the rows."""
+        self._fields = fields
+        digest = blake2b(digest_size=8)
+        for each in fields.values():
+            digest.update(each.encoded)
+        self.tag = digest.hexdigest()
+
+    def row(self, pod: Pod) -> schemas.PodFit:
+        """Return the fields of a pod's row."""
+        return self._fields[pod.key].row
+
+    def encoded(self, pod: Pod) -> bytes:
+        """Return them in JSON, as they follow other fields."""
+        return self._fields[pod.key].encoded
+
+
+class PendingFits:
+    """Reads the pending pods of one answer after another."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Take the clock that limits the work."""
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._since = -inf
+        self._spent = 0.0
+        self._of: tuple[Fleet, frozenset[str] | None] | None = None
+        # With a pod of each shape, since a shape is only known while there is one.
+        self._readings: dict[Hashable, tuple[PendingPod, Found]] = {}
+
+    async def read(self, view: FitView, pods: Sequence[Pod], *, names: bool) -> PodFits:
+        """Return the readings of pods, those first that come first; with ``names`` those of nodes too."""
+
+        async def work() -> PodFits:
+            async with self._lock:
+                return await asyncio.to_thread(self._read, view, pods, names)
+
+        # A client that goes away stops no thread, so the lock is held until that ends.
+        return await asyncio.shield(asyncio.create_task(work()))
+
+    def _read(self, view: FitView, pods: Sequence[Pod], names: bool) -> PodFits:
+        if self._of is None or self._of[0] is not view.fleet or self._of[1] != view.claimed:
+            self._of, self._readings = (view.fleet, view.claimed), {}
+        began = self._clock()
+        if not 0 <= began - self._since < 1:
+            self._since, self._spent = began, 0.0
+        check_time = deadline(self._clock, MOST_SECONDS - self._spent)
+        has_all = not self._spent
+        late = False
+        rows: dict[PodKey, _Fields] = {}
+        of_shape: dict[Hashable, _Fields] = {}
+        for pod in pods:
+            pending = view.pending.get(pod.key)
+            found: Found
+            shape: Hashable
+            if pod.terminating:
+                shape, found = "terminating", DELETED
+            elif pending is None:
+                shape = found = "UNREADABLE"
+            else:
+                shape = pending.shape(view.fleet)
+                known = self._readings.get(shape)
+                if known is not None:
+                    found = known[1]
+                elif len(self._readings) >= MOST_SHAPES:
+                    shape = found = "TOO_MANY_SHAPES"
+                elif late:
+                    shape = found = "OUT_OF_TIME"
+                else:
+                    try:
+                        check_time()
+                        found = read_fit(view, pending, check_time)
+                    except OutOfTimeError:
+                        late, found = True, "OUT_OF_TIME"
+                    # One that takes all the time is given up, so that the next answer gets to the others.
+                    if has_all or not late:
+                        self._readings[shape] = pending, found
+                    has_all = False
+            fields = of_shape.get(shape)
+            if fields is None:
+                row = _row(found, names=names)
+                fields = of_shape[shape] = _Fields(row, b"," + _encode(row)[1:-1])
+            rows[pod.key] = fields
+        self._spent += self._clock() - began
+        return PodFits(rows)
+
+
+def _row(found: Found, *, names: bool) -> schemas.PodFit:
+    if not isinstance(found, FitResult):
+        return {"fit": None, "fit_reason": found}
+    reasons = () if found.placed else found.reasons
+    return {
+        "fit": {
+            "fits": found.fits,
+            "reason": in_words(found, names=names),
+            "reasons": [
+                reason_row(each, [each.most_free_on] if names and each.most_free_on else None)
+                for each in reasons
+            ],
+            "complete": found.complete,
+            "not_checked": list(found.not_checked),
+        },
+        "fit_reason": None,
+    }

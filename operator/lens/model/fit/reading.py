@@ -1,0 +1,83 @@
+"""What Lens itself says of a pending pod: whether it would fit now, and what is short."""
+
+import msgspec
+
+from lens.model.fit.answer import is_claimed
+from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.engine import fit
+from lens.model.fit.feed import FitView
+from lens.model.fit.pending import PendingPod
+from lens.model.fit.pod import FitPod
+from lens.model.fit.result import FitResult, Reason
+from lens.model.fit.state import Fleet
+
+DELETED = FitResult("no", 1, 0, 0, 0, message="it is being deleted")
+"""The scheduler passes over a pod that is being deleted."""
+
+_WORDS = {
+    "unschedulable": "cordoned",
+    "taint": "a taint that the pod doesn't tolerate",
+    "node_selector": "not selected by the pod",
+    "node_name": "not named by the pod",
+    "host_port": "a host port is taken",
+    "pods": "no room for more pods",
+}
+
+_BYTES = ("memory", "ephemeral-storage", "hugepages-")
+
+
+def read_fit(view: FitView, pending: PendingPod, check_time: Check = no_deadline) -> FitResult:
+    """Return whether a pending pod fits now. Raise what ``check_time`` raises.
+
+    Quotas and admission have let it pass already.
+    """
+    asked = pending.whole()
+    if is_claimed(asked.request, view):
+        asked = msgspec.structs.replace(asked, unchecked=(*asked.unchecked, "dynamic_resources"))
+    fleet = view.fleet
+    if pending.nominated is not None:
+        fleet = _without(fleet, pending.nominated)
+    result = fit(fleet, asked, 1, check_time)
+    if "dynamic_resources" in asked.unchecked and not asked.gates:
+        # Nodes that lack the resource may have it by claims.
+        named = tuple(dict.fromkeys((*result.not_checked, "dynamic_resources")))
+        result = msgspec.structs.replace(result, fits="unknown", complete=False, not_checked=named)
+    return result
+
+
+def _without(fleet: Fleet, pod: FitPod) -> Fleet:
+    """Return the fleet without a pod that is nominated: it doesn't take its own place."""
+    for position in fleet.nominated:
+        node = fleet.nodes[position]
+        if node.name == pod.node and pod in node.nominated:
+            others = list(node.nominated)
+            others.remove(pod)
+            changed = msgspec.structs.replace(node, nominated=tuple(others))
+            return fleet.successor({position: changed}, fleet.namespaces, fleet.priorities, fleet.unreadable)
+    return fleet
+
+
+def in_words(result: FitResult, *, names: bool) -> str:
+    """Return what a result says, in plain words; with the ``names`` of nodes only where they may be seen."""
+    if result.placed:
+        where = f": {result.placements[0].node}" if names else ""
+        but = f", but this isn't checked: {', '.join(result.not_checked)}" if result.fits == "unknown" else ""
+        return f"a node has room for it{where}{but}"
+    if not result.reasons or result.reasons[0].code == "gates":
+        return result.message or ""
+    return "; ".join(_reason_in_words(each, names=names) for each in result.reasons)
+
+
+def _reason_in_words(reason: Reason, *, names: bool) -> str:
+    nodes = "1 node" if reason.nodes == 1 else f"{reason.nodes} nodes"
+    if reason.resource is None or reason.asked is None or reason.most_free is None:
+        return f"{nodes}: {_WORDS.get(reason.code, reason.message)}"
+    asked, free = _amount(reason.resource, reason.asked), _amount(reason.resource, reason.most_free)
+    where = f", on {reason.most_free_on}" if names and reason.most_free_on else ""
+    return f"{nodes}: needs {asked} {reason.resource} on one node; most free is {free}{where}"
+
+
+def _amount(resource: str, amount: int) -> str:
+    if resource == "cpu":
+        return f"{amount / 1000:g}"
+    return f"{amount / 2**30:.4g} GiB" if resource.startswith(_BYTES) else str(amount)
