@@ -35,10 +35,11 @@ Found = FitResult | schemas.NoFitReason
 
 
 class _Fields(msgspec.Struct, frozen=True):
-    """The fields of a shape's rows, and the same in JSON, as they follow other fields."""
+    """The fields of a shape's rows, the same in JSON, as they follow other fields, and a digest of that."""
 
     row: schemas.PodFit
     encoded: bytes
+    digest: bytes
 
 
 class PodFits:
@@ -47,10 +48,7 @@ class PodFits:
     def __init__(self, fields: Mapping[PodKey, _Fields]) -> None:
         """Take the fields of each pod, in the order of the rows."""
         self._fields = fields
-        digest = blake2b(digest_size=8)
-        for each in fields.values():
-            digest.update(each.encoded)
-        self.tag = digest.hexdigest()
+        self.tag = _digest(b"".join(each.digest for each in fields.values())).hex()
 
     def row(self, pod: Pod) -> schemas.PodFit:
         """Return the fields of a pod's row."""
@@ -125,10 +123,15 @@ class PendingFits:
             fields = of_shape.get(shape)
             if fields is None:
                 row = _row(found, names=names)
-                fields = of_shape[shape] = _Fields(row, b"," + _encode(row)[1:-1])
+                encoded = b"," + _encode(row)[1:-1]
+                fields = of_shape[shape] = _Fields(row, encoded, _digest(encoded))
             rows[pod.key] = fields
         self._spent += self._clock() - began
         return PodFits(rows)
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=8).digest()
 
 
 def _row(found: Found, *, names: bool) -> schemas.PodFit:
