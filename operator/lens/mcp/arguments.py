@@ -10,6 +10,7 @@ _NAMESPACE = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 Namespace = Annotated[str, Field(pattern=_NAMESPACE, max_length=63)]
 NodeName = Annotated[str, Field(pattern=_NODE_NAME, max_length=253)]
+PodName = NodeName
 
 
 def _brief(schema: dict[str, Any]) -> None:
@@ -36,6 +37,13 @@ class NodeArguments(ClusterArguments):
     """The arguments of a tool about a node."""
 
     node: NodeName = Field(description="The node's name.")
+
+
+class WhyArguments(ClusterArguments):
+    """The arguments of the question why a pod is pending."""
+
+    namespace: Namespace = Field(description="The pod's namespace.")
+    pod: PodName = Field(description="The pod's name.")
 
 
 class FitArguments(ClusterArguments):

@@ -17,6 +17,7 @@ from lens.mcp.arguments import (
     NodesArguments,
     PendingTasksArguments,
     TasksArguments,
+    WhyArguments,
 )
 from lens.mcp.client import ApiRequest, RequestError
 
@@ -28,6 +29,7 @@ MAX_CHARACTERS = 40_000
 """The length of an answer, some 12,000 tokens. A longer answer gets fewer entries."""
 
 _MAX_GPUS = 128
+_PAGE, _MAX_PAGES = 500, 20
 
 
 Get = Callable[[ApiRequest, type[Any]], Awaitable[Any]]
@@ -75,6 +77,25 @@ async def _running_tasks(get: Get, arguments: TasksArguments, entries: int) -> o
 async def _pending_tasks(get: Get, arguments: PendingTasksArguments, entries: int) -> object:
     query = arguments.model_dump(by_alias=True) | {"limit": entries}
     return await get(ApiRequest(f"{REALTIME}/pending-tasks", query), answers.PendingTasks)
+
+
+async def _why(get: Get, arguments: WhyArguments, _entries: int) -> object:
+    query: dict[str, str | int | None] = {
+        "cluster": arguments.cluster,
+        "namespace": arguments.namespace,
+        "limit": _PAGE,
+    }
+    for _ in range(_MAX_PAGES):
+        answer = await get(ApiRequest(f"{REALTIME}/pending-tasks", query), answers.PendingTasks)
+        answer.tasks = [task for task in answer.tasks if task.pod_name == arguments.pod]
+        if answer.tasks:
+            # As a list of one, which has the same form as list_pending_tasks.
+            answer.total_tasks, answer.continue_ = 1, None
+            return answer
+        if answer.continue_ is None:
+            raise RequestError(f"{arguments.namespace}/{arguments.pod} doesn't wait for GPUs")
+        query["continue"] = answer.continue_
+    raise RequestError(f"{arguments.namespace} has over {_PAGE * _MAX_PAGES} pods that wait for GPUs")
 
 
 async def _nodes(get: Get, arguments: NodesArguments, entries: int) -> object:
@@ -145,6 +166,15 @@ TOOLS: tuple[Tool[Any], ...] = (
         "is short on how many nodes.",
         PendingTasksArguments,
         _pending_tasks,
+    ),
+    Tool(
+        "why",
+        "Why a pod is pending",
+        "Why a pod that asks for GPUs is on no node yet. fit: whether a node could take it now (yes, no, or "
+        "unknown where something that isn't checked decides), and what is short on how many nodes. message: "
+        "what the scheduler said at its last attempt. gated: a queue holds it back.",
+        WhyArguments,
+        _why,
     ),
     Tool(
         "list_nodes",

@@ -37,7 +37,16 @@ async def test_a_model_can_find_its_way_from_the_clusters_to_a_gpus_holder(
         assert first["pod_name"] in {
             holder["pod"] for gpu in detail["gpus"] for holder in gpu.get("holders", [])
         }
-        assert {"total_tasks", "tasks"} <= (await ask("list_pending_tasks", cluster=name)).keys()
+        waiting = await ask("list_pending_tasks", cluster=name)
+        assert {"total_tasks", "tasks"} <= waiting.keys()
+        one = waiting["tasks"][0]
+        why = await ask("why", cluster=name, namespace=one["namespace"], pod=one["pod_name"])
+        assert [task["pod_name"] for task in why["tasks"]] == [one["pod_name"]]
+        assert why["tasks"][0]["fit"]["reason"]
+        gone = await client.call_tool(
+            "why", {"cluster": name, "namespace": first["namespace"], "pod": first["pod_name"]}
+        )
+        assert "doesn't wait for GPUs" in error(gone)
         assert {"total_alerts", "alerts"} <= (await ask("list_alerts", cluster=name)).keys()
         fit = await ask("fit", cluster=name, gpus=9)
         assert (fit["fits"], fit["pods"][0]["placed"]) in (("no", 0), ("unknown", 0))
@@ -66,6 +75,7 @@ async def test_every_tool_says_that_it_only_reads_and_explains_its_arguments(len
         "list_nodes",
         "list_pending_tasks",
         "list_running_tasks",
+        "why",
     }
     for tool in tools:
         assert tool.annotations is not None
