@@ -340,14 +340,17 @@ def _packed(board: tuple[int, int], instances: Mapping[tuple[int, int, bool], in
         return sizes.get((4, 4), 0) + max(media, ceil(Fraction(slots, 4)))
     gpus, step = media, 1 << 40
     while step:
-        if not _holds(gpus + step - 1, sizes):
+        if not _holds(gpus + step - 1, sizes, media):
             gpus += step
         step //= 2
     return sizes.get((8, 7), 0) + gpus
 
 
-def _holds(gpus: int, sizes: Mapping[tuple[int, int], int]) -> bool:
+def _holds(gpus: int, sizes: Mapping[tuple[int, int], int], media: int) -> bool:
     """Hand out the places on so many GPUs: the largest devices first, to each the place of least use."""
+    # Two halves fill a GPU, and each device with the media extensions needs a GPU of its own that isn't full.
+    if gpus - max(0, sizes.get((4, 4), 0) + sizes.get((4, 3), 0) - gpus) < media:
+        return False
     halves = {"second": gpus, "first": gpus}
     for size, kinds in (((4, 4), ("first",)), ((4, 3), ("second", "first"))):
         wanted = sizes.get(size, 0)

@@ -104,6 +104,7 @@ ERRORS: Mapping[int, _Error] = {
     404: _Error(4004, "The cluster, node or path does not exist.", "Cluster not found"),
     405: _Error(4005, "The endpoint has no such method.", "Method not allowed"),
     413: _Error(4013, "The request body is too large.", "Body too large: the limit is 65536 bytes"),
+    415: _Error(4015, "The request body is compressed.", "A body must not be compressed"),
     429: _Error(4029, "The caller has exceeded a rate limit; retry after Retry-After.", "Too many requests"),
     431: _Error(
         4000,

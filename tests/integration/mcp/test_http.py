@@ -91,7 +91,7 @@ async def test_clients_of_an_older_protocol_are_served(lens: AskedLens, server: 
         welcome = (await http.post(url, json=hello)).json()
         assert welcome["result"]["protocolVersion"] == "2025-03-26"
         tools = (await http.post(url, json=LIST_TOOLS)).json()
-        assert len(tools["result"]["tools"]) == 8
+        assert len(tools["result"]["tools"]) == 9
 
 
 @pytest.mark.parametrize(
