@@ -24,7 +24,15 @@ COMMANDS: list[tuple[str, list[Any]]] = [
     (f'curl -s -X GET "{STATUS}" {HEADER} | jq .meta', [{"code": 2000, "message": "OK"}]),
     (
         f'curl -s -X GET "{STATUS}" {HEADER} | jq .data.available_resources',
-        [{"available_gpus": 6, "available_nodes": 1, "max_contiguous_gpu": 6}],
+        [
+            {
+                "available_gpus": 6,
+                "available_nodes": 1,
+                "max_contiguous_gpu": 6,
+                "max_contiguous_gpu_product": "NVIDIA-H100-80GB-HBM3",
+                "max_contiguous_gpu_reason": None,
+            }
+        ],
     ),
     (
         f'curl -s -X GET "{STATUS}" {HEADER} | jq .data.current_gpu_usage.allocation_rate',
