@@ -736,6 +736,18 @@ class ClaimedDevice(TypedDict):
     ]
 
 
+ClaimReason = Literal[
+    "NOT_CREATED",
+    "NOT_FOUND",
+    "NOT_ALLOCATED",
+    "NO_DEVICE_CLASS",
+    "TERMINATING",
+    "NOT_RESERVED",
+    "BINDING_CONDITIONS",
+    "BINDING_FAILED",
+]
+
+
 class Claim(TypedDict):
     """A ResourceClaim of GPUs that a pod names."""
 
@@ -748,17 +760,7 @@ class Claim(TypedDict):
     ]
     ready: Annotated[bool, Field(description="Whether the pod can use its devices.")]
     reason: Annotated[
-        Literal[
-            "NOT_CREATED",
-            "NOT_FOUND",
-            "NOT_ALLOCATED",
-            "NO_DEVICE_CLASS",
-            "TERMINATING",
-            "NOT_RESERVED",
-            "BINDING_CONDITIONS",
-            "BINDING_FAILED",
-        ]
-        | None,
+        ClaimReason | None,
         Field(
             description="Why it isn't ready. NOT_CREATED: no ResourceClaim was made of the template yet. "
             "NOT_FOUND: the ResourceClaim doesn't exist. NOT_ALLOCATED: the scheduler has allocated nothing. "

@@ -1,22 +1,10 @@
 """A pod's ResourceClaims of GPUs, as tasks and pending tasks have them."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 from lens.api import schemas
 from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse
 from lens.model.inventory.pod import Pod
-
-Reason = Literal[
-    "NOT_CREATED",
-    "NOT_FOUND",
-    "NOT_ALLOCATED",
-    "NO_DEVICE_CLASS",
-    "TERMINATING",
-    "NOT_RESERVED",
-    "BINDING_CONDITIONS",
-    "BINDING_FAILED",
-]
 
 
 def claim_rows(pod: Pod) -> list[schemas.Claim]:
@@ -37,7 +25,7 @@ def _claim(use: ClaimUse) -> schemas.Claim:
     }
 
 
-def _reason(use: ClaimUse) -> tuple[Reason | None, Iterable[str]]:
+def _reason(use: ClaimUse) -> tuple[schemas.ClaimReason | None, Iterable[str]]:
     """Return why a claim isn't ready, None if it is, and what it waits for."""
     if use.state == "missing":
         return ("NOT_CREATED" if use.claim is None else "NOT_FOUND"), ()
