@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from lens.model.cluster_state import ClusterState, StateView
+from lens.model.fit.admission.policies import Policies
 from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
-from lens.model.fit.policies import Policies
 from lens.model.fit.state import FitState
 from lens.model.inventory.decoding import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger

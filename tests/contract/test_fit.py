@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from lens.bounds import MAX_BODY_BYTES
-from lens.model.fit.policies import Policies, PriorityClass, limit_range_decoder, quota_decoder
+from lens.model.fit.admission.policies import Policies, PriorityClass, limit_range_decoder, quota_decoder
 from lens.model.inventory.decoding import Decoder
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from lens.model.fit.asked import AskedPod, read_asked_pod
 from lens.model.fit.engine import Trial, fit
-from lens.model.fit.node import read_fit_node
-from lens.model.fit.pod import read_fit_pod
 from lens.model.fit.result import FitResult
+from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.spec.node import read_fit_node
+from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState, Fleet
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.oracle.program import Answer, Object

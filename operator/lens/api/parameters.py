@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from lens.api.errors import invalid_parameter, quoted
 from lens.model.events.transitions import Type as EventType
-from lens.model.fit.resources import is_extended
+from lens.model.fit.spec.resources import is_extended
 from lens.model.inventory.occupancy import NodeOccupancy
 from lens.model.inventory.pod import Pod
 from lens.model.k8s import timestamps

@@ -32,9 +32,9 @@ from lens.api.request_context import RequestIds
 from lens.bounds import MAX_BODY_BYTES
 from lens.config import SettingsError
 from lens.mcp.tools import TOOLS
+from lens.model.fit.admission.workload import read_workload
 from lens.model.fit.answer import read_group
 from lens.model.fit.feed import NOTHING_FIT
-from lens.model.fit.workload import read_workload
 from tests.fuzz.target import target
 from tests.fuzz.workplace import FOLDER, finished
 

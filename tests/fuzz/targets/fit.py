@@ -4,10 +4,10 @@ import contextlib
 
 import msgspec
 
-from lens.model.fit.asked import read_asked_pod
 from lens.model.fit.engine import fit
-from lens.model.fit.node import read_fit_node
-from lens.model.fit.pod import read_fit_pod
+from lens.model.fit.spec.asked import read_asked_pod
+from lens.model.fit.spec.node import read_fit_node
+from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.fuzz.target import target

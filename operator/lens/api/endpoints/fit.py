@@ -13,16 +13,16 @@ from lens.api.errors import ApiError
 from lens.api.manifests import ManifestError, read_manifests
 from lens.api.parameters import FitParameters, FitQuery, is_dns_label
 from lens.model.cluster_state import StateView
+from lens.model.fit.admission.quota import QuotaResult, quota_message
+from lens.model.fit.admission.workload import PodGroup, read_workload
 from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
-from lens.model.fit.asked import AskedPod
 from lens.model.fit.deadline import Check, deadline
-from lens.model.fit.node_selectors import NodeSelector, NodeTerm
-from lens.model.fit.quota import QuotaResult, quota_message
 from lens.model.fit.result import Reason
-from lens.model.fit.selectors import Requirement
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.node_selectors import NodeSelector, NodeTerm
+from lens.model.fit.spec.selectors import Requirement
+from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet
-from lens.model.fit.tolerations import Toleration
-from lens.model.fit.workload import PodGroup, read_workload
 from lens.model.k8s import timestamps
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy, Tolerated

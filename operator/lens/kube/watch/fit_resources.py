@@ -9,7 +9,7 @@ from typing import Any
 from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
 from lens.kube.watch.optional_resource import OptionalResource
 from lens.metrics import Metrics
-from lens.model.fit.policies import (
+from lens.model.fit.admission.policies import (
     Policies,
     Shelf,
     limit_range_decoder,

@@ -9,20 +9,20 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.fit.admission import admit
-from lens.model.fit.asked import AskedPod, read_asked_pod
+from lens.model.fit.admission.mutation import admit
+from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, read_charged
+from lens.model.fit.admission.validation import check_pod
+from lens.model.fit.admission.workload import PodGroup
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
 from lens.model.fit.engine import Trial, fit
 from lens.model.fit.feed import FitView
-from lens.model.fit.node_selectors import ANY_NODE
-from lens.model.fit.pod import FitPod
-from lens.model.fit.quota import Charged, QuotaResult, check_quotas, read_charged
-from lens.model.fit.resources import Request
 from lens.model.fit.result import FitResult, Placement, Reason, Verdict, scheduler_message
+from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.spec.node_selectors import ANY_NODE
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.spec.resources import Request
+from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet, FleetNode
-from lens.model.fit.tolerations import Toleration
-from lens.model.fit.validation import check_pod
-from lens.model.fit.workload import PodGroup
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
-from lens.model.fit.affinity_terms import Terms
-from lens.model.fit.asked import AskedPod
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.local import (
     FeatureFilter,
@@ -23,8 +21,6 @@ from lens.model.fit.filters.local import (
 from lens.model.fit.filters.pod_affinity import PodAffinityFilter
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally
 from lens.model.fit.filters.topology_spread import SpreadFilter
-from lens.model.fit.node_selectors import ANY_NODE
-from lens.model.fit.pod import FitPod
 from lens.model.fit.result import (
     NO_NODES,
     FitResult,
@@ -33,6 +29,10 @@ from lens.model.fit.result import (
     scheduler_message,
     summarize,
 )
+from lens.model.fit.spec.affinity_terms import Terms
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.node_selectors import ANY_NODE
+from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 
 MOST_REPLICAS = 10_000

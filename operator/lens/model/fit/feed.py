@@ -6,10 +6,10 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from lens.model.fit.node import FitNode, read_fit_node
+from lens.model.fit.admission.policies import Policies
 from lens.model.fit.pending import PendingPod, read_pending
-from lens.model.fit.pod import FitPod, read_fit_pod
-from lens.model.fit.policies import Policies
+from lens.model.fit.spec.node import FitNode, read_fit_node
+from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState, Fleet
 from lens.model.inventory.decoding import Document
 from lens.model.inventory.pod import Pod, PodKey

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import msgspec
 
-from lens.model.fit.asked import AskedPod, read_asked_pod
-from lens.model.fit.labels import FlatLabels
-from lens.model.fit.pod import FitPod
+from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet
 from lens.model.k8s.bounds import LONGEST_PENDING
 

@@ -7,8 +7,8 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.engine import fit
 from lens.model.fit.feed import FitView
 from lens.model.fit.pending import PendingPod
-from lens.model.fit.pod import FitPod
 from lens.model.fit.result import FitResult, Reason
+from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet
 
 DELETED = FitResult("no", 1, 0, 0, 0, message="it is being deleted")

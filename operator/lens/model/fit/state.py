@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from lens.model.fit.node import FitNode, Gate
-from lens.model.fit.pod import FitPod
-from lens.model.fit.ports import HostPorts
+from lens.model.fit.spec.node import FitNode, Gate
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.spec.ports import HostPorts
 
 Pods = tuple[FitPod, ...]
 

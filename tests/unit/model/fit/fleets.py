@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lens.model.fit.asked import AskedPod, read_asked_pod
-from lens.model.fit.node import FitNode, read_fit_node
-from lens.model.fit.pod import FitPod, read_fit_pod
+from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.spec.node import FitNode, read_fit_node
+from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState, Fleet
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.unit.model.manifests import GPU, Object

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from lens.model.fit.admission.policies import Policies
+from lens.model.fit.admission.workload import read_workload
 from lens.model.fit.answer import Answer, Options, answer, read_group
 from lens.model.fit.deadline import Check, OutOfTimeError, deadline, no_deadline
 from lens.model.fit.feed import FitView
-from lens.model.fit.policies import Policies
-from lens.model.fit.workload import read_workload
 from tests.unit.model.fit.fleets import fleet, node, pod
 from tests.unit.model.manifests import GPU, Object
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.fit.feed import Feed, Pending, Unreadable, fed_pod, node_feed, pod_feed
-from lens.model.fit.node import FitNode, Gate
 from lens.model.fit.pending import PendingPod
-from lens.model.fit.pod import FitPod
+from lens.model.fit.spec.node import FitNode, Gate
+from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import FitState
 from lens.model.inventory.decoding import pod_decoder
 from lens.model.inventory.pod import PodKey

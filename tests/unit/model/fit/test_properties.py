@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lens.model.fit.asked import AskedPod
 from lens.model.fit.engine import Trial, fit
 from lens.model.fit.result import FitResult
+from lens.model.fit.spec.asked import AskedPod
 from tests.oracle import cases
 from tests.oracle.lens import Lens, read
 from tests.profiles import full_or

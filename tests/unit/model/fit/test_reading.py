@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lens.model.fit.asked import read_asked_pod
-from lens.model.fit.resources import is_scheduled
+from lens.model.fit.spec.asked import read_asked_pod
+from lens.model.fit.spec.resources import is_scheduled
 from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_PORTS, MOST_TERMS, MOST_VALUES
 from tests.unit.model.fit.fleets import asked, node, pod, read_node, read_pod
 from tests.unit.model.manifests import GPU

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lens.model.fit.admission.workload import MOST_DEPTH, MOST_PODS, read_workload
 from lens.model.fit.answer import read_group
 from lens.model.fit.feed import NOTHING_FIT
-from lens.model.fit.workload import MOST_DEPTH, MOST_PODS, read_workload
 
 POD = {"spec": {"containers": [{"name": "main"}]}}
 COUNTS = st.integers(0, 50)

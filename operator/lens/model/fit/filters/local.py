@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from lens.model.fit.asked import AskedPod
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally, rejection
-from lens.model.fit.node import Gate
-from lens.model.fit.pod import FitPod
-from lens.model.fit.ports import conflict
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.node import Gate
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.spec.ports import conflict
+from lens.model.fit.spec.tolerations import tolerate_cordon, tolerate_taints
 from lens.model.fit.state import Fleet, FleetNode
-from lens.model.fit.tolerations import tolerate_cordon, tolerate_taints
 
 UNSCHEDULABLE = rejection("unschedulable", "node(s) were unschedulable")
 UNTOLERATED = rejection("taint", "node(s) had untolerated taint(s)")

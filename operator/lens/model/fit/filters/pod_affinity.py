@@ -7,12 +7,12 @@ InterPodAffinityHostnameFastPath, which decides the same faster.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from lens.model.fit.affinity_terms import AffinityTerm, Terms
-from lens.model.fit.asked import AskedPod
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.rejection import Filter, Rejection, rejection
-from lens.model.fit.labels import FlatLabels
-from lens.model.fit.pod import FitPod
+from lens.model.fit.spec.affinity_terms import AffinityTerm, Terms
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 
 NO_FRIEND = rejection("pod_affinity", "node(s) didn't match pod affinity rules")

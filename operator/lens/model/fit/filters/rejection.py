@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lens.model.fit.pod import FitPod
+from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet, FleetNode
 
 

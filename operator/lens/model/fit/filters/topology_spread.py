@@ -5,13 +5,13 @@ Source: pkg/scheduler/framework/plugins/podtopologyspread/filtering.go.
 
 from collections.abc import Sequence
 
-from lens.model.fit.asked import AskedPod
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.local import GateFilter
 from lens.model.fit.filters.rejection import Filter, Rejection, rejection
-from lens.model.fit.matched_labels import MatchedLabels
-from lens.model.fit.pod import FitPod
-from lens.model.fit.spread_constraints import SpreadConstraint
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.matched_labels import MatchedLabels
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.spec.spread_constraints import SpreadConstraint
 from lens.model.fit.state import Fleet, FleetNode
 
 NO_DOMAIN = rejection(

@@ -1,7 +1,7 @@
 """Which pods a selector selects: each set of labels, which many pods share, is matched once."""
 
-from lens.model.fit.labels import FlatLabels
-from lens.model.fit.selectors import Selector
+from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.selectors import Selector
 
 
 class MatchedLabels:

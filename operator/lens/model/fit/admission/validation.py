@@ -7,8 +7,8 @@ ValidateTolerations, ValidateNodeSelector.
 from collections.abc import Mapping
 from typing import Any
 
-from lens.model.fit.json_values import Object, as_list, as_object, as_objects
-from lens.model.fit.resources import is_extended, is_for_containers
+from lens.model.fit.admission.json_values import Object, as_list, as_object, as_objects
+from lens.model.fit.spec.resources import is_extended, is_for_containers
 from lens.model.k8s.quantity import Exact, parse
 
 _OPERATORS = ("", "Equal", "Exists", "Lt", "Gt")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lens.model.fit.labels import FlatLabels, unflatten
+from lens.model.fit.spec.labels import FlatLabels, unflatten
 from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_VALUES
 from lens.model.k8s.objects import Manifest
 

@@ -5,7 +5,7 @@ from sys import intern
 
 import msgspec
 
-from lens.model.fit.resources import PODS, read_allocatable
+from lens.model.fit.spec.resources import PODS, read_allocatable
 from lens.model.k8s.bounds import MOST_FEATURES, MOST_LABELS
 from lens.model.k8s.objects import NodeManifest
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from lens.model.fit.json_values import Object, as_list, as_object
+from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
 
 MOST_GROUPS = 32

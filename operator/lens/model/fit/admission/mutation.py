@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from lens.model.fit.json_values import as_object, as_objects
-from lens.model.fit.policies import Limits, Policies
+from lens.model.fit.admission.json_values import as_object, as_objects
+from lens.model.fit.admission.policies import Limits, Policies
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import parse
 

@@ -6,7 +6,7 @@ Source: ``Toleration.ToleratesTaint`` in k8s.io/api. ``Lt`` and ``Gt`` match not
 
 import msgspec
 
-from lens.model.fit.node import Gate
+from lens.model.fit.spec.node import Gate
 from lens.model.k8s.bounds import MOST_TERMS
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.taints import UNSCHEDULABLE, Taint

@@ -4,14 +4,23 @@ from typing import Any
 
 import msgspec
 
-from lens.model.fit.affinity_terms import PodAffinityManifest, Terms, read_terms
-from lens.model.fit.labels import FlatLabels, flatten
-from lens.model.fit.node_selectors import ANY_NODE, NodeAffinityManifest, NodeSelector, read_node_selector
-from lens.model.fit.pod import DEFAULT_SCHEDULER, HIGHEST_PRIORITY, LOWEST_PRIORITY, FitPod
-from lens.model.fit.ports import HostPorts, read_ports
-from lens.model.fit.resources import Request, read_request
-from lens.model.fit.spread_constraints import SpreadConstraint, SpreadConstraintManifest, read_constraints
-from lens.model.fit.tolerations import TolerationManifest, Tolerations, read_tolerations
+from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_terms
+from lens.model.fit.spec.labels import FlatLabels, flatten
+from lens.model.fit.spec.node_selectors import (
+    ANY_NODE,
+    NodeAffinityManifest,
+    NodeSelector,
+    read_node_selector,
+)
+from lens.model.fit.spec.pod import DEFAULT_SCHEDULER, HIGHEST_PRIORITY, LOWEST_PRIORITY, FitPod
+from lens.model.fit.spec.ports import HostPorts, read_ports
+from lens.model.fit.spec.resources import Request, read_request
+from lens.model.fit.spec.spread_constraints import (
+    SpreadConstraint,
+    SpreadConstraintManifest,
+    read_constraints,
+)
+from lens.model.fit.spec.tolerations import TolerationManifest, Tolerations, read_tolerations
 from lens.model.k8s.bounds import MOST_TERMS
 from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, SchedulingGate
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import msgspec
 
-from lens.model.fit.labels import FlatLabels
-from lens.model.fit.selectors import Labels, Selector, SelectorManifest, read_selector
+from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.selectors import Labels, Selector, SelectorManifest, read_selector
 from lens.model.k8s.bounds import MOST_TERMS, MOST_VALUES
 from lens.model.k8s.objects import Manifest
 

@@ -4,10 +4,10 @@ from sys import intern
 
 import msgspec
 
-from lens.model.fit.affinity_terms import PodAffinityManifest, Terms, read_terms
-from lens.model.fit.labels import FlatLabels, flatten
-from lens.model.fit.ports import HostPorts, read_ports
-from lens.model.fit.resources import Request, read_request
+from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_terms
+from lens.model.fit.spec.labels import FlatLabels, flatten
+from lens.model.fit.spec.ports import HostPorts, read_ports
+from lens.model.fit.spec.resources import Request, read_request
 from lens.model.inventory.pod import FINISHED_PHASES
 from lens.model.k8s.objects import Manifest, PodManifest
 

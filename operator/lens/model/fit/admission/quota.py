@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from lens.model.fit.policies import Policies, Quota, Scope
-from lens.model.fit.resources import CPU, Request, read_request
+from lens.model.fit.admission.policies import Policies, Quota, Scope
+from lens.model.fit.spec.resources import CPU, Request, read_request
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.quantity import Exact
 

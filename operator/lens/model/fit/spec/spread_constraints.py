@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lens.model.fit.selectors import Selector, SelectorManifest, read_selector
+from lens.model.fit.spec.selectors import Selector, SelectorManifest, read_selector
 from lens.model.k8s.bounds import MOST_TERMS
 from lens.model.k8s.objects import Manifest
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lens.model.fit.selectors import (
+from lens.model.fit.spec.selectors import (
     SET_OPERATORS,
     Labels,
     Requirement,
