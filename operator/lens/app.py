@@ -24,7 +24,7 @@ from lens.metrics import Metrics
 from lens.model.alerts import rules
 from lens.model.cluster_state import ClusterState
 from lens.model.gpu.exporters import ExporterPod
-from lens.model.inventory.placement import Placements
+from lens.model.inventory.occupancy.placement import Placements
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy

@@ -21,7 +21,7 @@ from pydantic import (
 
 from lens.model.alerts.alert import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
-from lens.model.inventory.fraction import RESERVATIONS
+from lens.model.inventory.objects.fraction import RESERVATIONS
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.k8s.vendors import GPU_DRIVERS, GPU_RESOURCES, TOLERATED_TAINTS
 

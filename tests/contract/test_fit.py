@@ -12,7 +12,7 @@ import pytest
 
 from lens.bounds import MAX_BODY_BYTES
 from lens.model.fit.admission.policies import Policies, PriorityClass, limit_range_decoder, quota_decoder
-from lens.model.inventory.decoding import Decoder
+from lens.model.inventory.objects.decoding import Decoder
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
 

@@ -12,8 +12,8 @@ from lens.metrics import Metrics
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
+from lens.model.inventory.objects.pod import Controller, Workload
 from lens.model.inventory.owner_chains import OwnerChain
-from lens.model.inventory.pod import Controller, Workload
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve, write_tokens
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 

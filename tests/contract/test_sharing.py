@@ -6,7 +6,7 @@ import pytest
 
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
-from lens.model.inventory.placement import placement
+from lens.model.inventory.occupancy.placement import placement
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 

@@ -1,7 +1,7 @@
 """What is learnt of who stands above a task shows with the next fresh answer."""
 
+from lens.model.inventory.objects.pod import Controller, Workload
 from lens.model.inventory.owner_chains import OwnerChain
-from lens.model.inventory.pod import Controller, Workload
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, pod
 

@@ -17,7 +17,7 @@ from lens import app, config, logs
 from lens.model.alerts import rules
 from lens.model.alerts.alert import Condition, Thresholds
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import NODES
 from lens_sim.objects.store import Store

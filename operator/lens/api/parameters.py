@@ -20,8 +20,8 @@ from pydantic_core import ErrorDetails
 from lens.api.errors import invalid_parameter, quoted
 from lens.model.events.transitions import Type as EventType
 from lens.model.fit.spec.resources import is_extended
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import LONGEST_WORD, MOST_TERMS
 from lens.model.k8s.quantity import parse as parse_quantity

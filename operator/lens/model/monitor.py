@@ -18,7 +18,7 @@ from lens.model.events.event_log import EventLog
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event, Type
 from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, NodeTelemetry
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.snapshot import EMPTY
 
 _BAD: Mapping[str, Type] = {"lost": "GpuLost", "critical": "GpuUnhealthy"}

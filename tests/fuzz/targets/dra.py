@@ -2,14 +2,14 @@
 
 import contextlib
 
-from lens.model.inventory.decoding import (
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.decoding import (
     claim_decoder,
     device_class_decoder,
     slice_decoder,
     taint_rule_decoder,
 )
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy

@@ -12,8 +12,8 @@ from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.owners import OwnerResolver
 from lens.metrics import Metrics
 from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.pod import Controller, Pod
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains, OwnerTracker, workload
-from lens.model.inventory.pod import Controller, Pod
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import OWNERS, PODS
 from lens_sim.objects.store import Store

@@ -8,8 +8,8 @@ import pytest
 from lens.kube.watch import fit_resources
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
-from lens.model.inventory.decoding import pod_decoder
 from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.decoding import pod_decoder
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy

@@ -1,6 +1,6 @@
 """What telemetry tells of where shared units are reaches the figures, whenever it comes."""
 
-from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placement
+from lens.model.inventory.occupancy.placement import NO_PLACEMENT, DevicePlacement, Placement
 from tests.integration.watch.objects import GPU, node, pod
 from tests.integration.watch.scene import Scene
 

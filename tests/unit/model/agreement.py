@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.products import ProductCount
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, ResourceCount
+from lens.model.inventory.occupancy.products import ProductCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s.bounds import MOST_STRANGE
 from tests.recount import Object, recount

@@ -4,17 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lens.model.inventory.decoding import (
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.claim import Claim
+from lens.model.inventory.objects.decoding import (
     claim_decoder,
     device_class_decoder,
     slice_decoder,
     taint_rule_decoder,
 )
-from lens.model.inventory.dra.claim import Claim
-from lens.model.inventory.dra.device import Slice
-from lens.model.inventory.dra.device_class import DeviceClass
-from lens.model.inventory.dra.taint_rule import TaintRule
-from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.device import Slice
+from lens.model.inventory.objects.device_class import DeviceClass
+from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from lens.model.inventory.decoding import Decoder, read_bookmark, read_line, read_page
+from lens.model.inventory.objects.decoding import Decoder, read_bookmark, read_line, read_page
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=Hashable)

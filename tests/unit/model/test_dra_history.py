@@ -12,9 +12,9 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lens.model.inventory.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources

@@ -13,10 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lens.model.gpu.node_report import Health
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.placement import DevicePlacement, Placement
-from lens.model.inventory.products import reported_products
+from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder
+from lens.model.inventory.occupancy.placement import DevicePlacement, Placement
+from lens.model.inventory.occupancy.products import reported_products
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources

@@ -3,8 +3,8 @@
 import pytest
 
 from lens.model.gpu.node_report import Health
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.placement import placement
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.placement import placement
 from lens.telemetry.amd import read_amd
 from lens.telemetry.prometheus_parser import NOT_EXPORTED, OUT_OF_RANGE
 from lens.telemetry.scrape_client import ScrapeResponse

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from lens.api import schemas
-from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse
 
 
 def claim_rows(pod: Pod) -> list[schemas.Claim]:

@@ -5,9 +5,9 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from lens.api import schemas
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.occupancy import NodeUse
-from lens.model.inventory.products import ProductCount
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_occupancy import NodeUse
+from lens.model.inventory.occupancy.products import ProductCount
 from lens.model.k8s.bounds import LONGEST_WORD, MOST_PRODUCTS
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]

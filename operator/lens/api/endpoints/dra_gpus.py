@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from lens.api import schemas
 from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.allocated_gpus import UNHEALTHY
-from lens.model.inventory.dra.claim import DeviceKey
-from lens.model.inventory.dra.device import Device
 from lens.model.inventory.dra.gpus import SLICE_GONE, DeviceHolder, HeldGpu
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.objects.claim import DeviceKey
+from lens.model.inventory.objects.device import Device
+from lens.model.inventory.occupancy.allocated_gpus import UNHEALTHY
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import MOST_ENTRIES, MOST_SHOWN_DEVICES, MOST_SHOWN_GPUS
 

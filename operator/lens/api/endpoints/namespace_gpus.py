@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from heapq import nsmallest
 
 from lens.model.inventory.dra.gpus import HeldGpu
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
 OTHERS = "_others"

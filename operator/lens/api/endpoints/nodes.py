@@ -19,9 +19,9 @@ from lens.model.alerts.alert import counted
 from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.allocated_gpus import AllocatedGpu, named_gpus
 from lens.model.inventory.list_index import nodes
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.allocated_gpus import AllocatedGpu, named_gpus
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
 GpuState = Literal["allocated", "unhealthy", "unavailable", "available"]

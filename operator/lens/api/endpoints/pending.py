@@ -13,9 +13,9 @@ from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import PendingParameters
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import unbound
+from lens.model.inventory.objects.pending import Waiting
+from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.owner_chains import workload
-from lens.model.inventory.pending import Waiting
-from lens.model.inventory.pod import Pod
 from lens.model.k8s import timestamps
 
 # After every known time.

@@ -20,7 +20,7 @@ from lens.model.fit.pending import PendingPod
 from lens.model.fit.reading import DELETED, in_words, read_fit
 from lens.model.fit.result import FitResult
 from lens.model.fit.state import Fleet
-from lens.model.inventory.pod import Pod, PodKey
+from lens.model.inventory.objects.pod import Pod, PodKey
 
 MOST_SECONDS = 0.25
 """How long answers work in each second on readings that aren't known yet. One takes some 5 ms; with rules

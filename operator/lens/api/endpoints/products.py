@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from lens.api import schemas
-from lens.model.inventory.occupancy import NodeUse
-from lens.model.inventory.products import ProductCount
+from lens.model.inventory.occupancy.node_occupancy import NodeUse
+from lens.model.inventory.occupancy.products import ProductCount
 
 
 def product_rows(counts: Iterable[ProductCount]) -> list[schemas.Product]:

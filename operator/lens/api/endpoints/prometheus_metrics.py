@@ -23,7 +23,7 @@ from lens.http import refusal_counts
 from lens.model.alerts.alert import NO_OBJECT, Alert
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import ClusterState, StateView
-from lens.model.inventory.gpu_states import GpuStates
+from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.snapshot import Snapshot
 
 NO_COUNTS: Mapping[str, int] = MappingProxyType({})

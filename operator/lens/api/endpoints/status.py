@@ -12,7 +12,7 @@ from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.parameters import StatusParameters
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
-from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, ResourceCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import MOST_RESERVED, MOST_UNITS, few

@@ -6,8 +6,8 @@ from typing import TypedDict
 from lens.api import schemas
 from lens.api.endpoints.clusters import NOT_REPORTED, Available, ClusterStatus, Figures, cluster
 from lens.api.endpoints.products import gpu_nodes, product_rows
-from lens.model.inventory.occupancy import NO_NODES
-from lens.model.inventory.products import NONE_AVAILABLE, shown
+from lens.model.inventory.occupancy.node_occupancy import NO_NODES
+from lens.model.inventory.occupancy.products import NONE_AVAILABLE, shown
 from lens.model.k8s import timestamps
 
 

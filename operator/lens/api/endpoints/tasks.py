@@ -10,11 +10,11 @@ from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import TaskParameters
 from lens.model.cluster_state import StateView
-from lens.model.inventory.fraction import Fraction
 from lens.model.inventory.list_index import bound
+from lens.model.inventory.objects.fraction import Fraction
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.pod_usage import usage
 from lens.model.inventory.owner_chains import workload
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_usage import usage
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
 

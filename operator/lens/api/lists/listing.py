@@ -20,8 +20,8 @@ from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import ListParameters
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import Key, KeyOf, ListIndex, Page, Source
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s import timestamps
 

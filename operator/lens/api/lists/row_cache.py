@@ -10,9 +10,9 @@ import msgspec
 
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.shared_gpus import PodGpus
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChain
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.shared_gpus import PodGpus
 
 Row = Mapping[str, Any]
 MakeRow = Callable[[Pod, StateView, int], Row]

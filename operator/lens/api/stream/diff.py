@@ -14,7 +14,7 @@ from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.endpoints.tasks import task_row
 from lens.api.parameters import StatusParameters
 from lens.model.cluster_state import StateView
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
 Row = dict[str, Any]

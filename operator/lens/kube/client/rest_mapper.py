@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 
 from lens.kube.client.object_reader import ObjectReader, UnreadError
+from lens.model.inventory.objects.pod import Controller
 from lens.model.inventory.owner_chains import KEPT_SECONDS
-from lens.model.inventory.pod import Controller
 
 MISSING_SECONDS = 60.0
 """How long a missing kind or document counts as missing: a CustomResourceDefinition may be created."""

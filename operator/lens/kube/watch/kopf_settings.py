@@ -13,7 +13,7 @@ import kopf
 
 from lens.kube.client.paging import MAX_OBJECTS
 from lens.kube.watch.storages import NoDiffBase, NoProgress
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
 """Finished pods hold nothing. The apiserver reports a pod that finishes as deleted."""

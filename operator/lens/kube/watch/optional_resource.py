@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
-from lens.model.inventory.decoding import Decoder
+from lens.model.inventory.objects.decoding import Decoder
 from lens.model.inventory.store import Store
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 

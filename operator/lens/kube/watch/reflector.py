@@ -13,7 +13,7 @@ import msgspec
 from lens.kube.client.paging import PageSize
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Unreadable
-from lens.model.inventory.decoding import Decoder, Line, Reading, read_bookmark, read_page
+from lens.model.inventory.objects.decoding import Decoder, Line, Reading, read_bookmark, read_page
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=tuple[str, str] | str)

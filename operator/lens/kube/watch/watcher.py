@@ -43,7 +43,9 @@ from lens.model.events.terminations import read_termination
 from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
-from lens.model.inventory.decoding import (
+from lens.model.inventory.gate import Gate
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.decoding import (
     claim_decoder,
     daemonset_decoder,
     device_class_decoder,
@@ -52,11 +54,9 @@ from lens.model.inventory.decoding import (
     slice_decoder,
     taint_rule_decoder,
 )
-from lens.model.inventory.fraction import RESERVATIONS
-from lens.model.inventory.gate import Gate
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.placement import Placement
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.fraction import RESERVATIONS
+from lens.model.inventory.objects.pod import PodKey
+from lens.model.inventory.occupancy.placement import Placement
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Severity, Thresholds, counted
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.node import Node
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.objects.node import Node
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 
 
 class GpuNode(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Severity, Thresholds, counted
 from lens.model.alerts.node_rules import GpuNode
 from lens.model.gpu.telemetry import GpuTelemetry
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_usage import Devices, utilization_percent
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.pod_usage import Devices, utilization_percent
 
 PENDING_ALERTS: AlertTypes[Pod] = AlertTypes()
 USAGE_ALERTS: AlertTypes[GpuNode] = AlertTypes()

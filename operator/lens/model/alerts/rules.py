@@ -26,8 +26,8 @@ from lens.model.alerts.gpu_rules import (
 from lens.model.alerts.node_rules import NODE_ALERTS, GpuNode, overcommitted
 from lens.model.alerts.pod_rules import PENDING_ALERTS, USAGE_ALERTS
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 
 T = TypeVar("T")
 

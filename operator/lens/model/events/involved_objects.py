@@ -10,7 +10,7 @@ from lens.model.backlog import Backlog, size_of
 from lens.model.events.event_log import ENDS
 from lens.model.events.kube_events import KubeEvent
 from lens.model.events.transitions import Event
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
 MAX_GONE = 20_000

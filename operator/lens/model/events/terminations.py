@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.inventory.pod import FINISHED_PHASES
+from lens.model.inventory.objects.pod import FINISHED_PHASES
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 

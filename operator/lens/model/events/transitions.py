@@ -7,8 +7,8 @@ import msgspec
 
 from lens.model.alerts.alert import Alert, counted, shortened
 from lens.model.events.terminations import Outcome, Termination
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 
 Type = Literal[
     "TaskStarted",

@@ -11,8 +11,8 @@ from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.spec.node import FitNode, read_fit_node
 from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState, Fleet
-from lens.model.inventory.decoding import Document
-from lens.model.inventory.pod import Pod, PodKey
+from lens.model.inventory.objects.decoding import Document
+from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.objects import NodeManifest, PodManifest
 

@@ -9,18 +9,24 @@ from collections.abc import Mapping
 from heapq import nsmallest
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
-from lens.model.inventory.dra.claim import Claim
-from lens.model.inventory.dra.device import NO_NODE, Slice
-from lens.model.inventory.dra.device_class import DeviceClass
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import DeviceIndex, needs_index
-from lens.model.inventory.dra.taint_rule import TaintRule
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.node import Node
-from lens.model.inventory.occupancy import NodeOccupancy, ResourceCount, by_driver, occupancy, takes
-from lens.model.inventory.placement import NO_PLACEMENT, Placement
-from lens.model.inventory.pod import Pod, PodKey
-from lens.model.inventory.products import ProductTotals
+from lens.model.inventory.objects.claim import Claim
+from lens.model.inventory.objects.device import NO_NODE, Slice
+from lens.model.inventory.objects.device_class import DeviceClass
+from lens.model.inventory.objects.node import Node
+from lens.model.inventory.objects.pod import Pod, PodKey
+from lens.model.inventory.objects.taint_rule import TaintRule
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_occupancy import (
+    NodeOccupancy,
+    ResourceCount,
+    by_driver,
+    occupancy,
+    takes,
+)
+from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
+from lens.model.inventory.occupancy.products import ProductTotals
 from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.k8s.gpu_drivers import GpuDrivers

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 
 V = TypeVar("V")

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.inventory.pod import Controller, Pod, Workload
+from lens.model.inventory.objects.pod import Controller, Pod, Workload
 
 MAX_DEPTH = 16
 """The most owners above a pod. A worker of a LeaderWorkerSet has four, one of them a pod."""

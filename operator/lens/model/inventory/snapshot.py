@@ -8,11 +8,11 @@ import msgspec
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import NO_PROBLEMS, Problems
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.occupancy import NO_NODES, NodeOccupancy, NodeUse, ResourceCount
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.products import NONE_AVAILABLE, ProductCount, claimable_counts, merged
-from lens.model.inventory.shared_gpus import PodGpus
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_occupancy import NO_NODES, NodeOccupancy, NodeUse, ResourceCount
+from lens.model.inventory.occupancy.products import NONE_AVAILABLE, ProductCount, claimable_counts, merged
+from lens.model.inventory.occupancy.shared_gpus import PodGpus
 from lens.model.shards import Shards
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.taints import TaintPolicy
 

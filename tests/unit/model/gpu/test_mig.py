@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lens.model.gpu.mig import PRODUCTS, MigProfile, fewest_gpus
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from tests.unit.model.manifests import GPU, node, snapshot_of
 
 GPUS = 8

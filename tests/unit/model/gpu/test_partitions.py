@@ -2,9 +2,9 @@
 
 import pytest
 
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.placement import Placement
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.placement import Placement
 from tests.unit.model.manifests import Object, ledger_of, node, pod
 
 AMD, I915, XE = "amd.com/gpu", "gpu.intel.com/i915", "gpu.intel.com/xe"

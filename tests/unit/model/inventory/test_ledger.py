@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.taints import Taint, TaintPolicy
 from tests.unit.model import odd
 from tests.unit.model.agreement import assert_agrees

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.list_index import Key, ListIndex, bound, unbound
-from lens.model.inventory.pod import Pod, PodKey, Workload
+from lens.model.inventory.objects.pod import Pod, PodKey, Workload
 from lens.model.inventory.snapshot import EMPTY, Snapshot
 from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or

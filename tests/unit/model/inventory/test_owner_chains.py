@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
+from lens.model.inventory.objects.pod import Controller, Pod, Workload
 from lens.model.inventory.owner_chains import (
     KEPT_SECONDS,
     MAX_DEPTH,
@@ -12,7 +13,6 @@ from lens.model.inventory.owner_chains import (
     OwnerTracker,
     workload,
 )
-from lens.model.inventory.pod import Controller, Pod, Workload
 from tests.unit.model.manifests import container, pod, viewed_pod
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.inventory.pod import Workload
+from lens.model.inventory.objects.pod import Workload
 from tests.unit.model.manifests import Object, container, pod, viewed_pod
 
 # The minute 29435970 since the epoch.

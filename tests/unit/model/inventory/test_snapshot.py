@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.inventory.gpu_states import GpuStates
+from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.snapshot import EMPTY, Demand
 from tests.unit.model.manifests import container, node, pod, snapshot_of
 

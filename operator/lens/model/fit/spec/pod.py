@@ -8,7 +8,7 @@ from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_
 from lens.model.fit.spec.labels import FlatLabels, flatten
 from lens.model.fit.spec.ports import HostPorts, read_ports
 from lens.model.fit.spec.resources import Request, read_request
-from lens.model.inventory.pod import FINISHED_PHASES
+from lens.model.inventory.objects.pod import FINISHED_PHASES
 from lens.model.k8s.objects import Manifest, PodManifest
 
 DEFAULT_SCHEDULER = "default-scheduler"

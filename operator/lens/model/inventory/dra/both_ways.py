@@ -10,7 +10,7 @@ import msgspec
 
 from lens.model.gpu.device_ids import parse
 from lens.model.inventory.dra.gpus import HeldGpu
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
 from lens.model.k8s.vendors import domain_of
 
 BOTH_WAYS = "BOTH_WAYS"

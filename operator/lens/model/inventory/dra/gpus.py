@@ -16,10 +16,10 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.inventory.dra.claim import AllocatedDevice, Claim, DeviceKey
-from lens.model.inventory.dra.device import Counters, Device
 from lens.model.inventory.dra.pool import Gpu, Pool
-from lens.model.inventory.dra.taint_rule import TaintRule
+from lens.model.inventory.objects.claim import AllocatedDevice, Claim, DeviceKey
+from lens.model.inventory.objects.device import Counters, Device
+from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s import quantity
 from lens.model.k8s.allocated_devices import DeviceHealth
 from lens.model.k8s.quantity import Exact

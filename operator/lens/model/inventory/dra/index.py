@@ -11,14 +11,14 @@ from typing import TypeVar
 import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
-from lens.model.inventory.dra.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
-from lens.model.inventory.dra.device import NO_NODE, Device, Slice
-from lens.model.inventory.dra.device_class import DeviceClass
 from lens.model.inventory.dra.gpus import DeviceHolder, HeldGpu, gone_gpu, held_gpu, holder
-from lens.model.inventory.dra.pod_claims import ClaimedDevice, ClaimUse, GpuIdentity, PodClaim
 from lens.model.inventory.dra.pool import Gpu, GpuKey, Pool, ProblemPool, build_pool
-from lens.model.inventory.dra.taint_rule import TaintRule
-from lens.model.inventory.pod import Pod, PodKey
+from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
+from lens.model.inventory.objects.device import NO_NODE, Device, Slice
+from lens.model.inventory.objects.device_class import DeviceClass
+from lens.model.inventory.objects.pod import Pod, PodKey
+from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse, GpuIdentity, PodClaim
+from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s.allocated_devices import CLAIM_PREFIX, DeviceHealth
 from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
 from lens.model.k8s.gpu_drivers import GpuDrivers

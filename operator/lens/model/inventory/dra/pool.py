@@ -25,8 +25,8 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.inventory.dra.claim import PoolKey
-from lens.model.inventory.dra.device import NO_NODE, Counters, Device, Slice
+from lens.model.inventory.objects.claim import PoolKey
+from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Slice
 
 Reason = Literal[
     "INCOMPLETE",

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lens.model.inventory.dra.both_ways import BOTH_WAYS, Identified, Offered, joined
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.placement import Placement
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.placement import Placement
 from tests.unit.model.dra_manifests import DRIVER, claim, cluster, device, gpu, resource_slice, result
 from tests.unit.model.manifests import GPU, Object, container, node, pod
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lens.model.inventory.dra.gpus import SLICE_GONE
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.pod import PodKey
+from lens.model.inventory.occupancy.gpu_states import GpuStates
 from tests.unit.model.dra_manifests import (
     DRIVER,
     H100,

@@ -1,12 +1,12 @@
 """GPUs that DRA hands out are of the product that their driver names, spelt as a node label would be."""
 
 from lens.model.inventory.dra.gpus import SLICE_GONE
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.placement import Placement
-from lens.model.inventory.products import UNKNOWN_DEVICES, UNKNOWN_PRODUCT
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.placement import Placement
+from lens.model.inventory.occupancy.products import UNKNOWN_DEVICES, UNKNOWN_PRODUCT
 from lens.model.inventory.snapshot import Snapshot
 from tests.unit.model.dra_manifests import claim, cluster, device, gpu, resource_slice, result
-from tests.unit.model.inventory.test_products import A100, H100, LABEL, rows
+from tests.unit.model.inventory.occupancy.test_products import A100, H100, LABEL, rows
 from tests.unit.model.manifests import container, node, pod
 
 

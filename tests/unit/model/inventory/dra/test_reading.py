@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.dra.claim import AllocatedDevice, Alternative, ClaimRequest, Consumer
-from lens.model.inventory.dra.taint_rule import SELECTOR_NOT_EVALUATED
+from lens.model.inventory.objects.claim import AllocatedDevice, Alternative, ClaimRequest, Consumer
+from lens.model.inventory.objects.taint_rule import SELECTOR_NOT_EVALUATED
 from lens.model.k8s.taints import Taint
 from tests.unit.model.dra_manifests import (
     DRIVER,

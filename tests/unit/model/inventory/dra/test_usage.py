@@ -3,8 +3,8 @@
 import pytest
 
 from lens.model.gpu.telemetry import GpuTelemetry, PodShare
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
 from tests.unit.model.dra_manifests import claim, device, gpu, resource_slice, result, snapshot_of
 from tests.unit.model.inventory.dra.test_claims import claiming, cpu_node
 from tests.unit.model.manifests import Object

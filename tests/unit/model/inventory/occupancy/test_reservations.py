@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.decoding import pod_decoder
-from lens.model.inventory.fraction import Fraction
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.pod_key import PodKey
-from lens.model.inventory.pod_usage import SHARED, usage
+from lens.model.inventory.objects.decoding import pod_decoder
+from lens.model.inventory.objects.fraction import Fraction
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.objects.pod_key import PodKey
+from lens.model.inventory.occupancy.pod_usage import SHARED, usage
 from lens.model.k8s.bounds import MOST_GPU_GROUPS
 from lens.model.k8s.gpu_resources import GpuResources
 from tests import recount_kai

@@ -9,8 +9,8 @@ import msgspec
 
 from lens.model.gpu.device_ids import pci_bus_id
 from lens.model.gpu.identities import identity
-from lens.model.inventory.dra.claim import DeviceKey, PoolKey
-from lens.model.inventory.dra.taint_rule import read_taint
+from lens.model.inventory.objects.claim import DeviceKey, PoolKey
+from lens.model.inventory.objects.taint_rule import read_taint
 from lens.model.k8s import quantity
 from lens.model.k8s.bounds import (
     LONGEST_NAME,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s.taints import TaintPolicy
 from tests.unit.model.manifests import GPU, Object, container, node, pod, snapshot_of
 

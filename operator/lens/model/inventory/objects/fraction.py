@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lens.model.inventory.pod_key import PodKey
+from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.k8s.bounds import MOST_GPU_GROUPS, few, short
 from lens.model.k8s.objects import ObjectMeta
 

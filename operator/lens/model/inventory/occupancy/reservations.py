@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lens.model.inventory.fraction import Fraction
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.fraction import Fraction
+from lens.model.inventory.objects.pod import Pod
 
 
 class Reservation(msgspec.Struct, frozen=True, gc=False):

@@ -6,16 +6,16 @@ from sys import intern
 
 import msgspec
 
-from lens.model.inventory.dra.pod_claims import (
+from lens.model.inventory.objects.fraction import RESERVATIONS, Fraction, gpu_groups, read_fraction
+from lens.model.inventory.objects.pending import Waiting, read_waiting
+from lens.model.inventory.objects.pod_claims import (
     ClaimUse,
     PodClaim,
     extended_claim,
     pod_claims,
     resources_of_claim,
 )
-from lens.model.inventory.fraction import RESERVATIONS, Fraction, gpu_groups, read_fraction
-from lens.model.inventory.pending import Waiting, read_waiting
-from lens.model.inventory.pod_key import PodKey as PodKey
+from lens.model.inventory.objects.pod_key import PodKey as PodKey
 from lens.model.k8s import timestamps
 from lens.model.k8s.allocated_devices import Device, allocated_devices
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, short

@@ -6,7 +6,7 @@ import msgspec
 
 from lens.model.gpu.device_ids import parse
 from lens.model.gpu.node_report import Health, Holder
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
 
 UNHEALTHY = "UNHEALTHY"
 

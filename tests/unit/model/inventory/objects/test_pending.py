@@ -1,6 +1,6 @@
 """Pods that wait for GPUs are in the snapshot until they are bound or gone, with the scheduler's reason."""
 
-from lens.model.inventory.pending import Waiting
+from lens.model.inventory.objects.pending import Waiting
 from tests.unit.model.manifests import Object, container, ledger_of, node, pod, read_pod
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.inventory.node import NodeResource
+from lens.model.inventory.objects.node import NodeResource
 from lens.model.k8s.taints import Taint
 from tests.unit.model.manifests import GPU, NOW, Object, node, read_node, snapshot_of, viewed_node
 

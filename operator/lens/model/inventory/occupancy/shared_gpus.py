@@ -14,9 +14,9 @@ import msgspec
 
 from lens.model.gpu.device_ids import parse, shared_gpu
 from lens.model.gpu.sharing import NO_MIG, WHOLE_GPU, MigGpus, SharedUnit, devices, group, least, measured
-from lens.model.inventory.node import NodeResource
-from lens.model.inventory.placement import Placement
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.node import NodeResource
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.placement import Placement
 from lens.model.k8s.vendors import PartitionModes, sharing_of
 
 UNKNOWN_RATIO = "UNKNOWN_RATIO"

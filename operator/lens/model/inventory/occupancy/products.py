@@ -13,8 +13,8 @@ import msgspec
 from lens.model.gpu.device_ids import shared_gpu
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.dra.gpus import SLICE_GONE, HeldGpu
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.pod import Pod
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.k8s.bounds import MOST_PRODUCTS, short
 from lens.model.k8s.vendors import domain_of_driver, reported_product
 

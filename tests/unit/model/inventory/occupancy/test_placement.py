@@ -2,8 +2,8 @@
 
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.placement import NO_PLACEMENT, DevicePlacement, Placement, Placements
-from lens.model.inventory.products import ReportedProducts
+from lens.model.inventory.occupancy.placement import NO_PLACEMENT, DevicePlacement, Placement, Placements
+from lens.model.inventory.occupancy.products import ReportedProducts
 from lens.model.shards import Shards
 
 GPU = "nvidia.com/gpu"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.products import NO_PRODUCTS, ReportedProducts, reported_products
+from lens.model.inventory.occupancy.products import NO_PRODUCTS, ReportedProducts, reported_products
 from lens.model.k8s.vendors import domain_of
 from lens.model.shards import Shards
 

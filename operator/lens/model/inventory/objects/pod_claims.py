@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.inventory.dra.claim import AllocatedDevice
+from lens.model.inventory.objects.claim import AllocatedDevice
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_POD_CLAIMS, few, short
 from lens.model.k8s.dra_objects import (
     ExtendedClaimStatus,

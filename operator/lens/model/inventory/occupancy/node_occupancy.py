@@ -24,13 +24,13 @@ from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
 from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, identified, joined
 from lens.model.inventory.dra.gpus import HeldGpu
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.node import Node, NodeResource
-from lens.model.inventory.placement import NO_PLACEMENT, Placement
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.products import CountedGpus, ProductCount, product_counts
-from lens.model.inventory.reservations import Reservation, with_reservations
-from lens.model.inventory.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
+from lens.model.inventory.objects.node import Node, NodeResource
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
+from lens.model.inventory.occupancy.products import CountedGpus, ProductCount, product_counts
+from lens.model.inventory.occupancy.reservations import Reservation, with_reservations
+from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
 from lens.model.k8s.vendors import domain_of, domain_of_driver

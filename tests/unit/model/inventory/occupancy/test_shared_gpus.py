@@ -2,10 +2,10 @@
 
 import pytest
 
-from lens.model.inventory.gpu_states import GpuStates
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.occupancy import NodeOccupancy
-from lens.model.inventory.placement import DevicePlacement, Placement
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.placement import DevicePlacement, Placement
 from tests.unit.model.manifests import GPU, Object, container, ledger_of, node, pod, snapshot_of
 
 SHARED = "nvidia.com/gpu.shared"

@@ -17,9 +17,9 @@ import msgspec
 from lens.model.gpu.device_ids import gpu_uuid, parse
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
-from lens.model.inventory.dra.pod_claims import ClaimedDevice, GpuIdentity
-from lens.model.inventory.pod import Pod
-from lens.model.inventory.shared_gpus import PodGpus
+from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.objects.pod_claims import ClaimedDevice, GpuIdentity
+from lens.model.inventory.occupancy.shared_gpus import PodGpus
 from lens.model.k8s.allocated_devices import CLAIM_PREFIX
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"

@@ -5,9 +5,9 @@ import pytest
 
 from lens.model.gpu.node_report import Health
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
-from lens.model.inventory.gpu_states import GpuStates
-from lens.model.inventory.placement import DevicePlacement, Placement
-from lens.model.inventory.products import (
+from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.placement import DevicePlacement, Placement
+from lens.model.inventory.occupancy.products import (
     NONE_AVAILABLE,
     OTHER_PRODUCTS,
     SEVERAL_PRODUCTS,

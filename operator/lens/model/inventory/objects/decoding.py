@@ -7,13 +7,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
-from lens.model.inventory.dra.claim import Claim, read_claim
-from lens.model.inventory.dra.device import Slice, read_slice
-from lens.model.inventory.dra.device_class import DeviceClass, read_device_class
-from lens.model.inventory.dra.taint_rule import TaintRule, read_taint_rule
-from lens.model.inventory.fraction import RESERVATIONS
-from lens.model.inventory.node import Node, read_node
-from lens.model.inventory.pod import Pod, PodKey, read_pod
+from lens.model.inventory.objects.claim import Claim, read_claim
+from lens.model.inventory.objects.device import Slice, read_slice
+from lens.model.inventory.objects.device_class import DeviceClass, read_device_class
+from lens.model.inventory.objects.fraction import RESERVATIONS
+from lens.model.inventory.objects.node import Node, read_node
+from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
+from lens.model.inventory.objects.taint_rule import TaintRule, read_taint_rule
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.dra_objects import (
     ClaimManifest,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.model.inventory.pod import PodKey
+from lens.model.inventory.objects.pod import PodKey
 from tests.unit.model.manifests import GPU, container, node, pod, read_pod, snapshot_of, viewed_pod
 
 GPU_CONTAINER = container("main", "2")

@@ -1,0 +1,1 @@
+"""What Lens keeps of each Kubernetes object, and the decoders that read it."""

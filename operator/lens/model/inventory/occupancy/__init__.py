@@ -1,0 +1,1 @@
+"""Who holds a node's GPUs, and which physical GPUs those are."""
