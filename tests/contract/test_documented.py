@@ -14,7 +14,7 @@ import pytest
 from lens.agent.report import dcgm_metrics, metrics
 from lens.agent.settings import AgentSettings
 from lens.api import errors
-from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
+from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.cli import agent, mcp, serve
 from lens.config import ServeSettings
 from lens.mcp.settings import McpSettings

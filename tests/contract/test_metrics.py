@@ -5,7 +5,7 @@ import asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from lens import __version__
-from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
+from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.metrics import Metrics
 from tests import required
 from tests.contract.conftest import NOW, Api, Clock, Serve

@@ -13,7 +13,6 @@ from multidict import MultiMapping
 from lens.api import envelope
 from lens.api.access.auth import ANONYMOUS, Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
-from lens.api.endpoints.probes import Probes
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -29,6 +28,7 @@ from lens.api.errors import (
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
 from lens.api.routes import CLUSTERS, METHODS, Route
+from lens.api.system.probes import Probes
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback
 from lens.http.connection import BusyError, Connection, HeadTooLargeError

@@ -14,9 +14,9 @@ from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
-from lens.api.endpoints.fit import FitQuestions, without_names
 from lens.api.endpoints.summary import summary
 from lens.api.errors import ApiError, encoded_body, invalid_parameter, too_large
+from lens.api.fit.endpoint import FitQuestions, without_names
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
 from lens.api.parameters import ClusterParameters, FitParameters, FitQuery, ListParameters, Parameters

@@ -12,10 +12,7 @@ from lens.api.access.auth import Caller
 from lens.api.endpoints import status
 from lens.api.endpoints.nodes import node_detail, node_list
 from lens.api.endpoints.pending import pending_tasks
-from lens.api.endpoints.probes import Probes
-from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
 from lens.api.endpoints.tasks import running_tasks
-from lens.api.endpoints.web_files import WebFile
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
@@ -31,6 +28,9 @@ from lens.api.parameters import (
     TaskParameters,
 )
 from lens.api.stream.streams import Streams
+from lens.api.system.probes import Probes
+from lens.api.system.prometheus_metrics import PrometheusMetrics
+from lens.api.system.web_files import WebFile
 
 CLUSTERS = "/api/v1/clusters"
 

@@ -13,9 +13,7 @@ from lens.api.access_log import AccessLog
 from lens.api.cache.epochs import Epochs
 from lens.api.cache.response_cache import ResponseCache
 from lens.api.dispatch import Dispatcher
-from lens.api.endpoints.fit import FitQuestions
-from lens.api.endpoints.probes import Probes
-from lens.api.endpoints.prometheus_metrics import PrometheusMetrics
+from lens.api.fit.endpoint import FitQuestions
 from lens.api.handlers import Handlers
 from lens.api.lists.list_queue import ListQueue
 from lens.api.proxy.cluster_overview import ClusterOverview
@@ -25,6 +23,8 @@ from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import RequestIds
 from lens.api.routes import table
 from lens.api.stream.streams import HEARTBEAT_SECONDS, Streams
+from lens.api.system.probes import Probes
+from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, OPERATOR
 from lens.config import ServeSettings
 from lens.files.server_certificate import ServerCertificate

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lens.api.endpoints.fit import FitQuestions
-from lens.api.endpoints.pending_fit import PendingFits
+from lens.api.fit.endpoint import FitQuestions
+from lens.api.fit.pending_fits import PendingFits
 from lens.api.parameters import FitQuery
 from lens.api.schemas import Fit
 from lens.kube.watch.kopf_settings import Timeouts

@@ -1,1 +1,1 @@
-"""Views: pure functions from the cluster state to an endpoint's data, and the probes and metrics."""
+"""Views: pure functions from the cluster state to an endpoint's data."""

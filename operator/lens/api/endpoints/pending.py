@@ -5,8 +5,8 @@ from functools import partial
 
 from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
-from lens.api.endpoints.pending_fit import PendingFits, PodFits
 from lens.api.endpoints.tasks import fraction_row
+from lens.api.fit.pending_fits import PendingFits, PodFits
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache

@@ -13,7 +13,7 @@ from math import inf
 import msgspec
 
 from lens.api import schemas
-from lens.api.endpoints.fit import reason_row
+from lens.api.fit.endpoint import reason_row
 from lens.model.fit.deadline import OutOfTimeError, deadline
 from lens.model.fit.feed import FitView
 from lens.model.fit.pending import PendingPod

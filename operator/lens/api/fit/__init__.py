@@ -1,0 +1,1 @@
+"""Questions about fit, answered within bounds of time."""

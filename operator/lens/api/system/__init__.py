@@ -1,0 +1,1 @@
+"""The probes, the metrics and the files that the process itself serves."""
