@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from lens import __version__
 from lens.api.server import Server
-from lens.changes import Changes
+from lens.concurrency.changes import Changes
+from lens.concurrency.supervisor import Supervisor
 from lens.config import ServeSettings, SettingsError
 from lens.files.credentials import BearerToken, TrustedCa
 from lens.garbage import Collector
@@ -32,7 +33,6 @@ from lens.model.monitor import Monitor, NodeRules
 from lens.peers.peers import Peer, Peers
 from lens.peers.peers_file import PeerEntry
 from lens.peers.registry import PeerRegistry
-from lens.supervisor import Supervisor
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 

@@ -9,7 +9,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from lens.supervisor import JOB_FAILURES_HELP
+from lens.concurrency.supervisor import JOB_FAILURES_HELP
 
 # In the text format each would be a time series of its own, of no use to anybody.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here

@@ -13,8 +13,8 @@ from lens.agent.gpu.gpu_reader import IDENTITY, unreadable_gpu
 from lens.agent.gpu.health import driver_state, is_unreadable
 from lens.agent.gpu.xid_watch import XidWatch
 from lens.agent.rounds import GpuSlot, RoundRunner
+from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
 from lens.model.gpu.node_report import MOST_GPUS, Driver, Gpu
-from lens.supervisor import CountFailures, start_thread, uncounted
 
 FORGET_SECONDS = 15.0
 """A hanging GPU's last values are reported for so long, or three intervals if that is longer."""

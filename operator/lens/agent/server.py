@@ -14,13 +14,13 @@ from lens.agent.report.report_cache import ReportCache
 from lens.agent.settings import AgentSettings
 from lens.agent.tokens import BearerTokens
 from lens.bounds import AGENT, MAX_BODY_BYTES
+from lens.concurrency.supervisor import JOB_FAILURES_HELP
 from lens.config import AGENT_PREFIX
 from lens.files.server_certificate import ServerCertificate
 from lens.http import loopback, refusal_counts
 from lens.http.connection import BusyError, HeadTooLargeError
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
-from lens.supervisor import JOB_FAILURES_HELP
 
 _DRAIN_SECONDS = 1.0
 _GRACE_SECONDS = 2.0

@@ -25,8 +25,8 @@ from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
 from lens.bounds import MAX_BODY_BYTES
+from lens.concurrency.single_flight import SingleFlight
 from lens.model.cluster_state import StateView
-from lens.single_flight import SingleFlight
 
 P = TypeVar("P", bound=Parameters)
 C = TypeVar("C", bound=ClusterParameters)

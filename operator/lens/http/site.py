@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, Bounds
+from lens.concurrency.supervisor import CountFailures, Supervisor, uncounted
 from lens.files.server_certificate import ServerCertificate
 from lens.http.acceptor import Acceptor
 from lens.http.connection import Answerer
 from lens.http.listener import Listener
 from lens.http.refusal_counts import RefusalCounts
-from lens.supervisor import CountFailures, Supervisor, uncounted
 
 BACKLOG = 1024
 

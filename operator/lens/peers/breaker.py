@@ -1,6 +1,6 @@
 """A circuit breaker: no requests to a peer for a while after several consecutive failures."""
 
-from lens.backoff import Backoff
+from lens.concurrency.backoff import Backoff
 from lens.model.peer import Failure
 
 MAX_FAILURES = 3

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from lens.concurrency.single_flight import SingleFlight
 from lens.metrics import Metrics
 from lens.model.peer import PeerAnswer, PeerFailedError, PeerRefusedError
 from lens.peers import envelope
 from lens.peers.breaker import Breaker
 from lens.peers.peer_client import MAX_BODY_BYTES, PeerClient, PeerResponse, PeerStream
 from lens.peers.request_slots import NoSlotError, RequestSlots
-from lens.single_flight import SingleFlight
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.changes import Changes
+from lens.concurrency.changes import Changes
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.readers.events import Events
 from lens.metrics import Metrics

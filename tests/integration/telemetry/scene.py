@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from prometheus_client import CollectorRegistry, Counter
 
+from lens.concurrency.supervisor import Supervisor
 from lens.files.credentials import BearerToken, TrustedCa
 from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry, Source, Telemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
-from lens.supervisor import Supervisor
 from lens.telemetry.scraper import Scraper
 from lens.telemetry.targets import Target
 from tests.integration.telemetry.server import Behaviour, FakeServer

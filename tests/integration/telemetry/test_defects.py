@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from lens.concurrency.supervisor import RestartDelays, Supervisor
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
-from lens.supervisor import RestartDelays, Supervisor
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import Scene
 

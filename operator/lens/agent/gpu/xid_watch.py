@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.gpu.nvml import FUNCTION_NOT_FOUND, TIMEOUT, NvmlQuery, handle_address
+from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
 from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
 from lens.model.gpu.xids import COMPANY_SECONDS, classify
-from lens.supervisor import CountFailures, start_thread, uncounted
 
 WAIT_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0

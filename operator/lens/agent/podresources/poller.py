@@ -20,9 +20,9 @@ import grpc
 import msgspec
 
 from lens.agent.podresources import wire_format
+from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
 from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
 from lens.model.k8s.gpu_resources import GpuResources
-from lens.supervisor import CountFailures, start_thread, uncounted
 
 LIST = "/v1.PodResourcesLister/List"
 GET_ALLOCATABLE = "/v1.PodResourcesLister/GetAllocatableResources"

@@ -9,8 +9,8 @@ from math import inf
 from typing import Generic, TypeVar
 
 from lens.api.access.fair_cache import SHARES, FairCache
+from lens.concurrency.single_flight import SingleFlight
 from lens.model.k8s.access import ReviewFailedError
-from lens.single_flight import SingleFlight
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

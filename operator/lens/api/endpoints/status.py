@@ -5,11 +5,11 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from lens import slices
 from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.parameters import StatusParameters
+from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, ResourceCount

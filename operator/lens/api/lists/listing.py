@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lens import slices
 from lens.api import envelope
 from lens.api.lists import continue_token, csv_table
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import ListParameters
+from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import Key, KeyOf, ListIndex, Page, Source
 from lens.model.inventory.objects.pod import Pod

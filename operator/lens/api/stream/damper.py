@@ -10,8 +10,8 @@ from enum import IntEnum
 
 import msgspec
 
-from lens import slices
 from lens.api.stream.diff import Row, figures, node_row, task_rows
+from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals
 

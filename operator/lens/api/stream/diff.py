@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from lens import slices
 from lens.api.endpoints import status as status_view
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.endpoints.tasks import task_row
 from lens.api.parameters import StatusParameters
+from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps

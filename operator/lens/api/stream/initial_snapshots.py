@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lens import slices
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.parameters import Section
 from lens.api.stream.diff import Row, figures, node_row, task_rows
 from lens.api.stream.sse import StreamFilter
+from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.k8s import timestamps
 

@@ -35,12 +35,12 @@ from lens.api.stream.diff import diff_states
 from lens.api.stream.initial_snapshots import TTL_SECONDS, InitialSnapshot, InitialSnapshots
 from lens.api.stream.ring import Ring
 from lens.api.stream.sse import DiffEntry, StreamFilter, encode_event
+from lens.concurrency.supervisor import Supervisor
 from lens.http.stream_writer import write
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from lens.model.k8s import timestamps
 from lens.model.peer import CLUSTER_FIELD
-from lens.supervisor import Supervisor
 
 DIFF_SECONDS = 0.1
 """The time between two comparisons; with the watch's own batching a change is sent within 250 ms."""

@@ -13,12 +13,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from lens import __version__, logs, slices
+from lens import __version__, logs
 from lens.api.access.auth import Caller
 from lens.api.cache.content_encoding import ENCODERS, MIN_ENCODED_BYTES
 from lens.api.negotiation import IDENTITY, content_encoding
 from lens.api.parameters import Parameters
 from lens.api.system.namespace_gpus import NamespaceGpus
+from lens.concurrency import slices
 from lens.http import refusal_counts
 from lens.model.alerts.alert import NO_OBJECT, Alert
 from lens.model.alerts.catalogue import ALERT_TYPES

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from lens.backoff import Backoff
+from lens.concurrency.backoff import Backoff
 from lens.config import SettingsError
 from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient

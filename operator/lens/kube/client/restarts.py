@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from lens.backoff import Backoff
+from lens.concurrency.backoff import Backoff
 
 RESET_SECONDS = 10.0
 FIRST_SECONDS = 0.1

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from lens.backoff import Backoff
-from lens.changes import Changes
+from lens.concurrency.backoff import Backoff
+from lens.concurrency.changes import Changes
 from lens.config import SettingsError
 from lens.http_client import RequestFailedError, request_errors
 from lens.kube.client.api_client import ApiClient

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import msgspec
 
-from lens.backoff import Backoff
+from lens.concurrency.backoff import Backoff
+from lens.concurrency.supervisor import CountFailures, contained
 from lens.config import SettingsError
 from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient
 from lens.kube.watch.outage import cause_of_status
 from lens.metrics import Metrics
-from lens.supervisor import CountFailures, contained
 
 TIMEOUT_SECONDS = 5.0
 """For all documents together."""

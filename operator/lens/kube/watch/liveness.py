@@ -14,9 +14,9 @@ from typing import Any
 
 import aiohttp
 
+from lens.concurrency.supervisor import CountFailures, contained
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.transport import PROBED, Transport
-from lens.supervisor import CountFailures, contained
 
 PROBE_SECONDS = 1.0
 TIMEOUT_SECONDS = 5.0

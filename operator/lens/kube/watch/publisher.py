@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from lens.supervisor import CountFailures, contained
+from lens.concurrency.supervisor import CountFailures, contained
 
 CHANGE_SECONDS = 0.05
 LIFE_SECONDS = 1.0

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lens.backoff import Backoff
+from lens.concurrency.backoff import Backoff
 
 CountFailures = Callable[[str, int], object]
 """Adds failures to a job's count. Called with 0 as the job is first started, so that its counter exists."""
@@ -22,7 +22,7 @@ JOB_FAILURES_HELP = (
     "right."
 )
 
-_log = logging.getLogger("lens.supervisor")
+_log = logging.getLogger("lens.concurrency.supervisor")
 
 
 def uncounted(job: str, failures: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lens.supervisor import RestartDelays, Supervisor, contained, start_thread
+from lens.concurrency.supervisor import RestartDelays, Supervisor, contained, start_thread
 
 DEADLINE_S = 10.0
 QUICK = RestartDelays(first=0.01, longest=0.04, reset_after=60.0)
@@ -63,7 +63,7 @@ async def test_a_job_that_fails_is_logged_counted_and_started_again(
     await steady(job)
     await supervisor.stop()
     assert failures == {"rules": 2}
-    records = [record for record in caplog.records if record.name == "lens.supervisor"]
+    records = [record for record in caplog.records if record.name == "lens.concurrency.supervisor"]
     assert [record.__dict__["job"] for record in records] == ["rules", "rules"]
     assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in records)
     assert job.ended

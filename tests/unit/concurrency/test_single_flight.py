@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lens.single_flight import SingleFlight
+from lens.concurrency.single_flight import SingleFlight
 
 
 class Call:

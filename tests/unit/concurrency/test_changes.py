@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lens.changes import Changes
+from lens.concurrency.changes import Changes
 
 SECONDS = 20.0
 

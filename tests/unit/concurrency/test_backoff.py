@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.backoff import Backoff
+from lens.concurrency.backoff import Backoff
 
 
 @given(st.floats(0.01, 10), st.floats(1, 1000), st.integers(1, 40))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lens import slices
+from lens.concurrency import slices
 from tests.held import held
 
 WORK_SECONDS = 0.0005
