@@ -192,7 +192,7 @@ async def _monitor(
             current = state.current
             terminations = await finished_pods.resolve(state.take_terminations())
             kube_events = state.take_kube_events()
-            state.findings = await asyncio.to_thread(
+            state.alerts_and_events = await asyncio.to_thread(
                 monitor.evaluate, current, terminations, time.time(), kube_events
             )
             monitor.raise_failure()

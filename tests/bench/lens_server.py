@@ -37,7 +37,7 @@ def fill(ledger: Ledger, nodes: int) -> None:
             "status": {"capacity": units, "allocatable": units},
         }
         found = read_node.read(json.dumps(node).encode())
-        ledger.put_node(found.key, found.view)
+        ledger.put_node(found.key, found.value)
         for index in range(PODS_PER_NODE):
             pod = {
                 "metadata": {"name": f"pod-{number}-{index}", "namespace": "bench", "resourceVersion": "1"},
@@ -48,7 +48,7 @@ def fill(ledger: Ledger, nodes: int) -> None:
                 "status": {"phase": "Running", "startTime": "2025-12-19T15:30:00Z"},
             }
             seen = read_pod.read(json.dumps(pod).encode())
-            ledger.put_pod(seen.key, seen.view)
+            ledger.put_pod(seen.key, seen.value)
 
 
 def publish(ledger: Ledger, state: ClusterState) -> None:

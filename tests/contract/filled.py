@@ -51,7 +51,7 @@ def fill(cluster: Cluster) -> None:
     ledger = TelemetryCache(stale_after=30, unknown_after=60)
     ledger.put("gpu-0", _telemetry(), NOW)
     cluster.state.telemetry = ledger.snapshot()
-    cluster.state.findings = AlertsAndEvents(
+    cluster.state.alerts_and_events = AlertsAndEvents(
         NOW,
         (
             Alert(

@@ -120,15 +120,15 @@ class Cluster:
             if each["kind"] == "Pod":
                 pod_reading = self._pods.read(raw)
                 assert pod_reading.problem is None
-                self._ledger.put_pod(pod_reading.key, pod_reading.view)
-                self._pod_feed.line(pod_reading.key, pod_reading.fit)
+                self._ledger.put_pod(pod_reading.key, pod_reading.value)
+                self._pod_feed.apply_line(pod_reading.key, pod_reading.fit)
             elif each["kind"] != "Node":
                 dra_manifests.put(self._ledger, each)
             else:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None
-                self._ledger.put_node(node_reading.key, node_reading.view)
-                self._node_feed.line(node_reading.key, node_reading.fit)
+                self._ledger.put_node(node_reading.key, node_reading.value)
+                self._node_feed.apply_line(node_reading.key, node_reading.fit)
 
     def place(self, node: str, placement: Placement) -> None:
         """File where a node's shared units are."""
@@ -137,12 +137,12 @@ class Cluster:
     def remove_pod(self, namespace: str, name: str) -> None:
         """Take a pod out; nobody sees it before ``publish``."""
         self._ledger.put_pod(PodKey(namespace, name), None)
-        self._pod_feed.line(PodKey(namespace, name), None)
+        self._pod_feed.apply_line(PodKey(namespace, name), None)
 
     def remove_node(self, name: str) -> None:
         """Take a node out; nobody sees it before ``publish``."""
         self._ledger.put_node(name, None)
-        self._node_feed.line(name, None)
+        self._node_feed.apply_line(name, None)
 
     def publish(
         self,

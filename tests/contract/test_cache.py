@@ -114,7 +114,7 @@ async def test_whatever_changes_in_an_answer_ends_it(
             source="GPU/n/0",
             action="Drain it.",
         )
-        cluster.state.findings = AlertsAndEvents(NOW, (alert,))
+        cluster.state.alerts_and_events = AlertsAndEvents(NOW, (alert,))
     else:
         cluster.state.owner_chains = {}
     clock.now = NOW + 1
@@ -124,7 +124,7 @@ async def test_whatever_changes_in_an_answer_ends_it(
 async def test_a_check_without_changes_expires_no_response(api: Api, cluster: Cluster, clock: Clock) -> None:
     first = await api.status()
     for second in (5, 10, 15):
-        cluster.state.findings = AlertsAndEvents(NOW + second)
+        cluster.state.alerts_and_events = AlertsAndEvents(NOW + second)
         clock.now = NOW + second
         assert (await api.status()).headers["ETag"] == first.headers["ETag"]
 

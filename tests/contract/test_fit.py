@@ -36,7 +36,7 @@ async def post(api: Api, body: bytes | str, query: str = "", token: str = TOKEN,
 def read(decoder: Decoder[Any, Any], manifest: Manifest) -> dict[Any, Any]:
     reading = decoder.read(json.dumps(manifest).encode())
     assert reading.problem is None
-    return {reading.key: reading.view}
+    return {reading.key: reading.value}
 
 
 def meta(name: str, namespace: str = "team-a") -> Manifest:

@@ -24,7 +24,7 @@ def made_up(number: int, resources: int = 4, node_name: str | None = None) -> Ma
 def look(cluster: Cluster) -> None:
     """Let what is wrong be found."""
     monitor = Monitor(Thresholds(for_seconds=0), 100)
-    cluster.state.findings = monitor.evaluate(cluster.state.current, (), NOW)
+    cluster.state.alerts_and_events = monitor.evaluate(cluster.state.current, (), NOW)
 
 
 async def test_thousands_of_made_up_nodes_are_few_rows_and_one_alert(api: Api, cluster: Cluster) -> None:

@@ -160,7 +160,7 @@ async def test_who_listens_to_alerts_alone_hears_of_nothing_else(api: Api, clust
         cluster.add(pod("a", "n1"))
         cluster.publish(NOW)
         alert = Alert("1", "GpuLost", "critical", "is lost", "Drain it.", NOW, "GPU/n1/0")
-        cluster.state.findings = AlertsAndEvents(NOW, (alert,))
+        cluster.state.alerts_and_events = AlertsAndEvents(NOW, (alert,))
         change = await stream.next()
         assert change.data.keys() == {"timestamp", "alerts"}
         assert [row["id"] for row in change.data["alerts"]["changed"]] == ["1"]
@@ -287,12 +287,12 @@ async def test_a_late_event_is_sent_once_known(api: Api, cluster: Cluster) -> No
     oldest = Event(NOW - 9, "TaskStarted", "Pod/ml-team/a", "ml-team/a started", "ml-team")
     between = Event(NOW - 5, "NodeReady", "Node/n1", "", source="kubelet", reason="NodeReady")
     cluster.add(node("n1"))
-    cluster.state.findings = AlertsAndEvents(NOW, (), (newest, oldest))
+    cluster.state.alerts_and_events = AlertsAndEvents(NOW, (), (newest, oldest))
     cluster.publish(NOW)
     async with listen(api, "&include=events") as stream:
         first = await stream.next()
         assert [row["object"] for row in first.data["recent_events"]] == [newest.object, oldest.object]
-        cluster.state.findings = AlertsAndEvents(NOW, (), (newest, between, oldest))
+        cluster.state.alerts_and_events = AlertsAndEvents(NOW, (), (newest, between, oldest))
         cluster.publish(NOW)
         change = await stream.next()
     assert [row["object"] for row in change.data["recent_events"]] == ["Node/n1"]
@@ -309,7 +309,7 @@ async def test_who_comes_back_for_more_than_is_kept_starts_over(
         assert first.id is not None
         for number, some in enumerate(texts):
             happened = tuple(Event(NOW, "TaskStarted", f"Pod/ml-team/{number}", text) for text in some)
-            cluster.state.findings = AlertsAndEvents(NOW, (), happened)
+            cluster.state.alerts_and_events = AlertsAndEvents(NOW, (), happened)
             cluster.publish(NOW)
             assert (await keeper.next()).name == "change"
     async with listen(api, "&include=events", Last_Event_ID=first.id) as again:
@@ -325,7 +325,7 @@ async def test_a_change_that_cannot_be_sent_is_followed_by_a_snapshot(
     async with listen(api, "&include=status,nodes") as stream:
         assert (await stream.next()).name == "snapshot"
         # What Lens itself should never make, and what the difference of two events' lists fails by.
-        cluster.state.findings = AlertsAndEvents(events=(cast(Event, object()),))
+        cluster.state.alerts_and_events = AlertsAndEvents(events=(cast(Event, object()),))
         cluster.add(pod("b", "n1"))
         cluster.publish(NOW)
         usage = {}
@@ -336,7 +336,7 @@ async def test_a_change_that_cannot_be_sent_is_followed_by_a_snapshot(
                 break
         assert usage["snapshot"] == 2
         assert metrics.registry.get_sample_value("lens_job_failures_total", {"job": "streams"}) == 1
-        cluster.state.findings = AlertsAndEvents()
+        cluster.state.alerts_and_events = AlertsAndEvents()
         cluster.add(pod("c", "n1"))
         cluster.publish(NOW)
         change = await stream.next()

@@ -54,7 +54,7 @@ class StateView(msgspec.Struct, frozen=True):
     contacts: Mapping[str, float]
     telemetry: Telemetry = NO_TELEMETRY
     skipped: Mapping[str, int] = {}
-    findings: AlertsAndEvents = AlertsAndEvents()
+    alerts_and_events: AlertsAndEvents = AlertsAndEvents()
     owner_chains: OwnerChains = NO_OWNER_CHAINS
     outage: str | None = None
     confirmed_at: float | None = None
@@ -80,10 +80,10 @@ class StateView(msgspec.Struct, frozen=True):
             or self.owner_chains is not before.owner_chains
             or self.unseen != before.unseen
             or (
-                self.findings is not before.findings
+                self.alerts_and_events is not before.alerts_and_events
                 and (
-                    self.findings.alerts != before.findings.alerts
-                    or self.findings.events != before.findings.events
+                    self.alerts_and_events.alerts != before.alerts_and_events.alerts
+                    or self.alerts_and_events.events != before.alerts_and_events.events
                 )
             )
         )
@@ -99,7 +99,7 @@ class ClusterState:
         self._changed = changed
         self._counted = StateView(snapshot=EMPTY, synced=False, contacts={})
         self._telemetry = NO_TELEMETRY
-        self.findings = AlertsAndEvents()
+        self.alerts_and_events = AlertsAndEvents()
         self.owner_chains = NO_OWNER_CHAINS
         self.outage: str | None = None
         self._terminations: Backlog[Termination] = Backlog(
@@ -113,7 +113,7 @@ class ClusterState:
         return msgspec.structs.replace(
             self._counted,
             telemetry=self._telemetry,
-            findings=self.findings,
+            alerts_and_events=self.alerts_and_events,
             owner_chains=self.owner_chains,
             outage=self.outage,
         )

@@ -34,12 +34,12 @@ def _count(claim: bytes = CLAIM, slice_: bytes = SLICE, device_class: bytes = b"
     """Count one object of each kind."""
     ledger = Ledger(TaintPolicy(()))
     with contextlib.suppress(ValueError):
-        ledger.put_claim(PodKey("a", "c"), _claims.read(claim).view)
-        ledger.put_slice("a", _slices.read(slice_).view)
+        ledger.put_claim(PodKey("a", "c"), _claims.read(claim).value)
+        ledger.put_slice("a", _slices.read(slice_).value)
         if device_class:
-            ledger.put_device_class("a", _classes.read(device_class).view)
+            ledger.put_device_class("a", _classes.read(device_class).value)
         if rule:
-            ledger.put_taint_rule("a", _rules.read(rule).view)
+            ledger.put_taint_rule("a", _rules.read(rule).value)
         ledger.snapshot()
 
 

@@ -28,7 +28,7 @@ def watch_line(data: bytes) -> None:
     """Read a line of a watch of pods, as the watch of nodes, and for how a pod ended."""
     for decoder in (_pods, _nodes):
         with contextlib.suppress(ValueError):
-            decoder.line(data)
+            decoder.read_watch_line(data)
     with contextlib.suppress(ValueError):
         read_bookmark(read_line(data).object)
     read_termination(data)

@@ -39,7 +39,7 @@ class Scene:
         self.changes = Changes()
         self._ledger = ledger_of()
         read = read_node(node("node-1", 8))
-        self._ledger.put_node(read.key, read.view)
+        self._ledger.put_node(read.key, read.value)
         self.run_pod("train-0")
         self._kubeconfig = folder / "kubeconfig"
         self._running: asyncio.Task[None] | None = None
@@ -47,7 +47,7 @@ class Scene:
     def run_pod(self, name: str) -> None:
         """Have a pod with GPUs in the counts."""
         reading = read_pod(pod(container(gpus=1), name=name))
-        self._ledger.put_pod(reading.key, reading.view)
+        self._ledger.put_pod(reading.key, reading.value)
 
     def record(self, *raws: Object) -> None:
         """Put Events into the cluster, each under a name of its own."""

@@ -137,7 +137,7 @@ class Scene:
             metadata={"ownerReferences": [owner] if owner else []},
         )
         reading = read_pod(raw)
-        self._ledger.put_pod(reading.key, reading.view)
+        self._ledger.put_pod(reading.key, reading.value)
         return viewed_pod(raw)
 
     def end_pod(self, ended: Pod) -> None:

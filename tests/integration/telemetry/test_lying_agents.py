@@ -152,7 +152,7 @@ async def test_an_agent_that_reports_too_much(scene: Scene, tmp_path: Path, name
         )
         await scene.until(lambda: scene.node("node-3").state == "ok", "the honest one")
         cluster.state.telemetry = scene.telemetry
-        cluster.state.findings = monitor.evaluate(cluster.state.current, (), NOW)
+        cluster.state.alerts_and_events = monitor.evaluate(cluster.state.current, (), NOW)
         await scene.stop()
         await until_kept(before + MOST_KEPT)
         tracemalloc.stop()

@@ -253,8 +253,8 @@ async def test_a_node_with_too_few_reported_gpus_has_a_problem_and_an_alert(
 
     def look() -> list[tuple[str, str]]:
         cluster.state.telemetry = scene.telemetry
-        cluster.state.findings = monitor.evaluate(cluster.state.current, (), time.time())
-        return [(each.type, each.message) for each in cluster.state.findings.alerts]
+        cluster.state.alerts_and_events = monitor.evaluate(cluster.state.current, (), time.time())
+        return [(each.type, each.message) for each in cluster.state.alerts_and_events.alerts]
 
     lacking = f"lacks {8 - told} of 8 GPUs"
     assert look() == [("GpusNotReported", f"The telemetry of node-1 {lacking}")]

@@ -169,28 +169,28 @@ def taint_rule(
 
 def read_claim(raw: object) -> Claim:
     """Read a claim as it comes from an apiserver."""
-    view = claims.read(json.dumps(raw).encode()).view
+    view = claims.read(json.dumps(raw).encode()).value
     assert view is not None
     return view
 
 
 def read_slice(raw: object) -> Slice:
     """Read a slice as it comes from an apiserver."""
-    view = slices.read(json.dumps(raw).encode()).view
+    view = slices.read(json.dumps(raw).encode()).value
     assert view is not None
     return view
 
 
 def read_class(raw: object) -> DeviceClass:
     """Read a class as it comes from an apiserver."""
-    view = classes.read(json.dumps(raw).encode()).view
+    view = classes.read(json.dumps(raw).encode()).value
     assert view is not None
     return view
 
 
 def read_rule(raw: object) -> TaintRule:
     """Read a rule as it comes from an apiserver."""
-    view = rules.read(json.dumps(raw).encode()).view
+    view = rules.read(json.dumps(raw).encode()).value
     assert view is not None
     return view
 
@@ -201,16 +201,16 @@ def put(ledger: Ledger, raw: Object) -> None:
     match raw["kind"]:
         case "ResourceClaim":
             claim_reading = claims.read(document)
-            ledger.put_claim(claim_reading.key, claim_reading.view)
+            ledger.put_claim(claim_reading.key, claim_reading.value)
         case "ResourceSlice":
             slice_reading = slices.read(document)
-            ledger.put_slice(slice_reading.key, slice_reading.view)
+            ledger.put_slice(slice_reading.key, slice_reading.value)
         case "DeviceClass":
             class_reading = classes.read(document)
-            ledger.put_device_class(class_reading.key, class_reading.view)
+            ledger.put_device_class(class_reading.key, class_reading.value)
         case "DeviceTaintRule":
             rule_reading = rules.read(document)
-            ledger.put_taint_rule(rule_reading.key, rule_reading.view)
+            ledger.put_taint_rule(rule_reading.key, rule_reading.value)
 
 
 def cluster(*objects: Object) -> Ledger:

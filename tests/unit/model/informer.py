@@ -22,8 +22,8 @@ class Informer(Generic[K, V]):
         """Take a page of a list."""
         page = read_page(body)
         readings = [self._decoder.read(raw) for raw in page.items or ()]
-        self._store.page(
-            {reading.key: reading.view for reading in readings},
+        self._store.apply_page(
+            {reading.key: reading.value for reading in readings},
             int(page.metadata.resource_version),
             first=first,
             last=not page.metadata.continue_,
@@ -36,5 +36,5 @@ class Informer(Generic[K, V]):
             self._store.bookmark(int(read_bookmark(line.object).metadata.resource_version))
             return
         reading = self._decoder.read(line.object)
-        view = None if line.type == "DELETED" else reading.view
-        self._store.line(reading.key, view, reading.version)
+        view = None if line.type == "DELETED" else reading.value
+        self._store.apply_line(reading.key, view, reading.version)

@@ -96,8 +96,8 @@ def _taint(text: str) -> Object:
 def read_pod(raw: object) -> Reading[PodKey, Pod]:
     """Read a pod as it comes from an apiserver."""
     reading = _pods.read(json.dumps(raw).encode())
-    assert not isinstance(reading.view, ExporterPod)
-    return Reading(reading.key, reading.version, reading.view, reading.problem)
+    assert not isinstance(reading.value, ExporterPod)
+    return Reading(reading.key, reading.version, reading.value, reading.problem)
 
 
 def read_node(raw: object) -> Reading[str, Node]:
@@ -107,14 +107,14 @@ def read_node(raw: object) -> Reading[str, Node]:
 
 def viewed_pod(raw: object) -> Pod:
     """Return the view of a pod that has one."""
-    view = read_pod(raw).view
+    view = read_pod(raw).value
     assert view is not None, read_pod(raw).problem
     return view
 
 
 def viewed_node(raw: object) -> Node:
     """Return the view of a node that has one."""
-    view = read_node(raw).view
+    view = read_node(raw).value
     assert view is not None, read_node(raw).problem
     return view
 
@@ -123,7 +123,7 @@ def units(raw: object) -> dict[str, int]:
     """Return what a pod asks of its node; empty for a pod without GPUs."""
     reading = read_pod(raw)
     assert reading.problem is None, reading.problem
-    return dict(reading.view.units) if reading.view else {}
+    return dict(reading.value.units) if reading.value else {}
 
 
 def ledger_of(*objects: Object, taints: TaintPolicy | None = None) -> Ledger:
@@ -132,10 +132,10 @@ def ledger_of(*objects: Object, taints: TaintPolicy | None = None) -> Ledger:
     for raw in objects:
         if raw["kind"] == "Pod":
             pod_reading = read_pod(raw)
-            ledger.put_pod(pod_reading.key, pod_reading.view)
+            ledger.put_pod(pod_reading.key, pod_reading.value)
         else:
             node_reading = read_node(raw)
-            ledger.put_node(node_reading.key, node_reading.view)
+            ledger.put_node(node_reading.key, node_reading.value)
     return ledger
 
 

@@ -45,13 +45,13 @@ class Watched:
             if raw["kind"] == "Pod":
                 pod = read_pod(raw)
                 assert pod.problem is None, pod.problem
-                self._ledger.put_pod(pod.key, pod.view)
+                self._ledger.put_pod(pod.key, pod.value)
             elif raw["apiVersion"].startswith("resource.k8s.io/"):
                 dra_manifests.put(self._ledger, raw)
             else:
                 node = read_node(raw)
                 assert node.problem is None, node.problem
-                self._ledger.put_node(node.key, node.view)
+                self._ledger.put_node(node.key, node.value)
 
     def delete(self, raw: Object) -> None:
         """Delete an object."""

@@ -137,9 +137,9 @@ async def with_lists(current: StateView, params: StatusParameters) -> dict[str, 
         names = current.snapshot.listed()
         answer["nodes"] = await _rows(lambda name: node_row(nodes[name], telemetry.get(name)), names)
     if "alerts" in params.include:
-        answer["alerts"] = await _rows(alert_row, current.findings.alerts)
+        answer["alerts"] = await _rows(alert_row, current.alerts_and_events.alerts)
     if "events" in params.include:
-        events = (each for each in current.findings.events if matches(each, params))
+        events = (each for each in current.alerts_and_events.events if matches(each, params))
         answer["recent_events"] = await _rows(event_row, events)
     return answer
 

@@ -66,7 +66,7 @@ def figures(current: StateView, cluster: str, now: float) -> Row:
 
 def new_events(current: StateView, before: StateView) -> list[Row]:
     """Return the events since ``before``, newest first."""
-    events, known = current.findings.events, before.findings.events
+    events, known = current.alerts_and_events.events, before.alerts_and_events.events
     if events is known:
         return []
     # The apiserver's Events are sorted in by their time, so new ones aren't always at the front.
@@ -121,10 +121,10 @@ def _differing(
 
 async def _alerts(before: StateView, after: StateView) -> dict[str, EncodedRow | None]:
     """Return new and changed alerts, the most severe first, and None for cleared ones."""
-    if after.findings.alerts == before.findings.alerts:
+    if after.alerts_and_events.alerts == before.alerts_and_events.alerts:
         return {}
-    old = {alert.id: alert for alert in before.findings.alerts}
-    changed = [alert for alert in after.findings.alerts if old.pop(alert.id, None) != alert]
+    old = {alert.id: alert for alert in before.alerts_and_events.alerts}
+    changed = [alert for alert in after.alerts_and_events.alerts if old.pop(alert.id, None) != alert]
     cleared: dict[str, EncodedRow | None] = dict.fromkeys(old)
     rows = await slices.each(lambda alert: (alert.id, _encoded(alert_row(alert))), changed)
     return cleared | dict(rows)

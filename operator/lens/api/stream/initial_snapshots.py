@@ -108,10 +108,10 @@ class InitialSnapshot:
         return found
 
     async def _alerts(self, _namespace: str | None) -> bytes:
-        return await _encode_rows([dict(alert_row(alert))] for alert in self.current.findings.alerts)
+        return await _encode_rows([dict(alert_row(alert))] for alert in self.current.alerts_and_events.alerts)
 
     async def _events(self, _namespace: str | None) -> bytes:
-        return await _encode_rows([dict(event_row(event))] for event in self.current.findings.events)
+        return await _encode_rows([dict(event_row(event))] for event in self.current.alerts_and_events.events)
 
 
 class InitialSnapshots:

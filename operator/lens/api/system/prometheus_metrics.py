@@ -70,7 +70,7 @@ class PrometheusMetrics(Collector):
         if current.synced and self._namespace_gpus is not None:
             yield _allocated_gpus(self._namespace_gpus.count(current.snapshot))
         if current.synced and self._alerts:
-            about = (alert for alert in current.findings.alerts if alert.about != NO_OBJECT)
+            about = (alert for alert in current.alerts_and_events.alerts if alert.about != NO_OBJECT)
             yield _alert_info(islice(about, self._alerts))
 
     async def handler(self, request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
@@ -134,8 +134,8 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     yield gpus
     yield from _products(snapshot)
     yield from _claimable(snapshot)
-    if current.findings.at is not None:
-        yield _alerts(current.findings.alerts)
+    if current.alerts_and_events.at is not None:
+        yield _alerts(current.alerts_and_events.alerts)
     telemetry = current.telemetry
     totals = telemetry.totals(snapshot.exporter_nodes)
     if telemetry.complete:

@@ -140,7 +140,7 @@ class Reflector(Generic[K, V]):
         for raw in page.items or ():
             decoded = self._decode(raw)
             if decoded is not None:
-                items[decoded.key] = decoded.view
+                items[decoded.key] = decoded.value
                 if self._feed is not None:
                     fed[decoded.key] = _fed(decoded)
                 if decoded.problem:
@@ -149,9 +149,9 @@ class Reflector(Generic[K, V]):
         self.page_at = self._clock()
         was_synced = self.store.synced
         token = page.metadata.continue_ or ""
-        difference = self.store.page(items, version, first=first, last=not token)
+        difference = self.store.apply_page(items, version, first=first, last=not token)
         if self._feed is not None:
-            self._feed.page(fed, first=first, last=not token)
+            self._feed.apply_page(fed, first=first, last=not token)
         if difference is not None:
             self._list_applied(difference, was_synced=was_synced)
         return {
@@ -210,7 +210,7 @@ class Reflector(Generic[K, V]):
         continues = True
         for raw in lines:
             try:
-                line = self._decoder.line(raw)
+                line = self._decoder.read_watch_line(raw)
             except ValueError as error:
                 # kopf resumes from the line before: it gets that line's version.
                 self._watch_ends("unreadable", str(error))
@@ -257,9 +257,9 @@ class Reflector(Generic[K, V]):
         key, deleted = decoded.key, type_ == "DELETED"
         self._set_problem(key, None if deleted else decoded.problem)
         if self._feed is not None:
-            self._feed.line(key, None if deleted else _fed(decoded))
-        value = None if deleted else decoded.view
-        if not self.store.line(key, value, decoded.version):
+            self._feed.apply_line(key, None if deleted else _fed(decoded))
+        value = None if deleted else decoded.value
+        if not self.store.apply_line(key, value, decoded.version):
             self._outcomes["unchanged"].inc()
             return False
         self._outcomes["changed"].inc()

@@ -63,7 +63,7 @@ class Feed(Generic[K, V]):
         self._listed: dict[K, V | Unreadable | None] = {}
         self._unreadable: set[K] = set()
 
-    def page(self, items: Mapping[K, V | Unreadable | None], *, first: bool, last: bool) -> None:
+    def apply_page(self, items: Mapping[K, V | Unreadable | None], *, first: bool, last: bool) -> None:
         """Apply a page of a list. The list has an effect with its last page."""
         if first:
             self._listed = {}
@@ -72,11 +72,11 @@ class Feed(Generic[K, V]):
             return
         listed, self._listed = self._listed, {}
         for key in [key for key in (*self._stored(), *self._unreadable) if key not in listed]:
-            self.line(key, None)
+            self.apply_line(key, None)
         for key, view in listed.items():
-            self.line(key, view)
+            self.apply_line(key, view)
 
-    def line(self, key: K, view: V | Unreadable | None) -> None:
+    def apply_line(self, key: K, view: V | Unreadable | None) -> None:
         """Apply an object's change; None removes it."""
         if isinstance(view, Unreadable):
             self._unreadable.add(key)

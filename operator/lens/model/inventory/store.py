@@ -27,7 +27,7 @@ class Store(Generic[K, V]):
         """Return whether an object is stored under a key."""
         return key in self._stored
 
-    def page(
+    def apply_page(
         self, items: Mapping[K, V | None], version: int, *, first: bool, last: bool
     ) -> Mapping[K, V | None] | None:
         """Apply a page of a list; with the last one store the whole difference at once, and return it.
@@ -52,7 +52,7 @@ class Store(Generic[K, V]):
         self.synced = True
         return difference
 
-    def line(self, key: K, view: V | None, version: int) -> bool:
+    def apply_line(self, key: K, view: V | None, version: int) -> bool:
         """Apply a watch line; return whether it changed anything. A view of None removes the object."""
         if version <= self.resource_version:
             return False

@@ -21,10 +21,10 @@ def cluster(*raws: Object) -> tuple[Ledger, Snapshot]:
     ledger = ledger_of()
     for raw in (node("node-1", 8), node("without-gpus")):
         read = read_node(raw)
-        ledger.put_node(read.key, read.view)
+        ledger.put_node(read.key, read.value)
     for raw in raws:
         reading = read_pod(raw)
-        ledger.put_pod(reading.key, reading.view)
+        ledger.put_pod(reading.key, reading.value)
     return ledger, ledger.snapshot()
 
 
@@ -127,7 +127,7 @@ def test_an_event_that_comes_before_its_pod_waits_for_it_for_a_while() -> None:
     assert list(events.watched(early, NOW)) == []
     assert events.is_waiting
     reading = read_pod(task(on=None))
-    ledger.put_pod(reading.key, reading.view)
+    ledger.put_pod(reading.key, reading.value)
     events.update(ledger.snapshot())
     assert reasons(list(events.watched([], NOW + 1))) == [("Pod/team/train-0", "FailedScheduling")]
     assert not events.is_waiting

@@ -30,7 +30,7 @@ def decoded(manifest: dict[str, Any]) -> Any:
 
 def fed() -> tuple[FitState, Feed[PodKey, FitPod | PendingPod]]:
     state = FitState()
-    node_feed(state).line("n", NODE)
+    node_feed(state).apply_line("n", NODE)
     return state, pod_feed(state, Pending())
 
 
@@ -45,9 +45,9 @@ def test_a_list_leaves_what_it_has_whatever_was_before(
 ) -> None:
     state, feed = fed()
     for key, view in lines:
-        feed.line(key, view)
-    feed.page(dict(list(listed.items())[:1]), first=True, last=False)
-    feed.page(listed, first=False, last=True)
+        feed.apply_line(key, view)
+    feed.apply_page(dict(list(listed.items())[:1]), first=True, last=False)
+    feed.apply_page(listed, first=False, last=True)
     fleet = state.fleet()
     assert fleet.unreadable == sum(isinstance(each, Unreadable) for each in listed.values())
     on_node = [each for each in listed.values() if isinstance(each, FitPod) and each.node == "n"]
@@ -72,26 +72,26 @@ def _last(lines: list[tuple[PodKey, FitPod | Unreadable | None]], key: PodKey) -
 
 def test_a_list_that_breaks_off_changes_nothing() -> None:
     state, feed = fed()
-    feed.line(KEYS[0], pod(1))
-    feed.page({}, first=True, last=False)
+    feed.apply_line(KEYS[0], pod(1))
+    feed.apply_page({}, first=True, last=False)
     assert state.fleet().nodes[0].free_pods == 9
 
 
 def test_an_odd_object_makes_answers_incomplete_until_it_is_gone() -> None:
     state, feed = fed()
-    feed.line(KEYS[0], Unreadable("odd"))
+    feed.apply_line(KEYS[0], Unreadable("odd"))
     assert state.fleet().unreadable == 1
-    feed.line(KEYS[0], None)
+    feed.apply_line(KEYS[0], None)
     assert state.fleet().unreadable == 0
 
 
 def test_an_unchanged_state_is_the_same_view() -> None:
     state, feed = fed()
-    feed.line(KEYS[0], pod(1))
+    feed.apply_line(KEYS[0], pod(1))
     before = state.fleet()
-    feed.line(KEYS[0], pod(1))
+    feed.apply_line(KEYS[0], pod(1))
     assert state.fleet() is before
-    feed.line(KEYS[0], pod(2))
+    feed.apply_line(KEYS[0], pod(2))
     assert state.fleet() is not before
     assert before.nodes[0].free["cpu"] == 3999
 

@@ -83,7 +83,7 @@ def test_a_missing_node_goes_with_its_last_pod_and_comes_back_with_its_gpus() ->
     assert ledger.snapshot().states.total == 0
     assert (ledger.snapshot().overcommitted, ledger.snapshot().missing_nodes) == (3, 1)
     offered = read_node(node(gpus="8"))
-    ledger.put_node(offered.key, offered.view)
+    ledger.put_node(offered.key, offered.value)
     assert (ledger.snapshot().states.allocated, ledger.snapshot().states.available) == (3, 5)
     assert (ledger.snapshot().overcommitted, ledger.snapshot().missing_nodes) == (0, 0)
     ledger.put_node("node-1", None)
@@ -96,7 +96,7 @@ def test_each_snapshot_that_differs_has_the_next_number() -> None:
     numbers = [ledger.snapshot().sequence]
     for gpus in ("1", "2", "2", "3"):
         offered = read_node(node(gpus=gpus))
-        ledger.put_node(offered.key, offered.view)
+        ledger.put_node(offered.key, offered.value)
         numbers.append(ledger.snapshot().sequence)
     assert numbers == [0, 1, 2, 2, 3]
 

@@ -71,8 +71,8 @@ def test_nesting_beyond_all_measure_costs_no_pod() -> None:
     deep = '"allocatedResourcesStatus": ' + "[" * 3000 + "]" * 3000 + ', "name": "main"'
     assert viewed_pod(json.loads(raw)).units == ((GPU, 2),)
     reading = pod_decoder(GpuResources()).read(raw.replace('"name": "main"}]', deep + "}]", 1).encode())
-    assert isinstance(reading.view, Pod)
-    assert reading.view.units == ((GPU, 2),)
+    assert isinstance(reading.value, Pod)
+    assert reading.value.units == ((GPU, 2),)
 
 
 def test_devices_of_claims_and_of_what_is_no_gpu_are_not_the_plugins() -> None:
@@ -93,4 +93,4 @@ def test_a_change_of_health_is_a_change() -> None:
             ]
         },
     )
-    assert read_pod(sick).view != read_pod(pod(container("main", 2))).view
+    assert read_pod(sick).value != read_pod(pod(container("main", 2))).value

@@ -68,7 +68,7 @@ def test_a_pod_names_no_more_devices_than_are_kept() -> None:
     given = [{"resourceID": f"GPU-{each}"} for each in range(MANY)] + [{"resourceID": "x" * 1_000_000}]
     status = {"name": "main", "allocatedResourcesStatus": [{"name": GPU, "resources": given}]}
     obj["status"]["containerStatuses"] = [status]
-    view = read_pod(obj).view
+    view = read_pod(obj).value
     assert view is not None
     assert len(view.devices) == MOST_DEVICES
 
@@ -79,7 +79,7 @@ def test_a_nodes_taints_are_few_and_those_that_keep_pods_away_are_among_them() -
     obj["spec"]["taints"].append({"key": "last", "value": "x" * 1_000_000, "effect": "NoSchedule"})
     obj["metadata"]["labels"] = {"nvidia.com/gpu.product": "x" * 1_000_000}
     obj["status"]["images"] = [{"names": ["x" * 50], "sizeBytes": each} for each in range(MANY)]
-    view = read_node(obj).view
+    view = read_node(obj).value
     assert view is not None
     assert view.taints[0].key == "last"
     assert len(msgspec.json.encode(view)) < 8192
@@ -88,6 +88,6 @@ def test_a_nodes_taints_are_few_and_those_that_keep_pods_away_are_among_them() -
 def test_a_node_of_more_resources_than_there_are_is_left_out_by_name() -> None:
     many = {f"nvidia.com/mig-{each}": "1" for each in range(MOST_RESOURCES + 1)}
     reading = read_node(node(capacity=many, allocatable=many))
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem is not None
     assert len(json.dumps(reading.problem)) < 200

@@ -119,7 +119,7 @@ def test_a_pod_without_the_usual_parts_asks_for_nothing(spec: Object) -> None:
 )
 def test_a_quantity_that_is_none_is_named_with_its_resource(raw: Object) -> None:
     reading = read_pod(raw)
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem is not None
     assert reading.problem.startswith(f"{GPU}: ")
 

@@ -120,13 +120,13 @@ class Bare(msgspec.Struct):
 class Reading(msgspec.Struct, Generic[K, V]):
     """An object as it was read.
 
-    ``problem`` says what of it can't be decoded. If that is all of it, ``view`` is None. ``fit`` is the
+    ``problem`` says what of it can't be decoded. If that is all of it, ``value`` is None. ``fit`` is the
     object as a fit looks at it.
     """
 
     key: K
     version: int
-    view: V | None
+    value: V | None
     problem: str | None = None
     fit: Any = None
 
@@ -198,7 +198,7 @@ class Decoder(Generic[K, V]):
             return self._reading(_read_bare(raw).metadata, None, str(error))
         return self._reading(meta, view, fit=fit)
 
-    def line(self, raw: bytes) -> Line | tuple[str, Reading[K, V]]:
+    def read_watch_line(self, raw: bytes) -> Line | tuple[str, Reading[K, V]]:
         """Read a watch line: the type and the object, or an undecoded line if the object can't be decoded.
 
         Nearly all can, and decoding them in one pass saves a third of a line's cost. Raise ValueError for
@@ -220,7 +220,7 @@ class Decoder(Generic[K, V]):
         return Reading(
             key=self._key(meta.namespace or "", meta.name),
             version=int(meta.resource_version or ""),
-            view=view,
+            value=view,
             problem=view.problem if isinstance(view, Claim | Slice) else problem,
             fit=fit,
         )

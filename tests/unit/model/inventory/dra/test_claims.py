@@ -261,7 +261,7 @@ def test_shares_of_a_device_leave_the_rest_of_its_capacity(consumed: str, left: 
 def test_a_pod_that_holds_gpus_by_claims_only_is_a_task() -> None:
     ledger = cluster(cpu_node(), resource_slice(gpu(0), gpu(1)), device_class())
     put(ledger, claim(result("gpu-0"), pods=["train-0"]))
-    ledger.put_pod(PodKey("team", "train-0"), read_pod(claiming("claim-1")).view)
+    ledger.put_pod(PodKey("team", "train-0"), read_pod(claiming("claim-1")).value)
     snapshot = ledger.snapshot()
     (task,) = snapshot.nodes["node-1"].pods
     assert (snapshot.running_tasks, task.gpus, task.units) == (1, 1, ())
@@ -374,7 +374,7 @@ def test_claims_made_of_templates_are_named_by_the_status() -> None:
             "resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "claim-1"}, {"name": "unneeded"}]
         },
     )
-    view = read_pod(made).view
+    view = read_pod(made).value
     assert view is not None
     assert [(each.name, each.claim) for each in view.claims] == [("gpu", "claim-1"), ("coming", None)]
 
@@ -382,7 +382,7 @@ def test_claims_made_of_templates_are_named_by_the_status() -> None:
 @pytest.mark.parametrize("odd", [7, [7], [{"name": 3}], {"a": 1}])
 def test_odd_claims_do_not_cost_the_pod(odd: Any) -> None:
     raw = pod(container(gpus="1"), resourceClaims=odd, status={"resourceClaimStatuses": odd})
-    view = read_pod(raw).view
+    view = read_pod(raw).value
     assert view is not None
     assert (view.units, view.claims) == (((GPU, 1),), ())
 

@@ -74,7 +74,7 @@ def test_all_versions_of_a_slice_say_the_same(version: str) -> None:
 
 def test_slices_of_drivers_without_gpus_are_left_out() -> None:
     reading = _read(resource_slice(device("channel-0"), driver="compute-domain.nvidia.com"))
-    assert (reading.view, reading.problem) == (None, None)
+    assert (reading.value, reading.problem) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_slices_of_drivers_without_gpus_are_left_out() -> None:
 )
 def test_an_odd_device_costs_only_itself_and_is_named(odd: Any, named: str) -> None:
     reading = _read(resource_slice(gpu(0), odd, gpu(1)))
-    assert [each.name for each in reading.view.devices] == ["gpu-0", "gpu-1"]
+    assert [each.name for each in reading.value.devices] == ["gpu-0", "gpu-1"]
     assert named in reading.problem
 
 
@@ -117,19 +117,19 @@ def test_of_too_many_taints_those_that_repel_are_kept() -> None:
 )
 def test_an_odd_attribute_costs_only_itself(attributes: Any) -> None:
     reading = _read(resource_slice({"name": "gpu-0", "attributes": attributes}))
-    assert [(each.uuid, each.product) for each in reading.view.devices] == [(None, H100)]
+    assert [(each.uuid, each.product) for each in reading.value.devices] == [(None, H100)]
 
 
 def test_a_slice_keeps_no_more_devices_than_kubernetes_allows() -> None:
     reading = _read(resource_slice(*map(gpu, range(40_000))))
-    assert len(reading.view.devices) == 128
+    assert len(reading.value.devices) == 128
     assert reading.problem == "40000 entries where 128 are the most"
 
 
 @pytest.mark.parametrize("broken", [{"devices": 4}, {"sharedCounters": "no"}])
 def test_an_odd_list_leaves_the_slice(broken: Any) -> None:
     reading = _read(resource_slice() | {"spec": resource_slice()["spec"] | broken})
-    assert (reading.view.devices, reading.view.counter_sets) == ((), ())
+    assert (reading.value.devices, reading.value.counter_sets) == ((), ())
     assert "Expected `array" in reading.problem
 
 
@@ -138,13 +138,13 @@ def test_a_number_that_is_no_int64_leaves_the_slice_out(number: str) -> None:
     raw = resource_slice(gpu(0))
     raw["spec"]["pool"][number] = 2**63
     reading = _read(raw)
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem is not None
 
 
 def test_a_slice_without_a_pool_is_named_and_left_out() -> None:
     reading = _read({"metadata": {"name": "a", "resourceVersion": "1"}, "spec": {"driver": DRIVER}})
-    assert reading.view is None
+    assert reading.value is None
     assert "pool" in reading.problem
 
 
@@ -211,8 +211,8 @@ def test_a_share_says_what_it_consumes() -> None:
 @pytest.mark.parametrize("odd", [7, {"driver": DRIVER}, {"driver": DRIVER, "pool": "p", "device": "d" * 300}])
 def test_an_odd_result_costs_only_itself_and_is_named(odd: Any) -> None:
     reading = claims.read(json.dumps(claim(odd, result("gpu-1"))).encode())
-    assert reading.view is not None
-    assert [each.device for each in reading.view.devices] == ["gpu-1"]
+    assert reading.value is not None
+    assert [each.device for each in reading.value.devices] == ["gpu-1"]
     assert reading.problem is not None
 
 
@@ -228,8 +228,8 @@ def test_an_odd_result_costs_only_itself_and_is_named(odd: Any) -> None:
 )
 def test_an_odd_result_that_names_its_device_holds_it(odd: Any) -> None:
     reading = claims.read(json.dumps(claim(result("gpu-0") | odd, result("gpu-1"))).encode())
-    assert reading.view is not None
-    assert [each.device for each in reading.view.devices] == ["gpu-0", "gpu-1"]
+    assert reading.value is not None
+    assert [each.device for each in reading.value.devices] == ["gpu-0", "gpu-1"]
     assert reading.problem is not None
 
 
@@ -243,8 +243,8 @@ def test_an_odd_time_of_allocation_costs_only_itself(odd: Any) -> None:
 
 def test_a_claim_keeps_no_more_results_than_kubernetes_allows() -> None:
     reading = claims.read(json.dumps(claim(*(result(f"gpu-{n}") for n in range(5000)))).encode())
-    assert reading.view is not None
-    assert len(reading.view.devices) == 32
+    assert reading.value is not None
+    assert len(reading.value.devices) == 32
     assert reading.problem == "5000 entries where 32 are the most"
 
 
@@ -297,5 +297,5 @@ def test_a_rule_without_a_selector_is_for_no_device() -> None:
 
 def test_a_rule_without_a_taint_is_named_and_left_out() -> None:
     reading = rules.read(json.dumps(taint_rule() | {"spec": {}}).encode())
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem is not None

@@ -14,7 +14,7 @@ from tests.unit.model.manifests import GPU, Object, container, node, pod, read_n
 def test_an_object_is_known_by_its_key_uid_and_version() -> None:
     reading = read_pod(pod(container("main", "1")))
     assert (reading.key, reading.version) == (PodKey("team", "train-0"), 7)
-    assert reading.view is not None
+    assert reading.value is not None
     assert reading.problem is None
     node_reading = read_node(node(gpus="1"))
     assert (node_reading.key, node_reading.version) == ("node-1", 7)
@@ -49,7 +49,7 @@ def test_an_object_of_the_wrong_shape_is_known_by_name_and_says_what_is_wrong(
     reading = read_pod(raw)
     assert reading.key == PodKey("team", "train-0")
     assert reading.version == 7
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem
 
 
@@ -83,7 +83,7 @@ def test_what_lens_does_not_read_may_be_anything_of_any_size() -> None:
     raw["status"]["containerStatuses"] = [{"name": "main", "state": "?"}]
     reading = read_pod(raw)
     assert reading.problem is None
-    assert reading.view is not None
+    assert reading.value is not None
 
 
 def test_a_bad_object_in_a_page_or_line_leaves_the_others() -> None:
@@ -144,12 +144,12 @@ def test_a_pod_that_is_nested_without_end_hides_no_other() -> None:
     page = read_page(
         b'{"metadata":{"resourceVersion":"9"},"items":[%b,%b]}' % (deep, _json(pod(container("main", "2"))))
     )
-    views = [decoder.read(item).view for item in page.items or ()]
+    views = [decoder.read(item).value for item in page.items or ()]
     assert [view.gpus for view in views if isinstance(view, Pod)] == [1, 2]
 
     line = read_line(b'{"type":"ADDED","object":%b}' % deep)
     for raw in (line.object, deep):
-        view = decoder.read(raw).view
+        view = decoder.read(raw).value
         assert isinstance(view, Pod)
         assert view.gpus == 1
 

@@ -46,8 +46,8 @@ def test_a_node_that_names_a_gpu_resource_is_a_gpu_node(
 )
 def test_a_node_that_names_none_has_none_without_a_complaint(raw: Object) -> None:
     reading = read_node(raw)
-    assert reading.view is not None
-    assert (reading.view.offers, reading.problem) == ((), None)
+    assert reading.value is not None
+    assert (reading.value.offers, reading.problem) == ((), None)
     assert not snapshot_of(node(capacity={"cpu": "64"}, allocatable={"cpu": "64"})).nodes
 
 
@@ -58,7 +58,7 @@ def test_a_quantity_that_is_none_is_named_with_its_field(field: str, quantity: s
     raw["status"][field][GPU] = quantity
     reading = read_node(raw)
     assert reading.key == "node-1"
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem is not None
     assert reading.problem.startswith(f"status.{field}: {GPU}: {quantity!r}")
 

@@ -37,7 +37,7 @@ def test_a_pod_waits_until_it_is_bound_or_gone() -> None:
     first = ledger.snapshot()
     assert set(first.pending) == {"team/a", "team/b"}
     bound = read_pod(pod(container(gpus=4), name="a"))
-    ledger.put_pod(bound.key, bound.view)
+    ledger.put_pod(bound.key, bound.value)
     assert set(ledger.snapshot().pending) == {"team/b"}
     ledger.put_pod(read_pod(waiting("b")).key, None)
     last = ledger.snapshot()
@@ -50,10 +50,10 @@ def test_a_pod_waits_until_it_is_bound_or_gone() -> None:
 def test_a_new_reason_shows_and_the_same_one_does_not() -> None:
     ledger = ledger_of(waiting())
     before = ledger.snapshot()
-    ledger.put_pod(read_pod(waiting()).key, read_pod(waiting()).view)
+    ledger.put_pod(read_pod(waiting()).key, read_pod(waiting()).value)
     assert ledger.snapshot() is before
     gated = read_pod(waiting(schedulingGates=[{"name": "g"}]))
-    ledger.put_pod(gated.key, gated.view)
+    ledger.put_pod(gated.key, gated.value)
     (kept,) = ledger.snapshot().pending.values()
     assert kept.waiting is not None
     assert kept.waiting.gates == ("g",)

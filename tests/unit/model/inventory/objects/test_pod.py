@@ -19,7 +19,7 @@ def test_a_bound_pod_holds_its_gpus_until_it_is_over(phase: str, metadata: dict[
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_a_finished_pod_holds_nothing(phase: str) -> None:
     reading = read_pod(pod(GPU_CONTAINER, phase=phase))
-    assert reading.view is None
+    assert reading.value is None
     assert reading.problem is None
 
 
@@ -34,7 +34,7 @@ def test_an_unbound_pod_holds_nothing_and_is_no_running_task(node: str | None) -
 
 @pytest.mark.parametrize("quantity", [None, "0", "0m"])
 def test_a_pod_without_gpus_is_not_stored(quantity: str | None) -> None:
-    assert read_pod(pod(container("main", quantity))).view is None
+    assert read_pod(pod(container("main", quantity))).value is None
 
 
 def test_a_pod_says_who_and_where_it_is() -> None:

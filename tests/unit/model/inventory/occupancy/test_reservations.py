@@ -101,7 +101,7 @@ def test_a_reservation_ends_with_its_last_task() -> None:
     ledger = ledger_of(node(gpus=1), reservation("r-0", "g0"), sharing("a", "g0"))
     assert ledger.snapshot().held_without_pod == 0
     ended = read(sharing("a", "g0", phase="Succeeded"))
-    ledger.put_pod(ended.key, ended.view)
+    ledger.put_pod(ended.key, ended.value)
     assert (ledger.snapshot().held_without_pod, ledger.snapshot().states.allocated) == (1, 1)
     ledger.put_pod(PodKey(KAI, "r-0"), None)
     assert ledger.snapshot().states.available == 1
@@ -116,7 +116,7 @@ def test_a_pod_of_another_namespace_is_no_reservation_and_one_without_a_group_is
 def test_the_namespace_can_be_another_one() -> None:
     raw = json.dumps(reservation("r-0", "g0")).encode()
     own, other = (
-        pod_decoder(GpuResources(), reservations=name).read(raw).view for name in (KAI, "runai-reservation")
+        pod_decoder(GpuResources(), reservations=name).read(raw).value for name in (KAI, "runai-reservation")
     )
     assert isinstance(own, Pod)
     assert isinstance(other, Pod)
@@ -171,7 +171,7 @@ def test_an_odd_annotation_costs_its_own_value_alone(asks: dict[str, Any], expec
     "asks", [{}, {"gpu-fraction": ""}, {"gpu-fraction-num-devices": "2"}, {"note": "gpu-fraction"}]
 )
 def test_who_asks_for_nothing_is_no_gpu_pod(asks: dict[str, Any]) -> None:
-    assert read(sharing("a", "g0", asks=asks)).view is None
+    assert read(sharing("a", "g0", asks=asks)).value is None
 
 
 def test_annotations_that_are_none_cost_nobody() -> None:
@@ -239,7 +239,7 @@ def test_the_figures_are_those_of_a_recount_of_the_raw_pods(written: list[Object
     for each in written:
         reading = read(each)
         stored[reading.key] = each
-        ledger.put_pod(reading.key, reading.view)
+        ledger.put_pod(reading.key, reading.value)
         assert_agrees(ledger.snapshot(), stored.values(), nodes)
     fractions, reserving, _ = recount_kai.placed(
         [each for each in stored.values() if each["status"]["phase"] != "Succeeded"],

@@ -45,7 +45,7 @@ EVENTS = (
 @pytest.fixture
 def found(cluster: Cluster) -> None:
     """Let a look have found two alerts and three events."""
-    cluster.state.findings = AlertsAndEvents(NOW, (LOST, IDLE), EVENTS)
+    cluster.state.alerts_and_events = AlertsAndEvents(NOW, (LOST, IDLE), EVENTS)
 
 
 async def events(api: Api, query: str = "") -> list[Any]:
@@ -91,7 +91,7 @@ async def test_an_event_of_the_apiservers_says_who_wrote_it_and_its_reason(
     api: Api, cluster: Cluster
 ) -> None:
     told = Event(NOW, "Kubernetes", "Node/n1", "restarted", source="kubelet", reason="Rebooted")
-    cluster.state.findings = AlertsAndEvents(NOW, (), (told,))
+    cluster.state.alerts_and_events = AlertsAndEvents(NOW, (), (told,))
     (event,) = (await api.status("&include=events&event_type=Kubernetes")).data["recent_events"]
     assert event == {
         "timestamp": "2025-12-19T15:30:00Z",
@@ -162,7 +162,7 @@ async def test_the_most_severe_alerts_name_their_objects_to_who_wants_it(
 ) -> None:
     again = msgspec.structs.replace(LOST, id="GpuLost:again")
     watch = msgspec.structs.replace(LOST, id="WatchStale:…", type="WatchStale", about=AlertObject())
-    cluster.state.findings = AlertsAndEvents(NOW, (watch, LOST, again, IDLE))
+    cluster.state.alerts_and_events = AlertsAndEvents(NOW, (watch, LOST, again, IDLE))
     cluster.publish(NOW)
     assert not [name for name in await scrape(await serve()) if name.startswith("lens_alert_info")]
     lost = "{gpu=1}{namespace=}{node=n1}{pod=}{severity=critical}{type=GpuLost}{uuid=GPU-1}"
