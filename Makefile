@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 # More workers than cores, since many tests wait for what others do.
-WORKERS ?= 4
+WORKERS ?= 6
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 
 # What a target needs first. The script ends at once where all that its lock names is installed.

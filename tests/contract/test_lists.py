@@ -288,7 +288,7 @@ async def test_only_so_many_long_lists_wait_to_be_made_and_few_of_one_caller(
     answers = await asyncio.gather(*asking)
     assert (await others).status == 200
     refused = [answer for answer in answers if answer.status != 200]
-    assert 10 < len(refused) < 60
+    assert 0 < len(refused) < 60
     assert {(*answer.error, answer.headers["Retry-After"]) for answer in refused} == {
         (503, 5003, "Too many long lists are being waited for", "2")
     }

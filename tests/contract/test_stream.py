@@ -218,7 +218,7 @@ async def test_who_opens_and_closes_streams_of_one_namespace_holds_up_nobody(
         cluster.add(node(name), *(pod(f"{name}-{each}", name, namespace="other") for each in range(4)))
     cluster.add(pod("mine", "n0"))
     cluster.publish(NOW)
-    api = await serve(streams_per_caller=100_000)
+    api = await serve(streams_per_caller=100_000, requests_burst=100_000)
     over = asyncio.Event()
 
     async def change() -> None:

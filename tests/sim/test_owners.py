@@ -38,6 +38,7 @@ def objects(store: Store) -> list[Object]:
     return [pod for pod in pods if pod is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_owner_is_there_as_long_as_its_pods_are_and_no_longer(seed: int) -> None:
     store = Store(seed)

@@ -83,6 +83,7 @@ async def test_pages_grow_again_after_one_that_was_too_large(scene: Scene) -> No
     assert len(asked) < 30
 
 
+@pytest.mark.slow
 async def test_many_short_lived_pods_fill_no_queue_of_kopf(scene: Scene) -> None:
     """A million lines in a minute were 525 MiB, in kopf's queues."""
     pods = 6_000
