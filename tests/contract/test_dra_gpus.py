@@ -84,6 +84,22 @@ async def test_a_gpu_of_a_claim_has_its_claim_and_its_device(api: Api, cluster: 
     assert (tainted["taint_rules"], tainted["claims"]) == (["rule"], [])
 
 
+async def test_a_device_has_its_driver_version_its_nvlink_clique_and_its_numa_node(
+    api: Api, cluster: Cluster
+) -> None:
+    attributes = {
+        "driverVersion": {"version": "580.159.4"},
+        "cliqueID": {"string": "3f1e.7"},
+        "resource.kubernetes.io/numaNode": {"int": 0},
+    }
+    cluster.add(cpu_node(), resource_slice({"name": "gpu-0", "attributes": attributes}, device("gpu-1")))
+    cluster.publish(NOW)
+    first, second = (row["dra"]["devices"][0] for row in await gpus(api))
+    fields = ("driver_version", "nvlink_clique", "numa_node")
+    assert [first[each] for each in fields] == ["580.159.4", "3f1e.7", 0]
+    assert [second[each] for each in fields] == [None, None, None]
+
+
 async def test_a_gpu_that_telemetry_reports_too_is_one_gpu(api: Api, cluster: Cluster) -> None:
     by_address = device("gpu-1", {"resource.kubernetes.io/pciBusID": BUS})
     cluster.add(

@@ -457,6 +457,17 @@ class DraDevice(TypedDict):
     profile: Annotated[str | None, Field(description="The profile of a partition.", examples=["1g.10gb"])]
     uuid: Annotated[str | None, Field(description="Its UUID; null if the driver doesn't name it.")]
     memory_bytes: Annotated[int | None, Field(description="Its memory; null if the driver doesn't name it.")]
+    driver_version: Annotated[
+        str | None,
+        Field(description="The version of the kernel driver; null if not named.", examples=["580.159.4"]),
+    ]
+    nvlink_clique: Annotated[
+        str | None,
+        Field(
+            description="Its NVLink clique, whose devices reach each other by NVLink; null if not named."
+        ),
+    ]
+    numa_node: Annotated[int | None, Field(description="Its NUMA node; null if not named.", examples=[0])]
     taints: Annotated[list[str], Field(description="Its taints, those of DeviceTaintRules included.")]
     taint_rules: Annotated[list[str], Field(description="The DeviceTaintRules that taint it.")]
     capacity_left: Annotated[

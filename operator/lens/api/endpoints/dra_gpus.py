@@ -161,6 +161,9 @@ def _device(device: Device, held: HeldGpu, holders: Iterable[DeviceHolder]) -> s
         "profile": device.profile,
         "uuid": device.uuid,
         "memory_bytes": device.memory_bytes,
+        "driver_version": device.driver_version,
+        "nvlink_clique": device.nvlink_clique,
+        "numa_node": device.numa_node,
         "taints": [str(taint) for taint in (*device.taints, *(each.taint for each in by_rules))],
         "taint_rules": [each.rule for each in by_rules],
         "capacity_left": next(
