@@ -1,0 +1,11 @@
+// The page: the header, and below it the view that the address names.
+import { html, render } from "./core/html.js";
+import { goLive } from "./core/live.js";
+import { keepHistory } from "./core/history.js";
+import { Page } from "./parts/page.js";
+
+goLive();
+keepHistory();
+const root = document.getElementById("page");
+root.textContent = "";
+render(html`<${Page} />`, root);

@@ -1,0 +1,117 @@
+// A table: sorted by its heads, searched, and of long ones only what is in view.
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
+import { NONE, count } from "../core/format.js";
+import { Copy } from "./copy.js";
+
+/** Up to so many rows are all in the document. */
+const MOST_ROWS = 200;
+const ROW_PX = 36;
+const BEYOND = 8;
+
+const order = new Intl.Collator("en", { numeric: true });
+
+/** Compare two values; null is last. */
+function compare(a, b) {
+  const [x, y] = [a ?? null, b ?? null];
+  if (x === null || y === null) return x === y ? 0 : x === null ? 1 : -1;
+  return typeof x === "number" && typeof y === "number" ? x - y : order.compare(String(x), String(y));
+}
+
+/** Rows in the order "column" or "-column" (descending); nulls are last both ways, equal ones stay as they are. */
+export function sortRows(rows, columns, sort) {
+  const descending = sort?.startsWith("-");
+  const column = columns.find(({ id }) => id === (descending ? sort.slice(1) : sort));
+  if (!column) return rows;
+  return rows
+    .map((row) => [row, column.value(row) ?? null])
+    .sort(([, a], [, b]) => (descending && a !== null && b !== null ? -compare(a, b) : compare(a, b)))
+    .map(([row]) => row);
+}
+
+/** Rows with all words of `text` in any of the columns. */
+export function searchRows(rows, columns, text) {
+  const words = (text ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  if (!words.length) return rows;
+  return rows.filter((row) => {
+    const all = columns.map((column) => String(column.value(row) ?? "")).join(" ").toLowerCase();
+    return words.every((word) => all.includes(word));
+  });
+}
+
+/**
+ * columns: [{ id, title, value(row), cell(row)?, numeric?, figure?, grow?, hide? }]: `value` is for sorting and searching, and shown
+ * unless there is a `cell`; `figure` is the field's name in the API; `hide` is "narrow" or "medium" (windows without the column).
+ * rows, rowKey(row); sort "id" or "-id", onSort(sort) (without it heads are no buttons); search: a text.
+ * commands(row) → { of, curl, kubectl }; caption (for screen readers); empty: what stands there without rows.
+ */
+export function Table({ columns, rows, rowKey, sort, onSort, search, commands, caption, empty = "None.", rowClass }) {
+  const shown = useMemo(
+    () => sortRows(searchRows(rows, columns, search), columns, sort),
+    [rows, columns, search, sort],
+  );
+  const view = useWindow(shown.length);
+  const visible = shown.slice(view.from, view.to);
+  const span = columns.length + (commands ? 1 : 0);
+  return html`<div class=${view.all ? "table-wrap" : "table-wrap long"} ref=${view.ref} onScroll=${view.onScroll} tabindex="0"
+      role="region" aria-label=${caption}>
+    <table aria-rowcount=${view.all ? undefined : shown.length + 1}>
+      <caption class="visually-hidden">${caption}</caption>
+      <thead><tr aria-rowindex=${view.all ? undefined : 1}>
+        ${columns.map((column) => html`<${Head} key=${column.id} column=${column} sort=${sort} onSort=${onSort} />`)}
+        ${commands && html`<th class="copy-column"><span class="visually-hidden">Copy</span></th>`}
+      </tr></thead>
+      <tbody>
+        ${view.from > 0 && html`<${Spacer} key="above" rows=${view.from} span=${span} />`}
+        ${visible.map((row, i) => html`<tr key=${rowKey(row)} data-row=${rowKey(row)} class=${rowClass?.(row)}
+            aria-rowindex=${view.all ? undefined : view.from + i + 2}>
+          ${columns.map((column) => html`<${Cell} key=${column.id} column=${column} row=${row} />`)}
+          ${commands && html`<td class="copy-column"><${Copy} ...${commands(row)} /></td>`}
+        </tr>`)}
+        ${view.to < shown.length && html`<${Spacer} key="below" rows=${shown.length - view.to} span=${span} />`}
+        ${!shown.length && html`<tr><td class="empty" colspan=${span}>${rows.length ? `None of ${count(rows.length)} matches.` : empty}</td></tr>`}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function classOf({ numeric, hide, grow }) {
+  return [numeric && "numeric", hide && `hide-${hide}`, grow && "grow"].filter(Boolean).join(" ") || undefined;
+}
+
+function Head({ column, sort, onSort }) {
+  const direction = sort === column.id ? "ascending" : sort === `-${column.id}` ? "descending" : undefined;
+  const next = direction ? (direction === "ascending" ? `-${column.id}` : column.id) : column.numeric ? `-${column.id}` : column.id;
+  return html`<th scope="col" class=${classOf(column)} aria-sort=${direction}>
+    ${onSort
+      ? html`<button type="button" onClick=${() => onSort(next)}>${column.title}<span class="sort" aria-hidden="true">${direction ? (direction === "ascending" ? "▲" : "▼") : ""}</span></button>`
+      : column.title}
+  </th>`;
+}
+
+function Cell({ column, row }) {
+  const value = column.cell ? column.cell(row) : column.value(row);
+  const content = value === null || value === undefined ? NONE : typeof value === "number" ? count(value) : value;
+  return html`<td class=${classOf(column)} data-figure=${column.figure}>${content}</td>`;
+}
+
+function Spacer({ rows, span }) {
+  return html`<tr class="spacer" aria-hidden="true"><td colspan=${span} style=${{ height: `${rows * ROW_PX}px` }}></td></tr>`;
+}
+
+/** Which of `length` rows are in the document: all, or those in view and some beyond. */
+function useWindow(length) {
+  const ref = useRef(null);
+  const all = length <= MOST_ROWS;
+  const [{ top, height }, set] = useState({ top: 0, height: 600 });
+  const measure = () => {
+    const element = ref.current;
+    const next = { top: Math.floor(element.scrollTop / ROW_PX), height: element.clientHeight };
+    if (next.top !== top || next.height !== height) set(next);
+  };
+  useLayoutEffect(() => {
+    if (!all) measure();
+  });
+  if (all) return { ref, all, from: 0, to: length, onScroll: undefined };
+  const from = Math.max(0, Math.min(top, length - 1) - BEYOND);
+  return { ref, all, from, to: Math.min(length, top + Math.ceil(height / ROW_PX) + BEYOND), onScroll: measure };
+}
