@@ -1,56 +1,38 @@
-// The same by hand: commands to copy, quoted for a shell.
-import { url } from "./api.js";
+// What "copy as" copies: the same rows by curl and by kubectl.
+import { curl as curlAt, kubectl, kubectlEvents, quoted } from "../words/commands.js";
+import { parseObject } from "../words/objects.js";
+import { base } from "../client/api.js";
 
-/** A word of a shell's command, quoted where that's needed. */
-export function quote(word) {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
+/** curl of an endpoint: curl("realtime/status", { cluster }). */
+export const curl = (path, params) => curlAt(base(), `api/v1/${path}`, params);
 
-/** curl of an endpoint: curl("realtime/status", { cluster }). The token comes from $TOKEN. */
-export function curl(path, params) {
-  return `curl -H "Authorization: Bearer $TOKEN" ${quote(url(path, params))}`;
-}
-
-/** kubectl with arguments: kubectl("describe", "node", name). */
-export function kubectl(...words) {
-  return ["kubectl", ...words.map(quote)].join(" ");
-}
-
-/** Both commands for a row: { curl, kubectl }. */
+/** { curl, kubectl } for a row; `scope` is core/access.js'. */
 export const commands = {
   node: (scope, name) => ({
     curl: curl(`realtime/nodes/${encodeURIComponent(name)}`, scope),
-    kubectl: kubectl("describe", "node", name),
+    kubectl: kubectl("Node", null, name, "describe"),
   }),
   task: (scope, row) => ({
     curl: curl("realtime/running-tasks", { ...scope, namespace: row.namespace, node: row.node_name }),
-    kubectl: kubectl("describe", "pod", "-n", row.namespace, row.pod_name),
+    kubectl: kubectl("Pod", row.namespace, row.pod_name, "describe"),
   }),
   pending: (scope, row) => ({
     curl: curl("realtime/pending-tasks", { ...scope, namespace: row.namespace }),
-    kubectl: kubectl("describe", "pod", "-n", row.namespace, row.pod_name),
+    kubectl: kubectl("Pod", row.namespace, row.pod_name, "describe"),
   }),
   namespace: (scope, name) => ({
     curl: curl("realtime/running-tasks", { ...scope, namespace: name }),
-    kubectl: kubectl("get", "pods", "-n", name, "-o", "wide"),
+    kubectl: `kubectl get pods -n ${quoted(name)} -o wide`,
   }),
   alert: (scope, row) => ({
     curl: curl("realtime/status", { ...scope, include: "alerts" }),
-    kubectl: row.pod
-      ? kubectl("describe", "pod", "-n", row.namespace, row.pod)
-      : row.node
-        ? kubectl("describe", "node", row.node)
-        : kubectl("get", "nodes"),
+    kubectl: row.pod ? kubectl("Pod", row.namespace, row.pod, "describe") : row.node ? kubectl("Node", null, row.node, "describe") : undefined,
   }),
-  event: (scope, row) => ({
-    curl: curl("realtime/status", { ...scope, include: "events", event_object: row.object }),
-    kubectl: kubectlEvents(row),
-  }),
+  event: (scope, row) => {
+    const { kind, namespace, name } = parseObject(row.object);
+    return {
+      curl: curl("realtime/status", { ...scope, include: "events", event_object: row.object }),
+      kubectl: kubectlEvents(kind, namespace, name),
+    };
+  },
 };
-
-function kubectlEvents({ object, namespace }) {
-  const [kind, ...rest] = object.split("/");
-  if (kind === "Pod" && rest.length === 2) return kubectl("events", "-n", namespace ?? rest[0], "--for", `pod/${rest[1]}`);
-  if (kind === "Node" || kind === "GPU") return kubectl("events", "-n", "default", "--for", `node/${rest[0]}`);
-  return kubectl("events", "-A");
-}

@@ -1,11 +1,11 @@
 // The head of the page: which cluster, how old its figures are, where else to go.
 import { html } from "../core/html.js";
-import { access, can, clusterNames, level } from "../core/access.js";
+import { access, can, clusterNames, level } from "../client/access.js";
 import { duration, dateTime } from "../core/format.js";
-import { age, connection, isStale, reconnect, timestamp } from "../core/live.js";
+import { age, connection, isStale, reconnect, timestamp } from "../client/live.js";
 import { go, href, route } from "../core/router.js";
 import { nextTheme, theme } from "../core/theme.js";
-import { askForToken, token } from "../core/token.js";
+import { askForToken, token } from "../client/token.js";
 import { VIEWS } from "../views/views.js";
 
 export function Header() {

@@ -1,11 +1,11 @@
 // What stands between the caller and the figures, and what they should know of the page.
 import { html } from "../core/html.js";
-import { access } from "../core/access.js";
+import { access } from "../client/access.js";
 import { counted } from "../core/format.js";
-import { connection, isOutdated, reconnect } from "../core/live.js";
+import { connection, isOutdated, reconnect } from "../client/live.js";
 import { href, setParams } from "../core/router.js";
-import { sections } from "../core/store.js";
-import { askForToken, token } from "../core/token.js";
+import { sections } from "../cluster/store.js";
+import { askForToken, token } from "../client/token.js";
 
 /** Lines below the header: a newer page, a namespace only. */
 export function Notices() {

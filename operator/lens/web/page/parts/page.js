@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../core/html.js";
 import { announcement } from "../core/announce.js";
 import { route } from "../core/router.js";
-import { cluster } from "../core/store.js";
+import { cluster } from "../cluster/store.js";
 import { VIEWS } from "../views/views.js";
 import { ErrorBoundary } from "./error_boundary.js";
 import { Header } from "./header.js";

@@ -1,6 +1,7 @@
 // A table: sorted by its heads, searched, and of long ones only what is in view.
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
 import { NONE, count } from "../core/format.js";
+import { search, sorted } from "../lists/query.js";
 import { Copy } from "./copy.js";
 
 /** Up to so many rows are all in the document. */
@@ -8,47 +9,23 @@ const MOST_ROWS = 200;
 const ROW_PX = 36;
 const BEYOND = 8;
 
-const order = new Intl.Collator("en", { numeric: true });
-
-/** Compare two values; null is last. */
-function compare(a, b) {
-  const [x, y] = [a ?? null, b ?? null];
-  if (x === null || y === null) return x === y ? 0 : x === null ? 1 : -1;
-  return typeof x === "number" && typeof y === "number" ? x - y : order.compare(String(x), String(y));
-}
-
-/** Rows in the order "column" or "-column" (descending); nulls are last both ways, equal ones stay as they are. */
-export function sortRows(rows, columns, sort) {
-  const descending = sort?.startsWith("-");
-  const column = columns.find(({ id }) => id === (descending ? sort.slice(1) : sort));
-  if (!column) return rows;
-  return rows
-    .map((row) => [row, column.value(row) ?? null])
-    .sort(([, a], [, b]) => (descending && a !== null && b !== null ? -compare(a, b) : compare(a, b)))
-    .map(([row]) => row);
-}
-
-/** Rows with all words of `text` in any of the columns. */
-export function searchRows(rows, columns, text) {
-  const words = (text ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-  if (!words.length) return rows;
-  return rows.filter((row) => {
-    const all = columns.map((column) => String(column.value(row) ?? "")).join(" ").toLowerCase();
-    return words.every((word) => all.includes(word));
-  });
+/** Rows that match, in order, as a table with these columns shows them. */
+export function arranged(rows, columns, { sort, search: text }) {
+  const found = search(rows, text ?? "", (row) => columns.map((column) => column.value(row)));
+  const values = Object.fromEntries(columns.map((column) => [column.id, column.value]));
+  return sort ? sorted(found, sort, values) : found;
 }
 
 /**
- * columns: [{ id, title, value(row), cell(row)?, numeric?, figure?, grow?, hide? }]: `value` is for sorting and searching, and shown
- * unless there is a `cell`; `figure` is the field's name in the API; `hide` is "narrow" or "medium" (windows without the column).
- * rows, rowKey(row); sort "id" or "-id", onSort(sort) (without it heads are no buttons); search: a text.
+ * columns: [{ id, title, value(row), cell(row)?, numeric?, figure?, grow?, wrap?, hide? }]: `value` is for sorting and searching, and
+ * shown unless there is a `cell`; `figure` is the field's name in the API; `grow` takes the width that is left, `wrap` breaks lines
+ * (in short tables only); `hide` is "narrow" or "medium": windows without the column.
+ * rows, rowKey(row); sort "id" or "-id", onSort(sort) (without it heads are no buttons); search: a text. most: rows that are shown at the most.
  * commands(row) → { of, curl, kubectl }; caption (for screen readers); empty: what stands there without rows.
  */
-export function Table({ columns, rows, rowKey, sort, onSort, search, commands, caption, empty = "None.", rowClass }) {
-  const shown = useMemo(
-    () => sortRows(searchRows(rows, columns, search), columns, sort),
-    [rows, columns, search, sort],
-  );
+export function Table({ columns, rows, rowKey, sort, onSort, search: text, commands, caption, empty = "None.", rowClass, most = null }) {
+  const all = useMemo(() => arranged(rows, columns, { sort, search: text }), [rows, columns, sort, text]);
+  const shown = most === null ? all : all.slice(0, most);
   const view = useWindow(shown.length);
   const visible = shown.slice(view.from, view.to);
   const span = columns.length + (commands ? 1 : 0);
@@ -74,8 +51,8 @@ export function Table({ columns, rows, rowKey, sort, onSort, search, commands, c
   </div>`;
 }
 
-function classOf({ numeric, hide, grow }) {
-  return [numeric && "numeric", hide && `hide-${hide}`, grow && "grow"].filter(Boolean).join(" ") || undefined;
+function classOf({ numeric, hide, grow, wrap }) {
+  return [numeric && "numeric", hide && `hide-${hide}`, grow && "grow", wrap && "wrap"].filter(Boolean).join(" ") || undefined;
 }
 
 function Head({ column, sort, onSort }) {

@@ -1,6 +1,6 @@
 // Asks for the token, and says how to make one.
 import { html, useEffect, useRef, useState } from "../core/html.js";
-import { closeTokenDialog, isKept, setToken, token, tokenRequest } from "../core/token.js";
+import { closeTokenDialog, isKept, setToken, token, tokenRequest } from "../client/token.js";
 import { CopyButton } from "./copy.js";
 import { Dialog } from "./dialog.js";
 

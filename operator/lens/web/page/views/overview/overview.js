@@ -1,9 +1,24 @@
-// The first screen.
+// The first screen: how the GPUs are, what fits, who holds them, who waits.
 import { html } from "../../core/html.js";
-import { summary } from "../../core/figures.js";
-import { Figure } from "../../parts/figure.js";
+import { can } from "../../client/access.js";
+import { status } from "../../cluster/store.js";
+import { GpuMap } from "../../map/map.js";
+import { useTableKey } from "../../parts/picture.js";
+import { Fit } from "./fit.js";
+import { Namespaces } from "./namespaces.js";
+import { StateBar } from "./state_bar.js";
+import { Tiles } from "./tiles.js";
+import { Waiting } from "./waiting.js";
 
 export default function Overview() {
-  const figures = summary.value;
-  return html`<div class="overview"><h1><${Figure} path="current_gpu_usage.total_gpus" value=${figures?.total} /> GPUs</h1></div>`;
+  useTableKey(["states", "map"]);
+  const parts = can.value;
+  const figures = status.value !== null;
+  return html`<div class="overview">
+    ${figures && html`<${StateBar} /><${Tiles} />`}
+    ${parts.nodes && html`<${GpuMap} />`}
+    ${parts.fit && html`<${Fit} />`}
+    ${parts.tasks && html`<${Namespaces} />`}
+    ${parts.pending && html`<${Waiting} />`}
+  </div>`;
 }

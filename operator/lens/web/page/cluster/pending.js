@@ -1,7 +1,7 @@
 // Pods that wait for GPUs. They aren't in the stream: they're read again when their number changes, and now and then.
-import { effect, signal, untracked } from "./html.js";
-import { can, scope } from "./access.js";
-import { ApiError, get } from "./api.js";
+import { effect, signal, untracked } from "../core/html.js";
+import { can, scope } from "../client/access.js";
+import { ApiError, get } from "../client/api.js";
 import { status } from "./store.js";
 
 const EVERY_MS = 10_000;

@@ -1,9 +1,9 @@
 // The live cluster: asks what the caller may see, and keeps the stream of that in the store.
-import { batch, computed, effect, signal, untracked } from "./html.js";
+import { batch, computed, effect, signal, untracked } from "../core/html.js";
 import { access, loadAccess } from "./access.js";
 import { ApiError, ownPage, servedPage } from "./api.js";
-import { clusterParam, namespaceParam } from "./router.js";
-import { forget, takeChange, takeSnapshot } from "./store.js";
+import { clusterParam, namespaceParam } from "../core/router.js";
+import { forget, takeChange, takeSnapshot } from "../cluster/store.js";
 import { Stream } from "./stream.js";
 import { askForToken, token } from "./token.js";
 

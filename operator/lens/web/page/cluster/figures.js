@@ -1,7 +1,7 @@
 // The figures of the first screen, each as the API has it.
-import { computed } from "./html.js";
+import { computed } from "../core/html.js";
 import { heldState } from "./gpu_states.js";
-import { sampled } from "./sampled.js";
+import { sampled } from "../core/sampled.js";
 import { status, tasks } from "./store.js";
 
 /** Of what tasks hold: GPUs by what they do. A GPU that tasks share counts for each of them, so this is a split of `allocated`, no figure. */

@@ -1,5 +1,5 @@
 // Requests to the API beside the page, wherever the page is: addresses are relative to it.
-import { signal } from "./html.js";
+import { signal } from "../core/html.js";
 import { authorization } from "./token.js";
 
 /** The hash of the page that this Lens serves now, from its last response; null before one. */
@@ -27,10 +27,16 @@ export class ApiError extends Error {
   }
 }
 
+/** The page's own address, without the view: what is beside it is Lens'. */
+export function base() {
+  const target = new URL(document.baseURI);
+  target.hash = target.search = "";
+  return target.href;
+}
+
 /** The absolute address of an endpoint: url("realtime/status", { cluster }). Parameters that are null are left out. */
 export function url(path, params = {}) {
-  const target = new URL(`api/v1/${path}`, document.baseURI);
-  target.hash = "";
+  const target = new URL(`api/v1/${path}`, base());
   for (const [name, value] of Object.entries(params)) {
     if (value !== null && value !== undefined && value !== "") target.searchParams.set(name, value);
   }

@@ -1,5 +1,5 @@
 // Rows by key that change one by one, 50 a second among 40,000: a Map, and signals only where somebody looks.
-import { signal } from "./html.js";
+import { signal } from "../core/html.js";
 
 /** Rows by key. `revision` is a signal that grows with each change; read it (or `rows()`) to follow all of them. */
 export class Collection {

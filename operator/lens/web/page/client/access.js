@@ -1,5 +1,5 @@
 // What the caller may see, and so which parts of the page there are.
-import { computed, signal } from "./html.js";
+import { computed, signal } from "../core/html.js";
 import { get } from "./api.js";
 
 /** The data of `access`; null before it's known. */

@@ -1,5 +1,5 @@
 // The cluster as the stream shows it: figures as signals, rows as collections.
-import { batch, signal } from "./html.js";
+import { batch, signal } from "../core/html.js";
 import { Collection } from "./collection.js";
 
 /** The cluster's name, as the server has it. */

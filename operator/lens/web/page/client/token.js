@@ -1,6 +1,6 @@
 // The bearer token: in memory, in sessionStorage only on request, never in a query.
-import { signal } from "./html.js";
-import { parse, route } from "./router.js";
+import { signal } from "../core/html.js";
+import { parse, route } from "../core/router.js";
 
 const KEY = "lens-token";
 

@@ -1,0 +1,87 @@
+// The map of every GPU: product, node, GPU. Elements for up to 1,500 nodes, a canvas beyond.
+import { html, useEffect, useRef, useState } from "../core/html.js";
+import { count } from "../core/format.js";
+import { STATE } from "../cluster/gpu_states.js";
+import { useKey } from "../core/keys.js";
+import { go, href, route, setParams } from "../core/router.js";
+import { sampled } from "../core/sampled.js";
+import { nodes, status } from "../cluster/store.js";
+import { tableShown, TableToggle } from "../parts/picture.js";
+import { CanvasMap } from "./canvas_map.js";
+import { cells, groups } from "../cluster/cells.js";
+import { COLOURINGS, details, legend, namespaceSlots } from "./colouring.js";
+import { DomMap } from "./dom_map.js";
+import { MapTable } from "./map_table.js";
+
+export const MOST_ELEMENT_NODES = 1500;
+
+const arranged = sampled(1000, [cells.structure], groups);
+
+export function GpuMap() {
+  const colouring = COLOURINGS.some(({ id }) => id === route.value.params.map) ? route.value.params.map : "state";
+  useKey("← ↑ → ↓", "in the map: from GPU to GPU; Enter opens the node");
+  useKey("m", "colour the map by the next of state, utilization, namespace, age", nextColouring);
+  const table = tableShown("map").value;
+  return html`<section class="panel map-panel" aria-labelledby="map-title">
+    <div class="panel-head"><h2 id="map-title">Every GPU</h2>
+      <fieldset class="choice"><legend class="visually-hidden">Colour by</legend>
+        ${COLOURINGS.map(({ id, name }) => html`<label key=${id}><input type="radio" name="colouring" checked=${id === colouring} onChange=${() => choose(id)} /><span>${name}</span></label>`)}
+      </fieldset>
+      <span class="more"><${TableToggle} name="map" what="GPUs by node" /></span>
+    </div>
+    ${table ? html`<${MapTable} />` : html`<${Picture} colouring=${colouring} />`}
+  </section>`;
+}
+
+function choose(id) {
+  setParams({ map: id === "state" ? null : id });
+}
+
+function nextColouring() {
+  const at = COLOURINGS.findIndex(({ id }) => id === (route.peek().params.map ?? "state"));
+  choose(COLOURINGS[(at + 1) % COLOURINGS.length].id);
+}
+
+function Picture({ colouring }) {
+  const root = useRef(null);
+  const map = useRef(null);
+  const [inspected, setInspected] = useState({ name: null, index: null });
+  const found = arranged.value;
+  const number = found.reduce((sum, { names }) => sum + names.length, 0);
+  const slots = namespaceSlots.value;
+  const Kind = number > MOST_ELEMENT_NODES ? CanvasMap : DomMap;
+  useEffect(() => {
+    const own = new Kind(root.current, {
+      onInspect: (name, index) => setInspected((before) => (before.name === name && before.index === index ? before : { name, index })),
+      onOpen: (name) => go("nodes", name),
+    });
+    map.current = own;
+    const stop = cells.listen((names) => own.paint(names));
+    return () => {
+      stop();
+      own.destroy();
+    };
+  }, [Kind]);
+  useEffect(() => map.current.colour({ colouring, slots, now: Date.now() }), [Kind, colouring, slots]);
+  useEffect(() => map.current.arrange(found), [Kind, found]);
+  const density = number <= 64 ? "roomy" : number <= 300 ? "" : "dense";
+  return html`
+    <div class=${`map ${density}`} ref=${root}></div>
+    ${!number && html`<p class="empty">${status.value?.current_gpu_usage.total_gpus ? "No node's GPUs are to be seen." : "The cluster has no GPUs."}</p>`}
+    <div class="map-foot">
+      <ul class="map-legend">${legend(colouring, slots).map(({ look: id, letter, name, to }) => html`<li key=${id}><span class=${`cell ${id}`} data-letter=${letter} aria-hidden="true"></span>${to ? html`<a href=${href(...to)}>${name}</a>` : name}</li>`)}</ul>
+      <p class="map-detail">${inspected.name === null ? "" : html`<${Detail} ...${inspected} />`}</p>
+    </div>`;
+}
+
+/** What the pointer or the focus is on. */
+function Detail({ name, index }) {
+  const node = nodes.of(name).value;
+  if (!node) return null;
+  if (index === null) return html`<strong>${name}</strong> ${node.status}${node.unschedulable ? ", cordoned" : ""}, ${count(node.available_gpus)} of ${count(node.total_gpus)} free`;
+  const cell = cells.of(name)[index];
+  if (!cell) return null;
+  const names = cell.tasks.slice(0, 2).map((task) => `${task.namespace}/${task.pod_name}`);
+  const others = cell.tasks.length - names.length;
+  return html`<strong>${name}</strong> · ${STATE[cell.state].name}${[...details(cell, Date.now()), ...names].map((text) => ` · ${text}`).join("")}${others > 0 ? ` · and ${count(others)} more` : ""}`;
+}
