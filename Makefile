@@ -138,6 +138,10 @@ crewai-check: dev ## Ask `lens mcp` through crewai's adapter, in an environment 
 gpu-check: dev ## Hold the agent against nvidia-smi on a machine with NVIDIA GPUs, idle and under a load.
 	$(BIN)/python -m tests.gpu
 
+.PHONY: vendor
+vendor: dev ## Take the page's libraries from npm anew, as they are pinned; ARGS="--upgrade" for the newest.
+	@$(BIN)/python -m release.vendor $(ARGS)
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 $(ARGS)
 
 .PHONY: lock

@@ -82,6 +82,13 @@ def _drivers(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _frame_ancestors(sources: tuple[str, ...]) -> tuple[str, ...]:
+    for source in sources:
+        if not re.fullmatch(r"'self'|https?://(\*\.)?[A-Za-z0-9.-]+(:([0-9]{1,5}|\*))?", source):
+            raise ValueError(f"{source!r} is not an origin, such as https://backstage.example.com, or 'self'")
+    return sources
+
+
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"], Field(description="The lowest level that is logged.")
 ]
@@ -178,6 +185,11 @@ class ServeSettings(BaseModel):
         default=None, description="The certificate chain to serve HTTPS with; a changed file is read again."
     )
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key.")
+    page_frame_ancestors: Annotated[CommaSeparated, AfterValidator(_frame_ancestors)] = Field(
+        default=(),
+        description="The origins whose pages may show Lens' page in a frame, such as "
+        "https://backstage.example.com; by default none may.",
+    )
     metrics_open: bool = Field(default=False, description="Whether /metrics needs no token.")
     metrics_namespaces: int = Field(
         default=0,

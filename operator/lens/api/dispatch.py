@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -34,12 +35,13 @@ from lens.http import loopback
 from lens.http.connection import BusyError, Connection, HeadTooLargeError
 from lens.http.refusal_counts import RefusalCounts
 
-REDIRECTS = {"/": "docs", "/docs/": "../docs"}
+REDIRECTS = {"/docs/": "../docs"}
 """Paths that people type, and where they lead: relative, since a proxy may have put them below a path."""
 
 _log = logging.getLogger(__name__)
 
-NAME = "{name}"
+_PARAMETER = re.compile(r"\{(name|path)\}$")
+"""At the end of a route's path: ``name`` is one segment, ``path`` all that is left."""
 
 
 class Dispatcher:
@@ -68,7 +70,9 @@ class Dispatcher:
         for route in table:
             self._routes.setdefault(route.path, {}).update(dict.fromkeys(route.methods, route))
         self._parameterized = tuple(
-            (path.removesuffix(NAME), routes) for path, routes in self._routes.items() if path.endswith(NAME)
+            (path[: found.start()], found[1], routes)
+            for path, routes in self._routes.items()
+            if (found := _PARAMETER.search(path)) is not None
         )
         self._auth = auth
         self._rate_limiter = rate_limiter
@@ -157,10 +161,10 @@ class Dispatcher:
 
     def _find(self, path: str) -> tuple[dict[str, Route[Any]] | None, dict[str, str]]:
         """Return the routes of a path by method, and its path parameters."""
-        for prefix, routes in self._parameterized:
-            name = path.removeprefix(prefix)
-            if name != path and name and "/" not in name:
-                return routes, {"name": name}
+        for prefix, name, routes in self._parameterized:
+            value = path.removeprefix(prefix)
+            if value != path and value and (name == "path" or "/" not in value):
+                return routes, {name: value}
         return self._routes.get(path), {}
 
     def _finish(self, response: web.StreamResponse, context: RequestContext) -> web.StreamResponse:

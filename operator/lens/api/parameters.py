@@ -371,6 +371,16 @@ class NodeParameters(ClusterParameters):
     name: Annotated[str, _max_length(_MAX_NAME), _NAME_SCHEMA] = Field(description="The node's name.")
 
 
+class AssetParameters(Parameters):
+    """The path of a file of the page."""
+
+    in_path: ClassVar[frozenset[str]] = frozenset({"path"})
+
+    path: Annotated[str, _max_length(_MAX_OBJECT), _OBJECT_SCHEMA] = Field(
+        description="The digest of all files and then the file's own path, as the page's document names it."
+    )
+
+
 Format = Literal["json", "csv"]
 
 

@@ -17,6 +17,7 @@ from lens.api.envelope import CONTENT_TYPE
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import (
+    AssetParameters,
     FitParameters,
     FitQuery,
     NodeParameters,
@@ -28,9 +29,10 @@ from lens.api.parameters import (
     TaskParameters,
 )
 from lens.api.stream.streams import Streams
+from lens.api.system.page import ASSETS, Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
-from lens.api.system.web_files import WebFile
+from lens.api.system.web_files import document
 
 CLUSTERS = "/api/v1/clusters"
 
@@ -38,6 +40,8 @@ METHODS = ("GET", "HEAD")
 """The methods of every route, unless it says otherwise."""
 
 FIT = "/api/v1/realtime/fit"
+
+_HTML = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def table(
     metrics: PrometheusMetrics,
     list_queue: ListQueue,
     fit: Callable[[type[FitParameters]], Handler[Any]],
+    page: Page,
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
@@ -162,8 +167,28 @@ def table(
             media_type="text/plain",
             open=metrics_open,
         ),
-        _file("/openapi.json", "openapi.json", CONTENT_TYPE, "This document, as OpenAPI 3.1."),
-        _file("/docs", "docs.html", "text/html; charset=utf-8", "This document, as an HTML page."),
+        _file("/", Parameters, page.document, _HTML, "The page: all of this for people, in a browser."),
+        _file(
+            f"/{ASSETS}/{{path}}",
+            AssetParameters,
+            page.asset,
+            "application/octet-stream",
+            "A file of the page.",
+        ),
+        _file(
+            "/openapi.json",
+            Parameters,
+            document("openapi.json", CONTENT_TYPE).handler,
+            CONTENT_TYPE,
+            "This document, as OpenAPI 3.1.",
+        ),
+        _file(
+            "/docs",
+            Parameters,
+            document("docs.html", f"{_HTML}; charset=utf-8").handler,
+            _HTML,
+            "This document, as an HTML page.",
+        ),
     )
 
 
@@ -187,15 +212,15 @@ def _probe(path: str, handler: Handler[Parameters], summary: str) -> Route[Param
     )
 
 
-def _file(path: str, name: str, content_type: str, summary: str) -> Route[Parameters]:
-    media_type, _, _ = content_type.partition(";")
+def _file(path: str, parameters: type[P], handler: Handler[P], media_type: str, summary: str) -> Route[P]:
     return Route(
         path,
-        Parameters,
+        parameters,
         None,
-        WebFile(name, content_type).handler,
+        handler,
         summary,
         media_type=media_type,
+        cached=True,
         open=True,
         limited=False,
     )

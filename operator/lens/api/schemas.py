@@ -463,9 +463,7 @@ class DraDevice(TypedDict):
     ]
     nvlink_clique: Annotated[
         str | None,
-        Field(
-            description="Its NVLink clique, whose devices reach each other by NVLink; null if not named."
-        ),
+        Field(description="Its NVLink clique, whose devices reach each other by NVLink; null if not named."),
     ]
     numa_node: Annotated[int | None, Field(description="Its NUMA node; null if not named.", examples=[0])]
     taints: Annotated[list[str], Field(description="Its taints, those of DeviceTaintRules included.")]

@@ -23,6 +23,7 @@ from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import RequestIds
 from lens.api.routes import table
 from lens.api.stream.streams import HEARTBEAT_SECONDS, Streams
+from lens.api.system.page import Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, OPERATOR
@@ -125,6 +126,7 @@ class Server:
             ),
             ListQueue(refused=metrics.over_bound.labels("lists").inc),
             handlers.for_fit(questions, fit_queue),
+            Page(settings.page_frame_ancestors),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(

@@ -179,12 +179,12 @@ def _operation(route: Route[Any], envelopes: Mapping[type | None, Document], met
     if route.cached:
         responses["304"] = {
             "description": "The response that If-None-Match names is still current.",
-            "headers": _headers("X-Request-Id", "ETag", "Age"),
+            "headers": _headers("X-Request-Id", *_caching(route)),
         }
     for status in ERRORS:
         if status not in _impossible(route):
             responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
-    name = re.sub(r"\W+", "_", _PREFIX.sub("", route.path)).strip("_")
+    name = re.sub(r"\W+", "_", _PREFIX.sub("", route.path)).strip("_") or "page"
     return {
         "operationId": name if method == "get" else f"{method}_{name}",
         "summary": route.summary,
@@ -205,11 +205,16 @@ def _success(route: Route[Any], envelopes: Mapping[type | None, Document]) -> Do
     if route.limited:
         headers += ["RateLimit", "RateLimit-Policy"]
     if route.cached:
-        headers += ["ETag", "Age"]
+        headers += _caching(route)
     if issubclass(route.parameters, ListParameters):
         contents[CSV] = {"schema": _TEXT}
         headers.append("Link")
     return {"description": route.summary, "headers": _headers(*headers), "content": contents}
+
+
+def _caching(route: Route[Any]) -> list[str]:
+    """Return the fields of a cached response; a file's has no age."""
+    return ["ETag"] if route.data is None else ["ETag", "Age"]
 
 
 def _headers(*names: str) -> Document:
@@ -225,7 +230,9 @@ def _impossible(route: Route[Any]) -> set[int]:
         never |= {429}
     if not issubclass(route.parameters, ClusterParameters):
         # Only a request that names a cluster can name an unknown or unreachable one.
-        never |= {404, 502, 504}
+        never |= {502, 504}
+        if not route.parameters.in_path:
+            never |= {404}
     return never
 
 

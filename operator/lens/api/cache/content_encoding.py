@@ -12,20 +12,23 @@ else:
 MIN_ENCODED_BYTES = 1024
 """A smaller body isn't worth its compression."""
 
-_GZIP_LEVEL = 1
-_ZSTD_LEVEL = 3
+Encoders = Mapping[str, Callable[[bytes], bytes]]
+"""Encoders by the name of their encoding, in the server's order of preference."""
+
 _GZIP_WINDOW = 31
 
 
-def _gzip(body: bytes) -> bytes:
-    """Return a body as gzip (RFC 1952), without a time, so that equal bodies stay equal."""
-    return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
+def _encoders(zstd_level: int, gzip_level: int) -> Encoders:
+    return {
+        # RFC 8878
+        "zstd": lambda body: zstd.compress(body, zstd_level),
+        # RFC 1952, without a time, so that equal bodies stay equal
+        "gzip": lambda body: zlib.compress(body, gzip_level, _GZIP_WINDOW),
+    }
 
 
-def _zstd(body: bytes) -> bytes:
-    """Return a body as zstd (RFC 8878)."""
-    return zstd.compress(body, _ZSTD_LEVEL)
+ENCODERS = _encoders(zstd_level=3, gzip_level=1)
+"""For bodies that are made anew again and again."""
 
-
-ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"zstd": _zstd, "gzip": _gzip}
-"""Encoders by the name of their encoding, in the server's order of preference."""
+ONCE_ENCODERS = _encoders(zstd_level=12, gzip_level=9)
+"""For bodies that are encoded once and sent many times: some ms for each 50 KB."""

@@ -83,9 +83,7 @@ class Representation:
         tag = self.headers["ETag"]
         if encoding != IDENTITY:
             tag = f'{tag[:-1]}-{encoding}"'
-        if "If-None-Match" in request_headers and _matches(
-            tag, ",".join(request_headers.getall("If-None-Match"))
-        ):
+        if matches(tag, request_headers):
             response = web.Response(status=304, headers=self.headers)
             del response.headers["Content-Type"]
         elif encoding == IDENTITY:
@@ -110,6 +108,9 @@ class Representation:
             return encoded
 
 
-def _matches(tag: str, tags: str) -> bool:
-    """Compare weakly, as If-None-Match does."""
+def matches(tag: str, request_headers: MultiMapping[str]) -> bool:
+    """Tell whether If-None-Match names a tag, which it compares weakly (RFC 9110, 13.1.2)."""
+    if "If-None-Match" not in request_headers:
+        return False
+    tags = ",".join(request_headers.getall("If-None-Match"))
     return tags.strip() == "*" or tag.removeprefix("W/") in _ENTITY_TAG.findall(tags)
