@@ -29,7 +29,7 @@ async def test_an_answer_is_kept_for_thirty_seconds_at_most_and_says_its_age(
     assert second.headers["Age"] == "29"
     for answer in (first, second):
         assert answer.headers["Cache-Control"] == "private, max-age=30"
-        assert answer.headers["Vary"] == "Authorization, Accept, Accept-Encoding"
+        assert answer.headers["Vary"] == "Authorization, Lens-Authorization, Accept, Accept-Encoding"
         assert answer.headers["ETag"] == first.headers["ETag"]
     clock.now = NOW + 30
     third = await api.status()

@@ -91,7 +91,7 @@ async def test_the_client_says_what_it_takes(api: Api, accepted: str | None, cod
     sent = await get(api, accepted)
     assert (sent.status, sent.coding) == (200, coding)
     assert sent.plain == plain.body
-    assert sent.headers["Vary"] == "Authorization, Accept, Accept-Encoding"
+    assert sent.headers["Vary"] == "Authorization, Lens-Authorization, Accept, Accept-Encoding"
     assert (sent.headers["ETag"] == plain.headers["ETag"]) == (coding == "identity")
     if coding != "identity":
         assert len(sent.body) < len(plain.body) / 4

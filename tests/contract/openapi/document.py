@@ -28,8 +28,9 @@ _TOKEN = (
     "A token in the header Authorization, after the word Bearer and a space: "
     '`curl -H "Authorization: Bearer $TOKEN" "$LENS/api/v1/clusters"`. It is the token of a user or a '
     "ServiceAccount of the cluster (`kubectl create token NAME`), or one of Lens' tokens file "
-    "(`lens token NAME`), as the operator of this Lens has decided. It is never a part of the URL. A "
-    "browser's address bar sends none."
+    "(`lens token NAME`), as the operator of this Lens has decided. Lens-Authorization may have it instead, "
+    "since some proxies don't pass Authorization on; two different tokens are none. It is never a part of "
+    "the URL. A browser's address bar sends none."
 )
 _HEADERS: Mapping[str, Document] = {
     "X-Request-Id": {

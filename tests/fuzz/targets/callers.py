@@ -12,7 +12,7 @@ from yarl import URL
 
 from lens.agent.tokens import BearerTokens
 from lens.api import negotiation
-from lens.api.access.auth import bearer_token
+from lens.api.access.auth import TOKEN_FIELDS, bearer_token
 from lens.api.access.static_tokens import read_tokens
 from lens.api.cache.content_encoding import ENCODERS
 from lens.api.cache.response_cache import ResponseCache, max_age
@@ -86,8 +86,9 @@ def if_none_match(data: bytes) -> None:
 @target("authorization", longest=FIELD)
 def authorization(data: bytes) -> None:
     """Find a bearer token."""
-    token = bearer_token(_field("Authorization", data))
-    assert token is None or token.text
+    for name in TOKEN_FIELDS:
+        token = bearer_token(_field(name, data))
+        assert token is None or token.text
 
 
 @target("request-id", longest=FIELD)

@@ -61,12 +61,31 @@ class AnonymousAuthenticator:
         return ANONYMOUS
 
 
+TOKEN_FIELDS = ("Authorization", "Lens-Authorization")
+"""The fields that may have the token. Proxies that authenticate by the first one, such as the apiserver's,
+don't pass it on."""
+
+
 def bearer_token(headers: MultiMapping[str]) -> BearerToken | None:
-    """Return the bearer token (RFC 6750), or None unless there is exactly one."""
-    credentials = headers.getall("Authorization", [])
-    if len(credentials) != 1:
-        return None
-    scheme, _, token = credentials[0].partition(" ")
+    """Return the bearer token (RFC 6750), or None unless there is exactly one.
+
+    It may be in either field, or the same in both. Neither precedes the other: with two tokens, the caller
+    that a proxy has checked might be another than the one that Lens answers.
+    """
+    found = {}
+    for name in TOKEN_FIELDS:
+        credentials = headers.getall(name, [])
+        if len(credentials) > 1:
+            return None
+        for each in credentials:
+            token = _token(each)
+            if token is not None:
+                found[token.digest] = token
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _token(credentials: str) -> BearerToken | None:
+    scheme, _, token = credentials.partition(" ")
     if scheme.lower() != "bearer":
         return None
     # Whitespace is space and tab (RFC 9110, 5.6.3), not Unicode's.

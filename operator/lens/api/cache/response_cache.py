@@ -137,7 +137,7 @@ class ResponseCache:
                 **headers,
                 "Cache-Control": f"private, max-age={int(seconds)}" if self._seconds else "no-store",
                 "ETag": f'W/"{self._epoch}-{tag}"',
-                "Vary": "Authorization, Accept, Accept-Encoding",
+                "Vary": "Authorization, Lens-Authorization, Accept, Accept-Encoding",
             }
         )
         representation = Representation(
