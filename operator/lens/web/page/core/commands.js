@@ -29,10 +29,10 @@ export const commands = {
     kubectl: row.pod ? kubectl("Pod", row.namespace, row.pod, "describe") : row.node ? kubectl("Node", null, row.node, "describe") : undefined,
   }),
   event: (scope, row) => {
-    const { kind, namespace, name } = parseObject(row.object);
+    const { kind, namespace, name, node } = parseObject(row.object);
     return {
       curl: curl("realtime/status", { ...scope, include: "events", event_object: row.object }),
-      kubectl: kubectlEvents(kind, namespace, name),
+      kubectl: node ? kubectlEvents("Node", null, node) : kubectlEvents(kind, namespace, name),
     };
   },
 };

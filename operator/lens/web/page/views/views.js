@@ -4,4 +4,10 @@
 
 export const VIEWS = {
   overview: { title: "Overview", nav: "Overview", part: null, load: () => import("./overview/overview.js") },
+  nodes: { title: "Nodes", nav: "Nodes", part: "nodes", load: () => import("./nodes/nodes.js") },
+  tasks: { title: "Tasks", nav: "Tasks", part: "tasks", load: () => import("./tasks/tasks.js") },
+  pending: { title: "Pending", nav: "Pending", part: "pending", load: () => import("./pending/pending.js") },
+  alerts: { title: "Alerts", nav: "Alerts", part: "alerts", load: () => import("./alerts/alerts.js") },
+  events: { title: "Events", nav: "Events", part: "events", load: () => import("./events/events.js") },
+  clusters: { title: "Clusters", nav: "Clusters", part: "clusters", load: () => import("./clusters/clusters.js") },
 };

@@ -1,0 +1,35 @@
+// Pods that wait for the same reason, together: a job of 64 pods is one row.
+import { readPending } from "../../words/pending.js";
+
+/**
+ * Groups of pods of one workload that ask for the same and wait for the same reason:
+ * { key, first, pods, gpus (of all), waiting (seconds, the longest), because, move, help }; the longest waiting first.
+ */
+export function groupPending(rows) {
+  const found = new Map();
+  for (const task of rows) {
+    const reading = readPending(task);
+    const key = [task.namespace, task.workload_type, task.workload_name, asks(task), task.priority, reading.because].join("\n");
+    const group = found.get(key);
+    if (group) {
+      group.pods.push(task);
+      group.gpus += task.requested_gpus;
+      if (task.waiting_seconds > group.waiting) [group.waiting, group.first] = [task.waiting_seconds, task];
+    } else found.set(key, { key, first: task, pods: [task], gpus: task.requested_gpus, waiting: task.waiting_seconds, ...reading });
+  }
+  return [...found.values()].sort((a, b) => b.waiting - a.waiting);
+}
+
+/** What a pod asks for: "8 nvidia.com/gpu", "8 of h200.nvidia.com", "half a GPU" by KAI's annotations. */
+export function asks(task) {
+  const parts = Object.entries(task.resources).map(([resource, units]) => `${units} ${resource}`);
+  for (const claim of task.claims ?? []) {
+    const classes = claim.reason === "NOT_ALLOCATED" && claim.waits_for.length ? ` of ${claim.waits_for.join(" or ")}` : " by a claim";
+    parts.push(`${claim.gpus ?? "all"}${classes}`);
+  }
+  if (task.fraction) {
+    const { portion, memory_mib: memory, devices } = task.fraction;
+    parts.push(`${portion === null ? `${memory} MiB` : portion} of ${devices === 1 ? "a GPU" : `${devices} GPUs`}`);
+  }
+  return parts.join(", ");
+}
