@@ -9,5 +9,6 @@ export const VIEWS = {
   pending: { title: "Pending", nav: "Pending", part: "pending", load: () => import("./pending/pending.js") },
   alerts: { title: "Alerts", nav: "Alerts", part: "alerts", load: () => import("./alerts/alerts.js") },
   events: { title: "Events", nav: "Events", part: "events", load: () => import("./events/events.js") },
+  history: { title: "History", nav: "History", part: "status", load: () => import("./history/history.js") },
   clusters: { title: "Clusters", nav: "Clusters", part: "clusters", load: () => import("./clusters/clusters.js") },
 };
