@@ -6,6 +6,7 @@ import { age, connection, isStale, reconnect, timestamp } from "../client/live.j
 import { go, href, route } from "../core/router.js";
 import { nextTheme, theme } from "../core/theme.js";
 import { askForToken, token } from "../client/token.js";
+import { openDialog } from "./dialogs.js";
 import { VIEWS } from "../views/views.js";
 
 export function Header() {
@@ -15,6 +16,8 @@ export function Header() {
     <${Age} />
     <${Navigation} />
     <div class="tools">
+      <button type="button" class="quiet" onClick=${() => (openDialog.value = "search")} title="Search (/)">Search <kbd aria-hidden="true">/</kbd></button>
+      <button type="button" class="quiet" onClick=${() => (openDialog.value = "help")} title="Help (?)" aria-label="Help"><kbd aria-hidden="true">?</kbd></button>
       <button type="button" class="quiet" onClick=${nextTheme} title="Theme: auto, light, dark">
         <span aria-hidden="true">${{ auto: "◐", light: "☀", dark: "☾" }[theme.value]}</span><span class="visually-hidden">Theme: ${theme.value}</span></button>
       <button type="button" class="quiet" onClick=${() => askForToken("")}>${token.value ? "Token" : "Sign in"}</button>

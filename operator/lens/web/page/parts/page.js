@@ -4,8 +4,10 @@ import { announcement } from "../core/announce.js";
 import { route } from "../core/router.js";
 import { cluster } from "../cluster/store.js";
 import { VIEWS } from "../views/views.js";
+import { Dialogs } from "./dialogs.js";
 import { ErrorBoundary } from "./error_boundary.js";
 import { Header } from "./header.js";
+import { NotLoaded } from "./not_loaded.js";
 import { Notices, Obstacle } from "./notices.js";
 import { TokenDialog } from "./token_dialog.js";
 
@@ -18,6 +20,7 @@ export function Page() {
       <${Obstacle}><${View} /></${Obstacle}>
     </main>
     <div class="visually-hidden" role="status" aria-live="polite">${announcement}</div>
+    <${Dialogs} />
     <${TokenDialog} />`;
 }
 
@@ -30,16 +33,17 @@ const loaded = new Map();
 
 /** The view of the present route, once its module is there. */
 function View() {
-  const { name } = route.value;
+  const { name, path } = route.value;
+  const place = path.join("/");
   const view = VIEWS[name];
   const [, setLoads] = useState(0);
   const first = useRef(true);
   useEffect(() => {
-    document.title = [view?.title, cluster.value, "Lens"].filter(Boolean).join(" · ");
+    document.title = [path.slice(1).join("/"), view?.title, cluster.value, "Lens"].filter(Boolean).join(" · ");
     // Who follows a link begins at the new view, and not at the page's head.
     if (!first.current) document.getElementById("main").focus({ preventScroll: true });
     first.current = false;
-  }, [name]);
+  }, [place]);
   useEffect(() => {
     if (!view || loaded.has(name)) return;
     view
@@ -54,11 +58,5 @@ function View() {
   if (!view) return html`<section class="sheet"><h1>There is no page “${name}”</h1><p><a href="#/">The overview</a> shows what there is.</p></section>`;
   const Shown = loaded.get(name);
   if (!Shown) return html`<p class="boot">Loading …</p>`;
-  return html`<${ErrorBoundary} key=${name}><${Shown} route=${route.value} /></${ErrorBoundary}>`;
-}
-
-function NotLoaded() {
-  return html`<section class="sheet" role="alert"><h1>This view can't be loaded</h1>
-    <p>Lens may have been updated since this page was opened.</p>
-    <p><button type="button" class="primary" onClick=${() => location.reload()}>Reload the page</button></p></section>`;
+  return html`<${ErrorBoundary} key=${place}><${Shown} route=${route.value} /></${ErrorBoundary}>`;
 }

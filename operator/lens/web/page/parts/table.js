@@ -3,6 +3,7 @@ import { html, useLayoutEffect, useMemo, useRef, useState } from "../core/html.j
 import { NONE, count } from "../core/format.js";
 import { search, sorted } from "../lists/query.js";
 import { Copy } from "./copy.js";
+import { onRowKey } from "./row_keys.js";
 
 /** Up to so many rows are all in the document. */
 const MOST_ROWS = 200;
@@ -11,7 +12,7 @@ const BEYOND = 8;
 
 /** Rows that match, in order, as a table with these columns shows them. */
 export function arranged(rows, columns, { sort, search: text }) {
-  const found = search(rows, text ?? "", (row) => columns.map((column) => column.value(row)));
+  const found = search(rows, text ?? "", (row) => columns.map((column) => column.value(row)).filter((value) => typeof value === "string"));
   const values = Object.fromEntries(columns.map((column) => [column.id, column.value]));
   return sort ? sorted(found, sort, values) : found;
 }
@@ -29,7 +30,7 @@ export function Table({ columns, rows, rowKey, sort, onSort, search: text, comma
   const view = useWindow(shown.length);
   const visible = shown.slice(view.from, view.to);
   const span = columns.length + (commands ? 1 : 0);
-  return html`<div class=${view.all ? "table-wrap" : "table-wrap long"} ref=${view.ref} onScroll=${view.onScroll} tabindex="0"
+  return html`<div class=${view.all ? "table-wrap" : "table-wrap long"} ref=${view.ref} onScroll=${view.onScroll} onKeyDown=${onRowKey} tabindex="0"
       role="region" aria-label=${caption}>
     <table aria-rowcount=${view.all ? undefined : shown.length + 1}>
       <caption class="visually-hidden">${caption}</caption>
