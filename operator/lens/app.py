@@ -24,6 +24,8 @@ from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
 from lens.model.alerts import rules
 from lens.model.cluster_state import ClusterState
+from lens.model.fit.deadline import deadline
+from lens.model.fit.record.record import Recorder
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.occupancy.placement import Placements
 from lens.model.k8s.gpu_drivers import GpuDrivers
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 DISCOVERY_SECONDS = 0.5
 EVALUATION_SECONDS = 1.0
 OUTCOME_SECONDS = 2.0
+RECORD_SECONDS = 1.0
+MOST_RECORD_SECONDS = 0.1
+"""How long readings for the record of fit take in each ``RECORD_SECONDS``."""
 DRAIN_SECONDS = 2.0
 
 _log = logging.getLogger("lens.app")
@@ -75,6 +80,7 @@ async def serve(
     if scraper is not None:
         state.telemetry = scraper.telemetry
     monitor = Monitor(settings.thresholds(), settings.events_kept, node_rules)
+    recorder = Recorder(time.time())
     server = Server(settings, state, metrics, reviews=reviewer, peers=peers, drain_seconds=DRAIN_SECONDS)
     await server.start()
     try:
@@ -92,6 +98,7 @@ async def serve(
         supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))
         supervisor.start("owners", partial(_read_owners, settings, state, metrics))
         supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
+        supervisor.start("fit_record", partial(_record_fit, state, changes, metrics, recorder))
         supervisor.start("garbage", lambda: Collector().run())
         if settings.events_kept:
             supervisor.start("events", partial(_read_events, settings, state, changes, metrics))
@@ -197,6 +204,29 @@ async def _monitor(
             )
             monitor.raise_failure()
             await asyncio.sleep(EVALUATION_SECONDS)
+
+
+async def _record_fit(state: ClusterState, changes: Changes, metrics: Metrics, recorder: Recorder) -> None:
+    """Compare what Lens says of pending pods with what the scheduler does, and publish the record.
+
+    After a restart of the job, the same ``recorder`` continues.
+    """
+    await changes.until(lambda: state.current.synced)
+    while True:
+        current, (decisions, abstained) = state.current, state.fit_decisions.take()
+        now = time.time()
+        judged = await asyncio.to_thread(
+            recorder.tick,
+            current.fit,
+            current.age(now),
+            decisions,
+            abstained,
+            now,
+            deadline(time.perf_counter, MOST_RECORD_SECONDS),
+        )
+        metrics.count_fit_checks(judged)
+        state.fit_record = recorder.record
+        await asyncio.sleep(RECORD_SECONDS)
 
 
 async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:

@@ -1,5 +1,7 @@
 """The Prometheus metrics of the process: its watches, its server and its jobs. The GPUs' are elsewhere."""
 
+from collections.abc import Mapping
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -120,6 +122,21 @@ class Metrics:
             "Restarts of the thread that watches the cluster, which should run as long as the process.",
             registry=self.registry,
         )
+        self.fit_checks = Counter(
+            "lens_fit_checks",
+            "What the scheduler did with pending pods, against what Lens says of them: right, "
+            "wrong, abstained (it isn't comparable).",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.fit_abstentions = Counter(
+            "lens_fit_abstentions",
+            "Decisions of the scheduler that Lens did not compare with its own, by the reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for outcome in ("right", "wrong", "abstained"):
+            self.fit_checks.labels(outcome)
         self.telemetry_reads = Counter(
             "lens_telemetry_reads",
             "Attempts to read a node agent's or an exporter's report of GPUs, by source: agent, dcgm, amd.",
@@ -146,6 +163,14 @@ class Metrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=self.registry,
         )
+
+    def count_fit_checks(self, judged: Mapping[str, int]) -> None:
+        """Add how many decisions were right or wrong, or why they aren't judged."""
+        for outcome, number in judged.items():
+            if outcome not in ("right", "wrong"):
+                self.fit_abstentions.labels(outcome).inc(number)
+                outcome = "abstained"
+            self.fit_checks.labels(outcome).inc(number)
 
     def count_job_failures(self, job: str, failures: int) -> None:
         """Add failures of a background job."""

@@ -16,6 +16,7 @@ from tests.contract.kubernetes import Cluster
 from tests.contract.openapi.document import Document
 from tests.contract.openapi.html_page import render
 from tests.contract.openapi.stored import PAGE, breaking, made, stored
+from tests.contract.test_fit_record import wrong
 
 SECTIONS = "&include=nodes&include=alerts&include=events"
 ASKED = {
@@ -38,6 +39,7 @@ ASKED = {
         f"/api/v1/realtime/fit?cluster=prod-cluster&gpus={gpus}&namespace=team-a&priority=9"
         for gpus in (1, 99)
     ),
+    "/api/v1/realtime/fit/record": ("/api/v1/realtime/fit/record?cluster=prod-cluster",),
     "/healthz": ("/healthz",),
     "/readyz": ("/readyz",),
 }
@@ -96,6 +98,7 @@ async def test_generators_can_read_it(document: Document) -> None:
 
 async def test_every_answer_is_as_it_says(api: Api, cluster: Cluster, document: Document) -> None:
     fill(cluster)
+    cluster.state.fit_record = wrong()
     contents = dict(json_answers(document))
     assert contents.keys() == ASKED.keys()
     for path, content in contents.items():

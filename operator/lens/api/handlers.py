@@ -17,9 +17,17 @@ from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
 from lens.api.errors import ApiError, encoded_body, invalid_parameter, too_large
 from lens.api.fit.endpoint import FitQuestions, without_names
+from lens.api.fit.record import fit_record
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
-from lens.api.parameters import ClusterParameters, FitParameters, FitQuery, ListParameters, Parameters
+from lens.api.parameters import (
+    ClusterParameters,
+    FitParameters,
+    FitQuery,
+    FitRecordParameters,
+    ListParameters,
+    Parameters,
+)
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
@@ -150,6 +158,27 @@ class Handlers:
             if response is None:
                 response = await self._in_flight.do((key, version), make)
             return await response.response(request.headers, now, epoch.age(now))
+
+        return handler
+
+    def for_record(self, queue: ListQueue) -> Handler[FitRecordParameters]:
+        """Return the handler of the record of fit. It raises ApiError.
+
+        Its case files take a while, so they are made in a thread, one answer after another.
+        """
+
+        async def handler(
+            request: web.BaseRequest, params: FitRecordParameters, caller: Caller
+        ) -> web.StreamResponse:
+            if params.cluster != self._name:
+                return await self._from_peer(request, params, caller)
+
+            async def answer() -> Mapping[str, Any]:
+                async with queue.slot(caller.tenant):
+                    return await asyncio.to_thread(fit_record, self._epochs.current(), params)
+
+            # A client that goes away stops no thread, so the slot is held until that ends.
+            return envelope.uncached(await asyncio.shield(asyncio.create_task(answer())))
 
         return handler
 

@@ -264,6 +264,15 @@ class FitParameters(ClusterParameters):
         return self.namespace
 
 
+class FitRecordParameters(ClusterParameters):
+    """The cluster, and whether names are replaced."""
+
+    anonymous: Literal["true", "false"] = Field(
+        default="false",
+        description="Replace the names of nodes, namespaces, labels and resources that are the users' own.",
+    )
+
+
 class FitQuery(FitParameters):
     """The cluster, and a pod that requests GPUs and tolerates the usual taints of GPU nodes."""
 

@@ -20,6 +20,7 @@ from lens.api.parameters import (
     AssetParameters,
     FitParameters,
     FitQuery,
+    FitRecordParameters,
     NodeParameters,
     NodesParameters,
     Parameters,
@@ -74,10 +75,14 @@ def table(
     list_queue: ListQueue,
     fit: Callable[[type[FitParameters]], Handler[Any]],
     page: Page,
+    fit_record: Handler[FitRecordParameters],
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
-    """Return all routes; long lists wait in ``list_queue``. ``fit`` returns a handler for parameters."""
+    """Return all routes; long lists wait in ``list_queue``.
+
+    ``fit`` returns a handler for parameters, ``fit_record`` is the handler of its record.
+    """
     return (
         Route(
             CLUSTERS,
@@ -139,6 +144,13 @@ def table(
             fit(FitParameters),
             "Find out whether the pods of a manifest would be scheduled now: any workload, in YAML or JSON.",
             methods=("POST",),
+        ),
+        Route(
+            f"{FIT}/record",
+            FitRecordParameters,
+            schemas.FitRecordDetail,
+            fit_record,
+            "Read how often Lens was right about pending pods, with case files of where it was wrong.",
         ),
         Route(
             "/api/v1/realtime/nodes/{name}",

@@ -4,7 +4,7 @@ They are typed dictionaries rather than models: mypy checks them where they are 
 schemas of them, and 40,000 tasks take 50 ms instead of 300.
 """
 
-from typing import Annotated, Generic, Literal, NotRequired, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic accepts typing's own from Python 3.12 on
@@ -660,6 +660,21 @@ class Pending(TypedDict):
     gated_pods: Annotated[Count, Field(description="Those of these pods that have scheduling gates.")]
 
 
+class FitRecord(TypedDict):
+    """How often the scheduler did with pending pods what Lens would have said right before."""
+
+    right: Annotated[Count, Field(description="Pods that were bound or refused as Lens says.")]
+    wrong: Annotated[Count, Field(description="Pods with which the scheduler did the contrary.")]
+    abstained: Annotated[
+        Count,
+        Field(
+            description="Decisions that can't be compared: Lens' answer isn't complete, or the cluster "
+            "changed at that time."
+        ),
+    ]
+    since: Annotated[Timestamp, Field(description="When counting began: at Lens' start.")]
+
+
 class Status(TypedDict):
     """A cluster's GPU figures at one time."""
 
@@ -688,6 +703,10 @@ class Status(TypedDict):
     ]
     units: Annotated[list[NodeResource], Field(description=_UNITS)]
     approximate: Annotated[bool, Field(description=_APPROXIMATE)]
+    fit_record: Annotated[
+        FitRecord | None,
+        Field(description="How often Lens was right about pending pods; null before the first comparison."),
+    ]
     nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]
     alerts: NotRequired[
         Annotated[
@@ -1028,6 +1047,63 @@ class PendingTasks(_Page):
     ]
     total_tasks: Annotated[Count, Field(description="The number of matching pods on all pages.")]
     tasks: Annotated[list[PendingTask], Field(description="The pods of this page.")]
+
+
+class FitCaseFile(TypedDict):
+    """A case file: ``make oracle ARGS=FILE`` asks the fit engine and kube-scheduler's own code about it."""
+
+    differences: Annotated[list[str], Field(description="What Lens and the scheduler said.")]
+    fleet: Annotated[
+        dict[str, list[dict[str, Any]]],
+        Field(
+            description="The objects: namespaces, nodes, the pods on them, and the pod that was asked about "
+            "in asked, each with what bears on the answer."
+        ),
+    ]
+
+
+class FitCase(TypedDict):
+    """A pending pod with which the scheduler did the contrary of what Lens would have said."""
+
+    timestamp: Annotated[Timestamp, Field(description="When Lens saw what the scheduler had done.")]
+    namespace: Annotated[str | None, Field(description="The pod's namespace; null if anonymous.")]
+    pod_name: Annotated[str | None, Field(description="The pod's name; null if anonymous.")]
+    said: Annotated[Literal["yes", "no"], Field(description="Whether it fitted, as Lens says.")]
+    because: Annotated[
+        str | None, Field(description="Why not, as Lens says; null if it said yes, or if anonymous.")
+    ]
+    node_name: Annotated[
+        str | None,
+        Field(description="The node that it was bound to; null if it was refused, or if anonymous."),
+    ]
+    message: Annotated[
+        str | None,
+        Field(description="The scheduler's refusal; null if it was bound, or if anonymous."),
+    ]
+    omitted_nodes: Annotated[
+        Count, Field(description="Nodes that bear on the answer and are left out, for a case's size.")
+    ]
+    file: Annotated[FitCaseFile, Field(description="The case as a file.")]
+
+
+class FitRecordDetail(TypedDict):
+    """How often Lens was right about pending pods, and where it was wrong."""
+
+    cluster: Annotated[str, Field(description="The cluster's name.")]
+    timestamp: Annotated[
+        Timestamp, Field(description="The time at which the figures were last known to be current.")
+    ]
+    fit_record: Annotated[
+        FitRecord | None, Field(description="The figures; null before the first comparison.")
+    ]
+    abstained: Annotated[
+        dict[str, Count],
+        Field(
+            description="Decisions that can't be compared, by the reason: not_checked of the answer, or "
+            "busy, changed, deleted, gated, listed, preemption, raced."
+        ),
+    ]
+    cases: Annotated[list[FitCase], Field(description="The latest that were wrong, newest first.")]
 
 
 class FitPlacement(TypedDict):

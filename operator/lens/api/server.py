@@ -127,6 +127,7 @@ class Server:
             ListQueue(refused=metrics.over_bound.labels("lists").inc),
             handlers.for_fit(questions, fit_queue),
             Page(settings.page_frame_ancestors),
+            handlers.for_record(fit_queue),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(

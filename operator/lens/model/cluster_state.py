@@ -10,6 +10,9 @@ from lens.model.backlog import Backlog, size_of
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
 from lens.model.fit.feed import NOTHING_FIT, FitView
+from lens.model.fit.record.decisions import Decisions
+from lens.model.fit.record.record import FitRecord
+from lens.model.fit.state import FitState
 from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains
 from lens.model.inventory.snapshot import EMPTY, Snapshot
@@ -46,7 +49,8 @@ class StateView(msgspec.Struct, frozen=True):
     which the figures were current. ``telemetry`` has ages of its own. ``skipped`` has, by resource, the
     number of objects that can't be decoded. ``owner_chains`` are the known chains of controllers above the
     pods. ``outage`` is the cause of the apiserver's present outage, None while there is none. ``unseen`` has
-    the reason, by resource, why the objects of a resource are in no figure. ``fit`` is what a fit looks at.
+    the reason, by resource, why the objects of a resource are in no figure. ``fit`` is what a fit looks at,
+    and ``fit_record`` how often it was right; None before the first comparison.
     """
 
     snapshot: Snapshot
@@ -60,6 +64,7 @@ class StateView(msgspec.Struct, frozen=True):
     confirmed_at: float | None = None
     unseen: Mapping[str, str] = {}
     fit: FitView = NOTHING_FIT
+    fit_record: FitRecord | None = None
 
     @property
     def current_at(self) -> float:
@@ -102,6 +107,9 @@ class ClusterState:
         self.alerts_and_events = AlertsAndEvents()
         self.owner_chains = NO_OWNER_CHAINS
         self.outage: str | None = None
+        self.fit_decisions = Decisions(FitState(), lambda: 0.0)
+        """What the scheduler decides about pending pods, for the one who keeps the record."""
+        self.fit_record: FitRecord | None = None
         self._terminations: Backlog[Termination] = Backlog(
             MAX_TERMINATIONS, MAX_BYTES, partial(dropped, "endings")
         )
@@ -116,6 +124,7 @@ class ClusterState:
             alerts_and_events=self.alerts_and_events,
             owner_chains=self.owner_chains,
             outage=self.outage,
+            fit_record=self.fit_record,
         )
 
     @current.setter

@@ -83,6 +83,12 @@ _NODE: schemas.Node = {
         }
     ],
 }
+_RECORD: schemas.FitRecord = {
+    "right": 412,
+    "wrong": 1,
+    "abstained": 9,
+    "since": "2025-12-18T08:00:00Z",
+}
 _STATUS: schemas.Status = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
@@ -126,6 +132,7 @@ _STATUS: schemas.Status = {
     },
     "units": [],
     "approximate": False,
+    "fit_record": _RECORD,
     "alerts": [
         {
             "id": "PodPending:Pod/ml-team/eval-0:b1a7c1de-5e0f-4c9b-8a52-3f7f0f0b7c22",
@@ -371,6 +378,52 @@ _SUMMARY: schemas.Summary = {
     ],
     "unreachable": ["lab"],
 }
+_RECORD_DETAIL: schemas.FitRecordDetail = {
+    "cluster": "prod-cluster",
+    "timestamp": _AT,
+    "fit_record": _RECORD,
+    "abstained": {"deleted": 2, "raced": 4, "volumes": 3},
+    "cases": [
+        {
+            "timestamp": "2025-12-19T14:02:11Z",
+            "namespace": "research",
+            "pod_name": "train-0",
+            "said": "no",
+            "because": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+            "node_name": "gpu-node-1",
+            "message": None,
+            "omitted_nodes": 0,
+            "file": {
+                "differences": [
+                    "Lens: no: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+                    "kube-scheduler: bound to gpu-node-1",
+                ],
+                "fleet": {
+                    "namespaces": [{"metadata": {"name": "research", "labels": {}}}],
+                    "nodes": [
+                        {
+                            "metadata": {"name": "gpu-node-1", "labels": {}},
+                            "spec": {},
+                            "status": {"allocatable": {"nvidia.com/gpu": "8", "pods": "110"}},
+                        }
+                    ],
+                    "pods": [],
+                    "asked": [
+                        {
+                            "metadata": {"name": "asked", "namespace": "research", "labels": {}},
+                            "spec": {
+                                "containers": [
+                                    {"name": "main", "resources": {"requests": {"nvidia.com/gpu": "9"}}}
+                                ]
+                            },
+                            "status": {},
+                        }
+                    ],
+                },
+            },
+        }
+    ],
+}
 _HEALTH: schemas.Health = {"status": "ok"}
 
 EXAMPLES: Mapping[type, object] = {
@@ -388,6 +441,7 @@ EXAMPLES: Mapping[type, object] = {
     },
     schemas.NodeDetail: _NODE_DETAIL,
     schemas.Fit: _FIT,
+    schemas.FitRecordDetail: _RECORD_DETAIL,
     schemas.Health: _HEALTH,
 }
 """Examples by the type of their data; every route's type has one."""

@@ -13,16 +13,13 @@ from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import PendingParameters
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import unbound
-from lens.model.inventory.objects.pending import Waiting
+from lens.model.inventory.objects.pending import UNSCHEDULABLE, Waiting
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.owner_chains import workload
 from lens.model.k8s import timestamps
 
 # After every known time.
 _NEVER = 2**53
-
-UNSCHEDULABLE = "Unschedulable"
-"""The scheduler's reason when no node fits (core/v1 PodReasonUnschedulable)."""
 
 
 def pending_tasks(queue: ListQueue) -> Listing[PendingParameters, Pod]:

@@ -8,6 +8,7 @@ import msgspec
 from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
 from lens.api.endpoints.products import gpu_nodes, product_rows
+from lens.api.fit.record import record_row
 from lens.api.parameters import StatusParameters
 from lens.concurrency import slices
 from lens.model.cluster_state import StateView
@@ -25,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def told(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
-    """Return the fields that tell how current the figures of ``current`` are.
+    """Return the fields that tell how current the figures of ``current`` are, and how often fit was right.
 
     ``seen`` is the latest state with the same snapshot.
     """
@@ -39,7 +40,11 @@ def told(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
         "coverage": _coverage(current),
         "sequence": current.snapshot.sequence,
     }
-    return {"timestamp": timestamps.render(seen.current_at), "freshness": freshness}
+    return {
+        "timestamp": timestamps.render(seen.current_at),
+        "freshness": freshness,
+        "fit_record": record_row(seen.fit_record),
+    }
 
 
 def told_time(_current: StateView, seen: StateView, _now: float) -> Mapping[str, Any]:
@@ -99,6 +104,7 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
         dra=_dra(snapshot),
         units=[_resource(count) for _, count in sorted(snapshot.units.items())],
         approximate=snapshot.approximate > 0,
+        fit_record=age["fit_record"],
     )
 
 

@@ -26,7 +26,7 @@ V = TypeVar("V")
 
 _encode = msgspec.json.encode
 
-VOLATILE = ("timestamp", "freshness")
+VOLATILE = ("timestamp", "freshness", "fit_record")
 """Fields of a status that change although nothing has happened."""
 
 

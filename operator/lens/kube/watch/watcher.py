@@ -41,6 +41,7 @@ from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
 from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.gate import Gate
@@ -107,7 +108,9 @@ class Watcher:
         self._dynamic = self._dynamic_allocation(drivers)
         self._fit = FitState()
         self._pending = Pending()
-        self._pod_feed, self._node_feed = pod_feed(self._fit, self._pending), node_feed(self._fit)
+        self._decisions = state.fit_decisions = Decisions(self._fit, clock)
+        self._pod_feed = pod_feed(self._fit, self._pending, self._decisions.note)
+        self._node_feed = node_feed(self._fit)
         self._fit_resources = FitResources(timeouts, metrics)
         self._counted = self._dynamic.names | set(REQUIRED)
         self._synced = False
@@ -280,7 +283,7 @@ class Watcher:
         self._fit.set_namespaces(policies.namespaces)
         classes = self._ledger.device_classes.values()
         extended = (each.extended_resource for each in classes)
-        return FitView(
+        view = self._decisions.view = FitView(
             fleet=self._fit.fleet(),
             policies=policies,
             unseen=self._fit_resources.unseen(skipped),
@@ -289,6 +292,7 @@ class Watcher:
             else frozenset(each for each in extended if each is not None),
             pending=self._pending.view(),
         )
+        return view
 
     def _assess_dynamic(self, reflectors: Collection[Reflector[Any, Any]]) -> None:
         """Decide which resources of dynamic resource allocation are in the figures."""

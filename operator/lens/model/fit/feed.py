@@ -62,6 +62,8 @@ class Feed(Generic[K, V]):
         self._put_unreadable = put_unreadable
         self._listed: dict[K, V | Unreadable | None] = {}
         self._unreadable: set[K] = set()
+        self.is_listing = False
+        """Whether it is a list whose objects are being applied."""
 
     def apply_page(self, items: Mapping[K, V | Unreadable | None], *, first: bool, last: bool) -> None:
         """Apply a page of a list. The list has an effect with its last page."""
@@ -71,6 +73,13 @@ class Feed(Generic[K, V]):
         if not last:
             return
         listed, self._listed = self._listed, {}
+        self.is_listing = True
+        try:
+            self._apply(listed)
+        finally:
+            self.is_listing = False
+
+    def _apply(self, listed: Mapping[K, V | Unreadable | None]) -> None:
         for key in [key for key in (*self._stored(), *self._unreadable) if key not in listed]:
             self.apply_line(key, None)
         for key, view in listed.items():
@@ -105,6 +114,10 @@ class Pending:
         else:
             self._pods[key] = pod
 
+    def get(self, key: PodKey) -> PendingPod | None:
+        """Return a pod; None for one that isn't stored."""
+        return self._pods.get(key)
+
     def keys(self) -> Iterable[PodKey]:
         """Return the keys of what is stored."""
         return self._pods
@@ -116,18 +129,31 @@ class Pending:
         return self._view
 
 
-def pod_feed(state: FitState, pending: Pending) -> Feed[PodKey, FitPod | PendingPod]:
+OnPending = Callable[[PodKey, PendingPod, FitPod | PendingPod | None, bool], object]
+"""Is called before a pending pod changes: its key, what it was and will be, and whether a list says so."""
+
+
+def pod_feed(
+    state: FitState, pending: Pending, on_pending: OnPending = lambda *_: None
+) -> Feed[PodKey, FitPod | PendingPod]:
     """Return the feed of pods."""
 
     def put(key: PodKey, pod: FitPod | PendingPod | None) -> None:
+        before = pending.get(key)
+        if before is not None:
+            on_pending(key, before, pod, feed.is_listing)
         if isinstance(pod, PendingPod):
             pending.put(key, pod)
             state.put_pod(key, pod.nominated)
         else:
-            pending.put(key, None)
+            if before is not None:
+                pending.put(key, None)
             state.put_pod(key, pod)
 
-    return Feed(lambda: chain(state.pod_keys(), pending.keys()), put, state.put_unreadable)
+    feed: Feed[PodKey, FitPod | PendingPod] = Feed(
+        lambda: chain(state.pod_keys(), pending.keys()), put, state.put_unreadable
+    )
+    return feed
 
 
 def node_feed(state: FitState) -> Feed[str, FitNode]:
@@ -146,7 +172,7 @@ def fed_pod(
     if not isinstance(view, Pod) or view.waiting is None:
         return pod
     try:
-        return read_pending(bytes(document()), pod)
+        return read_pending(bytes(document()), pod, view.waiting.refusal)
     except (ValueError, RecursionError):
         # It takes no room, so it makes no other answer incomplete; its own row says that it can't be read.
         return pod

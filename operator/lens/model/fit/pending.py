@@ -13,11 +13,15 @@ from lens.model.k8s.bounds import LONGEST_PENDING
 
 
 class PendingPod(msgspec.Struct, frozen=True, gc=False):
-    """A pod that isn't bound. ``nominated`` is what it counts as on the node that it is nominated to."""
+    """A pod that isn't bound. ``nominated`` is what it counts as on the node that it is nominated to.
+
+    ``refusal`` is the scheduler's message if it has found no node for it.
+    """
 
     asked: AskedPod
     labels: FlatLabels
     nominated: FitPod | None = None
+    refusal: str | None = None
 
     def shape(self, fleet: Fleet) -> Hashable:
         """Return a value that pods of which a fit says the same share, while one of them is kept."""
@@ -32,12 +36,12 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self.asked, labels=self.labels)
 
 
-def read_pending(document: bytes, nominated: FitPod | None) -> PendingPod:
+def read_pending(document: bytes, nominated: FitPod | None, refusal: str | None = None) -> PendingPod:
     """Return a pending pod. Raise ValueError, naming the field, for one that can't be read or is too long."""
     if len(document) > LONGEST_PENDING:
         raise ValueError(f"{len(document)} bytes are more than {LONGEST_PENDING}")
     asked = read_asked_pod(document)
-    return PendingPod(_share(msgspec.structs.replace(asked, labels=())), asked.labels, nominated)
+    return PendingPod(_share(msgspec.structs.replace(asked, labels=())), asked.labels, nominated, refusal)
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,9 @@ from lens.model.fit.spec.selectors import (
 from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_TERMS
 from lens.model.k8s.objects import Manifest
 
-_NAME = "metadata.name"
+NAME = "metadata.name"
+"""The only field of a node that affinity may name."""
+
 _LABEL_OPERATORS = SET_OPERATORS | {"Gt", "Lt"}
 
 
@@ -51,7 +53,7 @@ class NameRequirement(msgspec.Struct, frozen=True, gc=False):
 
     def matches(self, name: str) -> bool:
         """Tell whether a node with that name is as required."""
-        return ((name if self.field == _NAME else "") == self.value) is self.equal
+        return ((name if self.field == NAME else "") == self.value) is self.equal
 
 
 class NodeTerm(msgspec.Struct, frozen=True, gc=False):
@@ -135,7 +137,7 @@ def _node_names(terms: list[NodeTermManifest]) -> frozenset[str] | None:
         named = [
             frozenset(each.values or ())
             for each in term.match_fields or ()
-            if each.key == _NAME and each.operator == "In"
+            if each.key == NAME and each.operator == "In"
         ]
         if not named:
             return None

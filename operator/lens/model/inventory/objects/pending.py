@@ -12,6 +12,10 @@ from lens.model.k8s.objects import Manifest, PodManifest
 T = TypeVar("T")
 
 
+UNSCHEDULABLE = "Unschedulable"
+"""The scheduler's reason when no node fits (core/v1 PodReasonUnschedulable)."""
+
+
 class Waiting(msgspec.Struct, frozen=True, gc=False):
     """Since when a pod is pending, and why.
 
@@ -31,6 +35,11 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     affinity: bool = False
     tolerations: tuple[str, ...] = ()
     omitted: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def refusal(self) -> str | None:
+        """Return the scheduler's message if it has found no node; None otherwise."""
+        return (self.message or "") if self.reason == UNSCHEDULABLE else None
 
 
 class Toleration(Manifest):

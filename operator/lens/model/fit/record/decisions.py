@@ -1,0 +1,103 @@
+"""What the scheduler decided about pending pods, each with the state right before Lens saw the decision.
+
+The watch's thread notes them, so this does little: a reading is made elsewhere, and later.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from lens.model.backlog import Backlog
+from lens.model.fit.feed import NOTHING_FIT, FitView
+from lens.model.fit.pending import PendingPod
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.state import FitState
+from lens.model.inventory.objects.pod_key import PodKey
+
+MOST_WAITING = 64
+"""Decisions that wait for a reading, each with a view of its own."""
+
+MOST_ABSTENTIONS = 10_000
+"""Others that wait to be counted."""
+
+Abstention = Literal["busy", "changed", "deleted", "gated", "listed", "preemption", "raced"]
+"""Why a decision isn't judged, beside what a reading names as not checked:
+
+``busy``: there was no time for a reading. ``changed``: the pod itself changed with the decision. ``deleted``:
+it went before one, ``gated``: while it had scheduling gates. ``listed``: a list showed it, after a watch that
+had broken off. ``preemption``: other pods were or are evicted for it. ``raced``: Lens had said otherwise, and
+what changed at that time may be why.
+"""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What happened to a pending pod: it was bound to ``node``, or with None refused, which ``message`` says.
+
+    ``view`` is what a fit looked at right before, without the pod. ``at`` is the epoch second at which Lens
+    saw the decision.
+    """
+
+    key: PodKey
+    pod: PendingPod
+    node: str | None
+    message: str | None
+    view: FitView
+    at: float
+
+
+class Decisions:
+    """The decisions that haven't been taken yet. One thread notes them, and another one takes them."""
+
+    def __init__(self, state: FitState, clock: Callable[[], float]) -> None:
+        """Take the state that the same thread changes, and a clock of epoch seconds."""
+        self._state = state
+        self._clock = clock
+        self._noted: Backlog[Decision] = Backlog(MOST_WAITING, MOST_WAITING)
+        self._abstained: Backlog[str] = Backlog(MOST_ABSTENTIONS, MOST_ABSTENTIONS)
+        self.view = NOTHING_FIT
+        """What a fit looked at when it was last published."""
+
+    def note(
+        self,
+        key: PodKey,
+        before: PendingPod,
+        after: PendingPod | FitPod | None,
+        listed: bool,
+    ) -> None:
+        """Note what a change of a pending pod says. Call this before the state has the change.
+
+        ``listed``: a list shows it, whose objects don't come in the order in which they changed.
+        """
+        if isinstance(after, PendingPod):
+            if after.refusal is None or after.refusal == before.refusal:
+                return
+            node, message = None, after.refusal
+            if after.nominated is not None:
+                self._abstain("preemption")
+                return
+            if after.asked != before.asked or after.labels != before.labels:
+                self._abstain("changed")
+                return
+        elif after is not None and not after.nominated:
+            node, message = after.node, None
+        else:
+            if after is None and before.refusal is None and not listed:
+                self._abstain("gated" if before.asked.gates else "deleted")
+            return
+        if before.nominated is not None:
+            self._abstain("preemption")
+        elif listed:
+            self._abstain("listed")
+        elif len(self._noted) >= MOST_WAITING:
+            self._abstain("busy")
+        else:
+            view = msgspec.structs.replace(self.view, fleet=self._state.fleet(), pending={})
+            self._noted.add(Decision(key, before, node, message, view, self._clock()), 1)
+
+    def _abstain(self, why: Abstention) -> None:
+        self._abstained.add(why, 1)
+
+    def take(self) -> tuple[list[Decision], list[str]]:
+        """Remove and return all decisions, and why others aren't judged."""
+        return self._noted.take(), self._abstained.take()

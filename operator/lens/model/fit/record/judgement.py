@@ -1,0 +1,107 @@
+"""Whether the scheduler did what Lens had said, where it must have seen the same as Lens.
+
+Lens and the scheduler learn of changes at slightly different times, and what the scheduler has decided counts
+for it before it is written. So a contradiction counts against Lens only where what it rests on was the same
+from some seconds before the decision to some seconds after it.
+"""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import msgspec
+
+from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.feed import FitView
+from lens.model.fit.reading import read_fit
+from lens.model.fit.record.decisions import Decision
+from lens.model.fit.result import FitResult
+from lens.model.fit.state import Fleet, FleetNode
+
+_NODES = frozenset({"fleet", "pending", "policies", "unseen"})
+"""The parts of a view that are compared node by node, and those that no reading of a pending pod looks at."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What there was at one time: nodes, which are the same objects while nothing about them changes."""
+
+    at: float
+    nodes: tuple[FleetNode, ...]
+    others: tuple[Hashable, ...]
+    repelling: bool
+
+
+def moment(at: float, view: FitView) -> Moment:
+    """Return what is kept of a view to see later what has changed."""
+    others: list[Any] = [getattr(view, name) for name in FitView.__struct_fields__ if name not in _NODES]
+    return Moment(at, view.fleet.nodes, (*others, view.fleet.unreadable), bool(view.fleet.repelling))
+
+
+def agrees(decision: Decision, read: FitResult) -> bool:
+    """Tell whether the scheduler did what a reading says."""
+    return (decision.node is not None) is (read.fits == "yes")
+
+
+def is_certain(
+    decision: Decision, start: Moment, after: FitView, check_time: Check = no_deadline
+) -> FleetNode | None:
+    """Return a node on which Lens and the scheduler contradict each other whatever else has changed.
+
+    None where a change between ``start`` and ``after`` may be why they do. Raise what ``check_time`` raises.
+    """
+    before, end = moment(decision.at, decision.view), moment(decision.at, after)
+    if start.others != before.others or before.others != end.others:
+        return None
+    wide = _has_rules_between_pods(decision) or start.repelling or before.repelling or end.repelling
+    if wide and (
+        decision.view.fleet.namespaces is not after.fleet.namespaces
+        or len(start.nodes) != len(end.nodes)
+        or len(before.nodes) != len(end.nodes)
+    ):
+        return None
+    first, last = _by_name(start.nodes), _by_name(end.nodes)
+    same = [
+        node
+        for node in decision.view.fleet.nodes
+        if first.get(node.name) is node and _is_same(node, last.get(node.name), decision)
+    ]
+    if wide and len(same) < len(before.nodes):
+        return None
+    if decision.node is not None:
+        return next((node for node in same if node.name == decision.node), None)
+    # The scheduler refused them all, so it refused one that didn't change.
+    fleet = Fleet(tuple(same), decision.view.fleet.namespaces, decision.view.fleet.priorities)
+    read = read_fit(msgspec.structs.replace(decision.view, fleet=fleet), decision.pod, check_time)
+    if not read.placements:
+        return None
+    return next(node for node in same if node.name == read.placements[0].node)
+
+
+def _has_rules_between_pods(decision: Decision) -> bool:
+    asked = decision.pod.asked
+    return bool(asked.spread or asked.affinity or asked.anti_affinity)
+
+
+def _by_name(nodes: tuple[FleetNode, ...]) -> Mapping[str, FleetNode]:
+    return {node.name: node for node in nodes}
+
+
+def _is_same(node: FleetNode, later: FleetNode | None, decision: Decision) -> bool:
+    """Tell whether nothing about a node has changed but that the pod itself is on it."""
+    if later is node:
+        return True
+    if later is None or node.name != decision.node:
+        return False
+    namespace = decision.key.namespace
+    own = later.pods.get(namespace, ())
+    others = {id(pod) for pod in node.pods.get(namespace, ())}
+    return (
+        later.gate is node.gate
+        and later.labels == node.labels
+        and later.allocatable == node.allocatable
+        and later.features == node.features
+        and later.nominated == node.nominated
+        and later.free_pods == node.free_pods - 1
+        and others < {id(pod) for pod in own}
+        and len(own) == len(others) + 1
+        and all(later.pods.get(name) == pods for name, pods in node.pods.items() if name != namespace)
+    )
