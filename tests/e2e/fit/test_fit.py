@@ -1,10 +1,15 @@
 """What Lens says of a pod before it exists is what the cluster's scheduler does with it."""
 
+import asyncio
 import os
+from datetime import datetime
+from pathlib import Path
 
 from tests.e2e.cluster.api import Api
+from tests.e2e.cluster.waiting import wait_until
 from tests.e2e.fit import figures, scenario
 from tests.e2e.lens import Lens
+from tests.oracle import lens as oracle_cases
 
 CASES = 300
 SEED = int(os.environ.get("FIT_SEED", "1"))
@@ -28,3 +33,59 @@ async def test_the_scheduler_does_with_300_pods_what_fit_said_before(api: Api, l
     print(f"\n  record {record}", end="")
     assert record["wrong"] == 0
     assert record["right"] >= 0.9 * CASES
+
+
+async def test_a_pod_that_is_bound_where_it_does_not_fit_is_told_as_wrong_with_a_case_file(
+    api: Api, service_account: Path, tmp_path: Path
+) -> None:
+    # The record of the other tests' Lens has to stay without any.
+    own = await asyncio.to_thread(Lens.start, service_account, tmp_path / "log")
+    try:
+        await own.wait_ready()
+        await wait_until(lambda: _knows_the_past(own), "a record of 12 s", 60)
+        await api.create_pod(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "pushed", "namespace": "default"},
+                "spec": {
+                    "nodeSelector": {"pool": "not-bought-yet"},
+                    "containers": [
+                        {"name": "main", "image": "none", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
+                    ],
+                },
+            }
+        )
+        node = (await api.nodes())[0]["metadata"]["name"]
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": "pushed", "namespace": "default"},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        }
+        await api.create("/api/v1/namespaces/default/pods/pushed/binding", binding)
+        await wait_until(lambda: _is_wrong(own), "a wrong prediction", 60)
+        data = (await own.get("/api/v1/realtime/fit/record")).data
+        (case,) = data["cases"]
+        print(f"\n  {case['namespace']}/{case['pod_name']}: {case['file']['differences']}", end="")
+        assert (case["said"], case["node_name"]) == ("no", node)
+        ((answer, _),) = oracle_cases.answers(case["file"]["fleet"])
+        assert answer["fits"] is False
+    finally:
+        assert await asyncio.to_thread(own.stop) == 0
+        await api.delete_pod("default", "pushed", grace_seconds=0)
+
+
+async def _knows_the_past(lens: Lens) -> bool:
+    status = await lens.status()
+    since, now = status["fit_record"] and status["fit_record"]["since"], status["timestamp"]
+    return since is not None and (_at(now) - _at(since)).total_seconds() >= 12
+
+
+async def _is_wrong(lens: Lens) -> bool:
+    wrong: int = (await lens.status())["fit_record"]["wrong"]
+    return wrong > 0
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lens.model.fit.record.judgement import has_rules_between_pods, is_repelled
 from lens.model.fit.record.names import Names
 from lens.model.fit.spec.affinity_terms import AffinityTerm, Terms
 from lens.model.fit.spec.asked import AskedPod
@@ -45,7 +46,8 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 
 def make_case(asked: AskedPod, fleet: Fleet, node: FleetNode) -> Case:
     """Return the case of a pod on a ``node``, with all others where these bear on it."""
-    wide = asked.spread or asked.affinity or asked.anti_affinity or fleet.repelling
+    repelling = [fleet.nodes[position] for position in fleet.repelling]
+    wide = has_rules_between_pods(asked) or is_repelled(asked, fleet, repelling)
     others = [each for each in fleet.nodes if each is not node] if wide else []
     write = _Writer(Names(keep=True))
     size = len(_encode(write.asked(asked)))

@@ -5,7 +5,7 @@ for it before it is written. So a contradiction counts against Lens only where w
 from some seconds before the decision to some seconds after it.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,25 +15,31 @@ from lens.model.fit.feed import FitView
 from lens.model.fit.reading import read_fit
 from lens.model.fit.record.decisions import Decision
 from lens.model.fit.result import FitResult
-from lens.model.fit.state import Fleet, FleetNode
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 
 _NODES = frozenset({"fleet", "pending", "policies", "unseen"})
 """The parts of a view that are compared node by node, and those that no reading of a pending pod looks at."""
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What there was at one time: nodes, which are the same objects while nothing about them changes."""
+    """What there was at one time: nodes, which are the same objects while nothing about them changes.
+
+    ``repelling`` are those with pods that have required anti-affinity.
+    """
 
     at: float
     nodes: tuple[FleetNode, ...]
     others: tuple[Hashable, ...]
-    repelling: bool
+    repelling: tuple[FleetNode, ...]
 
 
 def moment(at: float, view: FitView) -> Moment:
     """Return what is kept of a view to see later what has changed."""
     others: list[Any] = [getattr(view, name) for name in FitView.__struct_fields__ if name not in _NODES]
-    return Moment(at, view.fleet.nodes, (*others, view.fleet.unreadable), bool(view.fleet.repelling))
+    fleet = view.fleet
+    repelling = tuple(fleet.nodes[position] for position in fleet.repelling)
+    return Moment(at, fleet.nodes, (*others, fleet.unreadable), repelling)
 
 
 def agrees(decision: Decision, read: FitResult) -> bool:
@@ -42,18 +48,23 @@ def agrees(decision: Decision, read: FitResult) -> bool:
 
 
 def is_certain(
-    decision: Decision, start: Moment, after: FitView, check_time: Check = no_deadline
+    decision: Decision, moments: Sequence[Moment], after: FitView, check_time: Check = no_deadline
 ) -> FleetNode | None:
     """Return a node on which Lens and the scheduler contradict each other whatever else has changed.
 
-    None where a change between ``start`` and ``after`` may be why they do. Raise what ``check_time`` raises.
+    ``moments`` begin before all that the scheduler can have seen, and ``after`` is what there is once all
+    that it had seen must have come. None where a change in between may be why they contradict each other.
+    Raise what ``check_time`` raises.
     """
     before, end = moment(decision.at, decision.view), moment(decision.at, after)
-    if start.others != before.others or before.others != end.others:
+    start, seen = moments[0], (*moments, before, end)
+    if any(each.others != end.others for each in seen):
         return None
-    wide = _has_rules_between_pods(decision) or start.repelling or before.repelling or end.repelling
+    asked, fleet = decision.pod.whole(), decision.view.fleet
+    repelling = {id(node): node for each in seen for node in each.repelling}
+    wide = has_rules_between_pods(asked) or is_repelled(asked, fleet, repelling.values())
     if wide and (
-        decision.view.fleet.namespaces is not after.fleet.namespaces
+        fleet.namespaces is not after.fleet.namespaces
         or len(start.nodes) != len(end.nodes)
         or len(before.nodes) != len(end.nodes)
     ):
@@ -61,7 +72,7 @@ def is_certain(
     first, last = _by_name(start.nodes), _by_name(end.nodes)
     same = [
         node
-        for node in decision.view.fleet.nodes
+        for node in fleet.nodes
         if first.get(node.name) is node and _is_same(node, last.get(node.name), decision)
     ]
     if wide and len(same) < len(before.nodes):
@@ -69,15 +80,26 @@ def is_certain(
     if decision.node is not None:
         return next((node for node in same if node.name == decision.node), None)
     # The scheduler refused them all, so it refused one that didn't change.
-    fleet = Fleet(tuple(same), decision.view.fleet.namespaces, decision.view.fleet.priorities)
-    read = read_fit(msgspec.structs.replace(decision.view, fleet=fleet), decision.pod, check_time)
+    alone = Fleet(tuple(same), fleet.namespaces, fleet.priorities)
+    read = read_fit(msgspec.structs.replace(decision.view, fleet=alone), decision.pod, check_time)
     if not read.placements:
         return None
     return next(node for node in same if node.name == read.placements[0].node)
 
 
-def _has_rules_between_pods(decision: Decision) -> bool:
-    asked = decision.pod.asked
+def is_repelled(asked: AskedPod, fleet: Fleet, nodes: Iterable[FleetNode]) -> bool:
+    """Tell whether a pod on these nodes doesn't want a pod of these labels near."""
+    labels = (fleet.namespaces or {}).get(asked.namespace, NO_LABELS)
+    return any(
+        term.includes(asked.namespace, labels) and term.selects(asked.labels)
+        for node in nodes
+        for other in node.repelling
+        for term in other.anti_terms
+    )
+
+
+def has_rules_between_pods(asked: AskedPod) -> bool:
+    """Tell whether it bears on a pod which pods are on other nodes."""
     return bool(asked.spread or asked.affinity or asked.anti_affinity)
 
 

@@ -19,6 +19,9 @@ BEFORE_SECONDS = 10.0
 AFTER_SECONDS = 5.0
 """Between these the scheduler has decided, whatever Lens or the scheduler learned of late."""
 
+KEPT_SECONDS = BEFORE_SECONDS + AFTER_SECONDS + 5.0
+"""How long moments are kept: until what was decided is judged, also where that comes a little late."""
+
 LONGEST_AGE_SECONDS = 5.0
 """What Lens knows may be so old. Beyond that, what was before proves nothing."""
 
@@ -61,7 +64,6 @@ class FitRecord(msgspec.Struct, frozen=True):
 class _Open(msgspec.Struct, frozen=True):
     decision: Decision
     read: FitResult
-    start: Moment | None
 
 
 class Recorder:
@@ -110,7 +112,7 @@ class Recorder:
         while self._open and now - self._open[0].decision.at >= AFTER_SECONDS:
             self._settle(self._open.popleft(), view, check_time)
         self._moments.append(moment(now, view))
-        while len(self._moments) > 1 and self._moments[1].at <= now - BEFORE_SECONDS - 1:
+        while len(self._moments) > 1 and self._moments[1].at <= now - KEPT_SECONDS:
             self._moments.popleft()
         self._counts += self._judged
         return self._judged
@@ -133,19 +135,20 @@ class Recorder:
             elif agrees(decision, read):
                 self._judged[RIGHT] += 1
             else:
-                self._open.append(_Open(decision, read, self._start(decision.at)))
+                self._open.append(_Open(decision, read))
                 if len(self._open) > MOST_OPEN:
                     self._give_up((self._open.popleft(),))
 
-    def _start(self, at: float) -> Moment | None:
-        """Return the latest moment that is certainly before what the scheduler saw; None for none."""
-        return next((each for each in reversed(self._moments) if each.at <= at - BEFORE_SECONDS), None)
+    def _moments_since(self, at: float) -> Sequence[Moment]:
+        """Return the moments since one that is certainly before what the scheduler saw; none if none is."""
+        earlier = sum(each.at <= at - BEFORE_SECONDS for each in self._moments)
+        return list(self._moments)[earlier - 1 :] if earlier else ()
 
     def _settle(self, found: _Open, view: FitView, check_time: Check) -> None:
         node = None
         try:
-            if found.start is not None:
-                node = is_certain(found.decision, found.start, view, check_time)
+            if moments := self._moments_since(found.decision.at):
+                node = is_certain(found.decision, moments, view, check_time)
         except OutOfTimeError:
             self._judged["busy"] += 1
             return

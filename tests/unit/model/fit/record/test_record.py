@@ -124,6 +124,34 @@ def test_any_change_leaves_it_open_where_rules_between_pods_bear_on_the_answer()
         assert world.wait(LONG) == {expected: 1}
 
 
+def test_only_pods_that_want_this_one_away_make_all_nodes_bear_on_the_answer() -> None:
+    for selected, expected in ("y", "wrong"), ("x", "raced"):
+        rule = {"labelSelector": {"matchLabels": {"app": selected}}, "topologyKey": "zone"}
+        affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [rule]}}
+        world = World(node("a", 8), node("b", 8), node("c", 8))
+        world.pod(pod(0, name="shy", nodeName="c", affinity=affinity))
+        world.wait(LONG)
+        raw = asking(8)
+        raw["metadata"]["labels"] = {"app": "x"}
+        world.pod(raw)
+        world.node(node("b", 4))
+        world.refuse("train")
+        assert world.wait(LONG) == {expected: 1}
+
+
+def test_a_pod_that_wanted_this_one_away_for_a_moment_leaves_it_open() -> None:
+    rule = {"labelSelector": {}, "topologyKey": "zone"}
+    affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [rule]}}
+    world = World(node("a", 8), node("b", 8))
+    world.pod(asking(8))
+    world.pod(pod(0, name="shy", nodeName="b", affinity=affinity))
+    world.wait(2)
+    world.delete("shy")
+    world.wait(2)
+    world.refuse("train")
+    assert world.wait(LONG) == {"raced": 1}
+
+
 def test_what_lens_knew_before_an_outage_proves_nothing() -> None:
     world = World(node("a", 8))
     world.pod(asking(8))
