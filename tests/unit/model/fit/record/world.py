@@ -41,14 +41,14 @@ class World:
 
     def node(self, raw: Object) -> None:
         """Add or change a node."""
-        self.nodes.line(raw["metadata"]["name"], self._read_node(_encoded(raw)).fit)
+        self.nodes.apply_line(raw["metadata"]["name"], self._read_node(_encoded(raw)).fit)
 
     def pod(self, raw: Object) -> None:
         """Add or change a pod."""
         meta = raw["metadata"]
         key = PodKey(meta["namespace"], meta["name"])
         self._objects[key] = raw
-        self.pods.line(key, self._read_pod(_encoded(raw)).fit)
+        self.pods.apply_line(key, self._read_pod(_encoded(raw)).fit)
 
     def bind(self, name: str, node: str) -> None:
         """Bind a pending pod."""
@@ -63,7 +63,7 @@ class World:
 
     def delete(self, name: str) -> None:
         """Delete a pod."""
-        self.pods.line(PodKey("default", name), None)
+        self.pods.apply_line(PodKey("default", name), None)
 
     def relist(self, *raws: Object) -> None:
         """Have a list show all pods there are."""
@@ -71,7 +71,7 @@ class World:
             PodKey(raw["metadata"]["namespace"], raw["metadata"]["name"]): self._read_pod(_encoded(raw)).fit
             for raw in raws
         }
-        self.pods.page(read, first=True, last=True)
+        self.pods.apply_page(read, first=True, last=True)
 
     def view(self) -> FitView:
         """Return what is published now."""
