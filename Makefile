@@ -96,6 +96,7 @@ schema: dev ## Renew the OpenAPI document and its page, settings.md and realtime
 	$(BIN)/python -m tests.contract.openapi.stored $(ARGS)
 	$(BIN)/python -m tests.contract.settings_page
 	$(BIN)/python -m tests.contract.field_tables
+	$(BIN)/python -m tests.contract.client_schema
 
 .PHONY: alerts
 alerts: dev ## Renew what is made from the declarations of the alerts: Prometheus rules, their cases, the docs.

@@ -67,7 +67,7 @@ def sources(tree: Path) -> set[str]:
     """Return the packages' files, as paths below ``operator``."""
     return {
         str(path.relative_to(tree / "operator"))
-        for package in ("lens", "lens_sim")
+        for package in ("lens", "lens_client", "lens_sim")
         for path in (tree / "operator" / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

@@ -1,0 +1,5 @@
+"""``python -m lens_client``."""
+
+from lens_client.main import main
+
+main()

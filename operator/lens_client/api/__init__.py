@@ -1,0 +1,1 @@
+"""Lens' HTTP API: its types, and a client for one Lens."""

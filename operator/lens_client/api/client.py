@@ -1,0 +1,190 @@
+"""A client for one Lens: requests with a token, whose answers have the API's types and their age."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode
+
+from lens_client.api import schema
+from lens_client.api.events import Events
+from lens_client.api.validation import SchemaError, check
+from lens_client.exits import CommandError
+from lens_client.transport.failures import describe
+from lens_client.transport.http import HttpClient, Response
+
+T = TypeVar("T")
+
+Query = Mapping[str, str | int | Iterable[str] | None]
+"""Parameters: those that are None are left out, and words are joined with commas."""
+
+STREAM_IDLE_SECONDS = 30.0
+"""A stream has a heartbeat every 10 s."""
+
+
+class Answer(NamedTuple, Generic[T]):
+    """A response's ``data``, and the seconds since its figures were current; None if unknown."""
+
+    data: T
+    age_seconds: float | None
+
+
+class ApiError(CommandError):
+    """Lens refuses, or doesn't answer. ``http_status`` is None where there is no HTTP response."""
+
+    def __init__(self, message: str, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class Lens:
+    """One Lens: ``where`` says which, in messages. Not for several threads at once.
+
+    ``cluster`` is the name of the cluster that is asked about; by default the one that this Lens watches.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        where: str,
+        token: str | None,
+        seconds: float,
+        cluster: str | None = None,
+        path: str = "",
+    ) -> None:
+        self.where, self.token = where, token
+        self._http, self._seconds, self._cluster, self._path = http, seconds, cluster, path
+
+    @property
+    def cluster(self) -> str:
+        """Return the cluster's name; the first use may be a request. Raise ApiError."""
+        if self._cluster is None:
+            try:
+                clusters = self.get("/api/v1/clusters", schema.Clusters, cluster=False).data["clusters"]
+            except ApiError as error:
+                if error.http_status != 403:
+                    raise
+                raise ApiError(
+                    "you may not list this Lens' clusters, so name yours with --cluster", 403
+                ) from None
+            self._cluster = next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
+        return self._cluster
+
+    def get(self, path: str, kind: type[T], query: Query | None = None, *, cluster: bool = True) -> Answer[T]:
+        """Return the answer to a GET of an encoded path. Raise ApiError."""
+        return self._answer("GET", self._target(path, query or {}, cluster), kind)
+
+    def post(self, path: str, kind: type[T], body: bytes, query: Query | None = None) -> Answer[T]:
+        """Return the answer to a POST of a manifest. Raise ApiError."""
+        return self._answer("POST", self._target(path, query or {}, True), kind, body)
+
+    def events(self, query: Query | None = None, last_event_id: str | None = None) -> Events:
+        """Open the stream, or go on after an event of it. Raise ApiError."""
+        target = self._target("/api/v1/realtime/stream", query or {}, True)
+        headers = self._headers() | {"Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        try:
+            stream = self._http.stream(target, self._seconds, STREAM_IDLE_SECONDS, headers)
+        except OSError as error:
+            raise self._unreachable(error) from None
+        if isinstance(stream, Response):
+            raise self._refusal(stream)
+        return Events(stream, self._unreachable)
+
+    def version(self) -> str:
+        """Return the version of Lens. Raise ApiError."""
+        try:
+            response = self._http.request("GET", f"{self._path}/openapi.json", self._seconds)
+            if response.status != 200:
+                raise self._refusal(response)
+            version = json.loads(response.body)["info"]["version"]
+        except OSError as error:
+            raise self._unreachable(error) from None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            version = None
+        if not isinstance(version, str) or not version.isprintable():
+            raise ApiError(f"{self.where}: the answer isn't one of Lens")
+        return version
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def _target(self, path: str, query: Query, cluster: bool) -> str:
+        words: dict[str, str] = {"cluster": self.cluster} if cluster else {}
+        for name, value in query.items():
+            if value is None:
+                continue
+            words[name] = str(value) if isinstance(value, (str, int)) else ",".join(value)
+        return f"{self._path}{path}" + (f"?{urlencode(words)}" if words else "")
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        return headers
+
+    def _answer(self, method: str, target: str, kind: type[T], body: bytes | None = None) -> Answer[T]:
+        try:
+            response = self._http.request(method, target, self._seconds, self._headers(), body)
+        except OSError as error:
+            raise self._unreachable(error) from None
+        if response.status != 200:
+            raise self._refusal(response)
+        try:
+            data = json.loads(response.body)["data"]
+            check(kind, data)
+        except SchemaError as error:
+            what = f"the answer to {target.partition('?')[0]} isn't what this version reads"
+            raise ApiError(f"{self.where}: {what}: {error}") from None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ApiError(f"{self.where}: the answer isn't one of Lens") from None
+        return Answer(data, _age(data, response))
+
+    def _unreachable(self, error: OSError) -> ApiError:
+        return ApiError(f"{self.where} can't be reached: {describe(error)}")
+
+    def _refusal(self, response: Response) -> ApiError:
+        status = response.status
+        try:
+            message = str(json.loads(response.body)["meta"]["message"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            message = ""
+        if not message.isprintable() or not message:
+            return ApiError(f"{self.where}: the answer isn't one of Lens (HTTP {status})", status)
+        if status == 401:
+            problem = "needs a token" if self.token is None else "doesn't accept the token"
+            described = _bearer_problem(response)
+            return ApiError(f"{self.where} {problem}{described}", status)
+        after = response.headers.get("Retry-After", "")
+        again = f"; ask again in {after} s" if after.isdecimal() and len(after) < 10 else ""
+        return ApiError(f"{self.where}: {message}{again}", status)
+
+
+def path(*segments: str) -> str:
+    """Return a path of which each segment is encoded."""
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def _bearer_problem(response: Response) -> str:
+    """Return what WWW-Authenticate says is wrong with the token (RFC 6750, section 3)."""
+    text = response.headers.get("WWW-Authenticate", "")
+    _, found, rest = text.partition('error_description="')
+    described = rest.partition('"')[0]
+    return f": {described}" if found and described.isprintable() else ""
+
+
+def _age(data: Any, response: Response) -> float | None:
+    """Return the age that the answer has, else the time from its ``timestamp`` to the server's clock."""
+    if not isinstance(data, dict):
+        return None
+    age = data.get("age_seconds", data.get("freshness", {}).get("age_seconds"))
+    if isinstance(age, (int, float)):
+        return float(age)
+    try:
+        then = datetime.fromisoformat(data["timestamp"])
+        return max(0.0, (parsedate_to_datetime(response.headers["Date"]) - then).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,137 @@
+"""Checks that a response has the API's types, so that what reads it can trust it.
+
+Fields and values that the types don't name are let through: an API adds such at any time.
+"""
+
+from collections.abc import Callable, Hashable
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+Check = Callable[[Any], None]
+
+
+def check(kind: Any, value: Any) -> None:
+    """Raise SchemaError for a decoded JSON value that isn't of the type ``kind``."""
+    checker(kind)(value)
+
+
+class SchemaError(ValueError):
+    """A value isn't of its type. The message names the field."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.path: list[str] = []
+        self._problem = problem
+
+    def __str__(self) -> str:
+        """Return the path from the root to the field, and what is wrong with it."""
+        path = "".join(reversed(self.path)).lstrip(".")
+        return f"{path}: {self._problem}" if path else self._problem
+
+
+_SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a string"),
+    int: ((int,), "an integer"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+    NoneType: ((NoneType,), "null"),
+}
+
+
+@cache
+def checker(kind: Hashable) -> Check:
+    """Return what checks a type's values."""
+    origin = get_origin(kind)
+    if kind is Any or kind is object:
+        return _anything
+    if origin is Literal:
+        return _scalar(*_SCALARS[type(get_args(kind)[0])])
+    if is_typeddict(kind):
+        return _fields(kind)
+    if origin is list:
+        return _elements(checker(get_args(kind)[0]))
+    if origin is dict:
+        return _values(checker(get_args(kind)[1]))
+    if origin in (Union, UnionType):
+        return _alternatives([checker(each) for each in get_args(kind)])
+    return _scalar(*_SCALARS[kind])
+
+
+def _anything(_: Any) -> None:
+    pass
+
+
+def _scalar(types: tuple[type, ...], called: str) -> Check:
+    def checked(value: Any) -> None:
+        # A bool is an int to Python, and not to JSON.
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise SchemaError(f"{str(value)[:40]!a} isn't {called}")
+
+    return checked
+
+
+def _fields(kind: Any) -> Check:
+    required: frozenset[str] = kind.__required_keys__
+    checks = [(name, checker(hint), name in required) for name, hint in get_type_hints(kind).items()]
+
+    def checked(value: Any) -> None:
+        if not isinstance(value, dict):
+            raise SchemaError("isn't an object")
+        for name, check_field, is_required in checks:
+            if name in value:
+                try:
+                    check_field(value[name])
+                except SchemaError as error:
+                    error.path.append(f".{name}")
+                    raise
+            elif is_required:
+                raise SchemaError(f"has no field {name}")
+
+    return checked
+
+
+def _elements(check_element: Check) -> Check:
+    def checked(value: Any) -> None:
+        if not isinstance(value, list):
+            raise SchemaError("isn't a list")
+        for index, element in enumerate(value):
+            try:
+                check_element(element)
+            except SchemaError as error:
+                error.path.append(f"[{index}]")
+                raise
+
+    return checked
+
+
+def _values(check_value: Check) -> Check:
+    def checked(value: Any) -> None:
+        if not isinstance(value, dict):
+            raise SchemaError("isn't an object")
+        for name, each in value.items():
+            try:
+                check_value(each)
+            except SchemaError as error:
+                error.path.append(f"[{name[:40]!a}]")
+                raise
+
+    return checked
+
+
+def _alternatives(checks: list[Check]) -> Check:
+    def checked(value: Any) -> None:
+        failure: SchemaError | None = None
+        for each in checks:
+            try:
+                each(value)
+            except SchemaError as error:
+                # The one that got furthest is what was meant.
+                if failure is None or len(error.path) > len(failure.path):
+                    failure = error
+            else:
+                return
+        if failure is not None:
+            raise failure
+
+    return checked

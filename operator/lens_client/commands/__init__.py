@@ -1,0 +1,9 @@
+"""The commands: modules with `add_arguments(parser)` and `run(context)`, which returns the exit status.
+
+A module is imported when its command runs, so that the others cost nothing.
+"""
+
+COMMANDS = {
+    "version": "Versions of this command and of Lens",
+}
+"""What there is, in the order of the help, and what each does."""

@@ -1,0 +1,1 @@
+"""The way to a Lens: its own address, or the kubeconfig and a port-forward."""

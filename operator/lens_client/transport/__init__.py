@@ -1,0 +1,1 @@
+"""Connections within a time: TCP, proxies, TLS, and one HTTP request after another."""

@@ -1,0 +1,68 @@
+"""A time by which something has to be done, whatever the other side sends meanwhile."""
+
+import io
+import socket
+import time
+from typing import IO, Any
+
+
+class Deadline:
+    """Ends ``seconds`` from its making. Its clock doesn't jump with the system's."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left, more than 0. Raise TimeoutError at the end."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no answer within {self.seconds:g} s")
+        return left
+
+
+class BoundedSocket:
+    """What http.client needs of a socket, each operation within one deadline.
+
+    A socket's own timeout bounds each read alone: a server that sends a byte now and then would hold a
+    client forever.
+    """
+
+    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+        self._socket = connected
+        self.deadline: Deadline | None = deadline
+        """None: no end, for streams, whose own bound is ``idle_seconds``."""
+        self.idle_seconds: float | None = None
+
+    def _bound(self) -> None:
+        self._socket.settimeout(self.deadline.left() if self.deadline else self.idle_seconds)
+
+    def sendall(self, data: Any) -> None:
+        """Send all of it."""
+        self._bound()
+        self._socket.sendall(data)
+
+    def recv_into(self, buffer: Any) -> int:
+        """Receive what is there, up to the buffer's size; 0 at the end."""
+        self._bound()
+        return self._socket.recv_into(buffer)
+
+    def makefile(self, mode: str) -> IO[bytes]:
+        """Return a reader. Closing it leaves the socket open."""
+        assert mode == "rb"
+        return io.BufferedReader(_Reader(self), 64 * 1024)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, source: BoundedSocket) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._source.recv_into(buffer)

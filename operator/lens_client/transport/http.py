@@ -1,0 +1,148 @@
+"""One HTTP request after another on a connection, each within a time and a size."""
+
+import http.client
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from lens_client.transport.deadline import BoundedSocket, Deadline
+
+MAX_BODY_BYTES = 256 * 2**20
+"""A status with 5,000 nodes has some 4 MiB."""
+
+Dial = Callable[[Deadline], Any]
+"""Return a connected socket. Raise OSError."""
+
+
+class ProtocolError(OSError):
+    """What was received isn't HTTP, or too much."""
+
+
+class Response(NamedTuple):
+    """A response: its status, header fields and body."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+class HttpClient:
+    """Send requests to one server. Its connection is opened by the first request, and kept."""
+
+    def __init__(self, host: str, dial: Dial, headers: Mapping[str, str]) -> None:
+        self._host, self._dial, self._headers = host, dial, headers
+        self._connection: http.client.HTTPConnection | None = None
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Response:
+        """Return the response within ``seconds``. Raise OSError."""
+        deadline = Deadline(seconds)
+        sent = {"Accept-Encoding": "gzip", **(headers or {})}
+        try:
+            response = self._send(method, target, sent, body, deadline)
+            received = _read(response)
+        except http.client.HTTPException as error:
+            self.close()
+            raise ProtocolError(f"the answer is no HTTP: {error}") from None
+        except BaseException:
+            self.close()
+            raise
+        if response.headers.get("Content-Encoding") == "gzip":
+            received = _unpacked(received)
+        return Response(response.status, response.headers, received)
+
+    def stream(
+        self, target: str, seconds: float, idle_seconds: float, headers: Mapping[str, str]
+    ) -> "Response | Stream":
+        """Return a 200's body as a stream, and any other response whole. Raise OSError.
+
+        The head has to come within ``seconds``. The stream raises TimeoutError after ``idle_seconds`` without
+        a byte.
+        """
+        deadline = Deadline(seconds)
+        try:
+            response = self._send("GET", target, headers, None, deadline)
+            if response.status != 200:
+                return Response(response.status, response.headers, _read(response))
+        except http.client.HTTPException as error:
+            self.close()
+            raise ProtocolError(f"the answer is no HTTP: {error}") from None
+        except BaseException:
+            self.close()
+            raise
+        assert self._connection is not None
+        bounded: Any = self._connection.sock
+        bounded.deadline, bounded.idle_seconds = None, idle_seconds
+        return Stream(response, self.close)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
+    ) -> http.client.HTTPResponse:
+        if self._connection is not None and self._connection.sock is not None:
+            bounded: Any = self._connection.sock
+            bounded.deadline = deadline
+            try:
+                self._connection.request(method, target, body, {**self._headers, **headers})
+                return self._connection.getresponse()
+            except (ConnectionError, http.client.RemoteDisconnected):
+                # The server closed the kept connection. No request here does harm if it is sent twice.
+                self.close()
+        connection = http.client.HTTPConnection(self._host)
+        connection.sock = BoundedSocket(self._dial(deadline), deadline)
+        self._connection = connection
+        connection.request(method, target, body, {**self._headers, **headers})
+        return connection.getresponse()
+
+
+class Stream:
+    """The body of a response that has no end. A context manager."""
+
+    def __init__(self, response: http.client.HTTPResponse, close: Callable[[], None]) -> None:
+        self._response, self.close = response, close
+        self.headers = response.headers
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield each line, without its end. Raise OSError."""
+        try:
+            while line := self._response.readline(MAX_BODY_BYTES + 1):
+                if len(line) > MAX_BODY_BYTES:
+                    raise ProtocolError(f"a line of the answer has more than {MAX_BODY_BYTES} bytes")
+                yield line.rstrip(b"\r\n")
+        except http.client.HTTPException as error:
+            raise ProtocolError(f"the answer is no HTTP: {error}") from None
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    body = response.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise ProtocolError(f"the answer has more than {MAX_BODY_BYTES} bytes")
+    return body
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise ProtocolError(f"the answer can't be unpacked: {error}") from None
+    if len(unpacked) > MAX_BODY_BYTES:
+        raise ProtocolError(f"the answer has more than {MAX_BODY_BYTES} bytes")
+    return unpacked

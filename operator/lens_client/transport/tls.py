@@ -1,0 +1,43 @@
+"""Whom a TLS connection trusts, and what it shows of itself."""
+
+import ssl
+
+from lens_client.exits import UsageError
+
+
+def context(
+    ca_file: str | None = None,
+    ca_data: str | None = None,
+    insecure: bool = False,
+    certificate_file: str | None = None,
+    key_file: str | None = None,
+) -> ssl.SSLContext:
+    """Return a client's context, which trusts the given CA alone, else the system's. Raise UsageError."""
+    made = ssl.create_default_context()
+    if insecure:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    elif ca_file or ca_data:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            made.load_verify_locations(cafile=ca_file, cadata=ca_data)
+        except (ssl.SSLError, ValueError):
+            raise UsageError(
+                f"{ca_file or 'certificate-authority-data'} has no certificates in PEM"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{ca_file} can't be read: {error.strerror}") from None
+    if certificate_file:
+        try:
+            made.load_cert_chain(certificate_file, key_file, password=_no_password)
+        except ssl.SSLError:
+            pair = f"{certificate_file} and {key_file or 'its key'}"
+            raise UsageError(f"{pair} are no certificate and its key in PEM without a password") from None
+        except OSError as error:
+            raise UsageError(f"{certificate_file} or {key_file} can't be read: {error.strerror}") from None
+    return made
+
+
+def _no_password() -> str:
+    # Without an answer OpenSSL asks the terminal.
+    return ""

@@ -1,0 +1,58 @@
+"""The client knows the API: its types are those of the OpenAPI document, field by field."""
+
+import pytest
+
+from lens_client.api import schema
+from lens_client.api.validation import SchemaError, check
+from tests.contract import client_schema
+from tests.contract.openapi.stored import stored
+
+
+def test_the_clients_types_are_those_of_the_document() -> None:
+    assert client_schema.PATH.read_text() == client_schema.source(), "run `make schema`"
+
+
+def test_the_documents_examples_are_what_the_client_reads() -> None:
+    examples = {
+        path: operation["responses"]["200"]["content"]["application/json"]["example"]["data"]
+        for path, item in stored()["paths"].items()
+        for operation in item.values()
+        if "example" in operation["responses"]["200"]["content"].get("application/json", {})
+    }
+    kinds = {
+        "/api/v1/clusters": schema.Clusters,
+        "/api/v1/realtime/status": schema.Status,
+        "/api/v1/realtime/summary": schema.Summary,
+        "/api/v1/realtime/running-tasks": schema.RunningTasks,
+        "/api/v1/realtime/pending-tasks": schema.PendingTasks,
+        "/api/v1/realtime/nodes": schema.Nodes,
+        "/api/v1/realtime/nodes/{name}": schema.NodeDetail,
+        "/api/v1/realtime/fit": schema.Fit,
+        "/healthz": schema.Health,
+        "/readyz": schema.Health,
+    }
+    assert examples.keys() == kinds.keys()
+    for path, example in examples.items():
+        check(kinds[path], example)
+
+
+def test_a_field_that_is_missing_or_of_another_type_is_named() -> None:
+    example = stored()["paths"]["/api/v1/realtime/status"]["get"]["responses"]["200"]["content"]
+    data = example["application/json"]["example"]["data"]
+    without = {**data, "products": [{**data["products"][0], "total": "16"}]}
+    for wrong, problem in (
+        (without, "products[0].total: '16' isn't an integer"),
+        ({**data, "approximate": 0}, "approximate: '0' isn't true or false"),
+        ({**data, "running_tasks": True}, "running_tasks: 'True' isn't an integer"),
+        ({**data, "pending": None}, "pending: isn't an object"),
+        ({name: value for name, value in data.items() if name != "dra"}, "has no field dra"),
+    ):
+        with pytest.raises(SchemaError) as caught:
+            check(schema.Status, wrong)
+        assert str(caught.value) == problem
+
+
+def test_fields_and_values_that_an_api_adds_are_let_through() -> None:
+    meta = {"code": 2000, "message": "OK", "added": [1]}
+    check(schema.Meta, meta)
+    check(schema.Health, {"status": "better than ever"})
