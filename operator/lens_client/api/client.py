@@ -1,20 +1,21 @@
 """A client for one Lens: requests with a token, whose answers have the API's types and their age."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, NamedTuple, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from lens_client.api import schema
 from lens_client.api.events import Events
 from lens_client.api.validation import SchemaError, check
 from lens_client.exits import CommandError
 from lens_client.transport.failures import describe
-from lens_client.transport.http import HttpClient, Response
+from lens_client.transport.http import HttpClient, Response, Stream
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Response | Stream)
 
 Query = Mapping[str, str | int | Iterable[str] | None]
 """Parameters: those that are None are left out, and words are joined with commas."""
@@ -38,6 +39,17 @@ class ApiError(CommandError):
         self.http_status = http_status
 
 
+class Bearer:
+    """The token of requests; None: without one."""
+
+    def __init__(self, token: str | None) -> None:
+        self.token = token
+
+    def renew(self) -> bool:
+        """Get another token, since Lens doesn't accept this one any more. Return whether there is one."""
+        return False
+
+
 class Lens:
     """One Lens: ``where`` says which, in messages. Not for several threads at once.
 
@@ -48,12 +60,13 @@ class Lens:
         self,
         http: HttpClient,
         where: str,
-        token: str | None,
+        bearer: Bearer,
         seconds: float,
         cluster: str | None = None,
         path: str = "",
+        explain: Callable[[OSError], str] = describe,
     ) -> None:
-        self.where, self.token = where, token
+        self.where, self._bearer, self._explain = where, bearer, explain
         self._http, self._seconds, self._cluster, self._path = http, seconds, cluster, path
 
     @property
@@ -82,13 +95,14 @@ class Lens:
     def events(self, query: Query | None = None, last_event_id: str | None = None) -> Events:
         """Open the stream, or go on after an event of it. Raise ApiError."""
         target = self._target("/api/v1/realtime/stream", query or {}, True)
-        headers = self._headers() | {"Accept": "text/event-stream"}
-        if last_event_id is not None:
-            headers["Last-Event-ID"] = last_event_id
-        try:
-            stream = self._http.stream(target, self._seconds, STREAM_IDLE_SECONDS, headers)
-        except OSError as error:
-            raise self._unreachable(error) from None
+
+        def send() -> Response | Stream:
+            headers = self._headers("text/event-stream")
+            if last_event_id is not None:
+                headers.append(("Last-Event-ID", last_event_id))
+            return self._http.stream(target, self._seconds, STREAM_IDLE_SECONDS, headers)
+
+        stream = self._sent(send)
         if isinstance(stream, Response):
             raise self._refusal(stream)
         return Events(stream, self._unreachable)
@@ -120,17 +134,17 @@ class Lens:
             words[name] = str(value) if isinstance(value, (str, int)) else ",".join(value)
         return f"{self._path}{path}" + (f"?{urlencode(words)}" if words else "")
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
+    def _headers(self, accept: str = "application/json") -> list[tuple[str, str]]:
+        headers = [("Accept", accept)]
+        if self._bearer.token is not None:
+            headers.append(("Authorization", f"Bearer {self._bearer.token}"))
         return headers
 
     def _answer(self, method: str, target: str, kind: type[T], body: bytes | None = None) -> Answer[T]:
-        try:
-            response = self._http.request(method, target, self._seconds, self._headers(), body)
-        except OSError as error:
-            raise self._unreachable(error) from None
+        def send() -> Response:
+            return self._http.request(method, target, self._seconds, self._headers(), body)
+
+        response = self._sent(send)
         if response.status != 200:
             raise self._refusal(response)
         try:
@@ -143,8 +157,18 @@ class Lens:
             raise ApiError(f"{self.where}: the answer isn't one of Lens") from None
         return Answer(data, _age(data, response))
 
+    def _sent(self, send: Callable[[], R]) -> R:
+        """Return what comes back; if the token is refused, once more with another one. Raise ApiError."""
+        try:
+            received = send()
+            if isinstance(received, Response) and received.status == 401 and self._bearer.renew():
+                received = send()
+        except OSError as error:
+            raise self._unreachable(error) from None
+        return received
+
     def _unreachable(self, error: OSError) -> ApiError:
-        return ApiError(f"{self.where} can't be reached: {describe(error)}")
+        return ApiError(f"{self.where} can't be reached: {self._explain(error)}")
 
     def _refusal(self, response: Response) -> ApiError:
         status = response.status
@@ -155,17 +179,12 @@ class Lens:
         if not message.isprintable() or not message:
             return ApiError(f"{self.where}: the answer isn't one of Lens (HTTP {status})", status)
         if status == 401:
-            problem = "needs a token" if self.token is None else "doesn't accept the token"
+            problem = "needs a token" if self._bearer.token is None else "doesn't accept the token"
             described = _bearer_problem(response)
             return ApiError(f"{self.where} {problem}{described}", status)
         after = response.headers.get("Retry-After", "")
         again = f"; ask again in {after} s" if after.isdecimal() and len(after) < 10 else ""
         return ApiError(f"{self.where}: {message}{again}", status)
-
-
-def path(*segments: str) -> str:
-    """Return a path of which each segment is encoded."""
-    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
 def _bearer_problem(response: Response) -> str:

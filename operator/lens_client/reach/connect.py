@@ -2,12 +2,11 @@
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
 from lens_client import __version__
-from lens_client.api.client import Lens
-from lens_client.exits import CommandError, UsageError
+from lens_client.api.client import Bearer, Lens
+from lens_client.exits import UsageError
 from lens_client.options import Options
 from lens_client.transport import dial, proxies, tls
 from lens_client.transport.endpoint import parse
@@ -36,7 +35,9 @@ def find(options: Options, environ: Mapping[str, str]) -> Connection:
     url = options.server or environ.get("LENS_URL")
     if url:
         return Direct(url, options, environ)
-    raise CommandError("without --server there is no way to Lens yet")
+    from lens_client.reach.cluster import ThroughCluster
+
+    return ThroughCluster(options, environ, given_token(options, environ), USER_AGENT)
 
 
 def given_token(options: Options, environ: Mapping[str, str]) -> str | None:
@@ -52,7 +53,7 @@ def given_token(options: Options, environ: Mapping[str, str]) -> str | None:
 def token_of_file(path: str, source: str) -> str:
     """Return a file's token. Raise UsageError."""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             content = file.read(MAX_TOKEN_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{source}: {path} can't be read: {error.strerror}") from None
@@ -85,11 +86,11 @@ class Direct:
         connect = functools.partial(
             dial.connect, endpoint, tls=context, proxy=proxies.from_environment(endpoint, environ)
         )
-        self._http = HttpClient(endpoint.authority, connect, {"User-Agent": USER_AGENT})
+        self._http = HttpClient(endpoint.authority, connect, [("User-Agent", USER_AGENT)])
         self._lens = Lens(
             self._http,
             f"Lens at {endpoint.url}",
-            given_token(options, environ),
+            Bearer(given_token(options, environ)),
             options.request_timeout,
             options.cluster or environ.get("LENS_CLUSTER"),
             endpoint.path,

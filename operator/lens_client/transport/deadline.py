@@ -29,23 +29,23 @@ class BoundedSocket:
     """
 
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
-        self._socket = connected
+        self.socket = connected
         self.deadline: Deadline | None = deadline
         """None: no end, for streams, whose own bound is ``idle_seconds``."""
         self.idle_seconds: float | None = None
 
     def _bound(self) -> None:
-        self._socket.settimeout(self.deadline.left() if self.deadline else self.idle_seconds)
+        self.socket.settimeout(self.deadline.left() if self.deadline else self.idle_seconds)
 
     def sendall(self, data: Any) -> None:
         """Send all of it."""
         self._bound()
-        self._socket.sendall(data)
+        self.socket.sendall(data)
 
     def recv_into(self, buffer: Any) -> int:
         """Receive what is there, up to the buffer's size; 0 at the end."""
         self._bound()
-        return self._socket.recv_into(buffer)
+        return self.socket.recv_into(buffer)
 
     def makefile(self, mode: str) -> IO[bytes]:
         """Return a reader. Closing it leaves the socket open."""
@@ -54,7 +54,7 @@ class BoundedSocket:
 
     def close(self) -> None:
         """Close the connection."""
-        self._socket.close()
+        self.socket.close()
 
 
 class _Reader(io.RawIOBase):

@@ -1,7 +1,6 @@
 """A TCP connection to a server, directly or through a proxy, with TLS where its URL says so."""
 
 import contextlib
-import ipaddress
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -60,9 +59,8 @@ def connect_tcp(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(host.partition("%")[0])
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with contextlib.suppress(OSError, UnicodeError):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     # The resolver has no bound of its own, and takes no signals while it waits.
     found: list[list[Any] | OSError] = []
 

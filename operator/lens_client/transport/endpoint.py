@@ -1,7 +1,7 @@
 """Where a server is: the parts of its URL."""
 
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -24,6 +24,11 @@ class Endpoint(NamedTuple):
     def url(self) -> str:
         """Return the URL, without credentials."""
         return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def path(*segments: str) -> str:
+    """Return a path of which each segment is encoded."""
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
 def parse(url: str) -> Endpoint:

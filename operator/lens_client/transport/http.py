@@ -1,8 +1,9 @@
 """One HTTP request after another on a connection, each within a time and a size."""
 
 import http.client
+import socket
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lens_client.transport.deadline import BoundedSocket, Deadline
@@ -10,8 +11,11 @@ from lens_client.transport.deadline import BoundedSocket, Deadline
 MAX_BODY_BYTES = 256 * 2**20
 """A status with 5,000 nodes has some 4 MiB."""
 
-Dial = Callable[[Deadline], Any]
+Dial = Callable[[Deadline], socket.socket]
 """Return a connected socket. Raise OSError."""
+
+Headers = Iterable[tuple[str, str]]
+"""Header fields; a name may be there several times."""
 
 
 class ProtocolError(OSError):
@@ -29,8 +33,8 @@ class Response(NamedTuple):
 class HttpClient:
     """Send requests to one server. Its connection is opened by the first request, and kept."""
 
-    def __init__(self, host: str, dial: Dial, headers: Mapping[str, str]) -> None:
-        self._host, self._dial, self._headers = host, dial, headers
+    def __init__(self, host: str, dial: Dial, headers: Headers = ()) -> None:
+        self._host, self._dial, self._headers = host, dial, list(headers)
         self._connection: http.client.HTTPConnection | None = None
 
     def request(
@@ -38,12 +42,12 @@ class HttpClient:
         method: str,
         target: str,
         seconds: float,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = (),
         body: bytes | None = None,
     ) -> Response:
         """Return the response within ``seconds``. Raise OSError."""
         deadline = Deadline(seconds)
-        sent = {"Accept-Encoding": "gzip", **(headers or {})}
+        sent = [("Accept-Encoding", "gzip"), *headers]
         try:
             response = self._send(method, target, sent, body, deadline)
             received = _read(response)
@@ -58,7 +62,7 @@ class HttpClient:
         return Response(response.status, response.headers, received)
 
     def stream(
-        self, target: str, seconds: float, idle_seconds: float, headers: Mapping[str, str]
+        self, target: str, seconds: float, idle_seconds: float, headers: Headers
     ) -> "Response | Stream":
         """Return a 200's body as a stream, and any other response whole. Raise OSError.
 
@@ -81,6 +85,12 @@ class HttpClient:
         bounded.deadline, bounded.idle_seconds = None, idle_seconds
         return Stream(response, self.close)
 
+    def detach(self) -> socket.socket | None:
+        """Return the idle connection, for another protocol; None without one."""
+        connection, self._connection = self._connection, None
+        bounded: Any = None if connection is None else connection.sock
+        return None if bounded is None else bounded.socket
+
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         if self._connection is not None:
@@ -88,21 +98,35 @@ class HttpClient:
             self._connection = None
 
     def _send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
+        self, method: str, target: str, headers: Headers, body: bytes | None, deadline: Deadline
     ) -> http.client.HTTPResponse:
         if self._connection is not None and self._connection.sock is not None:
             bounded: Any = self._connection.sock
             bounded.deadline = deadline
             try:
-                self._connection.request(method, target, body, {**self._headers, **headers})
-                return self._connection.getresponse()
+                return self._exchange(self._connection, method, target, headers, body)
             except (ConnectionError, http.client.RemoteDisconnected):
                 # The server closed the kept connection. No request here does harm if it is sent twice.
                 self.close()
         connection = http.client.HTTPConnection(self._host)
         connection.sock = BoundedSocket(self._dial(deadline), deadline)
         self._connection = connection
-        connection.request(method, target, body, {**self._headers, **headers})
+        return self._exchange(connection, method, target, headers, body)
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes | None,
+    ) -> http.client.HTTPResponse:
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in (*self._headers, *headers):
+            connection.putheader(name, value.encode())
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
         return connection.getresponse()
 
 

@@ -3,14 +3,17 @@
 An HTTP proxy gets a CONNECT (RFC 9110, 9.3.6) whatever the server's scheme; SOCKS5 is RFC 1928 and 1929.
 """
 
-import ipaddress
 import socket
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from lens_client.transport.deadline import Deadline
 from lens_client.transport.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _MAX_HEAD_BYTES = 64 * 1024
@@ -50,14 +53,18 @@ def _bypassed(endpoint: Endpoint, rules: str) -> bool:
     return False
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> "IPv4Address | IPv6Address | None":
+    import ipaddress
+
     try:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
 
 
-def _covers(rule: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _covers(rule: str, address: "IPv4Address | IPv6Address") -> bool:
+    import ipaddress
+
     try:
         return address in ipaddress.ip_network(rule.strip("[]"), strict=False)
     except ValueError:

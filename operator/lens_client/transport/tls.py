@@ -9,8 +9,6 @@ def context(
     ca_file: str | None = None,
     ca_data: str | None = None,
     insecure: bool = False,
-    certificate_file: str | None = None,
-    key_file: str | None = None,
 ) -> ssl.SSLContext:
     """Return a client's context, which trusts the given CA alone, else the system's. Raise UsageError."""
     made = ssl.create_default_context()
@@ -27,15 +25,20 @@ def context(
             ) from None
         except OSError as error:
             raise UsageError(f"{ca_file} can't be read: {error.strerror}") from None
-    if certificate_file:
-        try:
-            made.load_cert_chain(certificate_file, key_file, password=_no_password)
-        except ssl.SSLError:
-            pair = f"{certificate_file} and {key_file or 'its key'}"
-            raise UsageError(f"{pair} are no certificate and its key in PEM without a password") from None
-        except OSError as error:
-            raise UsageError(f"{certificate_file} or {key_file} can't be read: {error.strerror}") from None
     return made
+
+
+def load_certificate(made: ssl.SSLContext, certificate_file: str | None, key_file: str | None) -> None:
+    """Let a context show a client certificate. Raise UsageError for files that have none."""
+    try:
+        made.load_cert_chain(certificate_file or "", key_file, password=_no_password)
+    except ssl.SSLError:
+        problem = "is no certificate and its key in PEM, without a password"
+        raise UsageError(f"the kubeconfig's client certificate {problem}") from None
+    except OSError as error:
+        raise UsageError(
+            f"the kubeconfig's client certificate or key can't be read: {error.strerror}"
+        ) from None
 
 
 def _no_password() -> str:

@@ -1,4 +1,4 @@
-"""The simulated apiserver: a store's objects over HTTP, read-only, behind a bearer token."""
+"""The simulated apiserver: a store's objects over HTTP, read-only, behind a bearer token or a certificate."""
 
 import asyncio
 import base64
@@ -13,8 +13,10 @@ from aiohttp import web
 
 from lens_sim.apiserver import discovery, listing, status
 from lens_sim.apiserver.options import ListOptions, list_options
+from lens_sim.apiserver.port_forwards import PORT_FORWARDS, PortForwards
 from lens_sim.apiserver.reviews import Accounts
 from lens_sim.apiserver.served import Form, Served
+from lens_sim.apiserver.service_accounts import TOKENS, ServiceAccounts
 from lens_sim.apiserver.tables import table, wants_table
 from lens_sim.apiserver.watching import WatchRequest
 from lens_sim.objects.resources import DYNAMIC, SERVED, Object, Resource, metadata_alone
@@ -29,8 +31,10 @@ class SimApiServer:
     """Serves `store` on 127.0.0.1 until stopped; a stopped server can be started again, on its old port.
 
     `store` and `token` may be replaced while it runs, `accounts` be filled, whom reviews then know. Bookmarks
-    come every `bookmark_interval` seconds. The token is the user's of the name `user`. Dynamic resource
-    allocation (resource.k8s.io) is not served until `serve` says in which versions.
+    come every `bookmark_interval` seconds. The token is the user's of the name `user`, who may show a client
+    certificate instead. `port_forwards` has the pods whose ports can be reached, and `service_accounts` those
+    of TokenRequests. Dynamic resource allocation (resource.k8s.io) is not served until `serve`
+    says in which versions.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class SimApiServer:
         self.store = store
         self.token = token
         self.accounts = Accounts()
+        self.port_forwards = PortForwards()
+        self.service_accounts = ServiceAccounts()
         self.user = "system:serviceaccount:lens:lens"
         self.port = port
         self._ssl_context = ssl_context
@@ -51,6 +57,7 @@ class SimApiServer:
         self._runner: web.AppRunner | None = None
         self._served = Served()
         self._forbidden: dict[Resource, frozenset[str]] = {}
+        self._permitted_in: dict[Resource, frozenset[str]] = {}
         self._watching: dict[asyncio.Transport, Form] = {}
 
     @property
@@ -68,13 +75,21 @@ class SimApiServer:
             if self._served.form(form.resource, form.version) is None:
                 transport.abort()
 
-    def forbid(self, resource: Resource, verbs: Iterable[str] = _VERBS) -> None:
-        """Let the user do no more of this with a resource; watches that are open stay so, as under RBAC."""
+    def forbid(self, resource: Resource, verbs: Iterable[str] = _VERBS, but_in: Iterable[str] = ()) -> None:
+        """Let the user do no more of this with a resource, except in namespaces `but_in`.
+
+        Watches that are open stay so, as under RBAC.
+        """
         self._forbidden[resource] = frozenset(verbs)
+        self._permitted_in[resource] = frozenset(but_in)
 
     def permit(self, resource: Resource) -> None:
         """Let the user read a resource again."""
         self._forbidden.pop(resource, None)
+
+    def permit_all(self) -> None:
+        """Let the user do everything again."""
+        self._forbidden.clear()
 
     async def start(self) -> None:
         """Listen; OSError when the port is taken."""
@@ -93,6 +108,10 @@ class SimApiServer:
             ("/apis/authorization.k8s.io/v1/subjectaccessreviews", self.accounts.access_review),
         ):
             app.router.add_route("POST", path, _reviewing(review))
+        pod = "/api/v1/namespaces/{namespace}/pods/{name}"
+        app.router.add_route("GET", f"{pod}/portforward", self._port_forward)
+        account = "/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
+        app.router.add_route("POST", f"{account}/token", self._token_request)
         app.router.add_route("*", "/{path:.*}", _unknown)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -149,6 +168,8 @@ class SimApiServer:
         kubectl sends no tokens over plain HTTP (client-go's clientcmd, `IsConfigTransportTLS`), but the user
         information of its server's URL: http://user:TOKEN@127.0.0.1:PORT.
         """
+        if request.get_extra_info("peercert"):
+            return True
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "basic":
             try:
@@ -168,9 +189,21 @@ class SimApiServer:
 
     def _authorize(self, resource: Resource, verb: str, request: web.Request) -> None:
         """Refuse what is forbidden; StatusError 403."""
-        if verb in self._forbidden.get(resource, ()):
-            namespace, name = (request.match_info.get(part, "") for part in ("namespace", "name"))
+        namespace, name = (request.match_info.get(part, "") for part in ("namespace", "name"))
+        if verb in self._forbidden.get(resource, ()) and namespace not in self._permitted_in[resource]:
             raise status.forbidden(self.user, verb, resource, namespace, name)
+
+    async def _port_forward(self, request: web.Request) -> web.StreamResponse:
+        # Both, since Kubernetes 1.35 (KEP 4006).
+        for verb in ("get", "create"):
+            self._authorize(PORT_FORWARDS, verb, request)
+        return await self.port_forwards.serve(request)
+
+    async def _token_request(self, request: web.Request) -> web.StreamResponse:
+        self._authorize(TOKENS, "create", request)
+        namespace, name = request.match_info["namespace"], request.match_info["name"]
+        made = self.service_accounts.request(self.accounts, namespace, name, await request.read())
+        return web.Response(status=201, body=msgspec.json.encode(made), content_type="application/json")
 
     async def _collection(self, resource: Resource, request: web.Request) -> web.StreamResponse:
         namespace = request.match_info.get("namespace")

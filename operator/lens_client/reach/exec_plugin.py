@@ -1,0 +1,108 @@
+"""Credentials that a program of the kubeconfig hands out (client.authentication.k8s.io, v1 and v1beta1)."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from lens_client.exits import CommandError
+from lens_client.reach.kubeconfig import Cluster, User
+
+API = "client.authentication.k8s.io"
+
+PLUGIN_SECONDS = 300.0
+"""A plugin may open a browser and wait for a person."""
+
+
+class ExecCredentials(NamedTuple):
+    """What a plugin handed out: a token, a client certificate with its key (in PEM), or both."""
+
+    token: str | None
+    certificate: str | None
+    key: str | None
+
+
+def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredentials:
+    """Run the plugin of a user. Raise CommandError, which has the plugin's hint if it isn't installed."""
+    import subprocess
+
+    plugin = user.exec or {}
+    command = plugin.get("command")
+    if not isinstance(command, str) or not command:
+        raise CommandError(f"the kubeconfig's user {user.name!a}: exec has no command")
+    if os.sep in command:
+        command = os.path.join(user.exec_folder, command)
+    version = plugin.get("apiVersion", f"{API}/v1")
+    interactive = plugin.get("interactiveMode", "IfAvailable") != "Never" and sys.stdin.isatty()
+    if plugin.get("interactiveMode") == "Always" and not interactive:
+        raise CommandError(f"{command} of the kubeconfig asks at a terminal, and stdin is none")
+    spec: dict[str, Any] = {"interactive": interactive}
+    if plugin.get("provideClusterInfo"):
+        spec["cluster"] = _cluster_info(cluster)
+    info = {"kind": "ExecCredential", "apiVersion": version, "spec": spec}
+    try:
+        done = subprocess.run(  # noqa: S603 the user's own kubeconfig names it
+            [command, *map(str, plugin.get("args") or ())],
+            env={**environ, **_variables(plugin), "KUBERNETES_EXEC_INFO": json.dumps(info)},
+            stdin=None if interactive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=PLUGIN_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        hint = " ".join(str(plugin.get("installHint") or "install it").split())
+        raise CommandError(f"{command} of the kubeconfig's user {user.name!a} is not there: {hint}") from None
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"{command} of the kubeconfig took longer than {PLUGIN_SECONDS:g} s") from None
+    except OSError as error:
+        raise CommandError(f"{command} of the kubeconfig can't be run: {error.strerror}") from None
+    if done.returncode:
+        raise CommandError(f"{command} of the kubeconfig ended with {done.returncode}")
+    return _credentials(command, version, done.stdout)
+
+
+def _credentials(command: str, version: str, printed: bytes) -> ExecCredentials:
+    try:
+        document = json.loads(printed)
+        status = document["status"]
+        found = [status.get(key) for key in ("token", "clientCertificateData", "clientKeyData")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise CommandError(f"{command} of the kubeconfig printed no ExecCredential") from None
+    if document.get("apiVersion") != version:
+        raise CommandError(
+            f"{command} of the kubeconfig printed {document.get('apiVersion')!a}, not {version}"
+        )
+    token, certificate, key = (each if isinstance(each, str) and each else None for each in found)
+    if token is None and (certificate is None or key is None):
+        raise CommandError(
+            f"{command} of the kubeconfig printed neither a token nor a certificate with its key"
+        )
+    return ExecCredentials(token, certificate, key)
+
+
+def _variables(plugin: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        str(each["name"]): str(each.get("value", "")) for each in plugin.get("env") or () if "name" in each
+    }
+
+
+def _cluster_info(cluster: Cluster) -> dict[str, Any]:
+    authority = cluster.ca_data
+    if authority is None and cluster.ca_file is not None:
+        from base64 import b64encode
+
+        try:
+            with open(cluster.ca_file, "rb") as file:
+                authority = b64encode(file.read()).decode()
+        except OSError as error:
+            raise CommandError(f"{cluster.ca_file} can't be read: {error.strerror}") from None
+    info = {
+        "server": cluster.server,
+        "tls-server-name": cluster.server_name,
+        "insecure-skip-tls-verify": cluster.insecure,
+        "certificate-authority-data": authority,
+        "proxy-url": cluster.proxy,
+        "config": cluster.exec_config,
+    }
+    return {name: value for name, value in info.items() if value}
