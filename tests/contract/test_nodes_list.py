@@ -106,7 +106,7 @@ async def test_of_a_node_of_two_vendors_only_the_asked_product_counts(api: Api, 
         ("&limit=0", "limit 0 is not a number from 1 to 5000"),
         ("&status=Odd", "status Odd is not supported; supported: Ready, NotReady, Unknown or Missing"),
         ("&sort=utilization", None),
-        ("&namespace=a", None),
+        ("&zone=a", None),
         ("&continue=eA", "continue is not one that was given out"),
     ],
 )

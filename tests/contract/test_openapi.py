@@ -40,6 +40,7 @@ ASKED = {
         for gpus in (1, 99)
     ),
     "/api/v1/realtime/fit/record": ("/api/v1/realtime/fit/record?cluster=prod-cluster",),
+    "/api/v1/access": ("/api/v1/access", "/api/v1/access?cluster=prod-cluster&namespace=team-a"),
     "/healthz": ("/healthz",),
     "/readyz": ("/readyz",),
 }

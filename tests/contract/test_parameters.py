@@ -20,7 +20,7 @@ async def test_a_missing_cluster_is_400_even_without_a_token(api: Api, path: str
     assert answer.error == (400, 4000, "Invalid parameter: cluster is required")
 
 
-KNOWN = "cluster, include, event_type, event_object, event_since"
+KNOWN = "cluster, namespace, view, include, event_type, event_object, event_since"
 
 
 async def test_a_name_that_no_node_can_have_is_no_defect_of_ours(api: Api) -> None:
@@ -94,7 +94,7 @@ async def test_what_can_be_no_namespace_is_named(api: Api, namespace: str) -> No
     ("path", "name", "known"),
     [
         (f"{STATUS}?cluster=prod-cluster&includes=nodes", "includes", f"; known: {KNOWN}"),
-        (f"{STATUS}?cluster=prod-cluster&namespace=a", "namespace", f"; known: {KNOWN}"),
+        (f"{STATUS}?cluster=prod-cluster&node=a", "node", f"; known: {KNOWN}"),
         (
             f"{TASKS}?cluster=prod-cluster&Namespace=a",
             "Namespace",

@@ -14,6 +14,8 @@ from multidict import MultiMapping
 from lens.api import envelope
 from lens.api.access.auth import ANONYMOUS, Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
+from lens.api.access.authorization import authorized
+from lens.api.endpoints.access import CLUSTERS
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -26,9 +28,10 @@ from lens.api.errors import (
     unavailable,
     unparsable,
 )
+from lens.api.parameters import FiguresParameters
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
-from lens.api.routes import CLUSTERS, METHODS, Route
+from lens.api.routes import METHODS, Route
 from lens.api.system.probes import Probes
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback
@@ -138,7 +141,7 @@ class Dispatcher:
             if context.rate_limit.exceeded:
                 raise too_many_requests(context.rate_limit)
         params = route.parameters.parse(query, path)
-        await caller.authorize(route.path, params.scope)
+        params = await authorized(params, caller, route.path)
         try:
             return await route.handler(request, params, caller)
         except ClusterNotFoundError:
@@ -147,7 +150,7 @@ class Dispatcher:
     async def _clusters_for(self, request: web.BaseRequest, caller: Caller) -> Sequence[str]:
         """Return the names of all clusters for a caller that may list them, none for others."""
         try:
-            await caller.authorize(CLUSTERS, None)
+            await authorized(FiguresParameters(), caller, CLUSTERS)
         except ApiError:
             return ()
         return self._clusters(request.headers)

@@ -29,6 +29,10 @@ class ApiError(Exception):
         self.rate_limit = rate_limit
 
 
+class ForbiddenError(ApiError):
+    """The 403 for a caller without a permission."""
+
+
 class ClusterNotFoundError(ApiError):
     """The 404 for an unknown cluster. ``clusters`` are the known ones, if the caller may know them."""
 
@@ -68,9 +72,9 @@ def invalid_token(why: str) -> ApiError:
     return ApiError(401, 4001, "Unauthorized", {"WWW-Authenticate": challenge})
 
 
-def forbidden(why: str) -> ApiError:
+def forbidden(why: str) -> ForbiddenError:
     """Return the 403 that names the missing permission."""
-    return ApiError(403, 4003, f"Forbidden: {why}")
+    return ForbiddenError(403, 4003, f"Forbidden: {why}")
 
 
 def not_found(what: str) -> ApiError:

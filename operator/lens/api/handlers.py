@@ -10,17 +10,19 @@ from aiohttp import web
 
 from lens.api import envelope, negotiation
 from lens.api.access.auth import Caller
+from lens.api.access.authorization import FitSight
 from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
-from lens.api.errors import ApiError, encoded_body, invalid_parameter, too_large
+from lens.api.errors import encoded_body, invalid_parameter, too_large
 from lens.api.fit.endpoint import FitQuestions, without_names
 from lens.api.fit.record import fit_record
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
 from lens.api.parameters import (
+    CapacityParameters,
     ClusterParameters,
     FitParameters,
     FitQuery,
@@ -29,7 +31,7 @@ from lens.api.parameters import (
     Parameters,
 )
 from lens.api.proxy.cluster_overview import ClusterOverview
-from lens.api.proxy.peer_proxy import PeerProxy
+from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
 from lens.bounds import MAX_BODY_BYTES
@@ -92,7 +94,9 @@ class Handlers:
             epoch, now = self._epoch(request, caller, key)
             response = self._cache.get(key, epoch.number)
             if response is None:
-                response = self._put(key, epoch, caller, view(epoch.view, params), current_fields, now)
+                response = self._put(
+                    key, epoch, caller, params, view(epoch.view, params), current_fields, now
+                )
             return await response.response(request.headers, now, epoch.age(now))
 
         return handler
@@ -110,7 +114,7 @@ class Handlers:
                 # One at a time: each holds its rows in memory until it is finished.
                 async with self._async_view:
                     data = await view(epoch.view, params)
-                return self._put(key, epoch, caller, data, current_fields, now)
+                return self._put(key, epoch, caller, params, data, current_fields, now)
 
             response = self._cache.get(key, epoch.number)
             if response is None:
@@ -127,7 +131,7 @@ class Handlers:
             media_type = _list_type(request, params)
             if params.cluster != self._name:
                 # A peer's list is fetched as JSON, whatever the format of the response.
-                query = [(name, value) for name, value in request.query.items() if name != "format"]
+                query = [(name, value) for name, value in peer_query(request, params) if name != "format"]
                 from_peer = await self._proxy.get(request, caller, params.cluster, request.path, query)
                 if media_type == CSV:
                     from_peer = await self._proxy.csv(listing, params, caller, request.path, from_peer)
@@ -195,15 +199,22 @@ class Handlers:
                 request: web.BaseRequest, params: FitParameters, caller: Caller
             ) -> web.StreamResponse:
                 posts = kind is FitParameters
+                sight = await FitSight.of(params, caller, request[REQUEST_CONTEXT].route)
+
+                def shown(data: Mapping[str, Any]) -> Mapping[str, Any]:
+                    return data if sight.everything else without_names(data, nodes=sight.nodes)
+
+                if not sight.namespace:
+                    params = params.model_copy(update={"view": "capacity"})
                 if params.cluster != self._name:
                     if posts and params.cluster in self._proxy.clusters(request.headers):
                         raise invalid_parameter("cluster is another Lens': send the manifest to it")
-                    whole = params.scope is None or await _may_see_all(request, caller)
                     # The peer may know Lens' own token, which may see more than the caller.
-                    edit = (lambda data: data) if whole else without_names
-                    return envelope.uncached(await self._proxy.data(request, caller, params.cluster, edit))
+                    query = peer_query(request, params)
+                    return envelope.uncached(
+                        await self._proxy.data(request, caller, params.cluster, query, shown)
+                    )
                 body = await _body(request) if posts else b""
-                whole = params.scope is None or await _may_see_all(request, caller)
 
                 async def answer() -> Mapping[str, Any]:
                     async with queue.slot(caller.tenant):
@@ -212,7 +223,7 @@ class Handlers:
                             data = await asyncio.to_thread(questions.asked, state, params, now)
                         else:
                             data = await asyncio.to_thread(questions.posted, state, params, body, now)
-                    return data if whole else without_names(data)
+                    return shown(data)
 
                 # A client that goes away stops no thread, so the slot is held until that ends.
                 return envelope.uncached(await asyncio.shield(asyncio.create_task(answer())))
@@ -231,6 +242,7 @@ class Handlers:
         key: bytes,
         epoch: Epoch,
         caller: Caller,
+        params: ClusterParameters,
         data: Mapping[str, Any],
         current_fields: CurrentFields,
         now: float,
@@ -245,7 +257,7 @@ class Handlers:
             key,
             envelope.encode({**data, **marks}).split(_MARK),
             epoch.taken_at,
-            tag=_tag(epoch),
+            tag=_tag(epoch) + _view_tag(params),
             version=epoch.number,
             caller=caller.tenant,
             current_values=current_values,
@@ -254,7 +266,8 @@ class Handlers:
 
     async def _from_peer(self, request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
         """Respond with another cluster's response to the same request."""
-        response = await self._proxy.get(request, caller, params.cluster, request.path, request.query.items())
+        query = peer_query(request, params)
+        response = await self._proxy.get(request, caller, params.cluster, request.path, query)
         return await self._passed_on(request, response)
 
     async def _passed_on(self, request: web.BaseRequest, response: Representation) -> web.StreamResponse:
@@ -286,14 +299,6 @@ async def _body(request: web.BaseRequest) -> bytes:
     return body
 
 
-async def _may_see_all(request: web.BaseRequest, caller: Caller) -> bool:
-    try:
-        await caller.authorize(request[REQUEST_CONTEXT].route, None)
-    except ApiError:
-        return False
-    return True
-
-
 def _list_type(request: web.BaseRequest, params: ListParameters) -> str:
     """Return the media type of a list: the one that the request names, or else the one that it prefers."""
     if params.format is not None:
@@ -304,6 +309,11 @@ def _list_type(request: web.BaseRequest, params: ListParameters) -> str:
 def _tag(epoch: Epoch, media_type: str = envelope.CONTENT_TYPE) -> str:
     """Return the part of an entity tag that is different for each epoch and media type."""
     return f"{epoch.number:x}" + ("" if media_type == envelope.CONTENT_TYPE else f"-{media_type}")
+
+
+def _view_tag(params: ClusterParameters) -> str:
+    """Return what tells a view's tag from that of the whole, which has the same URL for another caller."""
+    return f"-{params.view}" if isinstance(params, CapacityParameters) and params.view else ""
 
 
 def _seconds(epoch: Epoch) -> float:

@@ -198,6 +198,43 @@ class ClusterParameters(Parameters):
     )
 
 
+View = Literal["capacity"]
+
+
+class FiguresParameters(Parameters):
+    """No parameters, of figures that name no pod: a right to capacity is enough."""
+
+
+class CapacityParameters(ClusterParameters):
+    """The cluster, and how much of it is shown."""
+
+    namespace: Namespace | None = Field(
+        default=None,
+        description="A namespace in which the caller has the right to capacity, where it doesn't have it in "
+        "the whole cluster. The answer is the same.",
+    )
+    view: View | None = Field(
+        default=None,
+        description="capacity: only what the right to capacity shows; else all that the caller may see.",
+    )
+
+    @property
+    def is_capacity(self) -> bool:
+        """Tell whether a right to capacity is enough for what is requested."""
+        return True
+
+
+class AccessParameters(Parameters):
+    """What the caller wants to know its rights to."""
+
+    cluster: Annotated[str, _NON_EMPTY_SCHEMA] | None = Field(
+        default=None, description="The cluster's name; by default the one that this Lens watches."
+    )
+    namespace: Namespace | None = Field(
+        default=None, description="A namespace in which the caller's rights are looked at, too."
+    )
+
+
 _LABEL = re.compile(
     r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
     r"=(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
@@ -250,12 +287,16 @@ def _amount(text: str) -> str:
 
 
 class FitParameters(ClusterParameters):
-    """The cluster, and the namespace of what is asked about."""
+    """The cluster, the namespace of what is asked about, and how much of the answer is shown."""
 
     namespace: Namespace | None = Field(
         default=None,
         description="The pods' namespace: its LimitRanges and ResourceQuotas count, and a right in it is "
         "enough to ask. Without one a GET looks at nodes alone, and a POST takes the manifest's.",
+    )
+    view: View | None = Field(
+        default=None,
+        description="capacity: only what the right to capacity shows, and so without the namespace's quotas.",
     )
 
     @property
@@ -324,8 +365,8 @@ class FitQuery(FitParameters):
             raise invalid_parameter("selector has two values for one label")
 
 
-class StatusParameters(ClusterParameters):
-    """The cluster, and the lists beside the figures."""
+class StatusParameters(CapacityParameters):
+    """The cluster, how much of it is shown, and the lists beside the figures."""
 
     empty_is_default: ClassVar[frozenset[str]] = frozenset({"include"})
 
@@ -342,14 +383,25 @@ class StatusParameters(ClusterParameters):
         default=None, description="Return only events since this RFC 3339 time."
     )
 
+    @property
+    def is_capacity(self) -> bool:
+        """Tell whether a right to capacity is enough: neither alerts nor events are requested."""
+        return self.include <= {"nodes"}
+
     def check(self, given: Collection[str]) -> None:
-        """Raise an ApiError for a filter of events without events."""
+        """Raise an ApiError for a filter of events without events, and for a list that isn't in the view."""
+        if self.view is not None and not self.is_capacity:
+            raise invalid_parameter("include: alerts and events are not in view=capacity")
         for name in ("event_type", "event_object", "event_since"):
             if name in given and "events" not in self.include:
                 raise invalid_parameter(f"{name} needs include=events")
 
 
 Section = Literal["status", "nodes", "tasks", "alerts", "events"]
+
+
+CAPACITY_SECTIONS: frozenset[Section] = frozenset({"status", "nodes"})
+"""What a stream has for a right to capacity."""
 
 
 class StreamParameters(ClusterParameters):
@@ -359,17 +411,37 @@ class StreamParameters(ClusterParameters):
 
     include: frozenset[Section] = Field(
         default=frozenset(get_args(Section)),
-        description="What to stream: the figures (status) and lists; repeat it or separate by commas. All by "
-        "default.",
+        description="What to stream: the figures (status) and lists; repeat it or separate by commas. By "
+        "default all that the caller may see.",
     )
     namespace: Namespace | None = Field(
-        default=None, description="Stream only the tasks of this namespace, without figures and other lists."
+        default=None,
+        description="Stream only the tasks of this namespace. If include names status or nodes, these too, "
+        "where the caller may see them.",
+    )
+    view: View | None = Field(
+        default=None, description="capacity: only status and nodes, as the right to capacity shows them."
     )
 
     @property
     def scope(self) -> str | None:
         """Return the namespace."""
         return self.namespace
+
+    @property
+    def names_sections(self) -> bool:
+        """Tell whether the request names its sections."""
+        return "include" in self.model_fields_set
+
+    def only(self, sections: Collection[Section], view: View | None) -> Self:
+        """Return the parameters of those of its sections alone, in this view."""
+        return self.model_copy(update={"include": self.include & frozenset(sections), "view": view})
+
+    def check(self, given: Collection[str]) -> None:
+        """Raise an ApiError for a section that isn't in the view."""
+        more = CAPACITY_SECTIONS if self.namespace is None else CAPACITY_SECTIONS | {"tasks"}
+        if self.view is not None and self.names_sections and not self.include <= more:
+            raise invalid_parameter(f"include: only {', '.join(sorted(more))} are in view=capacity")
 
 
 class NodeParameters(ClusterParameters):
@@ -398,6 +470,9 @@ class ListParameters(ClusterParameters):
 
     empty_is_default: ClassVar[frozenset[str]] = frozenset({"continue", "format"})
 
+    beside_query: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that decide what of each entry is shown, and to whom."""
+
     sort: str = "name"
     limit: Annotated[int | None, BeforeValidator(_limit), _LIMIT_SCHEMA] = Field(
         default=None, description="The maximum number of entries per page; without it all are returned."
@@ -418,8 +493,8 @@ class ListParameters(ClusterParameters):
 
     @property
     def query(self) -> tuple[str | None, ...]:
-        """Return all parameters except those of the page and its format."""
-        values = self.model_dump(exclude={"limit", "continue_", "format"}).values()
+        """Return all parameters that decide which entries there are, and in which order."""
+        values = self.model_dump(exclude={"limit", "continue_", "format", *self.beside_query}).values()
         return tuple(None if value is None else str(value) for value in values)
 
     @property
@@ -511,8 +586,10 @@ class PendingParameters(PodListParameters):
     )
 
 
-class NodesParameters(ListParameters):
-    """The cluster, the filter and order of its nodes, and the page."""
+class NodesParameters(CapacityParameters, ListParameters):
+    """The cluster, how much of it is shown, the filter and order of its nodes, and the page."""
+
+    beside_query: ClassVar[frozenset[str]] = frozenset({"namespace", "view"})
 
     sort: NodeSort = Field(default="name", description="The sort order; - reverses the order.")
     status: NodeStatus | None = Field(default=None, description="Return only nodes with this status.")

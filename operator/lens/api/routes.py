@@ -10,6 +10,7 @@ from aiohttp import web
 from lens.api import schemas
 from lens.api.access.auth import Caller
 from lens.api.endpoints import status
+from lens.api.endpoints.access import CLUSTERS, OwnAccess
 from lens.api.endpoints.nodes import node_detail, node_list
 from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.tasks import running_tasks
@@ -17,7 +18,9 @@ from lens.api.envelope import CONTENT_TYPE
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters import (
+    AccessParameters,
     AssetParameters,
+    FiguresParameters,
     FitParameters,
     FitQuery,
     FitRecordParameters,
@@ -34,8 +37,6 @@ from lens.api.system.page import ASSETS, Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.api.system.web_files import document
-
-CLUSTERS = "/api/v1/clusters"
 
 METHODS = ("GET", "HEAD")
 """The methods of every route, unless it says otherwise."""
@@ -76,6 +77,7 @@ def table(
     fit: Callable[[type[FitParameters]], Handler[Any]],
     page: Page,
     fit_record: Handler[FitRecordParameters],
+    access: OwnAccess,
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
@@ -86,14 +88,21 @@ def table(
     return (
         Route(
             CLUSTERS,
-            Parameters,
+            FiguresParameters,
             schemas.Clusters,
             handlers.clusters,
             "List the clusters that this Lens knows, with their status.",
         ),
         Route(
+            "/api/v1/access",
+            AccessParameters,
+            schemas.Access,
+            access.handler,
+            "Find out what the token may see.",
+        ),
+        Route(
             "/api/v1/realtime/summary",
-            Parameters,
+            FiguresParameters,
             schemas.Summary,
             handlers.summary,
             "Add up the figures of all clusters.",

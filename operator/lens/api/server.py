@@ -13,6 +13,7 @@ from lens.api.access_log import AccessLog
 from lens.api.cache.epochs import Epochs
 from lens.api.cache.response_cache import ResponseCache
 from lens.api.dispatch import Dispatcher
+from lens.api.endpoints.access import OwnAccess
 from lens.api.fit.endpoint import FitQuestions
 from lens.api.handlers import Handlers
 from lens.api.lists.list_queue import ListQueue
@@ -111,6 +112,7 @@ class Server:
         handlers = Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview)
         questions = FitQuestions(GpuResources(settings.gpu_resources), TaintPolicy(settings.tolerated_taints))
         fit_queue = ListQueue(refused=metrics.over_bound.labels("fits").inc, what="questions about fit")
+        page = Page(settings.page_frame_ancestors)
         self.routes = table(
             handlers,
             self._streams,
@@ -126,8 +128,9 @@ class Server:
             ),
             ListQueue(refused=metrics.over_bound.labels("lists").inc),
             handlers.for_fit(questions, fit_queue),
-            Page(settings.page_frame_ancestors),
+            page,
             handlers.for_record(fit_queue),
+            OwnAccess(settings.cluster, proxy.clusters, page.digest),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(

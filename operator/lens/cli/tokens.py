@@ -33,6 +33,14 @@ def token(
             "more. Without it for all.",
         ),
     ] = None,
+    capacity: Annotated[
+        bool,
+        typer.Option(
+            "--capacity",
+            help="Good for what is free in the cluster, without the names of pods and namespaces: beside the "
+            "namespaces, or without them for that alone.",
+        ),
+    ] = False,
 ) -> None:
     """Print a new token on stderr, and on stdout its entry for the tokens file, which has only a hash.
 
@@ -42,12 +50,18 @@ def token(
     digest = hashlib.sha256(secret.encode()).hexdigest()
     try:
         made = TokenEntry.model_validate(
-            {"name": name, "sha256": digest, "namespaces": namespace or None, "paths": path or None}
+            {
+                "name": name,
+                "sha256": digest,
+                "namespaces": namespace or None,
+                "paths": path or None,
+                "capacity": capacity,
+            }
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         problem = first["msg"].removeprefix("Value error, ")
         fail(f"{_GIVEN[str(first['loc'][0])]}: {first['input']!a}: {problem}")
-    entry = yaml.safe_dump([made.model_dump(mode="json", exclude_none=True)], sort_keys=False)
+    entry = yaml.safe_dump([made.model_dump(mode="json", exclude_defaults=True)], sort_keys=False)
     typer.echo(indent(entry, "  "), nl=False)
     typer.echo(f"token: {secret}", err=True)

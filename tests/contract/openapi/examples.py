@@ -442,6 +442,18 @@ EXAMPLES: Mapping[type, object] = {
     schemas.NodeDetail: _NODE_DETAIL,
     schemas.Fit: _FIT,
     schemas.FitRecordDetail: _RECORD_DETAIL,
+    schemas.Access: {
+        "caller": "system:serviceaccount:team-a:jane",
+        "cluster": "prod-cluster",
+        "clusters": ["prod-cluster"],
+        "realtime": False,
+        "capacity": True,
+        "namespace": {"name": "team-a", "tasks": True, "capacity": True},
+        "namespaces": None,
+        "paths": None,
+        "version": "0.1.0",
+        "page": "aa1d26ab156954c4",
+    },
     schemas.Health: _HEALTH,
 }
 """Examples by the type of their data; every route's type has one."""

@@ -79,6 +79,10 @@ def test_callers_are_bound_to_a_role_that_kubectl_can_speak_of(helm4: Helm) -> N
         ("lens", "realtime"): {"get"},
         ("", "realtime.lens"): {"get"},
     }
+    assert verbs(helm4.objects(DEFAULT), "lens-capacity-viewer") == {
+        ("lens", "capacity"): {"get"},
+        ("", "capacity.lens"): {"get"},
+    }
 
 
 def test_the_rights_are_the_operators_account_alone(helm4: Helm) -> None:

@@ -28,6 +28,22 @@ class Caller:
         The request is for one ``namespace``; None means the whole cluster.
         """
 
+    async def authorize_capacity(self, path: str, namespace: str | None) -> None:
+        """Raise an ApiError unless the caller may read the cluster's capacity at the endpoint ``path``.
+
+        A right in the ``namespace`` is enough. Who may read everything needs none of its own.
+        """
+
+    @property
+    def namespaces(self) -> tuple[str, ...] | None:
+        """Return the namespaces to which the caller is restricted; None for none that Lens knows of."""
+        return None
+
+    @property
+    def paths(self) -> tuple[str, ...] | None:
+        """Return the endpoints to which the caller is restricted, a * at the end for all that begin so."""
+        return None
+
 
 ANONYMOUS = Caller("anonymous")
 

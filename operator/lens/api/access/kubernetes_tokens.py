@@ -54,6 +54,18 @@ class KubernetesUser(Caller):
         if not await self.authenticator.allows(self, pods):
             raise forbidden(f"{permission} or {pods} is required in namespace {namespace}")
 
+    async def authorize_capacity(self, path: str, namespace: str | None) -> None:
+        """Require ``get capacity.lens``, in the whole cluster or in the namespace.
+
+        It is reviewed after ``get realtime.lens`` was refused, which would do too.
+        """
+        permission = Permission("get", "capacity", "lens", namespace)
+        if await self.authenticator.allows(self, permission):
+            return
+        everything = Permission("get", "realtime", "lens")
+        where = "" if namespace is None else f", or {permission} in namespace {namespace}"
+        raise forbidden(f"{everything} or {permission} is required in the whole cluster{where}")
+
 
 class KubernetesAuthenticator:
     """Authenticate by TokenReview and authorize by SubjectAccessReview, and cache the results."""

@@ -27,13 +27,15 @@ class TokenEntry(_Strict):
     """A caller's name and the SHA-256 of the token, in hex: ``printf %s TOKEN | sha256sum``.
 
     ``namespaces`` restricts the token to requests for one of these namespaces, ``paths`` to these endpoints.
-    Without them the token may read everything.
+    Without them the token may read everything. With ``capacity`` it may read the cluster's capacity: beside
+    these namespaces, or without ``namespaces`` that alone.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._@:-]{0,126}[A-Za-z0-9])?$")
     sha256: str = Field(pattern=r"^[0-9A-Fa-f]{64}$")
     namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1)] | None = None
     paths: Annotated[tuple[PathPattern, ...], Field(min_length=1)] | None = None
+    capacity: bool = False
 
 
 def _some(entries: object) -> object:
@@ -57,16 +59,37 @@ def read_tokens(path: Path) -> tuple[TokenEntry, ...]:
 class TokenCaller(Caller):
     """A caller with the rights of one token; None means no restriction."""
 
-    namespaces: tuple[str, ...] | None = None
-    paths: tuple[str, ...] | None = None
+    only_namespaces: tuple[str, ...] | None = None
+    only_paths: tuple[str, ...] | None = None
+    capacity: bool = False
+
+    @property
+    def namespaces(self) -> tuple[str, ...] | None:
+        """Return the namespaces to which the token is restricted: none if it is for capacity alone."""
+        return () if self.only_namespaces is None and self.capacity else self.only_namespaces
+
+    @property
+    def paths(self) -> tuple[str, ...] | None:
+        """Return the endpoints of the token."""
+        return self.only_paths
 
     async def authorize(self, path: str, namespace: str | None) -> None:
         """Check the token's paths and namespaces."""
-        if self.paths is not None and not any(_matches(path, pattern) for pattern in self.paths):
-            raise forbidden(f"the token has no right to {path}")
+        self._authorize_path(path)
         if self.namespaces is not None and namespace not in self.namespaces:
             whole = "the whole cluster" if namespace is None else f"namespace {namespace}"
-            raise forbidden(f"the token has no right to {whole}, only to: {', '.join(self.namespaces)}")
+            rights = ", ".join((*self.namespaces, *(["the cluster's capacity"] if self.capacity else [])))
+            raise forbidden(f"the token has no right to {whole}, only to: {rights}")
+
+    async def authorize_capacity(self, path: str, namespace: str | None) -> None:
+        """Check the token's paths and its right to capacity."""
+        self._authorize_path(path)
+        if not self.capacity:
+            await self.authorize(path, None)
+
+    def _authorize_path(self, path: str) -> None:
+        if self.paths is not None and not any(_matches(path, pattern) for pattern in self.paths):
+            raise forbidden(f"the token has no right to {path}")
 
 
 def _matches(path: str, pattern: str) -> bool:
@@ -97,6 +120,6 @@ class StaticTokenAuthenticator:
 
 def _callers(entries: tuple[TokenEntry, ...]) -> tuple[tuple[bytes, Caller], ...]:
     return tuple(
-        (bytes.fromhex(entry.sha256), TokenCaller(entry.name, entry.namespaces, entry.paths))
+        (bytes.fromhex(entry.sha256), TokenCaller(entry.name, entry.namespaces, entry.paths, entry.capacity))
         for entry in entries
     )

@@ -4,11 +4,12 @@ Data of an agent or exporter takes precedence over what pods' statuses say of th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from lens.api import schemas
+from lens.api.endpoints.capacity import capacity_row
 from lens.api.endpoints.dra_gpus import MEASURED, NO_TELEMETRY, with_dra
 from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
@@ -42,10 +43,17 @@ def node_list(queue: ListQueue) -> Listing[NodesParameters, NodeOccupancy]:
         kind=NODES,
         source=nodes,
         sorts=SORTS,
-        rows=Rows(_encode_rows, _row),
+        rows=_ROWS,
+        rows_of=_rows_of,
         columns=tuple(schemas.Node.__annotations__),
         queue=queue,
     )
+
+
+async def _rows_of(
+    _current: StateView, params: NodesParameters, _entries: Sequence[NodeOccupancy]
+) -> Rows[NodeOccupancy]:
+    return _ROWS if params.view is None else _CAPACITY_ROWS
 
 
 def _row(occupied: NodeOccupancy, current: StateView, _now: int) -> schemas.Node:
@@ -54,6 +62,20 @@ def _row(occupied: NodeOccupancy, current: StateView, _now: int) -> schemas.Node
 
 def _encode_rows(entries: Sequence[NodeOccupancy], current: StateView, _total: int, now: int) -> bytes:
     return b",".join(_encode(_row(each, current, now)) for each in entries)
+
+
+def _capacity_row(occupied: NodeOccupancy, current: StateView, now: int) -> Mapping[str, Any]:
+    return capacity_row(_row(occupied, current, now))
+
+
+def _encode_capacity_rows(
+    entries: Sequence[NodeOccupancy], current: StateView, _total: int, now: int
+) -> bytes:
+    return b",".join(_encode(_capacity_row(each, current, now)) for each in entries)
+
+
+_ROWS = Rows(_encode_rows, _row)
+_CAPACITY_ROWS = Rows(_encode_capacity_rows, _capacity_row, "-capacity")
 
 
 def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetail:

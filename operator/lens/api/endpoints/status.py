@@ -7,6 +7,7 @@ import msgspec
 
 from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
+from lens.api.endpoints.capacity import capacity_row
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.fit.record import record_row
 from lens.api.parameters import StatusParameters
@@ -140,8 +141,9 @@ async def with_lists(current: StateView, params: StatusParameters) -> dict[str, 
     nodes, telemetry = current.snapshot.nodes, current.telemetry.nodes
     answer: dict[str, Any] = dict(status(current, params))
     if "nodes" in params.include:
+        shown = dict if params.view is None else capacity_row
         names = current.snapshot.listed()
-        answer["nodes"] = await _rows(lambda name: node_row(nodes[name], telemetry.get(name)), names)
+        answer["nodes"] = await _rows(lambda name: shown(node_row(nodes[name], telemetry.get(name))), names)
     if "alerts" in params.include:
         answer["alerts"] = await _rows(alert_row, current.alerts_and_events.alerts)
     if "events" in params.include:

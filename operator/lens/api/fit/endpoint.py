@@ -47,6 +47,9 @@ MOST_PLACEMENTS = 256
 
 DEFAULT_NAMESPACE = "default"
 
+NAMESPACE = "namespace"
+"""In ``not_checked``: the quotas and LimitRanges of the pods' namespace, and their affinity to its pods."""
+
 
 class FitQuestions:
     """Answers questions about one state after another. Pure apart from a clock that limits the work."""
@@ -60,7 +63,9 @@ class FitQuestions:
         self._clock = clock
 
     def asked(self, view: StateView, params: FitQuery, now: float) -> schemas.Fit:
-        """Answer a GET."""
+        """Answer a GET. As capacity it is answered without its namespace, by nodes alone."""
+        if params.view is not None and params.namespace is not None:
+            return _without_namespace(self.asked(view, params.model_copy(update={"namespace": None}), now))
         check_time = deadline(self._clock, LONGEST_SECONDS)
         resources = self._resources(view, params)
         best, chosen = (-1, -1), resources[0]
@@ -88,15 +93,21 @@ class FitQuestions:
         return self._about(view, (group,), params.namespace, resource, check_time, alternatives=alternatives)
 
     def posted(self, view: StateView, params: FitParameters, body: bytes, now: float) -> schemas.Fit:
-        """Answer a POST. Raise an ApiError, 400, for what isn't a workload."""
+        """Answer a POST; as capacity without what depends on its namespace.
+
+        Raise an ApiError, 400, for what isn't a workload.
+        """
         try:
             workload = read_workload(read_manifests(body))
-            namespace = _namespace(params.namespace, workload.namespace)
-            groups = [read_group(each, namespace, view.fit) for each in workload.groups]
+            namespace: str | None = _namespace(params.namespace, workload.namespace)
+            if params.view is not None:
+                namespace = None
+            groups = [read_group(each, namespace or "", view.fit) for each in workload.groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
         found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
-        return _data(params, view, now, found, None)
+        data = _data(params, view, now, found, None)
+        return data if namespace is not None else _without_namespace(data)
 
     def _about(
         self,
@@ -279,18 +290,24 @@ def _by_claims(view: StateView) -> bool:
     return bool(snapshot.unattached.gpus) or any(occupied.gpus for occupied in snapshot.nodes.values())
 
 
-def without_names(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an answer, of this Lens or of a peer, without what names nodes and namespaces of others.
+def _without_namespace(data: schemas.Fit) -> schemas.Fit:
+    """Return an answer that says that nothing was looked at in the pods' namespace."""
+    return {**data, "complete": False, "not_checked": [*data["not_checked"], NAMESPACE]}
+
+
+def without_names(data: Mapping[str, Any], *, nodes: bool = False) -> Mapping[str, Any]:
+    """Return an answer, of this Lens or of a peer, without what names others' namespaces, and maybe nodes.
 
     Of a peer's only what is known here is kept. A taint's value may be a team's name.
     """
+    of_nodes = () if nodes else ("placements",), () if nodes else ("node_names",)
     evictable = data.get("evictable")
     return {
         **_known(data, schemas.Fit),
         "pods": [
             {
-                **_known(pods, schemas.FitPods, "placements"),
-                "reasons": [_known(each, schemas.FitReason, "node_names") for each in pods["reasons"]],
+                **_known(pods, schemas.FitPods, *of_nodes[0]),
+                "reasons": [_known(each, schemas.FitReason, *of_nodes[1]) for each in pods["reasons"]],
             }
             for pods in data["pods"]
         ],

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +25,7 @@ from lens.api.errors import (
     unavailable,
 )
 from lens.api.lists.listing import L, Listing, V
+from lens.api.parameters import Parameters, StreamParameters
 from lens.api.proxy.peers import Peers, PeerStream
 from lens.model.peer import PeerFailedError, PeerRefusedError
 
@@ -120,24 +121,27 @@ class PeerProxy:
         request: web.BaseRequest,
         caller: Caller,
         name: str,
+        query: Iterable[tuple[str, str]],
         edit: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     ) -> Mapping[str, Any]:
-        """Return the edited data of a peer's response to the same request. Raise an ApiError."""
-        response = await self.get(request, caller, name, request.path, request.query.items())
+        """Return the edited data of a peer's response to the query. Raise an ApiError."""
+        response = await self.get(request, caller, name, request.path, query)
         try:
             return edit(msgspec.json.decode(response.pieces[0], type=_Data).data)
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError, RecursionError):
             raise _failed(name, PeerFailedError("malformed")) from None
 
-    async def stream(self, request: web.BaseRequest, name: str) -> PeerStream:
-        """Return a peer's event stream for the request. Raise an ApiError."""
+    async def stream(
+        self, request: web.BaseRequest, name: str, query: Iterable[tuple[str, str]]
+    ) -> PeerStream:
+        """Return a peer's event stream for the query. Raise an ApiError."""
         if self._peers is None or name not in self.clusters(request.headers):
             raise ClusterNotFoundError
         last_event_id = request.headers.get("Last-Event-ID", "")
         with _as_api_errors(name):
             return await self._peers.open_stream(
                 name,
-                _encoded(request.path, request.query.items()),
+                _encoded(request.path, query),
                 authorization=self._authorization(request.headers),
                 # An invalid id is of no use to the peer, and may not be a valid field value.
                 last_event_id=last_event_id if _EVENT_ID.fullmatch(last_event_id) else None,
@@ -176,6 +180,19 @@ class PeerProxy:
         if not B64TOKEN.fullmatch(token.text):
             raise invalid_token("The token has characters that no bearer token has")
         return f"Bearer {token.text.decode('ascii')}"
+
+
+def peer_query(request: web.BaseRequest, params: Parameters) -> Sequence[tuple[str, str]]:
+    """Return the query that asks a peer for what the caller sees here.
+
+    The peer may know Lens' own token, which may see more. An older one has no views, and responds with a 400.
+    """
+    view = getattr(params, "view", None)
+    query = [(name, value) for name, value in request.query.items() if name != "view"]
+    if isinstance(params, StreamParameters) and (view is not None or params.names_sections):
+        query = [(name, value) for name, value in query if name != "include"]
+        query.append(("include", ",".join(sorted(params.include))))
+    return query if view is None else [*query, ("view", view)]
 
 
 def _is_from_lens(headers: MultiMapping[str]) -> bool:

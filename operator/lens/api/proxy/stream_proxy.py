@@ -7,7 +7,7 @@ from aiohttp import web
 
 from lens.api.errors import ApiError
 from lens.api.parameters import StreamParameters
-from lens.api.proxy.peer_proxy import PeerProxy
+from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.proxy.peers import PeerStream
 from lens.http.stream_writer import write
 from lens.model.peer import PeerFailedError
@@ -33,7 +33,7 @@ class StreamProxy:
 
         Raise an ApiError when the peer refuses, or when ``reauthorize`` raises it between two events.
         """
-        stream = await self._proxy.stream(request, params.cluster)
+        stream = await self._proxy.stream(request, params.cluster, peer_query(request, params))
         self._open.add(stream)
         try:
             await response.prepare(request)

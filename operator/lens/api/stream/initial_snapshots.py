@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
-from lens.api.parameters import Section
+from lens.api.endpoints.capacity import capacity_row
+from lens.api.parameters import Section, View
 from lens.api.stream.diff import Row, figures, node_row, task_rows
 from lens.api.stream.sse import StreamFilter
 from lens.concurrency import slices
@@ -23,13 +24,25 @@ MAX_BYTES = 64 * 2**20
 
 _encode = msgspec.json.encode
 
-MakePart = Callable[[str | None], Coroutine[Any, Any, bytes]]
-"""Returns a section's rows, of one namespace or of all."""
-
 
 class _Part(NamedTuple):
+    """A section's rows: of tasks those of a namespace, of nodes those of a view."""
+
     section: Section
-    namespace: str | None
+    namespace: str | None = None
+    view: View | None = None
+
+    @classmethod
+    def of(cls, section: Section, stream_filter: StreamFilter) -> Self:
+        return cls(
+            section,
+            stream_filter.namespace if section == "tasks" else None,
+            stream_filter.view if section == "nodes" else None,
+        )
+
+
+MakePart = Callable[[_Part], Coroutine[Any, Any, bytes]]
+"""Returns the rows of a part."""
 
 
 class InitialSnapshot:
@@ -74,20 +87,22 @@ class InitialSnapshot:
         )
         for section, name, make in sections:
             if section in stream_filter.sections:
-                part = await self._part(_Part(section, stream_filter.namespace), make)
+                part = await self._part(_Part.of(section, stream_filter), make)
                 chunks += (b',"%b":[' % name, part, b"]")
         return *chunks, b"}\n\n"
 
     async def _part(self, part: _Part, make: MakePart) -> bytes:
         if part not in self._parts:
-            self._parts[part] = asyncio.create_task(make(part.namespace))
+            self._parts[part] = asyncio.create_task(make(part))
         return await asyncio.shield(self._parts[part])
 
-    async def _nodes(self, _namespace: str | None) -> bytes:
+    async def _nodes(self, part: _Part) -> bytes:
+        shown = dict if part.view is None else capacity_row
         names = self.current.snapshot.listed()
-        return await _encode_rows([node_row(self.current, name)] for name in names)
+        return await _encode_rows([shown(node_row(self.current, name))] for name in names)
 
-    async def _tasks(self, namespace: str | None) -> bytes:
+    async def _tasks(self, part: _Part) -> bytes:
+        namespace = part.namespace
         if namespace is None:
             names = sorted(self.current.snapshot.nodes)
             return await _encode_rows(task_rows(self.current, name).values() for name in names)
@@ -107,10 +122,10 @@ class InitialSnapshot:
         await slices.each(add, sorted(self.current.snapshot.nodes))
         return found
 
-    async def _alerts(self, _namespace: str | None) -> bytes:
+    async def _alerts(self, _part: _Part) -> bytes:
         return await _encode_rows([dict(alert_row(alert))] for alert in self.current.alerts_and_events.alerts)
 
-    async def _events(self, _namespace: str | None) -> bytes:
+    async def _events(self, _part: _Part) -> bytes:
         return await _encode_rows([dict(event_row(event))] for event in self.current.alerts_and_events.events)
 
 

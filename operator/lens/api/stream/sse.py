@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from lens.api.parameters import Section, StreamParameters
+from lens.api.endpoints.capacity import capacity_json
+from lens.api.parameters import Section, StreamParameters, View
 from lens.api.stream.diff import Diff, TaskKey
 
 K = TypeVar("K", bound=Hashable)
@@ -18,19 +19,16 @@ _encode = msgspec.json.encode
 
 
 class StreamFilter(NamedTuple):
-    """The content of a stream: sections of the whole cluster, or the tasks of one namespace.
-
-    The right to list a namespace's pods allows its tasks and nothing else.
-    """
+    """The content of a stream: sections, tasks of all namespaces or of one, nodes in full or in part."""
 
     sections: frozenset[Section]
     namespace: str | None
+    view: View | None = None
 
     @classmethod
     def from_params(cls, params: StreamParameters) -> Self:
-        """Return the filter that a request asks for."""
-        sections = params.include if params.namespace is None else params.include & {"tasks"}
-        return cls(sections, params.namespace)
+        """Return the filter of a request, whose parameters have only what the caller sees."""
+        return cls(params.include, params.namespace, params.view)
 
     def select(self, tasks: Mapping[TaskKey, msgspec.Raw | None]) -> Mapping[TaskKey, msgspec.Raw | None]:
         """Return the ``tasks`` of its namespace."""
@@ -88,7 +86,10 @@ class DiffEntry:
         if "status" in sections and self._status is not None:
             data["status"] = self._status
         if "nodes" in sections and self._nodes:
-            data["nodes"] = {"changed": _changed(self._nodes), "gone": _gone(self._nodes)}
+            changed = _changed(self._nodes)
+            if stream_filter.view is not None:
+                changed = [capacity_json(raw) for raw in changed]
+            data["nodes"] = {"changed": changed, "gone": _gone(self._nodes)}
         if "tasks" in sections and (tasks := stream_filter.select(self._tasks)):
             data["tasks"] = {"changed": _changed(tasks), "gone": [key._asdict() for key in _gone(tasks)]}
         if "alerts" in sections and self._alerts:

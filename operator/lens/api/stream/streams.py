@@ -17,9 +17,11 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
+from lens.api.access.authorization import authorized
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
+    forbidden,
     outdated,
     too_many_requests,
     too_many_streams,
@@ -216,7 +218,8 @@ class Streams:
         """Raise an ApiError if the caller has lost its access since the stream was opened."""
         token = bearer_token(request.headers)
         caller = await self._auth.authenticate(token, request.remote, self._clock())
-        await caller.authorize(request[REQUEST_CONTEXT].route, params.scope)
+        if await authorized(params, caller, request[REQUEST_CONTEXT].route) != params:
+            raise forbidden("the caller's rights have changed: open the stream again")
 
     async def _authorize_proxied(self, request: web.BaseRequest, params: StreamParameters) -> None:
         await self._authorize(request, params)

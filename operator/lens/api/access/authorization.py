@@ -1,0 +1,134 @@
+"""What a caller sees of what it requests: all of it, a namespace's part, or the cluster's capacity alone.
+
+Capacity is what is free: figures, products, nodes and fit, without the names of others' pods and namespaces,
+without alerts and events. It is reviewed only for who may not see everything.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, Self, TypeVar
+
+from lens.api.access.auth import Caller
+from lens.api.errors import ApiError, ForbiddenError
+from lens.api.parameters import (
+    CAPACITY_SECTIONS,
+    AccessParameters,
+    CapacityParameters,
+    FiguresParameters,
+    FitParameters,
+    Parameters,
+    Section,
+    StreamParameters,
+)
+
+P = TypeVar("P", bound=Parameters)
+
+
+async def authorized(params: P, caller: Caller, path: str) -> P:
+    """Return the parameters of what the caller sees. Raise an ApiError: 403, or 503 if that isn't known."""
+    seen: P = await _authorized(params, caller, path)
+    return seen
+
+
+async def _authorized(params: Any, caller: Caller, path: str) -> Any:
+    match params:
+        case StreamParameters():
+            return await _stream(params, caller, path)
+        case FitParameters():
+            # FitSight says what of the answer the caller sees.
+            scope = params.scope if params.view is None else None
+            await _sees_all(caller, path, params.namespace, scope)
+        case AccessParameters():
+            pass  # Whoever has a token may know what it is good for.
+        case FiguresParameters():
+            await _sees_all(caller, path, None)
+        case CapacityParameters() if params.is_capacity:
+            if not await _sees_all(caller, path, params.namespace):
+                return params.model_copy(update={"view": "capacity"})
+        case _:
+            await caller.authorize(path, params.scope)
+    return params
+
+
+async def permitted(review: Awaitable[None]) -> bool:
+    """Tell whether a permission is granted. Raise an ApiError, 503, if that isn't known."""
+    try:
+        await review
+    except ForbiddenError:
+        return False
+    return True
+
+
+async def _sees_all(caller: Caller, path: str, namespace: str | None, scope: str | None = None) -> bool:
+    """Tell whether the caller sees all of the ``scope`` rather than capacity alone.
+
+    Raise an ApiError if it sees neither, or if that isn't known.
+    """
+    try:
+        await caller.authorize(path, scope)
+    except ForbiddenError:
+        await caller.authorize_capacity(path, namespace)
+    except ApiError as unknown:
+        # While reviews fail, only what was granted before is known.
+        if not await permitted(caller.authorize_capacity(path, namespace)):
+            raise unknown from None
+    else:
+        return True
+    return False
+
+
+class FitSight(NamedTuple):
+    """What a caller sees of an answer about fit: all of it, the names of nodes, its namespace's quotas."""
+
+    everything: bool
+    nodes: bool
+    namespace: bool
+
+    @classmethod
+    async def of(cls, params: FitParameters, caller: Caller, path: str) -> Self:
+        """Return it for a caller that is authorized: of what isn't known, that it isn't seen."""
+        if params.view is not None:
+            return cls(everything=False, nodes=True, namespace=False)
+        if await _known(caller.authorize(path, None)):
+            return cls(everything=True, nodes=True, namespace=True)
+        return cls(
+            everything=False,
+            nodes=await _known(caller.authorize_capacity(path, params.namespace)),
+            namespace=params.namespace is not None and await _known(caller.authorize(path, params.namespace)),
+        )
+
+
+async def _known(review: Awaitable[None]) -> bool:
+    """Tell whether a permission is known to be granted."""
+    try:
+        await review
+    except ApiError:
+        return False
+    return True
+
+
+async def _stream(params: StreamParameters, caller: Caller, path: str) -> StreamParameters:
+    if params.namespace is not None:
+        return await _namespace_stream(params, caller, path)
+    if params.names_sections and not params.include <= CAPACITY_SECTIONS:
+        await caller.authorize(path, None)
+        return params
+    if await _sees_all(caller, path, None) and params.view is None:
+        return params
+    return params.only(CAPACITY_SECTIONS, "capacity")
+
+
+async def _namespace_stream(params: StreamParameters, caller: Caller, path: str) -> StreamParameters:
+    """Return the sections that the caller sees: the namespace's tasks, and capacity where it is asked for."""
+    wanted = params.include if params.names_sections else frozenset[Section]({"tasks"})
+    seen = frozenset[Section]()
+    view = params.view
+    if wanted & CAPACITY_SECTIONS:
+        everything = await permitted(caller.authorize(path, None))
+        if everything or await permitted(caller.authorize_capacity(path, params.namespace)):
+            seen |= CAPACITY_SECTIONS
+            view = view if everything else "capacity"
+    if "tasks" in wanted and await permitted(caller.authorize(path, params.namespace)):
+        seen |= frozenset[Section]({"tasks"})
+    if not seen:
+        await caller.authorize(path, params.namespace)
+    return params.only(wanted & seen, view)
