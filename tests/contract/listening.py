@@ -13,6 +13,10 @@ from tests.contract.conftest import TOKEN, Api
 PATH = "/api/v1/realtime/stream?cluster=prod-cluster"
 
 
+HEAD = ("cluster", "version", "timestamp", "age_seconds", "stale_after_seconds")
+"""What a snapshot has beside its sections."""
+
+
 class Event(NamedTuple):
     """A server-sent event."""
 

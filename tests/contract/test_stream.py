@@ -16,7 +16,7 @@ from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
 from tests.contract.kubernetes import Cluster, node, pod
-from tests.contract.listening import PATH, listen
+from tests.contract.listening import HEAD, PATH, listen
 
 
 async def test_a_stream_begins_with_all_that_there_is(api: Api, cluster: Cluster) -> None:
@@ -112,7 +112,7 @@ async def test_a_namespaces_stream_has_only_its_own_tasks(api: Api, cluster: Clu
     cluster.publish(NOW)
     async with listen(api, "&namespace=ml-team") as stream:
         first = await stream.next()
-        assert first.data.keys() == {"cluster", "timestamp", "tasks"}
+        assert first.data.keys() == {*HEAD, "tasks"}
         assert [row["pod_name"] for row in first.data["tasks"]] == ["mine"]
         cluster.add(pod("theirs-too", "n1", namespace="other"))
         cluster.publish(NOW)
@@ -120,7 +120,7 @@ async def test_a_namespaces_stream_has_only_its_own_tasks(api: Api, cluster: Clu
         cluster.add(pod("mine-too", "n1"))
         cluster.publish(NOW)
         change = await stream.next()
-        assert change.data.keys() == {"timestamp", "tasks"}
+        assert change.data.keys() == {"timestamp", "age_seconds", "tasks"}
         assert [row["pod_name"] for row in change.data["tasks"]["changed"]] == ["mine-too"]
 
 
@@ -149,7 +149,7 @@ async def test_sections_can_be_chosen(api: Api, cluster: Cluster) -> None:
     cluster.publish(NOW)
     for include in ("nodes", "alerts", "status", "status,alerts"):
         async with listen(api, f"&include={include}") as stream:
-            assert (await stream.next()).data.keys() == {"cluster", "timestamp", *include.split(",")}
+            assert (await stream.next()).data.keys() == {*HEAD, *include.split(",")}
 
 
 async def test_who_listens_to_alerts_alone_hears_of_nothing_else(api: Api, cluster: Cluster) -> None:
@@ -162,7 +162,7 @@ async def test_who_listens_to_alerts_alone_hears_of_nothing_else(api: Api, clust
         alert = Alert("1", "GpuLost", "critical", "is lost", "Drain it.", NOW, "GPU/n1/0")
         cluster.state.alerts_and_events = AlertsAndEvents(NOW, (alert,))
         change = await stream.next()
-        assert change.data.keys() == {"timestamp", "alerts"}
+        assert change.data.keys() == {"timestamp", "age_seconds", "alerts"}
         assert [row["id"] for row in change.data["alerts"]["changed"]] == ["1"]
 
 

@@ -96,6 +96,7 @@ class Server:
             clock,
             forwards_caller=settings.peers_identity == "caller",
         )
+        page = Page(settings.page_frame_ancestors)
         self._streams = Streams(
             settings.cluster,
             state,
@@ -106,13 +107,14 @@ class Server:
             auth,
             proxy,
             heartbeat_seconds,
+            stale_after=settings.ready_max_age_seconds,
+            page=page.digest,
         )
         epochs = Epochs(state, settings.cache_seconds)
         overview = ClusterOverview(settings.cluster, epochs, proxy, clock, settings.ready_max_age_seconds)
         handlers = Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview)
         questions = FitQuestions(GpuResources(settings.gpu_resources), TaintPolicy(settings.tolerated_taints))
         fit_queue = ListQueue(refused=metrics.over_bound.labels("fits").inc, what="questions about fit")
-        page = Page(settings.page_frame_ancestors)
         self.routes = table(
             handlers,
             self._streams,

@@ -41,8 +41,8 @@ class TaskKey(NamedTuple):
 class Diff(NamedTuple):
     """New and changed rows by key, as JSON; None for rows that are gone.
 
-    ``timestamp`` is when they were found. ``status`` is None if its figures are the same. ``events`` are the
-    new ones, newest first.
+    ``timestamp`` is when they were found, and ``age_seconds`` how old the figures were then. ``status`` is
+    None if its figures are the same. ``events`` are the new ones, newest first.
     """
 
     timestamp: str
@@ -51,6 +51,7 @@ class Diff(NamedTuple):
     tasks: dict[TaskKey, EncodedRow | None]
     alerts: dict[str, EncodedRow | None]
     events: list[Row]
+    age_seconds: float = 0.0
 
     @property
     def has_changes(self) -> bool:
@@ -104,6 +105,7 @@ async def diff_states(before: StateView, after: StateView, cluster: str, now: fl
         tasks,
         await _alerts(before, after),
         new_events(after, before),
+        round(after.age(now), 3),
     )
 
 

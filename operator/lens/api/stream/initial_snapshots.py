@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from lens import __version__
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.endpoints.capacity import capacity_row
 from lens.api.parameters import Section, View
@@ -51,8 +52,17 @@ class InitialSnapshot:
     Each section is encoded on first use, and for a namespace only its own tasks are.
     """
 
-    def __init__(self, current: StateView, number: int, event_id: str, cluster: str, now: float) -> None:
-        """Take the state and the id of its event."""
+    def __init__(
+        self,
+        current: StateView,
+        number: int,
+        event_id: str,
+        cluster: str,
+        now: float,
+        *,
+        stale_after: float,
+    ) -> None:
+        """Take the state and the id of its event. Figures older than ``stale_after`` seconds are stale."""
         self.current = current
         self.number = number
         self.made_at = time.monotonic()
@@ -60,6 +70,7 @@ class InitialSnapshot:
         self._id = event_id
         self._cluster = cluster
         self._now = now
+        self._stale_after = stale_after
         self._parts: dict[_Part, asyncio.Task[bytes]] = {}
         self._nodes_of_namespaces: asyncio.Task[dict[str, list[str]]] | None = None
         self._figures: bytes | None = None
@@ -73,7 +84,13 @@ class InitialSnapshot:
 
     async def event(self, stream_filter: StreamFilter) -> tuple[bytes, ...]:
         """Return the event for a filter, in chunks that streams share."""
-        head = {"cluster": self._cluster, "timestamp": timestamps.render(self.current.current_at)}
+        head = {
+            "cluster": self._cluster,
+            "version": __version__,
+            "timestamp": timestamps.render(self.current.current_at),
+            "age_seconds": round(self.current.age(self._now), 3),
+            "stale_after_seconds": self._stale_after,
+        }
         chunks = [f"event: snapshot\nid: {self._id}\ndata: ".encode(), _encode(head)[:-1]]
         if "status" in stream_filter.sections:
             if self._figures is None:

@@ -50,7 +50,7 @@ class DiffEntry:
     def __init__(self, diff: Diff, event_id: str, size_changed: Callable[[], object] = lambda: None) -> None:
         """Take a difference and the id of its events. ``size_changed`` is called when an event was added."""
         self.readers: set[asyncio.Transport] = set()
-        self._timestamp = diff.timestamp
+        self._head = {"timestamp": diff.timestamp, "age_seconds": diff.age_seconds}
         self._status = None if diff.status is None else msgspec.Raw(_encode(diff.status))
         self._nodes = diff.nodes
         self._tasks = diff.tasks
@@ -96,7 +96,7 @@ class DiffEntry:
             data["alerts"] = {"changed": _changed(self._alerts), "gone": _gone(self._alerts)}
         if "events" in sections and self._events:
             data["recent_events"] = self._events
-        return encode_event("change", {"timestamp": self._timestamp, **data}, self._id) if data else b""
+        return encode_event("change", {**self._head, **data}, self._id) if data else b""
 
 
 def _size(rows: Rows[str]) -> int:

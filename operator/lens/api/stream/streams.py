@@ -18,6 +18,7 @@ from aiohttp import web
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.access.authorization import authorized
+from lens.api.endpoints.page import PAGE_FIELD
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -81,8 +82,15 @@ class Streams:
         auth: AuthThrottle,
         proxy: PeerProxy,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        *,
+        stale_after: float,
+        page: str,
     ) -> None:
-        """Take the state, the authentication that is repeated on long streams, and the proxy to peers."""
+        """Take the state, the authentication that is repeated on long streams, and the proxy to peers.
+
+        Figures older than ``stale_after`` seconds are stale. ``page`` is the digest of the page, by which one
+        of another version knows itself.
+        """
         self._cluster = cluster
         self._state = state
         self._metrics = metrics
@@ -93,6 +101,8 @@ class Streams:
         self._proxy = proxy
         self._stream_proxy = StreamProxy(proxy)
         self._heartbeat_seconds = heartbeat_seconds
+        self._stale_after = stale_after
+        self._page = page
         self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
         self._told = state.current
         self._damper = Damper(self._told, cluster, time.monotonic())
@@ -130,6 +140,7 @@ class Streams:
                 # nginx's field: proxies must not buffer the events.
                 "X-Accel-Buffering": "no",
                 CLUSTER_FIELD: params.cluster,
+                PAGE_FIELD: self._page,
                 **request[REQUEST_CONTEXT].headers(),
             }
         )
@@ -241,7 +252,14 @@ class Streams:
             and self._ring.has_all_after(latest.number)
         ):
             return latest
-        snapshot = InitialSnapshot(self._told, number, self._event_id(number), self._cluster, self._clock())
+        snapshot = InitialSnapshot(
+            self._told,
+            number,
+            self._event_id(number),
+            self._cluster,
+            self._clock(),
+            stale_after=self._stale_after,
+        )
         self._snapshots.add(snapshot)
         return snapshot
 

@@ -21,6 +21,9 @@ from lens.api.system.web_files import WebFile
 DOCUMENT = "index.html"
 ASSETS = "assets"
 
+PAGE_FIELD = "Lens-Page"
+"""The field that has the page's digest, of a stream: a page whose own is another is of another version."""
+
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _REVALIDATED = "no-cache"
 _DIGEST_LENGTH = 16
