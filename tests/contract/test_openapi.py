@@ -18,7 +18,7 @@ from tests.contract.openapi.html_page import render
 from tests.contract.openapi.stored import PAGE, breaking, made, stored
 from tests.contract.test_fit_record import wrong
 
-SECTIONS = "&include=nodes&include=alerts&include=events"
+SECTIONS = "&include=nodes&include=namespaces&include=alerts&include=events"
 ASKED = {
     "/api/v1/clusters": ("/api/v1/clusters",),
     "/api/v1/realtime/summary": ("/api/v1/realtime/summary",),

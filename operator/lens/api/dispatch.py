@@ -15,7 +15,6 @@ from lens.api import envelope
 from lens.api.access.auth import ANONYMOUS, Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.access.authorization import authorized
-from lens.api.endpoints.access import CLUSTERS
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -32,6 +31,7 @@ from lens.api.parameters import FiguresParameters
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
 from lens.api.routes import METHODS, Route
+from lens.api.system.own_access import CLUSTERS
 from lens.api.system.probes import Probes
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback

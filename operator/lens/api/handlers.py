@@ -48,7 +48,10 @@ View = Callable[[StateView, C], Mapping[str, Any]]
 """Returns a response's data for a state and the parameters."""
 
 AsyncView = Callable[[StateView, C], Coroutine[Any, Any, Mapping[str, Any]]]
-"""A view that works in slices, so that other requests don't wait for it."""
+"""A view that works in slices, so that other requests don't wait for it.
+
+A value that changes with time may be a function of what CurrentFields' last two arguments are.
+"""
 
 CurrentFields = Callable[[StateView, StateView, float], Mapping[str, Any]]
 """Returns the fields of a view's data that change with time, such as ages.
@@ -247,11 +250,16 @@ class Handlers:
         current_fields: CurrentFields,
         now: float,
     ) -> Representation:
+        growing = {name: value for name, value in data.items() if callable(value)}
+
         def current_values(at: float) -> Sequence[bytes]:
-            values = current_fields(epoch.view, epoch.seen, at)
+            values = {
+                **current_fields(epoch.view, epoch.seen, at),
+                **{name: value(epoch.seen, at) for name, value in growing.items()},
+            }
             return [_encode(values[name]) for name in names]
 
-        marks = dict.fromkeys(current_fields(epoch.view, epoch.seen, now), msgspec.Raw(_MARK))
+        marks = dict.fromkeys([*current_fields(epoch.view, epoch.seen, now), *growing], msgspec.Raw(_MARK))
         names = [name for name in data if name in marks]
         return self._cache.put(
             key,

@@ -370,7 +370,7 @@ class StatusParameters(CapacityParameters):
 
     empty_is_default: ClassVar[frozenset[str]] = frozenset({"include"})
 
-    include: frozenset[Literal["nodes", "alerts", "events"]] = Field(
+    include: frozenset[Literal["nodes", "namespaces", "alerts", "events"]] = Field(
         default=frozenset(), description="Lists to add to the figures; repeat it or separate by commas."
     )
     event_type: frozenset[EventType] = Field(
@@ -385,13 +385,13 @@ class StatusParameters(CapacityParameters):
 
     @property
     def is_capacity(self) -> bool:
-        """Tell whether a right to capacity is enough: neither alerts nor events are requested."""
+        """Tell whether a right to capacity is enough: nothing is requested that names pods or namespaces."""
         return self.include <= {"nodes"}
 
     def check(self, given: Collection[str]) -> None:
         """Raise an ApiError for a filter of events without events, and for a list that isn't in the view."""
         if self.view is not None and not self.is_capacity:
-            raise invalid_parameter("include: alerts and events are not in view=capacity")
+            raise invalid_parameter("include: only nodes are in view=capacity")
         for name in ("event_type", "event_object", "event_since"):
             if name in given and "events" not in self.include:
                 raise invalid_parameter(f"{name} needs include=events")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic
 
 from aiohttp import web
@@ -10,7 +11,7 @@ from aiohttp import web
 from lens.api import schemas
 from lens.api.access.auth import Caller
 from lens.api.endpoints import status
-from lens.api.endpoints.access import CLUSTERS, OwnAccess
+from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.endpoints.nodes import node_detail, node_list
 from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.tasks import running_tasks
@@ -33,6 +34,7 @@ from lens.api.parameters import (
     TaskParameters,
 )
 from lens.api.stream.streams import Streams
+from lens.api.system.own_access import CLUSTERS, OwnAccess
 from lens.api.system.page import ASSETS, Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
@@ -78,6 +80,7 @@ def table(
     page: Page,
     fit_record: Handler[FitRecordParameters],
     access: OwnAccess,
+    namespaces: NamespaceList,
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
@@ -111,7 +114,7 @@ def table(
             "/api/v1/realtime/status",
             StatusParameters,
             schemas.Status,
-            _status(handlers),
+            _status(handlers, namespaces),
             "Read a cluster's figures, and on request its nodes, alerts and events.",
             cached=True,
         ),
@@ -213,10 +216,10 @@ def table(
     )
 
 
-def _status(handlers: Handlers) -> Handler[StatusParameters]:
+def _status(handlers: Handlers, namespaces: NamespaceList) -> Handler[StatusParameters]:
     figures, with_lists = (
         handlers.for_view(status.status, status.told),
-        handlers.for_async_view(status.with_lists, status.told),
+        handlers.for_async_view(partial(status.with_lists, namespaces), status.told),
     )
 
     async def handler(

@@ -675,6 +675,45 @@ class FitRecord(TypedDict):
     since: Annotated[Timestamp, Field(description="When counting began: at Lens' start.")]
 
 
+class Namespace(TypedDict):
+    """A namespace that holds GPUs, or waits for some."""
+
+    namespace: Annotated[str, Field(description="The namespace.")]
+    allocated_gpus: Annotated[
+        Count,
+        Field(
+            description="GPUs that its pods and claims hold. A GPU that two namespaces share counts for both."
+        ),
+    ]
+    busy_gpus: Annotated[
+        Count, Field(description="Those of running pods above LENS_ALERT_IDLE_PERCENT of utilization.")
+    ]
+    idle_gpus: Annotated[Count, Field(description="Those of running pods at or below it.")]
+    unmeasured_gpus: Annotated[
+        Count, Field(description="The others: of pods that aren't running or aren't measured, and of no pod.")
+    ]
+    utilization: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=100,
+            description="The mean utilization in percent of busy and idle GPUs; null without any.",
+        ),
+    ]
+    idle_gpu_seconds: Annotated[
+        Count,
+        Field(
+            description="How long the pods that are idle now have been so, times their GPUs; since this Lens "
+            "first saw it."
+        ),
+    ]
+    running_tasks: Annotated[Count, Field(description="Its running pods with GPUs.")]
+    pending_pods: Annotated[Count, Field(description="Its pods that request GPUs and aren't bound.")]
+    pending_gpus: Annotated[
+        Count, Field(description="The GPUs, or units of shared ones, that these request.")
+    ]
+
+
 class Status(TypedDict):
     """A cluster's GPU figures at one time."""
 
@@ -708,6 +747,12 @@ class Status(TypedDict):
         Field(description="How often Lens was right about pending pods; null before the first comparison."),
     ]
     nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]
+    namespaces: NotRequired[
+        Annotated[
+            list[Namespace],
+            Field(description="The namespaces, those with the most GPUs first; with include=namespaces."),
+        ]
+    ]
     alerts: NotRequired[
         Annotated[
             list[Alert], Field(description="The alerts, critical first, then newest; with include=alerts.")

@@ -13,7 +13,7 @@ from lens.api.access_log import AccessLog
 from lens.api.cache.epochs import Epochs
 from lens.api.cache.response_cache import ResponseCache
 from lens.api.dispatch import Dispatcher
-from lens.api.endpoints.access import OwnAccess
+from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.fit.endpoint import FitQuestions
 from lens.api.handlers import Handlers
 from lens.api.lists.list_queue import ListQueue
@@ -24,6 +24,7 @@ from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import RequestIds
 from lens.api.routes import table
 from lens.api.stream.streams import HEARTBEAT_SECONDS, Streams
+from lens.api.system.own_access import OwnAccess
 from lens.api.system.page import Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
@@ -133,6 +134,7 @@ class Server:
             page,
             handlers.for_record(fit_queue),
             OwnAccess(settings.cluster, proxy.clusters, page.digest),
+            NamespaceList(settings.alert_idle_percent),
             metrics_open=settings.metrics_open,
         )
         self._dispatcher = Dispatcher(

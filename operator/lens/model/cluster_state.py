@@ -33,12 +33,14 @@ Dropped = Callable[[str], object]
 class AlertsAndEvents(msgspec.Struct, frozen=True):
     """The alerts, the most severe first, and the events, the newest first.
 
-    ``at`` is the epoch second of the last evaluation, None before the first one.
+    ``at`` is the epoch second of the last evaluation, None before the first one. ``idle_since`` has, by the
+    id of the condition GpusIdle, the epoch second since which it lasts, whether it is an alert or not yet.
     """
 
     at: float | None = None
     alerts: tuple[Alert, ...] = ()
     events: tuple[Event, ...] = ()
+    idle_since: Mapping[str, float] = {}
 
 
 class StateView(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from lens.model.alerts import rules
 from lens.model.alerts.alert import Condition, Thresholds, shortened
 from lens.model.alerts.cluster_rules import Cluster
 from lens.model.alerts.gpu_rules import NodeGpu
+from lens.model.alerts.pod_rules import gpus_idle
 from lens.model.alerts.tracker import AlertTracker
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
@@ -85,7 +86,8 @@ class Monitor:
         self._event_log.add(transitions.alert_raised(alert, now) for alert in changes.raised)
         self._event_log.add(transitions.alert_cleared(alert, now) for alert in changes.cleared)
         self._event_log.merge(kube_events, self._started_at)
-        return AlertsAndEvents(now, self._tracker.alerts, self._event_log.events)
+        idle_since = self._tracker.since(gpus_idle.type)
+        return AlertsAndEvents(now, self._tracker.alerts, self._event_log.events, idle_since)
 
     def raise_failure(self) -> None:
         """Raise the error of one node's rules, if any failed in the last evaluation."""

@@ -1,6 +1,6 @@
 """Each namespace's GPUs add up to what is allocated, whoever hands them out."""
 
-from lens.api.system.namespace_gpus import NamespaceGpus
+from lens.api.endpoints.namespace_gpus import NamespaceGpus
 from lens.model.inventory.snapshot import EMPTY
 from tests.unit.model.dra_manifests import claim, gpu, resource_slice, result, snapshot_of
 from tests.unit.model.manifests import GPU, container, node, pod

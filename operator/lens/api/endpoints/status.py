@@ -8,6 +8,7 @@ import msgspec
 from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
 from lens.api.endpoints.capacity import capacity_row
+from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.fit.record import record_row
 from lens.api.parameters import StatusParameters
@@ -136,7 +137,9 @@ def _coverage(current: StateView) -> float:
     return round(min(1.0, reporting / total), 3) if total else 0.0
 
 
-async def with_lists(current: StateView, params: StatusParameters) -> dict[str, Any]:
+async def with_lists(
+    namespaces: NamespaceList, current: StateView, params: StatusParameters
+) -> dict[str, Any]:
     """Return the figures, and the lists that ``include`` names."""
     nodes, telemetry = current.snapshot.nodes, current.telemetry.nodes
     answer: dict[str, Any] = dict(status(current, params))
@@ -144,6 +147,8 @@ async def with_lists(current: StateView, params: StatusParameters) -> dict[str, 
         shown = dict if params.view is None else capacity_row
         names = current.snapshot.listed()
         answer["nodes"] = await _rows(lambda name: shown(node_row(nodes[name], telemetry.get(name))), names)
+    if "namespaces" in params.include:
+        answer["namespaces"] = await namespaces.rows(current)
     if "alerts" in params.include:
         answer["alerts"] = await _rows(alert_row, current.alerts_and_events.alerts)
     if "events" in params.include:

@@ -18,7 +18,6 @@ from aiohttp import web
 from lens.api.access.auth import Caller, bearer_token
 from lens.api.access.auth_throttle import AuthThrottle
 from lens.api.access.authorization import authorized
-from lens.api.endpoints.page import PAGE_FIELD
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -38,6 +37,7 @@ from lens.api.stream.diff import diff_states
 from lens.api.stream.initial_snapshots import TTL_SECONDS, InitialSnapshot, InitialSnapshots
 from lens.api.stream.ring import Ring
 from lens.api.stream.sse import DiffEntry, StreamFilter, encode_event
+from lens.api.system.page import PAGE_FIELD
 from lens.concurrency.supervisor import Supervisor
 from lens.http.stream_writer import write
 from lens.metrics import Metrics

@@ -16,9 +16,9 @@ from prometheus_client.registry import Collector
 from lens import __version__, logs
 from lens.api.access.auth import Caller
 from lens.api.cache.content_encoding import ENCODERS, MIN_ENCODED_BYTES
+from lens.api.endpoints.namespace_gpus import NamespaceGpus
 from lens.api.negotiation import IDENTITY, content_encoding
 from lens.api.parameters import Parameters
-from lens.api.system.namespace_gpus import NamespaceGpus
 from lens.concurrency import slices
 from lens.http import refusal_counts
 from lens.model.alerts.alert import NO_OBJECT, Alert

@@ -25,11 +25,15 @@ def _finding(
         f"{name} {message}",
         severity,
         # A later pod of the same name has an alert of its own.
-        key=f"{source}:{pod.uid}",
+        key=_key(pod),
         about=AlertObject(node, namespace=pod.namespace, pod=pod.name),
         since=since,
         telemetry_node=node,
     )
+
+
+def _key(pod: Pod) -> str:
+    return f"Pod/{pod.namespace}/{pod.name}:{pod.uid}"
 
 
 @PENDING_ALERTS.declare(
@@ -81,6 +85,11 @@ def gpus_idle(subject: GpuNode) -> Iterator[Finding]:
         if percent is not None and percent <= limits.idle_percent:
             message = f"holds {counted(pod.gpus, 'GPU')} at {percent:g} % utilization"
             yield _finding(pod, message, node=subject.name)
+
+
+def idle_id(pod: Pod) -> str:
+    """Return the id of a pod's condition GpusIdle."""
+    return f"{gpus_idle.type}:{_key(pod)}"
 
 
 def _may_be_idle(gpu: GpuTelemetry, limits: Thresholds) -> bool:

@@ -59,6 +59,14 @@ class AlertTracker:
             )
         return Changes(tuple(raised), cleared)
 
+    def since(self, type_: str) -> dict[str, float]:
+        """Return the epoch second since which each condition of a type lasts, by its id, alert or not yet."""
+        return {
+            id_: tracked.since
+            for id_, tracked in self._tracked.items()
+            if tracked.condition.kind.type == type_
+        }
+
     def _clear(self, without_telemetry: Container[str], now: float) -> tuple[Alert, ...]:
         over: list[str] = []
         for id_, tracked in self._tracked.items():

@@ -27,31 +27,31 @@ class NamespaceGpus:
         for name in snapshot.nodes.differing(self._snapshot.nodes):
             occupied = snapshot.nodes.get(name)
             self._on_nodes.subtract(self._by_node.pop(name, Counter()))
-            if occupied is not None and (gpus := _on_node(occupied)):
+            if occupied is not None and (gpus := on_node(occupied)):
                 self._by_node[name] = gpus
                 self._on_nodes.update(gpus)
         self._snapshot = snapshot
         self._on_nodes = +self._on_nodes
-        total = self._on_nodes + _claimed(snapshot.unattached.gpus)
+        total = self._on_nodes + claimed(snapshot.unattached.gpus)
         if len(total) <= self._limit:
             return dict(total)
         first = dict(nsmallest(self._limit, total.items(), key=lambda item: (-item[1], item[0])))
         return {**first, OTHERS: total.total() - sum(first.values())}
 
 
-def _on_node(occupied: NodeOccupancy) -> Counter[str]:
+def on_node(occupied: NodeOccupancy) -> Counter[str]:
     """Return how many GPUs of a node each namespace has, no more than are allocated there.
 
     Pods may share a GPU, and may be bound to more GPUs than a node has.
     """
-    gpus = _claimed(occupied.gpus)
+    gpus = claimed(occupied.gpus)
     for pod in occupied.pods:
         part = occupied.parts.get(pod.path)
         gpus[pod.namespace] += (pod.gpus if part is None else part.gpus) - pod.claimed_gpus
     return +Counter({name: min(number, occupied.states.allocated) for name, number in gpus.items()})
 
 
-def _claimed(gpus: Iterable[HeldGpu]) -> Counter[str]:
+def claimed(gpus: Iterable[HeldGpu]) -> Counter[str]:
     """Return how many GPUs the claims of each namespace hold, however many pods share a claim."""
     found: Counter[str] = Counter()
     for each in gpus:
