@@ -1,6 +1,6 @@
 // The cells of each node, made anew when the node or one of its tasks has changed, and the groups in which nodes are shown.
 import { signal } from "../core/html.js";
-import { cellsOf } from "./gpu_states.js";
+import { cellsOf, cellsOfTasks } from "./gpu_states.js";
 import { nodes, tasks, tasksByNode } from "./store.js";
 import { byName } from "../lists/query.js";
 
@@ -28,16 +28,18 @@ class Cells {
         if (row) names.add(row.node_name);
       }
       for (const name of names) this._cache.delete(name);
+      if (!nodes.size) this.structure.value += 1;
       this._tell(names);
     });
   }
 
-  /** The cells of a node; [] for one that is gone. */
+  /** The cells of a node, or of what tasks hold there where nodes aren't to be seen; [] for one that is gone. */
   of(name) {
     let found = this._cache.get(name);
     if (!found) {
       const node = nodes.get(name);
-      found = node ? cellsOf(node, (tasksByNode.get(name) ?? NO_TASKS).values()) : [];
+      const own = (tasksByNode.get(name) ?? NO_TASKS).values();
+      found = node ? cellsOf(node, own) : cellsOfTasks(own);
       this._cache.set(name, found);
     }
     return found;
@@ -55,9 +57,12 @@ class Cells {
 
 export const cells = new Cells();
 
-/** Groups of nodes with GPUs: [{ product, names, total, free }], those with the most GPUs first, nodes by name. */
+/** Groups of nodes with GPUs: [{ product, names, total }], those with the most GPUs first, nodes by name.
+ *
+ * Where nodes aren't to be seen, one group of those on which tasks hold GPUs; its product is undefined. */
 export function groups() {
   void cells.structure.value;
+  if (!nodes.size) return tasksByNode.size ? [ofTasks()] : [];
   const found = new Map();
   for (const node of nodes.map.values()) {
     if (!node.total_gpus) continue;
@@ -68,4 +73,9 @@ export function groups() {
   }
   for (const group of found.values()) group.names.sort(byName);
   return [...found.values()].sort((a, b) => b.total - a.total || byName(String(a.product), String(b.product)));
+}
+
+function ofTasks() {
+  const names = [...tasksByNode.keys()].sort(byName);
+  return { product: undefined, names, total: names.reduce((sum, name) => sum + cells.of(name).length, 0) };
 }

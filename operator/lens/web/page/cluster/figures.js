@@ -1,20 +1,17 @@
 // The figures of the first screen, each as the API has it.
 import { computed } from "../core/html.js";
-import { heldState } from "./gpu_states.js";
 import { sampled } from "../core/sampled.js";
-import { status, tasks } from "./store.js";
+import { nodes, sections, status, tasks } from "./store.js";
+import { heldGpus } from "./usage.js";
 
-/** Of what tasks hold: GPUs by what they do. A GPU that tasks share counts for each of them, so this is a split of `allocated`, no figure. */
-const split = sampled(1000, [tasks.revision], () => {
-  const found = { busy: 0, idle: 0, held: 0 };
-  for (const task of tasks.map.values()) found[heldState(task.utilization)] += task.allocated_gpus;
-  return found;
-});
+const split = sampled(1000, [tasks.revision, nodes.revision], heldGpus);
 
-/** GPUs by state, and what else the first screen shows; null before it's known. */
+/** GPUs by state, and what else the first screen shows; null before it's known.
+ *
+ * Who sees one namespace's tasks alone has what they hold: the rest is null, and `total` is what is held. */
 export const summary = computed(() => {
   const data = status.value;
-  if (data === null) return null;
+  if (data === null) return sections.value.has("tasks") ? ofTasks(split.value) : null;
   const { allocated, available, unavailable, unhealthy } = data.gpu_states;
   return {
     total: data.current_gpu_usage.total_gpus,
@@ -27,6 +24,11 @@ export const summary = computed(() => {
     largest: data.available_resources.max_contiguous_gpu,
   };
 });
+
+function ofTasks(found) {
+  const total = found.busy + found.idle + found.held;
+  return { total, ...found, free: null, closed: null, broken: null, pending: null, utilization: null, largest: null };
+}
 
 /** busy + idle + held = allocated. */
 function held(states, allocated, found) {

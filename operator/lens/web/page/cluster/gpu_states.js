@@ -36,6 +36,12 @@ export function cellsOf(node, tasks) {
   return cells;
 }
 
+/** Cells of what tasks hold on a node that isn't to be seen itself. */
+export function cellsOfTasks(tasks) {
+  const own = [...tasks];
+  return heldCells(own.reduce((sum, task) => sum + task.allocated_gpus, 0), own);
+}
+
 const NO_TASKS = Object.freeze([]);
 
 function heldCells(allocated, tasks) {

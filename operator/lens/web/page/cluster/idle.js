@@ -1,19 +1,19 @@
-// Since when tasks are idle: as long as this page has seen it, or as long as the alert about it says.
+// Since when tasks are idle, at the least: as long as this page has seen it, or as long as the alert about it says.
 import { IDLE_PERCENT } from "./gpu_states.js";
 import { alerts, tasks } from "./store.js";
 
-const since = new Map();
+const seen = new Map();
 
 tasks.listen((changed) => {
   const now = Date.now();
   for (const [key, , row] of changed) {
     const idle = row && row.utilization !== null && row.utilization <= IDLE_PERCENT;
-    if (!idle) since.delete(key);
-    else if (!since.has(key)) since.set(key, now);
+    if (!idle) seen.delete(key);
+    else if (!seen.has(key)) seen.set(key, now);
   }
 });
 
-/** Alerts about idle pods by namespace and name: since when. */
+/** Times of alerts about idle pods by namespace and name. */
 const alerted = new Map();
 
 alerts.listen((changed) => {
@@ -23,10 +23,9 @@ alerts.listen((changed) => {
   }
 });
 
-/** Seconds since which a task is idle at the least; 0 for one that isn't. */
-export function idleSeconds(task, now) {
-  const seen = since.get(tasks.keyOf(task));
-  if (seen === undefined) return 0;
-  const told = alerted.get(`${task.namespace}/${task.pod_name}`) ?? seen;
-  return Math.max(0, now - Math.min(seen, told)) / 1000;
+/** The time in ms since which a task is idle; null for one that isn't. */
+export function idleSince(task) {
+  const own = seen.get(tasks.keyOf(task));
+  if (own === undefined) return null;
+  return Math.min(own, alerted.get(`${task.namespace}/${task.pod_name}`) ?? own);
 }

@@ -1,9 +1,9 @@
 // The map as a canvas, for more than 1,500 nodes: what is in view is drawn, and one cell at a time is an element, for the keyboard.
 import { effect } from "../core/html.js";
-import { count, product } from "../core/format.js";
+import { count } from "../core/format.js";
 import { themeRevision } from "../core/theme.js";
 import { cells } from "../cluster/cells.js";
-import { label, look } from "./colouring.js";
+import { label, look, title } from "./colouring.js";
 
 const CELL = 8;
 const STEP = 9;
@@ -110,20 +110,17 @@ export class CanvasMap {
     this._at = new Map();
     let y = 0;
     for (const group of this._groups) {
-      this._lines.push({ y, head: `${product(group.product)}`, note: `${count(group.total)} GPUs on ${count(group.names.length)} nodes` });
+      this._lines.push({ y, head: title(group), note: `${count(group.total)} GPUs on ${count(group.names.length)} nodes` });
       y += HEAD;
-      let line = null;
-      let x = 0;
-      for (const name of group.names) {
-        const wide = cells.of(name).length * STEP;
-        if (!line || (x > 0 && x + wide > width)) {
-          if (line) y += LINE;
-          this._lines.push((line = { y, names: [] }));
-          x = 0;
-        }
-        line.names.push(name);
-        this._at.set(name, { x, y, line: this._lines.length - 1 });
-        x += wide + TILE_GAP;
+      // As many of the widest as a line has place for, and what is left of it between them.
+      const widest = Math.max(...group.names.map((name) => cells.of(name).length)) * STEP;
+      const number = Math.max(1, Math.floor((width + TILE_GAP) / (widest + TILE_GAP)));
+      const stride = number > 1 ? (width - widest) / (number - 1) : 0;
+      for (let i = 0; i < group.names.length; i += number) {
+        if (i > 0) y += LINE;
+        const names = group.names.slice(i, i + number);
+        this._lines.push({ y, names });
+        names.forEach((name, at) => this._at.set(name, { x: Math.round(at * stride), y, line: this._lines.length - 1 }));
       }
       y += LINE + 8;
     }

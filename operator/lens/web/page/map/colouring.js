@@ -1,8 +1,10 @@
 // What a cell's colour and shape say: its state, its utilization, its namespace, or the age of its task.
-import { count, counted, duration, percent, since } from "../core/format.js";
-import { STATE, STATES } from "../cluster/gpu_states.js";
+import { count, counted, duration, percent, product, since } from "../core/format.js";
+import { STATES } from "../cluster/gpu_states.js";
+import { stateName, states } from "../cluster/state_names.js";
 import { sampled } from "../core/sampled.js";
 import { tasks } from "../cluster/store.js";
+import { namespaceGpus } from "../cluster/usage.js";
 
 /** Namespaces with a colour and a letter of their own; all others share one. */
 const MOST_NAMED = 7;
@@ -22,9 +24,7 @@ const AGE_WORDS = ["≤ 1 h", "≤ 6 h", "≤ 1 d", "≤ 7 d", "> 7 d"];
 
 /** The namespaces that hold the most GPUs, each with its place among the colours, which it keeps while it's among them. */
 export const namespaceSlots = sampled(2000, [tasks.revision], () => {
-  const held = new Map();
-  for (const task of tasks.map.values()) held.set(task.namespace, (held.get(task.namespace) ?? 0) + task.allocated_gpus);
-  const first = [...held].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, MOST_NAMED).map(([name]) => name);
+  const first = [...namespaceGpus()].sort((a, b) => b[1].held - a[1].held || (a[0] < b[0] ? -1 : 1)).slice(0, MOST_NAMED).map(([name]) => name);
   for (const [name] of kept) if (!first.includes(name)) kept.delete(name);
   const taken = new Set(kept.values());
   for (const name of first) {
@@ -78,14 +78,14 @@ export function legend(colouring, slots) {
     const named = [...slots].sort((a, b) => a[1] - b[1]).map(([name, slot]) => ({ ...LOOKS[`ns-${slot}`], name, to: ["tasks", { ns: name }] }));
     return [...named, { ...LOOKS["ns-other"], name: "others" }];
   }
-  return STATES.map(({ id, name }) => ({ ...LOOKS[id], name }));
+  return states.value.map(({ id, name }) => ({ ...LOOKS[id], name }));
 }
 
 /** A cell in words that change with what it holds only. */
 export function label(node, index, all) {
   const cell = all[index];
   const held = cell.tasks.length ? `, ${cell.tasks.slice(0, 2).map((task) => `${task.namespace}/${task.pod_name}`).join(", ")}${cell.tasks.length > 2 ? ` and ${counted(cell.tasks.length - 2, "more", "more")}` : ""}` : "";
-  return `${node}, GPU ${index + 1} of ${all.length}: ${STATE[cell.state].name}${held}`;
+  return `${node}, GPU ${index + 1} of ${all.length}: ${stateName(cell.state)}${held}`;
 }
 
 /** The same with what changes all the time. */
@@ -98,4 +98,9 @@ export function details(cell, now) {
     if (cell.tasks[0].allocated_gpus > 1) found.push(`one of its ${count(cell.tasks[0].allocated_gpus)} GPUs`);
   }
   return found;
+}
+
+/** What a group of nodes is called. */
+export function title(group) {
+  return group.product === undefined ? "Held" : product(group.product);
 }

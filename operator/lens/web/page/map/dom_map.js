@@ -1,11 +1,14 @@
 // The map as elements, for up to 1,500 nodes: a grid by the ARIA practices, with one stop of the Tab key.
 //
 // It isn't made of preact's elements: of 12,000 cells those few change that a frame has news of.
-import { href } from "../core/router.js";
-import { count, product } from "../core/format.js";
+import { count } from "../core/format.js";
 import { nodes } from "../cluster/store.js";
 import { cells } from "../cluster/cells.js";
-import { label, look } from "./colouring.js";
+import { nodeHref } from "../parts/link.js";
+import { label, look, title } from "./colouring.js";
+
+/** GPUs of a node in one line; those of larger nodes wrap. */
+const MOST_IN_LINE = 16;
 
 export class DomMap {
   /** `onInspect(name, index)` is called for what the pointer or the focus is on (null, null for nothing), `onOpen(name)` for Enter and a click. */
@@ -40,12 +43,13 @@ export class DomMap {
     const sections = groups.map((group) => {
       const section = element("section", "map-group");
       const head = element("h3", "map-group-head");
-      const name = element("span", "", product(group.product));
+      const name = element("span", "", title(group));
       name.title = group.product ?? "";
       head.append(name, element("span", "muted", ` ${count(group.total)} GPUs on ${count(group.names.length)} ${group.names.length === 1 ? "node" : "nodes"}`));
       const grid = element("div", "map-grid");
       grid.setAttribute("role", "grid");
-      grid.setAttribute("aria-label", `GPUs of ${product(group.product)} by node`);
+      grid.style.setProperty("--per-node", String(Math.min(MOST_IN_LINE, Math.max(1, ...group.names.map((name) => cells.of(name).length)))));
+      grid.setAttribute("aria-label", `GPUs by node: ${title(group)}`);
       for (const name of group.names) {
         const tile = before.get(name) ?? new Tile(name);
         this._tiles.set(name, tile);
@@ -207,7 +211,7 @@ class Tile {
     const node = nodes.get(this.name);
     const closed = node && !node.schedulable ? "tile closed-node" : "tile";
     if (this.element.className !== closed) this.element.className = closed;
-    const to = href("nodes", this.name);
+    const to = nodeHref(this.name);
     if (this._link.getAttribute("href") !== to) this._link.setAttribute("href", to);
     while (this.size > all.length) {
       this._cells.lastElementChild.remove();
@@ -228,6 +232,7 @@ class Tile {
         own.className = `cell ${painted.look}`;
         if (before?.look.letter !== painted.letter) own.dataset.letter = painted.letter;
       }
+      if (before?.state !== cell.state) own.dataset.state = cell.state;
       if (before?.state !== cell.state || before.length !== all.length || !same(before.tasks, cell.tasks)) own.setAttribute("aria-label", label(this.name, i, all));
       this._painted[i] = { look: painted, state: cell.state, tasks: cell.tasks, length: all.length };
     });

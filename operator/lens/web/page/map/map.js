@@ -1,11 +1,12 @@
 // The map of every GPU: product, node, GPU. Elements for up to 1,500 nodes, a canvas beyond.
 import { html, useEffect, useRef, useState } from "../core/html.js";
 import { count } from "../core/format.js";
-import { STATE } from "../cluster/gpu_states.js";
+import { stateName } from "../cluster/state_names.js";
 import { useKey } from "../core/keys.js";
-import { go, href, route, setParams } from "../core/router.js";
+import { href, route, setParams } from "../core/router.js";
 import { sampled } from "../core/sampled.js";
 import { nodes, status } from "../cluster/store.js";
+import { nodeHref } from "../parts/link.js";
 import { tableShown, TableToggle } from "../parts/picture.js";
 import { CanvasMap } from "./canvas_map.js";
 import { cells, groups } from "../cluster/cells.js";
@@ -53,7 +54,7 @@ function Picture({ colouring }) {
   useEffect(() => {
     const own = new Kind(root.current, {
       onInspect: (name, index) => setInspected((before) => (before.name === name && before.index === index ? before : { name, index })),
-      onOpen: (name) => go("nodes", name),
+      onOpen: (name) => (location.hash = nodeHref(name)),
     });
     map.current = own;
     const stop = cells.listen((names) => own.paint(names));
@@ -66,22 +67,22 @@ function Picture({ colouring }) {
   useEffect(() => map.current.arrange(found), [Kind, found]);
   const density = number <= 64 ? "roomy" : number <= 300 ? "" : "dense";
   return html`
-    <div class=${`map ${density}`} ref=${root}></div>
-    ${!number && html`<p class="empty">${status.value?.current_gpu_usage.total_gpus ? "No node's GPUs are to be seen." : "The cluster has no GPUs."}</p>`}
+    <div class=${`map ${density}`} ref=${root} hidden=${!number}></div>
+    ${!number && html`<p class="map-empty muted">${status.value ? "The cluster has no GPUs. As soon as a node offers some, they're here." : "Nobody holds a GPU here."}</p>`}
     <div class="map-foot">
       <ul class="map-legend">${legend(colouring, slots).map(({ look: id, letter, name, to }) => html`<li key=${id}><span class=${`cell ${id}`} data-letter=${letter} aria-hidden="true"></span>${to ? html`<a href=${href(...to)}>${name}</a>` : name}</li>`)}</ul>
-      <p class="map-detail">${inspected.name === null ? "" : html`<${Detail} ...${inspected} />`}</p>
+      <p class="map-detail">${inspected.name === null ? html`<span class="muted">Point at a GPU, or go from one to the next by the arrow keys. Enter opens its node.</span>` : html`<${Detail} ...${inspected} />`}</p>
     </div>`;
 }
 
 /** What the pointer or the focus is on. */
 function Detail({ name, index }) {
   const node = nodes.of(name).value;
-  if (!node) return null;
+  if (index === null && !node) return html`<strong>${name}</strong>`;
   if (index === null) return html`<strong>${name}</strong> ${node.status}${node.unschedulable ? ", cordoned" : ""}, ${count(node.available_gpus)} of ${count(node.total_gpus)} free`;
   const cell = cells.of(name)[index];
   if (!cell) return null;
   const names = cell.tasks.slice(0, 2).map((task) => `${task.namespace}/${task.pod_name}`);
   const others = cell.tasks.length - names.length;
-  return html`<strong>${name}</strong> · ${STATE[cell.state].name}${[...details(cell, Date.now()), ...names].map((text) => ` · ${text}`).join("")}${others > 0 ? ` · and ${count(others)} more` : ""}`;
+  return html`<strong>${name}</strong> · ${stateName(cell.state)}${[...details(cell, Date.now()), ...names].map((text) => ` · ${text}`).join("")}${others > 0 ? ` · and ${count(others)} more` : ""}`;
 }

@@ -3,22 +3,22 @@ import { html, useState } from "../core/html.js";
 import { scope } from "../client/access.js";
 import { commands } from "../core/commands.js";
 import { percent, product } from "../core/format.js";
-import { cells } from "../cluster/cells.js";
+import { cells, groups } from "../cluster/cells.js";
 import { sampled } from "../core/sampled.js";
-import { href } from "../core/router.js";
-import { nodes } from "../cluster/store.js";
+import { nodes, tasks } from "../cluster/store.js";
+import { nodeHref } from "../parts/link.js";
 import { Table } from "../parts/table.js";
 
-const rows = sampled(2000, [nodes.revision, cells.structure], () =>
-  [...nodes.map.values()].filter(({ total_gpus: total }) => total > 0).map((node) => {
+const rows = sampled(2000, [nodes.revision, tasks.revision], () =>
+  groups().flatMap(({ names }) => names).map((name) => {
     const found = { busy: 0, idle: 0, held: 0 };
-    for (const { state } of cells.of(node.node_name)) if (state in found) found[state] += 1;
-    return { ...node, ...found };
+    for (const { state } of cells.of(name)) if (state in found) found[state] += 1;
+    return { node_name: name, total_gpus: found.busy + found.idle + found.held, ...nodes.get(name), ...found };
   }),
 );
 
 const COLUMNS = [
-  { id: "node_name", title: "Node", value: (row) => row.node_name, cell: (row) => html`<a href=${href("nodes", row.node_name)}>${row.node_name}</a>` },
+  { id: "node_name", title: "Node", value: (row) => row.node_name, cell: (row) => html`<a href=${nodeHref(row.node_name)}>${row.node_name}</a>` },
   { id: "product", title: "Product", value: (row) => row.product, cell: (row) => html`<span title=${row.product}>${product(row.product)}</span>`, hide: "medium" },
   { id: "status", title: "Status", value: (row) => (row.unschedulable ? `${row.status}, cordoned` : row.status), hide: "narrow" },
   { id: "busy", title: "Busy", value: (row) => row.busy, numeric: true },

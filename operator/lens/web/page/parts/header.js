@@ -11,7 +11,7 @@ import { VIEWS } from "../views/views.js";
 
 export function Header() {
   return html`<header class="header" data-state=${headerState()}>
-    <a class="brand" href=${href()} aria-label="Lens, overview"><span class="mark" aria-hidden="true"></span>Lens</a>
+    <a class="brand" href=${href()} aria-label="Lens, overview"><span class="mark" aria-hidden="true"></span><span class="brand-name">Lens</span></a>
     <${ClusterChoice} />
     <${Age} />
     <${Navigation} />

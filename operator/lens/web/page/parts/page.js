@@ -4,6 +4,7 @@ import { announcement } from "../core/announce.js";
 import { route } from "../core/router.js";
 import { cluster } from "../cluster/store.js";
 import { VIEWS } from "../views/views.js";
+import { CopyMenu } from "./copy.js";
 import { Dialogs } from "./dialogs.js";
 import { ErrorBoundary } from "./error_boundary.js";
 import { Header } from "./header.js";
@@ -20,6 +21,7 @@ export function Page() {
       <${Obstacle}><${View} /></${Obstacle}>
     </main>
     <div class="visually-hidden" role="status" aria-live="polite">${announcement}</div>
+    <${CopyMenu} />
     <${Dialogs} />
     <${TokenDialog} />`;
 }

@@ -22,31 +22,32 @@ export function arranged(rows, columns, { sort, search: text }) {
  * shown unless there is a `cell`; `figure` is the field's name in the API; `grow` takes the width that is left, `wrap` breaks lines
  * (in short tables only); `hide` is "narrow" or "medium": windows without the column.
  * rows, rowKey(row); sort "id" or "-id", onSort(sort) (without it heads are no buttons); search: a text. most: rows that are shown at the most.
+ * stacked: in narrow windows a row's cells stand one below another.
  * commands(row) → { of, curl, kubectl }; caption (for screen readers); empty: what stands there without rows.
  */
-export function Table({ columns, rows, rowKey, sort, onSort, search: text, commands, caption, empty = "None.", rowClass, most = null }) {
+export function Table({ columns, rows, rowKey, sort, onSort, search: text, commands, caption, empty = "None.", rowClass, most = null, stacked = false }) {
   const all = useMemo(() => arranged(rows, columns, { sort, search: text }), [rows, columns, sort, text]);
   const shown = most === null ? all : all.slice(0, most);
   const view = useWindow(shown.length);
   const visible = shown.slice(view.from, view.to);
   const span = columns.length + (commands ? 1 : 0);
-  return html`<div class=${view.all ? "table-wrap" : "table-wrap long"} ref=${view.ref} onScroll=${view.onScroll} onKeyDown=${onRowKey} tabindex="0"
+  return html`<div class=${`table-wrap${view.all ? "" : " long"}${stacked ? " stacked" : ""}`} ref=${view.ref} onScroll=${view.onScroll} onKeyDown=${onRowKey} tabindex="0"
       role="region" aria-label=${caption}>
-    <table aria-rowcount=${view.all ? undefined : shown.length + 1}>
+    <table role="table" aria-rowcount=${view.all ? undefined : shown.length + 1}>
       <caption class="visually-hidden">${caption}</caption>
-      <thead><tr aria-rowindex=${view.all ? undefined : 1}>
+      <thead role="rowgroup"><tr role="row" aria-rowindex=${view.all ? undefined : 1}>
         ${columns.map((column) => html`<${Head} key=${column.id} column=${column} sort=${sort} onSort=${onSort} />`)}
-        ${commands && html`<th class="copy-column"><span class="visually-hidden">Copy</span></th>`}
+        ${commands && html`<th role="columnheader" class="copy-column"><span class="visually-hidden">Copy</span></th>`}
       </tr></thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${view.from > 0 && html`<${Spacer} key="above" rows=${view.from} span=${span} />`}
-        ${visible.map((row, i) => html`<tr key=${rowKey(row)} data-row=${rowKey(row)} class=${rowClass?.(row)}
+        ${visible.map((row, i) => html`<tr key=${rowKey(row)} role="row" data-row=${rowKey(row)} class=${rowClass?.(row)}
             aria-rowindex=${view.all ? undefined : view.from + i + 2}>
           ${columns.map((column) => html`<${Cell} key=${column.id} column=${column} row=${row} />`)}
-          ${commands && html`<td class="copy-column"><${Copy} ...${commands(row)} /></td>`}
+          ${commands && html`<td role="cell" class="copy-column"><${Copy} ...${commands(row)} /></td>`}
         </tr>`)}
         ${view.to < shown.length && html`<${Spacer} key="below" rows=${shown.length - view.to} span=${span} />`}
-        ${!shown.length && html`<tr><td class="empty" colspan=${span}>${rows.length ? `None of ${count(rows.length)} matches.` : empty}</td></tr>`}
+        ${!shown.length && html`<tr role="row"><td role="cell" class="empty" colspan=${span}>${rows.length ? `None of ${count(rows.length)} matches.` : empty}</td></tr>`}
       </tbody>
     </table>
   </div>`;
@@ -59,7 +60,7 @@ function classOf({ numeric, hide, grow, wrap }) {
 function Head({ column, sort, onSort }) {
   const direction = sort === column.id ? "ascending" : sort === `-${column.id}` ? "descending" : undefined;
   const next = direction ? (direction === "ascending" ? `-${column.id}` : column.id) : column.numeric ? `-${column.id}` : column.id;
-  return html`<th scope="col" class=${classOf(column)} aria-sort=${direction}>
+  return html`<th scope="col" role="columnheader" class=${classOf(column)} aria-sort=${direction}>
     ${onSort
       ? html`<button type="button" onClick=${() => onSort(next)}>${column.title}<span class="sort" aria-hidden="true">${direction ? (direction === "ascending" ? "▲" : "▼") : ""}</span></button>`
       : column.title}
@@ -69,7 +70,7 @@ function Head({ column, sort, onSort }) {
 function Cell({ column, row }) {
   const value = column.cell ? column.cell(row) : column.value(row);
   const content = value === null || value === undefined ? NONE : typeof value === "number" ? count(value) : value;
-  return html`<td class=${classOf(column)} data-figure=${column.figure}>${content}</td>`;
+  return html`<td role="cell" class=${classOf(column)} data-figure=${column.figure}>${content}</td>`;
 }
 
 function Spacer({ rows, span }) {

@@ -3,9 +3,9 @@ import { html, useEffect, useId } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { curl } from "../../core/commands.js";
 import { count, counted, product } from "../../core/format.js";
-import { href } from "../../core/router.js";
 import { status } from "../../cluster/store.js";
 import { CopyButton } from "../../parts/copy.js";
+import { nodeHref } from "../../parts/link.js";
 import { unchecked } from "../../words/reasons.js";
 import { answer, keepAnswering, question, wrong } from "./fit_question.js";
 
@@ -51,17 +51,18 @@ function Answer() {
 
 function Said({ data }) {
   const [glyph, word] = WORDS[data.fits] ?? ["?", data.fits];
+  const offers = (data.nearest ?? []).filter(isOffer);
   return html`
     <p class=${`verdict ${data.fits}`}><span class="verdict-glyph" aria-hidden="true">${glyph}</span> <strong>${word}</strong><span class="verdict-note">${summary(data)}</span></p>
     ${data.pods.map((group) => html`<${Placements} key=${group.name} group=${group} />`)}
     ${data.fits !== "yes" && html`<${Reasons} data=${data} />`}
-    ${data.nearest?.length > 0 && html`<p class="nearest">Would fit: ${data.nearest.map((near) => html`<${Nearest} key=${near.change + near.value} near=${near} />`)}</p>`}
+    ${offers.length > 0 && html`<p class="nearest">Would fit: ${offers.map((near) => html`<${Nearest} key=${near.change + near.value} near=${near} />`)}</p>`}
     ${data.evictable && html`<p class="muted">${counted(data.evictable.gpus, "GPU")} are held by ${counted(data.evictable.pods, "pod")} of a lower priority; without them ${data.evictable.fits === "yes" || data.evictable.fits === true ? "it would fit" : "it wouldn't fit either"}.</p>`}
     ${data.not_checked.length > 0 && html`<p class="muted">Not checked: ${unchecked(data.not_checked)}.</p>`}`;
 }
 
 function summary({ fits, replicas, placed, max_replicas: most }) {
-  if (fits === "yes") return most === null || most <= replicas ? "" : `${counted(most, "replica")} would`;
+  if (fits === "yes") return most === null || most <= replicas ? "" : `room for ${counted(most, "replica")}`;
   if (placed === 0) return replicas === 1 ? "" : `none of ${count(replicas)} replicas`;
   return `${count(placed)} of ${count(replicas)} replicas`;
 }
@@ -70,7 +71,7 @@ function Placements({ group }) {
   const placements = group.placements ?? [];
   if (!placements.length) return null;
   const others = placements.length - MOST_NODES;
-  return html`<p class="placements">on ${placements.slice(0, MOST_NODES).map(({ node_name: name, replicas }) => html`<a key=${name} class="chip" href=${href("nodes", name)}>${name}${replicas > 1 ? ` × ${count(replicas)}` : ""}</a>`)}${others > 0 ? ` and ${counted(others, "more node")}` : ""}</p>`;
+  return html`<p class="placements">on ${placements.slice(0, MOST_NODES).map(({ node_name: name, replicas }) => html`<a key=${name} class="chip" href=${nodeHref(name)}>${name}${replicas > 1 ? ` × ${count(replicas)}` : ""}</a>`)}${others > 0 ? ` and ${counted(others, "more node")}` : ""}</p>`;
 }
 
 function Reasons({ data }) {
@@ -79,18 +80,31 @@ function Reasons({ data }) {
   return html`<ul class="reasons">${reasons.map((reason) => html`<li key=${reason.code + reason.message + (reason.resource ?? "")}>${inWords(reason)}</li>`)}</ul>`;
 }
 
+/** What keeps pods off nodes, by the answer's codes. */
+const RULES = {
+  unschedulable: "cordoned",
+  taint: "a taint keeps it off",
+  node_selector: "not selected",
+  pods: "no place for another pod",
+  topology_spread: "topology spread keeps it off",
+  quota: "a quota is used up",
+};
+
 function inWords(reason) {
   const on = counted(reason.nodes, "node");
-  if (reason.resource !== null && reason.asked !== null && reason.most_free !== null) {
-    return html`<strong>${on}</strong> ${reason.nodes === 1 ? "has" : "have"} too little ${reason.resource}: ${count(reason.asked)} asked, at most ${count(reason.most_free)} free on one`;
+  const { resource, asked, most_free: free } = reason;
+  if (resource !== null && asked !== null && free !== null) {
+    return html`<strong>${on}</strong>: too little ${resource}; ${count(asked)} asked, ${free ? `at most ${count(free)} free on one` : "none free"}`;
   }
-  return html`<strong>${on}</strong>: ${reason.message.replace(/^node\(s\) (were |had |didn't )?/, "$1")}`;
+  return html`<strong>${on}</strong>: ${RULES[reason.code] ?? reason.message}`;
 }
 
 /** What would fit instead; a click asks that. */
-function Nearest({ near }) {
-  const { change, value, gpus, replicas } = near;
-  if (change === "selector" || change === "toleration") return html`<span class="chip">${change === "selector" ? "without the selector" : `with the toleration ${value}`}</span>`;
+function Nearest({ near: { change, value, gpus, replicas } }) {
+  if (change === "selector" || change === "toleration") return html`<span class="chip">${change === "selector" ? "without the selector" : `tolerating ${value}`}</span>`;
   const take = () => (question.value = { ...question.peek(), gpus: String(gpus), replicas: String(replicas), ...(change === "product" ? { product: value } : {}) });
   return html`<button type="button" class="chip" onClick=${take}>${count(gpus)} × ${count(replicas)}${change === "product" ? ` ${product(value)}` : ""}</button>`;
 }
+
+/** A node that Kubernetes itself keeps pods off is no suggestion. */
+const isOffer = ({ change, value }) => change !== "toleration" || !/^node\.kubernetes\.io\//.test(value);

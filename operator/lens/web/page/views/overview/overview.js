@@ -15,10 +15,10 @@ export default function Overview() {
   const parts = can.value;
   const figures = status.value !== null;
   return html`<div class="overview">
-    ${figures && html`<${StateBar} /><${Tiles} />`}
-    ${parts.nodes && html`<${GpuMap} />`}
-    ${parts.fit && html`<${Fit} />`}
-    ${parts.tasks && html`<${Namespaces} />`}
+    <${StateBar} />
+    ${figures && html`<${Tiles} />`}
+    ${(parts.nodes || parts.tasks) && html`<${GpuMap} />`}
+    <div class="aside">${parts.fit && html`<${Fit} />`}${parts.tasks && html`<${Namespaces} />`}</div>
     ${parts.pending && html`<${Waiting} />`}
   </div>`;
 }

@@ -1,14 +1,14 @@
 // What decides next, after the bar: the largest block, what waits, what is wrong.
 import { html, useEffect } from "../../core/html.js";
 import { can } from "../../client/access.js";
-import { count, counted, duration, product, since } from "../../core/format.js";
+import { count, duration, product, since } from "../../core/format.js";
 import { keepPending, pending } from "../../cluster/pending.js";
 import { href } from "../../core/router.js";
 import { sampled } from "../../core/sampled.js";
 import { alerts, sections, status } from "../../cluster/store.js";
 import { Figure } from "../../parts/figure.js";
 import { whyNull } from "../../words/reasons.js";
-import { readPending } from "../../cluster/pending.js";
+import { readPending } from "../../words/pending.js";
 
 export function Tiles() {
   useEffect(keepPending, []);
@@ -54,15 +54,16 @@ const SEVERITIES = [
   ["info", "i"],
 ];
 
+const MOST_ALERTS = 3;
+
 const counts = sampled(1000, [alerts.revision], () => {
   const found = { critical: 0, warning: 0, info: 0 };
-  let first = null;
-  for (const alert of alerts.map.values()) {
-    found[alert.severity] = (found[alert.severity] ?? 0) + 1;
-    if (first === null || rank(alert) < rank(first) || (rank(alert) === rank(first) && alert.timestamp > first.timestamp)) first = alert;
-  }
+  for (const { severity } of alerts.map.values()) found[severity] = (found[severity] ?? 0) + 1;
+  const first = [...alerts.map.values()].sort((a, b) => rank(a) - rank(b) || (a.timestamp < b.timestamp ? 1 : -1)).slice(0, MOST_ALERTS);
   return { found, first, total: alerts.size };
 });
+
+const GLYPHS = Object.fromEntries(SEVERITIES);
 
 function rank({ severity }) {
   return SEVERITIES.findIndex(([name]) => name === severity);
@@ -73,6 +74,8 @@ function Alerts() {
   const value = html`<span class="figure" data-figure="alerts">${count(total)}</span>
     <span class="severities">${SEVERITIES.filter(([name]) => found[name]).map(([name, glyph]) => html`<a key=${name} class=${`severity ${name}`} href=${href("alerts", { severity: name })}><span class="glyph" aria-hidden="true">${glyph}</span> ${count(found[name])}<span class="visually-hidden"> ${name}</span></a>`)}</span>`;
   return html`<${Tile} name="Alerts" to=${["alerts"]} value=${value} tone=${found.critical ? "critical" : ""}>
-    ${first ? html`<span class="clip" title=${first.message}>${first.message}</span>, since ${duration(since(first.timestamp))}` : `Nothing is wrong with ${counted(status.value.gpu_nodes.total, "node")}.`}
+    ${first.length
+      ? html`<ul class="alert-list">${first.map((alert) => html`<li key=${alert.id} data-row=${alert.id}><span class=${`severity ${alert.severity}`}><span class="glyph" aria-hidden="true">${GLYPHS[alert.severity] ?? "?"}</span></span> <span class="clip" title=${alert.message}>${alert.message}</span></li>`)}</ul>`
+      : "Nothing is wrong."}
   </${Tile}>`;
 }

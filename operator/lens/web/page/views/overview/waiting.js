@@ -2,24 +2,25 @@
 import { html, useEffect } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { commands } from "../../core/commands.js";
-import { count, counted, dateTime, duration, since } from "../../core/format.js";
+import { count, dateTime, duration, since } from "../../core/format.js";
 import { keepPending, pending, pendingError } from "../../cluster/pending.js";
 import { href } from "../../core/router.js";
 import { Table } from "../../parts/table.js";
-import { MOVES, readPending } from "../../cluster/pending.js";
+import { MOVES, readPending } from "../../words/pending.js";
 
 const MOST = 8;
 
 const COLUMNS = [
-  { id: "pod", title: "Pod", value: (row) => `${row.namespace}/${row.pod_name}`, cell: (row) => html`<a href=${href("pending", row.namespace, row.pod_name)}>${row.pod_name}</a> <span class="muted">${row.namespace}</span>` },
+  { id: "pod", title: "Pod", value: (row) => `${row.namespace}/${row.pod_name}`, cell: (row) => html`<a class="clip" href=${href("pending", row.namespace, row.pod_name)} title=${row.pod_name}>${row.pod_name}</a><span class="muted second">${row.namespace}</span>` },
   { id: "since", title: "Since", value: (row) => row.created_at, cell: (row) => html`<span title=${dateTime(row.created_at)}>${duration(since(row.created_at))}</span>`, numeric: true },
-  { id: "gpus", title: "Asks", value: (row) => row.requested_gpus, cell: (row) => counted(row.requested_gpus, "GPU"), numeric: true },
-  { id: "why", title: "Why it waits, and what would help", value: (row) => readPending(row).because, cell: (row) => html`<${Why} row=${row} />`, grow: true, wrap: true },
+  { id: "gpus", title: "Asks", value: (row) => row.requested_gpus, cell: (row) => html`<span class="figure" data-figure="requested_gpus">${count(row.requested_gpus)}</span> ${row.requested_gpus === 1 ? "GPU" : "GPUs"}`, numeric: true },
+  { id: "why", title: "Why it waits", value: (row) => readPending(row).because, cell: (row) => html`${readPending(row).because}.`, wrap: true },
+  { id: "help", title: "What would help", value: (row) => readPending(row).help, cell: (row) => html`<${Help} row=${row} />`, wrap: true },
 ];
 
-function Why({ row }) {
-  const { because, help, move } = readPending(row);
-  return html`<span class="because">${because}.</span>${help && html` <span class="help">${sentence(help)}. <span class="move">Next: ${MOVES[move]}</span></span>`}`;
+function Help({ row }) {
+  const { help, move } = readPending(row);
+  return html`${help && `${sentence(help)}. `}${move !== "nobody" && html`<span class="muted">It's up to ${MOVES[move]}.</span>`}`;
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -31,7 +32,7 @@ export function Waiting() {
   return html`<section class="panel waiting" aria-labelledby="waiting-title">
     <div class="panel-head"><h2 id="waiting-title">Pending workloads</h2><span class="muted">${count(rows.length)}</span>
       ${rows.length > MOST && html`<a class="more" href=${href("pending")}>all ${count(rows.length)}</a>`}</div>
-    <${Table} caption="Pods that wait for GPUs, those that have waited longest first" columns=${COLUMNS} rows=${rows} rowKey=${(row) => `${row.namespace}/${row.pod_name}`} most=${MOST}
+    <${Table} caption="Pods that wait for GPUs, those that have waited longest first" columns=${COLUMNS} rows=${rows} rowKey=${(row) => `${row.namespace}/${row.pod_name}`} most=${MOST} stacked
       commands=${(row) => ({ of: row.pod_name, ...commands.pending(scope.value, row) })} empty="Nothing waits for GPUs." />
   </section>`;
 }
