@@ -1,7 +1,7 @@
 // The live cluster: asks what the caller may see, and keeps the stream of that in the store.
 import { batch, computed, effect, signal, untracked } from "../core/html.js";
-import { access, loadAccess } from "./access.js";
-import { ApiError, ownPage, servedPage } from "./api.js";
+import { access, can, loadAccess, scope } from "./access.js";
+import { ApiError, get, ownPage, servedPage } from "./api.js";
 import { clusterParam, namespaceParam } from "../core/router.js";
 import { forget, takeChange, takeSnapshot } from "../cluster/store.js";
 import { Stream } from "./stream.js";
@@ -33,17 +33,36 @@ export function reconnect() {
   attempt.value += 1;
 }
 
+/** The last age that the server told, and when by performance.now(); null before that. */
 let known = null;
 
-/** Take how old the figures are: what an event says, or what its timestamp says of a figure that is new. */
+/** An age that is older than this is asked for: events without one come without a heartbeat between them. */
+const AGE_MS = 12_000;
+let asking = false;
+
 function takeAge(data) {
   if (data.timestamp) timestamp.value = data.timestamp;
   if (data.age_seconds !== undefined) known = { age: data.age_seconds, at: performance.now() };
-  else known ??= { age: Math.max(0, (Date.now() - Date.parse(data.timestamp)) / 1000), at: performance.now() };
+}
+
+/** Ask `status` how old the figures are. */
+async function askAge() {
+  if (asking || !can.peek().status || connection.peek().state !== "live" || document.hidden) return;
+  asking = true;
+  try {
+    const { freshness, timestamp: time } = await get("realtime/status", scope.peek());
+    takeAge({ timestamp: time, age_seconds: freshness.age_seconds });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  } finally {
+    asking = false;
+  }
 }
 
 function tick() {
-  age.value = known === null ? null : known.age + (performance.now() - known.at) / 1000;
+  const since = known === null ? Infinity : performance.now() - known.at;
+  age.value = known === null ? null : known.age + since / 1000;
+  if (since > AGE_MS) askAge();
 }
 
 function takeEvents(events) {

@@ -97,7 +97,9 @@ export class CanvasMap {
     }
   }
 
-  focus() {
+  focus(name) {
+    if (!this._at.has(name)) return;
+    this._current = { name, index: 0 };
     this._grid.focus();
   }
 

@@ -78,8 +78,11 @@ export class DomMap {
     for (const name of names) this._tiles.get(name)?.paint(this._how);
   }
 
-  /** Put the focus on the cell where it was last, or on the first one. */
-  focus() {
+  /** Put the focus on a node's first cell. */
+  focus(name) {
+    if (!this._tiles.has(name)) return;
+    this._current = { name, index: 0 };
+    this._rove();
     this._cell()?.focus();
   }
 

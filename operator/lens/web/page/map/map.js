@@ -34,6 +34,9 @@ export function GpuMap() {
   </section>`;
 }
 
+/** The node that was opened from the map: who comes back by Esc goes on there. */
+let left = null;
+
 function choose(id) {
   setParams({ map: id === "state" ? null : id });
 }
@@ -54,7 +57,10 @@ function Picture({ colouring }) {
   useEffect(() => {
     const own = new Kind(root.current, {
       onInspect: (name, index) => setInspected((before) => (before.name === name && before.index === index ? before : { name, index })),
-      onOpen: (name) => (location.hash = nodeHref(name)),
+      onOpen: (name) => {
+        left = name;
+        location.hash = nodeHref(name);
+      },
     });
     map.current = own;
     const stop = cells.listen((names) => own.paint(names));
@@ -64,7 +70,14 @@ function Picture({ colouring }) {
     };
   }, [Kind]);
   useEffect(() => map.current.colour({ colouring, slots, now: Date.now() }), [Kind, colouring, slots]);
-  useEffect(() => map.current.arrange(found), [Kind, found]);
+  useEffect(() => {
+    map.current.arrange(found);
+    if (left === null) return;
+    const name = left;
+    left = null;
+    // The view has taken the focus when it was shown.
+    requestAnimationFrame(() => map.current?.focus(name));
+  }, [Kind, found]);
   const density = number <= 64 ? "roomy" : number <= 300 ? "" : "dense";
   return html`
     <div class=${`map ${density}`} ref=${root} hidden=${!number}></div>

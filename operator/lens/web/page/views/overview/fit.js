@@ -43,8 +43,10 @@ function NumberField({ name, label, value, onInput }) {
 const WORDS = { yes: ["✓", "Yes"], no: ["✕", "No"], unknown: ["?", "Not known"] };
 
 function Answer() {
-  const { data, error, busy } = answer.value;
-  return html`<div class=${busy ? "answer busy" : "answer"} role="status" aria-live="polite">
+  const { data, error, asked, busy } = answer.value;
+  // What is asked again for new figures is no other question.
+  const same = asked === question.value;
+  return html`<div class=${busy && !same ? "answer asking" : "answer"} role="status" aria-live="polite">
     ${error ? html`<p>${error.message}.</p>` : data ? html`<${Said} data=${data} />` : html`<p class="muted">…</p>`}
   </div>`;
 }

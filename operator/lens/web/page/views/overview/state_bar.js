@@ -65,7 +65,7 @@ function Beyond({ states: { overcommitted, unknown, missing_nodes: missing } }) 
 
 function Bar({ figures, states }) {
   const parts = states.filter(({ id }) => figures[id] > 0);
-  return html`<div class=${parts.length ? "bar" : "bar none"} role="img" aria-label=${`GPUs by state: ${parts.map(({ id, name }) => `${count(figures[id])} ${name}`).join(", ") || "none"}`}>
+  return html`<div class=${parts.length ? "state-bar" : "state-bar none"} role="img" aria-label=${`GPUs by state: ${parts.map(({ id, name }) => `${count(figures[id])} ${name}`).join(", ") || "none"}`}>
     ${parts.map(({ id }) => html`<span key=${id} class=${`part ${id}`} style=${{ flexGrow: figures[id] }}></span>`)}
   </div>`;
 }
