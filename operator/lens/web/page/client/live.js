@@ -3,7 +3,7 @@ import { batch, computed, effect, signal, untracked } from "../core/html.js";
 import { access, can, loadAccess, scope } from "./access.js";
 import { ApiError, get, ownPage, servedPage } from "./api.js";
 import { clusterParam, namespaceParam } from "../core/router.js";
-import { forget, takeChange, takeSnapshot } from "../cluster/store.js";
+import { forget, sections, takeChange, takeSnapshot } from "../cluster/store.js";
 import { Stream } from "./stream.js";
 import { askForToken, token } from "./token.js";
 
@@ -103,7 +103,7 @@ export function goLive() {
     let stream = null;
     const on = (state, detail) => {
       if (abort.signal.aborted) return;
-      if (state === "denied") deny(detail);
+      if (state === "denied") deny(detail, sections.peek().size > 0);
       else connection.value = { state, ...(detail ?? {}) };
     };
     const open = async (failures = 0) => {
@@ -140,9 +140,10 @@ export function goLive() {
   };
 }
 
-function deny(error) {
+/** `wasLive`: the access is lost that there was. */
+function deny(error, wasLive = false) {
   connection.value = { state: error.status === 404 ? "missing" : "denied", error };
-  if (error.status === 401) askForToken(error);
+  if (error.status === 401 || (error.status === 403 && wasLive)) askForToken(error);
 }
 
 function reset() {

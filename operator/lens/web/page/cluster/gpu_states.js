@@ -6,7 +6,7 @@
 /** In the order of the bar. `glyph` stands beside or in the colour, so that no colour has to be seen. */
 export const STATES = [
   { id: "busy", name: "busy", glyph: "●", means: "Held by a pod, and working." },
-  { id: "idle", name: "held, idle", glyph: "◐", means: "Held by a pod whose GPUs don't work now." },
+  { id: "idle", name: "held, idle", glyph: "◐", means: "Held by a pod, and used at most 1 % now." },
   { id: "held", name: "held, not measured", glyph: "◌", means: "Held, and nothing measures whether it works." },
   { id: "free", name: "free", glyph: "○", means: "A pod can get it now." },
   { id: "closed", name: "closed", glyph: "╱", means: "Free, but its node takes no pods: cordoned, not ready or tainted." },

@@ -5,6 +5,9 @@ import { idleSince } from "./idle.js";
 import { cells } from "./cells.js";
 import { alerts } from "./store.js";
 
+/** Times are summed as ms since then: sums of times since 1970 have more digits than a number. */
+export const ORIGIN = Date.now();
+
 const STATES = ["busy", "idle", "held"];
 const FIELDS = ["held", "idle", "idleSince", "measured", "used"];
 
@@ -26,7 +29,7 @@ export function heldGpus() {
   return { ...totals };
 }
 
-/** By namespace: { held, idle, idleSince (the sum of times in ms), measured (GPUs), used (the sum of their percents) }. Don't change them. */
+/** By namespace: { held, idle, idleSince (the sum of ms since ORIGIN), measured (GPUs), used (the sum of their percents) }. Don't change them. */
 export function namespaceGpus() {
   recount();
   return namespaces;
@@ -77,6 +80,6 @@ function addCell(found, name, cell) {
   if (cell.state === "idle") {
     own.idle += 1;
     // It has been idle since the last of its tasks was.
-    own.idleSince += Math.max(...cell.tasks.map((task) => idleSince(task) ?? Date.now()));
+    own.idleSince += Math.max(...cell.tasks.map((task) => idleSince(task) ?? Date.now())) - ORIGIN;
   }
 }

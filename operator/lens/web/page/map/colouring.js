@@ -33,9 +33,14 @@ export const namespaceSlots = sampled(2000, [tasks.revision], () => {
     taken.add(slot);
     kept.set(name, slot);
   }
-  return new Map(first.map((name) => [name, kept.get(name)]));
+  // The same one as long as it says the same: a new one has the whole map painted again.
+  const next = JSON.stringify([...kept]);
+  if (next !== shownAs) [shown, shownAs] = [new Map(kept), next];
+  return shown;
 });
 const kept = new Map();
+let shown = kept;
+let shownAs = null;
 
 export const letter = (slot) => String.fromCharCode(65 + slot);
 

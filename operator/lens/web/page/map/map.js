@@ -15,6 +15,7 @@ import { DomMap } from "./dom_map.js";
 import { MapTable } from "./map_table.js";
 
 export const MOST_ELEMENT_NODES = 1500;
+const AGE_MS = 60_000;
 
 const arranged = sampled(1000, [cells.structure], groups);
 
@@ -69,7 +70,13 @@ function Picture({ colouring }) {
       own.destroy();
     };
   }, [Kind]);
-  useEffect(() => map.current.colour({ colouring, slots, now: Date.now() }), [Kind, colouring, slots]);
+  useEffect(() => {
+    const colour = () => map.current.colour({ colouring, slots, now: Date.now() });
+    colour();
+    // Ages go on by themselves.
+    const timer = colouring === "age" ? setInterval(colour, AGE_MS) : null;
+    return () => clearInterval(timer);
+  }, [Kind, colouring, slots]);
   useEffect(() => {
     map.current.arrange(found);
     if (left === null) return;

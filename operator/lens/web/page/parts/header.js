@@ -1,5 +1,6 @@
 // The head of the page: which cluster, how old its figures are, where else to go.
-import { html } from "../core/html.js";
+import { html, useEffect, useRef } from "../core/html.js";
+import { announce } from "../core/announce.js";
 import { access, can, clusterNames, level } from "../client/access.js";
 import { duration, dateTime } from "../core/format.js";
 import { age, connection, isStale, reconnect, timestamp } from "../client/live.js";
@@ -50,14 +51,26 @@ function ClusterChoice() {
   </span>`;
 }
 
+/** Why there is no connection. */
+function lostWord(error) {
+  if (error?.status === 429) return "too many requests";
+  return error?.status === 503 ? "Lens isn't ready" : "no connection";
+}
+
 const WORDS = { live: "live", stale: "old figures", lost: "no connection", hidden: "paused", denied: "no access", starting: "connecting" };
 
 function Age() {
   const state = headerState();
-  const { seconds } = connection.value;
+  const { seconds, error } = connection.value;
+  const word = state === "lost" ? lostWord(error) : state === "denied" && !token.value ? "not signed in" : WORDS[state];
+  const before = useRef("starting");
+  useEffect(() => {
+    if (before.current !== state && before.current !== "starting") announce(`${word}`);
+    before.current = state;
+  }, [state]);
   const text = age.value === null ? null : age.value < 10 ? `${age.value.toFixed(1)} s` : duration(age.value);
   return html`<span class="age" title=${timestamp.value ? `Figures of ${dateTime(timestamp.value)}` : undefined}>
-    <span class="dot" aria-hidden="true"></span><span class="word">${WORDS[state]}</span>
+    <span class="dot" aria-hidden="true"></span><span class="word">${word}</span>
     ${text !== null && html` <span class="figure" data-figure="freshness.age_seconds">${text}</span><span class="word"> old</span>`}
     ${state === "lost" && html`<button type="button" class="small" onClick=${reconnect}>Try now</button><span class="visually-hidden">The next attempt is in ${Math.ceil(seconds ?? 0)} s</span>`}
   </span>`;

@@ -19,7 +19,7 @@ export function arranged(rows, columns, { sort, search: text }) {
 
 /**
  * columns: [{ id, title, value(row), cell(row)?, numeric?, figure?, grow?, wrap?, hide? }]: `value` is for sorting and searching, and
- * shown unless there is a `cell`; `figure` is the field's name in the API; `grow` takes the width that is left, `wrap` breaks lines
+ * shown unless there is a `cell`; `help` says what the head means, `figure` is the field's name in the API; `grow` takes the width that is left, `wrap` breaks lines
  * (in short tables only); `hide` is "narrow" or "medium": windows without the column.
  * rows, rowKey(row); sort "id" or "-id", onSort(sort) (without it heads are no buttons); search: a text. most: rows that are shown at the most.
  * stacked: in narrow windows a row's cells stand one below another.
@@ -60,7 +60,7 @@ function classOf({ numeric, hide, grow, wrap }) {
 function Head({ column, sort, onSort }) {
   const direction = sort === column.id ? "ascending" : sort === `-${column.id}` ? "descending" : undefined;
   const next = direction ? (direction === "ascending" ? `-${column.id}` : column.id) : column.numeric ? `-${column.id}` : column.id;
-  return html`<th scope="col" role="columnheader" class=${classOf(column)} aria-sort=${direction}>
+  return html`<th scope="col" role="columnheader" class=${classOf(column)} aria-sort=${direction} title=${column.help}>
     ${onSort
       ? html`<button type="button" onClick=${() => onSort(next)}>${column.title}<span class="sort" aria-hidden="true">${direction ? (direction === "ascending" ? "▲" : "▼") : ""}</span></button>`
       : column.title}

@@ -7,7 +7,7 @@ import { pending } from "../../cluster/pending.js";
 import { href, route, setParams } from "../../core/router.js";
 import { sampled } from "../../core/sampled.js";
 import { alerts, nodes, tasks } from "../../cluster/store.js";
-import { namespaceGpus } from "../../cluster/usage.js";
+import { ORIGIN, namespaceGpus } from "../../cluster/usage.js";
 import { Table } from "../../parts/table.js";
 
 const MOST = 8;
@@ -25,7 +25,7 @@ export const namespaces = sampled(1000, [tasks.revision, nodes.revision, alerts.
       held: own?.held ?? 0,
       idle: own?.idle ?? 0,
       utilization: own?.measured ? own.used / own.measured : null,
-      idleSeconds: own ? (own.idle * now - own.idleSince) / 1000 : 0,
+      idleSeconds: own ? (own.idle * (now - ORIGIN) - own.idleSince) / 1000 : 0,
       pending: waiting.get(namespace) ?? 0,
     };
   });
@@ -34,10 +34,14 @@ export const namespaces = sampled(1000, [tasks.revision, nodes.revision, alerts.
 const COLUMNS = [
   { id: "namespace", title: "Namespace", value: (row) => row.namespace, cell: (row) => html`<a href=${href("tasks", { ns: row.namespace })}>${row.namespace}</a>`, grow: true },
   { id: "held", title: "Held", value: (row) => row.held, cell: (row) => html`<a href=${href("tasks", { ns: row.namespace, sort: "-gpus" })}>${count(row.held)}</a>`, numeric: true, figure: "allocated_gpus" },
-  { id: "used", title: "Used", value: (row) => row.utilization, cell: (row) => html`<${Used} percent=${row.utilization} />`, numeric: true },
-  { id: "idle", title: "Idle GPU h", value: (row) => row.idleSeconds, cell: (row) => html`<a href=${href("tasks", { ns: row.namespace, idle: 1 })} title=${`${count(row.idle)} GPUs are idle now`}>${gpuHours(row.idleSeconds)}</a>`, numeric: true },
+  { id: "used", title: "Used", help: "Mean utilization of the held GPUs that are measured", value: (row) => row.utilization, cell: (row) => html`<${Used} percent=${row.utilization} />`, numeric: true },
+  { id: "idle", title: "Idle", help: "GPUs that are held and idle now, and the GPU hours that they have been so far", value: (row) => row.idleSeconds, cell: (row) => html`<${Idle} row=${row} />`, numeric: true },
   { id: "pending", title: "Pending", value: (row) => row.pending, cell: (row) => (row.pending ? html`<a href=${href("pending", { ns: row.namespace })}>${count(row.pending)}</a>` : count(0)), numeric: true, figure: "pending_gpus" },
 ];
+
+function Idle({ row }) {
+  return html`<a href=${href("tasks", { ns: row.namespace, idle: 1 })}><span data-figure="idle_gpus">${count(row.idle)}</span>${row.idle > 0 && html` <span class="muted">${gpuHours(row.idleSeconds)} h</span>`}</a>`;
+}
 
 function Used({ percent: value }) {
   return html`<span class="meter" aria-hidden="true"><span style=${{ width: `${value ?? 0}%` }}></span></span>${percent(value)}`;
