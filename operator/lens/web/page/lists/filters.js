@@ -42,3 +42,9 @@ export function CheckFilter({ name, label }) {
   const checked = route.value.params[name] === "1";
   return html`<label class="check"><input type="checkbox" checked=${checked} onChange=${(event) => setParams({ [name]: event.currentTarget.checked ? "1" : null })} />${label}</label>`;
 }
+
+/** What a link has chosen, to be removed; nothing without a text. */
+export function Chosen({ name, text }) {
+  if (!text) return null;
+  return html`<button type="button" class="small chosen" aria-label=${`Remove the filter: ${text}`} onClick=${() => setParams({ [name]: null })}>${text} <span aria-hidden="true">✕</span></button>`;
+}

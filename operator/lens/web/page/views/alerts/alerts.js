@@ -41,7 +41,7 @@ export default function Alerts() {
       <${ChoiceFilter} name="severity" label="Severity" options=${[["", "any"], ...ORDER.map((name) => [name, `${name} (${all.filter((alert) => alert.severity === name).length})`])]} />
       <${ChoiceFilter} name="type" label="Type" options=${[["", "any"], ...[...new Set(all.map((alert) => alert.type))].sort().map((name) => [name, name])]} />
     </${Filters}>
-    <div class="wrapping"><${Table} caption="Alerts" columns=${COLUMNS} rows=${part} rowKey=${(alert) => alert.id} sort=${sort} onSort=${(next) => setParams({ sort: next })}
+    <div class="wrapping"><${Table} stacked caption="Alerts" columns=${COLUMNS} rows=${part} rowKey=${(alert) => alert.id} sort=${sort} onSort=${(next) => setParams({ sort: next })}
       commands=${(alert) => ({ of: alert.source, ...commands.alert(scope.value, alert) })} rowClass=${(alert) => `severity-${alert.severity}`}
       empty=${all.length ? `None of ${count(all.length)} alerts matches.` : "Nothing is wrong."} /></div>
     ${more}

@@ -48,7 +48,7 @@ export const EVENT_COLUMNS = [
 export function EventTable({ events, without = [], ...rest }) {
   const columns = useMemo(() => EVENT_COLUMNS.filter(({ id }) => !without.includes(id)), [without.join()]);
   const rows = useMemo(() => keyed(events), [events]);
-  return html`<div class="wrapping"><${Table} columns=${columns} rows=${rows} rowKey=${(event) => event.key} commands=${eventCommands} empty="Nothing is known to have happened." ...${rest} /></div>`;
+  return html`<div class="wrapping"><${Table} stacked columns=${columns} rows=${rows} rowKey=${(event) => event.key} commands=${eventCommands} empty="Nothing is known to have happened." ...${rest} /></div>`;
 }
 
 const eventCommands = (event) => ({ of: `${eventName(event)}, ${event.object}`, ...commands.event(scope.value, event) });

@@ -3,11 +3,11 @@ import { html, useEffect, useMemo } from "../../core/html.js";
 import { can } from "../../client/access.js";
 import { announce } from "../../core/announce.js";
 import { count, counted } from "../../core/format.js";
-import { route, setParams } from "../../core/router.js";
+import { route } from "../../core/router.js";
 import { events } from "../../cluster/store.js";
 import { NotAllowed } from "../../parts/refusal.js";
 import { arranged } from "../../parts/table.js";
-import { ChoiceFilter, Filters, TextFilter } from "../../lists/filters.js";
+import { ChoiceFilter, Chosen, Filters, TextFilter } from "../../lists/filters.js";
 import { usePart } from "../../lists/show_more.js";
 import { isOnNode } from "../../words/objects.js";
 import { EVENT_COLUMNS, EventTable } from "./event_table.js";
@@ -38,8 +38,8 @@ export default function Events() {
     <${Filters} label="Filter the events">
       <${TextFilter} name="q" label="Search" placeholder="pod, node, message" />
       <${ChoiceFilter} name="type" label="Kind" options=${CHOICES} />
-      ${about && html`<button type="button" class="small" onClick=${() => setParams({ about: null })}>about ${about} ✕</button>`}
-      ${node && html`<button type="button" class="small" onClick=${() => setParams({ node: null })}>on ${node} ✕</button>`}
+      <${Chosen} name="about" text=${about && `about ${about}`} />
+      <${Chosen} name="node" text=${node && `on ${node}`} />
     </${Filters}>
     <${EventTable} events=${part} caption="Events" empty=${all.length ? `None of ${count(all.length)} events matches.` : "Nothing has happened yet."} />
     ${more}

@@ -60,7 +60,7 @@ export function GpuTable({ node, gpus }) {
   const silent = node.total_gpus - gpus.length;
   return html`<section class="panel"><div class="panel-head"><h2>GPUs</h2>
       ${silent > 0 && html`<p class="muted">${gpus.length ? `${counted(silent, "further GPU")} of this node ${silent === 1 ? "is" : "are"} reported by nothing: only held GPUs are known without an agent or exporter` : "Nothing reports this node's GPUs one by one: no agent or exporter runs here"}</p>`}</div>
-    <${Table} caption=${`GPUs of ${node.node_name}`} columns=${COLUMNS} rows=${rows} rowKey=${(gpu) => gpu.key}
+    <${Table} stacked caption=${`GPUs of ${node.node_name}`} columns=${COLUMNS} rows=${rows} rowKey=${(gpu) => gpu.key}
       commands=${(gpu) => ({ of: `GPU ${gpu.name}`, ...gpuCommands(node, gpu) })} empty="No GPU is reported." />
     <${Instances} gpus=${rows} /></section>`;
 }

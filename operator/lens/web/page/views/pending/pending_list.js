@@ -45,7 +45,7 @@ export function PendingList({ rows, namespace }) {
       <${ChoiceFilter} name="state" label="State" options=${STATES} />
       <${ChoiceFilter} name="move" label="Whose move" options=${[["", "anybody's"], ...Object.entries(MOVES)]} />
     </${Filters}>
-    <div class="wrapping"><${Table} caption="Workloads that wait for GPUs" columns=${COLUMNS} rows=${part} rowKey=${(group) => group.key} sort=${sort}
+    <div class="wrapping"><${Table} stacked caption="Workloads that wait for GPUs" columns=${COLUMNS} rows=${part} rowKey=${(group) => group.key} sort=${sort}
       onSort=${(next) => setParams({ sort: next })} commands=${groupCommands} empty=${rows.length ? `None of ${count(rows.length)} pods matches.` : "Nothing waits for a GPU."} /></div>
     ${more}
   </section>`;

@@ -7,7 +7,7 @@ import { heldState } from "../../cluster/gpu_states.js";
 import { route, setParams } from "../../core/router.js";
 import { sampled } from "../../core/sampled.js";
 import { status, tasks } from "../../cluster/store.js";
-import { CheckFilter, ChoiceFilter, Filters, TextFilter } from "../../lists/filters.js";
+import { CheckFilter, ChoiceFilter, Chosen, Filters, TextFilter } from "../../lists/filters.js";
 import { byName } from "../../lists/query.js";
 import { usePolled } from "../../lists/polled.js";
 import { Refused } from "../../parts/refusal.js";
@@ -32,51 +32,57 @@ const GROUPS = [
   ["node", "by node"],
 ];
 
+const namespaces = sampled(5000, [tasks.revision], () => [...new Set([...tasks.map.values()].map((task) => task.namespace))].sort(byName));
+
 export function TaskList({ namespace }) {
   const { sort = "-gpus", q = "", ns = namespace ?? "", node = "", workload = "", state = "", idle, by = "" } = route.value.params;
   // The stream has those that run.
   const asked = state ? { ...scope.value, state } : null;
   const { data, error } = usePolled(asked ? "realtime/running-tasks" : null, asked, EVERY_MS, status.value?.running_tasks);
-  const all = state ? (data?.tasks ?? []) : running.value;
-  const found = useMemo(
-    () =>
-      all.filter(
-        (task) =>
-          (!ns || task.namespace === ns) &&
-          (!node || task.node_name === node) &&
-          (!workload || task.workload_name === workload) &&
-          (idle !== "1" || heldState(task.utilization) === "idle"),
-      ),
-    [all, ns, node, workload, idle],
-  );
-  const gpus = found.reduce((sum, task) => sum + task.allocated_gpus, 0);
-  const said = `${counted(found.length, "task")}, ${counted(gpus, "GPU")}`;
-  useEffect(() => announce(said), [ns, node, workload, state, idle]);
+  const all = state ? (data?.tasks ?? NONE) : running.value;
+  const { found, gpus, shares } = useMemo(() => chosen(all, { ns, node, workload, idle: idle === "1" }), [all, ns, node, workload, idle]);
+  useEffect(() => announce(`${counted(found.length, "task")}, ${counted(gpus, "GPU")}`), [ns, node, workload, state, idle]);
+  const names = namespaces.value.join("\n");
+  const filters = useMemo(() => html`<${TaskFilters} namespaces=${names.split("\n")} />`, [names]);
   return html`<section class="panel">
-    <div class="panel-head"><h1>Tasks</h1><p class="muted"><span data-figure="total_tasks">${count(found.length)}</span> of ${count(all.length)}, with ${counted(gpus, "GPU")}${shared(found) && " (GPUs that tasks share count for each)"}</p></div>
-    <${Filters} label="Filter the tasks">
-      <${TextFilter} name="q" label="Search" placeholder="pod, namespace, workload, node" />
-      <${ChoiceFilter} name="ns" label="Namespace" options=${names(all, "namespace", "all namespaces")} />
-      <${ChoiceFilter} name="node" label="Node" options=${names(all, "node_name", "all nodes")} />
-      <${ChoiceFilter} name="state" label="State" options=${STATES} />
-      <${ChoiceFilter} name="by" label="Show" options=${GROUPS} />
-      <${CheckFilter} name="idle" label="idle only" />
-      ${workload && html`<button type="button" class="small" onClick=${() => setParams({ workload: null })}>workload ${workload} ✕</button>`}
-    </${Filters}>
+    <div class="panel-head"><h1>Tasks</h1><p class="muted"><span data-figure="total_tasks">${count(found.length)}</span> of ${count(all.length)}, with ${counted(gpus, "GPU")}${shares && " (GPUs that tasks share count for each)"}</p></div>
+    ${filters}
     ${error && html`<${Refused} error=${error} what="these tasks" />`}
-    ${state && data === null && !error
-      ? html`<p class="empty">Loading …</p>`
+    ${state && data === null
+      ? !error && html`<p class="empty">Loading …</p>`
       : by
         ? html`<${GroupTable} tasks=${found} by=${by} sort=${sort} search=${q} />`
         : html`<${TaskTable} tasks=${found} sort=${sort} search=${q} onSort=${(next) => setParams({ sort: next })} caption="Tasks that hold GPUs" empty="No pod holds a GPU." />`}
   </section>`;
 }
 
-const shared = (found) => found.some((task) => task.units || task.fraction);
+const NONE = [];
 
-function names(all, field, any) {
-  const found = new Map();
-  for (const task of all) found.set(task[field], (found.get(task[field]) ?? 0) + 1);
-  const sortedNames = [...found].sort(([a], [b]) => byName(a, b));
-  return [["", any], ...sortedNames.map(([name, number]) => [name, `${name} (${number})`])];
+/** The tasks that pass the filters, their GPUs, and whether some share GPUs. */
+function chosen(all, { ns, node, workload, idle }) {
+  const found = [];
+  let gpus = 0;
+  let shares = false;
+  for (const task of all) {
+    if ((ns && task.namespace !== ns) || (node && task.node_name !== node) || (workload && task.workload_name !== workload)) continue;
+    if (idle && heldState(task.utilization) !== "idle") continue;
+    found.push(task);
+    gpus += task.allocated_gpus;
+    shares ||= Boolean(task.units || task.fraction);
+  }
+  return { found, gpus, shares };
+}
+
+/** Made anew when the namespaces change, and not with each task. */
+function TaskFilters({ namespaces: names }) {
+  const { node, workload } = route.value.params;
+  return html`<${Filters} label="Filter the tasks">
+    <${TextFilter} name="q" label="Search" placeholder="pod, namespace, workload, node" />
+    <${ChoiceFilter} name="ns" label="Namespace" options=${[["", "all namespaces"], ...names.filter(Boolean).map((name) => [name, name])]} />
+    <${ChoiceFilter} name="state" label="State" options=${STATES} />
+    <${ChoiceFilter} name="by" label="Show" options=${GROUPS} />
+    <${CheckFilter} name="idle" label="idle only" />
+    <${Chosen} name="node" text=${node && `on ${node}`} />
+    <${Chosen} name="workload" text=${workload && `workload ${workload}`} />
+  </${Filters}>`;
 }
