@@ -23,7 +23,17 @@ export const can = computed(() => {
   const all = Boolean(found?.realtime);
   const capacity = all || Boolean(found?.capacity || found?.namespace?.capacity);
   const tasks = all || Boolean(found?.namespace?.tasks);
-  return { status: capacity, nodes: capacity, clusters: all || Boolean(found?.capacity), fit: capacity || tasks, tasks, pending: tasks, alerts: all, events: all, node: all };
+  return {
+    status: capacity,
+    nodes: capacity,
+    clusters: all || Boolean(found?.capacity),
+    fit: capacity || tasks,
+    tasks,
+    pending: tasks,
+    alerts: all,
+    events: all,
+    node: all,
+  };
 });
 
 /** The parameters of each request: the cluster, and the namespace where the caller has rights there only. */

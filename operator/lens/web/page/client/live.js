@@ -22,9 +22,7 @@ export const STALE_SECONDS = 30;
 export const isStale = computed(() => age.value !== null && age.value >= STALE_SECONDS);
 
 /** Whether the server has another page than this tab. */
-export const isOutdated = computed(
-  () => ownPage !== null && servedPage.value !== null && servedPage.value !== ownPage,
-);
+export const isOutdated = computed(() => ownPage !== null && servedPage.value !== null && servedPage.value !== ownPage);
 
 const attempt = signal(0);
 

@@ -78,10 +78,18 @@ export class Stream {
 
   async _read() {
     const abort = (this._abort = new AbortController());
-    const headers = { Accept: "text/event-stream", ...(this._lastId === null ? {} : { "Last-Event-ID": this._lastId }) };
+    const headers = {
+      Accept: "text/event-stream",
+      ...(this._lastId === null ? {} : { "Last-Event-ID": this._lastId }),
+    };
     let silence = setTimeout(() => abort.abort(), SILENCE_MS);
     try {
-      const response = await request(this._path, { params: this._params, headers, signal: abort.signal, cache: "no-store" });
+      const response = await request(this._path, {
+        params: this._params,
+        headers,
+        signal: abort.signal,
+        cache: "no-store",
+      });
       for await (const event of serverSentEvents(response.body)) {
         clearTimeout(silence);
         silence = setTimeout(() => abort.abort(), SILENCE_MS);

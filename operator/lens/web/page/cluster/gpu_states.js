@@ -9,7 +9,12 @@ export const STATES = [
   { id: "idle", name: "held, idle", glyph: "◐", means: "Held by a pod, and used at most 1 % now." },
   { id: "held", name: "held, not measured", glyph: "◌", means: "Held, and nothing measures whether it works." },
   { id: "free", name: "free", glyph: "○", means: "A pod can get it now." },
-  { id: "closed", name: "closed", glyph: "╱", means: "Free, but its node takes no pods: cordoned, not ready or tainted." },
+  {
+    id: "closed",
+    name: "closed",
+    glyph: "╱",
+    means: "Free, but its node takes no pods: cordoned, not ready or tainted.",
+  },
   { id: "broken", name: "broken", glyph: "✕", means: "Unhealthy, and held by nobody." },
 ];
 
@@ -39,7 +44,10 @@ export function cellsOf(node, tasks) {
 /** Cells of what tasks hold on a node that isn't to be seen itself. */
 export function cellsOfTasks(tasks) {
   const own = [...tasks];
-  return heldCells(own.reduce((sum, task) => sum + task.allocated_gpus, 0), own);
+  return heldCells(
+    own.reduce((sum, task) => sum + task.allocated_gpus, 0),
+    own,
+  );
 }
 
 const NO_TASKS = Object.freeze([]);

@@ -6,7 +6,18 @@ import { connection } from "../client/live.js";
 import { cluster } from "./store.js";
 
 /** The series: core/figures.js' summary. */
-export const SERIES = ["total", "busy", "idle", "held", "free", "closed", "broken", "pending", "utilization", "largest"];
+export const SERIES = [
+  "total",
+  "busy",
+  "idle",
+  "held",
+  "free",
+  "closed",
+  "broken",
+  "pending",
+  "utilization",
+  "largest",
+];
 
 /** The ring of the present cluster: ring().read(seconds). */
 export const ring = () => current;
@@ -19,16 +30,17 @@ let of = null;
 
 /** Record from now on; returns a function that ends it. */
 export function keepHistory() {
-  const take = () => untracked(() => {
-    const figures = summary.value;
-    if (figures === null || connection.value.state !== "live") return;
-    if (cluster.value !== of) {
-      of = cluster.value;
-      current = new Ring(SERIES);
-    }
-    current.add(Math.floor(Date.now() / 1000), figures);
-    historyRevision.value += 1;
-  });
+  const take = () =>
+    untracked(() => {
+      const figures = summary.value;
+      if (figures === null || connection.value.state !== "live") return;
+      if (cluster.value !== of) {
+        of = cluster.value;
+        current = new Ring(SERIES);
+      }
+      current.add(Math.floor(Date.now() / 1000), figures);
+      historyRevision.value += 1;
+    });
   const timer = setInterval(take, 1000);
   return () => clearInterval(timer);
 }

@@ -11,7 +11,9 @@ const heldName = computed(() => {
 
 /** The states that the caller can see, with names: [{ id, name, glyph, means }]. */
 export const states = computed(() =>
-  STATES.filter(({ id }) => can.value.tasks || (id !== "busy" && id !== "idle")).map((state) => (state.id === "held" ? { ...state, name: heldName.value } : state)),
+  STATES.filter(({ id }) => can.value.tasks || (id !== "busy" && id !== "idle")).map((state) =>
+    state.id === "held" ? { ...state, name: heldName.value } : state,
+  ),
 );
 
 /** A state's name. */

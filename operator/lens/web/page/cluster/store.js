@@ -27,7 +27,9 @@ export function takeSnapshot(data) {
   batch(() => {
     cluster.value = data.cluster;
     sections.value = new Set(
-      ["status", ...Object.keys(LISTS), "events"].filter((name) => (name === "events" ? "recent_events" : name) in data),
+      ["status", ...Object.keys(LISTS), "events"].filter(
+        (name) => (name === "events" ? "recent_events" : name) in data,
+      ),
     );
     status.value = data.status ?? null;
     for (const [name, list] of Object.entries(LISTS)) list.reset(data[name] ?? []);

@@ -20,7 +20,8 @@ cells.listen((names) => {
   for (const name of names) dirty.add(name);
 });
 alerts.listen((changed) => {
-  for (const [, old, row] of changed) for (const each of [old, row]) if (each?.type === "GpusIdle" && each.node) dirty.add(each.node);
+  for (const [, old, row] of changed)
+    for (const each of [old, row]) if (each?.type === "GpusIdle" && each.node) dirty.add(each.node);
 });
 
 /** GPUs that are held, by what they do: { busy, idle, held }. */

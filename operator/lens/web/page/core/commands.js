@@ -26,7 +26,11 @@ export const commands = {
   }),
   alert: (scope, row) => ({
     curl: curl("realtime/status", { ...scope, include: "alerts" }),
-    kubectl: row.pod ? kubectl("Pod", row.namespace, row.pod, "describe") : row.node ? kubectl("Node", null, row.node, "describe") : undefined,
+    kubectl: row.pod
+      ? kubectl("Pod", row.namespace, row.pod, "describe")
+      : row.node
+        ? kubectl("Node", null, row.node, "describe")
+        : undefined,
   }),
   event: (scope, row) => {
     const { kind, namespace, name, node } = parseObject(row.object);

@@ -39,7 +39,12 @@ export class CanvasMap {
       for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
       return element;
     };
-    this._grid = made("div", "map-canvas", { role: "grid", tabindex: "0", "aria-label": "GPUs by node", "aria-activedescendant": "map-cell" });
+    this._grid = made("div", "map-canvas", {
+      role: "grid",
+      tabindex: "0",
+      "aria-label": "GPUs by node",
+      "aria-activedescendant": "map-cell",
+    });
     this._space = made("div", "map-space", { role: "presentation" });
     this._canvas = made("canvas", "", { "aria-hidden": "true" });
     const row = made("div", "visually-hidden", { role: "row" });
@@ -81,7 +86,8 @@ export class CanvasMap {
     this._groups = groups;
     this._order = groups.flatMap(({ names }) => names);
     this._grid.setAttribute("aria-rowcount", String(this._order.length));
-    if (!this._current || cells.of(this._current.name).length === 0) this._current = this._order.length ? { name: this._order[0], index: 0 } : null;
+    if (!this._current || cells.of(this._current.name).length === 0)
+      this._current = this._order.length ? { name: this._order[0], index: 0 } : null;
     this._layout();
   }
 
@@ -112,7 +118,11 @@ export class CanvasMap {
     this._at = new Map();
     let y = 0;
     for (const group of this._groups) {
-      this._lines.push({ y, head: title(group), note: `${count(group.total)} GPUs on ${count(group.names.length)} nodes` });
+      this._lines.push({
+        y,
+        head: title(group),
+        note: `${count(group.total)} GPUs on ${count(group.names.length)} nodes`,
+      });
       y += HEAD;
       // As many of the widest as a line has place for, and what is left of it between them.
       const widest = Math.max(...group.names.map((name) => cells.of(name).length)) * STEP;
@@ -122,7 +132,9 @@ export class CanvasMap {
         if (i > 0) y += LINE;
         const names = group.names.slice(i, i + number);
         this._lines.push({ y, names });
-        names.forEach((name, at) => this._at.set(name, { x: Math.round(at * stride), y, line: this._lines.length - 1 }));
+        names.forEach((name, at) =>
+          this._at.set(name, { x: Math.round(at * stride), y, line: this._lines.length - 1 }),
+        );
       }
       y += LINE + 8;
     }
@@ -212,7 +224,8 @@ export class CanvasMap {
     const all = cells.of(name);
     const { y } = this._at.get(name);
     if (y < this._grid.scrollTop) this._grid.scrollTop = y - HEAD;
-    else if (y + LINE > this._grid.scrollTop + this._grid.clientHeight) this._grid.scrollTop = y + LINE - this._grid.clientHeight;
+    else if (y + LINE > this._grid.scrollTop + this._grid.clientHeight)
+      this._grid.scrollTop = y + LINE - this._grid.clientHeight;
     this._row.setAttribute("aria-rowindex", String(this._order.indexOf(name) + 1));
     this._cell.textContent = label(name, Math.min(index, all.length - 1), all);
     this._onInspect(name, index);
@@ -249,7 +262,9 @@ export class CanvasMap {
     const lines = this._lines.filter((each) => each.names);
     const at = lines.indexOf(this._lines[here.line]);
     const line = lines[Math.max(0, Math.min(lines.length - 1, at + by))];
-    const nearest = line.names.reduce((a, b) => (Math.abs(this._at.get(b).x - here.x) < Math.abs(this._at.get(a).x - here.x) ? b : a));
+    const nearest = line.names.reduce((a, b) =>
+      Math.abs(this._at.get(b).x - here.x) < Math.abs(this._at.get(a).x - here.x) ? b : a,
+    );
     return [nearest, index];
   }
 }
@@ -264,7 +279,21 @@ function readColours(element) {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
   };
-  const names = ["busy", "idle", "held", "free", "closed", "broken", "ink", "ink-2", "accent", "surface", ...Array.from({ length: 5 }, (_, i) => `level-${i}`), ...Array.from({ length: 7 }, (_, i) => `ns-${i}`), "ns-other"];
+  const names = [
+    "busy",
+    "idle",
+    "held",
+    "free",
+    "closed",
+    "broken",
+    "ink",
+    "ink-2",
+    "accent",
+    "surface",
+    ...Array.from({ length: 5 }, (_, i) => `level-${i}`),
+    ...Array.from({ length: 7 }, (_, i) => `ns-${i}`),
+    "ns-other",
+  ];
   const found = Object.fromEntries(names.map((name) => [name === "ink-2" ? "ink2" : name, resolved(`--${name}`)]));
   probe.remove();
   return { ...found, font: style.fontFamily };

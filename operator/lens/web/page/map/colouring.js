@@ -24,7 +24,10 @@ const AGE_WORDS = ["≤ 1 h", "≤ 6 h", "≤ 1 d", "≤ 7 d", "> 7 d"];
 
 /** The namespaces that hold the most GPUs, each with its place among the colours, which it keeps while it's among them. */
 export const namespaceSlots = sampled(2000, [tasks.revision], () => {
-  const first = [...namespaceGpus()].sort((a, b) => b[1].held - a[1].held || (a[0] < b[0] ? -1 : 1)).slice(0, MOST_NAMED).map(([name]) => name);
+  const first = [...namespaceGpus()]
+    .sort((a, b) => b[1].held - a[1].held || (a[0] < b[0] ? -1 : 1))
+    .slice(0, MOST_NAMED)
+    .map(([name]) => name);
   for (const [name] of kept) if (!first.includes(name)) kept.delete(name);
   const taken = new Set(kept.values());
   for (const name of first) {
@@ -80,7 +83,9 @@ export function legend(colouring, slots) {
   if (colouring === "utilization") return UTILIZATION_WORDS.map((name, i) => ({ ...LOOKS[`level-${i}`], name }));
   if (colouring === "age") return AGE_WORDS.map((name, i) => ({ ...LOOKS[`level-${i}`], name }));
   if (colouring === "namespace") {
-    const named = [...slots].sort((a, b) => a[1] - b[1]).map(([name, slot]) => ({ ...LOOKS[`ns-${slot}`], name, to: ["tasks", { ns: name }] }));
+    const named = [...slots]
+      .sort((a, b) => a[1] - b[1])
+      .map(([name, slot]) => ({ ...LOOKS[`ns-${slot}`], name, to: ["tasks", { ns: name }] }));
     return [...named, { ...LOOKS["ns-other"], name: "others" }];
   }
   return states.value.map(({ id, name }) => ({ ...LOOKS[id], name }));
@@ -89,7 +94,12 @@ export function legend(colouring, slots) {
 /** A cell in words that change with what it holds only. */
 export function label(node, index, all) {
   const cell = all[index];
-  const held = cell.tasks.length ? `, ${cell.tasks.slice(0, 2).map((task) => `${task.namespace}/${task.pod_name}`).join(", ")}${cell.tasks.length > 2 ? ` and ${counted(cell.tasks.length - 2, "more", "more")}` : ""}` : "";
+  const held = cell.tasks.length
+    ? `, ${cell.tasks
+        .slice(0, 2)
+        .map((task) => `${task.namespace}/${task.pod_name}`)
+        .join(", ")}${cell.tasks.length > 2 ? ` and ${counted(cell.tasks.length - 2, "more", "more")}` : ""}`
+    : "";
   return `${node}, GPU ${index + 1} of ${all.length}: ${stateName(cell.state)}${held}`;
 }
 

@@ -45,10 +45,20 @@ export class DomMap {
       const head = element("h3", "map-group-head");
       const name = element("span", "", title(group));
       name.title = group.product ?? "";
-      head.append(name, element("span", "muted", ` ${count(group.total)} GPUs on ${count(group.names.length)} ${group.names.length === 1 ? "node" : "nodes"}`));
+      head.append(
+        name,
+        element(
+          "span",
+          "muted",
+          ` ${count(group.total)} GPUs on ${count(group.names.length)} ${group.names.length === 1 ? "node" : "nodes"}`,
+        ),
+      );
       const grid = element("div", "map-grid");
       grid.setAttribute("role", "grid");
-      grid.style.setProperty("--per-node", String(Math.min(MOST_IN_LINE, Math.max(1, ...group.names.map((name) => cells.of(name).length)))));
+      grid.style.setProperty(
+        "--per-node",
+        String(Math.min(MOST_IN_LINE, Math.max(1, ...group.names.map((name) => cells.of(name).length)))),
+      );
       grid.setAttribute("aria-label", `GPUs by node: ${title(group)}`);
       for (const name of group.names) {
         const tile = before.get(name) ?? new Tile(name);
@@ -61,7 +71,8 @@ export class DomMap {
     const focused = this._root.contains(document.activeElement) ? document.activeElement : null;
     this._root.replaceChildren(...sections);
     this.paint(this._order);
-    if (!this._current || !this._tiles.has(this._current.name)) this._current = this._order.length ? { name: this._order[0], index: 0 } : null;
+    if (!this._current || !this._tiles.has(this._current.name))
+      this._current = this._order.length ? { name: this._order[0], index: 0 } : null;
     this._rove();
     if (focused) this._cell()?.focus({ preventScroll: true });
   }
@@ -115,7 +126,8 @@ export class DomMap {
   }
 
   _left() {
-    if (this._root.contains(document.activeElement) && this._current) this._onInspect(this._current.name, this._current.index);
+    if (this._root.contains(document.activeElement) && this._current)
+      this._onInspect(this._current.name, this._current.index);
     else this._onInspect(null, null);
   }
 
@@ -236,7 +248,8 @@ class Tile {
         if (before?.look.letter !== painted.letter) own.dataset.letter = painted.letter;
       }
       if (before?.state !== cell.state) own.dataset.state = cell.state;
-      if (before?.state !== cell.state || before.length !== all.length || !same(before.tasks, cell.tasks)) own.setAttribute("aria-label", label(this.name, i, all));
+      if (before?.state !== cell.state || before.length !== all.length || !same(before.tasks, cell.tasks))
+        own.setAttribute("aria-label", label(this.name, i, all));
       this._painted[i] = { look: painted, state: cell.state, tasks: cell.tasks, length: all.length };
     });
   }

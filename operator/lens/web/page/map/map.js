@@ -57,7 +57,8 @@ function Picture({ colouring }) {
   const Kind = number > MOST_ELEMENT_NODES ? CanvasMap : DomMap;
   useEffect(() => {
     const own = new Kind(root.current, {
-      onInspect: (name, index) => setInspected((before) => (before.name === name && before.index === index ? before : { name, index })),
+      onInspect: (name, index) =>
+        setInspected((before) => (before.name === name && before.index === index ? before : { name, index })),
       onOpen: (name) => {
         left = name;
         location.hash = nodeHref(name);
@@ -99,7 +100,8 @@ function Picture({ colouring }) {
 function Detail({ name, index }) {
   const node = nodes.of(name).value;
   if (index === null && !node) return html`<strong>${name}</strong>`;
-  if (index === null) return html`<strong>${name}</strong> ${node.status}${node.unschedulable ? ", cordoned" : ""}, ${count(node.available_gpus)} of ${count(node.total_gpus)} free`;
+  if (index === null)
+    return html`<strong>${name}</strong> ${node.status}${node.unschedulable ? ", cordoned" : ""}, ${count(node.available_gpus)} of ${count(node.total_gpus)} free`;
   const cell = cells.of(name)[index];
   if (!cell) return null;
   const names = cell.tasks.slice(0, 2).map((task) => `${task.namespace}/${task.pod_name}`);

@@ -10,8 +10,11 @@ import { askForToken, token } from "../client/token.js";
 /** Lines below the header: a newer page, a namespace only. */
 export function Notices() {
   return html`<div class="notices">
-    ${isOutdated.value && html`<p class="notice" role="status">Lens has been updated since this page was opened.
-      <button type="button" class="primary small" onClick=${() => location.reload()}>Reload the page</button></p>`}
+    ${
+      isOutdated.value &&
+      html`<p class="notice" role="status">Lens has been updated since this page was opened.
+      <button type="button" class="primary small" onClick=${() => location.reload()}>Reload the page</button></p>`
+    }
   </div>`;
 }
 

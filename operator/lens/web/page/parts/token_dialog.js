@@ -27,7 +27,8 @@ function Form({ request }) {
     setToken(value, { keep });
   };
   const refused = request.status === 401 && token.peek();
-  const message = wrong ?? (refused ? `Lens refused the token: ${request.message}.` : request.status ? null : request.message);
+  const message =
+    wrong ?? (refused ? `Lens refused the token: ${request.message}.` : request.status ? null : request.message);
   return html`<${Dialog} title="Sign in with a token" onClose=${closeTokenDialog} className="token-dialog">
     <p>Lens shows what Kubernetes lets you see. A service account's token says who you are:</p>
     <p class="command"><code>${COMMAND}</code><${CopyButton} kind="command" label="copy" text=${COMMAND} /></p>

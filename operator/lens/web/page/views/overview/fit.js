@@ -103,8 +103,15 @@ function inWords(reason) {
 
 /** What would fit instead; a click asks that. */
 function Nearest({ near: { change, value, gpus, replicas } }) {
-  if (change === "selector" || change === "toleration") return html`<span class="chip">${change === "selector" ? "without the selector" : `tolerating ${value}`}</span>`;
-  const take = () => (question.value = { ...question.peek(), gpus: String(gpus), replicas: String(replicas), ...(change === "product" ? { product: value } : {}) });
+  if (change === "selector" || change === "toleration")
+    return html`<span class="chip">${change === "selector" ? "without the selector" : `tolerating ${value}`}</span>`;
+  const take = () =>
+    (question.value = {
+      ...question.peek(),
+      gpus: String(gpus),
+      replicas: String(replicas),
+      ...(change === "product" ? { product: value } : {}),
+    });
   return html`<button type="button" class="chip" onClick=${take}>${count(gpus)} × ${count(replicas)}${change === "product" ? ` ${product(value)}` : ""}</button>`;
 }
 

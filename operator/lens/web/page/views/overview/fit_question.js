@@ -19,7 +19,9 @@ const BOUNDS = { gpus: [1, 1024], replicas: [1, 10_000] };
 /** Why a text is no number to ask with; null if it is one. */
 export function wrong(name, text) {
   const [least, most] = BOUNDS[name];
-  return /^\d+$/.test(text.trim()) && Number(text) >= least && Number(text) <= most ? null : `a whole number from ${least} to ${most}`;
+  return /^\d+$/.test(text.trim()) && Number(text) >= least && Number(text) <= most
+    ? null
+    : `a whole number from ${least} to ${most}`;
 }
 
 /** Answer the question while a component is shown: useEffect(keepAnswering, []). */
@@ -35,9 +37,19 @@ export function keepAnswering() {
     const own = (abort = new AbortController());
     last = performance.now();
     answer.value = { ...answer.peek(), busy: true };
-    const params = { ...scope.peek(), gpus: Number(asked.gpus), replicas: Number(asked.replicas), product: asked.product || null };
+    const params = {
+      ...scope.peek(),
+      gpus: Number(asked.gpus),
+      replicas: Number(asked.replicas),
+      product: asked.product || null,
+    };
     try {
-      answer.value = { data: await get("realtime/fit", params, { signal: own.signal }), error: null, asked, busy: false };
+      answer.value = {
+        data: await get("realtime/fit", params, { signal: own.signal }),
+        error: null,
+        asked,
+        busy: false,
+      };
     } catch (error) {
       if (own.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;

@@ -15,7 +15,8 @@ const MOST = 8;
 /** Rows by namespace: of what running tasks hold, and of pending pods. */
 export const namespaces = sampled(1000, [tasks.revision, nodes.revision, alerts.revision, pending], () => {
   const waiting = new Map();
-  for (const pod of pending.value ?? []) waiting.set(pod.namespace, (waiting.get(pod.namespace) ?? 0) + pod.requested_gpus);
+  for (const pod of pending.value ?? [])
+    waiting.set(pod.namespace, (waiting.get(pod.namespace) ?? 0) + pod.requested_gpus);
   const held = namespaceGpus();
   const now = Date.now();
   return [...new Set([...held.keys(), ...waiting.keys()])].map((namespace) => {
@@ -32,11 +33,46 @@ export const namespaces = sampled(1000, [tasks.revision, nodes.revision, alerts.
 });
 
 const COLUMNS = [
-  { id: "namespace", title: "Namespace", value: (row) => row.namespace, cell: (row) => html`<a href=${href("tasks", { ns: row.namespace })}>${row.namespace}</a>`, grow: true },
-  { id: "held", title: "Held", value: (row) => row.held, cell: (row) => html`<a href=${href("tasks", { ns: row.namespace, sort: "-gpus" })}>${count(row.held)}</a>`, numeric: true, figure: "allocated_gpus" },
-  { id: "used", title: "Used", help: "Mean utilization of the held GPUs that are measured", value: (row) => row.utilization, cell: (row) => html`<${Used} percent=${row.utilization} />`, numeric: true },
-  { id: "idle", title: "Idle", help: "GPUs that are held and idle now, and the GPU hours that they have been so far", value: (row) => row.idleSeconds, cell: (row) => html`<${Idle} row=${row} />`, numeric: true },
-  { id: "pending", title: "Pending", value: (row) => row.pending, cell: (row) => (row.pending ? html`<a href=${href("pending", { ns: row.namespace })}>${count(row.pending)}</a>` : count(0)), numeric: true, figure: "pending_gpus" },
+  {
+    id: "namespace",
+    title: "Namespace",
+    value: (row) => row.namespace,
+    cell: (row) => html`<a href=${href("tasks", { ns: row.namespace })}>${row.namespace}</a>`,
+    grow: true,
+  },
+  {
+    id: "held",
+    title: "Held",
+    value: (row) => row.held,
+    cell: (row) => html`<a href=${href("tasks", { ns: row.namespace, sort: "-gpus" })}>${count(row.held)}</a>`,
+    numeric: true,
+    figure: "allocated_gpus",
+  },
+  {
+    id: "used",
+    title: "Used",
+    help: "Mean utilization of the held GPUs that are measured",
+    value: (row) => row.utilization,
+    cell: (row) => html`<${Used} percent=${row.utilization} />`,
+    numeric: true,
+  },
+  {
+    id: "idle",
+    title: "Idle",
+    help: "GPUs that are held and idle now, and the GPU hours that they have been so far",
+    value: (row) => row.idleSeconds,
+    cell: (row) => html`<${Idle} row=${row} />`,
+    numeric: true,
+  },
+  {
+    id: "pending",
+    title: "Pending",
+    value: (row) => row.pending,
+    cell: (row) =>
+      row.pending ? html`<a href=${href("pending", { ns: row.namespace })}>${count(row.pending)}</a>` : count(0),
+    numeric: true,
+    figure: "pending_gpus",
+  },
 ];
 
 function Idle({ row }) {

@@ -29,7 +29,9 @@ export function StateBar() {
   const figures = summary.value;
   if (figures === null) return null;
   const whole = status.value !== null;
-  const shown = states.value.filter(({ id }) => figures[id] !== null && (id !== "held" || figures.held > 0 || states.value[0].id === "held"));
+  const shown = states.value.filter(
+    ({ id }) => figures[id] !== null && (id !== "held" || figures.held > 0 || states.value[0].id === "held"),
+  );
   return html`<section class="panel hero" aria-labelledby="all-gpus">
     <div class="hero-head">
       <h1 id="all-gpus"><a href=${whole ? href("nodes") : href("tasks")}><${Figure} path=${whole ? "current_gpu_usage.total_gpus" : "tasks.allocated_gpus"} value=${figures.total} /></a>${" "}
@@ -38,10 +40,12 @@ export function StateBar() {
       <span class="more"><${CopyButton} kind="curl" of="status" text=${whole ? curl("realtime/status", scope.value) : curl("realtime/running-tasks", scope.value)} /><${TableToggle} name="states" what="GPUs by state" /></span>
     </div>
     ${tableShown("states").value ? html`<${StateTable} figures=${figures} states=${shown} />` : html`<${Bar} figures=${figures} states=${shown} /><${Past} states=${shown} />`}
-    <dl class="legend">${shown.map(({ id, name, means }) => html`<div key=${id} class="legend-item">
+    <dl class="legend">${shown.map(
+      ({ id, name, means }) => html`<div key=${id} class="legend-item">
         <dt title=${means}><span class=${`swatch ${id}`} aria-hidden="true"></span>${name}</dt>
         <dd><a href=${href(...WHERE[id][1])}><${Figure} path=${WHERE[id][0]} value=${figures[id]} /></a></dd>
-      </div>`)}</dl>
+      </div>`,
+    )}</dl>
     ${whole && html`<${Beyond} states=${status.value.gpu_states} />`}
   </section>`;
 }
@@ -56,11 +60,14 @@ function Rates({ data: { current_gpu_usage: usage, telemetry } }) {
 /** What is in none of the states. */
 function Beyond({ states: { overcommitted, unknown, missing_nodes: missing } }) {
   const found = [
-    overcommitted > 0 && html`<${Figure} path="gpu_states.overcommitted" value=${overcommitted} /> more are held than nodes have${missing > 0 ? ` (on ${count(missing)} missing ${missing === 1 ? "node" : "nodes"})` : ""}.`,
+    overcommitted > 0 &&
+      html`<${Figure} path="gpu_states.overcommitted" value=${overcommitted} /> more are held than nodes have${missing > 0 ? ` (on ${count(missing)} missing ${missing === 1 ? "node" : "nodes"})` : ""}.`,
     unknown > 0 && html`<${Figure} path="gpu_states.unknown" value=${unknown} /> can't be counted.`,
     unknown === null && "Some can't be counted: ResourceSlices are missing or can't be read.",
   ].filter(Boolean);
-  return found.length > 0 && html`<p class="beyond">${found.map((each, i) => html`<span key=${i}>${each} </span>`)}</p>`;
+  return (
+    found.length > 0 && html`<p class="beyond">${found.map((each, i) => html`<span key=${i}>${each} </span>`)}</p>`
+  );
 }
 
 function Bar({ figures, states }) {
@@ -73,8 +80,14 @@ function Bar({ figures, states }) {
 function StateTable({ figures, states }) {
   return html`<table class="state-table"><caption class="visually-hidden">GPUs by state</caption>
     <thead><tr><th scope="col">State</th><th scope="col" class="numeric">GPUs</th><th scope="col" class="numeric">Share</th><th scope="col" class="hide-narrow">Meaning</th></tr></thead>
-    <tbody>${states.map(({ id, name, means }) => html`<tr key=${id}><th scope="row">${name}</th><td class="numeric">${count(figures[id])}</td>
-      <td class="numeric">${figures.total ? percent((100 * figures[id]) / figures.total, 1) : NONE}</td><td class="hide-narrow wrap">${means}</td></tr>`)}
+    <tbody>${states.map(
+      ({
+        id,
+        name,
+        means,
+      }) => html`<tr key=${id}><th scope="row">${name}</th><td class="numeric">${count(figures[id])}</td>
+      <td class="numeric">${figures.total ? percent((100 * figures[id]) / figures.total, 1) : NONE}</td><td class="hide-narrow wrap">${means}</td></tr>`,
+    )}
       <tr><th scope="row">all</th><td class="numeric">${count(figures.total)}</td><td></td><td class="hide-narrow"></td></tr></tbody>
   </table>`;
 }
@@ -101,7 +114,13 @@ function Past({ states }) {
   const { seconds, length, series: all } = past.value;
   const series = all.filter(({ id }) => states.some((state) => state.id === id));
   if (length < 5) return html`<p class="trend-none muted">The trend begins when this page is opened.</p>`;
-  const held = series.filter(({ id }) => ["busy", "idle", "held"].includes(id)).reduce((all, { values }) => all.map((sum, i) => (sum === null || values[i] === null ? null : sum + values[i])), Array(length).fill(0)).filter((each) => each !== null);
+  const held = series
+    .filter(({ id }) => ["busy", "idle", "held"].includes(id))
+    .reduce(
+      (all, { values }) => all.map((sum, i) => (sum === null || values[i] === null ? null : sum + values[i])),
+      Array(length).fill(0),
+    )
+    .filter((each) => each !== null);
   const words = `GPUs by state in the last ${duration(seconds)}: held ${count(held[0])} then, ${count(held.at(-1))} now; the least ${count(Math.min(...held))}, the most ${count(Math.max(...held))}`;
   return html`<a class="trend-link" href=${href("history")} title=${words}><${Trend} series=${series} label=${words} />
     <span class="trend-axis" aria-hidden="true"><span>${duration(seconds)} ago</span><span>now</span></span></a>`;

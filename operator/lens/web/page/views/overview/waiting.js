@@ -11,11 +11,42 @@ import { MOVES, readPending } from "../../words/pending.js";
 const MOST = 8;
 
 const COLUMNS = [
-  { id: "pod", title: "Pod", value: (row) => `${row.namespace}/${row.pod_name}`, cell: (row) => html`<a class="clip" href=${href("pending", row.namespace, row.pod_name)} title=${row.pod_name}>${row.pod_name}</a><span class="muted second">${row.namespace}</span>` },
-  { id: "since", title: "Since", value: (row) => row.created_at, cell: (row) => html`<span title=${dateTime(row.created_at)}>${duration(since(row.created_at))}</span>`, numeric: true },
-  { id: "gpus", title: "Asks", value: (row) => row.requested_gpus, cell: (row) => html`<span class="figure" data-figure="requested_gpus">${count(row.requested_gpus)}</span> ${row.requested_gpus === 1 ? "GPU" : "GPUs"}`, numeric: true },
-  { id: "why", title: "Why it waits", value: (row) => readPending(row).because, cell: (row) => html`${readPending(row).because}.`, wrap: true },
-  { id: "help", title: "What would help", value: (row) => readPending(row).help, cell: (row) => html`<${Help} row=${row} />`, wrap: true },
+  {
+    id: "pod",
+    title: "Pod",
+    value: (row) => `${row.namespace}/${row.pod_name}`,
+    cell: (row) =>
+      html`<a class="clip" href=${href("pending", row.namespace, row.pod_name)} title=${row.pod_name}>${row.pod_name}</a><span class="muted second">${row.namespace}</span>`,
+  },
+  {
+    id: "since",
+    title: "Since",
+    value: (row) => row.created_at,
+    cell: (row) => html`<span title=${dateTime(row.created_at)}>${duration(since(row.created_at))}</span>`,
+    numeric: true,
+  },
+  {
+    id: "gpus",
+    title: "Asks",
+    value: (row) => row.requested_gpus,
+    cell: (row) =>
+      html`<span class="figure" data-figure="requested_gpus">${count(row.requested_gpus)}</span> ${row.requested_gpus === 1 ? "GPU" : "GPUs"}`,
+    numeric: true,
+  },
+  {
+    id: "why",
+    title: "Why it waits",
+    value: (row) => readPending(row).because,
+    cell: (row) => html`${readPending(row).because}.`,
+    wrap: true,
+  },
+  {
+    id: "help",
+    title: "What would help",
+    value: (row) => readPending(row).help,
+    cell: (row) => html`<${Help} row=${row} />`,
+    wrap: true,
+  },
 ];
 
 function Help({ row }) {
@@ -28,7 +59,8 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export function Waiting() {
   useEffect(keepPending, []);
   const rows = pending.value;
-  if (rows === null) return html`<section class="panel waiting" aria-labelledby="waiting-title"><div class="panel-head"><h2 id="waiting-title">Pending workloads</h2></div><p class="muted">${pendingError.value?.message ?? "…"}</p></section>`;
+  if (rows === null)
+    return html`<section class="panel waiting" aria-labelledby="waiting-title"><div class="panel-head"><h2 id="waiting-title">Pending workloads</h2></div><p class="muted">${pendingError.value?.message ?? "…"}</p></section>`;
   return html`<section class="panel waiting" aria-labelledby="waiting-title">
     <div class="panel-head"><h2 id="waiting-title">Pending workloads</h2><span class="muted">${count(rows.length)}</span>
       ${rows.length > MOST && html`<a class="more" href=${href("pending")}>all ${count(rows.length)}</a>`}</div>
