@@ -20,19 +20,27 @@ const AGE_MS = 60_000;
 const arranged = sampled(1000, [cells.structure], groups);
 
 export function GpuMap() {
-  const colouring = COLOURINGS.some(({ id }) => id === route.value.params.map) ? route.value.params.map : "state";
+  const { map } = route.value.params;
+  const colouring = COLOURINGS.some(({ id }) => id === map) ? map : "state";
   useKey("← ↑ → ↓", "in the map: from GPU to GPU; Enter opens the node");
   useKey("m", "colour the map by the next of state, utilization, namespace, age", nextColouring);
-  const table = tableShown("map").value;
   return html`<section class="panel map-panel" aria-labelledby="map-title">
-    <div class="panel-head"><h2 id="map-title">Every GPU</h2>
-      <fieldset class="choice"><legend class="visually-hidden">Colour by</legend>
-        ${COLOURINGS.map(({ id, name }) => html`<label key=${id}><input type="radio" name="colouring" checked=${id === colouring} onChange=${() => choose(id)} /><span>${name}</span></label>`)}
+    <div class="panel-head">
+      <h2 id="map-title">Every GPU</h2>
+      <fieldset class="choice">
+        <legend class="visually-hidden">Colour by</legend>
+        ${COLOURINGS.map(({ id, name }) => html`<${Choice} key=${id} name=${name} chosen=${id === colouring} onChoose=${() => choose(id)} />`)}
       </fieldset>
       <span class="more"><${TableToggle} name="map" what="GPUs by node" /></span>
     </div>
-    ${table ? html`<${MapTable} />` : html`<${Picture} colouring=${colouring} />`}
+    ${tableShown("map").value ? html`<${MapTable} />` : html`<${Picture} colouring=${colouring} />`}
   </section>`;
+}
+
+function Choice({ name, chosen, onChoose }) {
+  return html`<label>
+    <input type="radio" name="colouring" checked=${chosen} onChange=${onChoose} /><span>${name}</span>
+  </label>`;
 }
 
 /** The node that was opened from the map: who comes back by Esc goes on there. */
@@ -89,22 +97,47 @@ function Picture({ colouring }) {
   const density = number <= 64 ? "roomy" : number <= 300 ? "" : "dense";
   return html`
     <div class=${`map ${density}`} ref=${root} hidden=${!number}></div>
-    ${!number && html`<p class="map-empty muted">${status.value ? "The cluster has no GPUs. As soon as a node offers some, they're here." : "Nobody holds a GPU here."}</p>`}
+    ${!number && html`<p class="map-empty muted">${status.value ? NO_GPUS : NONE_HELD}</p>`}
     <div class="map-foot">
-      <ul class="map-legend">${legend(colouring, slots).map(({ look: id, letter, name, to }) => html`<li key=${id}><span class=${`cell ${id}`} data-letter=${letter} aria-hidden="true"></span>${to ? html`<a href=${href(...to)}>${name}</a>` : name}</li>`)}</ul>
-      <p class="map-detail">${inspected.name === null ? html`<span class="muted">Point at a GPU, or go from one to the next by the arrow keys. Enter opens its node.</span>` : html`<${Detail} ...${inspected} />`}</p>
+      <ul class="map-legend">${legend(colouring, slots).map((entry) => html`<${Meaning} key=${entry.look} ...${entry} />`)}</ul>
+      <p class="map-detail">${inspected.name === null ? html`<span class="muted">${HINT}</span>` : html`<${Detail} ...${inspected} />`}</p>
     </div>`;
 }
+
+const NO_GPUS = "The cluster has no GPUs. As soon as a node offers some, they're here.";
+const NONE_HELD = "Nobody holds a GPU here.";
+const HINT = "Point at a GPU, or go from one to the next by the arrow keys. Enter opens its node.";
+
+/** A line of the legend. */
+function Meaning({ look, letter, name, to }) {
+  return html`<li>
+    <span class=${`cell ${look}`} data-letter=${letter} aria-hidden="true"></span>
+    ${to ? html`<a href=${href(...to)}>${name}</a>` : name}
+  </li>`;
+}
+
+const MOST_NAMED = 2;
 
 /** What the pointer or the focus is on. */
 function Detail({ name, index }) {
   const node = nodes.of(name).value;
-  if (index === null && !node) return html`<strong>${name}</strong>`;
-  if (index === null)
-    return html`<strong>${name}</strong> ${node.status}${node.unschedulable ? ", cordoned" : ""}, ${count(node.available_gpus)} of ${count(node.total_gpus)} free`;
-  const cell = cells.of(name)[index];
-  if (!cell) return null;
-  const names = cell.tasks.slice(0, 2).map((task) => `${task.namespace}/${task.pod_name}`);
+  return html`<strong>${name}</strong>${(index === null ? ofNode(node) : ofCell(cells.of(name)[index])).map((text) => ` · ${text}`)}`;
+}
+
+function ofNode(node) {
+  if (!node) return [];
+  const free = `${count(node.available_gpus)} of ${count(node.total_gpus)} free`;
+  return node.unschedulable ? [node.status, "cordoned", free] : [node.status, free];
+}
+
+function ofCell(cell) {
+  if (!cell) return [];
+  const names = cell.tasks.slice(0, MOST_NAMED).map((task) => `${task.namespace}/${task.pod_name}`);
   const others = cell.tasks.length - names.length;
-  return html`<strong>${name}</strong> · ${stateName(cell.state)}${[...details(cell, Date.now()), ...names].map((text) => ` · ${text}`).join("")}${others > 0 ? ` · and ${count(others)} more` : ""}`;
+  return [
+    stateName(cell.state),
+    ...details(cell, Date.now()),
+    ...names,
+    ...(others > 0 ? [`and ${count(others)} more`] : []),
+  ];
 }

@@ -18,15 +18,21 @@ export function Fit() {
   const products = (status.value?.products ?? []).map((row) => row.product).filter((name) => name !== null);
   const params = { ...scope.value, gpus: asked.gpus, replicas: asked.replicas, product: asked.product };
   return html`<section class="panel fit" aria-labelledby="fit-title">
-    <div class="panel-head"><h2 id="fit-title">Would it fit?</h2>
-      <span class="more"><${CopyButton} kind="curl" of="this question" text=${curl("realtime/fit", params)} /></span></div>
+    <div class="panel-head">
+      <h2 id="fit-title">Would it fit?</h2>
+      <span class="more"><${CopyButton} kind="curl" of="this question" text=${curl("realtime/fit", params)} /></span>
+    </div>
     <form class="fit-form" onSubmit=${(event) => event.preventDefault()}>
       <${NumberField} name="gpus" label="GPUs" value=${asked.gpus} onInput=${set("gpus")} />
       <span class="times" aria-hidden="true">×</span>
       <${NumberField} name="replicas" label="replicas" value=${asked.replicas} onInput=${set("replicas")} />
-      <label class="field fit-product"><span>product</span>
-        <select value=${asked.product} onChange=${set("product")}><option value="">any</option>
-          ${products.map((name) => html`<option key=${name} value=${name}>${product(name)}</option>`)}</select></label>
+      <label class="field fit-product">
+        <span>product</span>
+        <select value=${asked.product} onChange=${set("product")}>
+          <option value="">any</option>
+          ${products.map((name) => html`<option key=${name} value=${name}>${product(name)}</option>`)}
+        </select>
+      </label>
     </form>
     <${Answer} />
   </section>`;
@@ -35,9 +41,12 @@ export function Fit() {
 function NumberField({ name, label, value, onInput }) {
   const id = useId();
   const problem = wrong(name, value);
-  return html`<label class="field"><span>${label}</span>
-    <input inputmode="numeric" autocomplete="off" value=${value} onInput=${onInput} aria-invalid=${problem ? "true" : undefined} aria-describedby=${problem ? id : undefined} />
-    ${problem && html`<span id=${id} class="field-error">${problem}</span>`}</label>`;
+  const described = problem ? { "aria-invalid": "true", "aria-describedby": id } : {};
+  return html`<label class="field">
+    <span>${label}</span>
+    <input inputmode="numeric" autocomplete="off" value=${value} onInput=${onInput} ...${described} />
+    ${problem && html`<span id=${id} class="field-error">${problem}</span>`}
+  </label>`;
 }
 
 const WORDS = { yes: ["✓", "Yes"], no: ["✕", "No"], unknown: ["?", "Not known"] };
@@ -55,11 +64,14 @@ function Said({ data }) {
   const [glyph, word] = WORDS[data.fits] ?? ["?", data.fits];
   const offers = (data.nearest ?? []).filter(isOffer);
   return html`
-    <p class=${`verdict ${data.fits}`}><span class="verdict-glyph" aria-hidden="true">${glyph}</span> <strong>${word}</strong><span class="verdict-note">${summary(data)}</span></p>
-    ${data.pods.map((group) => html`<${Placements} key=${group.name} group=${group} />`)}
-    ${data.fits !== "yes" && html`<${Reasons} data=${data} />`}
-    ${offers.length > 0 && html`<p class="nearest">Would fit: ${offers.map((near) => html`<${Nearest} key=${near.change + near.value} near=${near} />`)}</p>`}
-    ${data.evictable && html`<p class="muted">${counted(data.evictable.gpus, "GPU")} are held by ${counted(data.evictable.pods, "pod")} of a lower priority; without them ${data.evictable.fits === "yes" || data.evictable.fits === true ? "it would fit" : "it wouldn't fit either"}.</p>`}
+    <p class=${`verdict ${data.fits}`}>
+      <span class="verdict-glyph" aria-hidden="true">${glyph}</span>
+      <strong>${word}</strong> <span class="verdict-note">${summary(data)}</span>
+    </p>
+    ${data.pods.map((group) => html`<${Placements} key=${group.name} placements=${group.placements ?? []} />`)}
+    ${data.fits !== "yes" && html`<${Reasons} reasons=${data.pods.flatMap((group) => group.reasons ?? [])} />`}
+    ${offers.length > 0 && html`<p class="nearest">Would fit: ${offers.map((near) => html`<${Nearest} near=${near} />`)}</p>`}
+    ${data.evictable && html`<${Evictable} ...${data.evictable} />`}
     ${data.not_checked.length > 0 && html`<p class="muted">Not checked: ${unchecked(data.not_checked)}.</p>`}`;
 }
 
@@ -69,17 +81,30 @@ function summary({ fits, replicas, placed, max_replicas: most }) {
   return `${count(placed)} of ${count(replicas)} replicas`;
 }
 
-function Placements({ group }) {
-  const placements = group.placements ?? [];
+function Placements({ placements }) {
   if (!placements.length) return null;
   const others = placements.length - MOST_NODES;
-  return html`<p class="placements">on ${placements.slice(0, MOST_NODES).map(({ node_name: name, replicas }) => html`<a key=${name} class="chip" href=${nodeHref(name)}>${name}${replicas > 1 ? ` × ${count(replicas)}` : ""}</a>`)}${others > 0 ? ` and ${counted(others, "more node")}` : ""}</p>`;
+  return html`<p class="placements">
+    on ${placements.slice(0, MOST_NODES).map((each) => html`<${Placement} key=${each.node_name} ...${each} />`)}
+    ${others > 0 && `and ${counted(others, "more node")}`}
+  </p>`;
 }
 
-function Reasons({ data }) {
-  const reasons = data.pods.flatMap((group) => group.reasons ?? []);
-  if (!reasons.length) return null;
-  return html`<ul class="reasons">${reasons.map((reason) => html`<li key=${reason.code + reason.message + (reason.resource ?? "")}>${inWords(reason)}</li>`)}</ul>`;
+function Placement({ node_name: name, replicas }) {
+  return html`<a class="chip" href=${nodeHref(name)}>${name}${replicas > 1 && ` × ${count(replicas)}`}</a>`;
+}
+
+function Reasons({ reasons }) {
+  return (
+    reasons.length > 0 && html`<ul class="reasons">${reasons.map((reason) => html`<li>${inWords(reason)}</li>`)}</ul>`
+  );
+}
+
+const WITHOUT = { yes: "it would fit", no: "it wouldn't fit either", unknown: "it isn't known whether it fits" };
+
+function Evictable({ gpus, pods, fits }) {
+  const who = `${counted(pods, "pod")} of a lower priority ${pods === 1 ? "holds" : "hold"} ${counted(gpus, "GPU")}`;
+  return html`<p class="muted">${who}; without them ${WITHOUT[fits]}.</p>`;
 }
 
 /** What keeps pods off nodes, by the answer's codes. */
@@ -92,13 +117,10 @@ const RULES = {
   quota: "a quota is used up",
 };
 
-function inWords(reason) {
-  const on = counted(reason.nodes, "node");
-  const { resource, asked, most_free: free } = reason;
-  if (resource !== null && asked !== null && free !== null) {
-    return html`<strong>${on}</strong>: too little ${resource}; ${count(asked)} asked, ${free ? `at most ${count(free)} free on one` : "none free"}`;
-  }
-  return html`<strong>${on}</strong>: ${RULES[reason.code] ?? reason.message}`;
+function inWords({ code, message, nodes, resource, asked, most_free: free }) {
+  const on = html`<strong>${counted(nodes, "node")}</strong>`;
+  if (resource === null || asked === null || free === null) return html`${on}: ${RULES[code] ?? message}`;
+  return html`${on}: too little ${resource}; ${count(asked)} asked, ${free ? `at most ${count(free)} free on one` : "none free"}`;
 }
 
 /** What would fit instead; a click asks that. */

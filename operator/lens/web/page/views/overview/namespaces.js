@@ -75,22 +75,42 @@ const COLUMNS = [
   },
 ];
 
-function Idle({ row }) {
-  return html`<a href=${href("tasks", { ns: row.namespace, idle: 1 })}><span data-figure="idle_gpus">${count(row.idle)}</span>${row.idle > 0 && html` <span class="muted">${gpuHours(row.idleSeconds)} h</span>`}</a>`;
+function Idle({ row: { namespace, idle, idleSeconds } }) {
+  return html`<a href=${href("tasks", { ns: namespace, idle: 1 })}>
+    <span data-figure="idle_gpus">${count(idle)}</span>
+    ${idle > 0 && html` <span class="muted">${gpuHours(idleSeconds)} h</span>`}
+  </a>`;
 }
 
 function Used({ percent: value }) {
-  return html`<span class="meter" aria-hidden="true"><span style=${{ width: `${value ?? 0}%` }}></span></span>${percent(value)}`;
+  const bar = html`<span class="meter" aria-hidden="true"><span style=${{ width: `${value ?? 0}%` }}></span></span>`;
+  return html`${bar}${percent(value)}`;
 }
 
 export function Namespaces() {
   const rows = namespaces.value;
-  const { all, nsort } = route.value.params;
-  const sort = nsort ?? "-held";
+  const { all, nsort = "-held" } = route.value.params;
   return html`<section class="panel namespaces" aria-labelledby="namespaces-title">
-    <div class="panel-head"><h2 id="namespaces-title">Namespaces</h2><span class="muted">${count(rows.length)}</span>
-      ${rows.length > MOST && html`<button type="button" class="quiet small more" onClick=${() => setParams({ all: all ? null : 1 })}>${all ? "the first only" : `all ${count(rows.length)}`}</button>`}</div>
-    <${Table} caption="GPUs by namespace" columns=${COLUMNS} rows=${rows} rowKey=${(row) => row.namespace} sort=${sort} onSort=${(next) => setParams({ nsort: next })} most=${all ? null : MOST}
-      commands=${(row) => ({ of: row.namespace, ...commands.namespace(scope.value, row.namespace) })} empty="Nobody holds a GPU." />
+    <div class="panel-head">
+      <h2 id="namespaces-title">Namespaces</h2><span class="muted">${count(rows.length)}</span>
+      ${rows.length > MOST && html`<${All} shown=${Boolean(all)} number=${rows.length} />`}
+    </div>
+    <${Table}
+      caption="GPUs by namespace"
+      columns=${COLUMNS}
+      rows=${rows}
+      rowKey=${(row) => row.namespace}
+      sort=${nsort}
+      onSort=${(next) => setParams({ nsort: next })}
+      most=${all ? null : MOST}
+      commands=${({ namespace }) => ({ of: namespace, ...commands.namespace(scope.value, namespace) })}
+      empty="Nobody holds a GPU."
+    />
   </section>`;
+}
+
+function All({ shown, number }) {
+  const change = () => setParams({ all: shown ? null : 1 });
+  return html`<button type="button" class="quiet small more" aria-pressed=${shown ? "true" : "false"} onClick=${change}>
+    all ${count(number)}</button>`;
 }

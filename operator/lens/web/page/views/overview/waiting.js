@@ -15,8 +15,7 @@ const COLUMNS = [
     id: "pod",
     title: "Pod",
     value: (row) => `${row.namespace}/${row.pod_name}`,
-    cell: (row) =>
-      html`<a class="clip" href=${href("pending", row.namespace, row.pod_name)} title=${row.pod_name}>${row.pod_name}</a><span class="muted second">${row.namespace}</span>`,
+    cell: (row) => html`<${Pod} row=${row} />`,
   },
   {
     id: "since",
@@ -29,8 +28,7 @@ const COLUMNS = [
     id: "gpus",
     title: "Asks",
     value: (row) => row.requested_gpus,
-    cell: (row) =>
-      html`<span class="figure" data-figure="requested_gpus">${count(row.requested_gpus)}</span> ${row.requested_gpus === 1 ? "GPU" : "GPUs"}`,
+    cell: (row) => html`<${Asks} gpus=${row.requested_gpus} />`,
     numeric: true,
   },
   {
@@ -49,9 +47,19 @@ const COLUMNS = [
   },
 ];
 
+function Pod({ row: { namespace, pod_name: name } }) {
+  return html`<a class="clip" href=${href("pending", namespace, name)} title=${name}>${name}</a>
+    <span class="muted second">${namespace}</span>`;
+}
+
+function Asks({ gpus }) {
+  return html`<span class="figure" data-figure="requested_gpus">${count(gpus)}</span> ${gpus === 1 ? "GPU" : "GPUs"}`;
+}
+
 function Help({ row }) {
   const { help, move } = readPending(row);
-  return html`${help && `${sentence(help)}. `}${move !== "nobody" && html`<span class="muted">It's up to ${MOVES[move]}.</span>`}`;
+  return html`${help && `${sentence(help)}. `}
+    ${move !== "nobody" && html`<span class="muted">It's up to ${MOVES[move]}.</span>`}`;
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -59,12 +67,25 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export function Waiting() {
   useEffect(keepPending, []);
   const rows = pending.value;
-  if (rows === null)
-    return html`<section class="panel waiting" aria-labelledby="waiting-title"><div class="panel-head"><h2 id="waiting-title">Pending workloads</h2></div><p class="muted">${pendingError.value?.message ?? "…"}</p></section>`;
   return html`<section class="panel waiting" aria-labelledby="waiting-title">
-    <div class="panel-head"><h2 id="waiting-title">Pending workloads</h2><span class="muted">${count(rows.length)}</span>
-      ${rows.length > MOST && html`<a class="more" href=${href("pending")}>all ${count(rows.length)}</a>`}</div>
-    <${Table} caption="Pods that wait for GPUs, those that have waited longest first" columns=${COLUMNS} rows=${rows} rowKey=${(row) => `${row.namespace}/${row.pod_name}`} most=${MOST} stacked
-      commands=${(row) => ({ of: row.pod_name, ...commands.pending(scope.value, row) })} empty="Nothing waits for GPUs." />
+    <div class="panel-head">
+      <h2 id="waiting-title">Pending workloads</h2>
+      ${rows && html`<span class="muted">${count(rows.length)}</span>`}
+      ${rows?.length > MOST && html`<a class="more" href=${href("pending")}>all ${count(rows.length)}</a>`}
+    </div>
+    ${rows ? html`<${Rows} rows=${rows} />` : html`<p class="muted">${pendingError.value?.message ?? "…"}</p>`}
   </section>`;
+}
+
+function Rows({ rows }) {
+  return html`<${Table}
+    caption="Pods that wait for GPUs, those that have waited longest first"
+    columns=${COLUMNS}
+    rows=${rows}
+    rowKey=${(row) => `${row.namespace}/${row.pod_name}`}
+    most=${MOST}
+    stacked
+    commands=${(row) => ({ of: row.pod_name, ...commands.pending(scope.value, row) })}
+    empty="Nothing waits for GPUs."
+  />`;
 }
