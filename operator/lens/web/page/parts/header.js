@@ -17,7 +17,7 @@ export function Header() {
     <${Age} />
     <${Navigation} />
     <div class="tools">
-      <button type="button" class="quiet" onClick=${() => (openDialog.value = "search")} title="Search (/)">Search <kbd aria-hidden="true">/</kbd></button>
+      <button type="button" class="quiet" onClick=${() => (openDialog.value = "search")} title="Search (/)">Search<kbd aria-hidden="true">/</kbd></button>
       <button type="button" class="quiet" onClick=${() => (openDialog.value = "help")} title="Help (?)" aria-label="Help"><kbd aria-hidden="true">?</kbd></button>
       <button type="button" class="quiet" onClick=${nextTheme} title="Theme: auto, light, dark">
         <span aria-hidden="true">${{ auto: "◐", light: "☀", dark: "☾" }[theme.value]}</span><span class="visually-hidden">Theme: ${theme.value}</span></button>
@@ -77,7 +77,7 @@ function Age() {
 }
 
 function Navigation() {
-  const parts = can.value;
+  const parts = { ...can.value, clusters: can.value.clusters && clusterNames.value.length > 1 };
   return html`<nav aria-label="Views">
     ${Object.entries(VIEWS).filter(([, view]) => view.nav && (view.part === null || parts[view.part])).map(
       ([name, view]) => html`<a key=${name} href=${name === "overview" ? href() : href(name)} aria-current=${route.value.name === name ? "page" : undefined}>${view.nav}</a>`,

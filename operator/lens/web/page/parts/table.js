@@ -70,7 +70,7 @@ function Head({ column, sort, onSort }) {
 function Cell({ column, row }) {
   const value = column.cell ? column.cell(row) : column.value(row);
   const content = value === null || value === undefined ? NONE : typeof value === "number" ? count(value) : value;
-  return html`<td role="cell" class=${classOf(column)} data-figure=${column.figure}>${content}</td>`;
+  return html`<td role="cell" class=${classOf(column)} data-title=${column.title} data-figure=${column.figure}>${content}</td>`;
 }
 
 function Spacer({ rows, span }) {

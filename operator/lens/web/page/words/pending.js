@@ -4,14 +4,14 @@
 // scheduler's own message is as old as its last attempt, so the page shows it beside, and this doesn't read it.
 import { listed, unchecked } from "./reasons.js";
 
-/** Who has to act, and what the page calls it. `nobody`: waiting is enough. */
+/** Who has to act, and what the page calls it. */
 export const MOVES = {
   owner: "the workload's owner",
   queue: "the queue",
   admin: "a cluster admin",
   gate: "the gate's controller",
   scheduler: "the scheduler",
-  nobody: "nobody: it ends by itself",
+  nobody: "nobody: it takes time",
 };
 
 /** Controllers by their gates. */
@@ -22,24 +22,20 @@ const QUEUES = [
   [/^yunikorn\.apache\.org\//, "YuniKorn"],
 ];
 
-/** What keeps pods off nodes, by fit's codes, when no resource is short: words, whose move, help. */
+/** What keeps pods off nodes, by fit's codes, when no resource is short: words (# is "3 nodes"), whose move, help. */
 const RULES = {
-  unschedulable: ["all nodes that could take it are cordoned", "admin", "uncordon a node"],
-  taint: [
-    "the nodes that could take it have a taint that it doesn't tolerate",
-    "owner",
-    "add a toleration, if these nodes are meant for it",
-  ],
-  node_selector: ["no other node matches its node selector or affinity", "owner", "check the selector against the nodes' labels"],
-  node_name: ["it names a node that can't take it", "owner", "remove spec.nodeName"],
-  host_port: ["its host port is taken on every node", "owner", "use another host port, or none"],
-  pods: ["the nodes have as many pods as they may", "admin", "remove pods, or raise the kubelet's maxPods"],
-  pod_affinity: ["its pod affinity leaves no node", "owner", "loosen the affinity"],
-  pod_anti_affinity: ["its pod anti-affinity leaves no node", "owner", "loosen the anti-affinity"],
-  existing_anti_affinity: ["the anti-affinity of pods there keeps it off", "owner", "change its labels, or theirs"],
-  topology_label: ["no other node has the label that its topology spread names", "owner", "check topologyKey against the nodes' labels"],
-  topology_spread: ["its topology spread constraints leave no node", "owner", "raise maxSkew, or choose ScheduleAnyway"],
-  declared_features: ["it needs a feature that no node's kubelet has", "admin", "upgrade the nodes"],
+  unschedulable: ["# that could take it: cordoned", "admin", "uncordon a node"],
+  taint: ["# with a taint that it doesn't tolerate", "owner", "add a toleration, if these nodes are meant for it"],
+  node_selector: ["its node selector or affinity leaves out #", "owner", "compare the selector with the nodes' labels"],
+  node_name: ["it names another node than #", "owner", "remove spec.nodeName"],
+  host_port: ["its host port is taken on #", "owner", "use another host port, or none"],
+  pods: ["# with as many pods as they may have", "admin", "remove pods, or raise the kubelet's maxPods"],
+  pod_affinity: ["its pod affinity leaves out #", "owner", "loosen the affinity"],
+  pod_anti_affinity: ["its pod anti-affinity leaves out #", "owner", "loosen the anti-affinity"],
+  existing_anti_affinity: ["the anti-affinity of pods on # keeps it off", "owner", "change its labels, or those pods' rules"],
+  topology_label: ["# without the label that its topology spread names", "owner", "compare topologyKey with the nodes' labels"],
+  topology_spread: ["its topology spread constraints leave out #", "owner", "raise maxSkew, or choose ScheduleAnyway"],
+  declared_features: ["# whose kubelet lacks a feature that it needs", "admin", "upgrade the nodes"],
   admission: ["the apiserver would refuse it as it is", "owner", "read the message and change the pod"],
   quota: ["a ResourceQuota is used up", "admin", "raise the quota, or end something in the namespace"],
 };
@@ -66,7 +62,7 @@ export function readPending(task) {
   const claim = (task.claims ?? []).find((each) => Object.hasOwn(CLAIMS, each.reason));
   if (claim) return claimed(claim);
   if (task.fit === null) {
-    return said(`${UNREAD[task.fit_reason] ?? "Whether it fits isn't known"}; the scheduler's message below is what is known`, "scheduler", null);
+    return said(UNREAD[task.fit_reason] ?? "Whether it fits isn't known", "scheduler", "the scheduler's own message says what it found");
   }
   if (task.fit.fits === "no") return short(task);
   return roomy(task);
@@ -98,9 +94,9 @@ function roomy(task) {
   const device = (task.claims ?? []).find((each) => each.reason === "BINDING_CONDITIONS");
   if (device) return said(`Its device isn't ready: it waits for ${listed(device.waits_for)}`, "nobody", "the device's driver sets the conditions");
   if (fits === "yes") {
-    return said("There is room for it now: the scheduler takes it at its next attempt", "scheduler", "if it stays here, read the scheduler's message");
+    return said("There is room for it now: the scheduler takes it at its next attempt", "scheduler", "if it stays here, the scheduler's own message says why");
   }
-  return said(`There is room for it, but Lens doesn't check ${unchecked(missing)}`, "scheduler", "the scheduler's message decides");
+  return said(`There is room for it, but Lens doesn't check ${unchecked(missing)}`, "scheduler", "the scheduler's own message says what it found");
 }
 
 /** The scheduler has tried, and fit doesn't decide what claims get. */
@@ -118,9 +114,9 @@ function short(task) {
   const more = others ? ` (and ${others === 1 ? "one more reason" : `${others} more reasons`} on other nodes)` : "";
   if (reason.resource !== null && reason.asked !== null && reason.most_free !== null) return shortage(task, reason, more);
   const rule = Object.hasOwn(RULES, reason.code) ? RULES[reason.code] : null;
-  const on = reason.nodes === 1 ? "1 node" : `${reason.nodes} nodes`;
-  if (!rule) return said(`${on}: ${reason.message}${more}`, "owner", null);
-  return said(`${sentence(rule[0])}: ${on}${more}`, rule[1], rule[2]);
+  const nodes = reason.nodes === 1 ? "1 node" : `${reason.nodes} nodes`;
+  if (!rule) return said(`${nodes}: ${reason.message}${more}`, "owner", null);
+  return said(`${sentence(rule[0].replace("#", nodes))}${more}`, rule[1], rule[2]);
 }
 
 function shortage(task, reason, more) {

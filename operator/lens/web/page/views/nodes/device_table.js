@@ -31,7 +31,7 @@ export function DeviceTable({ gpus }) {
   const left = [...new Set(offered.map(({ dra }) => dra.largest_partition_left).filter(Boolean))];
   return html`<section class="panel"><div class="panel-head"><h2>Devices and claims</h2>
       <p class="muted">${counted(free, "further device")} without a claim or taint${left.length > 0 && `; the largest partitions left: ${listed(left)}`}</p></div>
-    <${Table} stacked caption="DRA devices with claims or taints" columns=${COLUMNS} rows=${rows} rowKey=${(row) => row.key} commands=${deviceCommands} empty="No claim holds a device here." /></section>`;
+    <div class="wrapping"><${Table} stacked caption="DRA devices with claims or taints" columns=${COLUMNS} rows=${rows} rowKey=${(row) => row.key} commands=${deviceCommands} empty="No claim holds a device here." /></div></section>`;
 }
 
 const isPlain = (device) => !device.claims.length && !device.taints.length;

@@ -46,7 +46,7 @@ const measured = (field, show) => ({
 const COLUMNS = [
   { id: "gpu", title: "GPU", value: (gpu) => gpu.name },
   { id: "state", title: "State", value: stateOf, cell: (gpu) => html`<${GpuState} id=${stateOf(gpu)} />` },
-  { id: "health", title: "Health", value: (gpu) => gpu.health, cell: (gpu) => html`<${HealthCell} gpu=${gpu} />` },
+  { id: "health", title: "Health", value: (gpu) => gpu.health, cell: (gpu) => html`<${HealthCell} gpu=${gpu} />`, wrap: true },
   { id: "holders", title: "Held by", value: (gpu) => holdersOf(gpu).map(({ namespace, pod }) => `${namespace}/${pod}`).join(" "), cell: (gpu) => html`<${Holders} gpu=${gpu} />`, grow: true },
   { id: "used", title: "Used", value: (gpu) => gpu.utilization, cell: (gpu) => html`<${Bar} value=${gpu.utilization} why=${whyNull(gpu.reasons.utilization)} figure="utilization" />`, numeric: true },
   { id: "memory", title: "Memory", value: (gpu) => gpu.memory_used_bytes, cell: (gpu) => html`<${Memory} of=${gpu} reasons=${gpu.reasons} />`, numeric: true, hide: "narrow" },
@@ -60,8 +60,8 @@ export function GpuTable({ node, gpus }) {
   const silent = node.total_gpus - gpus.length;
   return html`<section class="panel"><div class="panel-head"><h2>GPUs</h2>
       ${silent > 0 && html`<p class="muted">${gpus.length ? `${counted(silent, "further GPU")} of this node ${silent === 1 ? "is" : "are"} reported by nothing: only held GPUs are known without an agent or exporter` : "Nothing reports this node's GPUs one by one: no agent or exporter runs here"}</p>`}</div>
-    <${Table} stacked caption=${`GPUs of ${node.node_name}`} columns=${COLUMNS} rows=${rows} rowKey=${(gpu) => gpu.key}
-      commands=${(gpu) => ({ of: `GPU ${gpu.name}`, ...gpuCommands(node, gpu) })} empty="No GPU is reported." />
+    <div class="wrapping"><${Table} stacked caption=${`GPUs of ${node.node_name}`} columns=${COLUMNS} rows=${rows} rowKey=${(gpu) => gpu.key}
+      commands=${(gpu) => ({ of: `GPU ${gpu.name}`, ...gpuCommands(node, gpu) })} empty="No GPU is reported." /></div>
     <${Instances} gpus=${rows} /></section>`;
 }
 

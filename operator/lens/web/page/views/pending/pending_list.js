@@ -20,8 +20,8 @@ const STATES = [
 ];
 
 const COLUMNS = [
-  { id: "waiting", title: "Waits", value: (group) => group.waiting, cell: (group) => html`<${Elapsed} from=${group.first.created_at} />`, numeric: true },
   { id: "workload", title: "Workload", value: ({ first }) => `${first.namespace}/${first.workload_name} ${first.workload_type}`, cell: (group) => html`<${Name} group=${group} />` },
+  { id: "waiting", title: "Waits", value: (group) => group.waiting, cell: (group) => html`<${Elapsed} from=${group.first.created_at} />`, numeric: true },
   { id: "gpus", title: "GPUs", value: (group) => group.gpus, numeric: true, figure: "requested_gpus" },
   { id: "asks", title: "Asks for", value: (group) => `${group.pods.length} × ${asks(group.first)}`, cell: (group) => html`<${Asks} group=${group} />`, hide: "medium" },
   { id: "why", title: "Why, and what would help", value: (group) => `${group.because} ${group.help ?? ""}`, cell: (group) => html`<${Why} reading=${group} />`, grow: true },

@@ -88,7 +88,7 @@ function Reading({ task }) {
   return html`<section class="panel"><div class="panel-head"><h2>Would it fit now?</h2><${Marked} kind=${kind} glyph=${glyph}>${words}</${Marked}></div>
     ${fit.not_checked.length > 0 && html`<p class="muted">Lens doesn't check ${unchecked(fit.not_checked)}${fit.complete ? ", which can't change this" : ""}.</p>`}
     ${fit.reasons.length > 0
-      ? html`<${Table} caption="What keeps it off nodes" columns=${COLUMNS} rows=${fit.reasons} rowKey=${(reason) => `${reason.code} ${reason.resource ?? ""} ${reason.message}`} />`
+      ? html`<div class="wrapping"><${Table} caption="What keeps it off nodes" columns=${COLUMNS} rows=${fit.reasons} rowKey=${(reason) => `${reason.code} ${reason.resource ?? ""} ${reason.message}`} /></div>`
       : html`<p>${fit.reason}.</p>`}
   </section>`;
 }
