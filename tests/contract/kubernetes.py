@@ -21,7 +21,7 @@ Manifest = dict[str, Any]
 
 GPU = "nvidia.com/gpu"
 
-NO_POLICIES = Policies({name: {} for name in ("default", "team-a", "team-b")}, {}, {}, {}, {})
+NO_POLICIES = Policies({name: {} for name in ("default", "team-a", "team-b")}, {}, {}, {}, {}, {})
 """All of them are known: some Namespaces, and nothing else."""
 
 

@@ -11,7 +11,13 @@ import msgspec
 import pytest
 
 from lens.bounds import MAX_BODY_BYTES
-from lens.model.fit.admission.policies import Policies, PriorityClass, limit_range_decoder, quota_decoder
+from lens.model.fit.admission.policies import (
+    Policies,
+    PriorityClass,
+    budget_decoder,
+    limit_range_decoder,
+    quota_decoder,
+)
 from lens.model.inventory.objects.decoding import Decoder
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
@@ -71,7 +77,7 @@ def nodes(cluster: Cluster) -> Cluster:
         ),
         node("n2", labels={"zone": "b"}, product="A100"),
         node("n3", cordoned=True),
-        pod("one", "n1", 5),
+        pod("one", "n1", 5, labels={"app": "one"}),
         pod("two", "n2", 2, namespace="other"),
     )
     cluster.publish(NOW)
@@ -162,10 +168,42 @@ async def test_pods_of_a_lower_priority_are_told_apart(nodes: Cluster, serve: Se
         "gpus": 7,
         "pods": 2,
         "fits": "yes",
+        "protected_pods": 0,
+        "fits_within_budgets": "yes",
         "namespaces": {"ml-team": 5, "other": 2},
     }
-    assert data["not_checked"] == ["preemption", "pod_disruption_budgets"]
+    assert data["not_checked"] == ["preemption"]
     assert not data["complete"]
+
+
+async def test_pods_that_a_disruption_budget_protects_are_told_apart(nodes: Cluster, serve: Serve) -> None:
+    api = await serve()
+
+    async def evictable(allowed: int, **selector: Any) -> tuple[int, str]:
+        budget = {
+            "metadata": meta("budget", "ml-team"),
+            "spec": {"minAvailable": 1, "selector": selector},
+            "status": {"disruptionsAllowed": allowed},
+        }
+        policies = msgspec.structs.replace(NO_POLICIES, budgets=read(budget_decoder(), budget))
+        nodes.publish(NOW, policies=policies)
+        found = (await ask(api, "&gpus=8&priority=10"))["evictable"]
+        assert (found["pods"], found["fits"]) == (2, "yes")
+        return found["protected_pods"], found["fits_within_budgets"]
+
+    assert await evictable(1, matchLabels={"app": "one"}) == (0, "yes")
+    # Without the other one n2 has room.
+    assert await evictable(0, matchLabels={"app": "one"}) == (1, "yes")
+    assert await evictable(0, matchLabels={"app": "two"}) == (0, "yes")
+    assert await evictable(0) == (0, "yes")
+
+
+async def test_where_budgets_are_not_known_evictable_says_so(nodes: Cluster, serve: Serve) -> None:
+    nodes.publish(NOW, fit_unseen={"poddisruptionbudgets": "forbidden"})
+    data = await ask(await serve(), "&gpus=8&priority=10")
+    found = data["evictable"]
+    assert (found["protected_pods"], found["fits_within_budgets"]) == (None, None)
+    assert data["not_checked"] == ["preemption", "poddisruptionbudgets"]
 
 
 async def test_a_namespaces_quota_and_limits_count(nodes: Cluster, serve: Serve) -> None:

@@ -1215,6 +1215,20 @@ class FitEvictable(TypedDict):
     fits: Annotated[
         Literal["yes", "no", "unknown"], Field(description="Whether all would fit without these pods.")
     ]
+    protected_pods: Annotated[
+        Count | None,
+        Field(
+            description="Those of the pods that PodDisruptionBudgets don't allow to evict beside the others; "
+            "null where these aren't known."
+        ),
+    ]
+    fits_within_budgets: Annotated[
+        Literal["yes", "no", "unknown"] | None,
+        Field(
+            description="Whether all would fit if no pod is evicted against a budget; null where they aren't "
+            "known. unknown: others may be evicted within the same budgets."
+        ),
+    ]
     namespaces: NotRequired[
         Annotated[
             dict[str, Count],

@@ -134,9 +134,10 @@ RUNTIME_CLASSES = Resource("runtimeclasses", "RuntimeClass", False, (), {"metada
 PRIORITY_CLASSES = Resource(
     "priorityclasses", "PriorityClass", False, ("pc",), {"metadata.name": ""}, "scheduling.k8s.io"
 )
+POD_DISRUPTION_BUDGETS = _namespaced("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb")
 
-POLICIES = (LIMIT_RANGES, RESOURCE_QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES)
-"""What admission and quotas take their rules from."""
+POLICIES = (LIMIT_RANGES, RESOURCE_QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES, POD_DISRUPTION_BUDGETS)
+"""What admission, quotas and evictions take their rules from."""
 
 _DRA = "resource.k8s.io"
 

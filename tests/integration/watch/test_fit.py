@@ -15,6 +15,7 @@ from lens.model.k8s.taints import TaintPolicy
 from lens_sim.objects.resources import (
     LIMIT_RANGES,
     NAMESPACES,
+    POD_DISRUPTION_BUDGETS,
     POLICIES,
     PRIORITY_CLASSES,
     RESOURCE_QUOTAS,
@@ -75,6 +76,8 @@ async def test_what_admission_and_quotas_need_is_followed(scene: Scene) -> None:
     put(scene, NAMESPACES, "team")
     put(scene, RUNTIME_CLASSES, "kata", overhead={"podFixed": {"cpu": "1"}})
     put(scene, PRIORITY_CLASSES, "high", value=7)
+    budget = {"selector": {"matchLabels": {"app": "x"}}, "minAvailable": 1}
+    put(scene, POD_DISRUPTION_BUDGETS, "b", spec=budget, status={"disruptionsAllowed": 3})
     scene.watch(timeouts=QUICK)
     await scene.until(lambda: scene.state.current.synced, "figures")
     await scene.until(lambda: not scene.state.current.fit.unseen, "all that fit needs")
@@ -82,6 +85,7 @@ async def test_what_admission_and_quotas_need_is_followed(scene: Scene) -> None:
     assert set(policies.namespaces or ()) == {"team"}
     assert set(policies.runtime_classes or ()) == {"kata"}
     assert set(policies.priority_classes or ()) == {"high"}
+    assert [(key.name, each.allowed) for key, each in (policies.budgets or {}).items()] == [("b", 3)]
     assert ask(scene, gpus=1, namespace="team")["quota"] == []
     put(scene, RESOURCE_QUOTAS, "q", spec={"hard": {"requests.nvidia.com/gpu": "1"}})
     await scene.until(lambda: ask(scene, gpus=2, namespace="team")["fits"] == "no", "the quota")

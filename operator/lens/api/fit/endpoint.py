@@ -335,6 +335,8 @@ def _data(
             "gpus": found.evictable.gpus,
             "pods": found.evictable.pods,
             "fits": found.evictable.fits,
+            "protected_pods": found.evictable.protected,
+            "fits_within_budgets": found.evictable.fits_within_budgets,
             "namespaces": dict(found.evictable.namespaces),
         }
     return {

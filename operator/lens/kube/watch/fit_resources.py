@@ -12,6 +12,7 @@ from lens.metrics import Metrics
 from lens.model.fit.admission.policies import (
     Policies,
     Shelf,
+    budget_decoder,
     limit_range_decoder,
     namespace_decoder,
     priority_class_decoder,
@@ -26,8 +27,9 @@ LIMIT_RANGES = WatchedResource("", "v1", "limitranges")
 QUOTAS = WatchedResource("", "v1", "resourcequotas")
 RUNTIME_CLASSES = WatchedResource("node.k8s.io", "v1", "runtimeclasses")
 PRIORITY_CLASSES = WatchedResource("scheduling.k8s.io", "v1", "priorityclasses")
+BUDGETS = WatchedResource("policy", "v1", "poddisruptionbudgets")
 
-ALL = (NAMESPACES, LIMIT_RANGES, QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES)
+ALL = (NAMESPACES, LIMIT_RANGES, QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES, BUDGETS)
 
 
 class FitResources:
@@ -45,6 +47,7 @@ class FitResources:
         self._add(QUOTAS, "ResourceQuota", quota_decoder())
         self._add(RUNTIME_CLASSES, "RuntimeClass", runtime_class_decoder())
         self._add(PRIORITY_CLASSES, "PriorityClass", priority_class_decoder())
+        self._add(BUDGETS, "PodDisruptionBudget", budget_decoder())
         self._policies = Policies()
 
     def _add(self, resource: WatchedResource, kind: str, decoder: Decoder[Any, Any]) -> None:
@@ -85,6 +88,7 @@ class FitResources:
             quotas=self._objects(QUOTAS),
             runtime_classes=self._objects(RUNTIME_CLASSES),
             priority_classes=self._objects(PRIORITY_CLASSES),
+            budgets=self._objects(BUDGETS),
         )
         before = self._policies
         if any(getattr(present, name) is not getattr(before, name) for name in Policies.__struct_fields__):

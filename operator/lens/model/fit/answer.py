@@ -15,11 +15,11 @@ from lens.model.fit.admission.validation import check_pod
 from lens.model.fit.admission.workload import PodGroup
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
 from lens.model.fit.engine import Trial, fit
+from lens.model.fit.eviction import Evictable, evictable
 from lens.model.fit.feed import FitView
 from lens.model.fit.result import FitResult, Placement, Reason, Verdict, scheduler_message
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
 from lens.model.fit.spec.node_selectors import ANY_NODE
-from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.spec.resources import Request
 from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet, FleetNode
@@ -36,8 +36,8 @@ MOST_TRIES = 24
 """Alternatives that are tried."""
 
 MOST_TAINTS = 4
-MOST_NAMESPACES = 20
-"""Namespaces that are named of the pods that could be evicted."""
+
+BUDGETS = "poddisruptionbudgets"
 
 _NEVER_ELIGIBLE = frozenset({"unschedulable", "taint", "node_selector", "node_name"})
 
@@ -70,16 +70,6 @@ class Alternative(msgspec.Struct, frozen=True):
     value: str
     gpus: int | None
     replicas: int
-
-
-class Evictable(msgspec.Struct, frozen=True):
-    """Pods of a lower priority with GPUs that are asked for, and whether all fits without them."""
-
-    gpus: int
-    pods: int
-    fits: Verdict
-    namespaces: tuple[tuple[str, int], ...]
-    omitted_namespaces: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -185,13 +175,13 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
             most = room if most is None else min(most, room)
             placed = min(placed, room)
     nearest: tuple[Alternative, ...] = ()
-    evictable = None
+    found = None
     if fits == "no" and options.alternatives and not any(each.refusal for each in groups):
         if len(groups) == 1 and groups[0].replicas:
             nearest = tuple(_nearest(view, groups[0], placed, namespace, options))
-        evictable = _evictable(view.fleet, groups, options)
-        if evictable is not None:
-            not_checked.append("pod_disruption_budgets")
+        found = _evictable(view, groups, options)
+        if found is not None and found.protected is None:
+            not_checked.append(BUDGETS)
     return Answer(
         fits=fits,
         replicas=replicas,
@@ -200,7 +190,7 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
         groups=tuple(_with_samples(fleet, groups, results, options.check_time)),
         quota=quota,
         nearest=nearest,
-        evictable=evictable,
+        evictable=found,
         not_checked=tuple(dict.fromkeys(not_checked)),
         complete=_is_complete(fits, not_checked, groups),
     )
@@ -210,7 +200,7 @@ _ALWAYS = frozenset({"priorityclasses"})
 _IN_NAMESPACES = frozenset({"limitranges", "resourcequotas"})
 """What bears on all pods, and on all of a namespace, where it can't be read."""
 
-_ONLY_RESTRICT = frozenset({"limitranges", "resourcequotas", "ray_submitter", "pod_disruption_budgets"})
+_ONLY_RESTRICT = frozenset({"limitranges", "resourcequotas", "ray_submitter", BUDGETS})
 """What can turn no "no" into a "yes"."""
 
 
@@ -442,53 +432,25 @@ def _missing_tolerations(fleet: Fleet, asked: AskedPod) -> list[Toleration]:
     return [toleration for toleration, _ in ordered[:MOST_TAINTS]]
 
 
-def _evictable(fleet: Fleet, groups: Sequence[AskedGroup], options: Options) -> Evictable | None:
+def _evictable(view: FitView, groups: Sequence[AskedGroup], options: Options) -> Evictable | None:
     """Return what pods of a lower priority hold of the GPUs that are asked for; None if there are none."""
     priority = min(each.asked.priority for each in groups)
     gpus = {name for each in groups for name, _ in each.asked.request if options.is_gpu(name)}
     if not gpus or not all(each.asked.preempts for each in groups):
         return None
-    if not any(each < priority for each in fleet.priorities):
+    if not any(each < priority for each in view.fleet.priorities):
         return None
-    found: Counter[str] = Counter()
-    pods = 0
-    nodes: list[FleetNode] = []
-    for node in fleet.nodes:
-        lower = [each for on in node.pods.values() for each in on if each.priority < priority]
-        held = [
-            (each.namespace, sum(amount for name, amount in each.request if name in gpus)) for each in lower
-        ]
-        if not any(number for _, number in held):
-            nodes.append(node)
-            continue
-        for namespace, number in held:
-            found[namespace] += number
-            pods += number > 0
-        nodes.append(_without(node, lower))
-    found = +found
-    if not found:
+
+    def place(fleet: Fleet) -> Verdict:
+        return _verdict(_place(fleet, groups, options.check_time)[0])
+
+    budgets = None if BUDGETS in view.unseen else view.policies.budgets
+    labels_count = any(
+        each.asked.spread or each.asked.affinity or each.asked.anti_affinity for each in groups
+    )
+    try:
+        return evictable(
+            view.fleet, priority, gpus, budgets, place, options.check_time, labels_count=labels_count
+        )
+    except OutOfTimeError:
         return None
-    results, _ = _place(
-        Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable), groups, options.check_time
-    )
-    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return Evictable(
-        gpus=found.total(),
-        pods=pods,
-        fits=_verdict(results),
-        namespaces=tuple(ordered[:MOST_NAMESPACES]),
-        omitted_namespaces=max(0, len(ordered) - MOST_NAMESPACES),
-    )
-
-
-def _without(node: FleetNode, gone: Iterable[FitPod]) -> FleetNode:
-    """Return a node without some of its pods."""
-    left_out = {id(each) for each in gone}
-    empty = msgspec.structs.replace(
-        node, free=node.allocatable, free_pods=node.free_pods + _number(node), pods={}, ports=(), repelling=()
-    )
-    return empty.with_pods(each for on in node.pods.values() for each in on if id(each) not in left_out)
-
-
-def _number(node: FleetNode) -> int:
-    return sum(map(len, node.pods.values()))

@@ -101,3 +101,23 @@ class PriorityClassManifest(Manifest):
     value: int = 0
     global_default: bool | None = None
     preemption_policy: str | None = None
+
+
+class BudgetSpec(Manifest):
+    """A PodDisruptionBudget's ``spec``."""
+
+    selector: msgspec.Raw = msgspec.Raw()
+
+
+class BudgetStatus(Manifest):
+    """A PodDisruptionBudget's ``status``."""
+
+    disruptions_allowed: int = 0
+
+
+class BudgetManifest(Manifest):
+    """A PodDisruptionBudget (policy/v1)."""
+
+    metadata: ObjectMeta
+    spec: BudgetSpec = msgspec.field(default_factory=BudgetSpec)
+    status: BudgetStatus = msgspec.field(default_factory=BudgetStatus)

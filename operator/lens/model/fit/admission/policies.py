@@ -5,10 +5,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from lens.model.fit.spec.selectors import Selector, SelectorManifest, read_selector
 from lens.model.inventory.objects.decoding import Decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_TERMS, MOST_VALUES
 from lens.model.k8s.policy_objects import (
+    BudgetManifest,
     LimitManifest,
     LimitRangeManifest,
     NamespaceManifest,
@@ -70,6 +72,16 @@ class PriorityClass(msgspec.Struct, frozen=True, gc=False):
     preemption_policy: str
 
 
+class Budget(msgspec.Struct, frozen=True, gc=False):
+    """A PodDisruptionBudget: how many more of the pods that it selects may be evicted now.
+
+    A selector of None selects nothing.
+    """
+
+    selector: Selector | None
+    allowed: int
+
+
 class Policies(msgspec.Struct, frozen=True):
     """All of them at one moment; None for a resource whose objects aren't known."""
 
@@ -78,6 +90,7 @@ class Policies(msgspec.Struct, frozen=True):
     quotas: Mapping[PodKey, Quota] | None = None
     runtime_classes: Mapping[str, RuntimeClass] | None = None
     priority_classes: Mapping[str, PriorityClass] | None = None
+    budgets: Mapping[PodKey, Budget] | None = None
 
 
 class Shelf(Generic[K, V]):
@@ -126,6 +139,11 @@ def runtime_class_decoder() -> Decoder[str, RuntimeClass]:
 def priority_class_decoder() -> Decoder[str, PriorityClass]:
     """Return a decoder of PriorityClasses."""
     return Decoder(PriorityClassManifest, _read_priority_class, _name)
+
+
+def budget_decoder() -> Decoder[PodKey, Budget]:
+    """Return a decoder of PodDisruptionBudgets."""
+    return Decoder(BudgetManifest, _read_budget, PodKey)
 
 
 def _name(_namespace: str, name: str) -> str:
@@ -212,3 +230,22 @@ def _read_priority_class(manifest: PriorityClassManifest) -> PriorityClass:
         bool(manifest.global_default),
         manifest.preemption_policy or "PreemptLowerPriority",
     )
+
+
+def _read_budget(manifest: BudgetManifest) -> Budget:
+    spec = manifest.spec
+    selector: SelectorManifest | None = None
+    if spec.selector:
+        try:
+            selector = _read_selector_manifest(spec.selector)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"spec.selector: {error}") from None
+    try:
+        read = read_selector(selector)
+    except ValueError:
+        # The scheduler takes a selector that it can't parse for one that selects nothing.
+        read = None
+    return Budget(read, manifest.status.disruptions_allowed)
+
+
+_read_selector_manifest = msgspec.json.Decoder(SelectorManifest | None).decode

@@ -33,6 +33,7 @@ from lens.model.k8s.objects import (
     PodManifest,
 )
 from lens.model.k8s.policy_objects import (
+    BudgetManifest,
     LimitRangeManifest,
     NamespaceManifest,
     PriorityClassManifest,
@@ -57,6 +58,7 @@ M = TypeVar(
     QuotaManifest,
     RuntimeClassManifest,
     PriorityClassManifest,
+    BudgetManifest,
 )
 
 _decode_status = msgspec.json.Decoder(DaemonSetStatus).decode

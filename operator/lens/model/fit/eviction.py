@@ -1,0 +1,171 @@
+"""Which pods could be evicted for others, as far as priorities and PodDisruptionBudgets say.
+
+Source: ``FilterVictimsWithPDBViolation`` in pkg/scheduler/framework/preemption. kube-scheduler evicts pods
+that a budget protects only where no others will do.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from lens.model.fit.admission.policies import Budget
+from lens.model.fit.deadline import Check
+from lens.model.fit.result import Verdict
+from lens.model.fit.spec.matched_labels import MatchedLabels
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.state import Fleet, FleetNode
+from lens.model.inventory.objects.pod_key import PodKey
+
+MOST_NAMESPACES = 20
+"""Namespaces that are named of the pods that could be evicted."""
+
+Place = Callable[[Fleet], Verdict]
+"""Tells whether all that is asked about fits a fleet."""
+
+
+class Evictable(msgspec.Struct, frozen=True):
+    """Pods of a lower priority with GPUs that are asked for, and whether all fits without them.
+
+    ``protected`` are those of them that budgets don't allow to evict beside the others, and
+    ``fits_within_budgets`` says whether all fits if none is evicted against a budget; both are None where
+    budgets aren't known.
+    """
+
+    gpus: int
+    pods: int
+    fits: Verdict
+    namespaces: tuple[tuple[str, int], ...]
+    omitted_namespaces: int = 0
+    protected: int | None = None
+    fits_within_budgets: Verdict | None = None
+
+
+def evictable(
+    fleet: Fleet,
+    priority: int,
+    gpus: Collection[str],
+    budgets: Mapping[PodKey, Budget] | None,
+    place: Place,
+    check_time: Check,
+    *,
+    labels_count: bool = True,
+) -> Evictable | None:
+    """Return what pods below a priority hold of these resources; None if they hold nothing.
+
+    ``labels_count``: whether it bears on what is asked about which labels pods have. Raise what
+    ``check_time`` raises.
+    """
+    found: Counter[str] = Counter()
+    lower: dict[int, Sequence[FitPod]] = {}
+    for position, node in enumerate(fleet.nodes):
+        below = [pod for on in node.pods.values() for pod in on if pod.priority < priority]
+        held = {pod.namespace: 0 for pod in below}
+        for pod in below:
+            held[pod.namespace] += _held(pod, gpus)
+        if any(held.values()):
+            found.update(held)
+            lower[position] = below
+    found = +found
+    if not found:
+        return None
+    fits = place(_without(fleet, lower))
+    protected: int | None = None
+    within: Verdict | None = None
+    if budgets is not None:
+        kept, least = _protected(lower, budgets, labels_count, check_time)
+        protected = sum(_held(pod, gpus) > 0 for pods in kept.values() for pod in pods)
+        within = fits
+        if kept and fits == "yes":
+            within = place(_without(fleet, _less(lower, kept)))
+            if within == "no" and place(_without(fleet, _less(lower, least))) != "no":
+                # Others could be evicted within the same budgets.
+                within = "unknown"
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return Evictable(
+        gpus=found.total(),
+        pods=sum(_held(pod, gpus) > 0 for pods in lower.values() for pod in pods),
+        fits=fits,
+        namespaces=tuple(ordered[:MOST_NAMESPACES]),
+        omitted_namespaces=max(0, len(ordered) - MOST_NAMESPACES),
+        protected=protected,
+        fits_within_budgets=within,
+    )
+
+
+def _held(pod: FitPod, gpus: Collection[str]) -> int:
+    return sum(amount for name, amount in pod.request if name in gpus)
+
+
+Positions = Mapping[int, Sequence[FitPod]]
+
+
+def _protected(
+    lower: Positions, budgets: Mapping[PodKey, Budget], labels_count: bool, check_time: Check
+) -> tuple[Positions, Positions]:
+    """Return pods that can't be evicted if all others are, and as many as can't be whichever the others are.
+
+    Those of the lowest priority are evicted first. The latter stand for any of pods that are all the same on
+    a node, and so for none where pods differ. ``labels_count``: pods with other labels aren't the same.
+    """
+    by_namespace: dict[str, list[_Rest]] = {}
+    for key in sorted(budgets):
+        by_namespace.setdefault(key.namespace, []).append(_Rest(budgets[key]))
+    kept: dict[int, list[FitPod]] = {}
+    same: dict[Hashable, tuple[int, int, list[FitPod]]] = {}
+    victims = [(pod.priority, position, pod) for position, pods in lower.items() for pod in pods]
+    victims.sort(key=lambda victim: victim[:2])
+    for _, position, pod in victims:
+        if pod.namespace not in by_namespace or not pod.labels:
+            continue
+        check_time()
+        of_pod = [each for each in by_namespace[pod.namespace] if each.selected.of(pod.labels)]
+        if not of_pod:
+            continue
+        labels = pod.labels if labels_count else ()
+        shape = position, tuple(map(id, of_pod)), pod.request, pod.ports, pod.anti_terms, labels
+        same.setdefault(shape, (position, min(each.allowed for each in of_pod), []))[2].append(pod)
+        if all(each.left > 0 for each in of_pod):
+            for each in of_pod:
+                each.left -= 1
+        else:
+            kept.setdefault(position, []).append(pod)
+    least: dict[int, list[FitPod]] = {}
+    for position, allowed, pods in same.values():
+        least.setdefault(position, []).extend(pods[max(0, allowed) :])
+    return kept, least
+
+
+class _Rest:
+    """How many more evictions a budget allows."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.allowed = self.left = budget.allowed
+        # One without requirements selects nothing, as for the scheduler.
+        selects = budget.selector is not None and budget.selector.requirements
+        self.selected = MatchedLabels(budget.selector if selects else None)
+
+
+def _less(pods: Positions, kept: Positions) -> Positions:
+    """Return pods without those that are kept."""
+    return {
+        position: [pod for pod in each if not any(pod is other for other in kept.get(position, ()))]
+        for position, each in pods.items()
+    }
+
+
+def _without(fleet: Fleet, gone: Positions) -> Fleet:
+    """Return a fleet without some of its pods."""
+    nodes = list(fleet.nodes)
+    for position, pods in gone.items():
+        nodes[position] = _node_without(nodes[position], pods)
+    return Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable)
+
+
+def _node_without(node: FleetNode, gone: Iterable[FitPod]) -> FleetNode:
+    left_out = {id(each) for each in gone}
+    count = sum(map(len, node.pods.values()))
+    empty = msgspec.structs.replace(
+        node, free=node.allocatable, free_pods=node.free_pods + count, pods={}, ports=(), repelling=()
+    )
+    return empty.with_pods(each for on in node.pods.values() for each in on if id(each) not in left_out)
