@@ -8,6 +8,11 @@ def main() -> None:
     """Run the command line, which SIGTERM ends from its first moment on."""
     # The first process of a container has no default for it: before there is a handler the kernel drops it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from lens_client import main as client
+
+    # `lens status` is `kubectl lens status`, and starts without what only the operator needs.
+    if client.is_command(sys.argv[1:]):
+        client.end(client.run(sys.argv[1:], "lens"))
     from lens.cli.main import app
 
     app(prog_name="lens")

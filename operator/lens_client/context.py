@@ -11,7 +11,7 @@ from lens_client.options import Options
 
 if TYPE_CHECKING:
     from lens_client.api.client import Lens
-    from lens_client.reach.connect import Connection
+    from lens_client.reach.connection import Connection
 
 
 class Context:
@@ -47,6 +47,17 @@ class Context:
         if self.options.all_namespaces:
             return None
         return self.options.namespace or self.connection.namespace
+
+    def labelled(self, plural: str) -> set[tuple[str, str]] | None:
+        """Return namespace and name of the pods or nodes that -l selects; None without -l.
+
+        The namespace of nodes is empty. Raise CommandError.
+        """
+        selector = self.options.selector
+        if selector is None:
+            return None
+        namespace = self.namespace if plural == "pods" else None
+        return self.connection.labelled(plural, selector, namespace)
 
     def now(self) -> float:
         """Return the seconds since 1970."""

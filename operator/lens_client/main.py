@@ -21,6 +21,15 @@ def main() -> None:
     end(run(sys.argv[1:], "kubectl lens"))
 
 
+def is_command(arguments: Sequence[str]) -> bool:
+    """Return whether a command line has one of these commands."""
+    if not arguments or arguments[0] in ("-h", "--help", "--version"):
+        return False
+    from lens_client import options
+
+    return options.split(arguments)[0] in COMMANDS
+
+
 def run(arguments: Sequence[str], prog: str) -> int:
     """Run a command line, and return its exit status. What fails is one line on stderr."""
     try:

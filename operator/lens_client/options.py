@@ -135,13 +135,18 @@ def add_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-w", "--watch", action="store_true", help="go on, and show what changes")
 
 
+def shared() -> Parser:
+    """Return a parser of the options that are kubectl's, whatever the command."""
+    parser = Parser("")
+    for add in (add_connection, add_namespace, add_selector, add_output, add_watch):
+        add(parser)
+    return parser
+
+
 def split(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return the command and its arguments: kubectl's options may come before a command and after it."""
-    everything = Parser("")
-    for add in (add_connection, add_namespace, add_selector, add_output, add_watch):
-        add(everything)
     takes_value = {
-        option for action in everything._actions if action.nargs is None for option in action.option_strings
+        option for action in shared()._actions if action.nargs is None for option in action.option_strings
     }
     rest = list(arguments)
     position = 0

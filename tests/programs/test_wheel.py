@@ -33,6 +33,8 @@ def test_the_wheel_runs_on_the_locked_requirements_alone(
     run(*install, "--require-hashes", "--requirements", str(LOCK))
     run(*install, "--offline", str(packages / WHEEL))
     run(uv, "pip", "check", "--python", str(venv))
-    assert lens("version") == f"{VERSION}\n"
+    assert lens("--version") == f"lens {VERSION}\n"
+    assert lens("version", "--client") == f"Client: {VERSION}\n"
+    assert run(str(venv / "bin" / "kubectl-lens"), "version", "--client") == f"Client: {VERSION}\n"
     assert "--cluster" in lens("serve", "--help")
     assert "--node" in lens("agent", "--help")

@@ -1,9 +1,15 @@
 """``lens``: one command for each thing that it can be."""
 
+from typing import Annotated
+
 import typer
 
 from lens import __version__
 from lens.cli import agent, demo, mcp, serve, tokens
+from lens_client.commands import COMMANDS
+
+_WIDTH = max(map(len, COMMANDS)) + 2
+_QUESTIONS = "\n".join(f"  {name:{_WIDTH}}{what}" for name, what in COMMANDS.items())
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="What a Kubernetes cluster's GPUs are doing right now, with the scheduler's own numbers.",
+    # \b keeps the lines that follow as they are.
+    epilog=f"\b\nCommands that ask a Lens (kubectl lens has them too):\n{_QUESTIONS}",
 )
 app.command("serve")(serve.serve)
 app.command("agent")(agent.agent)
@@ -19,7 +27,16 @@ app.command("mcp")(mcp.mcp)
 app.command("token")(tokens.token)
 
 
-@app.command("version")
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Have the options of `lens` itself."""

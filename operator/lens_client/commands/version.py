@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context) -> int:
     """Print the versions."""
     context.stdout.write(f"Client: {__version__}\n")
+    context.stdout.flush()
     if not context.options.client:
         context.stdout.write(f"Lens:   {context.lens.version()}\n")
     return YES

@@ -14,6 +14,8 @@ from lens_client.transport.endpoint import Endpoint
 from lens_client.transport.failures import describe
 from lens_client.transport.http import HttpClient, Response
 
+JSON = "application/json"
+
 _FORBIDDEN = re.compile(
     r'User "([^"]+)" cannot (\S+) resource "([^"]+)" in API group "[^"]*" '
     r'(?:in the namespace "([^"]+)"|at the cluster scope)'
@@ -30,29 +32,43 @@ class KubernetesError(CommandError):
 
 
 class ApiServer:
-    """One apiserver, asked as one identity."""
+    """One apiserver, asked as one identity. Raise CommandError for credentials that can't be used."""
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        identity: Identity,
-        connect: "functools.partial[Any]",
-        seconds: float,
-        agent: str,
+        self, endpoint: Endpoint, identity: Identity, proxy: str | None, seconds: float, agent: str
     ) -> None:
         self.endpoint, self.identity, self.seconds = endpoint, identity, seconds
-        self.connect = connect
-        """Open a connection; takes a deadline."""
-        self.headers = [("User-Agent", agent), *identity.headers()]
-        self.http = HttpClient(endpoint.authority, connect, self.headers)
+        self._proxy, self._agent = proxy, agent
+        self._log_in()
 
-    def get(self, path: str, query: Mapping[str, str], right: str) -> Any:
+    def _log_in(self) -> None:
+        self.headers = [("User-Agent", self._agent), *self.identity.headers()]
+        """The header fields of each request."""
+        self.connect = functools.partial(
+            dial.connect,
+            self.endpoint,
+            tls=self.identity.tls(self.endpoint),
+            server_name=self.identity.cluster.server_name,
+            proxy=self._proxy,
+        )
+        """Open a connection; takes a deadline."""
+        self.http = HttpClient(self.endpoint.authority, self.connect, self.headers)
+
+    def renew(self) -> bool:
+        """Log in anew, since the apiserver doesn't accept it any more. Return whether that is of use."""
+        if not self.identity.renew():
+            return False
+        self.http.close()
+        self._log_in()
+        return True
+
+    def get(self, path: str, query: Mapping[str, str], right: str, accept: str = JSON) -> Any:
         """Return the object or list at a path; ``right`` is the verb and resource that it takes.
 
         Raise KubernetesError, or CommandError.
         """
         target = f"{self.endpoint.path}{path}?{urlencode(query)}" if query else f"{self.endpoint.path}{path}"
-        return self._decoded(self._request("GET", target, None), right)
+        return self._decoded(self._request("GET", target, None, accept), right)
 
     def create(self, path: str, document: Mapping[str, Any], right: str) -> Any:
         """Return what the apiserver makes of a document. Raise KubernetesError."""
@@ -80,14 +96,17 @@ class ApiServer:
         said = f": {message}" if message else ""
         return KubernetesError(f"the apiserver answers HTTP {code} to {right}{said}", code)
 
-    def _request(self, method: str, target: str, body: bytes | None) -> Response:
-        headers = [("Accept", "application/json")]
+    def _request(self, method: str, target: str, body: bytes | None, accept: str = JSON) -> Response:
+        headers = [("Accept", accept)]
         if body is not None:
-            headers.append(("Content-Type", "application/json"))
+            headers.append(("Content-Type", JSON))
         try:
-            return self.http.request(method, target, self.seconds, headers, body)
+            response = self.http.request(method, target, self.seconds, headers, body)
+            if response.status == 401 and self.renew():
+                response = self.http.request(method, target, self.seconds, headers, body)
         except OSError as error:
             raise self.unreachable(error) from None
+        return response
 
     def _decoded(self, response: Response, right: str) -> Any:
         if response.status not in (200, 201):
@@ -110,14 +129,3 @@ def _lacking(message: str) -> str | None:
     return (
         f"{user} may not {verb} {resource} in {f'namespace {namespace}' if namespace else 'all namespaces'}"
     )
-
-
-def connect(
-    endpoint: Endpoint, identity: Identity, proxy: str | None, seconds: float, agent: str
-) -> ApiServer:
-    """Return an apiserver; its first request connects."""
-    cluster = identity.cluster
-    dialing = functools.partial(
-        dial.connect, endpoint, tls=identity.tls(endpoint), server_name=cluster.server_name, proxy=proxy
-    )
-    return ApiServer(endpoint, identity, dialing, seconds, agent)

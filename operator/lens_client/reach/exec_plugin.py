@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from lens_client.exits import CommandError
@@ -42,24 +45,45 @@ def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredent
         spec["cluster"] = _cluster_info(cluster)
     info = {"kind": "ExecCredential", "apiVersion": version, "spec": spec}
     try:
-        done = subprocess.run(  # noqa: S603 the user's own kubeconfig names it
-            [command, *map(str, plugin.get("args") or ())],
-            env={**environ, **_variables(plugin), "KUBERNETES_EXEC_INFO": json.dumps(info)},
-            stdin=None if interactive else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            timeout=PLUGIN_SECONDS,
-            check=False,
-        )
+        with _interrupted_later() as interrupts:
+            process = subprocess.Popen(  # noqa: S603 the user's own kubeconfig names it
+                [command, *map(str, plugin.get("args") or ())],
+                env={**environ, **_variables(plugin), "KUBERNETES_EXEC_INFO": json.dumps(info)},
+                stdin=None if interactive else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+            )
     except FileNotFoundError:
         hint = " ".join(str(plugin.get("installHint") or "install it").split())
         raise CommandError(f"{command} of the kubeconfig's user {user.name!a} is not there: {hint}") from None
-    except subprocess.TimeoutExpired:
-        raise CommandError(f"{command} of the kubeconfig took longer than {PLUGIN_SECONDS:g} s") from None
     except OSError as error:
         raise CommandError(f"{command} of the kubeconfig can't be run: {error.strerror}") from None
-    if done.returncode:
-        raise CommandError(f"{command} of the kubeconfig ended with {done.returncode}")
-    return _credentials(command, version, done.stdout)
+    try:
+        if interrupts:
+            raise KeyboardInterrupt
+        printed, _ = process.communicate(timeout=PLUGIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"{command} of the kubeconfig took longer than {PLUGIN_SECONDS:g} s") from None
+    finally:
+        # After Ctrl+C too nothing is left of it.
+        process.kill()
+        process.wait()
+    if process.returncode:
+        raise CommandError(f"{command} of the kubeconfig ended with {process.returncode}")
+    return _credentials(command, version, printed)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[list[int]]:
+    """Put off Ctrl+C while a process has been started and isn't known yet; give what came."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _credentials(command: str, version: str, printed: bytes) -> ExecCredentials:

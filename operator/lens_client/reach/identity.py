@@ -47,6 +47,11 @@ class Identity:
                 raise CommandError(f"the kubeconfig's tokenFile {self.user.token_file} has no token")
         return self.user.token or self._plugin.token
 
+    def renew(self) -> bool:
+        """Have the exec plugin asked again. Return whether there is one, which may hand out something new."""
+        self.__dict__.pop("_plugin", None)
+        return self.user.exec is not None
+
     @property
     def is_impersonating(self) -> bool:
         """Return whether the apiserver takes it for somebody else, whose token it hasn't."""

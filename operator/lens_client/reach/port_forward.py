@@ -13,7 +13,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from lens_client.reach.apiserver import ApiServer
+from lens_client.reach.apiserver import ApiServer, KubernetesError
 from lens_client.transport.deadline import Deadline
 from lens_client.transport.endpoint import path
 from lens_client.transport.failures import describe
@@ -32,6 +32,8 @@ _SEND_SECONDS = 30.0
 
 _MAX_ERROR_BYTES = 4096
 
+_DETACHING = threading.Lock()
+
 
 class PortForward:
     """A port of a pod."""
@@ -44,42 +46,34 @@ class PortForward:
         self.failure: str | None = None
         """What the kubelet said of the last connection that failed."""
 
-    def connect(self, deadline: Deadline) -> socket.socket:
-        """Return a connection to the port. Raise CommandError."""
-        ours, theirs = socket.socketpair()
-        try:
-            self.join(theirs, deadline)
-        except BaseException:
-            ours.close()
-            theirs.close()
-            raise
-        return ours
-
-    def join(self, local: socket.socket, deadline: Deadline) -> threading.Thread:
-        """Join a connection to the port until one side closes. Return the thread that does it.
-
-        Raise CommandError, and leave ``local`` open.
-        """
+    def join(self, local: socket.socket, deadline: Deadline) -> None:
+        """Join a connection to the port until one side closes. Raise CommandError, and leave it open."""
         try:
             remote, protocol = self._open(deadline)
-        except OSError as error:
-            raise self.apiserver.unreachable(error) from None
+        except KubernetesError as error:
+            if error.code != 401 or not self.apiserver.renew():
+                raise
+            remote, protocol = self._open(deadline)
         self.failure = None
-        thread = threading.Thread(target=_Tunnel(self, local, remote, protocol).run, daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=_Tunnel(self, local, remote, protocol).run, daemon=True).start()
 
     def explain(self, error: OSError) -> str:
         """Return why a connection through the tunnel failed."""
         return self.failure or describe(error)
 
     def _open(self, deadline: Deadline) -> "tuple[socket.socket, ClientProtocol]":
-        idle = self.apiserver.http.detach()
-        if idle is not None:
-            # The connection of the last request saves round trips, unless the apiserver has closed it.
-            with contextlib.suppress(ConnectionError):
-                return self._upgrade(idle, deadline)
-        return self._upgrade(self.apiserver.connect(deadline), deadline)
+        with _DETACHING:
+            idle = self.apiserver.http.detach()
+        try:
+            if idle is not None:
+                # The connection of the last request saves round trips, unless the apiserver has closed it.
+                with contextlib.suppress(ConnectionError):
+                    return self._upgrade(idle, deadline)
+            return self._upgrade(self.apiserver.connect(deadline), deadline)
+        except TimeoutError:
+            raise self.apiserver.unreachable(deadline.expired()) from None
+        except OSError as error:
+            raise self.apiserver.unreachable(error) from None
 
     def _upgrade(self, remote: socket.socket, deadline: Deadline) -> "tuple[socket.socket, ClientProtocol]":
         from websockets.client import ClientProtocol

@@ -1,11 +1,10 @@
 """A ServiceAccount's token (TokenRequest, authentication.k8s.io/v1), for who has none that Lens can check."""
 
+from typing import NamedTuple
+
 from lens_client.exits import CommandError, UsageError
 from lens_client.reach.apiserver import ApiServer, KubernetesError
 from lens_client.transport.endpoint import path
-
-DEFAULT = "lens-reader"
-"""The ServiceAccount that the README creates beside Lens."""
 
 LIFE_SECONDS = 3600
 """The shortest that an apiserver has to accept is 10 minutes. Who watches longer gets another token."""
@@ -13,23 +12,34 @@ LIFE_SECONDS = 3600
 _PREFIX = "system:serviceaccount:"
 
 
-def parse(text: str, source: str, namespace: str | None) -> tuple[str | None, str]:
-    """Return namespace and name of NAMESPACE/NAME, or of NAME in ``namespace``. Raise UsageError."""
-    first, slash, second = text.removeprefix(_PREFIX).replace(":", "/").partition("/")
-    found = (first, second) if slash else (namespace, first)
-    if not found[1] or found[0] == "" or "/" in found[1]:
+class ServiceAccount(NamedTuple):
+    """A ServiceAccount; without a namespace it is in that of Lens."""
+
+    namespace: str | None
+    name: str
+
+
+DEFAULT = ServiceAccount(None, "lens-reader")
+"""The ServiceAccount that the README creates beside Lens."""
+
+
+def parse(text: str, source: str) -> ServiceAccount:
+    """Return the ServiceAccount of NAME or NAMESPACE/NAME. Raise UsageError."""
+    namespace, slash, name = text.rpartition("/")
+    if not name or (slash and not namespace) or "/" in namespace:
         raise UsageError(f"{source}: {text!a} is no ServiceAccount, NAME or NAMESPACE/NAME")
-    return found
+    return ServiceAccount(namespace or None, name)
 
 
-def impersonated(user: str) -> str:
+def impersonated(user: str) -> ServiceAccount:
     """Return the ServiceAccount that --as names. Raise UsageError for another kind of user."""
-    if not user.startswith(_PREFIX) or user.count(":") != 3:
+    namespace, _, name = user.removeprefix(_PREFIX).partition(":")
+    if not user.startswith(_PREFIX) or not namespace or not name or ":" in name or "/" in user:
         raise UsageError(
             f"--as: {user!a} is no system:serviceaccount:NAMESPACE:NAME: Lens checks tokens, and only a "
             "ServiceAccount's can be requested for somebody else"
         )
-    return user
+    return ServiceAccount(namespace, name)
 
 
 def request(apiserver: ApiServer, namespace: str, name: str, why: str) -> str:

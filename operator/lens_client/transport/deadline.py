@@ -17,8 +17,12 @@ class Deadline:
         """Return the seconds that are left, more than 0. Raise TimeoutError at the end."""
         left = self._end - time.monotonic()
         if left <= 0:
-            raise TimeoutError(f"no answer within {self.seconds:g} s")
+            raise self.expired()
         return left
+
+    def expired(self) -> TimeoutError:
+        """Return the error of its end."""
+        return TimeoutError(f"no answer within {self.seconds:g} s")
 
 
 class BoundedSocket:

@@ -76,7 +76,7 @@ def _resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
     thread.start()
     thread.join(deadline.left())
     if not found:
-        raise TimeoutError(f"the name {host} isn't resolved within {deadline.seconds:g} s")
+        raise deadline.expired()
     if isinstance(found[0], OSError):
         raise found[0]
     return found[0]

@@ -1,9 +1,12 @@
 """Where a server is: the parts of its URL."""
 
+import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
+
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 class Endpoint(NamedTuple):
@@ -34,11 +37,12 @@ def path(*segments: str) -> str:
 def parse(url: str) -> Endpoint:
     """Return the parts of an http or https URL; without a scheme it is https. Raise ValueError."""
     whole = url if "://" in url else f"https://{url}"
-    parts = urlsplit(whole)
+    url = _CREDENTIALS.sub("//", url)
     try:
+        parts = urlsplit(whole)
         port = parts.port
     except ValueError:
-        raise ValueError(f"{url!a} has no valid port") from None
+        raise ValueError(f"{url!a} has no valid host and port") from None
     if parts.scheme not in _PORTS or not parts.hostname or not whole.isprintable() or " " in whole:
         raise ValueError(f"{url!a} is no http:// or https:// address")
     if parts.query or parts.fragment:

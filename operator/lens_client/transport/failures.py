@@ -25,7 +25,7 @@ def describe(error: OSError) -> str:
     if verification:
         return f"its certificate isn't trusted: {verification}"
     if isinstance(error, TimeoutError):
-        return str(error) if str(error).startswith(("no answer", "the name")) else "it takes too long"
+        return str(error)
     # An ssl.SSLError has a reason such as WRONG_VERSION_NUMBER, and an errno of its own.
     reason = getattr(error, "reason", None)
     if reason:

@@ -54,6 +54,9 @@ class HttpClient:
         except http.client.HTTPException as error:
             self.close()
             raise ProtocolError(f"the answer is no HTTP: {error}") from None
+        except TimeoutError:
+            self.close()
+            raise deadline.expired() from None
         except BaseException:
             self.close()
             raise
@@ -77,6 +80,9 @@ class HttpClient:
         except http.client.HTTPException as error:
             self.close()
             raise ProtocolError(f"the answer is no HTTP: {error}") from None
+        except TimeoutError:
+            self.close()
+            raise deadline.expired() from None
         except BaseException:
             self.close()
             raise

@@ -14,7 +14,7 @@ from aiohttp import web
 from lens_sim.apiserver import discovery, listing, status
 from lens_sim.apiserver.options import ListOptions, list_options
 from lens_sim.apiserver.port_forwards import PORT_FORWARDS, PortForwards
-from lens_sim.apiserver.reviews import Accounts
+from lens_sim.apiserver.reviews import ACCESS_REVIEWS, Accounts
 from lens_sim.apiserver.served import Form, Served
 from lens_sim.apiserver.service_accounts import TOKENS, ServiceAccounts
 from lens_sim.apiserver.tables import table, wants_table
@@ -103,11 +103,10 @@ class SimApiServer:
                 collection = f"{root}/namespaces/{{namespace}}/{resource.plural}"
                 _route(app, collection, partial(self._collection, resource))
             _route(app, f"{collection}/{{name}}", partial(self._object, resource))
-        for path, review in (
-            ("/apis/authentication.k8s.io/v1/tokenreviews", self.accounts.token_review),
-            ("/apis/authorization.k8s.io/v1/subjectaccessreviews", self.accounts.access_review),
-        ):
-            app.router.add_route("POST", path, _reviewing(review))
+        tokens = _reviewing(self.accounts.token_review)
+        app.router.add_route("POST", "/apis/authentication.k8s.io/v1/tokenreviews", tokens)
+        reviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        app.router.add_route("POST", reviews, self._access_review)
         pod = "/api/v1/namespaces/{namespace}/pods/{name}"
         app.router.add_route("GET", f"{pod}/portforward", self._port_forward)
         account = "/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
@@ -192,6 +191,10 @@ class SimApiServer:
         namespace, name = (request.match_info.get(part, "") for part in ("namespace", "name"))
         if verb in self._forbidden.get(resource, ()) and namespace not in self._permitted_in[resource]:
             raise status.forbidden(self.user, verb, resource, namespace, name)
+
+    async def _access_review(self, request: web.Request) -> web.StreamResponse:
+        self._authorize(ACCESS_REVIEWS, "create", request)
+        return await _reviewing(self.accounts.access_review)(request)
 
     async def _port_forward(self, request: web.Request) -> web.StreamResponse:
         # Both, since Kubernetes 1.35 (KEP 4006).

@@ -5,6 +5,7 @@ Of its protocols there is v4.channel.k8s.io; kubectl's own, SPDY in a WebSocket,
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
 
 from aiohttp import WSMsgType, web
@@ -44,7 +45,7 @@ class PortForwards:
         try:
             reader, writer = await asyncio.open_connection(*address)
         except OSError as error:
-            reason = f"failed to connect to localhost:{port}: {error.strerror}"
+            reason = f"failed to connect to localhost:{port}: {os.strerror(error.errno or 0)}"
             await socket.send_bytes(_ERROR + f"error forwarding port {port} to pod {name}: {reason}".encode())
         else:
             await _join(socket, reader, writer)

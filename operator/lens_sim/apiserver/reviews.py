@@ -7,9 +7,14 @@ from typing import NamedTuple
 import msgspec
 
 from lens_sim.apiserver import status
-from lens_sim.objects.resources import Object
+from lens_sim.objects.resources import Object, Resource
 
 API_AUDIENCE = "https://kubernetes.default.svc"
+
+
+ACCESS_REVIEWS = Resource(
+    "subjectaccessreviews", "SubjectAccessReview", False, (), {}, "authorization.k8s.io"
+)
 
 
 class Right(NamedTuple):

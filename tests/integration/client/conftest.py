@@ -22,7 +22,8 @@ class Operator:
 
     def callers(self) -> list[str | None]:
         """Return who asked for the status, in the order of the requests; None for who was refused."""
-        lines = [json.loads(line) for line in self._process.text.splitlines() if line.startswith("{")]
+        written = self._process.text.rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in written if line.startswith("{")]
         return [
             line["caller"]
             for line in lines
