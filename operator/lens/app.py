@@ -97,6 +97,7 @@ async def serve(
         watcher: asyncio.Future[Watcher] = loop.create_future()
         supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))
         supervisor.start("owners", partial(_read_owners, settings, state, metrics))
+        supervisor.start("ready", partial(_tell_when_ready, state, changes, time.monotonic()))
         supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
         supervisor.start("fit_record", partial(_record_fit, state, changes, metrics, recorder))
         supervisor.start("garbage", lambda: Collector().run())
@@ -114,6 +115,16 @@ async def serve(
         await supervisor.stop()
         await peers.close()
         await reviewer.close()
+
+
+async def _tell_when_ready(state: ClusterState, changes: Changes, began: float) -> None:
+    """Log what the lists have once all are complete; ``began`` is when the process started to serve."""
+    await changes.until(lambda: state.current.synced)
+    snapshot = state.current.snapshot
+    nodes, gpus = snapshot.gpu_nodes.total, snapshot.states.total
+    pods = len(snapshot.pending) + sum(len(each.pods) for each in snapshot.nodes.values())
+    seconds = round(time.monotonic() - began, 1)
+    _log.info("ready: %d nodes, %d GPUs, %d pods listed in %.1f s", nodes, gpus, pods, seconds)
 
 
 def _peer(entry: PeerEntry) -> Peer:

@@ -1,12 +1,13 @@
 """Settings: from ``LENS_*`` variables or flags, checked at start, with errors that name the setting."""
 
+import errno
 import ipaddress
 import os
 import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -37,6 +38,25 @@ _SERVICE_VARIABLE = re.compile(
     re.DOTALL,
 )
 
+
+_SHOWN_CHARS = 60
+
+_PROBLEMS = {
+    "missing": "is required",
+    "int_parsing": "{given} is no whole number",
+    "int_from_float": "{given} is no whole number",
+    "float_parsing": "{given} is no number",
+    "finite_number": "{given} is no number",
+    "bool_parsing": "{given} is neither true nor false",
+    "literal_error": "{given} is not {expected}",
+    "string_pattern_mismatch": "{given} is no valid name: letters and digits, with - . _ between them",
+    "greater_than_equal": "{given} is less than {ge:g}",
+    "greater_than": "{given} is not more than {gt:g}",
+    "less_than_equal": "{given} is more than {le:g}",
+    "less_than": "{given} is not less than {lt:g}",
+    "too_short": "names nothing",
+}
+"""What is wrong, by pydantic's type of the error."""
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -125,6 +145,8 @@ class ListenAddress(str):
             )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
+            if error.errno == errno.EADDRINUSE:
+                reason += ": choose another port, or 0 for any"
             raise ListenError(f"{setting}: can't listen on {self}: {reason}") from error
 
     @classmethod
@@ -140,6 +162,22 @@ class ListenAddress(str):
 
 class ServeSettings(BaseModel):
     """The settings of ``lens serve``."""
+
+    groups: ClassVar[Mapping[str, str]] = {
+        "cluster": "What is served, and where",
+        "auth": "Access",
+        "requests_per_minute": "Limits",
+        "tls_cert_file": "HTTPS",
+        "metrics_open": "Metrics",
+        "cache_seconds": "Age of the figures",
+        "kubeconfig": "The apiserver",
+        "gpu_resources": "What counts as a GPU",
+        "telemetry": "Telemetry",
+        "alert_for_seconds": "Alerts and events",
+        "peers": "Other clusters",
+        "log_level": "Log",
+    }
+    """The first setting of each group of the help, and the group's title."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -420,9 +458,7 @@ def read(
 
 
 def _sentence(prefix: str, error: dict[str, Any]) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    if error["type"] == "missing":
-        message = "is required"
-    return f"{prefix}{error['loc'][0]}".upper() + f": {message}"
+    message = _PROBLEMS.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
+    given = ascii(str(error["input"])[:_SHOWN_CHARS])
+    message = message.format(given=given, **error.get("ctx", {})) if error["type"] in _PROBLEMS else message
+    return f"{prefix}{error['loc'][0]}".upper() + f": {message}" if error["loc"] else message

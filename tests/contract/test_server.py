@@ -28,7 +28,8 @@ async def test_a_busy_port_is_a_one_line_error(api: Api, tokens_file: Path) -> N
     second = server_at(api.server.address, tokens_file)
     with pytest.raises(ListenError) as raised:
         await second.start()
-    assert str(raised.value) == f"LENS_LISTEN: can't listen on {api.server.address}: Address already in use"
+    taken = f"LENS_LISTEN: can't listen on {api.server.address}: Address already in use"
+    assert str(raised.value) == f"{taken}: choose another port, or 0 for any"
     await second.stop()
 
 

@@ -150,4 +150,4 @@ def test_the_agent_answers_and_stops_on_sigterm(lens_image: Image, root: Path, t
 def test_what_is_set_wrong_is_named_and_ends_it(lens_image: Image, root: Path, tmp_path: Path) -> None:
     with Container(lens_image.configuration, root, tmp_path / "unset") as container:
         assert container.wait() == 2
-    assert container.log.read_text() == "lens: LENS_CLUSTER: is required\n"
+    assert container.log.read_text() == "lens: --cluster (LENS_CLUSTER) is required\n"

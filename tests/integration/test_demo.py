@@ -354,5 +354,6 @@ def test_a_busy_port_is_one_clear_line(demo: Command, tmp_path: Path) -> None:
     with Command(["demo", "--port", port], tmp_path / "output", environment(), forked=True) as second:
         assert second.process.wait(timeout=30) == 2
         assert second.text == (
-            f"lens: LENS_LISTEN: can't listen on 127.0.0.1:{port}: Address already in use\n"
+            f"lens: --port: can't listen on 127.0.0.1:{port}: Address already in use: "
+            "choose another port, or 0 for any\n"
         )

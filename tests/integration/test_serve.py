@@ -76,6 +76,7 @@ def test_it_counts_from_the_start_and_ends_on_sigterm(kubeconfig: Path, tmp_path
         assert get(asked)[0] == 401
         status, answer = get(asked, "mine")
         assert (status, answer["data"]["current_gpu_usage"]["total_gpus"]) == (200, 32)
+        lens.wait_for_match(r'"ready: 4 nodes, 32 GPUs, \d+ pods listed in \d+\.\d s"')
         assert lens.end() == 0
         assert "mine" not in lens.text
         assert TOKEN not in lens.text
@@ -164,20 +165,25 @@ def test_one_lens_answers_for_another_whose_token_may_change(kubeconfig: Path, t
 @pytest.mark.parametrize(
     ("args", "settings", "says"),
     [
-        ([], {}, "LENS_CLUSTER: is required"),
+        ([], {}, "--cluster (LENS_CLUSTER) is required"),
+        ([], {"cluster": "x", "events_kept": "1.5", "auth": "no"}, "LENS_AUTH: 'no' is not 'kubernetes'"),
         ([], {"cluster": "x", "auth": "none", "nonsense": "1"}, "LENS_NONSENSE: unknown setting"),
-        (["--cache-seconds", "soon"], {"cluster": "x", "auth": "none"}, "LENS_CACHE_SECONDS: "),
+        (
+            ["--cache-seconds", "soon"],
+            {"cluster": "x", "auth": "none"},
+            "--cache-seconds: 'soon' is no number",
+        ),
         (
             ["--auth", "none", "--listen", "0.0.0.0:1"],
             {"cluster": "x"},
-            "LENS_AUTH: none is for loopback only",
+            "--auth: none is for loopback only, and --listen is 0.0.0.0:1",
         ),
-        (["--peers", "/nowhere"], {"cluster": "x", "auth": "none"}, "LENS_PEERS: /nowhere: No such file"),
-        (["--tokens-file", "/nowhere"], {"cluster": "x"}, "LENS_TOKENS_FILE: /nowhere: No such file"),
+        (["--peers", "/nowhere"], {"cluster": "x", "auth": "none"}, "--peers: /nowhere: No such file"),
+        (["--tokens-file", "/nowhere"], {"cluster": "x"}, "--tokens-file: /nowhere: No such file"),
         (
             ["--kubeconfig", "/nowhere"],
             {"cluster": "x", "auth": "none", "listen": "127.0.0.1:0", "log_level": "error"},
-            "/nowhere: Invalid kube-config file",
+            "--kubeconfig: /nowhere: Invalid kube-config file",
         ),
     ],
 )

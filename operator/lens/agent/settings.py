@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,14 @@ PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
 
 class AgentSettings(BaseModel):
     """The settings of ``lens agent``."""
+
+    groups: ClassVar[Mapping[str, str]] = {
+        "node": "What is served, and where",
+        "interval_seconds": "The GPUs",
+        "dcgm_names": "Metrics",
+        "tls_cert_file": "HTTPS",
+        "log_level": "Log",
+    }
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 

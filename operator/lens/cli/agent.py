@@ -9,6 +9,7 @@ from lens.agent import settings
 from lens.agent.settings import AgentSettings
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
+from lens.cli.naming import by_origin
 
 _log = logging.getLogger("lens.cli")
 
@@ -22,7 +23,7 @@ def agent(flags: Flags) -> None:
     try:
         chosen = settings.load(flags, os.environ)
     except config.SettingsError as error:
-        fail(str(error))
+        fail(_named(error, flags))
     logs.configure(chosen.log_level, chosen.log_format)
     try:
         # Its imports are most of its memory, and other commands do without them.
@@ -32,4 +33,8 @@ def agent(flags: Flags) -> None:
             process.serve(chosen, lambda server: _log.info("listening", extra={"address": server.address}))
         )
     except config.SettingsError as error:
-        fail(str(error), _log)
+        fail(_named(error, flags), _log)
+
+
+def _named(error: config.SettingsError, flags: Flags) -> str:
+    return by_origin(str(error), config.AGENT_PREFIX, AgentSettings, flags, os.environ)

@@ -6,6 +6,7 @@ import typer
 
 from lens import __version__
 from lens.cli import agent, demo, mcp, serve, tokens
+from lens.cli.flags import SettingsCommand
 from lens_client.commands import COMMANDS
 
 _WIDTH = max(map(len, COMMANDS)) + 2
@@ -20,10 +21,10 @@ app = typer.Typer(
     # \b keeps the lines that follow as they are.
     epilog=f"\b\nCommands that ask a Lens (kubectl lens has them too):\n{_QUESTIONS}",
 )
-app.command("serve")(serve.serve)
-app.command("agent")(agent.agent)
+app.command("serve", cls=SettingsCommand)(serve.serve)
+app.command("agent", cls=SettingsCommand)(agent.agent)
 app.command("demo")(demo.demo)
-app.command("mcp")(mcp.mcp)
+app.command("mcp", cls=SettingsCommand)(mcp.mcp)
 app.command("token")(tokens.token)
 
 

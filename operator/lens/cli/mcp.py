@@ -7,6 +7,7 @@ import os
 from lens import config, logs
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
+from lens.cli.naming import by_origin
 from lens.mcp import settings
 from lens.mcp.settings import McpSettings
 
@@ -22,11 +23,15 @@ def mcp(flags: Flags) -> None:
         if importlib.util.find_spec("mcp") is None:
             fail("the MCP SDK is not installed: install requirements/mcp.txt (requirements/install mcp)")
     except config.SettingsError as error:
-        fail(str(error))
+        fail(_named(error, flags))
     logs.configure(chosen.log_level, chosen.log_format)
     try:
         from lens.mcp import serving
 
         asyncio.run(serving.serve(chosen))
     except config.SettingsError as error:
-        fail(str(error))
+        fail(_named(error, flags))
+
+
+def _named(error: config.SettingsError, flags: Flags) -> str:
+    return by_origin(str(error), config.PREFIX, McpSettings, flags, os.environ)

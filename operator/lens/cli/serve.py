@@ -7,6 +7,7 @@ import os
 from lens import config, logs
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
+from lens.cli.naming import by_origin
 from lens.cli.process import configure_operator
 from lens.config import ServeSettings
 
@@ -22,13 +23,16 @@ def serve(flags: Flags) -> None:
     try:
         settings = config.load(flags, os.environ)
     except config.SettingsError as error:
-        fail(str(error))
+        fail(_named(error, flags))
     logs.configure(settings.log_level, settings.log_format)
-    run(settings)
+    run(settings, flags)
 
 
-def run(settings: ServeSettings) -> None:
-    """Run the operator until it is told to stop; exit 2 with one line if it can't be started."""
+def run(settings: ServeSettings, flags: Flags) -> None:
+    """Run the operator until it is told to stop; exit 2 with one line if it can't be started.
+
+    ``flags`` are those that were given.
+    """
     from lens import app
 
     configure_operator()
@@ -37,6 +41,10 @@ def run(settings: ServeSettings) -> None:
             app.serve(settings, lambda server: _log.info("listening", extra={"address": server.address}))
         )
     except config.SettingsError as error:
-        fail(str(error), _log)
+        fail(_named(error, flags), _log)
     except OSError as error:
         fail(error.strerror or str(error), _log)
+
+
+def _named(error: config.SettingsError, flags: Flags) -> str:
+    return by_origin(str(error), config.PREFIX, ServeSettings, flags, os.environ)

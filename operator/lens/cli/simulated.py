@@ -18,6 +18,7 @@ import yaml
 from lens import app, config, logs
 from lens.api.server import Server
 from lens.cli.failure import fail
+from lens.cli.naming import by_origin
 from lens.cli.process import configure_operator
 from lens.config import ServeSettings, SettingsError
 from lens_sim.apiserver.apiserver import SimApiServer
@@ -129,9 +130,11 @@ def run(
             configure_operator()
             asyncio.run(_Demo(settings, fleet, apiserver, seed, provisions, without).run())
         except SettingsError as error:
-            fail(str(error))
+            message = str(error).replace(f"{config.PREFIX}LISTEN", "--port")
+            fail(by_origin(message, config.PREFIX, ServeSettings, flags, {}))
         except OSError as error:
-            fail(error.strerror or str(error))
+            where = f"--kube-port: can't listen on 127.0.0.1:{kube_port}: " if kube_port else ""
+            fail(where + (error.strerror or str(error)))
 
 
 def _telemetry(provisions: Provisions | None) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,6 +22,12 @@ def _address(text: str) -> str:
 
 class McpSettings(BaseModel):
     """The settings of ``lens mcp``: the Lens, the caller's token, and the address of the tools."""
+
+    groups: ClassVar[Mapping[str, str]] = {
+        "url": "Which Lens, and as whom",
+        "mcp_listen": "Where the tools are served",
+        "log_level": "Log",
+    }
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 

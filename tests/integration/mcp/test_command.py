@@ -48,20 +48,20 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "LENS_URL: is required"),
-        (["--url", "lens:8080"], "LENS_URL: is the address of a Lens, such as http://127.0.0.1:8080"),
-        (["--url", "http://user:word@lens"], "LENS_URL: is the address of a Lens"),
-        (["--url", "http://lens?cluster=x"], "LENS_URL: has no query and no fragment"),
-        (["--url", URL, "--token-file", "/nowhere"], "LENS_TOKEN_FILE: token file /nowhere: No such file"),
+        ([], "--url (LENS_URL) is required"),
+        (["--url", "lens:8080"], "--url is the address of a Lens, such as http://127.0.0.1:8080"),
+        (["--url", "http://user:word@lens"], "--url is the address of a Lens"),
+        (["--url", "http://lens?cluster=x"], "--url has no query and no fragment"),
+        (["--url", URL, "--token-file", "/nowhere"], "--token-file: token file /nowhere: No such file"),
         (
             ["--url", URL, "--ca-file", "/nowhere"],
-            "LENS_CA_FILE: CA file /nowhere: No such file",
+            "--ca-file: CA file /nowhere: No such file",
         ),
-        (["--url", URL, "--mcp-listen", "8090"], "LENS_MCP_LISTEN: is an address and a port"),
-        (["--url", URL, "--mcp-listen", "192.0.2.1:0"], "LENS_MCP_LISTEN: can't listen on 192.0.2.1:0"),
+        (["--url", URL, "--mcp-listen", "8090"], "--mcp-listen is an address and a port"),
+        (["--url", URL, "--mcp-listen", "192.0.2.1:0"], "--mcp-listen: can't listen on 192.0.2.1:0"),
         (
             ["--url", URL, "--mcp-listen", "127.0.0.1:0", "--token-file", "/dev/null"],
-            "LENS_TOKEN_FILE: is for stdio",
+            "--token-file is for stdio",
         ),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_token_file_that_holds_none_is_named_and_not_quoted(run: Run, tmp_path
     assert run("--url", URL, "--token-file", str(path)) == (
         2,
         "",
-        f"lens: LENS_TOKEN_FILE: token file {path}: has no bearer token in its first line\n",
+        f"lens: --token-file: token file {path}: has no bearer token in its first line\n",
     )
 
 

@@ -19,7 +19,7 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 from yarl import URL
 
-from lens.config import SettingsError
+from lens.config import PREFIX, SettingsError
 from lens.files.reloading_file import FileSignature, file_signature
 from lens.redaction import without_credentials
 
@@ -126,7 +126,9 @@ class Connection:
 
     @property
     def _origin(self) -> str:
-        return f"service account in {self._service_account}" if self._in_cluster else self._kubeconfig
+        if self._in_cluster:
+            return f"service account in {self._service_account}"
+        return f"{PREFIX}KUBECONFIG: {self._kubeconfig}"
 
     def _failed(self, error: Exception) -> ConnectionFailedError:
         return ConnectionFailedError(without_credentials(f"{self._origin}: {error}"))
