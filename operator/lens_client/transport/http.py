@@ -70,7 +70,7 @@ class HttpClient:
         """Return a 200's body as a stream, and any other response whole. Raise OSError.
 
         The head has to come within ``seconds``. The stream raises TimeoutError after ``idle_seconds`` without
-        a byte.
+        a byte. It takes the connection, so that requests can be sent meanwhile, on another.
         """
         deadline = Deadline(seconds)
         try:
@@ -86,10 +86,11 @@ class HttpClient:
         except BaseException:
             self.close()
             raise
-        assert self._connection is not None
-        bounded: Any = self._connection.sock
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        bounded: Any = connection.sock
         bounded.deadline, bounded.idle_seconds = None, idle_seconds
-        return Stream(response, self.close)
+        return Stream(response, connection.close)
 
     def detach(self) -> socket.socket | None:
         """Return the idle connection, for another protocol; None without one."""

@@ -1,0 +1,59 @@
+"""``kubectl lens alerts``."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lens_client import options
+from lens_client.api import schema
+from lens_client.context import Context
+from lens_client.exits import NO, YES
+from lens_client.listing.printer import Printer
+from lens_client.listing.watch import Section, watch
+from lens_client.output.quantity import epoch
+from lens_client.views import alerts
+from lens_client.views.cells import Clock
+
+SEVERITIES = ("critical", "warning", "info")
+
+SECTION = Section(
+    "alerts",
+    key=lambda row: row["id"],
+    gone_key=lambda gone: gone,
+    gone=lambda row: {**row, "severity": alerts.CLEARED},
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    options.add_namespace(parser)
+    parser.add_argument(
+        "--severity", choices=SEVERITIES, default="info", help="only those that are at least so severe"
+    )
+    options.add_output(parser)
+    options.add_watch(parser)
+
+
+def run(context: Context) -> int:
+    """Print the alerts; 3 if there are any."""
+    given, clock = context.options, Clock()
+    printer = Printer(context, alerts.alerts(clock))
+    severities = SEVERITIES[: SEVERITIES.index(given.severity) + 1]
+    namespace = None if given.all_namespaces else given.namespace
+
+    def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [
+            row
+            for row in rows
+            if row["severity"] in severities and (namespace is None or alerts.is_of(row, namespace))
+        ]
+
+    if given.watch:
+        return watch(context, printer, SECTION, {"include": "alerts"}, clock, chooses)
+    answer = context.lens.get("/api/v1/realtime/status", schema.Status, {"include": "alerts"})
+    clock.at = epoch(answer.data["timestamp"]) + (answer.age_seconds or 0)
+    rows = chooses(answer.data.get("alerts", []))
+    found = {"cluster": answer.data["cluster"], "timestamp": answer.data["timestamp"], "alerts": rows}
+    printer.rows(found, rows)
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(NO if rows else YES, answer.age_seconds)

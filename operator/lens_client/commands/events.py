@@ -1,0 +1,107 @@
+"""``kubectl lens events``."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lens_client import options
+from lens_client.api import schema
+from lens_client.context import Context
+from lens_client.exits import YES, UsageError
+from lens_client.listing.printer import Printer
+from lens_client.listing.watch import followed, tell_age
+from lens_client.output.quantity import epoch
+from lens_client.views import alerts
+from lens_client.views.cells import Clock
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    options.add_namespace(parser)
+    parser.add_argument("--types", metavar="TYPE,…", help="only these types, such as TaskFailed,NodeNotReady")
+    parser.add_argument(
+        "--for", metavar="KIND/NAME", dest="about", help="only this object's: node/NAME, or pod/NAME with -n"
+    )
+    parser.add_argument("--since", metavar="DURATION", type=options.duration, help="only the last so long")
+    options.add_output(parser)
+    options.add_watch(parser)
+
+
+def run(context: Context) -> int:
+    """Print the events, the newest last."""
+    given, clock = context.options, Clock()
+    printer = Printer(context, alerts.events(clock))
+    about = _object(given.about, context)
+    namespace = None if given.all_namespaces else given.namespace
+    types = None if given.types is None else [each.strip() for each in given.types.split(",")]
+
+    def chosen(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the rows that are asked for, the newest last."""
+        since = None if given.since is None or clock.at is None else clock.at - given.since
+        found = [
+            row
+            for row in rows
+            if (types is None or row["type"] in types)
+            and about in (None, row["object"])
+            and (namespace is None or alerts.is_of(row, namespace))
+            and (since is None or epoch(row["timestamp"]) >= since)
+        ]
+        return sorted(found, key=lambda row: str(row["timestamp"]))
+
+    if given.watch:
+        return _watch(context, printer, clock, chosen)
+    query = {"include": "events", "event_type": types, "event_object": about}
+    answer = context.lens.get("/api/v1/realtime/status", schema.Status, query)
+    clock.at = epoch(answer.data["timestamp"]) + (answer.age_seconds or 0)
+    rows = chosen(answer.data.get("recent_events", []))
+    found = {"cluster": answer.data["cluster"], "timestamp": answer.data["timestamp"], "recent_events": rows}
+    printer.rows(found, rows)
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(YES, answer.age_seconds)
+
+
+def _watch(context: Context, printer: Printer, clock: Clock, chosen: Any) -> int:
+    seen: set[tuple[str, str, str, str]] | None = None
+    old = False
+    for event in followed(context, printer, {"include": "events"}):
+        clock.at = epoch(event.data["timestamp"])
+        if event.type == "heartbeat":
+            old = tell_age(printer, event.data, old)
+            continue
+        rows = chosen(event.data.get("recent_events", []))
+        if seen is None:
+            printer.first(event.data, rows)
+            printer.age(event.data["timestamp"], event.data.get("age_seconds"))
+            seen = set(map(_key, rows))
+        else:
+            printer.more([row for row in rows if _key(row) not in seen])
+            seen.update(map(_key, rows))
+    return YES
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return row["timestamp"], row["type"], row["object"], row["message"]
+
+
+def _object(about: str | None, context: Context) -> str | None:
+    """Return an object as the API names it: ``pod/a`` is ``Pod/NAMESPACE/a``. Raise UsageError."""
+    if about is None:
+        return None
+    kind, slash, name = about.partition("/")
+    if not slash or not name:
+        raise UsageError(f"--for {about}: name an object as node/NAME or pod/NAME")
+    known = {
+        "pod": "Pod",
+        "pods": "Pod",
+        "po": "Pod",
+        "node": "Node",
+        "nodes": "Node",
+        "no": "Node",
+        "gpu": "GPU",
+    }
+    kind = known.get(kind.lower(), kind)
+    if kind == "Pod" and "/" not in name:
+        if context.namespace is None:
+            raise UsageError(f"--for {about}: -n has to say in which namespace")
+        name = f"{context.namespace}/{name}"
+    return f"{kind}/{name}"

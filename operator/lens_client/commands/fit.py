@@ -1,0 +1,90 @@
+"""``kubectl lens fit``."""
+
+import argparse
+
+from lens_client import options
+from lens_client.api import schema
+from lens_client.api.client import Answer
+from lens_client.context import Context
+from lens_client.exits import NO, YES, CommandError, UsageError
+from lens_client.listing.printer import Printer
+from lens_client.views import fit
+
+PATH = "/api/v1/realtime/fit"
+MAX_BYTES = 64 * 1024
+"""The API takes manifests of so many bytes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    parser.add_argument(
+        "-f", "--filename", metavar="FILE", help="the manifest of a workload, in YAML or JSON; -: stdin"
+    )
+    pods = parser.add_argument_group("Equal pods, instead of a manifest")
+    pods.add_argument("--gpus", metavar="N", type=int, help="GPUs of each pod (default 1)")
+    pods.add_argument("--replicas", metavar="N", type=int, help="how many pods (default 1)")
+    pods.add_argument("--product", metavar="NAME", help="of this product, as nodes' labels say")
+    pods.add_argument(
+        "--resource", metavar="NAME", help="the extended resource; by default any of whole GPUs"
+    )
+    pods.add_argument("--device-class", metavar="NAME", help="a DeviceClass instead of a resource")
+    pods.add_argument("--cpu", metavar="QUANTITY", help="also so many cores: 500m")
+    pods.add_argument("--memory", metavar="QUANTITY", help="also so much memory: 64Gi")
+    pods.add_argument("--priority", metavar="N", type=int, help="the pods' priority")
+    pods.add_argument(
+        "--toleration", metavar="KEY[=VALUE][:EFFECT]", action="append", help="a further one; may be repeated"
+    )
+    pods.add_argument("-l", "--selector", metavar="KEY=VALUE,…", help="labels that nodes must have")
+    options.add_namespace(parser)
+    options.add_output(parser, rows=False)
+
+
+def run(context: Context) -> int:
+    """Print whether the pods fit: 0 if they do, 3 if they don't, or if it isn't known."""
+    printer = Printer(context, fit.VIEW, ("json", "yaml", "jsonpath"))
+    answer = _ask(context)
+    if printer.form.is_table:
+        printer.paragraphs(fit.paragraphs(answer.data))
+    else:
+        printer.document(answer.data)
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(YES if answer.data["fits"] == "yes" else NO, answer.age_seconds)
+
+
+def _ask(context: Context) -> Answer[schema.Fit]:
+    given = context.options
+    query = {
+        "gpus": given.gpus,
+        "replicas": given.replicas,
+        "product": given.product,
+        "resource": given.resource,
+        "device_class": given.device_class,
+        "cpu": given.cpu,
+        "memory": given.memory,
+        "priority": given.priority,
+        "tolerations": given.toleration,
+        "selector": given.selector,
+    }
+    if given.filename is None:
+        return context.lens.get(PATH, schema.Fit, {**query, "namespace": given.namespace})
+    named = [name for name, value in query.items() if value is not None]
+    if named:
+        raise UsageError(f"-f has the pods, so --{named[0].replace('_', '-')} can't be given too")
+    manifest = _read(context, given.filename)
+    return context.lens.post(PATH, schema.Fit, manifest, {"namespace": given.namespace})
+
+
+def _read(context: Context, filename: str) -> bytes:
+    try:
+        if filename == "-":
+            manifest = context.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(filename, "rb") as file:
+                manifest = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CommandError(f"-f {filename}: {error.strerror}") from None
+    if len(manifest) > MAX_BYTES:
+        raise CommandError(f"-f {filename}: the manifest has more than {MAX_BYTES // 1024} KiB")
+    if not manifest.strip():
+        raise CommandError(f"-f {filename}: there is nothing in it")
+    return manifest

@@ -1,0 +1,58 @@
+"""``kubectl lens nodes``."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lens_client import options
+from lens_client.api import schema
+from lens_client.context import Context
+from lens_client.exits import YES
+from lens_client.listing.printer import Printer
+from lens_client.listing.selection import Labelled
+from lens_client.listing.watch import Section, watch
+from lens_client.views.cells import Clock
+from lens_client.views.nodes import NODES
+
+SECTION = Section(
+    "nodes",
+    key=lambda row: row["node_name"],
+    gone_key=lambda name: name,
+    gone=lambda row: {**row, "status": "Gone"},
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    parser.add_argument("--product", metavar="NAME", help="only nodes with GPUs of this product")
+    parser.add_argument(
+        "--available", metavar="N", type=int, dest="available_min", help="only with so many available GPUs"
+    )
+    parser.add_argument("--status", metavar="STATUS", help="only Ready, NotReady, Unknown or Missing ones")
+    options.add_selector(parser)
+    options.add_output(parser)
+    options.add_watch(parser)
+
+
+def run(context: Context) -> int:
+    """Print the nodes."""
+    given = context.options
+    printer, labelled = Printer(context, NODES), Labelled(context, "nodes")
+
+    def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return labelled(
+            row
+            for row in rows
+            if (given.product is None or row["product"] == given.product)
+            and (given.available_min is None or row["available_gpus"] >= given.available_min)
+            and (given.status is None or row["status"] == given.status)
+        )
+
+    if given.watch:
+        return watch(context, printer, SECTION, {"include": "nodes"}, Clock(), chooses)
+    query = {"product": given.product, "available_min": given.available_min, "status": given.status}
+    answer = context.lens.get("/api/v1/realtime/nodes", schema.Nodes, query)
+    rows = labelled(answer.data["nodes"])
+    printer.rows({**answer.data, "total_nodes": len(rows)}, rows)
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(YES, answer.age_seconds)

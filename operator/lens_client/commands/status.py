@@ -1,0 +1,95 @@
+"""``kubectl lens status``."""
+
+import argparse
+from typing import Any
+
+from lens_client import options
+from lens_client.api import schema
+from lens_client.api.client import ApiError
+from lens_client.context import Context
+from lens_client.exits import YES, CommandError
+from lens_client.listing.printer import Printer
+from lens_client.listing.watch import MEASURED, followed, tell_age
+from lens_client.views import namespaces, status
+
+PATH = "/api/v1/realtime/status"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    options.add_namespace(parser)
+    options.add_output(parser)
+    options.add_watch(parser)
+
+
+def run(context: Context) -> int:
+    """Print the figures; those of one namespace for who may see no more, or asks for one with -n."""
+    printer = Printer(context, status.CLUSTER)
+    if context.options.namespace is not None and not context.options.all_namespaces:
+        return _namespace(context, context.options.namespace)
+    if context.options.watch:
+        return _watch(context, printer)
+    include = {"include": "alerts"} if printer.form.is_table else None
+    try:
+        answer = context.lens.get(PATH, schema.Status, include)
+    except ApiError as error:
+        if error.http_status != 403 or not printer.form.is_table:
+            raise
+        if context.namespace is None:
+            raise CommandError(f"{error}; of one namespace: status -n NAMESPACE") from None
+        printer.note(f"{error}. What you may see is the namespace {context.namespace}:")
+        return _namespace(context, context.namespace)
+    data: Any = answer.data
+    printer.rows(data, [data])
+    if printer.form.is_table:
+        printer.blank()
+        printer.table(status.PRODUCTS, data["products"])
+        if data["units"]:
+            printer.blank()
+            printer.table(status.UNITS, data["units"])
+        for note in status.notes(data):
+            printer.note(note)
+    printer.age(data["timestamp"], answer.age_seconds)
+    return context.status(YES, answer.age_seconds)
+
+
+def _namespace(context: Context, namespace: str) -> int:
+    """Print the sums of one namespace."""
+    printer = Printer(context, namespaces.NAMESPACES)
+    tasks = context.lens.get(
+        "/api/v1/realtime/running-tasks", schema.RunningTasks, {"namespace": namespace, "state": "all"}
+    )
+    pending = context.lens.get(
+        "/api/v1/realtime/pending-tasks", schema.PendingTasks, {"namespace": namespace}
+    )
+    rows = namespaces.sums(tasks.data["tasks"], pending.data["tasks"], namespace)
+    answer = {"cluster": tasks.data["cluster"], "timestamp": tasks.data["timestamp"], "namespaces": rows}
+    printer.rows(answer, rows)
+    printer.age(tasks.data["timestamp"], tasks.age_seconds)
+    return context.status(YES, tasks.age_seconds)
+
+
+def _watch(context: Context, printer: Printer) -> int:
+    before: Any = None
+    old = False
+    for event in followed(context, printer, {"include": "status"}):
+        if event.type == "heartbeat":
+            old = tell_age(printer, event.data, old)
+        elif "status" in event.data:
+            now = event.data["status"]
+            if before is None:
+                printer.first(now, [now])
+                printer.age(event.data["timestamp"], event.data.get("age_seconds"))
+            elif _figures(now) != _figures(before):
+                printer.more([now])
+            before = now
+    return YES
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures without those that are measured, which change all the time."""
+    usage = {name: value for name, value in row["current_gpu_usage"].items() if not name.startswith("util")}
+    return {
+        **{name: value for name, value in row.items() if name not in MEASURED | {"telemetry"}},
+        "current_gpu_usage": usage,
+    }

@@ -1,0 +1,69 @@
+"""``kubectl lens tasks``."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lens_client import options
+from lens_client.api import schema
+from lens_client.context import Context
+from lens_client.exits import YES, UsageError
+from lens_client.listing.printer import Printer
+from lens_client.listing.selection import Labelled
+from lens_client.listing.watch import Section, watch
+from lens_client.output.quantity import epoch
+from lens_client.views import tasks
+from lens_client.views.cells import Clock
+
+STATES = ("running", "starting", "terminating", "all")
+
+
+def _with_running_time(row: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    """Return a task of the stream as the lists have it."""
+    started = row["started_at"]
+    return {**row, "running_time_seconds": 0 if started is None else max(0, int(now - epoch(started)))}
+
+
+SECTION = Section(
+    "tasks",
+    key=lambda row: (row["namespace"], row["pod_name"], row["pod_uid"]),
+    gone_key=lambda gone: (gone["namespace"], gone["pod_name"], gone["pod_uid"]),
+    gone=lambda row: {**row, "phase": tasks.GONE, "terminating": False},
+    prepare=_with_running_time,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own options."""
+    options.add_namespace(parser)
+    parser.add_argument("--state", choices=STATES, default="running", help="by default running ones")
+    parser.add_argument("--node", metavar="NAME", help="only those on this node")
+    options.add_selector(parser)
+    options.add_output(parser)
+    options.add_watch(parser)
+
+
+def run(context: Context) -> int:
+    """Print the tasks."""
+    given, namespace = context.options, context.namespace
+    nothing = "No pods with GPUs found" + (f" in {namespace} namespace (-A: in all)." if namespace else ".")
+    view = tasks.view(namespaces=namespace is None)._replace(nothing=nothing)
+    printer, labelled = Printer(context, view), Labelled(context, "pods")
+
+    def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return labelled(row for row in rows if given.node in (None, row["node_name"]))
+
+    if given.watch:
+        if given.state != "running":
+            raise UsageError("--watch shows running pods; without it --state shows others")
+        query = {"include": "tasks", "namespace": namespace}
+        return watch(context, printer, SECTION, query, Clock(), chooses)
+    answer = context.lens.get(
+        "/api/v1/realtime/running-tasks",
+        schema.RunningTasks,
+        {"namespace": namespace, "state": given.state, "node": given.node},
+    )
+    rows = labelled(answer.data["tasks"])
+    printer.rows({**answer.data, "total_tasks": len(rows)}, rows)
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(YES, answer.age_seconds)

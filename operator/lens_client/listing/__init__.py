@@ -1,0 +1,1 @@
+"""Printing answers as ``-o`` says, and what changes in them."""

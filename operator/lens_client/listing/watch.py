@@ -1,0 +1,116 @@
+"""``-w``: the rows that there are, and then each that changes."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from lens_client.api.events import Event
+from lens_client.context import Context
+from lens_client.exits import YES
+from lens_client.listing import stream
+from lens_client.listing.printer import OLD_SECONDS, Printer
+from lens_client.listing.selection import Chooses
+from lens_client.output.quantity import epoch
+from lens_client.views.cells import Clock
+
+Known = dict[Hashable, Mapping[str, Any]]
+
+MEASURED = frozenset(
+    {"utilization", "memory_used_bytes", "utilization_reason", "running_time_seconds", "waiting_seconds"}
+)
+"""What changes by itself. A row of which nothing else has changed isn't printed again; ``top`` shows it."""
+
+
+def _as_it_is(row: Mapping[str, Any], _now: float) -> Mapping[str, Any]:
+    return row
+
+
+class Section(NamedTuple):
+    """Rows of the stream: their field, their key, and what one that is gone looks like.
+
+    ``prepare`` completes a row as the lists have it, at a time in seconds since 1970.
+    """
+
+    field: str
+    key: Callable[[Mapping[str, Any]], Hashable]
+    gone_key: Callable[[Any], Hashable]
+    gone: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    prepare: Callable[[Mapping[str, Any], float], Mapping[str, Any]] = _as_it_is
+
+
+def watch(
+    context: Context,
+    printer: Printer,
+    section: Section,
+    query: Mapping[str, Any],
+    clock: Clock,
+    chooses: Chooses,
+) -> int:
+    """Print a section's rows, and those that change, until Ctrl+C."""
+    known: Known | None = None
+    old = False
+    for event in followed(context, printer, query):
+        clock.at = epoch(event.data["timestamp"])
+        if event.type == "heartbeat":
+            old = tell_age(printer, event.data, old)
+            continue
+        if event.type == "snapshot":
+            there = [section.prepare(row, clock.at) for row in event.data[section.field]]
+            rows = {section.key(row): row for row in chooses(there)}
+            if known is None:
+                printer.first(event.data, list(rows.values()))
+                printer.age(event.data["timestamp"], event.data.get("age_seconds"))
+            else:
+                changed = [row for key, row in rows.items() if differs(known.get(key), row)]
+                gone = [section.gone(row) for key, row in known.items() if key not in rows]
+                printer.more([*gone, *changed])
+            known = rows
+        elif known is not None and section.field in event.data:
+            _apply(printer, section, event.data[section.field], known, clock.at, chooses)
+    return YES
+
+
+def followed(context: Context, printer: Printer, query: Mapping[str, Any]) -> Iterator[Event]:
+    """Yield the stream's events; at Ctrl+C say how old the figures were at last."""
+    last: Mapping[str, Any] | None = None
+    try:
+        for event in stream.events(context, query):
+            last = event.data
+            yield event
+    except KeyboardInterrupt:
+        if last is not None:
+            printer.age(last["timestamp"], last.get("age_seconds"))
+        raise
+
+
+def differs(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+    """Return whether more has changed than what is measured."""
+    if before is None:
+        return True
+    return any(before.get(name) != after.get(name) for name in (after.keys() | before.keys()) - MEASURED)
+
+
+def tell_age(printer: Printer, heartbeat: Mapping[str, Any], before: bool) -> bool:
+    """Say once that the figures have become old, and once that they are current again."""
+    old: bool = heartbeat["age_seconds"] > OLD_SECONDS
+    if old != before:
+        printer.age(heartbeat["timestamp"], heartbeat["age_seconds"])
+    return old
+
+
+def _apply(
+    printer: Printer,
+    section: Section,
+    change: Mapping[str, Any],
+    known: Known,
+    now: float,
+    chooses: Chooses,
+) -> None:
+    gone = [known.pop(section.gone_key(each), None) for each in change["gone"]]
+    printed = [section.gone(row) for row in gone if row is not None]
+    changed = {section.key(row): row for row in (section.prepare(each, now) for each in change["changed"])}
+    chosen = {section.key(row): row for row in chooses(changed.values())}
+    left = [known.pop(key, None) for key in changed if key not in chosen]
+    printed += [section.gone(row) for row in left if row is not None]
+    printed += [row for key, row in chosen.items() if differs(known.get(key), row)]
+    known.update(chosen)
+    printer.more(printed)

@@ -1,0 +1,95 @@
+"""Whether pods would be scheduled now, and what would fit instead."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lens_client.api import schema
+from lens_client.output.view import View
+from lens_client.views.paragraphs import Paragraph
+from lens_client.views.reasons import in_words
+
+VIEW = View(field=None, columns=(), csv=tuple(schema.Fit.__annotations__))
+
+_NOT_CHECKED = {
+    "resource_claims": "what ResourceClaims would get",
+    "dynamic_resources": "what claims of a DeviceClass would get",
+    "volumes": "volumes that bind a pod to a place",
+    "scheduler": "another scheduler",
+    "pod_groups": "pod groups, which start together or not at all",
+    "queues": "the queue of Kueue",
+    "preemption": "preemption of pods of a lower priority",
+    "pod_disruption_budgets": "PodDisruptionBudgets",
+    "node_choice": "another choice of nodes, which may place more",
+    "replicas": "more than 128 pods that choose nodes by other pods",
+    "time": "pods for which there was no time",
+    "ray_submitter": "the pod that submits the RayJob",
+    "unreadable_objects": "pods or nodes that Lens can't read",
+}
+
+_FLAGS = {"gpus": "--gpus", "replicas": "--replicas", "product": "--product", "toleration": "--toleration"}
+
+
+def paragraphs(fit: Mapping[str, Any]) -> Iterator[Paragraph]:
+    """Yield the verdict, the reasons, and the alternatives."""
+    verdict = {"yes": "YES", "no": "NO", "unknown": "UNKNOWN"}[fit["fits"]]
+    color = {"yes": "green", "no": "red", "unknown": "yellow"}[fit["fits"]]
+    yield Paragraph(verdict, (_sentence(fit),), color)  # type: ignore[arg-type]
+    several = len(fit["pods"]) > 1
+    for pods in fit["pods"]:
+        prefix = f"{pods['name']}: " if several else ""
+        if pods["fits"] != "yes":
+            yield Paragraph("REASON", tuple(prefix + in_words(reason) for reason in pods["reasons"]))
+        elif several:
+            yield Paragraph("FITS", (f"{prefix}{pods['placed']} of {pods['replicas']} pods",))
+        places = [f"{place['replicas']} on {place['node_name']}" for place in pods.get("placements", ())]
+        if places:
+            yield Paragraph("NODES", (f"{prefix}{', '.join(places[:8])}{', …' if len(places) > 8 else ''}",))
+    yield Paragraph("QUOTA", tuple(_quota(use) for use in fit["quota"] or () if use["exceeded"]))
+    yield Paragraph("INSTEAD", tuple(_alternative(each) for each in fit["nearest"]))
+    if fit["evictable"] is not None:
+        yield Paragraph("EVICTABLE", (_evictable(fit["evictable"]),))
+    yield Paragraph("NOT CHECKED", tuple(not_checked(each) for each in fit["not_checked"]))
+    yield Paragraph(
+        "SCHEDULER", tuple(pods["message"] for pods in fit["pods"] if pods["message"] is not None)
+    )
+
+
+def not_checked(name: str) -> str:
+    """Return what isn't checked, in words; the API's own name if this version has none."""
+    return _NOT_CHECKED.get(name, name)
+
+
+def _sentence(fit: Mapping[str, Any]) -> str:
+    number, most = fit["replicas"], fit["max_replicas"]
+    parts = [f"{fit['placed']} of {number} pod{'' if number == 1 else 's'} would be scheduled now"]
+    if most is not None and most != fit["placed"]:
+        parts.append(f"{most} at most")
+    if fit["fits"] == "unknown":
+        parts.append("and what isn't checked decides about the others")
+    return ", ".join(parts) + (f" ({fit['resource']})" if fit["resource"] else "")
+
+
+def _quota(use: Mapping[str, Any]) -> str:
+    hard, used, asked = (str(use[name]).removesuffix(".0") for name in ("hard", "used", "asked"))
+    return f"{use['quota']}: {use['resource']} {hard}, {used} used, {asked} asked"
+
+
+def _alternative(each: Mapping[str, Any]) -> str:
+    gpus = "" if each["gpus"] is None else f" with {each['gpus']} GPU{'' if each['gpus'] == 1 else 's'} each"
+    pods = f"{each['replicas']} pod{'' if each['replicas'] == 1 else 's'}{gpus} would fit"
+    if each["change"] == "selector":
+        return f"{pods} without a node selector"
+    if each["change"] in ("product", "toleration"):
+        return f"{pods} with {_FLAGS[each['change']]} {each['value']}"
+    return f"{pods}: {_FLAGS.get(each['change'], each['change'])} {each['value']}"
+
+
+def _evictable(evictable: Mapping[str, Any]) -> str:
+    number, gpus = evictable["pods"], evictable["gpus"]
+    held = f"{number} pod{'' if number == 1 else 's'} of a lower priority hold{'s' if number == 1 else ''}"
+    without = {
+        "yes": "all would fit",
+        "no": "not all would fit",
+        "unknown": "it isn't known whether all would fit",
+    }
+    return f"{held} {gpus} GPU{'' if gpus == 1 else 's'}; without them {without[evictable['fits']]}"

@@ -1,0 +1,94 @@
+"""The GPUs of a node, one by one."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lens_client.api import schema
+from lens_client.output.style import Style
+from lens_client.output.table import Cell, Column, number
+from lens_client.output.view import View
+from lens_client.views.cells import percent, used_of
+
+_STATES: Mapping[str, Style] = {"available": "green", "unhealthy": "red", "unavailable": "yellow"}
+_HEALTH: Mapping[str, Style] = {"warning": "yellow", "critical": "red", "lost": "red"}
+
+
+def _index(row: Mapping[str, Any]) -> str:
+    if "profile" in row:
+        return f"  {row['profile'] or 'MIG'}"
+    return number(row["index"]) if row["index"] is not None else row.get("dra", {}).get("name", "")
+
+
+def _holders(row: Mapping[str, Any]) -> str:
+    """Return the pods that hold the GPU, or a MIG instance, and the claims that hold it for no pod."""
+    if "profile" in row:
+        pods = [each for each in row["holders"] if each["instance_uuid"] == row["uuid"] is not None]
+    else:
+        pods = [each for each in row["holders"] if each["instance_uuid"] is None or not row["instances"]]
+    found = [f"{each['namespace']}/{each['pod']}" for each in pods]
+    for device in row.get("dra", {}).get("devices", ()):
+        for claim in device["claims"]:
+            claimed = [f"{claim['namespace']}/{pod}" for pod in claim["pods"]]
+            found += claimed or [f"{claim['namespace']}/{claim['resource_claim']} (claim)"]
+    return ",".join(dict.fromkeys(found))
+
+
+def _health(row: Mapping[str, Any]) -> Cell:
+    health = row.get("health", "")
+    because = f" ({', '.join(row['health_because'])})" if row.get("health_because") else ""
+    return Cell(health + because, _HEALTH.get(health, ""))
+
+
+def _reasons(row: Mapping[str, Any]) -> str:
+    return ",".join(sorted(set(row.get("reasons", {}).values())))
+
+
+GPUS = View(
+    field="gpus",
+    columns=(
+        Column("GPU", _index),
+        Column(
+            "STATE", lambda row: Cell(row.get("state", ""), _STATES.get(row.get("state", ""), "")), rank=1
+        ),
+        Column("UTIL", lambda row: percent(row["utilization"]), right=True),
+        Column(
+            "MEMORY",
+            lambda row: used_of(row["memory_used_bytes"], row["memory_total_bytes"]),
+            right=True,
+            rank=4,
+        ),
+        Column("TEMP", lambda row: number(row.get("temperature_celsius"), "C"), right=True, rank=5),
+        Column("POWER", lambda row: number(row.get("power_watts"), "W"), right=True, rank=6),
+        Column("HEALTH", _health, rank=3, shrink="end", least=8),
+        Column("PRODUCT", lambda row: row.get("product") or "", True),
+        Column("UUID", lambda row: row["uuid"] or "", True),
+        Column("SOURCE", lambda row: row.get("source", ""), True),
+        Column("RECOVERY", lambda row: row.get("recovery_action") or "", True),
+        Column("WHY-UNKNOWN", _reasons, True),
+        Column("HOLDERS", _holders, rank=2, shrink="end", least=12),
+    ),
+    csv=tuple(schema.Gpu.__annotations__),
+    nothing="Nothing reports the GPUs of this node one by one: it has neither an agent, an exporter nor DRA.",
+)
+
+
+def with_instances(gpus: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield each GPU, followed by its MIG instances as rows of their own."""
+    for gpu in gpus:
+        yield gpu
+        for instance in gpu["instances"]:
+            yield {**instance, "holders": gpu["holders"]}
+
+
+def notes(detail: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what has to be known of the node to read its GPUs."""
+    node, telemetry = detail["node"], detail["telemetry"]
+    if node["status"] != "Ready":
+        yield f"The node is {node['status']}."
+    if node["unschedulable"]:
+        yield "The node is cordoned."
+    if telemetry is not None and telemetry["state"] != "ok":
+        problem = f": {telemetry['problem']}" if telemetry["problem"] else ""
+        yield f"The node's telemetry is {telemetry['state']}{problem}."
+    if node.get("approximate"):
+        yield f"The numbers of GPUs are approximate: {node['approximate_reason']}."

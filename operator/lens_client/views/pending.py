@@ -1,0 +1,53 @@
+"""Pods that wait for GPUs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lens_client.api import schema
+from lens_client.output import quantity
+from lens_client.output.table import Cell, Column
+from lens_client.output.view import View
+from lens_client.views.cells import resources, workload
+from lens_client.views.tasks import NAMESPACE
+
+
+def _state(task: Mapping[str, Any]) -> Cell:
+    if task["terminating"]:
+        return Cell("terminating", "dim")
+    return Cell(task["state"], "yellow" if task["state"] == "unschedulable" else "")
+
+
+def _fits(task: Mapping[str, Any]) -> Cell:
+    fits = (task["fit"] or {}).get("fits", "")
+    return Cell(fits, {"yes": "green", "no": "red"}.get(fits, ""))  # type: ignore[arg-type]
+
+
+def _reason(task: Mapping[str, Any]) -> str:
+    """Return what is short now, else what the scheduler said."""
+    fit = task["fit"]
+    return str((fit and fit["reason"]) or task["message"] or task["reason"] or "")
+
+
+_COLUMNS = (
+    Column("NAME", lambda task: task["pod_name"], shrink="middle", least=14),
+    Column("GPUS", lambda task: str(task["requested_gpus"]), right=True),
+    Column("STATE", _state, rank=2),
+    Column("FITS", _fits, rank=4),
+    Column("AGE", lambda task: quantity.duration(task["waiting_seconds"]), right=True),
+    Column("PRIORITY", lambda task: str(task["priority"]), True, right=True),
+    Column("WORKLOAD", workload, rank=5, shrink="middle"),
+    Column("RESOURCES", lambda task: resources(task["resources"]), True),
+    Column("GATES", lambda task: ",".join(task["scheduling_gates"]), True),
+    Column("REASON", _reason, rank=1, shrink="end", least=16),
+    Column("SCHEDULER", lambda task: task["message"] or "", True),
+)
+
+
+def view(*, namespaces: bool) -> View:
+    """Return the list of pending pods, with their ``namespaces`` where there may be several."""
+    return View(
+        field="tasks",
+        columns=((NAMESPACE, *_COLUMNS) if namespaces else _COLUMNS),
+        csv=tuple(schema.PendingTask.__annotations__),
+        name=lambda task: f"pod/{task['pod_name']}",
+    )

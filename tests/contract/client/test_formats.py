@@ -1,0 +1,204 @@
+"""The formats of -o: the API's own schema, digits and tables."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lens_client.api import schema
+from tests.contract.client import cluster, lens
+from tests.contract.client.running import run, run_on_terminal
+
+REALTIME = "/api/v1/realtime"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[lens.FakeLens]:
+    """Run one server for all tests."""
+    with lens.running() as found:
+        yield found
+
+
+DOCUMENTS = {
+    "status": ("/status", {}),
+    "nodes": ("/nodes", {}),
+    "tasks -A": ("/running-tasks", {}),
+    "pending -A": ("/pending-tasks", {}),
+    "gpu gpu-node-1": ("/nodes/gpu-node-1", {}),
+    "fit --gpus 8": ("/fit", {"gpus": "8"}),
+}
+
+
+@pytest.mark.parametrize("command", DOCUMENTS)
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_document_is_the_api_s_answer(server: lens.FakeLens, command: str, form: str) -> None:
+    """What jq and yq read is what the API says, whatever is in its names."""
+    path, query = DOCUMENTS[command]
+    _, answer = server.answer(f"{REALTIME}{path}", query, namespaced=False)
+    ran = run(server.url, [*command.split(), "-o", form])
+    printed = json.loads(ran.stdout) if form == "json" else yaml.safe_load(ran.stdout)
+    assert printed == answer
+    assert ran.stderr.splitlines()[-1].startswith("Data ")
+
+
+def test_documents_on_a_terminal_have_the_same_values(server: lens.FakeLens) -> None:
+    """What is escaped for a terminal is JSON's own escape."""
+    ran = run_on_terminal(server.url, ["tasks", "-A", "-o", "json"], 80)
+    document = ran.stdout[: ran.stdout.rindex("}") + 1]
+    assert [task["pod_name"] for task in json.loads(document)["tasks"]] == [
+        task["pod_name"] for task in cluster.TASKS
+    ]
+    assert "\x07" not in ran.stdout
+
+
+def test_numbers_of_a_table_are_the_api_s(server: lens.FakeLens) -> None:
+    """Each number of a node's line is in its row, digit by digit."""
+    lines = run(server.url, ["nodes", "--no-headers"]).stdout.splitlines()
+    for line, row in zip(lines, cluster.NODES, strict=True):
+        name, _, product, gpus, available, unhealthy, util, tasks = line.split()
+        assert name == row["node_name"]
+        assert product == (row["product"] or "-")
+        assert gpus == f"{row['allocated_gpus']}/{row['total_gpus']}"
+        assert (available, unhealthy, tasks) == (
+            str(row["available_gpus"]),
+            str(row["unhealthy_gpus"]),
+            str(row["running_tasks"]),
+        )
+        assert util == ("-" if row["utilization"] is None else f"{json.dumps(row['utilization'])}%")
+
+
+def test_an_unknown_value_is_never_a_number(server: lens.FakeLens) -> None:
+    """A utilization that isn't known is -, and not 0."""
+    line = next(
+        line for line in run(server.url, ["tasks", "-A"]).stdout.splitlines() if "bert-worker-1" in line
+    )
+    assert re.search(r"Running +1 +- +- ", line)
+
+
+def test_csv_has_the_fields_of_the_schema() -> None:
+    """The API's own CSV has these; tests/contract/test_csv.py compares it."""
+    from lens.api import schemas
+
+    assert list(schema.Node.__annotations__) == list(schemas.Node.__annotations__)
+
+
+def test_csv_lines_are_the_server_s() -> None:
+    """A list is the same table by -o csv and by the API's format=csv."""
+    from lens.api.lists import csv_table
+    from lens_client.output import csv_rows
+
+    for fields, rows in (
+        (tuple(schema.Node.__annotations__), cluster.NODES),
+        (tuple(schema.Task.__annotations__), cluster.TASKS),
+        (tuple(schema.PendingTask.__annotations__), cluster.PENDING),
+        (
+            ("a",),
+            [
+                {"a": text}
+                for text in ("=1+1", "\uff1d1", " +", "\t-1", "@x", "\u22125", "a,b", 'q"', "\u200b=", "-5")
+            ],
+        ),
+    ):
+        assert csv_rows.header(fields).encode() == csv_table.header(fields)
+        assert csv_rows.lines(fields, rows).encode() == csv_table.lines(fields, rows)
+
+
+def test_sorting_puts_what_is_unknown_last(server: lens.FakeLens) -> None:
+    """--sort-by takes a field or a JSONPath, and - reverses."""
+    for given in ("--sort-by=-utilization", "--sort-by={.utilization}", "--sort-by=.utilization"):
+        document = json.loads(run(server.url, ["nodes", "-o", "json", given]).stdout)
+        found = [row["utilization"] for row in document["nodes"]]
+        known = [value for value in found if value is not None]
+        assert known == sorted(known, reverse=given.startswith("--sort-by=-"))
+        assert found[len(known) :] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nodes", "-o", "xml"],
+        ["status", "-o", "name"],
+        ["nodes", "-o", "jsonpath"],
+        ["nodes", "-o", "jsonpath={.nodes[*"],
+        ["nodes", "-o", "custom-columns=NAME"],
+        ["nodes", "-o", "custom-columns=NAME:.x[?("],
+        ["fit", "-o", "csv"],
+        ["fit", "-f", "x.yaml", "--gpus", "1"],
+        ["why", "a/b/c"],
+        ["tasks", "-w", "--state", "all"],
+        ["events", "--for", "pod/x"],
+    ],
+    ids=" ".join,
+)
+def test_usage_is_checked_before_anything_is_asked(server: lens.FakeLens, arguments: list[str]) -> None:
+    """Exit status 2, one line, and no request."""
+    server.requests.clear()
+    ran = run(server.url, arguments)
+    assert (ran.status, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+    assert not server.requests
+
+
+def test_fit_sends_the_manifest_as_it_is(server: lens.FakeLens, tmp_path: Path) -> None:
+    """From a file, and from stdin."""
+    manifest = b"kind: Job\nmetadata:\n  name: \xe5\xad\x97\n"
+    file = tmp_path / "job.yaml"
+    file.write_bytes(manifest)
+    for arguments, stdin in ((["-f", str(file)], b""), (["-f", "-"], manifest)):
+        server.requests.clear()
+        assert run(server.url, ["fit", *arguments, "-n", "research"], stdin=stdin).status == 3
+        method, target, body = server.requests[-1]
+        assert (method, body) == ("POST", manifest)
+        assert "namespace=research" in target
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"", "nothing in it"), (b"x" * 65_537, "more than 64 KiB"), (None, "No such file")],
+)
+def test_fit_says_what_is_wrong_with_a_file(
+    server: lens.FakeLens, tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    """Before it is sent."""
+    file = tmp_path / "job.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    ran = run(server.url, ["fit", "-f", str(file)])
+    assert ran.status == 1
+    assert problem in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["fit", "--gpus", "1"], 0),
+        (["fit", "--gpus", "8"], 3),
+        (["fit", "--gpus", "1", "--max-age", "1s"], 4),
+        (["alerts"], 3),
+        (["alerts", "--max-age", "0.1"], 4),
+        (["alerts", "-n", "nowhere"], 0),
+        (["status", "--max-age", "1"], 0),
+        (["status", "--max-age", "100ms"], 4),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_exit_status_answers_the_question(server: lens.FakeLens, arguments: list[str], status: int) -> None:
+    """0 yes, 3 no or alerts, 4 older than --max-age."""
+    assert run(server.url, arguments).status == status
+
+
+def test_an_unknown_fit_is_not_a_yes(server: lens.FakeLens) -> None:
+    """`fit && apply` doesn't apply what may not fit."""
+    server.answers[f"{REALTIME}/fit"] = (
+        200,
+        {**cluster.FIT_YES, "fits": "unknown", "not_checked": ["volumes"]},
+    )
+    try:
+        ran = run(server.url, ["fit", "--gpus", "1"])
+    finally:
+        server.answers.clear()
+    assert ran.status == 3
+    assert "UNKNOWN" in ran.stdout
+    assert "volumes that bind a pod to a place" in ran.stdout
