@@ -84,9 +84,17 @@ class Lens:
             self._cluster = next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
         return self._cluster
 
-    def get(self, path: str, kind: type[T], query: Query | None = None, *, cluster: bool = True) -> Answer[T]:
-        """Return the answer to a GET of an encoded path. Raise ApiError."""
-        return self._answer("GET", self._target(path, query or {}, cluster), kind)
+    def get(
+        self,
+        path: str,
+        kind: type[T],
+        query: Query | None = None,
+        *,
+        cluster: bool = True,
+        fresh: bool = False,
+    ) -> Answer[T]:
+        """Return the answer to a GET of an encoded path; a ``fresh`` one is of now. Raise ApiError."""
+        return self._answer("GET", self._target(path, query or {}, cluster), kind, fresh=fresh)
 
     def post(self, path: str, kind: type[T], body: bytes, query: Query | None = None) -> Answer[T]:
         """Return the answer to a POST of a manifest. Raise ApiError."""
@@ -140,9 +148,12 @@ class Lens:
             headers.append(("Authorization", f"Bearer {self._bearer.token}"))
         return headers
 
-    def _answer(self, method: str, target: str, kind: type[T], body: bytes | None = None) -> Answer[T]:
+    def _answer(
+        self, method: str, target: str, kind: type[T], body: bytes | None = None, *, fresh: bool = False
+    ) -> Answer[T]:
         def send() -> Response:
-            return self._http.request(method, target, self._seconds, self._headers(), body)
+            headers = [*self._headers(), *([("Cache-Control", "no-cache")] if fresh else [])]
+            return self._http.request(method, target, self._seconds, headers, body)
 
         response = self._sent(send)
         if response.status != 200:

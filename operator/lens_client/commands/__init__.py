@@ -14,6 +14,7 @@ COMMANDS = {
     "namespaces": "Who holds GPUs and who waits for them, by namespace",
     "alerts": "What is wrong; the exit status is 3 if anything is",
     "events": "What has happened",
+    "top": "Nodes, products or tasks on the whole screen, live",
     "dashboard": "Lens' page in a browser, through a port of this machine",
     "version": "Versions of this command and of Lens",
 }

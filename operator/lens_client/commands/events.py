@@ -63,19 +63,20 @@ def run(context: Context) -> int:
 def _watch(context: Context, printer: Printer, clock: Clock, chosen: Any) -> int:
     seen: set[tuple[str, str, str, str]] | None = None
     old = False
-    for event in followed(context, printer, {"include": "events"}):
-        clock.at = epoch(event.data["timestamp"])
-        if event.type == "heartbeat":
-            old = tell_age(printer, event.data, old)
-            continue
-        rows = chosen(event.data.get("recent_events", []))
-        if seen is None:
-            printer.first(event.data, rows)
-            printer.age(event.data["timestamp"], event.data.get("age_seconds"))
-            seen = set(map(_key, rows))
-        else:
-            printer.more([row for row in rows if _key(row) not in seen])
-            seen.update(map(_key, rows))
+    with followed(context, printer, {"include": "events"}) as events:
+        for event in events:
+            clock.at = epoch(event.data["timestamp"])
+            if event.type == "heartbeat":
+                old = tell_age(printer, event.data, old)
+                continue
+            rows = chosen(event.data.get("recent_events", []))
+            if seen is None:
+                printer.first(event.data, rows)
+                printer.age(event.data["timestamp"], event.data.get("age_seconds"))
+                seen = set(map(_key, rows))
+            else:
+                printer.more([row for row in rows if _key(row) not in seen])
+                seen.update(map(_key, rows))
     return YES
 
 

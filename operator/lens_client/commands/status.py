@@ -72,17 +72,18 @@ def _namespace(context: Context, namespace: str) -> int:
 def _watch(context: Context, printer: Printer) -> int:
     before: Any = None
     old = False
-    for event in followed(context, printer, {"include": "status"}):
-        if event.type == "heartbeat":
-            old = tell_age(printer, event.data, old)
-        elif "status" in event.data:
-            now = event.data["status"]
-            if before is None:
-                printer.first(now, [now])
-                printer.age(event.data["timestamp"], event.data.get("age_seconds"))
-            elif _figures(now) != _figures(before):
-                printer.more([now])
-            before = now
+    with followed(context, printer, {"include": "status"}) as events:
+        for event in events:
+            if event.type == "heartbeat":
+                old = tell_age(printer, event.data, old)
+            elif "status" in event.data:
+                now = event.data["status"]
+                if before is None:
+                    printer.first(now, [now])
+                    printer.age(event.data["timestamp"], event.data.get("age_seconds"))
+                elif _figures(now) != _figures(before):
+                    printer.more([now])
+                before = now
     return YES
 
 

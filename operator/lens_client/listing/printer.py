@@ -92,6 +92,12 @@ class Printer:
         """Print an empty line."""
         self._context.stdout.write("\n")
 
+    def end_line(self) -> None:
+        """End the line on which a terminal has shown ^C."""
+        self._context.stdout.flush()
+        if self._context.stderr.isatty():
+            self._context.stderr.write("\n")
+
     def note(self, line: str) -> None:
         """Say on stderr what has to be known to read what was printed."""
         self._context.stdout.flush()

@@ -1,6 +1,7 @@
 """``-w``: the rows that there are, and then each that changes."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from lens_client.api.events import Event
@@ -48,37 +49,44 @@ def watch(
     """Print a section's rows, and those that change, until Ctrl+C."""
     known: Known | None = None
     old = False
-    for event in followed(context, printer, query):
-        clock.at = epoch(event.data["timestamp"])
-        if event.type == "heartbeat":
-            old = tell_age(printer, event.data, old)
-            continue
-        if event.type == "snapshot":
-            there = [section.prepare(row, clock.at) for row in event.data[section.field]]
-            rows = {section.key(row): row for row in chooses(there)}
-            if known is None:
-                printer.first(event.data, list(rows.values()))
-                printer.age(event.data["timestamp"], event.data.get("age_seconds"))
-            else:
-                changed = [row for key, row in rows.items() if differs(known.get(key), row)]
-                gone = [section.gone(row) for key, row in known.items() if key not in rows]
-                printer.more([*gone, *changed])
-            known = rows
-        elif known is not None and section.field in event.data:
-            _apply(printer, section, event.data[section.field], known, clock.at, chooses)
+    with followed(context, printer, query) as events:
+        for event in events:
+            clock.at = epoch(event.data["timestamp"])
+            if event.type == "heartbeat":
+                old = tell_age(printer, event.data, old)
+                continue
+            if event.type == "snapshot":
+                there = [section.prepare(row, clock.at) for row in event.data[section.field]]
+                rows = {section.key(row): row for row in chooses(there)}
+                if known is None:
+                    printer.first(event.data, list(rows.values()))
+                    printer.age(event.data["timestamp"], event.data.get("age_seconds"))
+                else:
+                    changed = [row for key, row in rows.items() if differs(known.get(key), row)]
+                    gone = [section.gone(row) for key, row in known.items() if key not in rows]
+                    printer.more([*gone, *changed])
+                known = rows
+            elif known is not None and section.field in event.data:
+                _apply(printer, section, event.data[section.field], known, clock.at, chooses)
     return YES
 
 
-def followed(context: Context, printer: Printer, query: Mapping[str, Any]) -> Iterator[Event]:
-    """Yield the stream's events; at Ctrl+C say how old the figures were at last."""
-    last: Mapping[str, Any] | None = None
-    try:
+@contextmanager
+def followed(context: Context, printer: Printer, query: Mapping[str, Any]) -> Iterator[Iterator[Event]]:
+    """Give the stream's events; at Ctrl+C say how old the figures were at last."""
+    last: list[Mapping[str, Any]] = []
+
+    def events() -> Iterator[Event]:
         for event in stream.events(context, query):
-            last = event.data
+            last[:] = [event.data]
             yield event
+
+    try:
+        yield events()
     except KeyboardInterrupt:
-        if last is not None:
-            printer.age(last["timestamp"], last.get("age_seconds"))
+        printer.end_line()
+        for data in last:
+            printer.age(data["timestamp"], data.get("age_seconds"))
         raise
 
 

@@ -37,6 +37,7 @@ class BoundedSocket:
         self.deadline: Deadline | None = deadline
         """None: no end, for streams, whose own bound is ``idle_seconds``."""
         self.idle_seconds: float | None = None
+        self._readers, self._closed = 0, False
 
     def _bound(self) -> None:
         self.socket.settimeout(self.deadline.left() if self.deadline else self.idle_seconds)
@@ -52,13 +53,24 @@ class BoundedSocket:
         return self.socket.recv_into(buffer)
 
     def makefile(self, mode: str) -> IO[bytes]:
-        """Return a reader. Closing it leaves the socket open."""
+        """Return a reader. It can go on after ``close``, as that of a socket: http.client closes early."""
         assert mode == "rb"
+        self._readers += 1
         return io.BufferedReader(_Reader(self), 64 * 1024)
 
     def close(self) -> None:
-        """Close the connection."""
-        self.socket.close()
+        """Close the connection, when its readers are closed too."""
+        self._closed = True
+        self._close_if_unused()
+
+    def reader_closed(self) -> None:
+        """Take notice that a reader is closed."""
+        self._readers -= 1
+        self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._closed and self._readers <= 0:
+            self.socket.close()
 
 
 class _Reader(io.RawIOBase):
@@ -70,3 +82,8 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         return self._source.recv_into(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._source.reader_closed()

@@ -1,5 +1,6 @@
 """One HTTP request after another on a connection, each within a time and a size."""
 
+import functools
 import http.client
 import socket
 import zlib
@@ -36,6 +37,7 @@ class HttpClient:
     def __init__(self, host: str, dial: Dial, headers: Headers = ()) -> None:
         self._host, self._dial, self._headers = host, dial, list(headers)
         self._connection: http.client.HTTPConnection | None = None
+        self._bounded: Any = None
 
     def request(
         self,
@@ -88,9 +90,9 @@ class HttpClient:
             raise
         connection, self._connection = self._connection, None
         assert connection is not None
-        bounded: Any = connection.sock
-        bounded.deadline, bounded.idle_seconds = None, idle_seconds
-        return Stream(response, connection.close)
+        # After `Connection: close` the connection has let go of its socket, and the response has it.
+        self._bounded.deadline, self._bounded.idle_seconds = None, idle_seconds
+        return Stream(response, functools.partial(_close, response, connection))
 
     def detach(self) -> socket.socket | None:
         """Return the idle connection, for another protocol; None without one."""
@@ -116,7 +118,7 @@ class HttpClient:
                 # The server closed the kept connection. No request here does harm if it is sent twice.
                 self.close()
         connection = http.client.HTTPConnection(self._host)
-        connection.sock = BoundedSocket(self._dial(deadline), deadline)
+        self._bounded = connection.sock = BoundedSocket(self._dial(deadline), deadline)
         self._connection = connection
         return self._exchange(connection, method, target, headers, body)
 
@@ -159,6 +161,11 @@ class Stream:
                 yield line.rstrip(b"\r\n")
         except http.client.HTTPException as error:
             raise ProtocolError(f"the answer is no HTTP: {error}") from None
+
+
+def _close(response: http.client.HTTPResponse, connection: http.client.HTTPConnection) -> None:
+    response.close()
+    connection.close()
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -26,9 +26,9 @@ def test_nodes_are_chosen_by_their_labels(kubeconfig: Path) -> None:
 
 
 def test_a_selector_that_is_none_is_refused_by_the_apiserver(kubeconfig: Path) -> None:
-    assert fails("nodes", "--kubeconfig", kubeconfig, "-l", "a==b==c", status=2).startswith("-l a==b==c: ")
+    assert "list nodes" in fails("nodes", "--kubeconfig", kubeconfig, "-l", "a==b==c")
 
 
 def test_labels_take_a_kubeconfig(lens: Operator) -> None:
     said = fails("nodes", "--server", lens.url, "--token", TOKEN, "-l", "a=b", "--cluster", CLUSTER, status=2)
-    assert "takes a kubeconfig" in said
+    assert said.startswith("-l")

@@ -1,0 +1,1 @@
+"""``top``: live figures on the whole screen."""

@@ -1,0 +1,107 @@
+"""The loop: events of the stream in, keys in, frames out."""
+
+import queue
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lens_client.context import Context
+from lens_client.exits import YES, CommandError
+from lens_client.listing import stream
+from lens_client.output.quantity import epoch
+from lens_client.output.table import Column
+from lens_client.output.terminal import describe
+from lens_client.screen.draw import draw, page
+from lens_client.screen.state import State
+from lens_client.screen.tty import Screen, SignalledError, can_show
+
+FRAME_SECONDS = 0.5
+"""The shortest time between two frames that changes of the figures cause; keys are answered at once."""
+
+_HEARTBEAT_SECONDS = 11.0
+"""Without a change there is a heartbeat every 10 s; beyond it the figures' age is counted on here."""
+
+
+class _Feed(threading.Thread):
+    """Reads the stream in a thread, since a screen waits for keys too."""
+
+    def __init__(self, context: Context, query: Mapping[str, Any], screen: Screen) -> None:
+        super().__init__(daemon=True)
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._context, self._query, self._screen = context, query, screen
+
+    def run(self) -> None:
+        try:
+            for event in stream.events(self._context, self._query, self._tell):
+                self._put(event)
+        except CommandError as error:
+            self._put(error)
+        except BaseException as error:  # the screen has to end with it, and not without it
+            self._put(error)
+            raise
+
+    def _tell(self, problem: str) -> None:
+        self._put(problem)
+
+    def _put(self, found: object) -> None:
+        self.events.put(found)
+        self._screen.wake()
+
+
+def run(context: Context, state: State, columns: Sequence[Column], query: Mapping[str, Any]) -> int:
+    """Show the screen until the user ends it. Raise CommandError."""
+    if not can_show(context.stdin, context.stdout):
+        raise CommandError("top needs a terminal; nodes and tasks print the same once, and with -w go on")
+    title = "  ".join(filter(None, (context.lens.cluster, context.options.namespace)))
+    try:
+        with Screen(context.stdin, context.stdout) as screen:
+            feed = _Feed(context, query, screen)
+            feed.start()
+            return _loop(context, screen, feed, state, columns, title)
+    except SignalledError as ended:
+        return 128 + ended.number
+
+
+def _loop(
+    context: Context, screen: Screen, feed: _Feed, state: State, columns: Sequence[Column], title: str
+) -> int:
+    drawn, heard, age = 0.0, time.monotonic(), None
+    changed = True
+    while True:
+        now = time.monotonic()
+        if changed and (screen.redraw or now - drawn >= FRAME_SECONDS):
+            terminal = describe(context.stdout, context.environ)
+            screen.show(draw(state, columns, title, terminal))
+            drawn, changed = time.monotonic(), False
+        wait = FRAME_SECONDS - (now - drawn) if changed else _HEARTBEAT_SECONDS
+        pressed = screen.wait(wait)
+        for key in pressed:
+            if not state.press(key, page(state, describe(context.stdout, context.environ))):
+                return YES
+        first, problem = not state.timestamp, state.problem
+        if _take(feed, state):
+            # The first figures don't wait for their frame.
+            drawn = 0.0 if first else drawn
+            heard, age, changed = time.monotonic(), state.age_seconds, True
+        elif (silent := time.monotonic() - heard) > _HEARTBEAT_SECONDS:
+            state.age_seconds, changed = round((age or 0.0) + silent, 1), True
+        if pressed or screen.redraw or state.problem != problem:
+            changed, drawn = True, 0.0
+
+
+def _take(feed: _Feed, state: State) -> bool:
+    """Take what the stream has brought, and return whether there were events. Raise what ended it."""
+    taken = False
+    while True:
+        try:
+            found = feed.events.get_nowait()
+        except queue.Empty:
+            return taken
+        if isinstance(found, BaseException):
+            raise found
+        if isinstance(found, str):
+            state.problem = found
+        else:
+            state.apply(found.type, found.data, epoch(found.data["timestamp"]))
+            taken = True

@@ -1,0 +1,167 @@
+"""-w: what changes is shown as it changes, and ends as its user ends it."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.client import cluster, lens
+from tests.contract.client.processes import DEADLINE_SECONDS, ROOT, Process, command
+from tests.contract.client.running import environment
+
+LATER = "2026-11-29T16:00:05Z"
+
+
+@pytest.fixture
+def server() -> Iterator[lens.FakeLens]:
+    """Run a server for a test."""
+    with lens.running() as found:
+        yield found
+
+
+def change(**sections: object) -> dict[str, object]:
+    """Return a change of the stream."""
+    return {"timestamp": LATER, **sections}
+
+
+def test_a_changed_task_is_one_more_line(server: lens.FakeLens) -> None:
+    """And one that is gone says so; what is only measured isn't printed."""
+    with Process(server.url, ["tasks", "-A", "-w"], environ={"NO_COLOR": "1"}) as shell:
+        start = shell.wait_for("Data of 2026-11-29T16:00:00Z")
+        first, second = (
+            {k: v for k, v in row.items() if k != "running_time_seconds"} for row in cluster.TASKS[:2]
+        )
+        server.send("change", change(tasks={"changed": [{**first, "utilization": 99.9}], "gone": []}))
+        server.send("change", change(tasks={"changed": [{**first, "terminating": True}], "gone": []}))
+        gone = {name: second[name] for name in ("namespace", "pod_name", "pod_uid")}
+        server.send("change", change(tasks={"changed": [], "gone": [gone]}))
+        end = shell.wait_for("Gone", start)
+        lines = shell.shown[start:end].splitlines()
+        assert [line.split()[1:3] for line in lines if "bert" in line] == [
+            ["bert-worker-0", "Terminating"],
+            ["bert-worker-1", "Gone"],
+        ]
+        shell.type("\x03")
+        assert shell.end() == -signal.SIGINT
+        assert shell.shown.rstrip().splitlines()[-1].startswith("Data of 2026-11-29T16:00:05Z")
+
+
+def test_rows_are_json_lines(server: lens.FakeLens) -> None:
+    """Each is one object on one line."""
+    with subprocess.Popen(
+        command(["nodes", "-w", "-o", "json"]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(server.url, {"PYTHONPATH": str(ROOT / "operator")}),
+    ) as process:
+        assert process.stdout is not None
+        rows = [json.loads(process.stdout.readline()) for _ in cluster.NODES]
+        assert rows == cluster.NODES
+        changed = {**cluster.NODES[0], "status": "NotReady"}
+        server.send("change", change(nodes={"changed": [changed], "gone": []}))
+        assert json.loads(process.stdout.readline()) == changed
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_SECONDS) == -signal.SIGINT
+
+
+def test_events_go_on_and_none_comes_twice(server: lens.FakeLens) -> None:
+    """The newest is the last line."""
+    with Process(server.url, ["events", "-w"]) as shell:
+        start = shell.wait_for("Data of")
+        new = cluster.event(LATER, "NodeReady", "Node/gpu-node-4", "gpu-node-4 is Ready")
+        server.send("change", change(recent_events=[new]))
+        server.send("change", change(recent_events=[new]))
+        server.send("change", change(recent_events=[{**new, "message": "and no other"}]))
+        end = shell.wait_for("and no other", start)
+        assert shell.shown[start:end].count("gpu-node-4 is Ready") == 1
+
+
+def test_alerts_that_clear_say_so(server: lens.FakeLens) -> None:
+    """By the id that the stream calls gone."""
+    with Process(server.url, ["alerts", "-w"]) as shell:
+        start = shell.wait_for("Data of")
+        server.send("change", change(alerts={"changed": [], "gone": ["a1"]}))
+        end = shell.wait_for("cleared", start)
+        assert "GpuXid" in shell.shown[end : shell.wait_for("\n", end)]
+
+
+def test_pending_pods_are_asked_for_again_when_something_changes(server: lens.FakeLens) -> None:
+    """The stream has no pending pods, but says that there is news."""
+    with Process(server.url, ["pending", "-A", "-w"]) as shell:
+        start = shell.wait_for("Data 1s old")
+        head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+        rows = [*cluster.PENDING[1:], cluster.waiting("ml-team", "new-0")]
+        server.answers[f"{lens.REALTIME}/pending-tasks"] = (200, {**head, "total_tasks": 3, "tasks": rows})
+        server.send("change", change(status=cluster.FIGURES))
+        end = shell.wait_for("new-0", start)
+        assert "large-worker-0" in shell.shown[start:end]
+        assert "sweep-worker-0" not in shell.shown[start:end]
+
+
+def test_pending_pods_of_one_namespace_take_no_more_rights_than_its_own(server: lens.FakeLens) -> None:
+    """The stream of its tasks says when to ask again."""
+    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN, "LENS_CLUSTER": cluster.NAME}
+    with Process(server.url, ["pending", "-n", "research", "-w"], environ=one) as shell:
+        start = shell.wait_for("Data 1s old")
+        head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+        rows = [*cluster.PENDING[1:], cluster.waiting("research", "new-0")]
+        server.answers[f"{lens.REALTIME}/pending-tasks"] = (200, {**head, "total_tasks": 3, "tasks": rows})
+        server.send("heartbeat", {"timestamp": LATER, "age_seconds": 0.4})
+        shell.wait_for("new-0", start)
+
+
+def test_the_status_is_printed_when_a_figure_changes(server: lens.FakeLens) -> None:
+    """Not when only the utilization does."""
+    with Process(server.url, ["status", "-w"]) as shell:
+        start = shell.wait_for("Data of")
+        for figures in (
+            {**cluster.FIGURES, "telemetry": {"coverage": 1.0, "utilization_rate": 1.0}},
+            {**cluster.FIGURES, "pending": {"pods": 77, "gpus": 1, "gated_pods": 0}},
+        ):
+            server.send("change", change(status=figures))
+        end = shell.wait_for("77", start)
+        assert shell.shown[start:end].count("140") == 1
+
+
+def test_a_stream_that_breaks_is_opened_again(server: lens.FakeLens) -> None:
+    """Where it was, with a line that says so."""
+    with Process(server.url, ["nodes", "-w"]) as shell:
+        start = shell.wait_for("Data of")
+        server.sent.put(None)
+        start = shell.wait_for("trying again in 2 s", start)
+        changed = {**cluster.NODES[0], "node_name": "gpu-node-new"}
+        server.send("change", change(nodes={"changed": [changed], "gone": []}))
+        shell.wait_for("gpu-node-new", start)
+
+
+def test_old_figures_are_said_to_be_old(server: lens.FakeLens) -> None:
+    """Once, and once when they are current again."""
+    with Process(server.url, ["nodes", "-w"]) as shell:
+        start = shell.wait_for("Data of")
+        for age in (31.5, 41.5, 0.4):
+            server.send("heartbeat", {"timestamp": LATER, "age_seconds": age})
+        start = shell.wait_for("Data 31.5s old", start)
+        end = shell.wait_for("Data 0.4s old", start)
+        assert "41.5" not in shell.shown[start:end]
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(server: lens.FakeLens) -> None:
+    """`| head` closes the pipe: no traceback, and no process is left."""
+    for arguments in (["nodes", "-o", "wide"], ["events", "-w"]):
+        with subprocess.Popen(
+            command(arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(server.url, {"PYTHONPATH": str(ROOT / "operator")}),
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.readline()
+            process.stdout.close()
+            for number in range(3):
+                new = cluster.event(LATER, "NodeReady", f"Node/n{number}", "x" * 70_000)
+                server.send("change", change(recent_events=[new]))
+            assert process.wait(DEADLINE_SECONDS) == 0
+            assert b"Traceback" not in process.stderr.read()
