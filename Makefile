@@ -49,6 +49,11 @@ test-programs: dev helm fit-oracle ## Tests that need programs: Helm, Prometheus
 	@.ci/packages cc curl jq openssl prometheus promtool
 	$(PYTEST) --dist loadfile tests/programs $(ARGS)
 
+.PHONY: browser
+browser: dev ## The page's tests, in Debian's Chromium; ARGS='-m "not slow"' leaves out those that take longest.
+	@.ci/packages chromium
+	$(PYTEST) --dist loadfile tests/browser $(ARGS)
+
 .PHONY: helm
 helm: dev ## Build both Helms from Go modules into .cluster/bin (Go 1.26 or later; some minutes the first time).
 	@$(BIN)/python -m tests.programs.chart.helm

@@ -11,6 +11,7 @@ BUILT = Path(__file__).parents[1] / ".cluster" / "bin"
 
 HAD_BY = {
     "cc": "a C compiler: Debian's gcc",
+    "chromium": "Debian's chromium",
     "curl": "Debian's curl",
     "fit-oracle": "make fit-oracle",
     "helm": "make helm",
