@@ -41,7 +41,8 @@ def _make(told: argparse.Namespace) -> None:
         files.python_packages(tree, folder)
         files.chart(tree, folder, told.helm)
         lock = (tree / "requirements" / "lens.txt").read_text()
-        (folder / f"lens-{version}.cdx.json").write_text(sbom.document(version, lock, commit.created()))
+        page = (tree / "requirements" / "page.json").read_text()
+        (folder / f"lens-{version}.cdx.json").write_text(sbom.document(version, lock, commit.created(), page))
         name = f"lens:{version}"
         chosen = image.build(name, told.base, told.build_flags, told.source, tree)
         architecture = ARCHITECTURES.get(platform.machine(), platform.machine())

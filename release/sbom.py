@@ -1,11 +1,14 @@
-"""What Lens is made of, as CycloneDX (https://cyclonedx.org/docs/1.6/json/): all that the lock file pins."""
+"""What Lens is made of, as CycloneDX (https://cyclonedx.org/docs/1.6/json/): all that the lock files pin."""
 
+import base64
+import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
+from typing import Any
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
@@ -46,8 +49,11 @@ def locked(text: str) -> Iterator[Locked]:
         yield Locked(requirement, pin[1], hashes)
 
 
-def document(version: str, lock: str, made: datetime) -> str:
-    """Return the JSON for a version of Lens, with licenses as installed packages tell. Raise LockError."""
+def document(version: str, lock: str, made: datetime, page: str = '{"packages": []}') -> str:
+    """Return the JSON for a version of Lens, with licenses as installed packages tell. Raise LockError.
+
+    ``lock`` pins Python packages, ``page`` (requirements/page.json) the libraries of the page.
+    """
     lens = Component(
         name="lens-operator",
         version=version,
@@ -57,12 +63,13 @@ def document(version: str, lock: str, made: datetime) -> str:
         licenses=[LicenseFactory().make_from_string("Apache-2.0")],
     )
     components = {canonicalize_name(each.requirement.name): _component(each) for each in locked(lock)}
+    libraries = [_library(each) for each in json.loads(page)["packages"]]
     bom = Bom(
-        serial_number=uuid.uuid5(_SERIALS, f"{version}\n{lock}"),
+        serial_number=uuid.uuid5(_SERIALS, f"{version}\n{lock}\n{page}"),
         metadata=BomMetaData(component=lens, timestamp=made),
-        components=components.values(),
+        components=[*components.values(), *libraries],
     )
-    bom.register_dependency(lens, _needed("lens-operator", components))
+    bom.register_dependency(lens, [*_needed("lens-operator", components), *libraries])
     for name, component in components.items():
         bom.register_dependency(component, _needed(name, components))
     return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
@@ -81,6 +88,22 @@ def _component(each: Locked) -> Component:
         scope=ComponentScope.OPTIONAL if each.requirement.marker else ComponentScope.REQUIRED,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each_hash) for each_hash in each.hashes],
         licenses=[LicenseFactory().make_from_string(license_)] if license_ else [],
+    )
+
+
+def _library(pin: Mapping[str, Any]) -> Component:
+    """Return a library of the page, of npm, with the SHA-512 of its package."""
+    scope, _, name = pin["name"].rpartition("/")
+    digest = base64.b64decode(pin["integrity"].removeprefix("sha512-")).hex()
+    return Component(
+        name=pin["name"],
+        version=pin["version"],
+        type=ComponentType.LIBRARY,
+        bom_ref=f"npm:{pin['name']}@{pin['version']}",
+        purl=PackageURL("npm", namespace=scope or None, name=name, version=pin["version"]),
+        scope=ComponentScope.REQUIRED,
+        hashes=[HashType(alg=HashAlgorithm.SHA_512, content=digest)],
+        licenses=[LicenseFactory().make_from_string(pin["license"])],
     )
 
 

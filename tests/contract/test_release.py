@@ -161,6 +161,20 @@ def test_the_bill_of_materials_says_what_each_is_needed_for(document: Mapping[st
     assert required <= reached
 
 
+def test_the_bill_of_materials_has_the_libraries_of_the_page() -> None:
+    page = (commit.ROOT / "requirements" / "page.json").read_text()
+    text = sbom.document(VERSION, LOCK.read_text(), MADE, page)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    read = json.loads(text)
+    found = {each["purl"]: each for each in read["components"] if each["purl"].startswith("pkg:npm/")}
+    pins = json.loads(page)["packages"]
+    assert sorted(each["name"] for each in found.values()) == sorted(pin["name"] for pin in pins)
+    assert "pkg:npm/%40preact/signals-core@" in "".join(found)
+    assert all(each["licenses"] and each["hashes"][0]["alg"] == "SHA-512" for each in found.values())
+    needed = {each["ref"]: each.get("dependsOn", []) for each in read["dependencies"]}
+    assert {each["bom-ref"] for each in found.values()} <= set(needed[f"lens-operator=={VERSION}"])
+
+
 def test_a_requirement_without_a_hash_is_named() -> None:
     with pytest.raises(sbom.LockError, match="aiohttp: no exact version or no hash"):
         sbom.document(VERSION, "aiohttp==3.14.5\n", MADE)

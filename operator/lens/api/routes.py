@@ -196,7 +196,7 @@ def table(
             f"/{ASSETS}/{{path}}",
             AssetParameters,
             page.asset,
-            "application/octet-stream",
+            "*/*",
             "A file of the page.",
         ),
         _file(

@@ -36,6 +36,10 @@ Lens on a SIMULATED cluster: {nodes} nodes of 8 GPUs, seed {seed}. No GPU and no
   simulated apiserver  {apiserver}
   token for all        {token}
 
+Look at it in a browser:
+
+  {lens}/#token={token}
+
 What are the GPUs doing?
 
   curl -X GET "{lens}/api/v1/realtime/status?cluster={cluster}" \\

@@ -20,8 +20,10 @@ from lens.api.errors import ApiError
 from lens.api.lists import continue_token, csv_table
 from lens.api.manifests import ManifestError, read_manifests
 from lens.api.parameters import (
+    AccessParameters,
     FitQuery,
     NodeParameters,
+    NodesParameters,
     Parameters,
     PendingParameters,
     StatusParameters,
@@ -46,7 +48,16 @@ BY_ADMINISTRATORS = 0
 
 QUERY = ("cluster", None, "running", None, "name")
 COLUMNS = ("name", "owner")
-_PARAMETERS = (Parameters, StatusParameters, StreamParameters, TaskParameters, PendingParameters, FitQuery)
+_PARAMETERS = (
+    Parameters,
+    AccessParameters,
+    StatusParameters,
+    StreamParameters,
+    NodesParameters,
+    TaskParameters,
+    PendingParameters,
+    FitQuery,
+)
 _NO_TARGET = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"#"})
 _representation = ResponseCache(30.0, "epoch").put(b"key", (b"x" * 2000,), 1000.0, tag="tag")
 
