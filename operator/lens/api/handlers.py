@@ -222,10 +222,13 @@ class Handlers:
                 async def answer() -> Mapping[str, Any]:
                     async with queue.slot(caller.tenant):
                         state, now = self._epochs.current(), self._clock()
+                        data: Mapping[str, Any]
                         if isinstance(params, FitQuery):
                             data = await asyncio.to_thread(questions.asked, state, params, now)
                         else:
-                            data = await asyncio.to_thread(questions.posted, state, params, body, now)
+                            data = await asyncio.to_thread(
+                                questions.posted, state, params, body, now, sees_others=sight.everything
+                            )
                     return shown(data)
 
                 # A client that goes away stops no thread, so the slot is held until that ends.

@@ -338,3 +338,57 @@ async def test_a_token_of_some_endpoints_has_its_right_to_capacity_at_these(
     async with lens("lab", tmp_path, cluster, clock, tokens=(limited,)) as api:
         assert (await api.ask(STATUS, token="limited")).status == 200
         assert (await api.ask(NODES, token="limited")).status == 403
+
+
+def near(kind: str, namespace: str | None, label: str) -> Manifest:
+    """Return a pod that has to be near pods with a label, or away from them."""
+    made = pod("asked", "", 1, namespace="hush-team", labels={"app": "own"})
+    del made["spec"]["nodeName"]
+    term: Manifest = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"app": label}},
+    }
+    if namespace is not None:
+        term["namespaces"] = [namespace]
+    made["spec"]["affinity"] = {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    return made
+
+
+async def hosts(cluster: Cluster) -> None:
+    """Have a node of each of the hostnames, and one of others' pods on n3 that can be chosen by its label."""
+    names = {"kubernetes.io/hostname": "n1"}, {"kubernetes.io/hostname": "n5"}
+    cluster.add(node("n1", 8, labels=names[0]), node("n5", 8, labels=names[1]))
+    cluster.add(pod("hush-near", "n5", 1, namespace="hush-other", labels={"app": "secret"}))
+    cluster.publish(NOW, policies=Policies({"hush-team": {}, "hush-other": {}}, {}, {}, {}, {}))
+
+
+@pytest.mark.parametrize("kind", ["podAffinity", "podAntiAffinity"])
+async def test_where_others_pods_are_cannot_be_found_out_by_affinity(
+    api: Api, cluster: Cluster, kind: str
+) -> None:
+    await hosts(cluster)
+    answers = [
+        (await post(api, near(kind, "hush-other", label), FREE)).data for label in ("secret", "nothing")
+    ]
+    assert answers[0] == answers[1]
+    everything = [
+        (await post(api, near(kind, "hush-other", label), ALL)).data for label in ("secret", "nothing")
+    ]
+    assert everything[0]["pods"] != everything[1]["pods"]
+    both = (await post(api, near(kind, "hush-other", "secret"), BOTH, "&namespace=hush-team")).data
+    assert "placements" not in both["pods"][0]
+    own = (await post(api, near(kind, None, "own"), BOTH, "&namespace=hush-team")).data
+    assert own["pods"][0]["placements"]
+
+
+async def test_pods_keep_their_affinity_to_one_another(api: Api, cluster: Cluster) -> None:
+    await hosts(cluster)
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "asked", "namespace": "hush-team"},
+        "spec": {"parallelism": 3, "template": near("podAntiAffinity", None, "own")},
+    }
+    data = (await post(api, job, FREE)).data
+    # One on each node that has a hostname.
+    assert sorted(each["node_name"] for each in data["pods"][0]["placements"]) == ["n1", "n5"]

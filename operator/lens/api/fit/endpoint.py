@@ -18,6 +18,7 @@ from lens.model.fit.admission.workload import PodGroup, read_workload
 from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
 from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.result import Reason
+from lens.model.fit.spec.affinity_terms import AffinityTerm
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.node_selectors import NodeSelector, NodeTerm
 from lens.model.fit.spec.selectors import Requirement
@@ -92,10 +93,19 @@ class FitQuestions:
         group = self._group(view, params, resource)
         return self._about(view, (group,), params.namespace, resource, check_time, alternatives=alternatives)
 
-    def posted(self, view: StateView, params: FitParameters, body: bytes, now: float) -> schemas.Fit:
+    def posted(
+        self,
+        view: StateView,
+        params: FitParameters,
+        body: bytes,
+        now: float,
+        *,
+        sees_others: bool = True,
+    ) -> Mapping[str, Any]:
         """Answer a POST; as capacity without what depends on its namespace.
 
-        Raise an ApiError, 400, for what isn't a workload.
+        Where its pods choose by pods of other namespaces, the nodes would tell where those are: who doesn't
+        see others gets numbers. Raise an ApiError, 400, for what isn't a workload.
         """
         try:
             workload = read_workload(read_manifests(body))
@@ -103,11 +113,17 @@ class FitQuestions:
             if params.view is not None:
                 namespace = None
             groups = [read_group(each, namespace or "", view.fit) for each in workload.groups]
+            if params.view is not None:
+                groups = [_within_namespace(each) for each in groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
         found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
         data = _data(params, view, now, found, None)
-        return data if namespace is not None else _without_namespace(data)
+        if params.view is not None:
+            return _without_namespace(data)
+        if sees_others or not any(_looks_beyond(each.asked, namespace) for each in groups):
+            return data
+        return without_names(data)
 
     def _about(
         self,
@@ -288,6 +304,34 @@ def _by_claims(view: StateView) -> bool:
     """Tell whether there are GPUs that claims hand out."""
     snapshot = view.snapshot
     return bool(snapshot.unattached.gpus) or any(occupied.gpus for occupied in snapshot.nodes.values())
+
+
+def _terms(asked: AskedPod) -> Iterable[AffinityTerm]:
+    return (*asked.affinity, *asked.anti_affinity)
+
+
+def _looks_beyond(asked: AskedPod, namespace: str | None) -> bool:
+    """Tell whether a pod chooses by pods of other namespaces than its own."""
+    return any(
+        term.namespace_selector is not None or term.namespaces != (namespace,) for term in _terms(asked)
+    )
+
+
+def _within_namespace(group: AskedGroup) -> AskedGroup:
+    """Return the group without terms about other namespaces' pods: its own pods keep theirs."""
+
+    def own(terms: Iterable[AffinityTerm]) -> tuple[AffinityTerm, ...]:
+        return tuple(
+            msgspec.structs.replace(term, namespaces=(asked.namespace,), namespace_selector=None)
+            for term in terms
+            if asked.namespace in term.namespaces
+        )
+
+    asked = group.asked
+    changed = msgspec.structs.replace(
+        asked, affinity=own(asked.affinity), anti_affinity=own(asked.anti_affinity)
+    )
+    return msgspec.structs.replace(group, asked=changed)
 
 
 def _without_namespace(data: schemas.Fit) -> schemas.Fit:
