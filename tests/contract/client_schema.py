@@ -73,7 +73,9 @@ def _class(name: str, schema: Document) -> str:
     return f'class {name}(TypedDict):\n    """{schema["description"]}"""\n{rows}\n'
 
 
-def _type(schema: Document) -> str:
+def _type(schema: Document | bool) -> str:
+    if isinstance(schema, bool):
+        return "object"  # of any type
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:

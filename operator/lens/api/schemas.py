@@ -970,7 +970,7 @@ class FitReason(TypedDict):
     node_names: NotRequired[
         Annotated[
             list[str],
-            Field(description="Some of the nodes; absent for callers that may not see the whole cluster."),
+            Field(description="Some of the nodes; absent where placements are."),
         ]
     ]
 
@@ -1170,7 +1170,7 @@ class FitPods(TypedDict):
             list[FitPlacement],
             Field(
                 description="Where they would go; kube-scheduler may choose other nodes. Absent for callers "
-                "that may not see the whole cluster."
+                "that see neither the whole cluster nor its capacity."
             ),
         ]
     ]

@@ -6,6 +6,29 @@ Made by ``make schema`` from operator/lens/web/openapi.json.
 from typing import Literal, NotRequired, TypedDict
 
 
+class NamespaceAccess(TypedDict):
+    """What the caller sees by its rights in one namespace, or in the whole cluster."""
+
+    name: str
+    tasks: bool
+    capacity: bool
+
+
+class Access(TypedDict):
+    """What the caller may see."""
+
+    caller: str
+    cluster: str
+    clusters: list[str] | None
+    realtime: bool
+    capacity: bool
+    namespace: NamespaceAccess | None
+    namespaces: list[str] | None
+    paths: list[str] | None
+    version: str
+    page: str
+
+
 class Alert(TypedDict):
     """A condition that needs attention and has lasted for a while."""
 
@@ -222,6 +245,9 @@ class DraDevice(TypedDict):
     profile: str | None
     uuid: str | None
     memory_bytes: int | None
+    driver_version: str | None
+    nvlink_clique: str | None
+    numa_node: int | None
     taints: list[str]
     taint_rules: list[str]
     capacity_left: dict[str, float]
@@ -332,6 +358,8 @@ class FitEvictable(TypedDict):
     gpus: int
     pods: int
     fits: Literal["yes", "no", "unknown"]
+    protected_pods: int | None
+    fits_within_budgets: Literal["yes", "no", "unknown"] | None
     namespaces: NotRequired[dict[str, int]]
 
 
@@ -352,6 +380,46 @@ class Fit(TypedDict):
     quota: list[FitQuotaUse] | None
     nearest: list[FitAlternative]
     evictable: FitEvictable | None
+
+
+class FitCaseFile(TypedDict):
+    """A case file: ``make oracle ARGS=FILE`` asks the fit engine and kube-scheduler's own code about it."""
+
+    differences: list[str]
+    fleet: dict[str, list[dict[str, object]]]
+
+
+class FitCase(TypedDict):
+    """A pending pod with which the scheduler did the contrary of what Lens would have said."""
+
+    timestamp: str
+    namespace: str | None
+    pod_name: str | None
+    said: Literal["yes", "no"]
+    because: str | None
+    node_name: str | None
+    message: str | None
+    omitted_nodes: int
+    file: FitCaseFile
+
+
+class FitRecord(TypedDict):
+    """How often the scheduler did with pending pods what Lens would have said right before."""
+
+    right: int
+    wrong: int
+    abstained: int
+    since: str
+
+
+class FitRecordDetail(TypedDict):
+    """How often Lens was right about pending pods, and where it was wrong."""
+
+    cluster: str
+    timestamp: str
+    fit_record: FitRecord | None
+    abstained: dict[str, int]
+    cases: list[FitCase]
 
 
 class Fraction(TypedDict):
@@ -444,6 +512,21 @@ class Meta(TypedDict):
     code: int
     message: str
     clusters: NotRequired[list[str]]
+
+
+class Namespace(TypedDict):
+    """A namespace that holds GPUs, or waits for some."""
+
+    namespace: str
+    allocated_gpus: int
+    busy_gpus: int
+    idle_gpus: int
+    unmeasured_gpus: int
+    utilization: float | None
+    idle_gpu_seconds: int
+    running_tasks: int
+    pending_pods: int
+    pending_gpus: int
 
 
 class Reservation(TypedDict):
@@ -657,7 +740,9 @@ class Status(TypedDict):
     dra: Dra
     units: list[NodeResource]
     approximate: bool
+    fit_record: FitRecord | None
     nodes: NotRequired[list[Node]]
+    namespaces: NotRequired[list[Namespace]]
     alerts: NotRequired[list[Alert]]
     recent_events: NotRequired[list[Event]]
 

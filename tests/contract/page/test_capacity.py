@@ -58,6 +58,8 @@ HIDDEN = [
     f"{STREAM}&include=status,tasks",
     f"{STREAM}&include=alerts",
     f"{STREAM}&namespace=hush-team",
+    f"{REALTIME}/fit/record?cluster=lab",
+    f"{STATUS}&include=namespaces",
     "/metrics",
 ]
 
