@@ -33,7 +33,7 @@ export function Obstacle({ children }) {
 
 function NoCluster({ error }) {
   const names = error.clusters ?? [];
-  return html`<section class="sheet" role="alert"><h1>There is no such cluster</h1>
+  return html`<section class="sheet" role="alert"><h1>${error.clusters ? "There is no such cluster" : "Not found"}</h1>
     ${names.length ? html`<p>These are there:</p><ul>${names.map((name) => html`<li key=${name}><a href=${href({ cluster: name })}>${name}</a></li>`)}</ul>` : html`<p>${error.message}</p>`}
   </section>`;
 }

@@ -1,36 +1,13 @@
 // Who holds the GPUs, and how well they're used.
-import { html } from "../../core/html.js";
+import { html, useEffect } from "../../core/html.js";
 import { scope } from "../../client/access.js";
+import { keepNamespaces, namespaces } from "../../cluster/namespaces.js";
 import { commands } from "../../core/commands.js";
 import { count, gpuHours, percent } from "../../core/format.js";
-import { pending } from "../../cluster/pending.js";
 import { href, route, setParams } from "../../core/router.js";
-import { sampled } from "../../core/sampled.js";
-import { alerts, nodes, tasks } from "../../cluster/store.js";
-import { ORIGIN, namespaceGpus } from "../../cluster/usage.js";
 import { Table } from "../../parts/table.js";
 
 const MOST = 8;
-
-/** Rows by namespace: of what running tasks hold, and of pending pods. */
-export const namespaces = sampled(1000, [tasks.revision, nodes.revision, alerts.revision, pending], () => {
-  const waiting = new Map();
-  for (const pod of pending.value ?? [])
-    waiting.set(pod.namespace, (waiting.get(pod.namespace) ?? 0) + pod.requested_gpus);
-  const held = namespaceGpus();
-  const now = Date.now();
-  return [...new Set([...held.keys(), ...waiting.keys()])].map((namespace) => {
-    const own = held.get(namespace);
-    return {
-      namespace,
-      held: own?.held ?? 0,
-      idle: own?.idle ?? 0,
-      utilization: own?.measured ? own.used / own.measured : null,
-      idleSeconds: own ? (own.idle * (now - ORIGIN) - own.idleSince) / 1000 : 0,
-      pending: waiting.get(namespace) ?? 0,
-    };
-  });
-});
 
 const COLUMNS = [
   {
@@ -43,8 +20,9 @@ const COLUMNS = [
   {
     id: "held",
     title: "Held",
-    value: (row) => row.held,
-    cell: (row) => html`<a href=${href("tasks", { ns: row.namespace, sort: "-gpus" })}>${count(row.held)}</a>`,
+    value: (row) => row.allocated_gpus,
+    cell: (row) =>
+      html`<a href=${href("tasks", { ns: row.namespace, sort: "-gpus" })}>${count(row.allocated_gpus)}</a>`,
     numeric: true,
     figure: "allocated_gpus",
   },
@@ -60,25 +38,27 @@ const COLUMNS = [
     id: "idle",
     title: "Idle",
     help: "GPUs that are held and idle now, and the GPU hours that they have been so far",
-    value: (row) => row.idleSeconds,
+    value: (row) => row.idle_gpu_seconds,
     cell: (row) => html`<${Idle} row=${row} />`,
     numeric: true,
   },
   {
     id: "pending",
     title: "Pending",
-    value: (row) => row.pending,
+    value: (row) => row.pending_gpus,
     cell: (row) =>
-      row.pending ? html`<a href=${href("pending", { ns: row.namespace })}>${count(row.pending)}</a>` : count(0),
+      row.pending_pods
+        ? html`<a href=${href("pending", { ns: row.namespace })}>${count(row.pending_gpus)}</a>`
+        : count(0),
     numeric: true,
     figure: "pending_gpus",
   },
 ];
 
-function Idle({ row: { namespace, idle, idleSeconds } }) {
+function Idle({ row: { namespace, idle_gpus: idle, idle_gpu_seconds: seconds } }) {
   return html`<a href=${href("tasks", { ns: namespace, idle: 1 })}>
     <span data-figure="idle_gpus">${count(idle)}</span>
-    ${idle > 0 && html` <span class="muted">${gpuHours(idleSeconds)} h</span>`}
+    ${idle > 0 && html` <span class="muted">${gpuHours(seconds)} h</span>`}
   </a>`;
 }
 
@@ -88,23 +68,24 @@ function Used({ percent: value }) {
 }
 
 export function Namespaces() {
+  useEffect(keepNamespaces, []);
   const rows = namespaces.value;
   const { all, nsort = "-held" } = route.value.params;
   return html`<section class="panel namespaces" aria-labelledby="namespaces-title">
     <div class="panel-head">
-      <h2 id="namespaces-title">Namespaces</h2><span class="muted">${count(rows.length)}</span>
-      ${rows.length > MOST && html`<${All} shown=${Boolean(all)} number=${rows.length} />`}
+      <h2 id="namespaces-title">Namespaces</h2>${rows && html`<span class="muted">${count(rows.length)}</span>`}
+      ${rows?.length > MOST && html`<${All} shown=${Boolean(all)} number=${rows.length} />`}
     </div>
     <${Table}
       caption="GPUs by namespace"
       columns=${COLUMNS}
-      rows=${rows}
+      rows=${rows ?? []}
       rowKey=${(row) => row.namespace}
       sort=${nsort}
       onSort=${(next) => setParams({ nsort: next })}
       most=${all ? null : MOST}
       commands=${({ namespace }) => ({ of: namespace, ...commands.namespace(scope.value, namespace) })}
-      empty="Nobody holds a GPU."
+      empty=${rows ? "Nobody holds a GPU." : "…"}
     />
   </section>`;
 }

@@ -1,0 +1,48 @@
+// What each namespace holds and wants: rows as in `status`, or for who may not ask for them what their tasks hold.
+import { can, level } from "../client/access.js";
+import { get } from "../client/api.js";
+import { sampled } from "../core/sampled.js";
+import { pending } from "./pending.js";
+import { polled } from "./polled.js";
+import { nodes, status, tasks } from "./store.js";
+import { ORIGIN, namespaceGpus } from "./usage.js";
+
+const told = polled({
+  may: () => level.value === "all",
+  // The status is another one whenever its figures are.
+  key: () => status.value,
+  read: async (scope, options) =>
+    (await get("realtime/status", { ...scope, include: "namespaces" }, options)).namespaces,
+});
+
+/** Keep them up to date while a component is shown: useEffect(keepNamespaces, []). */
+export const keepNamespaces = told.keep;
+
+const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
+  const waiting = new Map();
+  for (const { namespace, requested_gpus: gpus } of pending.value ?? []) {
+    const known = waiting.get(namespace) ?? { pods: 0, gpus: 0 };
+    waiting.set(namespace, { pods: known.pods + 1, gpus: known.gpus + gpus });
+  }
+  const held = namespaceGpus();
+  const now = Date.now() - ORIGIN;
+  return [...new Set([...held.keys(), ...waiting.keys()])].map((namespace) => {
+    const own = held.get(namespace);
+    return {
+      namespace,
+      allocated_gpus: own?.held ?? 0,
+      idle_gpus: own?.idle ?? 0,
+      utilization: own?.measured ? own.used / own.measured : null,
+      idle_gpu_seconds: own ? (own.idle * now - own.idleSince) / 1000 : 0,
+      pending_pods: waiting.get(namespace)?.pods ?? 0,
+      pending_gpus: waiting.get(namespace)?.gpus ?? 0,
+    };
+  });
+});
+
+/** The rows, by the names of `status`; null before they're known. */
+export const namespaces = {
+  get value() {
+    return level.value === "all" ? told.value.value : can.value.tasks ? summed.value : null;
+  },
+};

@@ -1,0 +1,79 @@
+// What isn't in the stream: read when the figures say that it may have changed, and now and then.
+import { effect, signal, untracked } from "../core/html.js";
+import { scope } from "../client/access.js";
+import { ApiError } from "../client/api.js";
+
+const EVERY_MS = 10_000;
+/** Between two readings, at the least. */
+const PAUSE_MS = 2_000;
+
+/**
+ * Something to read from the API while a component shows it.
+ *
+ * `may()` tells whether the caller may read it, `key()` is a value that changes when it may have changed; both follow signals.
+ * `read(scope, options)` returns the new value. Gives { value, error: signals; keep: useEffect(keep, []) }.
+ */
+export function polled({ may, key, read }) {
+  const value = signal(null);
+  const error = signal(null);
+  let users = 0;
+  let end = null;
+
+  const follow = () => {
+    let timer = null;
+    let last = -Infinity;
+    let abort = null;
+    let of = null;
+    const plan = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(take, Math.max(ms, last + PAUSE_MS - performance.now()));
+    };
+    const take = async () => {
+      const asked = scope.peek();
+      if (asked === null || !untracked(may)) return;
+      if (document.hidden) return plan(EVERY_MS);
+      last = performance.now();
+      abort?.abort();
+      abort = new AbortController();
+      let wait = EVERY_MS;
+      try {
+        value.value = await read(asked, { signal: abort.signal });
+        error.value = null;
+      } catch (caught) {
+        if (caught.name === "AbortError") return;
+        if (!(caught instanceof ApiError)) throw caught;
+        error.value = caught;
+        wait = Math.max(wait, (caught.retryAfter ?? 0) * 1000);
+      }
+      plan(wait);
+    };
+    const stop = effect(() => {
+      const now = JSON.stringify(scope.value);
+      void may();
+      void key();
+      untracked(() => {
+        if (of !== now) {
+          // Another cluster's rows are none of this one's.
+          if (of !== null) value.value = null;
+          of = now;
+        }
+        plan(0);
+      });
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+      abort?.abort();
+    };
+  };
+
+  const keep = () => {
+    users += 1;
+    if (users === 1) end = follow();
+    return () => {
+      users -= 1;
+      if (users === 0) end();
+    };
+  };
+  return { value, error, keep };
+}
