@@ -6,13 +6,12 @@ import { useKey } from "../core/keys.js";
 import { href, route, setParams } from "../core/router.js";
 import { sampled } from "../core/sampled.js";
 import { nodes, status } from "../cluster/store.js";
+import { lazy } from "../parts/lazy.js";
 import { nodeHref } from "../parts/link.js";
 import { tableShown, TableToggle } from "../parts/picture.js";
-import { CanvasMap } from "./canvas_map.js";
 import { cells, groups } from "../cluster/cells.js";
 import { COLOURINGS, details, legend, namespaceSlots } from "./colouring.js";
 import { DomMap } from "./dom_map.js";
-import { MapTable } from "./map_table.js";
 
 export const MOST_ELEMENT_NODES = 1500;
 const AGE_MS = 60_000;
@@ -33,7 +32,7 @@ export function GpuMap() {
       </fieldset>
       <span class="more"><${TableToggle} name="map" what="GPUs by node" /></span>
     </div>
-    ${tableShown("map").value ? html`<${MapTable} />` : html`<${Picture} colouring=${colouring} />`}
+    ${tableShown("map").value ? html`<${MapTable} />` : html`<${Map} colouring=${colouring} />`}
   </section>`;
 }
 
@@ -55,14 +54,27 @@ function nextColouring() {
   choose(COLOURINGS[(at + 1) % COLOURINGS.length].id);
 }
 
-function Picture({ colouring }) {
+/** The table, and the map for large clusters, are loaded when they're shown. */
+const MapTable = lazy(() => import("./map_table.js").then((module) => module.MapTable));
+const CanvasPicture = lazy(() => import("./canvas_map.js").then((module) => of(module.CanvasMap)));
+const DomPicture = of(DomMap);
+
+function of(Kind) {
+  return (props) => html`<${Picture} Kind=${Kind} ...${props} />`;
+}
+
+function Map({ colouring }) {
+  const found = arranged.value;
+  const number = found.reduce((sum, { names }) => sum + names.length, 0);
+  const Shown = number > MOST_ELEMENT_NODES ? CanvasPicture : DomPicture;
+  return html`<${Shown} found=${found} number=${number} colouring=${colouring} />`;
+}
+
+function Picture({ Kind, found, number, colouring }) {
   const root = useRef(null);
   const map = useRef(null);
   const [inspected, setInspected] = useState({ name: null, index: null });
-  const found = arranged.value;
-  const number = found.reduce((sum, { names }) => sum + names.length, 0);
   const slots = namespaceSlots.value;
-  const Kind = number > MOST_ELEMENT_NODES ? CanvasMap : DomMap;
   useEffect(() => {
     const own = new Kind(root.current, {
       onInspect: (name, index) =>

@@ -1,17 +1,13 @@
 // Asks for the token, and says how to make one.
 import { html, useEffect, useRef, useState } from "../core/html.js";
-import { closeTokenDialog, isKept, setToken, token, tokenRequest } from "../client/token.js";
+import { closeTokenDialog, isKept, setToken, token } from "../client/token.js";
 import { CopyButton } from "./copy.js";
 import { Dialog } from "./dialog.js";
 
 const COMMAND = "kubectl --namespace lens create token lens-reader";
 
-export function TokenDialog() {
-  const request = tokenRequest.value;
-  return request && html`<${Form} request=${request} />`;
-}
-
-function Form({ request }) {
+/** `request` is what the dialog is opened for: client/token.js' tokenRequest. */
+export function TokenDialog({ request }) {
   const input = useRef(null);
   const [keep, setKeep] = useState(isKept());
   const [wrong, setWrong] = useState(null);

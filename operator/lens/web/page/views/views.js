@@ -2,15 +2,18 @@
 //
 // `part` names the part of client/access.js' `can` without which there is no such view, `nav` its word in the header.
 
+import { lazy } from "../parts/lazy.js";
 import Overview from "./overview/overview.js";
 
+const later = (load) => lazy(() => load().then((module) => module.default));
+
 export const VIEWS = {
-  overview: { title: "Overview", nav: "Overview", part: null, load: async () => ({ default: Overview }) },
-  nodes: { title: "Nodes", nav: "Nodes", part: "nodes", load: () => import("./nodes/nodes.js") },
-  tasks: { title: "Tasks", nav: "Tasks", part: "tasks", load: () => import("./tasks/tasks.js") },
-  pending: { title: "Pending", nav: "Pending", part: "pending", load: () => import("./pending/pending.js") },
-  alerts: { title: "Alerts", nav: "Alerts", part: "alerts", load: () => import("./alerts/alerts.js") },
-  events: { title: "Events", nav: "Events", part: "events", load: () => import("./events/events.js") },
-  history: { title: "History", nav: "History", part: "status", load: () => import("./history/history.js") },
-  clusters: { title: "Clusters", nav: "Clusters", part: "clusters", load: () => import("./clusters/clusters.js") },
+  overview: { title: "Overview", nav: "Overview", part: null, view: Overview },
+  nodes: { title: "Nodes", nav: "Nodes", part: "nodes", view: later(() => import("./nodes/nodes.js")) },
+  tasks: { title: "Tasks", nav: "Tasks", part: "tasks", view: later(() => import("./tasks/tasks.js")) },
+  pending: { title: "Pending", nav: "Pending", part: "pending", view: later(() => import("./pending/pending.js")) },
+  alerts: { title: "Alerts", nav: "Alerts", part: "alerts", view: later(() => import("./alerts/alerts.js")) },
+  events: { title: "Events", nav: "Events", part: "events", view: later(() => import("./events/events.js")) },
+  history: { title: "History", nav: "History", part: "status", view: later(() => import("./history/history.js")) },
+  clusters: { title: "Clusters", nav: "Clusters", part: "clusters", view: later(() => import("./clusters/clusters.js")) },
 };
