@@ -4,11 +4,11 @@ import { access } from "../client/access.js";
 import { quoted } from "../words/commands.js";
 import { CopyButton } from "./copy.js";
 
-/** Said where a view, or a part of one, is missing. `what` goes after "may not see": "the cluster's alerts". */
-export function NotAllowed({ what, title = "h1" }) {
+/** Said where a view is missing. `what` goes after "may not see": "the cluster's alerts". */
+export function NotAllowed({ what }) {
   const caller = access.value?.caller ?? null;
   const command = granting(caller);
-  return html`<section class="sheet"><${title}>You may not see ${what}</${title}>
+  return html`<section class="sheet"><h1>You may not see ${what}</h1>
     <p>${caller ? html`<code>${caller}</code> has` : "This token has"} no right for it. It takes the verb <code>get</code> on <code>realtime</code> of the API group
       <code>lens</code> in the whole cluster, which the ClusterRole <code>lens-viewer</code> has. An admin gives it by:</p>
     <p class="command"><code>${command}</code><${CopyButton} kind="kubectl" of="a binding" text=${command} label="copy" /></p>

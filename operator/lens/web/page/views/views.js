@@ -14,6 +14,6 @@ export const VIEWS = {
   pending: { title: "Pending", nav: "Pending", part: "pending", view: later(() => import("./pending/pending.js")) },
   alerts: { title: "Alerts", nav: "Alerts", part: "alerts", view: later(() => import("./alerts/alerts.js")) },
   events: { title: "Events", nav: "Events", part: "events", view: later(() => import("./events/events.js")) },
-  history: { title: "History", nav: "History", part: "status", view: later(() => import("./history/history.js")) },
+  history: { title: "History", nav: "History", part: null, view: later(() => import("./history/history.js")) },
   clusters: { title: "Clusters", nav: "Clusters", part: "clusters", view: later(() => import("./clusters/clusters.js")) },
 };

@@ -41,19 +41,26 @@ export default function History() {
   const seen = ring();
   const read = useMemo(() => seen.read(span), [historyRevision.value, seen, span]);
   const since = seen.first === null ? 0 : seen.last - seen.first;
+  const known = CHARTS.map((chart) => ({ ...chart, series: chart.series.filter(({ id }) => isKnown(read, id)) })).filter(({ series }) => series.length);
+  const columns = COLUMNS.filter(({ id }) => id === "time" || isKnown(read, id));
   const rows = useMemo(() => sampleRows(read, span), [read]);
   return html`
     <section class="panel">
       <div class="panel-head"><h1>History</h1>
         <p class="muted">${since < 60 ? "This tab has just begun to record." : `This tab has recorded for ${duration(since)}.`} Lens keeps no history: leave the page open, and it shows up to a day.</p></div>
       <${Spans} present=${span} />
-      <div class="charts">${CHARTS.map((chart) => html`<${Chart} key=${chart.id} ...${chart} read=${read} span=${span} />`)}</div>
+      ${read.times.length > 1
+        ? html`<div class="charts">${known.map((chart) => html`<${Chart} key=${`${chart.id} ${chart.series.length}`} ...${chart} read=${read} span=${span} />`)}</div>`
+        : html`<p class="muted">The charts begin in a moment.</p>`}
     </section>
     <section class="panel">
-      <div class="panel-head"><h2>The same as a table</h2><span class="more"><${CopyButton} kind="csv" of="the table" label="CSV" text=${csv(COLUMNS, rows)} /></span></div>
-      <${Table} caption="Figures over time, the newest first" columns=${COLUMNS} rows=${rows} rowKey=${(row) => row.time} empty="The first figures come in a moment." />
+      <div class="panel-head"><h2>The same as a table</h2><span class="more"><${CopyButton} kind="csv" of="the table" label="CSV" text=${csv(columns, rows)} /></span></div>
+      <${Table} caption="Figures over time, the newest first" columns=${columns} rows=${rows} rowKey=${(row) => row.time} empty="The first figures come in a moment." />
     </section>`;
 }
+
+/** Whether a series has a value at all: a caller with rights in one namespace sees no free GPUs. */
+const isKnown = ({ series }, id) => series[id].some((value) => value !== null);
 
 function Spans({ present }) {
   return html`<div class="choices" role="group" aria-label="How far back">${SPANS.map(

@@ -8,6 +8,7 @@ import { sampled } from "../../core/sampled.js";
 import { nodes } from "../../cluster/store.js";
 import { Bar } from "../../cells/bar.js";
 import { Marked } from "../../cells/marked.js";
+import { NodeName } from "../../cells/names.js";
 import { Link } from "../../parts/link.js";
 import { NotAllowed } from "../../parts/refusal.js";
 import { Table } from "../../parts/table.js";
@@ -48,7 +49,7 @@ function productOptions(all) {
 }
 
 const COLUMNS = [
-  { id: "name", title: "Node", value: (node) => node.node_name, cell: (node) => (can.value.node ? html`<${Link} to=${["nodes", node.node_name]}>${node.node_name}</${Link}>` : node.node_name) },
+  { id: "name", title: "Node", value: (node) => node.node_name, cell: (node) => html`<${NodeName} name=${node.node_name} />` },
   { id: "status", title: "Status", value: (node) => (node.status !== "Ready" ? node.status : node.unschedulable ? "cordoned" : node.schedulable ? "Ready" : "closed"), cell: (node) => html`<${NodeStatus} node=${node} />` },
   { id: "product", title: "Product", value: (node) => node.product, cell: (node) => (node.product === null ? null : html`<span title=${node.product}>${product(node.product)}</span>`), hide: "narrow" },
   { id: "total", title: "GPUs", value: (node) => node.total_gpus, numeric: true, figure: "total_gpus", hide: "narrow" },

@@ -46,6 +46,7 @@ export function NodePage({ name }) {
       <${NodeFacts} node=${node} telemetry=${data?.telemetry} known=${data !== null} />
       ${error && html`<${Refused} error=${error} what=${`the GPUs of ${name}`} />`}
     </section>
+    ${!can.value.node && html`<p class="hint beside">Who holds these GPUs, how each of them is, and what happened here takes the right to <code>get</code> <code>realtime.lens</code> in the whole cluster.</p>`}
     ${data && html`<${GpuTable} node=${node} gpus=${data.gpus} />`}
     ${can.value.tasks && html`<${NodeTasks} name=${name} />`}
     ${data && html`<${DeviceTable} gpus=${data.gpus} />`}
