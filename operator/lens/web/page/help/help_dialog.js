@@ -1,7 +1,7 @@
 // What the keys do, and what the words mean.
 import { html } from "../core/html.js";
 import { access } from "../client/access.js";
-import { STATES } from "../cluster/gpu_states.js";
+import { states } from "../cluster/state_names.js";
 import { listed } from "../core/keys.js";
 import { Dialog } from "../parts/dialog.js";
 import { GpuState } from "../cells/marked.js";
@@ -19,7 +19,7 @@ export default function HelpDialog({ onClose }) {
     <h3>Keys</h3>
     <dl class="keys">${keys().map(([key, what]) => html`<div key=${key}><dt>${key.split(" ").map((each) => html`<kbd key=${each}>${each}</kbd> `)}</dt><dd>${what}</dd></div>`)}</dl>
     <h3>States of a GPU</h3>
-    <dl class="keys">${STATES.map(({ id, means }) => html`<div key=${id}><dt><${GpuState} id=${id} /></dt><dd>${means}</dd></div>`)}</dl>
+    <dl class="keys">${states.value.map(({ id, means }) => html`<div key=${id}><dt><${GpuState} id=${id} /></dt><dd>${means}</dd></div>`)}</dl>
     <h3>Words</h3>
     <dl class="keys">${TERMS.map(([term, means]) => html`<div key=${term}><dt>${term}</dt><dd>${means}</dd></div>`)}</dl>
     <p class="muted"><a href="docs">The API</a> has the same numbers, and every row copies as curl or kubectl.

@@ -3,7 +3,7 @@ import { html, useLayoutEffect, useMemo, useRef, useState } from "../core/html.j
 import { NONE, count } from "../core/format.js";
 import { search, sorted } from "../lists/query.js";
 import { Copy } from "./copy.js";
-import { onRowKey } from "./row_keys.js";
+import { onRowKey } from "../lists/row_keys.js";
 
 /** Up to so many rows are all in the document. */
 const MOST_ROWS = 200;

@@ -7,7 +7,7 @@ import { route, setParams } from "../../core/router.js";
 import { alerts } from "../../cluster/store.js";
 import { Elapsed } from "../../cells/elapsed.js";
 import { Severity } from "../../cells/marked.js";
-import { NotAllowed } from "../../parts/refusal.js";
+import { NotAllowed } from "../../cells/refusal.js";
 import { Table, arranged } from "../../parts/table.js";
 import { ChoiceFilter, Filters, TextFilter } from "../../lists/filters.js";
 import { usePart } from "../../lists/show_more.js";

@@ -7,7 +7,7 @@ import { route, setParams } from "../../core/router.js";
 import { Bar } from "../../cells/bar.js";
 import { Marked } from "../../cells/marked.js";
 import { Link } from "../../parts/link.js";
-import { NotAllowed, Refused } from "../../parts/refusal.js";
+import { NotAllowed, Refused } from "../../cells/refusal.js";
 import { Table } from "../../parts/table.js";
 import { usePolled } from "../../lists/polled.js";
 

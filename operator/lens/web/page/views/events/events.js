@@ -5,7 +5,7 @@ import { announce } from "../../core/announce.js";
 import { count, counted } from "../../core/format.js";
 import { route } from "../../core/router.js";
 import { events } from "../../cluster/store.js";
-import { NotAllowed } from "../../parts/refusal.js";
+import { NotAllowed } from "../../cells/refusal.js";
 import { arranged } from "../../parts/table.js";
 import { ChoiceFilter, Chosen, Filters, TextFilter } from "../../lists/filters.js";
 import { usePart } from "../../lists/show_more.js";

@@ -2,7 +2,7 @@
 import { html, useMemo } from "../../core/html.js";
 import { count, duration, percent } from "../../core/format.js";
 import { route, setParams } from "../../core/router.js";
-import { STATES } from "../../cluster/gpu_states.js";
+import { states } from "../../cluster/state_names.js";
 import { historyRevision, ring } from "../../cluster/history.js";
 import { CopyButton } from "../../parts/copy.js";
 import { Table } from "../../parts/table.js";
@@ -16,18 +16,19 @@ const SPANS = [
   [86400, "24 h"],
 ];
 
-const STACK = STATES.map(({ id, name, glyph }) => ({ id, name: `${glyph} ${name}` }));
-
 const CHARTS = [
-  { id: "states", title: "GPUs by state", series: STACK, stacked: true, text: count },
   { id: "utilization", title: "Mean utilization of the measured GPUs", series: [{ id: "utilization", name: "used", color: "busy" }], most: 100, text: (value) => percent(value, 1) },
   { id: "pending", title: "GPUs that waiting pods ask for", series: [{ id: "pending", name: "pending", color: "idle-edge" }], text: count },
   { id: "largest", title: "Largest block: the most free GPUs of one node", series: [{ id: "largest", name: "largest block", color: "free" }], text: count },
 ];
 
+const stateChart = () => ({ id: "states", title: "GPUs by state", series: states.value.map(({ id, name, glyph }) => ({ id, name: `${glyph} ${name}` })), stacked: true, text: count });
+
+const stateColumns = () => states.value.map(({ id, name }) => ({ id, title: name, value: (row) => row[id], numeric: true, hide: ["held", "closed"].includes(id) ? "narrow" : undefined }));
+
+const TIME = { id: "time", title: "Time", value: (row) => row.time, cell: (row) => html`<time datetime=${new Date(row.time * 1000).toISOString()}>${clock.format(row.time * 1000)}</time>` };
+
 const COLUMNS = [
-  { id: "time", title: "Time", value: (row) => row.time, cell: (row) => html`<time datetime=${new Date(row.time * 1000).toISOString()}>${clock.format(row.time * 1000)}</time>` },
-  ...STATES.map(({ id, name }) => ({ id, title: name, value: (row) => row[id], numeric: true, hide: ["held", "closed"].includes(id) ? "narrow" : undefined })),
   { id: "pending", title: "pending", value: (row) => row.pending, numeric: true },
   { id: "utilization", title: "used", value: (row) => row.utilization, cell: (row) => (row.utilization === null ? null : percent(row.utilization, 1)), numeric: true, hide: "narrow" },
   { id: "largest", title: "largest block", value: (row) => row.largest, numeric: true, hide: "narrow" },
@@ -41,8 +42,8 @@ export default function History() {
   const seen = ring();
   const read = useMemo(() => seen.read(span), [historyRevision.value, seen, span]);
   const since = seen.first === null ? 0 : seen.last - seen.first;
-  const known = CHARTS.map((chart) => ({ ...chart, series: chart.series.filter(({ id }) => isKnown(read, id)) })).filter(({ series }) => series.length);
-  const columns = COLUMNS.filter(({ id }) => id === "time" || isKnown(read, id));
+  const known = [stateChart(), ...CHARTS].map((chart) => ({ ...chart, series: chart.series.filter(({ id }) => isKnown(read, id)) })).filter(({ series }) => series.length);
+  const columns = [TIME, ...[...stateColumns(), ...COLUMNS].filter(({ id }) => isKnown(read, id))];
   const rows = useMemo(() => sampleRows(read, span), [read]);
   return html`
     <section class="panel">

@@ -10,7 +10,7 @@ import { Bar } from "../../cells/bar.js";
 import { Marked } from "../../cells/marked.js";
 import { NodeName } from "../../cells/names.js";
 import { Link } from "../../parts/link.js";
-import { NotAllowed } from "../../parts/refusal.js";
+import { NotAllowed } from "../../cells/refusal.js";
 import { Table } from "../../parts/table.js";
 import { ChoiceFilter, Filters, TextFilter } from "../../lists/filters.js";
 

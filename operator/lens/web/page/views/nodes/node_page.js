@@ -12,7 +12,7 @@ import { Marked } from "../../cells/marked.js";
 import { usePolled } from "../../lists/polled.js";
 import { Copy } from "../../parts/copy.js";
 import { Link } from "../../parts/link.js";
-import { NotAllowed, Refused } from "../../parts/refusal.js";
+import { NotAllowed, Refused } from "../../cells/refusal.js";
 import { isOnNode } from "../../words/objects.js";
 import { whyNull } from "../../words/reasons.js";
 import { AlertCards } from "../alerts/alert_cards.js";

@@ -3,7 +3,7 @@ import { html, useEffect } from "../../core/html.js";
 import { can } from "../../client/access.js";
 import { keepPending, pending, pendingError } from "../../cluster/pending.js";
 import { Link } from "../../parts/link.js";
-import { NotAllowed, Refused } from "../../parts/refusal.js";
+import { NotAllowed, Refused } from "../../cells/refusal.js";
 import { PendingList } from "./pending_list.js";
 import { PendingPod } from "./pending_pod.js";
 

@@ -10,7 +10,7 @@ import { status, tasks } from "../../cluster/store.js";
 import { CheckFilter, ChoiceFilter, Chosen, Filters, TextFilter } from "../../lists/filters.js";
 import { byName } from "../../lists/query.js";
 import { usePolled } from "../../lists/polled.js";
-import { Refused } from "../../parts/refusal.js";
+import { Refused } from "../../cells/refusal.js";
 import { GroupTable } from "./group_table.js";
 import { TaskTable } from "./task_table.js";
 

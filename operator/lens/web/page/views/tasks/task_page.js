@@ -13,7 +13,7 @@ import { NodeName, Uuid, Workload } from "../../cells/names.js";
 import { usePolled } from "../../lists/polled.js";
 import { Copy } from "../../parts/copy.js";
 import { Link } from "../../parts/link.js";
-import { Refused } from "../../parts/refusal.js";
+import { Refused } from "../../cells/refusal.js";
 import { listed, whyNull } from "../../words/reasons.js";
 import { AlertCards } from "../alerts/alert_cards.js";
 import { EventTable } from "../events/event_table.js";

@@ -1,7 +1,7 @@
 // The pods that hold GPUs: a list, or one of them.
 import { html } from "../../core/html.js";
 import { can } from "../../client/access.js";
-import { NotAllowed } from "../../parts/refusal.js";
+import { NotAllowed } from "../../cells/refusal.js";
 import { TaskList } from "./task_list.js";
 import { TaskPage } from "./task_page.js";
 

@@ -2,7 +2,7 @@
 import { html } from "../core/html.js";
 import { access } from "../client/access.js";
 import { quoted } from "../words/commands.js";
-import { CopyButton } from "./copy.js";
+import { CopyButton } from "../parts/copy.js";
 
 /** Said where a view is missing. `what` goes after "may not see": "the cluster's alerts". */
 export function NotAllowed({ what }) {
