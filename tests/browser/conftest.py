@@ -79,3 +79,11 @@ def opened(context: BrowserContext) -> Iterator[Open]:
     yield open_tab
     for tab in tabs:
         tab.check()
+
+
+@pytest.fixture
+def tab(opened: Open, lens: Lens) -> Tab:
+    """Return a tab in which the page shows everything."""
+    tab = opened(lens.url, ADMIN)
+    tab.sign_in(ADMIN)
+    return tab

@@ -43,7 +43,10 @@ def node(
     allocatable = gpus if healthy is None else healthy
     taints = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}] if cordoned else []
     if not ready:
-        taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"})
+        taints += [
+            {"key": "node.kubernetes.io/not-ready", "effect": effect}
+            for effect in ("NoSchedule", "NoExecute")
+        ]
     return {
         "metadata": {
             "name": name,

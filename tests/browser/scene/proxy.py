@@ -1,5 +1,6 @@
 """A reverse proxy: an ingress with a path prefix, or the apiserver's, which drops `Authorization`."""
 
+import asyncio
 import contextlib
 from types import TracebackType
 from typing import Self
@@ -10,14 +11,7 @@ from aiohttp import web
 from tests.browser.scene.loop import Loop
 
 SERVICE = "/api/v1/namespaces/lens/services/lens-api:80/proxy"
-_OF_A_CONNECTION = {
-    "connection",
-    "keep-alive",
-    "transfer-encoding",
-    "host",
-    "content-length",
-    "content-encoding",
-}
+_OF_A_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "host", "content-length"}
 
 
 class Proxy:
@@ -29,7 +23,10 @@ class Proxy:
         self.prefix = prefix
         self.passed: list[str] = []
         """The paths of the requests that it has passed on."""
+        self.headers: dict[str, str] = {}
+        """Fields that it sets in every response from now on."""
 
+        self._passing: set[asyncio.Task[object]] = set()
         self._drops = {"authorization"} if drops_authorization else set()
         self._loop = loop
         self._runner: web.ServerRunner
@@ -44,6 +41,15 @@ class Proxy:
     ) -> None:
         self._loop.run(self._stop())
 
+    def cut(self) -> None:
+        """Break off all that is being answered, as a proxy does that is started anew."""
+
+        def cut() -> None:
+            for task in self._passing:
+                task.cancel()
+
+        self._loop.call(cut)
+
     @property
     def url(self) -> str:
         """Return the address of what is behind it, without a slash at its end."""
@@ -51,7 +57,7 @@ class Proxy:
 
     async def _start(self) -> None:
         self._session = aiohttp.ClientSession(auto_decompress=False)
-        server = web.Server(self._pass_on, access_log=None)
+        server = web.Server(self._answer, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -59,6 +65,15 @@ class Proxy:
     async def _stop(self) -> None:
         await self._runner.cleanup()
         await self._session.close()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        try:
+            return await self._pass_on(request)
+        finally:
+            self._passing.discard(task)
 
     async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == self.prefix:
@@ -84,6 +99,7 @@ class Proxy:
                     if name.lower() not in _OF_A_CONNECTION
                 },
             )
+            response.headers.update(self.headers)
             await response.prepare(request)
             with contextlib.suppress(aiohttp.ClientError, ConnectionError):
                 async for piece in theirs.content.iter_any():

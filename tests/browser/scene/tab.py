@@ -1,12 +1,15 @@
-"""A tab of the browser, and all that goes wrong in it."""
+"""A tab of the browser: what it shows, and all that goes wrong in it."""
 
 import re
+import time
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 DEADLINE_S = 30.0
+TOTAL = "current_gpu_usage.total_gpus"
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
@@ -27,8 +30,8 @@ class Tab:
         self._secrets = secrets
         self._wrong: list[str] = []
         self._forgiven: list[re.Pattern[str]] = []
-        context.add_init_script(REPORT_VIOLATIONS)
         self.page: Page = context.new_page()
+        self.page.add_init_script(REPORT_VIOLATIONS)
         self.page.set_default_timeout(1000 * DEADLINE_S)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self._wrong.append(f"exception: {error}"))
@@ -38,6 +41,11 @@ class Tab:
         """Open an address below the base."""
         self.page.goto(f"{self.base}{path}")
 
+    def sign_in(self, token: str, view: str = "") -> None:
+        """Open a view of the page with a token in the address, and wait until it is live."""
+        self.open(f"/#token={quote(token)}{view and f'&{view}'}")
+        self.expect_state("live")
+
     def forgive(self, *patterns: str) -> None:
         """Let an error be that a pattern is found in, such as one of a refused connection."""
         self._forgiven += map(re.compile, patterns)
@@ -46,6 +54,44 @@ class Tab:
         """Fail if anything went wrong so far."""
         wrong = [each for each in self._wrong if not any(one.search(each) for one in self._forgiven)]
         assert not wrong, "\n".join(wrong)
+
+    # What it shows
+
+    @property
+    def header(self) -> Locator:
+        """Return the page's head."""
+        return self.page.locator("header[data-state]")
+
+    @property
+    def dialog(self) -> Locator:
+        """Return the dialog that asks for the token."""
+        return self.page.get_by_role("dialog", name="token")
+
+    @property
+    def main(self) -> Locator:
+        """Return the view."""
+        return self.page.get_by_role("main")
+
+    @property
+    def map(self) -> Locator:
+        """Return the grid of the first product's GPUs."""
+        return self.main.get_by_role("grid").first
+
+    def figure(self, path: str) -> Locator:
+        """Return the first place that shows a figure of ``status``."""
+        return self.page.locator(f'[data-figure="{path}"]').first
+
+    def expect_state(self, state: str) -> None:
+        """Wait until the header is in a state: live, stale, lost, denied, hidden."""
+        expect(self.header).to_have_attribute("data-state", state)
+
+    def until(self, condition: Callable[[], bool], what: Callable[[], object] | str) -> None:
+        """Look until a condition holds, as often as every frame of a slow screen."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            told = what if isinstance(what, str) else what()
+            assert time.monotonic() < deadline, f"not in {DEADLINE_S:g} s: {told}"
+            self.page.wait_for_timeout(50)
 
     def evaluate(self, script: str, argument: Any = None) -> Any:
         """Return the value of an expression in the page."""

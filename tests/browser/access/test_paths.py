@@ -1,0 +1,28 @@
+"""The page behind what stands before Lens: an ingress with a prefix, the apiserver's service proxy."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ADMIN, Open
+from tests.browser.scene.lens import Lens
+from tests.browser.scene.loop import Loop
+from tests.browser.scene.proxy import SERVICE, Proxy
+from tests.browser.scene.tab import TOTAL
+
+
+@pytest.mark.parametrize(
+    ("prefix", "drops_authorization"), [("/gpu/lens", False), (SERVICE, True)], ids=["ingress", "apiserver"]
+)
+def test_it_works_below_any_path_without_a_setting(
+    prefix: str, drops_authorization: bool, opened: Open, lens: Lens, loop: Loop
+) -> None:
+    with Proxy(loop, lens.url, prefix, drops_authorization=drops_authorization) as proxy:
+        tab = opened(proxy.url, ADMIN)
+        tab.sign_in(ADMIN)
+        expect(tab.figure(TOTAL)).to_have_text("48")
+        tab.page.goto(f"{proxy.url}/#/pending")
+        expect(tab.main).to_contain_text("large-0")
+        outside = [request.url for request in tab.requests if not request.url.startswith(f"{proxy.url}/")]
+        assert outside == []
+        assert any("/stream?" in path for path in proxy.passed)
+        tab.page.close()

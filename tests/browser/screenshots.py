@@ -1,0 +1,156 @@
+"""Pictures of the page, to look at: `python -m tests.browser.screenshots [SCENE...]`.
+
+They are in build/screenshots. With `--readme` the README's picture is taken anew, of the demo.
+"""
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from tests.bench.process import Process
+from tests.browser.scene import standing
+from tests.browser.scene.cluster import EVERYTHING, Cluster
+from tests.browser.scene.lens import Lens
+from tests.browser.scene.loop import Loop
+from tests.browser.scene.manifests import A100, Object, node, pod
+from tests.browser.scene.tab import DEADLINE_S, Tab
+from tests.integration.operator import LENS, Command, environment
+
+FOLDER = Path("build/screenshots")
+README = Path("docs/images/page.png")
+WIDTHS = (360, 1280, 1920)
+HEIGHTS = {360: 740, 1280: 900, 1920: 1080}
+TOKEN = "token-of-a-reader"
+DEMO_TOKEN = "demo-token"
+DEMO_NODES = 16
+SETTLE_S = 5.0
+DEMO_S = 45.0
+"""How long the demo has lived: jobs have come, and some wait."""
+
+
+def _broken() -> list[Object]:
+    """Return a cluster in which something is wrong with every node."""
+    nodes = [
+        *(node(f"n{number}", ready=False) for number in (1, 2)),
+        *(node(f"n{number}", healthy=number) for number in (3, 4)),
+        node("n5", cordoned=True, product=A100),
+        node("n6", healthy=0, product=A100),
+    ]
+    pods = [pod(f"train-{number}", f"n{number}", 6, namespace="research") for number in (1, 3, 4, 6)]
+    waiting = [
+        pod(f"waits-{number}", gpus=8, namespace="research", since=900 * number, refused=standing.REFUSED)
+        for number in range(1, 9)
+    ]
+    return [*nodes, *pods, *waiting]
+
+
+@contextmanager
+def _simulated(objects: Sequence[Object], namespace: str = "") -> Iterator[str]:
+    """Yield the address of the page of a Lens that counts these, with a token."""
+    with Loop() as loop, tempfile.TemporaryDirectory() as folder, Cluster(loop, objects) as cluster:
+        assert cluster.agents is not None
+        cluster.agents.idle |= standing.IDLE
+        cluster.admit(TOKEN, EVERYTHING._replace(namespace=namespace))
+        with Lens(cluster, Path(folder)) as lens:
+            yield f"{lens.url}/#token={TOKEN}&/{f'?namespace={namespace}' if namespace else ''}"
+
+
+@contextmanager
+def _huge() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = Path(folder) / "tokens.yaml"
+        tokens.write_text(f"tokens: [{{name: x, sha256: {hashlib.sha256(TOKEN.encode()).hexdigest()}}}]")
+        args = ["--nodes", "5000", "--changes", "10", "--tokens", str(tokens)]
+        with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+            port = process.ready(deadline_s=120).line["port"]
+            yield f"http://127.0.0.1:{port}/#token={TOKEN}"
+
+
+@contextmanager
+def _demo() -> Iterator[str]:
+    nodes = str(DEMO_NODES)
+    args = ["demo", "--port", "0", "--nodes", nodes, "--agents", nodes, "--token", DEMO_TOKEN]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Command(args, Path(folder) / "output", environment(), forked=True) as demo,
+    ):
+        demo.wait_for_text("Agents on")
+        yield f"{demo.wait_for_match(LENS)[1]}/#token={DEMO_TOKEN}"
+
+
+SCENES: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "standing": lambda: _simulated(standing.objects()),
+    "empty": lambda: _simulated([]),
+    "broken": lambda: _simulated(_broken()),
+    "namespace": lambda: _simulated(standing.objects(), "research"),
+    "huge": _huge,
+    "demo": _demo,
+}
+
+
+def _open(browser: Browser, address: str, width: int, scheme: str) -> BrowserContext:
+    """Return a browser's context with the page, once it is live."""
+    context = browser.new_context(
+        viewport={"width": width, "height": HEIGHTS[width]},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    tab = Tab(context, address.partition("/#")[0])
+    tab.page.goto(address)
+    tab.expect_state("live")
+    return context
+
+
+def _take(browser: Browser, scenes: Sequence[str]) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for scene in scenes:
+        with SCENES[scene]() as address:
+            for width in WIDTHS:
+                for scheme in ("light", "dark"):
+                    context = _open(browser, address, width, scheme)
+                    context.pages[0].wait_for_timeout(1000 * SETTLE_S)
+                    path = FOLDER / f"page-{scene}-{width}-{scheme}.png"
+                    context.pages[0].screenshot(path=path, full_page=True)
+                    context.close()
+                    print(path, flush=True)
+
+
+def _take_for_readme(browser: Browser) -> None:
+    with _demo() as address:
+        context = _open(browser, address, 1280, "light")
+        context.pages[0].wait_for_timeout(1000 * DEMO_S)
+        README.parent.mkdir(parents=True, exist_ok=True)
+        context.pages[0].screenshot(path=README)
+        context.close()
+    print(README, README.stat().st_size, "bytes")
+
+
+def main() -> None:
+    """Take what is asked for; all scenes by default."""
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"of {', '.join(SCENES)}")
+    parser.add_argument("--readme", action="store_true", help="the README's picture alone")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.scenes) - set(SCENES):
+        parser.error(f"no scene {', '.join(sorted(unknown))}")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        parser.error("chromium is not on PATH (Debian's chromium)")
+    expect.set_options(timeout=1000 * DEADLINE_S)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        if arguments.readme:
+            _take_for_readme(browser)
+        else:
+            _take(browser, arguments.scenes or list(SCENES))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""5,000 nodes and 40,000 GPUs under 50 changes a second: what a tab takes that is left open."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.bench.process import Process
+from tests.browser.conftest import Open
+from tests.browser.scene.endurance import endure
+from tests.browser.scene.tab import TOTAL
+
+TOKEN = "token-of-a-wall"
+NODES = 5_000
+CHANGES_PER_SECOND = 50
+SETTLE_S = 10.0
+SECONDS = 60.0
+MOST_MEMORY_MB = 200.0
+MOST_LONG_TASKS = 1.0
+
+
+@pytest.fixture
+def large(tmp_path: Path, browser: Browser) -> Iterator[str]:
+    """Return the address of a Lens that counts so many."""
+    tokens = tmp_path / "tokens.yaml"
+    tokens.write_text(f"tokens: [{{name: wall, sha256: {hashlib.sha256(TOKEN.encode()).hexdigest()}}}]")
+    args = ["--nodes", str(NODES), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
+    with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+        yield f"http://127.0.0.1:{process.ready(deadline_s=120).line['port']}"
+
+
+@pytest.mark.slow
+def test_a_tab_of_a_large_cluster_stays_small_and_smooth(large: str, opened: Open, browser: Browser) -> None:
+    tab = opened(large, TOKEN)
+    tab.sign_in(TOKEN)
+    expect(tab.figure(TOTAL)).to_have_text("40,000")
+    taken = endure(browser, tab, SETTLE_S, SECONDS)
+    tab.expect_state("live")
+    assert taken.memory_mb[-1] <= MOST_MEMORY_MB
+    assert taken.long_tasks_a_minute <= MOST_LONG_TASKS, taken.longest_ms

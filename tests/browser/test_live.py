@@ -1,0 +1,89 @@
+"""The page follows the cluster while somebody looks, and lets go when nobody does."""
+
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.browser.conftest import ADMIN, Open
+from tests.browser.scene.cluster import Cluster
+from tests.browser.scene.figures import expect_agreement, shown_rows
+from tests.browser.scene.hidden import HIDE, HIDEABLE, SHOW
+from tests.browser.scene.lens import Lens
+from tests.browser.scene.loop import Loop
+from tests.browser.scene.manifests import pod
+from tests.browser.scene.proxy import Proxy
+from tests.browser.scene.tab import Tab
+
+
+def streams(tab: Tab) -> list[Request]:
+    """Return the requests for the stream so far."""
+    return [request for request in tab.requests if "/realtime/stream?" in request.url]
+
+
+def test_a_change_is_drawn_without_a_request(tab: Tab, cluster: Cluster) -> None:
+    allocated = tab.figure("gpu_states.available").text_content()
+    assert allocated is not None
+    cluster.put(pod("new-0", "n3", 2, namespace="web"))
+    expect(tab.figure("gpu_states.available")).to_have_text(str(int(allocated) - 2))
+    tab.until(lambda: shown_rows(tab, "allocated_gpus")["web"] == 4.0, "the namespace's GPUs")
+    cluster.delete_pod("new-0", "web")
+    expect(tab.figure("gpu_states.available")).to_have_text(allocated)
+    assert len(streams(tab)) == 1
+
+
+def test_what_was_missed_comes_by_the_last_events_id(
+    opened: Open, lens: Lens, cluster: Cluster, loop: Loop
+) -> None:
+    with Proxy(loop, lens.url, "", drops_authorization=False) as proxy:
+        tab = opened(proxy.url, ADMIN)
+        tab.forgive(r"ERR_INCOMPLETE_CHUNKED_ENCODING", r"ERR_CONNECTION_RESET")
+        tab.sign_in(ADMIN)
+        cluster.put(pod("seen-0", "n3", 1, namespace="web"))
+        expect_agreement(tab, lens, ADMIN)
+        proxy.cut()
+        cluster.put(pod("missed-0", "n3", 1, namespace="web"))
+        tab.until(lambda: len(streams(tab)) == 2, "a second stream")
+        expect_agreement(tab, lens, ADMIN)
+        assert streams(tab)[-1].headers["last-event-id"]
+        tab.page.close()
+    for name in ("seen-0", "missed-0"):
+        cluster.delete_pod(name, "web")
+
+
+@pytest.fixture
+def hideable(opened: Open, lens: Lens) -> Tab:
+    """Return a tab that can be hidden."""
+    tab = opened(lens.url, ADMIN)
+    tab.page.add_init_script(HIDEABLE)
+    return tab
+
+
+def test_a_hidden_tab_lets_go_after_a_minute_and_comes_back(
+    hideable: Tab, lens: Lens, cluster: Cluster
+) -> None:
+    tab = hideable
+    tab.page.clock.install()
+    tab.sign_in(ADMIN)
+    tab.evaluate(HIDE)
+    tab.page.clock.run_for(65_000)
+    tab.expect_state("hidden")
+    tab.until(lambda: all(request.failure is not None for request in streams(tab)), "the end of the stream")
+    before = len(streams(tab))
+    tab.page.clock.run_for(600_000)
+    assert len(streams(tab)) == before
+    cluster.put(pod("meanwhile-0", "n3", 1, namespace="web"))
+    tab.evaluate(SHOW)
+    tab.page.clock.run_for(2_000)
+    tab.expect_state("live")
+    assert expect_agreement(tab, lens, ADMIN)["gpu_states"]["allocated"] == 37
+    cluster.delete_pod("meanwhile-0", "web")
+
+
+@pytest.mark.slow
+def test_who_looks_away_for_less_than_a_minute_keeps_the_stream(hideable: Tab, lens: Lens) -> None:
+    hideable.sign_in(ADMIN)
+    hideable.evaluate(HIDE)
+    hideable.page.wait_for_timeout(40_000)
+    hideable.evaluate(SHOW)
+    hideable.page.wait_for_timeout(25_000)
+    assert len(streams(hideable)) == 1
+    expect_agreement(hideable, lens, ADMIN)

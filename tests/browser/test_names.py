@@ -1,0 +1,93 @@
+"""Names are what tenants choose: the page shows them as text, whatever they are."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ADMIN, Open
+from tests.browser.scene.cluster import EVERYTHING, Cluster
+from tests.browser.scene.lens import Lens
+from tests.browser.scene.loop import Loop
+from tests.browser.scene.manifests import Object, node, pod
+from tests.browser.scene.tab import Tab
+
+IMAGE = "<img src=x onerror=globalThis.stolen=1>"
+RIGHT_TO_LEFT = "\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe"
+HEBREW = "אימון-מודל-גדול"
+LONG = "x" * 253
+HOSTILE = (
+    IMAGE,
+    "<script>globalThis.stolen=1</script>",
+    "javascript:globalThis.stolen=1",
+    "${globalThis.stolen=1}",
+    "{{constructor.constructor('globalThis.stolen=1')()}}",
+    "'; DROP TABLE pods; --",
+    "a&lt;b&amp;c",
+    "__proto__",
+    "constructor",
+    "%2e%2e%2fadmin?x=1#y",
+    RIGHT_TO_LEFT,
+    HEBREW,
+    LONG,
+)
+
+VIEWS = ("", "/nodes", "/tasks", "/pending", "/alerts", "/events")
+
+
+def hostile() -> list[Object]:
+    """Return nodes and pods of all these names; each name is also a namespace's, and a scheduler's reason."""
+    objects = [node("n1"), node("n2"), node(IMAGE, product=IMAGE), node(LONG, cordoned=True, product=LONG)]
+    for number, name in enumerate(HOSTILE):
+        on = ("n1", "n2", IMAGE)[number % 3]
+        objects.append(pod(name, on, 1, namespace=name))
+        objects.append(pod(f"{name}.", gpus=8, namespace=name, since=900 + number, refused=f"0/4: {name}"))
+    return objects
+
+
+@pytest.fixture(scope="module")
+def hostile_lens(loop: Loop, browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lens]:
+    """Return the Lens of a cluster in which nobody has an ordinary name."""
+    with Cluster(loop, hostile(), telemetry=False) as cluster:
+        cluster.admit(ADMIN, EVERYTHING)
+        with Lens(cluster, tmp_path_factory.mktemp("hostile")) as lens:
+            yield lens
+
+
+def expect_text_alone(tab: Tab) -> None:
+    """Expect that no name has become more than text."""
+    assert tab.evaluate("globalThis.stolen") is None
+    assert tab.evaluate("document.querySelectorAll('#page img, #page script, #page iframe').length") == 0
+    assert tab.evaluate("[...document.links].filter((link) => !/^https?:/.test(link.protocol)).length") == 0
+    assert tab.evaluate("Object.keys(Object.prototype).length") == 0
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_hostile_names_are_text(opened: Open, hostile_lens: Lens, view: str) -> None:
+    tab = opened(hostile_lens.url, ADMIN)
+    tab.sign_in(ADMIN, view)
+    if view != "/events":
+        expect(tab.main).to_contain_text(IMAGE)
+    expect_text_alone(tab)
+    # Nor does a name of 253 characters push the page wider than the window.
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_link_to_a_hostile_name_leads_to_it(opened: Open, hostile_lens: Lens) -> None:
+    tab = opened(hostile_lens.url, ADMIN)
+    tab.sign_in(ADMIN, "/nodes")
+    tab.main.get_by_role("link", name=IMAGE, exact=True).first.click()
+    expect(tab.main.get_by_role("heading", level=1)).to_contain_text(IMAGE)
+    expect_text_alone(tab)
+
+
+def test_a_command_to_copy_is_quoted(opened: Open, hostile_lens: Lens) -> None:
+    tab = opened(hostile_lens.url, ADMIN)
+    tab.sign_in(ADMIN, "/tasks")
+    row = tab.main.get_by_role("row").filter(has_text="DROP TABLE").first
+    row.get_by_role("button", name="as a command").click()
+    menu = tab.page.get_by_role("dialog")
+    expect(menu.get_by_text("kubectl", exact=False).last).to_be_visible()
+    # The name begins with a quote: quoted for a shell, it's still one word.
+    assert "''\\''; DROP TABLE pods; --'" in menu.inner_text()
+    assert "$TOKEN" in menu.inner_text()
