@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from release import commit, files, image, sbom
+from release import client, commit, files, image, sbom
 
 # As images name architectures (https://github.com/opencontainers/image-spec, config.md), after Go.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -39,6 +39,9 @@ def _make(told: argparse.Namespace) -> None:
         tree = Path(path)
         commit.export(tree)
         files.python_packages(tree, folder)
+        client.wheel(tree, folder)
+        client.zipapp(tree, folder / "kubectl-lens.pyz")
+        client.krew(tree, folder, told.source)
         files.chart(tree, folder, told.helm)
         lock = (tree / "requirements" / "lens.txt").read_text()
         page = (tree / "requirements" / "page.json").read_text()

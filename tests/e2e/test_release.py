@@ -48,7 +48,7 @@ def test_whoever_makes_a_release_again_gets_the_same_files(repository: Path, tmp
     version = commit.version()
     wheel, chart, archive = (
         next((tmp_path / "first").glob(pattern))
-        for pattern in ("*.whl", f"lens-{version}.tgz", "*-image-*.tar")
+        for pattern in ("lens_operator-*.whl", f"lens-{version}.tgz", "*-image-*.tar")
     )
     assert sorted(path.name for path in first.parent.iterdir()) == sorted(
         [
@@ -58,6 +58,9 @@ def test_whoever_makes_a_release_again_gets_the_same_files(repository: Path, tmp
             chart.name,
             archive.name,
             f"lens-{version}.cdx.json",
+            f"kubectl_lens-{version}-py3-none-any.whl",
+            f"kubectl-gpu_lens-{version}.tar.gz",
+            "kubectl-lens.pyz",
         ]
     )
     with tarfile.open(chart) as packed:
