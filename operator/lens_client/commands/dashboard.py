@@ -1,6 +1,7 @@
 """``kubectl lens dashboard``: Lens' page in a browser, through a port of this machine."""
 
 import argparse
+import os
 import secrets
 import socket
 import sys
@@ -54,7 +55,7 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        problem = f"can't listen on 127.0.0.1:{port}: {error.strerror}"
+        problem = f"can't listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}"
         raise UsageError(f"--port: {problem}: choose another") from None
 
 
