@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,12 @@ class Process:
                 raise AssertionError(f"{text!r} isn't shown: {self.shown[after:]!r}")
             self.shown += os.read(self._master, 65536).decode(errors="replace")
         return found + len(text)
+
+    def read_until(self, ended: threading.Event) -> None:
+        """Read, so that the process can write, until a test has seen enough."""
+        while not ended.is_set():
+            if select.select([self._master], [], [], 0.1)[0]:
+                os.read(self._master, 65536)
 
     def type(self, keys: str) -> None:
         """Press keys."""
