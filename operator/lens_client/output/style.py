@@ -43,9 +43,8 @@ def paint(text: str, style: Style, terminal: Terminal) -> str:
 
 def bar(parts: tuple[Part, ...], terminal: Terminal, most: int = MOST_CELLS) -> str:
     """Return a bar with a cell for each GPU, or ``most`` cells in proportion; each state has one at least."""
-    cells = _cells([part.gpus for part in parts], most)
     shown = ""
-    for part, number in zip(parts, cells, strict=True):
+    for part, number in zip(parts, cells([part.gpus for part in parts], most), strict=True):
         symbol, plain, style = _SYMBOLS[part.state]
         shown += paint((symbol if terminal.unicode else plain) * number, style, terminal)
     return shown
@@ -56,15 +55,16 @@ def bar_cells(parts: tuple[Part, ...], most: int = MOST_CELLS) -> int:
     return min(sum(part.gpus for part in parts), most)
 
 
-def _cells(numbers: list[int], most: int) -> list[int]:
+def cells(numbers: list[int], most: int) -> list[int]:
+    """Return how many of at most so many cells each number has, by its share; one at least unless it is 0."""
     total = sum(numbers)
     if total <= most:
         return numbers
-    cells = [max(1, number * most // total) if number else 0 for number in numbers]
-    while (over := sum(cells) - most) != 0:
+    found = [max(1, number * most // total) if number else 0 for number in numbers]
+    while (over := sum(found) - most) != 0:
         # The one that is furthest from its share gives or takes a cell.
         step = 1 if over < 0 else -1
-        candidates = [i for i, cell in enumerate(cells) if numbers[i] and (step > 0 or cell > 1)]
-        chosen = max(candidates, key=lambda i: step * (numbers[i] * most / total - cells[i]))
-        cells[chosen] += step
-    return cells
+        candidates = [i for i, cell in enumerate(found) if numbers[i] and (step > 0 or cell > 1)]
+        chosen = max(candidates, key=lambda i: step * (numbers[i] * most / total - found[i]))
+        found[chosen] += step
+    return found

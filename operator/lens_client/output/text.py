@@ -6,7 +6,7 @@ from itertools import pairwise
 
 _PLAIN = re.compile(r"[ -~]*")
 _LINES = re.compile(r"[ -~\n\t]*")
-_SPACES = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
+_SPACES = re.compile(r"[^\S ]+")
 _ESCAPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
 """Control and format characters (bidirectional overrides, invisible joiners) and what has no glyph."""
 _MARKS = frozenset({"Mn", "Me"})

@@ -30,6 +30,10 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+_HTML = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+"""What Go's encoding/json escapes."""
+
+
 def render(template: Template, document: Any) -> str:
     """Return a template's text; a field that is missing is left out. Raise JsonPathError."""
     return "".join(_parts(template, document))
@@ -57,7 +61,8 @@ def _parts(template: Template, document: Any) -> Iterator[str]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return written.translate(_HTML)
 
 
 def _step(node: Any, values: list[Any]) -> list[Any]:

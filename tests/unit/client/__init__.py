@@ -1,0 +1,1 @@
+"""What kubectl lens prints, without a Lens."""
