@@ -74,7 +74,7 @@ def _class(name: str, schema: Document) -> str:
 
 
 def _type(schema: Document | bool) -> str:
-    if isinstance(schema, bool):
+    if isinstance(schema, bool) or not schema:
         return "object"  # of any type
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]

@@ -73,16 +73,19 @@ class Lens:
     def cluster(self) -> str:
         """Return the cluster's name; the first use may be a request. Raise ApiError."""
         if self._cluster is None:
-            try:
-                clusters = self.get("/api/v1/clusters", schema.Clusters, cluster=False).data["clusters"]
-            except ApiError as error:
-                if error.http_status != 403:
-                    raise
-                raise ApiError(
-                    "you may not list this Lens' clusters, so name yours with --cluster", 403
-                ) from None
-            self._cluster = next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
+            self._cluster = self._own_cluster()
         return self._cluster
+
+    def _own_cluster(self) -> str:
+        """Return the name of the cluster that this Lens watches."""
+        try:
+            clusters = self.get("/api/v1/clusters", schema.Clusters, cluster=False).data["clusters"]
+        except ApiError as error:
+            if error.http_status != 403:
+                raise
+            # Who may see one namespace may ask what that is.
+            return self.get("/api/v1/access", schema.Access, cluster=False).data["cluster"]
+        return next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
 
     def get(
         self,

@@ -18,10 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context) -> int:
     """Print the namespaces, those with the most GPUs first."""
     printer = Printer(context, namespaces.NAMESPACES)
-    tasks = context.lens.get("/api/v1/realtime/running-tasks", schema.RunningTasks, {"state": "all"})
-    pending = context.lens.get("/api/v1/realtime/pending-tasks", schema.PendingTasks)
-    rows = namespaces.sums(tasks.data["tasks"], pending.data["tasks"])
-    answer = {"cluster": tasks.data["cluster"], "timestamp": tasks.data["timestamp"], "namespaces": rows}
-    printer.rows(answer, rows)
-    printer.age(tasks.data["timestamp"], tasks.age_seconds)
-    return context.status(YES, tasks.age_seconds)
+    answer = context.lens.get("/api/v1/realtime/status", schema.Status, {"include": "namespaces"})
+    rows = answer.data.get("namespaces", [])
+    found = {"cluster": answer.data["cluster"], "timestamp": answer.data["timestamp"], "namespaces": rows}
+    printer.rows(found, rows)
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(YES, answer.age_seconds)

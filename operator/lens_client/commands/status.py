@@ -55,14 +55,14 @@ def run(context: Context) -> int:
 
 def _namespace(context: Context, namespace: str) -> int:
     """Print the sums of one namespace."""
-    printer = Printer(context, namespaces.NAMESPACES)
+    printer = Printer(context, namespaces.TASKS)
     tasks = context.lens.get(
         "/api/v1/realtime/running-tasks", schema.RunningTasks, {"namespace": namespace, "state": "all"}
     )
     pending = context.lens.get(
         "/api/v1/realtime/pending-tasks", schema.PendingTasks, {"namespace": namespace}
     )
-    rows = namespaces.sums(tasks.data["tasks"], pending.data["tasks"], namespace)
+    rows = [namespaces.sums(tasks.data["tasks"], pending.data["tasks"], namespace)]
     answer = {"cluster": tasks.data["cluster"], "timestamp": tasks.data["timestamp"], "namespaces": rows}
     printer.rows(answer, rows)
     printer.age(tasks.data["timestamp"], tasks.age_seconds)

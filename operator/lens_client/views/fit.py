@@ -92,4 +92,7 @@ def _evictable(evictable: Mapping[str, Any]) -> str:
         "no": "not all would fit",
         "unknown": "it isn't known whether all would fit",
     }
-    return f"{held} {gpus} GPU{'' if gpus == 1 else 's'}; without them {without[evictable['fits']]}"
+    kept = (
+        f"; PodDisruptionBudgets protect {evictable['protected_pods']}" if evictable["protected_pods"] else ""
+    )
+    return f"{held} {gpus} GPU{'' if gpus == 1 else 's'}; without them {without[evictable['fits']]}{kept}"

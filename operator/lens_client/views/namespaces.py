@@ -1,16 +1,17 @@
 """Who holds GPUs, and who waits for them, by namespace."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
+from lens_client.api import schema
+from lens_client.output.quantity import duration
 from lens_client.output.table import Column
 from lens_client.output.view import View
 from lens_client.views.cells import count, percent
 
 
-class Namespace(TypedDict):
-    """A namespace's tasks in sums.
+class NamespaceTasks(TypedDict):
+    """The tasks of a namespace in sums, for who may see no more.
 
     ``gpus`` are physical GPUs, each once; those of tasks whose GPUs aren't known are added, which is
     ``approximate`` where such tasks share GPUs. Utilization is the mean of the tasks', by their GPUs.
@@ -29,15 +30,33 @@ NAMESPACES = View(
     field="namespaces",
     columns=(
         Column("NAME", lambda row: row["namespace"], shrink="middle"),
+        Column("GPUS", lambda row: str(row["allocated_gpus"]), right=True),
+        Column("BUSY", lambda row: str(row["busy_gpus"]), right=True, rank=5),
+        Column("IDLE", lambda row: count(row["idle_gpus"], "yellow"), right=True, rank=2),
+        Column("UNMEASURED", lambda row: str(row["unmeasured_gpus"]), True, right=True),
+        Column("IDLE-GPU-TIME", lambda row: duration(row["idle_gpu_seconds"]), True, right=True),
+        Column("UTIL", lambda row: percent(row["utilization"]), right=True, rank=4),
+        Column("TASKS", lambda row: str(row["running_tasks"]), right=True, rank=3),
+        Column("PENDING", lambda row: count(row["pending_pods"], "yellow"), right=True),
+        Column("PENDING-GPUS", lambda row: str(row["pending_gpus"]), right=True, rank=1),
+    ),
+    csv=tuple(schema.Namespace.__annotations__),
+    name=lambda row: f"namespace/{row['namespace']}",
+    nothing="No namespace holds GPUs or waits for some.",
+)
+
+TASKS = View(
+    field="namespaces",
+    columns=(
+        Column("NAME", lambda row: row["namespace"], shrink="middle"),
         Column("GPUS", lambda row: f"{row['gpus']}{'~' if row['approximate'] else ''}", right=True),
         Column("TASKS", lambda row: str(row["running_tasks"]), right=True, rank=2),
         Column("UTIL", lambda row: percent(row["utilization"]), right=True, rank=3),
         Column("PENDING", lambda row: count(row["pending_pods"], "yellow"), right=True),
         Column("PENDING-GPUS", lambda row: str(row["pending_gpus"]), right=True, rank=1),
     ),
-    csv=tuple(Namespace.__annotations__),
+    csv=tuple(NamespaceTasks.__annotations__),
     name=lambda row: f"namespace/{row['namespace']}",
-    nothing="No namespace has or requests GPUs.",
 )
 
 
@@ -48,7 +67,7 @@ class _Sums:
         self.load = 0.0
         self.approximate = False
 
-    def row(self, name: str) -> Namespace:
+    def row(self, name: str) -> NamespaceTasks:
         return {
             "namespace": name,
             "gpus": len(self.uuids) + self.more_gpus,
@@ -61,25 +80,21 @@ class _Sums:
 
 
 def sums(
-    tasks: Iterable[Mapping[str, Any]], pending: Iterable[Mapping[str, Any]], namespace: str | None = None
-) -> list[Namespace]:
-    """Return the namespaces with the most GPUs first; with a ``namespace`` its row is there in any case."""
-    found: defaultdict[str, _Sums] = defaultdict(_Sums)
-    if namespace is not None:
-        found[namespace] = _Sums()
+    tasks: Iterable[Mapping[str, Any]], pending: Iterable[Mapping[str, Any]], namespace: str
+) -> NamespaceTasks:
+    """Return the sums of a namespace's tasks."""
+    found = _Sums()
     for task in tasks:
-        held = found[task["namespace"]]
-        held.running += task["phase"] == "Running"
+        found.running += task["phase"] == "Running"
         if task["gpu_uuids"] is not None:
-            held.uuids.update(task["gpu_uuids"])
+            found.uuids.update(task["gpu_uuids"])
         else:
-            held.more_gpus += task["allocated_gpus"]
-            held.approximate |= "units" in task
+            found.more_gpus += task["allocated_gpus"]
+            found.approximate |= "units" in task
         if task["utilization"] is not None:
-            held.load += task["utilization"] * task["allocated_gpus"]
-            held.loaded_gpus += task["allocated_gpus"]
+            found.load += task["utilization"] * task["allocated_gpus"]
+            found.loaded_gpus += task["allocated_gpus"]
     for task in pending:
-        found[task["namespace"]].pods += 1
-        found[task["namespace"]].asked += task["requested_gpus"]
-    rows = [each.row(name) for name, each in found.items()]
-    return sorted(rows, key=lambda row: (-row["gpus"], -row["pending_gpus"], row["namespace"]))
+        found.pods += 1
+        found.asked += task["requested_gpus"]
+    return found.row(namespace)

@@ -339,6 +339,29 @@ FIGURES = {
     "approximate": True,
 }
 
+
+def _namespace(name: str, busy: int, idle: int, unmeasured: int, **more: Any) -> dict[str, Any]:
+    return {
+        "namespace": name,
+        "allocated_gpus": busy + idle + unmeasured,
+        "busy_gpus": busy,
+        "idle_gpus": idle,
+        "unmeasured_gpus": unmeasured,
+        "utilization": None,
+        "idle_gpu_seconds": 0,
+        "running_tasks": 1,
+        "pending_pods": 0,
+        "pending_gpus": 0,
+        **more,
+    }
+
+
+NAMESPACES = [
+    _namespace("ml-team", 40, 8, 4, utilization=61.3, idle_gpu_seconds=37_000, running_tasks=12),
+    _namespace("research", 1, 0, 3, utilization=45.3, pending_pods=2, pending_gpus=16),
+    _namespace("vision", 0, 0, 0, running_tasks=0, pending_pods=1, pending_gpus=8),
+]
+
 FRESHNESS = {
     "synced": True,
     "age_seconds": 0.407,
@@ -437,7 +460,14 @@ FIT_NO = {
         {"change": "replicas", "value": "1", "gpus": 8, "replicas": 1},
         {"change": "toleration", "value": "reserved=team-b:NoSchedule", "gpus": 8, "replicas": 4},
     ],
-    "evictable": {"gpus": 12, "pods": 3, "fits": "yes", "namespaces": {"research": 12}},
+    "evictable": {
+        "gpus": 12,
+        "pods": 3,
+        "fits": "yes",
+        "namespaces": {"research": 12},
+        "protected_pods": 1,
+        "fits_within_budgets": "no",
+    },
 }
 FIT_YES = {
     **FIT_NO,
@@ -459,4 +489,17 @@ FIT_YES = {
     "quota": None,
     "nearest": [],
     "evictable": None,
+}
+
+ACCESS = {
+    "caller": "team-research",
+    "cluster": NAME,
+    "clusters": None,
+    "realtime": False,
+    "capacity": False,
+    "namespace": None,
+    "namespaces": ["research"],
+    "paths": None,
+    "version": "0.1.0",
+    "page": "",
 }

@@ -107,7 +107,7 @@ def _cases() -> Iterator[Case]:
     yield Case("tasks-name.terminal", "tasks -n research -o name", 80)
     yield Case("tasks-jsonpath.terminal", "tasks -n research -o jsonpath={{.tasks[*].pod_name}}", 80)
     yield Case("nodes-wide.40", "nodes -o wide", 40, {"NO_COLOR": "1"})
-    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN, "LENS_CLUSTER": "prod-cluster"}
+    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN}
     for name, command in (
         ("status", "status"),
         ("status-json", "status -o json"),

@@ -28,6 +28,8 @@ class FakeLens:
 
     def answer(self, path: str, query: dict[str, str], namespaced: bool) -> tuple[int, Any]:
         """Return the HTTP status, and the data or the message of an error."""
+        if path == "/api/v1/access":
+            return 200, cluster.ACCESS
         if namespaced and query.get("namespace") != "research":
             return 403, "Forbidden: needs get on realtime.lens in the whole cluster"
         if path in self.answers:
@@ -47,9 +49,15 @@ class FakeLens:
                 }
                 return 200, {"clusters": [row]}
             case "/status":
-                data: dict[str, Any] = {**head, **cluster.FIGURES, "freshness": cluster.FRESHNESS}
+                data: dict[str, Any] = {
+                    **head,
+                    **cluster.FIGURES,
+                    "freshness": cluster.FRESHNESS,
+                    "fit_record": None,
+                }
                 include = query.get("include", "").split(",")
                 data |= {"alerts": cluster.ALERTS} if "alerts" in include else {}
+                data |= {"namespaces": cluster.NAMESPACES} if "namespaces" in include else {}
                 data |= {"recent_events": cluster.EVENTS} if "events" in include else {}
                 return 200, data
             case "/nodes":

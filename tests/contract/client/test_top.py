@@ -107,7 +107,7 @@ def test_a_break_of_the_stream_is_shown_and_not_printed(server: lens.FakeLens) -
 
 def test_tasks_of_one_namespace_take_no_more_rights_than_its_own(server: lens.FakeLens) -> None:
     """With -n it is the pods."""
-    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN, "LENS_CLUSTER": cluster.NAME}
+    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN}
     with Process(server.url, ["top", "-n", "research"], columns=120, environ=one) as shell:
         shell.wait_for("5  by util  ?: keys")
         lines = screen(shell.shown)

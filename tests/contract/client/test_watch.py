@@ -102,7 +102,7 @@ def test_pending_pods_are_asked_for_again_when_something_changes(server: lens.Fa
 
 def test_pending_pods_of_one_namespace_take_no_more_rights_than_its_own(server: lens.FakeLens) -> None:
     """The stream of its tasks says when to ask again."""
-    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN, "LENS_CLUSTER": cluster.NAME}
+    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN}
     with Process(server.url, ["pending", "-n", "research", "-w"], environ=one) as shell:
         start = shell.wait_for("Data 1s old")
         head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
