@@ -12,7 +12,7 @@ from typing import Any
 
 from tests import recount_kai
 from tests.recount_gpus import NOTHING, Told, count
-from tests.recount_products import by_product, sum_up
+from tests.recount_products import by_product, largest, sum_up
 
 Object = Mapping[str, Any]
 Amounts = dict[str, Fraction]
@@ -120,7 +120,9 @@ def recount_by_vendor(
             (told or {}).get(name, NOTHING),
         )
         whole = {resource: cell for resource, cell in cells.items() if resource not in counted["shared"]}
-        groups = [(each["vendor"], _block(each, is_open=name in open_nodes)) for each in counted["groups"]]
+        groups = [
+            (each["vendor"], _block(each, cells, is_open=name in open_nodes)) for each in counted["groups"]
+        ]
         by_vendor = [*((resource.split("/")[0], cell) for resource, cell in whole.items()), *groups]
         blocks = [block for _, block in by_vendor]
         for key, (gpus, approximate) in counted["pods"].items():
@@ -134,11 +136,11 @@ def recount_by_vendor(
             "shared": {resource: cells[resource] for resource in counted["shared"]},
             "approximate": any(each["approximate"] for each in counted["groups"]),
             **{f"{state}_gpus": sum(each[state] for each in blocks) for state in _STATES},
-            "most_available": max(each["available"] for each in blocks),
+            "most_available": max(largest(each) for each in blocks),
             "vendors": {
                 vendor: {
                     **{state: sum(block[state] for block in own) for state in _STATES},
-                    "largest_block": max(block["available"] for block in own),
+                    "largest_block": max(largest(block) for block in own),
                     "products": by_product(
                         [(vendor, block) for block in own],
                         labels.get(name, {}),
@@ -212,8 +214,11 @@ def _use(row: Mapping[str, Any]) -> str | None:
     return "partly_used" if row["allocated_gpus"] else "idle"
 
 
-def _block(counted: Mapping[str, int], *, is_open: bool) -> dict[str, int]:
-    """Put GPUs that are shared in their states, as units are."""
+def _block(
+    counted: Mapping[str, Any], cells: Mapping[str, Mapping[str, int]], *, is_open: bool
+) -> dict[str, int]:
+    """Put GPUs that are shared in their states, as units are; ``most`` is what the best resource has of
+    units."""
     total, usable, held = counted["total"], counted["usable"], counted["held"]
     free = max(0, usable - held)
     return {
@@ -222,6 +227,7 @@ def _block(counted: Mapping[str, int], *, is_open: bool) -> dict[str, int]:
         "available": free if is_open else 0,
         "unavailable": 0 if is_open else free,
         "overcommitted": max(0, held - total),
+        "most": max(cells[resource]["available"] for resource in counted["resources"]),
     }
 
 

@@ -111,6 +111,7 @@ def count(
         groups.append(
             {
                 "vendor": min(members).split("/")[0],
+                "resources": members,
                 "total": total,
                 "usable": usable,
                 "held": low,

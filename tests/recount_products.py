@@ -18,6 +18,11 @@ _LABELS = {
 Row = tuple[str | None, str | None]
 
 
+def largest(block: Mapping[str, int]) -> int:
+    """Return how many of these GPUs one pod can have: of shared ones no more than a resource has units."""
+    return min(block["available"], block.get("most", block["available"]))
+
+
 def by_product(
     blocks: Iterable[tuple[str, Mapping[str, int]]],
     labels: Mapping[str, str],
@@ -35,19 +40,19 @@ def by_product(
         vendors.setdefault(vendor, []).append(block)
     for vendor, own in vendors.items():
         sums = {state: sum(block[state] for block in own) for state in _STATES}
-        largest = max(block["available"] for block in own)
+        most = max(largest(block) for block in own)
         cards = [(uuid, product) for uuid, product in told.cards if _vendor(told) == vendor]
         names = {product for _, product in cards if product}
         if len(names) < 2:
             name = labelled(vendor, labels) or next(iter(names), None)
-            _add(rows, (name, None if name else "UNKNOWN_PRODUCT"), sums, largest)
+            _add(rows, (name, None if name else "UNKNOWN_PRODUCT"), sums, most)
             continue
         named = {gpu for key in pods for gpu in _gpus(key, devices, told)}
         held: list[str | None] = [product for uuid, product in cards if uuid in named and product and uuid]
         if sums["allocated"] == sum(sums.values()) == len(cards):
             held = [product for _, product in cards]
         if len(cards) != sum(sums.values()) or len(held) != sums["allocated"]:
-            _add(rows, (None, "UNKNOWN_DEVICES"), sums, largest)
+            _add(rows, (None, "UNKNOWN_DEVICES"), sums, most)
             continue
         left = [product for _, product in cards]
         for product in held:
@@ -55,11 +60,11 @@ def by_product(
             _add(rows, _row(product), {"allocated": 1}, 0)
         states = [state for state in _STATES[1:] if sums[state]]
         if len(states) > 1:
-            _add(rows, (None, "UNKNOWN_DEVICES"), {state: sums[state] for state in states}, largest)
+            _add(rows, (None, "UNKNOWN_DEVICES"), {state: sums[state] for state in states}, most)
             continue
         for product in left:
             number = left.count(product) if states == ["available"] else 0
-            _add(rows, _row(product), {states[0]: 1}, min(number, largest))
+            _add(rows, _row(product), {states[0]: 1}, min(number, most))
     return {row: found for row, found in rows.items() if any(found[state] for state in _STATES)}
 
 

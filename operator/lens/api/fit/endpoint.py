@@ -41,6 +41,9 @@ MOST_SECONDS = 0.5
 LONGEST_SECONDS = 3.0
 """How long a question is worked on. The most costly reasonable ones take a third of it."""
 
+DEFAULT_RESOURCE = VENDORS[0].resources[0]
+"""What a GET asks for where no node has whole GPUs."""
+
 MOST_RESOURCES = 8
 MOST_PRODUCTS = 8
 MOST_PLACEMENTS = 256
@@ -160,7 +163,8 @@ class FitQuestions:
             if self._is_gpu(name) and (name not in view.snapshot.units or name in _GPUS)
         ]
         found: Sequence[str | None] = [name for _, name in sorted(whole)[:MOST_RESOURCES]]
-        return found or (None,)
+        # Where there is none, a pod that asks for one fits nowhere.
+        return found or (DEFAULT_RESOURCE,)
 
     def _group(self, view: StateView, params: FitQuery, resource: str | None) -> AskedGroup:
         requests: dict[str, Any] = {"cpu": params.cpu, "memory": params.memory}

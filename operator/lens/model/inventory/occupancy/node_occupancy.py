@@ -17,6 +17,7 @@ GPUs that DRA hands out have their own states (``dra.gpus``). A node may offer i
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -238,15 +239,19 @@ def occupancy(
     shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
     blocks = [each.block(holders) for each in shared]
     units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
-    gpus = [(domain_of(pool.resource), pool) for pool in pools if pool not in units] + [
-        (
-            domain_of(next(iter(each.resources))),
-            _pool(NodeResource("", block.total, block.usable), block.held, takes_gpu_pods=takes_gpu_pods),
-        )
-        for each, block in zip(shared, blocks, strict=True)
+    available = {pool.resource: pool.states.available for pool in pools}
+    gpus = [
+        _Gpus(domain_of(pool.resource), pool, pool.states.available) for pool in pools if pool not in units
     ]
-    states = sum((pool.states for _, pool in gpus), GpuStates())
-    largest_block = max((pool.states.available for _, pool in gpus), default=0)
+    for each, found in zip(shared, blocks, strict=True):
+        offer = NodeResource("", found.total, found.usable)
+        pool = _pool(offer, found.held, takes_gpu_pods=takes_gpu_pods)
+        # A pod requests one of the resources, so it gets no more GPUs than that has units.
+        most = max(available[resource] for resource in each.resources)
+        domain = domain_of(next(iter(each.resources)))
+        gpus.append(_Gpus(domain, pool, min(pool.states.available, most)))
+    states = sum((each.pool.states for each in gpus), GpuStates())
+    largest_block = max((each.block for each in gpus), default=0)
     counted = _by_vendor(gpus)
     drivers = by_driver(dra)
     approximate_reason = max(
@@ -258,7 +263,7 @@ def occupancy(
         if not claimable.total:
             continue  # All of them are in no state.
         block = max(count.states.available for count in counts)
-        plugin = sum((pool.states for each, pool in gpus if each == domain), GpuStates())
+        plugin = sum((each.pool.states for each in gpus if each.domain == domain), GpuStates())
         if plugin.total:
             both = _join(domain, plugin, claimable, holders, dra, placement)
             claimable = _states(both.offered, takes_gpu_pods=takes_gpu_pods) - plugin
@@ -285,7 +290,7 @@ def occupancy(
         running_tasks=sum(pod.is_running for pod in tasks),
         # A plugin may offer what DRA has given away, and the other way round.
         largest_block=min(largest_block, states.available),
-        overcommitted=sum(pool.overcommitted for _, pool in gpus) + beyond,
+        overcommitted=sum(each.pool.overcommitted for each in gpus) + beyond,
         approximate_reason=approximate_reason,
         units=units,
         parts={pod.path: own for pod in tasks if (own := part(pod, shared)) is not None} if shared else {},
@@ -307,13 +312,21 @@ def occupancy(
     )
 
 
-def _by_vendor(gpus: Iterable[tuple[str, ResourceCount]]) -> dict[str, CountedGpus]:
+class _Gpus(NamedTuple):
+    """GPUs that device plugins offer: the domain of their resources, and the most that one pod gets."""
+
+    domain: str
+    pool: ResourceCount
+    block: int
+
+
+def _by_vendor(gpus: Iterable[_Gpus]) -> dict[str, CountedGpus]:
     """Return the GPUs that device plugins offer, by the domain of their resources."""
     found: dict[str, CountedGpus] = {}
-    for domain, pool in gpus:
+    for domain, pool, block in gpus:
         before = found.get(domain, CountedGpus(domain))
-        block = max(before.largest_block, pool.states.available)
-        found[domain] = CountedGpus(domain, before.states + pool.states, block)
+        largest = max(before.largest_block, block)
+        found[domain] = CountedGpus(domain, before.states + pool.states, largest)
     return found
 
 
