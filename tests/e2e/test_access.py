@@ -43,11 +43,22 @@ class Guarded(NamedTuple):
                     found.append(response.status)
         return found
 
-    def can_i(self, caller: Path, namespace: str | None) -> bool:
+    async def sees_capacity(self, caller: Path, *namespaces: str | None) -> list[int]:
+        """Return how Lens answers for the figures, in requests with each namespace or with none."""
+        headers = {"Lens-Authorization": f"Bearer {kubeconfig.read(caller).token}"}
+        found = []
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for namespace in namespaces:
+                params = {"cluster": CLUSTER} | ({"namespace": namespace} if namespace else {})
+                async with session.get(f"{self.lens.url}/api/v1/realtime/nodes", params=params) as response:
+                    found.append(response.status)
+        return found
+
+    def can_i(self, caller: Path, namespace: str | None, resource: str = "realtime.lens") -> bool:
         """Return what ``kubectl auth can-i`` says."""
         where = ["-n", namespace] if namespace else ["-A"]
         done = subprocess.run(
-            [self.kubectl, "--kubeconfig", str(caller), "auth", "can-i", "get", "realtime.lens", *where],
+            [self.kubectl, "--kubeconfig", str(caller), "auth", "can-i", "get", resource, *where],
             capture_output=True,
             text=True,
             check=False,
@@ -111,3 +122,21 @@ async def test_who_may_list_a_namespaces_pods_gets_its_tasks(guarded: Guarded) -
     await guarded.api.ensure(f"{RBAC}/namespaces/default/rolebindings", binding("dev", "view"))
     caller = await guarded.caller("dev")
     assert await guarded.statuses(caller, "default", "kube-system", WHOLE) == [200, 403, 403]
+
+
+async def test_the_role_of_capacity_shows_what_is_free_and_kubectl_agrees(guarded: Guarded) -> None:
+    await guarded.api.ensure(f"{RBAC}/clusterrolebindings", binding("free", "lens-capacity-viewer"))
+    caller = await guarded.caller("free")
+    assert await guarded.sees_capacity(caller, WHOLE, "default") == [200, 200]
+    assert await guarded.statuses(caller, WHOLE, "default") == [200, 403]
+    assert guarded.can_i(caller, WHOLE, "capacity.lens")
+    assert not guarded.can_i(caller, WHOLE)
+
+
+async def test_a_role_binding_of_capacity_is_for_requests_with_its_namespace(guarded: Guarded) -> None:
+    role = binding("free-here", "lens-capacity-viewer")
+    await guarded.api.ensure(f"{RBAC}/namespaces/default/rolebindings", role)
+    caller = await guarded.caller("free-here")
+    assert await guarded.sees_capacity(caller, "default", "kube-system", WHOLE) == [200, 403, 403]
+    assert guarded.can_i(caller, "default", "capacity.lens")
+    assert not guarded.can_i(caller, "kube-system", "capacity.lens")
