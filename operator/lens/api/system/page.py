@@ -1,7 +1,8 @@
 """The page at ``/``: its document, and beside it the files that the document names.
 
 The files lie under one digest of them all, ``assets/DIGEST/…``, so that browsers may keep each for ever and
-modules import one another by relative addresses, without a build. The document alone is asked for each time.
+modules import one another by relative addresses, without a build. What is served has no lines of comments and
+no indentation. The document alone is asked for each time.
 All addresses are relative: the page works behind any proxy that puts it below a path that ends in ``/``.
 """
 
@@ -42,6 +43,10 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors {}"
 )
+
+_VENDORED = "vendor/"
+_COMMENT_LINES = re.compile(r"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 _ADDRESS = re.compile(r"""(\b(?:src|href)=")\./""")
 _STATIC_IMPORT = re.compile(r"""\b(?:from|import)\s*["'](\.[^"']+)["']""")
@@ -85,7 +90,18 @@ def _files(folder: Traversable, path: str = "") -> Iterator[tuple[str, bytes]]:
         if each.is_dir():
             yield from _files(each, f"{path}{each.name}/")
         elif each.name == DOCUMENT or each.name.rpartition(".")[2] in _TYPES:
-            yield f"{path}{each.name}", each.read_bytes()
+            yield f"{path}{each.name}", _without_comments(f"{path}{each.name}", each.read_bytes())
+
+
+def _without_comments(name: str, body: bytes) -> bytes:
+    """Return our own modules and style sheets without lines that are comments, and without indentation.
+
+    They are a sixth of what browsers load. A template literal of ours has no line that begins like a comment,
+    and none of them needs its indentation: htm ignores it.
+    """
+    if name.startswith(_VENDORED) or not name.endswith((".js", ".css")):
+        return body
+    return _INDENT.sub("", _COMMENT_LINES.sub("", body.decode())).encode()
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
