@@ -57,6 +57,8 @@ const UNCHECKED = {
   resourcequotas: "ResourceQuotas",
   runtimeclasses: "RuntimeClasses",
   priorityclasses: "PriorityClasses",
+  poddisruptionbudgets: "PodDisruptionBudgets",
+  namespace: "its namespace's quotas, LimitRanges and pods",
 };
 
 /** Why a value is null, in words; a code without words of its own stays as it is. */

@@ -20,6 +20,7 @@ const COLUMNS = [
   { id: "pods", title: "For", value: ({ claim }) => claim?.pods.join(" "), cell: ({ claim }) => claim && html`<${ClaimPods} claim=${claim} />` },
   { id: "request", title: "Request", value: ({ claim }) => claim?.request, hide: "medium" },
   { id: "since", title: "Since", value: ({ claim }) => claim?.allocated_at, cell: ({ claim }) => claim && html`<${Elapsed} from=${claim.allocated_at} />`, numeric: true, hide: "narrow" },
+  { id: "place", title: "NVLink, NUMA", value: ({ device }) => place(device).join(" "), cell: ({ device }) => place(device).join(", ") || null, hide: "medium" },
   { id: "condition", title: "Condition", value: ({ device, claim }) => condition(device, claim)[1], cell: ({ device, claim }) => html`<${Condition} device=${device} claim=${claim} />`, grow: true },
 ];
 
@@ -32,6 +33,11 @@ export function DeviceTable({ gpus }) {
   return html`<section class="panel"><div class="panel-head"><h2>Devices and claims</h2>
       <p class="muted">${counted(free, "further device")} without a claim or taint${left.length > 0 && `; the largest partitions left: ${listed(left)}`}</p></div>
     <div class="wrapping"><${Table} stacked caption="DRA devices with claims or taints" columns=${COLUMNS} rows=${rows} rowKey=${(row) => row.key} commands=${deviceCommands} empty="No claim holds a device here." /></div></section>`;
+}
+
+/** Where a device is, as its driver says; absent or null in what an older Lens sends. */
+function place({ nvlink_clique: clique, numa_node: numa }) {
+  return [clique ?? null, numa === null || numa === undefined ? null : `NUMA ${numa}`].filter((each) => each !== null);
 }
 
 const isPlain = (device) => !device.claims.length && !device.taints.length;
