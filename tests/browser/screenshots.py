@@ -1,38 +1,43 @@
 """Pictures of the page, to look at: `python -m tests.browser.screenshots [SCENE...]`.
 
-They are in build/screenshots. With `--readme` the README's picture is taken anew, of the demo.
+They are in build/screenshots. With `--readme` the README's picture is taken anew, of the fleet.
 """
 
 import argparse
 import hashlib
+import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from lens_sim.cluster.fleet import Fleet
+from lens_sim.objects.resources import NODES, PODS
+from lens_sim.objects.store import Store
 from tests.bench.process import Process
 from tests.browser.scene import standing
 from tests.browser.scene.cluster import EVERYTHING, Cluster
 from tests.browser.scene.lens import Lens
 from tests.browser.scene.loop import Loop
-from tests.browser.scene.manifests import A100, Object, node, pod
+from tests.browser.scene.manifests import A100, GPU, Object, node, pod
 from tests.browser.scene.tab import DEADLINE_S, Tab
-from tests.integration.operator import LENS, Command, environment
 
 FOLDER = Path("build/screenshots")
 README = Path("docs/images/page.png")
 WIDTHS = (360, 1280, 1920)
 HEIGHTS = {360: 740, 1280: 900, 1920: 1080}
 TOKEN = "token-of-a-reader"
-DEMO_TOKEN = "demo-token"
-DEMO_NODES = 16
+README_HEIGHT = 1_500
+FLEET_NODES = 24
+FLEET_SEED = 11
 SETTLE_S = 5.0
-DEMO_S = 45.0
-"""How long the demo has lived: jobs have come, and some wait."""
+TREND_S = 40.0
+"""How long the README's page is open: its trend has begun."""
 
 
 def _broken() -> list[Object]:
@@ -52,11 +57,13 @@ def _broken() -> list[Object]:
 
 
 @contextmanager
-def _simulated(objects: Sequence[Object], namespace: str = "") -> Iterator[str]:
+def _simulated(
+    objects: Sequence[Object], namespace: str = "", idle: Collection[str] = standing.IDLE
+) -> Iterator[str]:
     """Yield the address of the page of a Lens that counts these, with a token."""
     with Loop() as loop, tempfile.TemporaryDirectory() as folder, Cluster(loop, objects) as cluster:
         assert cluster.agents is not None
-        cluster.agents.idle |= standing.IDLE
+        cluster.agents.idle |= set(idle)
         cluster.admit(TOKEN, EVERYTHING._replace(namespace=namespace))
         with Lens(cluster, Path(folder)) as lens:
             yield f"{lens.url}/#token={TOKEN}&/{f'?namespace={namespace}' if namespace else ''}"
@@ -73,16 +80,29 @@ def _huge() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/#token={TOKEN}"
 
 
-@contextmanager
-def _demo() -> Iterator[str]:
-    nodes = str(DEMO_NODES)
-    args = ["demo", "--port", "0", "--nodes", nodes, "--agents", nodes, "--token", DEMO_TOKEN]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Command(args, Path(folder) / "output", environment(), forked=True) as demo,
-    ):
-        demo.wait_for_text("Agents on")
-        yield f"{demo.wait_for_match(LENS)[1]}/#token={DEMO_TOKEN}"
+def _fleet() -> list[Object]:
+    """Return a fleet of two products that has run for days, with something idle, broken and waiting."""
+    store = Store(FLEET_SEED)
+    Fleet(store, datetime.now(UTC), FLEET_NODES, FLEET_SEED)
+    nodes = [json.loads(revision.body) for revision in store.snapshot(NODES)]
+    for each in nodes[::3]:
+        each["metadata"]["labels"]["nvidia.com/gpu.product"] = A100
+    nodes[5]["status"]["allocatable"][GPU] = "7"
+    nodes[8]["spec"]["unschedulable"] = True
+    pods = [json.loads(revision.body) for revision in store.snapshot(PODS)]
+    waiting = [
+        pod("ranker-pretrain-0", gpus=8, namespace="search", since=5_400, refused=standing.REFUSED),
+        pod("quota-test-0", gpus=2, namespace="research", since=1_200, gates=("kueue.x-k8s.io/admission",)),
+    ]
+    held = [each for each in pods if GPU in each["spec"]["containers"][0]["resources"]["limits"]]
+    return [*nodes, *held, *waiting]
+
+
+def _living() -> AbstractContextManager[str]:
+    """Return the fleet's context; one of its pods in nine does nothing."""
+    objects = _fleet()
+    pods = [each["metadata"]["name"] for each in objects if "containers" in each["spec"]]
+    return _simulated(objects, idle=pods[::9])
 
 
 SCENES: dict[str, Callable[[], AbstractContextManager[str]]] = {
@@ -91,7 +111,7 @@ SCENES: dict[str, Callable[[], AbstractContextManager[str]]] = {
     "broken": lambda: _simulated(_broken()),
     "namespace": lambda: _simulated(standing.objects(), "research"),
     "huge": _huge,
-    "demo": _demo,
+    "fleet": _living,
 }
 
 
@@ -122,9 +142,10 @@ def _take(browser: Browser, scenes: Sequence[str]) -> None:
 
 
 def _take_for_readme(browser: Browser) -> None:
-    with _demo() as address:
+    with SCENES["fleet"]() as address:
         context = _open(browser, address, 1280, "light")
-        context.pages[0].wait_for_timeout(1000 * DEMO_S)
+        context.pages[0].set_viewport_size({"width": 1280, "height": README_HEIGHT})
+        context.pages[0].wait_for_timeout(1000 * TREND_S)
         README.parent.mkdir(parents=True, exist_ok=True)
         context.pages[0].screenshot(path=README)
         context.close()

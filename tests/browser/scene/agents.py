@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +13,6 @@ from lens_sim.objects.resources import PODS
 from lens_sim.objects.store import Store
 from tests.browser.scene.manifests import GPU, GPUS_PER_NODE
 from tests.unit.telemetry import reports
-
-BUSY_PERCENT = 87.0
 
 Object = dict[str, Any]
 
@@ -83,7 +82,6 @@ class Agents:
         }
 
     def _gpu(self, node: str, index: int, holder: tuple[str, str] | None, at: float) -> Object:
-        idle = holder is None or holder[1] in self.idle
         health = {"state": "ok", "because": []}
         if uuid(node, index) in self.broken:
             health = {"state": "lost", "because": ["GPU_IS_LOST"]}
@@ -91,7 +89,7 @@ class Agents:
             index=index,
             uuid=uuid(node, index),
             sampled_at=at,
-            utilization_percent=0.0 if idle else BUSY_PERCENT,
+            utilization_percent=0.0 if holder is None or holder[1] in self.idle else _busy(holder[1]),
             health=health,
         )
 
@@ -104,6 +102,11 @@ class Agents:
                 gpus = pod["spec"]["containers"][0]["resources"]["limits"].get(GPU, "0")
                 held += [(pod["metadata"]["namespace"], pod["metadata"]["name"])] * int(gpus)
         return held[:GPUS_PER_NODE]
+
+
+def _busy(pod: str) -> float:
+    """Return how busy a pod keeps its GPUs, in percent: some pods more than others, each always as much."""
+    return 60.0 + zlib.crc32(pod.encode()) % 39
 
 
 def uuid(node: str, index: int) -> str:
