@@ -145,13 +145,31 @@ def shared() -> Parser:
 
 def split(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return the command and its arguments: kubectl's options may come before a command and after it."""
-    takes_value = {
-        option for action in shared()._actions if action.nargs is None for option in action.option_strings
-    }
-    rest = list(arguments)
+    actions = shared()._actions
+    takes_value = {option for action in actions if action.nargs is None for option in action.option_strings}
+    known = {option for action in actions for option in action.option_strings}
+    rest = _joined(arguments, takes_value, known)
     position = 0
     while position < len(rest) and rest[position].startswith("-") and rest[position] != "--":
         position += 2 if rest[position] in takes_value else 1
     if position >= len(rest) or rest[position] == "--":
         return None, rest
     return rest[position], rest[:position] + rest[position + 1 :]
+
+
+def _joined(arguments: Sequence[str], takes_value: set[str], known: set[str]) -> list[str]:
+    """Return the arguments with a value that begins with a - joined to its option: argparse takes it for one.
+
+    So ``--sort-by -utilization`` is ``--sort-by=-utilization``.
+    """
+    found: list[str] = []
+    for position, argument in enumerate(arguments):
+        previous = found[-1] if found else ""
+        if previous == "--":
+            return [*found, *arguments[position:]]
+        is_value = previous.startswith("--") and previous in takes_value
+        if is_value and argument[:1] == "-" and argument[1:2].isalpha() and argument not in known:
+            found[-1] = f"{previous}={argument}"
+        else:
+            found.append(argument)
+    return found

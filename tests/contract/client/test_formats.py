@@ -108,11 +108,16 @@ def test_csv_lines_are_the_server_s() -> None:
 
 def test_sorting_puts_what_is_unknown_last(server: lens.FakeLens) -> None:
     """--sort-by takes a field or a JSONPath, and - reverses."""
-    for given in ("--sort-by=-utilization", "--sort-by={.utilization}", "--sort-by=.utilization"):
-        document = json.loads(run(server.url, ["nodes", "-o", "json", given]).stdout)
+    for given in (
+        "--sort-by=-utilization",
+        "--sort-by -utilization",
+        "--sort-by={.utilization}",
+        "--sort-by=.utilization",
+    ):
+        document = json.loads(run(server.url, ["nodes", *given.split(), "-o", "json"]).stdout)
         found = [row["utilization"] for row in document["nodes"]]
         known = [value for value in found if value is not None]
-        assert known == sorted(known, reverse=given.startswith("--sort-by=-"))
+        assert known == sorted(known, reverse="-utilization" in given)
         assert found[len(known) :] == [None] * 5
 
 
