@@ -25,6 +25,8 @@ class FakeLens:
         self.sent: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         """Events that the open stream sends next; None ends it."""
         self.url = ""
+        self.closes = False
+        """Whether each connection is closed after its response, as some proxies do."""
 
     def answer(self, path: str, query: dict[str, str], namespaced: bool) -> tuple[int, Any]:
         """Return the HTTP status, and the data or the message of an error."""
@@ -182,5 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if self.fake.closes:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)

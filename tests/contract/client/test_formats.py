@@ -207,3 +207,13 @@ def test_an_unknown_fit_is_not_a_yes(server: lens.FakeLens) -> None:
     assert ran.status == 3
     assert "UNKNOWN" in ran.stdout
     assert "volumes that bind a pod to a place" in ran.stdout
+
+
+def test_a_connection_that_is_closed_after_each_response_will_do(server: lens.FakeLens) -> None:
+    """The response is read to its end, and the next request opens another."""
+    server.closes = True
+    try:
+        ran = run(server.url, ["why", "job/large"])
+    finally:
+        server.closes = False
+    assert (ran.status, ran.stdout.split()[0]) == (0, "POD")
