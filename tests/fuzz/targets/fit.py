@@ -1,17 +1,35 @@
 """What a fit reads of pods and nodes, and the pods that callers ask about."""
 
 import contextlib
+from typing import Any
 
 import msgspec
 
+from lens.model.fit.admission.policies import (
+    budget_decoder,
+    limit_range_decoder,
+    namespace_decoder,
+    priority_class_decoder,
+    quota_decoder,
+    runtime_class_decoder,
+)
 from lens.model.fit.engine import fit
 from lens.model.fit.spec.asked import read_asked_pod
 from lens.model.fit.spec.node import read_fit_node
 from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState
+from lens.model.inventory.objects.decoding import Decoder
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.fuzz.target import target
 
+_policies: tuple[Decoder[Any, Any], ...] = (
+    budget_decoder(),
+    limit_range_decoder(),
+    namespace_decoder(),
+    priority_class_decoder(),
+    quota_decoder(),
+    runtime_class_decoder(),
+)
 _pod = msgspec.json.Decoder(PodManifest).decode
 _node = msgspec.json.Decoder(NodeManifest).decode
 
@@ -44,6 +62,14 @@ def pod(data: bytes) -> None:
             state = _state()
             state.put_pod("pod", msgspec.structs.replace(read, node="a"))
             fit(state.fleet(), read_asked_pod(b'{"metadata":{"name":"b","labels":{"app":"web"}}}'))
+
+
+@target("fit-policy", longest=2**20)
+def policy(data: bytes) -> None:
+    """Read what admission, quotas and evictions take their rules from, as a watch brings it."""
+    for decoder in _policies:
+        with contextlib.suppress(ValueError):
+            decoder.read(data)
 
 
 @target("fit-node", longest=2**20)
