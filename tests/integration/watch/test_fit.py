@@ -10,6 +10,8 @@ from lens.api.fit.pending_fits import PendingFits
 from lens.api.parameters import FitQuery
 from lens.api.schemas import Fit
 from lens.kube.watch.kopf_settings import Timeouts
+from lens.model.fit.reading import read_fit
+from lens.model.fit.record.decisions import Decision
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from lens_sim.objects.resources import (
@@ -152,3 +154,34 @@ async def test_pending_pods_are_read_as_lists_and_lines_bring_them(scene: Scene)
     scene.put_pod(pod("watched", on="roomy", gpus=3))
     await scene.until(lambda: len(scene.state.current.fit.pending) == len(before), "the end of both")
     assert (await read()).keys() == before
+
+
+async def test_what_the_scheduler_decides_is_noted_with_what_was_there_right_before(scene: Scene) -> None:
+    scene.put_node(roomy("roomy"))
+    scene.put_pod(pod("listed", on="", gpus=8))
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    scene.put_pod(pod("first", on="", gpus=8))
+    scene.put_pod(pod("first", on="roomy", gpus=8))
+    refused = pod("second", on="", gpus=1)
+    scene.put_pod(refused)
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
+    refused["status"]["conditions"] = [condition]
+    scene.put_pod(refused)
+    scene.delete_pod("listed")
+    decisions: list[Decision] = []
+    abstained: list[str] = []
+
+    def are_noted() -> bool:
+        found, others = scene.state.fit_decisions.take()
+        decisions.extend(found)
+        abstained.extend(others)
+        return len(decisions) + len(abstained) == 3
+
+    await scene.until(are_noted, "two decisions and a deletion")
+    assert abstained == ["deleted"]
+    bound, second = decisions
+    assert (bound.key.name, bound.node, bound.message) == ("first", "roomy", None)
+    assert (second.key.name, second.node, second.message) == ("second", None, "no room")
+    # The first one's room is taken when the second one is refused, however soon that comes.
+    assert [read_fit(each.view, each.pod).fits for each in decisions] == ["yes", "no"]
