@@ -84,6 +84,11 @@ e2e: dev ## Test against a real Kubernetes, built from Go modules, or the one th
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/node -s $(ARGS)
 	$(BIN)/python -m tests.e2e.node -s $(ARGS)
 
+.PHONY: chaos
+chaos: dev ## Break everything around Lens, on a real control plane; ARGS="--list", ARGS="watches-silent token-rotated+lens-killed".
+	@.ci/packages openssl
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: cluster-up
 cluster-up: dev ## Start the real control plane; its kubeconfig is .cluster/kubeconfig.
 	@$(BIN)/python -m tests.e2e.cluster up $(ARGS)

@@ -144,6 +144,10 @@ class ControlPlane:
         etcd.compact(self.etcd_url, revision)
         return revision
 
+    def defragment(self) -> None:
+        """Defragment etcd, which answers nothing meanwhile."""
+        etcd.defragment(self.etcd_url)
+
     def save_data(self) -> None:
         """Keep a copy of etcd's data as they are now, instead of an earlier one; etcd is down meanwhile."""
         self.stop("etcd")

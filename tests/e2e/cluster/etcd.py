@@ -20,6 +20,11 @@ def compact(url: str, at: int) -> None:
     _post(f"{url}/v3/kv/compaction", {"revision": str(at), "physical": True})
 
 
+def defragment(url: str) -> None:
+    """Rewrite the database without its holes; the member answers nothing meanwhile."""
+    _post(f"{url}/v3/maintenance/defragment", {})
+
+
 def _post(url: str, body: dict[str, object]) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as response:

@@ -1,0 +1,46 @@
+"""What a fault is, and the list of them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from tests.chaos.scene import Scene
+
+Act = Callable[[Scene], AsyncIterator[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault lasts for ``seconds`` between its begin and its end.
+
+    It ``hurts`` those replicas whose requests may fail meanwhile. One that stops or restores the
+    ``control_plane`` isn't paired with another such one. It ``needs`` a program that not every machine has.
+    """
+
+    name: str
+    text: str
+    begin: Callable[[Scene], AbstractAsyncContextManager[None]]
+    seconds: float
+    hurts: tuple[int, ...] = ()
+    control_plane: bool = False
+    writes: bool = True
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(
+    *, seconds: float = 5, hurts: tuple[int, ...] = (), control_plane: bool = False, writes: bool = True
+) -> Callable[[Act], Act]:
+    """Add a fault: a generator that begins it, yields, and ends it. Its name and text are the function's.
+
+    Without ``writes`` nobody changes the cluster meanwhile: what is written then would be lost.
+    """
+
+    def add(act: Act) -> Act:
+        name = act.__name__.replace("_", "-")
+        text = (act.__doc__ or "").splitlines()[0]
+        FAULTS[name] = Fault(name, text, asynccontextmanager(act), seconds, hurts, control_plane, writes)
+        return act
+
+    return add

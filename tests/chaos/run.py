@@ -1,0 +1,174 @@
+"""A seeded schedule of faults, alone and in pairs, and what has to hold during and after each."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from pathlib import Path
+from random import Random
+
+from tests.chaos import faults as _all
+from tests.chaos.churn import MARKERS, Churn
+from tests.chaos.clients import Clients
+from tests.chaos.fault import FAULTS, Fault
+from tests.chaos.history import wrong_answers, wrong_streams
+from tests.chaos.replica import fake_clock
+from tests.chaos.scene import Scene
+from tests.e2e.agreement import agree
+from tests.e2e.cluster.waiting import wait_until
+
+assert _all
+
+EXACT_WITHIN_S = 60.0
+NEEDS_CLOCK = ("clock-forward", "clock-back")
+
+
+@dataclass
+class Outcome:
+    """What came of one fault, or of two at once."""
+
+    faults: tuple[str, ...]
+    exact_s: float | None = None
+    requests: int = 0
+    failed: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Tell whether nothing was wrong."""
+        return self.exact_s is not None and not self.failed and not self.wrong
+
+
+Schedule = tuple[tuple[str, ...], ...]
+
+
+def scheduled(seed: int, names: Sequence[str], pairs: int) -> Schedule:
+    """Return each fault once, and so many pairs, in an order that the seed decides."""
+    random = Random(seed)
+    known = [name for name in names if fake_clock() is not None or name not in NEEDS_CLOCK]
+    both = [
+        pair
+        for pair in combinations(known, 2)
+        if not all(FAULTS[name].control_plane for name in pair) and all(FAULTS[name].writes for name in pair)
+    ]
+    chosen = [(name,) for name in known] + random.sample(both, min(pairs, len(both)))
+    random.shuffle(chosen)
+    return tuple(chosen)
+
+
+async def run(scene: Scene, schedule: Schedule, seed: int) -> list[Outcome]:
+    """Run a schedule; print and return what came of each entry."""
+    churn = Churn(scene.api, Random(seed))
+    await churn.prepare()
+    outcomes = []
+    for names in schedule:
+        outcome = await _one(scene, churn, [FAULTS[name] for name in names])
+        outcomes.append(outcome)
+        exact = "never" if outcome.exact_s is None else f"{outcome.exact_s:5.2f} s"
+        print(
+            f"\n{' + '.join(names):44} exact again after {exact}, {outcome.requests} requests,"
+            f" {len(outcome.failed)} failed, {len(outcome.wrong)} wrong",
+            flush=True,
+        )
+        for line in (*outcome.failed[:3], *outcome.wrong[:3]):
+            print(f"    {line}", file=sys.stderr)
+    return outcomes
+
+
+async def _one(scene: Scene, churn: Churn, chosen: Sequence[Fault]) -> Outcome:
+    outcome = Outcome(tuple(fault.name for fault in chosen))
+    clients = Clients(scene.replicas)
+    clients.start()
+    writes = all(fault.writes for fault in chosen)
+    hurt = {number for fault in chosen for number in fault.hurts}
+    churn.forget_time()
+    if writes:
+        churn.start()
+    began = ended = time.time()
+    try:
+        await asyncio.sleep(1)
+        began = ended = time.time()
+        async with AsyncExitStack() as stack:
+            for fault in chosen:
+                await stack.enter_async_context(fault.begin(scene))
+            await asyncio.sleep(max(fault.seconds for fault in chosen))
+            # Figures are compared to the last GPU, so nothing changes meanwhile.
+            await churn.stop()
+        ended = time.time()
+        outcome.exact_s = max(
+            await asyncio.gather(
+                *(
+                    agree(scene.api, each.lens, " + ".join(outcome.faults), EXACT_WITHIN_S)
+                    for each in scene.replicas
+                )
+            )
+        )
+        await _streams_are_right(scene, clients, outcome)
+    except (AssertionError, TimeoutError) as error:
+        outcome.wrong.append(str(error))
+    finally:
+        await churn.stop()
+        await clients.stop()
+    outcome.requests = clients.asked
+    outcome.failed = [
+        f"replica {each.replica}, {each.sent - began:.1f} s after the fault began: {each.what}"
+        for each in clients.failed
+        # A replica that is hurt, or has just been, may fail.
+        if each.replica not in hurt or each.sent > ended + 1 or each.came < began
+    ]
+    if writes:
+        whole = [each for each in (*clients.lists, *clients.pages) if each.replica not in hurt]
+        outcome.wrong += wrong_answers(whole, churn.log)
+    return outcome
+
+
+async def _streams_are_right(scene: Scene, clients: Clients, outcome: Outcome) -> None:
+    problems: list[str] = []
+
+    async def right() -> bool:
+        pods = await scene.api.list_all(f"/api/v1/namespaces/{MARKERS}/pods")
+        problems[:] = wrong_streams(clients.streams, [pod["metadata"]["name"] for pod in pods])
+        return not problems
+
+    try:
+        await wait_until(right, "streams that add up", 20)
+    except TimeoutError:
+        outcome.wrong += problems
+
+
+def report(path: Path, runs: dict[int, list[Outcome]]) -> bool:
+    """Write and print what came of all; return whether all was good."""
+    outcomes = [each for run in runs.values() for each in run]
+    times = sorted(each.exact_s for each in outcomes if each.exact_s is not None)
+    summary = {
+        "faults": len({name for each in outcomes for name in each.faults}),
+        "schedules": len(runs),
+        "entries": len(outcomes),
+        "requests": sum(each.requests for each in outcomes),
+        "requests_failed": sum(len(each.failed) for each in outcomes),
+        "wrong": sum(len(each.wrong) for each in outcomes),
+        "exact_again_p95_s": round(times[int(len(times) * 0.95)], 2) if times else None,
+        "exact_again_worst_s": round(times[-1], 2) if times else None,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "summary": summary,
+        "runs": {seed: [asdict(each) for each in run] for seed, run in runs.items()},
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    print("\n" + "\n".join(f"{name:22} {value}" for name, value in summary.items()))
+    bad = [
+        f'  make chaos ARGS="--seed {seed} {"+".join(each.faults)}"'
+        for seed, run in runs.items()
+        for each in run
+        if not each.good
+    ]
+    if bad:
+        print("not right; to see it again:\n" + "\n".join(bad))
+    good = len(outcomes) - len(bad)
+    print(f"{good} passed, {len(bad)} failed")
+    return not bad

@@ -1,0 +1,111 @@
+"""What the faults happen to: a control plane, a gateway before it, two Lenses, and who asks them."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.gateway import Gateway
+from tests.chaos.replica import Replica
+from tests.e2e.cluster import kubeconfig
+from tests.e2e.cluster.api import Api, Manifest
+from tests.e2e.cluster.components import Component
+from tests.e2e.cluster.control_plane import ControlPlane
+
+ACCESS = Path(__file__).parents[2] / "manifests" / "access"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+BINDING = f"{RBAC}/clusterrolebindings/lens"
+
+
+@dataclass
+class Scene:
+    """All of it."""
+
+    control_plane: ControlPlane
+    api: Api
+    gateway: Gateway
+    folder: Path
+    kubeconfig: Path
+    token_file: Path
+    replicas: tuple[Replica, ...] = ()
+
+    async def blocking(self, act: str, component: Component) -> None:
+        """Have the control plane ``kill``, ``start``, ``stop`` or ``restart`` a program."""
+        await asyncio.to_thread(getattr(self.control_plane, act), component)
+
+    def write_kubeconfig(self, ca: str | None = None) -> None:
+        """Write the kubeconfig of both Lenses: the gateway's address, and its CA."""
+        kubeconfig.write(
+            self.kubeconfig,
+            self.gateway.url,
+            self.api.access.ca if ca is None else ca,
+            token_file=self.token_file,
+        )
+
+
+@asynccontextmanager
+async def opened(control_plane: ControlPlane, api: Api, folder: Path) -> AsyncIterator[Scene]:
+    """Open a scene on a control plane that is up and populated."""
+    await asyncio.to_thread(_apply_rights, control_plane)
+    data = control_plane.directory / "data"
+    gateway = Gateway(api.access.server, api.access.ca, data / "apiserver.crt", data / "apiserver.key")
+    await gateway.open()
+    token_file = folder / "lens.token"
+    await api.rotate_token("lens", "lens", token_file)
+    scene = Scene(control_plane, api, gateway, folder, folder / "lens.kubeconfig", token_file)
+    scene.write_kubeconfig()
+    scene.replicas = tuple(Replica(number, scene.kubeconfig, folder) for number in range(2))
+    try:
+        for replica in scene.replicas:
+            replica.start()
+        for replica in scene.replicas:
+            await replica.wait_ready()
+        yield scene
+    finally:
+        for replica in scene.replicas:
+            await replica.end()
+        await gateway.close()
+
+
+def _apply_rights(control_plane: ControlPlane) -> None:
+    kubectl = control_plane.programs / "kubectl"
+    subprocess.run(
+        [kubectl, "--kubeconfig", control_plane.kubeconfig, "apply", "-k", ACCESS],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+async def binding(api: Api) -> Manifest:
+    """Return the binding that gives Lens its rights, as it can be created again."""
+    found = await api.get(BINDING)
+    found["metadata"] = {
+        key: found["metadata"][key] for key in ("name", "labels") if key in found["metadata"]
+    }
+    return found
+
+
+def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a certificate for the gateway that no CA of before signed; return it and its key."""
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            *subject,
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
