@@ -143,8 +143,10 @@ def _measured(column: Column, rows: Iterable[Row], terminal: Terminal) -> _Measu
 
 def _cell(column: Column, row: Row, terminal: Terminal) -> Cell:
     found = column.cell(row)
-    cell = Cell(found) if isinstance(found, str) else found
-    return cell._replace(text=text.one_line(cell.text, ascii_only=not terminal.unicode) or NONE)
+    if isinstance(found, str):
+        return Cell(text.one_line(found, ascii_only=not terminal.unicode) or NONE)
+    shown = text.one_line(found.text, ascii_only=not terminal.unicode) or NONE
+    return found if shown == found.text else found._replace(text=shown)
 
 
 def _drop(shown: list[_Measured], columns: int) -> tuple[list[_Measured], list[str]]:
