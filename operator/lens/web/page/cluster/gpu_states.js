@@ -62,8 +62,13 @@ function heldCells(allocated, tasks) {
   } else share(slots, ordered);
   return slots.map((own) => {
     const utilization = mean(own);
-    return { state: heldState(utilization), tasks: own.length ? own : NO_TASKS, utilization };
+    return { state: stateOf(own, utilization), tasks: own.length ? own : NO_TASKS, utilization };
   });
+}
+
+/** One of the tasks that share a GPU is enough to make it busy, whether or not the others are measured. */
+function stateOf(tasks, utilization) {
+  return utilization === null && tasks.some((task) => task.utilization > IDLE_PERCENT) ? "busy" : heldState(utilization);
 }
 
 /** Tasks that share GPUs: by the GPUs' UUIDs where they're known, and one after another where they aren't. */
