@@ -17,6 +17,9 @@ COPY operator operator
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /src/dist \
     && /opt/build/bin/pip --python /opt/lens/bin/python install --no-compile --no-index --no-deps dist/*.whl \
     && /opt/build/bin/pip --python /opt/lens/bin/python check \
+    # of CEL's extensions only two are used, and each has a library of its own linked in
+    && find /opt/lens/lib -path '*/cel_expr_python/ext/*' -name '*.so' \
+        ! -name 'ext_bindings.*' ! -name 'ext_optional.*' -delete \
     # unchecked: nobody edits the sources of an image, and their times are whatever the build tool makes them
     && /opt/lens/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/lens/lib
 

@@ -124,6 +124,7 @@ class Cluster:
                 self._pod_feed.apply_line(pod_reading.key, pod_reading.fit)
             elif each["kind"] != "Node":
                 dra_manifests.put(self._ledger, each)
+                dra_manifests.put_fit(self._fit.devices, each)
             else:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None
@@ -152,7 +153,7 @@ class Cluster:
         unseen: Mapping[str, str] = MappingProxyType({}),
         policies: Policies = NO_POLICIES,
         fit_unseen: Mapping[str, str] = MappingProxyType({}),
-        claimed: frozenset[str] | None = frozenset(),
+        devices_unseen: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Publish all that was stored, current at epoch second ``at``; for fit, with what admission adds."""
         contacts = {"pods": at, "nodes": at}
@@ -162,5 +163,5 @@ class Cluster:
             synced=synced,
             contacts=contacts,
             unseen=unseen,
-            fit=FitView(self._fit.fleet(), policies, fit_unseen, claimed, self._pending.view()),
+            fit=FitView(self._fit.fleet(), policies, fit_unseen, devices_unseen, self._pending.view()),
         )

@@ -204,7 +204,7 @@ async def test_a_node_that_offers_gpus_both_ways_is_counted_as_such(api: Api, cl
 
 async def test_what_fits_without_claims_fits_where_there_are_claims_too(api: Api, cluster: Cluster) -> None:
     cluster.add(node("node-1", 4), resource_slice(gpu(0), node="other"))
-    cluster.publish(NOW)
+    cluster.publish(NOW, devices_unseen={"resourceclaims": "403"})
     fit = "/api/v1/realtime/fit?cluster=prod-cluster&gpus="
     known, unknown = (await api.ask(f"{fit}4")).data, (await api.ask(f"{fit}5")).data
     assert (known["fits"], known["complete"], known["not_checked"]) == ("yes", True, [])

@@ -94,7 +94,7 @@ async def test_it_says_yes_and_where(nodes: Cluster, serve: Serve) -> None:
     data = await ask(api, "&gpus=6")
     assert (data["fits"], data["complete"], data["not_checked"]) == ("yes", True, [])
     assert (data["placed"], data["max_replicas"], data["resource"]) == (1, 1, "nvidia.com/gpu")
-    assert data["pods"][0]["placements"] == [{"node_name": "n2", "replicas": 1}]
+    assert data["pods"][0]["placements"] == [{"node_name": "n2", "replicas": 1, "devices": []}]
     assert (data["nearest"], data["evictable"], data["quota"]) == ([], None, None)
     assert data["age_seconds"] == 0
 
@@ -140,7 +140,7 @@ async def test_filling_and_emptying_turns_the_answer(nodes: Cluster, serve: Serv
         ("&gpus=1&memory=1Gi", "no"),
         ("&gpus=0&cpu=500m", "yes"),
         ("&gpus=8&tolerations=node.kubernetes.io/unschedulable:NoSchedule", "yes"),
-        ("&gpus=1&device_class=gpu.nvidia.com", "unknown"),
+        ("&gpus=1&device_class=gpu.nvidia.com", "no"),
         ("&gpus=1&priority=-5", "yes"),
     ],
 )
@@ -298,16 +298,13 @@ async def test_what_is_not_known_is_named(nodes: Cluster, serve: Serve) -> None:
     assert data["not_checked"] == ["priorityclasses", "limitranges", "resourcequotas"]
 
 
-async def test_a_resource_that_claims_serve_is_unknown(nodes: Cluster, serve: Serve) -> None:
+async def test_a_resource_is_unknown_while_claims_may_serve_it_and_that_is_not_known(
+    nodes: Cluster, serve: Serve
+) -> None:
     api = await serve()
-    for claimed in (frozenset({"nvidia.com/gpu"}), None):
-        nodes.publish(NOW, claimed=claimed)
-        data = await ask(api, "&gpus=8")
-        assert (data["fits"], data["complete"], data["not_checked"]) == (
-            "unknown",
-            False,
-            ["dynamic_resources"],
-        )
+    nodes.publish(NOW, devices_unseen={"deviceclasses": "403"})
+    data = await ask(api, "&gpus=8")
+    assert (data["fits"], data["complete"], data["not_checked"]) == ("unknown", False, ["dynamic_resources"])
 
 
 async def test_who_sees_one_namespace_gets_numbers_and_no_names(

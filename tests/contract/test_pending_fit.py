@@ -114,7 +114,7 @@ async def test_what_decides_and_is_not_looked_at_is_named(api: Api, cluster: Clu
     found = await read(api)
     assert {name: (fit["fits"], fit["complete"], fit["not_checked"]) for name, fit in found.items()} == {
         "gated": ("no", True, []),
-        "claims": ("unknown", False, ["resource_claims"]),
+        "claims": ("no", True, []),
         "disk": ("unknown", False, ["volumes"]),
         "large-disk": ("no", True, ["volumes"]),
         "volcano": ("unknown", False, ["scheduler"]),

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
 
+from tests.oracle.dra_cases import DeviceMaker
+
 T = TypeVar("T")
 
 Object = dict[str, Any]
@@ -24,6 +26,7 @@ EFFECTS = ("NoSchedule", "NoExecute", "PreferNoSchedule")
 PORTS = (80, 443, 8080)
 ADDRESSES = (None, "", "0.0.0.0", "10.0.0.1", "127.0.0.1")
 FEATURES = ("RestartAllContainersOnContainerExits", "UserNamespacesHostNetworkSupport", "Unknown")
+DRA_PERCENT = 40
 PRIORITIES = (*[None, 0] * 10, 10, -5)
 
 
@@ -70,12 +73,15 @@ class Maker:
             if self._closed_zone is None or node["metadata"]["labels"].get(ZONE) != self._closed_zone
         ]
         crowded = self.some(names_in_use, 2) * self.one((0, 5, 10))
-        return {
+        fleet = {
             "namespaces": [self.namespace(name) for name in NAMESPACES],
             "nodes": nodes,
             "pods": [self.pod_on([*names_in_use, *crowded, "gone"]) for _ in range(count)],
             "asked": [self.asked(names) for _ in range(asked)],
         }
+        if self.chance(DRA_PERCENT):
+            DeviceMaker(self, nodes).add_to(fleet)
+        return fleet
 
     def namespace(self, name: str) -> Object:
         """Return a Namespace."""

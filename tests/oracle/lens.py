@@ -4,15 +4,22 @@ import json
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec import structs
 
+from lens.model.fit.dra.devices import read_slice
+from lens.model.fit.dra.objects import read_claim, read_class, read_taint_rule
 from lens.model.fit.engine import Trial, fit
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.spec.claims import read_claim_spec
 from lens.model.fit.spec.node import read_fit_node
 from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState, Fleet
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.oracle.program import Answer, Object
+
+UNDECIDED = frozenset({"device_selectors", "device_search"})
+"""What the engine names where it can't tell."""
 
 _node = msgspec.json.Decoder(NodeManifest).decode
 _pod = msgspec.json.Decoder(PodManifest).decode
@@ -31,6 +38,31 @@ class Lens:
             self.put_node(node)
         for pod in fleet["pods"]:
             self.put_pod(pod)
+        self.templates = {
+            name: read_claim_spec(json.dumps(spec).encode())
+            for name, spec in fleet.get("templates", {}).items()
+        }
+        devices = self.state.devices
+        for each in fleet.get("resourceSlices", ()):
+            devices.put_slice(each["metadata"]["name"], read_slice(json.dumps(each).encode()))
+        for each in fleet.get("deviceClasses", ()):
+            devices.put_class(each["metadata"]["name"], read_class(json.dumps(each).encode()))
+        for each in fleet.get("deviceTaintRules", ()):
+            devices.put_rule(each["metadata"]["name"], read_taint_rule(json.dumps(each).encode()))
+        for each in fleet.get("resourceClaims", ()):
+            claim = read_claim(json.dumps(each).encode())
+            devices.put_claim((claim.namespace, claim.name), claim)
+
+    def read(self, pod: Object) -> AskedPod:
+        """Return a pod that is asked about, with what the claims ask for that are made of templates."""
+        asked = read(pod)
+        claims = tuple(
+            structs.replace(each, spec=self.templates[each.template], missing=None)
+            if each.template in self.templates
+            else each
+            for each in asked.claims
+        )
+        return structs.replace(asked, claims=claims)
 
     def put_node(self, node: Object) -> None:
         """Store a node."""
@@ -53,9 +85,12 @@ def answer(fleet: Fleet, asked: AskedPod) -> tuple[Answer, FitResult]:
     result = fit(fleet, asked)
     fits = result.placed == 1
     found: Answer = {"fits": fits}
+    if UNDECIDED.intersection(result.not_checked):
+        found["undecided"] = True
     if result.message is not None:
-        found["message"] = result.message
-    if not asked.gates and fleet.nodes:
+        found["error" if result.message.startswith("running ") else "message"] = result.message
+    enqueued = not asked.gates and not (result.reasons and result.reasons[0].message == result.message)
+    if enqueued and fleet.nodes:
         trial = Trial(fleet, asked)
         nodes = {
             name: sorted(cause.message for cause in rejection.causes)
@@ -68,6 +103,8 @@ def answer(fleet: Fleet, asked: AskedPod) -> tuple[Answer, FitResult]:
 
 def differences(ours: Answer, theirs: Answer) -> Iterator[str]:
     """Yield what the engine says otherwise than kube-scheduler."""
+    if ours.get("undecided") or (theirs.get("error") and ours.get("error")):
+        return
     if theirs.get("error"):
         yield f"kube-scheduler: {theirs['error']}"
         return
@@ -85,10 +122,11 @@ def differences(ours: Answer, theirs: Answer) -> Iterator[str]:
 def answers(fleet: Object) -> Sequence[tuple[Answer, FitResult]]:
     """Return the engine's answers about a fleet's asked pods, each bound to its place before the next."""
     lens = Lens(fleet)
+    assert not fleet.get("places") or not fleet.get("templates"), "devices aren't held between pods here"
     places = fleet.get("places", [])
     found = []
     for index, pod in enumerate(fleet["asked"]):
-        asked = read(pod)
+        asked = lens.read(pod)
         found.append(answer(lens.state.fleet(), asked))
         if index < len(places) and places[index]:
             lens.put_pod(

@@ -13,6 +13,7 @@ from typing import Any
 
 from lens.model.fit.engine import Trial, fit
 from tests.oracle import cases, lens
+from tests.oracle.dra_cases import expanded
 from tests.oracle.program import Answer, Object, Oracle
 
 ASKED = 9
@@ -74,7 +75,7 @@ def run(oracle: Oracle, count: int, seed: int, *, most_disagreements: int = 5) -
         while report.cases < count and len(report.disagreements) < most_disagreements:
             fleet = cases.fleet(seed * 1_000_003 + number, min(ASKED, count - report.cases))
             number += 1
-            theirs = other.submit(oracle.ask, fleet)
+            theirs = other.submit(oracle.ask, expanded(fleet))
             ours = lens.answers(fleet)
             replicas = Random(number).randint(2, MOST_REPLICAS)
             for index, ((answer, result), their) in enumerate(zip(ours, theirs.result(), strict=True)):
@@ -105,7 +106,7 @@ def check(oracle: Oracle, fleet: Object) -> list[str]:
     """Return what the two answer differently about a fleet, or about ``replicas`` of its one pod."""
     if "replicas" in fleet:
         return list(replica_differences(oracle, fleet))
-    theirs = oracle.ask(fleet)
+    theirs = oracle.ask(expanded(fleet))
     return [
         difference
         for (answer, _result), their in zip(lens.answers(fleet), theirs, strict=True)
@@ -116,21 +117,33 @@ def check(oracle: Oracle, fleet: Object) -> list[str]:
 def replica_differences(oracle: Oracle, fleet: Object) -> Iterator[str]:
     """Yield where the scheduler places no replica but the engine does, and where it says otherwise why."""
     [pod], replicas = fleet["asked"], fleet["replicas"]
-    state = lens.Lens(fleet).state.fleet()
-    asked = lens.read(pod)
+    read = lens.Lens(fleet)
+    state, asked = read.state.fleet(), read.read(pod)
     result = fit(state, asked, replicas)
+    if lens.UNDECIDED.intersection(result.not_checked):
+        return
     places: list[str] = []
+    given: list[tuple[str, ...]] = []
     if not asked.gates and state.nodes:
         trial = Trial(state, asked)
-        trial.place(replicas)
+        if trial.refused is None:
+            trial.place(replicas)
         places = trial.placed
-    theirs = oracle.ask({**fleet, "asked": [pod] * (len(places) + 1), "places": places})
+        given = trial.devices.given if trial.devices is not None else []
+    theirs = oracle.ask(expanded({**fleet, "asked": [pod] * (len(places) + 1), "places": places}))
     for index, place in enumerate(places):
         their: Answer = theirs[index]
+        devices = [each.partition("=")[2] for each in their.get("devices", ())]
+        # The oracle doesn't tell the devices of extended resources, which come last.
+        if given and list(given[index][: len(devices)]) != devices:
+            yield f"replica {index} of {replicas} on {place}: ours {given[index]}, theirs {devices}"
+            return
         if not their["fits"] or place in their.get("nodes", {}):
             yield f"replica {index} of {replicas} on {place}: theirs {their}"
             return
     last = theirs[len(places)]
+    if (result.message or "").startswith("running ") and last.get("error"):
+        return
     if result.placed < replicas and (last["fits"] or last.get("message") != result.message):
         yield f"replica {len(places)} of {replicas}: ours {result.message!r}, theirs {last}"
     if result.max_replicas is not None and result.max_replicas < result.placed:

@@ -1156,6 +1156,13 @@ class FitPlacement(TypedDict):
 
     node_name: Annotated[str, Field(description="The node.")]
     replicas: Annotated[Count, Field(description="How many pods it would get.")]
+    devices: Annotated[
+        list[str],
+        Field(
+            description="The devices that their ResourceClaims would get, as driver/pool/device; of many the "
+            "first. Empty for pods without claims."
+        ),
+    ]
 
 
 class FitPods(TypedDict):
@@ -1271,6 +1278,10 @@ class Fit(TypedDict):
     resource: Annotated[
         str | None,
         Field(description="The resource that a GET's pods request; null for a POST and a DeviceClass."),
+    ]
+    device_class: Annotated[
+        str | None,
+        Field(description="The DeviceClass of which a GET's pods claim devices; null for a resource."),
     ]
     pods: Annotated[list[FitPods], Field(description="The pods by template, in the order of placement.")]
     quota: Annotated[

@@ -41,6 +41,8 @@ type fleet struct {
 	Asked            []*v1.Pod                      `json:"asked"`
 	// Places has the node that each asked pod is bound to once it is answered; those without one are bound nowhere.
 	Places []string `json:"places"`
+	// Selectors are tried instead of asking about pods.
+	Selectors []selectorCase `json:"selectors"`
 }
 
 // answer is about one pod that is asked about.
@@ -50,8 +52,10 @@ type answer struct {
 	Message string `json:"message,omitempty"`
 	// Nodes has the reasons of each node that doesn't fit; empty where a PreFilter plugin rejects the pod as a whole.
 	Nodes map[string][]string `json:"nodes,omitempty"`
-	// Error is what keeps the scheduler from any verdict.
+	// Error is what keeps the scheduler from any verdict, on whatever node it met it.
 	Error string `json:"error,omitempty"`
+	// Devices has the devices that the pod's claims get on its place, in the order in which they are allocated.
+	Devices []string `json:"devices,omitempty"`
 }
 
 func main() {
@@ -82,10 +86,13 @@ func main() {
 	}
 }
 
-func answerLine(line []byte) ([]answer, error) {
+func answerLine(line []byte) (any, error) {
 	var input fleet
 	if err := json.Unmarshal(line, &input); err != nil {
 		return nil, fmt.Errorf("a fleet: %w", err)
+	}
+	if input.Selectors != nil {
+		return trySelectors(input.Selectors), nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -96,8 +103,16 @@ func answerLine(line []byte) ([]answer, error) {
 	answers := make([]answer, len(input.Asked))
 	for i, pod := range input.Asked {
 		name(pod, fmt.Sprintf("asked-%d", i))
-		answers[i] = ask(ctx, sched, pod)
+		state := framework.NewCycleState()
+		answers[i] = ask(ctx, sched, pod, state)
 		if i < len(input.Places) && input.Places[i] != "" {
+			if answers[i].Fits {
+				devices, err := reserve(ctx, sched, pod, state, input.Places[i])
+				if err != nil {
+					answers[i].Error = err.Error()
+				}
+				answers[i].Devices = devices
+			}
 			bound := pod.DeepCopy()
 			bound.Spec.NodeName = input.Places[i]
 			if err := sched.Cache.AddPod(klog.FromContext(ctx), bound); err != nil {
@@ -110,6 +125,11 @@ func answerLine(line []byte) ([]answer, error) {
 
 // newScheduler fills a scheduler's cache and queue as its event handlers do, and its informers from a fake client.
 func newScheduler(ctx context.Context, input *fleet) (*scheduler.Scheduler, error) {
+	for _, claim := range input.ResourceClaims {
+		// As an apiserver would; without a version no allocation can be assumed.
+		claim.ResourceVersion = "1"
+		claim.UID = types.UID(claim.Namespace + "/" + claim.Name)
+	}
 	var objects []runtime.Object
 	objects = add(objects, input.Namespaces)
 	objects = add(objects, input.ResourceClaims)
@@ -155,7 +175,7 @@ func newScheduler(ctx context.Context, input *fleet) (*scheduler.Scheduler, erro
 	return sched, nil
 }
 
-func ask(ctx context.Context, sched *scheduler.Scheduler, pod *v1.Pod) answer {
+func ask(ctx context.Context, sched *scheduler.Scheduler, pod *v1.Pod, state *framework.CycleState) answer {
 	profiled := sched.Profiles[pod.Spec.SchedulerName]
 	if profiled == nil {
 		return answer{Error: fmt.Sprintf("no scheduler is called %q", pod.Spec.SchedulerName)}
@@ -176,7 +196,7 @@ func ask(ctx context.Context, sched *scheduler.Scheduler, pod *v1.Pod) answer {
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
-	_, err = sched.SchedulePod(ctx, profiled, framework.NewCycleState(), &framework.QueuedPodInfo{PodInfo: info})
+	_, err = sched.SchedulePod(ctx, profiled, state, &framework.QueuedPodInfo{PodInfo: info})
 	if err == nil {
 		return answer{Fits: true, Nodes: reasons(ctx, profiled, pod)}
 	}

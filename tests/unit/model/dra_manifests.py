@@ -4,9 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lens.model.fit.dra.state import DeviceState
+from lens.model.fit.feed import (
+    DeviceFeeds,
+    fed_claim,
+    fed_class,
+    fed_rule,
+    fed_slice,
+    fed_template,
+)
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.claim import Claim
 from lens.model.inventory.objects.decoding import (
+    bare_decoder,
     claim_decoder,
     device_class_decoder,
     slice_decoder,
@@ -28,6 +38,12 @@ claims = claim_decoder(GpuDrivers())
 slices = slice_decoder(GpuDrivers())
 classes = device_class_decoder(GpuDrivers(), GpuResources())
 rules = taint_rule_decoder()
+
+_fit_claims = claim_decoder(GpuDrivers(), fed_claim)
+_fit_slices = slice_decoder(GpuDrivers(), fed_slice)
+_fit_classes = device_class_decoder(GpuDrivers(), GpuResources(), fed_class)
+_fit_rules = taint_rule_decoder(fed_rule)
+_fit_templates = bare_decoder(fed_template)
 
 
 def _object(kind: str, name: str, version: str, **parts: object) -> Object:
@@ -224,3 +240,24 @@ def cluster(*objects: Object) -> Ledger:
 def snapshot_of(*objects: Object) -> Snapshot:
     """Return the snapshot of a cluster that has the objects."""
     return cluster(*objects).snapshot()
+
+
+def put_fit(state: DeviceState, raw: Object) -> None:
+    """Store an object as a fit looks at it."""
+    document, feeds = json.dumps(raw).encode(), DeviceFeeds(state)
+    match raw["kind"]:
+        case "ResourceClaim":
+            claim_reading = _fit_claims.read(document)
+            feeds.claims.apply_line(claim_reading.key, claim_reading.fit)
+        case "ResourceSlice":
+            slice_reading = _fit_slices.read(document)
+            feeds.slices.apply_line(slice_reading.key, slice_reading.fit)
+        case "DeviceClass":
+            class_reading = _fit_classes.read(document)
+            feeds.classes.apply_line(class_reading.key, class_reading.fit)
+        case "DeviceTaintRule":
+            rule_reading = _fit_rules.read(document)
+            feeds.rules.apply_line(rule_reading.key, rule_reading.fit)
+        case "ResourceClaimTemplate":
+            reading = _fit_templates.read(document)
+            feeds.templates.apply_line(reading.key, reading.fit)

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,12 +14,13 @@ from lens.api.manifests import ManifestError, read_manifests
 from lens.api.parameters import FitParameters, FitQuery, is_dns_label
 from lens.model.cluster_state import StateView
 from lens.model.fit.admission.quota import QuotaResult, quota_message
-from lens.model.fit.admission.workload import PodGroup, read_workload
+from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup, read_workload
 from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
 from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.result import Reason
 from lens.model.fit.spec.affinity_terms import AffinityTerm
 from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.claims import ClaimSpec, DeviceRequest, SubRequest
 from lens.model.fit.spec.node_selectors import NodeSelector, NodeTerm
 from lens.model.fit.spec.selectors import Requirement
 from lens.model.fit.spec.tolerations import Toleration
@@ -44,15 +45,25 @@ LONGEST_SECONDS = 3.0
 DEFAULT_RESOURCE = VENDORS[0].resources[0]
 """What a GET asks for where no node has whole GPUs."""
 
-MOST_RESOURCES = 8
+MOST_KINDS = 8
 MOST_PRODUCTS = 8
 MOST_PLACEMENTS = 256
 """Nodes of one template's pods that are listed, those with the most pods first."""
+
+MOST_DEVICES = 64
+"""Devices of a node that are listed."""
 
 DEFAULT_NAMESPACE = "default"
 
 NAMESPACE = "namespace"
 """In ``not_checked``: the quotas and LimitRanges of the pods' namespace, and their affinity to its pods."""
+
+
+class Kind(NamedTuple):
+    """What a GET's pods ask for: a resource, or devices of a class."""
+
+    resource: str | None = None
+    device_class: str | None = None
 
 
 class FitQuestions:
@@ -71,30 +82,30 @@ class FitQuestions:
         if params.view is not None and params.namespace is not None:
             return _without_namespace(self.asked(view, params.model_copy(update={"namespace": None}), now))
         check_time = deadline(self._clock, LONGEST_SECONDS)
-        resources = self._resources(view, params)
-        best, chosen = (-1, -1), resources[0]
-        for resource in resources if len(resources) > 1 else ():
-            found = self._answer(view, params, resource, check_time, alternatives=False)
+        kinds = self._kinds(view, params)
+        best, chosen = (-1, -1), kinds[0]
+        for kind in kinds if len(kinds) > 1 else ():
+            found = self._answer(view, params, kind, check_time, alternatives=False)
             if _rank(found) > best:
-                best, chosen = _rank(found), resource
+                best, chosen = _rank(found), kind
             if found.fits == "yes":
                 break
         found = self._answer(view, params, chosen, check_time)
-        if params.gpus and params.device_class is None and params.resource is None and _by_claims(view):
-            found = _or_by_claims(found)
         return _data(params, view, now, found, chosen)
 
     def _answer(
         self,
         view: StateView,
         params: FitQuery,
-        resource: str | None,
+        kind: Kind,
         check_time: Check,
         *,
         alternatives: bool = True,
     ) -> Answer:
-        group = self._group(view, params, resource)
-        return self._about(view, (group,), params.namespace, resource, check_time, alternatives=alternatives)
+        group = self._group(view, params, kind)
+        return self._about(
+            view, (group,), params.namespace, kind.resource, check_time, alternatives=alternatives
+        )
 
     def posted(
         self,
@@ -115,13 +126,15 @@ class FitQuestions:
             namespace: str | None = _namespace(params.namespace, workload.namespace)
             if params.view is not None:
                 namespace = None
-            groups = [read_group(each, namespace or "", view.fit) for each in workload.groups]
+            groups = [
+                read_group(each, namespace or "", view.fit, workload.brought) for each in workload.groups
+            ]
             if params.view is not None:
                 groups = [_within_namespace(each) for each in groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
         found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
-        data = _data(params, view, now, found, None)
+        data = _data(params, view, now, found, Kind())
         if params.view is not None:
             return _without_namespace(data)
         if sees_others or not any(_looks_beyond(each.asked, namespace) for each in groups):
@@ -151,25 +164,32 @@ class FitQuestions:
     def _is_gpu(self, resource: str) -> bool:
         return bool(self._gpus.units({resource: 1}))
 
-    def _resources(self, view: StateView, params: FitQuery) -> Sequence[str | None]:
-        """Return the resources to try, those with the most GPUs first."""
+    def _kinds(self, view: StateView, params: FitQuery) -> Sequence[Kind]:
+        """Return the kinds of GPUs to try, those with the most GPUs first, and then those of claims."""
         if params.resource is not None:
-            return (params.resource,)
+            return (Kind(params.resource),)
         if params.device_class is not None or not params.gpus:
-            return (None,)
+            return (Kind(device_class=params.device_class),)
+        allocatable = view.fit.fleet.allocatable
         whole = [
             (-amount, name)
-            for name, amount in view.fit.fleet.allocatable.items()
+            for name, amount in allocatable.items()
             if self._is_gpu(name) and (name not in view.snapshot.units or name in _GPUS)
         ]
-        found: Sequence[str | None] = [name for _, name in sorted(whole)[:MOST_RESOURCES]]
+        found = [Kind(name) for _, name in sorted(whole)]
+        for each in sorted(view.fit.fleet.devices.classes.values(), key=lambda each: each.name):
+            # A resource that a class serves is looked for both ways.
+            if each.gpus and not each.extended_resource:
+                found.append(Kind(device_class=each.name))
+            elif each.gpus and each.extended_resource not in allocatable:
+                found.append(Kind(each.extended_resource))
         # Where there is none, a pod that asks for one fits nowhere.
-        return found or (DEFAULT_RESOURCE,)
+        return found[:MOST_KINDS] or (Kind(DEFAULT_RESOURCE),)
 
-    def _group(self, view: StateView, params: FitQuery, resource: str | None) -> AskedGroup:
+    def _group(self, view: StateView, params: FitQuery, kind: Kind) -> AskedGroup:
         requests: dict[str, Any] = {"cpu": params.cpu, "memory": params.memory}
         # A limit is the request too; extended resources have to have one.
-        limits = {} if resource is None else {resource: params.gpus}
+        limits = {} if kind.resource is None else {kind.resource: params.gpus}
         spec: dict[str, Any] = {
             "containers": [
                 {
@@ -184,12 +204,16 @@ class FitQuestions:
             "nodeSelector": dict(label.split("=", 1) for label in params.selector),
             "tolerations": [_toleration(each) for each in sorted(params.tolerations)],
         }
-        if params.device_class is not None and params.gpus:
-            spec["resourceClaims"] = [{"name": "gpus", "resourceClaimTemplateName": "asked"}]
+        brought = NOTHING_BROUGHT
+        if kind.device_class is not None and params.gpus:
+            spec["resourceClaims"] = [{"name": "gpus", "resourceClaimTemplateName": "gpus"}]
+            devices = SubRequest("gpus", kind.device_class, count=params.gpus)
+            claim = ClaimSpec((DeviceRequest("gpus", (devices,)),))
+            brought = Brought(templates={"gpus": claim})
         template = {"spec": spec}
         try:
             group = read_group(
-                PodGroup("Pod", "", template, params.replicas), params.namespace or "", view.fit
+                PodGroup("Pod", "", template, params.replicas), params.namespace or "", view.fit, brought
             )
         except ValueError as error:
             raise ApiError(400, 4000, f"Invalid parameter: {error}") from None
@@ -247,20 +271,6 @@ def _rank(found: Answer) -> tuple[int, int]:
     return ("no", "unknown", "yes").index(found.fits), found.placed
 
 
-def _or_by_claims(found: Answer) -> Answer:
-    """Return the answer where claims hand out GPUs too: they may have room where no resource has."""
-    if found.fits == "yes":
-        return found
-    groups = tuple(
-        msgspec.structs.replace(each, result=msgspec.structs.replace(each.result, fits="unknown"))
-        for each in found.groups
-    )
-    not_checked = tuple(dict.fromkeys((*found.not_checked, "dynamic_resources")))
-    return msgspec.structs.replace(
-        found, fits="unknown", complete=False, groups=groups, not_checked=not_checked
-    )
-
-
 def _namespace(wanted: str | None, named: str | None) -> str:
     if wanted is not None and named not in (None, wanted):
         raise ValueError("metadata.namespace: it isn't the parameter's namespace")
@@ -302,12 +312,6 @@ def _toleration(text: str) -> dict[str, str]:
         "value": wanted.value or "",
         "effect": wanted.effect or "",
     }
-
-
-def _by_claims(view: StateView) -> bool:
-    """Tell whether there are GPUs that claims hand out."""
-    snapshot = view.snapshot
-    return bool(snapshot.unattached.gpus) or any(occupied.gpus for occupied in snapshot.nodes.values())
 
 
 def _terms(asked: AskedPod) -> Iterable[AffinityTerm]:
@@ -375,7 +379,7 @@ def _data(
     view: StateView,
     now: float,
     found: Answer,
-    resource: str | None,
+    kind: Kind,
 ) -> schemas.Fit:
     evictable: schemas.FitEvictable | None = None
     if found.evictable is not None:
@@ -397,7 +401,8 @@ def _data(
         "replicas": found.replicas,
         "placed": found.placed,
         "max_replicas": found.max_replicas,
-        "resource": resource,
+        "resource": kind.resource,
+        "device_class": kind.device_class,
         "pods": [_pods(each, found.quota) for each in found.groups],
         "quota": None if found.quota is None else _quota(found.quota),
         "nearest": [
@@ -427,7 +432,12 @@ def _pods(each: GroupResult, quota: QuotaResult | None) -> schemas.FitPods:
         "reasons": reasons,
         "message": result.message,
         "placements": [
-            {"node_name": place.node, "replicas": place.replicas} for place in placements[:MOST_PLACEMENTS]
+            {
+                "node_name": place.node,
+                "replicas": place.replicas,
+                "devices": list(place.devices[:MOST_DEVICES]),
+            }
+            for place in placements[:MOST_PLACEMENTS]
         ],
     }
 

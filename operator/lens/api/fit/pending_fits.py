@@ -68,7 +68,7 @@ class PendingFits:
         self._lock = asyncio.Lock()
         self._since = -inf
         self._spent = 0.0
-        self._of: tuple[Fleet, frozenset[str] | None] | None = None
+        self._of: tuple[Fleet, Mapping[str, str]] | None = None
         # With a pod of each shape, since a shape is only known while there is one.
         self._readings: dict[Hashable, tuple[PendingPod, Found]] = {}
 
@@ -83,8 +83,8 @@ class PendingFits:
         return await asyncio.shield(asyncio.create_task(work()))
 
     def _read(self, view: FitView, pods: Sequence[Pod], names: bool) -> PodFits:
-        if self._of is None or self._of[0] is not view.fleet or self._of[1] != view.claimed:
-            self._of, self._readings = (view.fleet, view.claimed), {}
+        if self._of is None or self._of[0] is not view.fleet or self._of[1] != view.devices_unseen:
+            self._of, self._readings = (view.fleet, view.devices_unseen), {}
         began = self._clock()
         if not 0 <= began - self._since < 1:
             self._since, self._spent = began, 0.0

@@ -28,6 +28,7 @@ class DynamicAllocation:
         slices: OptionalResource[Any, Any],
         gate: Gate[Any, Any],
         others: Iterable[OptionalResource[Any, Any]],
+        templates: OptionalResource[Any, Any],
         timeouts: Timeouts,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
@@ -35,13 +36,16 @@ class DynamicAllocation:
         """Take the resources, whatever versions they are served in.
 
         ``gate`` is that of the slices: without the claims, devices that are held would count as available.
+        No figure has the ``templates`` of claims, so they delay nothing, and only a fit misses them.
         """
         self._claims, self._slices, self._gate = claims, slices, gate
         self._resources = {resource.name: resource for resource in (claims, slices, *others)}
+        self.templates = templates
         self._grace = timeouts.grace
         self._clock = clock
         self._waiting_since: float | None = None
-        self.discovery = Discovery(GROUP, VERSIONS, self._resources, timeouts.discovery, metrics)
+        self._all = {**self._resources, templates.name: templates}
+        self.discovery = Discovery(GROUP, VERSIONS, self._all, timeouts.discovery, metrics)
 
     @property
     def names(self) -> frozenset[str]:
@@ -52,7 +56,7 @@ class DynamicAllocation:
     def watched(self) -> Mapping[WatchedResource, OptionalResource[Any, Any]]:
         """Return those to watch, as they are served."""
         return {
-            WatchedResource(GROUP, version, name): self._resources[name]
+            WatchedResource(GROUP, version, name): self._all[name]
             for name, version in sorted(self.discovery.served.versions.items())
         }
 
@@ -70,6 +74,21 @@ class DynamicAllocation:
             reasons[GROUP] = self.discovery.failure or "discovery has had no response"
         return reasons
 
+    def unseen_by_fit(self, skipped: Mapping[str, int]) -> Mapping[str, str]:
+        """Return why a fit doesn't know resources, those of templates too.
+
+        ``skipped`` has the numbers of templates that can't be decoded; of others the fit's own state knows.
+        """
+        reasons = dict(self.unseen)
+        templates = self.templates
+        if templates.unseen is not None:
+            reasons[templates.name] = templates.unseen
+        elif templates.name in self.discovery.served.versions and not templates.store.synced:
+            reasons[templates.name] = "it has not been listed yet"
+        elif skipped.get(templates.name):
+            reasons[templates.name] = f"{skipped[templates.name]} objects can't be decoded"
+        return reasons
+
     @property
     def uncounted(self) -> frozenset[str]:
         """Return the names of those that no figure has."""
@@ -80,12 +99,14 @@ class DynamicAllocation:
         """Return whether of each resource its objects are known, or that they are unseen or not served."""
         if not self.discovery.has_succeeded:
             return self._is_overdue()
-        return all(resource.is_resolved for resource in self.watched.values())
+        return all(
+            resource.is_resolved for resource in self.watched.values() if resource is not self.templates
+        )
 
     def update_served(self) -> None:
         """Apply what has been discovered: what isn't served has no objects."""
         served = self.discovery.served
-        for name, resource in self._resources.items():
+        for name, resource in self._all.items():
             if name not in served.versions:
                 version = served.unknown_versions.get(name)
                 resource.not_served(

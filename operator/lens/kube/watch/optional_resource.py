@@ -6,10 +6,11 @@ Without it the rest is still counted. So its failures are no outage: they are th
 import logging
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
+from lens.model.fit.feed import Feed
 from lens.model.inventory.objects.decoding import Decoder
 from lens.model.inventory.store import Store
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
@@ -34,9 +35,11 @@ class OptionalResource(Generic[K, V]):
         retry_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         what: str = "in no figure",
+        feed: Feed[Any, Any] | None = None,
     ) -> None:
         """``grace`` is the time in seconds in which a failure may pass, ``retry_seconds`` the time
-        between requests that are forbidden. ``what`` says for the log what an unseen resource is.
+        between requests that are forbidden. ``what`` says for the log what an unseen resource is. ``feed``
+        gets the objects as a fit looks at them.
         """
         self.name = name
         self.kind = kind
@@ -49,6 +52,7 @@ class OptionalResource(Generic[K, V]):
         self._retry_seconds = retry_seconds
         self._clock = clock
         self._what = what
+        self._feed = feed
         self._reflector: Reflector[K, V] | None = None
         self._failure: str | None = None
         self._waiting_since: float | None = None
@@ -62,7 +66,14 @@ class OptionalResource(Generic[K, V]):
         """Return the reflector of a new run of kopf."""
         self._failure, self.is_forbidden = None, False
         self._reflector = Reflector(
-            self.name, self.kind, self._decoder, self.store, self._metrics, clock, on_progress
+            self.name,
+            self.kind,
+            self._decoder,
+            self.store,
+            self._metrics,
+            clock,
+            on_progress,
+            feed=self._feed,
         )
         return self._reflector
 
@@ -116,6 +127,8 @@ class OptionalResource(Generic[K, V]):
             self._reflector.forget()
         else:
             self.store.clear()
+            if self._feed is not None:
+                self._feed.clear()
 
     def _set_unseen(self, reason: str | None) -> None:
         """Set why the resource is unseen, and log it once."""

@@ -125,6 +125,8 @@ class Reflector(Generic[K, V]):
     def forget(self) -> None:
         """Remove all objects, until the next list is complete."""
         self.store.clear()
+        if self._feed is not None:
+            self._feed.clear()
         self._problems = {}
         self._skipped_now.set(0)
 

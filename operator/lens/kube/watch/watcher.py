@@ -40,13 +40,27 @@ from lens.kube.watch.transport import Transport
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
-from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.feed import (
+    DeviceFeeds,
+    FitView,
+    Pending,
+    fed_claim,
+    fed_class,
+    fed_node,
+    fed_pod,
+    fed_rule,
+    fed_slice,
+    fed_template,
+    node_feed,
+    pod_feed,
+)
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.gate import Gate
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.decoding import (
+    bare_decoder,
     claim_decoder,
     daemonset_decoder,
     device_class_decoder,
@@ -105,8 +119,8 @@ class Watcher:
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
         self._reservations = reservations
-        self._dynamic = self._dynamic_allocation(drivers)
         self._fit = FitState()
+        self._dynamic = self._dynamic_allocation(drivers)
         self._pending = Pending()
         self._decisions = state.fit_decisions = Decisions(self._fit, clock)
         self._pod_feed = pod_feed(self._fit, self._pending, self._decisions.note)
@@ -125,39 +139,53 @@ class Watcher:
 
     def _dynamic_allocation(self, drivers: GpuDrivers) -> DynamicAllocation:
         """Return the resources of dynamic resource allocation, with their places in the ledger."""
-        ledger, gate = self._ledger, Gate(self._ledger.put_slice)
+        ledger, gate, feeds = self._ledger, Gate(self._ledger.put_slice), DeviceFeeds(self._fit.devices)
+        nothing: dict[PodKey, None] = {}
         common = (self._metrics, self._timeouts.grace, self._timeouts.discovery)
         return DynamicAllocation(
             OptionalResource(
                 "resourceclaims",
                 "ResourceClaim",
-                claim_decoder(drivers),
+                claim_decoder(drivers, fed_claim),
                 Store(ledger.claims, ledger.put_claim),
                 *common,
+                feed=feeds.claims,
             ),
             OptionalResource(
                 "resourceslices",
                 "ResourceSlice",
-                slice_decoder(drivers),
+                slice_decoder(drivers, fed_slice),
                 Store(gate.objects, gate.put),
                 *common,
+                feed=feeds.slices,
             ),
             gate,
             (
                 OptionalResource(
                     "deviceclasses",
                     "DeviceClass",
-                    device_class_decoder(drivers, self._gpus),
+                    device_class_decoder(drivers, self._gpus, fed_class),
                     Store(ledger.device_classes, ledger.put_device_class),
                     *common,
+                    feed=feeds.classes,
                 ),
                 OptionalResource(
                     "devicetaintrules",
                     "DeviceTaintRule",
-                    taint_rule_decoder(),
+                    taint_rule_decoder(fed_rule),
                     Store(ledger.taint_rules, ledger.put_taint_rule),
                     *common,
+                    feed=feeds.rules,
                 ),
+            ),
+            OptionalResource(
+                "resourceclaimtemplates",
+                "ResourceClaimTemplate",
+                bare_decoder(fed_template),
+                Store(nothing, lambda _key, _value: None),
+                *common,
+                what="in no answer of fit",
+                feed=feeds.templates,
             ),
             self._timeouts,
             self._metrics,
@@ -272,7 +300,11 @@ class Watcher:
             synced=self._synced,
             contacts=dict(self._contacts),
             confirmed_at=min(self._confirmed.values(), default=None),
-            skipped={name: number for name, number in skipped.items() if name not in self._fit_resources},
+            skipped={
+                name: number
+                for name, number in skipped.items()
+                if name not in self._fit_resources and name != self._dynamic.templates.name
+            },
             unseen=self._dynamic.unseen,
             fit=self._fit_view(skipped),
         )
@@ -281,15 +313,11 @@ class Watcher:
         """Return what a fit looks at. It recounts the nodes that have changed."""
         policies = self._fit_resources.policies()
         self._fit.set_namespaces(policies.namespaces)
-        classes = self._ledger.device_classes.values()
-        extended = (each.extended_resource for each in classes)
         view = self._decisions.view = FitView(
             fleet=self._fit.fleet(),
             policies=policies,
             unseen=self._fit_resources.unseen(skipped),
-            claimed=None
-            if "deviceclasses" in self._dynamic.unseen
-            else frozenset(each for each in extended if each is not None),
+            devices_unseen=self._dynamic.unseen_by_fit(skipped),
             pending=self._pending.view(),
         )
         return view

@@ -10,21 +10,21 @@ from typing import Literal
 import msgspec
 
 from lens.model.fit.admission.mutation import admit
-from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, read_charged
+from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, claimed_by, read_charged
 from lens.model.fit.admission.validation import check_pod
-from lens.model.fit.admission.workload import PodGroup
+from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
-from lens.model.fit.engine import Trial, fit
+from lens.model.fit.dra.state import Devices
+from lens.model.fit.engine import Trial, fit, place
 from lens.model.fit.eviction import Evictable, evictable
 from lens.model.fit.feed import FitView
 from lens.model.fit.result import FitResult, Placement, Reason, Verdict, scheduler_message
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
 from lens.model.fit.spec.node_selectors import ANY_NODE
-from lens.model.fit.spec.resources import Request
+from lens.model.fit.spec.resources import is_extended
 from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet, FleetNode
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
-from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
 MOST_WIDE = 128
 """Replicas that are placed of pods whose placement changes what other nodes can take."""
@@ -45,7 +45,10 @@ Change = Literal["gpus", "replicas", "product", "selector", "toleration"]
 
 
 class AskedGroup(msgspec.Struct, frozen=True):
-    """Equal pods after admission, or why it refuses them. ``replicas`` is None for one on each node."""
+    """Equal pods after admission, or why it refuses them. ``replicas`` is None for one on each node.
+
+    ``devices_unseen`` tells that something bears on them that isn't known of resource.k8s.io.
+    """
 
     name: str
     asked: AskedPod
@@ -53,6 +56,7 @@ class AskedGroup(msgspec.Struct, frozen=True):
     replicas: int | None
     refusal: str | None = None
     not_checked: tuple[str, ...] = ()
+    devices_unseen: bool = False
 
 
 class GroupResult(msgspec.Struct, frozen=True):
@@ -103,30 +107,45 @@ class Options(msgspec.Struct, frozen=True):
     check_time: Check = no_deadline
 
 
-def read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
-    """Return a group after admission. Raise ValueError, naming the field, for what can't be read."""
+def read_group(
+    group: PodGroup, namespace: str, view: FitView, brought: Brought = NOTHING_BROUGHT
+) -> AskedGroup:
+    """Return a group after admission, with the claims that are ``brought`` along.
+
+    Raise ValueError, naming the field, for what can't be read.
+    """
     try:
-        return _read_group(group, namespace, view)
+        return _read_group(group, namespace, view, brought)
     except (ValueError, RecursionError) as error:
         text = str(error)
         field = f"{group.field}.{text}" if text.startswith("spec") else f"{group.field}: {text}"
         raise ValueError(short(field.lstrip(".: "), LONGEST_MESSAGE)) from None
 
 
-def _read_group(group: PodGroup, namespace: str, view: FitView) -> AskedGroup:
+def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought) -> AskedGroup:
     check_pod(group.template)
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
+    asked = _with_claims(asked, view, brought)
     unchecked = [*asked.unchecked, *(["queues"] if group.queued else [])]
-    if is_claimed(asked.request, view):
-        unchecked.append("dynamic_resources")
+    charged = read_charged(admitted.pod, asked.request, group.replicas or 0)
+    extended = {
+        each.name: each.extended_resource
+        for each in view.fleet.devices.classes.values()
+        if each.extended_resource
+    }
+    made = [each.spec for each in asked.claims if each.spec is not None and not each.claim]
+    named = [each.spec for each in asked.claims if each.spec is not None and each.claim]
     return AskedGroup(
         name=group.name,
         asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
-        charged=read_charged(admitted.pod, asked.request, group.replicas or 0),
+        charged=msgspec.structs.replace(
+            charged, claimed=claimed_by(made, extended), claimed_once=claimed_by(named, extended)
+        ),
         replicas=group.replicas,
         refusal=admitted.refusal or _missing_namespace(namespace, view),
         not_checked=(*admitted.not_checked, *group.also),
+        devices_unseen=bears_on_devices(asked, view),
     )
 
 
@@ -138,11 +157,45 @@ def _missing_namespace(namespace: str, view: FitView) -> str | None:
     return f'namespaces "{namespace}" not found'
 
 
-def is_claimed(request: Request, view: FitView) -> bool:
-    """Return whether claims serve, or may serve, a resource: nodes then needn't have it."""
-    if view.claimed is None:
-        return any("/" in resource for resource, _ in request)
-    return any(resource in view.claimed or resource.startswith(CLASS_PREFIX) for resource, _ in request)
+def _with_claims(asked: AskedPod, view: FitView, brought: Brought) -> AskedPod:
+    """Return the pod with what its claims ask for: of the manifest's, or of those in the cluster."""
+    claims = []
+    devices = view.fleet.devices
+    for each in asked.claims:
+        if each.template:
+            spec = brought.templates.get(each.template) or devices.templates.get(
+                (asked.namespace, each.template)
+            )
+            missing = None
+            if spec is None:
+                missing = f'resourceclaimtemplates.resource.k8s.io "{each.template}" not found'
+            claims.append(msgspec.structs.replace(each, spec=spec, missing=missing))
+        elif (asked.namespace, each.claim) not in devices.claims:
+            claims.append(msgspec.structs.replace(each, spec=brought.claims.get(each.claim)))
+        else:
+            claims.append(each)
+    return msgspec.structs.replace(asked, claims=tuple(claims))
+
+
+def bears_on_devices(asked: AskedPod, view: FitView) -> bool:
+    """Tell whether something that isn't known of resource.k8s.io bears on a pod."""
+    if not view.devices_unseen:
+        return False
+    if asked.claims:
+        return True
+    # Classes that aren't known may serve any extended resource.
+    return set(view.devices_unseen) != {"resourceclaimtemplates"} and any(
+        is_extended(resource) for resource, _ in asked.request
+    )
+
+
+def doubted(result: FitResult, asked: AskedPod) -> FitResult:
+    """Return a result where something isn't known of resource.k8s.io that may have room, or lack it."""
+    if not asked.claims and result.fits != "no":
+        # A resource that a node has itself is no claim's.
+        return result
+    named = tuple(dict.fromkeys((*result.not_checked, "dynamic_resources")))
+    return msgspec.structs.replace(result, fits="unknown", complete=False, not_checked=named)
 
 
 def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, options: Options) -> Answer:
@@ -176,7 +229,8 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
             placed = min(placed, room)
     nearest: tuple[Alternative, ...] = ()
     found = None
-    if fits == "no" and options.alternatives and not any(each.refusal for each in groups):
+    short = fits == "no" or (placed < replicas and any(each.devices_unseen for each in groups))
+    if short and options.alternatives and not any(each.refusal for each in groups):
         if len(groups) == 1 and groups[0].replicas:
             nearest = tuple(_nearest(view, groups[0], placed, namespace, options))
         found = _evictable(view, groups, options)
@@ -221,12 +275,12 @@ def _place(fleet: Fleet, groups: Sequence[AskedGroup], check_time: Check) -> tup
     results: list[GroupResult] = []
     for each in groups:
         try:
-            result = _fit(fleet, each, check_time)
+            result, devices = _fit(fleet, each, check_time)
         except OutOfTimeError:
-            result = _undecided(fleet, each)
+            result, devices = _undecided(fleet, each), fleet.devices
         results.append(GroupResult(each.name, result))
         if len(results) < len(groups) or result.fits == "no":
-            fleet = with_placed(fleet, each.asked, result.placements)
+            fleet = with_placed(fleet, each.asked, result.placements, devices)
     return results, fleet
 
 
@@ -237,44 +291,53 @@ def _undecided(fleet: Fleet, group: AskedGroup) -> FitResult:
     return FitResult("unknown", group.replicas or 0, 0, None, count, not_checked=not_checked, complete=False)
 
 
-def _fit(fleet: Fleet, group: AskedGroup, check_time: Check) -> FitResult:
-    replicas = group.replicas
+def _fit(fleet: Fleet, group: AskedGroup, check_time: Check) -> tuple[FitResult, Devices]:
+    replicas, devices = group.replicas, fleet.devices
     if group.refusal is not None:
         reason = Reason("admission", group.refusal, len(fleet.nodes))
-        return FitResult("no", replicas or 1, 0, 0, len(fleet.nodes), (), (reason,), group.refusal)
+        refused = FitResult("no", replicas or 1, 0, 0, len(fleet.nodes), (), (reason,), group.refusal)
+        return refused, devices
     if replicas is None:
-        result = _fit_on_each(fleet, group.asked, check_time)
+        result, devices = _fit_on_each(fleet, group.asked, check_time)
     elif replicas == 0:
         result = FitResult("yes", 0, 0, None, len(fleet.nodes))
     elif replicas <= MOST_WIDE or not Trial(fleet, group.asked, check_time).is_wide:
-        result = fit(fleet, group.asked, replicas, check_time)
+        result, devices = place(fleet, group.asked, replicas, check_time)
     else:
-        result = fit(fleet, group.asked, MOST_WIDE, check_time)
+        result, devices = place(fleet, group.asked, MOST_WIDE, check_time)
         if result.placed == MOST_WIDE:
             result = msgspec.structs.replace(
                 result, fits="unknown", complete=False, not_checked=(*result.not_checked, "replicas")
             )
         result = msgspec.structs.replace(result, replicas=replicas)
-    if "dynamic_resources" in group.asked.unchecked:
-        # Nodes that lack the resource may have it by claims.
-        named = tuple(dict.fromkeys((*result.not_checked, "dynamic_resources")))
-        result = msgspec.structs.replace(result, fits="unknown", complete=False, not_checked=named)
-    return result
+    if group.devices_unseen:
+        result = doubted(result, group.asked)
+    return result, devices
 
 
-def _fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> FitResult:
+def _fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> tuple[FitResult, Devices]:
     """Return whether one pod fits each node that a DaemonSet takes: those that it selects and tolerates."""
     tolerations = (*asked.tolerations, *_DAEMON_TOLERATIONS)
     asked = msgspec.structs.replace(asked, tolerations=tolerations)
     first = fit(fleet, asked, check_time=check_time)
-    rejected = {} if asked.gates else Trial(fleet, asked, check_time).rejections()
+    trial = None if asked.gates else Trial(fleet, asked, check_time)
+    rejected = {} if trial is None else trial.rejections()
     left_out = {
         name for name, each in rejected.items() if any(cause.code in _NEVER_ELIGIBLE for cause in each.causes)
     }
     names = [node.name for node in fleet.nodes if _is_named(node, asked)]
     eligible = [name for name in names if name not in left_out]
-    placed = [] if asked.gates else [name for name in eligible if name not in rejected]
+    placed = [name for name in eligible if name not in rejected]
+    devices = fleet.devices
+    if trial is None or trial.refused is not None:
+        placed = []
+    elif trial.devices is not None:
+        placed = trial.place_on(placed)
+        devices = trial.devices.left()
+    undecided = trial is not None and trial.devices is not None and bool(trial.devices.unknown)
     fits: Verdict = "no" if len(placed) < len(eligible) else "unknown" if asked.unchecked else "yes"
+    if undecided:
+        fits = "unknown"
     counted: Counter[tuple[str, str, str]] = Counter(
         (cause.code, cause.message, cause.resource)
         for name in eligible
@@ -296,7 +359,7 @@ def _fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> FitResult:
         message=scheduler_message(len(fleet.nodes), reasons) if reasons else None,
         not_checked=first.not_checked,
         complete=first.complete,
-    )
+    ), devices
 
 
 def _is_named(node: FleetNode, asked: AskedPod) -> bool:
@@ -318,8 +381,8 @@ _DAEMON_TOLERATIONS = tuple(
 """What the DaemonSet controller adds (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations)."""
 
 
-def with_placed(fleet: Fleet, asked: AskedPod, placements: Iterable[Placement]) -> Fleet:
-    """Return the fleet with replicas of a pod on its nodes."""
+def with_placed(fleet: Fleet, asked: AskedPod, placements: Iterable[Placement], devices: Devices) -> Fleet:
+    """Return the fleet with replicas of a pod on its nodes, and the devices as they leave them."""
     replicas = {each.node: each.replicas for each in placements}
     if not replicas:
         return fleet
@@ -329,7 +392,7 @@ def with_placed(fleet: Fleet, asked: AskedPod, placements: Iterable[Placement]) 
     )
     priorities = Counter(fleet.priorities)
     priorities[asked.priority] += sum(replicas.values())
-    return Fleet(nodes, fleet.namespaces, priorities, fleet.unreadable)
+    return Fleet(nodes, fleet.namespaces, priorities, fleet.unreadable, devices)
 
 
 def _with_samples(
@@ -377,7 +440,7 @@ def _nearest(
             if quota.exceeded or quota.refusal:
                 return False
         try:
-            return _fit(view.fleet, tried, options.check_time).fits == "yes"
+            return _fit(view.fleet, tried, options.check_time)[0].fits == "yes"
         except OutOfTimeError:
             return False
 

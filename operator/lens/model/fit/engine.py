@@ -11,6 +11,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.dra.state import Devices
+from lens.model.fit.filters.dynamic_resources import DeviceFilter, FatalError
 from lens.model.fit.filters.local import (
     FeatureFilter,
     GateFilter,
@@ -38,6 +40,9 @@ from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 MOST_REPLICAS = 10_000
 """Replicas that can be asked about."""
 
+MOST_BY_DEVICES = 1024
+"""Replicas that are tried for ``max_replicas`` where each gets devices."""
+
 MOST_COUNTED = 64
 """Replicas that are tried for ``max_replicas`` where each placement changes what the next one may do."""
 
@@ -55,7 +60,13 @@ class Trial:
         self._fleet = fleet
         self.rejected_as_a_whole, named = _named_nodes(asked)
         """Why no node is looked at, where none is."""
-        self._resources = ResourceFilter(asked)
+        self.devices = _device_filter(fleet, asked, check_time)
+        """What looks for devices, if the pod asks for some."""
+        self.fatal: str | None = None
+        """What kube-scheduler gives up the pod for, whatever other nodes have."""
+        if self.devices is not None and self.devices.rejected is not None:
+            self.rejected_as_a_whole = self.rejected_as_a_whole or Cause("claims", self.devices.rejected)
+        self._resources = ResourceFilter(asked, self.devices.extended if self.devices else ())
         self._filters: list[Filter] = [GateFilter(asked)]
         if asked.selector != ANY_NODE:
             self._filters.append(SelectorFilter(asked, check_time))
@@ -67,6 +78,8 @@ class Trial:
         affinity = PodAffinityFilter(asked, fleet, check_time)
         if affinity.applies:
             self._filters.append(affinity)
+        if self.devices is not None:
+            self._filters.append(self.devices)
         if asked.features:
             self._filters.append(FeatureFilter(asked))
         self.placed: list[str] = []
@@ -82,11 +95,19 @@ class Trial:
         self._topology_keys = sorted({key for each in self._filters for key in each.topology_keys})
         self.is_wide = bool(self._topology_keys)
         """Whether a placement can change what other nodes can take."""
-        self._fitting = self._sift(self._filters, self._tally)
-        self._queue = _Queue(self._groups(), len(fleet.nodes))
+        self._rechecks = self.is_wide or self.devices is not None
+        self._last: int | None = None
+        self._fitting: list[int] = []
+        try:
+            self._fitting = self._sift(self._filters, self._tally)
+        except FatalError as error:
+            self.fatal = str(error)
+        self._queue = _Queue(() if self.fatal else self._groups(), len(fleet.nodes))
 
     def rejections(self) -> dict[str, Rejection]:
-        """Return why each node that is looked at can't take the next replica."""
+        """Return why each node that is looked at can't take the next replica; none if the pod is given up."""
+        if self.fatal is not None:
+            return {}
         nodes = [self._node(position) for position in self._positions]
         verdicts = ((node.name, self._verdict(node, self._filters)) for node in nodes)
         return {name: verdict for name, verdict in verdicts if verdict is not None}
@@ -94,9 +115,44 @@ class Trial:
     def place(self, most: int) -> int:
         """Place up to that many more replicas and return how many were."""
         done = 0
-        while done < most and self._place_one():
-            done += 1
+        try:
+            while done < most and self._place_one():
+                done += 1
+        except FatalError as error:
+            self.fatal = str(error)
         return done
+
+    @property
+    def refused(self) -> str | None:
+        """Return why no node can take the pod, whatever the nodes have; None if one might."""
+        if self.rejected_as_a_whole is not None:
+            return self.rejected_as_a_whole.message
+        return self.fatal or (self.devices.not_enqueued if self.devices is not None else None)
+
+    def place_on(self, names: Iterable[str]) -> list[str]:
+        """Place one replica on each of some nodes that has the devices; return those nodes."""
+        assert self.devices is not None
+        done = []
+        nodes = {node.name: node for node in self._fleet.nodes}
+        try:
+            for name in names:
+                if self.devices.check(nodes[name]) is None:
+                    self.devices.place(nodes[name])
+                    done.append(name)
+        except FatalError as error:
+            self.fatal = str(error)
+        return done
+
+    def placements(self) -> tuple[Placement, ...]:
+        """Return what each node has got."""
+        given: dict[str, list[str]] = {}
+        if self.devices is not None:
+            for name, devices in zip(self.placed, self.devices.given, strict=True):
+                given.setdefault(name, []).extend(devices)
+        return tuple(
+            Placement(name, number, tuple(given.get(name, ())))
+            for name, number in sorted(Counter(self.placed).items())
+        )
 
     def room(self) -> int:
         """Return how many more replicas fit, where no placement changes what another node can take."""
@@ -104,6 +160,8 @@ class Trial:
 
     def reasons(self) -> tuple[Reason, ...]:
         """Return what keeps the next replica off nodes."""
+        if self.fatal is not None:
+            return (Reason("claims", self.fatal, len(self._fleet.nodes)),)
         causes = self._tally_now().causes()
         unnamed = len(self._fleet.nodes) - len(self._positions)
         if unnamed:
@@ -117,6 +175,7 @@ class Trial:
         """Tell whether the scheduler would look for pods to evict."""
         return (
             self._asked.preempts
+            and self.fatal is None
             and any(priority < self._asked.priority for priority in self._fleet.priorities)
             and (self._tally_now().resolvable or self._resources.could_be_resolved())
         )
@@ -145,7 +204,7 @@ class Trial:
         """Return what rejects the nodes that can't take the next replica."""
         if not self.placed:
             return self._tally
-        if self.is_wide:
+        if self._rechecks:
             tally = Tally()
             self._sift(self._filters, tally)
             return tally
@@ -162,34 +221,40 @@ class Trial:
         Nodes of a group differ in nothing that filters of several nodes look at.
         """
         candidates = self._fitting
-        if self.is_wide:
-            local = [each for each in self._filters if not each.topology_keys]
+        if self._rechecks:
+            local = [each for each in self._filters if not each.topology_keys and each is not self.devices]
             candidates = self._sift(local, Tally())
         rooms = self._resources.rooms(candidates, self._fleet)
         if self._asked.ports:
             rooms = [1] * len(rooms)
         nominated = frozenset(self._fleet.nominated)
-        if not self.is_wide and not nominated:
+        if not self._rechecks and not nominated:
             return [list(zip(candidates, rooms, strict=True))]
         nodes, keys = self._fleet.nodes, self._topology_keys
         groups: dict[Hashable, list[tuple[int, int]]] = {}
         for position, room in zip(candidates, rooms, strict=True):
             labels = nodes[position].labels
             group: Hashable = tuple([labels.get(key) for key in keys])
+            if self.devices is not None:
+                group = position
             if position in nominated:
                 group, room = position, self._room(nodes[position])
             groups.setdefault(group, []).append((position, room))
         return groups.values()
 
     def _place_one(self) -> bool:
+        if self.devices is not None and self._last is not None:
+            # The scheduler looks at all nodes, also at one that has just been filled.
+            self._verdict(self._node(self._last), self._filters)
         for position in self._queue:
             node = self._node(position)
-            if self.is_wide and self._verdict(node, self._filters) is not None:
+            if self._rechecks and self._verdict(node, self._filters) is not None:
                 self._queue.set_aside()
                 continue
             self._check_time()
             self._queue.take()
             self.placed.append(node.name)
+            self._last = position
             node = self._changed[position] = node.with_pods((self._asked.on(node.name),))
             lifted = [each.place(node) for each in self._filters]
             if any(lifted):
@@ -275,36 +340,53 @@ def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no
 
     ``check_time`` ends the work by what it raises.
     """
+    return place(fleet, asked, replicas, check_time)[0]
+
+
+def place(
+    fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline
+) -> tuple[FitResult, Devices]:
+    """Tell whether replicas of a pod fit, as ``fit`` does, and how those that do leave the devices."""
     if not 0 < replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas: {replicas} is not between 1 and {MOST_REPLICAS}")
     count = len(fleet.nodes)
     if asked.gates:
         text = f"waiting for scheduling gates: [{' '.join(asked.gates)}]"
-        return FitResult("no", replicas, 0, 0, count, reasons=(Reason("gates", text, count),), message=text)
+        result = FitResult("no", replicas, 0, 0, count, reasons=(Reason("gates", text, count),), message=text)
+        return result, fleet.devices
+    if (refused := _not_enqueued(fleet, asked)) is not None:
+        refusal = Reason("claims", refused, count)
+        return FitResult("no", replicas, 0, 0, count, reasons=(refusal,), message=refused), fleet.devices
     if not fleet.nodes:
         missing = ("unreadable_objects",) if fleet.unreadable else ()
-        return FitResult("no", replicas, 0, 0, 0, message=NO_NODES, not_checked=missing, complete=not missing)
+        result = FitResult(
+            "no", replicas, 0, 0, 0, message=NO_NODES, not_checked=missing, complete=not missing
+        )
+        return result, fleet.devices
     trial = Trial(fleet, asked, check_time)
     if trial.rejected_as_a_whole is not None:
         cause = trial.rejected_as_a_whole
         text = f"0/{count} nodes are available: {cause.message}."
         reasons: tuple[Reason, ...] = (Reason(cause.code, cause.message, count),)
-        return FitResult("no", replicas, 0, 0, count, reasons=reasons, message=text)
+        return FitResult("no", replicas, 0, 0, count, reasons=reasons, message=text), fleet.devices
     reasons = trial.reasons()
     placed = trial.place(replicas)
     message = None
     preemption = False
     if placed < replicas:
         reasons = trial.reasons()
-        message = scheduler_message(count, reasons)
+        message = trial.fatal or scheduler_message(count, reasons)
         preemption = trial.can_preempt()
-    placements = tuple(Placement(node, number) for node, number in sorted(Counter(trial.placed).items()))
+    placements = trial.placements()
+    devices = trial.devices.left() if trial.devices is not None else fleet.devices
+    undecided = tuple(trial.devices.unknown) if trial.devices is not None else ()
     most = _max_replicas(trial, placed, replicas)
-    not_checked = (*asked.unchecked, *_not_checked(fleet, asked, replicas))
+    not_checked = (*asked.unchecked, *_not_checked(trial, fleet, asked, replicas), *undecided)
     unknown = bool(asked.unchecked) and (placed == replicas or "scheduler" in asked.unchecked)
+    unknown = unknown or bool(undecided)
     if preemption:
         not_checked = (*not_checked, "preemption")
-    return FitResult(
+    result = FitResult(
         fits="unknown" if unknown else "yes" if placed == replicas else "no",
         replicas=replicas,
         placed=placed,
@@ -316,15 +398,30 @@ def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no
         not_checked=not_checked,
         complete=not unknown and set(not_checked) <= set(asked.unchecked),
     )
+    return result, devices
+
+
+def _device_filter(fleet: Fleet, asked: AskedPod, check_time: Check) -> DeviceFilter | None:
+    """Return what looks for devices; None for a pod that asks for none."""
+    serving = fleet.devices.serving
+    if not asked.claims and not (serving and any(name in serving for name, _ in asked.request)):
+        return None
+    return DeviceFilter(asked, fleet.devices, check_time)
+
+
+def _not_enqueued(fleet: Fleet, asked: AskedPod) -> str | None:
+    """Return why the scheduler doesn't look at a pod; None if it does."""
+    return DeviceFilter(asked, fleet.devices).not_enqueued if asked.claims else None
 
 
 def _max_replicas(trial: Trial, placed: int, replicas: int) -> int | None:
     if placed < replicas:
         return placed
-    if not trial.is_wide:
+    if not trial.is_wide and trial.devices is None:
         return placed + trial.room()
-    more = trial.place(max(0, MOST_COUNTED - placed) + 1)
-    return placed + more if placed + more <= max(placed, MOST_COUNTED) else None
+    counted = MOST_COUNTED if trial.is_wide else MOST_BY_DEVICES
+    more = trial.place(max(0, counted - placed) + 1)
+    return placed + more if placed + more <= max(placed, counted) else None
 
 
 def _named_nodes(asked: AskedPod) -> tuple[Cause | None, Iterable[str] | None]:
@@ -340,12 +437,13 @@ def _named_nodes(asked: AskedPod) -> tuple[Cause | None, Iterable[str] | None]:
     return None, {asked.node_name}
 
 
-def _not_checked(fleet: Fleet, asked: AskedPod, replicas: int) -> Iterable[str]:
-    if fleet.unreadable:
+def _not_checked(trial: Trial, fleet: Fleet, asked: AskedPod, replicas: int) -> Iterable[str]:
+    if fleet.unreadable or (trial.devices is not None and fleet.devices.unreadable):
         yield "unreadable_objects"
     if fleet.namespaces is None and _need_namespaces(fleet, asked):
         yield "namespaces"
-    if replicas > 1 and _choice_matters(fleet, asked):
+    shared = trial.devices is not None and trial.devices.uses_shared
+    if replicas > 1 and (shared or _choice_matters(fleet, asked)):
         yield "node_choice"
 
 

@@ -159,7 +159,7 @@ def _without(fleet: Fleet, gone: Positions) -> Fleet:
     nodes = list(fleet.nodes)
     for position, pods in gone.items():
         nodes[position] = _node_without(nodes[position], pods)
-    return Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable)
+    return Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable, fleet.devices)
 
 
 def _node_without(node: FleetNode, gone: Iterable[FitPod]) -> FleetNode:

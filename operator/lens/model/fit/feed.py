@@ -1,17 +1,28 @@
 """Feeds a FitState with what lists and watches show of pods and nodes, and hands out views of it."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from itertools import chain
 from typing import Generic, TypeVar
 
 import msgspec
 
 from lens.model.fit.admission.policies import Policies
+from lens.model.fit.dra.devices import read_slice
+from lens.model.fit.dra.objects import (
+    FitClass,
+    read_claim,
+    read_claim_template,
+    read_class,
+    read_taint_rule,
+)
+from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.spec.node import FitNode, read_fit_node
 from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState, Fleet
 from lens.model.inventory.objects.decoding import Document
+from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.objects import NodeManifest, PodManifest
@@ -24,14 +35,14 @@ class FitView(msgspec.Struct, frozen=True):
     """What a fit looks at, at one moment.
 
     ``policies`` are what admission adds, and the quotas. ``unseen`` has the reason, by resource, why its
-    objects aren't known. ``claimed`` are the extended resources that DeviceClasses serve, and None where the
-    classes aren't known. ``pending`` are the pods that request GPUs and aren't bound, where they can be read.
+    objects aren't known, and so has ``devices_unseen`` for those of resource.k8s.io. ``pending`` are the pods
+    that request GPUs and aren't bound, where they can be read.
     """
 
     fleet: Fleet
     policies: Policies = Policies()
     unseen: Mapping[str, str] = {}
-    claimed: frozenset[str] | None = frozenset()
+    devices_unseen: Mapping[str, str] = {}
     pending: Mapping[PodKey, PendingPod] = {}
 
 
@@ -84,6 +95,11 @@ class Feed(Generic[K, V]):
             self.apply_line(key, None)
         for key, view in listed.items():
             self.apply_line(key, view)
+
+    def clear(self) -> None:
+        """Remove everything, until the next list is complete."""
+        for key in [*self._stored(), *self._unreadable]:
+            self.apply_line(key, None)
 
     def apply_line(self, key: K, view: V | Unreadable | None) -> None:
         """Apply an object's change; None removes it."""
@@ -159,6 +175,48 @@ def pod_feed(
 def node_feed(state: FitState) -> Feed[str, FitNode]:
     """Return the feed of nodes."""
     return Feed(state.node_names, state.put_node, state.put_unreadable)
+
+
+class DeviceFeeds:
+    """The feeds of what resource.k8s.io has."""
+
+    def __init__(self, state: DeviceState) -> None:
+        """Take the state that is fed."""
+        self.claims = Feed(lambda: state.claims, state.put_claim, partial(state.put_unreadable, "claims"))
+        self.slices = Feed(lambda: state.slices, state.put_slice, partial(state.put_unreadable, "slices"))
+        self.classes = Feed(lambda: state.classes, state.put_class, partial(state.put_unreadable, "classes"))
+        self.rules = Feed(lambda: state.rules, state.put_rule, partial(state.put_unreadable, "rules"))
+        self.templates = Feed(
+            lambda: state.templates, state.put_template, partial(state.put_unreadable, "templates")
+        )
+
+
+def fed_by(read: Callable[[bytes], V]) -> Callable[[object, object, Document], V | Unreadable]:
+    """Return what makes of an object what a fit looks at, by the reader of its JSON."""
+
+    def fed(_manifest: object, _view: object, document: Document) -> V | Unreadable:
+        try:
+            return read(bytes(document()))
+        except (ValueError, RecursionError) as error:
+            return Unreadable(short(str(error), LONGEST_MESSAGE))
+
+    return fed
+
+
+fed_claim = fed_by(read_claim)
+fed_slice = fed_by(read_slice)
+
+_fed_class = fed_by(read_class)
+fed_rule = fed_by(read_taint_rule)
+fed_template = fed_by(read_claim_template)
+
+
+def fed_class(manifest: object, view: object, document: Document) -> FitClass | Unreadable:
+    """Return a class as a fit looks at it. ``view`` tells whether it is of GPUs."""
+    read = _fed_class(manifest, view, document)
+    if isinstance(read, Unreadable) or not isinstance(view, DeviceClass):
+        return read
+    return msgspec.structs.replace(read, gpus=view.gpus)
 
 
 def fed_pod(

@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.spec.claims import AskedClaim
 from lens.model.fit.spec.labels import FlatLabels
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet
@@ -15,6 +16,7 @@ from lens.model.k8s.bounds import LONGEST_PENDING
 class PendingPod(msgspec.Struct, frozen=True, gc=False):
     """A pod that isn't bound. ``nominated`` is what it counts as on the node that it is nominated to.
 
+    ``asked`` lacks what pods of one template differ in: their labels, and the claims that are made for them.
     ``refusal`` is the scheduler's message if it has found no node for it.
     """
 
@@ -22,6 +24,8 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
     labels: FlatLabels
     nominated: FitPod | None = None
     refusal: str | None = None
+    claims: tuple[AskedClaim, ...] = ()
+    name: str = ""
 
     def shape(self, fleet: Fleet) -> Hashable:
         """Return a value that pods of which a fit says the same share, while one of them is kept."""
@@ -29,11 +33,21 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
         by_labels = asked.spread or asked.affinity or asked.anti_affinity or fleet.repelling
         # Only rules between pods look at the labels, in which pods of one template may differ.
         # Hashing all else would take longer than to tell a shape twice, where it isn't the same object.
-        return id(asked), self.labels if by_labels else (), self.nominated
+        claims = tuple(_claim_shape(each, fleet, asked.namespace) for each in self.claims)
+        return id(asked), self.labels if by_labels else (), self.nominated, claims
 
     def whole(self) -> AskedPod:
-        """Return the pod with its labels."""
-        return msgspec.structs.replace(self.asked, labels=self.labels)
+        """Return the pod with its labels and claims."""
+        return msgspec.structs.replace(self.asked, labels=self.labels, claims=self.claims, name=self.name)
+
+
+def _claim_shape(claim: AskedClaim, fleet: Fleet, namespace: str) -> Hashable:
+    """Return what claims share that ask for the same and have nothing yet."""
+    stored = fleet.devices.claims.get((namespace, claim.claim))
+    if claim.owner is None or stored is None or stored.allocated or stored.deleted:
+        return claim
+    # Claims of one template share what they ask for.
+    return id(stored.spec) if stored.owner == claim.owner else claim
 
 
 def read_pending(document: bytes, nominated: FitPod | None, refusal: str | None = None) -> PendingPod:
@@ -41,7 +55,15 @@ def read_pending(document: bytes, nominated: FitPod | None, refusal: str | None 
     if len(document) > LONGEST_PENDING:
         raise ValueError(f"{len(document)} bytes are more than {LONGEST_PENDING}")
     asked = read_asked_pod(document)
-    return PendingPod(_share(msgspec.structs.replace(asked, labels=())), asked.labels, nominated, refusal)
+    shared = msgspec.structs.replace(asked, labels=(), claims=(), name="")
+    return PendingPod(
+        _share(shared),
+        asked.labels,
+        nominated,
+        refusal,
+        asked.claims,
+        asked.name if asked.claims else "",
+    )
 
 
 @lru_cache(maxsize=4096)

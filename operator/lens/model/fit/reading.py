@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lens.model.fit.answer import is_claimed
+from lens.model.fit.answer import bears_on_devices, doubted
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.engine import fit
 from lens.model.fit.feed import FitView
@@ -21,6 +21,9 @@ _WORDS = {
     "node_name": "not named by the pod",
     "host_port": "a host port is taken",
     "pods": "no room for more pods",
+    "claims": "devices are short for its claims",
+    "claim_elsewhere": "its claim has devices elsewhere",
+    "invalid_pools": "the pool of devices is invalid",
 }
 
 _BYTES = ("memory", "ephemeral-storage", "hugepages-")
@@ -32,16 +35,12 @@ def read_fit(view: FitView, pending: PendingPod, check_time: Check = no_deadline
     Quotas and admission have let it pass already.
     """
     asked = pending.whole()
-    if is_claimed(asked.request, view):
-        asked = msgspec.structs.replace(asked, unchecked=(*asked.unchecked, "dynamic_resources"))
     fleet = view.fleet
     if pending.nominated is not None:
         fleet = _without(fleet, pending.nominated)
     result = fit(fleet, asked, 1, check_time)
-    if "dynamic_resources" in asked.unchecked and not asked.gates:
-        # Nodes that lack the resource may have it by claims.
-        named = tuple(dict.fromkeys((*result.not_checked, "dynamic_resources")))
-        result = msgspec.structs.replace(result, fits="unknown", complete=False, not_checked=named)
+    if bears_on_devices(asked, view) and not asked.gates:
+        return doubted(result, asked)
     return result
 
 
@@ -63,7 +62,8 @@ def in_words(result: FitResult, *, names: bool) -> str:
         where = f": {result.placements[0].node}" if names else ""
         but = f", but this isn't checked: {', '.join(result.not_checked)}" if result.fits == "unknown" else ""
         return f"a node has room for it{where}{but}"
-    if not result.reasons or result.reasons[0].code == "gates":
+    first = result.reasons[0] if result.reasons else None
+    if first is None or first.code == "gates" or first.message == result.message:
         return result.message or ""
     return "; ".join(_reason_in_words(each, names=names) for each in result.reasons)
 

@@ -13,10 +13,11 @@ NO_NODES = "no nodes available to schedule pods"
 
 
 class Placement(msgspec.Struct, frozen=True, gc=False):
-    """How many replicas a node would get."""
+    """How many replicas a node would get, and the devices that their claims would: ``driver/pool/device``."""
 
     node: str
     replicas: int
+    devices: tuple[str, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):

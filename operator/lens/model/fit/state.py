@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lens.model.fit.dra.state import NO_DEVICES, Devices, DeviceState
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.spec.ports import HostPorts
@@ -73,6 +74,7 @@ class Fleet:
 
     ``namespaces`` has the labels of each namespace; None where they aren't known. ``priorities`` says how
     many pods on nodes have each priority. ``unreadable`` is the number of objects that can't be read.
+    ``devices`` are those of dynamic resource allocation.
 
     What filters read of thousands of nodes is a list by position. It is made when it is first read, and
     successors copy it with their changes.
@@ -84,12 +86,14 @@ class Fleet:
         namespaces: Mapping[str, Mapping[str, str]] | None = None,
         priorities: Mapping[int, int] = MappingProxyType({}),
         unreadable: int = 0,
+        devices: Devices = NO_DEVICES,
     ) -> None:
         """Take what there is; none of it may change any more."""
         self.nodes = nodes
         self.namespaces = namespaces
         self.priorities = priorities
         self.unreadable = unreadable
+        self.devices = devices
         self._free: dict[str, list[int]] = {}
 
     def successor(
@@ -98,12 +102,13 @@ class Fleet:
         namespaces: Mapping[str, Mapping[str, str]] | None,
         priorities: Mapping[int, int],
         unreadable: int,
+        devices: Devices | None = None,
     ) -> "Fleet":
         """Return a fleet in which the nodes at some positions are others of the same name."""
         nodes = list(self.nodes)
         for position, node in changes.items():
             nodes[position] = node
-        fleet = Fleet(tuple(nodes), namespaces, priorities, unreadable)
+        fleet = Fleet(tuple(nodes), namespaces, priorities, unreadable, devices or self.devices)
         for resource, before in list(self._free.items()):
             free = fleet._free[resource] = before.copy()
             for position, node in changes.items():
@@ -167,10 +172,11 @@ class Fleet:
 
 
 class FitState:
-    """The pods on nodes, the nodes and the namespaces. It has one writer."""
+    """The pods on nodes, the nodes, the namespaces and the ``devices``. It has one writer."""
 
     def __init__(self) -> None:
         """Start empty, without knowing any namespaces."""
+        self.devices = DeviceState()
         self._nodes: dict[str, FitNode] = {}
         self._node_of: dict[Hashable, str] = {}
         self._pods: dict[str, dict[Hashable, FitPod]] = {}
@@ -249,7 +255,8 @@ class FitState:
 
     def fleet(self) -> Fleet:
         """Return the current view; the same object as before if nothing has changed."""
-        if not self._touched and not self._stale:
+        devices = self.devices.view()
+        if not self._touched and not self._stale and devices is self._fleet.devices:
             return self._fleet
         changes: dict[int, FleetNode] = {}
         same_names = True
@@ -267,12 +274,14 @@ class FitState:
                     changes[position] = counted
         priorities = dict(self._priorities)
         if same_names:
-            fleet = self._fleet.successor(changes, self._namespaces, priorities, len(self._unreadable))
+            fleet = self._fleet.successor(
+                changes, self._namespaces, priorities, len(self._unreadable), devices
+            )
         else:
             names = sorted(self._counted)
             self._positions = {name: position for position, name in enumerate(names)}
             nodes = tuple(self._counted[name] for name in names)
-            fleet = Fleet(nodes, self._namespaces, priorities, len(self._unreadable))
+            fleet = Fleet(nodes, self._namespaces, priorities, len(self._unreadable), devices)
         self._fleet, self._stale = fleet, False
         self._touched.clear()
         return fleet

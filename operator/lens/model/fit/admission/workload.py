@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from lens.model.fit.admission.json_values import Object, as_list, as_object
+from lens.model.fit.spec.claims import ClaimSpec, read_claim_spec
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
 
 MOST_GROUPS = 32
@@ -31,11 +32,22 @@ class PodGroup(msgspec.Struct, frozen=True):
     """Whether they don't start before a queue admits them."""
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """What ResourceClaims and claims of ResourceClaimTemplates ask for that the documents bring, by name."""
+
+    claims: Mapping[str, ClaimSpec] = {}
+    templates: Mapping[str, ClaimSpec] = {}
+
+
+NOTHING_BROUGHT = Brought()
+
+
 class Workload(msgspec.Struct, frozen=True):
     """What is asked about: the pods of all documents, and the namespace that they name, if they do."""
 
     groups: tuple[PodGroup, ...]
     namespace: str | None
+    brought: Brought = NOTHING_BROUGHT
 
 
 def read_workload(documents: Iterable[object]) -> Workload:
@@ -45,8 +57,16 @@ def read_workload(documents: Iterable[object]) -> Workload:
     """
     groups: list[PodGroup] = []
     namespaces: set[str] = set()
+    claims: dict[str, ClaimSpec] = {}
+    templates: dict[str, ClaimSpec] = {}
     for number, document in enumerate(documents):
         for where, each in _flattened(document, f"[{number}]" if number else ""):
+            if each["kind"] in (_CLAIM, _CLAIM_TEMPLATE) and _is_known(each):
+                into = claims if each["kind"] == _CLAIM else templates
+                name, spec = _read_claim(each, where)
+                into[name] = spec
+                if len(into) > MOST_GROUPS:
+                    raise ValueError(f"there are more than {MOST_GROUPS} of kind {each['kind']}")
             found = tuple(_groups(each, where))
             if found:
                 namespaces.add(_text(as_object(each.get("metadata"), f"{where}metadata"), "namespace", where))
@@ -59,7 +79,24 @@ def read_workload(documents: Iterable[object]) -> Workload:
         raise ValueError(f"there are more than {MOST_PODS} pods")
     if len(namespaces) > 1:
         raise ValueError("metadata.namespace: all have to be in one namespace")
-    return Workload(tuple(groups), namespaces.pop() or None)
+    return Workload(tuple(groups), namespaces.pop() or None, Brought(claims, templates))
+
+
+_CLAIM, _CLAIM_TEMPLATE = "ResourceClaim", "ResourceClaimTemplate"
+
+
+def _read_claim(each: Object, where: str) -> tuple[str, ClaimSpec]:
+    """Return the name of a claim or a template, and what it asks for."""
+    name = _text(as_object(each.get("metadata"), f"{where}metadata"), "name", f"{where}metadata")
+    if not name:
+        raise ValueError(f"{where}metadata.name: it is required")
+    spec, field = as_object(each.get("spec"), f"{where}spec"), f"{where}spec"
+    if each["kind"] == _CLAIM_TEMPLATE:
+        spec, field = as_object(spec.get("spec"), f"{field}.spec"), f"{field}.spec"
+    try:
+        return name, read_claim_spec(msgspec.json.encode(spec))
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
 
 
 def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, Object]]:

@@ -1,7 +1,7 @@
 """The filters that look at one node by itself."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally, rejection
@@ -19,6 +19,9 @@ NO_PORT = rejection(
     "host_port", "node(s) didn't have free ports for the requested pod ports", resolvable=True
 )
 NO_FEATURE = rejection("declared_features", "node(s) didn't match Pod's required features")
+
+_PLENTY = 2**62
+"""What a node has of a resource that a claim is to serve there: it isn't counted here."""
 
 TOO_MANY_PODS = Cause("pods", "Too many pods", "pods")
 
@@ -111,19 +114,20 @@ class ResourceFilter(Filter):
     """NodeResourcesFit. What the pod doesn't ask for is never short, even where pods hold too much of it.
 
     ``most_free`` is the most of each resource that is free on a node that has too little of it, with the
-    first such node by name.
+    first such node by name. What claims may serve is not short on nodes that don't have it.
     """
 
-    def __init__(self, asked: AskedPod) -> None:
-        """Take the pod that is asked about."""
+    def __init__(self, asked: AskedPod, served: Collection[str] = ()) -> None:
+        """Take the pod that is asked about, and the resources that claims may serve."""
         self._request = asked.request
+        self._served = served
         self._rejections: dict[tuple[tuple[bool, ...], bool], Rejection] = {}
         self._short: list[FleetNode] = []
         self.most_free: dict[str, tuple[int, str]] = {}
 
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
         """Return why the pod can't go to a node, or None if it can."""
-        short = (node.free_pods <= 0, *[node.free.get(name, 0) < amount for name, amount in self._request])
+        short = (node.free_pods <= 0, *[self._free(node, name) < amount for name, amount in self._request])
         if not any(short):
             return None
         for (name, _), is_short in zip(self._request, short[1:], strict=True):
@@ -134,7 +138,7 @@ class ResourceFilter(Filter):
     def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
         free_pods = fleet.free_pods
-        columns = [(name, amount, fleet.free(name)) for name, amount in self._request]
+        columns = [(name, amount, self._column(fleet, name)) for name, amount in self._request]
         left = [position for position in positions if free_pods[position] > 0]
         for _, amount, free in columns:
             left = [position for position in left if free[position] >= amount]
@@ -159,14 +163,14 @@ class ResourceFilter(Filter):
         """Return how many more replicas a node has room for."""
         room = node.free_pods
         for name, amount in self._request:
-            room = min(room, node.free.get(name, 0) // amount)
+            room = min(room, self._free(node, name) // amount)
         return max(0, room)
 
     def rooms(self, positions: Sequence[int], fleet: Fleet) -> list[int]:
         """Return how many more replicas each node at some sorted positions has room for; all have some."""
         rooms = _at(positions, fleet.free_pods)
         for name, amount in self._request:
-            free = _at(positions, fleet.free(name))
+            free = _at(positions, self._column(fleet, name))
             rooms = [
                 room if room <= (more := here // amount) else more
                 for room, here in zip(rooms, free, strict=True)
@@ -176,6 +180,16 @@ class ResourceFilter(Filter):
     def could_be_resolved(self) -> bool:
         """Tell whether a node that was sifted out has, but for its pods, all that is short."""
         return any(map(self._is_resolvable, self._short))
+
+    def _free(self, node: FleetNode, name: str) -> int:
+        if name in self._served and node.allocatable.get(name, 0) <= 0:
+            return _PLENTY
+        return node.free.get(name, 0)
+
+    def _column(self, fleet: Fleet, name: str) -> list[int]:
+        if name not in self._served:
+            return fleet.free(name)
+        return [self._free(node, name) for node in fleet.nodes]
 
     def _note_free(self, name: str, free: int, node: str) -> None:
         free = max(0, free)
@@ -187,7 +201,7 @@ class ResourceFilter(Filter):
         return all(
             amount <= node.allocatable.get(name, 0)
             for name, amount in self._request
-            if node.free.get(name, 0) < amount
+            if self._free(node, name) < amount
         )
 
     def _rejection(self, short: tuple[bool, ...], *, resolvable: bool = False) -> Rejection:

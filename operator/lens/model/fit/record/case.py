@@ -1,7 +1,8 @@
 """A case: a pod and the nodes that it was asked about, as the objects that the oracle reads.
 
 They are made from what a fit keeps of them. ``python -m tests.oracle FILE`` asks kube-scheduler's own code
-about them, and the fit engine. Names can be replaced: the question stays the same one.
+about them, and the fit engine. Names can be replaced: the question stays the same one. Devices and claims are
+left out: a case of a pod that asks for some isn't the whole question.
 """
 
 from collections.abc import Iterable, Mapping

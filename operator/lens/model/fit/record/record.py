@@ -121,7 +121,7 @@ class Recorder:
         known: dict[Hashable, FitResult] = {}
         for decision in decisions:
             fleet = decision.view.fleet
-            key = (id(fleet), id(decision.view.claimed), decision.pod.shape(fleet))
+            key = (id(fleet), id(decision.view.devices_unseen), decision.pod.shape(fleet))
             read = known.get(key)
             if read is None:
                 try:

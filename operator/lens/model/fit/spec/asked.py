@@ -1,10 +1,13 @@
 """A pod that is asked about: all of it that decides where it may go."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_terms
+from lens.model.fit.spec.claims import AskedClaim
+from lens.model.fit.spec.containers import ContainerRequest, read_containers
 from lens.model.fit.spec.labels import FlatLabels, flatten
 from lens.model.fit.spec.node_selectors import (
     ANY_NODE,
@@ -14,14 +17,15 @@ from lens.model.fit.spec.node_selectors import (
 )
 from lens.model.fit.spec.pod import DEFAULT_SCHEDULER, HIGHEST_PRIORITY, LOWEST_PRIORITY, FitPod
 from lens.model.fit.spec.ports import HostPorts, read_ports
-from lens.model.fit.spec.resources import Request, read_request
+from lens.model.fit.spec.resources import Request, is_extended, read_request
 from lens.model.fit.spec.spread_constraints import (
     SpreadConstraint,
     SpreadConstraintManifest,
     read_constraints,
 )
 from lens.model.fit.spec.tolerations import TolerationManifest, Tolerations, read_tolerations
-from lens.model.k8s.bounds import MOST_TERMS
+from lens.model.k8s.bounds import MOST_POD_CLAIMS, MOST_TERMS
+from lens.model.k8s.dra_objects import PodClaimManifest, PodClaimStatus
 from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, SchedulingGate
 
 
@@ -29,10 +33,13 @@ class AskedPod(msgspec.Struct, frozen=True, gc=False):
     """A pod that isn't bound yet.
 
     ``node_name`` is ``spec.nodeName``, ``gates`` are its scheduling gates, ``features`` what a node has to
-    declare. ``unchecked`` names what it has and no filter looks at; each can only keep it off more nodes.
+    declare. ``claims`` are its ResourceClaims, ``containers`` what they request of extended resources, which
+    claims may serve. ``unchecked`` names what it has and no filter looks at; each can only keep it off more
+    nodes.
     """
 
     namespace: str = "default"
+    name: str = ""
     labels: FlatLabels = ()
     request: Request = ()
     priority: int = 0
@@ -46,6 +53,8 @@ class AskedPod(msgspec.Struct, frozen=True, gc=False):
     affinity: Terms = ()
     anti_affinity: Terms = ()
     features: frozenset[str] = frozenset()
+    claims: tuple[AskedClaim, ...] = ()
+    containers: tuple[ContainerRequest, ...] = ()
     unchecked: tuple[str, ...] = ()
 
     def on(self, node: str) -> FitPod:
@@ -105,9 +114,15 @@ class AskedSpecManifest(Manifest):
     host_network: bool | None = None
     host_users: bool | None = None
     volumes: list[dict[str, msgspec.Raw]] | None = None
-    resource_claims: list[msgspec.Raw] | None = None
+    resource_claims: list[PodClaimManifest] | None = None
     scheduling_group: dict[str, msgspec.Raw] | None = None
     workload_ref: dict[str, msgspec.Raw] | None = None
+
+
+class AskedStatusManifest(Manifest):
+    """A pod's ``status``, down to the claims that were made for it."""
+
+    resource_claim_statuses: list[PodClaimStatus] | None = None
 
 
 class AskedManifest(Manifest):
@@ -115,6 +130,7 @@ class AskedManifest(Manifest):
 
     metadata: ObjectMeta
     spec: AskedSpecManifest = msgspec.field(default_factory=AskedSpecManifest)
+    status: AskedStatusManifest = msgspec.field(default_factory=AskedStatusManifest)
 
 
 _read_pod = msgspec.json.Decoder(PodManifest).decode
@@ -137,10 +153,12 @@ def read_asked_pod(document: bytes) -> AskedPod:
     if len(gates) > MOST_TERMS:
         raise ValueError(f"spec.schedulingGates: {len(gates)} are more than {MOST_TERMS}")
     affinity = spec.affinity or AffinityManifest()
+    request = _named("spec", read_request, whole)
     return AskedPod(
         namespace=namespace,
+        name=asked.metadata.name,
         labels=flatten(labels),
-        request=_named("spec", read_request, whole),
+        request=request,
         priority=max(LOWEST_PRIORITY, min(HIGHEST_PRIORITY, spec.priority or 0)),
         preempts=spec.preemption_policy != "Never",
         node_name=spec.node_name or "",
@@ -154,8 +172,37 @@ def read_asked_pod(document: bytes) -> AskedPod:
             "spec.affinity.podAntiAffinity", read_terms, affinity.pod_anti_affinity, namespace
         ),
         features=_features(spec),
+        claims=tuple(_claims(asked, namespace)),
+        containers=_containers(whole, request),
         unchecked=tuple(_unchecked(spec)),
     )
+
+
+def _claims(asked: AskedManifest, namespace: str) -> Iterator[AskedClaim]:
+    """Yield the pod's claims (k8s.io/dynamic-resource-allocation, resourceclaim.Name)."""
+    claims = asked.spec.resource_claims or []
+    if len(claims) > MOST_POD_CLAIMS:
+        raise ValueError(f"spec.resourceClaims: {len(claims)} are more than {MOST_POD_CLAIMS}")
+    made = {each.name: each for each in asked.status.resource_claim_statuses or ()}
+    title = f'pod "{namespace}/{asked.metadata.name}"'
+    for each in claims:
+        if each.resource_claim_name is not None:
+            yield AskedClaim(each.name, claim=each.resource_claim_name)
+        elif each.resource_claim_template_name is None:
+            missing = f'{title}, spec.resourceClaim "{each.name}": none of the supported fields are set'
+            yield AskedClaim(each.name, missing=missing)
+        elif each.name not in made:
+            missing = f"{title}: ResourceClaim not created yet"
+            yield AskedClaim(each.name, template=each.resource_claim_template_name, missing=missing)
+        elif (claim := made[each.name].resource_claim_name) is not None:
+            # With a status and no name in it the pod needs no claim.
+            yield AskedClaim(each.name, claim=claim, owner=asked.metadata.uid or "")
+
+
+def _containers(pod: PodManifest, request: Request) -> tuple[ContainerRequest, ...]:
+    if not any(is_extended(name) for name, _ in request):
+        return ()
+    return read_containers(pod.spec.init_containers or (), pod.spec.containers or ())
 
 
 def _named(field: str, read: Any, *arguments: Any) -> Any:
@@ -196,8 +243,6 @@ def _unchecked(spec: AskedSpecManifest) -> list[str]:
     kinds = {kind for volume in spec.volumes or () for kind in volume}
     if kinds & (_VOLUMES | _DISKS):
         found.append("volumes")
-    if spec.resource_claims:
-        found.append("resource_claims")
     if spec.scheduling_group is not None or spec.workload_ref is not None:
         found.append("pod_groups")
     if spec.scheduler_name not in (None, "", DEFAULT_SCHEDULER):

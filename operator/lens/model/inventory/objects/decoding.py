@@ -59,6 +59,7 @@ M = TypeVar(
     RuntimeClassManifest,
     PriorityClassManifest,
     BudgetManifest,
+    BareManifest,
 )
 
 _decode_status = msgspec.json.Decoder(DaemonSetStatus).decode
@@ -268,28 +269,39 @@ def node_decoder(
     return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), _name, fit)
 
 
-def claim_decoder(drivers: GpuDrivers) -> Decoder[PodKey, Claim]:
+FitReader = Callable[[Any, Any, Document], object]
+"""Makes what a fit looks at of an object, see ``Decoder``."""
+
+
+def claim_decoder(drivers: GpuDrivers, fit: FitReader = _no_fit) -> Decoder[PodKey, Claim]:
     """Return a decoder of ResourceClaims."""
-    return Decoder(ClaimManifest, lambda manifest: read_claim(manifest, drivers), PodKey)
+    return Decoder(ClaimManifest, lambda manifest: read_claim(manifest, drivers), PodKey, fit)
 
 
-def slice_decoder(drivers: GpuDrivers) -> Decoder[str, Slice]:
+def slice_decoder(drivers: GpuDrivers, fit: FitReader = _no_fit) -> Decoder[str, Slice]:
     """Return a decoder of ResourceSlices with GPUs."""
-    return Decoder(SliceManifest, lambda manifest: read_slice(manifest, drivers), _name)
+    return Decoder(SliceManifest, lambda manifest: read_slice(manifest, drivers), _name, fit)
 
 
-def device_class_decoder(drivers: GpuDrivers, resources: GpuResources) -> Decoder[str, DeviceClass]:
+def device_class_decoder(
+    drivers: GpuDrivers, resources: GpuResources, fit: FitReader = _no_fit
+) -> Decoder[str, DeviceClass]:
     """Return a decoder of DeviceClasses."""
 
     def view(manifest: DeviceClassManifest) -> DeviceClass:
         return read_device_class(manifest, drivers, resources)
 
-    return Decoder(DeviceClassManifest, view, _name)
+    return Decoder(DeviceClassManifest, view, _name, fit)
 
 
-def taint_rule_decoder() -> Decoder[str, TaintRule]:
+def taint_rule_decoder(fit: FitReader = _no_fit) -> Decoder[str, TaintRule]:
     """Return a decoder of DeviceTaintRules."""
-    return Decoder(TaintRuleManifest, read_taint_rule, _name)
+    return Decoder(TaintRuleManifest, read_taint_rule, _name, fit)
+
+
+def bare_decoder(fit: FitReader) -> Decoder[PodKey, None]:
+    """Return a decoder of objects that only a fit looks at."""
+    return Decoder(BareManifest, lambda _manifest: None, PodKey, fit)
 
 
 def _name(_namespace: str, name: str) -> str:

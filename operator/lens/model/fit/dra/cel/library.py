@@ -1,0 +1,120 @@
+"""Compiles selectors and evaluates them on devices, within bounds of time and memory.
+
+The library bounds what an expression may do: 10,000 iterations in all, 32 levels of nesting, regular
+expressions in linear time (RE2). kube-scheduler's own bound is a cost of 1,000,000, which an apiserver
+estimates before it stores an expression. What exceeds a bound here is unknown, and never "no".
+"""
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from lens.model.fit.dra.cel.functions import declarations
+from lens.model.fit.dra.cel.text import DOMAIN, UnsupportedError, prepare
+from lens.model.k8s.bounds import LONGEST_MESSAGE, short
+
+MOST_PROGRAMS = 512
+"""Expressions that are kept compiled."""
+
+MOST_VERDICTS = 4096
+"""Verdicts that are kept of each of them."""
+
+_NO_KEY = "NOT_FOUND: Key not found in map : "
+
+
+class EvaluationError(Exception):
+    """CEL's own error: kube-scheduler has it too, and gives up the pod."""
+
+
+class Program:
+    """A compiled expression."""
+
+    def __init__(self, expression: str) -> None:
+        """Compile it. Raise UnsupportedError for what can't be compiled here."""
+        prepared = prepare(expression)
+        self.expression = expression
+        self.names_only = prepared.names_only
+        """Whether it looks only at attributes and capacities whose names are in its text."""
+        self._compared = prepared.compared
+        try:
+            self._compiled = _environment().compile(prepared.text)
+            kind = self._compiled.return_type().name()
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UnsupportedError(short(str(error).partition("\n")[0], LONGEST_MESSAGE)) from None
+        if kind not in ("BOOL", "DYN"):
+            raise UnsupportedError(f"the result is of type {short(kind)}, not bool")
+        self.verdicts: dict[Any, tuple[bool | EvaluationError | UnsupportedError, Any]] = {}
+        """What it says of devices, by what it looks at of them, which is kept with it."""
+        self.named: dict[str, bool] = {}
+        """Whether an attribute's or a capacity's name is in its text."""
+
+    def evaluate(self, device: Mapping[str, Any], versions: Collection[str] = ()) -> bool:
+        """Return what it says of a device, of which some attributes are ``versions``.
+
+        Raise EvaluationError, or UnsupportedError beyond the bounds.
+        """
+        if any(name in self._compared for name in versions):
+            raise UnsupportedError("a version is compared with what is none")
+        try:
+            result = self._compiled.eval(data=device)
+            value, kind = result.plain_value(), result.type().name()
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UnsupportedError(short(str(error).partition("\n")[0], LONGEST_MESSAGE)) from None
+        if isinstance(value, bool):
+            return value
+        if kind != _error_kind():
+            raise EvaluationError(f"the result is of type {short(kind)}, not bool")
+        text = str(value)
+        if "budget exceeded" in text or "RESOURCE_EXHAUSTED" in text:
+            raise UnsupportedError(short(text, LONGEST_MESSAGE))
+        if text.startswith(_NO_KEY):
+            raise EvaluationError(f"no such key: {short(text.removeprefix(_NO_KEY)).strip(chr(34))}")
+        raise EvaluationError(short(text.partition(": ")[2] or text, LONGEST_MESSAGE))
+
+
+@lru_cache(maxsize=MOST_PROGRAMS)
+def compiled(expression: str) -> Program | UnsupportedError:
+    """Return a compiled expression, or why there is none."""
+    try:
+        return Program(expression)
+    except UnsupportedError as error:
+        return error
+
+
+@lru_cache(maxsize=1)
+def _error_kind() -> str:
+    from cel_expr_python import cel
+
+    return str(cel.Type.ERROR.name())
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    """Return the environment that all expressions share."""
+    from cel_expr_python import cel
+    from cel_expr_python.ext import ext_bindings, ext_optional
+
+    text, values = cel.Type.STRING, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    quantities = cel.Type.Map(text, values)
+    # At runtime the two overloads have the same types, so they need different names.
+    look_ups = [
+        cel.FunctionDecl(
+            f"{DOMAIN}_{field}",
+            [cel.Overload(f"lens_{field}", of, [cel.Type.Map(text, of), text], False, _domain)],
+        )
+        for field, of in (("attributes", values), ("capacity", quantities))
+    ]
+    return cel.NewEnv(
+        variables={
+            "device.driver": text,
+            "device.allowMultipleAllocations": cel.Type.BOOL,
+            "device.attributes": cel.Type.Map(text, values),
+            "device.capacity": cel.Type.Map(text, quantities),
+        },
+        extensions=[ext_bindings.ExtBindings(), ext_optional.ExtOptional()],
+        functions=[*look_ups, *declarations(cel)],
+    )
+
+
+def _domain(entries: Mapping[str, Any], name: str) -> Any:
+    return entries.get(name, {})

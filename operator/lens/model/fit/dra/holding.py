@@ -1,0 +1,73 @@
+"""Who holds which devices: those that claims hold, and those that replicas have been given since."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from lens.model.fit.dra.capacity import NOTHING, Amounts
+from lens.model.fit.dra.devices import DeviceKey, PoolKey
+from lens.model.fit.dra.objects import Held
+
+
+class HeldDevice(NamedTuple):
+    """How a device is held: as a ``whole``, or in shares with these amounts of its capacities."""
+
+    whole: bool = False
+    shared: bool = False
+    amounts: Amounts = NOTHING
+
+    @property
+    def state(self) -> object:
+        """Return what tells it from one that is held otherwise."""
+        return self.whole, self.shared, tuple(sorted(self.amounts.items()))
+
+
+_FREE = HeldDevice()
+_NONE: Mapping[str, HeldDevice] = {}
+
+
+class Holding:
+    """Held devices by pool. Another one that is made of it doesn't change it."""
+
+    __slots__ = ("_pools",)
+
+    def __init__(self, base: "Holding | None" = None) -> None:
+        """Start with what ``base`` has."""
+        self._pools: dict[PoolKey, Mapping[str, HeldDevice]] = {} if base is None else dict(base._pools)
+
+    def set_pool(self, key: PoolKey, held: Iterable[Held]) -> None:
+        """Set all that is held of a pool."""
+        devices = _joined({}, held)
+        if devices:
+            self._pools[key] = devices
+        else:
+            self._pools.pop(key, None)
+
+    def add(self, held: Iterable[Held]) -> None:
+        """Add what is held from now on."""
+        by_pool: dict[PoolKey, list[Held]] = {}
+        for each in held:
+            by_pool.setdefault(PoolKey(each.key.driver, each.key.pool), []).append(each)
+        for key, of_pool in by_pool.items():
+            # Others may look at what there was.
+            self._pools[key] = _joined(dict(self._pools.get(key, _NONE)), of_pool)
+
+    def in_pool(self, key: PoolKey) -> Mapping[str, HeldDevice]:
+        """Return the devices of a pool that are held, by name."""
+        return self._pools.get(key, _NONE)
+
+    def of(self, key: DeviceKey) -> HeldDevice:
+        """Return how a device is held."""
+        return self._pools.get(PoolKey(key.driver, key.pool), _NONE).get(key.device, _FREE)
+
+
+def _joined(devices: dict[str, HeldDevice], held: Iterable[Held]) -> dict[str, HeldDevice]:
+    for each in held:
+        before = devices.get(each.key.device, _FREE)
+        if each.share is None:
+            devices[each.key.device] = before._replace(whole=True)
+            continue
+        amounts = dict(before.amounts)
+        for name, amount in each.consumed or ():
+            amounts[name] = amounts.get(name, 0) + amount
+        devices[each.key.device] = before._replace(shared=True, amounts=amounts)
+    return devices

@@ -1,0 +1,107 @@
+"""Which devices match selectors in CEL, asked once for all devices that look the same to a selector."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lens.model.fit.dra.cel.functions import QUANTITY, SEMVER, semver
+from lens.model.fit.dra.cel.library import (
+    MOST_VERDICTS,
+    EvaluationError,
+    Program,
+    compiled,
+)
+from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.devices import Attribute, Capacity, Device
+from lens.model.k8s.quantity import Exact
+
+
+def matches(expression: str, device: Device, driver: str) -> bool:
+    """Tell whether a device matches a selector.
+
+    Raise EvaluationError where kube-scheduler has CEL's error, UnsupportedError where nothing can be told.
+    """
+    program = compiled(expression)
+    if isinstance(program, UnsupportedError):
+        raise program
+    seen = _seen(program, device)
+    key = driver, device.shareable, *map(id, seen)
+    known = program.verdicts.get(key)
+    if known is None:
+        if len(program.verdicts) >= MOST_VERDICTS:
+            program.verdicts.clear()
+        verdict: bool | EvaluationError | UnsupportedError
+        try:
+            versions = [_id(each.name) for each in device.attributes if each.type == "version"]
+            verdict = program.evaluate(_values(device, driver), versions)
+        except (EvaluationError, UnsupportedError) as error:
+            verdict = error
+        # What was seen is kept, so that nothing else gets its id.
+        known = program.verdicts[key] = verdict, seen
+    verdict = known[0]
+    if isinstance(verdict, Exception):
+        raise verdict
+    return verdict
+
+
+def _seen(program: Program, device: Device) -> Sequence[Attribute | Capacity]:
+    """Return what a program looks at of a device; values that many devices have are one object."""
+    if not program.names_only:
+        return (*device.attributes, *device.capacities)
+    named = program.named
+    # A value that can't be read is an error, whoever looks at it.
+    seen: list[Attribute | Capacity] = [
+        each
+        for each in device.attributes
+        if (named[each.name] if each.name in named else _is_named(program, each.name)) or each.type == ""
+    ]
+    seen += [
+        each
+        for each in device.capacities
+        if (named[each.name] if each.name in named else _is_named(program, each.name))
+    ]
+    return seen
+
+
+def _is_named(program: Program, name: str) -> bool:
+    if len(program.named) >= MOST_VERDICTS:
+        program.named.clear()
+    found = program.named[name] = _id(name) in program.expression
+    return found
+
+
+def _id(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _values(device: Device, driver: str) -> Mapping[str, Any]:
+    """Return a device as expressions see it. Raise EvaluationError for a value that can't be read."""
+    attributes: dict[str, dict[str, Any]] = {}
+    capacities: dict[str, dict[str, Any]] = {}
+    for attribute in device.attributes:
+        domain, _, name = attribute.name.rpartition("/")
+        attributes.setdefault(domain or driver, {})[name] = _value(attribute)
+    for capacity in device.capacities:
+        domain, _, name = capacity.name.rpartition("/")
+        capacities.setdefault(domain or driver, {})[name] = _quantity(capacity)
+    return {
+        "device.driver": driver,
+        "device.allowMultipleAllocations": device.shareable,
+        "device.attributes": attributes,
+        "device.capacity": capacities,
+    }
+
+
+def _value(attribute: Attribute) -> Any:
+    if attribute.type == "":
+        raise EvaluationError(f"attribute {attribute.name}: unsupported attribute value")
+    if attribute.type != "version":
+        return attribute.value
+    try:
+        return {SEMVER: semver(str(attribute.value))[SEMVER]}
+    except ValueError as error:
+        raise EvaluationError(f"attribute {attribute.name}: parse semantic version: {error}") from None
+
+
+def _quantity(capacity: Capacity) -> Mapping[str, str]:
+    value: Exact = capacity.value
+    return {QUANTITY: f"{value.numerator}/{value.denominator}"}

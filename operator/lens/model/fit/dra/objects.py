@@ -1,0 +1,321 @@
+"""Claims, classes, templates and taint rules as a fit looks at them."""
+
+from functools import lru_cache
+from sys import intern
+
+import msgspec
+
+from lens.model.fit.dra.devices import DeviceKey, DeviceTaint, NodeChoice
+from lens.model.fit.spec.claims import (
+    ClaimSpec,
+    SelectorManifest,
+    exact,
+    read_claim_spec,
+    read_selectors,
+)
+from lens.model.fit.spec.node_selectors import (
+    NodeAffinityManifest,
+    NodeSelector,
+    NodeSelectorManifest,
+    read_node_selector,
+)
+from lens.model.k8s import timestamps
+from lens.model.k8s.bounds import (
+    LONGEST_NAME,
+    LONGEST_RESOURCE,
+    MOST_CAPACITIES,
+    MOST_CONSUMERS,
+)
+from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
+from lens.model.k8s.quantity import Exact, Quantity
+from lens.model.k8s.taints import REPELLING_EFFECTS
+
+MOST_RESULTS = 256
+"""Allocated devices of a claim. resource/v1 allows 32."""
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """A device that a claim holds; a ``share`` of it holds only so much of its capacities."""
+
+    key: DeviceKey
+    share: str | None = None
+    consumed: tuple[tuple[str, Exact], ...] | None = None
+
+
+class FitClaim(msgspec.Struct, frozen=True, gc=False):
+    """A ResourceClaim. An ``allocated`` one can be used on the nodes that ``nodes`` selects.
+
+    ``owner`` is the uid of its controller. ``failed`` tells that a device's binding has, and ``waits`` that
+    one waits for its binding conditions. ``node_choices`` have to match too, where a replica has just got it.
+    """
+
+    namespace: str
+    name: str
+    spec: ClaimSpec
+    owner: str = ""
+    deleted: bool = False
+    allocated: bool = False
+    nodes: NodeSelector | None = None
+    held: tuple[Held, ...] = ()
+    failed: bool = False
+    waits: bool = False
+    skips_node_operations: bool = False
+    node_choices: tuple[NodeChoice, ...] = ()
+
+
+class FitClass(msgspec.Struct, frozen=True, gc=False):
+    """A DeviceClass: what its devices match, the extended resource that it serves, whether it is of GPUs."""
+
+    name: str
+    selectors: tuple[str, ...]
+    extended_resource: str = ""
+    created_at: int = 0
+    gpus: bool = False
+
+
+class FitTaintRule(msgspec.Struct, frozen=True, gc=False):
+    """A DeviceTaintRule: a taint of the devices that it selects; None is any."""
+
+    name: str
+    taint: DeviceTaint | None
+    driver: str | None = None
+    pool: str | None = None
+    device: str | None = None
+
+    def matches(self, driver: str, pool: str) -> bool:
+        """Tell whether the rule is for devices of a pool."""
+        return self.driver in (None, driver) and self.pool in (None, pool)
+
+
+class _ResultManifest(Manifest):
+    driver: str
+    pool: str
+    device: str
+    admin_access: bool | None = None
+    share_id: str | None = msgspec.field(default=None, name="shareID")
+    consumed_capacity: dict[str, Quantity] | None = None
+    binding_conditions: list[str] | None = None
+    binding_failure_conditions: list[str] | None = None
+    skip_node_operations: list[msgspec.Raw] | None = None
+
+
+class _AllocatedManifest(Manifest):
+    results: list[_ResultManifest] | None = None
+
+
+class _AllocationManifest(Manifest):
+    devices: _AllocatedManifest | None = None
+    node_selector: NodeSelectorManifest | None = None
+
+
+class _DeviceStatusManifest(Manifest):
+    driver: str = ""
+    pool: str = ""
+    device: str = ""
+    share_id: str | None = msgspec.field(default=None, name="shareID")
+    conditions: list[Condition] | None = None
+
+
+class _StatusManifest(Manifest):
+    allocation: _AllocationManifest | None = None
+    devices: list[_DeviceStatusManifest] | None = None
+    reserved_for: list[msgspec.Raw] | None = None
+
+
+class _OwnerManifest(Manifest):
+    uid: str = ""
+    controller: bool | None = None
+
+
+class _MetaManifest(Manifest):
+    name: str
+    namespace: str | None = None
+    deletion_timestamp: str | None = None
+    owner_references: list[_OwnerManifest] | None = None
+
+
+class _ClaimManifest(Manifest):
+    metadata: _MetaManifest
+    spec: msgspec.Raw = msgspec.Raw()
+    status: _StatusManifest | None = None
+
+
+_claim = msgspec.json.Decoder(_ClaimManifest).decode
+
+
+def read_claim(document: bytes) -> FitClaim:
+    """Return a claim. Raise ValueError, naming the field, for what can't be read."""
+    try:
+        manifest = _claim(document)
+    except RecursionError:
+        raise ValueError("the claim is nested too deep") from None
+    meta, status = manifest.metadata, manifest.status or _StatusManifest()
+    owners = meta.owner_references or ()
+    allocation = status.allocation
+    results = (allocation.devices.results if allocation and allocation.devices else None) or []
+    if len(results) > MOST_RESULTS or len(status.reserved_for or ()) > MOST_CONSUMERS:
+        raise ValueError("status: too many results or consumers")
+    conditions = {
+        (each.driver, each.pool, each.device, each.share_id): each.conditions or []
+        for each in status.devices or ()
+    }
+    failed, waits = _bindings(results, conditions)
+    selector = allocation.node_selector if allocation else None
+    return FitClaim(
+        namespace=intern(meta.namespace or ""),
+        name=meta.name,
+        spec=read_claim_spec(bytes(manifest.spec)),
+        owner=next((each.uid for each in owners if each.controller), ""),
+        deleted=meta.deletion_timestamp is not None,
+        allocated=allocation is not None,
+        nodes=None
+        if selector is None
+        else _share_nodes(read_node_selector(None, NodeAffinityManifest(selector))),
+        held=tuple(map(_held, (each for each in results if not each.admin_access))),
+        failed=failed,
+        waits=waits,
+        skips_node_operations=any(each.skip_node_operations for each in results),
+    )
+
+
+@lru_cache(maxsize=8192)
+def _share_nodes(nodes: NodeSelector) -> NodeSelector:
+    return nodes
+
+
+def _held(each: _ResultManifest) -> Held:
+    key = DeviceKey(_name(each.driver), _name(each.pool), _name(each.device))
+    if each.share_id is None:
+        return Held(key)
+    consumed = each.consumed_capacity
+    if consumed is None:
+        return Held(key, each.share_id)
+    if len(consumed) > 2 * MOST_CAPACITIES:
+        raise ValueError("consumedCapacity: too many")
+    amounts = tuple(sorted((intern(name), exact(amount)) for name, amount in consumed.items()))
+    return Held(key, each.share_id, amounts)
+
+
+def _bindings(
+    results: list[_ResultManifest],
+    conditions: dict[tuple[str, str, str, str | None], list[Condition]],
+) -> tuple[bool, bool]:
+    """Return whether a binding has failed, and whether one isn't ready (``isClaimReadyForBinding``)."""
+    for each in results:
+        if not each.binding_conditions:
+            continue
+        own = conditions.get((each.driver, each.pool, each.device, each.share_id))
+        if own is None:
+            return False, True
+        true = {one.type for one in own if one.status == "True"}
+        if true.intersection(each.binding_failure_conditions or ()):
+            return True, False
+        if not true.issuperset(each.binding_conditions):
+            return False, True
+    return False, False
+
+
+class _ClassSpecManifest(Manifest):
+    selectors: list[SelectorManifest] | None = None
+    extended_resource_name: str | None = None
+
+
+class _ClassManifest(Manifest):
+    metadata: ObjectMeta
+    spec: _ClassSpecManifest = msgspec.field(default_factory=_ClassSpecManifest)
+
+
+_class = msgspec.json.Decoder(_ClassManifest).decode
+
+
+def read_class(document: bytes) -> FitClass:
+    """Return a class. Raise ValueError, naming the field, for what can't be read."""
+    try:
+        manifest = _class(document)
+    except RecursionError:
+        raise ValueError("the class is nested too deep") from None
+    resource = manifest.spec.extended_resource_name or ""
+    if len(resource) > LONGEST_RESOURCE:
+        raise ValueError(f"spec.extendedResourceName: {len(resource)} characters")
+    return FitClass(
+        _name(manifest.metadata.name),
+        read_selectors(manifest.spec.selectors),
+        intern(resource),
+        timestamps.parse(manifest.metadata.creation_timestamp) or 0,
+    )
+
+
+class _TaintManifest(Manifest):
+    key: str = ""
+    value: str | None = None
+    effect: str = ""
+
+
+class _RuleSelectorManifest(Manifest):
+    device_class_name: str | None = None
+    selectors: list[msgspec.Raw] | None = None
+    driver: str | None = None
+    pool: str | None = None
+    device: str | None = None
+
+
+class _RuleSpecManifest(Manifest):
+    taint: _TaintManifest
+    device_selector: _RuleSelectorManifest | None = None
+
+
+class _RuleManifest(Manifest):
+    metadata: ObjectMeta
+    spec: _RuleSpecManifest
+
+
+_rule = msgspec.json.Decoder(_RuleManifest).decode
+
+
+def read_taint_rule(document: bytes) -> FitTaintRule:
+    """Return a rule. Raise ValueError, naming the field, for what can't be read."""
+    try:
+        manifest = _rule(document)
+    except RecursionError:
+        raise ValueError("the rule is nested too deep") from None
+    spec, selector = manifest.spec, manifest.spec.device_selector
+    if selector is not None and (selector.device_class_name is not None or selector.selectors):
+        raise ValueError("spec.deviceSelector: it selects by a class or in CEL, as only v1alpha3 does")
+    # A rule without a selector is for no device, and only some effects repel.
+    repels = selector is not None and spec.taint.effect in REPELLING_EFFECTS
+    selector = selector or _RuleSelectorManifest()
+    return FitTaintRule(
+        manifest.metadata.name,
+        DeviceTaint(_name(spec.taint.key), _name(spec.taint.value or ""), intern(spec.taint.effect))
+        if repels
+        else None,
+        selector.driver,
+        selector.pool,
+        selector.device,
+    )
+
+
+class _TemplateSpecManifest(Manifest):
+    spec: msgspec.Raw = msgspec.Raw()
+
+
+class _TemplateManifest(Manifest):
+    metadata: ObjectMeta
+    spec: _TemplateSpecManifest = msgspec.field(default_factory=_TemplateSpecManifest)
+
+
+_template = msgspec.json.Decoder(_TemplateManifest).decode
+
+
+def read_claim_template(document: bytes) -> ClaimSpec:
+    """Return what the claims of a ResourceClaimTemplate ask for. Raise ValueError, naming the field."""
+    try:
+        return read_claim_spec(bytes(_template(document).spec.spec))
+    except RecursionError:
+        raise ValueError("the template is nested too deep") from None
+
+
+def _name(text: str) -> str:
+    if len(text) > LONGEST_NAME + 1:
+        raise ValueError(f"a name of {len(text)} characters")
+    return intern(text)

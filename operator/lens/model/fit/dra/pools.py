@@ -1,0 +1,130 @@
+"""The pools of devices that a node may use: the newest generation, whole and valid, or what is wrong with it.
+
+Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, pools_incubating.go.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from lens.model.fit.dra.devices import Device, PoolKey, Slice
+from lens.model.k8s.quantity import Exact
+
+CounterSets = Mapping[str, Mapping[str, Exact]]
+
+
+class Pool:
+    """A pool as one node sees it.
+
+    ``devices`` are those that the node may use, in the order in which they are tried; some of them may be for
+    other nodes, if ``per_device``. ``elsewhere`` are those of other nodes, which draw on the same counters.
+    """
+
+    __slots__ = (
+        "_positions",
+        "counter_sets",
+        "devices",
+        "elsewhere",
+        "incomplete",
+        "invalid",
+        "key",
+        "last",
+        "shapes",
+    )
+
+    def __init__(
+        self,
+        key: PoolKey,
+        devices: Sequence[tuple[Device, Slice]] = (),
+        elsewhere: Sequence[Device] = (),
+        counter_sets: CounterSets | None = None,
+        *,
+        incomplete: bool = False,
+        invalid: bool = False,
+    ) -> None:
+        """Take what there is of a pool."""
+        self.key = key
+        self.devices = devices
+        self.elsewhere = elsewhere
+        self.counter_sets: CounterSets = counter_sets or {}
+        self.incomplete, self.invalid = incomplete, invalid
+        self.last = any(device.conditions for device, _ in devices)
+        """Whether its devices are tried after all others: some have binding conditions."""
+
+        self.shapes: dict[object, object] = {}
+        """What claims that look at the same of devices make of it."""
+        self._positions: dict[str, int] | None = None
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """Return the place of each device by its name."""
+        if self._positions is None:
+            self._positions = {device.name: place for place, (device, _) in enumerate(self.devices)}
+        return self._positions
+
+    @property
+    def offers(self) -> bool:
+        """Tell whether its devices are allocated at all."""
+        return not self.incomplete and not self.invalid
+
+
+def gather_pools(
+    name: str,
+    labels: Mapping[str, str],
+    slices: Iterable[Slice],
+    of_pools: Mapping[PoolKey, Sequence[Slice]],
+) -> tuple[Pool, ...]:
+    """Return a node's pools in the order in which they are tried.
+
+    ``slices`` are those that may be for the node, ``of_pools`` all slices of each pool.
+    """
+    relevant: dict[PoolKey, list[Slice]] = {}
+    for each in slices:
+        if each.groups or not _is_relevant(each, name, labels):
+            continue
+        known = relevant.get(each.key)
+        if known is None or each.generation > known[0].generation:
+            relevant[each.key] = [each]
+        elif each.generation == known[0].generation:
+            known.append(each)
+    found = []
+    for key, own in relevant.items():
+        pool = _pool(key, own, of_pools.get(key, own))
+        if pool is not None:
+            found.append(pool)
+    return tuple(sorted(found, key=lambda pool: (pool.last, pool.key)))
+
+
+def _is_relevant(each: Slice, name: str, labels: Mapping[str, str]) -> bool:
+    if each.nodes.is_any:
+        return each.nodes.matches(name, labels)
+    return each.per_device and any(device.nodes.matches(name, labels) for device in each.devices)
+
+
+def _pool(key: PoolKey, own: list[Slice], of_pool: Sequence[Slice]) -> Pool | None:
+    """Return a pool of the slices that a node may use; None if a newer generation has none for it."""
+    own.sort(key=lambda each: each.name)
+    others: list[Slice] = []
+    if len(own) != own[0].count:
+        generation = own[0].generation
+        if any(each.generation > generation for each in of_pool):
+            return None
+        current = [each for each in of_pool if each.generation == generation and not each.groups]
+        if len(current) != own[0].count:
+            return Pool(key, incomplete=True)
+        names = {each.name for each in own}
+        others = [each for each in current if each.name not in names]
+    devices = [(device, each) for each in own if not each.counter_sets for device in each.devices]
+    if len({device.name for device, _ in devices}) < len(devices):
+        return Pool(key, invalid=True)
+    elsewhere = [device for each in others if not each.counter_sets for device in each.devices]
+    counter_sets: dict[str, Mapping[str, Exact]] = {}
+    for each in (*own, *others):
+        for counter_set, counters in each.counter_sets:
+            if counter_set in counter_sets:
+                return Pool(key, invalid=True)
+            counter_sets[counter_set] = dict(counters)
+    for device in (*(device for device, _ in devices), *elsewhere):
+        for counter_set, counters in device.consumes:
+            there = counter_sets.get(counter_set)
+            if there is None or any(counter not in there for counter, _ in counters):
+                return Pool(key, invalid=True)
+    return Pool(key, devices, elsewhere, counter_sets)

@@ -1,0 +1,137 @@
+"""What claims see of nodes' pools: nodes that look the same to them have the same devices to give.
+
+In a large cluster most nodes do. So the allocator looks for devices on one of them, and the others have those
+at the same places.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+from lens.model.fit.dra.allocator import Named, Offer
+from lens.model.fit.dra.cel.library import EvaluationError
+from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.constraints import look_up
+from lens.model.fit.dra.devices import Device
+from lens.model.fit.dra.holding import Holding
+from lens.model.fit.dra.matching import matches
+from lens.model.fit.dra.objects import FitClass
+from lens.model.fit.dra.pools import Pool
+
+MOST_SHAPES = 4096
+"""Shapes of pools that are kept."""
+
+MOST_VIEWS = 16
+"""Kinds of claims of which a pool keeps its shape."""
+
+
+class Shape:
+    """What some claims see of a pool. There is one object for all pools that look the same."""
+
+    __slots__ = ()
+
+
+_known: dict[Hashable, Shape] = {}
+
+
+class Viewer:
+    """What claims look at of pools."""
+
+    def __init__(self, claims: Iterable[Named], offer: Offer) -> None:
+        """Take what is asked for, and the classes and rules."""
+        listed = [each.spec for each in claims]
+        asked = [
+            alternative
+            for spec in listed
+            for request in spec.requests
+            for alternative in request.alternatives
+        ]
+        self._selectors = tuple(
+            dict.fromkeys(
+                _class_selectors(offer.classes, each.device_class) + each.selectors for each in asked
+            )
+        )
+        self._attributes = tuple(
+            dict.fromkeys(constraint.attribute for spec in listed for constraint in spec.constraints)
+        )
+        self._rules = tuple(rule for rule in offer.rules if rule.taint is not None)
+        self._key = self._selectors, self._attributes, self._rules
+
+    def of_node(self, pools: Sequence[Pool], holding: Holding) -> Hashable | None:
+        """Return what the claims see of a node; None if it can't be compared with others."""
+        seen: list[object] = []
+        for pool in pools:
+            shape = pool.shapes.get(self._key, pool)
+            if shape is pool:
+                if len(pool.shapes) >= MOST_VIEWS:
+                    pool.shapes.clear()
+                shape = pool.shapes[self._key] = self._shape(pool)
+            if shape is None:
+                return None
+            seen.append(shape)
+            held = holding.in_pool(pool.key)
+            if held:
+                places = pool.positions
+                seen.append(
+                    tuple(sorted((places[name], each.state) for name, each in held.items() if name in places))
+                )
+            else:
+                seen.append(())
+        return tuple(seen)
+
+    def _shape(self, pool: Pool) -> Shape | None:
+        if pool.elsewhere or any(of_slice.per_device for _, of_slice in pool.devices):
+            return None
+        rules = [rule for rule in self._rules if rule.matches(*pool.key)]
+        counters = tuple(
+            (name, tuple(sorted(counters.items()))) for name, counters in sorted(pool.counter_sets.items())
+        )
+        key = (
+            self._key,
+            pool.incomplete,
+            pool.invalid,
+            counters,
+            tuple(
+                (
+                    self._verdicts(device, pool.key.driver),
+                    self._values(device, pool.key.driver),
+                    device.taints,
+                    tuple(rule.name for rule in rules if rule.device in (None, device.name)),
+                    device.capacities,
+                    device.consumes,
+                    device.shareable,
+                )
+                for device, _ in pool.devices
+            ),
+        )
+        shape = _known.get(key)
+        if shape is None:
+            if len(_known) >= MOST_SHAPES:
+                _known.clear()
+            shape = _known[key] = Shape()
+        return shape
+
+    def _verdicts(self, device: Device, driver: str) -> tuple[object, ...]:
+        verdicts: list[object] = []
+        for selectors in self._selectors:
+            verdict: object = True
+            for expression in selectors:
+                try:
+                    if not matches(expression, device, driver):
+                        verdict = False
+                        break
+                except (EvaluationError, UnsupportedError) as error:
+                    verdict = str(error)
+                    break
+            verdicts.append(verdict)
+        return tuple(verdicts)
+
+    def _values(self, device: Device, driver: str) -> tuple[object, ...]:
+        values = []
+        for attribute in self._attributes:
+            found = look_up(device, driver, attribute)
+            values.append(None if found is None else (found.type, found.value))
+        return tuple(values)
+
+
+def _class_selectors(classes: Mapping[str, FitClass], name: str) -> tuple[str, ...]:
+    known = classes.get(name)
+    return () if known is None else known.selectors

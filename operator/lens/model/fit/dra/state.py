@@ -1,0 +1,214 @@
+"""What there is of dynamic resource allocation, updated change by change, and immutable views of it."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from operator import is_
+from typing import Any
+
+import msgspec
+
+from lens.model.fit.dra.devices import PoolKey, Slice
+from lens.model.fit.dra.holding import Holding
+from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
+from lens.model.fit.dra.pools import Pool, gather_pools
+from lens.model.fit.spec.claims import ClaimSpec
+from lens.model.k8s.gpu_resources import CLASS_PREFIX
+
+ClaimKey = tuple[str, str]
+"""A namespace and a name."""
+
+MOST_POOLED = 20_000
+"""Nodes whose pools a view keeps."""
+
+
+class Devices(msgspec.Struct, frozen=True):
+    """The devices of one moment, and the claims on them.
+
+    ``serving`` is the class that serves each extended resource. ``local`` has the slices of each node,
+    ``shared`` all others. ``unreadable`` is the number of objects that can't be read.
+    """
+
+    claims: Mapping[ClaimKey, FitClaim] = {}
+    classes: Mapping[str, FitClass] = {}
+    templates: Mapping[ClaimKey, ClaimSpec] = {}
+    rules: tuple[FitTaintRule, ...] = ()
+    serving: Mapping[str, str] = {}
+    holding: Holding = Holding()
+    local: Mapping[str, Sequence[Slice]] = {}
+    shared: Sequence[Slice] = ()
+    of_pools: Mapping[PoolKey, Sequence[Slice]] = {}
+    unreadable: int = 0
+    pools_of: dict[str, tuple[tuple[Sequence[Slice], ...], tuple[Pool, ...]]] = {}
+
+    def pools(self, node: str, labels: Mapping[str, str]) -> tuple[Pool, ...]:
+        """Return a node's pools in the order in which they are tried."""
+        local = self.local.get(node, ())
+        if self.shared:
+            return gather_pools(node, labels, (*local, *self.shared), self.of_pools)
+        made_of = (local, *(self.of_pools.get(each.key, ()) for each in local))
+        known = self.pools_of.get(node)
+        if known is not None and len(known[0]) == len(made_of) and all(map(is_, known[0], made_of)):
+            return known[1]
+        found = gather_pools(node, labels, local, self.of_pools)
+        if len(self.pools_of) >= MOST_POOLED:
+            self.pools_of.clear()
+        # Views to come, which share this, have most of these slices too.
+        self.pools_of[node] = made_of, found
+        return found
+
+
+NO_DEVICES = Devices()
+
+
+class DeviceState:
+    """All objects of resource.k8s.io. It has one writer."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.claims: dict[ClaimKey, FitClaim] = {}
+        self.classes: dict[str, FitClass] = {}
+        self.templates: dict[ClaimKey, ClaimSpec] = {}
+        self.rules: dict[str, FitTaintRule] = {}
+        self.slices: dict[str, Slice] = {}
+        self._local: dict[str, dict[str, Slice]] = {}
+        self._pools: dict[PoolKey, dict[str, Slice]] = {}
+        self._unreadable: set[Hashable] = set()
+        self._stale: set[str] = set()
+        self._touched_nodes: set[str] = set()
+        self._touched_pools: set[PoolKey] = set()
+        self._view = NO_DEVICES
+        self._held: dict[PoolKey, dict[ClaimKey, list[Held]]] = {}
+        self._touched_holding: set[PoolKey] = set()
+
+    def put_slice(self, name: str, each: Slice | None) -> None:
+        """Store a slice; None removes it."""
+        self._note_read("slices", name)
+        before = self.slices.pop(name, None)
+        for changed in (before, each):
+            if changed is not None:
+                self._touched_nodes.add(changed.nodes.node)
+                self._touched_pools.add(changed.key)
+        if before is not None:
+            _discard(self._local, before.nodes.node, name)
+            _discard(self._pools, before.key, name)
+        if each is not None:
+            self.slices[name] = each
+            self._local.setdefault(each.nodes.node, {})[name] = each
+            self._pools.setdefault(each.key, {})[name] = each
+        self._stale.add("slices")
+
+    def put_claim(self, key: ClaimKey, claim: FitClaim | None) -> None:
+        """Store a claim; None removes it."""
+        before = self.claims.get(key)
+        self._put("claims", self.claims, key, claim)
+        if before == claim:
+            return
+        for changed in (before, claim):
+            for each in changed.held if changed is not None and changed.allocated else ():
+                pool = PoolKey(each.key.driver, each.key.pool)
+                self._touched_holding.add(pool)
+                holders = self._held.setdefault(pool, {})
+                if changed is before:
+                    holders.pop(key, None)
+                else:
+                    holders.setdefault(key, []).append(each)
+
+    def put_class(self, name: str, each: FitClass | None) -> None:
+        """Store a class; None removes it."""
+        self._put("classes", self.classes, name, each)
+
+    def put_template(self, key: ClaimKey, spec: ClaimSpec | None) -> None:
+        """Store a claim template; None removes it."""
+        self._put("templates", self.templates, key, spec)
+
+    def put_rule(self, name: str, rule: FitTaintRule | None) -> None:
+        """Store a taint rule; None removes it."""
+        self._put("rules", self.rules, name, rule)
+
+    def put_unreadable(self, kind: str, key: Hashable) -> None:
+        """Store that an object can't be read; what was known of it stays."""
+        self._unreadable.add((kind, key))
+        self._stale.add("unreadable")
+
+    def view(self) -> Devices:
+        """Return the current view; the same object as before if nothing has changed."""
+        if not self._stale:
+            return self._view
+        changes: dict[str, Any] = {"unreadable": len(self._unreadable)}
+        if "claims" in self._stale:
+            changes["claims"] = dict(self.claims)
+            changes["holding"] = self._holding()
+        if "classes" in self._stale:
+            changes["classes"] = dict(self.classes)
+            changes["serving"] = serving(self.classes)
+        if "templates" in self._stale:
+            changes["templates"] = dict(self.templates)
+        if "rules" in self._stale:
+            changes["rules"] = tuple(self.rules.values())
+        if "slices" in self._stale:
+            changes |= self._slices()
+        self._view = msgspec.structs.replace(self._view, **changes)
+        self._stale.clear()
+        return self._view
+
+    def _holding(self) -> Holding:
+        holding = Holding(self._view.holding)
+        for pool in self._touched_holding:
+            holders = self._held.get(pool, {})
+            holding.set_pool(pool, (each for held in holders.values() for each in held))
+            if not holders:
+                self._held.pop(pool, None)
+        self._touched_holding = set()
+        return holding
+
+    def _slices(self) -> dict[str, Any]:
+        before = self._view
+        local, of_pools = dict(before.local), dict(before.of_pools)
+        for node in self._touched_nodes - {""}:
+            _set(local, node, tuple(self._local.get(node, {}).values()))
+        for key in self._touched_pools:
+            _set(of_pools, key, tuple(self._pools.get(key, {}).values()))
+        changes: dict[str, Any] = {"local": local, "of_pools": of_pools}
+        if "" in self._touched_nodes:
+            changes["shared"] = tuple(self._local.get("", {}).values())
+        if before is NO_DEVICES:
+            # All views of a state share one: an entry counts only for the slices that it was made of.
+            changes["pools_of"] = {}
+        self._touched_nodes, self._touched_pools = set(), set()
+        return changes
+
+    def _put(self, kind: str, stored: dict[Any, Any], key: Hashable, value: object) -> None:
+        self._note_read(kind, key)
+        if stored.get(key) == value:
+            return
+        self._stale.add(kind)
+        if value is None:
+            del stored[key]
+        else:
+            stored[key] = value
+
+    def _note_read(self, kind: str, key: Hashable) -> None:
+        if (kind, key) in self._unreadable:
+            self._unreadable.remove((kind, key))
+            self._stale.add("unreadable")
+
+
+def serving(classes: Mapping[str, FitClass]) -> dict[str, str]:
+    """Return the class that serves each extended resource: of several the newest, then the first by name."""
+    found = {f"{CLASS_PREFIX}{name}": name for name in classes}
+    for each in sorted(classes.values(), key=lambda each: (-each.created_at, each.name)):
+        if each.extended_resource:
+            found.setdefault(each.extended_resource, each.name)
+    return found
+
+
+def _discard(index: dict[Any, dict[str, Slice]], key: Hashable, name: str) -> None:
+    index[key].pop(name, None)
+    if not index[key]:
+        del index[key]
+
+
+def _set(index: dict[Any, Any], key: Hashable, entries: tuple[Slice, ...]) -> None:
+    if entries:
+        index[key] = entries
+    else:
+        index.pop(key, None)

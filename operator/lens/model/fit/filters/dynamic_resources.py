@@ -1,0 +1,330 @@
+"""DynamicResources: whether a node has the devices that a pod's claims and extended resources ask for."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.dra.allocator import (
+    AllocationError,
+    Allocator,
+    Named,
+    NodeError,
+    Offer,
+    Result,
+    SearchError,
+)
+from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.devices import DeviceKey, NodeChoice, PoolKey
+from lens.model.fit.dra.extended import extended_spec
+from lens.model.fit.dra.holding import Holding
+from lens.model.fit.dra.objects import FitClaim, Held
+from lens.model.fit.dra.pools import Pool
+from lens.model.fit.dra.shapes import Viewer
+from lens.model.fit.dra.state import Devices
+from lens.model.fit.filters.rejection import Filter, Rejection, rejection
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.claims import ClaimSpec
+from lens.model.fit.spec.pod import FitPod
+from lens.model.fit.state import FleetNode
+
+CANNOT_ALLOCATE = rejection("claims", "cannot allocate all claims")
+NOT_HERE = rejection("claim_elsewhere", "resourceclaim not available on the node")
+INVALID_POOLS = rejection("invalid_pools", "invalid resource pools were encountered")
+
+EXTENDED = "<extended-resources>"
+"""The claim that kube-scheduler makes for extended resources, before it is created."""
+
+UNEVALUATED, UNSEARCHED, UNBOUND = "device_selectors", "device_search", "device_bindings"
+"""What keeps it unknown whether a node fits: a selector that can't be evaluated, a search that is too long,
+and an allocated device that waits for its binding conditions: after 600 s it is given up."""
+
+_UNKNOWN = rejection("unknown", "what the claims ask for can't be decided")
+
+_SKIPS_NODE_OPERATIONS = "DRAOptionalNodeOperations"
+
+
+class FatalError(Exception):
+    """What kube-scheduler gives up the pod for, whatever other nodes have."""
+
+
+class _Allocated(msgspec.Struct, frozen=True):
+    """The nodes that may use an allocated claim: all these have to match."""
+
+    nodes: tuple[NodeChoice, ...] = ()
+    failed: bool = False
+    feature: str = ""
+
+    def is_for(self, node: FleetNode) -> bool:
+        return (
+            not self.failed
+            and (not self.feature or self.feature in node.features)
+            and all(each.matches(node.name, node.labels) for each in self.nodes)
+        )
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    """A claim of the pod: ``key`` is that of a ResourceClaim that replicas share."""
+
+    title: str
+    key: tuple[str, str] | None
+    spec: ClaimSpec
+    allocated: _Allocated | None = None
+
+
+class _Place(NamedTuple):
+    """A device of a node, by its pool's place and its own."""
+
+    pool: int
+    device: int
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    """What nodes that look the same have for the next replica: for each claim devices with what they give."""
+
+    rejection: Rejection | None = None
+    results: tuple[tuple[tuple[_Place, Result], ...], ...] = ()
+    fatal: str | None = None
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What a node has for the next replica."""
+
+    outcome: _Outcome
+    waiting: Sequence[_Claim] = ()
+    pools: Sequence[Pool] = ()
+    rejection: Rejection | None = None
+
+
+_NOTHING_NEEDED = _Found(_Outcome())
+
+
+class DeviceFilter(Filter):
+    """DynamicResources, for one pod and one fleet.
+
+    ``not_enqueued`` is why the scheduler doesn't even look at the pod, ``rejected`` why no node can take it.
+    ``unknown`` has what kept it from deciding about a node.
+    """
+
+    def __init__(self, asked: AskedPod, devices: Devices, check_time: Check = no_deadline) -> None:
+        """Look up the pod's claims, and what serves its extended resources."""
+        self._devices = devices
+        self._check_time = check_time
+        self._asked = asked
+        self._holding = Holding(base=devices.holding)
+        self._offer = Offer(devices.classes, devices.rules, self._holding)
+        self._found: dict[str, _Found] = {}
+        self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
+        self._asked_for: dict[tuple[str, ...], tuple[Sequence[_Claim], Sequence[Named], Viewer]] = {}
+        self.unknown: dict[str, None] = {}
+        self.given: list[tuple[str, ...]] = []
+        """The devices of each replica that is placed."""
+        self.extended = tuple(name for name, _ in asked.request if name in devices.serving)
+        """The extended resources that claims may serve."""
+        self.not_enqueued: str | None = None
+        self.rejected: str | None = None
+        self._claims: list[_Claim] = []
+        self._claims += self._looked_up()
+        self.uses_shared = bool(devices.shared)
+        """Whether devices that several nodes may use come into question."""
+
+    @property
+    def applies(self) -> bool:
+        """Tell whether there is anything to look at."""
+        return bool(self._claims or self.extended or self.not_enqueued or self.rejected)
+
+    def is_served(self, resource: str, node: FleetNode) -> bool:
+        """Tell whether a claim serves a resource on a node, rather than a device plugin."""
+        return resource in self.extended and node.allocatable.get(resource, 0) <= 0
+
+    def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
+        """Return why the pod can't go to a node, or None if it can.
+
+        Raise FatalError for what the pod is given up for.
+        """
+        found = self._found.get(node.name)
+        if found is None:
+            found = self._found[node.name] = self._find(node)
+        if found.outcome.fatal is not None:
+            raise FatalError(found.outcome.fatal)
+        return found.outcome.rejection or found.rejection
+
+    def place(self, node: FleetNode) -> bool:
+        """Give the devices that were found on a node to a replica.
+
+        Return whether a node that was rejected may fit since: replicas share the claims that they name.
+        """
+        found = self._found[node.name]
+        lifts = False
+        given: list[str] = []
+        held: list[Held] = []
+        for claim, results in zip(found.waiting, found.outcome.results, strict=True):
+            here = [_at(found.pools, place, result) for place, result in results]
+            held += (each for result in here if (each := result.held()) is not None)
+            given += ("/".join(result.key) for result in here)
+            if claim.key is not None:
+                lifts = True
+                self._allocate_shared(claim, here, node)
+        self._holding.add(held)
+        self.given.append(tuple(given))
+        if lifts or self.uses_shared:
+            self._found.clear()
+        else:
+            del self._found[node.name]
+        return lifts
+
+    def left(self) -> Devices:
+        """Return the devices as the placed replicas leave them."""
+        if not self.given:
+            return self._devices
+        claims = dict(self._devices.claims)
+        for claim in self._claims:
+            if claim.key is not None and claim.allocated is not None:
+                namespace, name = claim.key
+                stored = claims.get(claim.key) or FitClaim(namespace, name, claim.spec)
+                if not stored.allocated:
+                    claims[claim.key] = msgspec.structs.replace(
+                        stored, allocated=True, node_choices=claim.allocated.nodes
+                    )
+        return msgspec.structs.replace(self._devices, claims=claims, holding=Holding(self._holding))
+
+    def _allocate_shared(self, claim: _Claim, results: Iterable[Result], node: FleetNode) -> None:
+        nodes: list[NodeChoice] = []
+        for each in results:
+            choice = each.device.nodes if each.slice.per_device else each.slice.nodes
+            if choice.node or each.device.binds:
+                nodes = [NodeChoice(node.name)]
+                break
+            if choice.selector is not None and not choice.all_nodes:
+                nodes.append(choice)
+        allocated = _Allocated(tuple(nodes))
+        self._claims = [
+            msgspec.structs.replace(each, allocated=allocated) if each.key == claim.key else each
+            for each in self._claims
+        ]
+        self._asked_for.clear()
+        self._outcomes.clear()
+
+    # Claims
+
+    def _looked_up(self) -> Iterator[_Claim]:
+        """Yield the claims; say in ``not_enqueued`` or ``rejected`` what is wrong with one."""
+        asked, namespace = self._asked, self._asked.namespace
+        claims: list[_Claim] = []
+        for each in asked.claims:
+            if each.missing is not None:
+                self.not_enqueued = each.missing
+                return
+            if not each.claim:
+                if each.spec is not None:
+                    claims.append(_Claim(f"{namespace}/{each.name}", None, each.spec))
+                continue
+            stored = self._devices.claims.get((namespace, each.claim))
+            if stored is None and each.spec is None:
+                self.not_enqueued = f'could not find ResourceClaim "{namespace}/{each.claim}"'
+                return
+            if stored is not None and stored.deleted:
+                self.not_enqueued = f'resourceclaim "{each.claim}" is being deleted'
+                return
+            if stored is not None and each.owner is not None and stored.owner != each.owner:
+                title = f"{namespace}/{each.claim}"
+                whose = f"Pod {namespace}/{asked.name}"
+                self.not_enqueued = f"ResourceClaim {title} was not created for {whose} (Pod is not owner)"
+                return
+            if stored is not None and stored.waits:
+                self.unknown[UNBOUND] = None
+            spec = each.spec if stored is None else stored.spec
+            claims.append(
+                _Claim(
+                    f"{namespace}/{each.claim}",
+                    (namespace, each.claim),
+                    spec or ClaimSpec(),
+                    _allocated(stored) if stored is not None and stored.allocated else None,
+                )
+            )
+        for claim in claims:
+            if claim.allocated is None:
+                self.rejected = self.rejected or self._missing_class(claim.spec)
+        yield from claims
+
+    def _missing_class(self, spec: ClaimSpec) -> str | None:
+        for request in spec.requests:
+            for each in request.alternatives:
+                title = f"{request.name}/{each.name}" if request.is_list else request.name
+                if each.device_class not in self._devices.classes:
+                    return f"request {title}: device class {each.device_class} does not exist"
+        return None
+
+    # Nodes
+
+    def _find(self, node: FleetNode) -> _Found:
+        served = tuple([name for name in self.extended if self.is_served(name, node)])
+        if not self._claims and not served:
+            return _NOTHING_NEEDED
+        unavailable = any(
+            claim.allocated is not None and not claim.allocated.is_for(node) for claim in self._claims
+        )
+        waiting, named, viewer = self._asked_with(served)
+        if not waiting:
+            return _Found(_Outcome(), rejection=NOT_HERE if unavailable else None)
+        pools = self._devices.pools(node.name, node.labels)
+        seen = viewer.of_node(pools, self._holding)
+        outcome = self._outcomes.get((served, seen)) if seen is not None else None
+        if outcome is None:
+            self._check_time()
+            outcome = self._look(node, pools, named)
+            self._outcomes[served, seen] = outcome
+        return _Found(outcome, waiting, pools, NOT_HERE if unavailable else None)
+
+    def _asked_with(self, served: tuple[str, ...]) -> tuple[Sequence[_Claim], Sequence[Named], Viewer]:
+        """Return the claims that are to be allocated where claims serve some extended resources."""
+        known = self._asked_for.get(served)
+        if known is None:
+            waiting = [claim for claim in self._claims if claim.allocated is None]
+            if served:
+                spec = extended_spec(self._asked.containers, served, self._devices.serving)
+                waiting.append(_Claim(f"{self._asked.namespace}/{EXTENDED}", None, spec))
+            named = [Named(claim.title, claim.spec) for claim in waiting]
+            known = self._asked_for[served] = waiting, named, Viewer(named, self._offer)
+        return known
+
+    def _look(self, node: FleetNode, pools: Sequence[Pool], named: Sequence[Named]) -> _Outcome:
+        allocator = Allocator(node.name, node.labels, pools, self._offer, self._check_time)
+        try:
+            results = allocator.allocate(named)
+        except AllocationError as error:
+            return _Outcome(fatal=f'running "DynamicResources" filter plugin: {error}')
+        except NodeError:
+            return _Outcome(INVALID_POOLS)
+        except (UnsupportedError, SearchError) as error:
+            self.unknown[UNEVALUATED if isinstance(error, UnsupportedError) else UNSEARCHED] = None
+            return _Outcome(_UNKNOWN)
+        if results is None:
+            return _Outcome(CANNOT_ALLOCATE)
+        places = {pool.key: place for place, pool in enumerate(pools)}
+        return _Outcome(
+            results=tuple(
+                tuple((_place_of(pools, places, each), each) for each in of_claim) for of_claim in results
+            )
+        )
+
+
+def _place_of(pools: Sequence[Pool], places: Mapping[PoolKey, int], result: Result) -> _Place:
+    pool = places[PoolKey(result.key.driver, result.key.pool)]
+    return _Place(pool, pools[pool].positions[result.key.device])
+
+
+def _at(pools: Sequence[Pool], place: _Place, result: Result) -> Result:
+    """Return a result with the device at its place on another node."""
+    pool = pools[place.pool]
+    device, of_slice = pool.devices[place.device]
+    key = DeviceKey(pool.key.driver, pool.key.pool, device.name)
+    return result._replace(key=key, device=device, slice=of_slice)
+
+
+def _allocated(claim: FitClaim) -> _Allocated:
+    nodes = claim.node_choices
+    if claim.nodes is not None:
+        nodes = (*nodes, NodeChoice(selector=claim.nodes))
+    return _Allocated(nodes, claim.failed, _SKIPS_NODE_OPERATIONS if claim.skips_node_operations else "")

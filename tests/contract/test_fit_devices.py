@@ -1,0 +1,230 @@
+"""``fit`` with dynamic resource allocation: a DeviceClass, claims and templates, quotas, pending pods."""
+
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from lens.model.fit.admission.policies import quota_decoder
+from tests.contract.conftest import NOW, Api, Serve
+from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node
+from tests.contract.test_fit import ask, meta, read
+from tests.contract.test_fit import post as posted
+from tests.contract.test_pending_fit import read as readings
+from tests.contract.test_pending_tasks import waiting
+from tests.unit.model.dra_manifests import DRIVER, claim, device, device_class, gpu, resource_slice, result
+
+DEVICES = [f"{DRIVER}/node-1/gpu-{number}" for number in range(4)]
+
+
+@pytest.fixture
+def devices(cluster: Cluster) -> Cluster:
+    """Return a cluster with four GPUs on one node, one of them held, and two on another."""
+    cluster.add(
+        node("node-1", resource="example.com/none"),
+        node("node-2", resource="example.com/none"),
+        resource_slice(*map(gpu, range(4))),
+        resource_slice(gpu(0), gpu(1), name="node-2-a", pool="node-2", node="node-2"),
+        device_class(),
+        claim(result("gpu-1"), name="held", namespace="other"),
+    )
+    cluster.publish(NOW)
+    return cluster
+
+
+async def post(api: Api, *documents: Manifest) -> dict[str, Any]:
+    answer = await posted(api, yaml.safe_dump_all(documents).encode())
+    assert answer.status == 200, answer.body
+    data: dict[str, Any] = answer.data
+    return data
+
+
+def template(name: str = "gpus", kind: str = "ResourceClaimTemplate", **exactly: Any) -> Manifest:
+    spec = {"devices": {"requests": [{"name": "gpus", "exactly": {"deviceClassName": DRIVER, **exactly}}]}}
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name, "resourceVersion": "1", "namespace": "default"},
+        "spec": spec if kind == "ResourceClaim" else {"spec": spec},
+    }
+
+
+def deployment(replicas: int, *claims: Manifest) -> Manifest:
+    spec = {"containers": [{"name": "main"}], "resourceClaims": list(claims)}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "train"},
+        "spec": {"replicas": replicas, "template": {"spec": spec}},
+    }
+
+
+OF_TEMPLATE = {"name": "gpus", "resourceClaimTemplateName": "gpus"}
+
+
+async def test_devices_of_a_class_are_found_and_named(devices: Cluster, serve: Serve) -> None:
+    data = await ask(await serve(), f"&gpus=3&device_class={DRIVER}")
+    assert (data["fits"], data["complete"], data["not_checked"]) == ("yes", True, [])
+    assert (data["resource"], data["device_class"], data["max_replicas"]) == (None, DRIVER, 1)
+    free = [DEVICES[0], DEVICES[2], DEVICES[3]]
+    assert data["pods"][0]["placements"] == [{"node_name": "node-1", "replicas": 1, "devices": free}]
+
+
+async def test_without_a_class_or_a_resource_the_classes_of_gpus_are_tried(
+    devices: Cluster, serve: Serve
+) -> None:
+    data = await ask(await serve(), "&gpus=2&replicas=2")
+    assert (data["fits"], data["device_class"]) == ("yes", DRIVER)
+    assert [each["node_name"] for each in data["pods"][0]["placements"]] == ["node-1", "node-2"]
+
+
+async def test_too_few_devices_are_a_no(devices: Cluster, serve: Serve) -> None:
+    api = await serve()
+    data = await ask(api, f"&gpus=4&device_class={DRIVER}")
+    assert (data["fits"], data["complete"]) == ("no", True)
+    assert data["pods"][0]["message"] == "0/2 nodes are available: 2 cannot allocate all claims."
+    unknown = await ask(api, "&gpus=1&device_class=absent")
+    assert unknown["pods"][0]["message"] == (
+        "0/2 nodes are available: request gpus: device class absent does not exist."
+    )
+
+
+async def test_an_extended_resource_that_a_class_serves_is_had_by_claims(
+    devices: Cluster, serve: Serve
+) -> None:
+    devices.add(device_class(extendedResourceName="nvidia.com/gpu"))
+    devices.publish(NOW)
+    api = await serve()
+    for resource in ("", "&resource=nvidia.com/gpu"):
+        data = await ask(api, f"&gpus=3{resource}")
+        assert (data["fits"], data["resource"], data["complete"]) == ("yes", "nvidia.com/gpu", True)
+        assert data["pods"][0]["placements"][0]["devices"] == [DEVICES[0], DEVICES[2], DEVICES[3]]
+    assert (await ask(api, "&gpus=4"))["fits"] == "no"
+
+
+async def test_each_replica_has_a_claim_of_the_template_that_comes_along(
+    devices: Cluster, serve: Serve
+) -> None:
+    api = await serve()
+    asked = deployment(5, OF_TEMPLATE)
+    assert (await post(api, asked, template(count=1)))["fits"] == "yes"
+    short = await post(api, asked, template(count=2))
+    assert (short["fits"], short["placed"], short["max_replicas"]) == ("no", 2, 2)
+    selecting = [{"cel": {"expression": f"device.attributes['{DRIVER}'].productName.startsWith('A')"}}]
+    assert (await post(api, asked, template(selectors=selecting)))["fits"] == "no"
+    missing = await post(api, asked)
+    assert missing["pods"][0]["message"] == 'resourceclaimtemplates.resource.k8s.io "gpus" not found'
+    devices.add(template(count=1))
+    devices.publish(NOW)
+    assert (await post(api, asked))["fits"] == "yes"
+
+
+async def test_replicas_share_a_claim_that_they_name(devices: Cluster, serve: Serve) -> None:
+    api = await serve()
+    asked = deployment(7, {"name": "gpus", "resourceClaimName": "shared"})
+    data = await post(api, asked, template("shared", "ResourceClaim", count=3))
+    assert data["fits"] == "yes"
+    (place,) = data["pods"][0]["placements"]
+    assert (place["node_name"], place["replicas"], len(place["devices"])) == ("node-1", 7, 3)
+
+
+async def test_templates_are_placed_one_after_another_with_their_devices(
+    devices: Cluster, serve: Serve
+) -> None:
+    api = await serve()
+    both = deployment(1, OF_TEMPLATE), deployment(1, OF_TEMPLATE)
+    assert (await post(api, *both, template(count=2)))["fits"] == "yes"
+    data = await post(api, *both, template(count=3))
+    assert [each["fits"] for each in data["pods"]] == ["yes", "no"]
+    daemons: Manifest = {**both[0], "kind": "DaemonSet"}
+    assert (await post(api, daemons, template(count=2)))["fits"] == "yes"
+    data = await post(api, daemons, template(count=3))
+    assert (data["fits"], data["replicas"], data["placed"]) == ("no", 2, 1)
+
+
+async def test_quotas_count_devices_in_the_worst_case(devices: Cluster, serve: Serve) -> None:
+    hard = {f"{DRIVER}.deviceclass.resource.k8s.io/devices": "3"}
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    devices.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota)))
+    api = await serve()
+    assert (await post(api, deployment(3, OF_TEMPLATE), template(count=1)))["fits"] == "yes"
+    data = await post(api, deployment(4, OF_TEMPLATE), template(count=1))
+    assert (data["fits"], data["max_replicas"]) == ("no", 3)
+    assert [(each["resource"], each["asked"]) for each in data["quota"]] == [(*hard, 4)]
+    assert (await post(api, deployment(1, OF_TEMPLATE), template(allocationMode="All")))["fits"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("expression", "fits", "not_checked"),
+    [
+        ("device.attributes['x.com'].y == 1", "no", []),
+        ("ip('10.0.0.1').family() == 4", "unknown", ["device_selectors"]),
+        ("true " + "&& true" * 3000, "unknown", ["device_selectors"]),
+    ],
+)
+async def test_a_selector_that_cannot_be_evaluated_is_unknown_and_one_with_an_error_a_no(
+    devices: Cluster, serve: Serve, expression: str, fits: str, not_checked: list[str]
+) -> None:
+    selectors = [{"cel": {"expression": expression}}]
+    data = await post(await serve(), deployment(1, OF_TEMPLATE), template(selectors=selectors))
+    assert (data["fits"], data["not_checked"]) == (fits, not_checked)
+    assert data["complete"] is (fits == "no")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"spec": {"spec": {"devices": {"requests": "x"}}}}, "[1].spec.spec: "),
+        ({"spec": {"spec": 5}}, "[1].spec.spec: it isn't an object"),
+        ({"metadata": {}}, "[1].metadata.name: it is required"),
+        (
+            {"spec": {"spec": {"devices": {"requests": [{"name": "r"}] * 33}}}},
+            "[1].spec.spec: requests: 33 are more than 32",
+        ),
+        (
+            {
+                "spec": {
+                    "spec": {"devices": {"requests": [{"exactly": {"capacity": {"requests": {"m": "x"}}}}]}}
+                }
+            },
+            "[1].spec.spec: 'x' is not a quantity",
+        ),
+    ],
+)
+async def test_a_claim_that_cannot_be_read_gets_400_with_its_field(
+    devices: Cluster, serve: Serve, change: Manifest, field: str
+) -> None:
+    api = await serve()
+    body = yaml.safe_dump_all([deployment(1, OF_TEMPLATE), template() | change]).encode()
+    answer = await posted(api, body)
+    assert answer.status == 400
+    assert answer.error[2].startswith(f"Invalid manifest: {field}"), answer.error
+
+
+async def test_a_pending_pod_with_claims_is_read_too(devices: Cluster, api: Api) -> None:
+    devices.add(
+        waiting("roomy", containers=[], resourceClaims=[{"name": "gpus", "resourceClaimName": "three"}]),
+        waiting("short", containers=[], resourceClaims=[{"name": "gpus", "resourceClaimName": "four"}]),
+        claim(name="three", namespace="ml-team", count=3),
+        claim(name="four", namespace="ml-team", count=4),
+    )
+    devices.publish(NOW)
+    found = await readings(api)
+    assert {name: (fit["fits"], fit["complete"]) for name, fit in found.items()} == {
+        "roomy": ("yes", True),
+        "short": ("no", True),
+    }
+    assert found["short"]["reason"] == "2 nodes: devices are short for its claims"
+
+
+async def test_devices_that_only_others_drivers_have_count_as_well(devices: Cluster, serve: Serve) -> None:
+    nic = resource_slice(
+        device("nic-0"), name="nic", driver="nic.example.com", pool="fabric", node=None, allNodes=True
+    )
+    devices.add(nic, device_class("nic", "device.driver == 'nic.example.com'"))
+    devices.publish(NOW)
+    api = await serve()
+    assert (await ask(api, "&gpus=1&device_class=nic"))["fits"] == "yes"
+    two = await ask(api, "&gpus=1&replicas=2&device_class=nic")
+    assert (two["fits"], two["placed"], two["not_checked"]) == ("no", 1, ["node_choice"])

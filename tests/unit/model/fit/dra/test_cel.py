@@ -1,0 +1,121 @@
+"""Selectors in CEL: what the library makes of Kubernetes' maps and functions, and what it can't tell.
+
+``tests/programs/oracle`` compares many more with Kubernetes' own library.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from lens.model.fit.dra.cel.library import EvaluationError, compiled
+from lens.model.fit.dra.cel.text import UnsupportedError, prepare
+from lens.model.fit.dra.devices import Attribute, Capacity, Device
+from lens.model.fit.dra.matching import matches
+
+GPU = "gpu.example.com"
+DEVICE = Device(
+    "gpu-0",
+    (
+        Attribute("index", "int", 2),
+        Attribute("other.com/fast", "bool", True),
+        Attribute("product", "string", "H100"),
+        Attribute("version", "version", "1.2.3-rc.1+build"),
+    ),
+    (Capacity("memory", 80 * 2**30),),
+)
+
+
+def ask(expression: str, device: Device = DEVICE) -> bool:
+    return matches(expression, device, GPU)
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        (f"device.driver == '{GPU}' && device.attributes['{GPU}'].product == 'H100'", True),
+        ("device.attributes['other.com'].fast", True),
+        ("has(device.attributes['absent.com'].x)", False),
+        ("'absent.com' in device.attributes", False),
+        ("size(device.attributes) == 2", True),
+        ("device.attributes.exists(domain, domain == 'other.com')", True),
+        (f"device.attributes['{GPU}'].exists(name, name == 'index')", True),
+        (f"device.attributes[device.driver][ 'index' ] == 2 // '{GPU}'", True),
+        (f"device.attributes['{GPU}'].?absent.orValue(7) == 7", True),
+        ("device.attributes[?'absent.com'].?x.hasValue()", False),
+        (f"cel.bind(own, device.attributes['{GPU}'], own.index == 2 && own.product.startsWith('H'))", True),
+        (f"device.capacity['{GPU}'].memory.compareTo(quantity('80Gi')) == 0", True),
+        (f"device.capacity['{GPU}'].memory == quantity('81920Mi')", True),
+        (f"device.attributes['{GPU}'].version.isLessThan(semver('1.2.3'))", True),
+        (f"device.attributes['{GPU}'].version == semver('1.2.3-rc.1+other')", True),
+        (f"device.attributes['{GPU}'].absent == 1 || true", True),
+        ("device.allowMultipleAllocations", False),
+        ("'device.attributes' == \"device.attributes\"", True),
+    ],
+)
+def test_a_selector_sees_a_device_as_kubernetes_shows_it(expression: str, found: bool) -> None:
+    assert ask(expression) is found
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("device.attributes['absent.com'].x == 1", "no such key: x"),
+        (f"device.attributes['{GPU}'].index > 'a'", "overload"),
+        (f"device.attributes['{GPU}'].product", "not bool"),
+        ("quantity('x') == quantity('1')", "not a quantity"),
+        ("1 / 0 == 1", "zero"),
+    ],
+)
+def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
+    with pytest.raises(EvaluationError, match=text):
+        ask(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "device",
+        "cel.bind(all, device.attributes, all['x'].y)",
+        "device.foo == 1",
+        "device.driver == 1",
+        "device.driver",
+        "unknown == 1",
+        "device.attributes['a'",
+        "'abc'.find('b') == 'b'",
+        "(" * 300 + "true" + ")" * 300,
+        "x" * 10_241,
+        f"device.attributes['{GPU}'].version == '1.2.3'",
+        "cel.bind(b0, [1], "
+        + "".join(f"cel.bind(b{n + 1}, b{n} + b{n}, " for n in range(20))
+        + "true"
+        + ")" * 21,
+        "".join(f"[1,2,3,4,5,6,7,8,9,10].all(a{number}," for number in range(6)) + "true" + ")" * 6,
+    ],
+)
+def test_what_cannot_be_compiled_or_is_too_much_is_unknown(expression: str) -> None:
+    with pytest.raises(UnsupportedError):
+        ask(expression)
+
+
+def test_an_attribute_without_a_value_is_an_error_whoever_looks_at_it() -> None:
+    device = Device("odd", (*DEVICE.attributes, Attribute("zero", "", "")))
+    with pytest.raises(EvaluationError, match="zero: unsupported attribute value"):
+        ask("true", device)
+
+
+def test_devices_that_look_the_same_to_a_selector_are_asked_about_once() -> None:
+    expression = f"device.attributes['{GPU}'].product == 'H100' && 1 == 1"
+    program = compiled(expression)
+    assert not isinstance(program, Exception)
+    product = Attribute("product", "string", "H100")  # as read: equal attributes are one object
+    for index in range(100):
+        attributes = (product, Attribute("uuid", "string", f"GPU-{index}"))
+        assert ask(expression, Device(f"gpu-{index}", attributes))
+    assert len(program.verdicts) == 1
+    assert not prepare(f"device.attributes['{GPU}'].all(name, name != 'uuid')").names_only
+
+
+def test_the_library_is_not_loaded_before_a_selector_is_compiled() -> None:
+    code = "import sys, lens.model.fit.answer; sys.exit('cel_expr_python' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
