@@ -10,7 +10,7 @@ import { Dialogs } from "./dialogs.js";
 import { ErrorBoundary } from "./error_boundary.js";
 import { Header } from "./header.js";
 import { Notices, Obstacle } from "./notices.js";
-import { lazy } from "./lazy.js";
+import { TokenDialog } from "./token_dialog.js";
 
 export function Page() {
   return html`
@@ -25,8 +25,6 @@ export function Page() {
     <${Dialogs} />
     ${tokenRequest.value && html`<${TokenDialog} request=${tokenRequest.value} />`}`;
 }
-
-const TokenDialog = lazy(() => import("./token_dialog.js").then((module) => module.TokenDialog));
 
 function skip(event) {
   event.preventDefault();

@@ -69,6 +69,7 @@ function Said({ data }) {
       <strong>${word}</strong> <span class="verdict-note">${summary(data)}</span>
     </p>
     ${data.pods.map((group) => html`<${Placements} key=${group.name} placements=${group.placements ?? []} />`)}
+    ${data.fits !== "yes" && status.value?.gpu_nodes.total === 0 && html`<p class="muted">No node has GPUs.</p>`}
     ${data.fits !== "yes" && html`<${Reasons} reasons=${data.pods.flatMap((group) => group.reasons ?? [])} />`}
     ${offers.length > 0 && html`<p class="nearest">Would fit: ${offers.map((near) => html`<${Nearest} near=${near} />`)}</p>`}
     ${data.evictable && html`<${Evictable} ...${data.evictable} />`}
