@@ -11,9 +11,9 @@ const PAUSE_MS = 2_000;
  * Something to read from the API while a component shows it.
  *
  * `may()` tells whether the caller may read it, `key()` is a value that changes when it may have changed; both follow signals.
- * `read(scope, options)` returns the new value. Gives { value, error: signals; keep: useEffect(keep, []) }.
+ * `read(scope, options)` returns the new value; it's called `every` so many milliseconds at the latest. Gives { value, error: signals; keep: useEffect(keep, []) }.
  */
-export function polled({ may, key, read }) {
+export function polled({ may, key, read, every = EVERY_MS }) {
   const value = signal(null);
   const error = signal(null);
   let users = 0;
@@ -24,6 +24,7 @@ export function polled({ may, key, read }) {
     let last = -Infinity;
     let abort = null;
     let of = null;
+    let reading = null;
     const plan = (ms) => {
       clearTimeout(timer);
       timer = setTimeout(take, Math.max(ms, last + PAUSE_MS - performance.now()));
@@ -31,11 +32,12 @@ export function polled({ may, key, read }) {
     const take = async () => {
       const asked = scope.peek();
       if (asked === null || !untracked(may)) return;
-      if (document.hidden) return plan(EVERY_MS);
+      if (document.hidden) return plan(every);
       last = performance.now();
       abort?.abort();
       abort = new AbortController();
-      let wait = EVERY_MS;
+      reading = abort;
+      let wait = every;
       try {
         value.value = await read(asked, { signal: abort.signal });
         error.value = null;
@@ -45,6 +47,7 @@ export function polled({ may, key, read }) {
         error.value = caught;
         wait = Math.max(wait, (caught.retryAfter ?? 0) * 1000);
       }
+      reading = null;
       plan(wait);
     };
     const stop = effect(() => {
@@ -56,8 +59,10 @@ export function polled({ may, key, read }) {
           // Another cluster's rows are none of this one's.
           if (of !== null) value.value = null;
           of = now;
+          reading = null;
         }
-        plan(0);
+        // What is being read is read to its end, however often something changes meanwhile.
+        if (reading === null) plan(0);
       });
     });
     return () => {
