@@ -42,7 +42,8 @@ class PortForward:
         self.apiserver, self.pod = apiserver, f"pod {namespace}/{pod}"
         target = path("api", "v1", "namespaces", namespace, "pods", pod, "portforward")
         self._target = f"{apiserver.endpoint.path}{target}?ports={port}"
-        self._right = f"get and create pods/portforward in namespace {namespace}"
+        # The right to `create` is checked last (since 1.35), and this refusal doesn't say what it is about.
+        self._right = f"create pods/portforward in namespace {namespace}"
         self.failure: str | None = None
         """What the kubelet said of the last connection that failed."""
 

@@ -197,9 +197,11 @@ class SimApiServer:
         return await _reviewing(self.accounts.access_review)(request)
 
     async def _port_forward(self, request: web.Request) -> web.StreamResponse:
-        # Both, since Kubernetes 1.35 (KEP 4006).
-        for verb in ("get", "create"):
-            self._authorize(PORT_FORWARDS, verb, request)
+        self._authorize(PORT_FORWARDS, "get", request)
+        if "create" in self._forbidden.get(PORT_FORWARDS, ()):
+            # Since Kubernetes 1.35, and without a reason (pkg/registry/core/pod/rest/authorize.go).
+            name = request.match_info["name"]
+            raise status.StatusError(403, "Forbidden", f'pods "{name}" is forbidden: ')
         return await self.port_forwards.serve(request)
 
     async def _token_request(self, request: web.Request) -> web.StreamResponse:

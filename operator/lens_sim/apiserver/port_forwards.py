@@ -55,7 +55,8 @@ class PortForwards:
 
 def _port(query: Mapping[str, str]) -> int:
     try:
-        return int(query["ports"])
+        # The apiserver's parameter, and the one by which it passes it on to the kubelet.
+        return int(query.get("ports") or query["port"])
     except (KeyError, ValueError):
         raise status.bad_request('query parameter "ports" is required') from None
 

@@ -96,7 +96,11 @@ def test_a_lens_that_is_not_ready(scene: Scene, lens: Operator) -> None:
     [
         (PODS, "list", f"jane may not list pods in all namespaces: {WAY_OUT}"),
         (PORT_FORWARDS, "get", "jane may not get pods/portforward in namespace lens"),
-        (PORT_FORWARDS, "create", "jane may not create pods/portforward in namespace lens"),
+        (
+            PORT_FORWARDS,
+            "create",
+            "the kubeconfig's user 'jane' may not create pods/portforward in namespace lens",
+        ),
     ],
 )
 def test_a_right_that_is_missing_is_named(

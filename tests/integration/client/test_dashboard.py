@@ -129,7 +129,7 @@ def test_what_goes_wrong_later_is_a_line_and_the_next_connection_works(
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert errors == (
-        "kubectl lens: the apiserver answers HTTP 404 to get and create pods/portforward in namespace lens: "
+        "kubectl lens: the apiserver answers HTTP 404 to create pods/portforward in namespace lens: "
         'pods "lens-0" not found\n'
     )
 
