@@ -305,6 +305,7 @@ class FitPlacement(TypedDict):
 
     node_name: str
     replicas: int
+    devices: list[str]
 
 
 class FitReason(TypedDict):
@@ -376,6 +377,7 @@ class Fit(TypedDict):
     placed: int
     max_replicas: int | None
     resource: str | None
+    device_class: str | None
     pods: list[FitPods]
     quota: list[FitQuotaUse] | None
     nearest: list[FitAlternative]

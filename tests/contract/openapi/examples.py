@@ -305,6 +305,7 @@ _FIT: schemas.Fit = {
     "placed": 0,
     "max_replicas": 0,
     "resource": "nvidia.com/gpu",
+    "device_class": None,
     "pods": [
         {
             "name": "Pod",
