@@ -7,7 +7,7 @@ import { age, connection, isStale, reconnect, timestamp } from "../client/live.j
 import { go, href, route } from "../core/router.js";
 import { nextTheme, theme } from "../core/theme.js";
 import { askForToken, token } from "../client/token.js";
-import { openDialog } from "./dialogs.js";
+import { openDialog } from "../search/dialogs.js";
 import { VIEWS } from "../views/views.js";
 
 export function Header() {

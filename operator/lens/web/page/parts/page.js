@@ -6,7 +6,7 @@ import { href, route } from "../core/router.js";
 import { cluster } from "../cluster/store.js";
 import { VIEWS } from "../views/views.js";
 import { CopyMenu } from "./copy.js";
-import { Dialogs } from "./dialogs.js";
+import { Dialogs } from "../search/dialogs.js";
 import { ErrorBoundary } from "./error_boundary.js";
 import { Header } from "./header.js";
 import { Notices, Obstacle } from "./notices.js";

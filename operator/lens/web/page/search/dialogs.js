@@ -2,10 +2,10 @@
 import { html, signal, useEffect } from "../core/html.js";
 import { useKey } from "../core/keys.js";
 import { takeJumps } from "../core/jumps.js";
-import { lazy } from "./lazy.js";
+import { lazy } from "../parts/lazy.js";
 
 const DIALOGS = {
-  search: lazy(() => import("../search/search_dialog.js").then((module) => module.default)),
+  search: lazy(() => import("./search_dialog.js").then((module) => module.default)),
   help: lazy(() => import("../help/help_dialog.js").then((module) => module.default)),
 };
 
