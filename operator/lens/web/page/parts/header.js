@@ -79,7 +79,7 @@ function Age() {
 function Navigation() {
   const parts = { ...can.value, clusters: can.value.clusters && clusterNames.value.length > 1 };
   return html`<nav aria-label="Views">
-    ${Object.entries(VIEWS).filter(([, view]) => view.nav && (view.part === null || parts[view.part])).map(
+    ${Object.entries(VIEWS).filter(isShown).map(
       ([name, view]) => html`<a key=${name} href=${name === "overview" ? href() : href(name)} aria-current=${route.value.name === name ? "page" : undefined}>${view.nav}</a>`,
     )}
   </nav>`;
