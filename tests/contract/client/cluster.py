@@ -434,6 +434,7 @@ FIT_NO = {
     "placed": 1,
     "max_replicas": 1,
     "resource": "nvidia.com/gpu",
+    "device_class": None,
     "pods": [
         {
             "name": "Pod",
@@ -442,7 +443,7 @@ FIT_NO = {
             "placed": 1,
             "reasons": [SHORT, TAINTED],
             "message": SCHEDULER,
-            "placements": [{"node_name": "nvl72-rack-1", "replicas": 1}],
+            "placements": [{"node_name": "nvl72-rack-1", "replicas": 1, "devices": []}],
         }
     ],
     "quota": [
@@ -483,7 +484,7 @@ FIT_YES = {
             "placed": 1,
             "reasons": [],
             "message": None,
-            "placements": [{"node_name": "nvl72-rack-1", "replicas": 1}],
+            "placements": [{"node_name": "nvl72-rack-1", "replicas": 1, "devices": []}],
         }
     ],
     "quota": None,
