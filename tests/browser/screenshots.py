@@ -32,7 +32,7 @@ README = Path("docs/images/page.png")
 WIDTHS = (360, 1280, 1920)
 HEIGHTS = {360: 740, 1280: 900, 1920: 1080}
 TOKEN = "token-of-a-reader"
-README_HEIGHT = 1_500
+README_HEIGHT = 1_400
 FLEET_NODES = 24
 FLEET_SEED = 11
 SETTLE_S = 5.0
@@ -87,8 +87,9 @@ def _fleet() -> list[Object]:
     nodes = [json.loads(revision.body) for revision in store.snapshot(NODES)]
     for each in nodes[::3]:
         each["metadata"]["labels"]["nvidia.com/gpu.product"] = A100
-    nodes[5]["status"]["allocatable"][GPU] = "7"
-    nodes[8]["spec"]["unschedulable"] = True
+    by_name = {each["metadata"]["name"]: each for each in nodes}
+    by_name["gpu-node-8"]["status"]["allocatable"][GPU] = "7"
+    by_name["gpu-node-13"]["spec"]["unschedulable"] = True
     pods = [json.loads(revision.body) for revision in store.snapshot(PODS)]
     waiting = [
         pod("ranker-pretrain-0", gpus=8, namespace="search", since=5_400, refused=standing.REFUSED),

@@ -10,6 +10,8 @@ from tests.browser.scene.tab import Tab
 IDLE_PERCENT = 1
 """The utilization up to which GPUs are idle: the default of LENS_ALERT_IDLE_PERCENT."""
 
+EXACT_S = 75.0
+
 MOVING = ("freshness.", "telemetry.nodes")
 """What changes between two answers although nothing happens."""
 
@@ -49,7 +51,7 @@ def differences(tab: Tab, status: Any) -> dict[str, tuple[object, object]]:
 
 def _split(states: dict[str, int], tasks: list[Any]) -> None:
     """Say beside the GPUs by state what those that pods hold do, which the page sums up from the pods."""
-    states |= {"busy": 0, "idle": 0, "unmeasured": 0}
+    states.update(busy=0, idle=0, unmeasured=0)
     for task in tasks:
         used = task["utilization"]
         state = "unmeasured" if used is None else "idle" if used <= IDLE_PERCENT else "busy"
@@ -68,7 +70,10 @@ def _value(status: Any, path: str) -> object:
 
 
 def expect_agreement(tab: Tab, lens: Lens, token: str) -> Any:
-    """Wait until a page shows what `status` says; return that."""
+    """Wait until a page shows what `status` says; return that.
+
+    A stream holds small changes of measured values back for a minute at most.
+    """
     answers: list[Any] = []
 
     def agree() -> bool:
@@ -77,7 +82,7 @@ def expect_agreement(tab: Tab, lens: Lens, token: str) -> Any:
         answers.append(status)
         return not differences(tab, status)
 
-    tab.until(agree, lambda: differences(tab, answers[-1]))
+    tab.until(agree, lambda: differences(tab, answers[-1]), EXACT_S)
     return answers[-1]
 
 

@@ -85,12 +85,17 @@ class Tab:
         """Wait until the header is in a state: live, stale, lost, denied, hidden."""
         expect(self.header).to_have_attribute("data-state", state)
 
-    def until(self, condition: Callable[[], bool], what: Callable[[], object] | str) -> None:
-        """Look until a condition holds, as often as every frame of a slow screen."""
-        deadline = time.monotonic() + DEADLINE_S
+    def until(
+        self,
+        condition: Callable[[], bool],
+        what: Callable[[], object] | str,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        """Look until a condition holds. Raise AssertionError past the deadline."""
+        deadline = time.monotonic() + deadline_s
         while not condition():
             told = what if isinstance(what, str) else what()
-            assert time.monotonic() < deadline, f"not in {DEADLINE_S:g} s: {told}"
+            assert time.monotonic() < deadline, f"not in {deadline_s:g} s: {told}"
             self.page.wait_for_timeout(50)
 
     def evaluate(self, script: str, argument: Any = None) -> Any:

@@ -48,6 +48,8 @@ export async function request(path, { params, headers, ...options } = {}) {
   let response;
   try {
     response = await fetch(url(path, params), {
+      // A response may be kept for 30 s: who asks again wants to know what is new, and gets a 304 if nothing is.
+      cache: "no-cache",
       ...options,
       headers: { Accept: "application/json", ...authorization(), ...headers },
       credentials: "omit",
