@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tests.bench import agent, answers, lists, scrape, sizing, streams, watching
+from tests.bench import agent, answers, lists, page, scrape, sizing, streams, watching
 from tests.bench.figures import Figures
 from tests.bench.peers import build
 from tests.e2e.cluster import fleet, scheduler
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--only",
-        choices=["answers", "lists", "streams", "start", "events", "scrape", "agent", "sizing"],
+        choices=["answers", "lists", "streams", "start", "events", "scrape", "agent", "sizing", "page"],
         help="one part of it",
     )
     arguments = parser.parse_args()
@@ -46,6 +46,9 @@ def main() -> None:
     figures.write(RESULTS)
     if arguments.only in (None, "sizing"):
         sizing.measure(figures)
+        figures.write(RESULTS)
+    if arguments.only in (None, "page"):
+        page.measure(figures)
         figures.write(RESULTS)
     if arguments.only in (None, "scrape"):
         scrape.measure(figures)

@@ -29,6 +29,10 @@ BOUNDS = {
     "agent_rss_mb": "≤ 70",
     "agent_cpu_percent": "≤ 0.5",
     "agent_sample_ms": "≤ 2",
+    "page_first_ms": "≤ 1000",
+    "page_change_ms": "≤ 500",
+    "page_memory_mb": "≤ 200",
+    "page_long_tasks": "≤ 1",
 }
 HOLDS = {"≤": operator.le, "≥": operator.ge}
 LINE = "{:<34} {:>10} {:<8} {:>10} {:>7}  {}"

@@ -28,11 +28,11 @@ from tests.browser.scene.manifests import A100, GPU, Object, node, pod
 from tests.browser.scene.tab import DEADLINE_S, Tab
 
 FOLDER = Path("build/screenshots")
-README = Path("docs/images/page.png")
+README = Path("docs/page.png")
 WIDTHS = (360, 1280, 1920)
 HEIGHTS = {360: 740, 1280: 900, 1920: 1080}
 TOKEN = "token-of-a-reader"
-README_HEIGHT = 1_400
+README_HEIGHT = 1_010
 FLEET_NODES = 24
 FLEET_SEED = 11
 SETTLE_S = 5.0

@@ -1,0 +1,166 @@
+"""The page in Debian's Chromium: how soon it shows figures and changes, and what a tab takes.
+
+`python -m tests.bench.page` runs it alone. It needs Chromium, and a machine that does nothing else: the
+browser, Lens and the simulated cluster share its processors.
+"""
+
+import argparse
+import hashlib
+import math
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.bench.figures import Figures
+from tests.bench.process import Process
+from tests.browser.scene.cluster import EVERYTHING, Cluster
+from tests.browser.scene.endurance import endure
+from tests.browser.scene.lens import Lens
+from tests.browser.scene.loop import Loop
+from tests.browser.scene.manifests import node, pod
+from tests.browser.scene.tab import TOTAL, Tab
+
+TOKEN = "bench-token"
+NODES = 1_000
+LARGE = 5_000
+CHANGES_PER_SECOND = 50
+FIRST_ROUNDS = 7
+CHANGES = 40
+SETTLE_S = 20.0
+SECONDS = 120.0
+
+SUBMIT_TO_FIGURE = """(path) => new Promise((resolve) => {
+  document.addEventListener("submit", () => {
+    const began = performance.now();
+    const look = () => {
+      if (/[0-9]/.test(document.querySelector(`[data-figure="${path}"]`)?.textContent ?? ""))
+        requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
+      else requestAnimationFrame(look);
+    };
+    look();
+  }, {capture: true, once: true});
+  globalThis.armed = true;
+})"""
+
+WATCH = """(path) => {
+  globalThis.seen = [];
+  const element = document.querySelector(`[data-figure="${path}"]`);
+  let last = element.textContent;
+  const look = () => {
+    const text = document.querySelector(`[data-figure="${path}"]`)?.textContent;
+    if (text !== last) {
+      last = text;
+      setTimeout(() => seen.push([text, Date.now()]));
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def measure(figures: Figures, seconds: float = SECONDS) -> None:
+    """Add the page's figures; the tab of the large cluster is watched for so many seconds."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("chromium is not on PATH (Debian's chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        with (
+            Loop() as loop,
+            tempfile.TemporaryDirectory() as folder,
+            Cluster(loop, _objects(NODES), telemetry=False) as cluster,
+        ):
+            cluster.admit(TOKEN, EVERYTHING)
+            with Lens(cluster, Path(folder)) as lens:
+                first = [_first_ms(browser, lens.url) for _ in range(FIRST_ROUNDS)]
+                figures.add("page_first_ms", _percentile(first, 0.5), "ms")
+                figures.add("page_change_ms", _percentile(_changes_ms(browser, lens, cluster), 0.95), "ms")
+        _measure_large(figures, browser, seconds)
+        browser.close()
+
+
+def _objects(nodes: int) -> list[dict[str, object]]:
+    names = [f"node-{number:04}" for number in range(nodes)]
+    return [*map(node, names), *(pod(f"train-{name}", name, 6) for name in names)]
+
+
+def _first_ms(browser: Browser, url: str) -> float:
+    """Return how long after the token the first figures are drawn, with the page's files in the cache."""
+    context = browser.new_context()
+    try:
+        for visit in ("cold", "warm"):
+            tab = Tab(context, url)
+            tab.open()
+            box = tab.dialog.get_by_label("Token")
+            box.fill(TOKEN)
+            if visit == "warm":
+                tab.evaluate(f"globalThis.taken = ({SUBMIT_TO_FIGURE})({TOTAL!r}), 0")
+            box.press("Enter")
+            tab.expect_state("live")
+        return float(tab.evaluate("globalThis.taken"))
+    finally:
+        context.close()
+
+
+def _changes_ms(browser: Browser, lens: Lens, cluster: Cluster) -> list[float]:
+    """Return how long after each change of the cluster the page has drawn it."""
+    context = browser.new_context()
+    path = "gpu_states.available"
+    try:
+        tab = Tab(context, lens.url)
+        tab.sign_in(TOKEN)
+        tab.evaluate(WATCH, path)
+        taken = []
+        for number in range(CHANGES):
+            seen = tab.evaluate("seen.length")
+            began = time.time()
+            cluster.put(pod(f"new-{number}", f"node-{number:04}", 1))
+            tab.until(lambda seen=seen: tab.evaluate("seen.length") > seen, "the change")  # type: ignore[misc]
+            taken.append(tab.evaluate("seen.at(-1)[1]") - 1000 * began)
+            # Changes come at any time of what the server and the page do in turns.
+            tab.page.wait_for_timeout(137 * (number % 7))
+        return taken
+    finally:
+        context.close()
+
+
+def _measure_large(figures: Figures, browser: Browser, seconds: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = Path(folder) / "tokens.yaml"
+        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+        tokens.write_text(f"tokens: [{{name: bench, sha256: {digest}}}]")
+        args = ["--nodes", str(LARGE), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
+        with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+            port = int(process.ready(deadline_s=120).line["port"])
+            context = browser.new_context()
+            try:
+                tab = Tab(context, f"http://127.0.0.1:{port}")
+                tab.sign_in(TOKEN)
+                large = endure(browser, tab, SETTLE_S, seconds)
+                tab.check()
+            finally:
+                context.close()
+    figures.add("page_memory_mb", large.memory_mb[-1], "MB")
+    figures.add("page_heap_growth_mb", large.heap_mb[-1] - large.heap_mb[0], "MB")
+    figures.add("page_long_tasks", large.long_tasks_a_minute, "a minute")
+    figures.add("page_longest_task_ms", large.longest_ms, "ms")
+    figures.add("page_cpu_percent", large.cpu_percent, "%")
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    """Return the nearest-rank percentile, `share` from 0 to 1."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of the large cluster")
+    measured = Figures()
+    measure(measured, parser.parse_args().seconds)
+    measured.write(Path("build/page.json"))
