@@ -18,7 +18,7 @@ _HEAD = '''"""The types of the API's responses; docs/realtime.md has the meaning
 Made by ``make schema`` from operator/lens/web/openapi.json.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 '''
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
@@ -85,6 +85,8 @@ def _type(schema: Document | bool) -> str:
         return f"Literal[{', '.join(map(repr, values))}]"
     if schema["type"] == "array":
         return f"list[{_type(schema['items'])}]"
+    if schema["type"] == "object" and schema.get("additionalProperties") is True:
+        return "dict[str, Any]"
     if schema["type"] == "object":
         return f"dict[str, {_type(schema['additionalProperties'])}]"
     return _SCALARS[schema["type"]]

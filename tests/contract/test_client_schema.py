@@ -20,7 +20,9 @@ def test_the_documents_examples_are_what_the_client_reads() -> None:
         if "example" in operation["responses"]["200"]["content"].get("application/json", {})
     }
     kinds = {
+        "/api/v1/access": schema.Access,
         "/api/v1/clusters": schema.Clusters,
+        "/api/v1/realtime/fit/record": schema.FitRecordDetail,
         "/api/v1/realtime/status": schema.Status,
         "/api/v1/realtime/summary": schema.Summary,
         "/api/v1/realtime/running-tasks": schema.RunningTasks,

@@ -83,9 +83,13 @@ class Lens:
         except ApiError as error:
             if error.http_status != 403:
                 raise
-            # Who may see one namespace may ask what that is.
+        else:
+            return next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
+        try:
+            # Who may see a part of the cluster may know its name.
             return self.get("/api/v1/access", schema.Access, cluster=False).data["cluster"]
-        return next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
+        except ApiError as error:
+            raise ApiError(f"name the cluster with --cluster: {error}", error.http_status) from None
 
     def get(
         self,

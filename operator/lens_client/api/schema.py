@@ -3,7 +3,7 @@
 Made by ``make schema`` from operator/lens/web/openapi.json.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class NamespaceAccess(TypedDict):
@@ -388,7 +388,7 @@ class FitCaseFile(TypedDict):
     """A case file: ``make oracle ARGS=FILE`` asks the fit engine and kube-scheduler's own code about it."""
 
     differences: list[str]
-    fleet: dict[str, list[dict[str, object]]]
+    fleet: dict[str, list[dict[str, Any]]]
 
 
 class FitCase(TypedDict):

@@ -12,6 +12,7 @@ from lens_client import __version__
 from lens_client.api import schema
 from lens_client.options import Options
 from lens_client.reach import connect
+from lens_sim.apiserver.reviews import Account, Right
 from tests.integration.client.conftest import Operator
 from tests.integration.client.proxies import HttpProxy, Socks5Proxy
 from tests.integration.client.scene import CLUSTER, READER, TOKEN, Loop, Scene, fails, run
@@ -214,6 +215,17 @@ def test_an_address_needs_no_kubeconfig(lens: Operator, scene: Scene, tmp_path: 
     assert caller(lens, LENS_URL=lens.url, LENS_TOKEN=TOKEN) == "jane"
     (tmp_path / "token").write_text(TOKEN)
     assert caller(lens, LENS_URL=f"{lens.url}/", LENS_TOKEN_FILE=str(tmp_path / "token")) == "jane"
+
+
+def test_who_has_rights_in_one_namespace_need_not_name_the_cluster(scene: Scene, lens: Operator) -> None:
+    # Lens remembers for half a minute what a user may, so this has to be somebody else.
+    scene.accounts.by_token["of-joe"] = Account("joe")
+    scene.accounts.rights["joe"] = {Right("get", "lens", "realtime", "ml-team")}
+    options = Options()
+    options.server, options.token = lens.url, "of-joe"
+    way = connect.find(options, {})
+    assert way.lens().cluster == CLUSTER
+    way.close()
 
 
 def test_a_given_token_is_shown_to_lens_instead_of_the_kubeconfigs(
