@@ -30,8 +30,6 @@ def test_the_documents_examples_are_what_the_client_reads() -> None:
         "/api/v1/realtime/nodes": schema.Nodes,
         "/api/v1/realtime/nodes/{name}": schema.NodeDetail,
         "/api/v1/realtime/fit": schema.Fit,
-        "/api/v1/realtime/fit/record": schema.FitRecordDetail,
-        "/api/v1/access": schema.Access,
         "/healthz": schema.Health,
         "/readyz": schema.Health,
     }
