@@ -78,6 +78,9 @@ function Age() {
 
 function Navigation() {
   const parts = { ...can.value, clusters: can.value.clusters && clusterNames.value.length > 1 };
+  // Before it's known what the caller may see there is one view.
+  const isShown = ([name, { nav, part }]) =>
+    nav && (name === "overview" || (access.value && (part === null || parts[part])));
   return html`<nav aria-label="Views">
     ${Object.entries(VIEWS).filter(isShown).map(
       ([name, view]) => html`<a key=${name} href=${name === "overview" ? href() : href(name)} aria-current=${route.value.name === name ? "page" : undefined}>${view.nav}</a>`,
