@@ -1,11 +1,16 @@
 """The namespaces that hold or want GPUs: what they hold, and how much of it is idle since when.
 
 Only nodes that changed are counted again. How long GPUs have been idle is that of the alert GpusIdle, which
-begins to count when Lens first sees it.
+begins to count when Lens first sees it. All work that grows with the number of namespaces is done in slices,
+but for the idle time of those that have idle GPUs: that grows in a cached answer, too.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from heapq import merge
 from typing import NamedTuple
+
+import msgspec
 
 from lens.api import schemas
 from lens.api.endpoints.namespace_gpus import claimed, on_node
@@ -26,7 +31,7 @@ class _Idle(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What a namespace has on one node, or of many added up. ``percent`` is utilization times GPUs."""
+    """What a namespace has on one node, or on all of them. ``percent`` is utilization times GPUs."""
 
     allocated: int = 0
     tasks: int = 0
@@ -35,18 +40,30 @@ class _Part(NamedTuple):
     percent: float = 0.0
     idle_pods: tuple[_Idle, ...] = ()
 
-    def plus(self, other: "_Part") -> "_Part":
-        return _Part(
-            self.allocated + other.allocated,
-            self.tasks + other.tasks,
-            self.busy + other.busy,
-            self.idle + other.idle,
-            self.percent + other.percent,
-            self.idle_pods + other.idle_pods,
+    @classmethod
+    def of(cls, parts: Sequence["_Part"]) -> "_Part":
+        """Return the sum of parts."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            sum(each.allocated for each in parts),
+            sum(each.tasks for each in parts),
+            sum(each.busy for each in parts),
+            sum(each.idle for each in parts),
+            sum(each.percent for each in parts),
+            tuple(idle for each in parts for idle in each.idle_pods),
         )
 
 
 _NOTHING = _Part()
+
+_RUN = 1000
+"""Names that are sorted at once."""
+
+_MARK = msgspec.Raw(b"\0")
+"""Stands in a row where its idle time does; there is none in JSON."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Waiting(NamedTuple):
@@ -54,6 +71,14 @@ class _Waiting(NamedTuple):
 
     pods: int = 0
     gpus: int = 0
+
+
+class _Encoded(NamedTuple):
+    """A row in JSON; where pods are idle, what is before and after the idle time."""
+
+    before: bytes
+    idle_pods: tuple[_Idle, ...] = ()
+    after: bytes = b""
 
 
 class _Counted(NamedTuple):
@@ -70,35 +95,33 @@ class NamespaceList:
         self._idle_percent = idle_percent
         self._by_node: dict[str, _Counted] = {}
 
-    async def rows(self, current: StateView) -> Callable[[StateView, float], list[schemas.Namespace]]:
-        """Return a function that makes the rows for the latest state's alerts and an epoch second.
+    async def rows(self, current: StateView) -> Callable[[StateView, float], msgspec.Raw]:
+        """Return a function that returns the rows in JSON, for the latest state's alerts and an epoch second.
 
-        What doesn't change with time is counted now, in slices.
+        What doesn't change with time is made now.
         """
-        parts, waiting = await self._count(current), _waiting(current.snapshot.pending.values())
-        names = sorted(
-            parts.keys() | waiting.keys(), key=lambda name: (-parts.get(name, _NOTHING).allocated, name)
+        parts = await self._count(current)
+        waiting = await _waiting(current.snapshot.pending.values())
+        in_order = await _sorted(parts, waiting)
+        rows = await slices.each(
+            lambda name: _row(name, parts.get(name, _NOTHING), waiting.get(name, _Waiting())), in_order
         )
-        counted = [(name, parts.get(name, _NOTHING), waiting.get(name, _Waiting())) for name in names]
-        return lambda seen, now: [
-            _row(name, part, wants, seen.alerts_and_events.idle_since, now) for name, part, wants in counted
-        ]
+        return partial(_joined, rows)
 
     async def _count(self, current: StateView) -> Mapping[str, _Part]:
         nodes = current.snapshot.nodes
         counted = dict(await slices.each(lambda name: (name, self._node(name, current)), list(nodes)))
         self._by_node = counted
-        total: dict[str, _Part] = {}
+        found: dict[str, list[_Part]] = {}
 
         def add(node: _Counted) -> None:
             for name, part in node.parts.items():
-                known = total.get(name)
-                total[name] = part if known is None else known.plus(part)
+                found.setdefault(name, []).append(part)
 
         await slices.each(add, counted.values())
         for name, gpus in claimed(current.snapshot.unattached.gpus).items():
-            total[name] = total.get(name, _NOTHING).plus(_Part(allocated=gpus))
-        return total
+            found.setdefault(name, []).append(_Part(allocated=gpus))
+        return dict(await slices.each(lambda item: (item[0], _Part.of(item[1])), found.items()))
 
     def _node(self, name: str, current: StateView) -> _Counted:
         occupied, telemetry = current.snapshot.nodes[name], current.telemetry.nodes.get(name)
@@ -108,15 +131,13 @@ class NamespaceList:
         return _Counted(occupied, telemetry, self._parts(occupied, telemetry))
 
     def _parts(self, occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> Mapping[str, _Part]:
-        held = on_node(occupied)
-        parts = {name: _Part(allocated=gpus) for name, gpus in held.items()}
+        parts = {name: [_Part(allocated=gpus)] for name, gpus in on_node(occupied).items()}
         devices = None if telemetry is None else Devices(telemetry)
         for pod in occupied.pods:
             if pod.is_running:
-                part = self._pod(pod, occupied, devices)
-                parts[pod.namespace] = parts.get(pod.namespace, _NOTHING).plus(part)
+                parts.setdefault(pod.namespace, []).append(self._pod(pod, occupied, devices))
         # Pods may share a GPU, or have more than the node: the sum is what is allocated.
-        return {name: _within(part) for name, part in parts.items()}
+        return {name: _within(_Part.of(each)) for name, each in parts.items()}
 
     def _pod(self, pod: Pod, occupied: NodeOccupancy, devices: Devices | None) -> _Part:
         shared = occupied.parts.get(pod.path)
@@ -137,28 +158,58 @@ def _within(part: _Part) -> _Part:
     return part._replace(busy=busy, idle=idle, percent=percent)
 
 
-def _waiting(pods: Iterable[Pod]) -> Mapping[str, _Waiting]:
+async def _waiting(pods: Iterable[Pod]) -> Mapping[str, _Waiting]:
     found: dict[str, _Waiting] = {}
-    for pod in pods:
+
+    def add(pod: Pod) -> None:
         known = found.get(pod.namespace, _Waiting())
         found[pod.namespace] = _Waiting(known.pods + 1, known.gpus + pod.gpus)
+
+    await slices.each(add, pods)
     return found
 
 
-def _row(
-    name: str, part: _Part, waiting: _Waiting, since: Mapping[str, float], now: float
-) -> schemas.Namespace:
+async def _sorted(parts: Mapping[str, _Part], waiting: Mapping[str, _Waiting]) -> Sequence[str]:
+    """Return the names of all, those with the most GPUs first."""
+    keys = await slices.each(lambda name: (-parts.get(name, _NOTHING).allocated, name), {**parts, **waiting})
+    runs = [keys[start : start + _RUN] for start in range(0, len(keys), _RUN)]
+    return await slices.each(lambda key: key[1], merge(*await slices.each(sorted, runs)))
+
+
+def _row(name: str, part: _Part, waiting: _Waiting) -> _Encoded:
     measured = part.busy + part.idle
-    known = [(each.gpus, since[each.id]) for each in part.idle_pods if each.id in since]
-    return {
+    row: schemas.Namespace = {
         "namespace": name,
         "allocated_gpus": part.allocated,
         "busy_gpus": part.busy,
         "idle_gpus": part.idle,
         "unmeasured_gpus": part.allocated - measured,
         "utilization": round(part.percent / measured, 1) if measured else None,
-        "idle_gpu_seconds": round(sum(number * max(0.0, now - start) for number, start in known)),
+        "idle_gpu_seconds": 0,
         "running_tasks": part.tasks,
         "pending_pods": waiting.pods,
         "pending_gpus": waiting.gpus,
     }
+    if not part.idle_pods:
+        return _Encoded(_encode(row))
+    before, _, after = _encode({**row, "idle_gpu_seconds": _MARK}).partition(_MARK)
+    return _Encoded(before, part.idle_pods, after)
+
+
+def _joined(rows: Iterable[_Encoded], seen: StateView, now: float) -> msgspec.Raw:
+    since = seen.alerts_and_events.idle_since
+    return msgspec.Raw(
+        b"[%b]"
+        % b",".join(
+            b"%b%d%b" % (each.before, _idle_seconds(each.idle_pods, since, now), each.after)
+            if each.idle_pods
+            else each.before
+            for each in rows
+        )
+    )
+
+
+def _idle_seconds(pods: Iterable[_Idle], since: Mapping[str, float], now: float) -> int:
+    """Return the sum of how long each GPU has been idle."""
+    known = ((each.gpus, since[each.id]) for each in pods if each.id in since)
+    return round(sum(gpus * max(0.0, now - start) for gpus, start in known))
