@@ -51,18 +51,20 @@ def make_case(asked: AskedPod, fleet: Fleet, node: FleetNode) -> Case:
     wide = has_rules_between_pods(asked) or is_repelled(asked, fleet, repelling)
     others = [each for each in fleet.nodes if each is not node] if wide else []
     write = _Writer(Names(keep=True))
+    known = fleet.namespaces or {}
+    namespaces: dict[str, Mapping[str, str]] = {}
     size = len(_encode(write.asked(asked)))
     nodes: list[FleetNode] = []
     for each in (node, *others):
-        size += len(_encode([write.node(each), *write.pods_on(each)]))
-        if size > MOST_BYTES:
+        more = {name: known[name] for name in (asked.namespace, *each.pods) if name in known}
+        more = {name: labels for name, labels in more.items() if name not in namespaces}
+        larger = size + len(_encode([more, write.node(each), *write.pods_on(each)]))
+        if larger > MOST_BYTES:
             break
+        size = larger
         nodes.append(each)
-    known = fleet.namespaces or {}
-    used = {asked.namespace, *(name for each in nodes for name in each.pods)}
-    namespaces = {name: known[name] for name in sorted(used) if name in known}
-    size += len(_encode(namespaces))
-    return Case(asked, tuple(nodes), namespaces, min(size, MOST_BYTES), 1 + len(others) - len(nodes))
+        namespaces |= more
+    return Case(asked, tuple(nodes), dict(sorted(namespaces.items())), size, 1 + len(others) - len(nodes))
 
 
 def fleet_of(case: Case, *, anonymous: bool = False) -> Object:
@@ -171,7 +173,11 @@ class _Writer:
         container: Object = {"name": "main", "resources": {"requests": self._quantities(request)}}
         if ports:
             container["ports"] = [
-                {"containerPort": each.port, "hostPort": each.port, "hostIP": each.address}
+                {
+                    "containerPort": each.port,
+                    "hostPort": each.port,
+                    "hostIP": self._names.of("address", each.address),
+                }
                 | {"protocol": each.protocol}
                 for each in ports
             ]
@@ -184,12 +190,12 @@ class _Writer:
         }
 
     def _labels(self, labels: Mapping[str, str]) -> dict[str, str]:
-        return {self._names.of("key", key): self._names.of("value", value) for key, value in labels.items()}
+        return {self._names.of("key", key): self._names.of_label(key, value) for key, value in labels.items()}
 
     def _requirement(self, wanted: Requirement) -> Object:
         found: Object = {"key": self._names.of("key", wanted.key), "operator": wanted.operator}
         if wanted.values:
-            found["values"] = [self._names.of("value", value) for value in wanted.values]
+            found["values"] = [self._names.of_label(wanted.key, value) for value in wanted.values]
         return found
 
     def _selector(self, selector: Selector) -> Object:

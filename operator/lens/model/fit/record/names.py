@@ -1,17 +1,31 @@
 """Names in place of others: the same one for the same, so that what is equal stays equal."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
 from typing import Literal
 
+from lens.model.fit.spec.ports import ANY_ADDRESS
 from lens.model.fit.spec.selectors import integer
+from lens.model.k8s.gpu_resources import CLASS_PREFIX
 from lens.model.k8s.vendors import VENDORS
 
-Kind = Literal["node", "namespace", "key", "value", "resource"]
+Kind = Literal["node", "namespace", "key", "value", "resource", "address"]
 
 _DOMAINS = ("kubernetes.io", "k8s.io", "x-k8s.io")
 """What begins with these, or a domain of theirs, is Kubernetes' own."""
 
-_KEPT = frozenset({"", "true", "false", "metadata.name"})
+_CLASSES = CLASS_PREFIX.removesuffix("/")
+_OF_USERS = ("node-role.kubernetes.io", "node-restriction.kubernetes.io", _CLASSES)
+"""But for these, below which users give names: roles, labels that a kubelet can't set, DeviceClasses."""
+
+_NAMED_BY: Mapping[str, Kind] = {"kubernetes.io/metadata.name": "namespace", "kubernetes.io/hostname": "node"}
+"""Labels whose values are names, which may look like numbers."""
+
+_FIRST_ADDRESS = IPv4Address("198.18.0.0")
+"""The network for benchmarks (RFC 2544), in which nobody's nodes are."""
+
+_KEPT = frozenset({"", "true", "false", "metadata.name", ANY_ADDRESS})
 
 
 class Names:
@@ -33,9 +47,15 @@ class Names:
             self._numbers[kind] += 1
             found = f"{kind}-{self._numbers[kind]}"
             if kind == "resource":
-                found = f"example.com/{found}"
+                found = f"{_CLASSES if name.startswith(CLASS_PREFIX) else 'example.com'}/{found}"
+            elif kind == "address":
+                found = str(_FIRST_ADDRESS + self._numbers[kind])
             self._known[name] = found
         return found
+
+    def of_label(self, key: str, value: str) -> str:
+        """Return the name in place of a label's value."""
+        return self.of(_NAMED_BY.get(key, "value"), value)
 
 
 def _is_common(kind: Kind, name: str) -> bool:
@@ -48,7 +68,11 @@ def _is_common(kind: Kind, name: str) -> bool:
 
 
 def _is_kubernetes(domain: str) -> bool:
-    return any(domain == each or domain.endswith(f".{each}") for each in _DOMAINS)
+    return _is_below(domain, _DOMAINS) and not _is_below(domain, _OF_USERS)
+
+
+def _is_below(domain: str, domains: Iterable[str]) -> bool:
+    return any(domain == each or domain.endswith(f".{each}") for each in domains)
 
 
 _VENDORS = frozenset(

@@ -115,3 +115,60 @@ def test_a_case_has_a_bounded_size_and_says_what_is_left_out() -> None:
     assert 0 < len(case.nodes) < 50
     assert case.omitted == 50 - len(case.nodes)
     assert MOST_BYTES / 2 < len(json.dumps(fleet_of(case))) < MOST_BYTES * 1.2
+
+
+def test_names_that_users_give_below_kubernetes_domains_are_replaced() -> None:
+    labels = {
+        "kubernetes.io/hostname": "4711",
+        "node-role.kubernetes.io/secret-team": "",
+        "acme.node-restriction.kubernetes.io/secret-zone": "1",
+        "nvidia.com/gpu.count": "4711",
+    }
+    taken = pod(
+        1,
+        name="taken",
+        nodeName="4711",
+        containers=[
+            {
+                "name": "c",
+                "resources": {"requests": {"deviceclass.resource.kubernetes.io/secret-class": "1"}},
+                "ports": [
+                    {"containerPort": 80, "hostPort": 80, "hostIP": "10.1.2.3"},
+                    {"containerPort": 81, "hostPort": 81},
+                ],
+            }
+        ],
+    )
+    seen = fleet([node("4711", 8, labels=labels)], [taken])
+    affinity = {"key": "node-role.kubernetes.io/secret-team", "operator": "Exists"}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [affinity]}]}
+    wanted = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+    question = asked(pod(4, affinity=wanted, nodeSelector={"kubernetes.io/hostname": "4711"}))
+    space = {
+        "default": {"kubernetes.io/metadata.name": "default"},
+        "17": {"kubernetes.io/metadata.name": "17"},
+    }
+    file = fleet_of(Case(question, seen.nodes, space, 0), anonymous=True)
+    text = json.dumps(file)
+    assert "secret" not in text
+    assert "10.1.2.3" not in text
+    assert '"0.0.0.0"' in text
+    # It is a number of GPUs too, which is no name.
+    assert text.count('"4711"') == 1
+    assert [each["metadata"]["name"] for each in file["namespaces"]] == [
+        each["metadata"]["labels"]["kubernetes.io/metadata.name"] for each in file["namespaces"]
+    ]
+    assert '"17"' not in text
+    now, then = fit(*replayed(file)), fit(seen, question)
+    assert now.fits == then.fits == "yes"
+
+
+def test_labels_of_namespaces_count_towards_the_size_of_a_case() -> None:
+    labels = {f"example.com/{number:0200d}": "x" * 60 for number in range(100)}
+    spaces = [f"team-{number}" for number in range(100)]
+    pods = [pod(1, name=name, namespace=name, nodeName="n1") for name in spaces]
+    seen = fleet([node("n1", 200)], pods)
+    many = Fleet(seen.nodes, dict.fromkeys(spaces, labels), seen.priorities)
+    case = make_case(asked(pod(4)), many, many.nodes[0])
+    assert len(json.dumps(fleet_of(case))) < MOST_BYTES * 1.2
+    assert (case.nodes, case.omitted) == ((), 1)
