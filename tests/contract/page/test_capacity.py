@@ -4,10 +4,14 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
+from multidict import MultiDict
 
+from lens.api.parameters import StreamParameters
+from lens.api.stream.sse import StreamFilter
 from lens.model.alerts.alert import Alert, AlertObject
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
@@ -289,6 +293,28 @@ async def test_a_namespaces_stream_has_the_figures_too_where_they_are_asked_for(
     assert {"status", "nodes"}.isdisjoint(first)
     async with listen(api, "&namespace=hush-team", token=BOTH, path=STREAM) as stream:
         assert {"status", "nodes"}.isdisjoint((await stream.next()).data)
+
+
+@pytest.mark.parametrize("sections", ["status", "status,nodes", "alerts"])
+async def test_a_namespaces_stream_of_nothing_that_is_seen_is_refused(
+    hub: Api, api: Api, sections: str
+) -> None:
+    """Of another cluster too, whose Lens would take an empty include for all."""
+    for asked in (api, hub):
+        answer = await asked.ask(f"{STREAM}&namespace=hush-team&include={sections}", token=TEAM)
+        assert answer.error[:2] == (403, 4003)
+        assert b"hush-pod" not in answer.body
+
+
+def test_streams_that_show_the_same_share_their_events() -> None:
+    def of(query: str) -> StreamFilter:
+        params = StreamParameters.parse(MultiDict(parse_qsl(f"cluster=lab&{query}")), {})
+        return StreamFilter.from_params(params)
+
+    assert of("include=status,nodes&namespace=a") == of("include=nodes,status&namespace=b")
+    assert of("include=status&view=capacity") == of("include=status")
+    assert of("include=nodes&view=capacity") != of("include=nodes")
+    assert of("include=nodes,tasks&namespace=a") != of("include=nodes,tasks&namespace=b")
 
 
 SAMPLES: list[tuple[str, Any]] = [(path, token) for path in SHOWN[:8] for token in (FREE, BOTH)]

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, NamedTuple, Self, TypeVar
 
 from lens.api.access.auth import Caller
-from lens.api.errors import ApiError, ForbiddenError
+from lens.api.errors import ApiError, ForbiddenError, forbidden
 from lens.api.parameters import (
     CAPACITY_SECTIONS,
     AccessParameters,
@@ -131,4 +131,6 @@ async def _namespace_stream(params: StreamParameters, caller: Caller, path: str)
         seen |= frozenset[Section]({"tasks"})
     if not seen:
         await caller.authorize(path, params.namespace)
+        # A stream of nothing would be one of everything to a peer, which takes an empty include for none.
+        raise forbidden(f"only tasks of namespace {params.namespace} may be seen, and include has none")
     return params.only(wanted & seen, view)

@@ -27,8 +27,15 @@ class StreamFilter(NamedTuple):
 
     @classmethod
     def from_params(cls, params: StreamParameters) -> Self:
-        """Return the filter of a request, whose parameters have only what the caller sees."""
-        return cls(params.include, params.namespace, params.view)
+        """Return the filter of a request, whose parameters have only what the caller sees.
+
+        What bears on none of its sections is left out, so that equal streams share their events.
+        """
+        return cls(
+            params.include,
+            params.namespace if "tasks" in params.include else None,
+            params.view if "nodes" in params.include else None,
+        )
 
     def select(self, tasks: Mapping[TaskKey, msgspec.Raw | None]) -> Mapping[TaskKey, msgspec.Raw | None]:
         """Return the ``tasks`` of its namespace."""
