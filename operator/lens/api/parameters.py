@@ -384,6 +384,11 @@ class StatusParameters(CapacityParameters):
     )
 
     @property
+    def values(self) -> tuple[object, ...]:
+        """Return the values that bear on the answer: of which namespace the right is doesn't."""
+        return tuple(value for name, value in self if name != "namespace")
+
+    @property
     def is_capacity(self) -> bool:
         """Tell whether a right to capacity is enough: nothing is requested that names pods or namespaces."""
         return self.include <= {"nodes"}

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from multidict import MultiDict
 
-from lens.api.parameters import StreamParameters
+from lens.api.parameters import StatusParameters, StreamParameters
 from lens.api.stream.sse import StreamFilter
 from lens.model.alerts.alert import Alert, AlertObject
 from lens.model.cluster_state import AlertsAndEvents
@@ -304,6 +304,21 @@ async def test_a_namespaces_stream_of_nothing_that_is_seen_is_refused(
         answer = await asked.ask(f"{STREAM}&namespace=hush-team&include={sections}", token=TEAM)
         assert answer.error[:2] == (403, 4003)
         assert b"hush-pod" not in answer.body
+
+
+async def test_rights_in_different_namespaces_share_one_answer(api: Api) -> None:
+    """With many teams, each asking for its own namespace, it's made once."""
+    first = await api.ask(f"{STATUS}&include=nodes&namespace=a", token=FREE)
+    other = await api.ask(f"{STATUS}&include=nodes&namespace=b", token=BOTH)
+    assert first.data == other.data
+    asked = [StatusParameters.parse(MultiDict(cluster="lab", namespace=name), {}) for name in "ab"]
+    assert asked[0].values == asked[1].values
+    # The next page of a list has to name it, so that isn't the same.
+    first, other = [
+        await api.ask(f"{NODES}&limit=1&format=csv&namespace={name}", token=FREE) for name in "ab"
+    ]
+    assert "namespace=a" in first.headers["Link"]
+    assert "namespace=b" in other.headers["Link"]
 
 
 def test_streams_that_show_the_same_share_their_events() -> None:
