@@ -5,14 +5,17 @@ from typing import Any
 
 from lens.model.fit.dra.cel.functions import QUANTITY, SEMVER, semver
 from lens.model.fit.dra.cel.library import (
-    MOST_VERDICTS,
+    MOST_NAMES,
     EvaluationError,
     Program,
+    Verdicts,
     compiled,
 )
 from lens.model.fit.dra.cel.text import UnsupportedError
 from lens.model.fit.dra.devices import Attribute, Capacity, Device
 from lens.model.k8s.quantity import Exact
+
+_verdicts = Verdicts()
 
 
 def matches(expression: str, device: Device, driver: str) -> bool:
@@ -27,8 +30,6 @@ def matches(expression: str, device: Device, driver: str) -> bool:
     key = driver, device.shareable, *map(id, seen)
     known = program.verdicts.get(key)
     if known is None:
-        if len(program.verdicts) >= MOST_VERDICTS:
-            program.verdicts.clear()
         verdict: bool | EvaluationError | UnsupportedError
         try:
             versions = [_id(each.name) for each in device.attributes if each.type == "version"]
@@ -36,7 +37,8 @@ def matches(expression: str, device: Device, driver: str) -> bool:
         except (EvaluationError, UnsupportedError) as error:
             verdict = error
         # What was seen is kept, so that nothing else gets its id.
-        known = program.verdicts[key] = verdict, seen
+        known = verdict, seen
+        _verdicts.keep(program, key, known)
     verdict = known[0]
     if isinstance(verdict, Exception):
         raise verdict
@@ -63,7 +65,7 @@ def _seen(program: Program, device: Device) -> Sequence[Attribute | Capacity]:
 
 
 def _is_named(program: Program, name: str) -> bool:
-    if len(program.named) >= MOST_VERDICTS:
+    if len(program.named) >= MOST_NAMES:
         program.named.clear()
     found = program.named[name] = _id(name) in program.expression
     return found

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from lens.model.fit.dra.cel.library import EvaluationError, compiled
+from lens.model.fit.dra.cel.library import EvaluationError, Program, Verdicts, compiled
 from lens.model.fit.dra.cel.text import UnsupportedError, prepare
 from lens.model.fit.dra.devices import Attribute, Capacity, Device
 from lens.model.fit.dra.matching import matches
@@ -91,11 +91,37 @@ def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
         + "true"
         + ")" * 21,
         "".join(f"[1,2,3,4,5,6,7,8,9,10].all(a{number}," for number in range(6)) + "true" + ")" * 6,
+        # Each is within the library's own bounds, and holds up everything else for half a second.
+        f"[{'1,' * 2400}1].map(x, [{'1,' * 2400}1]).size() > 0",
+        f"{'[1,2,3,4,5,6,7,8].all(a, ' * 4}[{'1,' * 400}1].size() > 0{')' * 4}",
+        f"{'[1,2,3,4,5,6,7,8].all(a, ' * 4}'a'.matches('{'(a|b)?' * 60}'){')' * 4}",
     ],
 )
 def test_what_cannot_be_compiled_or_is_too_much_is_unknown(expression: str) -> None:
     with pytest.raises(UnsupportedError):
         ask(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"device.attributes['{GPU}'].exists(name, name.startsWith('prod') && 'H100'.matches('^H[12]00$'))",
+        f"[{','.join(map(str, range(500)))}].exists(x, x == 499 && device.driver == '{GPU}')",
+    ],
+)
+def test_what_selectors_go_through_is_within_the_bounds(expression: str) -> None:
+    assert ask(expression)
+
+
+def test_what_is_kept_of_all_expressions_is_bounded() -> None:
+    """Whoever may ask about fit may send as many as they like."""
+    kept = Verdicts(10)
+    programs = [Program(f"device.driver != '{number}'") for number in range(6)]
+    for program in programs:
+        for number in range(5):
+            kept.keep(program, number, (True, None))
+            assert program.verdicts[number] == (True, None)
+    assert sum(len(program.verdicts) for program in programs) <= 10
 
 
 def test_an_attribute_without_a_value_is_an_error_whoever_looks_at_it() -> None:

@@ -7,6 +7,7 @@ estimates before it stores an expression. What exceeds a bound here is unknown, 
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from lens.model.fit.dra.cel.functions import declarations
@@ -16,14 +17,21 @@ from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 MOST_PROGRAMS = 512
 """Expressions that are kept compiled."""
 
-MOST_VERDICTS = 4096
-"""Verdicts that are kept of each of them."""
+MOST_VERDICTS = 16_384
+"""Verdicts that are kept of all of them together: who asks may send any number of expressions. One takes 1 to
+4 KB. Beyond that all are dropped, and made again where they are needed."""
+
+MOST_NAMES = 4096
+"""Names that each of them remembers."""
 
 _NO_KEY = "NOT_FOUND: Key not found in map : "
 
 
 class EvaluationError(Exception):
     """CEL's own error: kube-scheduler has it too, and gives up the pod."""
+
+
+Verdict = tuple[bool | EvaluationError | UnsupportedError, Any]
 
 
 class Program:
@@ -43,7 +51,7 @@ class Program:
             raise UnsupportedError(short(str(error).partition("\n")[0], LONGEST_MESSAGE)) from None
         if kind not in ("BOOL", "DYN"):
             raise UnsupportedError(f"the result is of type {short(kind)}, not bool")
-        self.verdicts: dict[Any, tuple[bool | EvaluationError | UnsupportedError, Any]] = {}
+        self.verdicts: dict[Any, Verdict] = {}
         """What it says of devices, by what it looks at of them, which is kept with it."""
         self.named: dict[str, bool] = {}
         """Whether an attribute's or a capacity's name is in its text."""
@@ -70,6 +78,29 @@ class Program:
         if text.startswith(_NO_KEY):
             raise EvaluationError(f"no such key: {short(text.removeprefix(_NO_KEY)).strip(chr(34))}")
         raise EvaluationError(short(text.partition(": ")[2] or text, LONGEST_MESSAGE))
+
+
+class Verdicts:
+    """Keeps what programs say, within one bound for all of them. For use by several threads."""
+
+    def __init__(self, most: int = MOST_VERDICTS) -> None:
+        """Take the bound."""
+        self._most = most
+        self._number = 0
+        self._programs: dict[Program, None] = {}
+        self._lock = Lock()
+
+    def keep(self, program: Program, key: object, verdict: Verdict) -> None:
+        """Keep a verdict of a program."""
+        with self._lock:
+            if self._number >= self._most:
+                for each in self._programs:
+                    each.verdicts.clear()
+                self._programs.clear()
+                self._number = 0
+            self._programs[program] = None
+            program.verdicts[key] = verdict
+            self._number += 1
 
 
 @lru_cache(maxsize=MOST_PROGRAMS)

@@ -18,6 +18,19 @@ LONGEST_EXPRESSION = 10 * 1024
 MOST_GROWTH = 1_000_000
 """Characters of a value that an expression may make: as many as kube-scheduler lets one cost."""
 
+MOST_WORK = 1_000_000
+"""What an expression may evaluate: a part of it once is one. kube-scheduler's bound on its cost is as high.
+The library bounds the iterations alone, and holds up all else while it works."""
+
+MOST_ITERATIONS = 10_000
+"""The library's own bound."""
+
+_MATCHING = 1000
+"""What it takes to match a text: the library compiles the regular expression each time."""
+
+_LONGEST_LIST = 64
+"""More than a device's attributes, or the values of one."""
+
 DOMAIN = "lens_domain"
 """What the functions that return a domain of a map are called, with the map's name behind it."""
 
@@ -73,6 +86,8 @@ def prepare(expression: str) -> Prepared:
     tokens = list(_tokens(expression))
     if _growth(tokens) * len(expression) > MOST_GROWTH:
         raise UnsupportedError("its variables may make values that are too large")
+    if _work(tokens) > MOST_WORK:
+        raise UnsupportedError("it may take too long")
     called = {each.text for each, after in pairwise(tokens) if after.text == "(" and each.kind == "name"}
     rewriter = _Rewriter(tokens)
     text = rewriter.rewrite(0, len(tokens))
@@ -95,6 +110,31 @@ def _growth(tokens: list[_Token]) -> int:
             if growth > MOST_GROWTH:
                 break
     return growth
+
+
+def _work(tokens: list[_Token]) -> int:
+    """Return how many parts may be evaluated, if each macro goes through the longest list that there is."""
+    brackets: list[int] = []
+    longest = _LONGEST_LIST
+    for token in tokens:
+        if token.kind != "other":
+            continue
+        if token.text in ("(", "[", "{"):
+            brackets.append(1)
+        elif token.text in (")", "]", "}") and brackets:
+            longest = max(longest, brackets.pop())
+        elif token.text == "," and brackets:
+            brackets[-1] += 1
+    work, iterations, inside = 0, 1, [1]
+    for before, token in pairwise([_Token("other", ""), *tokens]):
+        if token.kind == "other" and token.text in ("(", "[", "{"):
+            inside.append(iterations)
+            if token.text == "(" and before.text in _BINDING and before.text not in ("bind", "size"):
+                iterations = min(MOST_ITERATIONS, iterations * longest)
+        elif token.kind == "other" and token.text in (")", "]", "}") and len(inside) > 1:
+            iterations = inside.pop()
+        work += iterations * (_MATCHING if token.text == "matches" else 1 + len(token.text) // 64)
+    return work
 
 
 def _compared(tokens: list[_Token]) -> Iterator[str]:
