@@ -94,6 +94,10 @@ def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
         # Each is within the library's own bounds, and holds up everything else for half a second.
         f"[{'1,' * 2400}1].map(x, [{'1,' * 2400}1]).size() > 0",
         f"{'[1,2,3,4,5,6,7,8].all(a, ' * 4}[{'1,' * 400}1].size() > 0{')' * 4}",
+        f"sets.contains([{'1,' * 400}1], [{'1,' * 400}1])",
+        f"sets.equivalent('{'b' * 512}'.split(''), '{'b' * 512}'.split(''))",
+        f"'{'a' * 300}'.replace('a', '{'b' * 300}') == ''",
+        "'a,b'.split(',').all(x, 'a,b'.split(',').size() == 2)",
         f"{'[1,2,3,4,5,6,7,8].all(a, ' * 4}'a'.matches('{'(a|b)?' * 60}'){')' * 4}",
     ],
 )
@@ -106,6 +110,8 @@ def test_what_cannot_be_compiled_or_is_too_much_is_unknown(expression: str) -> N
     "expression",
     [
         f"device.attributes['{GPU}'].exists(name, name.startsWith('prod') && 'H100'.matches('^H[12]00$'))",
+        "'a,b'.split(',').exists(x, x == 'b')",
+        "sets.contains([1, 2, 3], [1])",
         f"[{','.join(map(str, range(500)))}].exists(x, x == 499 && device.driver == '{GPU}')",
     ],
 )

@@ -20,6 +20,12 @@ Value = Mapping[str, Any]
 MOST_TEXT = 2**16
 """Characters of a text that a function makes."""
 
+MOST_COMPARISONS = 100_000
+"""Comparisons of members of sets: some 20 ms."""
+
+BEYOND = "budget exceeded"
+"""In the message of what is beyond a bound, as in the library's own."""
+
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 
@@ -194,7 +200,7 @@ def compare(value: Value, other: Value) -> int:
 
 def _bounded(text: str) -> str:
     if len(text) > MOST_TEXT:
-        raise ValueError("the text is too long")
+        raise ValueError(f"text {BEYOND}")
     return text
 
 
@@ -223,7 +229,7 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
 
 def _replace(text: str, old: str, new: str, most: int = -1) -> str:
     if (text.count(old) + 1) * len(new) + len(text) > MOST_TEXT:
-        raise ValueError("the text is too long")
+        raise ValueError(f"text {BEYOND}")
     return text.replace(old, new, most)
 
 
@@ -255,11 +261,18 @@ def _same(left: object, right: object) -> bool:
 
 
 def _contains(values: Sequence[object], others: Sequence[object]) -> bool:
+    _require_few(values, others)
     return all(any(_same(each, other) for each in values) for other in others)
 
 
 def _intersects(values: Sequence[object], others: Sequence[object]) -> bool:
+    _require_few(values, others)
     return any(_same(each, other) for each in values for other in others)
+
+
+def _require_few(values: Sequence[object], others: Sequence[object]) -> None:
+    if len(values) * len(others) > MOST_COMPARISONS:
+        raise ValueError(f"comparison {BEYOND}")
 
 
 def declarations(cel: Any) -> list[Any]:

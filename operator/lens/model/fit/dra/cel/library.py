@@ -10,7 +10,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
-from lens.model.fit.dra.cel.functions import declarations
+from lens.model.fit.dra.cel.functions import BEYOND, declarations
 from lens.model.fit.dra.cel.text import DOMAIN, UnsupportedError, prepare
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 
@@ -73,7 +73,7 @@ class Program:
         if kind != _error_kind():
             raise EvaluationError(f"the result is of type {short(kind)}, not bool")
         text = str(value)
-        if "budget exceeded" in text or "RESOURCE_EXHAUSTED" in text:
+        if BEYOND in text or "RESOURCE_EXHAUSTED" in text:
             raise UnsupportedError(short(text, LONGEST_MESSAGE))
         if text.startswith(_NO_KEY):
             raise EvaluationError(f"no such key: {short(text.removeprefix(_NO_KEY)).strip(chr(34))}")

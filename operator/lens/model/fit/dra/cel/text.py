@@ -25,8 +25,9 @@ The library bounds the iterations alone, and holds up all else while it works.""
 MOST_ITERATIONS = 10_000
 """The library's own bound."""
 
-_MATCHING = 1000
-"""What it takes to match a text: the library compiles the regular expression each time."""
+_HEAVY = frozenset({"matches", "split", "replace", "join", "sets"})
+_HEAVY_WORK = 1000
+"""What a call of these takes: the library compiles a regular expression each time, texts may be long."""
 
 _LONGEST_LIST = 64
 """More than a device's attributes, or the values of one."""
@@ -115,7 +116,8 @@ def _growth(tokens: list[_Token]) -> int:
 def _work(tokens: list[_Token]) -> int:
     """Return how many parts may be evaluated, if each macro goes through the longest list that there is."""
     brackets: list[int] = []
-    longest = _LONGEST_LIST
+    # A text may be split into any number of letters.
+    longest = MOST_ITERATIONS if any(each.text == "split" for each in tokens) else _LONGEST_LIST
     for token in tokens:
         if token.kind != "other":
             continue
@@ -133,7 +135,7 @@ def _work(tokens: list[_Token]) -> int:
                 iterations = min(MOST_ITERATIONS, iterations * longest)
         elif token.kind == "other" and token.text in (")", "]", "}") and len(inside) > 1:
             iterations = inside.pop()
-        work += iterations * (_MATCHING if token.text == "matches" else 1 + len(token.text) // 64)
+        work += iterations * (_HEAVY_WORK if token.text in _HEAVY else 1 + len(token.text) // 64)
     return work
 
 
