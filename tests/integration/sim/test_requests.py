@@ -86,6 +86,7 @@ async def test_discovery_names_what_is_served(client: aiohttp.ClientSession) -> 
     assert {each["name"] for each in groups} == {
         "apps",
         "batch",
+        "policy",
         "jobset.x-k8s.io",
         "kubeflow.org",
         "node.k8s.io",

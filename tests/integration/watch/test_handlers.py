@@ -75,6 +75,7 @@ async def test_nothing_is_ever_written_to_the_cluster(scene: Scene) -> None:
         "/apis",
         "/apis/resource.k8s.io",
         "/apis/node.k8s.io/v1",
+        "/apis/policy/v1",
         "/apis/scheduling.k8s.io/v1",
         *(each.path for each in fit_resources.ALL),
         "list pods",
