@@ -106,6 +106,12 @@ def test_what_cannot_be_compiled_or_is_too_much_is_unknown(expression: str) -> N
         ask(expression)
 
 
+@pytest.mark.parametrize("expression", ['"' + r"\"" * 5000, "device.driver == 'a", "r'"])
+def test_a_text_that_is_not_closed_is_told_at_once(expression: str) -> None:
+    with pytest.raises(UnsupportedError, match="a text isn't closed"):
+        prepare(expression)
+
+
 @pytest.mark.parametrize(
     "expression",
     [

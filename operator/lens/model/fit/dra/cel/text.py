@@ -152,6 +152,9 @@ def _compared(tokens: list[_Token]) -> Iterator[str]:
 
 def _tokens(expression: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(expression):
+        if match[0] in ('"', "'"):
+            # To look for the end of each quote behind it would take quadratic time.
+            raise UnsupportedError("a text isn't closed")
         if match.lastgroup != "space":
             yield _Token(match.lastgroup or "other", match[0])
 
