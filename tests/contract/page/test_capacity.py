@@ -418,8 +418,17 @@ async def test_where_others_pods_are_cannot_be_found_out_by_affinity(
         (await post(api, near(kind, "hush-other", label), ALL)).data for label in ("secret", "nothing")
     ]
     assert everything[0]["pods"] != everything[1]["pods"]
-    both = (await post(api, near(kind, "hush-other", "secret"), BOTH, "&namespace=hush-team")).data
-    assert "placements" not in both["pods"][0]
+    for token in (BOTH, TEAM):
+        own = [
+            (await post(api, near(kind, namespace, label), token, "&namespace=hush-team")).data
+            for namespace, label in (
+                ("hush-other", "secret"),
+                ("hush-other", "nothing"),
+                ("hush-no", "secret"),
+            )
+        ]
+        assert own[0] == own[1] == own[2]
+        assert (own[0]["complete"], "namespaces" in own[0]["not_checked"]) == (False, True)
     own = (await post(api, near(kind, None, "own"), BOTH, "&namespace=hush-team")).data
     assert own["pods"][0]["placements"]
 

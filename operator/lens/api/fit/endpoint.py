@@ -58,6 +58,9 @@ DEFAULT_NAMESPACE = "default"
 NAMESPACE = "namespace"
 """In ``not_checked``: the quotas and LimitRanges of the pods' namespace, and their affinity to its pods."""
 
+NAMESPACES = "namespaces"
+"""Likewise: the pods' affinity to those of other namespaces."""
+
 
 class Kind(NamedTuple):
     """What a GET's pods ask for: a resource, or devices of a class."""
@@ -118,8 +121,8 @@ class FitQuestions:
     ) -> Mapping[str, Any]:
         """Answer a POST; as capacity without what depends on its namespace.
 
-        Where its pods choose by pods of other namespaces, the nodes would tell where those are: who doesn't
-        see others gets numbers. Raise an ApiError, 400, for what isn't a workload.
+        Where its pods choose by pods of other namespaces, the answer would tell whether those are there: who
+        doesn't see others gets one without these rules. Raise an ApiError, 400, for what isn't a workload.
         """
         try:
             workload = read_workload(read_manifests(body))
@@ -129,7 +132,8 @@ class FitQuestions:
             groups = [
                 read_group(each, namespace or "", view.fit, workload.brought) for each in workload.groups
             ]
-            if params.view is not None:
+            beyond = not sees_others and any(_looks_beyond(each.asked, namespace) for each in groups)
+            if params.view is not None or beyond:
                 groups = [_within_namespace(each) for each in groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
@@ -137,9 +141,7 @@ class FitQuestions:
         data = _data(params, view, now, found, Kind())
         if params.view is not None:
             return _without_namespace(data)
-        if sees_others or not any(_looks_beyond(each.asked, namespace) for each in groups):
-            return data
-        return without_names(data)
+        return _unchecked(data, NAMESPACES) if beyond else data
 
     def _about(
         self,
@@ -344,7 +346,11 @@ def _within_namespace(group: AskedGroup) -> AskedGroup:
 
 def _without_namespace(data: schemas.Fit) -> schemas.Fit:
     """Return an answer that says that nothing was looked at in the pods' namespace."""
-    return {**data, "complete": False, "not_checked": [*data["not_checked"], NAMESPACE]}
+    return _unchecked(data, NAMESPACE)
+
+
+def _unchecked(data: schemas.Fit, what: str) -> schemas.Fit:
+    return {**data, "complete": False, "not_checked": [*dict.fromkeys((*data["not_checked"], what))]}
 
 
 def without_names(data: Mapping[str, Any], *, nodes: bool = False) -> Mapping[str, Any]:
