@@ -7,7 +7,6 @@ estimates before it stores an expression. What exceeds a bound here is unknown, 
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 from lens.model.fit.dra.cel.functions import BEYOND, declarations
@@ -88,19 +87,17 @@ class Verdicts:
         self._most = most
         self._number = 0
         self._programs: dict[Program, None] = {}
-        self._lock = Lock()
 
     def keep(self, program: Program, key: object, verdict: Verdict) -> None:
         """Keep a verdict of a program."""
-        with self._lock:
-            if self._number >= self._most:
-                for each in self._programs:
-                    each.verdicts.clear()
-                self._programs.clear()
-                self._number = 0
-            self._programs[program] = None
-            program.verdicts[key] = verdict
-            self._number += 1
+        if self._number >= self._most:
+            # Another thread may add programs meanwhile, to the new ones.
+            programs, self._programs, self._number = self._programs, {}, 0
+            for each in list(programs):
+                each.verdicts.clear()
+        self._programs[program] = None
+        program.verdicts[key] = verdict
+        self._number += 1
 
 
 @lru_cache(maxsize=MOST_PROGRAMS)
