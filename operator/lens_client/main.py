@@ -1,5 +1,6 @@
 """The command line: which command, its options, its exit status. ``kubectl-lens``, and a part of ``lens``."""
 
+import contextlib
 import importlib
 import os
 import signal
@@ -9,7 +10,7 @@ from typing import Any
 
 from lens_client import __version__
 from lens_client.commands import COMMANDS
-from lens_client.exits import INTERRUPTED, YES, CommandError, UsageError
+from lens_client.exits import ERROR, INTERRUPTED, YES, CommandError, UsageError
 from lens_client.output.text import one_line
 
 DEFAULT = "status"
@@ -32,6 +33,7 @@ def is_command(arguments: Sequence[str]) -> bool:
 
 def run(arguments: Sequence[str], prog: str) -> int:
     """Run a command line, and return its exit status. What fails is one line on stderr."""
+    _open_closed_streams()
     try:
         return _run(list(arguments), prog)
     except CommandError as error:
@@ -40,15 +42,33 @@ def run(arguments: Sequence[str], prog: str) -> int:
     except BrokenPipeError:
         # The reader has seen enough, as `| head` does.
         return YES
+    except OSError as error:
+        # Whatever fails on the way to Lens is a CommandError.
+        return _not_written(error, prog)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """Replace the standard streams that the caller has closed, as `>&-` does."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def _not_written(error: OSError, prog: str) -> int:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{prog}: the output can't be written: {error.strerror or error}\n")
+    return ERROR
 
 
 def end(status: int) -> None:
     """End the process as shells expect it: quietly if the pipe is closed, and by SIGINT after Ctrl+C."""
     try:
         sys.stdout.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError) as error:
+        if status == YES and isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            status = _not_written(error, "kubectl lens")
         # What is left would be written again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if status == INTERRUPTED:
