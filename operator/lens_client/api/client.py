@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from lens_client.api import schema
 from lens_client.api.events import Events
-from lens_client.api.validation import Record, SchemaError, check
+from lens_client.api.validation import SchemaError, check
 from lens_client.exits import CommandError
 from lens_client.transport.failures import describe
 from lens_client.transport.http import HttpClient, Response, Stream
@@ -166,7 +166,7 @@ class Lens:
         if response.status != 200:
             raise self._refusal(response)
         try:
-            data = json.loads(response.body, object_hook=Record)["data"]
+            data = json.loads(response.body)["data"]
             check(kind, data)
         except SchemaError as error:
             what = f"the answer to {target.partition('?')[0]} isn't what this version reads"

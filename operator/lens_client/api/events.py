@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from lens_client.api import schema
-from lens_client.api.validation import Record, SchemaError, check
+from lens_client.api.validation import SchemaError, check
 from lens_client.exits import CommandError
 from lens_client.transport.http import Stream
 
@@ -93,7 +93,7 @@ class Events:
 
 def _event(name: Any, data: bytes, last_id: str | None) -> Event:
     try:
-        decoded = json.loads(data, object_hook=Record)
+        decoded = json.loads(data)
         check(_TYPES[name], decoded)
     except SchemaError as error:
         raise CommandError(f"the stream isn't what this version reads: {name}: {error}") from None

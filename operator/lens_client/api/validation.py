@@ -1,15 +1,12 @@
 """Checks that a response has the API's types, so that what reads it can trust it.
 
-Fields and values that the types don't name are let through: an API adds such at any time. So are missing
-ones, since an older Lens lacks what most commands don't read: who reads one gets a MissingFieldError.
+Fields and values that the types don't name are let through: an API adds such at any time.
 """
 
 from collections.abc import Callable, Hashable
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints, is_typeddict
-
-from lens_client.exits import CommandError
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 Check = Callable[[Any], None]
 
@@ -17,21 +14,6 @@ Check = Callable[[Any], None]
 def check(kind: Any, value: Any) -> None:
     """Raise SchemaError for a decoded JSON value that isn't of the type ``kind``."""
     checker(kind)(value)
-
-
-class MissingFieldError(CommandError, KeyError):
-    """An answer hasn't a field that a command reads."""
-
-    def __str__(self) -> str:
-        """Return the message; that of a KeyError would be quoted."""
-        return str(self.args[0])
-
-
-class Record(dict[str, Any]):
-    """A JSON object, which names a field that is read and isn't there."""
-
-    def __missing__(self, field: str) -> NoReturn:
-        raise MissingFieldError(f"the answer has no {field}: this Lens is older than the command")
 
 
 class SchemaError(ValueError):
@@ -90,18 +72,21 @@ def _scalar(types: tuple[type, ...], called: str) -> Check:
 
 
 def _fields(kind: Any) -> Check:
-    checks = [(name, checker(hint)) for name, hint in get_type_hints(kind).items()]
+    required: frozenset[str] = kind.__required_keys__
+    checks = [(name, checker(hint), name in required) for name, hint in get_type_hints(kind).items()]
 
     def checked(value: Any) -> None:
         if not isinstance(value, dict):
             raise SchemaError("isn't an object")
-        for name, check_field in checks:
+        for name, check_field, is_required in checks:
             if name in value:
                 try:
                     check_field(value[name])
                 except SchemaError as error:
                     error.path.append(f".{name}")
                     raise
+            elif is_required:
+                raise SchemaError(f"has no field {name}")
 
     return checked
 

@@ -177,16 +177,9 @@ def _yaml(value: Any) -> str:
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-    # PyYAML writes no subclasses of dict.
-    plain = json.loads(json.dumps(value))
-
     def dump(allow_unicode: bool) -> str:
         written: str = yaml.dump(
-            plain,
-            Dumper=dumper,
-            sort_keys=False,
-            allow_unicode=allow_unicode,
-            width=1 << 20,
+            value, Dumper=dumper, sort_keys=False, allow_unicode=allow_unicode, width=1 << 20
         )
         return written
 
