@@ -84,7 +84,9 @@ class Lens:
             if error.http_status != 403:
                 raise
         else:
-            return next((each["name"] for each in clusters if each["local"]), clusters[0]["name"])
+            for each in (*(row for row in clusters if row["local"]), *clusters):
+                return each["name"]
+            raise ApiError(f"{self.where} watches no cluster: name one with --cluster")
         try:
             # Who may see a part of the cluster may know its name.
             return self.get("/api/v1/access", schema.Access, cluster=False).data["cluster"]
@@ -120,6 +122,9 @@ class Lens:
         stream = self._sent(send)
         if isinstance(stream, Response):
             raise self._refusal(stream)
+        if stream.headers.get_content_type() != "text/event-stream":
+            stream.close()
+            raise ApiError(f"{self.where}: the answer isn't one of Lens")
         return Events(stream, self._unreachable)
 
     def version(self) -> str:
@@ -205,6 +210,14 @@ class Lens:
         return ApiError(f"{self.where}: {message}{again}", status)
 
 
+def section(answer: Mapping[str, Any], name: str, where: str) -> list[Any]:
+    """Return the rows that ``include`` asks for. Raise ApiError for a Lens that has none."""
+    rows: list[Any] | None = answer.get(name)
+    if rows is None:
+        raise ApiError(f"{where}: this Lens doesn't say {name}")
+    return rows
+
+
 def _bearer_problem(response: Response) -> str:
     """Return what WWW-Authenticate says is wrong with the token (RFC 6750, section 3)."""
     text = response.headers.get("WWW-Authenticate", "")
@@ -217,7 +230,7 @@ def _age(data: Any, response: Response) -> float | None:
     """Return the age that the answer has, else the time from its ``timestamp`` to the server's clock."""
     if not isinstance(data, dict):
         return None
-    age = data.get("age_seconds", data.get("freshness", {}).get("age_seconds"))
+    age = data.get("age_seconds", (data.get("freshness") or {}).get("age_seconds"))
     if isinstance(age, (int, float)):
         return float(age)
     try:

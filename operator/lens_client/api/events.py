@@ -10,14 +10,52 @@ from lens_client.exits import CommandError
 from lens_client.transport.http import Stream
 
 
+class Figures(TypedDict):
+    """The stream's status: that of the lists without their time and age."""
+
+    cluster: str
+    current_gpu_usage: schema.GpuUsage
+    running_tasks: int
+    available_resources: schema.AvailableResources
+    pending: schema.Pending
+    telemetry: schema.Telemetry
+    gpu_states: schema.GpuStates
+    products: list[schema.Product]
+    gpu_nodes: schema.GpuNodes
+    dra: schema.Dra
+    units: list[schema.NodeResource]
+    approximate: bool
+
+
+class ChangedNodes(TypedDict):
+    """Nodes that have changed, and the names of those that are gone."""
+
+    changed: list[schema.Node]
+    gone: list[str]
+
+
+class ChangedTasks(TypedDict):
+    """Tasks that have changed, and what identifies those that are gone."""
+
+    changed: list[schema.Task]
+    gone: list[dict[str, Any]]
+
+
+class ChangedAlerts(TypedDict):
+    """Alerts that have changed, and the ids of those that are gone."""
+
+    changed: list[schema.Alert]
+    gone: list[str]
+
+
 class Snapshot(TypedDict):
     """What there is: the sections that were asked for."""
 
     cluster: str
     timestamp: str
-    status: NotRequired[dict[str, Any]]
+    status: NotRequired[Figures]
     nodes: NotRequired[list[schema.Node]]
-    tasks: NotRequired[list[dict[str, Any]]]
+    tasks: NotRequired[list[schema.Task]]
     alerts: NotRequired[list[schema.Alert]]
     recent_events: NotRequired[list[schema.Event]]
 
@@ -26,10 +64,10 @@ class Change(TypedDict):
     """What has changed since: ``nodes``, ``tasks`` and ``alerts`` have ``changed`` rows and ``gone`` ones."""
 
     timestamp: str
-    status: NotRequired[dict[str, Any]]
-    nodes: NotRequired[dict[str, list[Any]]]
-    tasks: NotRequired[dict[str, list[Any]]]
-    alerts: NotRequired[dict[str, list[Any]]]
+    status: NotRequired[Figures]
+    nodes: NotRequired[ChangedNodes]
+    tasks: NotRequired[ChangedTasks]
+    alerts: NotRequired[ChangedAlerts]
     recent_events: NotRequired[list[schema.Event]]
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from lens_client import options
 from lens_client.api import schema
+from lens_client.api.client import section
 from lens_client.context import Context
 from lens_client.exits import NO, YES
 from lens_client.listing.printer import Printer
 from lens_client.listing.watch import Section, watch
 from lens_client.output.quantity import epoch
 from lens_client.views import alerts
-from lens_client.views.cells import Clock
+from lens_client.views.cells import Clock, after
 
 SEVERITIES = ("critical", "warning", "info")
 
@@ -45,14 +46,16 @@ def run(context: Context) -> int:
         return [
             row
             for row in rows
-            if row["severity"] in severities and (namespace is None or alerts.is_of(row, namespace))
+            # A severity that this version doesn't know may be the worst.
+            if (row["severity"] in severities or row["severity"] not in SEVERITIES)
+            and (namespace is None or alerts.is_of(row, namespace))
         ]
 
     if given.watch:
         return watch(context, printer, SECTION, {"include": "alerts"}, clock, chooses)
     answer = context.lens.get("/api/v1/realtime/status", schema.Status, {"include": "alerts"})
-    clock.at = epoch(answer.data["timestamp"]) + (answer.age_seconds or 0)
-    rows = chooses(answer.data.get("alerts", []))
+    clock.at = after(epoch(answer.data["timestamp"]), answer.age_seconds)
+    rows = chooses(section(answer.data, "alerts", context.lens.where))
     found = {"cluster": answer.data["cluster"], "timestamp": answer.data["timestamp"], "alerts": rows}
     printer.rows(found, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)

@@ -6,13 +6,14 @@ from typing import Any
 
 from lens_client import options
 from lens_client.api import schema
+from lens_client.api.client import section
 from lens_client.context import Context
 from lens_client.exits import YES, UsageError
 from lens_client.listing.printer import Printer
 from lens_client.listing.watch import followed, tell_age
 from lens_client.output.quantity import epoch
 from lens_client.views import alerts
-from lens_client.views.cells import Clock
+from lens_client.views.cells import Clock, after
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def run(context: Context) -> int:
             if (types is None or row["type"] in types)
             and about in (None, row["object"])
             and (namespace is None or alerts.is_of(row, namespace))
-            and (since is None or epoch(row["timestamp"]) >= since)
+            and (since is None or (epoch(row["timestamp"]) or since) >= since)
         ]
         return sorted(found, key=lambda row: str(row["timestamp"]))
 
@@ -52,8 +53,8 @@ def run(context: Context) -> int:
         return _watch(context, printer, clock, chosen)
     query = {"include": "events", "event_type": types, "event_object": about}
     answer = context.lens.get("/api/v1/realtime/status", schema.Status, query)
-    clock.at = epoch(answer.data["timestamp"]) + (answer.age_seconds or 0)
-    rows = chosen(answer.data.get("recent_events", []))
+    clock.at = after(epoch(answer.data["timestamp"]), answer.age_seconds)
+    rows = chosen(section(answer.data, "recent_events", context.lens.where))
     found = {"cluster": answer.data["cluster"], "timestamp": answer.data["timestamp"], "recent_events": rows}
     printer.rows(found, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)

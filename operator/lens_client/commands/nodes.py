@@ -44,7 +44,7 @@ def run(context: Context) -> int:
             row
             for row in rows
             if (given.product is None or row["product"] == given.product)
-            and (given.available_min is None or row["available_gpus"] >= given.available_min)
+            and (given.available_min is None or (row["available_gpus"] or 0) >= given.available_min)
             and (given.status is None or row["status"] == given.status)
         )
 

@@ -43,7 +43,7 @@ def run(context: Context) -> int:
     printer.rows(data, [data])
     if printer.form.is_table:
         printer.blank()
-        printer.table(status.PRODUCTS, data["products"])
+        printer.table(status.PRODUCTS, data["products"] or ())
         if data["units"]:
             printer.blank()
             printer.table(status.UNITS, data["units"])

@@ -18,10 +18,13 @@ from lens_client.views.cells import Clock
 STATES = ("running", "starting", "terminating", "all")
 
 
-def _with_running_time(row: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+def _with_running_time(row: Mapping[str, Any], now: float | None) -> Mapping[str, Any]:
     """Return a task of the stream as the lists have it."""
-    started = row["started_at"]
-    return {**row, "running_time_seconds": 0 if started is None else max(0, int(now - epoch(started)))}
+    if row["started_at"] is None:
+        return {**row, "running_time_seconds": 0}
+    started = epoch(row["started_at"])
+    known = started is not None and now is not None
+    return {**row, "running_time_seconds": max(0, int(now - started)) if known else None}  # type: ignore[operator]
 
 
 SECTION = Section(

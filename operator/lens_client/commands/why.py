@@ -71,7 +71,8 @@ def _largest_node(context: Context) -> int | None:
         answer = context.lens.get("/api/v1/realtime/nodes", schema.Nodes, {"sort": "-total_gpus", "limit": 1})
     except ApiError:
         return None
-    return max((node["total_gpus"] for node in answer.data["nodes"]), default=0)
+    rows: list[Any] = list(answer.data["nodes"])
+    return rows[0]["total_gpus"] if rows else 0
 
 
 def _running(context: Context, printer: Printer, kind: str, name: str) -> int:
@@ -97,7 +98,8 @@ def _holds(found: list[schema.Task]) -> Iterator[str]:
     for task in found:
         since = f", running for {duration(task['running_time_seconds'])}" if task["started_at"] else ""
         number = task["allocated_gpus"]
+        node = f" on {task['node_name']}" if task["node_name"] else ""
         yield (
             f"{task['namespace']}/{task['pod_name']} doesn't wait: it holds {number} "
-            f"GPU{'' if number == 1 else 's'} on {task['node_name']}{since}"
+            f"GPU{'' if number == 1 else 's'}{node}{since}"
         )

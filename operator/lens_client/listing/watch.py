@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from lens_client.api.client import section as rows_of
 from lens_client.api.events import Event
 from lens_client.context import Context
 from lens_client.exits import YES
@@ -21,7 +22,7 @@ MEASURED = frozenset(
 """What changes by itself. A row of which nothing else has changed isn't printed again; ``top`` shows it."""
 
 
-def _as_it_is(row: Mapping[str, Any], _now: float) -> Mapping[str, Any]:
+def _as_it_is(row: Mapping[str, Any], _now: float | None) -> Mapping[str, Any]:
     return row
 
 
@@ -35,7 +36,7 @@ class Section(NamedTuple):
     key: Callable[[Mapping[str, Any]], Hashable]
     gone_key: Callable[[Any], Hashable]
     gone: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
-    prepare: Callable[[Mapping[str, Any], float], Mapping[str, Any]] = _as_it_is
+    prepare: Callable[[Mapping[str, Any], float | None], Mapping[str, Any]] = _as_it_is
 
 
 def watch(
@@ -56,7 +57,7 @@ def watch(
                 old = tell_age(printer, event.data, old)
                 continue
             if event.type == "snapshot":
-                there = [section.prepare(row, clock.at) for row in event.data[section.field]]
+                there = [section.prepare(row, clock.at) for row in _rows(context, event, section)]
                 rows = {section.key(row): row for row in chooses(there)}
                 if known is None:
                     printer.first(event.data, list(rows.values()))
@@ -90,6 +91,10 @@ def followed(context: Context, printer: Printer, query: Mapping[str, Any]) -> It
         raise
 
 
+def _rows(context: Context, event: Event, part: Section) -> list[Any]:
+    return rows_of(event.data, part.field, context.lens.where)
+
+
 def differs(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
     """Return whether more has changed than what is measured."""
     if before is None:
@@ -99,7 +104,7 @@ def differs(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
 
 def tell_age(printer: Printer, heartbeat: Mapping[str, Any], before: bool) -> bool:
     """Say once that the figures have become old, and once that they are current again."""
-    old: bool = heartbeat["age_seconds"] > OLD_SECONDS
+    old: bool = heartbeat["age_seconds"] is not None and heartbeat["age_seconds"] > OLD_SECONDS
     if old != before:
         printer.age(heartbeat["timestamp"], heartbeat["age_seconds"])
     return old
@@ -110,7 +115,7 @@ def _apply(
     section: Section,
     change: Mapping[str, Any],
     known: Known,
-    now: float,
+    now: float | None,
     chooses: Chooses,
 ) -> None:
     gone = [known.pop(section.gone_key(each), None) for each in change["gone"]]

@@ -19,10 +19,13 @@ _CODES: Mapping[str, str] = {
 }
 
 
+State = Literal["allocated", "available", "unhealthy", "unavailable"]
+
+
 class Part(NamedTuple):
     """So many GPUs of one state."""
 
-    state: Literal["allocated", "available", "unhealthy", "unavailable"]
+    state: State
     gpus: int
 
 

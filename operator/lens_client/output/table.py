@@ -33,7 +33,7 @@ class Column(NamedTuple):
     """
 
     heading: str
-    cell: Callable[[Row], Cell | str]
+    cell: Callable[[Row], Cell | str | None]
     wide: bool = False
     right: bool = False
     rank: int = 0
@@ -143,8 +143,8 @@ def _measured(column: Column, rows: Iterable[Row], terminal: Terminal) -> _Measu
 
 def _cell(column: Column, row: Row, terminal: Terminal) -> Cell:
     found = column.cell(row)
-    if isinstance(found, str):
-        return Cell(text.one_line(found, ascii_only=not terminal.unicode) or NONE)
+    if found is None or isinstance(found, str):
+        return Cell(text.one_line(found or "", ascii_only=not terminal.unicode) or NONE)
     shown = text.one_line(found.text, ascii_only=not terminal.unicode) or NONE
     return found if shown == found.text else found._replace(text=shown)
 

@@ -40,7 +40,7 @@ def page(state: State, terminal: Terminal) -> int:
     """Return how many rows of the table are shown."""
     products = 0
     if state.products_shown and state.status is not None:
-        products = min(len(state.status["products"]), _PRODUCTS_AT_MOST)
+        products = min(len(state.status["products"] or ()), _PRODUCTS_AT_MOST)
     return max(terminal.lines - 3 - products, 1)
 
 
@@ -48,30 +48,32 @@ def _title(state: State, title: str, terminal: Terminal) -> str:
     parts = [title]
     if state.status is not None:
         states, telemetry = state.status["gpu_states"], state.status["telemetry"]
-        parts.append(f"{state.status['current_gpu_usage']['total_gpus']} GPUs")
+        parts.append(f"{table.number(state.status['current_gpu_usage']['total_gpus'])} GPUs")
         parts += [f"{states[name]} {name}" for name in ("allocated", "available") if states[name] is not None]
         parts += [f"{states[name]} {name}" for name in ("unhealthy", "unavailable") if states[name]]
         if telemetry["utilization_rate"] is not None:
             parts.append(f"{telemetry['utilization_rate']}% util")
-        parts.append(f"{state.status['pending']['pods']} pending")
+        parts.append(f"{table.number(state.status['pending']['pods'])} pending")
     return style.paint(_shorten("  ".join(parts), terminal), "bold", terminal)
 
 
 def _products(status: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    rows = status["products"][:_PRODUCTS_AT_MOST]
+    rows = (status["products"] or [])[:_PRODUCTS_AT_MOST]
     names = [
-        text.one_line(str(row["product"] or row["reason"]), ascii_only=not terminal.unicode) for row in rows
+        text.one_line(str(row["product"] or row["reason"] or table.NONE), ascii_only=not terminal.unicode)
+        for row in rows
     ]
-    numbers = [f"{row['allocated']}/{row['total']}" for row in rows]
+    numbers = [f"{table.number(row['allocated'])}/{table.number(row['total'])}" for row in rows]
     wide = max(map(len, numbers), default=0)
     label = min(max(map(text.width, names), default=0), max(terminal.columns // 3, 8))
     most = max(terminal.columns - label - wide - 3, 4)
-    largest = max((row["total"] for row in rows), default=0)
+    largest = max((row["total"] or 0 for row in rows), default=0)
     lines = []
     for row, name, number in zip(rows, names, numbers, strict=True):
         parts = product_parts(row)
         # All bars have the same scale: the longest is as wide as there is room.
-        cells = max(row["total"] * most // largest, 1) if largest > most else row["total"]
+        total = sum(part.gpus for part in parts)
+        cells = max(total * most // largest, 1) if largest > most else total
         spaces = " " * (most - bar_cells(parts, cells))
         short = text.shorten(name, label, middle=True, ellipsis=terminal.ellipsis)
         lines.append(f"{text.pad(short, label)} {bar(parts, terminal, cells)}{spaces} {number:>{wide}}")

@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 from lens_client.listing.watch import Section
 
 
+def _unusable(node: Mapping[str, Any]) -> int | None:
+    unhealthy, unavailable = node["unhealthy_gpus"], node["unavailable_gpus"]
+    return None if unhealthy is None or unavailable is None else int(unhealthy + unavailable)
+
+
 class Order(NamedTuple):
     """A way to sort: by a field of the rows; names come from the smallest, and numbers from the largest."""
 
@@ -18,7 +23,7 @@ NODE_ORDERS = (
     Order("util", lambda row: row["utilization"]),
     Order("available", lambda row: row["available_gpus"]),
     Order("allocated", lambda row: row["allocated_gpus"]),
-    Order("unhealthy", lambda row: row["unhealthy_gpus"] + row["unavailable_gpus"]),
+    Order("unhealthy", _unusable),
     Order("tasks", lambda row: row["running_tasks"]),
     Order("product", lambda row: row["product"], largest_first=False),
     Order("name", lambda row: row["node_name"], largest_first=False),
@@ -88,7 +93,7 @@ class State:
         self._rows: dict[Hashable, Mapping[str, Any]] = {}
         self._sorted: list[Mapping[str, Any]] | None = None
 
-    def apply(self, kind: str, data: Mapping[str, Any], now: float) -> None:
+    def apply(self, kind: str, data: Mapping[str, Any], now: float | None) -> None:
         """Take an event of the stream; ``now`` is its time in seconds since 1970."""
         self.timestamp, self.problem = data["timestamp"], None
         self.age_seconds = data.get("age_seconds", 0.0 if kind == "change" else None)
@@ -144,7 +149,7 @@ class State:
             self._scroll(key, page)
         return True
 
-    def _put(self, rows: Iterable[Mapping[str, Any]], now: float) -> None:
+    def _put(self, rows: Iterable[Mapping[str, Any]], now: float | None) -> None:
         for row in rows:
             kept = {name: value for name, value in row.items() if name in self._fields}
             self._rows[self._section.key(row)] = self._section.prepare(kept, now)

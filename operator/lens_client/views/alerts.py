@@ -27,7 +27,7 @@ def alerts(clock: Clock) -> View:
         columns=(
             Column(
                 "SEVERITY",
-                lambda alert: Cell(alert["severity"], SEVERITIES.get(alert["severity"], "dim")),
+                lambda alert: Cell(alert["severity"] or "", SEVERITIES.get(alert["severity"], "dim")),
                 rank=2,
             ),
             Column("TYPE", lambda alert: alert["type"], shrink="end"),

@@ -34,23 +34,23 @@ def paragraphs(fit: Mapping[str, Any]) -> Iterator[Paragraph]:
     verdict = {"yes": "YES", "no": "NO", "unknown": "UNKNOWN"}[fit["fits"]]
     color = {"yes": "green", "no": "red", "unknown": "yellow"}[fit["fits"]]
     yield Paragraph(verdict, (_sentence(fit),), color)  # type: ignore[arg-type]
-    several = len(fit["pods"]) > 1
-    for pods in fit["pods"]:
+    several = len(fit["pods"] or ()) > 1
+    for pods in fit["pods"] or ():
         prefix = f"{pods['name']}: " if several else ""
         if pods["fits"] != "yes":
-            yield Paragraph("REASON", tuple(prefix + in_words(reason) for reason in pods["reasons"]))
+            yield Paragraph("REASON", tuple(prefix + in_words(reason) for reason in pods["reasons"] or ()))
         elif several:
             yield Paragraph("FITS", (f"{prefix}{pods['placed']} of {pods['replicas']} pods",))
-        places = [f"{place['replicas']} on {place['node_name']}" for place in pods.get("placements", ())]
+        places = [f"{place['replicas']} on {place['node_name']}" for place in pods.get("placements") or ()]
         if places:
             yield Paragraph("NODES", (f"{prefix}{', '.join(places[:8])}{', …' if len(places) > 8 else ''}",))
     yield Paragraph("QUOTA", tuple(_quota(use) for use in fit["quota"] or () if use["exceeded"]))
-    yield Paragraph("INSTEAD", tuple(_alternative(each) for each in fit["nearest"]))
+    yield Paragraph("INSTEAD", tuple(_alternative(each) for each in fit["nearest"] or ()))
     if fit["evictable"] is not None:
         yield Paragraph("EVICTABLE", (_evictable(fit["evictable"]),))
-    yield Paragraph("NOT CHECKED", tuple(not_checked(each) for each in fit["not_checked"]))
+    yield Paragraph("NOT CHECKED", tuple(not_checked(each) for each in fit["not_checked"] or ()))
     yield Paragraph(
-        "SCHEDULER", tuple(pods["message"] for pods in fit["pods"] if pods["message"] is not None)
+        "SCHEDULER", tuple(pods["message"] for pods in fit["pods"] or () if pods["message"] is not None)
     )
 
 

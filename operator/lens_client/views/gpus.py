@@ -5,7 +5,7 @@ from typing import Any
 
 from lens_client.api import schema
 from lens_client.output.style import Style
-from lens_client.output.table import Cell, Column, number
+from lens_client.output.table import NONE, Cell, Column, number
 from lens_client.output.view import View
 from lens_client.views.cells import percent, used_of
 
@@ -16,31 +16,32 @@ _HEALTH: Mapping[str, Style] = {"warning": "yellow", "critical": "red", "lost": 
 def _index(row: Mapping[str, Any]) -> str:
     if "profile" in row:
         return f"  {row['profile'] or 'MIG'}"
-    return number(row["index"]) if row["index"] is not None else row.get("dra", {}).get("name", "")
+    return number(row["index"]) if row["index"] is not None else (row.get("dra") or {}).get("name") or ""
 
 
 def _holders(row: Mapping[str, Any]) -> str:
     """Return the pods that hold the GPU, or a MIG instance, and the claims that hold it for no pod."""
+    holders = row["holders"] or ()
     if "profile" in row:
-        pods = [each for each in row["holders"] if each["instance_uuid"] == row["uuid"] is not None]
+        pods = [each for each in holders if each["instance_uuid"] == row["uuid"] is not None]
     else:
-        pods = [each for each in row["holders"] if each["instance_uuid"] is None or not row["instances"]]
-    found = [f"{each['namespace']}/{each['pod']}" for each in pods]
-    for device in row.get("dra", {}).get("devices", ()):
-        for claim in device["claims"]:
-            claimed = [f"{claim['namespace']}/{pod}" for pod in claim["pods"]]
+        pods = [each for each in holders if each["instance_uuid"] is None or not row["instances"]]
+    found = [f"{each['namespace'] or NONE}/{each['pod'] or NONE}" for each in pods]
+    for device in (row.get("dra") or {}).get("devices") or ():
+        for claim in device["claims"] or ():
+            claimed = [f"{claim['namespace']}/{pod}" for pod in claim["pods"] or ()]
             found += claimed or [f"{claim['namespace']}/{claim['resource_claim']} (claim)"]
     return ",".join(dict.fromkeys(found))
 
 
 def _health(row: Mapping[str, Any]) -> Cell:
-    health = row.get("health", "")
+    health = row.get("health") or ""
     because = f" ({', '.join(row['health_because'])})" if row.get("health_because") else ""
     return Cell(health + because, _HEALTH.get(health, ""))
 
 
 def _reasons(row: Mapping[str, Any]) -> str:
-    return ",".join(sorted(set(row.get("reasons", {}).values())))
+    return ",".join(sorted(set((row.get("reasons") or {}).values())))
 
 
 GPUS = View(
@@ -48,7 +49,7 @@ GPUS = View(
     columns=(
         Column("GPU", _index),
         Column(
-            "STATE", lambda row: Cell(row.get("state", ""), _STATES.get(row.get("state", ""), "")), rank=1
+            "STATE", lambda row: Cell(row.get("state") or "", _STATES.get(row.get("state", ""), "")), rank=1
         ),
         Column("UTIL", lambda row: percent(row["utilization"]), right=True),
         Column(
@@ -76,19 +77,19 @@ def with_instances(gpus: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield each GPU, followed by its MIG instances as rows of their own."""
     for gpu in gpus:
         yield gpu
-        for instance in gpu["instances"]:
+        for instance in gpu["instances"] or ():
             yield {**instance, "holders": gpu["holders"]}
 
 
 def notes(detail: Mapping[str, Any]) -> Iterator[str]:
     """Yield what has to be known of the node to read its GPUs."""
     node, telemetry = detail["node"], detail["telemetry"]
-    if node["status"] != "Ready":
+    if node["status"] not in ("Ready", None):
         yield f"The node is {node['status']}."
     if node["unschedulable"]:
         yield "The node is cordoned."
-    if telemetry is not None and telemetry["state"] != "ok":
+    if telemetry is not None and telemetry["state"] not in ("ok", None):
         problem = f": {telemetry['problem']}" if telemetry["problem"] else ""
         yield f"The node's telemetry is {telemetry['state']}{problem}."
     if node.get("approximate"):
-        yield f"The numbers of GPUs are approximate: {node['approximate_reason']}."
+        yield f"The numbers of GPUs are approximate: {node.get('approximate_reason') or 'unknown'}."

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 from lens_client.api import schema
 from lens_client.output.quantity import duration
-from lens_client.output.table import Column
+from lens_client.output.table import Column, number
 from lens_client.output.view import View
 from lens_client.views.cells import count, percent
 
@@ -30,15 +30,15 @@ NAMESPACES = View(
     field="namespaces",
     columns=(
         Column("NAME", lambda row: row["namespace"], shrink="middle"),
-        Column("GPUS", lambda row: str(row["allocated_gpus"]), right=True),
-        Column("BUSY", lambda row: str(row["busy_gpus"]), right=True, rank=5),
+        Column("GPUS", lambda row: number(row["allocated_gpus"]), right=True),
+        Column("BUSY", lambda row: number(row["busy_gpus"]), right=True, rank=5),
         Column("IDLE", lambda row: count(row["idle_gpus"], "yellow"), right=True, rank=2),
-        Column("UNMEASURED", lambda row: str(row["unmeasured_gpus"]), True, right=True),
+        Column("UNMEASURED", lambda row: number(row["unmeasured_gpus"]), True, right=True),
         Column("IDLE-GPU-TIME", lambda row: duration(row["idle_gpu_seconds"]), True, right=True),
         Column("UTIL", lambda row: percent(row["utilization"]), right=True, rank=4),
-        Column("TASKS", lambda row: str(row["running_tasks"]), right=True, rank=3),
+        Column("TASKS", lambda row: number(row["running_tasks"]), right=True, rank=3),
         Column("PENDING", lambda row: count(row["pending_pods"], "yellow"), right=True),
-        Column("PENDING-GPUS", lambda row: str(row["pending_gpus"]), right=True, rank=1),
+        Column("PENDING-GPUS", lambda row: number(row["pending_gpus"]), right=True, rank=1),
     ),
     csv=tuple(schema.Namespace.__annotations__),
     name=lambda row: f"namespace/{row['namespace']}",
@@ -49,11 +49,11 @@ TASKS = View(
     field="namespaces",
     columns=(
         Column("NAME", lambda row: row["namespace"], shrink="middle"),
-        Column("GPUS", lambda row: f"{row['gpus']}{'~' if row['approximate'] else ''}", right=True),
-        Column("TASKS", lambda row: str(row["running_tasks"]), right=True, rank=2),
+        Column("GPUS", lambda row: f"{number(row['gpus'])}{'~' if row['approximate'] else ''}", right=True),
+        Column("TASKS", lambda row: number(row["running_tasks"]), right=True, rank=2),
         Column("UTIL", lambda row: percent(row["utilization"]), right=True, rank=3),
         Column("PENDING", lambda row: count(row["pending_pods"], "yellow"), right=True),
-        Column("PENDING-GPUS", lambda row: str(row["pending_gpus"]), right=True, rank=1),
+        Column("PENDING-GPUS", lambda row: number(row["pending_gpus"]), right=True, rank=1),
     ),
     csv=tuple(NamespaceTasks.__annotations__),
     name=lambda row: f"namespace/{row['namespace']}",

@@ -5,7 +5,7 @@ from typing import Any
 
 from lens_client.api import schema
 from lens_client.output import quantity
-from lens_client.output.table import Cell, Column
+from lens_client.output.table import Cell, Column, number
 from lens_client.output.view import View
 from lens_client.views.cells import resources, workload
 from lens_client.views.tasks import NAMESPACE
@@ -14,11 +14,11 @@ from lens_client.views.tasks import NAMESPACE
 def _state(task: Mapping[str, Any]) -> Cell:
     if task["terminating"]:
         return Cell("terminating", "dim")
-    return Cell(task["state"], "yellow" if task["state"] == "unschedulable" else "")
+    return Cell(task["state"] or "", "yellow" if task["state"] == "unschedulable" else "")
 
 
 def _fits(task: Mapping[str, Any]) -> Cell:
-    fits = (task["fit"] or {}).get("fits", "")
+    fits = (task["fit"] or {}).get("fits") or ""
     return Cell(fits, {"yes": "green", "no": "red"}.get(fits, ""))  # type: ignore[arg-type]
 
 
@@ -30,14 +30,14 @@ def _reason(task: Mapping[str, Any]) -> str:
 
 _COLUMNS = (
     Column("NAME", lambda task: task["pod_name"], shrink="middle", least=14),
-    Column("GPUS", lambda task: str(task["requested_gpus"]), right=True),
+    Column("GPUS", lambda task: number(task["requested_gpus"]), right=True),
     Column("STATE", _state, rank=2),
     Column("FITS", _fits, rank=4),
     Column("AGE", lambda task: quantity.duration(task["waiting_seconds"]), right=True),
-    Column("PRIORITY", lambda task: str(task["priority"]), True, right=True),
+    Column("PRIORITY", lambda task: number(task["priority"]), True, right=True),
     Column("WORKLOAD", workload, rank=5, shrink="middle"),
     Column("RESOURCES", lambda task: resources(task["resources"]), True),
-    Column("GATES", lambda task: ",".join(task["scheduling_gates"]), True),
+    Column("GATES", lambda task: ",".join(task["scheduling_gates"] or ()), True),
     Column("REASON", _reason, rank=1, shrink="end", least=16),
     Column("SCHEDULER", lambda task: task["message"] or "", True),
 )

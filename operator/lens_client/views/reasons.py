@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lens_client.output.quantity import size
+from lens_client.output.table import NONE
 
 _WORDS = {
     "unschedulable": "cordoned",
@@ -27,8 +28,10 @@ def in_words(reason: Mapping[str, Any]) -> str:
     return f"{nodes}{asked} {resource} asked, {free} free at most, {short} short" + _names(reason)
 
 
-def amount(resource: str, number: int) -> str:
+def amount(resource: str, number: int | None) -> str:
     """Return an amount of a resource: the API has CPU in thousandths, and all else in ones."""
+    if number is None:
+        return NONE
     if resource == "cpu":
         return f"{number / 1000:g}"
     return size(number) if resource.startswith(_BYTES) else str(number)

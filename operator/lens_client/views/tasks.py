@@ -5,7 +5,7 @@ from typing import Any
 
 from lens_client.api import schema
 from lens_client.output import quantity
-from lens_client.output.table import NONE, Cell, Column
+from lens_client.output.table import NONE, Cell, Column, number
 from lens_client.output.view import View
 from lens_client.views.cells import memory, percent, resources, workload
 
@@ -20,7 +20,7 @@ def _status(task: Mapping[str, Any]) -> Cell:
         return Cell(GONE, "dim")
     if task["terminating"]:
         return Cell("Terminating", "yellow")
-    return Cell(task["phase"], "" if task["phase"] == "Running" else "yellow")
+    return Cell(task["phase"] or "", "" if task["phase"] == "Running" else "yellow")
 
 
 def _age(task: Mapping[str, Any]) -> str:
@@ -29,7 +29,7 @@ def _age(task: Mapping[str, Any]) -> str:
 
 def _gpus(task: Mapping[str, Any]) -> str:
     """Return the GPUs; + where there may be more of them."""
-    return f"{task['allocated_gpus']}{'+' if task.get('approximate') else ''}"
+    return f"{number(task['allocated_gpus'])}{'+' if task.get('approximate') else ''}"
 
 
 _COLUMNS = (
@@ -40,7 +40,7 @@ _COLUMNS = (
     Column("MEMORY", lambda task: memory(task["memory_used_bytes"]), right=True, rank=5),
     Column("AGE", _age, right=True, rank=1),
     Column("WORKLOAD", workload, rank=6, shrink="middle", least=10),
-    Column("NODE", lambda task: task["node_name"], rank=2, shrink="middle"),
+    Column("NODE", lambda task: task["node_name"] or "", rank=2, shrink="middle"),
     Column("RESOURCES", lambda task: resources(task["resources"]), True),
     Column("UTIL-REASON", lambda task: task["utilization_reason"] or "", True),
     Column("GPU-UUIDS", lambda task: ",".join(task["gpu_uuids"] or ()), True),

@@ -39,7 +39,7 @@ def paragraphs(task: Mapping[str, Any], largest: int | None = None) -> Iterator[
 
     ``largest`` is how many whole GPUs the largest node has, where that is known.
     """
-    asks = " and ".join(f"{number} {name}" for name, number in task["resources"].items())
+    asks = " and ".join(f"{number} {name}" for name, number in (task["resources"] or {}).items())
     asks = asks or f"{task['requested_gpus']} GPUs by claim"
     yield Paragraph(
         "POD",
@@ -54,7 +54,7 @@ def paragraphs(task: Mapping[str, Any], largest: int | None = None) -> Iterator[
     yield Paragraph("NEXT MOVE", (f"{move.whose}: {move.what}",), "cyan")
     fit = task["fit"]
     if fit is not None:
-        yield Paragraph("NOT CHECKED", tuple(not_checked(each) for each in fit["not_checked"]))
+        yield Paragraph("NOT CHECKED", tuple(not_checked(each) for each in fit["not_checked"] or ()))
     if task["message"]:
         yield Paragraph("SCHEDULER", (task["message"],))
 
@@ -76,7 +76,7 @@ def reason(task: Mapping[str, Any]) -> str:
         )
     if fit["fits"] == "yes" or not fit["reasons"]:
         return str(fit["reason"])
-    short = [each for each in fit["reasons"] if each["short_by"]]
+    short = _short(fit["reasons"])
     if short:
         most = max(short, key=lambda each: each["nodes"])
         return f"no node has enough {most['resource']} left that can take it"
@@ -87,8 +87,8 @@ def numbers(task: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is short, on how many nodes."""
     fit = task["fit"]
     if fit is not None and not task["scheduling_gates"]:
-        yield from map(in_words, fit["reasons"])
-    for claim in task.get("claims", ()):
+        yield from map(in_words, fit["reasons"] or ())
+    for claim in task.get("claims") or ():
         if not claim["ready"] and claim["gpus"] is not None:
             yield f"{claim['gpus']} GPUs asked by the claim {claim['resource_claim'] or claim['name']}"
 
@@ -137,6 +137,11 @@ def _claim_move(claim: Mapping[str, Any]) -> Move:
     return Move("wait", "the claim's controller or driver is at work")
 
 
+def _short(reasons: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the reasons of which it is known how much of what is short."""
+    return [each for each in reasons if each["short_by"] and each["resource"] and each["asked"] is not None]
+
+
 def is_gpus(resource: str) -> bool:
     """Return whether a resource counts GPUs, and not cores, bytes or pods."""
     return "/" in resource
@@ -144,7 +149,7 @@ def is_gpus(resource: str) -> bool:
 
 def _reason_move(reasons: list[Mapping[str, Any]], largest: int | None) -> Move:
     """Return whose move the reason with the most nodes is; what others hold is waited for."""
-    short = [each for each in reasons if each["short_by"]]
+    short = _short(reasons)
     if short:
         most = max(short, key=lambda each: each["nodes"])
         resource = most["resource"]
@@ -173,7 +178,7 @@ def _reason_move(reasons: list[Mapping[str, Any]], largest: int | None) -> Move:
 
 def _blocking_claim(task: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the claim that isn't ready and says most: one that can't be without somebody's help."""
-    waiting = [each for each in task.get("claims", ()) if not each["ready"]]
+    waiting = [each for each in task.get("claims") or () if not each["ready"]]
     order = (
         "NO_DEVICE_CLASS",
         "NOT_FOUND",
@@ -197,7 +202,7 @@ def _claim_in_words(claim: Mapping[str, Any]) -> str:
     return words.format(
         name=claim["name"],
         claim=claim["resource_claim"] or claim["name"],
-        waits=", ".join(claim["waits_for"]) or "its devices",
+        waits=", ".join(claim["waits_for"] or ()) or "its devices",
         gpus=f"{claim['gpus']} GPUs" if claim["gpus"] is not None else "GPUs",
     )
 

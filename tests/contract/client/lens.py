@@ -34,9 +34,6 @@ class FakeLens:
             return 200, cluster.ACCESS
         if namespaced and query.get("namespace") != "research":
             return 403, "Forbidden: needs get on realtime.lens in the whole cluster"
-        if path in self.answers:
-            found: tuple[int, Any] = self.answers[path]
-            return found
         head = {"cluster": cluster.NAME, "timestamp": cluster.TIMESTAMP}
         here = [task for task in cluster.TASKS if query.get("namespace") in (None, task["namespace"])]
         waiting = [task for task in cluster.PENDING if query.get("namespace") in (None, task["namespace"])]
@@ -154,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._envelope(401, "Unauthorized")
         elif url.path == "/openapi.json":
             self._write(200, json.dumps({"info": {"version": "0.1.0"}}).encode())
+        elif url.path in self.fake.answers:
+            self._envelope(*self.fake.answers[url.path])
         elif url.path == f"{REALTIME}/stream" and (token == TOKEN or "namespace" in query):
             self._stream(query.get("include", "").split(","))
         else:
