@@ -43,12 +43,14 @@ def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredent
     spec: dict[str, Any] = {"interactive": interactive}
     if plugin.get("provideClusterInfo"):
         spec["cluster"] = _cluster_info(cluster)
+    arguments = _arguments(plugin, user.name)
+    variables = _variables(plugin, user.name)
     info = {"kind": "ExecCredential", "apiVersion": version, "spec": spec}
     try:
         with _interrupted_later() as interrupts:
             process = subprocess.Popen(  # noqa: S603 the user's own kubeconfig names it
-                [command, *map(str, plugin.get("args") or ())],
-                env={**environ, **_variables(plugin), "KUBERNETES_EXEC_INFO": json.dumps(info)},
+                [command, *arguments],
+                env={**environ, **variables, "KUBERNETES_EXEC_INFO": json.dumps(info)},
                 stdin=None if interactive else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
             )
@@ -57,6 +59,8 @@ def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredent
         raise CommandError(f"{command} of the kubeconfig's user {user.name!a} is not there: {hint}") from None
     except OSError as error:
         raise CommandError(f"{command} of the kubeconfig can't be run: {error.strerror}") from None
+    except ValueError as error:  # a null byte, or = in a variable's name
+        raise CommandError(f"{command!a} of the kubeconfig can't be run: {error}") from None
     try:
         if interrupts:
             raise KeyboardInterrupt
@@ -105,10 +109,18 @@ def _credentials(command: str, version: str, printed: bytes) -> ExecCredentials:
     return ExecCredentials(token, certificate, key)
 
 
-def _variables(plugin: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        str(each["name"]): str(each.get("value", "")) for each in plugin.get("env") or () if "name" in each
-    }
+def _arguments(plugin: Mapping[str, Any], user: str) -> list[str]:
+    found = plugin.get("args") or []
+    if not isinstance(found, list):
+        raise CommandError(f"the kubeconfig's user {user!a}: exec.args is no list")
+    return list(map(str, found))
+
+
+def _variables(plugin: Mapping[str, Any], user: str) -> dict[str, str]:
+    found = plugin.get("env") or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise CommandError(f"the kubeconfig's user {user!a}: exec.env is no list of names and values")
+    return {str(each["name"]): str(each.get("value", "")) for each in found if "name" in each}
 
 
 def _cluster_info(cluster: Cluster) -> dict[str, Any]:

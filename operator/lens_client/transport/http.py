@@ -132,7 +132,11 @@ class HttpClient:
     ) -> http.client.HTTPResponse:
         connection.putrequest(method, target, skip_accept_encoding=True)
         for name, value in (*self._headers, *headers):
-            connection.putheader(name, value.encode())
+            try:
+                connection.putheader(name, value.encode())
+            except ValueError:
+                # The value may be a secret.
+                raise ProtocolError(f"the header field {name} would have a line end in its value") from None
         if body is not None:
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
