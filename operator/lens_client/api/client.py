@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from lens_client.api import schema
 from lens_client.api.events import Events
+from lens_client.api.parameters import in_options
 from lens_client.api.validation import SchemaError, check
-from lens_client.exits import CommandError
+from lens_client.exits import USAGE, CommandError
 from lens_client.transport.failures import describe
 from lens_client.transport.http import HttpClient, Response, Stream
 
@@ -205,6 +206,11 @@ class Lens:
             problem = "needs a token" if self._bearer.token is None else "doesn't accept the token"
             described = _bearer_problem(response)
             return ApiError(f"{self.where} {problem}{described}", status)
+        refused = in_options(message) if status == 400 else None
+        if refused is not None:
+            error = ApiError(refused, status)
+            error.status = USAGE
+            return error
         after = response.headers.get("Retry-After", "")
         again = f"; ask again in {after} s" if after.isdecimal() and len(after) < 10 else ""
         return ApiError(f"{self.where}: {message}{again}", status)

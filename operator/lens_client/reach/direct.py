@@ -13,6 +13,15 @@ from lens_client.transport.deadline import Deadline
 from lens_client.transport.endpoint import parse
 from lens_client.transport.http import HttpClient
 
+_OF_THE_KUBECONFIG = {
+    "--as": "as_user",
+    "--as-group": "as_group",
+    "--context": "context",
+    "--kubeconfig": "kubeconfig",
+    "--lens-namespace": "lens_namespace",
+    "--service-account": "service_account",
+}
+
 
 class Direct:
     """A Lens at its own address."""
@@ -24,6 +33,7 @@ class Direct:
     ) -> None:
         """Raise UsageError for an address or a file that can't be used."""
         source = "--server" if options.server else "LENS_URL"
+        _check_alone(source, options)
         try:
             endpoint = parse(url)
         except ValueError as error:
@@ -69,3 +79,10 @@ class Direct:
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
+
+
+def _check_alone(source: str, options: Options) -> None:
+    """Raise UsageError for an option that another way to Lens takes: it would name another Lens, or user."""
+    for option, name in _OF_THE_KUBECONFIG.items():
+        if getattr(options, name) is not None:
+            raise UsageError(f"{option} is of the kubeconfig, and {source} names Lens already: leave one out")

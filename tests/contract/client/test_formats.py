@@ -217,3 +217,26 @@ def test_a_connection_that_is_closed_after_each_response_will_do(server: lens.Fa
     finally:
         server.closes = False
     assert (ran.status, ran.stdout.split()[0]) == (0, "POD")
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "refused", "said"),
+    [
+        ("fit", "fit --gpus -1", "gpus '-1' is not a number from 0 to 1024", "--gpus '-1' is not a number"),
+        ("nodes", "nodes --available -1", "available_min '-1' is not a number", "--available '-1' is not"),
+        ("status", "events --types a", "event_type 'a' is not supported", "--types 'a' is not supported"),
+        ("running-tasks", "tasks -n A", "namespace 'A' is not a DNS label", "--namespace 'A' is not"),
+    ],
+)
+def test_a_parameter_that_lens_refuses_is_usage(path: str, command: str, refused: str, said: str) -> None:
+    with lens.running() as server:
+        server.answers[f"{REALTIME}/{path}"] = (400, f"Invalid parameter: {refused}")
+        ran = run(server.url, command.split())
+    assert (ran.stdout, ran.status) == ("", 2)
+    assert ran.stderr.startswith(f"kubectl lens: {said}")
+
+
+def test_a_parameter_that_lens_does_not_know_is_no_usage() -> None:
+    with lens.running() as server:
+        server.answers[f"{REALTIME}/fit"] = (400, "Invalid parameter: 'gpus' is unknown; known: cluster")
+        assert run(server.url, ["fit", "--gpus", "1"]).status == 1

@@ -299,6 +299,40 @@ def test_a_plugin_that_hands_out_nothing(scene: Scene, program: str, problem: st
 
 
 @pytest.mark.parametrize(
+    ("plugin", "problem"),
+    [
+        ({"args": 5}, "the kubeconfig's user 'jane': exec.args is no list"),
+        ({"args": "a b"}, "the kubeconfig's user 'jane': exec.args is no list"),
+        ({"env": 5}, "the kubeconfig's user 'jane': exec.env is no list of names and values"),
+        ({"env": ["A=B"]}, "the kubeconfig's user 'jane': exec.env is no list of names and values"),
+        (
+            {"env": [{"name": "A=B", "value": "c"}]},
+            "'true' of the kubeconfig can't be run: illegal environment variable name",
+        ),
+        ({"args": ["a\0b"]}, "'true' of the kubeconfig can't be run: embedded null byte"),
+        ({"command": "tr\0ue"}, "'tr\\x00ue' of the kubeconfig can't be run: embedded null byte"),
+    ],
+)
+def test_a_plugin_that_cannot_be_run(scene: Scene, plugin: dict[str, object], problem: str) -> None:
+    version = "client.authentication.k8s.io/v1"
+    user = {"exec": {"apiVersion": version, "command": "true", "interactiveMode": "Never", **plugin}}
+    assert ask(scene.kubeconfig(user, tls=True)) == problem
+
+
+@pytest.mark.parametrize("user", [{"token": "a\nb"}, {"token": "a", "as": "b\r\nX-Evil: c"}])
+def test_a_header_field_gets_no_second_line(scene: Scene, user: dict[str, str]) -> None:
+    said = ask(scene.kubeconfig(user))
+    assert said.endswith(" would have a line end in its value")
+    assert "a\nb" not in said
+
+
+@pytest.mark.parametrize("option", ["--context", "--kubeconfig", "--as", "--lens-namespace"])
+def test_an_option_of_the_kubeconfig_beside_an_address(option: str) -> None:
+    said = fails("version", option, "x", status=2, LENS_URL="http://127.0.0.1:1", LENS_TOKEN="a")
+    assert said == f"{option} is of the kubeconfig, and LENS_URL names Lens already: leave one out"
+
+
+@pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["verison"], "'verison' is no command: did you mean version?"),

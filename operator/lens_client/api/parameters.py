@@ -1,0 +1,38 @@
+"""The API's parameters as the options that they come from, so that a refusal names what was typed."""
+
+import re
+
+_OPTIONS = {
+    "available_min": "--available",
+    "event_object": "--for",
+    "event_type": "--types",
+    "selector": "--selector",
+    "tolerations": "--toleration",
+} | {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "cluster",
+        "cpu",
+        "device_class",
+        "gpus",
+        "memory",
+        "namespace",
+        "node",
+        "priority",
+        "product",
+        "replicas",
+        "resource",
+        "state",
+        "status",
+    )
+}
+
+_REFUSED = re.compile(r"Invalid parameter: ([a-z_]+)(?=[: ])(.*)")
+
+
+def in_options(message: str) -> str | None:
+    """Return what Lens says of a parameter as said of its option; None for what is about none."""
+    found = _REFUSED.fullmatch(message)
+    if found is None or found[1] not in _OPTIONS:
+        return None
+    return f"{_OPTIONS[found[1]]}{found[2]}"
