@@ -13,6 +13,9 @@ from lens_client.commands import COMMANDS
 from lens_client.exits import ERROR, INTERRUPTED, YES, CommandError, UsageError
 from lens_client.output.text import one_line
 
+PACKAGES = {"websockets": "websockets", "yaml": "PyYAML"}
+"""The packages that a wheel installed without dependencies lacks, by their modules."""
+
 DEFAULT = "status"
 """The command that is run without one."""
 
@@ -42,11 +45,22 @@ def run(arguments: Sequence[str], prog: str) -> int:
     except BrokenPipeError:
         # The reader has seen enough, as `| head` does.
         return YES
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{prog}: {_missing(error)}\n")
+        return ERROR
     except OSError as error:
         # Whatever fails on the way to Lens is a CommandError.
         return _not_written(error, prog)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Return which package is to be installed. Raise the error if the module is one of ours."""
+    package = PACKAGES.get((error.name or "").partition(".")[0])
+    if package is None:
+        raise error
+    return f"this takes the Python package {package}: install it beside kubectl-lens, or use kubectl-lens.pyz"
 
 
 def _open_closed_streams() -> None:

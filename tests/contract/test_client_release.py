@@ -190,3 +190,23 @@ def test_the_manifests_archive_is_the_one_that_is_made(folder: Path, manifest: d
     assert members[platform["bin"]].mode & 0o111
     # kubectl finds gpu-lens as this program.
     assert platform["bin"] == "kubectl-" + manifest["metadata"]["name"].replace("-", "_")
+
+
+def test_the_wheel_alone_says_which_package_it_lacks(folder: Path, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text("current-context: a\n")
+    path = f"sys.path.insert(0, {str(folder / WHEEL)!r})"
+    program = f"import sys; {path}; from lens_client.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, "nodes", "--kubeconfig", str(kubeconfig)],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "kubectl lens: this takes the Python package PyYAML: install it beside kubectl-lens, or use "
+        "kubectl-lens.pyz\n"
+    )
