@@ -428,6 +428,20 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
     return read(ServeSettings, PREFIX, flags, own)
 
 
+CLIENT_VARIABLES = frozenset(
+    {
+        "LENS_CA_FILE",
+        "LENS_CLUSTER",
+        "LENS_NAMESPACE",
+        "LENS_SERVICE_ACCOUNT",
+        "LENS_TOKEN",
+        "LENS_TOKEN_FILE",
+        "LENS_URL",
+    }
+)
+"""What the commands that ask a Lens read: a shell that has them may run the others too."""
+
+
 def read(
     settings: type[Settings], prefix: str, flags: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Settings:
@@ -442,6 +456,7 @@ def read(
         for name, value in environ.items()
         if name.startswith(prefix)
         and name not in variables
+        and name not in CLIENT_VARIABLES
         and not _SERVICE_VARIABLE.fullmatch(f"{name}={value}")
     )
     if unknown:

@@ -1,5 +1,6 @@
 """A setting is taken as it was meant, or refused by its name before anything has started."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -296,3 +297,15 @@ def test_every_threshold_reaches_the_alerts() -> None:
     }
     limits = settings({f"LENS_{name.upper()}": str(value) for name, value in names.items()}).thresholds()
     assert sorted(astuple(limits)) == sorted(names.values())
+
+
+def test_what_the_commands_that_ask_a_lens_read_is_not_unknown_to_serve() -> None:
+    from lens.config import CLIENT_VARIABLES
+
+    client = Path(__file__).parents[2] / "operator" / "lens_client"
+    read = {
+        name for path in client.rglob("*.py") for name in re.findall(r'"(LENS_[A-Z_]+)"', path.read_text())
+    }
+    assert read <= CLIENT_VARIABLES
+    settings = load({"cluster": "x", "auth": "none"}, dict.fromkeys(CLIENT_VARIABLES, "a"))
+    assert settings.cluster == "x"
