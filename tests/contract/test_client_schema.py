@@ -46,12 +46,23 @@ def test_a_field_that_is_missing_or_of_another_type_is_named() -> None:
         (without, "products[0].total: '16' isn't an integer"),
         ({**data, "approximate": 0}, "approximate: '0' isn't true or false"),
         ({**data, "running_tasks": True}, "running_tasks: 'True' isn't an integer"),
-        ({**data, "pending": None}, "pending: isn't an object"),
-        ({name: value for name, value in data.items() if name != "dra"}, "has no field dra"),
+        ({**data, "pending": []}, "pending: isn't an object"),
+        ({**data, "timestamp": None}, "timestamp: 'None' isn't a string"),
+        ({name: value for name, value in data.items() if name != "timestamp"}, "has no field timestamp"),
     ):
         with pytest.raises(SchemaError) as caught:
             check(schema.Status, wrong)
         assert str(caught.value) == problem
+
+
+def test_a_field_that_lens_does_not_have_is_unknown() -> None:
+    example = stored()["paths"]["/api/v1/realtime/status"]["get"]["responses"]["200"]["content"]
+    data = {**example["application/json"]["example"]["data"], "pending": None}
+    del data["dra"], data["running_tasks"]
+    check(schema.Status, data)
+    assert data["pending"] == {"pods": None, "gpus": None, "gated_pods": None}
+    assert set(data["dra"].values()) == {None}
+    assert data["running_tasks"] is None
 
 
 def test_fields_and_values_that_an_api_adds_are_let_through() -> None:
