@@ -1,5 +1,7 @@
 """The page follows the cluster while somebody looks, and lets go when nobody does."""
 
+import re
+
 import pytest
 from playwright.sync_api import Request, expect
 
@@ -12,6 +14,20 @@ from tests.browser.scene.loop import Loop
 from tests.browser.scene.manifests import pod
 from tests.browser.scene.proxy import Proxy
 from tests.browser.scene.tab import Tab
+
+WRONG_CLOCK = """
+{
+  const [own, ahead] = [Date, %d];
+  globalThis.Date = class extends own {
+    constructor(...given) {
+      given.length ? super(...given) : super(own.now() + ahead);
+    }
+    static now() {
+      return own.now() + ahead;
+    }
+  };
+  Object.defineProperty(performance, "timeOrigin", { value: performance.timeOrigin + ahead });
+}"""
 
 
 def streams(tab: Tab) -> list[Request]:
@@ -49,6 +65,42 @@ def test_what_was_missed_comes_by_the_last_events_id(
         tab.page.close()
     for name in ("seen-0", "missed-0"):
         cluster.delete_pod(name, "web")
+
+
+def test_an_answer_of_fit_is_renewed_however_often_the_figures_change(tab: Tab) -> None:
+    def asked() -> int:
+        return sum("/realtime/fit?" in request.url for request in tab.requests)
+
+    tab.until(lambda: asked() > 0, "a question")
+    before = asked()
+    tab.evaluate(
+        """async () => {
+          const main = document.querySelector("script[type=module]").src;
+          const { status } = await import(new URL("./cluster/store.js", main).href);
+          setInterval(() => (status.value = { ...status.value }), 50);
+        }"""
+    )
+    tab.until(lambda: asked() > before, "the same question again")
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_ages_are_right_where_the_browsers_clock_is_wrong(opened: Open, lens: Lens, hours: int) -> None:
+    tab = opened(lens.url, ADMIN)
+    tab.page.add_init_script(WRONG_CLOCK % (3_600_000 * hours))
+    tab.sign_in(ADMIN, "/tasks")
+    # Its pod has run for two hours, less some seconds or plus the time of the tests.
+    expect(tab.main.get_by_role("row").filter(has_text="train-1").locator("time")).to_have_text(
+        re.compile("^(1 h 59 min|2 h.*)$")
+    )
+    tab.expect_state("live")
+
+
+def test_figures_from_before_a_sleep_are_old(tab: Tab) -> None:
+    # The clock of `performance` stands still meanwhile.
+    tab.evaluate("() => { const now = Date.now; Date.now = () => now() + 7_200_000; }")
+    tab.expect_state("stale")
+    # What comes next is of now.
+    tab.expect_state("live")
 
 
 @pytest.fixture

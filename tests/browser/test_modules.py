@@ -66,6 +66,7 @@ def fit(*reasons: dict[str, object], fits: str = "no", unchecked: tuple[str, ...
 
 
 SHORT = reason("insufficient", 12, resource=GPU, asked=8, most_free=3, short_by=5, node_names=["n6"])
+UNALLOCATED = {"name": "gpu", "reason": "NOT_ALLOCATED", "waits_for": ["h200"], "gpus": 8}
 NO_CLAIM = {"name": "gpu", "reason": "NO_DEVICE_CLASS", "waits_for": ["h300"], "gpus": 1}
 
 
@@ -94,6 +95,11 @@ NO_CLAIM = {"name": "gpu", "reason": "NO_DEVICE_CLASS", "waits_for": ["h300"], "
         ({"scheduling_gates": ["kueue.x-k8s.io/admission"]}, "Kueue holds it back", "queue"),
         ({"scheduling_gates": ["example.com/mine"]}, "the scheduling gate example.com/mine", "gate"),
         ({"claims": [NO_CLAIM]}, "a DeviceClass that doesn't exist: h300", "owner"),
+        (
+            {"claims": [UNALLOCATED], "fit": fit(reason("claims", 10))},
+            "No node has the devices that its claim asks for: 8 of h200 on one node",
+            "nobody",
+        ),
         ({"fit": fit(fits="yes")}, "There is room for it now", "scheduler"),
         (
             {"fit": fit(fits="unknown", unchecked=("volumes",))},
@@ -202,3 +208,18 @@ def test_an_event_of_one_node_is_not_one_of_another_whose_name_begins_alike(tab:
       ["ml/a started on gpu-1", "ml/a started on gpu-10", "moved off gpu-1.", "of gpu-1.eu"].map((message) =>
         isOnNode({ object: "Pod/ml/a", message }, name))"""
     assert call(tab, "./words/objects.js", script, "gpu-1") == [True, False, True, False]
+
+
+def test_times_are_by_the_clock_of_lens_and_small_differences_are_none(tab: Tab) -> None:
+    script = """({ present, setClock }, seconds) => {
+      const own = performance.timeOrigin + performance.now();
+      setClock(own + 1000 * seconds);
+      return Math.round((present() - own) / 1000);
+    }"""
+    assert [call(tab, "./core/clock.js", script, ahead) for ahead in (2, 3600, 3601, -3600, 0)] == [
+        0,
+        3600,
+        3600,
+        -3600,
+        0,
+    ]

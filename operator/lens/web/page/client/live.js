@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal, untracked } from "../core/html.js";
 import { access, can, loadAccess, scope } from "./access.js";
 import { ApiError, get, ownPage, servedPage } from "./api.js";
+import { setClock } from "../core/clock.js";
 import { clusterParam, namespaceParam } from "../core/router.js";
 import { forget, sections, takeChange, takeSnapshot } from "../cluster/store.js";
 import { Stream } from "./stream.js";
@@ -17,9 +18,10 @@ export const age = signal(null);
 /** The figures' own time, RFC 3339; null before it's known. */
 export const timestamp = signal(null);
 
-/** Figures advance every two seconds even in a quiet cluster, and heartbeats come every ten. */
-export const STALE_SECONDS = 30;
-export const isStale = computed(() => age.value !== null && age.value >= STALE_SECONDS);
+/** Figures advance every two seconds even in a quiet cluster, and heartbeats come every ten. A Lens may call them stale sooner. */
+const STALE_SECONDS = 30;
+const staleAfter = signal(STALE_SECONDS);
+export const isStale = computed(() => age.value !== null && age.value >= staleAfter.value);
 
 /** Whether the server has another page than this tab. */
 export const isOutdated = computed(() => ownPage !== null && servedPage.value !== null && servedPage.value !== ownPage);
@@ -31,8 +33,11 @@ export function reconnect() {
   attempt.value += 1;
 }
 
-/** The last age that the server told, and when by performance.now(); null before that. */
+/** The last age that the server told, and when by both clocks; null before that. */
 let known = null;
+
+/** Milliseconds since then: one clock stands still while the computer sleeps, and the other may be set back. */
+const sinceKnown = () => Math.max(performance.now() - known.at, Date.now() - known.wall);
 
 /** An age that is older than this is asked for: events without one come without a heartbeat between them. */
 const AGE_MS = 12_000;
@@ -40,7 +45,9 @@ let asking = false;
 
 function takeAge(data) {
   if (data.timestamp) timestamp.value = data.timestamp;
-  if (data.age_seconds !== undefined) known = { age: data.age_seconds, at: performance.now() };
+  if (data.age_seconds === undefined || data.age_seconds === null) return;
+  known = { age: data.age_seconds, at: performance.now(), wall: Date.now() };
+  if (data.timestamp) setClock(Date.parse(data.timestamp) + 1000 * data.age_seconds);
 }
 
 /** Ask `status` how old the figures are. */
@@ -58,7 +65,7 @@ async function askAge() {
 }
 
 function tick() {
-  const since = known === null ? Infinity : performance.now() - known.at;
+  const since = known === null ? Infinity : sinceKnown();
   age.value = known === null ? null : known.age + since / 1000;
   if (since > AGE_MS) askAge();
 }
@@ -68,6 +75,7 @@ function takeEvents(events) {
     for (const { type, data } of events) {
       if (type === "snapshot") {
         known = null;
+        staleAfter.value = Math.min(STALE_SECONDS, data.stale_after_seconds ?? STALE_SECONDS);
         takeSnapshot(data);
       } else if (type === "change") takeChange(data);
       takeAge(data);

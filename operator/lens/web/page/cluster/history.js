@@ -1,4 +1,5 @@
 // What the page has seen of the figures: one row a second into the ring, while the page is live.
+import { present } from "../core/clock.js";
 import { signal, untracked } from "../core/html.js";
 import { Ring } from "../history/ring.js";
 import { summary } from "./figures.js";
@@ -38,7 +39,7 @@ export function keepHistory() {
         of = cluster.value;
         current = new Ring(SERIES);
       }
-      current.add(Math.floor(Date.now() / 1000), figures);
+      current.add(Math.floor(present() / 1000), figures);
       historyRevision.value += 1;
     });
   const timer = setInterval(take, 1000);

@@ -1,11 +1,12 @@
 // Since when tasks are idle, at the least: as long as this page has seen it, or as long as the alert about it says.
+import { present } from "../core/clock.js";
 import { IDLE_PERCENT } from "./gpu_states.js";
 import { alerts, tasks } from "./store.js";
 
 const seen = new Map();
 
 tasks.listen((changed) => {
-  const now = Date.now();
+  const now = present();
   for (const [key, , row] of changed) {
     const idle = row && row.utilization !== null && row.utilization <= IDLE_PERCENT;
     if (!idle) seen.delete(key);

@@ -1,6 +1,7 @@
 // What each namespace holds and wants: rows as in `status`, or for who may not ask for them what their tasks hold.
 import { can, level } from "../client/access.js";
 import { get } from "../client/api.js";
+import { present } from "../core/clock.js";
 import { sampled } from "../core/sampled.js";
 import { pending } from "./pending.js";
 import { polled } from "./polled.js";
@@ -25,7 +26,7 @@ const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
     waiting.set(namespace, { pods: known.pods + 1, gpus: known.gpus + gpus });
   }
   const held = namespaceGpus();
-  const now = Date.now() - ORIGIN;
+  const now = present() - ORIGIN;
   return [...new Set([...held.keys(), ...waiting.keys()])].map((namespace) => {
     const own = held.get(namespace);
     return {

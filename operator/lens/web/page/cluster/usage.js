@@ -1,12 +1,13 @@
 // What the GPUs are used for, by cells: added up once, and then recounted for nodes whose cells have changed.
 //
 // A GPU that two namespaces share counts for both, as in `lens_allocated_gpus`.
+import { present } from "../core/clock.js";
 import { idleSince } from "./idle.js";
 import { cells } from "./cells.js";
 import { alerts } from "./store.js";
 
 /** Times are summed as ms since then: sums of times since 1970 have more digits than a number. */
-export const ORIGIN = Date.now();
+export const ORIGIN = present();
 
 const STATES = ["busy", "idle", "held"];
 const FIELDS = ["held", "idle", "idleSince", "measured", "used"];
@@ -81,6 +82,6 @@ function addCell(found, name, cell) {
   if (cell.state === "idle") {
     own.idle += 1;
     // It has been idle since the last of its tasks was.
-    own.idleSince += Math.max(...cell.tasks.map((task) => idleSince(task) ?? Date.now())) - ORIGIN;
+    own.idleSince += Math.max(...cell.tasks.map((task) => idleSince(task) ?? present())) - ORIGIN;
   }
 }

@@ -1,4 +1,6 @@
 // Numbers, times and names as people read them. Null is a dash, never 0.
+import { present } from "./clock.js";
+
 const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -57,7 +59,7 @@ export function bytes(value) {
 }
 
 /** Seconds since an RFC 3339 time; null without one. */
-export function since(timestamp, now = Date.now()) {
+export function since(timestamp, now = present()) {
   return timestamp ? Math.max(0, (now - Date.parse(timestamp)) / 1000) : null;
 }
 

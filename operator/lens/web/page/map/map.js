@@ -1,4 +1,5 @@
 // The map of every GPU: product, node, GPU. Elements for up to 1,500 nodes, a canvas beyond.
+import { present } from "../core/clock.js";
 import { html, useEffect, useRef, useState } from "../core/html.js";
 import { count } from "../core/format.js";
 import { stateName } from "../cluster/state_names.js";
@@ -92,7 +93,7 @@ function Picture({ Kind, found, number, colouring }) {
     };
   }, [Kind]);
   useEffect(() => {
-    const colour = () => map.current.colour({ colouring, slots, now: Date.now() });
+    const colour = () => map.current.colour({ colouring, slots, now: present() });
     colour();
     // Ages go on by themselves.
     const timer = colouring === "age" ? setInterval(colour, AGE_MS) : null;
@@ -106,7 +107,7 @@ function Picture({ Kind, found, number, colouring }) {
     // The view has taken the focus when it was shown.
     requestAnimationFrame(() => map.current?.focus(name));
   }, [Kind, found]);
-  const density = number <= 64 ? "roomy" : number <= 300 ? "" : "dense";
+  const density = number <= 128 ? "roomy" : number <= 300 ? "" : "dense";
   return html`
     <div class=${`map ${density}`} ref=${root} hidden=${!number}></div>
     ${!number && html`<p class="map-empty muted">${status.value ? NO_GPUS : NONE_HELD}</p>`}
@@ -148,7 +149,7 @@ function ofCell(cell) {
   const others = cell.tasks.length - names.length;
   return [
     stateName(cell.state),
-    ...details(cell, Date.now()),
+    ...details(cell, present()),
     ...names,
     ...(others > 0 ? [`and ${count(others)} more`] : []),
   ];

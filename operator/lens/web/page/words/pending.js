@@ -99,7 +99,7 @@ function roomy(task) {
   return said(`There is room for it, but Lens doesn't check ${unchecked(missing)}`, "scheduler", "the scheduler's own message says what it found");
 }
 
-/** The scheduler has tried, and fit doesn't decide what claims get. */
+/** No node has the devices, as fit or the scheduler has found. */
 function unallocated(claim) {
   const classes = listed(claim.waits_for) || "its device classes";
   const what = claim.gpus === null ? `all devices of ${classes}` : `${claim.gpus} of ${classes}`;
@@ -110,6 +110,8 @@ function unallocated(claim) {
 function short(task) {
   const reason = nearest(task.fit.reasons);
   if (!reason) return said(sentence(task.fit.reason), "owner", null);
+  const claim = reason.code === "claims" && (task.claims ?? []).find((each) => each.reason === "NOT_ALLOCATED");
+  if (claim) return unallocated(claim);
   const others = task.fit.reasons.length - 1;
   const more = others ? ` (and ${others === 1 ? "one more reason" : `${others} more reasons`} on other nodes)` : "";
   if (reason.resource !== null && reason.asked !== null && reason.most_free !== null) return shortage(task, reason, more);
@@ -144,4 +146,5 @@ function quantity(resource, amount) {
   return String(amount);
 }
 
-const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+/** With a capital. */
+export const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);

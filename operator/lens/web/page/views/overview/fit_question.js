@@ -59,7 +59,10 @@ export function keepAnswering() {
   };
   const plan = (ms) => {
     clearTimeout(timer);
-    timer = setTimeout(ask, ms);
+    timer = setTimeout(() => {
+      timer = null;
+      ask();
+    }, ms);
   };
   const stop = effect(() => {
     const key = JSON.stringify([question.value, scope.value]);
@@ -68,7 +71,8 @@ export function keepAnswering() {
       const typed = key !== before;
       before = key;
       if (typed) plan(TYPED_MS);
-      else if (!document.hidden) plan(Math.max(TYPED_MS, last + RENEWED_MS - performance.now()));
+      // What is planned stays so: figures that change all the time would put it off for ever.
+      else if (timer === null && !document.hidden) plan(Math.max(TYPED_MS, last + RENEWED_MS - performance.now()));
     });
   });
   return () => {
