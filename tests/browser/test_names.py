@@ -1,6 +1,7 @@
 """Names are what tenants choose: the page shows them as text, whatever they are."""
 
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import expect
@@ -91,3 +92,18 @@ def test_a_command_to_copy_is_quoted(opened: Open, hostile_lens: Lens) -> None:
     # The name begins with a quote: quoted for a shell, it's still one word.
     assert "''\\''; DROP TABLE pods; --'" in menu.inner_text()
     assert "$TOKEN" in menu.inner_text()
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "toString", "nope", "%E0%A4%A"])
+def test_an_address_of_no_view_says_so(tab: Tab, name: str) -> None:
+    tab.open(f"/#/{name}")
+    expect(tab.main.get_by_role("heading", level=1)).to_have_text(f"There is no page “{name}”")
+
+
+@pytest.mark.parametrize("name", ["nope", "%", "..", "a%2Fb", "<script>"])
+def test_an_address_of_no_node_says_so(tab: Tab, name: str) -> None:
+    tab.forgive("404")
+    tab.open(f"/#/nodes/{name}")
+    expect(tab.main.get_by_role("heading", level=1)).to_have_text(
+        f"There is no node “{unquote(name)}” with GPUs"
+    )

@@ -9,7 +9,7 @@ export function NotAllowed({ what }) {
   const caller = access.value?.caller ?? null;
   const command = granting(caller);
   return html`<section class="sheet"><h1>You may not see ${what}</h1>
-    <p>${caller ? html`<code>${caller}</code> has` : "This token has"} no right for it. It takes the verb <code>get</code> on <code>realtime</code> of the API group
+    <p>${caller ? html`<code>${caller}</code> has` : "This token has"} no right for it. It takes the verb <code>get</code> on <code>realtime</code> of the API group${" "}
       <code>lens</code> in the whole cluster, which the ClusterRole <code>lens-viewer</code> has. An admin gives it by:</p>
     <p class="command"><code>${command}</code><${CopyButton} kind="kubectl" of="a binding" text=${command} label="copy" /></p>
   </section>`;

@@ -1,6 +1,6 @@
 // The map as a canvas, for more than 1,500 nodes: what is in view is drawn, and one cell at a time is an element, for the keyboard.
 import { effect } from "../core/html.js";
-import { count } from "../core/format.js";
+import { counted } from "../core/format.js";
 import { themeRevision } from "../core/theme.js";
 import { cells } from "../cluster/cells.js";
 import { label, look, title } from "./colouring.js";
@@ -121,7 +121,7 @@ export class CanvasMap {
       this._lines.push({
         y,
         head: title(group),
-        note: `${count(group.total)} GPUs on ${count(group.names.length)} nodes`,
+        note: `${counted(group.total, "GPU")} on ${counted(group.names.length, "node")}`,
       });
       y += HEAD;
       // As many of the widest as a line has place for, and what is left of it between them.

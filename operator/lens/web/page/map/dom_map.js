@@ -1,7 +1,7 @@
 // The map as elements, for up to 1,500 nodes: a grid by the ARIA practices, with one stop of the Tab key.
 //
 // It isn't made of preact's elements: of 12,000 cells those few change that a frame has news of.
-import { count } from "../core/format.js";
+import { counted } from "../core/format.js";
 import { nodes } from "../cluster/store.js";
 import { cells } from "../cluster/cells.js";
 import { nodeHref } from "../parts/link.js";
@@ -50,7 +50,7 @@ export class DomMap {
         element(
           "span",
           "muted",
-          ` ${count(group.total)} GPUs on ${count(group.names.length)} ${group.names.length === 1 ? "node" : "nodes"}`,
+          ` ${counted(group.total, "GPU")} on ${counted(group.names.length, "node")}`,
         ),
       );
       const grid = element("div", "map-grid");

@@ -35,7 +35,8 @@ function skip(event) {
 function View() {
   const { name, path } = route.value;
   const place = path.join("/");
-  const found = VIEWS[name];
+  // What is called like a property of every object is no view.
+  const found = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
   const first = useRef(true);
   useEffect(() => {
     document.title = [path.slice(1).join("/"), found?.title, cluster.value, "Lens"].filter(Boolean).join(" · ");

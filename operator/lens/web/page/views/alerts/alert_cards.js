@@ -8,7 +8,7 @@ import { Source } from "./source.js";
 export function AlertCards({ alerts, here = false }) {
   if (!alerts.length) return null;
   return html`<ul class="alert-cards">${alerts.map((alert) => html`<li key=${alert.id} class="alert-card" data-severity=${alert.severity} data-row=${alert.id}>
-    <p><${Severity} of=${alert.severity} /> <strong>${alert.type}</strong> <span class="muted">since <${Elapsed} from=${alert.timestamp} /></span>${!here && html` <${Source} of=${alert.source} />`}</p>
+    <p><${Severity} of=${alert.severity} /> <strong>${alert.type}</strong> <span class="muted">for <${Elapsed} from=${alert.timestamp} /></span>${!here && html` <${Source} of=${alert.source} />`}</p>
     <p>${alert.message}</p>
     <p class="muted">${alert.action}</p>
   </li>`)}</ul>`;

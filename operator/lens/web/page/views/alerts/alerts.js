@@ -17,7 +17,7 @@ const ORDER = ["critical", "warning", "info"];
 
 const COLUMNS = [
   { id: "severity", title: "Severity", value: (alert) => ORDER.indexOf(alert.severity), cell: (alert) => html`<${Severity} of=${alert.severity} />` },
-  { id: "since", title: "Since", value: (alert) => -Date.parse(alert.timestamp), cell: (alert) => html`<${Elapsed} from=${alert.timestamp} />`, numeric: true },
+  { id: "since", title: "For", value: (alert) => -Date.parse(alert.timestamp), cell: (alert) => html`<${Elapsed} from=${alert.timestamp} />`, numeric: true },
   { id: "about", title: "About", value: (alert) => alert.source, cell: (alert) => html`<${Source} of=${alert.source} />`, hide: "narrow" },
   { id: "what", title: "What is wrong, and what to do", value: (alert) => `${alert.message} ${alert.action} ${alert.type}`, cell: (alert) => html`<${What} alert=${alert} />`, grow: true },
   { id: "type", title: "Type", value: (alert) => alert.type, hide: "medium" },

@@ -76,11 +76,16 @@ function lead(node) {
 
 function NodeFacts({ node, telemetry, known }) {
   return html`<${Facts} items=${[
-    ["Takes GPU pods", node.schedulable ? "yes" : node.unschedulable ? "no, it is cordoned" : "no, a taint keeps them off"],
+    ["Takes GPU pods", node.schedulable ? "yes" : `no, ${closedBy(node)}`],
     ["Taints", node.taints.length > 0 && html`<${Tags} texts=${node.taints} />`],
     ["Telemetry", known && html`<${Telemetry} of=${telemetry} />`],
     ["The numbers of GPUs may be others", node.approximate && whyNull(node.approximate_reason)],
   ]} />`;
+}
+
+function closedBy(node) {
+  if (node.unschedulable) return "it is cordoned";
+  return { Missing: "it doesn't exist", NotReady: "it isn't ready" }[node.status] ?? "a taint keeps them off";
 }
 
 const SOURCES = { agent: "Lens' agent", dcgm: "dcgm-exporter", amd: "the AMD exporter" };

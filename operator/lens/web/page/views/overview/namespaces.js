@@ -3,8 +3,9 @@ import { html, useEffect } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { keepNamespaces, namespaces } from "../../cluster/namespaces.js";
 import { commands } from "../../core/commands.js";
-import { count, gpuHours, percent } from "../../core/format.js";
+import { NONE, count, gpuHours, percent } from "../../core/format.js";
 import { href, route, setParams } from "../../core/router.js";
+import { status } from "../../cluster/store.js";
 import { Table } from "../../parts/table.js";
 
 const MOST = 8;
@@ -36,7 +37,7 @@ const COLUMNS = [
   },
   {
     id: "idle",
-    title: "Idle",
+    title: "Idle · GPU h",
     help: "GPUs that are held and idle now, and the GPU hours that they have been so far",
     value: (row) => row.idle_gpu_seconds,
     cell: (row) => html`<${Idle} row=${row} />`,
@@ -58,19 +59,22 @@ const COLUMNS = [
 function Idle({ row: { namespace, idle_gpus: idle, idle_gpu_seconds: seconds } }) {
   return html`<a href=${href("tasks", { ns: namespace, idle: 1 })}>
     <span data-figure="idle_gpus">${count(idle)}</span>
-    ${idle > 0 && html` <span class="muted">${gpuHours(seconds)} h</span>`}
+    ${seconds > 0 && html` <span class="muted">· ${gpuHours(seconds)}</span>`}
   </a>`;
 }
 
 function Used({ percent: value }) {
-  const bar = html`<span class="meter" aria-hidden="true"><span style=${{ width: `${value ?? 0}%` }}></span></span>`;
-  return html`${bar}${percent(value)}`;
+  // An empty bar would say 0 %.
+  if (value === null || value === undefined) return html`<span class="unknown">${NONE}</span>`;
+  return html`<span class="meter" aria-hidden="true"><span style=${{ width: `${value}%` }}></span></span>${percent(value)}`;
 }
 
 export function Namespaces() {
   useEffect(keepNamespaces, []);
   const rows = namespaces.value;
   const { all, nsort = "-held" } = route.value.params;
+  const sum = (rows ?? []).reduce((held, row) => held + row.allocated_gpus, 0);
+  const { allocated, overcommitted } = status.value?.gpu_states ?? {};
   return html`<section class="panel namespaces" aria-labelledby="namespaces-title">
     <div class="panel-head">
       <h2 id="namespaces-title">Namespaces</h2>${rows && html`<span class="muted">${count(rows.length)}</span>`}
@@ -87,6 +91,7 @@ export function Namespaces() {
       commands=${({ namespace }) => ({ of: namespace, ...commands.namespace(scope.value, namespace) })}
       empty=${rows ? "Nobody holds a GPU." : "…"}
     />
+    ${sum > allocated + overcommitted && html`<p class="hint">A GPU that namespaces share counts for each of them.</p>`}
   </section>`;
 }
 

@@ -1,9 +1,10 @@
 // What decides next, after the bar: the largest block, what waits, what is wrong.
 import { html, useEffect } from "../../core/html.js";
 import { can } from "../../client/access.js";
+import { Elapsed } from "../../cells/elapsed.js";
 import { keepPending, pending } from "../../cluster/pending.js";
 import { alerts, sections, status } from "../../cluster/store.js";
-import { count, duration, product, since } from "../../core/format.js";
+import { count, product } from "../../core/format.js";
 import { href } from "../../core/router.js";
 import { sampled } from "../../core/sampled.js";
 import { Figure } from "../../parts/figure.js";
@@ -29,7 +30,7 @@ function LargestBlock() {
   const { max_contiguous_gpu: gpus, available_nodes: nodes } = found;
   const value = html`<${Figure} path="available_resources.max_contiguous_gpu" value=${gpus} />
     <span class="unit">${gpus === 1 ? "GPU" : "GPUs"} on one node</span>`;
-  return html`<${Tile} name="Largest block" to=${["nodes", { free: 1, sort: "-available_gpus" }]} value=${value}>
+  return html`<${Tile} name="Largest block" to=${["nodes", { free: 1, sort: "-free" }]} value=${value}>
     ${blockProduct(found)}
     <${Figure} path="available_resources.available_nodes" value=${nodes} /> ${nodes === 1 ? "node has" : "nodes have"} free GPUs
   </${Tile}>`;
@@ -54,7 +55,7 @@ function Oldest({ counted: { pods, gated_pods: gated } }) {
   // By their creation: the first has waited longest. Without a creation they come last.
   const oldest = pending.value?.[0];
   if (!oldest) return gated ? html`<${Figure} path="pending.gated_pods" value=${gated} /> held back by gates` : null;
-  return html`oldest ${duration(since(oldest.created_at))}:${" "}
+  return html`the first for <${Elapsed} from=${oldest.created_at} />:${" "}
     <a href=${href("pending", oldest.namespace, oldest.pod_name)}>${oldest.pod_name}</a>. ${readPending(oldest).because}.`;
 }
 

@@ -2,11 +2,12 @@
 import { html, useEffect } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { commands } from "../../core/commands.js";
-import { count, dateTime, duration, since } from "../../core/format.js";
+import { count } from "../../core/format.js";
+import { Elapsed } from "../../cells/elapsed.js";
 import { keepPending, pending, pendingError } from "../../cluster/pending.js";
 import { href } from "../../core/router.js";
 import { Table } from "../../parts/table.js";
-import { MOVES, readPending } from "../../words/pending.js";
+import { MOVES, readPending, sentence } from "../../words/pending.js";
 
 const MOST = 8;
 
@@ -19,9 +20,9 @@ const COLUMNS = [
   },
   {
     id: "since",
-    title: "Since",
+    title: "Waits",
     value: (row) => row.created_at,
-    cell: (row) => html`<span title=${dateTime(row.created_at)}>${duration(since(row.created_at))}</span>`,
+    cell: (row) => html`<${Elapsed} from=${row.created_at} />`,
     numeric: true,
   },
   {
@@ -61,8 +62,6 @@ function Help({ row }) {
   return html`${help && `${sentence(help)}. `}
     ${move !== "nobody" && html`<span class="muted">It's up to ${MOVES[move]}.</span>`}`;
 }
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function Waiting() {
   useEffect(keepPending, []);

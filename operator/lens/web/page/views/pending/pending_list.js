@@ -2,7 +2,7 @@
 import { html, useMemo } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { commands } from "../../core/commands.js";
-import { count, counted, duration } from "../../core/format.js";
+import { count, counted } from "../../core/format.js";
 import { route, setParams } from "../../core/router.js";
 import { Elapsed } from "../../cells/elapsed.js";
 import { Link } from "../../parts/link.js";
@@ -38,7 +38,7 @@ export function PendingList({ rows, namespace }) {
   const pods = groups.reduce((sum, group) => sum + group.pods.length, 0);
   const gpus = groups.reduce((sum, group) => sum + group.gpus, 0);
   return html`<section class="panel">
-    <div class="panel-head"><h1>Pending</h1><p class="muted">${pods ? html`${counted(pods, "pod")} in ${counted(groups.length, "row")} wait for ${counted(gpus, "GPU")}${groups[0] && `, the first since ${duration(groups[0].waiting)}`}` : "nothing waits"}</p></div>
+    <div class="panel-head"><h1>Pending</h1><p class="muted">${pods ? html`${counted(pods, "pod")} in ${counted(groups.length, "row")} ${pods === 1 ? "waits" : "wait"} for ${counted(gpus, "GPU")}${groups[0] && html`, the first for <${Elapsed} from=${groups[0].first.created_at} />`}` : "nothing waits"}</p></div>
     <${Filters} label="Filter what waits">
       <${TextFilter} name="q" label="Search" placeholder="workload, namespace, reason" />
       <${ChoiceFilter} name="ns" label="Namespace" options=${namespaces(rows)} />

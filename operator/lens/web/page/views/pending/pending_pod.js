@@ -12,7 +12,7 @@ import { NodeName, Pod, Workload } from "../../cells/names.js";
 import { Copy } from "../../parts/copy.js";
 import { Link } from "../../parts/link.js";
 import { Table } from "../../parts/table.js";
-import { MOVES, readPending } from "../../words/pending.js";
+import { MOVES, readPending, sentence } from "../../words/pending.js";
 import { unchecked } from "../../words/reasons.js";
 import { AlertCards } from "../alerts/alert_cards.js";
 import { ClaimTable } from "../tasks/claim_table.js";
@@ -89,7 +89,7 @@ function Reading({ task }) {
     ${fit.not_checked.length > 0 && html`<p class="muted">Lens doesn't check ${unchecked(fit.not_checked)}${fit.complete ? ", which can't change this" : ""}.</p>`}
     ${fit.reasons.length > 0
       ? html`<div class="wrapping"><${Table} caption="What keeps it off nodes" columns=${COLUMNS} rows=${fit.reasons} rowKey=${(reason) => `${reason.code} ${reason.resource ?? ""} ${reason.message}`} /></div>`
-      : html`<p>${fit.reason}.</p>`}
+      : html`<p>${sentence(fit.reason)}.</p>`}
   </section>`;
 }
 
