@@ -113,3 +113,31 @@ def test_a_table_is_a_key_away(tab: Tab) -> None:
     expect(table).to_be_visible()
     tab.page.keyboard.press("t")
     expect(tab.map).to_be_visible()
+
+
+def test_esc_closes_a_menu_and_goes_nowhere(tab: Tab) -> None:
+    tab.page.keyboard.press("g")
+    tab.page.keyboard.press("n")
+    button = tab.main.get_by_role("button", name="as a command").first
+    button.focus()
+    tab.page.keyboard.press("Enter")
+    menu = tab.page.get_by_role("dialog", name="Copy")
+    expect(menu).to_be_visible()
+    tab.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(button).to_be_focused()
+    assert heading(tab) == "Nodes"
+
+
+def test_a_view_begins_at_its_top_and_is_left_where_one_comes_back_to(tab: Tab) -> None:
+    tab.page.set_viewport_size({"width": 800, "height": 300})
+    tab.page.keyboard.press("g")
+    tab.page.keyboard.press("n")
+    tab.main.get_by_role("link", name="n6", exact=True).focus()
+    tab.until(lambda: tab.evaluate("scrollY") > 0, "a page that is scrolled")
+    before = tab.evaluate("scrollY")
+    tab.page.keyboard.press("Enter")
+    expect(tab.main.get_by_role("heading", level=1)).to_have_text("n6")
+    tab.until(lambda: tab.evaluate("scrollY") == 0, "its top")
+    tab.page.keyboard.press("Escape")
+    tab.until(lambda: bool(tab.evaluate("scrollY") == before), "the list as it was left")

@@ -30,7 +30,8 @@ function isTyping(target) {
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (isTyping(event.target) && event.key !== "Escape") return;
-  if (document.querySelector("dialog[open]")) return;
+  // Esc closes what is open, and goes nowhere.
+  if (document.querySelector("dialog[open], :popover-open")) return;
   const found = [...registered].reverse().find(({ key, run }) => key === event.key && run);
   if (found && found.run(event) !== false) event.preventDefault();
 });

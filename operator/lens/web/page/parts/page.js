@@ -3,6 +3,7 @@ import { html, useEffect, useRef } from "../core/html.js";
 import { tokenRequest } from "../client/token.js";
 import { announcement } from "../core/announce.js";
 import { href, route } from "../core/router.js";
+import { beginAt } from "../core/scrolling.js";
 import { cluster } from "../cluster/store.js";
 import { VIEWS } from "../views/views.js";
 import { CopyMenu } from "./copy.js";
@@ -40,6 +41,7 @@ function View() {
   const first = useRef(true);
   useEffect(() => {
     document.title = [path.slice(1).join("/"), found?.title, cluster.value, "Lens"].filter(Boolean).join(" · ");
+    beginAt(place);
     // Who follows a link begins at the new view, and not at the page's head.
     if (!first.current) document.getElementById("main").focus({ preventScroll: true });
     first.current = false;
