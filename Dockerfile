@@ -20,6 +20,8 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /src/dist \
     # of CEL's extensions only two are used, and each has a library of its own linked in
     && find /opt/lens/lib -path '*/cel_expr_python/ext/*' -name '*.so' \
         ! -name 'ext_bindings.*' ! -name 'ext_optional.*' -delete \
+    # the Kubernetes client's asynchronous twin, which nothing imports
+    && rm -r /opt/lens/lib/python3.*/site-packages/kubernetes/aio \
     # unchecked: nobody edits the sources of an image, and their times are whatever the build tool makes them
     && /opt/lens/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/lens/lib
 
