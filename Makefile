@@ -79,9 +79,16 @@ format: dev ## Put the code in its form.
 	$(BIN)/ruff check --fix .
 
 .PHONY: e2e
-e2e: dev ## Test against a real Kubernetes, built from Go modules, or the one that KUBECONFIG names; then on a real node.
+e2e: e2e-cluster e2e-node ## Test against a real Kubernetes, built from Go modules, or the one that KUBECONFIG names; then on a real node.
+
+.PHONY: e2e-cluster
+e2e-cluster: dev ## The first half: a real control plane, with nodes that kwok simulates.
 	@.ci/packages buildah cc curl debootstrap ip iptables jq openssl runc unshare || true # what then is skipped says so
 	$(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/node -s $(ARGS)
+
+.PHONY: e2e-node
+e2e-node: dev ## The second half: a real node, with the image, the chart and the manifests.
+	@.ci/packages buildah cc curl debootstrap ip iptables jq openssl runc unshare || true # what then is skipped says so
 	$(BIN)/python -m tests.e2e.node -s $(ARGS)
 
 .PHONY: chaos

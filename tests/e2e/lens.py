@@ -109,11 +109,13 @@ class Lens:
 
     async def metric(self, name: str) -> float:
         """Return the sum of a metric's samples."""
+        return sum(float(line.rpartition(" ")[2]) for line in await self.samples(name))
+
+    async def samples(self, name: str) -> list[str]:
+        """Return the lines of a metric."""
         async with aiohttp.ClientSession() as session, session.get(f"{self.url}/metrics") as response:
             lines = (await response.text()).splitlines()
-        return sum(
-            float(line.rpartition(" ")[2]) for line in lines if line.split("{")[0].split(" ")[0] == name
-        )
+        return [line for line in lines if line.split("{")[0].split(" ")[0] == name]
 
     async def wait_ready(self, deadline_s: float = 60) -> float:
         """Wait until both lists are in; return the seconds."""

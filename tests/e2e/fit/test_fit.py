@@ -53,6 +53,7 @@ async def test_a_pod_that_is_bound_where_it_does_not_fit_is_told_as_wrong_with_a
                 await wait_until(lambda: _is_wrong(own), "a wrong prediction", 20)
                 break
         data = (await own.get("/api/v1/realtime/fit/record")).data
+        assert data["cases"], await own.samples("lens_fit_checks_total")
         case = data["cases"][-1]
         print(f"\n  {case['namespace']}/{case['pod_name']}: {case['file']['differences']}", end="")
         assert (case["said"], case["node_name"]) == ("no", nodes[int(case["pod_name"].partition("-")[2])])
