@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from tests.chaos.churn import Written
 from tests.chaos.clients import Listed, Streamed
 
-SILENCE_S = 15.0
+SILENCE_S = 40.0
 """A watch that says nothing may be taken for a quiet cluster for so long."""
 
 

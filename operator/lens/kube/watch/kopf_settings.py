@@ -34,8 +34,8 @@ class Timeouts:
     """
 
     request: float = 30.0
-    watch: int = 10
-    silence: float = 13.0
+    watch: int = 25
+    silence: float = 40.0
     stall: float = 90.0
     discovery: float = 10.0
     grace: float = 30.0

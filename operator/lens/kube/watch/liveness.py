@@ -43,7 +43,7 @@ class Liveness:
 
     def confirmed_at(self, reflector: Reflector[Any, Any]) -> float | None:
         """Return the epoch second up to which all is known that a reflector's watch tells; None for never."""
-        if reflector.contact is not None and reflector.is_watching and not reflector.is_silent:
+        if reflector.contact is not None and reflector.is_watching:
             return self.answered_at
         return reflector.contact
 

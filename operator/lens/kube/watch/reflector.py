@@ -97,15 +97,6 @@ class Reflector(Generic[K, V]):
         """Return whether a watch's connection is open now."""
         return not self._retired and self._is_watching()
 
-    @property
-    def is_silent(self) -> bool:
-        """Return whether the last watch ended without a line, and this one has had none yet.
-
-        Something between Lens and the apiserver may swallow them, so that what is known isn't known to be
-        current.
-        """
-        return self._empty_watches > 1
-
     def request_sent(self) -> None:
         """Record that kopf sends a request for this resource."""
         self._sent_at = self.last_activity = self._clock()
@@ -198,11 +189,8 @@ class Reflector(Generic[K, V]):
         restored) is silent, and one that gets the same undecodable line again makes no progress.
         """
         self._is_watching = is_open
+        self._progressed(changed=False)
         self._empty_watches += 1
-        if self.is_silent:
-            self.last_activity = self._clock()
-        else:
-            self._progressed(changed=False)
         if self._was_unreachable:
             why = "the apiserver was unreachable"
         elif not self.store.synced:
