@@ -224,10 +224,16 @@ class CapacityParameters(ClusterParameters):
         return True
 
 
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
 class AccessParameters(Parameters):
     """What the caller wants to know its rights to."""
 
-    cluster: Annotated[str, _NON_EMPTY_SCHEMA] | None = Field(
+    cluster: Annotated[str, AfterValidator(_not_empty), _NON_EMPTY_SCHEMA] | None = Field(
         default=None, description="The cluster's name; by default the one that this Lens watches."
     )
     namespace: Namespace | None = Field(

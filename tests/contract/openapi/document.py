@@ -230,9 +230,10 @@ def _impossible(route: Route[Any]) -> set[int]:
     if not route.limited:
         never |= {429}
     if not issubclass(route.parameters, ClusterParameters):
-        # Only a request that names a cluster can name an unknown or unreachable one.
+        # Only a request that is passed on to a cluster's Lens can meet an unreachable one.
         never |= {502, 504}
-        if not route.parameters.in_path:
+        # Only a request that names something can name what there isn't.
+        if not route.parameters.in_path and "cluster" not in route.parameters.model_fields:
             never |= {404}
     return never
 

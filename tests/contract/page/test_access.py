@@ -125,3 +125,9 @@ async def test_without_authentication_everybody_sees_everything(serve: Serve, cl
     api = await serve(auth="none", tokens_file=None)
     answer = (await api.ask(ACCESS, token=None)).data
     assert (answer["caller"], answer["realtime"], answer["capacity"]) == ("anonymous", True, True)
+
+
+async def test_a_cluster_that_is_named_has_a_name(api: Api) -> None:
+    answer = await api.ask(f"{ACCESS}?cluster=", token=FREE)
+    assert answer.error[:2] == (400, 4000)
+    assert answer.error[2].endswith("is empty")

@@ -35,7 +35,7 @@ class OwnAccess:
         """Respond with the caller's rights. Raise an ApiError: 404 for an unknown cluster, or 503."""
         clusters = (self._cluster, *self._peers(request.headers))
         lists = await _may(caller, CLUSTERS)
-        cluster = params.cluster or self._cluster
+        cluster = self._cluster if params.cluster is None else params.cluster
         if cluster not in clusters:
             raise ClusterNotFoundError(clusters if lists else ())
         realtime = await permitted(caller.authorize(STATUS, None))
