@@ -1,5 +1,6 @@
 """Standard streams that are closed, or take nothing."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ def _shell(command: str) -> "subprocess.CompletedProcess[str]":
     with lens.running() as server:
         environment = {**running.environment(server.url), "PYTHONPATH": ":".join(sys.path)}
         return subprocess.run(
-            ["sh", "-c", f"exec {sys.executable} -m lens_client {command}"],
+            ["sh", "-c", f"exec {shlex.quote(sys.executable)} -m lens_client {command}"],
             env=environment,
             capture_output=True,
             text=True,

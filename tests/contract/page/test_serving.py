@@ -20,7 +20,7 @@ POLICY = (
 )
 IMMUTABLE = "public, max-age=31536000, immutable"
 STATIC_IMPORT = re.compile(r"""\b(?:from|import)\s*["']([^"']+)["']""")
-BUDGET_BYTES = 75_000
+BUDGET_BYTES = 75 * 1024
 
 
 class Addresses(HTMLParser):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -86,9 +87,10 @@ def test_the_page_and_the_api_are_there_for_many_connections_until_ctrl_c(
 def test_a_browser_gets_the_token_and_the_command_line_does_not(
     lens: Operator, kubeconfig: Path, tmp_path: Path
 ) -> None:
-    browser = tmp_path / "browser"
-    browser.write_text(
-        f"#!{sys.executable}\n"
+    browser, program = tmp_path / "browser", tmp_path / "browser.py"
+    # The interpreter's path may have blanks, which no first line of a script can have.
+    browser.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {program} "$@"\n')
+    program.write_text(
         "import http.client, sys, urllib.parse\n"
         "url = urllib.parse.urlsplit(sys.argv[1])\n"
         "answers = []\n"
