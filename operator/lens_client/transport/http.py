@@ -1,5 +1,6 @@
 """One HTTP request after another on a connection, each within a time and a size."""
 
+import contextlib
 import functools
 import http.client
 import socket
@@ -50,9 +51,18 @@ class HttpClient:
         """Return the response within ``seconds``. Raise OSError."""
         deadline = Deadline(seconds)
         sent = [("Accept-Encoding", "gzip"), *headers]
-        try:
+        with self._closed_on_failure(deadline):
             response = self._send(method, target, sent, body, deadline)
             received = _read(response)
+        if response.headers.get("Content-Encoding") == "gzip":
+            received = _unpacked(received)
+        return Response(response.status, response.headers, received)
+
+    @contextlib.contextmanager
+    def _closed_on_failure(self, deadline: Deadline) -> Iterator[None]:
+        """Close the connection if the block fails. Raise OSError for what isn't HTTP or comes too late."""
+        try:
+            yield
         except http.client.HTTPException as error:
             self.close()
             raise ProtocolError(f"the answer is no HTTP: {error}") from None
@@ -62,9 +72,6 @@ class HttpClient:
         except BaseException:
             self.close()
             raise
-        if response.headers.get("Content-Encoding") == "gzip":
-            received = _unpacked(received)
-        return Response(response.status, response.headers, received)
 
     def stream(
         self, target: str, seconds: float, idle_seconds: float, headers: Headers
@@ -75,19 +82,10 @@ class HttpClient:
         a byte. It takes the connection, so that requests can be sent meanwhile, on another.
         """
         deadline = Deadline(seconds)
-        try:
+        with self._closed_on_failure(deadline):
             response = self._send("GET", target, headers, None, deadline)
             if response.status != 200:
                 return Response(response.status, response.headers, _read(response))
-        except http.client.HTTPException as error:
-            self.close()
-            raise ProtocolError(f"the answer is no HTTP: {error}") from None
-        except TimeoutError:
-            self.close()
-            raise deadline.expired() from None
-        except BaseException:
-            self.close()
-            raise
         connection, self._connection = self._connection, None
         assert connection is not None
         # After `Connection: close` the connection has let go of its socket, and the response has it.
