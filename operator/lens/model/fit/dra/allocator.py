@@ -13,12 +13,13 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.capacity import CapacityError, consumed, has_room
 from lens.model.fit.dra.cel.library import EvaluationError
 from lens.model.fit.dra.constraints import Tracker
-from lens.model.fit.dra.devices import Device, DeviceKey, DeviceTaint, PoolKey, Slice
+from lens.model.fit.dra.devices import Device, DeviceTaint, Slice
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.matching import matches
 from lens.model.fit.dra.objects import FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool
 from lens.model.fit.spec.claims import ALL, ClaimSpec, DeviceRequest, SubRequest
+from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.quantity import Exact
 

@@ -17,6 +17,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
+from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     MOST_CAPACITIES,
@@ -36,21 +37,6 @@ MOST_VALID_VALUES = 10
 
 LONGEST_VALUE = 64
 """Characters of an attribute's value (resource/v1, DeviceAttributeMaxValueLength)."""
-
-
-class PoolKey(NamedTuple):
-    """What tells a pool from others: two drivers may use one name."""
-
-    driver: str
-    pool: str
-
-
-class DeviceKey(NamedTuple):
-    """What tells a device from others."""
-
-    driver: str
-    pool: str
-    device: str
 
 
 class Attribute(msgspec.Struct, frozen=True, gc=False):

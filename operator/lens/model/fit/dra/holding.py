@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from lens.model.fit.dra.capacity import NOTHING, Amounts
-from lens.model.fit.dra.devices import DeviceKey, PoolKey
 from lens.model.fit.dra.objects import Held
+from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 
 
 class HeldDevice(NamedTuple):

@@ -5,7 +5,7 @@ from sys import intern
 
 import msgspec
 
-from lens.model.fit.dra.devices import DeviceKey, DeviceTaint, NodeChoice
+from lens.model.fit.dra.devices import DeviceTaint, NodeChoice
 from lens.model.fit.spec.claims import (
     ClaimSpec,
     SelectorManifest,
@@ -19,6 +19,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
+from lens.model.inventory.objects.claim import DeviceKey
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,

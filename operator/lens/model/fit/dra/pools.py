@@ -5,7 +5,8 @@ Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lens.model.fit.dra.devices import Device, PoolKey, Slice
+from lens.model.fit.dra.devices import Device, Slice
+from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.quantity import Exact
 
 CounterSets = Mapping[str, Mapping[str, Exact]]

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from lens.model.fit.dra.devices import PoolKey, Slice
+from lens.model.fit.dra.devices import Slice
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool, gather_pools
 from lens.model.fit.spec.claims import ClaimSpec
+from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
 ClaimKey = tuple[str, str]

@@ -16,7 +16,7 @@ from lens.model.fit.dra.allocator import (
     SearchError,
 )
 from lens.model.fit.dra.cel.text import UnsupportedError
-from lens.model.fit.dra.devices import DeviceKey, NodeChoice, PoolKey
+from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.objects import FitClaim, Held
@@ -28,6 +28,7 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import FleetNode
+from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 
 CANNOT_ALLOCATE = rejection("claims", "cannot allocate all claims")
 NOT_HERE = rejection("claim_elsewhere", "resourceclaim not available on the node")
