@@ -10,10 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from lens.api.cache.epochs import BURST_SECONDS
 from tests.integration.operator import LENS, Command, environment
 
 TOKEN = "demo-token"
 TIMES = 1000
+SECONDS = 90
 PAUSE_SECONDS = 0.05
 REQUESTS_AT_ONCE = 2
 
@@ -59,6 +61,7 @@ async def test_answers_that_are_asked_for_together_contradict_each_other_never(t
         api = f"{match[1]}/api/v1/realtime/"
         found: list[str] = []
         sequences = set()
+        compared = 0
         async with aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {TOKEN}"},
             connector=aiohttp.TCPConnector(limit=REQUESTS_AT_ONCE),
@@ -74,15 +77,25 @@ async def test_answers_that_are_asked_for_together_contradict_each_other_never(t
             await asyncio.gather(
                 ask("status?cluster=prod-cluster"), ask("running-tasks?cluster=prod-cluster")
             )
-            for number in range(TIMES):
+            deadline = time.monotonic() + SECONDS
+            previous = 0.0
+            while compared < TIMES and time.monotonic() < deadline:
+                asked_at = time.monotonic()
                 status, tasks = await asyncio.gather(
                     # The first are the quickstart's questions; the others have more to be held against.
-                    ask("status?cluster=prod-cluster" + ("" if number < TIMES // 2 else "&include=nodes")),
+                    ask("status?cluster=prod-cluster" + ("" if compared < TIMES // 2 else "&include=nodes")),
                     ask("running-tasks?cluster=prod-cluster"),
                 )
-                found += contradictions(status, tasks)
-                sequences.add(status["freshness"]["sequence"])
+                took = time.monotonic() - asked_at
+                # A pair that a busy machine spreads over more is not asked together, and half of the next one
+                # goes with it (Caching in docs/realtime.md).
+                if max(took, previous) < BURST_SECONDS:
+                    found += contradictions(status, tasks)
+                    sequences.add(status["freshness"]["sequence"])
+                    compared += 1
+                previous = took
                 await asyncio.sleep(PAUSE_SECONDS)
         assert demo.end() == 0
     assert found == []
+    assert compared >= TIMES // 10
     assert len(sequences) > 5, "the cluster lives"
