@@ -79,7 +79,7 @@ def test_an_unknown_value_is_never_a_number(server: lens.FakeLens) -> None:
 
 
 def test_csv_has_the_fields_of_the_schema() -> None:
-    """The API's own CSV has these; tests/contract/test_csv.py compares it."""
+    """The API's own CSV has these; tests/contract/lists/test_csv.py compares it."""
     from lens.api import schemas
 
     assert list(schema.Node.__annotations__) == list(schemas.Node.__annotations__)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract import test_quickstart as quickstart
+from tests.contract.docs import test_quickstart as quickstart
 from tests.e2e.node import images
 from tests.e2e.node.caller import calling_pod
 from tests.e2e.node.commands import Commands, eventually, run

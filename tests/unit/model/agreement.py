@@ -24,7 +24,7 @@ def assert_agrees(
     """Compare every figure, every node's row and every task with a recount of the raw objects."""
     expected = recount(pods, nodes, told)
     if any(_strange(row) > MOST_STRANGE for row in expected["nodes"].values()):
-        # Of so many made-up resources some have no row: tests/contract/test_made_up_nodes.py.
+        # Of so many made-up resources some have no row: tests/contract/figures/test_made_up_nodes.py.
         return
     states = snapshot.states
     got: dict[str, Any] = {

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.conftest import TOKEN, Api, Serve
+from tests.contract.figures.test_metrics import scrape
 from tests.contract.kubernetes import Cluster
-from tests.contract.test_metrics import scrape
 from tests.contract.wire import exchange
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"

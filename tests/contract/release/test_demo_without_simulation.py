@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_demo_says_in_one_line_that_the_simulated_cluster_is_not_installed(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract.conftest import Api, Serve
 from tests.contract.filled import fill
+from tests.contract.fit.test_fit_record import wrong
 from tests.contract.kubernetes import Cluster
 from tests.contract.openapi.document import Document
 from tests.contract.openapi.html_page import render
 from tests.contract.openapi.stored import PAGE, breaking, made, stored
-from tests.contract.test_fit_record import wrong
 
 SECTIONS = "&include=nodes&include=namespaces&include=alerts&include=events"
 ASKED = {

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.conftest import NOW, Answer, Api
 from tests.contract.kubernetes import Cluster, pod
-from tests.contract.test_pending_tasks import pending, waiting
+from tests.contract.lists.test_pending_tasks import pending, waiting
 
 
 def table(answer: Answer) -> list[dict[str, str]]:

@@ -8,11 +8,11 @@ import yaml
 
 from lens.model.fit.admission.policies import quota_decoder
 from tests.contract.conftest import NOW, Api, Serve
+from tests.contract.fit.test_fit import ask, meta, read
+from tests.contract.fit.test_fit import post as posted
+from tests.contract.fit.test_pending_fit import read as readings
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node
-from tests.contract.test_fit import ask, meta, read
-from tests.contract.test_fit import post as posted
-from tests.contract.test_pending_fit import read as readings
-from tests.contract.test_pending_tasks import waiting
+from tests.contract.lists.test_pending_tasks import waiting
 from tests.unit.model.dra_manifests import DRIVER, claim, device, device_class, gpu, resource_slice, result
 
 DEVICES = [f"{DRIVER}/node-1/gpu-{number}" for number in range(4)]

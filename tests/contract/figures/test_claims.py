@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import NOW, Api
+from tests.contract.figures.test_metrics import scrape
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
-from tests.contract.test_metrics import scrape
-from tests.contract.test_pending_tasks import pending
+from tests.contract.lists.test_pending_tasks import pending
 from tests.unit.model.dra_manifests import (
     DRIVER,
     H100,

@@ -4,11 +4,11 @@ import pytest
 
 from lens.model.alerts.alert import Thresholds
 from lens.model.monitor import Monitor
+from tests.contract.access.test_hostile_callers import MIB, resident
 from tests.contract.conftest import NOW, Api
+from tests.contract.figures.test_metrics import scrape
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 from tests.contract.listening import listen
-from tests.contract.test_hostile_callers import MIB, resident
-from tests.contract.test_metrics import scrape
 
 MANY = 5000
 

@@ -12,8 +12,8 @@ from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import AlertsAndEvents
 from lens.model.events.transitions import Event
 from tests.contract.conftest import NOW, Api, Serve
+from tests.contract.figures.test_metrics import scrape
 from tests.contract.kubernetes import Cluster
-from tests.contract.test_metrics import scrape
 
 LOST = Alert(
     id="GpuLost:GPU/n1/GPU-1",

@@ -10,8 +10,8 @@ from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import GpuTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from tests.contract.conftest import NOW, Api
+from tests.contract.figures.test_claims import claiming, held
 from tests.contract.kubernetes import Cluster, Manifest
-from tests.contract.test_claims import claiming, held
 from tests.unit.model.dra_manifests import DRIVER, H100, device, gpu, resource_slice, result, taint_rule
 from tests.unit.model.inventory.dra.test_claims import cpu_node
 from tests.unit.telemetry import made

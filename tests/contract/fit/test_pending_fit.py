@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, node, pod
-from tests.contract.test_pending_tasks import pending, waiting
+from tests.contract.lists.test_pending_tasks import pending, waiting
 
 TAINTS = [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]
 

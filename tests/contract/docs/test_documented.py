@@ -29,7 +29,7 @@ from tests.contract.openapi.stored import made
 from tests.contract.settings_page import PAGE, page
 from tests.unit.agent.gpus import report
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "realtime.md").read_text()
 AGENT = (DOCS / "agent.md").read_text()
 
