@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from lens.model.gpu.node_report import Report
 from lens_sim.node.nvml.scenario import Gpu, Instance, Process, Xid
 from lens_sim.node.podresources import Container, Pod
-from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Agent, Answer, Node
+from tests.integration.agent.nvml.errors import fault
 
 
 def everything(node: Node, **settings: Any) -> Agent:

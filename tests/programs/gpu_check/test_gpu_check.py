@@ -17,7 +17,7 @@ import pytest
 from lens_sim.node.nvml import library
 from lens_sim.node.nvml.scenario import Gpu, Scenario
 from tests.gpu.__main__ import REST_S
-from tests.integration.agent.errors import fault
+from tests.integration.agent.nvml.errors import fault
 from tests.required import program
 
 HERE = Path(__file__).parent

@@ -4,8 +4,8 @@ import pytest
 
 from lens_sim.node.nvml.scenario import Gpu, Instance, Process
 from lens_sim.node.podresources import Container, Pod
-from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Node
+from tests.integration.agent.nvml.errors import fault
 
 AMPERE = 7
 SMALL = Instance(9, "MIG-small", "1g.10gb", utilization=40.0, used_memory=2**30)

@@ -4,8 +4,8 @@ import pytest
 
 from lens.model.gpu.node_report import NvLinks, RemappedRows
 from lens_sim.node.nvml.scenario import Gpu, Process
-from tests.integration.agent.errors import fault
 from tests.integration.agent.node import NODE_NAME, Node
+from tests.integration.agent.nvml.errors import fault
 
 H100_BYTES = 85520809984
 

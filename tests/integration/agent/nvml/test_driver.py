@@ -3,8 +3,8 @@
 import pytest
 
 from lens_sim.node.nvml.scenario import Gpu
-from tests.integration.agent.errors import fault
 from tests.integration.agent.node import Node
+from tests.integration.agent.nvml.errors import fault
 
 
 def test_a_node_without_a_driver_has_an_idle_and_healthy_agent(node: Node) -> None:

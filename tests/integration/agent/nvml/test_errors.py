@@ -7,8 +7,8 @@ import pytest
 from lens.model.gpu.node_report import Gpu as ReportedGpu
 from lens_sim.node.nvml import library
 from lens_sim.node.nvml.scenario import Fault, Gpu, Instance, Process
-from tests.integration.agent.errors import FIELDS, VERSIONS, fault
 from tests.integration.agent.node import Agent, Node
+from tests.integration.agent.nvml.errors import FIELDS, VERSIONS, fault
 
 CODES = ("NO_PERMISSION", "NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "RESET_REQUIRED", "NO_DATA", "UNKNOWN")
 
