@@ -4,9 +4,12 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from tests.bench import agent, answers, lists, page, scrape, sizing, streams, watching
+from tests.bench import sizing
+from tests.bench.api import answers, lists, page, streams
 from tests.bench.figures import Figures
 from tests.bench.peers import build
+from tests.bench.telemetry import agent, scrape
+from tests.bench.watch import watching
 from tests.e2e.cluster import fleet, scheduler
 from tests.e2e.cluster.api import Api
 from tests.e2e.cluster.control_plane import ControlPlane

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench.figures import Figures
 from tests.bench.process import Process, answers
-from tests.bench.watching import SERVE, environment
+from tests.bench.watch.watching import SERVE, environment
 from tests.e2e.cluster import ports
 
 LIVING = (100, 1_000)

@@ -75,7 +75,7 @@ def _huge() -> Iterator[str]:
         tokens = Path(folder) / "tokens.yaml"
         tokens.write_text(f"tokens: [{{name: x, sha256: {hashlib.sha256(TOKEN.encode()).hexdigest()}}}]")
         args = ["--nodes", "5000", "--changes", "10", "--tokens", str(tokens)]
-        with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+        with Process([sys.executable, "-m", "tests.bench.api.lens_server", *args]) as process:
             port = process.ready(deadline_s=120).line["port"]
             yield f"http://127.0.0.1:{port}/#token={TOKEN}"
 

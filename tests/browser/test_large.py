@@ -28,7 +28,7 @@ def large(tmp_path: Path, browser: Browser) -> Iterator[str]:
     tokens = tmp_path / "tokens.yaml"
     tokens.write_text(f"tokens: [{{name: wall, sha256: {hashlib.sha256(TOKEN.encode()).hexdigest()}}}]")
     args = ["--nodes", str(NODES), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
-    with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+    with Process([sys.executable, "-m", "tests.bench.api.lens_server", *args]) as process:
         yield f"http://127.0.0.1:{process.ready(deadline_s=120).line['port']}"
 
 

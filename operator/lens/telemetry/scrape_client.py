@@ -1,7 +1,7 @@
 """The HTTP client for targets: a GET of a report, whose failures are the node's problem.
 
 aiohttp's client is fast enough: 5,000 agents every 15 s take 0.2 cores, including decoding and storing
-(tests/bench/scrape.py).
+(tests/bench/telemetry/scrape.py).
 """
 
 from collections.abc import AsyncIterator, Mapping

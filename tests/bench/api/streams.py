@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.answers import HEADERS, TOKEN
+from tests.bench.api.answers import HEADERS, TOKEN
+from tests.bench.api.http_load import Load, load
 from tests.bench.figures import Figures
-from tests.bench.http_load import Load, load
 from tests.bench.process import Process, usage
 
 NODES = 1_000
@@ -59,7 +59,7 @@ def measure(figures: Figures) -> None:
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
         tokens.write_text(f"tokens: [{{name: bench, sha256: {digest}}}]")
         args = ["--nodes", str(NODES), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
-        with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+        with Process([sys.executable, "-m", "tests.bench.api.lens_server", *args]) as process:
             port = int(process.ready(deadline_s=60).line["port"])
             few, *_ = asyncio.run(_listen(process.pid, port, 1))
             many, kb_each, status = asyncio.run(_listen(process.pid, port, STREAMS))

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.answers import PAST_CACHE, TOKEN
+from tests.bench.api.answers import PAST_CACHE, TOKEN
+from tests.bench.api.http_load import load
 from tests.bench.figures import Figures
-from tests.bench.http_load import load
 from tests.bench.process import Process
 
 NODES = 10_000
@@ -32,7 +32,7 @@ def measure(figures: Figures) -> None:
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
         tokens.write_text(f"tokens: [{{name: bench, sha256: {digest}}}]")
         args = ["--nodes", str(NODES), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
-        with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+        with Process([sys.executable, "-m", "tests.bench.api.lens_server", *args]) as process:
             port = int(process.ready(deadline_s=60).line["port"])
             url = f"http://127.0.0.1:{port}"
             following = json.loads(_get(port, f"{LIST}&limit=500"))["data"]["continue"]

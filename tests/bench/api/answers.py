@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.bench.api.http_load import Load, load
 from tests.bench.figures import Figures
-from tests.bench.http_load import Load, load
 from tests.bench.peers.build import PEERS
 from tests.bench.process import Process
 from tests.bench.turns import Spread, in_turns
@@ -29,7 +29,7 @@ def measure(figures: Figures, rounds: int) -> None:
         tokens.write_text(f"tokens: [{{name: bench, sha256: {digest}}}]")
         lens = {
             nodes: _started(
-                stack, ["-m", "tests.bench.lens_server", "--nodes", str(nodes), "--tokens", str(tokens)]
+                stack, ["-m", "tests.bench.api.lens_server", "--nodes", str(nodes), "--tokens", str(tokens)]
             )
             for nodes in SIZES
         }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import aiohttp
 
 from tests.bench.process import usage
-from tests.bench.writer import Write, write
+from tests.bench.watch.writer import Write, write
 from tests.e2e.cluster.api import Api
 from tests.e2e.cluster.kubeconfig import Access
 from tests.e2e.cluster.waiting import wait_until

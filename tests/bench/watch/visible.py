@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.bench.event_cost import watch
-from tests.bench.ground import PODS, ground
-from tests.bench.writer import Write, creates, write
+from tests.bench.watch.event_cost import watch
+from tests.bench.watch.ground import PODS, ground
+from tests.bench.watch.writer import Write, creates, write
 from tests.e2e.cluster.api import Api
 
 POLL_S = 0.005

@@ -1,7 +1,9 @@
 """What it costs the operator to read 5,000 agents of 8 GPUs every 15 s, and how old a sample gets.
 
 Once with agents that are all well, and once with 10 % that hang, 5 % that answer garbage and 5 % that never
-come to an end; the ages are those of the others' samples. `python -m tests.bench.scrape` runs it alone.
+come to an end; the ages are those of the others' samples.
+
+`python -m tests.bench.telemetry.scrape` runs it alone.
 """
 
 import json
@@ -27,7 +29,7 @@ def _measure(figures: Figures, name: str, faults: tuple[str, ...]) -> None:
     with Process(fake) as agents, tempfile.TemporaryDirectory() as folder:
         nodes = Path(folder) / "nodes.json"
         nodes.write_text(json.dumps(agents.ready().line))
-        scraper = [sys.executable, "-m", "tests.bench.scraper", "--nodes", str(nodes)]
+        scraper = [sys.executable, "-m", "tests.bench.telemetry.scraper", "--nodes", str(nodes)]
         seen = json.loads(run_once(scraper, deadline_s=240).stdout)
     figures.add(f"{name}_cores", seen["cores"], "cores")
     figures.add(f"{name}_max_age_s", seen["max_age_s"], "s")

@@ -1,6 +1,6 @@
 """The page in Debian's Chromium: how soon it shows figures and changes, and what a tab takes.
 
-`python -m tests.bench.page` runs it alone. It needs Chromium, and a machine that does nothing else: the
+`python -m tests.bench.api.page` runs it alone. It needs Chromium, and a machine that does nothing else: the
 browser, Lens and the simulated cluster share its processors.
 """
 
@@ -135,7 +135,7 @@ def _measure_large(figures: Figures, browser: Browser, seconds: float) -> None:
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
         tokens.write_text(f"tokens: [{{name: bench, sha256: {digest}}}]")
         args = ["--nodes", str(LARGE), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
-        with Process([sys.executable, "-m", "tests.bench.lens_server", *args]) as process:
+        with Process([sys.executable, "-m", "tests.bench.api.lens_server", *args]) as process:
             port = int(process.ready(deadline_s=120).line["port"])
             context = browser.new_context()
             try:

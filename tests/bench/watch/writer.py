@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from tests.bench.ground import LABEL, NAMESPACE, NODES, Ground
+from tests.bench.watch.ground import LABEL, NAMESPACE, NODES, Ground
 from tests.e2e.cluster.api import Api
 
 Write = Callable[[], Awaitable[None]]

@@ -7,14 +7,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.bench import startup, writer
-from tests.bench.event_cost import event_cost
 from tests.bench.figures import Figures
-from tests.bench.ground import ground
 from tests.bench.peers import build
 from tests.bench.process import Process, answers
 from tests.bench.turns import in_turns
-from tests.bench.visible import visible
+from tests.bench.watch import startup, writer
+from tests.bench.watch.event_cost import event_cost
+from tests.bench.watch.ground import ground
+from tests.bench.watch.visible import visible
 from tests.e2e.cluster import ports
 from tests.e2e.cluster.api import Api
 

@@ -7,7 +7,7 @@ compute, so CPU that the driver itself burns in the process is not in the figure
 The time of a sample is the agent's own, of a process whose NVML calls return at once: from the moment that
 stands at each of its GPUs (`sampled_at`), when a round begins, to the report's `sampled_at`, when it is over.
 What the library's functions themselves take, some microseconds each, is in it, as is the handing over from
-thread to thread. `python -m tests.bench.agent` runs it alone.
+thread to thread. `python -m tests.bench.telemetry.agent` runs it alone.
 """
 
 import os
