@@ -12,8 +12,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.e2e import image
 from tests.e2e.cluster.lock import exclusive
+from tests.e2e.release import image
 
 LENS = image.NAME
 VERSION = LENS.partition(":")[2]

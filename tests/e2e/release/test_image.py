@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from release import commit
-from tests.e2e import image
-from tests.e2e.container import SHELLS, Container
-from tests.e2e.image import Image
+from tests.e2e.release import image
+from tests.e2e.release.container import SHELLS, Container
+from tests.e2e.release.image import Image
 from tests.integration.operator import Command, environment, get, wait_for
 
 MEGABYTE = 1_000_000
