@@ -11,8 +11,8 @@ from tests.chaos.gateway import Gateway
 from tests.chaos.replica import Replica
 from tests.e2e.cluster import kubeconfig
 from tests.e2e.cluster.api import Api, Manifest
-from tests.e2e.cluster.components import Component
 from tests.e2e.cluster.control_plane import ControlPlane
+from tests.e2e.cluster.programs.components import Component
 
 ACCESS = Path(__file__).parents[2] / "manifests" / "access"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.e2e.cluster import binaries
+from tests.e2e.cluster.programs import binaries
 from tests.oracle import program, run
 
 BUILD = Path("build")

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests import required
-from tests.e2e.cluster import binaries
+from tests.e2e.cluster.programs import binaries
 
 PROGRAM = "fit-oracle"
 ORACLE = binaries.Part(

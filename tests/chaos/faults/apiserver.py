@@ -10,7 +10,7 @@ from tests.chaos.churn import MARKERS
 from tests.chaos.fault import fault
 from tests.chaos.interferences import Expired
 from tests.chaos.scene import Scene
-from tests.e2e.cluster.components import Component
+from tests.e2e.cluster.programs.components import Component
 
 # Without v1 the Node authorizer, which reads slices, would never be ready.
 DRA_OFF = {

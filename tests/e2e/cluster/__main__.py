@@ -5,11 +5,12 @@ import asyncio
 import sys
 import time
 
-from tests.e2e.cluster import binaries, fleet
+from tests.e2e.cluster import fleet
 from tests.e2e.cluster.api import Api, ApiError
-from tests.e2e.cluster.components import COMPONENTS
 from tests.e2e.cluster.control_plane import ControlPlane
-from tests.e2e.cluster.process import ProcessError
+from tests.e2e.cluster.programs import binaries
+from tests.e2e.cluster.programs.components import COMPONENTS
+from tests.e2e.cluster.programs.process import ProcessError
 from tests.e2e.cluster.scheduler import wait_until_quiet
 
 

@@ -12,10 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.cluster import binaries, etcd, kubeconfig, ports
-from tests.e2e.cluster.components import COMPONENTS, HOST, LISTENERS, USERS, Component, Site, argv, health_url
+from tests.e2e.cluster import etcd, kubeconfig, ports
 from tests.e2e.cluster.lock import exclusive
-from tests.e2e.cluster.process import Process
+from tests.e2e.cluster.programs import binaries
+from tests.e2e.cluster.programs.components import (
+    COMPONENTS,
+    HOST,
+    LISTENERS,
+    USERS,
+    Component,
+    Site,
+    argv,
+    health_url,
+)
+from tests.e2e.cluster.programs.process import Process
 
 REPOSITORY = Path(__file__).parents[3]
 DIRECTORY = REPOSITORY / ".cluster"

@@ -7,9 +7,9 @@ import sys
 import time
 
 from release.image import ImageError
-from tests.e2e.cluster import binaries
-from tests.e2e.cluster.binaries import BuildError
 from tests.e2e.cluster.control_plane import DIRECTORY
+from tests.e2e.cluster.programs import binaries
+from tests.e2e.cluster.programs.binaries import BuildError
 from tests.e2e.node import cgroups, images, prerequisites
 from tests.e2e.node.inside import ARCHIVES, CGROUP
 

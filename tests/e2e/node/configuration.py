@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.e2e.cluster.components import NODE
 from tests.e2e.cluster.control_plane import DIRECTORY
+from tests.e2e.cluster.programs.components import NODE
 from tests.e2e.node import images
 from tests.e2e.node.inside import ADDRESS, BRIDGE, PODS
 

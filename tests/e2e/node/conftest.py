@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cluster.components import NODE
+from tests.e2e.cluster.programs.components import NODE
 from tests.e2e.node import prerequisites
 from tests.e2e.node.commands import Commands, eventually
 from tests.e2e.node.device_plugin import RESOURCE

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.cluster.components import SERVICES
 from tests.e2e.cluster.control_plane import DIRECTORY
+from tests.e2e.cluster.programs.components import SERVICES
 
 CGROUP = "LENS_E2E_CGROUP"
 ARCHIVES = "LENS_E2E_IMAGES"

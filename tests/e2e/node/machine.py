@@ -8,9 +8,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.cluster.components import Component
 from tests.e2e.cluster.control_plane import DIRECTORY, ControlPlane
-from tests.e2e.cluster.process import Process
+from tests.e2e.cluster.programs.components import Component
+from tests.e2e.cluster.programs.process import Process
 from tests.e2e.node import configuration
 from tests.e2e.node.inside import ADDRESS, CGROUP
 

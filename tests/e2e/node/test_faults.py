@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.e2e.cluster.components import NODE
+from tests.e2e.cluster.programs.components import NODE
 from tests.e2e.node import images
 from tests.e2e.node.commands import Commands, eventually
 from tests.e2e.node.conftest import is_ready

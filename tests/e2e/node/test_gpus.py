@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.cluster.components import NODE
+from tests.e2e.cluster.programs.components import NODE
 from tests.e2e.node import images
 from tests.e2e.node.commands import Commands, eventually
 from tests.e2e.node.gpus import COUNT, Gpus

@@ -1,6 +1,6 @@
 """The node itself runs a pod, which finds Services by name."""
 
-from tests.e2e.cluster.components import NODE
+from tests.e2e.cluster.programs.components import NODE
 from tests.e2e.node.caller import calling_pod
 from tests.e2e.node.commands import Commands
 

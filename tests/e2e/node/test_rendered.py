@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.cluster import binaries
 from tests.e2e.cluster.control_plane import REPOSITORY
+from tests.e2e.cluster.programs import binaries
 from tests.e2e.node.commands import Commands
 from tests.e2e.node.gpus import Gpus
 from tests.e2e.node.release import CHART

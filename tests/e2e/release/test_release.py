@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from release import commit
-from tests.e2e.cluster import binaries
 from tests.e2e.cluster.control_plane import DIRECTORY
+from tests.e2e.cluster.programs import binaries
 from tests.e2e.release import image
 from tests.e2e.release.image import Image
 

@@ -14,7 +14,7 @@ import yaml
 
 from tests import required
 from tests.chart.files import CHART
-from tests.e2e.cluster import binaries
+from tests.e2e.cluster.programs import binaries
 
 APIS = ("monitoring.coreos.com/v1", "gateway.networking.k8s.io/v1")
 """What a cluster serves that has Prometheus Operator and a Gateway."""

@@ -1,4 +1,4 @@
-"""Build programs from the Go modules that the `go.mod` files below `go/` pin."""
+"""Build programs from the Go modules that the `go.mod` files below `../go/` pin."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.e2e.cluster.lock import exclusive
 
-MODULES = Path(__file__).parent / "go"
+MODULES = Path(__file__).parents[1] / "go"
 KWOK_STAGES = "kwok-stages.yaml"
 
 # `pod-complete` is left out: it ends a Job's pod as soon as it runs, and here the tests say when a pod ends.

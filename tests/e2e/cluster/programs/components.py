@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from tests.e2e.cluster import binaries
+from tests.e2e.cluster.programs import binaries
 
 Component = Literal["etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)  # in the order they start
