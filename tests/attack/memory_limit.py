@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from tests.e2e.node import cgroups
+from tests.e2e.node.host import cgroups
 
 _NUMBERS = itertools.count()
 _V1 = cgroups.ROOT / "memory"

@@ -10,8 +10,8 @@ from release.image import ImageError
 from tests.e2e.cluster.control_plane import DIRECTORY
 from tests.e2e.cluster.programs import binaries
 from tests.e2e.cluster.programs.binaries import BuildError
-from tests.e2e.node import cgroups, images, prerequisites
-from tests.e2e.node.inside import ARCHIVES, CGROUP
+from tests.e2e.node.host import cgroups, images, prerequisites
+from tests.e2e.node.host.inside import ARCHIVES, CGROUP
 
 PARTS = (
     binaries.CONTROL_PLANE,
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         return subprocess.run(
             [
                 *("unshare", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"),
-                *(sys.executable, "-m", "tests.e2e.node.inside", *arguments),
+                *(sys.executable, "-m", "tests.e2e.node.host.inside", *arguments),
             ],
             env={**os.environ, CGROUP: cgroup, ARCHIVES: os.pathsep.join(map(str, archives))},
             check=False,

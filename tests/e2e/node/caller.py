@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.e2e.node import images
 from tests.e2e.node.commands import Commands
+from tests.e2e.node.host import images
 
 POD = "caller"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster.programs.components import NODE
-from tests.e2e.node import prerequisites
 from tests.e2e.node.commands import Commands, eventually
-from tests.e2e.node.device_plugin import RESOURCE
-from tests.e2e.node.gpus import COUNT, Gpus
-from tests.e2e.node.inside import ARCHIVES, CGROUP
-from tests.e2e.node.machine import Machine
+from tests.e2e.node.host import prerequisites
+from tests.e2e.node.host.device_plugin import RESOURCE
+from tests.e2e.node.host.gpus import COUNT, Gpus
+from tests.e2e.node.host.inside import ARCHIVES, CGROUP
+from tests.e2e.node.host.machine import Machine
 from tests.e2e.node.release import Caller, Release, binding, fast
 
 

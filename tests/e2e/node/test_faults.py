@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from tests.e2e.cluster.programs.components import NODE
-from tests.e2e.node import images
 from tests.e2e.node.commands import Commands, eventually
 from tests.e2e.node.conftest import is_ready
-from tests.e2e.node.gpus import COUNT, Gpus
-from tests.e2e.node.machine import Machine
+from tests.e2e.node.host import images
+from tests.e2e.node.host.gpus import COUNT, Gpus
+from tests.e2e.node.host.machine import Machine
 from tests.e2e.node.release import STATUS, TASKS, Caller, Release, gpu_pod
 
 POD = "training"

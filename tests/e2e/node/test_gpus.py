@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.cluster.programs.components import NODE
-from tests.e2e.node import images
 from tests.e2e.node.commands import Commands, eventually
-from tests.e2e.node.gpus import COUNT, Gpus
+from tests.e2e.node.host import images
+from tests.e2e.node.host.gpus import COUNT, Gpus
 from tests.e2e.node.release import STATUS, TASKS, Caller, gpu_pod
 
 PODS = {"training": 4, "serving": 1, "notebook": 1}

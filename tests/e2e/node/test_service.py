@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.contract.docs import test_quickstart as quickstart
-from tests.e2e.node import images
 from tests.e2e.node.caller import calling_pod
 from tests.e2e.node.commands import Commands, eventually, run
+from tests.e2e.node.host import images
 from tests.e2e.node.release import Caller, Release, gpu_pod
 
 STATUS = "http://lens-api/api/v1/realtime/status?cluster=prod-cluster"

@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from tests.e2e.cluster.control_plane import REPOSITORY
-from tests.e2e.node import images
 from tests.e2e.node.commands import Commands, eventually, run
-from tests.e2e.node.gpus import COUNT, Gpus
-from tests.e2e.node.machine import Machine
+from tests.e2e.node.host import images
+from tests.e2e.node.host.gpus import COUNT, Gpus
+from tests.e2e.node.host.machine import Machine
 from tests.e2e.node.objects import Key, snapshot
 from tests.e2e.node.release import CLUSTER, STATUS, Release, binding, fast, token
 

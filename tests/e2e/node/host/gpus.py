@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lens_sim.node.nvml import library
 from lens_sim.node.nvml.scenario import Gpu, Scenario
-from tests.e2e.node.device_plugin import DevicePlugin
+from tests.e2e.node.host.device_plugin import DevicePlugin
 
 FOLDER = Path("/run/lens-gpus")
 COUNT = 8

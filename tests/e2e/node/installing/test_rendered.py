@@ -10,7 +10,7 @@ import yaml
 from tests.e2e.cluster.control_plane import REPOSITORY
 from tests.e2e.cluster.programs import binaries
 from tests.e2e.node.commands import Commands
-from tests.e2e.node.gpus import Gpus
+from tests.e2e.node.host.gpus import Gpus
 from tests.e2e.node.release import CHART
 
 CI = sorted((REPOSITORY / CHART / "ci").glob("*.yaml"))

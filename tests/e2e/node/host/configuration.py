@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tests.e2e.cluster.control_plane import DIRECTORY
 from tests.e2e.cluster.programs.components import NODE
-from tests.e2e.node import images
-from tests.e2e.node.inside import ADDRESS, BRIDGE, PODS
+from tests.e2e.node.host import images
+from tests.e2e.node.host.inside import ADDRESS, BRIDGE, PODS
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DOMAIN = "cluster.local"

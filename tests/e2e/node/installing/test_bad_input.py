@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.cluster.control_plane import REPOSITORY
 from tests.e2e.node.commands import CommandError, Commands, eventually
-from tests.e2e.node.gpus import Gpus
+from tests.e2e.node.host.gpus import Gpus
 from tests.e2e.node.release import CHART, Release
 
 CLUSTER = ("--set", "cluster=prod-cluster", "--set", "image.repository=lens")

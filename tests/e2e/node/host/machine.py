@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.e2e.cluster.control_plane import DIRECTORY, ControlPlane
 from tests.e2e.cluster.programs.components import Component
 from tests.e2e.cluster.programs.process import Process
-from tests.e2e.node import configuration
-from tests.e2e.node.inside import ADDRESS, CGROUP
+from tests.e2e.node.host import configuration
+from tests.e2e.node.host.inside import ADDRESS, CGROUP
 
 COMPONENTS: tuple[Component, ...] = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager")
 HOME = DIRECTORY / "node"

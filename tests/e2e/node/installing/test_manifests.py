@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from tests.e2e.cluster.control_plane import REPOSITORY
-from tests.e2e.node import images
 from tests.e2e.node.commands import Commands, eventually
-from tests.e2e.node.gpus import Gpus
+from tests.e2e.node.host import images
+from tests.e2e.node.host.gpus import Gpus
 
 OVERLAYS = sorted(
     path.parent for path in (REPOSITORY / "manifests" / "overlays").glob("*/kustomization.yaml")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.node.commands import CommandError, Commands, eventually
-from tests.e2e.node.gpus import COUNT, Gpus
+from tests.e2e.node.host.gpus import COUNT, Gpus
 from tests.e2e.node.release import STATUS, Caller, Release, binding, fast
 
 ENFORCED = {"lens": "restricted", "lens-agent": "privileged"}
