@@ -1,11 +1,13 @@
-"""Fuzz one target, in a process of its own: `python -m tests.fuzz.worker TARGET --seconds N`.
+"""Fuzz one target, in a process that libFuzzer ends.
 
-What a target must not raise is written down once for each place that it comes from, and the fuzzing goes on.
+Importing this instruments Lens' code, and takes seconds: processes are forked from one that has it. What a
+target must not raise is written down once for each place that it comes from, and the fuzzing goes on.
 libFuzzer itself ends the process for what takes too long or too much memory, and writes that down.
 """
 
-import argparse
+import contextlib
 import hashlib
+import io
 import sys
 import traceback
 from pathlib import Path
@@ -14,9 +16,12 @@ import atheris  # type: ignore[import-untyped]
 
 from tests.fuzz import corpus
 
-with atheris.instrument_imports(include=["lens"]):
+# It names every module.
+with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["lens"]):
     from tests.fuzz import targets
     from tests.fuzz.target import TARGETS, Decode, Target
+
+assert targets, "importing them declares them"
 
 INPUT_S = 10
 """For longer no input may take."""
@@ -26,28 +31,23 @@ LONGEST = 4096
 """Bytes of an input; how time grows with longer ones is looked at by itself."""
 
 
-def main() -> None:
-    """Fuzz; libFuzzer ends the process."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=sorted(TARGETS))
-    parser.add_argument("--seconds", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    folder = corpus.FOUND / arguments.target
+def fuzz(name: str, seconds: int, seed: int) -> None:
+    """Fuzz a target; libFuzzer ends the process."""
+    folder = corpus.FOUND / name
     new = folder / "corpus"
     new.mkdir(parents=True, exist_ok=True)
     flags = [
-        f"-max_total_time={arguments.seconds}",
+        f"-max_total_time={seconds}",
         f"-timeout={INPUT_S}",
         f"-rss_limit_mb={RSS_MIB}",
         f"-max_len={LONGEST}",
-        f"-seed={arguments.seed}",
+        f"-seed={seed}",
         f"-artifact_prefix={folder}/",
         "-verbosity=0",
         "-print_final_stats=1",
     ]
-    folders = [str(each) for each in (new, corpus.FOLDER / arguments.target) if each.is_dir()]
-    atheris.Setup([sys.argv[0], *flags, *folders], _noting(TARGETS[arguments.target], folder))
+    folders = [str(each) for each in (new, corpus.FOLDER / name) if each.is_dir()]
+    atheris.Setup([sys.argv[0], *flags, *folders], _noting(TARGETS[name], folder))
     atheris.Fuzz()
 
 
@@ -68,8 +68,3 @@ def _noting(target: Target, folder: Path) -> Decode:
                 print(f"FINDING {target.name}: {place}: {written}", flush=True)
 
     return test
-
-
-if __name__ == "__main__":
-    assert targets
-    main()

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import functools
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
@@ -9,9 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_loop = asyncio.new_event_loop()
 _folder = tempfile.TemporaryDirectory(prefix="lens-fuzz-")
-atexit.register(_loop.close)
 atexit.register(_folder.cleanup)
 
 FOLDER = Path(_folder.name)
@@ -19,4 +18,12 @@ FOLDER = Path(_folder.name)
 
 def finished(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; return what comes of it."""
-    return _loop.run_until_complete(work)
+    return _loop().run_until_complete(work)
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Return the process's own loop: made late, since processes are forked after this is imported."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
