@@ -1,29 +1,63 @@
 """``lens demo``: the whole operator on a simulated cluster, to try it out without one."""
 
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
-import typer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from lens import config
 from lens.cli.failure import fail
+from lens.cli.flags import Flags, options_of
+from lens.cli.naming import by_origin
+from lens.config import LogLevel, ServeSettings
+
+_CLUSTER = ServeSettings.model_fields["cluster"]
 
 
-def demo(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where Lens answers, on 127.0.0.1.")] = 8080,
-    cluster: Annotated[str, typer.Option(help="The cluster's name.")] = "prod-cluster",
-    token: Annotated[
-        str, typer.Option(help="The token that Lens, the apiserver and the agents take.")
-    ] = "demo-token",
-    nodes: Annotated[int, typer.Option(min=1, max=5000, help="How many nodes, of 8 GPUs each.")] = 10,
-    agents: Annotated[
-        int, typer.Option(min=0, max=100, help="On how many nodes, at most, a real agent runs.")
-    ] = 10,
-    seed: Annotated[int, typer.Option(help="What happens in the simulated cluster follows from it.")] = 1,
-    kube_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where the simulated apiserver answers; 0 for any.")
-    ] = 0,
-    log_level: Annotated[str, typer.Option(help="The least severe level that is logged.")] = "warning",
-) -> None:
+def _bearer(token: str) -> str:
+    """Check that a header field can have it (RFC 6750, section 2.1)."""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
+        raise ValueError(f"{token[:60]!a} is no bearer token: letters, digits and - . _ ~ + /")
+    return token
+
+
+class DemoSettings(BaseModel):
+    """The settings of ``lens demo``. They have no variables: a demo is what its command line says."""
+
+    groups: ClassVar[Mapping[str, str]] = {
+        "nodes": "The simulated cluster",
+        "port": "Where it is served, and for whom",
+        "log_level": "Log",
+    }
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    nodes: int = Field(default=10, ge=1, le=5000, description="How many nodes, of 8 GPUs each.")
+    agents: int = Field(
+        default=10, ge=0, le=100, description="On how many nodes, at most, a real agent runs."
+    )
+    seed: int = Field(default=1, description="What happens in the simulated cluster follows from it.")
+    cluster: Annotated[str, *_CLUSTER.metadata] = Field(
+        default="prod-cluster", description="The cluster's name."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Where Lens answers, on 127.0.0.1.")
+    kube_port: int = Field(
+        default=0, ge=0, le=65535, description="Where the simulated apiserver answers; 0 for any."
+    )
+    token: Annotated[str, AfterValidator(_bearer)] = Field(
+        default="demo-token", description="The token that Lens, the apiserver and the agents take."
+    )
+    log_level: LogLevel = "warning"
+
+
+@options_of(DemoSettings)
+def demo(flags: Flags) -> None:
     """Run Lens on a simulated cluster whose jobs come and go and whose nodes fail now and then."""
+    try:
+        settings = config.read(DemoSettings, config.PREFIX, flags, environ={})
+    except config.SettingsError as error:
+        fail(by_origin(str(error), config.PREFIX, DemoSettings, flags, environ={}))
     # Its imports are large, and other commands, the agent above all, do without them.
     try:
         from lens.cli import simulated
@@ -32,4 +66,4 @@ def demo(
             raise
         fail("the simulated cluster is not installed (images don't have it): run `make demo` in a clone")
 
-    simulated.run(port, cluster, token, nodes, agents, seed, kube_port, log_level)
+    simulated.run(settings)

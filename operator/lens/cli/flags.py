@@ -104,7 +104,7 @@ def _metavar(name: str, field: FieldInfo) -> str:
     if get_origin(kind) is tuple:
         return "NAME,..."
     unit = name.rpartition("_")[2].upper()
-    if unit in ("SECONDS", "PERCENT", "PORT", "URL"):
+    if unit in ("SECONDS", "PERCENT", "PORT", "TOKEN", "URL"):
         return unit
     if unit == "SELECTOR":
         return "LABELS"

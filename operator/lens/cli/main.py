@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 app.command("serve", cls=SettingsCommand)(serve.serve)
 app.command("agent", cls=SettingsCommand)(agent.agent)
-app.command("demo")(demo.demo)
+app.command("demo", cls=SettingsCommand)(demo.demo)
 app.command("mcp", cls=SettingsCommand)(mcp.mcp)
 app.command("token")(tokens.token)
 

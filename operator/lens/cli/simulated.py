@@ -17,6 +17,7 @@ import yaml
 
 from lens import app, config, logs
 from lens.api.server import Server
+from lens.cli.demo import DemoSettings
 from lens.cli.failure import fail
 from lens.cli.naming import by_origin
 from lens.cli.process import configure_operator
@@ -85,16 +86,7 @@ _ENDING = {signal.SIGTERM, signal.SIGHUP}
 WITHOUT_AGENTS = "There are no agents, so no utilization: {reason}"
 
 
-def run(
-    port: int,
-    cluster: str,
-    token: str,
-    nodes: int,
-    agents: int,
-    seed: int,
-    kube_port: int,
-    log_level: str,
-) -> None:
+def run(demo: DemoSettings) -> None:
     """Run the demo until it is told to end; exit 2 with one line if it can't be started."""
     # Until Lens listens for it: whatever the demo has made ends with it.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
@@ -102,15 +94,15 @@ def run(
         folder = Path(path)
         provisions, without = None, ""
         try:
-            provisions = Provisions(folder, token, min(agents, nodes)) if agents else None
+            provisions = Provisions(folder, demo.token, min(demo.agents, demo.nodes)) if demo.agents else None
         except UnavailableError as error:
             without = str(error)
         tokens = folder / "tokens.yaml"
-        entry = {"name": "demo", "sha256": hashlib.sha256(token.encode()).hexdigest()}
+        entry = {"name": "demo", "sha256": hashlib.sha256(demo.token.encode()).hexdigest()}
         tokens.write_text(yaml.safe_dump({"tokens": [entry]}))
         flags = {
-            "cluster": cluster,
-            "listen": f"127.0.0.1:{port}",
+            "cluster": demo.cluster,
+            "listen": f"127.0.0.1:{demo.port}",
             "tokens_file": tokens,
             "kubeconfig": folder / "kubeconfig",
             "alert_for_seconds": 5,
@@ -120,24 +112,24 @@ def run(
             "alert_not_ready_seconds": 15,
             "alert_cordoned_seconds": 60,
             "alert_agent_seconds": 10,
-            "log_level": log_level,
+            "log_level": demo.log_level,
             "log_format": "text",
         }
         try:
             settings = config.load(flags | _telemetry(provisions), environ={})
             logs.configure(settings.log_level, settings.log_format)
-            store = Store(seed)
+            store = Store(demo.seed)
             agents_on = provisions.count if provisions else 0
-            fleet = Fleet(store, _now(), nodes, seed, agents_on, mixed=True)
-            apiserver = SimApiServer(store, token, kube_port)
+            fleet = Fleet(store, _now(), demo.nodes, demo.seed, agents_on, mixed=True)
+            apiserver = SimApiServer(store, demo.token, demo.kube_port)
             apiserver.serve("v1")
             configure_operator()
-            asyncio.run(_Demo(settings, fleet, apiserver, seed, provisions, without).run())
+            asyncio.run(_Demo(settings, fleet, apiserver, demo.seed, provisions, without).run())
         except SettingsError as error:
             message = str(error).replace(f"{config.PREFIX}LISTEN", "--port")
             fail(by_origin(message, config.PREFIX, ServeSettings, flags, {}))
         except OSError as error:
-            where = f"--kube-port: can't listen on 127.0.0.1:{kube_port}: " if kube_port else ""
+            where = f"--kube-port: can't listen on 127.0.0.1:{demo.kube_port}: " if demo.kube_port else ""
             fail(where + (error.strerror or str(error)))
 
 

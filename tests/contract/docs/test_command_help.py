@@ -9,13 +9,14 @@ from pydantic import BaseModel
 
 from lens import __version__
 from lens.agent.settings import AgentSettings
+from lens.cli.demo import DemoSettings
 from lens.cli.flags import group_titles
 from lens.config import ServeSettings
 from lens.mcp.settings import McpSettings
 from lens_client import __version__ as client_version
 from lens_client.commands import COMMANDS
 
-SETTINGS = {"serve": ServeSettings, "agent": AgentSettings, "mcp": McpSettings}
+SETTINGS = {"serve": ServeSettings, "agent": AgentSettings, "mcp": McpSettings, "demo": DemoSettings}
 
 
 def lens(*arguments: str) -> str:
@@ -52,4 +53,29 @@ def test_each_option_is_in_a_group_with_what_it_takes_and_its_default(
         assert words[found.end() :].startswith("[required]") is field.is_required()
     assert [title for title in dict.fromkeys(titles.values()) if f"\n{title}:\n" not in text] == []
     assert "default: (" not in text
-    assert "[default:127.0.0.1:" in words or command == "mcp"
+    assert "[default:127.0.0.1:" in words or command in ("mcp", "demo")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--nodes", "abc"], "--nodes: 'abc' is no whole number"),
+        (
+            ["--nodes", "0", "--port", "70000"],
+            "--nodes: '0' is less than 1; --port: '70000' is more than 65535",
+        ),
+        (
+            ["--cluster", "a/b"],
+            "--cluster: 'a/b' is no valid name: letters and digits, with - . _ between them",
+        ),
+        (
+            ["--token", "two words"],
+            "--token: 'two words' is no bearer token: letters, digits and - . _ ~ + /",
+        ),
+    ],
+)
+def test_what_a_demo_can_not_be_is_one_line_that_names_the_flag(arguments: list[str], problem: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lens", "demo", *arguments], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"lens: {problem}\n")
