@@ -1,9 +1,11 @@
 import asyncio
+import time
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 
+from lens_sim.cluster.agenda import Agenda
 from lens_sim.cluster.fleet import Fleet
 from lens_sim.objects.resources import DAEMON_SETS, PODS, Object
 from lens_sim.objects.store import Store
@@ -40,6 +42,46 @@ async def test_a_fleet_lives_by_a_clock_until_it_is_stopped() -> None:
     life.cancel()
     with pytest.raises(asyncio.CancelledError):
         await life
+
+
+async def test_a_fleet_too_large_for_its_machine_leaves_others_their_turn() -> None:
+    """The demo's Lens is on the same loop: it has to answer, and to end when it is told to."""
+    store = Store()
+    fleet = Fleet(store, NOW, nodes=10, seed=1)
+    before, looks, seen = store.version, [time.monotonic()], asyncio.Event()
+
+    def clock() -> datetime:
+        looks.append(time.monotonic())
+        if len(looks) == 5:
+            seen.set()
+        return NOW + timedelta(days=365 * len(looks))
+
+    life = asyncio.create_task(fleet.run(clock))
+    await seen.wait()
+    life.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await life
+    # A year of it would take minutes.
+    assert max(later - look for look, later in pairwise(looks)) < 10
+    assert store.version > before
+
+
+def test_what_is_put_off_keeps_its_order() -> None:
+    agenda, done = Agenda(), list[tuple[str, datetime]]()
+    for name, seconds in (("second", 20), ("first", 10), ("third", 3600)):
+        agenda.after(NOW, seconds, lambda at, name=name: done.append((name, at)))  # type: ignore[misc]
+    now = NOW + timedelta(seconds=30)
+    assert not agenda.run_until(now, lambda: True)
+    agenda.put_off(now)
+    assert agenda.run_until(now, lambda: True)
+    # Nothing is due any more: nothing is put off.
+    agenda.put_off(now)
+    assert agenda.run_until(NOW + timedelta(seconds=3610))
+    assert done == [
+        ("first", NOW + timedelta(seconds=10)),
+        ("second", now),
+        ("third", NOW + timedelta(seconds=3610)),
+    ]
 
 
 def test_another_seed_is_another_fleet() -> None:

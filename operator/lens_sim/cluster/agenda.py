@@ -20,8 +20,20 @@ class Agenda:
         due = at + timedelta(seconds=seconds)
         heapq.heappush(self._actions, (due, next(self._order), action))
 
-    def run_until(self, now: datetime) -> None:
-        """Do all that is due, and what follows from it; of two at one time, the one noted first."""
+    def run_until(self, now: datetime, ends: Callable[[], bool] = lambda: False) -> bool:
+        """Do all that is due, and what follows from it; of two at one time, the one noted first.
+
+        Return false if there was more when it ``ends``, which it is asked after each action.
+        """
         while self._actions and self._actions[0][0] <= now:
             at, _, action = heapq.heappop(self._actions)
             action(at)
+            if ends():
+                return not (self._actions and self._actions[0][0] <= now)
+        return True
+
+    def put_off(self, earliest: datetime) -> None:
+        """Put everything off by as much as the next action is due before a time."""
+        if self._actions and (late := earliest - self._actions[0][0]) > timedelta():
+            # All by the same: it stays a heap.
+            self._actions = [(due + late, number, action) for due, number, action in self._actions]

@@ -34,6 +34,13 @@ class Trouble(Enum):
     GPU_UNHEALTHY = auto()
 
 
+_TAINTS = {
+    Trouble.NOT_READY: ((NOT_READY, "NoSchedule"), (NOT_READY, "NoExecute")),
+    Trouble.UNREACHABLE: ((UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")),
+    Trouble.CORDONED: ((UNSCHEDULABLE, "NoSchedule"),),
+}
+
+
 @dataclass(eq=False)
 class Node:
     """A node with 8 GPUs; `allocated` is what its pods hold but for their claims."""
@@ -46,9 +53,11 @@ class Node:
     trouble: Trouble | None = None
     changed: datetime | None = None
     devices: DeviceManager = field(init=False)
+    _usable: ResourceList = field(init=False)
 
     def __post_init__(self) -> None:
         self.devices = DeviceManager(self.name, self.pool)
+        self._usable = self.pool.capacity.minus(_SYSTEM_RESERVED)
 
     @property
     def name(self) -> str:
@@ -68,9 +77,9 @@ class Node:
     @property
     def allocatable(self) -> ResourceList:
         """Return what pods may hold: capacity without the system's share and without an unhealthy GPU."""
-        fewer = self.trouble is Trouble.GPU_UNHEALTHY and not self.pool.dynamic
-        unhealthy = ResourceList(gpus=int(fewer))
-        return self.pool.capacity.minus(_SYSTEM_RESERVED).minus(unhealthy)
+        if self.trouble is Trouble.GPU_UNHEALTHY and not self.pool.dynamic:
+            return self._usable.minus(ResourceList(gpus=1))
+        return self._usable
 
     @property
     def free(self) -> ResourceList:
@@ -103,12 +112,9 @@ class Node:
 
         A node that is not ready or unreachable has both effects (node lifecycle controller, 1.37).
         """
-        brought: dict[Trouble | None, list[tuple[str, str]]] = {
-            Trouble.NOT_READY: [(NOT_READY, "NoSchedule"), (NOT_READY, "NoExecute")],
-            Trouble.UNREACHABLE: [(UNREACHABLE, "NoSchedule"), (UNREACHABLE, "NoExecute")],
-            Trouble.CORDONED: [(UNSCHEDULABLE, "NoSchedule")],
-        }
-        return [GPU_TAINT, *(Taint(*taint, self.changed) for taint in brought.get(self.trouble, []))]
+        if self.trouble is None:
+            return [GPU_TAINT]
+        return [GPU_TAINT, *(Taint(*taint, self.changed) for taint in _TAINTS.get(self.trouble, ()))]
 
     def manifest(self) -> Object:
         """Return the Node object."""

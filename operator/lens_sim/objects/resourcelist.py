@@ -1,5 +1,6 @@
 """Amounts of what nodes offer and pods ask for."""
 
+import operator
 from typing import NamedTuple
 
 GPU = "nvidia.com/gpu"
@@ -34,11 +35,11 @@ class ResourceList(NamedTuple):
 
     def plus(self, other: "ResourceList") -> "ResourceList":
         """Return the sum, resource by resource."""
-        return ResourceList(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return ResourceList(*map(operator.add, self, other))
 
     def minus(self, other: "ResourceList") -> "ResourceList":
         """Return the difference, resource by resource."""
-        return ResourceList(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+        return ResourceList(*map(operator.sub, self, other))
 
     def most(self, other: "ResourceList") -> "ResourceList":
         """Return the larger amount of each resource."""
