@@ -228,7 +228,9 @@ class Watcher:
         try:
             while not ended.is_set():
                 try:
-                    await asyncio.wait_for(ended.wait(), self._timeouts.stall / 18)
+                    # wait_for would, until Python 3.12, swallow a cancellation that comes with the end.
+                    async with asyncio.timeout(self._timeouts.stall / 18):
+                        await ended.wait()
                 except TimeoutError:
                     stalled = thread.stalled(self._clock() - self._timeouts.stall)
                     if stalled:
