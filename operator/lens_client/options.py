@@ -111,6 +111,12 @@ def add_namespace(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
 
 
+def ignore_namespace(parser: argparse.ArgumentParser) -> None:
+    """Take -n and -A where nothing is in a namespace, and ignore them, as `kubectl get nodes` does."""
+    parser.add_argument("-n", "--namespace", help=argparse.SUPPRESS)
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help=argparse.SUPPRESS)
+
+
 def add_selector(parser: argparse.ArgumentParser) -> None:
     """Add -l."""
     parser.add_argument("-l", "--selector", metavar="LABELS", help="only those with these labels: a=b,c!=d,e")

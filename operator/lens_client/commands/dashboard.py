@@ -8,6 +8,7 @@ import sys
 import threading
 from urllib.parse import quote
 
+from lens_client import options
 from lens_client.context import Context
 from lens_client.exits import YES, CommandError, UsageError
 from lens_client.output.text import one_line
@@ -21,6 +22,7 @@ _MAX_HEAD_BYTES = 8192
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
+    options.ignore_namespace(parser)
     parser.add_argument("--port", metavar="PORT", type=_port, default=0, help="the port here (default: any)")
     parser.add_argument("--no-browser", action="store_true", help="open no browser, print the address alone")
 

@@ -13,6 +13,7 @@ from lens_client.views import namespaces
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
+    options.ignore_namespace(parser)
     options.add_output(parser)
 
 

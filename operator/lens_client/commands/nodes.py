@@ -24,6 +24,7 @@ SECTION = Section(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
+    options.ignore_namespace(parser)
     parser.add_argument("--product", metavar="NAME", help="only nodes with GPUs of this product")
     parser.add_argument(
         "--available", metavar="N", type=int, dest="available_min", help="only with so many available GPUs"

@@ -2,12 +2,15 @@
 
 import argparse
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from lens_client import options
 from lens_client.api import schema
+from lens_client.api.client import Answer
 from lens_client.context import Context
-from lens_client.exits import YES, UsageError
+from lens_client.exits import YES
+from lens_client.listing import asked
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
 from lens_client.listing.watch import Section, watch
@@ -56,17 +59,20 @@ def run(context: Context) -> int:
     def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return labelled(row for row in rows if given.node in (None, row["node_name"]))
 
-    if given.watch:
-        if given.state != "running":
-            raise UsageError("--watch shows running pods; without it --state shows others")
+    if given.watch and given.state == "running":
         query = {"include": "tasks", "namespace": namespace}
         return watch(context, printer, SECTION, query, Clock(), chooses)
-    answer = context.lens.get(
-        "/api/v1/realtime/running-tasks",
-        schema.RunningTasks,
-        {"namespace": namespace, "state": given.state, "node": given.node},
-    )
+    if given.watch:
+        # The stream has running tasks alone.
+        return asked.watch(context, printer, partial(_ask, context, fresh=True), labelled, SECTION.gone)
+    answer = _ask(context)
     rows = labelled(answer.data["tasks"])
     printer.rows({**answer.data, "total_tasks": len(rows)}, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)
     return context.status(YES, answer.age_seconds)
+
+
+def _ask(context: Context, *, fresh: bool = False) -> Answer[schema.RunningTasks]:
+    given = context.options
+    query = {"namespace": context.namespace, "state": given.state, "node": given.node}
+    return context.lens.get("/api/v1/realtime/running-tasks", schema.RunningTasks, query, fresh=fresh)

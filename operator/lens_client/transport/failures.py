@@ -17,6 +17,8 @@ _WORDS = {
 
 def describe(error: OSError) -> str:
     """Return what went wrong, without the address, on one line."""
+    if isinstance(error, ProxyError) and isinstance(error.__cause__, OSError):
+        return f"{error}: {describe(error.__cause__)}"
     if isinstance(error, (ProtocolError, ProxyError)):
         return str(error)
     if isinstance(error, socket.gaierror):

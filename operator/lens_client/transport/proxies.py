@@ -22,7 +22,7 @@ ConnectTcp = Callable[[str, int, Deadline], socket.socket]
 
 
 class ProxyError(OSError):
-    """The proxy didn't connect."""
+    """The proxy didn't connect. Its cause, if it has one, is what failed on the way to the proxy."""
 
 
 def from_environment(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:
@@ -80,10 +80,11 @@ def connect(proxy: str, host: str, port: int, deadline: Deadline, connect_tcp: C
         raise ProxyError("its URL is no http://, https:// or socks5:// address with a valid port") from None
     if not parts.hostname:
         raise ProxyError("its URL names no host")
+    where = f"the proxy {f'[{parts.hostname}]' if ':' in parts.hostname else parts.hostname}:{proxy_port}"
     try:
         connection = connect_tcp(parts.hostname, proxy_port, deadline)
     except OSError as error:
-        raise ProxyError(f"the proxy {parts.hostname}:{proxy_port} can't be reached: {error}") from error
+        raise ProxyError(f"{where} can't be reached") from error
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     try:
         if parts.scheme == "https":
@@ -95,6 +96,12 @@ def connect(proxy: str, host: str, port: int, deadline: Deadline, connect_tcp: C
             _socks5(connection, host, port, user, password, deadline)
         else:
             _tunnel(connection, host, port, user, password, deadline)
+    except (ProxyError, TimeoutError):
+        connection.close()
+        raise
+    except OSError as error:
+        connection.close()
+        raise ProxyError(where) from error
     except BaseException:
         connection.close()
         raise

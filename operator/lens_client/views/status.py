@@ -83,6 +83,19 @@ def notes(status: Mapping[str, Any]) -> Iterator[str]:
         yield "Some GPUs can't be counted: ResourceSlices of a pool are missing, or can't be read."
     for resource, reason in ((status.get("freshness") or {}).get("unseen") or {}).items():
         yield f"No figure has {resource}, which Lens can't read: {reason}."
+    record = status.get("fit_record")
+    if record and record["right"] + record["wrong"]:
+        yield _record(record)
     alerts = len(status.get("alerts") or ())
     if alerts:
         yield f"{alerts} alert{'s' if alerts != 1 else ''}: kubectl lens alerts"
+
+
+def _record(record: Mapping[str, Any]) -> str:
+    """Return how far `fit` can be trusted here."""
+    compared = record["right"] + record["wrong"]
+    others = f"; {record['abstained']} couldn't be compared" if record["abstained"] else ""
+    return (
+        f"The scheduler did what fit says with {record['right']} of {compared} pending "
+        f"pod{'' if compared == 1 else 's'} since {record['since']}{others}."
+    )

@@ -147,10 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: ",".join(values) for name, values in parse_qs(url.query).items()}
         self.fake.requests.append((self.command, self.path, body))
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token not in (TOKEN, NAMESPACED_TOKEN):
-            self._envelope(401, "Unauthorized")
-        elif url.path == "/openapi.json":
+        if url.path == "/openapi.json":
             self._write(200, json.dumps({"info": {"version": "0.1.0"}}).encode())
+        elif token not in (TOKEN, NAMESPACED_TOKEN):
+            self._envelope(401, "Unauthorized")
         elif url.path in self.fake.answers:
             self._envelope(*self.fake.answers[url.path])
         elif url.path == f"{REALTIME}/stream" and (token == TOKEN or "namespace" in query):

@@ -112,6 +112,20 @@ def test_pending_pods_of_one_namespace_take_no_more_rights_than_its_own(server: 
         shell.wait_for("new-0", start)
 
 
+def test_tasks_that_do_not_run_are_watched_too(server: lens.FakeLens) -> None:
+    """The stream has running ones alone, but says that there is news."""
+    with Process(server.url, ["tasks", "-A", "-w", "--state", "all"]) as shell:
+        start = shell.wait_for("Data 1s old")
+        head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+        left, *others = cluster.TASKS
+        rows = [*others, {**left, "pod_name": "new-0", "pod_uid": "new", "phase": "Pending"}]
+        server.answers[f"{lens.REALTIME}/running-tasks"] = (200, {**head, "total_tasks": 3, "tasks": rows})
+        server.send("change", change(status=cluster.FIGURES))
+        end = shell.wait_for("new-0", start)
+        assert "Gone" in shell.shown[start:end]
+        assert server.requests[-1][1].endswith("state=all")
+
+
 def test_the_status_is_printed_when_a_figure_changes(server: lens.FakeLens) -> None:
     """Not when only the utilization does."""
     with Process(server.url, ["status", "-w"]) as shell:

@@ -259,8 +259,33 @@ def test_a_proxy_that_refuses(scene: Scene, kubeconfig: Path, loop: Loop) -> Non
         with proxy.running(loop) as url:
             path = scene.kubeconfig(cluster={"proxy-url": url.replace("secret", "wrong")}, tls=True)
             assert ask(path) == f"the apiserver {scene.https.url} can't be reached: {problem}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    for scheme in ("http", "https", "socks5"):
+        path = scene.kubeconfig(cluster={"proxy-url": f"{scheme}://u:secret@127.0.0.1:{port}"}, tls=True)
+        assert ask(path) == (
+            f"the apiserver {scene.https.url} can't be reached: the proxy 127.0.0.1:{port} can't be reached: "
+            "connection refused"
+        )
     bad = scene.kubeconfig(cluster={"proxy-url": "ftp://u:secret@proxy"}, tls=True)
     assert "secret" not in ask(bad)
+
+
+def test_a_proxy_that_speaks_no_tls(scene: Scene, loop: Loop) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(answer, "127.0.0.1", 0)
+
+    server = loop.run(start())
+    where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    assert ask(scene.kubeconfig(cluster={"proxy-url": f"https://{where}"}, tls=True)) == (
+        f"the apiserver {scene.https.url} can't be reached: the proxy {where}: "
+        "TLS fails (wrong version number): is it plain http://?"
+    )
+    loop.run(_closed(server))
 
 
 @pytest.mark.parametrize(

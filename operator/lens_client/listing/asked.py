@@ -1,0 +1,63 @@
+"""``-w`` of a list that the stream doesn't have: the stream says when to ask for it again."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from lens_client.api.client import Answer, ApiError
+from lens_client.context import Context
+from lens_client.exits import YES
+from lens_client.listing.printer import Printer
+from lens_client.listing.selection import Chooses
+from lens_client.listing.watch import differs, followed, tell_age
+
+Ask = Callable[[], Answer[Any]]
+"""Asks for the list as it is now, whose rows are in ``tasks``."""
+
+
+def watch(
+    context: Context,
+    printer: Printer,
+    ask: Ask,
+    chooses: Chooses,
+    gone: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> int:
+    """Print the pods of a list, and those that change, until Ctrl+C.
+
+    ``gone`` makes the last row of a pod that has left out of the one before. Who may see one namespace gets
+    the stream of its tasks, and news of other pods within 10 s.
+    """
+    try:
+        return _follow(context, printer, ask, chooses, gone, {"include": ["status", "events"]})
+    except ApiError as error:
+        if error.http_status != 403 or context.namespace is None:
+            raise
+    return _follow(context, printer, ask, chooses, gone, {"include": "tasks", "namespace": context.namespace})
+
+
+def _follow(
+    context: Context,
+    printer: Printer,
+    ask: Ask,
+    chooses: Chooses,
+    gone: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    query: Mapping[str, Any],
+) -> int:
+    known: dict[Hashable, Mapping[str, Any]] | None = None
+    old = False
+    with followed(context, printer, query) as events:
+        for event in events:
+            if event.type == "heartbeat":
+                old = tell_age(printer, event.data, old)
+            answer = ask()
+            rows: dict[Hashable, Mapping[str, Any]] = {
+                (row["namespace"], row["pod_name"], row["pod_uid"]): row
+                for row in chooses(answer.data["tasks"])
+            }
+            if known is None:
+                printer.first({**answer.data}, list(rows.values()))
+                printer.age(answer.data["timestamp"], answer.age_seconds)
+            else:
+                left = [gone(row) for key, row in known.items() if key not in rows]
+                printer.more([*left, *(row for key, row in rows.items() if differs(known.get(key), row))])
+            known = rows
+    return YES

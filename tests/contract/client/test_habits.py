@@ -1,0 +1,61 @@
+"""Who is used to kubectl types what kubectl takes."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from lens_client import __version__
+from tests.contract.client import cluster, lens
+from tests.contract.client.running import run
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[lens.FakeLens]:
+    """Run one server for all tests."""
+    with lens.running() as found:
+        yield found
+
+
+@pytest.mark.parametrize("command", ["nodes", "gpu gpu-node-1", "namespaces", "version"])
+def test_what_is_in_no_namespace_ignores_one(server: lens.FakeLens, command: str) -> None:
+    """As `kubectl get nodes -A` does."""
+    without = run(server.url, command.split())
+    assert without.status == 0
+    for given in ("-A", "-n research", "--all-namespaces", "--namespace=research"):
+        assert run(server.url, [*command.split(), *given.split()]) == without, given
+
+
+def test_the_versions_are_a_document_too(server: lens.FakeLens) -> None:
+    """A script reads which Lens it asks."""
+    versions = {"client": __version__, "lens": "0.1.0"}
+    assert json.loads(run(server.url, ["version", "-o", "json"]).stdout) == versions
+    assert yaml.safe_load(run(server.url, ["version", "-o", "yaml"]).stdout) == versions
+    client = run(server.url, ["version", "--client", "-o", "jsonpath={.client}"])
+    assert (client.stdout, client.status) == (__version__, 0)
+
+
+def test_the_status_says_how_often_fit_was_right(server: lens.FakeLens) -> None:
+    """Who asks whether a job fits wants to know what the answer is worth."""
+    _, status = server.answer(f"{lens.REALTIME}/status", {}, namespaced=False)
+    path = f"{lens.REALTIME}/status"
+    since = cluster.TIMESTAMP
+    try:
+        for record, said in (
+            (
+                {"right": 97, "wrong": 1, "abstained": 3, "since": since},
+                f"The scheduler did what fit says with 97 of 98 pending pods since {since}; 3 couldn't be "
+                "compared.",
+            ),
+            (
+                {"right": 1, "wrong": 0, "abstained": 0, "since": since},
+                f"The scheduler did what fit says with 1 of 1 pending pod since {since}.",
+            ),
+        ):
+            server.answers[path] = (200, {**status, "fit_record": record})
+            assert said in run(server.url, ["status"]).stderr.splitlines()
+        server.answers[path] = (200, {**status, "fit_record": {**record, "right": 0}})
+        assert "fit says" not in run(server.url, ["status"]).stderr
+    finally:
+        del server.answers[path]
