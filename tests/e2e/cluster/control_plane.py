@@ -56,6 +56,12 @@ class ControlPlane:
         return self.directory / "kubeconfig"
 
     @property
+    def client_ca(self) -> tuple[Path, Path]:
+        """The CA whose client certificates the apiserver takes, and its key."""
+        site = self._site()
+        return site.client_ca, site.client_ca_key
+
+    @property
     def url(self) -> str:
         """The apiserver's URL."""
         return self._site().url("kube-apiserver")
@@ -206,11 +212,9 @@ class ControlPlane:
         site = Site(self.programs, self._data, chosen, heartbeat_s, self.host)
         lines = [f'{secrets.token_hex(16)},{user},{user},"{group}"' for user, group in USERS.values()]
         kubeconfig.write_private(site.tokens, "\n".join(lines) + "\n")
-        subprocess.run(
-            ["openssl", "genrsa", "-out", str(site.service_account_key), "2048"],
-            check=True,
-            capture_output=True,
-        )
+        _openssl("genrsa", "-out", str(site.service_account_key), "2048")
+        authority = ("-x509", "-subj", "/CN=clients", "-days", "30", "-newkey", "rsa:2048", "-nodes")
+        _openssl("req", *authority, "-out", str(site.client_ca), "-keyout", str(site.client_ca_key))
         state = {"heartbeat_s": heartbeat_s, "ports": chosen}
         self._state.write_text(json.dumps(state, indent=2) + "\n")
 
@@ -241,3 +245,7 @@ class ControlPlane:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)

@@ -61,6 +61,16 @@ class Site:
         return self.data / "ca.crt"
 
     @property
+    def client_ca(self) -> Path:
+        """The certificate of the CA that signs users' client certificates."""
+        return self.data / "client-ca.crt"
+
+    @property
+    def client_ca_key(self) -> Path:
+        """Its key."""
+        return self.data / "client-ca.key"
+
+    @property
     def service_account_key(self) -> Path:
         """The key that signs service accounts' tokens."""
         return self.data / "service-account.key"
@@ -124,6 +134,7 @@ def _apiserver(site: Site) -> dict[str, object]:
         "service-account-signing-key-file": site.service_account_key,
         "authorization-mode": "Node,RBAC",
         "token-auth-file": site.tokens,
+        "client-ca-file": site.client_ca,
         "feature-gates": FEATURE_GATES,
         "runtime-config": RUNTIME_CONFIG,
         "shutdown-delay-duration": "0s",
