@@ -64,6 +64,14 @@ def duration(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
+def whole_number(text: str) -> int:
+    """Return a whole number; what it may be is the API's to say."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!a} is no whole number") from None
+
+
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Add what every command takes: which Lens, as whom, and how old its figures may be."""
     group = parser.add_argument_group("Which Lens, and as whom")

@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-f", "--filename", metavar="FILE", help="the manifest of a workload, in YAML or JSON; -: stdin"
     )
     pods = parser.add_argument_group("Equal pods, instead of a manifest")
-    pods.add_argument("--gpus", metavar="N", type=int, help="GPUs of each pod (default 1)")
-    pods.add_argument("--replicas", metavar="N", type=int, help="how many pods (default 1)")
+    pods.add_argument("--gpus", metavar="N", type=options.whole_number, help="GPUs of each pod (default 1)")
+    pods.add_argument("--replicas", metavar="N", type=options.whole_number, help="how many pods (default 1)")
     pods.add_argument("--product", metavar="NAME", help="of this product, as nodes' labels say")
     pods.add_argument(
         "--resource", metavar="NAME", help="the extended resource; by default any of whole GPUs"
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pods.add_argument("--device-class", metavar="NAME", help="a DeviceClass instead of a resource")
     pods.add_argument("--cpu", metavar="QUANTITY", help="also so many cores: 500m")
     pods.add_argument("--memory", metavar="QUANTITY", help="also so much memory: 64Gi")
-    pods.add_argument("--priority", metavar="N", type=int, help="the pods' priority")
+    pods.add_argument("--priority", metavar="N", type=options.whole_number, help="the pods' priority")
     pods.add_argument(
         "--toleration", metavar="KEY[=VALUE][:EFFECT]", action="append", help="a further one; may be repeated"
     )

@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.ignore_namespace(parser)
     parser.add_argument("--product", metavar="NAME", help="only nodes with GPUs of this product")
     parser.add_argument(
-        "--available", metavar="N", type=int, dest="available_min", help="only with so many available GPUs"
+        "--available",
+        metavar="N",
+        type=options.whole_number,
+        dest="available_min",
+        help="only with so many available GPUs",
     )
     parser.add_argument("--status", metavar="STATUS", help="only Ready, NotReady, Unknown or Missing ones")
     options.add_selector(parser)

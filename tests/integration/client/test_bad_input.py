@@ -366,6 +366,8 @@ def test_an_option_of_the_kubeconfig_beside_an_address(option: str) -> None:
         (["version", "--context"], "--context: expected one argument: see kubectl lens version --help"),
         (["version", "--server", "ftp://a"], "--server: 'ftp://a' is no http:// or https:// address"),
         (["version", "--server", "http://a:b"], "--server: 'http://a:b' has no valid host and port"),
+        (["fit", "--gpus", "2.5"], "--gpus: '2.5' is no whole number: see kubectl lens fit --help"),
+        (["nodes", "--available", "x"], "--available: 'x' is no whole number: see kubectl lens nodes --help"),
     ],
 )
 def test_a_wrong_command_line(arguments: list[str], problem: str) -> None:
