@@ -108,6 +108,10 @@ cluster-down: dev ## End it.
 bench: dev ## Measure against client-go, plain kopf, kubectl-view-allocations and bare aiohttp.
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: size
+size: dev ## Measure Lens on computed clusters of up to 100,000 nodes and 1,000,000 pods; ARGS="--nodes 1000 10000 --only nodes".
+	$(BIN)/python -m tests.bench.size $(ARGS)
+
 .PHONY: schema
 schema: dev ## Renew the OpenAPI document and its page, settings.md and realtime.md; ARGS=--breaking lets what breaks clients pass.
 	$(BIN)/python -m tests.contract.openapi.stored $(ARGS)

@@ -105,7 +105,7 @@ async def serve(
             supervisor.start("events", partial(_read_events, settings, state, changes, metrics))
         if scraper is not None:
             supervisor.start("telemetry", scraper.run)
-            supervisor.start("targets", partial(_follow_targets, settings, state, changes, scraper))
+            supervisor.start("targets", partial(_follow_targets, settings, state, changes, metrics, scraper))
             supervisor.start("placement", partial(_place_units, state, changes, watcher, Placements()))
         await supervisor.wait(stop)
     finally:
@@ -211,7 +211,7 @@ async def _monitor(
             terminations = await finished_pods.resolve(state.take_terminations())
             kube_events = state.take_kube_events()
             state.alerts_and_events = await asyncio.to_thread(
-                monitor.evaluate, current, terminations, time.time(), kube_events
+                metrics.round("monitor")(monitor.evaluate), current, terminations, time.time(), kube_events
             )
             monitor.raise_failure()
             await asyncio.sleep(EVALUATION_SECONDS)
@@ -274,7 +274,7 @@ def _scraper(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
 
 
 async def _follow_targets(
-    settings: ServeSettings, state: ClusterState, changes: Changes, scraper: Scraper
+    settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics, scraper: Scraper
 ) -> None:
     """Give the scraper the agents or exporters that the watch finds."""
     known: tuple[tuple[ExporterPod, ...], int, frozenset[str]] | None = None
@@ -286,10 +286,13 @@ async def _follow_targets(
 
     while True:
         snapshot = state.current.snapshot
-        present = snapshot.exporters, snapshot.exporter_nodes, frozenset(snapshot.nodes)
-        if present != known:
-            scraper.set_targets(targets(snapshot.exporters, settings), present[2], snapshot.exporter_nodes)
-            known = present
+        with metrics.round("targets"):
+            present = snapshot.exporters, snapshot.exporter_nodes, frozenset(snapshot.nodes)
+            if present != known:
+                scraper.set_targets(
+                    targets(snapshot.exporters, settings), present[2], snapshot.exporter_nodes
+                )
+                known = present
         await asyncio.sleep(DISCOVERY_SECONDS)
         await changes.until(has_changed)
 

@@ -1,6 +1,8 @@
 """The Prometheus metrics of the process: its watches, its server and its jobs. The GPUs' are elsewhere."""
 
-from collections.abc import Mapping
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -8,6 +10,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    Summary,
     disable_created_metrics,
 )
 
@@ -117,6 +120,13 @@ class Metrics:
             ["job"],
             registry=self.registry,
         )
+        self.job_cpu_seconds = Summary(
+            "lens_job_cpu_seconds",
+            "Seconds of CPU that the rounds of a background job took, and how many there were: publish "
+            "(snapshots of the watch), monitor (alerts and events), targets (finding agents or exporters).",
+            ["job"],
+            registry=self.registry,
+        )
         self.watcher_restarts = Counter(
             "lens_watcher_restarts",
             "Restarts of the thread that watches the cluster, which should run as long as the process.",
@@ -175,3 +185,12 @@ class Metrics:
     def count_job_failures(self, job: str, failures: int) -> None:
         """Add failures of a background job."""
         self.job_failures.labels(job).inc(failures)
+
+    @contextlib.contextmanager
+    def round(self, job: str) -> Iterator[None]:
+        """Add what this thread takes within as a round of a background job."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            self.job_cpu_seconds.labels(job).observe(time.thread_time() - began)

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from tests.bench import sizing
 from tests.bench.api import answers, lists, page, streams
-from tests.bench.figures import Figures
+from tests.bench.figures import RESULTS, Figures
 from tests.bench.peers import build
 from tests.bench.telemetry import agent, scrape
 from tests.bench.watch import watching
 from tests.e2e.cluster import fleet, scheduler
 from tests.e2e.cluster.api import Api
 from tests.e2e.cluster.control_plane import ControlPlane
-
-RESULTS = Path("build/bench.json")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import operator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,11 @@ BOUNDS = {
     "page_change_ms": "≤ 500",
     "page_memory_mb": "≤ 200",
     "page_long_tasks": "≤ 1",
+    "size_ready_vs_client_go": "≤ 1.2",
+    "size_rss_vs_client_go": "≤ 0.35",
+    "rss_mb_1m_pods": "≤ 2000",
 }
+RESULTS = Path("build/bench.json")
 HOLDS = {"≤": operator.le, "≥": operator.ge}
 LINE = "{:<34} {:>10} {:<8} {:>10} {:>7}  {}"
 
@@ -69,8 +74,15 @@ class Figures:
 
     def write(self, path: Path) -> None:
         """Write all figures as a JSON object, by name."""
+        self._write(path, {})
+
+    def update(self, path: Path) -> None:
+        """Add all figures to those that a file has."""
+        self._write(path, json.loads(path.read_text()) if path.exists() else {})
+
+    def _write(self, path: Path, before: Mapping[str, object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        document = {name: figure._asdict() for name, figure in self._figures.items()}
+        document = {**before, **{name: figure._asdict() for name, figure in self._figures.items()}}
         path.write_text(json.dumps(document, indent=2) + "\n")
 
 

@@ -278,6 +278,10 @@ class Watcher:
         return Readers(reflectors, optional, liveness, partial(publisher.touch, False))
 
     def _publish(self, reflectors: Collection[Reflector[Any, Any]], liveness: Liveness) -> None:
+        with self._metrics.round("publish"):
+            self._update_state(reflectors, liveness)
+
+    def _update_state(self, reflectors: Collection[Reflector[Any, Any]], liveness: Liveness) -> None:
         now = self._clock()
         for reflector in reflectors:
             confirmed_at = liveness.confirmed_at(reflector)
