@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.bench import sizing
 from tests.bench.api import answers, lists, page, streams
 from tests.bench.figures import RESULTS, Figures
+from tests.bench.large import measure as large
 from tests.bench.peers import build
 from tests.bench.telemetry import agent, scrape
 from tests.bench.watch import watching
@@ -23,7 +24,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--only",
-        choices=["answers", "lists", "streams", "start", "events", "scrape", "agent", "sizing", "page"],
+        choices=[
+            "answers",
+            "lists",
+            "streams",
+            "start",
+            "events",
+            "scrape",
+            "agent",
+            "sizing",
+            "large",
+            "page",
+        ],
         help="one part of it",
     )
     arguments = parser.parse_args()
@@ -47,6 +59,9 @@ def main() -> None:
     figures.write(RESULTS)
     if arguments.only in (None, "sizing"):
         sizing.measure(figures)
+        figures.write(RESULTS)
+    if arguments.only in (None, "large"):
+        large.measure(figures)
         figures.write(RESULTS)
     if arguments.only in (None, "page"):
         page.measure(figures)

@@ -49,7 +49,7 @@ from lens.model.fit.feed import (
     fed_node,
     fed_pod,
     fed_rule,
-    fed_slice,
+    fed_slice_decoder,
     fed_template,
     node_feed,
     pod_feed,
@@ -66,7 +66,6 @@ from lens.model.inventory.objects.decoding import (
     device_class_decoder,
     node_decoder,
     pod_decoder,
-    slice_decoder,
     taint_rule_decoder,
 )
 from lens.model.inventory.objects.fraction import RESERVATIONS
@@ -154,7 +153,7 @@ class Watcher:
             OptionalResource(
                 "resourceslices",
                 "ResourceSlice",
-                slice_decoder(drivers, fed_slice),
+                fed_slice_decoder(drivers),
                 Store(gate.objects, gate.put),
                 *common,
                 feed=feeds.slices,

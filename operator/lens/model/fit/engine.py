@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.state import Devices
-from lens.model.fit.filters.dynamic_resources import DeviceFilter, FatalError
+from lens.model.fit.filters.dynamic_resources import DeviceFilter, FatalError, UnknownError
 from lens.model.fit.filters.local import (
     FeatureFilter,
     GateFilter,
@@ -158,6 +158,26 @@ class Trial:
         """Return how many more replicas fit, where no placement changes what another node can take."""
         return self._queue.room()
 
+    def device_room(self) -> int | None:
+        """Return how many more replicas fit that get devices; None where one may take another's."""
+        devices = self.devices
+        if devices is None or self.is_wide or self._fleet.nominated or not devices.compares_looks:
+            return None
+        known: dict[Hashable, tuple[int, int]] = {}
+        total = 0
+        try:
+            for position, room in self._queue.rooms():
+                node = self._node(position)
+                look: Hashable = position if position in self._changed else devices.look(node) or position
+                most, found = known.get(look, (0, 0))
+                if room > most == found:
+                    self._check_time()
+                    most, found = known[look] = room, devices.room(node, room)
+                total += min(room, found)
+        except (FatalError, UnknownError):
+            return None
+        return total
+
     def reasons(self) -> tuple[Reason, ...]:
         """Return what keeps the next replica off nodes."""
         if self.fatal is not None:
@@ -231,12 +251,14 @@ class Trial:
         if not self._rechecks and not nominated:
             return [list(zip(candidates, rooms, strict=True))]
         nodes, keys = self._fleet.nodes, self._topology_keys
+        compares = self.devices is not None and self.devices.compares_looks
         groups: dict[Hashable, list[tuple[int, int]]] = {}
         for position, room in zip(candidates, rooms, strict=True):
             labels = nodes[position].labels
             group: Hashable = tuple([labels.get(key) for key in keys])
             if self.devices is not None:
-                group = position
+                look = self.devices.look(nodes[position]) if compares else None
+                group = position if look is None else (group, look)
             if position in nominated:
                 group, room = position, self._room(nodes[position])
             groups.setdefault(group, []).append((position, room))
@@ -252,7 +274,7 @@ class Trial:
                 self._queue.set_aside()
                 continue
             self._check_time()
-            self._queue.take()
+            self._queue.take(apart=self.devices is not None)
             self.placed.append(node.name)
             self._last = position
             node = self._changed[position] = node.with_pods((self._asked.on(node.name),))
@@ -309,17 +331,26 @@ class _Queue:
         """Return how many replicas there is room for."""
         return sum([-(entry // self._nodes) for entries in self._groups for entry in entries])
 
+    def rooms(self) -> Iterator[tuple[int, int]]:
+        """Give each node that has room, with the room."""
+        for entries in self._groups:
+            for entry in entries:
+                yield entry % self._nodes, -(entry // self._nodes)
+
     def __iter__(self) -> Iterator[int]:
         """Go through the first nodes of the groups that aren't set aside, each to be taken or set aside."""
         while self._first:
             yield self._first[0][0] % self._nodes
 
-    def take(self) -> None:
-        """Take room for one replica on the node that is first."""
+    def take(self, *, apart: bool) -> None:
+        """Take room for one replica on the node that is first; what is left is in a group ``apart``."""
         _, number = heappop(self._first)
         entries = self._groups[number]
         less = heappop(entries) + self._nodes
-        if less < 0:
+        if less < 0 and apart and entries:
+            heappush(self._first, (less, len(self._groups)))
+            self._groups.append([less])
+        elif less < 0:
             heappush(entries, less)
         if entries:
             heappush(self._first, (entries[0], number))
@@ -419,6 +450,8 @@ def _max_replicas(trial: Trial, placed: int, replicas: int) -> int | None:
         return placed
     if not trial.is_wide and trial.devices is None:
         return placed + trial.room()
+    if (room := trial.device_room()) is not None:
+        return placed + room
     counted = MOST_COUNTED if trial.is_wide else MOST_BY_DEVICES
     more = trial.place(max(0, counted - placed) + 1)
     return placed + more if placed + more <= max(placed, counted) else None

@@ -6,6 +6,7 @@ placeholders: zeros, ``N/A``, what a BIOS was delivered with. Two GPUs with the 
 
 import re
 
+_USUAL = re.compile(r"(?:GPU|MIG)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PREFIX = re.compile(r"(?:GPU|MIG)-|0x", re.IGNORECASE)
 _FILLING = re.compile(r"[^0-9a-z]+", re.IGNORECASE)
 _PLACEHOLDERS = frozenset(
@@ -45,12 +46,17 @@ _PLACEHOLDERS = frozenset(
 
 _REPLACEMENT = "\ufffd"
 
+SEVERAL = 2
+"""A usual uuid with more different characters, its hyphens included, isn't the same digit all over."""
+
 SAME = 3
 """So often the same letter or digit, such as zeros, and no other, is nobody's identity."""
 
 
 def identity(text: str | None) -> str | None:
     """Return an identity, or None for a placeholder."""
+    if text is not None and _USUAL.fullmatch(text) and len(set(text[4:])) > SEVERAL:
+        return text
     if text is None or _REPLACEMENT in text or not text.isprintable():
         return None
     bare = text.strip()

@@ -8,11 +8,13 @@ What can be odd without the whole object being odd is still bytes, and is read o
 ``read_or_none``.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, TypeVar
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 
+from lens.model.k8s.device_attributes import Attributes, without_identities
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 T = TypeVar("T")
@@ -58,24 +60,6 @@ class PoolManifest(Manifest):
     resource_slice_count: Int64 = 0
 
 
-class SliceSpec(Manifest):
-    """A ResourceSlice's ``spec``."""
-
-    driver: str
-    pool: PoolManifest
-    node_name: str | None = None
-    per_device_node_selection: bool | None = None
-    devices: msgspec.Raw = msgspec.Raw()
-    shared_counters: msgspec.Raw = msgspec.Raw()
-
-
-class SliceManifest(Manifest):
-    """A ResourceSlice."""
-
-    metadata: ObjectMeta
-    spec: SliceSpec
-
-
 class DeviceFields(Manifest):
     """The fields of a device. ``node_name`` counts under ``perDeviceNodeSelection``."""
 
@@ -85,6 +69,11 @@ class DeviceFields(Manifest):
     node_name: str | None = None
     taints: msgspec.Raw = msgspec.Raw()
     allow_multiple_allocations: bool | None = None
+    # Only a fit reads these.
+    node_selector: msgspec.Raw = msgspec.Raw()
+    all_nodes: msgspec.Raw = msgspec.Raw()
+    binds_to_node: msgspec.Raw = msgspec.Raw()
+    binding_conditions: msgspec.Raw = msgspec.Raw()
 
 
 class DeviceManifest(DeviceFields):
@@ -92,6 +81,63 @@ class DeviceManifest(DeviceFields):
 
     name: str = ""
     basic: DeviceFields | None = None
+
+
+_device = msgspec.json.Decoder(DeviceManifest)
+
+
+class ReadDevice(NamedTuple):
+    """A device of any version, with its attributes apart from its identities."""
+
+    name: str
+    fields: DeviceFields
+    attributes: Attributes | None
+
+
+class SliceSpec(Manifest, dict=True, gc=True):
+    """A ResourceSlice's ``spec``."""
+
+    driver: str
+    pool: PoolManifest
+    node_name: str | None = None
+    per_device_node_selection: bool | None = None
+    devices: msgspec.Raw = msgspec.Raw()
+    shared_counters: msgspec.Raw = msgspec.Raw()
+    # Only a fit reads these.
+    node_selector: msgspec.Raw = msgspec.Raw()
+    all_nodes: msgspec.Raw = msgspec.Raw()
+
+    @cached_property
+    def entries(self) -> Sequence[msgspec.Raw]:
+        """The devices, undecoded. Raise ValueError or RecursionError if they are no list."""
+        return read_list(self.devices)
+
+    @cached_property
+    def marks(self) -> tuple[int, ...]:
+        """What tells each device from what it was before: 64 bits, by this process's secret key (SipHash)."""
+        return tuple([hash(bytes(entry)) for entry in self.entries])
+
+    @cached_property
+    def _decoded(self) -> dict[int, ReadDevice]:
+        return {}
+
+    def device(self, index: int) -> ReadDevice:
+        """Return a device. Raise ValueError or RecursionError if it can't be decoded."""
+        found = self._decoded.get(index)
+        if found is None:
+            manifest = _device.decode(self.entries[index])
+            fields = manifest.basic or manifest
+            raw = fields.attributes
+            found = ReadDevice(manifest.name, fields, without_identities(bytes(raw)) if raw else None)
+            self._decoded[index] = found
+        return found
+
+
+class SliceManifest(Manifest):
+    """A ResourceSlice."""
+
+    metadata: ObjectMeta
+    spec: SliceSpec
 
 
 class Attribute(Manifest):
@@ -204,12 +250,30 @@ class ResultManifest(DeviceName):
     consumed_capacity: msgspec.Raw = msgspec.Raw()
     binding_conditions: list[str] | None = None
     binding_failure_conditions: list[str] | None = None
+    # Only a fit reads it.
+    skip_node_operations: msgspec.Raw = msgspec.Raw()
 
 
-class AllocatedDevices(Manifest):
+_results = msgspec.json.Decoder(list[ResultManifest] | None)
+
+
+def decode_results(raw: msgspec.Raw) -> Sequence[ResultManifest]:
+    """Return allocated devices. Raise ValueError or RecursionError if one of them can't be decoded."""
+    return (_results.decode(raw) if raw else None) or ()
+
+
+class AllocatedDevices(Manifest, dict=True, gc=True):
     """A claim's ``status.allocation.devices``."""
 
     results: msgspec.Raw = msgspec.Raw()
+
+    @cached_property
+    def read_results(self) -> Sequence[ResultManifest] | None:
+        """The allocated devices; None if one of them can't be decoded."""
+        try:
+            return decode_results(self.results)
+        except (ValueError, RecursionError):
+            return None
 
 
 class AllocationManifest(Manifest):
@@ -247,7 +311,7 @@ class ClaimManifest(Manifest):
     """A ResourceClaim."""
 
     metadata: ObjectMeta
-    spec: ClaimSpec = msgspec.field(default_factory=ClaimSpec)
+    spec: msgspec.Raw = msgspec.Raw()
     status: ClaimStatus = msgspec.field(default_factory=ClaimStatus)
 
 

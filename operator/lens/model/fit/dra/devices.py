@@ -17,7 +17,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
-from lens.model.inventory.objects.claim import PoolKey
+from lens.model.inventory.objects.claim import MOST_SHARED_BYTES, PoolKey
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     MOST_CAPACITIES,
@@ -27,8 +27,9 @@ from lens.model.k8s.bounds import (
     MOST_DEVICE_TAINTS,
     MOST_SLICE_DEVICES,
 )
-from lens.model.k8s.dra_objects import Int64
-from lens.model.k8s.objects import Manifest, ObjectMeta
+from lens.model.k8s.device_attributes import Attributes, is_mark
+from lens.model.k8s.dra_objects import DeviceFields, ReadDevice, SliceManifest, SliceSpec
+from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS
 
@@ -101,10 +102,48 @@ class NodeChoice(msgspec.Struct, frozen=True, gc=False):
 NO_CHOICE = NodeChoice()
 
 
+class Kind:
+    """What devices have in common that differ in nothing but their names and identities.
+
+    ``attributes`` have marks at those ``places`` where the devices have their identities. Devices have one
+    object in common, and others have other ones, or perhaps an equal one.
+    """
+
+    __slots__ = (
+        "attributes",
+        "capacities",
+        "consumes",
+        "groups",
+        "places",
+        "shareable",
+        "taints",
+    )
+
+    def __init__(
+        self,
+        attributes: tuple[Attribute, ...],
+        places: tuple[int, ...],
+        capacities: tuple[Capacity, ...],
+        consumes: tuple[Consumption, ...],
+        groups: bool,
+        taints: tuple[DeviceTaint, ...],
+        shareable: bool,
+    ) -> None:
+        """Take what they have in common."""
+        self.attributes = attributes
+        self.places = places
+        self.capacities = capacities
+        self.consumes = consumes
+        self.groups = groups
+        self.taints = taints
+        self.shareable = shareable
+
+
 class Device(msgspec.Struct, frozen=True, gc=False):
     """A device. ``nodes`` count where its slice leaves them to each device.
 
-    ``binds`` ties what is allocated with it to one node; with ``conditions`` it is allocated last.
+    ``binds`` ties what is allocated with it to one node; with ``conditions`` it is allocated last. ``groups``
+    tells that it has compatibility groups. ``kind`` is what it has in common with others, None if unknown.
     """
 
     name: str
@@ -116,10 +155,18 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     shareable: bool = False
     binds: bool = False
     conditions: bool = False
+    groups: bool = False
+    kind: Kind | None = None
 
 
-class Slice(msgspec.Struct, frozen=True, gc=False):
-    """A ResourceSlice. ``groups`` tells that it has compatibility groups, which keep its pool incomplete."""
+NOTHING_KNOWN: Mapping[int, Device] = {}
+
+
+class Slice(msgspec.Struct, frozen=True, weakref=True):
+    """A ResourceSlice. ``groups`` tells that it has compatibility groups, which keep its pool incomplete.
+
+    ``marks`` tell its devices from what they may be later.
+    """
 
     name: str
     driver: str
@@ -131,6 +178,7 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     devices: tuple[Device, ...] = ()
     counter_sets: tuple[Consumption, ...] = ()
     groups: bool = False
+    marks: tuple[int, ...] = ()
 
     @property
     def key(self) -> PoolKey:
@@ -183,106 +231,131 @@ class _TaintManifest(Manifest):
     effect: str = ""
 
 
-class _DeviceFields(Manifest):
-    attributes: dict[str, _AttributeManifest] | None = None
-    capacity: dict[str, _CapacityManifest | Quantity] | None = None
-    consumes_counters: list[_ConsumptionManifest] | None = None
-    node_name: str | None = None
-    node_selector: NodeSelectorManifest | None = None
-    all_nodes: bool | None = None
-    taints: list[_TaintManifest] | None = None
-    binds_to_node: bool | None = None
-    binding_conditions: list[str] | None = None
-    allow_multiple_allocations: bool | None = None
-
-
-class _DeviceManifest(_DeviceFields):
-    name: str = ""
-    basic: _DeviceFields | None = None
-
-
-class _PoolManifest(Manifest):
-    name: str
-    generation: Int64 = 0
-    resource_slice_count: Int64 = 0
-
-
-class _SpecManifest(Manifest):
-    driver: str
-    pool: _PoolManifest
-    node_name: str | None = None
-    node_selector: NodeSelectorManifest | None = None
-    all_nodes: bool | None = None
-    per_device_node_selection: bool | None = None
-    devices: list[_DeviceManifest] | None = None
-    shared_counters: list[_CounterSetManifest] | None = None
-
-
-class _SliceManifest(Manifest):
-    metadata: ObjectMeta
-    spec: _SpecManifest
-
-
-_decode = msgspec.json.Decoder(_SliceManifest).decode
+_attributes = msgspec.json.Decoder(dict[str, _AttributeManifest] | None).decode
+_capacity_map = msgspec.json.Decoder(dict[str, _CapacityManifest | Quantity] | None).decode
+_consumptions = msgspec.json.Decoder(list[_ConsumptionManifest] | None).decode
+_counter_sets = msgspec.json.Decoder(list[_CounterSetManifest] | None).decode
+_taints = msgspec.json.Decoder(list[_TaintManifest] | None).decode
+_selector = msgspec.json.Decoder(NodeSelectorManifest | None).decode
+_flag = msgspec.json.Decoder(bool | None).decode
+_conditions = msgspec.json.Decoder(list[str] | None).decode
+_manifest = msgspec.json.Decoder(SliceManifest).decode
 
 
 def read_slice(document: bytes) -> Slice:
     """Return a ResourceSlice. Raise ValueError, naming the field, for what can't be read."""
     try:
-        manifest = _decode(document)
+        return slice_of(_manifest(document))
     except RecursionError:
         raise ValueError("the slice is nested too deep") from None
+
+
+def slice_of(manifest: SliceManifest, known: Mapping[int, Device] = NOTHING_KNOWN) -> Slice:
+    """Return a ResourceSlice. Raise ValueError or RecursionError for what can't be read.
+
+    ``known`` has devices that were read before, by their places.
+    """
     spec = manifest.spec
-    devices, counter_sets = spec.devices or [], spec.shared_counters or []
-    _bound(len(devices), MOST_SLICE_DEVICES, "spec.devices")
+    count = len(spec.entries)
+    counter_sets = (_counter_sets(spec.shared_counters) if spec.shared_counters else None) or []
+    _bound(count, MOST_SLICE_DEVICES, "spec.devices")
     _bound(len(counter_sets), MOST_COUNTER_SETS, "spec.sharedCounters")
-    fields = [each.basic or each for each in devices]
+    devices = tuple([known.get(index) or _device(spec.device(index)) for index in range(count)])
     return Slice(
         name=manifest.metadata.name,
         driver=_name(spec.driver),
         pool=_name(spec.pool.name),
         generation=spec.pool.generation,
         count=spec.pool.resource_slice_count,
-        nodes=_nodes(spec.node_name, spec.all_nodes, spec.node_selector),
+        nodes=_nodes(spec),
         per_device=bool(spec.per_device_node_selection),
-        devices=tuple(_device(each.name, own) for each, own in zip(devices, fields, strict=True)),
+        devices=devices,
         counter_sets=tuple((_name(each.name), _counters(each.counters)) for each in counter_sets),
-        groups=any(one.compatibility_groups for each in fields for one in each.consumes_counters or ()),
+        groups=any(device.groups for device in devices),
+        marks=spec.marks,
     )
 
 
-def _device(name: str, fields: _DeviceFields) -> Device:
-    consumes, taints = fields.consumes_counters or [], fields.taints or []
-    _bound(len(fields.attributes or ()), 2 * MOST_CAPACITIES, "attributes")
-    _bound(len(fields.capacity or ()), 2 * MOST_CAPACITIES, "capacity")
-    _bound(len(consumes), MOST_CONSUMPTIONS, "consumesCounters")
-    _bound(len(taints), MOST_DEVICE_TAINTS, "taints")
+def _device(read: ReadDevice) -> Device:
+    fields, told = read.fields, read.attributes
+    raw = (
+        b"" if told is None else told.template,
+        bytes(fields.capacity),
+        bytes(fields.consumes_counters),
+        bytes(fields.taints),
+        bool(fields.allow_multiple_allocations),
+    )
+    kind = (_shared_kind if sum(map(len, raw[:-1])) <= MOST_SHARED_BYTES else _read_kind)(*raw)
+    conditions = fields.binding_conditions
     return Device(
-        name=_name(name),
-        attributes=tuple(_attribute(key, value) for key, value in sorted((fields.attributes or {}).items())),
-        capacities=tuple(_capacity(key, value) for key, value in sorted((fields.capacity or {}).items())),
-        consumes=_share_consumptions(
-            tuple((_name(each.counter_set), _counters(each.counters)) for each in consumes)
-        ),
-        taints=tuple(
-            DeviceTaint(_name(each.key), _name(each.value or ""), intern(each.effect))
-            for each in taints
-            if each.effect in REPELLING_EFFECTS
-        ),
-        nodes=_nodes(fields.node_name, fields.all_nodes, fields.node_selector),
-        shareable=bool(fields.allow_multiple_allocations),
-        binds=bool(fields.binds_to_node),
-        conditions=fields.binding_conditions is not None,
+        name=_name(read.name),
+        attributes=kind.attributes if told is None or not kind.places else _told(kind, told),
+        capacities=kind.capacities,
+        consumes=kind.consumes,
+        taints=kind.taints,
+        nodes=_nodes(fields),
+        shareable=kind.shareable,
+        binds=bool(fields.binds_to_node and _flag(fields.binds_to_node)),
+        conditions=bool(conditions) and _conditions(conditions) is not None,
+        groups=kind.groups,
+        kind=kind,
     )
 
 
-def _nodes(name: str | None, all_nodes: bool | None, selector: NodeSelectorManifest | None) -> NodeChoice:
-    if not name and not all_nodes and selector is None:
+def _told(kind: Kind, told: Attributes) -> tuple[Attribute, ...]:
+    """Return a device's attributes, sorted by name, with its identities."""
+    attributes = list(kind.attributes)
+    for place in kind.places:
+        mark = attributes[place]
+        attributes[place] = Attribute(mark.name, mark.type, told.of(str(mark.value)))
+    return tuple(attributes)
+
+
+def _read_kind(template: bytes, capacity: bytes, consumes: bytes, taints: bytes, shareable: bool) -> Kind:
+    manifests = (_attributes(template) if template else None) or {}
+    capacities = (_capacity_map(capacity) if capacity else None) or {}
+    consumptions = (_consumptions(consumes) if consumes else None) or []
+    _bound(len(manifests), 2 * MOST_CAPACITIES, "attributes")
+    _bound(len(capacities), 2 * MOST_CAPACITIES, "capacity")
+    _bound(len(consumptions), MOST_CONSUMPTIONS, "consumesCounters")
+    attributes = tuple(_attribute(name, manifest) for name, manifest in sorted(manifests.items()))
+    return Kind(
+        attributes,
+        tuple(
+            place
+            for place, each in enumerate(attributes)
+            if isinstance(each.value, str) and is_mark(each.value)
+        ),
+        tuple(_capacity(name, manifest) for name, manifest in sorted(capacities.items())),
+        tuple((_name(each.counter_set), _counters(each.counters)) for each in consumptions),
+        any(each.compatibility_groups for each in consumptions),
+        _repelling(taints) if taints else (),
+        shareable,
+    )
+
+
+_shared_kind = lru_cache(maxsize=8192)(_read_kind)
+
+
+def _repelling(raw: bytes) -> tuple[DeviceTaint, ...]:
+    taints = _taints(raw) or []
+    _bound(len(taints), MOST_DEVICE_TAINTS, "taints")
+    return tuple(
+        DeviceTaint(_name(each.key), _name(each.value or ""), intern(each.effect))
+        for each in taints
+        if each.effect in REPELLING_EFFECTS
+    )
+
+
+def _nodes(fields: SliceSpec | DeviceFields) -> NodeChoice:
+    selector = _selector(fields.node_selector) if fields.node_selector else None
+    all_nodes = bool(fields.all_nodes and _flag(fields.all_nodes))
+    if not fields.node_name and not all_nodes and selector is None:
         return NO_CHOICE
     return _share_nodes(
         NodeChoice(
-            _name(name or ""),
-            bool(all_nodes),
+            _name(fields.node_name or ""),
+            all_nodes,
             None if selector is None else read_node_selector(None, NodeAffinityManifest(selector)),
         )
     )
@@ -345,11 +418,6 @@ def _share_attribute(attribute: Attribute) -> Attribute:
 @lru_cache(maxsize=4096)
 def _share_capacity(capacity: Capacity) -> Capacity:
     return capacity
-
-
-@lru_cache(maxsize=4096)
-def _share_consumptions(consumptions: tuple[Consumption, ...]) -> tuple[Consumption, ...]:
-    return consumptions
 
 
 @lru_cache(maxsize=1024)

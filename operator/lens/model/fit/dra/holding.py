@@ -51,6 +51,12 @@ class Holding:
             # Others may look at what there was.
             self._pools[key] = _joined(dict(self._pools.get(key, _NONE)), of_pool)
 
+    def of_pools(self, keys: Iterable[PoolKey]) -> "Holding":
+        """Return what is held of some pools, to be added to."""
+        found = Holding()
+        found._pools = {key: self._pools[key] for key in keys if key in self._pools}
+        return found
+
     def in_pool(self, key: PoolKey) -> Mapping[str, HeldDevice]:
         """Return the devices of a pool that are held, by name."""
         return self._pools.get(key, _NONE)

@@ -1,6 +1,6 @@
 """Which devices match selectors in CEL, asked once for all devices that look the same to a selector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lens.model.fit.dra.cel.functions import QUANTITY, SEMVER, semver
@@ -43,6 +43,14 @@ def matches(expression: str, device: Device, driver: str) -> bool:
     if isinstance(verdict, Exception):
         raise verdict
     return verdict
+
+
+def looks_at(expression: str, names: Iterable[str]) -> bool:
+    """Tell whether a selector may look at attributes with such names, whatever their domain."""
+    program = compiled(expression)
+    if isinstance(program, UnsupportedError):
+        return False
+    return not program.names_only or any(name in program.expression for name in names)
 
 
 def _seen(program: Program, device: Device) -> Sequence[Attribute | Capacity]:

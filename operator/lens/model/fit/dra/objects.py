@@ -1,5 +1,6 @@
 """Claims, classes, templates and taint rules as a fit looks at them."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from sys import intern
 
@@ -19,7 +20,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
-from lens.model.inventory.objects.claim import DeviceKey
+from lens.model.inventory.objects.claim import MOST_SHARED_BYTES, DeviceKey
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
@@ -27,6 +28,7 @@ from lens.model.k8s.bounds import (
     MOST_CAPACITIES,
     MOST_CONSUMERS,
 )
+from lens.model.k8s.dra_objects import ClaimManifest, ResultManifest, decode_results
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS
@@ -88,27 +90,6 @@ class FitTaintRule(msgspec.Struct, frozen=True, gc=False):
         return self.driver in (None, driver) and self.pool in (None, pool)
 
 
-class _ResultManifest(Manifest):
-    driver: str
-    pool: str
-    device: str
-    admin_access: bool | None = None
-    share_id: str | None = msgspec.field(default=None, name="shareID")
-    consumed_capacity: dict[str, Quantity] | None = None
-    binding_conditions: list[str] | None = None
-    binding_failure_conditions: list[str] | None = None
-    skip_node_operations: list[msgspec.Raw] | None = None
-
-
-class _AllocatedManifest(Manifest):
-    results: list[_ResultManifest] | None = None
-
-
-class _AllocationManifest(Manifest):
-    devices: _AllocatedManifest | None = None
-    node_selector: NodeSelectorManifest | None = None
-
-
 class _DeviceStatusManifest(Manifest):
     driver: str = ""
     pool: str = ""
@@ -117,78 +98,70 @@ class _DeviceStatusManifest(Manifest):
     conditions: list[Condition] | None = None
 
 
-class _StatusManifest(Manifest):
-    allocation: _AllocationManifest | None = None
-    devices: list[_DeviceStatusManifest] | None = None
-    reserved_for: list[msgspec.Raw] | None = None
-
-
-class _OwnerManifest(Manifest):
-    uid: str = ""
-    controller: bool | None = None
-
-
-class _MetaManifest(Manifest):
-    name: str
-    namespace: str | None = None
-    deletion_timestamp: str | None = None
-    owner_references: list[_OwnerManifest] | None = None
-
-
-class _ClaimManifest(Manifest):
-    metadata: _MetaManifest
-    spec: msgspec.Raw = msgspec.Raw()
-    status: _StatusManifest | None = None
-
-
-_claim = msgspec.json.Decoder(_ClaimManifest).decode
+_claim = msgspec.json.Decoder(ClaimManifest).decode
+_selector = msgspec.json.Decoder(NodeSelectorManifest | None).decode
+_statuses = msgspec.json.Decoder(list[_DeviceStatusManifest] | None).decode
+_entries = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
+_amounts = msgspec.json.Decoder(dict[str, Quantity] | None).decode
 
 
 def read_claim(document: bytes) -> FitClaim:
     """Return a claim. Raise ValueError, naming the field, for what can't be read."""
     try:
-        manifest = _claim(document)
+        return claim_of(_claim(document))
     except RecursionError:
         raise ValueError("the claim is nested too deep") from None
-    meta, status = manifest.metadata, manifest.status or _StatusManifest()
-    owners = meta.owner_references or ()
+
+
+def claim_of(manifest: ClaimManifest) -> FitClaim:
+    """Return a claim. Raise ValueError or RecursionError for what can't be read."""
+    meta, status = manifest.metadata, manifest.status
     allocation = status.allocation
-    results = (allocation.devices.results if allocation and allocation.devices else None) or []
-    if len(results) > MOST_RESULTS or len(status.reserved_for or ()) > MOST_CONSUMERS:
+    results: Sequence[ResultManifest] = ()
+    if allocation is not None and (devices := allocation.devices) is not None:
+        results = decode_results(devices.results) if devices.read_results is None else devices.read_results
+    consumers = (_entries(status.reserved_for) if status.reserved_for else None) or ()
+    if len(results) > MOST_RESULTS or len(consumers) > MOST_CONSUMERS:
         raise ValueError("status: too many results or consumers")
-    conditions = {
-        (each.driver, each.pool, each.device, each.share_id): each.conditions or []
-        for each in status.devices or ()
-    }
-    failed, waits = _bindings(results, conditions)
-    selector = allocation.node_selector if allocation else None
+    statuses = (_statuses(status.devices) if status.devices else None) or ()
+    failed, waits = _bindings(
+        results,
+        {(each.driver, each.pool, each.device, each.share_id): each.conditions or [] for each in statuses},
+    )
     return FitClaim(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
         spec=read_claim_spec(bytes(manifest.spec)),
-        owner=next((each.uid for each in owners if each.controller), ""),
+        owner=next((each.uid for each in meta.owner_references or () if each.controller), ""),
         deleted=meta.deletion_timestamp is not None,
         allocated=allocation is not None,
-        nodes=None
-        if selector is None
-        else _share_nodes(read_node_selector(None, NodeAffinityManifest(selector))),
-        held=tuple(map(_held, (each for each in results if not each.admin_access))),
+        nodes=_nodes(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
+        held=tuple([_held(each) for each in results if not each.admin_access]),
         failed=failed,
         waits=waits,
-        skips_node_operations=any(each.skip_node_operations for each in results),
+        skips_node_operations=any(
+            each.skip_node_operations and _entries(each.skip_node_operations) for each in results
+        ),
     )
 
 
-@lru_cache(maxsize=8192)
-def _share_nodes(nodes: NodeSelector) -> NodeSelector:
-    return nodes
+def _read_nodes(raw: bytes) -> NodeSelector | None:
+    selector = _selector(raw)
+    return None if selector is None else read_node_selector(None, NodeAffinityManifest(selector))
 
 
-def _held(each: _ResultManifest) -> Held:
+_shared_nodes = lru_cache(maxsize=8192)(_read_nodes)
+
+
+def _nodes(raw: bytes) -> NodeSelector | None:
+    return (_shared_nodes if len(raw) <= MOST_SHARED_BYTES else _read_nodes)(raw)
+
+
+def _held(each: ResultManifest) -> Held:
     key = DeviceKey(_name(each.driver), _name(each.pool), _name(each.device))
     if each.share_id is None:
         return Held(key)
-    consumed = each.consumed_capacity
+    consumed = _amounts(each.consumed_capacity) if each.consumed_capacity else None
     if consumed is None:
         return Held(key, each.share_id)
     if len(consumed) > 2 * MOST_CAPACITIES:
@@ -198,8 +171,8 @@ def _held(each: _ResultManifest) -> Held:
 
 
 def _bindings(
-    results: list[_ResultManifest],
-    conditions: dict[tuple[str, str, str, str | None], list[Condition]],
+    results: Iterable[ResultManifest],
+    conditions: Mapping[tuple[str, str, str, str | None], list[Condition]],
 ) -> tuple[bool, bool]:
     """Return whether a binding has failed, and whether one isn't ready (``isClaimReadyForBinding``)."""
     for each in results:

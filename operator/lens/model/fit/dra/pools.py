@@ -3,13 +3,28 @@
 Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, pools_incubating.go.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from lens.model.fit.dra.devices import Device, Slice
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.quantity import Exact
 
 CounterSets = Mapping[str, Mapping[str, Exact]]
+
+MOST_KINDS = 4096
+"""Kinds of pools that are kept."""
+
+
+class PoolKind:
+    """What pools have in common whose devices are of the same kinds, at the same places.
+
+    There is one object for all these pools.
+    """
+
+    __slots__ = ()
+
+
+_kinds: dict[Hashable, PoolKind] = {}
 
 
 class Pool:
@@ -20,6 +35,7 @@ class Pool:
     """
 
     __slots__ = (
+        "_kind",
         "_positions",
         "counter_sets",
         "devices",
@@ -53,6 +69,29 @@ class Pool:
         self.shapes: dict[object, object] = {}
         """What claims that look at the same of devices make of it."""
         self._positions: dict[str, int] | None = None
+        self._kind: PoolKind | None = None
+
+    @property
+    def kind(self) -> PoolKind | None:
+        """Return its kind; None for a pool that other nodes have a part of."""
+        if self._kind is None:
+            self._kind = self._find_kind()
+        return self._kind
+
+    def _find_kind(self) -> PoolKind | None:
+        of_devices = [device.kind for device, _ in self.devices]
+        if self.elsewhere or None in of_devices or any(each.per_device for _, each in self.devices):
+            return None
+        counters = tuple(
+            (name, tuple(sorted(counters.items()))) for name, counters in sorted(self.counter_sets.items())
+        )
+        key = self.key.driver, self.incomplete, self.invalid, counters, tuple(of_devices)
+        kind = _kinds.get(key)
+        if kind is None:
+            if len(_kinds) >= MOST_KINDS:
+                _kinds.clear()
+            kind = _kinds[key] = PoolKind()
+        return kind
 
     @property
     def positions(self) -> Mapping[str, int]:

@@ -12,9 +12,11 @@ from lens.model.fit.dra.cel.text import UnsupportedError
 from lens.model.fit.dra.constraints import look_up
 from lens.model.fit.dra.devices import Device
 from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.matching import matches
+from lens.model.fit.dra.looks import held_places
+from lens.model.fit.dra.matching import looks_at, matches
 from lens.model.fit.dra.objects import FitClass
 from lens.model.fit.dra.pools import Pool
+from lens.model.k8s.device_attributes import IDENTITIES
 
 MOST_SHAPES = 4096
 """Shapes of pools that are kept."""
@@ -53,7 +55,15 @@ class Viewer:
             dict.fromkeys(constraint.attribute for spec in listed for constraint in spec.constraints)
         )
         self._rules = tuple(rule for rule in offer.rules if rule.taint is not None)
-        self._key = self._selectors, self._attributes, self._rules
+        self.sees_identities = any(
+            looks_at(expression, IDENTITIES) for selectors in self._selectors for expression in selectors
+        ) or any(attribute.rpartition("/")[2] in IDENTITIES for attribute in self._attributes)
+        """Whether devices that differ in their identities alone may differ to the claims."""
+        self.compares_looks = not self.sees_identities and not self._rules
+        """Whether nodes of the same look are the same to the claims."""
+        self._key: Hashable = self._rules
+        if self.sees_identities:
+            self._key = self._selectors, self._attributes, self._rules
 
     def of_node(self, pools: Sequence[Pool], holding: Holding) -> Hashable | None:
         """Return what the claims see of a node; None if it can't be compared with others."""
@@ -66,15 +76,7 @@ class Viewer:
                 shape = pool.shapes[self._key] = self._shape(pool)
             if shape is None:
                 return None
-            seen.append(shape)
-            held = holding.in_pool(pool.key)
-            if held:
-                places = pool.positions
-                seen.append(
-                    tuple(sorted((places[name], each.state) for name, each in held.items() if name in places))
-                )
-            else:
-                seen.append(())
+            seen += shape, held_places(pool, holding)
         return tuple(seen)
 
     def _shape(self, pool: Pool) -> Shape | None:
@@ -89,15 +91,13 @@ class Viewer:
             pool.incomplete,
             pool.invalid,
             counters,
+            pool.key.driver,
             tuple(
                 (
-                    self._verdicts(device, pool.key.driver),
-                    self._values(device, pool.key.driver),
-                    device.taints,
+                    device.kind
+                    if device.kind is not None and not self.sees_identities
+                    else self._looked_at(device, pool.key.driver),
                     tuple(rule.name for rule in rules if rule.device in (None, device.name)),
-                    device.capacities,
-                    device.consumes,
-                    device.shareable,
                 )
                 for device, _ in pool.devices
             ),
@@ -108,6 +108,16 @@ class Viewer:
                 _known.clear()
             shape = _known[key] = Shape()
         return shape
+
+    def _looked_at(self, device: Device, driver: str) -> Hashable:
+        return (
+            self._verdicts(device, driver),
+            self._values(device, driver),
+            device.taints,
+            device.capacities,
+            device.consumes,
+            device.shareable,
+        )
 
     def _verdicts(self, device: Device, driver: str) -> tuple[object, ...]:
         verdicts: list[object] = []

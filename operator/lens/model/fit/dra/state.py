@@ -1,6 +1,6 @@
 """What there is of dynamic resource allocation, updated change by change, and immutable views of it."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 
 from lens.model.fit.dra.devices import Slice
 from lens.model.fit.dra.holding import Holding
+from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool, gather_pools
 from lens.model.fit.spec.claims import ClaimSpec
@@ -25,7 +26,8 @@ class Devices(msgspec.Struct, frozen=True):
     """The devices of one moment, and the claims on them.
 
     ``serving`` is the class that serves each extended resource. ``local`` has the slices of each node,
-    ``shared`` all others. ``unreadable`` is the number of objects that can't be read.
+    ``shared`` all others. ``unreadable`` is the number of objects that can't be read. ``looks`` are those of
+    nodes that have been asked for.
     """
 
     claims: Mapping[ClaimKey, FitClaim] = {}
@@ -39,6 +41,17 @@ class Devices(msgspec.Struct, frozen=True):
     of_pools: Mapping[PoolKey, Sequence[Slice]] = {}
     unreadable: int = 0
     pools_of: dict[str, tuple[tuple[Sequence[Slice], ...], tuple[Pool, ...]]] = {}
+    looks: dict[str, Look | None] = {}
+
+    def look(self, node: str) -> Look | None:
+        """Return what a node looks like; None if it can't be compared with others."""
+        if self.shared:
+            return None
+        try:
+            return self.looks[node]
+        except KeyError:
+            found = self.looks[node] = look_of(self.pools(node, {}), self.holding)
+            return found
 
     def pools(self, node: str, labels: Mapping[str, str]) -> tuple[Pool, ...]:
         """Return a node's pools in the order in which they are tried."""
@@ -83,6 +96,8 @@ class DeviceState:
     def put_slice(self, name: str, each: Slice | None) -> None:
         """Store a slice; None removes it."""
         self._note_read("slices", name)
+        if self.slices.get(name) == each:
+            return
         before = self.slices.pop(name, None)
         for changed in (before, each):
             if changed is not None:
@@ -135,6 +150,7 @@ class DeviceState:
         if not self._stale:
             return self._view
         changes: dict[str, Any] = {"unreadable": len(self._unreadable)}
+        touched_holding = self._touched_holding
         if "claims" in self._stale:
             changes["claims"] = dict(self.claims)
             changes["holding"] = self._holding()
@@ -145,11 +161,24 @@ class DeviceState:
             changes["templates"] = dict(self.templates)
         if "rules" in self._stale:
             changes["rules"] = tuple(self.rules.values())
+        looks: dict[str, Look | None] = {}
+        if self._view is not NO_DEVICES and len(self._view.looks) < MOST_POOLED:
+            looks = dict(self._view.looks)
+        for node in self._changed_looks(self._touched_pools | touched_holding):
+            looks.pop(node, None)
+        changes["looks"] = looks
         if "slices" in self._stale:
             changes |= self._slices()
         self._view = msgspec.structs.replace(self._view, **changes)
         self._stale.clear()
         return self._view
+
+    def _changed_looks(self, pools: Iterable[PoolKey]) -> Iterator[str]:
+        """Yield the nodes that may look different, since these pools have changed, or who holds them."""
+        yield from self._touched_nodes
+        for pool in pools:
+            for each in self._pools.get(pool, {}).values():
+                yield each.nodes.node
 
     def _holding(self) -> Holding:
         holding = Holding(self._view.holding)

@@ -19,15 +19,16 @@ from lens.model.fit.dra.cel.text import UnsupportedError
 from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.holding import Holding
+from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, Held
 from lens.model.fit.dra.pools import Pool
 from lens.model.fit.dra.shapes import Viewer
 from lens.model.fit.dra.state import Devices
-from lens.model.fit.filters.rejection import Filter, Rejection, rejection
+from lens.model.fit.filters.rejection import Filter, Rejection, Tally, rejection
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.fit.spec.pod import FitPod
-from lens.model.fit.state import FleetNode
+from lens.model.fit.state import Fleet, FleetNode
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 
 CANNOT_ALLOCATE = rejection("claims", "cannot allocate all claims")
@@ -48,6 +49,10 @@ _SKIPS_NODE_OPERATIONS = "DRAOptionalNodeOperations"
 
 class FatalError(Exception):
     """What kube-scheduler gives up the pod for, whatever other nodes have."""
+
+
+class UnknownError(Exception):
+    """What the claims ask for can't be decided."""
 
 
 class _Allocated(msgspec.Struct, frozen=True):
@@ -116,6 +121,7 @@ class DeviceFilter(Filter):
         self._holding = Holding(base=devices.holding)
         self._offer = Offer(devices.classes, devices.rules, self._holding)
         self._found: dict[str, _Found] = {}
+        self._placed_on: set[str] = set()
         self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
         self._asked_for: dict[tuple[str, ...], tuple[Sequence[_Claim], Sequence[Named], Viewer]] = {}
         self.unknown: dict[str, None] = {}
@@ -134,6 +140,67 @@ class DeviceFilter(Filter):
     def applies(self) -> bool:
         """Tell whether there is anything to look at."""
         return bool(self._claims or self.extended or self.not_enqueued or self.rejected)
+
+    @property
+    def compares_looks(self) -> bool:
+        """Tell whether nodes of the same look have the same for the pod, also as replicas are placed."""
+        return (
+            not self.extended
+            and not self.uses_shared
+            and all(claim.key is None and claim.allocated is None for claim in self._claims)
+            and self._asked_with(())[2].compares_looks
+        )
+
+    def look(self, node: FleetNode) -> Hashable | None:
+        """Return what a node looks like before replicas are placed; None if it can't be compared."""
+        return self._devices.look(node.name)
+
+    def room(self, node: FleetNode, most: int) -> int:
+        """Return how many more replicas get devices on a node, up to that many, where ``compares_looks``.
+
+        Raise FatalError, or UnknownError where that can't be told.
+        """
+        waiting, named, _ = self._asked_with(())
+        pools = self._devices.pools(node.name, node.labels)
+        holding = self._holding.of_pools(pool.key for pool in pools)
+        offer = Offer(self._devices.classes, self._devices.rules, holding)
+        for number in range(most):
+            found = self._look(node, pools, named, offer)
+            if found.fatal is not None:
+                raise FatalError(found.fatal)
+            if found.rejection is _UNKNOWN:
+                raise UnknownError
+            if found.rejection is not None or not waiting:
+                return most if found.rejection is None else number
+            holding.add(
+                held
+                for results in found.results
+                for _, result in results
+                if (held := result.held()) is not None
+            )
+        return most
+
+    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+        """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
+        if not self.compares_looks:
+            return super().sift(positions, fleet, tally)
+        nodes, look, placed_on = fleet.nodes, self._devices.look, self._placed_on
+        verdicts: dict[Look, Rejection | None] = {}
+        left = []
+        for position in positions:
+            node = nodes[position]
+            seen = look(node.name)
+            if seen is None or node.name in placed_on:
+                rejected = self.check(node)
+            elif seen in verdicts:
+                rejected = verdicts[seen]
+            else:
+                rejected = verdicts[seen] = self.check(node)
+            if rejected is None:
+                left.append(position)
+            else:
+                tally.add(rejected)
+        return left
 
     def is_served(self, resource: str, node: FleetNode) -> bool:
         """Tell whether a claim serves a resource on a node, rather than a device plugin."""
@@ -168,6 +235,7 @@ class DeviceFilter(Filter):
                 lifts = True
                 self._allocate_shared(claim, here, node)
         self._holding.add(held)
+        self._placed_on.add(node.name)
         self.given.append(tuple(given))
         if lifts or self.uses_shared:
             self._found.clear()
@@ -188,7 +256,7 @@ class DeviceFilter(Filter):
                     claims[claim.key] = msgspec.structs.replace(
                         stored, allocated=True, node_choices=claim.allocated.nodes
                     )
-        return msgspec.structs.replace(self._devices, claims=claims, holding=Holding(self._holding))
+        return msgspec.structs.replace(self._devices, claims=claims, holding=Holding(self._holding), looks={})
 
     def _allocate_shared(self, claim: _Claim, results: Iterable[Result], node: FleetNode) -> None:
         nodes: list[NodeChoice] = []
@@ -270,11 +338,17 @@ class DeviceFilter(Filter):
         if not waiting:
             return _Found(_Outcome(), rejection=NOT_HERE if unavailable else None)
         pools = self._devices.pools(node.name, node.labels)
-        seen = viewer.of_node(pools, self._holding)
+        seen: Hashable | None
+        if not viewer.compares_looks:
+            seen = viewer.of_node(pools, self._holding)
+        elif self.uses_shared or node.name in self._placed_on:
+            seen = look_of(pools, self._holding)
+        else:
+            seen = self._devices.look(node.name)
         outcome = self._outcomes.get((served, seen)) if seen is not None else None
         if outcome is None:
             self._check_time()
-            outcome = self._look(node, pools, named)
+            outcome = self._look(node, pools, named, self._offer)
             self._outcomes[served, seen] = outcome
         return _Found(outcome, waiting, pools, NOT_HERE if unavailable else None)
 
@@ -290,8 +364,8 @@ class DeviceFilter(Filter):
             known = self._asked_for[served] = waiting, named, Viewer(named, self._offer)
         return known
 
-    def _look(self, node: FleetNode, pools: Sequence[Pool], named: Sequence[Named]) -> _Outcome:
-        allocator = Allocator(node.name, node.labels, pools, self._offer, self._check_time)
+    def _look(self, node: FleetNode, pools: Sequence[Pool], named: Sequence[Named], offer: Offer) -> _Outcome:
+        allocator = Allocator(node.name, node.labels, pools, offer, self._check_time)
         try:
             results = allocator.allocate(named)
         except AllocationError as error:

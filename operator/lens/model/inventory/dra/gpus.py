@@ -148,9 +148,11 @@ def held_gpu(
 def _tainted(devices: Iterable[Device], taints: Iterable[RuleTaint]) -> set[str]:
     """Return the devices that the scheduler leaves out, unless a request tolerates their taints."""
     own = {
-        device.name for device in devices if any(taint.effect in REPELLING_EFFECTS for taint in device.taints)
+        device.name
+        for device in devices
+        if device.taints and any(taint.effect in REPELLING_EFFECTS for taint in device.taints)
     }
-    return own | {each.device for each in taints if each.taint.effect in REPELLING_EFFECTS}
+    return own | {each.device for each in taints if each.taint.effect in REPELLING_EFFECTS} if taints else own
 
 
 def _by_device(holders: Iterable[DeviceHolder]) -> Allocated:

@@ -277,10 +277,9 @@ def _problem(slices: Collection[Slice], counter_sets: Mapping[str, Counters]) ->
     for each in slices:
         if each.slice_count != len(slices):
             return "INCOMPLETE", f"{len(slices)} of {each.slice_count} slices"
-    names = Counter(device.name for each in slices for device in each.devices)
-    if repeated := _repeated(names):
+    if repeated := _repeated([device.name for each in slices for device in each.devices]):
         return "DUPLICATE_DEVICE", repeated
-    if repeated := _repeated(Counter(each.name for slice_ in slices for each in slice_.counter_sets)):
+    if repeated := _repeated([each.name for slice_ in slices for each in slice_.counter_sets]):
         return "DUPLICATE_COUNTER_SET", repeated
     problem = next((each.problem for each in slices if each.problem is not None), None)
     if problem is not None:
@@ -297,12 +296,18 @@ def _problem(slices: Collection[Slice], counter_sets: Mapping[str, Counters]) ->
     return None
 
 
-def _repeated(names: Counter[str]) -> str | None:
-    return min((name for name, number in names.items() if number > 1), default=None)
+def _repeated(names: Collection[str]) -> str | None:
+    if len(set(names)) == len(names):
+        return None
+    return min(name for name, number in Counter(names).items() if number > 1)
 
 
 def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> Iterator[Gpu]:
     """Yield the physical GPUs, in the order of their first devices."""
+    if _are_apart(devices):
+        for device in sorted(devices, key=lambda each: each.name):
+            yield _gpu(device.name, (device,), None)
+        return
     groups: dict[tuple[str, str], list[Device]] = {}
     known: dict[tuple[str, str], tuple[str, str]] = {}
     # First those that say which GPU they are of, then whole GPUs, then their parts.
@@ -324,6 +329,19 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
                 known.setdefault(identity, name)
     for (kind, title), members in sorted(groups.items(), key=lambda each: each[1][0].name):
         yield _gpu(title, tuple(members), counter_sets.get(title, ()) if kind == _COUNTERS else None)
+
+
+def _are_apart(devices: Iterable[Device]) -> bool:
+    """Tell whether nothing says of two devices that they are of one GPU. On most nodes nothing does."""
+    seen: set[tuple[str, str]] = set()
+    number = 0
+    for device in devices:
+        if device.consumes:
+            return False
+        identities = _identities(device)
+        seen.update(identities)
+        number += len(identities)
+    return len(seen) == number
 
 
 def _identities(device: Device) -> list[tuple[str, str]]:

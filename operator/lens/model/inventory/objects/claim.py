@@ -19,7 +19,9 @@ from lens.model.k8s.bounds import (
     short,
 )
 from lens.model.k8s.dra_objects import (
+    AllocatedDevices,
     ClaimManifest,
+    ClaimSpec,
     ConsumerReference,
     DeviceName,
     DeviceStatusManifest,
@@ -37,7 +39,7 @@ from lens.model.k8s.gpu_drivers import GpuDrivers
 T = TypeVar("T")
 
 MOST_SHARED_BYTES = 4096
-"""Bytes of requests that are kept to be compared."""
+"""Bytes of a spec or a selector that are kept to be compared."""
 
 
 class PoolKey(NamedTuple):
@@ -145,10 +147,12 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
         return f"{self.namespace}/{self.name}"
 
 
+_spec = msgspec.json.Decoder(ClaimSpec)
 _request = msgspec.json.Decoder(RequestManifest)
 _result = msgspec.json.Decoder(ResultManifest)
 _device_name = msgspec.json.Decoder(DeviceName)
 _consumer = msgspec.json.Decoder(ConsumerReference)
+_consumers = msgspec.json.Decoder(list[ConsumerReference])
 _device_status = msgspec.json.Decoder(DeviceStatusManifest)
 _selector = msgspec.json.Decoder(NodeSelector)
 _text = msgspec.json.Decoder(str | int | float)
@@ -159,7 +163,7 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     """Return a claim. What is odd in it is left out, and ``problem`` says so."""
     meta, status = manifest.metadata, manifest.status
     problems: list[str] = []
-    raw = bytes(manifest.spec.devices.requests) if manifest.spec.devices else b""
+    raw = bytes(manifest.spec)
     # The claims of one template ask for the same, and share the value.
     requests, problem = (_shared_requests if len(raw) <= MOST_SHARED_BYTES else _read_requests)(raw)
     if problem is not None:
@@ -167,7 +171,7 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     allocation = status.allocation
     devices: tuple[AllocatedDevice, ...] = ()
     if allocation is not None and allocation.devices is not None:
-        devices = _allocated(allocation.devices.results, status.devices, drivers, problems)
+        devices = _allocated(allocation.devices, status.devices, drivers, problems)
     return Claim(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
@@ -178,14 +182,23 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
         allocated_at=(
             timestamps.parse(read_or_none(_time, allocation.allocation_timestamp)) if allocation else None
         ),
-        node=_node(allocation.node_selector) if allocation else None,
+        node=_node(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
         devices=devices,
-        reserved_for=tuple(
-            Consumer(intern(short(each.resource)), short(each.name, LONGEST_NAME), short(each.uid))
-            for each in _bounded(_consumer, status.reserved_for, MOST_CONSUMERS, problems)
-        ),
+        reserved_for=_reserved_for(status.reserved_for, problems),
         problem=problems[0] if problems else None,
         terminating=meta.deletion_timestamp is not None,
+    )
+
+
+def _reserved_for(raw: msgspec.Raw, problems: list[str]) -> tuple[Consumer, ...]:
+    found = read_or_none(_consumers, raw)
+    if found is None or len(found) > MOST_CONSUMERS:
+        found = list(_bounded(_consumer, raw, MOST_CONSUMERS, problems))
+    return tuple(
+        [
+            Consumer(intern(short(each.resource)), short(each.name, LONGEST_NAME), short(each.uid))
+            for each in found
+        ]
     )
 
 
@@ -217,9 +230,11 @@ def _bounded(
 
 
 def _read_requests(raw: bytes) -> tuple[tuple[ClaimRequest, ...], str | None]:
-    """Return the requests, and what is wrong with one of them."""
+    """Return the requests of a claim's spec, and what is wrong with one of them."""
     problems: list[str] = []
-    read = _bounded(_request, msgspec.Raw(raw), MOST_CLAIM_DEVICES, problems)
+    devices = _spec.decode(raw).devices if raw else None
+    requests = devices.requests if devices is not None else msgspec.Raw()
+    read = _bounded(_request, requests, MOST_CLAIM_DEVICES, problems)
     return tuple(map(_read_request, read)), problems[0] if problems else None
 
 
@@ -245,18 +260,21 @@ def _alternative(name: str, request: ExactRequest) -> Alternative:
 
 
 def _allocated(
-    results: msgspec.Raw, statuses: msgspec.Raw, drivers: GpuDrivers, problems: list[str]
+    devices: AllocatedDevices, statuses: msgspec.Raw, drivers: GpuDrivers, problems: list[str]
 ) -> tuple[AllocatedDevice, ...]:
     conditions = _conditions(statuses) if statuses else {}
+    results = devices.read_results
+    if results is None or len(results) > MOST_CLAIM_DEVICES:
+        results = list(_bounded(_result, devices.results, MOST_CLAIM_DEVICES, problems, _named_device))
     found: list[AllocatedDevice] = []
-    for each in _bounded(_result, results, MOST_CLAIM_DEVICES, problems, _named_device):
+    for each in results:
         if each.admin_access or each.driver not in drivers:
             continue
         if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
             problems.append("a device whose name is too long")
             continue
-        own = conditions.get((each.driver, each.pool, each.device, each.share_id), ())
-        true = {condition.type for condition in own if condition.status == "True"}
+        own = conditions.get((each.driver, each.pool, each.device, each.share_id), ()) if conditions else ()
+        true = {condition.type for condition in own if condition.status == "True"} if own else frozenset()
         found.append(
             AllocatedDevice(
                 intern(each.driver),
@@ -265,8 +283,12 @@ def _allocated(
                 intern(short(each.request)),
                 None if each.share_id is None else short(each.share_id),
                 _consumed(each.consumed_capacity) if each.consumed_capacity else (),
-                few(short(name) for name in each.binding_conditions or () if name not in true),
-                few(short(name) for name in each.binding_failure_conditions or () if name in true),
+                few(short(name) for name in each.binding_conditions if name not in true)
+                if each.binding_conditions
+                else (),
+                few(short(name) for name in each.binding_failure_conditions if name in true)
+                if each.binding_failure_conditions and true
+                else (),
                 own,
             )
         )
@@ -308,7 +330,7 @@ def _consumed(raw: msgspec.Raw) -> tuple[tuple[str, str], ...]:
     return few(found, MOST_CAPACITIES)
 
 
-def _node(selector: msgspec.Raw) -> str | None:
+def _read_node(selector: bytes) -> str | None:
     """Return the node that the scheduler's selector for devices of one node names."""
     terms = (read_or_none(_selector, selector) or NodeSelector()).node_selector_terms or ()
     if len(terms) != 1:
@@ -318,3 +340,10 @@ def _node(selector: msgspec.Raw) -> str | None:
         if field.key == "metadata.name" and field.operator == "In" and len(names) == 1:
             return intern(short(names[0], LONGEST_NAME))
     return None
+
+
+_shared_node = lru_cache(maxsize=8192)(_read_node)
+
+
+def _node(selector: bytes) -> str | None:
+    return (_shared_node if len(selector) <= MOST_SHARED_BYTES else _read_node)(selector)

@@ -278,9 +278,9 @@ def claim_decoder(drivers: GpuDrivers, fit: FitReader = _no_fit) -> Decoder[PodK
     return Decoder(ClaimManifest, lambda manifest: read_claim(manifest, drivers), PodKey, fit)
 
 
-def slice_decoder(drivers: GpuDrivers, fit: FitReader = _no_fit) -> Decoder[str, Slice]:
+def slice_decoder(drivers: GpuDrivers) -> Decoder[str, Slice]:
     """Return a decoder of ResourceSlices with GPUs."""
-    return Decoder(SliceManifest, lambda manifest: read_slice(manifest, drivers), _name, fit)
+    return Decoder(SliceManifest, lambda manifest: read_slice(manifest, drivers), _name)
 
 
 def device_class_decoder(

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,11 +29,11 @@ from lens.model.k8s.dra_objects import (
     CapacityManifest,
     ConsumptionManifest,
     CounterSetManifest,
-    DeviceFields,
-    DeviceManifest,
     DeviceTaintManifest,
     KnownAttributes,
+    ReadDevice,
     SliceManifest,
+    SliceSpec,
     read_list,
     read_map,
     read_or_none,
@@ -43,6 +44,9 @@ from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
 NO_NODE = ""
 """The node of devices that no single node has. No node has this name."""
+
+MOST_SHARED_BYTES = 4096
+"""Bytes of attributes or capacities that are kept to be compared."""
 
 MOST_COUNTER_BYTES = 16 * 1024
 """Bytes of the counters of one set or one device."""
@@ -102,7 +106,10 @@ class Device(msgspec.Struct, frozen=True, gc=False):
         return DeviceKey(self.driver, self.pool, self.name)
 
 
-class Slice(msgspec.Struct, frozen=True, gc=False):
+NOTHING_KNOWN: Mapping[int, Device] = {}
+
+
+class Slice(msgspec.Struct, frozen=True, weakref=True):
     """A ResourceSlice of a GPU driver.
 
     Its pool has ``slice_count`` slices of the same ``generation``. ``problem`` says what of it can't be read.
@@ -125,7 +132,6 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
         return PoolKey(self.driver, self.pool)
 
 
-_device = msgspec.json.Decoder(DeviceManifest)
 _attribute = msgspec.json.Decoder(Attribute)
 _attributes = msgspec.json.Decoder(KnownAttributes)
 _capacity = msgspec.json.Decoder(CapacityManifest | str | int | float)
@@ -134,14 +140,15 @@ _consumption = msgspec.json.Decoder(ConsumptionManifest)
 _taint = msgspec.json.Decoder(DeviceTaintManifest)
 
 
-NO_ATTRIBUTES = KnownAttributes()
-
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(KnownAttributes)}
 
 
-def read_slice(manifest: SliceManifest, drivers: GpuDrivers) -> Slice | None:
+def read_slice(
+    manifest: SliceManifest, drivers: GpuDrivers, known: Mapping[int, Device] = NOTHING_KNOWN
+) -> Slice | None:
     """Return a slice, or None for one of a driver without GPUs. What is odd in it is left out.
 
+    ``known`` has devices that were read before, by their places.
     Raise a ValueError if it has no driver and no pool that can be told.
     """
     spec = manifest.spec
@@ -154,9 +161,9 @@ def read_slice(manifest: SliceManifest, drivers: GpuDrivers) -> Slice | None:
     of_devices = None if spec.per_device_node_selection else node
     problems: list[str] = []
     devices: list[Device] = []
-    for raw in _entries(spec.devices, MOST_SLICE_DEVICES, problems):
+    for index in range(_entries_number(spec, problems)):
         try:
-            devices.append(_read_device(_device.decode(raw), driver, pool, of_devices))
+            devices.append(known.get(index) or _read_device(spec.device(index), driver, pool, of_devices))
         except (ValueError, RecursionError) as error:
             problems.append(short(str(error)))
     counter_sets: list[CounterSet] = []
@@ -179,6 +186,18 @@ def read_slice(manifest: SliceManifest, drivers: GpuDrivers) -> Slice | None:
     )
 
 
+def _entries_number(spec: SliceSpec, problems: list[str]) -> int:
+    """Return how many devices are read."""
+    try:
+        number = len(spec.entries)
+    except (ValueError, RecursionError) as error:
+        problems.append(short(str(error)))
+        return 0
+    if number > MOST_SLICE_DEVICES:
+        problems.append(f"{number} entries where {MOST_SLICE_DEVICES} are the most")
+    return min(number, MOST_SLICE_DEVICES)
+
+
 def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.Raw]:
     try:
         entries = read_list(raw)
@@ -190,52 +209,100 @@ def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.R
     return entries[:most]
 
 
-def _read_device(manifest: DeviceManifest, driver: str, pool: str, node: str | None) -> Device:
+def _read_device(read: ReadDevice, driver: str, pool: str, node: str | None) -> Device:
     """Return a device. Of a slice with a ``node`` of None each device has its own."""
-    fields: DeviceFields = manifest.basic or manifest
+    fields, told = read.fields, read.attributes
     own = _name(fields.node_name) if node is None and fields.node_name else node or NO_NODE
-    known = _known_attributes(fields.attributes, driver) if fields.attributes else NO_ATTRIBUTES
-    capacities = read_map(fields.capacity) if fields.capacity else {}
+    kind, uuid, parent = _NO_KIND, None, None
+    if told is not None:
+        kind = _kind(told.template, driver)
+        uuid = kind.uuid and identity(told.of(kind.uuid))
+        parent = kind.parent_uuid and identity(told.of(kind.parent_uuid))
+    shareable = bool(fields.allow_multiple_allocations)
+    return Device(
+        driver=driver,
+        pool=pool,
+        name=_name(read.name),
+        node=own,
+        type=kind.type,
+        product=kind.product,
+        uuid=uuid,
+        parent_uuid=parent,
+        pci_bus_id=kind.pci_bus_id,
+        profile=kind.profile,
+        driver_version=kind.driver_version,
+        nvlink_clique=kind.nvlink_clique,
+        numa_node=kind.numa_node,
+        memory_bytes=_memory(bytes(fields.capacity), driver) if fields.capacity else None,
+        is_part=kind.is_part or parent is not None,
+        consumes=_consumes(fields.consumes_counters) if fields.consumes_counters else (),
+        taints=_taints(fields.taints) if fields.taints else (),
+        shareable=shareable,
+        capacity=_capacities(read_map(fields.capacity)) if shareable and fields.capacity else (),
+    )
+
+
+class _Kind(NamedTuple):
+    """What devices have in common that have the same attributes but for their identities.
+
+    ``uuid`` and ``parent_uuid`` are marks where the identities have been taken out.
+    """
+
+    type: str | None = None
+    product: str | None = None
+    uuid: str | None = None
+    parent_uuid: str | None = None
+    pci_bus_id: str | None = None
+    profile: str | None = None
+    driver_version: str | None = None
+    nvlink_clique: str | None = None
+    numa_node: int | None = None
+    is_part: bool = False
+
+
+_NO_KIND = _Kind()
+
+
+def _read_kind(template: bytes, driver: str) -> _Kind:
+    known = _known_attributes(template, driver)
     pci = _text(
         known.standard_pci or known.pci_bus_id or known.pcie_bus_id or known.pci_addr or known.pci_address
     )
     bus_id = pci_bus_id(pci) if pci else None
-    type_, parent = _word(known.type), identity(_text(known.parent_uuid))
+    type_ = _word(known.type)
     numa = known.standard_numa or known.numa_node or known.numa
-    return Device(
-        driver=driver,
-        pool=pool,
-        name=_name(manifest.name),
-        node=own,
+    return _Kind(
         type=type_,
         product=_word(known.product_name or known.model),
-        uuid=identity(_text(known.uuid)),
-        parent_uuid=parent,
+        uuid=_text(known.uuid) or None,
+        parent_uuid=_text(known.parent_uuid) or None,
         pci_bus_id=bus_id and intern(bus_id),
         profile=_word(known.profile or known.partition_profile or known.compute_partition),
         driver_version=_word(known.driver_version),
         nvlink_clique=_word(known.clique_id),
         numa_node=numa.number if numa is not None else None,
-        memory_bytes=_bytes(capacities.get("memory") or capacities.get(f"{driver}/memory")),
-        is_part=parent is not None or any(word in (type_ or "") for word in _PARTS),
-        consumes=_consumes(fields.consumes_counters) if fields.consumes_counters else (),
-        taints=_taints(fields.taints) if fields.taints else (),
-        shareable=bool(fields.allow_multiple_allocations),
-        capacity=_capacities(capacities) if fields.allow_multiple_allocations else (),
+        is_part=any(word in (type_ or "") for word in _PARTS),
     )
 
 
-def _known_attributes(raw: msgspec.Raw, driver: str) -> KnownAttributes:
+_shared_kind = lru_cache(maxsize=2048)(_read_kind)
+
+
+def _kind(template: bytes, driver: str) -> _Kind:
+    return (_shared_kind if len(template) <= MOST_SHARED_BYTES else _read_kind)(template, driver)
+
+
+def _known_attributes(raw: bytes, driver: str) -> KnownAttributes:
     """Return a device's attributes; what is odd in them is left out."""
     qualified = f"{driver}/"
-    if qualified.encode() not in bytes(raw):
+    if qualified.encode() not in raw:
         with contextlib.suppress(ValueError, RecursionError):
             return _attributes.decode(raw)
     # One by one. A name with the driver's domain is the same as one without.
     return KnownAttributes(
         **{
             field.name: read_or_none(_attribute, value)
-            for name, value in read_map(raw).items()
+            for name, value in read_map(msgspec.Raw(raw)).items()
             if (field := _FIELDS.get(name.removeprefix(qualified))) is not None
         }
     )
@@ -263,20 +330,24 @@ def _quantity(raw: msgspec.Raw) -> str | int | float | None:
     return value.value if isinstance(value, CapacityManifest) else value
 
 
-def _bytes(raw: msgspec.Raw | None) -> int | None:
-    return None if raw is None or len(raw) > LONGEST_NAME else _memory(bytes(raw))
-
-
-@lru_cache(maxsize=1024)
-def _memory(raw: bytes) -> int | None:
-    """Return a memory; None if it is unknown, for which AMD's driver writes 0."""
-    value = _quantity(msgspec.Raw(raw))
+def _read_memory(raw: bytes, driver: str) -> int | None:
+    """Return a device's memory; None if it is unknown, for which AMD's driver writes 0."""
+    capacities = read_map(msgspec.Raw(raw))
+    own = capacities.get("memory") or capacities.get(f"{driver}/memory")
+    value = None if own is None or len(own) > LONGEST_NAME else _quantity(own)
     if value is None:
         return None
     try:
         return int(quantity.parse(value)) or None
     except ValueError:
         return None
+
+
+_shared_memory = lru_cache(maxsize=1024)(_read_memory)
+
+
+def _memory(raw: bytes, driver: str) -> int | None:
+    return (_shared_memory if len(raw) <= MOST_SHARED_BYTES else _read_memory)(raw, driver)
 
 
 def _capacities(capacities: Mapping[str, msgspec.Raw]) -> tuple[tuple[str, str], ...]:

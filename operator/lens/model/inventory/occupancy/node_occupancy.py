@@ -258,7 +258,8 @@ def occupancy(
         (block.approximate_reason for block in blocks if block.approximate_reason is not None),
         default=UNKNOWN_RATIO if beyond else None,
     )
-    for domain, counts in _by_domain(drivers).items():
+    domains = _by_domain(drivers)
+    for domain, counts in domains.items():
         claimable = sum((count.states for count in counts), GpuStates())
         if not claimable.total:
             continue  # All of them are in no state.
@@ -276,7 +277,9 @@ def occupancy(
             domain,
             before.states + claimable,
             max(before.largest_block, block),
-            tuple(each for each in dra if domain_of_driver(each.gpu.driver) == domain),
+            dra
+            if len(domains) == 1
+            else tuple(each for each in dra if domain_of_driver(each.gpu.driver) == domain),
             both_ways=before.states.total > 0,
         )
     tasks, reservations = with_reservations(holders)
@@ -305,9 +308,9 @@ def occupancy(
         ),
         gpus=dra,
         drivers=drivers,
-        unknown_gpus=sum(each.state == "unknown" for each in dra),
-        held_without_pod=sum(each.without_pod for each in dra)
-        + sum(each.pod.gpus for each in reservations if not each.tasks),
+        unknown_gpus=sum([each.state == "unknown" for each in dra]),
+        held_without_pod=sum([each.without_pod for each in dra if each.holders])
+        + sum([each.pod.gpus for each in reservations if not each.tasks]),
         reservations=reservations,
     )
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lens.model.gpu.device_ids import shared_gpu
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.dra.gpus import SLICE_GONE, HeldGpu
+from lens.model.inventory.dra.gpus import SLICE_GONE, GpuState, HeldGpu
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.k8s.bounds import MOST_PRODUCTS, short
@@ -129,16 +129,18 @@ def claimable_counts(gpus: Iterable[HeldGpu], default: str | None = None) -> Ite
 
     Their blocks are of one driver. GPUs in no state aren't counted.
     """
-    found: dict[tuple[str, str | None, str | None], GpuStates] = {}
+    alike: dict[tuple[str, str | None, bool, GpuState], int] = {}
     for each in gpus:
         if each.state != "unknown":
-            gpu = each.gpu
-            name = gpu.product and short(reported_product(domain_of_driver(gpu.driver), gpu.product))
-            gone = each.reason == SLICE_GONE
-            product = name or (None if gone else default)
-            reason = None if product else (SLICE_GONE if gone else UNKNOWN_PRODUCT)
-            key = gpu.driver, product or None, reason
-            found[key] = found.get(key, GpuStates()) + GpuStates(**{each.state: 1})
+            kind = each.gpu.driver, each.gpu.product, each.reason == SLICE_GONE, each.state
+            alike[kind] = alike.get(kind, 0) + 1
+    found: dict[tuple[str, str | None, str | None], GpuStates] = {}
+    for (driver, called, gone, state), number in alike.items():
+        name = called and short(reported_product(domain_of_driver(driver), called))
+        product = name or (None if gone else default)
+        reason = None if product else (SLICE_GONE if gone else UNKNOWN_PRODUCT)
+        key = driver, product or None, reason
+        found[key] = found.get(key, GpuStates()) + GpuStates(**{state: number})
     for (_, product, reason), states in found.items():
         yield ProductCount(product, reason, states, states.available)
 
