@@ -5,8 +5,10 @@ keeps the scheduler away, which a pod that names its node passes by. Without hea
 controller takes the nodes for lost after a while: a few more events, and no GPU moves.
 """
 
+import asyncio
 import math
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,25 +24,34 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 
 
 class Ground:
-    """Pods of one GPU each, by number, spread over the ground's nodes."""
+    """Pods of one GPU each, by number, spread over the ground's nodes.
+
+    A pod's writes reach the apiserver in the order in which they were started: each waits for the answer to
+    the one before, since a busy apiserver may answer any of them late.
+    """
 
     def __init__(self, api: Api, nodes: int) -> None:
         self._api = api
         self._nodes = nodes
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def create(self, number: int) -> None:
         """Create a bound pod, which holds its GPU from then on."""
-        await self._api.create(PODS, _pod(number, _node_name(number % self._nodes)))
+        async with self._turns[number]:
+            await self._api.create(PODS, _pod(number, _node_name(number % self._nodes)))
 
     async def run(self, number: int) -> None:
         """Set a pod Running, as its kubelet would."""
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         status = {"status": {"phase": "Running", "startTime": started}}
-        await self._api.patch(f"{PODS}/{_pod_name(number)}/status", status)
+        async with self._turns[number]:
+            await self._api.patch(f"{PODS}/{_pod_name(number)}/status", status)
 
     async def delete(self, number: int) -> None:
         """Delete a pod at once; its GPU is free again."""
-        await self._api.delete(f"{PODS}/{_pod_name(number)}", grace_seconds=0)
+        async with self._turns[number]:
+            await self._api.delete(f"{PODS}/{_pod_name(number)}", grace_seconds=0)
+        del self._turns[number]
 
 
 @asynccontextmanager

@@ -94,6 +94,7 @@ async def _events(figures: Figures, kubeconfig: Path, pids: Mapping[str, int], u
             seconds=VISIBLE_SECONDS,
         )
     figures.add("visible_p50_ms", seen.lens.p50_ms, "ms", seen.watch.p50_ms)
+    figures.add("visible_p50_more_ms", seen.lens.p50_ms - seen.watch.p50_ms, "ms")
     figures.add("visible_p99_ms", seen.lens.p99_ms, "ms", seen.watch.p99_ms)
     figures.add("visible_writes_per_second", seen.writes_per_second, "1/s")
 

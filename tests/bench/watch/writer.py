@@ -13,8 +13,7 @@ from tests.e2e.cluster.api import Api
 
 Write = Callable[[], Awaitable[None]]
 IN_FLIGHT = 32
-# A pod's next write comes so many pods later: more writes apart than are in flight, so never before its last.
-PODS_APART = 20
+PODS_APART = 20  # a pod's next write comes so many pods later
 REAL_PODS = 2 * PODS_APART + 1 + IN_FLIGHT  # the most that `real` has at once
 NODE_SHARE = 0.1
 
