@@ -11,6 +11,7 @@ from lens.model.inventory.objects.claim import Claim, read_claim
 from lens.model.inventory.objects.device import Slice, read_slice
 from lens.model.inventory.objects.device_class import DeviceClass, read_device_class
 from lens.model.inventory.objects.fraction import RESERVATIONS
+from lens.model.inventory.objects.json_depth import flattened
 from lens.model.inventory.objects.node import Node, read_node
 from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
 from lens.model.inventory.objects.taint_rule import TaintRule, read_taint_rule
@@ -23,7 +24,6 @@ from lens.model.k8s.dra_objects import (
 )
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
-from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.objects import (
     BareManifest,
     DaemonSetManifest,
