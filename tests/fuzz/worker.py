@@ -17,7 +17,7 @@ import atheris  # type: ignore[import-untyped]
 from tests.fuzz import corpus
 
 # It names every module.
-with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["lens"]):
+with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["lens", "lens_client"]):
     from tests.fuzz import targets
     from tests.fuzz.target import TARGETS, Decode, Target
 

@@ -1,5 +1,5 @@
 """The targets, by whose data they decode. Importing this declares all of them."""
 
-from tests.fuzz.targets import callers, dra, fit, kubelet, kubernetes, peers, retry_after, telemetry
+from tests.fuzz.targets import callers, client, dra, fit, kubelet, kubernetes, peers, retry_after, telemetry
 
-__all__ = ["callers", "dra", "fit", "kubelet", "kubernetes", "peers", "retry_after", "telemetry"]
+__all__ = ["callers", "client", "dra", "fit", "kubelet", "kubernetes", "peers", "retry_after", "telemetry"]
