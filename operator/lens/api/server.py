@@ -1,5 +1,6 @@
 """The API server: it connects all parts, listens, drains and stops."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -126,6 +127,7 @@ class Server:
                 clock,
                 refusals,
                 lambda: self._site.connections,
+                lambda: len(asyncio.all_tasks()),
                 namespaces=settings.metrics_namespaces,
                 alerts=settings.metrics_alerts,
             ),

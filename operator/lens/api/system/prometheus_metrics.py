@@ -40,11 +40,12 @@ class PrometheusMetrics(Collector):
         clock: Callable[[], float],
         refused: Mapping[str, int] = NO_COUNTS,
         connections: Callable[[], int] = lambda: 0,
+        tasks: Callable[[], int] = lambda: 0,
         *,
         namespaces: int = 0,
         alerts: int = 0,
     ) -> None:
-        """Take the process' own metrics, the cluster state, and the HTTP server's counts.
+        """Take the process' own metrics, the cluster state, the HTTP server's counts and that of its tasks.
 
         ``namespaces`` is the number of namespaces whose GPUs have a series of their own, and ``alerts`` that
         of alerts; by default these metrics are left out.
@@ -54,6 +55,7 @@ class PrometheusMetrics(Collector):
         self._clock = clock
         self._refused = refused
         self._connections = connections
+        self._tasks = tasks
         self._namespace_gpus = NamespaceGpus(namespaces) if namespaces else None
         self._alerts = alerts
 
@@ -62,6 +64,11 @@ class PrometheusMetrics(Collector):
         yield from self._registry.collect()
         yield GaugeMetricFamily(
             "lens_http_connections", "HTTP connections that clients have open now.", value=self._connections()
+        )
+        yield GaugeMetricFamily(
+            "lens_tasks",
+            "Tasks of asyncio that haven't ended: of connections, streams and background jobs.",
+            value=self._tasks(),
         )
         yield _counter("lens_http_refused", refusal_counts.HELP, self._refused)
         yield _counter("lens_log_lines_dropped", logs.DROPPED_HELP, logs.dropped)
