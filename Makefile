@@ -45,7 +45,7 @@ coverage: dev ## The same tests and the slow ones, thoroughly, with the coverage
 	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: test-programs
-test-programs: dev helm fit-oracle ## Tests that need programs: Helm, Prometheus, kube-scheduler's code, schemathesis at length, gpu-check.
+test-programs: dev helm krew fit-oracle ## Tests that need programs: Helm, krew, Prometheus, kube-scheduler's code, schemathesis at length, gpu-check.
 	@.ci/packages cc curl jq openssl prometheus promtool
 	$(PYTEST) --dist loadfile tests/programs $(ARGS)
 
@@ -57,6 +57,10 @@ browser: dev ## The page's tests, in Debian's Chromium; ARGS='-m "not slow"' lea
 .PHONY: helm
 helm: dev ## Build both Helms from Go modules into .cluster/bin (Go 1.26 or later; some minutes the first time).
 	@$(BIN)/python -m tests.programs.chart.helm
+
+.PHONY: krew
+krew: dev ## Build krew and its check of manifests from Go modules into .cluster/bin (Go 1.26 or later).
+	@$(BIN)/python -m tests.programs.krew
 
 .PHONY: fit-oracle
 fit-oracle: dev ## Build the oracle of kube-scheduler's own packages into .cluster/bin (Go 1.26 or later; some minutes the first time).

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 BUILT = Path(__file__).parents[1] / ".cluster" / "bin"
-"""Where `make helm`, `make fit-oracle` and `make cluster-up` put what they build; it goes before PATH."""
+"""Where `make helm`, `krew`, `fit-oracle` and `cluster-up` put what they build; it goes before PATH."""
 
 HAD_BY = {
     "cc": "a C compiler: Debian's gcc",
@@ -17,10 +17,12 @@ HAD_BY = {
     "helm": "make helm",
     "helm3": "make helm",
     "jq": "Debian's jq",
+    "krew": "make krew",
     "kubectl": "https://kubernetes.io/docs/tasks/tools/",
     "openssl": "Debian's openssl",
     "prometheus": "Debian's prometheus",
     "promtool": "Debian's prometheus",
+    "validate-krew-manifest": "make krew",
 }
 
 

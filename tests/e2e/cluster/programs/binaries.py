@@ -123,6 +123,13 @@ HELM = Part(
     },
 )
 
+KREW = Part(
+    "krew",
+    "krew",
+    {name: f"sigs.k8s.io/krew/cmd/{name}" for name in ("krew", "validate-krew-manifest")},
+    {"sigs.k8s.io/krew/internal/version.gitTag": "sigs.k8s.io/krew"},
+)
+
 
 def versions() -> dict[str, str]:
     """Return the pinned version of each module that the cluster is made of."""
