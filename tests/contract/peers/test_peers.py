@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.contract import wire
-from tests.contract.conftest import NOW, TOKEN, Api, Clock
+from tests.contract.conftest import NOW, TOKEN, Answer, Api, Clock
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.contract.peering import SERVICE, lens, peer, rights
 
@@ -203,6 +204,33 @@ async def test_a_team_gets_no_names_in_another_clusters_fit(
             whole.data["nearest"]
         )
         assert (await hub.ask(f"{fit}2&x=1", token="t")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("west", (400, 4000, "Invalid parameter: cluster is another Lens': send the manifest to it")),
+        ("nowhere", (404, 4004, "Cluster not found")),
+    ],
+)
+async def test_a_manifest_for_another_cluster_is_refused_and_nothing_asked_of_its_lens(
+    hub: Api, west: Api, name: str, error: tuple[int, int, str]
+) -> None:
+    assert (await _post(hub, name)).error == error
+    assert b"lens_http_requests_total{" not in (await west.ask("/metrics")).body, "it was asked"
+    assert (await _post(hub, "hub")).data["fits"] == "yes"
+
+
+async def _post(api: Api, cluster: str) -> Answer:
+    spec = {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": 1}}}]}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asked"}, "spec": spec}
+    url = f"{api.server.url}/api/v1/realtime/fit?cluster={cluster}"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, json=manifest, headers=headers) as response,
+    ):
+        return Answer(response, await response.read(), await response.json())
 
 
 async def test_what_the_service_token_may_not_see_is_refused_without_telling_what_it_may(
