@@ -1102,7 +1102,8 @@ class FitCaseFile(TypedDict):
         dict[str, list[dict[str, Any]]],
         Field(
             description="The objects: namespaces, nodes, the pods on them, and the pod that was asked about "
-            "in asked, each with what bears on the answer."
+            "in asked, each with what bears on the answer. For a pod that asks for devices also "
+            "resourceClaims, resourceSlices, deviceClasses and deviceTaintRules."
         ),
     ]
 

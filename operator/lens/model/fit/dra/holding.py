@@ -61,6 +61,11 @@ class Holding:
         """Return the devices of a pool that are held, by name."""
         return self._pools.get(key, _NONE)
 
+    def different(self, other: "Holding") -> set[PoolKey]:
+        """Return the pools of which another one may have other devices."""
+        here, there = self._pools, other._pools
+        return {key for key in here.keys() | there.keys() if here.get(key) is not there.get(key)}
+
     def of(self, key: DeviceKey) -> HeldDevice:
         """Return how a device is held."""
         return self._pools.get(PoolKey(key.driver, key.pool), _NONE).get(key.device, _FREE)

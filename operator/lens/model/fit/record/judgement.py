@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.dra.state import Devices
 from lens.model.fit.feed import FitView
 from lens.model.fit.reading import read_fit
 from lens.model.fit.record.decisions import Decision
+from lens.model.fit.record.device_part import asks_for_devices, changed_nodes
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
@@ -25,13 +27,14 @@ _NODES = frozenset({"fleet", "pending", "policies", "unseen"})
 class Moment(msgspec.Struct, frozen=True):
     """What there was at one time: nodes, which are the same objects while nothing about them changes.
 
-    ``repelling`` are those with pods that have required anti-affinity.
+    ``repelling`` are those with pods that have required anti-affinity. ``devices`` are those of claims.
     """
 
     at: float
     nodes: tuple[FleetNode, ...]
     others: tuple[Hashable, ...]
     repelling: tuple[FleetNode, ...]
+    devices: Devices
 
 
 def moment(at: float, view: FitView) -> Moment:
@@ -39,7 +42,7 @@ def moment(at: float, view: FitView) -> Moment:
     others: list[Any] = [getattr(view, name) for name in FitView.__struct_fields__ if name not in _NODES]
     fleet = view.fleet
     repelling = tuple(fleet.nodes[position] for position in fleet.repelling)
-    return Moment(at, fleet.nodes, (*others, fleet.unreadable), repelling)
+    return Moment(at, fleet.nodes, (*others, fleet.unreadable), repelling, fleet.devices)
 
 
 def agrees(decision: Decision, read: FitResult) -> bool:
@@ -69,18 +72,26 @@ def is_certain(
         or len(before.nodes) != len(end.nodes)
     ):
         return None
+    changed: frozenset[str] = frozenset()
+    if asks_for_devices(asked, fleet.devices):
+        found = changed_nodes([each.devices for each in seen], asked, bound=decision.node is not None)
+        if found is None:
+            return None
+        changed = found
     first, last = _by_name(start.nodes), _by_name(end.nodes)
     same = [
         node
         for node in fleet.nodes
-        if first.get(node.name) is node and _is_same(node, last.get(node.name), decision)
+        if first.get(node.name) is node
+        and _is_same(node, last.get(node.name), decision)
+        and node.name not in changed
     ]
     if wide and len(same) < len(before.nodes):
         return None
     if decision.node is not None:
         return next((node for node in same if node.name == decision.node), None)
     # The scheduler refused them all, so it refused one that didn't change.
-    alone = Fleet(tuple(same), fleet.namespaces, fleet.priorities)
+    alone = Fleet(tuple(same), fleet.namespaces, fleet.priorities, devices=fleet.devices)
     read = read_fit(msgspec.structs.replace(decision.view, fleet=alone), decision.pod, check_time)
     if not read.placements:
         return None

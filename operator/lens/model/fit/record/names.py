@@ -12,6 +12,22 @@ from lens.model.k8s.vendors import VENDORS
 
 Kind = Literal["node", "namespace", "key", "value", "resource", "address"]
 
+DeviceKind = Literal[
+    "attribute",
+    "capacity",
+    "claim",
+    "class",
+    "counter",
+    "counter-set",
+    "device",
+    "driver",
+    "pool",
+    "request",
+    "slice",
+    "value",
+]
+"""Names in objects of resource.k8s.io. None is kept, and none is a name of another kind."""
+
 _DOMAINS = ("kubernetes.io", "k8s.io", "x-k8s.io")
 """What begins with these, or a domain of theirs, is Kubernetes' own."""
 
@@ -33,24 +49,37 @@ class Names:
 
     def __init__(self, *, keep: bool = False) -> None:
         """Start without any. ``keep``: replace nothing."""
-        self._keep = keep
+        self.keep = keep
         self._known: dict[str, str] = {}
+        self._of_devices: dict[tuple[DeviceKind, str], str] = {}
         self._numbers: Counter[str] = Counter()
 
     def of(self, kind: Kind, name: str) -> str:
         """Return the name in place of one."""
-        if self._keep or name in _KEPT or _is_common(kind, name):
+        if self.keep or name in _KEPT or _is_common(kind, name):
             return name
+        if kind == "resource" and name.startswith(CLASS_PREFIX):
+            return CLASS_PREFIX + self.of_device("class", name.removeprefix(CLASS_PREFIX))
         # A node's name is also a label's value, and has to stay equal to it.
         found = self._known.get(name)
         if found is None:
             self._numbers[kind] += 1
             found = f"{kind}-{self._numbers[kind]}"
             if kind == "resource":
-                found = f"{_CLASSES if name.startswith(CLASS_PREFIX) else 'example.com'}/{found}"
+                found = f"example.com/{found}"
             elif kind == "address":
                 found = str(_FIRST_ADDRESS + self._numbers[kind])
             self._known[name] = found
+        return found
+
+    def of_device(self, kind: DeviceKind, name: str) -> str:
+        """Return the name in place of one. They are in the order in which they are first asked for."""
+        if self.keep or not name:
+            return name
+        found = self._of_devices.get((kind, name))
+        if found is None:
+            self._numbers[kind] += 1
+            found = self._of_devices[kind, name] = f"{kind}-{self._numbers[kind]:05}"
         return found
 
     def of_label(self, key: str, value: str) -> str:

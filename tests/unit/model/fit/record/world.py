@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import msgspec
 
 from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.dra.devices import read_slice
+from lens.model.fit.dra.objects import read_claim, read_class
 from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.record.record import FitRecord, Recorder
@@ -42,6 +44,21 @@ class World:
     def node(self, raw: Object) -> None:
         """Add or change a node."""
         self.nodes.apply_line(raw["metadata"]["name"], self._read_node(_encoded(raw)).fit)
+
+    def devices(self, *raws: Object) -> None:
+        """Add or change objects of resource.k8s.io."""
+        state = self.state.devices
+        for raw in raws:
+            document, name = json.dumps(raw).encode(), raw["metadata"]["name"]
+            match raw["kind"]:
+                case "ResourceSlice":
+                    state.put_slice(name, read_slice(document))
+                case "DeviceClass":
+                    state.put_class(name, read_class(document))
+                case "ResourceClaim":
+                    state.put_claim((raw["metadata"]["namespace"], name), read_claim(document))
+                case _:
+                    raise AssertionError(raw["kind"])
 
     def pod(self, raw: Object) -> None:
         """Add or change a pod."""
