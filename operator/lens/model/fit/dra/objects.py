@@ -14,6 +14,7 @@ from lens.model.fit.spec.claims import (
     read_claim_spec,
     read_selectors,
 )
+from lens.model.fit.spec.decoding import decoder
 from lens.model.fit.spec.node_selectors import (
     NodeAffinityManifest,
     NodeSelector,
@@ -199,15 +200,12 @@ class _ClassManifest(Manifest):
     spec: _ClassSpecManifest = msgspec.field(default_factory=_ClassSpecManifest)
 
 
-_class = msgspec.json.Decoder(_ClassManifest).decode
+_class = decoder(_ClassManifest, "the class")
 
 
 def read_class(document: bytes) -> FitClass:
     """Return a class. Raise ValueError, naming the field, for what can't be read."""
-    try:
-        manifest = _class(document)
-    except RecursionError:
-        raise ValueError("the class is nested too deep") from None
+    manifest = _class(document)
     resource = manifest.spec.extended_resource_name or ""
     if len(resource) > LONGEST_RESOURCE:
         raise ValueError(f"spec.extendedResourceName: {len(resource)} characters")
@@ -243,15 +241,12 @@ class _RuleManifest(Manifest):
     spec: _RuleSpecManifest
 
 
-_rule = msgspec.json.Decoder(_RuleManifest).decode
+_rule = decoder(_RuleManifest, "the rule")
 
 
 def read_taint_rule(document: bytes) -> FitTaintRule:
     """Return a rule. Raise ValueError, naming the field, for what can't be read."""
-    try:
-        manifest = _rule(document)
-    except RecursionError:
-        raise ValueError("the rule is nested too deep") from None
+    manifest = _rule(document)
     spec, selector = manifest.spec, manifest.spec.device_selector
     if selector is not None and (selector.device_class_name is not None or selector.selectors):
         raise ValueError("spec.deviceSelector: it selects by a class or in CEL, as only v1alpha3 does")
@@ -278,15 +273,12 @@ class _TemplateManifest(Manifest):
     spec: _TemplateSpecManifest = msgspec.field(default_factory=_TemplateSpecManifest)
 
 
-_template = msgspec.json.Decoder(_TemplateManifest).decode
+_template = decoder(_TemplateManifest, "the template")
 
 
 def read_claim_template(document: bytes) -> ClaimSpec:
     """Return what the claims of a ResourceClaimTemplate ask for. Raise ValueError, naming the field."""
-    try:
-        return read_claim_spec(bytes(_template(document).spec.spec))
-    except RecursionError:
-        raise ValueError("the template is nested too deep") from None
+    return read_claim_spec(bytes(_template(document).spec.spec))
 
 
 def _name(text: str) -> str:

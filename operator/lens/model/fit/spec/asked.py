@@ -8,6 +8,7 @@ import msgspec
 from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_terms
 from lens.model.fit.spec.claims import AskedClaim
 from lens.model.fit.spec.containers import ContainerRequest, read_containers
+from lens.model.fit.spec.decoding import decoder
 from lens.model.fit.spec.labels import FlatLabels, flatten
 from lens.model.fit.spec.node_selectors import (
     ANY_NODE,
@@ -133,8 +134,8 @@ class AskedManifest(Manifest):
     status: AskedStatusManifest = msgspec.field(default_factory=AskedStatusManifest)
 
 
-_read_pod = msgspec.json.Decoder(PodManifest).decode
-_read_asked = msgspec.json.Decoder(AskedManifest).decode
+_read_pod = decoder(PodManifest, "the pod")
+_read_asked = decoder(AskedManifest, "the pod")
 
 
 def read_asked_pod(document: bytes) -> AskedPod:
@@ -142,10 +143,7 @@ def read_asked_pod(document: bytes) -> AskedPod:
 
     Raise ValueError, naming the field, for what can't be read.
     """
-    try:
-        whole, asked = _read_pod(document), _read_asked(document)
-    except RecursionError:
-        raise ValueError("the pod is nested too deep") from None
+    whole, asked = _read_pod(document), _read_asked(document)
     spec = asked.spec
     labels = asked.metadata.labels or {}
     namespace = asked.metadata.namespace or "default"

@@ -3,12 +3,14 @@
 It reads every version of resource.k8s.io. A request has its fields in ``exactly`` since v1beta2.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from sys import intern
 from typing import Literal
 
 import msgspec
 
+from lens.model.fit.spec.decoding import decoder
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     LONGEST_RESOURCE,
@@ -169,16 +171,13 @@ class _SpecManifest(Manifest):
     devices: _DevicesManifest | None = None
 
 
-_decode = msgspec.json.Decoder(_SpecManifest | None).decode
+_decode: Callable[[bytes], _SpecManifest | None] = decoder(_SpecManifest | None, "spec: it")  # type: ignore[arg-type]
 
 
 def read_claim_spec(raw: bytes) -> ClaimSpec:
     """Return what a claim's ``spec``, in JSON, asks for. Raise ValueError, naming the field."""
-    try:
-        # The claims of one template ask for the same, and share the value.
-        return (_shared if len(raw) <= MOST_SPEC_BYTES else _read)(raw)
-    except RecursionError:
-        raise ValueError("spec: it is nested too deep") from None
+    # The claims of one template ask for the same, and share the value.
+    return (_shared if len(raw) <= MOST_SPEC_BYTES else _read)(raw)
 
 
 def _read(raw: bytes) -> ClaimSpec:

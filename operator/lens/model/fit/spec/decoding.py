@@ -1,0 +1,24 @@
+"""Decodes the JSON of one kind of object."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def decoder(kind: type[T], noun: str) -> Callable[[bytes], T]:
+    """Return a function that decodes a document. It raises ValueError, also for one that is nested too deep.
+
+    ``noun`` is what the document is called then.
+    """
+    decode = msgspec.json.Decoder(kind).decode
+
+    def decoded(document: bytes) -> T:
+        try:
+            return decode(document)
+        except RecursionError:
+            raise ValueError(f"{noun} is nested too deep") from None
+
+    return decoded
