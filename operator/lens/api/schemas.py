@@ -1207,8 +1207,12 @@ class FitAlternative(TypedDict):
     """What would fit: the same question with one change."""
 
     change: Annotated[
-        Literal["gpus", "replicas", "product", "selector", "toleration"],
-        Field(description="What is changed. selector: without any node selector or node affinity."),
+        Literal["gpus", "replicas", "product", "device_class", "devices", "selector", "toleration"],
+        Field(
+            description="What is changed. selector: without any node selector or node affinity. devices: "
+            "fewer devices of a claim's request. For claims product is in place of the request's own "
+            "selectors. Of several requests the value begins with claim/request=."
+        ),
     ]
     value: Annotated[str, Field(description="What it is changed to.")]
     gpus: Annotated[int | None, Field(description="The GPUs of each pod; null for a pod without GPUs.")]

@@ -347,7 +347,7 @@ class FitQuotaUse(TypedDict):
 class FitAlternative(TypedDict):
     """What would fit: the same question with one change."""
 
-    change: Literal["gpus", "replicas", "product", "selector", "toleration"]
+    change: Literal["gpus", "replicas", "product", "device_class", "devices", "selector", "toleration"]
     value: str
     gpus: int | None
     replicas: int

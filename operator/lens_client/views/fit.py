@@ -26,7 +26,13 @@ _NOT_CHECKED = {
     "unreadable_objects": "pods or nodes that Lens can't read",
 }
 
-_FLAGS = {"gpus": "--gpus", "replicas": "--replicas", "product": "--product", "toleration": "--toleration"}
+_FLAGS = {
+    "gpus": "--gpus",
+    "replicas": "--replicas",
+    "product": "--product",
+    "device_class": "--device-class",
+    "toleration": "--toleration",
+}
 
 
 def paragraphs(fit: Mapping[str, Any]) -> Iterator[Paragraph]:
@@ -79,7 +85,7 @@ def _alternative(each: Mapping[str, Any]) -> str:
     pods = f"{each['replicas']} pod{'' if each['replicas'] == 1 else 's'}{gpus} would fit"
     if each["change"] == "selector":
         return f"{pods} without a node selector"
-    if each["change"] in ("product", "toleration"):
+    if each["change"] in ("product", "device_class", "toleration"):
         return f"{pods} with {_FLAGS[each['change']]} {each['value']}"
     return f"{pods}: {_FLAGS.get(each['change'], each['change'])} {each['value']}"
 

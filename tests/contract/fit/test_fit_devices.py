@@ -1,5 +1,6 @@
 """``fit`` with dynamic resource allocation: a DeviceClass, claims and templates, quotas, pending pods."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -7,13 +8,23 @@ import pytest
 import yaml
 
 from lens.model.fit.admission.policies import quota_decoder
-from tests.contract.conftest import NOW, Api, Serve
-from tests.contract.fit.test_fit import ask, meta, read
+from tests.contract.conftest import NOW, TOKEN, Api, Serve
+from tests.contract.fit.test_fit import FIT, ask, manifests, meta, read
 from tests.contract.fit.test_fit import post as posted
 from tests.contract.fit.test_pending_fit import read as readings
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node
 from tests.contract.lists.test_pending_tasks import waiting
-from tests.unit.model.dra_manifests import DRIVER, claim, device, device_class, gpu, resource_slice, result
+from tests.contract.peering import rights
+from tests.unit.model.dra_manifests import (
+    DRIVER,
+    H100,
+    claim,
+    device,
+    device_class,
+    gpu,
+    resource_slice,
+    result,
+)
 
 DEVICES = [f"{DRIVER}/node-1/gpu-{number}" for number in range(4)]
 
@@ -69,6 +80,111 @@ async def test_devices_of_a_class_are_found_and_named(devices: Cluster, serve: S
     assert (data["resource"], data["device_class"], data["max_replicas"]) == (None, DRIVER, 1)
     free = [DEVICES[0], DEVICES[2], DEVICES[3]]
     assert data["pods"][0]["placements"] == [{"node_name": "node-1", "replicas": 1, "devices": free}]
+
+
+async def test_fewer_devices_and_another_class_are_what_would_fit(devices: Cluster, serve: Serve) -> None:
+    devices.add(
+        device_class("other", f'device.driver == "{DRIVER}"'),
+        device_class("none", f'device.driver == "{DRIVER}" && false'),
+        device_class("nic", 'device.driver == "nic.example.com"'),
+    )
+    devices.publish(NOW)
+    api = await serve()
+    data = await ask(api, f"&gpus=4&device_class={DRIVER}")
+    assert data["nearest"] == [{"change": "gpus", "value": "3", "gpus": 3, "replicas": 1}]
+    data = await ask(api, "&gpus=2&device_class=none")
+    assert data["nearest"] == [
+        {"change": "device_class", "value": DRIVER, "gpus": 2, "replicas": 1},
+        {"change": "device_class", "value": "other", "gpus": 2, "replicas": 1},
+    ]
+
+
+async def test_who_sees_one_namespace_gets_no_classes(
+    devices: Cluster, serve: Serve, tokens_file: Path
+) -> None:
+    _write_tokens(tokens_file)
+    devices.add(device_class("team-b-gpus"), device_class("none", f'device.driver == "{DRIVER}" && false'))
+    devices.publish(NOW)
+    query = "&gpus=2&device_class=none&namespace=team-a"
+    api = await serve()
+    assert "team-b-gpus" in {each["value"] for each in (await ask(api, query))["nearest"]}
+    answer = await api.ask(f"{FIT}{query}", token="t")
+    assert answer.data["nearest"] == []
+    assert b"team-b" not in answer.body
+
+
+def _write_tokens(path: Path) -> None:
+    path.write_text("tokens:\n" + rights(TOKEN) + rights("t", "namespaces: [team-a]"))
+
+
+async def test_another_product_than_a_requests_selectors_choose_would_fit(
+    devices: Cluster, serve: Serve
+) -> None:
+    l4 = device("gpu-9", {"productName": 'NVIDIA "L4"', "type": "gpu"})
+    devices.add(resource_slice(l4, name="node-2-b", pool="more", node="node-2"))
+    devices.publish(NOW)
+    wanted = [{"cel": {"expression": f'device.attributes["{DRIVER}"].?productName.orValue("") == "H300"'}}]
+    data = await post(await serve(), template(selectors=wanted), deployment(1, OF_TEMPLATE))
+    assert data["fits"] == "no"
+    assert data["nearest"] == [
+        {"change": "product", "value": H100, "gpus": 1, "replicas": 1},
+        {"change": "product", "value": 'NVIDIA "L4"', "gpus": 1, "replicas": 1},
+    ]
+
+
+async def test_of_several_requests_the_one_that_would_have_to_change_is_named(
+    devices: Cluster, serve: Serve
+) -> None:
+    exactly = {"deviceClassName": DRIVER}
+    requests = [
+        {"name": "one", "exactly": exactly},
+        {"name": "many", "exactly": {**exactly, "count": 5}},
+        {"name": "any", "firstAvailable": [{"name": "x", **exactly}]},
+    ]
+    made = template()
+    made["spec"]["spec"]["devices"]["requests"] = requests[:2]
+    data = await post(await serve(), made, deployment(1, OF_TEMPLATE))
+    assert data["nearest"] == [{"change": "devices", "value": "gpus/many=2", "gpus": 3, "replicas": 1}]
+    made["spec"]["spec"]["devices"]["requests"] = requests[::2]
+    data = await post(await serve(), made, deployment(3, OF_TEMPLATE))
+    assert [each["change"] for each in data["nearest"]] == ["replicas"]
+
+
+async def test_a_claim_that_there_is_already_is_not_changed(devices: Cluster, serve: Serve) -> None:
+    devices.add(claim(name="mine", namespace="default", count=9))
+    devices.publish(NOW)
+    named = {"name": "gpus", "resourceClaimName": "mine"}
+    data = await post(await serve(), deployment(1, named))
+    assert (data["fits"], data["nearest"]) == ("no", [])
+
+
+async def test_a_quota_counts_the_changed_claims(devices: Cluster, serve: Serve) -> None:
+    hard = {f"{DRIVER}.deviceclass.resource.k8s.io/devices": "2"}
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    devices.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota)))
+    data = await post(await serve(), template(count=3), deployment(1, OF_TEMPLATE))
+    assert data["fits"] == "no"
+    assert data["nearest"] == [{"change": "gpus", "value": "2", "gpus": 2, "replicas": 1}]
+
+
+async def test_a_jobset_and_a_rayjob_bring_their_claim_templates(devices: Cluster, serve: Serve) -> None:
+    api = await serve()
+    data = (await posted(api, manifests("jobset-claims.yaml"))).data
+    assert data["fits"] == "yes"
+    driver, workers = data["pods"]
+    assert (driver["name"], driver["placed"]) == ("JobSet driver", 1)
+    assert [len(each["devices"]) for each in workers["placements"]] == [2, 2]
+    memory = {"capacity": {"memory": {"value": "80Gi"}}}
+    with_memory = [gpu(number, **memory) for number in range(4)]
+    devices.add(resource_slice(*with_memory[:2], name="node-2-a", pool="node-2", node="node-2"))
+    devices.add(resource_slice(*with_memory))
+    devices.publish(NOW)
+    data = (await posted(api, manifests("rayjob-claims.yaml"))).data
+    assert [(each["name"], each["placed"]) for each in data["pods"]] == [
+        ("RayJob head", 1),
+        ("RayJob gpu-group", 2),
+    ]
+    assert (data["fits"], data["not_checked"]) == ("yes", ["ray_submitter"])
 
 
 async def test_without_a_class_or_a_resource_the_classes_of_gpus_are_tried(

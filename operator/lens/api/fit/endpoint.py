@@ -356,7 +356,7 @@ def _unchecked(data: schemas.Fit, what: str) -> schemas.Fit:
 def without_names(data: Mapping[str, Any], *, nodes: bool = False) -> Mapping[str, Any]:
     """Return an answer, of this Lens or of a peer, without what names others' namespaces, and maybe nodes.
 
-    Of a peer's only what is known here is kept. A taint's value may be a team's name.
+    Of a peer's only what is known here is kept. A taint's value may be a team's name, and so may a class.
     """
     of_nodes = () if nodes else ("placements",), () if nodes else ("node_names",)
     evictable = data.get("evictable")
@@ -370,7 +370,9 @@ def without_names(data: Mapping[str, Any], *, nodes: bool = False) -> Mapping[st
             for pods in data["pods"]
         ],
         "nearest": [
-            _known(each, schemas.FitAlternative) for each in data["nearest"] if each["change"] != "toleration"
+            _known(each, schemas.FitAlternative)
+            for each in data["nearest"]
+            if each["change"] not in ("toleration", "device_class")
         ],
         "evictable": evictable and _known(evictable, schemas.FitEvictable, "namespaces"),
     }

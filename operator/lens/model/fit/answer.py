@@ -5,7 +5,6 @@ Everything is decided by the engine; nothing is estimated. The work is bounded, 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -18,9 +17,9 @@ from lens.model.fit.dra.state import Devices
 from lens.model.fit.engine import Trial, fit, place
 from lens.model.fit.eviction import Evictable, evictable
 from lens.model.fit.feed import FitView
+from lens.model.fit.nearest import Alternative, alternatives
 from lens.model.fit.result import FitResult, Placement, Reason, Verdict, scheduler_message
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
-from lens.model.fit.spec.node_selectors import ANY_NODE
 from lens.model.fit.spec.resources import is_extended
 from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet, FleetNode
@@ -35,13 +34,9 @@ MOST_SAMPLES = 3
 MOST_TRIES = 24
 """Alternatives that are tried."""
 
-MOST_TAINTS = 4
-
 BUDGETS = "poddisruptionbudgets"
 
 _NEVER_ELIGIBLE = frozenset({"unschedulable", "taint", "node_selector", "node_name"})
-
-Change = Literal["gpus", "replicas", "product", "selector", "toleration"]
 
 
 class AskedGroup(msgspec.Struct, frozen=True):
@@ -65,15 +60,6 @@ class GroupResult(msgspec.Struct, frozen=True):
     name: str
     result: FitResult
     samples: Mapping[str, tuple[str, ...]] = {}
-
-
-class Alternative(msgspec.Struct, frozen=True):
-    """What would fit: the question with one ``change``, whose new value is ``value``."""
-
-    change: Change
-    value: str
-    gpus: int | None
-    replicas: int
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -129,6 +115,19 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
     asked = _with_claims(asked, view, brought)
     unchecked = [*asked.unchecked, *(["queues"] if group.queued else [])]
     charged = read_charged(admitted.pod, asked.request, group.replicas or 0)
+    return AskedGroup(
+        name=group.name,
+        asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
+        charged=_with_claimed(charged, asked, view),
+        replicas=group.replicas,
+        refusal=admitted.refusal or _missing_namespace(namespace, view),
+        not_checked=(*admitted.not_checked, *group.also),
+        devices_unseen=bears_on_devices(asked, view),
+    )
+
+
+def _with_claimed(charged: Charged, asked: AskedPod, view: FitView) -> Charged:
+    """Return what quotas count of pods, with the claims that come with them."""
     extended = {
         each.name: each.extended_resource
         for each in view.fleet.devices.classes.values()
@@ -136,16 +135,8 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
     }
     made = [each.spec for each in asked.claims if each.spec is not None and not each.claim]
     named = [each.spec for each in asked.claims if each.spec is not None and each.claim]
-    return AskedGroup(
-        name=group.name,
-        asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
-        charged=msgspec.structs.replace(
-            charged, claimed=claimed_by(made, extended), claimed_once=claimed_by(named, extended)
-        ),
-        replicas=group.replicas,
-        refusal=admitted.refusal or _missing_namespace(namespace, view),
-        not_checked=(*admitted.not_checked, *group.also),
-        devices_unseen=bears_on_devices(asked, view),
+    return msgspec.structs.replace(
+        charged, claimed=claimed_by(made, extended), claimed_once=claimed_by(named, extended)
     )
 
 
@@ -425,7 +416,7 @@ def _with_samples(
 
 def _nearest(
     view: FitView, group: AskedGroup, placed: int, namespace: str | None, options: Options
-) -> Iterator[Alternative]:
+) -> Iterable[Alternative]:
     tries = MOST_TRIES
 
     def fits(asked: AskedPod) -> bool:
@@ -436,7 +427,7 @@ def _nearest(
         tried = msgspec.structs.replace(group, asked=asked)
         if namespace is not None:
             charged = msgspec.structs.replace(group.charged, request=asked.request)
-            quota = check_quotas(namespace, view.policies, (charged,))
+            quota = check_quotas(namespace, view.policies, (_with_claimed(charged, asked, view),))
             if quota.exceeded or quota.refusal:
                 return False
         try:
@@ -444,55 +435,9 @@ def _nearest(
         except OutOfTimeError:
             return False
 
-    asked, replicas = group.asked, group.replicas or 0
-    gpu = next((resource for resource, _ in asked.request if options.is_gpu(resource)), None)
-    amount = dict(asked.request).get(gpu or "")
-    if placed and not asked.unchecked:
-        yield Alternative("replicas", str(placed), amount, placed)
-    if gpu is not None and amount is not None and amount > 1:
-        fewer = _most(amount, lambda number: fits(_asking(asked, gpu, number)))
-        if fewer:
-            yield Alternative("gpus", str(fewer), fewer, replicas)
-    for product, select in options.products.items():
-        if fits(select(asked)):
-            yield Alternative("product", product, amount, replicas)
-    if asked.selector != ANY_NODE and fits(msgspec.structs.replace(asked, selector=ANY_NODE)):
-        yield Alternative("selector", "none", amount, replicas)
-    for toleration in _missing_tolerations(view.fleet, asked):
-        tolerant = msgspec.structs.replace(asked, tolerations=(*asked.tolerations, toleration))
-        if fits(tolerant):
-            value = f"={toleration.value}" if toleration.value else ""
-            yield Alternative("toleration", f"{toleration.key}{value}:{toleration.effect}", amount, replicas)
-
-
-def _most(below: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest number from 1 below ``below`` that fits; 0 if 1 doesn't."""
-    low, high = 0, below
-    while high - low > 1:
-        middle = (low + high) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _asking(asked: AskedPod, resource: str, amount: int) -> AskedPod:
-    request = tuple((name, amount if name == resource else each) for name, each in asked.request)
-    return msgspec.structs.replace(asked, request=request)
-
-
-def _missing_tolerations(fleet: Fleet, asked: AskedPod) -> list[Toleration]:
-    """Return tolerations of the most frequent taints that keep the pod off nodes."""
-    gates, of_nodes = fleet.gates
-    frequency = Counter(of_nodes)
-    missing: Counter[Toleration] = Counter()
-    for number, gate in enumerate(gates):
-        for taint in gate.taints:
-            if not any(each.tolerates(taint) for each in asked.tolerations):
-                missing[Toleration(taint.key, "Equal", taint.value or "", taint.effect)] += frequency[number]
-    ordered = sorted(missing.items(), key=lambda item: (-item[1], item[0].key, item[0].value))
-    return [toleration for toleration, _ in ordered[:MOST_TAINTS]]
+    return alternatives(
+        view.fleet, group.asked, group.replicas or 0, placed, options.is_gpu, options.products, fits
+    )
 
 
 def _evictable(view: FitView, groups: Sequence[AskedGroup], options: Options) -> Evictable | None:

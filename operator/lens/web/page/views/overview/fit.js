@@ -124,10 +124,17 @@ function inWords({ code, message, nodes, resource, asked, most_free: free }) {
   return html`${on}: too little ${resource}; ${count(asked)} asked, ${free ? `at most ${count(free)} free on one` : "none free"}`;
 }
 
+/** What the question has no field for. */
+const CHANGES = {
+  selector: () => "without the selector",
+  toleration: (value) => `tolerating ${value}`,
+  device_class: (value) => `of class ${value}`,
+  devices: (value) => `devices ${value}`,
+};
+
 /** What would fit instead; a click asks that. */
 function Nearest({ near: { change, value, gpus, replicas } }) {
-  if (change === "selector" || change === "toleration")
-    return html`<span class="chip">${change === "selector" ? "without the selector" : `tolerating ${value}`}</span>`;
+  if (change in CHANGES) return html`<span class="chip">${CHANGES[change](value)}</span>`;
   const take = () =>
     (question.value = {
       ...question.peek(),
