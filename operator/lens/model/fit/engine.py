@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.dra.looks import Look
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.filters.dynamic_resources import DeviceFilter, FatalError, UnknownError
 from lens.model.fit.filters.local import (
@@ -163,17 +164,12 @@ class Trial:
         devices = self.devices
         if devices is None or self.is_wide or self._fleet.nominated or not devices.compares_looks:
             return None
-        known: dict[Hashable, tuple[int, int]] = {}
         total = 0
         try:
-            for position, room in self._queue.rooms():
-                node = self._node(position)
-                look: Hashable = position if position in self._changed else devices.look(node) or position
-                most, found = known.get(look, (0, 0))
-                if room > most == found:
-                    self._check_time()
-                    most, found = known[look] = room, devices.room(node, room)
-                total += min(room, found)
+            for position, rooms in self._queue.rooms():
+                self._check_time()
+                most = devices.room(self._node(position), max(rooms))
+                total += sum([room if room < most else most for room in rooms])
         except (FatalError, UnknownError):
             return None
         return total
@@ -251,14 +247,18 @@ class Trial:
         if not self._rechecks and not nominated:
             return [list(zip(candidates, rooms, strict=True))]
         nodes, keys = self._fleet.nodes, self._topology_keys
-        compares = self.devices is not None and self.devices.compares_looks
+        looks: Sequence[Look | None] | None = None
+        if self.devices is not None and self.devices.compares_looks:
+            looks = self._fleet.looks
         groups: dict[Hashable, list[tuple[int, int]]] = {}
         for position, room in zip(candidates, rooms, strict=True):
-            labels = nodes[position].labels
-            group: Hashable = tuple([labels.get(key) for key in keys])
+            group: Hashable = None
+            if keys:
+                labels = nodes[position].labels
+                group = tuple([labels.get(key) for key in keys])
             if self.devices is not None:
-                look = self.devices.look(nodes[position]) if compares else None
-                group = position if look is None else (group, look)
+                look = None if looks is None else looks[position]
+                group = position if look is None else (group, look) if keys else look
             if position in nominated:
                 group, room = position, self._room(nodes[position])
             groups.setdefault(group, []).append((position, room))
@@ -331,11 +331,11 @@ class _Queue:
         """Return how many replicas there is room for."""
         return sum([-(entry // self._nodes) for entries in self._groups for entry in entries])
 
-    def rooms(self) -> Iterator[tuple[int, int]]:
-        """Give each node that has room, with the room."""
+    def rooms(self) -> Iterator[tuple[int, list[int]]]:
+        """Give a node of each group that has room, and the rooms of all its nodes."""
         for entries in self._groups:
-            for entry in entries:
-                yield entry % self._nodes, -(entry // self._nodes)
+            if entries:
+                yield entries[0] % self._nodes, [-(entry // self._nodes) for entry in entries]
 
     def __iter__(self) -> Iterator[int]:
         """Go through the first nodes of the groups that aren't set aside, each to be taken or set aside."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lens.model.fit.dra.looks import Look
 from lens.model.fit.dra.state import NO_DEVICES, Devices, DeviceState
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.spec.pod import FitPod
@@ -114,6 +115,8 @@ class Fleet:
             for position, node in changes.items():
                 free[position] = node.free.get(resource, 0)
         pairs = [(self.nodes[position], node) for position, node in changes.items()]
+        if fleet.devices is self.devices:
+            fleet._keep(self, "looks")
         if all(before.gate is after.gate for before, after in pairs):
             fleet._keep(self, "gates")
         if all(before.allocatable is after.allocatable for before, after in pairs):
@@ -127,6 +130,12 @@ class Fleet:
     def _keep(self, before: "Fleet", name: str) -> None:
         if name in before.__dict__:
             self.__dict__[name] = before.__dict__[name]
+
+    @cached_property
+    def looks(self) -> list[Look | None]:
+        """What the devices of each node look like; None for one that can't be compared with others."""
+        look = self.devices.look
+        return [look(node.name) for node in self.nodes]
 
     def free(self, resource: str) -> list[int]:
         """Return what each node has left of a resource."""

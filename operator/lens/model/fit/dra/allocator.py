@@ -13,14 +13,15 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.capacity import CapacityError, consumed, has_room
 from lens.model.fit.dra.cel.library import EvaluationError
 from lens.model.fit.dra.constraints import Tracker
-from lens.model.fit.dra.devices import Device, DeviceTaint, Slice
+from lens.model.fit.dra.devices import Device, DeviceTaint, Kind, Slice
 from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.matching import matches
+from lens.model.fit.dra.matching import looks_at, matches
 from lens.model.fit.dra.objects import FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool
 from lens.model.fit.spec.claims import ALL, ClaimSpec, DeviceRequest, SubRequest
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
+from lens.model.k8s.device_attributes import IDENTITIES
 from lens.model.k8s.quantity import Exact
 
 MOST_RESULTS = 32
@@ -82,6 +83,8 @@ class Offer(NamedTuple):
     classes: Mapping[str, FitClass]
     rules: Sequence[FitTaintRule]
     holding: Holding
+    verdicts: dict[tuple[Kind, str, str, tuple[str, ...]], bool]
+    """Which kinds of devices, by their driver, match a class and selectors that look at no identity."""
 
 
 class _TooManyError(Exception):
@@ -97,6 +100,7 @@ class _Data(NamedTuple):
     number: int
     all_devices: Sequence[tuple[int, int]]
     verdicts: dict[tuple[int, int], bool]
+    sees_identities: bool
 
     @property
     def label(self) -> str:
@@ -182,6 +186,36 @@ class Allocator:
             raise NodeError("invalid resource pools were encountered")
         return None
 
+    def alike(self, claim: Named) -> Sequence[frozenset[int]] | None:
+        """Return the places, in each pool, of the devices that a claim's only request may get.
+
+        Any so many of them that are free will do: return None for other claims, or if devices depend on each
+        other. Raise what ``allocate`` raises.
+        """
+        requests = claim.spec.requests
+        if len(requests) != 1 or requests[0].is_list or claim.spec.constraints:
+            return None
+        (asked,) = requests[0].alternatives
+        if asked.mode == ALL or asked.admin_access or not 0 < asked.count <= MOST_RESULTS:
+            return None
+        if claim.spec.odd_constraint is not None or any(pool.invalid for pool in self._pools):
+            return None
+        self._claims = (claim,)
+        data, step = self._prepare(0, 0, 0), _Step(0)
+        found: list[frozenset[int]] = []
+        for position, pool in enumerate(self._pools):
+            if any(device.consumes or device.shareable for device, _ in pool.devices):
+                return None
+            found.append(
+                frozenset(
+                    index
+                    for index, (device, _) in enumerate(pool.devices if pool.offers else ())
+                    if self._is_candidate(step, data, position, index)
+                    and not self._is_repelled(pool.key, device, asked)
+                )
+            )
+        return found
+
     # What is asked for
 
     def _prepare(self, claim: int, request: int, alternative: int) -> _Data:
@@ -194,7 +228,8 @@ class Allocator:
         known = self._offer.classes.get(asked.device_class)
         if known is None:
             raise AllocationError(f"{where}: could not retrieve device class {asked.device_class}: not found")
-        data = _Data(asked_for, asked, known, asked.count, (), {})
+        sees = any(looks_at(each, IDENTITIES) for each in (*known.selectors, *asked.selectors))
+        data = _Data(asked_for, asked, known, asked.count, (), {}, sees)
         if asked.mode == ALL:
             found = tuple(self._all_devices(claim, data, where))
             data = data._replace(number=len(found), all_devices=found)
@@ -224,7 +259,18 @@ class Allocator:
     def _is_selectable(self, claim: int, data: _Data, position: int, index: int) -> bool:
         known = data.verdicts.get((position, index))
         if known is None:
-            known = data.verdicts[position, index] = self._matches(claim, data, position, index)
+            known = data.verdicts[position, index] = self._matches_kind(claim, data, position, index)
+        return known
+
+    def _matches_kind(self, claim: int, data: _Data, position: int, index: int) -> bool:
+        pool, verdicts = self._pools[position], self._offer.verdicts
+        device, of_slice = pool.devices[index]
+        if device.kind is None or of_slice.per_device or data.sees_identities:
+            return self._matches(claim, data, position, index)
+        key = device.kind, pool.key.driver, data.known.name, data.asked.selectors
+        known = verdicts.get(key)
+        if known is None:
+            known = verdicts[key] = self._matches(claim, data, position, index)
         return known
 
     def _matches(self, claim: int, data: _Data, position: int, index: int) -> bool:

@@ -1,6 +1,7 @@
 """DynamicResources: whether a node has the devices that a pod's claims and extended resources ask for."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -15,13 +16,14 @@ from lens.model.fit.dra.allocator import (
     Result,
     SearchError,
 )
+from lens.model.fit.dra.capacity import CapacityError
 from lens.model.fit.dra.cel.text import UnsupportedError
 from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, Held
-from lens.model.fit.dra.pools import Pool
+from lens.model.fit.dra.pools import Pool, PoolKind
 from lens.model.fit.dra.shapes import Viewer
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.filters.rejection import Filter, Rejection, Tally, rejection
@@ -95,11 +97,10 @@ class _Outcome(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """What a node has for the next replica."""
+    """What a node has for the next replica; ``waiting`` is None where it isn't known yet which devices."""
 
     outcome: _Outcome
-    waiting: Sequence[_Claim] = ()
-    pools: Sequence[Pool] = ()
+    waiting: Sequence[_Claim] | None = ()
     rejection: Rejection | None = None
 
 
@@ -119,8 +120,10 @@ class DeviceFilter(Filter):
         self._check_time = check_time
         self._asked = asked
         self._holding = Holding(base=devices.holding)
-        self._offer = Offer(devices.classes, devices.rules, self._holding)
+        self._offer = Offer(devices.classes, devices.rules, self._holding, {})
         self._found: dict[str, _Found] = {}
+        self._found_by_look: dict[Look, _Found] = {}
+        self._places: dict[tuple[PoolKind | None, ...], Sequence[frozenset[int]] | None] = {}
         self._placed_on: set[str] = set()
         self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
         self._asked_for: dict[tuple[str, ...], tuple[Sequence[_Claim], Sequence[Named], Viewer]] = {}
@@ -141,7 +144,7 @@ class DeviceFilter(Filter):
         """Tell whether there is anything to look at."""
         return bool(self._claims or self.extended or self.not_enqueued or self.rejected)
 
-    @property
+    @cached_property
     def compares_looks(self) -> bool:
         """Tell whether nodes of the same look have the same for the pod, also as replicas are placed."""
         return (
@@ -151,10 +154,6 @@ class DeviceFilter(Filter):
             and self._asked_with(())[2].compares_looks
         )
 
-    def look(self, node: FleetNode) -> Hashable | None:
-        """Return what a node looks like before replicas are placed; None if it can't be compared."""
-        return self._devices.look(node.name)
-
     def room(self, node: FleetNode, most: int) -> int:
         """Return how many more replicas get devices on a node, up to that many, where ``compares_looks``.
 
@@ -162,8 +161,11 @@ class DeviceFilter(Filter):
         """
         waiting, named, _ = self._asked_with(())
         pools = self._devices.pools(node.name, node.labels)
+        times = self._times(node, pools)
+        if times is not None:
+            return min(most, times)
         holding = self._holding.of_pools(pool.key for pool in pools)
-        offer = Offer(self._devices.classes, self._devices.rules, holding)
+        offer = self._offer._replace(holding=holding)
         for number in range(most):
             found = self._look(node, pools, named, offer)
             if found.fatal is not None:
@@ -182,20 +184,19 @@ class DeviceFilter(Filter):
 
     def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
-        if not self.compares_looks:
+        if not self.compares_looks or self._placed_on:
             return super().sift(positions, fleet, tally)
-        nodes, look, placed_on = fleet.nodes, self._devices.look, self._placed_on
+        nodes, looks = fleet.nodes, fleet.looks
         verdicts: dict[Look, Rejection | None] = {}
         left = []
         for position in positions:
-            node = nodes[position]
-            seen = look(node.name)
-            if seen is None or node.name in placed_on:
-                rejected = self.check(node)
-            elif seen in verdicts:
-                rejected = verdicts[seen]
+            look = looks[position]
+            if look is None:
+                rejected = self.check(nodes[position])
+            elif look in verdicts:
+                rejected = verdicts[look]
             else:
-                rejected = verdicts[seen] = self.check(node)
+                rejected = verdicts[look] = self.check(nodes[position])
             if rejected is None:
                 left.append(position)
             else:
@@ -213,7 +214,7 @@ class DeviceFilter(Filter):
         """
         found = self._found.get(node.name)
         if found is None:
-            found = self._found[node.name] = self._find(node)
+            found = self._found[node.name] = self._find_by_look(node) or self._find(node)
         if found.outcome.fatal is not None:
             raise FatalError(found.outcome.fatal)
         return found.outcome.rejection or found.rejection
@@ -224,11 +225,14 @@ class DeviceFilter(Filter):
         Return whether a node that was rejected may fit since: replicas share the claims that they name.
         """
         found = self._found[node.name]
+        if found.waiting is None:
+            found = self._find(node)
+        pools = self._devices.pools(node.name, node.labels)
         lifts = False
         given: list[str] = []
         held: list[Held] = []
-        for claim, results in zip(found.waiting, found.outcome.results, strict=True):
-            here = [_at(found.pools, place, result) for place, result in results]
+        for claim, results in zip(found.waiting or (), found.outcome.results, strict=True):
+            here = [_at(pools, place, result) for place, result in results]
             held += (each for result in here if (each := result.held()) is not None)
             given += ("/".join(result.key) for result in here)
             if claim.key is not None:
@@ -327,6 +331,54 @@ class DeviceFilter(Filter):
 
     # Nodes
 
+    def _find_by_look(self, node: FleetNode) -> _Found | None:
+        """Return what a node has that looks like one that was looked at before."""
+        if not self.compares_looks or node.name in self._placed_on:
+            return None
+        look = self._devices.look(node.name)
+        if look is None:
+            return None
+        found = self._found_by_look.get(look)
+        if found is None:
+            times = self._times(node, self._devices.pools(node.name, node.labels))
+            if times is None:
+                found = self._find(node)
+            else:
+                found = _Found(_Outcome(None if times else CANNOT_ALLOCATE), None)
+            self._found_by_look[look] = found
+        return found
+
+    def _times(self, node: FleetNode, pools: Sequence[Pool]) -> int | None:
+        """Return how often the pod's only claim can be allocated on a node, where any of its devices will do.
+
+        Return None where that can't be counted.
+        """
+        _, named, _ = self._asked_with(())
+        kinds = tuple([pool.kind for pool in pools])
+        if len(named) != 1 or None in kinds:
+            return None
+        if kinds not in self._places:
+            allocator = Allocator(
+                node.name, node.labels, pools, self._offer._replace(holding=Holding()), self._check_time
+            )
+            try:
+                self._places[kinds] = allocator.alike(named[0])
+            except (AllocationError, CapacityError, UnsupportedError, SearchError):
+                # Whether the search comes to it depends on what is free.
+                self._places[kinds] = None
+        of_pools = self._places[kinds]
+        if of_pools is None:
+            return None
+        free = 0
+        for pool, places in zip(pools, of_pools, strict=True):
+            free += len(places)
+            positions = pool.positions
+            for name, held in self._holding.in_pool(pool.key).items():
+                if not held.whole:
+                    return None
+                free -= positions.get(name) in places
+        return free // named[0].spec.requests[0].alternatives[0].count
+
     def _find(self, node: FleetNode) -> _Found:
         served = tuple([name for name in self.extended if self.is_served(name, node)])
         if not self._claims and not served:
@@ -350,7 +402,7 @@ class DeviceFilter(Filter):
             self._check_time()
             outcome = self._look(node, pools, named, self._offer)
             self._outcomes[served, seen] = outcome
-        return _Found(outcome, waiting, pools, NOT_HERE if unavailable else None)
+        return _Found(outcome, waiting, NOT_HERE if unavailable else None)
 
     def _asked_with(self, served: tuple[str, ...]) -> tuple[Sequence[_Claim], Sequence[Named], Viewer]:
         """Return the claims that are to be allocated where claims serve some extended resources."""
