@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.looks import Look
 from lens.model.fit.dra.state import Devices
+from lens.model.fit.eviction import node_without, pods_below
 from lens.model.fit.filters.dynamic_resources import DeviceFilter, FatalError, UnknownError
 from lens.model.fit.filters.local import (
     FeatureFilter,
@@ -46,6 +47,12 @@ MOST_BY_DEVICES = 1024
 
 MOST_COUNTED = 64
 """Replicas that are tried for ``max_replicas`` where each placement changes what the next one may do."""
+
+MOST_TRIED = 256
+"""Nodes that are looked at without their pods of a lower priority."""
+
+MOST_TRIED_WIDE, MOST_NODES_WIDE = 16, 128
+"""Likewise, of so many nodes at most, where pods bear on what other nodes can take."""
 
 
 class Trial:
@@ -96,6 +103,8 @@ class Trial:
         self._topology_keys = sorted({key for each in self._filters for key in each.topology_keys})
         self.is_wide = bool(self._topology_keys)
         """Whether a placement can change what other nodes can take."""
+        self._looks_at_pods = bool(asked.spread) or affinity.applies
+        """Whether filters look at the pods of several nodes."""
         self._rechecks = self.is_wide or self.devices is not None
         self._last: int | None = None
         self._fitting: list[int] = []
@@ -188,13 +197,47 @@ class Trial:
         return summarize(causes, dict(self._asked.request), self._resources.most_free)
 
     def can_preempt(self) -> bool:
-        """Tell whether the scheduler would look for pods to evict."""
+        """Tell whether the scheduler may find pods to evict: on some node the pod may fit without them."""
         return (
             self._asked.preempts
             and self.fatal is None
             and any(priority < self._asked.priority for priority in self._fleet.priorities)
             and (self._tally_now().resolvable or self._resources.could_be_resolved())
+            and self._may_fit_without_lower()
         )
+
+    def _may_fit_without_lower(self) -> bool:
+        """Tell whether a node may take the pod without its pods of a lower priority, as the scheduler tries.
+
+        It may if more nodes would have to be looked at than are.
+        """
+        tries = MOST_TRIED
+        if self._looks_at_pods:
+            tries = MOST_TRIED_WIDE if len(self._fleet.nodes) <= MOST_NODES_WIDE else 0
+        for position in self._positions:
+            node = self._node(position)
+            lower = pods_below(node, self._asked.priority)
+            if lower:
+                tries -= 1
+                if tries < 0 or self._may_fit(position, node_without(node, lower)):
+                    return True
+        return False
+
+    def _may_fit(self, position: int, node: FleetNode) -> bool:
+        """Tell whether a node that is different now may take the pod."""
+        if not self._looks_at_pods:
+            try:
+                return self._verdict(node, self._filters) is None
+            except FatalError:
+                return True
+        if self.placed and self.devices is not None:
+            return True
+        fleet = self._fleet
+        nodes = [self._node(each) for each in range(len(fleet.nodes))]
+        nodes[position] = node
+        changed = Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable, fleet.devices)
+        trial = Trial(changed, self._asked, self._check_time)
+        return trial.fatal is not None or node.name not in trial.rejections()
 
     def _sift(self, filters: Sequence[Filter], tally: Tally) -> list[int]:
         """Return the sorted positions of the nodes that fit, and tally what rejects the others."""

@@ -59,7 +59,7 @@ def evictable(
     found: Counter[str] = Counter()
     lower: dict[int, Sequence[FitPod]] = {}
     for position, node in enumerate(fleet.nodes):
-        below = [pod for on in node.pods.values() for pod in on if pod.priority < priority]
+        below = pods_below(node, priority)
         held = {pod.namespace: 0 for pod in below}
         for pod in below:
             held[pod.namespace] += _held(pod, gpus)
@@ -158,11 +158,17 @@ def _without(fleet: Fleet, gone: Positions) -> Fleet:
     """Return a fleet without some of its pods."""
     nodes = list(fleet.nodes)
     for position, pods in gone.items():
-        nodes[position] = _node_without(nodes[position], pods)
+        nodes[position] = node_without(nodes[position], pods)
     return Fleet(tuple(nodes), fleet.namespaces, fleet.priorities, fleet.unreadable, fleet.devices)
 
 
-def _node_without(node: FleetNode, gone: Iterable[FitPod]) -> FleetNode:
+def pods_below(node: FleetNode, priority: int) -> list[FitPod]:
+    """Return the pods on a node that have a lower priority."""
+    return [pod for on in node.pods.values() for pod in on if pod.priority < priority]
+
+
+def node_without(node: FleetNode, gone: Iterable[FitPod]) -> FleetNode:
+    """Return a node without some of its pods."""
     left_out = {id(each) for each in gone}
     count = sum(map(len, node.pods.values()))
     empty = msgspec.structs.replace(

@@ -127,6 +127,25 @@ def test_as_many_replicas_fit_as_the_answer_says_and_no_more(seed: int) -> None:
 
 @some
 @given(seeds)
+def test_where_preemption_is_not_named_no_node_takes_the_pod_without_lower_ones(seed: int) -> None:
+    fleet, asked = made(seed)
+    for each in asked:
+        result = fit(Lens(fleet).state.fleet(), each)
+        if not each.preempts or result.placed or "preemption" in result.not_checked:
+            continue
+        for name in Trial(Lens(fleet).state.fleet(), each).rejections() if not each.gates else ():
+            kept = [
+                pod
+                for pod in fleet["pods"]
+                if pod["spec"].get("nodeName") != name or pod["spec"].get("priority", 0) >= each.priority
+            ]
+            if len(kept) < len(fleet["pods"]):
+                trial = Trial(Lens({**fleet, "pods": kept}).state.fleet(), each)
+                assert trial.refused or name in trial.rejections()
+
+
+@some
+@given(seeds)
 def test_a_view_after_many_changes_is_the_same_as_of_a_state_made_at_once(seed: int) -> None:
     fleet, asked = made(seed)
     random = Random(seed)
