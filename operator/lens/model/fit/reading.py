@@ -52,7 +52,7 @@ def _without(fleet: Fleet, pod: FitPod) -> Fleet:
             others = list(node.nominated)
             others.remove(pod)
             changed = msgspec.structs.replace(node, nominated=tuple(others))
-            return fleet.successor({position: changed}, fleet.namespaces, fleet.priorities, fleet.unreadable)
+            return fleet.successor({node.name: changed}, fleet.namespaces, fleet.priorities, fleet.unreadable)
     return fleet
 
 

@@ -9,65 +9,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from lens.model.fit.dra.looks import Look
 from lens.model.fit.dra.state import NO_DEVICES, Devices, DeviceState
+from lens.model.fit.fleet_node import FleetNode as FleetNode
+from lens.model.fit.fleet_nodes import FleetNodes, Piece
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.spec.pod import FitPod
-from lens.model.fit.spec.ports import HostPorts
-
-Pods = tuple[FitPod, ...]
 
 NO_LABELS: Mapping[str, str] = {}
-
-
-class FleetNode(msgspec.Struct, frozen=True, gc=False):
-    """A node with what is on it.
-
-    ``free`` is what is left of each resource that the node has, or that its pods hold; below 0 where they
-    hold more than it has. ``pods`` are those on it, by namespace. ``repelling`` are those with required
-    anti-affinity, ``nominated`` those that are yet to come.
-    """
-
-    name: str
-    labels: dict[str, str]
-    gate: Gate
-    features: frozenset[str]
-    allocatable: dict[str, int]
-    free: dict[str, int]
-    free_pods: int
-    pods: dict[str, Pods]
-    ports: HostPorts = ()
-    repelling: Pods = ()
-    nominated: Pods = ()
-
-    def with_pods(self, pods: Iterable[FitPod]) -> "FleetNode":
-        """Return the node with more pods on it."""
-        free, ports, repelling = dict(self.free), list(self.ports), list(self.repelling)
-        by_namespace = dict(self.pods)
-        count = 0
-        for pod in pods:
-            count += 1
-            for resource, amount in pod.request:
-                free[resource] = free.get(resource, 0) - amount
-            ports += pod.ports
-            if pod.anti_terms:
-                repelling.append(pod)
-            by_namespace[pod.namespace] = (*by_namespace.get(pod.namespace, ()), pod)
-        return FleetNode(
-            self.name,
-            self.labels,
-            self.gate,
-            self.features,
-            self.allocatable,
-            free,
-            self.free_pods - count,
-            by_namespace,
-            tuple(ports),
-            tuple(repelling),
-            self.nominated,
-        )
 
 
 class Fleet:
@@ -78,19 +27,19 @@ class Fleet:
     ``devices`` are those of dynamic resource allocation.
 
     What filters read of thousands of nodes is a list by position. It is made when it is first read, and
-    successors copy it with their changes.
+    successors take over what of it their changes leave as it was.
     """
 
     def __init__(
         self,
-        nodes: tuple[FleetNode, ...] = (),
+        nodes: Iterable[FleetNode] | FleetNodes = (),
         namespaces: Mapping[str, Mapping[str, str]] | None = None,
         priorities: Mapping[int, int] = MappingProxyType({}),
         unreadable: int = 0,
         devices: Devices = NO_DEVICES,
     ) -> None:
         """Take what there is; none of it may change any more."""
-        self.nodes = nodes
+        self.shared = nodes if isinstance(nodes, FleetNodes) else FleetNodes.of(nodes)
         self.namespaces = namespaces
         self.priorities = priorities
         self.unreadable = unreadable
@@ -99,22 +48,22 @@ class Fleet:
 
     def successor(
         self,
-        changes: Mapping[int, FleetNode],
+        changes: Mapping[str, FleetNode | None],
         namespaces: Mapping[str, Mapping[str, str]] | None,
         priorities: Mapping[int, int],
         unreadable: int,
         devices: Devices | None = None,
     ) -> "Fleet":
-        """Return a fleet in which the nodes at some positions are others of the same name."""
-        nodes = list(self.nodes)
-        for position, node in changes.items():
-            nodes[position] = node
-        fleet = Fleet(tuple(nodes), namespaces, priorities, unreadable, devices or self.devices)
-        for resource, before in list(self._free.items()):
-            free = fleet._free[resource] = before.copy()
-            for position, node in changes.items():
-                free[position] = node.free.get(resource, 0)
-        pairs = [(self.nodes[position], node) for position, node in changes.items()]
+        """Return a fleet in which the nodes of some names are others, or gone where they are None."""
+        fleet = Fleet(
+            self.shared.updated(changes), namespaces, priorities, unreadable, devices or self.devices
+        )
+        pairs: list[tuple[FleetNode, FleetNode]] = []
+        for name, after in changes.items():
+            before = self.shared.get(name)
+            if before is None or after is None:
+                return fleet
+            pairs.append((before, after))
         if fleet.devices is self.devices:
             fleet._keep(self, "looks")
         if all(before.gate is after.gate for before, after in pairs):
@@ -132,6 +81,11 @@ class Fleet:
             self.__dict__[name] = before.__dict__[name]
 
     @cached_property
+    def nodes(self) -> tuple[FleetNode, ...]:
+        """Return all nodes."""
+        return tuple(self.shared.joined(lambda piece: piece.nodes))
+
+    @cached_property
     def looks(self) -> list[Look | None]:
         """What the devices of each node look like; None for one that can't be compared with others."""
         look = self.devices.look
@@ -141,16 +95,18 @@ class Fleet:
         """Return what each node has left of a resource."""
         found = self._free.get(resource)
         if found is None:
-            found = [node.free.get(resource, 0) for node in self.nodes]
-            if resource in self.allocatable:
-                # Whoever asks may name any number of resources that no node has.
+            # Whoever asks may name any number of resources that no node has: these are not stored.
+            known = resource in self.allocatable
+            read = Piece.free if known else Piece.free_now
+            found = self.shared.joined(lambda piece: read(piece, resource))
+            if known:
                 self._free[resource] = found
         return found
 
     @cached_property
     def free_pods(self) -> list[int]:
         """Return how many more pods each node takes."""
-        return [node.free_pods for node in self.nodes]
+        return self.shared.joined(lambda piece: piece.free_pods)
 
     @cached_property
     def allocatable(self) -> Mapping[str, int]:
@@ -193,8 +149,6 @@ class FitState:
         self._priorities: Counter[int] = Counter()
         self._unreadable: set[Hashable] = set()
         self._touched: set[str] = set()
-        self._counted: dict[str, FleetNode] = {}
-        self._positions: dict[str, int] = {}
         self._fleet = Fleet()
         self._stale = False
 
@@ -267,30 +221,15 @@ class FitState:
         devices = self.devices.view()
         if not self._touched and not self._stale and devices is self._fleet.devices:
             return self._fleet
-        changes: dict[int, FleetNode] = {}
-        same_names = True
+        changes: dict[str, FleetNode | None] = {}
         for name in self._touched:
             node = self._nodes.get(name)
-            position = self._positions.get(name)
-            if node is None:
-                same_names = same_names and position is None
-                self._counted.pop(name, None)
-            else:
-                counted = self._counted[name] = _count(node, self._pods.get(name, {}).values())
-                if position is None:
-                    same_names = False
-                else:
-                    changes[position] = counted
+            if node is not None:
+                changes[name] = _count(node, self._pods.get(name, {}).values())
+            elif self._fleet.shared.get(name) is not None:
+                changes[name] = None
         priorities = dict(self._priorities)
-        if same_names:
-            fleet = self._fleet.successor(
-                changes, self._namespaces, priorities, len(self._unreadable), devices
-            )
-        else:
-            names = sorted(self._counted)
-            self._positions = {name: position for position, name in enumerate(names)}
-            nodes = tuple(self._counted[name] for name in names)
-            fleet = Fleet(nodes, self._namespaces, priorities, len(self._unreadable), devices)
+        fleet = self._fleet.successor(changes, self._namespaces, priorities, len(self._unreadable), devices)
         self._fleet, self._stale = fleet, False
         self._touched.clear()
         return fleet

@@ -13,6 +13,7 @@ import msgspec
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.feed import FitView
+from lens.model.fit.fleet_nodes import FleetNodes
 from lens.model.fit.reading import read_fit
 from lens.model.fit.record.decisions import Decision
 from lens.model.fit.record.device_part import asks_for_devices, changed_nodes
@@ -31,7 +32,7 @@ class Moment(msgspec.Struct, frozen=True):
     """
 
     at: float
-    nodes: tuple[FleetNode, ...]
+    nodes: FleetNodes
     others: tuple[Hashable, ...]
     repelling: tuple[FleetNode, ...]
     devices: Devices
@@ -42,7 +43,7 @@ def moment(at: float, view: FitView) -> Moment:
     others: list[Any] = [getattr(view, name) for name in FitView.__struct_fields__ if name not in _NODES]
     fleet = view.fleet
     repelling = tuple(fleet.nodes[position] for position in fleet.repelling)
-    return Moment(at, fleet.nodes, (*others, fleet.unreadable), repelling, fleet.devices)
+    return Moment(at, fleet.shared, (*others, fleet.unreadable), repelling, fleet.devices)
 
 
 def agrees(decision: Decision, read: FitResult) -> bool:
@@ -114,7 +115,7 @@ def has_rules_between_pods(asked: AskedPod) -> bool:
     return bool(asked.spread or asked.affinity or asked.anti_affinity)
 
 
-def _by_name(nodes: tuple[FleetNode, ...]) -> Mapping[str, FleetNode]:
+def _by_name(nodes: FleetNodes) -> Mapping[str, FleetNode]:
     return {node.name: node for node in nodes}
 
 
