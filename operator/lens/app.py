@@ -28,6 +28,7 @@ from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.record.record import Recorder
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.occupancy.placement import Placements
+from lens.model.inventory.snapshot import EMPTY
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
@@ -277,20 +278,20 @@ async def _follow_targets(
     settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics, scraper: Scraper
 ) -> None:
     """Give the scraper the agents or exporters that the watch finds."""
-    known: tuple[tuple[ExporterPod, ...], int, frozenset[str]] | None = None
+    known: tuple[tuple[ExporterPod, ...], int] | None = None
     await changes.until(lambda: state.current.synced)
-    snapshot = state.current.snapshot
+    snapshot = EMPTY
 
     def has_changed() -> bool:
         return state.current.snapshot is not snapshot
 
     while True:
-        snapshot = state.current.snapshot
+        before, snapshot = snapshot, state.current.snapshot
         with metrics.round("targets"):
-            present = snapshot.exporters, snapshot.exporter_nodes, frozenset(snapshot.nodes)
-            if present != known:
+            present = snapshot.exporters, snapshot.exporter_nodes
+            if present != known or snapshot.nodes.has_other_keys(before.nodes):
                 scraper.set_targets(
-                    targets(snapshot.exporters, settings), present[2], snapshot.exporter_nodes
+                    targets(snapshot.exporters, settings), snapshot.nodes.keys(), snapshot.exporter_nodes
                 )
                 known = present
         await asyncio.sleep(DISCOVERY_SECONDS)

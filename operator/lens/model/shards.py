@@ -5,39 +5,47 @@ from typing import Generic, Self, TypeVar
 
 V = TypeVar("V")
 
-_SHARDS = 256
+_WIDTH = 64
+"""The groups of a mapping, and the shards of a group: a shard of 100,000 entries has some 24."""
+
+Group = tuple[dict[str, V], ...]
 
 
 class Shards(Mapping[str, V], Generic[V]):
-    """A mapping in 256 shards. A successor copies those that it changes: the cost depends on the change.
+    """A mapping in 64 groups of 64 shards. A successor copies those that it changes.
 
-    The order of iteration has no meaning.
+    So the cost depends on the change, up to some 100,000 entries. The order of iteration has no meaning.
     """
 
     __slots__ = ("_size", "_table")
 
     def __init__(self) -> None:
         """Make an empty mapping."""
-        self._table: tuple[dict[str, V], ...] = ({},) * _SHARDS
+        self._table: tuple[Group[V], ...] = (({},) * _WIDTH,) * _WIDTH
         self._size = 0
 
     def updated(self, changes: Mapping[str, V | None]) -> Self:
         """Return a successor with ``changes``; a value of None removes its key."""
         table = list(self._table)
         size = self._size
-        copied: set[int] = set()
+        copied: dict[int, dict[int, dict[str, V]]] = {}
         for key, value in changes.items():
-            index = hash(key) % _SHARDS
-            if index not in copied:
-                copied.add(index)
-                table[index] = dict(table[index])
-            shard = table[index]
+            group, index = _place(key)
+            shards = copied.setdefault(group, {})
+            shard = shards.get(index)
+            if shard is None:
+                shard = shards[index] = dict(table[group][index])
             size -= len(shard)
             if value is None:
                 shard.pop(key, None)
             else:
                 shard[key] = value
             size += len(shard)
+        for group, shards in copied.items():
+            members = list(table[group])
+            for index, shard in shards.items():
+                members[index] = shard
+            table[group] = tuple(members)
         successor = type(self)()
         successor._table = tuple(table)
         successor._size = size
@@ -46,21 +54,35 @@ class Shards(Mapping[str, V], Generic[V]):
     def differing(self, before: Self) -> Iterator[str]:
         """Yield the keys whose value is another object than in ``before``, or is missing in one of the two.
 
-        Shards that both share cost nothing.
+        Groups and shards that both share cost nothing.
         """
-        for then, now in zip(before._table, self._table, strict=True):
-            if then is not now:
-                yield from (key for key in then.keys() | now.keys() if then.get(key) is not now.get(key))
+        for older, newer in zip(before._table, self._table, strict=True):
+            if older is newer:
+                continue
+            for then, now in zip(older, newer, strict=True):
+                if then is not now:
+                    yield from (key for key in then.keys() | now.keys() if then.get(key) is not now.get(key))
+
+    def has_other_keys(self, before: Self) -> bool:
+        """Return whether a key is missing in one of the two. What both share costs nothing."""
+        return any((key in self) != (key in before) for key in self.differing(before))
 
     def __getitem__(self, key: str) -> V:
         """Return the value of ``key``. Raise KeyError."""
-        return self._table[hash(key) % _SHARDS][key]
+        group, index = _place(key)
+        return self._table[group][index][key]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the keys."""
-        for shard in self._table:
-            yield from shard
+        for group in self._table:
+            for shard in group:
+                yield from shard
 
     def __len__(self) -> int:
         """Return the number of keys."""
         return self._size
+
+
+def _place(key: str) -> tuple[int, int]:
+    """Return the group and the shard in it that has a key."""
+    return divmod(hash(key) % (_WIDTH * _WIDTH), _WIDTH)

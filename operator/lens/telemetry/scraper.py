@@ -159,8 +159,9 @@ class Scraper:
             source = self._states[node].target.source
             self._drop(node)
             self._cache.put_problem(node, source, NO_POD_PROBLEM, self._clock())
-        for node in self._cache.nodes - targets.keys() - nodes:
-            self._cache.put(node, None, self._clock())
+        for node in self._cache.nodes - targets.keys():
+            if node not in nodes:
+                self._cache.put(node, None, self._clock())
         others = [
             target
             for node, target in targets.items()

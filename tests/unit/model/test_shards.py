@@ -64,6 +64,14 @@ def test_unchanged_values_stay_the_same_object() -> None:
     assert len(after) == 999
 
 
+def test_other_keys_are_found_among_other_values() -> None:
+    before = Shards[int]().updated({"kept": 1, "replaced": 1000})
+    assert not before.updated({"replaced": 2000}).has_other_keys(before)
+    assert before.updated({"new": 1}).has_other_keys(before)
+    assert before.updated({"kept": None}).has_other_keys(before)
+    assert not before.has_other_keys(before)
+
+
 def test_differences_are_found_by_identity() -> None:
     kept, replaced, equal = [1], [2], [3]
     before = Shards[list[int]]().updated({"kept": kept, "replaced": replaced, "equal": equal, "gone": [4]})
@@ -71,3 +79,23 @@ def test_differences_are_found_by_identity() -> None:
     assert sorted(after.differing(before)) == ["equal", "gone", "new", "replaced"]
     assert sorted(before.differing(after)) == ["equal", "gone", "new", "replaced"]
     assert list(after.differing(after)) == []
+
+
+class Counted(str):
+    """A key that counts how often any of them is looked up."""
+
+    hashed = 0
+
+    def __hash__(self) -> int:
+        Counted.hashed += 1
+        return super().__hash__()
+
+
+@pytest.mark.parametrize("count", [1_000, 100_000])
+def test_a_change_looks_at_few_entries_of_a_mapping_of_any_size(count: int) -> None:
+    keys = [Counted(f"node-{number}") for number in range(count)]
+    before = Shards[int]().updated(dict.fromkeys(keys, 0))
+    Counted.hashed = 0
+    after = before.updated(dict.fromkeys(keys[:10], 1))
+    assert sorted(after.differing(before)) == sorted(keys[:10])
+    assert Counted.hashed < 3_000
