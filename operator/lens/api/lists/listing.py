@@ -188,6 +188,8 @@ class Listing(Generic[L, V]):
                 limit=params.limit,
                 backwards=params.sort.startswith("-"),
                 only=params.filter,
+                # In the order of names a namespace's pods are adjacent.
+                first=params.scope if self._kind is PODS and params.sort in ("name", "-name") else None,
             )
 
     def _index(self, params: L) -> ListIndex[V]:

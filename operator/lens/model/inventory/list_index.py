@@ -91,9 +91,17 @@ class ListIndex(Generic[V]):
         limit: int | None = None,
         backwards: bool = False,
         only: Callable[[V], bool] | None = None,
+        first: str | None = None,
     ) -> Page[V]:
-        """Return up to ``limit`` entries after the key ``after``, of those for which ``only`` is true."""
+        """Return up to ``limit`` entries after the key ``after``, of those for which ``only`` is true.
+
+        With ``first`` only entries are looked at whose key begins with it.
+        """
         keys, entries = self._keys, self._entries
+        if first is not None:
+            # No text is between one and the same with a NUL at its end.
+            those = slice(bisect_left(keys, (first,)), bisect_left(keys, (first + "\0",)))
+            keys, entries = keys[those], entries[those]
         if only is not None:
             indices = [at for at, entry in enumerate(entries) if only(entry)]
             keys, entries = [keys[at] for at in indices], [entries[at] for at in indices]

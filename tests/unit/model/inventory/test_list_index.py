@@ -109,10 +109,11 @@ def test_pages_have_nothing_twice_and_all_that_was_there_throughout(
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_what_is_filtered_is_paged_too(backwards: bool) -> None:
+@pytest.mark.parametrize("first", [None, "team-1"])
+def test_what_is_filtered_is_paged_too(backwards: bool, first: str | None) -> None:
     ledger, order = Ledger(TaintPolicy()), ListIndex(bound, by_name)
-    for number in range(20):
-        namespace = f"team-{number % 2}"
+    for number in range(40):
+        namespace = ("team-0", "team-1", "team-10", "team")[number % 4]
         pod = Pod(
             *(namespace, f"p{number:02}", "u", "n1", "Running", (("nvidia.com/gpu", 1),)),
             *(0, False, None, Workload("Pod", "p")),
@@ -120,14 +121,20 @@ def test_what_is_filtered_is_paged_too(backwards: bool) -> None:
         ledger.put_pod(PodKey(namespace, pod.name), pod)
     order.advance(ledger.snapshot())
     names: list[str] = []
+    looked_at: list[Pod] = []
+
+    def is_theirs(pod: Pod) -> bool:
+        looked_at.append(pod)
+        return pod.namespace == "team-1"
+
     after: Key | None = None
     while True:
-        page = order.page(
-            after=after, limit=3, backwards=backwards, only=lambda pod: pod.namespace == "team-1"
-        )
+        page = order.page(after=after, limit=3, backwards=backwards, only=is_theirs, first=first)
+        assert len(looked_at) == (40 if first is None else 10)
+        looked_at.clear()
         assert page.total == 10
         names += [pod.name for pod in page.entries]
         after = page.after
         if after is None:
             break
-    assert names == sorted((f"p{number:02}" for number in range(1, 20, 2)), reverse=backwards)
+    assert names == sorted((f"p{number:02}" for number in range(1, 40, 4)), reverse=backwards)
