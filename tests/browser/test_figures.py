@@ -1,8 +1,9 @@
 """What the page says is what `status` says, to the digit."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.browser.conftest import ADMIN
+from tests.browser.conftest import ADMIN, Open
 from tests.browser.scene.cluster import Cluster
 from tests.browser.scene.figures import expect_agreement, expect_change, shown, shown_rows
 from tests.browser.scene.lens import Lens
@@ -49,3 +50,17 @@ def test_namespaces_hold_what_their_pods_hold(tab: Tab) -> None:
         lambda: shown_rows(tab, "allocated_gpus") == {"research": 24.0, "ml": 10.0, "web": 2.0},
         lambda: shown_rows(tab, "allocated_gpus"),
     )
+
+
+def test_idle_is_what_the_operator_says(opened: Open, cluster: Cluster, tmp_path: Path) -> None:
+    # Pods of the scene use 60 % of their GPUs and more, but for two that do nothing with 4.
+    with Lens(cluster, tmp_path, alert_idle_percent="80") as lens:
+        tab = opened(lens.url, ADMIN)
+        tab.sign_in(ADMIN)
+        states = expect_agreement(tab, lens, ADMIN)["gpu_states"]
+        assert 4 < states["idle"] < states["allocated"]
+        rows = {row["namespace"]: row["idle_gpus"] for row in lens.status(ADMIN, "namespaces")["namespaces"]}
+        tab.until(lambda: shown_rows(tab, "idle_gpus") == rows, lambda: shown_rows(tab, "idle_gpus"))
+        tab.page.keyboard.press("?")
+        tab.page.get_by_text("used at most 80 % now").wait_for()
+        tab.page.close()

@@ -13,7 +13,7 @@ from tests.contract.conftest import TOKEN, Api
 PATH = "/api/v1/realtime/stream?cluster=prod-cluster"
 
 
-HEAD = ("cluster", "version", "timestamp", "age_seconds", "stale_after_seconds")
+HEAD = ("cluster", "version", "timestamp", "age_seconds", "stale_after_seconds", "idle_percent")
 """What a snapshot has beside its sections."""
 
 

@@ -110,6 +110,7 @@ class Server:
             proxy,
             heartbeat_seconds,
             stale_after=settings.ready_max_age_seconds,
+            idle_percent=settings.alert_idle_percent,
             page=page.digest,
         )
         epochs = Epochs(state, settings.cache_seconds)

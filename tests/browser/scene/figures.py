@@ -7,10 +7,10 @@ from typing import Any
 from tests.browser.scene.lens import Lens
 from tests.browser.scene.tab import Tab
 
-IDLE_PERCENT = 1
-"""The utilization up to which GPUs are idle: the default of LENS_ALERT_IDLE_PERCENT."""
-
 EXACT_S = 75.0
+
+HELD = ("busy", "idle", "unmeasured")
+"""What GPUs do that pods hold."""
 
 MOVING = ("freshness.", "telemetry.nodes")
 """What changes between two answers although nothing happens."""
@@ -49,13 +49,12 @@ def differences(tab: Tab, status: Any) -> dict[str, tuple[object, object]]:
     return {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _split(states: dict[str, int], tasks: list[Any]) -> None:
-    """Say beside the GPUs by state what those that pods hold do, which the page sums up from the pods."""
-    states.update(busy=0, idle=0, unmeasured=0)
-    for task in tasks:
-        used = task["utilization"]
-        state = "unmeasured" if used is None else "idle" if used <= IDLE_PERCENT else "busy"
-        states[state] += task["allocated_gpus"]
+def _split(states: dict[str, int], namespaces: list[Any]) -> None:
+    """Say beside the GPUs by state what those that pods hold do, which the page sums up from the pods.
+
+    No GPU is shared here, so it is the sum over the namespaces.
+    """
+    states.update({name: sum(row[f"{name}_gpus"] for row in namespaces) for name in HELD})
 
 
 def _value(status: Any, path: str) -> object:
@@ -77,8 +76,8 @@ def expect_agreement(tab: Tab, lens: Lens, token: str) -> Any:
     answers: list[Any] = []
 
     def agree() -> bool:
-        status = lens.status(token, "alerts")
-        _split(status["gpu_states"], lens.ask("running-tasks", token)["tasks"])
+        status = lens.status(token, "alerts,namespaces")
+        _split(status["gpu_states"], status["namespaces"])
         answers.append(status)
         return not differences(tab, status)
 

@@ -46,7 +46,9 @@ async def test_a_long_response_is_made_in_slices(api: Api, large: Cluster, path:
 
 
 async def test_an_initial_snapshot_is_made_in_slices(large: Cluster) -> None:
-    snapshot = InitialSnapshot(large.state.current, 1, "e-1", "prod-cluster", NOW, stale_after=300)
+    snapshot = InitialSnapshot(
+        large.state.current, 1, "e-1", "prod-cluster", NOW, stale_after=300, idle_percent=1
+    )
     for stream_filter in (
         StreamFilter(frozenset({"nodes", "tasks"}), None),
         StreamFilter(frozenset({"tasks"}), "ml-team"),

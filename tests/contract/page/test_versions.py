@@ -38,6 +38,12 @@ async def test_of_a_peers_stream_the_page_is_that_of_the_lens_that_answers(hub: 
         assert (await stream.next()).data["cluster"] == "prod-cluster"
 
 
+async def test_a_snapshot_tells_up_to_which_utilization_gpus_are_idle(serve: Serve, cluster: Cluster) -> None:
+    cluster.publish(NOW)
+    async with listen(await serve(alert_idle_percent=12.5)) as stream:
+        assert (await stream.next()).data["idle_percent"] == 12.5
+
+
 async def test_each_event_tells_how_old_the_figures_are(serve: Serve, cluster: Cluster, clock: Clock) -> None:
     cluster.add(node("n1"))
     cluster.publish(NOW)

@@ -23,7 +23,9 @@ def cluster() -> Cluster:
 
 
 def initial_snapshot(cluster: Cluster, number: int = 1) -> InitialSnapshot:
-    return InitialSnapshot(cluster.state.current, number, f"e-{number}", "prod-cluster", NOW, stale_after=300)
+    return InitialSnapshot(
+        cluster.state.current, number, f"e-{number}", "prod-cluster", NOW, stale_after=300, idle_percent=1
+    )
 
 
 async def test_a_section_is_encoded_once_for_all_filters_that_select_it(cluster: Cluster) -> None:

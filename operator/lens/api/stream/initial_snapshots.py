@@ -61,8 +61,12 @@ class InitialSnapshot:
         now: float,
         *,
         stale_after: float,
+        idle_percent: float,
     ) -> None:
-        """Take the state and the id of its event. Figures older than ``stale_after`` seconds are stale."""
+        """Take the state and the id of its event.
+
+        Figures older than ``stale_after`` seconds are stale. GPUs used up to ``idle_percent`` are idle.
+        """
         self.current = current
         self.number = number
         self.made_at = time.monotonic()
@@ -71,6 +75,7 @@ class InitialSnapshot:
         self._cluster = cluster
         self._now = now
         self._stale_after = stale_after
+        self._idle_percent = idle_percent
         self._parts: dict[_Part, asyncio.Task[bytes]] = {}
         self._nodes_of_namespaces: asyncio.Task[dict[str, list[str]]] | None = None
         self._figures: bytes | None = None
@@ -90,6 +95,7 @@ class InitialSnapshot:
             "timestamp": timestamps.render(self.current.current_at),
             "age_seconds": round(self.current.age(self._now), 3),
             "stale_after_seconds": self._stale_after,
+            "idle_percent": self._idle_percent,
         }
         chunks = [f"event: snapshot\nid: {self._id}\ndata: ".encode(), _encode(head)[:-1]]
         if "status" in stream_filter.sections:

@@ -84,12 +84,13 @@ class Streams:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         *,
         stale_after: float,
+        idle_percent: float,
         page: str,
     ) -> None:
         """Take the state, the authentication that is repeated on long streams, and the proxy to peers.
 
-        Figures older than ``stale_after`` seconds are stale. ``page`` is the digest of the page, by which one
-        of another version knows itself.
+        Figures older than ``stale_after`` seconds are stale, and GPUs used up to ``idle_percent`` are idle.
+        ``page`` is the digest of the page, by which one of another version knows itself.
         """
         self._cluster = cluster
         self._state = state
@@ -102,6 +103,7 @@ class Streams:
         self._stream_proxy = StreamProxy(proxy)
         self._heartbeat_seconds = heartbeat_seconds
         self._stale_after = stale_after
+        self._idle_percent = idle_percent
         self._page = page
         self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
         self._told = state.current
@@ -259,6 +261,7 @@ class Streams:
             self._cluster,
             self._clock(),
             stale_after=self._stale_after,
+            idle_percent=self._idle_percent,
         )
         self._snapshots.add(snapshot)
         return snapshot

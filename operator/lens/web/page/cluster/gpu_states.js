@@ -2,11 +2,22 @@
 //
 // A node's row has numbers, and its tasks say how much of what is held works. Cells are slots: tasks one after
 // another, then what isn't held. Which GPU is which by the driver is on the node's page.
+import { signal } from "../core/html.js";
+
+/** Up to this utilization in percent, what is held is idle: a setting of the cluster's Lens, which a snapshot tells. */
+export const idlePercent = signal(1);
 
 /** In the order of the bar. `glyph` stands beside or in the colour, so that no colour has to be seen. */
 export const STATES = [
   { id: "busy", name: "busy", glyph: "●", means: "Held by a pod, and working." },
-  { id: "idle", name: "held, idle", glyph: "◐", means: "Held by a pod, and used at most 1 % now." },
+  {
+    id: "idle",
+    name: "held, idle",
+    glyph: "◐",
+    get means() {
+      return `Held by a pod, and used at most ${idlePercent.value} % now.`;
+    },
+  },
   { id: "held", name: "held, not measured", glyph: "◌", means: "Held, and nothing measures whether it works." },
   { id: "free", name: "free", glyph: "○", means: "A pod can get it now." },
   {
@@ -20,13 +31,10 @@ export const STATES = [
 
 export const STATE = Object.fromEntries(STATES.map((state) => [state.id, state]));
 
-/** Up to this utilization in percent, what is held is idle. The server's alert has the same default. */
-export const IDLE_PERCENT = 1;
-
 /** The state of what is held at a utilization in percent; null if it isn't measured. */
 export function heldState(utilization) {
   if (utilization === null || utilization === undefined) return "held";
-  return utilization <= IDLE_PERCENT ? "idle" : "busy";
+  return utilization <= idlePercent.peek() ? "idle" : "busy";
 }
 
 /** Cells of a node: [{ state, tasks, utilization }], as many as it has GPUs. */
@@ -68,7 +76,7 @@ function heldCells(allocated, tasks) {
 
 /** One of the tasks that share a GPU is enough to make it busy, whether or not the others are measured. */
 function stateOf(tasks, utilization) {
-  return utilization === null && tasks.some((task) => task.utilization > IDLE_PERCENT) ? "busy" : heldState(utilization);
+  return utilization === null && tasks.some((task) => task.utilization > idlePercent.peek()) ? "busy" : heldState(utilization);
 }
 
 /** Tasks that share GPUs: by the GPUs' UUIDs where they're known, and one after another where they aren't. */

@@ -1,6 +1,6 @@
 // Since when tasks are idle, at the least: as long as this page has seen it, or as long as the alert about it says.
 import { present } from "../core/clock.js";
-import { IDLE_PERCENT } from "./gpu_states.js";
+import { heldState } from "./gpu_states.js";
 import { alerts, tasks } from "./store.js";
 
 const seen = new Map();
@@ -8,8 +8,7 @@ const seen = new Map();
 tasks.listen((changed) => {
   const now = present();
   for (const [key, , row] of changed) {
-    const idle = row && row.utilization !== null && row.utilization <= IDLE_PERCENT;
-    if (!idle) seen.delete(key);
+    if (!row || heldState(row.utilization) !== "idle") seen.delete(key);
     else if (!seen.has(key)) seen.set(key, now);
   }
 });

@@ -1,6 +1,7 @@
 // The cluster as the stream shows it: figures as signals, rows as collections.
 import { batch, signal } from "../core/html.js";
 import { Collection } from "./collection.js";
+import { idlePercent } from "./gpu_states.js";
 
 /** The cluster's name, as the server has it. */
 export const cluster = signal(null);
@@ -26,6 +27,8 @@ const LISTS = { nodes, tasks, alerts };
 export function takeSnapshot(data) {
   batch(() => {
     cluster.value = data.cluster;
+    // Before the rows, whose states depend on it. An older Lens doesn't tell it.
+    idlePercent.value = data.idle_percent ?? 1;
     sections.value = new Set(
       ["status", ...Object.keys(LISTS), "events"].filter(
         (name) => (name === "events" ? "recent_events" : name) in data,
