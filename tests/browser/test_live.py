@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Request, expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.browser.conftest import ADMIN, Open
 from tests.browser.scene.cluster import Cluster
@@ -46,6 +46,30 @@ def test_a_change_is_drawn_without_a_request(tab: Tab, cluster: Cluster) -> None
     cluster.delete_pod("new-0", "web")
     expect(tab.figure("gpu_states.available")).to_have_text(allocated)
     assert len(streams(tab)) == 1
+
+
+def test_what_changes_while_pods_that_wait_are_read_is_read_too(tab: Tab, cluster: Cluster) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    tab.page.route("**/realtime/pending-tasks?*", hold_the_first)
+    cluster.put(pod("late-0", gpus=1, namespace="web", gates=("example.com/quota",)))
+    tab.until(lambda: bool(held), "a request")
+    answer = held[0].fetch()
+    cluster.put(pod("late-1", gpus=1, namespace="web", gates=("example.com/quota",)))
+    expect(tab.figure("pending.pods")).to_have_text("5")
+    held[0].fulfill(response=answer)
+    for name in ("late-0", "late-1"):
+        # Without a change the next reading would be in 10 s.
+        expect(tab.main.locator(f'[data-row="web/{name}"]')).to_be_visible(timeout=8_000)
+    for name in ("late-0", "late-1"):
+        cluster.delete_pod(name, "web")
+    expect(tab.figure("pending.pods")).to_have_text("3")
 
 
 def test_what_was_missed_comes_by_the_last_events_id(

@@ -6,14 +6,16 @@ import { sampled } from "../core/sampled.js";
 import { pending } from "./pending.js";
 import { polled } from "./polled.js";
 import { nodes, status, tasks } from "./store.js";
-import { ORIGIN, namespaceGpus } from "./usage.js";
+import { ORIGIN, heldGpus, namespaceGpus } from "./usage.js";
 
 const told = polled({
   may: () => level.value === "all",
   // The status is another one whenever its figures are.
   key: () => status.value,
-  read: async (scope, options) =>
-    (await get("realtime/status", { ...scope, include: "namespaces" }, options)).namespaces,
+  read: async (scope, options) => {
+    const { namespaces: rows, gpu_states: states } = await get("realtime/status", { ...scope, include: "namespaces" }, options);
+    return { rows, held: states.allocated + states.overcommitted };
+  },
 });
 
 /** Keep them up to date while a component is shown: useEffect(keepNamespaces, []). */
@@ -26,8 +28,9 @@ const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
     waiting.set(namespace, { pods: known.pods + 1, gpus: known.gpus + gpus });
   }
   const held = namespaceGpus();
+  const all = heldGpus();
   const now = present() - ORIGIN;
-  return [...new Set([...held.keys(), ...waiting.keys()])].map((namespace) => {
+  const rows = [...new Set([...held.keys(), ...waiting.keys()])].map((namespace) => {
     const own = held.get(namespace);
     return {
       namespace,
@@ -39,9 +42,10 @@ const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
       pending_gpus: waiting.get(namespace)?.gpus ?? 0,
     };
   });
+  return { rows, held: all.busy + all.idle + all.held };
 });
 
-/** The rows, by the names of `status`; null before they're known. */
+/** { rows by the names of `status`, held: all GPUs that pods hold at that time }; null before they're known. */
 export const namespaces = {
   get value() {
     return level.value === "all" ? told.value.value : can.value.tasks ? summed.value : null;

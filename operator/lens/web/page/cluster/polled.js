@@ -4,8 +4,9 @@ import { scope } from "../client/access.js";
 import { ApiError } from "../client/api.js";
 
 const EVERY_MS = 10_000;
-/** Between two readings, at the least. */
-const PAUSE_MS = 2_000;
+/** Between two readings, at the least: what changes now and then is seen at once, what changes all the time is read more seldom. */
+const SHORTEST_MS = 250;
+const LONGEST_MS = 2_000;
 
 /**
  * Something to read from the API while a component shows it.
@@ -22,30 +23,38 @@ export function polled({ may, key, read, every = EVERY_MS }) {
   const follow = () => {
     let timer = null;
     let last = -Infinity;
+    let pause = SHORTEST_MS;
     let abort = null;
     let of = null;
     let reading = null;
+    let missed = false;
     const plan = (ms) => {
       clearTimeout(timer);
-      timer = setTimeout(take, Math.max(ms, last + PAUSE_MS - performance.now()));
+      timer = setTimeout(take, Math.max(ms, last + pause - performance.now()));
     };
     const take = async () => {
       const asked = scope.peek();
       if (asked === null || !untracked(may)) return;
       if (document.hidden) return plan(every);
+      const before = last;
       last = performance.now();
+      pause = last - before > 2 * LONGEST_MS ? SHORTEST_MS : Math.min(2 * pause, LONGEST_MS);
       abort?.abort();
       abort = new AbortController();
       reading = abort;
+      missed = false;
       let wait = every;
       try {
         value.value = await read(asked, { signal: abort.signal });
         error.value = null;
+        // What has changed since the request may not be in its answer.
+        if (missed) wait = 0;
       } catch (caught) {
         if (caught.name === "AbortError") return;
         if (!(caught instanceof ApiError)) throw caught;
         error.value = caught;
-        wait = Math.max(wait, (caught.retryAfter ?? 0) * 1000);
+        // Whatever changes meanwhile.
+        pause = Math.max(pause, (caught.retryAfter ?? 0) * 1000);
       }
       reading = null;
       plan(wait);
@@ -63,6 +72,7 @@ export function polled({ may, key, read, every = EVERY_MS }) {
         }
         // What is being read is read to its end, however often something changes meanwhile.
         if (reading === null) plan(0);
+        else missed = true;
       });
     });
     return () => {

@@ -5,17 +5,18 @@ import { keepNamespaces, namespaces } from "../../cluster/namespaces.js";
 import { commands } from "../../core/commands.js";
 import { NONE, count, gpuHours, percent } from "../../core/format.js";
 import { href, route, setParams } from "../../core/router.js";
-import { status } from "../../cluster/store.js";
 import { Table } from "../../parts/table.js";
 
 const MOST = 8;
+/** Less than 0.1 GPU hours aren't worth a word. */
+const LEAST_SECONDS = 360;
 
 const COLUMNS = [
   {
     id: "namespace",
     title: "Namespace",
     value: (row) => row.namespace,
-    cell: (row) => html`<a href=${href("tasks", { ns: row.namespace })}>${row.namespace}</a>`,
+    cell: (row) => html`<a class="name" href=${href("tasks", { ns: row.namespace })}>${row.namespace}</a>`,
     grow: true,
   },
   {
@@ -37,8 +38,8 @@ const COLUMNS = [
   },
   {
     id: "idle",
-    title: "Idle · GPU h",
-    help: "GPUs that are held and idle now, and the GPU hours that they have been so far",
+    title: "Idle",
+    help: "GPUs that are held and idle now, and the GPU hours (h) that they have been so far",
     value: (row) => row.idle_gpu_seconds,
     cell: (row) => html`<${Idle} row=${row} />`,
     numeric: true,
@@ -59,7 +60,7 @@ const COLUMNS = [
 function Idle({ row: { namespace, idle_gpus: idle, idle_gpu_seconds: seconds } }) {
   return html`<a href=${href("tasks", { ns: namespace, idle: 1 })}>
     <span data-figure="idle_gpus">${count(idle)}</span>
-    ${seconds > 0 && html` <span class="muted">· ${gpuHours(seconds)}</span>`}
+    ${seconds >= LEAST_SECONDS && html` <span class="muted">· ${gpuHours(seconds)} h</span>`}
   </a>`;
 }
 
@@ -71,10 +72,9 @@ function Used({ percent: value }) {
 
 export function Namespaces() {
   useEffect(keepNamespaces, []);
-  const rows = namespaces.value;
+  const { rows = null, held = 0 } = namespaces.value ?? {};
   const { all, nsort = "-held" } = route.value.params;
-  const sum = (rows ?? []).reduce((held, row) => held + row.allocated_gpus, 0);
-  const { allocated, overcommitted } = status.value?.gpu_states ?? {};
+  const sum = (rows ?? []).reduce((all, row) => all + row.allocated_gpus, 0);
   return html`<section class="panel namespaces" aria-labelledby="namespaces-title">
     <div class="panel-head">
       <h2 id="namespaces-title">Namespaces</h2>${rows && html`<span class="muted">${count(rows.length)}</span>`}
@@ -91,7 +91,7 @@ export function Namespaces() {
       commands=${({ namespace }) => ({ of: namespace, ...commands.namespace(scope.value, namespace) })}
       empty=${rows ? "Nobody holds a GPU." : "…"}
     />
-    ${sum > allocated + overcommitted && html`<p class="hint">A GPU that namespaces share counts for each of them.</p>`}
+    ${sum > held && html`<p class="hint">A GPU that namespaces share counts for each of them.</p>`}
   </section>`;
 }
 
