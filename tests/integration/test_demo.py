@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.recount_dra import Objects, recount_dra
 from tests.required import program
 
 TOKEN = "demo-token"
+MANIFESTS = Path(__file__).parent.parent / "contract" / "fit" / "manifests"
 INTRODUCED = "Ctrl+C ends it."
 DRA = "/apis/resource.k8s.io/v1"
 FIGURES = ("total_gpus", "allocated_gpus", "available_gpus", "available_nodes", "max_contiguous_gpu")
@@ -112,6 +114,26 @@ def test_the_answer_equals_a_recount_of_the_simulated_clusters_objects(demo: Com
 
     # The cluster lives: the same moment has to be met by both.
     wait_for(lambda: says() == counted(), "agreement")
+
+
+@pytest.mark.parametrize(("name", "replicas"), [("jobset-claims", 2), ("rayjob-claims", 2)])
+def test_a_workload_with_claim_templates_is_posted_as_it_is(demo: Command, name: str, replicas: int) -> None:
+    manifest = (MANIFESTS / f"{name}.yaml").read_bytes()
+    request = urllib.request.Request(
+        f"{address(demo, 'Lens')}/api/v1/realtime/fit?cluster=prod-cluster",
+        data=manifest,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    with urllib.request.urlopen(request) as response:
+        data = json.load(response)["data"]
+    # The cluster lives, so there may be devices for them or not.
+    assert data["fits"] in ("yes", "no")
+    assert set(data["not_checked"]) <= {"ray_submitter", "preemption"}
+    *_, workers = data["pods"]
+    assert workers["replicas"] == replicas
+    given = [device for place in workers["placements"] for device in place["devices"]]
+    assert all(device.startswith("gpu.nvidia.com/gpu-node-") for device in given)
+    assert bool(given) is bool(workers["placed"])
 
 
 def test_every_node_has_its_gpus_whichever_way_they_are_handed_out(demo: Command) -> None:
