@@ -32,6 +32,7 @@ from tests.profiles import full_or
 from tests.sim.living import NOW, holds
 
 GIB = 2**30
+EXTENDED = "resource.kubernetes.io/extended-resource-claim"
 MINUTES = full_or(25, 240)
 
 
@@ -60,6 +61,8 @@ def results(claim: Object) -> list[dict[str, Any]]:
 
 def claim_of(pod: Object, claims: dict[str, Object]) -> Object | None:
     """Follow a pod to its claim as the scheduler does."""
+    if extended := pod["status"].get("extendedResourceClaimStatus"):
+        return claims.get(f"{pod['metadata']['namespace']}/{extended['resourceClaimName']}")
     if "resourceClaims" not in pod["spec"]:
         return None
     (entry,) = pod["spec"]["resourceClaims"]
@@ -131,13 +134,32 @@ def test_claims_are_allocated_as_the_scheduler_does_it(seed: int) -> None:
                 assert holds(pod)
                 assert pod["spec"]["nodeName"] == node
                 assert claim_of(pod, claims) == claim
+                extended = "extendedResourceClaimStatus" in pod["status"]
+                assert extended is (EXTENDED in claim["metadata"].get("annotations", {}))
+                states["extended"] += extended
             states["shared"] += len(claim["status"]["reservedFor"]) > 1
         for key, pod in pods.items():
             found = claim_of(pod, claims)
             if holds(pod) and "resourceClaims" in pod["spec"]:
                 assert found is not None, key
                 assert pod["metadata"]["uid"] in {user["uid"] for user in found["status"]["reservedFor"]}
-    assert min(states[state] for state in ("allocated", "pending", "shared")) > 10
+    assert min(states[state] for state in ("allocated", "pending", "shared", "extended")) > 10
+
+
+def test_an_extended_resource_that_no_node_has_is_served_by_a_claim_of_the_scheduler() -> None:
+    store = Store()
+    Fleet(store, NOW, mixed=True)
+    (pod,) = [each for each in every(store, PODS) if "segmentation" in each["metadata"]["name"]]
+    resource = "deviceclass.resource.kubernetes.io/a100.nvidia.com"
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"]["requests"][resource] == container["resources"]["limits"][resource] == "2"
+    assert "resourceClaims" not in pod["spec"]
+    assert not any(resource in each["status"]["allocatable"] for each in every(store, NODES))
+    (mapping,) = pod["status"]["extendedResourceClaimStatus"]["requestMappings"]
+    assert (mapping["containerName"], mapping["resourceName"]) == ("main", resource)
+    claim = claim_of(pod, by_key(store, RESOURCE_CLAIMS))
+    assert claim is not None
+    assert [each["request"] for each in results(claim)] == [mapping["requestName"]] * 2
 
 
 def test_a_claim_of_a_template_is_its_pods_own_and_ends_with_it() -> None:
@@ -155,8 +177,11 @@ def test_a_claim_of_a_template_is_its_pods_own_and_ends_with_it() -> None:
             pod = pods[f"{metadata['namespace']}/{owner['name']}"]
             assert (owner["kind"], owner["uid"]) == ("Pod", pod["metadata"]["uid"])
             assert owner["controller"]
-            assert metadata["annotations"] == {"resource.kubernetes.io/pod-claim-name": "gpu"}
-            assert metadata["name"][:-5] == metadata["generateName"] == f"{owner['name']}-gpu-"
+            extended = EXTENDED in metadata["annotations"]
+            named = {EXTENDED: "true"} if extended else {"resource.kubernetes.io/pod-claim-name": "gpu"}
+            assert metadata["annotations"] == named
+            what = "extended-resources" if extended else "gpu"
+            assert metadata["name"][:-5] == metadata["generateName"] == f"{owner['name']}-{what}-"
             assert pod["status"]["phase"] in ("Pending", "Running")
     assert len(seen) > len(last) + 2
 

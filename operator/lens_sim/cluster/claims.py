@@ -1,5 +1,7 @@
 """The simulated ResourceClaims: made from templates, allocated, reserved for pods, and deallocated.
 
+For an extended resource that a class serves the scheduler makes the claim itself, once it has a node.
+
 Source: Kubernetes 1.37, pkg/controller/resourceclaim and pkg/scheduler/framework/plugins/dynamicresources.
 """
 
@@ -18,6 +20,9 @@ from lens_sim.objects.timestamps import rfc3339
 REQUEST = "gpu"
 """What a pod calls its claim, and a claim its request."""
 
+EXTENDED_REQUEST = "container-0-request-1"
+"""What the scheduler calls the request for an extended resource: it is the second that the app asks for."""
+
 _PRODUCTS: Mapping[str, str] = {
     DRIVER: "",
     "a100.nvidia.com": "NVIDIA A100-SXM4-80GB",
@@ -28,11 +33,25 @@ _PRODUCTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ClaimRequest:
-    """So many devices of a class: in a claim of each pod's own, or in one that all `share`, of this name."""
+    """So many devices of a class: in a claim of each pod's own, or in one that all `share`, of this name.
+
+    With `extended` a pod requests them as the class's implicit extended resource, and names no claim.
+    """
 
     device_class: str
     count: int
     share: str = ""
+    extended: bool = False
+
+    @property
+    def resource(self) -> str:
+        """Return the class's implicit extended resource."""
+        return f"deviceclass.resource.kubernetes.io/{self.device_class}"
+
+    @property
+    def request(self) -> str:
+        """Return what a claim calls the request."""
+        return EXTENDED_REQUEST if self.extended else REQUEST
 
     @property
     def template(self) -> str:
@@ -51,7 +70,7 @@ class ClaimRequest:
             "allocationMode": "ExactCount",
             "count": self.count,
         }
-        return {"devices": {"requests": [{"name": REQUEST, "exactly": exactly}]}}
+        return {"devices": {"requests": [{"name": self.request, "exactly": exactly}]}}
 
 
 @dataclass(eq=False)
@@ -81,9 +100,12 @@ class Claim:
             "creationTimestamp": rfc3339(self.created),
         }
         if self.owner is not None:
+            about = {"resource.kubernetes.io/pod-claim-name": REQUEST}
+            if self.request.extended:
+                about = {"resource.kubernetes.io/extended-resource-claim": "true"}
             metadata |= {
                 "generateName": self.name[:-5],
-                "annotations": {"resource.kubernetes.io/pod-claim-name": REQUEST},
+                "annotations": about,
                 "ownerReferences": [self.owner],
             }
         if self.node is None:
@@ -93,7 +115,12 @@ class Claim:
 
     def _status(self, node: Node) -> Object:
         results = [
-            {"request": REQUEST, "driver": DRIVER, "pool": node.name, "device": device_name(node, device)}
+            {
+                "request": self.request.request,
+                "driver": DRIVER,
+                "pool": node.name,
+                "device": device_name(node, device),
+            }
             for device in self.devices
         ]
         only = {"key": "metadata.name", "operator": "In", "values": [node.name]}
@@ -127,7 +154,7 @@ class Claims:
                 claim = Claim(namespace, request.share, request, at)
                 self._shared[claim.key] = claim
                 self._write(claim, at)
-            else:
+            elif not request.extended:
                 metadata = {"name": request.template, "namespace": namespace}
                 template = {"metadata": metadata, "spec": {"spec": request.spec()}}
                 self._store.put(RESOURCE_CLAIM_TEMPLATES, template, at)
@@ -147,8 +174,10 @@ class Claims:
             "controller": True,
             "blockOwnerDeletion": True,
         }
-        claim = Claim(namespace, f"{name}-{REQUEST}-{made_up(5, chance)}", request, at, owner)
-        self._write(claim, at)
+        what = "extended-resources" if request.extended else REQUEST
+        claim = Claim(namespace, f"{name}-{what}-{made_up(5, chance)}", request, at, owner)
+        if not request.extended:
+            self._write(claim, at)
         return claim
 
     def reserve(self, claim: Claim, node: Node, pod: Object, at: datetime) -> None:

@@ -164,13 +164,17 @@ class Pod:
 
     def _main(self) -> Object:
         container = _container("main", self.shape.app)
-        if self.shape.claim is not None:
+        claim = self.shape.claim
+        if claim is not None and claim.extended:
+            for amounts in container["resources"].values():
+                amounts[claim.resource] = str(claim.count)
+        elif claim is not None:
             container["resources"]["claims"] = [{"name": REQUEST}]
         return container
 
     def _claims(self) -> Object:
         request = self.shape.claim
-        if request is None:
+        if request is None or request.extended:
             return {}
         source = {"resourceClaimName": request.share} if request.share else {}
         return {
@@ -181,7 +185,9 @@ class Pod:
 
     def _status(self) -> Object:
         status: Object = {"phase": self.phase, "qosClass": "Guaranteed", "conditions": self._conditions()}
-        if self.claim is not None and self.claim.owner is not None:
+        if self.claim is not None and self.claim.request.extended:
+            status |= self._extended(self.claim)
+        elif self.claim is not None and self.claim.owner is not None:
             status["resourceClaimStatuses"] = [{"name": REQUEST, "resourceClaimName": self.claim.name}]
         if self.node is not None and self.scheduled is not None:
             status["containerStatuses"] = [self._container_status()]
@@ -193,6 +199,19 @@ class Pod:
                 "podIPs": [{"ip": self.address}],
             }
         return status
+
+    @staticmethod
+    def _extended(claim: Claim) -> Object:
+        """Return what the scheduler writes of a claim that it has made for an extended resource."""
+        if claim.node is None:
+            return {}
+        mapping = {
+            "containerName": "main",
+            "resourceName": claim.request.resource,
+            "requestName": claim.request.request,
+        }
+        found = {"resourceClaimName": claim.name, "requestMappings": [mapping]}
+        return {"extendedResourceClaimStatus": found}
 
     def _conditions(self) -> list[Object]:
         if self.gates:

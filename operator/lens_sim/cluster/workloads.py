@@ -39,6 +39,12 @@ def claims(count: int, device_class: str = "gpu.nvidia.com", share: str = "") ->
     return Shape(ResourceList(milli_cpu=8_000, memory=65_536), claim=ClaimRequest(device_class, count, share))
 
 
+def served(count: int, device_class: str) -> Shape:
+    """Return what requests so many GPUs of a class as an extended resource, which a claim serves."""
+    claim = ClaimRequest(device_class, count, extended=True)
+    return Shape(ResourceList(milli_cpu=8_000, memory=65_536), claim=claim)
+
+
 _REPLICATED_JOB = "workers"
 
 _CPU_ONLY = ResourceList(milli_cpu=4_000, memory=8_192)
@@ -84,10 +90,11 @@ ARRIVING_IN: Mapping[Pool, Sequence[Workload]] = {
 STANDING_IN: Mapping[Pool, Sequence[tuple[float, Workload]]] = {
     DYNAMIC: (
         (80.0, Workload("Deployment", "vision", "feature-store", claims(1, share="feature-store"), (2, 2))),
-        (26.0, Workload("Job", "vision", "segmentation", claims(2, "a100.nvidia.com"))),
+        (26.0, Workload("Job", "vision", "segmentation", served(2, "a100.nvidia.com"))),
     ),
 }
-"""What never ends in a mixed fleet, beside STANDING. The first of it shares a claim."""
+"""What never ends in a mixed fleet, beside STANDING. The first of it shares a claim, the other
+requests an extended resource that a claim serves."""
 
 WAITING: Sequence[tuple[Workload, tuple[str, ...]]] = (
     (Workload("Job", "research", "long-context-eval", claims(8, "h200.nvidia.com")), ()),
