@@ -67,6 +67,8 @@ def pod(number: int, nodes: int, *, gpus: int = 0, claim: str | None = None) -> 
     """Return a running pod on one of the nodes: with GPUs of its device plugin, or with a claim."""
     name, namespace = f"job-{number:06}", f"team-{number % NAMESPACES}"
     uid = str(uuid.UUID(int=number + 1))
+    # Few, since Lens reads owners for minutes, which is measured elsewhere.
+    job = f"job-of-team-{number % NAMESPACES}"
     limits: Object = {"cpu": "4", "memory": "16Gi"}
     if gpus:
         limits["nvidia.com/gpu"] = str(gpus)
@@ -117,16 +119,8 @@ def pod(number: int, nodes: int, *, gpus: int = 0, claim: str | None = None) -> 
             "name": name,
             "namespace": namespace,
             "uid": uid,
-            "labels": {"app": f"train-{number % 97}", "job-name": f"job-{number // 8}"},
-            "ownerReferences": [
-                {
-                    "apiVersion": "batch/v1",
-                    "kind": "Job",
-                    "name": f"job-{number // 8}",
-                    "uid": f"job-{number // 8}",
-                    "controller": True,
-                }
-            ],
+            "labels": {"app": f"train-{number % 97}", "job-name": job},
+            "ownerReferences": [_owner("batch/v1", "Job", job, f"uid-of-{job}")],
             "managedFields": [UNTHOUGHT],
         },
         "spec": spec,
