@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -221,7 +222,8 @@ class Decoder(Generic[K, V]):
         if max(len(meta.name), len(meta.namespace or "")) > LONGEST_NAME:
             raise ValueError(f"a name of {len(meta.name)} characters")
         return Reading(
-            key=self._key(meta.namespace or "", meta.name),
+            # Many objects have the same namespace, and keep it as long as they exist.
+            key=self._key(intern(meta.namespace or ""), meta.name),
             version=int(meta.resource_version or ""),
             value=view,
             problem=view.problem if isinstance(view, Claim | Slice) else problem,
