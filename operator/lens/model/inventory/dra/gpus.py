@@ -113,16 +113,19 @@ def held_gpu(
         else ()
     )
     tainted = _tainted(gpu.devices, taints)
-    allocated = _by_device(holders)
     state: GpuState
     if holders:
         state = "allocated"
     elif not pool.offers:
         state = "unknown"
-    elif all(device.name in tainted for device in gpu.devices):
+    elif tainted and all(device.name in tainted for device in gpu.devices):
         state = "unhealthy"
     else:
         state = "available" if takes_gpu_pods else "unavailable"
+    reason = pool.problem.reason if state == "unknown" and pool.problem else None
+    if gpu.counters is None and not any(device.shareable for device in gpu.devices):
+        return HeldGpu(gpu, state, holders, taints, reason=reason)
+    allocated = _by_device(holders)
     return HeldGpu(
         gpu=gpu,
         state=state,
@@ -141,7 +144,7 @@ def held_gpu(
             for device in gpu.devices
             if device.shareable
         ),
-        reason=pool.problem.reason if state == "unknown" and pool.problem else None,
+        reason=reason,
     )
 
 

@@ -260,12 +260,10 @@ class DeviceIndex:
             rules = self._rules_of(key)
             outdated = pool.outdated.on
             for gpu in pool.gpus.get(node, ()):
-                holders = tuple(
-                    each
-                    for device in gpu.devices
-                    if device.name in holding
-                    for each in self._holders(key, device.name, holding[device.name], users)
-                )
+                holders: tuple[DeviceHolder, ...] = ()
+                for device in gpu.devices:
+                    if (claims := holding.get(device.name)) is not None:
+                        holders += tuple(self._holders(key, device.name, claims, users))
                 if outdated:
                     holders += self._outdated_holders(pool, gpu, users)
                 found.append(held_gpu(gpu, pool, holders, holding, rules, takes_gpu_pods=takes_gpu_pods))
@@ -320,6 +318,10 @@ class DeviceIndex:
         users = self._users.get(key)
         if not users:
             return []
+        if len(claim.reserved_for) == 1 and (only := claim.reserved_for[0]).resource == _PODS:
+            # Nearly all claims are a pod's own.
+            name = PodKey(key.namespace, only.name)
+            return [pod] if name in users and (pod := self._pod(name)).uid == only.uid else []
         named: set[PodKey] = set()
         for each in claim.reserved_for:
             if each.resource == _PODS:
