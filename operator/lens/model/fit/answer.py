@@ -396,19 +396,32 @@ def _with_samples(
             yield each
             continue
         done = True
-        samples: dict[str, list[str]] = {}
-        try:
-            rejections = Trial(fleet, group.asked, check_time).rejections()
-        except OutOfTimeError:
-            rejections = {}
-        for name, rejected in rejections.items():
+        samples = _samples(fleet, group.asked, each.result.reasons, check_time)
+        yield msgspec.structs.replace(
+            each, samples={message: tuple(names) for message, names in samples.items()}
+        )
+
+
+def _samples(
+    fleet: Fleet, asked: AskedPod, reasons: Iterable[Reason], check_time: Check
+) -> dict[str, list[str]]:
+    """Return the first nodes of each reason."""
+    samples: dict[str, list[str]] = {}
+    # Nodes that aren't looked at are in no sample.
+    missing = {each.message: min(MOST_SAMPLES, each.nodes) for each in reasons if each.code != "node_name"}
+    try:
+        for name, rejected in Trial(fleet, asked, check_time).rejected():
             for cause in rejected.causes:
                 names = samples.setdefault(cause.message, [])
                 if len(names) < MOST_SAMPLES:
                     names.append(name)
-        yield msgspec.structs.replace(
-            each, samples={message: tuple(names) for message, names in samples.items()}
-        )
+                    if len(names) == missing.get(cause.message):
+                        del missing[cause.message]
+            if not missing:
+                break
+    except OutOfTimeError:
+        return {}
+    return samples
 
 
 # What would fit instead

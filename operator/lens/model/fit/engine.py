@@ -116,11 +116,17 @@ class Trial:
 
     def rejections(self) -> dict[str, Rejection]:
         """Return why each node that is looked at can't take the next replica; none if the pod is given up."""
+        return dict(self.rejected())
+
+    def rejected(self) -> Iterator[tuple[str, Rejection]]:
+        """Yield the same, node by node."""
         if self.fatal is not None:
-            return {}
-        nodes = [self._node(position) for position in self._positions]
-        verdicts = ((node.name, self._verdict(node, self._filters)) for node in nodes)
-        return {name: verdict for name, verdict in verdicts if verdict is not None}
+            return
+        for position in self._positions:
+            node = self._node(position)
+            verdict = self._verdict(node, self._filters)
+            if verdict is not None:
+                yield node.name, verdict
 
     def place(self, most: int) -> int:
         """Place up to that many more replicas and return how many were."""

@@ -8,9 +8,10 @@ What can be odd without the whole object being odd is still bytes, and is read o
 ``read_or_none``.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -47,6 +48,9 @@ def read_each(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> Iterator[
         if (value := read_or_none(decoder, entry)) is not None:
             yield value
 
+
+MARK: Final = "q"
+"""The type of a mark, for ``array`` and ``memoryview``."""
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What the API calls an int64. JSON has greater numbers, which can't be written again."""
@@ -113,9 +117,9 @@ class SliceSpec(Manifest, dict=True, gc=True):
         return read_list(self.devices)
 
     @cached_property
-    def marks(self) -> tuple[int, ...]:
+    def marks(self) -> bytes:
         """What tells each device from what it was before: 64 bits, by this process's secret key (SipHash)."""
-        return tuple([hash(bytes(entry)) for entry in self.entries])
+        return array(MARK, [hash(bytes(entry)) for entry in self.entries]).tobytes()
 
     @cached_property
     def _decoded(self) -> dict[int, ReadDevice]:

@@ -178,7 +178,7 @@ class Slice(msgspec.Struct, frozen=True, weakref=True):
     devices: tuple[Device, ...] = ()
     counter_sets: tuple[Consumption, ...] = ()
     groups: bool = False
-    marks: tuple[int, ...] = ()
+    marks: bytes = b""
 
     @property
     def key(self) -> PoolKey:

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Sequence
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.pools import Pool
 
-MOST_LOOKS = 2**16
-"""Looks that are kept."""
+MOST_LOOKS = 8192
+"""Looks that are kept. One takes 1 KB or so."""
 
 
 class Look:

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from lens.model.fit.dra.devices import Slice, slice_of
 from lens.model.inventory.objects.device import Slice as CountedSlice
 from lens.model.inventory.objects.device import read_slice
-from lens.model.k8s.dra_objects import SliceManifest
+from lens.model.k8s.dra_objects import MARK, SliceManifest
 from lens.model.k8s.gpu_drivers import GpuDrivers
 
 T = TypeVar("T")
@@ -67,12 +67,13 @@ def _unchanged(manifest: SliceManifest, before: Slice, devices: Sequence[T]) -> 
     if of_slice != (before.driver, before.pool, before.nodes.node, before.per_device):
         return {}
     try:
-        if len(spec.entries) != len(before.marks):
+        if len(spec.entries) != len(devices):
             return {}
     except (ValueError, RecursionError):
         return {}
+    marks = (memoryview(each).cast(MARK) for each in (spec.marks, before.marks))
     return {
         index: device
-        for index, (now, then, device) in enumerate(zip(spec.marks, before.marks, devices, strict=True))
+        for index, (device, now, then) in enumerate(zip(devices, *marks, strict=True))
         if now == then
     }
