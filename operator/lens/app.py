@@ -184,6 +184,7 @@ def _watcher(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> 
         exporters=settings.exporters(),
         drivers=GpuDrivers(settings.gpu_drivers),
         reservations=settings.kai_namespace,
+        selection=settings.node_selection(),
     )
 
 

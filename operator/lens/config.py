@@ -23,6 +23,7 @@ from pydantic import (
 from lens.model.alerts.alert import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.objects.fraction import RESERVATIONS
+from lens.model.k8s.node_selection import NodeSelection
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.k8s.vendors import GPU_DRIVERS, GPU_RESOURCES, TOLERATED_TAINTS
 
@@ -100,6 +101,11 @@ def _drivers(patterns: tuple[str, ...]) -> tuple[str, ...]:
         if not re.fullmatch(r"!?[a-z0-9.*?-]+", pattern):
             raise ValueError(f"{pattern!r} is not the name of a DRA driver, such as gpu.nvidia.com")
     return patterns
+
+
+def _node_labels(requirements: tuple[str, ...]) -> tuple[str, ...]:
+    NodeSelection.parse(requirements)
+    return requirements
 
 
 def _frame_ancestors(sources: tuple[str, ...]) -> tuple[str, ...]:
@@ -269,6 +275,11 @@ class ServeSettings(BaseModel):
         description="The namespace of KAI-Scheduler's reservation pods, which hold GPUs for the "
         "pods that share these.",
     )
+    node_labels: Annotated[CommaSeparated, AfterValidator(_node_labels)] = Field(
+        default=(),
+        description="The labels of the nodes that this Lens counts, as name=value,name!=value,name,!name; by "
+        "default it counts all. So several Lenses share a large cluster.",
+    )
     tolerated_taints: CommaSeparated = Field(
         default=TOLERATED_TAINTS,
         description="The taints that GPU pods tolerate, as key[=value][:effect]; the key may have a *.",
@@ -402,6 +413,10 @@ class ServeSettings(BaseModel):
             )
         self.exporters()
         return self
+
+    def node_selection(self) -> NodeSelection:
+        """Return which nodes are counted."""
+        return NodeSelection.parse(self.node_labels)
 
     def thresholds(self) -> Thresholds:
         """Return the thresholds of alerts."""

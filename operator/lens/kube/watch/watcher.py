@@ -74,6 +74,7 @@ from lens.model.inventory.occupancy.placement import Placement
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy
 
 REQUIRED = ("pods", "nodes")
@@ -98,10 +99,14 @@ class Watcher:
         exporters: ExporterSelector | None = None,
         drivers: GpuDrivers | None = None,
         reservations: str = RESERVATIONS,
+        selection: NodeSelection = ALL_NODES,
         clock: Callable[[], float] = time.time,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        """Take the connection, the state to publish in, and the selector of the pods that report GPUs."""
+        """Take the connection, the state to publish in, and the selector of the pods that report GPUs.
+
+        ``selection`` has the nodes that are counted.
+        """
         self._connection = connection
         self._state = state
         self._metrics = metrics
@@ -113,7 +118,8 @@ class Watcher:
             PodKey(exporters.namespace, exporters.daemonset) if exporters and exporters.daemonset else None
         )
         drivers = drivers or GpuDrivers()
-        self._ledger = Ledger(taints, exporters.daemonset if exporters else None, drivers)
+        self._selection = selection
+        self._ledger = Ledger(taints, exporters.daemonset if exporters else None, drivers, selection)
         self._pods = Store(self._ledger.pods, self._ledger.put_pod)
         self._nodes = Store(self._ledger.nodes, self._ledger.put_node)
         self._daemonsets = Store(self._ledger.daemonsets, self._ledger.put_daemonset)
@@ -259,7 +265,7 @@ class Watcher:
             NODES: Reflector(
                 "nodes",
                 "Node",
-                node_decoder(self._gpus, fed_node),
+                node_decoder(self._gpus, fed_node, self._selection),
                 self._nodes,
                 *common,
                 feed=self._node_feed,

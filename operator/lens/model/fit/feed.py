@@ -26,6 +26,7 @@ from lens.model.fit.state import FitState, Fleet
 from lens.model.inventory.objects.decoding import Decoder, Document
 from lens.model.inventory.objects.device import Slice as CountedSlice
 from lens.model.inventory.objects.device_class import DeviceClass
+from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 from lens.model.k8s.dra_objects import ClaimManifest, SliceManifest
@@ -259,8 +260,10 @@ def fed_pod(
         return pod
 
 
-def fed_node(manifest: NodeManifest, _view: object, _document: Document) -> FitNode | Unreadable:
-    """Return a node as a fit looks at it."""
+def fed_node(manifest: NodeManifest, view: object, _document: Document) -> FitNode | Unreadable | None:
+    """Return a node as a fit looks at it; None for one that isn't counted here."""
+    if isinstance(view, Node) and not view.counted:
+        return None
     try:
         return read_fit_node(manifest)
     except (ValueError, RecursionError) as error:

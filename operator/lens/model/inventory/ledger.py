@@ -30,6 +30,7 @@ from lens.model.inventory.occupancy.products import ProductTotals
 from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy
 
 
@@ -37,13 +38,19 @@ class Ledger:
     """The ledger. It has one writer."""
 
     def __init__(
-        self, taints: TaintPolicy, daemonset: str | None = None, drivers: GpuDrivers | None = None
+        self,
+        taints: TaintPolicy,
+        daemonset: str | None = None,
+        drivers: GpuDrivers | None = None,
+        selection: NodeSelection = ALL_NODES,
     ) -> None:
         """Start empty. With the name of a ``daemonset``, only its pods are exporters.
 
-        ``drivers`` are the DRA drivers of GPUs, by default those of all vendors.
+        ``drivers`` are the DRA drivers of GPUs, by default those of all vendors. ``selection`` has the nodes
+        that are counted, as the nodes that are stored tell, too.
         """
         self._taints = taints
+        self._selection = selection
         self._daemonset = daemonset
         self._pods: dict[PodKey, Pod | ExporterPod] = {}
         self._exporters: dict[PodKey, ExporterPod] = {}
@@ -133,10 +140,17 @@ class Ledger:
     def put_node(self, name: str, node: Node | None) -> None:
         """Store a node under its name; None removes it."""
         self._touched.add(name)
+        before = self._nodes.get(name)
+        if self._selection.requirements and self._counts(before) != self._counts(node):
+            self._exporters_touched = True
         if node is None:
             self._nodes.pop(name, None)
         else:
             self._nodes[name] = node
+
+    def _counts(self, node: Node | None) -> bool:
+        """Tell whether what is on a node is counted here; None is a node that doesn't exist."""
+        return self._selection.has_unlabelled if node is None else node.counted
 
     def put_placement(self, node: str, placement: Placement) -> None:
         """Store the placement of a node's units; NO_PLACEMENT removes it."""
@@ -183,7 +197,7 @@ class Ledger:
         unattached = self._snapshot.unattached
         if NO_NODE in self._touched:
             self._touched.remove(NO_NODE)
-            gpus = self._dra.gpus(NO_NODE, takes_gpu_pods=True)
+            gpus = self._dra.gpus(NO_NODE, takes_gpu_pods=True) if self._counts(None) else ()
             if gpus != unattached.gpus:
                 unattached = Unattached(gpus, by_driver(gpus))
         changes: dict[str, NodeOccupancy | None] = {}
@@ -209,6 +223,8 @@ class Ledger:
     def _occupancy(self, name: str) -> NodeOccupancy | None:
         """Return a node's occupancy; None for a node without GPUs."""
         node = self._nodes.get(name)
+        if not self._counts(node):
+            return None
         dra: tuple[HeldGpu, ...] = ()
         if self._dra.has_gpus(name):
             dra = self._dra.gpus(name, takes_gpu_pods=takes(node, self._taints))
@@ -229,7 +245,10 @@ class Ledger:
         exporters, nodes = self._snapshot.exporters, self._snapshot.exporter_nodes
         if self._exporters_touched:
             exporters = self._selected_exporters()
-            nodes = max(self._desired(exporters), len({exporter.node for exporter in exporters}))
+            nodes = len({exporter.node for exporter in exporters})
+            if not self._selection.requirements:
+                # On how many of the selected nodes a DaemonSet is to have a pod, nothing tells.
+                nodes = max(self._desired(exporters), nodes)
         self._exporters_touched = False
         return exporters, nodes
 
@@ -256,11 +275,14 @@ class Ledger:
         return tuple(
             pod
             for _, pod in sorted(self._exporters.items())
-            if self._daemonset is None
-            or (
-                pod.controller_uid is not None
-                and (found := self._daemonsets.get(PodKey(pod.namespace, self._daemonset))) is not None
-                and pod.controller_uid == found.uid
+            if self._counts(self._nodes.get(pod.node))
+            and (
+                self._daemonset is None
+                or (
+                    pod.controller_uid is not None
+                    and (found := self._daemonsets.get(PodKey(pod.namespace, self._daemonset))) is not None
+                    and pod.controller_uid == found.uid
+                )
             )
         )
 

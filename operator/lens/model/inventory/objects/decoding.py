@@ -25,6 +25,7 @@ from lens.model.k8s.dra_objects import (
 )
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.objects import (
     BareManifest,
     DaemonSetManifest,
@@ -265,10 +266,12 @@ def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
 
 
 def node_decoder(
-    gpus: GpuResources, fit: Callable[[NodeManifest, Node | None, Document], object] = _no_fit
+    gpus: GpuResources,
+    fit: Callable[[NodeManifest, Node | None, Document], object] = _no_fit,
+    selection: NodeSelection = ALL_NODES,
 ) -> Decoder[str, Node]:
-    """Return a decoder of nodes."""
-    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus), _name, fit)
+    """Return a decoder of nodes, of which those of the ``selection`` are counted."""
+    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus, selection), _name, fit)
 
 
 FitReader = Callable[[Any, Any, Document], object]

@@ -9,6 +9,7 @@ import msgspec
 from lens.model.gpu.sharing import NO_MIG, MigGpus, SharedUnit, mig_gpus, share
 from lens.model.k8s.bounds import LONGEST_RESOURCE, LONGEST_WORD, MOST_RESOURCES, MOST_TAINTS, short
 from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.objects import NodeManifest
 from lens.model.k8s.quantity import Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
@@ -33,7 +34,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     ``products`` are what its labels call its GPUs, by the domain of their resources, and ``mig`` is what they
     tell of the GPUs that MIG has cut up. ``ready`` is its Ready condition: True,
     False, or None without one. Two nodes are equal if no figure and no list shows a difference; heartbeats
-    don't count.
+    don't count. Of a node that isn't ``counted``, since others count it, only the name is known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     ready: bool | None
     products: tuple[tuple[str, str], ...] = ()
     mig: MigGpus = NO_MIG
+    counted: bool = True
 
     @property
     def product(self) -> str | None:
@@ -58,12 +60,14 @@ def _whole(field: str, quantities: dict[str, Quantity] | None, gpus: GpuResource
         raise ValueError(f"{field}: {error}") from None
 
 
-def read_node(manifest: NodeManifest, gpus: GpuResources) -> Node:
+def read_node(manifest: NodeManifest, gpus: GpuResources, selection: NodeSelection = ALL_NODES) -> Node:
     """Return a node. It may have GPUs without naming a GPU resource: those of ResourceSlices.
 
     Raise a ValueError that names the field if a GPU quantity is invalid.
     """
     status = manifest.status
+    if not selection.has(manifest.metadata.labels):
+        return Node(intern(manifest.metadata.name), (), False, (), None, counted=False)
     capacity = _whole("status.capacity", status.capacity, gpus)
     allocatable = _whole("status.allocatable", status.allocatable, gpus)
     names = sorted(capacity.keys() | allocatable.keys())
