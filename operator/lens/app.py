@@ -5,7 +5,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,6 @@ from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.record.record import Recorder
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.occupancy.placement import Placements
-from lens.model.inventory.snapshot import EMPTY
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
@@ -279,34 +278,36 @@ async def _follow_targets(
     settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics, scraper: Scraper
 ) -> None:
     """Give the scraper the agents or exporters that the watch finds."""
-    known: tuple[tuple[ExporterPod, ...], int] | None = None
     await changes.until(lambda: state.current.synced)
-    snapshot = EMPTY
+    snapshot = state.current.snapshot
+    found = {node: _target(pod, settings) for node, pod in snapshot.exporters.items()}
+    scraper.set_targets(found, snapshot.nodes.keys(), snapshot.exporter_nodes)
 
     def has_changed() -> bool:
         return state.current.snapshot is not snapshot
 
     while True:
-        before, snapshot = snapshot, state.current.snapshot
-        with metrics.round("targets"):
-            present = snapshot.exporters, snapshot.exporter_nodes
-            if present != known or snapshot.nodes.has_other_keys(before.nodes):
-                scraper.set_targets(
-                    targets(snapshot.exporters, settings), snapshot.nodes.keys(), snapshot.exporter_nodes
-                )
-                known = present
         await asyncio.sleep(DISCOVERY_SECONDS)
         await changes.until(has_changed)
+        before, snapshot = snapshot, state.current.snapshot
+        with metrics.round("targets"):
+            others = {
+                node: None if (pod := snapshot.exporters.get(node)) is None else _target(pod, settings)
+                for node in snapshot.exporters.differing(before.exporters)
+            }
+            gone = {node for node in snapshot.nodes.differing(before.nodes) if node not in snapshot.nodes}
+            gone |= {node for node, target in others.items() if target is None and node not in snapshot.nodes}
+            has_nodes = len(snapshot.nodes) > 0
+            awaited = snapshot.exporter_nodes, has_nodes
+            if others or gone or awaited != (before.exporter_nodes, len(before.nodes) > 0):
+                scraper.change_targets(others, gone, snapshot.exporter_nodes, has_nodes=has_nodes)
 
 
-def targets(exporters: Iterable[ExporterPod], settings: ServeSettings) -> dict[str, Target]:
-    """Return the scraper's targets by node; of several pods on a node the first by name."""
+def _target(pod: ExporterPod, settings: ServeSettings) -> Target:
+    """Return the scraper's target of an exporter."""
     scheme = "https" if settings.telemetry_ca_file else "http"
     path = "/v1/devices" if settings.telemetry == "agent" else "/metrics"
-    found: dict[str, Target] = {}
-    for pod in exporters:
-        host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
-        url = f"{scheme}://{host}:{settings.telemetry_port}{path}"
-        assert settings.telemetry != "none"
-        found.setdefault(pod.node, Target(pod.node, url, settings.telemetry, pod.name, pod.uid))
-    return found
+    host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+    url = f"{scheme}://{host}:{settings.telemetry_port}{path}"
+    assert settings.telemetry != "none"
+    return Target(pod.node, url, settings.telemetry, pod.name, pod.uid)

@@ -63,10 +63,6 @@ class Shards(Mapping[str, V], Generic[V]):
                 if then is not now:
                     yield from (key for key in then.keys() | now.keys() if then.get(key) is not now.get(key))
 
-    def has_other_keys(self, before: Self) -> bool:
-        """Return whether a key is missing in one of the two. What both share costs nothing."""
-        return any((key in self) != (key in before) for key in self.differing(before))
-
     def __getitem__(self, key: str) -> V:
         """Return the value of ``key``. Raise KeyError."""
         group, index = _place(key)

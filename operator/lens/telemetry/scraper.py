@@ -12,7 +12,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
 
 import msgspec
@@ -155,17 +155,36 @@ class Scraper:
         A node with a new target, or with none while its pod is replaced, keeps its samples, which age until
         its target answers. A node that left the cluster is forgotten.
         """
-        for node in self._states.keys() - targets.keys():
-            source = self._states[node].target.source
-            self._drop(node)
-            self._cache.put_problem(node, source, NO_POD_PROBLEM, self._clock())
-        for node in self._cache.nodes - targets.keys():
-            if node not in nodes:
+        changes: dict[str, Target | None] = dict.fromkeys(self._states.keys() - targets.keys())
+        gone = [node for node in self._cache.nodes - targets.keys() if node not in nodes]
+        awaited = len(targets) if awaited is None else awaited
+        self.change_targets({**changes, **targets}, gone, awaited, has_nodes=bool(nodes))
+
+    def change_targets(
+        self,
+        changes: Mapping[str, Target | None],
+        gone: Iterable[str],
+        awaited: int,
+        *,
+        has_nodes: bool,
+    ) -> None:
+        """Scrape other targets on some nodes from now on, and none where they are None.
+
+        ``gone`` are nodes that left the cluster, ``has_nodes`` is whether it has any; the rest is as in
+        ``set_targets``.
+        """
+        for node, target in changes.items():
+            if target is None and node in self._states:
+                source = self._states[node].target.source
+                self._drop(node)
+                self._cache.put_problem(node, source, NO_POD_PROBLEM, self._clock())
+        for node in gone:
+            if node not in self._states:
                 self._cache.put(node, None, self._clock())
         others = [
             target
-            for node, target in targets.items()
-            if node not in self._states or self._states[node].target != target
+            for node, target in changes.items()
+            if target is not None and (node not in self._states or self._states[node].target != target)
         ]
         for target in others:
             if target.node in self._states:
@@ -174,12 +193,11 @@ class Scraper:
             self._kept += state.keep
             if self._running:
                 self._plan_scrape(state, self._schedule.first_delay(len(others)))
-        awaited = len(targets) if awaited is None else awaited
         if awaited and not self._awaited and self._running and not self._cache.nodes:
             # The first nodes with GPUs have a first round of their own.
             self._began = asyncio.get_running_loop().time()
         self._awaited = awaited
-        self._has_nodes = bool(nodes)
+        self._has_nodes = has_nodes
         self._mark_changed()
 
     async def run(self) -> None:

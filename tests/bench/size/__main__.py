@@ -22,9 +22,11 @@ def main() -> None:
     build.load()
     if arguments.only in (None, "nodes"):
         size.measure(figures, tuple(arguments.nodes))
+        figures.update(RESULTS)
     if arguments.only in (None, "informers"):
         build.informer()
         informers.measure(figures)
+        figures.update(RESULTS)
     if arguments.only in (None, "million"):
         size.measure_million(figures)
     figures.update(RESULTS)

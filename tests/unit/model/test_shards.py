@@ -64,14 +64,6 @@ def test_unchanged_values_stay_the_same_object() -> None:
     assert len(after) == 999
 
 
-def test_other_keys_are_found_among_other_values() -> None:
-    before = Shards[int]().updated({"kept": 1, "replaced": 1000})
-    assert not before.updated({"replaced": 2000}).has_other_keys(before)
-    assert before.updated({"new": 1}).has_other_keys(before)
-    assert before.updated({"kept": None}).has_other_keys(before)
-    assert not before.has_other_keys(before)
-
-
 def test_differences_are_found_by_identity() -> None:
     kept, replaced, equal = [1], [2], [3]
     before = Shards[list[int]]().updated({"kept": kept, "replaced": replaced, "equal": equal, "gone": [4]})

@@ -11,6 +11,7 @@ from heapq import nsmallest
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import DeviceIndex, needs_index
+from lens.model.inventory.exporter_index import ExporterIndex
 from lens.model.inventory.objects.claim import Claim
 from lens.model.inventory.objects.device import NO_NODE, Slice
 from lens.model.inventory.objects.device_class import DeviceClass
@@ -32,6 +33,7 @@ from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy
+from lens.model.shards import Shards
 
 
 class Ledger:
@@ -51,11 +53,12 @@ class Ledger:
         """
         self._taints = taints
         self._selection = selection
-        self._daemonset = daemonset
         self._pods: dict[PodKey, Pod | ExporterPod] = {}
-        self._exporters: dict[PodKey, ExporterPod] = {}
-        self._daemonsets: dict[PodKey, DaemonSet] = {}
-        self._exporters_touched = False
+        self._exporters = ExporterIndex(
+            daemonset,
+            lambda name: self._counts(self._nodes.get(name)),
+            all_nodes_counted=not selection.requirements,
+        )
         self._nodes: dict[str, Node] = {}
         self._holders: dict[str, dict[PodKey, Pod]] = {}
         self._placements: dict[str, Placement] = {}
@@ -81,7 +84,7 @@ class Ledger:
     @property
     def daemonsets(self) -> Mapping[PodKey, DaemonSet]:
         """Return the stored DaemonSets."""
-        return self._daemonsets
+        return self._exporters.daemonsets
 
     @property
     def placements(self) -> Mapping[str, Placement]:
@@ -111,38 +114,37 @@ class Ledger:
     def put_pod(self, key: PodKey, pod: Pod | ExporterPod | None) -> None:
         """Store a pod under its key; None removes it."""
         before = self._pods.pop(key, None)
-        if isinstance(before, ExporterPod):
-            del self._exporters[key]
-            self._exporters_touched = True
-        elif before is not None and not before.node:
-            self._pending_touched.add(key)
-        elif before is not None:
-            holders = self._holders[before.node]
-            del holders[key]
-            if not holders:
-                del self._holders[before.node]
-            self._touched.add(before.node)
         if pod is not None:
             self._pods[key] = pod
-            if isinstance(pod, ExporterPod):
-                self._exporters[key] = pod
-                self._exporters_touched = True
-            elif pod.node:
-                self._holders.setdefault(pod.node, {})[key] = pod
-                self._touched.add(pod.node)
-            else:
-                self._pending_touched.add(key)
-        was = before if isinstance(before, Pod) and needs_index(before) else None
-        now = pod if isinstance(pod, Pod) and needs_index(pod) else None
+        reported = before if isinstance(before, ExporterPod) else None
+        reports = pod if isinstance(pod, ExporterPod) else None
+        if reported is not None or reports is not None:
+            self._exporters.put(key, reported, reports)
+        was = before if isinstance(before, Pod) else None
+        now = pod if isinstance(pod, Pod) else None
+        if was is not None and was.node:
+            holders = self._holders[was.node]
+            del holders[key]
+            if not holders:
+                del self._holders[was.node]
+            self._touched.add(was.node)
+        elif was is not None:
+            self._pending_touched.add(key)
+        if now is not None and now.node:
+            self._holders.setdefault(now.node, {})[key] = now
+            self._touched.add(now.node)
+        elif now is not None:
+            self._pending_touched.add(key)
+        was = was if was is not None and needs_index(was) else None
+        now = now if now is not None and needs_index(now) else None
         if was is not None or now is not None:
             self._dra.pod_changed(key, was, now)
 
     def put_node(self, name: str, node: Node | None) -> None:
         """Store a node under its name; None removes it."""
         self._touched.add(name)
-        before = self._nodes.get(name)
-        if self._selection.requirements and self._counts(before) != self._counts(node):
-            self._exporters_touched = True
+        if self._selection.requirements:
+            self._exporters.node_changed(name)
         if node is None:
             self._nodes.pop(name, None)
         else:
@@ -162,11 +164,7 @@ class Ledger:
 
     def put_daemonset(self, key: PodKey, daemonset: DaemonSet | None) -> None:
         """Store a DaemonSet; None removes it."""
-        self._exporters_touched = True
-        if daemonset is None:
-            self._daemonsets.pop(key, None)
-        else:
-            self._daemonsets[key] = daemonset
+        self._exporters.put_daemonset(key, daemonset)
 
     def put_claim(self, key: PodKey, claim: Claim | None) -> None:
         """Store a ResourceClaim under its key; None removes it."""
@@ -207,7 +205,7 @@ class Ledger:
                 changes[name] = after
         self._touched.clear()
         waiting = self._pending_changes()
-        exporters = self._exporter_changes()
+        exporters, exporter_nodes = self._exporters.current()
         problems = self._dra.problems
         last = self._snapshot
         if (
@@ -215,9 +213,10 @@ class Ledger:
             or waiting
             or unattached is not last.unattached
             or problems is not last.problems
-            or exporters != (last.exporters, last.exporter_nodes)
+            or exporters is not last.exporters
+            or exporter_nodes != last.exporter_nodes
         ):
-            self._snapshot = self._advanced(changes, waiting, exporters, unattached)
+            self._snapshot = self._advanced(changes, waiting, (exporters, exporter_nodes), unattached)
         return self._snapshot
 
     def _occupancy(self, name: str) -> NodeOccupancy | None:
@@ -240,18 +239,6 @@ class Ledger:
             return None
         return occupancy(name, node, pods, self._taints, self._placements.get(name, NO_PLACEMENT), dra)
 
-    def _exporter_changes(self) -> tuple[tuple[ExporterPod, ...], int]:
-        """Return the exporters, and the nodes that have or should have one."""
-        exporters, nodes = self._snapshot.exporters, self._snapshot.exporter_nodes
-        if self._exporters_touched:
-            exporters = self._selected_exporters()
-            nodes = len({exporter.node for exporter in exporters})
-            if not self._selection.requirements:
-                # On how many of the selected nodes a DaemonSet is to have a pod, nothing tells.
-                nodes = max(self._desired(exporters), nodes)
-        self._exporters_touched = False
-        return exporters, nodes
-
     def _pending_changes(self) -> dict[str, Pod | None]:
         """Return the changes of pods that aren't bound."""
         changes: dict[str, Pod | None] = {}
@@ -270,36 +257,11 @@ class Ledger:
         resolved = self._dra.resolved(pod)
         return resolved if resolved.units or any(use.state != "missing" for use in resolved.uses) else None
 
-    def _selected_exporters(self) -> tuple[ExporterPod, ...]:
-        """Return the exporters, if a DaemonSet was named only its pods."""
-        return tuple(
-            pod
-            for _, pod in sorted(self._exporters.items())
-            if self._counts(self._nodes.get(pod.node))
-            and (
-                self._daemonset is None
-                or (
-                    pod.controller_uid is not None
-                    and (found := self._daemonsets.get(PodKey(pod.namespace, self._daemonset))) is not None
-                    and pod.controller_uid == found.uid
-                )
-            )
-        )
-
-    def _desired(self, exporters: tuple[ExporterPod, ...]) -> int:
-        """Return on how many nodes the DaemonSet is to have a pod. Others' of that name may be stored too."""
-        namespaces = {exporter.namespace for exporter in exporters}
-        return sum(
-            daemonset.desired
-            for key, daemonset in self._daemonsets.items()
-            if key.name == self._daemonset and (not namespaces or key.namespace in namespaces)
-        )
-
     def _advanced(
         self,
         changes: Mapping[str, NodeOccupancy | None],
         waiting: Mapping[str, Pod | None],
-        exporters: tuple[tuple[ExporterPod, ...], int],
+        exporters: tuple[Shards[ExporterPod], int],
         unattached: Unattached,
     ) -> Snapshot:
         last = self._snapshot

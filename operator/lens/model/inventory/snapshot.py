@@ -8,6 +8,7 @@ import msgspec
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import NO_PROBLEMS, Problems
+from lens.model.inventory.exporter_index import NO_EXPORTERS
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.node_occupancy import NO_NODES, NodeOccupancy, NodeUse, ResourceCount
@@ -67,8 +68,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     they are in no state. ``missing_nodes`` counts the nodes of such pods that don't exist or have no GPUs,
     ``missing_gpus`` the GPUs that pods hold there, and ``missing_names`` has the first MOST_MISSING names.
     ``pending`` has, by ``namespace/name``, the pods that request GPUs and aren't bound, and ``demand`` their
-    sums. ``exporters`` are the pods that report telemetry, by name, and
-    ``exporter_nodes`` the nodes that have or should have one. All numbers are physical GPUs, except
+    sums. ``exporters`` has, by node, the pod that reports telemetry, and
+    ``exporter_nodes`` the number of nodes that have or should have one. All numbers are physical GPUs, except
     ``units``, which has the sums of shared resources. ``shared`` names the nodes with shared GPUs, and
     ``both_ways`` those that offer GPUs by a device plugin and by DRA; the figures of ``approximate`` of these
     are approximate.
@@ -94,7 +95,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     missing_names: tuple[str, ...] = ()
     pending: Shards[Pod] = Shards()
     demand: Demand = Demand()
-    exporters: tuple[ExporterPod, ...] = ()
+    exporters: Shards[ExporterPod] = NO_EXPORTERS
     exporter_nodes: int = 0
     shared: frozenset[str] = frozenset()
     approximate: int = 0
