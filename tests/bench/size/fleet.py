@@ -1,8 +1,9 @@
 """A cluster as an arithmetic: each object, at each moment, is computed from its number. No object is kept.
 
 Pods are in layers: pod `layer * nodes + n` is on node `n`, and the first layers are those with GPUs. Some of
-the GPU pods move: change 1 ends the first of them, change 2 the second and so on; once all have ended, they
-begin again, one after another. So how often a pod has ended and begun follows from the number of changes.
+the GPU pods move, in runs of as many as a Job has, so that they are of as many Jobs in a cluster of any size.
+Change 1 ends the first of them, change 2 the second and so on; once all have ended, they begin again, one
+after another. So how often a pod has ended and begun follows from the number of changes.
 """
 
 from collections.abc import Iterator
@@ -44,8 +45,8 @@ class Fleet:
         self.pods = pods
         self.gpu_pods = gpu_pods
         self.moving = min(MOVING, gpu_pods)
-        # Odd, so that those that move are of all products and sizes.
-        self._stride = (gpu_pods // self.moving - 1) | 1
+        runs = -(-self.moving // PODS_PER_JOB)
+        self._stride = max(1, gpu_pods // runs // PODS_PER_JOB) * PODS_PER_JOB
         self._nodes = [templates.node(product) for product in templates.PRODUCTS]
         self._pods = {
             (namespace, gpus): templates.pod(namespace, gpus)
@@ -68,7 +69,7 @@ class Fleet:
     def line(self, change: int) -> bytes:
         """Return the watch's line of a change, counted from 1."""
         turn, at = divmod(change - 1, self.moving)
-        number = at * self._stride
+        number = self._number_at(at)
         if turn % 2:
             return _line(b"ADDED", self._pod(number, change))
         # Of a deleted object the line has the last state, at the version of the deletion.
@@ -79,7 +80,7 @@ class Fleet:
         held = [self.gpus_of(number) for number in range(self.gpu_pods)]
         gone = [
             held[number]
-            for number in range(0, self.moving * self._stride, self._stride)
+            for number in map(self._number_at, range(self.moving))
             if self._turns(number, changes) % 2
         ]
         return Totals(self.nodes * templates.GPUS_PER_NODE, sum(held) - sum(gone), len(held) - len(gone))
@@ -98,13 +99,24 @@ class Fleet:
 
     def _turns(self, number: int, changes: int) -> int:
         """Return how often a pod has ended or begun."""
-        at, off = divmod(number, self._stride)
-        if off or at >= self.moving:
+        at = self._place(number)
+        if at is None:
             return 0
         return (changes - at + self.moving - 1) // self.moving if changes > at else 0
 
     def _change_of(self, number: int, turn: int) -> int:
-        return (turn - 1) * self.moving + number // self._stride + 1
+        return (turn - 1) * self.moving + (self._place(number) or 0) + 1
+
+    def _number_at(self, at: int) -> int:
+        """Return the number of a pod that moves, by its place among them."""
+        run, member = divmod(at, PODS_PER_JOB)
+        return run * self._stride + member
+
+    def _place(self, number: int) -> int | None:
+        """Return the place of a pod among those that move; None for one that doesn't."""
+        run, member = divmod(number, self._stride)
+        at = run * PODS_PER_JOB + member
+        return at if member < PODS_PER_JOB and at < self.moving else None
 
     def _pod(self, number: int, change: int, version: int | None = None) -> bytes:
         job = self.job(number)
