@@ -35,6 +35,10 @@ TOKEN = "token-of-a-reader"
 README_HEIGHT = 1_010
 FLEET_NODES = 24
 FLEET_SEED = 11
+REFUSED = (
+    f"0/{FLEET_NODES} nodes are available: 1 node(s) were unschedulable, "
+    f"{FLEET_NODES - 1} Insufficient {GPU}. preemption: no victims."
+)
 SETTLE_S = 5.0
 TREND_S = 40.0
 """How long the README's page is open: its trend has begun."""
@@ -91,8 +95,10 @@ def _fleet() -> list[Object]:
     by_name["gpu-node-8"]["status"]["allocatable"][GPU] = "7"
     by_name["gpu-node-13"]["spec"]["unschedulable"] = True
     pods = [json.loads(revision.body) for revision in store.snapshot(PODS)]
+    large = pod("ranker-pretrain-0", gpus=8, namespace="search", since=5_400, refused=REFUSED)
+    large["spec"]["tolerations"] = [{"key": GPU, "operator": "Exists"}]
     waiting = [
-        pod("ranker-pretrain-0", gpus=8, namespace="search", since=5_400, refused=standing.REFUSED),
+        large,
         pod("quota-test-0", gpus=2, namespace="research", since=1_200, gates=("kueue.x-k8s.io/admission",)),
     ]
     held = [each for each in pods if GPU in each["spec"]["containers"][0]["resources"]["limits"]]

@@ -76,11 +76,21 @@ NO_CLAIM = {"name": "gpu", "reason": "NO_DEVICE_CLASS", "waits_for": ["h300"], "
         ({"fit": fit(SHORT)}, f"asks for 8 {GPU} on one node; the most that is free is 3, on n6", "nobody"),
         ({"fit": fit(reason("taint", 2), SHORT)}, "the most that is free is 3", "nobody"),
         (
+            {"fit": fit({**SHORT, "most_free": 0, "short_by": 8})},
+            "on one node; none is free on any",
+            "nobody",
+        ),
+        (
             {"fit": fit(reason("node_selector", 1))},
             "its node selector or affinity leaves out 1 node",
             "owner",
         ),
-        ({"fit": fit(reason("unschedulable", 3))}, "3 nodes that could take it: cordoned", "admin"),
+        ({"fit": fit(reason("unschedulable", 3))}, "a cordon keeps it off 3 nodes", "admin"),
+        (
+            {"fit": fit(reason("unschedulable", 1), reason("taint", 23))},
+            "23 nodes with a taint that it doesn't tolerate (and one more reason on other nodes)",
+            "owner",
+        ),
         ({"fit": fit(reason("new_rule", 3))}, "3 nodes: said of new_rule", "owner"),
         ({"fit": fit(reason("constructor", 3))}, "3 nodes: said of constructor", "owner"),
         (

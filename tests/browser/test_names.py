@@ -1,6 +1,7 @@
 """Names are what tenants choose: the page shows them as text, whatever they are."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -32,6 +33,10 @@ HOSTILE = (
     HEBREW,
     LONG,
 )
+
+POOL = "gke-production-europe-west4-gpu-h100-pool-3f2a1b4c"
+ALIKE = (f"{POOL}-x7k2", f"{POOL}-m9q4", f"ip-10-0-12-34.{'eu-west-1.compute.internal.' * 4}example.com")
+"""What tells them apart is at their end, or before a domain."""
 
 VIEWS = ("", "/nodes", "/tasks", "/pending", "/alerts", "/events")
 
@@ -107,3 +112,32 @@ def test_an_address_of_no_node_says_so(tab: Tab, name: str) -> None:
     expect(tab.main.get_by_role("heading", level=1)).to_have_text(
         f"There is no node “{unquote(name)}” with GPUs"
     )
+
+
+SEEN = """(ends) => ends.filter((end) => ![...document.querySelectorAll(".tile-name span, td a.name")].some(
+  (each) => {
+  if (!each.textContent.endsWith(end)) return false;
+  const [own, frame] = [each.getBoundingClientRect(), each.closest(".tile, td").getBoundingClientRect()];
+  const whole = each.scrollWidth <= each.clientWidth && each.scrollHeight <= each.clientHeight;
+  return whole && own.width > 0 && own.left >= frame.left && own.right <= frame.right + 1;
+}))"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_names_that_differ_at_their_end_can_be_told_apart(
+    opened: Open, loop: Loop, tmp_path: Path, width: int
+) -> None:
+    objects = [*map(node, ALIKE), *(pod(name, name, 2) for name in ALIKE[:2])]
+    with Cluster(loop, objects, telemetry=False) as cluster:
+        cluster.admit(ADMIN, EVERYTHING)
+        with Lens(cluster, tmp_path) as lens:
+            tab = opened(lens.url, ADMIN)
+            tab.page.set_viewport_size({"width": width, "height": 800})
+            tab.sign_in(ADMIN)
+            expect(tab.map.get_by_role("gridcell").first).to_be_visible()
+            expect(tab.map.get_by_role("link", name=ALIKE[0], exact=True)).to_have_count(1)
+            assert tab.evaluate(SEEN, ["c-x7k2", "c-m9q4", "0-12-34"]) == []
+            tab.open("/#/nodes")
+            expect(tab.main.get_by_role("row")).to_have_count(4)
+            assert tab.evaluate(SEEN, list(ALIKE[:2])) == []
+            tab.page.close()

@@ -7,11 +7,11 @@ import { whyOwner } from "../words/reasons.js";
 /** A pod by its name, with its namespace before it unless `bare`. */
 export function Pod({ namespace, name, bare = false, view = "tasks" }) {
   const text = bare ? name : html`<span class="muted">${namespace}/</span>${name}`;
-  return can.value.tasks ? html`<${Link} to=${[view, namespace, name]} title=${bare ? undefined : `${namespace}/${name}`}>${text}</${Link}>` : text;
+  return can.value.tasks ? html`<${Link} to=${[view, namespace, name]} class=${bare ? "name" : undefined} title=${`${namespace}/${name}`}>${text}</${Link}>` : text;
 }
 
 export function NodeName({ name }) {
-  return can.value.node || can.value.nodes ? html`<${Link} to=${["nodes", name]}>${name}</${Link}>` : name;
+  return can.value.node || can.value.nodes ? html`<${Link} to=${["nodes", name]} class="name" title=${name}>${name}</${Link}>` : name;
 }
 
 /** The topmost known owner of a task, its kind after it. */

@@ -183,7 +183,7 @@ export class CanvasMap {
         const wide = context.measureText(line.head).width;
         context.fillStyle = colours.ink2;
         context.font = `13px ${colours.font}`;
-        context.fillText(line.note, wide + 10, y + 20);
+        context.fillText(line.note, wide + 10, y + 20, Math.max(1, this._width - wide - 10));
         continue;
       }
       for (const name of line.names) this._drawNode(context, colours, name, this._at.get(name).x, y);

@@ -6,9 +6,14 @@ import { nodes } from "../cluster/store.js";
 import { cells } from "../cluster/cells.js";
 import { nodeHref } from "../parts/link.js";
 import { label, look, title } from "./colouring.js";
+import { nameParts } from "./tile_name.js";
 
 /** GPUs of a node in one line; those of larger nodes wrap. */
 const MOST_IN_LINE = 16;
+
+/** So many nodes are drawn at once, and more of them in turns of so long: a thousand take longer than all other figures. */
+const FIRST_NODES = 64;
+const TURN_MS = 20;
 
 export class DomMap {
   /** `onInspect(name, index)` is called for what the pointer or the focus is on (null, null for nothing), `onOpen(name)` for Enter and a click. */
@@ -18,6 +23,7 @@ export class DomMap {
     this._onOpen = onOpen;
     this._tiles = new Map();
     this._order = [];
+    this._toDraw = [];
     this._current = null;
     this._listeners = [
       ["keydown", (event) => this._key(event)],
@@ -31,6 +37,7 @@ export class DomMap {
   }
 
   destroy() {
+    clearTimeout(this._turn);
     for (const [type, run] of this._listeners) this._root.removeEventListener(type, run);
     this._root.replaceChildren();
   }
@@ -40,6 +47,7 @@ export class DomMap {
     const before = this._tiles;
     this._tiles = new Map();
     this._order = groups.flatMap(({ names }) => names);
+    this._toDraw = [];
     const sections = groups.map((group) => {
       const section = element("section", "map-group");
       const head = element("h3", "map-group-head");
@@ -60,21 +68,31 @@ export class DomMap {
         String(Math.min(MOST_IN_LINE, Math.max(1, ...group.names.map((name) => cells.of(name).length)))),
       );
       grid.setAttribute("aria-label", `GPUs by node: ${title(group)}`);
-      for (const name of group.names) {
-        const tile = before.get(name) ?? new Tile(name);
-        this._tiles.set(name, tile);
-        grid.append(tile.element);
-      }
+      this._toDraw.push(...group.names.map((name) => ({ grid, name, tile: before.get(name) })));
       section.append(head, grid);
       return section;
     });
+    this._toDraw.reverse();
+    this._draw(before.size ? Infinity : FIRST_NODES);
     const focused = this._root.contains(document.activeElement) ? document.activeElement : null;
     this._root.replaceChildren(...sections);
-    this.paint(this._order);
     if (!this._current || !this._tiles.has(this._current.name))
       this._current = this._order.length ? { name: this._order[0], index: 0 } : null;
     this._rove();
     if (focused) this._cell()?.focus({ preventScroll: true });
+  }
+
+  /** Draw at least so many of the nodes that aren't drawn yet, and the others in the next turns. */
+  _draw(least) {
+    clearTimeout(this._turn);
+    const until = performance.now() + TURN_MS;
+    for (let number = 0; this._toDraw.length && (number < least || performance.now() < until); number++) {
+      const { grid, name, tile = new Tile(name) } = this._toDraw.pop();
+      this._tiles.set(name, tile);
+      grid.append(tile.element);
+      this.paint([name]);
+    }
+    if (this._toDraw.length) this._turn = setTimeout(() => this._draw(0), 0);
   }
 
   /** Take the way of colouring; { colouring, slots, now } as in colouring.js. */
@@ -91,6 +109,7 @@ export class DomMap {
 
   /** Put the focus on a node's first cell. */
   focus(name) {
+    this._draw(Infinity);
     if (!this._tiles.has(name)) return;
     this._current = { name, index: 0 };
     this._rove();
@@ -143,6 +162,7 @@ export class DomMap {
 
   _key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !event.target.classList.contains("cell")) return;
+    this._draw(Infinity);
     const at = this._current;
     const order = this._order.indexOf(at.name);
     const last = this._tiles.get(at.name).size - 1;
@@ -203,9 +223,11 @@ class Tile {
     this.element.dataset.node = name;
     const head = element("span", "tile-name");
     head.setAttribute("role", "rowheader");
-    this._link = element("a", "", name);
+    this._link = element("a");
+    this._link.append(...nameParts(name).map((part) => element("span", "", part)));
     this._link.tabIndex = -1;
     this._link.title = name;
+    this._link.setAttribute("aria-label", name);
     head.append(this._link);
     this._cells = element("span", "tile-cells");
     this._cells.setAttribute("role", "presentation");

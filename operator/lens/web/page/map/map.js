@@ -111,7 +111,7 @@ function Picture({ Kind, found, number, colouring }) {
   return html`
     <div class=${`map ${density}`} ref=${root} hidden=${!number}></div>
     ${!number && html`<p class="map-empty muted">${status.value ? NO_GPUS : NONE_HELD}</p>`}
-    <div class="map-foot">
+    <div class="map-foot" hidden=${!number}>
       <ul class="map-legend">${legend(colouring, slots).map((entry) => html`<${Meaning} key=${entry.look} ...${entry} />`)}</ul>
       <p class="map-detail">${inspected.name === null ? html`<span class="muted">${HINT}</span>` : html`<${Detail} ...${inspected} />`}</p>
     </div>`;

@@ -22,3 +22,21 @@ export function lazy(load) {
     return loaded ? html`<${loaded} ...${props} />` : html`<p class="muted">…</p>`;
   };
 }
+
+let styles = null;
+
+/** The same for the default component of a module behind the first screen, and for the styles that these share. */
+export function beyond(load) {
+  return lazy(() => Promise.all([load(), (styles ??= loadStyles())]).then(([module]) => module.default));
+}
+
+/** Without them a view is plain, but there. */
+function loadStyles() {
+  return new Promise((resolve) => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL("../styles/pages.css", import.meta.url).href;
+    link.onload = link.onerror = resolve;
+    document.head.append(link);
+  });
+}

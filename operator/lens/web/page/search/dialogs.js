@@ -2,11 +2,11 @@
 import { html, signal, useEffect } from "../core/html.js";
 import { useKey } from "../core/keys.js";
 import { takeJumps } from "../core/jumps.js";
-import { lazy } from "../parts/lazy.js";
+import { beyond } from "../parts/lazy.js";
 
 const DIALOGS = {
-  search: lazy(() => import("./search_dialog.js").then((module) => module.default)),
-  help: lazy(() => import("../help/help_dialog.js").then((module) => module.default)),
+  search: beyond(() => import("./search_dialog.js")),
+  help: beyond(() => import("../help/help_dialog.js")),
 };
 
 /** Which dialog is open: "search", "help", or null. */

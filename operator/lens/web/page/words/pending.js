@@ -24,7 +24,7 @@ const QUEUES = [
 
 /** What keeps pods off nodes, by fit's codes, when no resource is short: words (# is "3 nodes"), whose move, help. */
 const RULES = {
-  unschedulable: ["# that could take it: cordoned", "admin", "uncordon a node"],
+  unschedulable: ["a cordon keeps it off #", "admin", "uncordon a node"],
   taint: ["# with a taint that it doesn't tolerate", "owner", "add a toleration, if these nodes are meant for it"],
   node_selector: ["its node selector or affinity leaves out #", "owner", "compare the selector with the nodes' labels"],
   node_name: ["it names another node than #", "owner", "remove spec.nodeName"],
@@ -124,15 +124,17 @@ function short(task) {
 function shortage(task, reason, more) {
   const [asked, free, lacking] = [reason.asked, reason.most_free, reason.short_by ?? reason.asked - reason.most_free].map((amount) => quantity(reason.resource, amount));
   const where = reason.node_names?.length ? `, on ${reason.node_names[0]}` : "";
-  const because = `It asks for ${asked} ${reason.resource} on one node; the most that is free is ${free}${where}${more}`;
+  const most = reason.most_free > 0 ? `the most that is free is ${free}${where}` : "none is free on any";
+  const because = `It asks for ${asked} ${reason.resource} on one node; ${most}${more}`;
   if (!isGpu(task, reason.resource)) return said(because, "owner", `ask for ${free} or less, or wait until a node has ${lacking} more`);
   const less = reason.most_free > 0 ? `, or ask for ${free} a pod` : "";
-  return said(because, "nobody", `wait until ${lacking} more ${reason.most_free > 0 ? "are free there" : "are free on one node"}${less}`);
+  const are = lacking === "1" ? "is" : "are";
+  return said(because, "nobody", `wait until ${lacking} more ${are} free ${reason.most_free > 0 ? "there" : "on one node"}${less}`);
 }
 
 /** Short of a resource before a broken rule, least short first; of rules the one that keeps most nodes off. */
 function nearest(reasons) {
-  const rank = (reason) => (reason.resource !== null && reason.asked !== null ? 0 : reason.code === "unschedulable" ? 1 : 2);
+  const rank = (reason) => (reason.resource !== null && reason.asked !== null ? 0 : 1);
   const lack = (reason) => (reason.asked ? (reason.asked - (reason.most_free ?? 0)) / reason.asked : 0);
   return [...reasons].sort((a, b) => rank(a) - rank(b) || lack(a) - lack(b) || b.nodes - a.nodes)[0];
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useId } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { curl } from "../../core/commands.js";
 import { count, counted, product } from "../../core/format.js";
-import { status } from "../../cluster/store.js";
+import { nodes, status } from "../../cluster/store.js";
 import { CopyButton } from "../../parts/copy.js";
 import { nodeHref } from "../../parts/link.js";
 import { unchecked } from "../../words/reasons.js";
@@ -23,7 +23,7 @@ export function Fit() {
       <span class="more"><${CopyButton} kind="curl" of="this question" text=${curl("realtime/fit", params)} /></span>
     </div>
     <form class="fit-form" onSubmit=${(event) => event.preventDefault()}>
-      <${NumberField} name="gpus" label="GPUs" value=${asked.gpus} onInput=${set("gpus")} />
+      <${NumberField} name="gpus" label="GPUs a pod" value=${asked.gpus} onInput=${set("gpus")} />
       <span class="times" aria-hidden="true">×</span>
       <${NumberField} name="replicas" label="replicas" value=${asked.replicas} onInput=${set("replicas")} />
       <label class="field fit-product">
@@ -87,8 +87,17 @@ function Placements({ placements }) {
   const others = placements.length - MOST_NODES;
   return html`<p class="placements">
     on ${placements.slice(0, MOST_NODES).map((each) => html`<${Placement} key=${each.node_name} ...${each} />`)}
-    ${others > 0 && `and ${counted(others, "more node")}`}
+    ${others > 0 && `and ${counted(others, "more node")}`} ${ofWhat(placements)}
   </p>`;
+}
+
+/** The products of the nodes, for who asks for any of several: pods of one workload may get different GPUs. */
+function ofWhat(placements) {
+  if (question.value.product || status.value?.products.length < 2) return "";
+  const found = new Set(placements.map(({ node_name: name }) => nodes.get(name)?.product ?? null));
+  const names = [...found].filter((name) => name !== null).map(product);
+  if (found.size > names.length || !names.length) return "";
+  return names.length > 1 ? `, of different products: ${names.join(", ")}` : `, ${names[0]}`;
 }
 
 function Placement({ node_name: name, replicas }) {

@@ -34,7 +34,7 @@ export function StateBar() {
     ${
       tableShown("states").value
         ? html`<${StateTable} figures=${figures} states=${shown} /><${PastTable} states=${shown} />`
-        : html`<${Bar} figures=${figures} states=${shown} /><${Past} states=${shown} />`
+        : html`<${Bar} figures=${figures} states=${shown} />${figures.total > 0 && html`<${Past} states=${shown} />`}`
     }
     <dl class="legend">${shown.map((state) => html`<${Legend} key=${state.id} state=${state} figures=${figures} />`)}</dl>
     ${isWhole && html`<${Beyond} states=${status.value.gpu_states} />`}

@@ -49,7 +49,7 @@ const COLUMNS = [
 ];
 
 function Pod({ row: { namespace, pod_name: name } }) {
-  return html`<a class="clip" href=${href("pending", namespace, name)} title=${name}>${name}</a>
+  return html`<a class="name" href=${href("pending", namespace, name)}>${name}</a>
     <span class="muted second">${namespace}</span>`;
 }
 
