@@ -3,7 +3,7 @@
 import sys
 
 from tests import required
-from tests.e2e.cluster import binaries
+from tests.e2e.cluster.programs import binaries
 
 if __name__ == "__main__":
     required.BUILT.mkdir(parents=True, exist_ok=True)
