@@ -140,6 +140,11 @@ attack: dev ## Attack the real processes within the chart's limits; ARGS="--shor
 	@.ci/packages cc
 	$(BIN)/python -m tests.attack $(ARGS)
 
+.PHONY: soak
+soak: dev ## A cluster's day in eight minutes, and what of Lens grows in it; ARGS="--hours 2" takes 40 seconds.
+	@.ci/packages cc
+	$(BIN)/python -m tests.soak $(ARGS)
+
 .PHONY: chart
 chart: dev ## Renew what is made from the chart: its README, the settings in its schema, manifests/.
 	$(BIN)/python -m tests.chart

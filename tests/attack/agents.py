@@ -21,6 +21,12 @@ class Agents:
         """Take how many there are."""
         self.lies: dict[int, bytes] = {}
         """What the agents of some nodes answer in place of the truth."""
+        self.said: dict[int, Object] = {}
+        """What the agents of some nodes report otherwise, truthfully."""
+
+        self.broken: dict[int, int] = {}
+        """The GPU of some nodes that is broken, by its index."""
+
         self.told: Counter[int] = Counter()
         """How often each of these has told its lie."""
 
@@ -37,10 +43,16 @@ class Agents:
             while await reader.readuntil(b"\r\n\r\n"):
                 lie = self.lies.get(number)
                 self.told[number] += lie is not None
-                body = lie or json.dumps(report(number)).encode()
+                body = lie or self._truth(number)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 await writer.drain()
         writer.close()
+
+    def _truth(self, number: int) -> bytes:
+        known = report(number, **self.said.get(number, {}))
+        if number in self.broken:
+            known["gpus"][self.broken[number]]["health"] = {"state": "critical", "because": ["XID 79"]}
+        return json.dumps(known).encode()
 
 
 def report(number: int, **fields: Any) -> Object:

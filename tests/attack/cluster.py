@@ -44,7 +44,7 @@ def fill(store: Store, nodes: int) -> None:
         store.put(NAMESPACES, {"metadata": {"name": namespace}}, at)
     store.put(DAEMON_SETS, _daemon_set(), at)
     for number in range(1, nodes + 1):
-        store.put(NODES, _node(number), at)
+        store.put(NODES, node(node_name(number)), at)
         store.put(PODS, _agent(number), at)
         for index in range(PODS_PER_NODE - 1):
             namespace = TENANT_NAMESPACE if index == 0 else "team"
@@ -84,21 +84,23 @@ def pod(name: str, node: str | None, has_gpu: bool, namespace: str, **metadata: 
     }
 
 
-def _time() -> str:
-    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _node(number: int) -> Object:
+def node(name: str, *, ready: bool = True, cordoned: bool = False) -> Object:
+    """Return a node of 8 GPUs."""
     room = {"cpu": "96", "memory": "1Ti", "pods": "250", GPU: str(GPUS_PER_NODE)}
+    known = ("True", "KubeletReady") if ready else ("False", "KubeletNotReady")
     return {
-        "metadata": {"name": node_name(number)},
-        "spec": {},
+        "metadata": {"name": name},
+        "spec": {"unschedulable": True} if cordoned else {},
         "status": {
             "capacity": room,
             "allocatable": room,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+            "conditions": [{"type": "Ready", "status": known[0], "reason": known[1]}],
         },
     }
+
+
+def _time() -> str:
+    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _daemon_set() -> Object:

@@ -1,0 +1,137 @@
+"""Let Lens live through a day of a cluster: `python -m tests.soak [--hours 24] [--nodes 1000]`.
+
+A day takes eight minutes: its changes come 180 times as fast, and so do rotations of tokens. What Lens does
+by its own clock, it does as in eight minutes. Prints a line for each hour, and how much RSS, descriptors,
+threads and tasks have grown over the last two thirds, a day; build/soak.json has all samples, build/soak.log
+what Lens logged. The exit status is 1 if anything has grown by more than its bound, if a request failed, or
+if Lens ended or had a defect. Less than half a day is too short to judge growth.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.attack.case import Case
+from tests.attack.scene import OWN_TOKEN, Scene, staged
+from tests.soak import churn, samples
+from tests.soak.callers import EXPECTED, Callers
+from tests.soak.samples import Sample
+
+SPEED = 180.0
+SAMPLE_S = 0.5
+LONG_ENOUGH_H = 12.0
+RESULTS, LOG = Path("build/soak.json"), Path("build/soak.log")
+SETTINGS = {
+    "metrics_open": "true",
+    "alert_for_seconds": "1",
+    "alert_clear_seconds": "1",
+    "alert_not_ready_seconds": "1",
+    "alert_cordoned_seconds": "5",
+    "alert_agent_seconds": "2",
+    "alert_pending_seconds": "10",
+    "alert_idle_seconds": "30",
+    "access_stale_seconds": "10",
+    "cache_seconds": "5",
+}
+"""Intervals that are as much shorter as they can be."""
+
+_LINE = "{:>5} {:>8} {:>12} {:>8} {:>6} {:>12} {:>8} {:>9} {:>6} {:>7}"
+
+
+def main() -> int:
+    """Run a day, or as much of it as is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--hours", type=float, default=24.0, help="simulated hours, 20 s each (%(default)s)")
+    parser.add_argument("--nodes", type=int, default=1000, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lens-soak-") as name:
+        token, kubeconfig = Path(name) / "own-token", Path(name) / "by-token-file"
+        settings = {**SETTINGS, "kubeconfig": str(kubeconfig)}
+        case: Case = type("Day", (Case,), {"nodes": arguments.nodes, "settings": settings})()
+        with staged(case, Path(name)) as scene:
+            token.write_text(OWN_TOKEN)
+            kubeconfig.write_text(json.dumps(_kubeconfig(scene, token)))
+            scene.start()
+            taken, problems = asyncio.run(_live(scene, token, arguments.hours, arguments.seed))
+            log = scene.subject.text
+    RESULTS.parent.mkdir(exist_ok=True)
+    LOG.write_text(log)
+    if "Traceback" in log:
+        problems.append(f"a traceback in {LOG}")
+    kept = samples.last_two_thirds(taken)
+    slopes = {field: samples.slope_a_day(kept, field) for field in Sample._fields[1:]}
+    print("a day: " + ", ".join(f"{field} {slope:+.2f}" for field, slope in slopes.items()))
+    if arguments.hours >= LONG_ENOUGH_H:
+        problems += [
+            f"{field} grows by {slopes[field]:.2f} a day, over {bound:g}"
+            for field, bound in samples.BOUNDS.items()
+            if slopes[field] > bound
+        ]
+    found = {"slopes_a_day": slopes, "problems": problems, "samples": [each._asdict() for each in taken]}
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    print("\n".join(problems) or "no problem")
+    return 1 if problems else 0
+
+
+async def _live(scene: Scene, token: Path, hours: float, seed: int) -> tuple[list[Sample], list[str]]:
+    """Let the day pass; return the samples, and what went wrong."""
+    callers = Callers(scene, seed)
+    taken: list[Sample] = []
+    await asyncio.to_thread(scene.told.do, churn.begin, seed=seed, speed=SPEED)
+    began = time.monotonic()
+    print(_LINE.format(*Sample._fields))
+    asking = asyncio.create_task(callers.ask(hours * 3600 / SPEED))
+    while not asking.done() and scene.subject.runs:
+        hour = (time.monotonic() - began) * SPEED / 3600
+        if taken and int(hour) > int(taken[-1].hour):
+            print(
+                _LINE.format(*(f"{value:.1f}" if isinstance(value, float) else value for value in taken[-1])),
+                flush=True,
+            )
+            await _rotate(scene, token, int(hour))
+            await callers.rotate()
+        taken.append(await samples.take(hour, scene.subject.process.pid, scene.port))
+        await asyncio.sleep(SAMPLE_S)
+    problems = [] if scene.subject.runs else [scene.subject.end()]
+    if scene.subject.runs:
+        await asking
+    if how := await asyncio.to_thread(scene.told.do, churn.ended):
+        problems.append(f"the cluster stood still: {how}")
+    failed = {status: number for status, number in callers.statuses.items() if status not in EXPECTED | {200}}
+    if failed:
+        problems.append(f"requests failed, by status: {failed}")
+    print(f"{callers.statuses.total()} requests and streams: {dict(callers.statuses)}")
+    return taken, problems
+
+
+async def _rotate(scene: Scene, token: Path, hour: int) -> None:
+    """Give Lens another token for the apiserver, which takes that alone from now on."""
+    text = f"{OWN_TOKEN}-{hour}"
+    await asyncio.to_thread(scene.told.do, churn.accept, token=text)
+    await asyncio.to_thread(_replace, token, text)
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def _kubeconfig(scene: Scene, token: Path) -> dict[str, object]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "sim", "cluster": {"server": f"http://127.0.0.1:{scene.told.apiserver_port}"}}],
+        "users": [{"name": "lens", "user": {"tokenFile": str(token)}}],
+        "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
+        "current-context": "sim",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
