@@ -1,4 +1,4 @@
-"""5,000 nodes and 40,000 GPUs under 50 changes a second: what a tab takes that is left open."""
+"""Large clusters: the whole map, and what a tab takes that is left open under 50 changes a second."""
 
 import hashlib
 import sys
@@ -10,10 +10,15 @@ from playwright.sync_api import Browser, expect
 
 from tests.bench.process import Process
 from tests.browser.conftest import Open
+from tests.browser.scene.cluster import EVERYTHING, Cluster
 from tests.browser.scene.endurance import endure
+from tests.browser.scene.lens import Lens
+from tests.browser.scene.loop import Loop
+from tests.browser.scene.manifests import node
 from tests.browser.scene.tab import TOTAL
 
 TOKEN = "token-of-a-wall"
+SOME = 300
 NODES = 5_000
 CHANGES_PER_SECOND = 50
 SETTLE_S = 10.0
@@ -30,6 +35,23 @@ def large(tmp_path: Path, browser: Browser) -> Iterator[str]:
     args = ["--nodes", str(NODES), "--changes", str(CHANGES_PER_SECOND), "--tokens", str(tokens)]
     with Process([sys.executable, "-m", "tests.bench.api.lens_server", *args]) as process:
         yield f"http://127.0.0.1:{process.ready(deadline_s=120).line['port']}"
+
+
+def test_a_map_that_is_drawn_in_turns_is_whole(opened: Open, loop: Loop, tmp_path: Path) -> None:
+    nodes = [node(f"node-{number}", 4) for number in range(SOME)]
+    with Cluster(loop, nodes, telemetry=False) as cluster, Lens(cluster, tmp_path) as lens:
+        tab = opened(lens.url, cluster.admit(TOKEN, EVERYTHING))
+        tab.sign_in(TOKEN)
+        # By a key it is drawn at once to its end.
+        tab.map.get_by_role("gridcell").first.focus()
+        tab.page.keyboard.press("ArrowRight")
+        cells = tab.map.get_by_role("gridcell")
+        expect(cells).to_have_count(4 * SOME)
+        cluster.put(node("node-0a", 4))
+        expect(cells).to_have_count(4 * SOME + 4)
+        names = tab.map.get_by_role("rowheader").all_inner_texts()
+        assert [name.replace("\n", "") for name in names[:3]] == ["node-0", "node-0a", "node-1"]
+        tab.page.close()
 
 
 @pytest.mark.slow
