@@ -40,8 +40,11 @@ def pod_request(pod: PodManifest, read: Read) -> Amounts:
     if pod.spec.node_name and (infeasible or (_has_status_resources(pod) and not _is_as_specified(pod))):
         allocated, actuated = _status_totals(pod, read, infeasible=infeasible)
         totals = [allocated, actuated] if infeasible else [specified, allocated, actuated]
-    request = {**_largest(*totals), **_pod_level(pod, read, infeasible=infeasible)}
-    return _sum(request, read(pod.spec.overhead))
+    # Most pods have one sum and no more, and each of their lines on a watch is summed.
+    request = specified if len(totals) == 1 else _largest(*totals)
+    if pod.spec.resources is not None:
+        request = {**request, **_pod_level(pod, read, infeasible=infeasible)}
+    return _sum(request, read(pod.spec.overhead)) if pod.spec.overhead else request
 
 
 def _pod_level(pod: PodManifest, read: Read, *, infeasible: bool) -> Amounts:
@@ -65,7 +68,8 @@ def _specified(container: Container, read: Read) -> Amounts:
     """Return a container's requests by its spec. A limit without a request is the request."""
     if container.resources is None:
         return {}
-    return {**read(container.resources.limits), **read(container.resources.requests)}
+    requests = read(container.resources.requests)
+    return {**read(container.resources.limits), **requests} if container.resources.limits else requests
 
 
 def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts:
@@ -88,7 +92,7 @@ def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts
             # Of what only sidecars ask for the sum has no less: in time that grows with what is asked for.
             for name, units in asked.items():
                 peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + units)
-    return _largest(running, peak)
+    return _largest(running, peak) if peak else running
 
 
 def _add(total: dict[str, Exact], amounts: Amounts) -> None:
