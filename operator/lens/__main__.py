@@ -5,16 +5,22 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, which SIGTERM ends from its first moment on."""
+    """Run the command line, which SIGTERM and Ctrl+C end from its first moment on."""
     # The first process of a container has no default for it: before there is a handler the kernel drops it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # It takes most of a second to import everything, and nobody wants to see where Ctrl+C met that.
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
     from lens_client import main as client
 
     # `lens status` is `kubectl lens status`, and starts without what only the operator needs.
     if client.is_command(sys.argv[1:]):
+        signal.signal(signal.SIGINT, interrupt)
         client.end(client.run(sys.argv[1:], "lens"))
     from lens.cli.main import app
 
+    signal.signal(signal.SIGINT, interrupt)
     app(prog_name="lens")
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -379,3 +380,15 @@ def test_a_busy_port_is_one_clear_line(demo: Command, tmp_path: Path) -> None:
             f"lens: --port: can't listen on 127.0.0.1:{port}: Address already in use: "
             "choose another port, or 0 for any\n"
         )
+
+
+def test_ctrl_c_while_it_is_imported_ends_it_without_a_word() -> None:
+    # `-X importtime` writes a line for each module that is there.
+    command = [sys.executable, "-X", "importtime", "-m", "lens", "demo", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.endswith(" lens.config\n"))
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(30) == 128 + signal.SIGINT
+    assert [line for line in rest.splitlines() if not line.startswith("import time:")] == []
