@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 
 from tests.bench import sizing
-from tests.bench.api import answers, lists, page, streams
+from tests.bench.api import answers, cli, lists, page, streams
 from tests.bench.figures import RESULTS, Figures
 from tests.bench.large import measure as large
 from tests.bench.peers import build
@@ -35,6 +35,7 @@ def main() -> None:
             "sizing",
             "large",
             "page",
+            "cli",
         ],
         help="one part of it",
     )
@@ -65,6 +66,9 @@ def main() -> None:
         figures.write(RESULTS)
     if arguments.only in (None, "page"):
         page.measure(figures)
+        figures.write(RESULTS)
+    if arguments.only in (None, "cli"):
+        cli.measure(figures)
         figures.write(RESULTS)
     if arguments.only in (None, "scrape"):
         scrape.measure(figures)
