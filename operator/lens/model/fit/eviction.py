@@ -2,6 +2,9 @@
 
 Source: ``FilterVictimsWithPDBViolation`` in pkg/scheduler/framework/preemption. kube-scheduler evicts pods
 that a budget protects only where no others will do.
+
+No eviction frees the devices of claims: preemption asks the filters about a node without its pods of a lower
+priority, and the plugin DynamicResources takes no note of that (``PreFilterExtensions`` is nil).
 """
 
 from collections import Counter
@@ -61,8 +64,9 @@ def evictable(
     for position, node in enumerate(fleet.nodes):
         below = pods_below(node, priority)
         held = {pod.namespace: 0 for pod in below}
+        own = _own(node, gpus)
         for pod in below:
-            held[pod.namespace] += _held(pod, gpus)
+            held[pod.namespace] += _held(pod, own)
         if any(held.values()):
             found.update(held)
             lower[position] = below
@@ -74,7 +78,7 @@ def evictable(
     within: Verdict | None = None
     if budgets is not None:
         kept, least = _protected(lower, budgets, labels_count, check_time)
-        protected = sum(_held(pod, gpus) > 0 for pods in kept.values() for pod in pods)
+        protected = _holders(fleet, kept, gpus)
         within = fits
         if kept and fits == "yes":
             within = place(_without(fleet, _less(lower, kept)))
@@ -84,7 +88,7 @@ def evictable(
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return Evictable(
         gpus=found.total(),
-        pods=sum(_held(pod, gpus) > 0 for pods in lower.values() for pod in pods),
+        pods=_holders(fleet, lower, gpus),
         fits=fits,
         namespaces=tuple(ordered[:MOST_NAMESPACES]),
         omitted_namespaces=max(0, len(ordered) - MOST_NAMESPACES),
@@ -93,11 +97,26 @@ def evictable(
     )
 
 
+Positions = Mapping[int, Sequence[FitPod]]
+
+
+def _own(node: FleetNode, gpus: Collection[str]) -> Collection[str]:
+    """Return the resources that a node has itself: what else its pods request of them is their claims'."""
+    return [name for name in gpus if node.allocatable.get(name, 0) > 0]
+
+
 def _held(pod: FitPod, gpus: Collection[str]) -> int:
     return sum(amount for name, amount in pod.request if name in gpus)
 
 
-Positions = Mapping[int, Sequence[FitPod]]
+def _holders(fleet: Fleet, pods: Positions, gpus: Collection[str]) -> int:
+    """Return how many pods hold something of these resources."""
+    return sum(
+        _held(pod, own) > 0
+        for position, of_node in pods.items()
+        for own in (_own(fleet.nodes[position], gpus),)
+        for pod in of_node
+    )
 
 
 def _protected(

@@ -110,3 +110,13 @@ def test_what_is_said_of_budgets_holds_for_every_choice_of_pods(
     assert (answer.protected or 0) <= answer.pods
     if not answer.protected:
         assert answer.fits_within_budgets == answer.fits
+
+
+def test_gpus_that_claims_serve_are_nothing_that_an_eviction_frees() -> None:
+    # Without the resource itself the node's devices are claims', which preemption leaves as they are.
+    served = node("b", allocatable={"cpu": "8", "memory": "32Gi", "pods": "110"})
+    lower = [on("x", "x", 8, "a"), on("y", "x", 8, "b")]
+    answer = found(fleet([node("a", 8), served], lower), {})
+    assert answer is not None
+    assert (answer.gpus, answer.pods, answer.fits) == (8, 1, "yes")
+    assert found(fleet([served], lower[1:]), {}) is None
