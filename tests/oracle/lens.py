@@ -1,7 +1,9 @@
 """What the fit engine says of the fleets that the oracle is asked about."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec import structs
@@ -17,6 +19,9 @@ from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState, Fleet
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.oracle.program import Answer, Object
+
+MADE = re.compile(r"(?<= default/)asked-\d+-")
+"""Begins the name of a claim that ``expanded`` has made of a template."""
 
 UNDECIDED = frozenset({"device_selectors", "device_search"})
 """What the engine names where it can't tell."""
@@ -84,7 +89,7 @@ def answer(fleet: Fleet, asked: AskedPod) -> tuple[Answer, FitResult]:
     """Return the engine's answer in the oracle's form, and as it is."""
     result = fit(fleet, asked)
     fits = result.placed == 1
-    found: Answer = {"fits": fits}
+    found: Answer = {"fits": fits, "codes": {each.code for each in result.reasons}}
     if UNDECIDED.intersection(result.not_checked):
         found["undecided"] = True
     if result.message is not None:
@@ -103,7 +108,10 @@ def answer(fleet: Fleet, asked: AskedPod) -> tuple[Answer, FitResult]:
 
 def differences(ours: Answer, theirs: Answer) -> Iterator[str]:
     """Yield what the engine says otherwise than kube-scheduler."""
-    if ours.get("undecided") or (theirs.get("error") and ours.get("error")):
+    if ours.get("undecided"):
+        return
+    if theirs.get("error") and ours.get("error"):
+        yield from error_differences(ours["error"], theirs)
         return
     if theirs.get("error"):
         yield f"kube-scheduler: {theirs['error']}"
@@ -112,11 +120,39 @@ def differences(ours: Answer, theirs: Answer) -> Iterator[str]:
         yield f"fits: ours {ours['fits']}, theirs {theirs['fits']}"
     if ours.get("message") != theirs.get("message"):
         yield f"message: ours {ours.get('message')!r}, theirs {theirs.get('message')!r}"
+    for text in {theirs.get("message", ""), *chain(*theirs.get("nodes", {}).values())}:
+        code = _device_code(text)
+        if code is not None and code not in ours["codes"]:
+            yield f"code of {text!r}: {code} isn't among {sorted(ours['codes'])}"
     there = {name: sorted(reasons) for name, reasons in theirs.get("nodes", {}).items()}
     here = ours.get("nodes", {})
     for name in sorted(here.keys() | there.keys()):
         if here.get(name) != there.get(name):
             yield f"node {name}: ours {here.get(name)}, theirs {there.get(name)}"
+
+
+def error_differences(ours: str, theirs: Answer) -> Iterator[str]:
+    """Yield an error of the engine that kube-scheduler has on no node, whichever it meets first."""
+    texts = {theirs["error"], *chain(*theirs.get("nodes", {}).values())}
+    # The engine is asked before a claim is made of its template, and has a name.
+    said = {MADE.sub("", text) for text in texts}
+    if ours not in said:
+        yield f"error: ours {ours!r}, theirs {sorted(said)}"
+
+
+def _device_code(text: str) -> str | None:
+    """Return Lens' code of what kube-scheduler says of a pod's claims; None for what it says of all else."""
+    if text == "resourceclaim not available on the node":
+        return "claim_elsewhere"
+    if text == "invalid resource pools were encountered":
+        return "invalid_pools"
+    said = (
+        "cannot allocate all claims",
+        "does not exist.",
+        "could not find ResourceClaim",
+        "is being deleted",
+    )
+    return "claims" if any(each in text for each in said) else None
 
 
 def answers(fleet: Object) -> Sequence[tuple[Answer, FitResult]]:

@@ -142,7 +142,8 @@ def replica_differences(oracle: Oracle, fleet: Object) -> Iterator[str]:
             yield f"replica {index} of {replicas} on {place}: theirs {their}"
             return
     last = theirs[len(places)]
-    if (result.message or "").startswith("running ") and last.get("error"):
+    if result.message is not None and result.message.startswith("running ") and last.get("error"):
+        yield from lens.error_differences(result.message, last)
         return
     if result.placed < replicas and (last["fits"] or last.get("message") != result.message):
         yield f"replica {len(places)} of {replicas}: ours {result.message!r}, theirs {last}"

@@ -41,6 +41,8 @@ type fleet struct {
 	Asked            []*v1.Pod                      `json:"asked"`
 	// Places has the node that each asked pod is bound to once it is answered; those without one are bound nowhere.
 	Places []string `json:"places"`
+	// Victims tells to look for the pods that preemption would evict.
+	Victims bool `json:"victims"`
 	// Selectors are tried instead of asking about pods.
 	Selectors []selectorCase `json:"selectors"`
 }
@@ -52,8 +54,10 @@ type answer struct {
 	Message string `json:"message,omitempty"`
 	// Nodes has the reasons of each node that doesn't fit; empty where a PreFilter plugin rejects the pod as a whole.
 	Nodes map[string][]string `json:"nodes,omitempty"`
-	// Error is what keeps the scheduler from any verdict, on whatever node it met it.
+	// Error is what keeps the scheduler from any verdict, on whatever node it met it; Nodes then has what each says.
 	Error string `json:"error,omitempty"`
+	// Victims has the pods that preemption would evict on each node where that helps.
+	Victims map[string][]string `json:"victims,omitempty"`
 	// Devices has the devices that the pod's claims get on its place, in the order in which they are allocated.
 	Devices []string `json:"devices,omitempty"`
 }
@@ -104,7 +108,7 @@ func answerLine(line []byte) (any, error) {
 	for i, pod := range input.Asked {
 		name(pod, fmt.Sprintf("asked-%d", i))
 		state := framework.NewCycleState()
-		answers[i] = ask(ctx, sched, pod, state)
+		answers[i] = ask(ctx, sched, pod, state, input.Victims)
 		if i < len(input.Places) && input.Places[i] != "" {
 			if answers[i].Fits {
 				devices, err := reserve(ctx, sched, pod, state, input.Places[i])
@@ -175,7 +179,7 @@ func newScheduler(ctx context.Context, input *fleet) (*scheduler.Scheduler, erro
 	return sched, nil
 }
 
-func ask(ctx context.Context, sched *scheduler.Scheduler, pod *v1.Pod, state *framework.CycleState) answer {
+func ask(ctx context.Context, sched *scheduler.Scheduler, pod *v1.Pod, state *framework.CycleState, preempts bool) answer {
 	profiled := sched.Profiles[pod.Spec.SchedulerName]
 	if profiled == nil {
 		return answer{Error: fmt.Sprintf("no scheduler is called %q", pod.Spec.SchedulerName)}
@@ -205,11 +209,17 @@ func ask(ctx context.Context, sched *scheduler.Scheduler, pod *v1.Pod, state *fr
 		if errors.Is(err, scheduler.ErrNoNodesAvailable) {
 			return answer{Message: err.Error()}
 		}
-		return answer{Error: err.Error()}
+		return answer{Error: err.Error(), Nodes: reasons(ctx, profiled, pod)}
 	}
 	result := answer{Message: unfit.Error()}
 	if unfit.Diagnosis.PreFilterMsg == "" {
 		result.Nodes = reasons(ctx, profiled, pod)
+	}
+	if preempts {
+		result.Victims, err = victims(ctx, profiled, pod, state, unfit.Diagnosis.NodeToStatus)
+		if err != nil {
+			result.Error = err.Error()
+		}
 	}
 	return result
 }

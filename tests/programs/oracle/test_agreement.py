@@ -31,6 +31,7 @@ def test_the_cases_reach_every_filter_and_both_verdicts(oracle: Oracle) -> None:
     assert 0.2 < report.yes / report.single < 0.8
     assert report.complete >= 0.95 * report.single
     assert report.codes.keys() >= {
+        "claims",
         "declared_features",
         "existing_anti_affinity",
         "gates",
