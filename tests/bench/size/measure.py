@@ -122,6 +122,8 @@ def measured(size: Size) -> Iterator[tuple[str, Value]]:
         yield "ready_s", Value(subject.ready(), "s")
         yield "ready_cpu_s", Value(subject.process.usage().cpu_s, "s")
         _until_right(source, subject)
+        # More than two, of pods and of nodes, are more than a start needs.
+        yield "lists", Value(_lists(subject.samples()), "")
         _until_owners_are_read(subject)
         time.sleep(SETTLE_S)
         usage = subject.process.usage()
@@ -130,6 +132,11 @@ def measured(size: Size) -> Iterator[tuple[str, Value]]:
         yield from _costs_of_changes(source, subject).items()
         yield from _costs_of_requests(subject).items()
         yield from _amid_changes(source, subject).items()
+
+
+def _lists(samples: Mapping[str, float]) -> float:
+    """Return how often pods or nodes were listed."""
+    return sum(samples.get(f'lens_lists_total{{resource="{name}"}}', 0.0) for name in ("pods", "nodes"))
 
 
 def _until_right(source: Cluster, subject: Lens) -> None:

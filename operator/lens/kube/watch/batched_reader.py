@@ -37,11 +37,13 @@ class BatchedReader:
             took, self._returned_at = loop.time() - self._returned_at, None
             self._paused_until = loop.time() + min(PAUSE_FACTOR * took, BATCH_SECONDS)
         if self._paused_until > loop.time():
-            self._set_low_water_mark(LARGE_BYTES)
+            sock = self._socket()
+            _set_low_water_mark(sock, LARGE_BYTES)
             try:
                 await asyncio.sleep(self._paused_until - loop.time())
             finally:
-                self._set_low_water_mark(1)
+                # If the body has ended meanwhile, it is another response's, which must not wait for more.
+                _set_low_water_mark(sock, 1)
         received = await self._response.content.readany()
         if len(received) < LARGE_BYTES:
             # All streams are read at the same times, so that the loop wakes up once for all of them.
@@ -50,12 +52,17 @@ class BatchedReader:
             self._returned_at = loop.time()
         return received
 
-    def _set_low_water_mark(self, size: int) -> None:
-        """Have the kernel report the connection as readable once it has ``size`` bytes, or ends."""
+    def _socket(self) -> socket.socket | None:
+        """Return the connection's socket; None if the whole body has been received."""
         connection = self._response.connection
         if connection is None or connection.transport is None:
-            return  # the whole body has been received
-        sock: socket.socket | None = connection.transport.get_extra_info("socket")
-        # With TLS the socket is closed when the connection is lost.
-        if sock is not None and sock.fileno() >= 0:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+            return None
+        found: socket.socket | None = connection.transport.get_extra_info("socket")
+        return found
+
+
+def _set_low_water_mark(sock: socket.socket | None, size: int) -> None:
+    """Have the kernel report a connection as readable once it has ``size`` bytes, or ends."""
+    # With TLS the socket is closed when the connection is lost.
+    if sock is not None and sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)

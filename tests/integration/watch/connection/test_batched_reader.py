@@ -2,9 +2,11 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from lens.kube.client.kubeconfig import Connection
+from lens.kube.watch.batched_reader import LARGE_BYTES, BatchedReader
 from tests.integration.watch import tls
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene
@@ -53,3 +55,36 @@ async def test_lines_of_any_length_are_complete_after_a_batched_read(scene: Scen
         metadata = {"name": "long", "namespace": "team", "annotations": {"weight": "x" * 1000 * kilobytes}}
         scene.put_pod(pod("long", on="node-1", gpus=1 + number, metadata=metadata))
     await scene.until_exact(seconds=5)
+
+
+async def test_a_connection_whose_watch_ended_in_a_pause_serves_the_next_request() -> None:
+    connections = 0
+    first_read = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n")
+        await first_read.wait()
+        last = b"x" * (LARGE_BYTES + 10_000)
+        writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nshort")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, aiohttp.ClientSession(read_bufsize=2**20) as session:
+        async with session.get(f"{url}/watch") as watch:
+            batches = BatchedReader(watch)
+            assert await batches.read() == b"begin"
+            first_read.set()
+            received = await batches.read()
+            while not watch.content.at_eof():
+                received += await batches.read()
+            assert len(received) == LARGE_BYTES + 10_000
+        async with asyncio.timeout(5), session.get(f"{url}/next") as following:
+            assert await following.text() == "short"
+        assert connections == 1
