@@ -41,8 +41,11 @@ class Collector:
 
     def collect(self) -> None:
         """Collect the garbage among the containers since the last collection, or among all of them."""
+        # At most so many are new. gc.get_objects would refer to them all: another thread that is just
+        # making a tuple of a generator then fails (https://github.com/python/cpython/issues/39117).
+        young, middle, old = gc.get_count()
+        self._added += young + self._threshold[0] * (middle + self._threshold[1] * old)
         gc.collect()
-        self._added += len(gc.get_objects())
         gc.freeze()
         if self._added > GROWTH * self._alive:
             self._added = 0

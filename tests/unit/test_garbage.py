@@ -80,3 +80,32 @@ print(max(full) < 1.5 * min(full))
 """
     )
     assert done == "True"
+
+
+def test_no_thread_fails_that_is_in_the_middle_of_a_tuple() -> None:
+    done = run(
+        """
+import sys, threading
+sys.setswitchinterval(1e-6)
+collector = Collector()
+failed, ended = [], threading.Event()
+
+def build():
+    while not ended.is_set():
+        try:
+            tuple([each] for each in range(500))
+        except SystemError as error:
+            failed.append(error)
+
+thread = threading.Thread(target=build)
+thread.start()
+until = time.monotonic() + 1
+while time.monotonic() < until and not failed:
+    kept = [[each] for each in range(20_000)]
+    collector.collect()
+ended.set()
+thread.join()
+print(failed)
+"""
+    )
+    assert done == "[]"
