@@ -65,9 +65,9 @@ class Churn:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def forget_time(self) -> None:
-        """Believe nothing of before: the cluster was put back, or others deleted pods."""
-        self.log.clear()
+    def forget(self, before: float = inf) -> None:
+        """Forget the pods that were deleted before a time; without one all, for the cluster was put back."""
+        self.log = {name: each for name, each in self.log.items() if before < inf and each.deleted >= before}
 
     async def _run(self) -> None:
         while True:

@@ -157,7 +157,7 @@ class Clients:
                 elif name == "id":
                     id_ = value
                 elif name == "data" and event in ("snapshot", "change"):
-                    _apply(told, event, id_, json.loads(value))
+                    apply(told, event, id_, json.loads(value))
                     last = id_
         return last
 
@@ -167,9 +167,10 @@ def _listed(replica: Replica, sent: float, timestamp: str, rows: list[dict[str, 
     return Listed(replica.number, sent, time.time(), current_at, tuple(row["pod_name"] for row in rows))
 
 
-def _apply(told: Streamed, event: str, id_: str, data: dict[str, Any]) -> None:
+def apply(told: Streamed, event: str, id_: str, data: dict[str, Any]) -> None:
+    """Add an event to what a stream has told, with what can't be right about it."""
     epoch, _, number = id_.rpartition("-")
-    if epoch == told.epoch and event == "change" and int(number) <= told.number:
+    if epoch == told.epoch and int(number) < told.number + (event == "change"):
         told.problems.append(f"event {id_} after {told.epoch}-{told.number}")
     told.epoch, told.number = epoch, int(number)
     told.events += 1

@@ -9,12 +9,16 @@ from tests.chaos.scene import Scene
 Act = Callable[[Scene], AsyncIterator[None]]
 
 
+LAG_S = 2.0
+"""The seconds that a change may take from the apiserver's answer to Lens' figures."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """A fault lasts for ``seconds`` between its begin and its end.
 
     It ``hurts`` those replicas whose requests may fail meanwhile. One that stops or restores the
-    ``control_plane`` isn't paired with another such one. It ``needs`` a program that not every machine has.
+    ``control_plane`` isn't paired with another such one. Answers may be older than they say by ``lag``.
     """
 
     name: str
@@ -24,13 +28,19 @@ class Fault:
     hurts: tuple[int, ...] = ()
     control_plane: bool = False
     writes: bool = True
+    lag: float = LAG_S
 
 
 FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    *, seconds: float = 5, hurts: tuple[int, ...] = (), control_plane: bool = False, writes: bool = True
+    *,
+    seconds: float = 5,
+    hurts: tuple[int, ...] = (),
+    control_plane: bool = False,
+    writes: bool = True,
+    lag: float = LAG_S,
 ) -> Callable[[Act], Act]:
     """Add a fault: a generator that begins it, yields, and ends it. Its name and text are the function's.
 
@@ -40,7 +50,7 @@ def fault(
     def add(act: Act) -> Act:
         name = act.__name__.replace("_", "-")
         text = (act.__doc__ or "").splitlines()[0]
-        FAULTS[name] = Fault(name, text, asynccontextmanager(act), seconds, hurts, control_plane, writes)
+        FAULTS[name] = Fault(name, text, asynccontextmanager(act), seconds, hurts, control_plane, writes, lag)
         return act
 
     return add

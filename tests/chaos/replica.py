@@ -1,4 +1,4 @@
-"""One of the two Lenses, as a Deployment runs it: started anew on the same address when it ends."""
+"""One of the Lenses, as a Deployment runs it: started anew on the same address when it ends."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -18,14 +19,15 @@ from tests.e2e.lens import CLUSTER, Lens
 class Replica:
     """A Lens at an address that stays the same."""
 
-    def __init__(self, number: int, kubeconfig: Path, folder: Path) -> None:
-        """Take its number and the kubeconfig that both share."""
+    def __init__(self, number: int, kubeconfig: Path, folder: Path, settings: Mapping[str, str]) -> None:
+        """Take its number, the kubeconfig that all share, and settings of its own."""
         self.number = number
         self.port = ports.free(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"lens-{number}.log"
         self.clock = folder / f"lens-{number}.clock"
         self._kubeconfig = kubeconfig
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,11 +47,11 @@ class Replica:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LENS_")}
         environment |= {
             "LENS_CLUSTER": CLUSTER,
-            "LENS_AUTH": "none",
             "LENS_LISTEN": f"127.0.0.1:{self.port}",
             "LENS_KUBECONFIG": str(self._kubeconfig),
             "LENS_REQUESTS_PER_MINUTE": "1000000",
             "LENS_STREAMS_PER_CALLER": "3000",
+            **self._settings,
         }
         if (fake := fake_clock()) is not None:
             self.clock.write_text("+0\n")

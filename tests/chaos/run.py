@@ -15,9 +15,10 @@ from tests.chaos import faults as _all
 from tests.chaos.churn import MARKERS, Churn
 from tests.chaos.clients import Clients
 from tests.chaos.fault import FAULTS, Fault
-from tests.chaos.history import wrong_answers, wrong_streams
+from tests.chaos.history import wrong_answers, wrong_shows, wrong_streams
 from tests.chaos.replica import fake_clock
 from tests.chaos.scene import Scene
+from tests.chaos.tenant import Tenant
 from tests.e2e.agreement import agree
 from tests.e2e.cluster.waiting import wait_until
 
@@ -64,18 +65,33 @@ async def run(scene: Scene, schedule: Schedule, seed: int) -> list[Outcome]:
     """Run a schedule; print and return what came of each entry."""
     churn = Churn(scene.api, Random(seed))
     await churn.prepare()
+    assert scene.guarded is not None
+    tenant = Tenant(scene.api, scene.guarded, Random(seed))
+    await tenant.start(scene.folder)
     outcomes = []
-    for names in schedule:
-        outcome = await _one(scene, churn, [FAULTS[name] for name in names])
-        outcomes.append(outcome)
-        exact = "never" if outcome.exact_s is None else f"{outcome.exact_s:5.2f} s"
-        print(
-            f"\n{' + '.join(names):44} exact again after {exact}, {outcome.requests} requests,"
-            f" {len(outcome.failed)} failed, {len(outcome.wrong)} wrong",
-            flush=True,
-        )
-        for line in (*outcome.failed[:3], *outcome.wrong[:3]):
-            print(f"    {line}", file=sys.stderr)
+    try:
+        for names in schedule:
+            chosen = [FAULTS[name] for name in names]
+            if all(fault.writes for fault in chosen):
+                outcome = await _one(scene, churn, chosen)
+            else:
+                async with tenant.still:
+                    outcome = await _one(scene, churn, chosen)
+                    churn.forget()
+                    tenant.forget()
+            outcome.wrong += wrong_shows(tenant.shown, tenant.revoked)
+            tenant.shown.clear()
+            outcomes.append(outcome)
+            exact = "never" if outcome.exact_s is None else f"{outcome.exact_s:5.2f} s"
+            print(
+                f"\n{' + '.join(names):44} exact again after {exact}, {outcome.requests} requests,"
+                f" {len(outcome.failed)} failed, {len(outcome.wrong)} wrong",
+                flush=True,
+            )
+            for line in (*outcome.failed[:3], *outcome.wrong[:3]):
+                print(f"    {line}", file=sys.stderr)
+    finally:
+        await tenant.stop()
     return outcomes
 
 
@@ -85,10 +101,10 @@ async def _one(scene: Scene, churn: Churn, chosen: Sequence[Fault]) -> Outcome:
     clients.start()
     writes = all(fault.writes for fault in chosen)
     hurt = {number for fault in chosen for number in fault.hurts}
-    churn.forget_time()
     if writes:
         churn.start()
     began = ended = time.time()
+    churn.forget(before=began - 60)
     try:
         await asyncio.sleep(1)
         began = ended = time.time()
@@ -122,7 +138,7 @@ async def _one(scene: Scene, churn: Churn, chosen: Sequence[Fault]) -> Outcome:
     ]
     if writes:
         whole = [each for each in (*clients.lists, *clients.pages) if each.replica not in hurt]
-        outcome.wrong += wrong_answers(whole, churn.log)
+        outcome.wrong += wrong_answers(whole, churn.log, max(fault.lag for fault in chosen))
     return outcome
 
 

@@ -1,4 +1,4 @@
-"""What the faults happen to: a control plane, a gateway before it, two Lenses, and who asks them."""
+"""What the faults happen to: a control plane, a gateway before it, and Lenses."""
 
 import asyncio
 import subprocess
@@ -30,6 +30,8 @@ class Scene:
     kubeconfig: Path
     token_file: Path
     replicas: tuple[Replica, ...] = ()
+    guarded: Replica | None = None
+    """A third Lens, which asks the apiserver who may see what. The two others answer everybody."""
 
     async def blocking(self, act: str, component: Component) -> None:
         """Have the control plane ``kill``, ``start``, ``stop`` or ``restart`` a program."""
@@ -56,15 +58,21 @@ async def opened(control_plane: ControlPlane, api: Api, folder: Path) -> AsyncIt
     await api.rotate_token("lens", "lens", token_file)
     scene = Scene(control_plane, api, gateway, folder, folder / "lens.kubeconfig", token_file)
     scene.write_kubeconfig()
-    scene.replicas = tuple(Replica(number, scene.kubeconfig, folder) for number in range(2))
+    scene.replicas = tuple(
+        Replica(number, scene.kubeconfig, folder, {"LENS_AUTH": "none"}) for number in range(2)
+    )
+    scene.guarded = Replica(
+        2, scene.kubeconfig, folder, {"LENS_AUTH": "kubernetes", "LENS_ACCESS_STALE_SECONDS": "0"}
+    )
+    everyone = (*scene.replicas, scene.guarded)
     try:
-        for replica in scene.replicas:
+        for replica in everyone:
             replica.start()
-        for replica in scene.replicas:
+        for replica in everyone:
             await replica.wait_ready()
         yield scene
     finally:
-        for replica in scene.replicas:
+        for replica in everyone:
             await replica.end()
         await gateway.close()
 
