@@ -114,7 +114,7 @@ def test_an_address_of_no_node_says_so(tab: Tab, name: str) -> None:
     )
 
 
-SEEN = """(ends) => ends.filter((end) => ![...document.querySelectorAll(".tile-name span, td a.name")].some(
+SEEN = """(ends) => ends.filter((end) => ![...document.querySelectorAll(".tile-name span, td .name")].some(
   (each) => {
   if (!each.textContent.endsWith(end)) return false;
   const [own, frame] = [each.getBoundingClientRect(), each.closest(".tile, td").getBoundingClientRect()];

@@ -17,7 +17,7 @@ export function NodeName({ name }) {
 /** The topmost known owner of a task, its kind after it. */
 export function Workload({ of }) {
   const unsure = of.workload_reason === null || of.workload_reason === undefined ? undefined : whyOwner(of.workload_reason);
-  return html`<span title=${unsure}>${of.workload_name} <span class="muted">${of.workload_type}${unsure ? "?" : ""}</span></span>`;
+  return html`<span class="name" title=${unsure}>${of.workload_name} <span class="muted">${of.workload_type}${unsure ? "?" : ""}</span></span>`;
 }
 
 /** A UUID that begins with GPU- or MIG- by its beginning, the whole of it in the title. */

@@ -17,7 +17,7 @@ export function taskState(task) {
 
 const COLUMNS = [
   { id: "pod", title: "Pod", value: (task) => task.pod_name, cell: (task) => html`<${Pod} namespace=${task.namespace} name=${task.pod_name} bare />` },
-  { id: "ns", title: "Namespace", value: (task) => task.namespace, hide: "narrow" },
+  { id: "ns", title: "Namespace", value: (task) => task.namespace, cell: (task) => html`<span class="name">${task.namespace}</span>`, hide: "narrow" },
   { id: "workload", title: "Workload", value: (task) => `${task.workload_name} ${task.workload_type}`, cell: (task) => html`<${Workload} of=${task} />`, hide: "medium" },
   { id: "node", title: "Node", value: (task) => task.node_name, cell: (task) => html`<${NodeName} name=${task.node_name} />`, hide: "narrow" },
   { id: "gpus", title: "GPUs", value: (task) => task.allocated_gpus, cell: (task) => html`<${Gpus} of=${task} />`, numeric: true },
