@@ -1,6 +1,7 @@
 """Request handlers: each returns a cached response, or one made by a view of the present epoch's state."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from math import inf
 from typing import Any, TypeVar
@@ -254,8 +255,13 @@ class Handlers:
         now: float,
     ) -> Representation:
         growing = {name: value for name, value in data.items() if callable(value)}
+        # Whoever is served a cached response of an epoch has the epoch. The cache must not keep it, since all
+        # that was counted at that time hangs on it.
+        kept = weakref.ref(epoch)
 
         def current_values(at: float) -> Sequence[bytes]:
+            epoch = kept()
+            assert epoch is not None
             values = {
                 **current_fields(epoch.view, epoch.seen, at),
                 **{name: value(epoch.seen, at) for name, value in growing.items()},

@@ -1,5 +1,6 @@
 """Answers that are kept while nothing changes, agree with each other, and are fresh for who wants them."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from lens.model.alerts.alert import Alert
-from lens.model.cluster_state import AlertsAndEvents
+from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.gpu.telemetry import NO_TELEMETRY
 from tests.contract.conftest import NOW, Answer, Api, Clock, Serve, write_tokens
 from tests.contract.kubernetes import Cluster, node, pod
@@ -325,3 +326,18 @@ async def test_a_head_request_has_the_headers_of_a_get(api: Api) -> None:
     assert (head.status, head.body) == (200, b"")
     for name in ("Content-Length", "Content-Type", "ETag", "Cache-Control", "Vary"):
         assert head.headers[name] == got.headers[name]
+
+
+async def test_cached_responses_keep_nothing_of_the_cluster_as_it_was(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    for number in range(20):
+        cluster.add(node(f"gpu-{number}"))
+        cluster.publish(clock.now)
+        for query in ("", "&include=nodes", "&include=namespaces", "&include=alerts,events"):
+            await api.status(query + f"&node=gpu-{number}" if "events" in query else query)
+        await api.ask(f"/api/v1/realtime/nodes/gpu-{number}?cluster=prod-cluster")
+        await api.tasks(f"&node=gpu-{number}")
+        clock.now += 2
+    gc.collect()
+    assert sum(isinstance(each, StateView) for each in gc.get_objects()) <= 5

@@ -36,7 +36,7 @@ MAX_TURNS = 4096
 MAX_QUESTIONS = 256
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Epoch:
     """The state from which all views answer since ``taken_at``; ``number`` is its own.
 
