@@ -28,7 +28,7 @@ from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.record.record import Recorder
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.occupancy.placement import Placements
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.monitor import Monitor, NodeRules

@@ -10,7 +10,7 @@ from lens.model.inventory.objects.decoding import (
     taint_rule_decoder,
 )
 from lens.model.inventory.objects.pod import PodKey
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from tests.fuzz.target import target

@@ -26,7 +26,7 @@ from lens.model.inventory.objects.device import Slice
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.inventory.snapshot import Snapshot
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.manifests import Object, ledger_of
 

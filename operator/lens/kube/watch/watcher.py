@@ -72,7 +72,7 @@ from lens.model.inventory.objects.fraction import RESERVATIONS
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.inventory.occupancy.placement import Placement
 from lens.model.inventory.store import Store
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy

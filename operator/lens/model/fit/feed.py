@@ -29,8 +29,8 @@ from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
-from lens.model.k8s.dra_objects import ClaimManifest, SliceManifest
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.objects import ClaimManifest, SliceManifest
 from lens.model.k8s.objects import NodeManifest, PodManifest
 
 K = TypeVar("K", bound=Hashable)

@@ -30,7 +30,7 @@ from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.occupancy.products import ProductTotals
 from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.shards import Shards

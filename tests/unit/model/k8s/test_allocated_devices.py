@@ -7,7 +7,7 @@ import pytest
 
 from lens.model.inventory.objects.decoding import pod_decoder
 from lens.model.inventory.objects.pod import Pod
-from lens.model.k8s.allocated_devices import Device
+from lens.model.k8s.dra.allocated_devices import Device
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.manifests import GPU, container, pod, read_pod, viewed_pod
 

@@ -21,7 +21,7 @@ from lens.model.fit.dra.pools import Pool
 from lens.model.fit.spec.claims import ALL, ClaimSpec, DeviceRequest, SubRequest
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
-from lens.model.k8s.device_attributes import IDENTITIES
+from lens.model.k8s.dra.device_attributes import IDENTITIES
 from lens.model.k8s.quantity import Exact
 
 MOST_RESULTS = 32

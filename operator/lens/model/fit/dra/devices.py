@@ -27,8 +27,8 @@ from lens.model.k8s.bounds import (
     MOST_DEVICE_TAINTS,
     MOST_SLICE_DEVICES,
 )
-from lens.model.k8s.device_attributes import Attributes, is_mark
-from lens.model.k8s.dra_objects import DeviceFields, ReadDevice, SliceManifest, SliceSpec
+from lens.model.k8s.dra.device_attributes import Attributes, is_mark
+from lens.model.k8s.dra.objects import DeviceFields, ReadDevice, SliceManifest, SliceSpec
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS

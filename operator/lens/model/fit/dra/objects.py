@@ -14,7 +14,6 @@ from lens.model.fit.spec.claims import (
     read_claim_spec,
     read_selectors,
 )
-from lens.model.fit.spec.decoding import decoder
 from lens.model.fit.spec.node_selectors import (
     NodeAffinityManifest,
     NodeSelector,
@@ -29,7 +28,8 @@ from lens.model.k8s.bounds import (
     MOST_CAPACITIES,
     MOST_CONSUMERS,
 )
-from lens.model.k8s.dra_objects import ClaimManifest, ResultManifest, decode_results
+from lens.model.k8s.decoder import decoder
+from lens.model.k8s.dra.objects import ClaimManifest, ResultManifest, decode_results
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS

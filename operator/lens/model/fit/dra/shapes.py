@@ -16,7 +16,7 @@ from lens.model.fit.dra.looks import held_places
 from lens.model.fit.dra.matching import looks_at, matches
 from lens.model.fit.dra.objects import FitClass
 from lens.model.fit.dra.pools import Pool
-from lens.model.k8s.device_attributes import IDENTITIES
+from lens.model.k8s.dra.device_attributes import IDENTITIES
 
 MOST_SHAPES = 4096
 """Shapes of pools that are kept."""

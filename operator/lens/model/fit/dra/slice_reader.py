@@ -11,8 +11,8 @@ from weakref import WeakValueDictionary
 from lens.model.fit.dra.devices import Slice, slice_of
 from lens.model.inventory.objects.device import Slice as CountedSlice
 from lens.model.inventory.objects.device import read_slice
-from lens.model.k8s.dra_objects import MARK, SliceManifest
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.objects import MARK, SliceManifest
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ import msgspec
 from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_terms
 from lens.model.fit.spec.claims import AskedClaim
 from lens.model.fit.spec.containers import ContainerRequest, read_containers
-from lens.model.fit.spec.decoding import decoder
 from lens.model.fit.spec.labels import FlatLabels, flatten
 from lens.model.fit.spec.node_selectors import (
     ANY_NODE,
@@ -26,7 +25,8 @@ from lens.model.fit.spec.spread_constraints import (
 )
 from lens.model.fit.spec.tolerations import TolerationManifest, Tolerations, read_tolerations
 from lens.model.k8s.bounds import MOST_POD_CLAIMS, MOST_TERMS
-from lens.model.k8s.dra_objects import PodClaimManifest, PodClaimStatus
+from lens.model.k8s.decoder import decoder
+from lens.model.k8s.dra.objects import PodClaimManifest, PodClaimStatus
 from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, SchedulingGate
 
 

@@ -10,7 +10,6 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.fit.spec.decoding import decoder
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     LONGEST_RESOURCE,
@@ -18,6 +17,7 @@ from lens.model.k8s.bounds import (
     MOST_CAPACITIES,
     MOST_CLAIM_DEVICES,
 )
+from lens.model.k8s.decoder import decoder
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity, parse
 

@@ -21,7 +21,7 @@ from lens.model.inventory.objects.claim import AllocatedDevice, Claim, DeviceKey
 from lens.model.inventory.objects.device import Counters, Device
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s import quantity
-from lens.model.k8s.allocated_devices import DeviceHealth
+from lens.model.k8s.dra.allocated_devices import DeviceHealth
 from lens.model.k8s.quantity import Exact
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 

@@ -19,9 +19,9 @@ from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse, GpuIdentity, PodClaim
 from lens.model.inventory.objects.taint_rule import TaintRule
-from lens.model.k8s.allocated_devices import CLAIM_PREFIX, DeviceHealth
 from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX, DeviceHealth
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
 K = TypeVar("K")

@@ -18,7 +18,8 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
-from lens.model.k8s.dra_objects import (
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.objects import (
     AllocatedDevices,
     ClaimManifest,
     ClaimSpec,
@@ -34,7 +35,6 @@ from lens.model.k8s.dra_objects import (
     read_map,
     read_or_none,
 )
-from lens.model.k8s.gpu_drivers import GpuDrivers
 
 T = TypeVar("T")
 

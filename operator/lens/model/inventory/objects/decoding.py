@@ -17,13 +17,13 @@ from lens.model.inventory.objects.node import Node, read_node
 from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
 from lens.model.inventory.objects.taint_rule import TaintRule, read_taint_rule
 from lens.model.k8s.bounds import LONGEST_NAME, short
-from lens.model.k8s.dra_objects import (
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.objects import (
     ClaimManifest,
     DeviceClassManifest,
     SliceManifest,
     TaintRuleManifest,
 )
-from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.objects import (

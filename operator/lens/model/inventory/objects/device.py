@@ -24,7 +24,8 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
-from lens.model.k8s.dra_objects import (
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.objects import (
     Attribute,
     CapacityManifest,
     ConsumptionManifest,
@@ -38,7 +39,6 @@ from lens.model.k8s.dra_objects import (
     read_map,
     read_or_none,
 )
-from lens.model.k8s.gpu_drivers import GpuDrivers
 from lens.model.k8s.quantity import Exact
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 

@@ -17,8 +17,8 @@ from lens.model.inventory.objects.pod_claims import (
 )
 from lens.model.inventory.objects.pod_key import PodKey as PodKey
 from lens.model.k8s import timestamps
-from lens.model.k8s.allocated_devices import Device, allocated_devices
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, short
+from lens.model.k8s.dra.allocated_devices import Device, allocated_devices
 from lens.model.k8s.gpu_resources import CLASS_PREFIX, GpuResources, Units
 from lens.model.k8s.objects import OwnerReference, PodManifest
 from lens.model.k8s.pod_requests import gpu_request

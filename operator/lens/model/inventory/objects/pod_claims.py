@@ -13,7 +13,7 @@ import msgspec
 
 from lens.model.inventory.objects.claim import AllocatedDevice
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_POD_CLAIMS, few, short
-from lens.model.k8s.dra_objects import (
+from lens.model.k8s.dra.objects import (
     ExtendedClaimStatus,
     PodClaimManifest,
     PodClaimStatus,

@@ -20,7 +20,7 @@ from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTeleme
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.objects.pod_claims import ClaimedDevice, GpuIdentity
 from lens.model.inventory.occupancy.shared_gpus import PodGpus
-from lens.model.k8s.allocated_devices import CLAIM_PREFIX
+from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
 SHARED = "SHARED"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.feed import Unreadable, fed_slice_decoder
-from lens.model.k8s.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from tests.unit.model import dra_manifests as dra
 from tests.unit.model.manifests import Object
 

@@ -6,7 +6,7 @@ from msgspec import structs
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry, PodShare
 from lens.model.inventory.objects.pod import Pod, Workload
 from lens.model.inventory.occupancy.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
-from lens.model.k8s.allocated_devices import Device
+from lens.model.k8s.dra.allocated_devices import Device
 from tests.unit.telemetry.made import GIB, gpu, holder, instance, node
 
 

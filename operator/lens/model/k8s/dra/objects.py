@@ -15,7 +15,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from lens.model.k8s.device_attributes import Attributes, without_identities
+from lens.model.k8s.dra.device_attributes import Attributes, without_identities
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 T = TypeVar("T")
