@@ -39,7 +39,7 @@ def content_encoding(headers: MultiMapping[str], offered: Sequence[str], *, wort
     Unless it is ``worthwhile``, a body is encoded only for a client that refuses ``identity``. A client that
     refuses everything gets ``identity``, which the RFC allows, rather than an error.
     """
-    if "Accept-Encoding" not in headers:
+    if not offered or "Accept-Encoding" not in headers:
         return IDENTITY
     accepted = _elements(",".join(headers.getall("Accept-Encoding")))
     others = accepted.get("*", 0.0)

@@ -148,6 +148,20 @@ async def test_files_are_compressed_for_who_takes_that_each_with_a_tag_of_its_ow
     assert max(sizes["gzip"], sizes["zstd"]) < sizes["identity"] / 2
 
 
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_an_apiserver_that_proxies_gets_html_as_it_is_since_it_breaks_what_is_encoded(
+    api: Api, path: str
+) -> None:
+    for field, expected in (("X-Forwarded-Uri", None), ("X-Forwarded-Prefix", "gzip")):
+        sent = {"Accept-Encoding": "gzip", field: "/api/v1/namespaces/lens/services/lens-api:80/proxy/"}
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            session.get(f"{api.server.url}{path}", headers=sent) as response,
+        ):
+            assert response.headers.get("Content-Encoding") == expected
+            assert response.headers["Vary"] == "Accept-Encoding, X-Forwarded-Uri"
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -13,6 +13,13 @@ from lens.api.cache.representation import matches
 from lens.api.negotiation import IDENTITY, content_encoding
 from lens.api.parameters import Parameters
 
+_REWRITTEN = "X-Forwarded-Uri"
+"""The field that an apiserver adds where it proxies to a Service or a pod.
+
+It rewrites the addresses in HTML. Of HTML that is encoded it tells a wrong length or sends nothing
+(apimachinery 0.37, util/proxy/transport.go).
+"""
+
 _MAX_AGE_SECONDS = 300
 _DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -25,18 +32,20 @@ class WebFile:
         self._body = body
         self._encoded: dict[str, bytes] = {IDENTITY: body}
         self._tag = sha256(body).hexdigest()[:32]
+        self._is_html = content_type.startswith("text/html")
         self._headers: Mapping[str, str] = {
             "Content-Type": content_type,
             "Cache-Control": cache_control,
             "Content-Security-Policy": policy,
             "Referrer-Policy": "no-referrer",
-            "Vary": "Accept-Encoding",
+            "Vary": f"Accept-Encoding, {_REWRITTEN}" if self._is_html else "Accept-Encoding",
         }
 
     def response(self, request_headers: MultiMapping[str]) -> web.Response:
         """Return the response to a request with these headers: 304 if the client has this tag."""
+        encodings = () if self._is_html and _REWRITTEN in request_headers else tuple(ONCE_ENCODERS)
         encoding = content_encoding(
-            request_headers, tuple(ONCE_ENCODERS), worthwhile=len(self._body) >= MIN_ENCODED_BYTES
+            request_headers, encodings, worthwhile=len(self._body) >= MIN_ENCODED_BYTES
         )
         tag = f'"{self._tag}"' if encoding == IDENTITY else f'"{self._tag}-{encoding}"'
         headers = {**self._headers, "ETag": tag}
