@@ -55,17 +55,6 @@ def test_two_questions_that_are_sent_at_one_time_are_answered_alike_however_busy
     assert (status.number == tasks.number) is together
 
 
-def test_a_round_whose_half_came_late_doesnt_take_the_next_one_apart(
-    epochs: Epochs, state: ClusterState
-) -> None:
-    epochs.get("a", b"status", inf, 0.0)
-    epochs.get("a", b"tasks", inf, 0.93)
-    status = epochs.get("a", b"status", inf, 0.99)
-    change(state)
-    # An epoch could begin now.
-    assert epochs.get("a", b"tasks", inf, 1.01).number == status.number
-
-
 def test_who_asks_again_after_an_answer_gets_a_new_one(epochs: Epochs, state: ClusterState) -> None:
     numbers = []
     for second in range(3):

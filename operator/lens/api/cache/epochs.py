@@ -23,12 +23,6 @@ BURST_SECONDS = 0.1
 On a busy machine they are read one after the other, and not within a few milliseconds.
 """
 
-CLOSER = 3.0
-"""So are two of which the second came so many times sooner after the first than after its own last answer.
-
-Somebody who asks several questions at one time, again and again, has its pauses between the rounds.
-"""
-
 MAX_TOGETHER_SECONDS = 1.0
 """How long after its end an epoch still answers what is asked together."""
 
@@ -60,13 +54,12 @@ class _Turn:
     """The epoch that last answered a caller, when, and questions of which none was asked twice.
 
     ``burst`` are those that came at one time, ``questions`` those between which no long time passed: from
-    the time ``at`` which the last one was answered to the time at which the next one arrived. These have the
-    time at which each was answered.
+    the time ``at`` which the last one was answered to the time at which the next one arrived.
     """
 
     epoch: Epoch
     at: float
-    questions: dict[bytes, float] = field(default_factory=dict)
+    questions: set[bytes] = field(default_factory=set)
     burst: set[bytes] = field(default_factory=set)
 
     def gap(self, now: float, waited: float) -> float:
@@ -76,10 +69,9 @@ class _Turn:
 
     def joins(self, question: bytes, gap: float) -> bool:
         """Return whether a question is asked together with the last one."""
-        if question not in self.questions:
-            return gap < TOGETHER_SECONDS
-        since_its_own = gap + self.at - self.questions[question]
-        return gap < BURST_SECONDS and (question not in self.burst or CLOSER * gap < since_its_own)
+        return (gap < BURST_SECONDS and question not in self.burst) or (
+            gap < TOGETHER_SECONDS and question not in self.questions
+        )
 
     def add(self, question: bytes, gap: float, now: float, *, joins: bool) -> None:
         """Take note of a question that is answered now."""
@@ -87,7 +79,7 @@ class _Turn:
             self.questions.clear()
         if gap >= BURST_SECONDS or question in self.burst or not self.questions:
             self.burst.clear()
-        self.questions[question] = now
+        self.questions.add(question)
         self.burst.add(question)
         self.at = now
 
