@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from lens.model.inventory.objects.json_depth import flattened
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
@@ -232,10 +233,18 @@ def _bounded(
 def _read_requests(raw: bytes) -> tuple[tuple[ClaimRequest, ...], str | None]:
     """Return the requests of a claim's spec, and what is wrong with one of them."""
     problems: list[str] = []
-    devices = _spec.decode(raw).devices if raw else None
+    devices = _read_spec(raw).devices if raw else None
     requests = devices.requests if devices is not None else msgspec.Raw()
     read = _bounded(_request, requests, MOST_CLAIM_DEVICES, problems)
     return tuple(map(_read_request, read)), problems[0] if problems else None
+
+
+def _read_spec(raw: bytes) -> ClaimSpec:
+    """Decode a spec, of which no more is read than the requests. It may have any driver's parameters."""
+    try:
+        return _spec.decode(raw)
+    except RecursionError:
+        return _spec.decode(flattened(raw))
 
 
 _shared_requests = lru_cache(maxsize=1024)(_read_requests)

@@ -199,7 +199,7 @@ class Decoder(Generic[K, V]):
         """Read an object. Raise ValueError if it has no name or no numeric resourceVersion."""
         try:
             meta, view, fit = self._read(raw)
-        except ValueError as error:  # msgspec's errors are ValueErrors too
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
             return self._reading(_read_bare(raw).metadata, None, str(error))
         return self._reading(meta, view, fit=fit)
 
@@ -213,7 +213,7 @@ class Decoder(Generic[K, V]):
             type_, meta, view, fit = self._read_whole(raw)
             if type_ in CHANGES:
                 return type_, self._reading(meta, view, fit=fit)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         return read_line(raw)
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lens.model.inventory.objects.decoding import claim_decoder
 from lens.model.inventory.objects.json_depth import DEEPEST, flattened
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from tests.pace import slowdown
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text('{}[]"\\ \n\u00e9x', max_size=6)
@@ -65,3 +67,20 @@ def test_whatever_a_document_is_made_of_a_megabyte_of_it_takes_no_more_than_a_mo
         began = time.process_time()
         flattened(document)
         assert time.process_time() - began < 3 * slowdown()
+
+
+def test_a_claims_parameters_may_be_nested_as_deep_as_they_like() -> None:
+    decoder = claim_decoder(GpuDrivers())
+    for depth in range(700, 1100):
+        claim = f"""{{
+            "metadata": {{"name": "a", "namespace": "b", "resourceVersion": "1"}}, "spec": {{"devices": {{
+            "requests": [{{"name": "gpu", "exactly": {{"deviceClassName": "gpu.nvidia.com", "count": 2}}}}],
+            "config": [{{"opaque": {{"driver": "d", "parameters": {"[" * depth + "]" * depth}}}}}]}}}}}}"""
+        reading = decoder.read(claim.encode())
+        assert reading.value is not None
+        assert [each.name for each in reading.value.requests] == ["gpu"]
+        line = decoder.read_watch_line(f'{{"type": "ADDED", "object": {claim}}}'.encode())
+        if isinstance(line, tuple):
+            assert line[1].value == reading.value
+        else:
+            assert decoder.read(line.object).value == reading.value
