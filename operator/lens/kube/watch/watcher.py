@@ -300,7 +300,10 @@ class Watcher:
                 before = self._confirmed.get(reflector.resource, 0.0)
                 self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
             elif confirmed_at is not None:
-                self._confirmed_beside[reflector.resource] = confirmed_at
+                before = self._confirmed_beside.get(reflector.resource, 0.0)
+                self._confirmed_beside[reflector.resource] = max(
+                    confirmed_at, before if before <= now else 0.0
+                )
         self._assess_dynamic(reflectors)
         while self._placements:
             for node, placement in self._placements.popleft().items():
