@@ -206,7 +206,12 @@ class Handlers:
                 sight = await FitSight.of(params, caller, request[REQUEST_CONTEXT].route)
 
                 def shown(data: Mapping[str, Any]) -> Mapping[str, Any]:
-                    return data if sight.everything else without_names(data, nodes=sight.nodes)
+                    named = params.device_class if isinstance(params, FitQuery) else None
+                    return (
+                        data
+                        if sight.everything
+                        else without_names(data, nodes=sight.nodes, device_class=named)
+                    )
 
                 if not sight.namespace:
                     params = params.model_copy(update={"view": "capacity"})

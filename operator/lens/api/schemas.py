@@ -1286,7 +1286,10 @@ class Fit(TypedDict):
     ]
     device_class: Annotated[
         str | None,
-        Field(description="The DeviceClass of which a GET's pods claim devices; null for a resource."),
+        Field(
+            description="The DeviceClass of which a GET's pods claim devices; null for a resource, and "
+            "for a caller without a right to the whole cluster who hasn't named it."
+        ),
     ]
     pods: Annotated[list[FitPods], Field(description="The pods by template, in the order of placement.")]
     quota: Annotated[

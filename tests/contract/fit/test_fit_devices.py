@@ -110,6 +110,13 @@ async def test_who_sees_one_namespace_gets_no_classes(
     assert "team-b-gpus" in {each["value"] for each in (await ask(api, query))["nearest"]}
     answer = await api.ask(f"{FIT}{query}", token="t")
     assert answer.data["nearest"] == []
+    assert answer.data["device_class"] == "none"
+    assert b"team-b" not in answer.body
+    # Nor is the one named that Lens has chosen.
+    chosen = await ask(api, "&gpus=2&namespace=team-a")
+    assert chosen["device_class"] is not None
+    answer = await api.ask(f"{FIT}&gpus=2&namespace=team-a", token="t")
+    assert answer.data["device_class"] is None
     assert b"team-b" not in answer.body
 
 

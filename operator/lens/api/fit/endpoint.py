@@ -53,6 +53,9 @@ MOST_PLACEMENTS = 256
 MOST_DEVICES = 64
 """Devices of a node that are listed."""
 
+_NAMELESS = frozenset({"gpus", "replicas", "product", "devices", "selector"})
+"""What may be changed for a pod to fit, of which the value is no team's name."""
+
 DEFAULT_NAMESPACE = "default"
 
 NAMESPACE = "namespace"
@@ -353,15 +356,19 @@ def _unchecked(data: schemas.Fit, what: str) -> schemas.Fit:
     return {**data, "complete": False, "not_checked": [*dict.fromkeys((*data["not_checked"], what))]}
 
 
-def without_names(data: Mapping[str, Any], *, nodes: bool = False) -> Mapping[str, Any]:
+def without_names(
+    data: Mapping[str, Any], *, nodes: bool = False, device_class: str | None = None
+) -> Mapping[str, Any]:
     """Return an answer, of this Lens or of a peer, without what names others' namespaces, and maybe nodes.
 
-    Of a peer's only what is known here is kept. A taint's value may be a team's name, and so may a class.
+    Of a peer's only what is known here is kept. A taint's value may be a team's name, and so may a class: the
+    ``device_class`` that was asked for alone is named.
     """
     of_nodes = () if nodes else ("placements",), () if nodes else ("node_names",)
     evictable = data.get("evictable")
     return {
         **_known(data, schemas.Fit),
+        "device_class": device_class,
         "pods": [
             {
                 **_known(pods, schemas.FitPods, *of_nodes[0]),
@@ -370,9 +377,7 @@ def without_names(data: Mapping[str, Any], *, nodes: bool = False) -> Mapping[st
             for pods in data["pods"]
         ],
         "nearest": [
-            _known(each, schemas.FitAlternative)
-            for each in data["nearest"]
-            if each["change"] not in ("toleration", "device_class")
+            _known(each, schemas.FitAlternative) for each in data["nearest"] if each["change"] in _NAMELESS
         ],
         "evictable": evictable and _known(evictable, schemas.FitEvictable, "namespaces"),
     }
