@@ -68,6 +68,7 @@ export function polled({ may, key, read, every = EVERY_MS }) {
           // Another cluster's rows are none of this one's.
           if (of !== null) value.value = null;
           of = now;
+          abort?.abort();
           reading = null;
         }
         // What is being read is read to its end, however often something changes meanwhile.

@@ -87,7 +87,7 @@ function Placements({ placements }) {
   const others = placements.length - MOST_NODES;
   return html`<p class="placements">
     on ${placements.slice(0, MOST_NODES).map((each) => html`<${Placement} key=${each.node_name} ...${each} />`)}
-    ${others > 0 && `and ${counted(others, "more node")}`} ${ofWhat(placements)}
+    ${others > 0 && `and ${counted(others, "more node")}`}${ofWhat(placements)}
   </p>`;
 }
 
