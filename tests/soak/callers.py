@@ -112,6 +112,7 @@ class Callers:
         if connection is None:
             self.statuses[0] += 1
             return
+        answered = False
         try:
             async with asyncio.timeout(lasts):
                 await connection.send(wire.request(path, self._chance.choice(self._tokens)))
@@ -119,9 +120,11 @@ class Callers:
                     await asyncio.Event().wait()
                 line = await connection.reader.readline()
                 self.statuses[int(line.split()[1])] += 1
+                answered = True
                 while await connection.reader.read(2**16):
                     pass
         except (TimeoutError, OSError, ValueError, IndexError):
-            pass
+            if reads and not answered:
+                self.statuses[0] += 1
         finally:
             connection.reset()
