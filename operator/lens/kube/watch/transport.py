@@ -108,9 +108,7 @@ class Transport:
         request.server_hostname = self._connection.server_name
         sent = time.monotonic()
         try:
-            if "watch" in request.url.query:
-                response = await self._begun(request, handler)
-            elif reflector is None or "limit" not in request.url.query:
+            if reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
             else:
                 response = await self._paged(request, handler, reflector)
@@ -169,14 +167,6 @@ class Transport:
         pause = max(shortest, self._backoff.delay(what, time.monotonic(), good))
         if pause:
             await asyncio.sleep(pause)
-
-    async def _begun(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        """Request a watch, which ends by its own clock once it has begun. An apiserver begins it at once."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._authorized(request, handler)
-        except TimeoutError as error:
-            raise aiohttp.ServerTimeoutError(f"no response to a watch in {self._timeout:g} s") from error
 
     async def _paged(
         self, request: aiohttp.ClientRequest, handler: Handler, reflector: Reflector[Any, Any]
