@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from lens.concurrency.supervisor import CountFailures, contained
-from lens.kube.watch.kopf_settings import DAEMONSETS, WatchedResource
+from lens.kube.watch.kopf_settings import WatchedResource
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.transport import FROM_CACHE, PROBED, Transport
 from lens.model.inventory.objects.decoding import read_page
@@ -67,15 +67,12 @@ class Liveness:
             if self._is_quiet() and await self._ask(session, transport.url(PROBED)):
                 on_answer()
 
-        # Lens may list the one DaemonSet that it needs, and no other name.
-        asked = self._reflectors.keys() - {DAEMONSETS}
-
         async def for_versions(session: aiohttp.ClientSession) -> None:
             await asyncio.gather(
                 *(
                     _ask_for_newest(session, transport.url(resource.narrow_path) + NEWEST, reflector)
                     for resource, reflector in self._reflectors.items()
-                    if resource in asked and reflector.is_watching and reflector.account.is_due
+                    if reflector.is_watching and reflector.account.is_due
                 )
             )
 
