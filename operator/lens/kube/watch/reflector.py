@@ -23,7 +23,7 @@ V = TypeVar("V")
 GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","code":410}}\n'
 """The only error on a watch that kopf survives: it lists again."""
 
-MAX_EMPTY_WATCHES = 3
+MAX_EMPTY_WATCHES = 6
 """Consecutive watches without a usable line after which their resourceVersion is given up."""
 
 SETTLED_SECONDS = 0.5

@@ -102,5 +102,5 @@ async def test_a_quiet_cluster_does_not_look_like_a_restored_one(scene: Scene) -
     scene.front.watch_seconds = 1
     scene.watch(timeouts=Timeouts(watch=4))
     await scene.until_exact()
-    await scene.until(lambda: scene.front.seen("watch pods") >= 6, "six watches")
+    await scene.until(lambda: scene.front.seen("watch pods") >= 9, "nine watches")
     assert scene.front.seen("list pods") == 1
