@@ -39,11 +39,10 @@ class WatchRequest:
         await response.prepare(request)
         since = self.options.resource_version
         try:
-            begins_at = since or self.store.version
-            with self.store.watch(self.form.resource, begins_at) as watch:
+            with self.store.watch(self.form.resource, since or self.store.version) as watch:
                 for revision in [] if since else self._state():
                     await response.write(_line("ADDED", self.render(revision.body)))
-                async for line in self._lines(watch, begins_at):
+                async for line in self._lines(watch):
                     await response.write(line)
         except CompactedError as error:
             await response.write(_line("ERROR", status.expired(str(error)).body()))
@@ -54,7 +53,7 @@ class WatchRequest:
         revisions = self.store.snapshot(self.form.resource, self.namespace)
         return [revision for revision in revisions if self.options.selector.matches(revision)]
 
-    async def _lines(self, watch: Watch, begins_at: int) -> AsyncIterator[bytes]:
+    async def _lines(self, watch: Watch) -> AsyncIterator[bytes]:
         clock = asyncio.get_running_loop().time
         timeout = self.options.timeout_seconds
         deadline = clock() + timeout if timeout else math.inf
@@ -65,8 +64,7 @@ class WatchRequest:
                     yield _line(kind, self.render(body))
             if clock() >= bookmark_at:
                 bookmark_at = next_bookmark(clock(), deadline, self.bookmark_interval)
-                # None that says nothing new (apiserver's cache_watcher.go, `process`), nor goes back.
-                if self.options.bookmarks and self.store.version >= max(begins_at + 1, watch.since):
+                if self.options.bookmarks and self.store.version >= watch.since:
                     yield _line("BOOKMARK", _bookmark(self.form, self.store.version))
 
     def _seen(self, event: Event) -> Iterator[tuple[str, bytes]]:

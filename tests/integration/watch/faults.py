@@ -60,12 +60,6 @@ async def silence(exchange: Exchange) -> None:
     await exchange.send(STREAM)
 
 
-async def silence_of_lines(exchange: Exchange) -> None:
-    """Answer 200 and say nothing, until the apiserver ends the watch."""
-    await exchange.send(STREAM)
-    await exchange.answer_of_upstream()
-
-
 async def endless_silence(exchange: Exchange) -> None:
     """Answer 200 and say nothing more, nor end."""
     await exchange.send(STREAM)

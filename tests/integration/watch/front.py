@@ -2,7 +2,7 @@
 
 It speaks raw bytes, so that what it does wrong can be wrong at every level: no HTTP, half a page, silence.
 Each request has a connection of its own and a kind: ``list pods``, ``page pods`` (a continued list),
-``watch pods``, ``newest pods`` (a list for its version alone), and for everything else its path.
+``watch pods``, and for everything else its path.
 """
 
 import asyncio
@@ -39,8 +39,6 @@ class Request:
             return self.path
         if self.query.get("watch") == "true":
             return f"watch {resource}"
-        if self.query.get("resourceVersion") == "0":
-            return f"newest {resource}"
         return f"page {resource}" if "continue" in self.query else f"list {resource}"
 
 

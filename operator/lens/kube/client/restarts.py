@@ -11,7 +11,7 @@ FREE_STARTS = 2
 
 
 class _Streak:
-    """Starts soon after each other."""
+    """Starts within RESET_SECONDS of each other."""
 
     def __init__(self) -> None:
         self.starts = 0
@@ -30,13 +30,10 @@ class Restarts:
         """Start without earlier starts."""
         self._starts: dict[Hashable, _Streak] = {}
 
-    def delay(self, key: Hashable, now: float, reset_seconds: float = RESET_SECONDS) -> float:
-        """Return the seconds to wait before ``key`` is started again, and count the start.
-
-        What lasted ``reset_seconds`` begins another streak.
-        """
+    def delay(self, key: Hashable, now: float) -> float:
+        """Return the seconds to wait before ``key`` is started again, and count the start."""
         streak = self._starts.get(key)
-        if streak is None or now - streak.last >= reset_seconds:
+        if streak is None or now - streak.last >= RESET_SECONDS:
             streak = self._starts[key] = _Streak()
         streak.starts += 1
         pause = streak.backoff.next() if streak.starts > FREE_STARTS + 1 else 0.0

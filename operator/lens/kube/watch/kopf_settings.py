@@ -7,11 +7,12 @@ enough.
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import kopf
 
 from lens.kube.client.paging import MAX_OBJECTS
+from lens.kube.watch.storages import NoDiffBase, NoProgress
 from lens.model.inventory.objects.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
@@ -24,16 +25,17 @@ _log = logging.getLogger(__name__)
 class Timeouts:
     """Timeouts in seconds.
 
-    ``request``: for a response, except a watch's. ``watch``: the length of a watch, at least 4; something
-    that swallows what watches tell is noticed within twice as long. ``silence``: for the end of a watch.
-    ``stall``: without a request or a byte for so long, a resource's watch in kopf counts as dead.
-    ``discovery``: between two requests for what is served, or for a resource that is forbidden. ``grace``:
-    for a resource without which the others are still counted.
+    ``request``: for a response, except a watch's. ``watch``: the length of a watch. Each new watch, and the
+    bookmark 2 s before its end, shows that the figures are current, so in a quiet cluster they look no older
+    than this. ``silence``: for a byte of a watch; longer than ``watch``. ``stall``: without a request or a
+    byte for so long, a resource's watch in kopf counts as dead. ``discovery``: between two requests for what
+    is served, or for a resource that is forbidden. ``grace``: for a resource without which the others are
+    still counted.
     """
 
     request: float = 30.0
-    watch: int = 8
-    silence: float = 9.5
+    watch: int = 25
+    silence: float = 40.0
     stall: float = 90.0
     discovery: float = 10.0
     grace: float = 30.0
@@ -41,23 +43,6 @@ class Timeouts:
 
 TIMEOUTS = Timeouts()
 """For a normal apiserver."""
-
-NEVER = 1e9
-"""kopf's own timeout of a watch that says nothing ends kopf if a line comes at that very moment."""
-
-
-NAMESPACED = frozenset(
-    (
-        "pods",
-        "daemonsets",
-        "resourceclaims",
-        "resourceclaimtemplates",
-        "limitranges",
-        "resourcequotas",
-        "poddisruptionbudgets",
-    )
-)
-"""The resources that Lens watches whose objects are in namespaces."""
 
 
 class WatchedResource(NamedTuple):
@@ -70,16 +55,11 @@ class WatchedResource(NamedTuple):
     @property
     def path(self) -> str:
         """Return the path of all its objects."""
-        return f"{self._root}/{self.name}"
-
-    @property
-    def narrow_path(self) -> str:
-        """Return the path of its objects in one namespace, if they are in namespaces."""
-        return f"{self._root}/namespaces/default/{self.name}" if self.name in NAMESPACED else self.path
-
-    @property
-    def _root(self) -> str:
-        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        return (
+            f"/apis/{self.group}/{self.version}/{self.name}"
+            if self.group
+            else f"/api/{self.version}/{self.name}"
+        )
 
 
 PODS = WatchedResource("", "v1", "pods")
@@ -97,42 +77,6 @@ class RetryDelays:
             yield 2.0
 
 
-class NoDiffBase(kopf.DiffBaseStorage):
-    """Store no last state, and don't build one."""
-
-    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
-        """Return an empty state."""
-        return kopf.BodyEssence({})
-
-    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
-        """Return None."""
-        return None
-
-    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Do nothing."""
-
-
-class NoProgress(kopf.ProgressStorage):
-    """Store no handler's progress."""
-
-    def fetch(self, *, key: str, body: kopf.Body) -> Any:
-        """Return None."""
-        return None
-
-    def store(self, *, key: str, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:
-        """Do nothing."""
-
-    def purge(self, *, key: str, body: kopf.Body, patch: kopf.Patch) -> None:
-        """Do nothing."""
-
-    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
-        """Do nothing."""
-
-    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        """Return the state as it is."""
-        return essence
-
-
 def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSettings:
     """Return kopf's settings for an operator that writes nothing and retries for ever.
 
@@ -146,7 +90,7 @@ def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.persistence.progress_storage = NoProgress()
     chosen.watching.chunk_size = MAX_OBJECTS
     chosen.watching.server_timeout = timeouts.watch
-    chosen.watching.inactivity_timeout = NEVER
+    chosen.watching.inactivity_timeout = timeouts.silence
     chosen.watching.field_selectors[PODS] = POD_FIELD_SELECTOR
     if daemonset is not None:
         chosen.watching.field_selectors[DAEMONSETS] = (

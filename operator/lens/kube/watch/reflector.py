@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from lens.kube.client.paging import PageSize
-from lens.kube.watch.silence import Account, Told
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Unreadable
 from lens.model.inventory.objects.decoding import Decoder, Line, Reading, read_bookmark, read_page
@@ -23,11 +22,8 @@ V = TypeVar("V")
 GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","code":410}}\n'
 """The only error on a watch that kopf survives: it lists again."""
 
-MAX_EMPTY_WATCHES = 6
+MAX_EMPTY_WATCHES = 3
 """Consecutive watches without a usable line after which their resourceVersion is given up."""
-
-SETTLED_SECONDS = 0.5
-"""A watch begins with what happened since the last one. It may be cut before all of that has come."""
 
 BOOKMARK_SECONDS = 1.0
 """The most time between two bookmarks for kopf on a busy watch."""
@@ -65,12 +61,9 @@ class Reflector(Generic[K, V]):
         self.store = store
         self.last_activity = clock()
         self.contact: float | None = None
-        self.known_at: float | None = None
-        self._opened_at = 0.0
         self.page_at = 0.0
         self._is_watching: Callable[[], bool] = lambda: False
         self.page_size = PageSize()
-        self.account = Account(lambda: self.store.resource_version)
         self._decoder = decoder
         self._clock = clock
         self._on_progress = on_progress
@@ -103,11 +96,6 @@ class Reflector(Generic[K, V]):
     def is_watching(self) -> bool:
         """Return whether a watch's connection is open now."""
         return not self._retired and self._is_watching()
-
-    @property
-    def is_settled(self) -> bool:
-        """Return whether a watch is open, and long enough to have told what happened before."""
-        return self.is_watching and not 0 <= self._clock() - self._opened_at < SETTLED_SECONDS
 
     def request_sent(self) -> None:
         """Record that kopf sends a request for this resource."""
@@ -186,41 +174,32 @@ class Reflector(Generic[K, V]):
         )
         if was_synced:
             self._drift.inc(len(difference))
-        self.account.listed(found=was_synced and bool(difference))
         for key in set(self._problems) | set(self._problems_listed):
             self._set_problem(key, self._problems_listed.get(key))
-        self.known_at = self._clock()
         self._progressed(changed=True)
 
     # Watches
 
-    def watch_opened(self, is_open: Callable[[], bool] = lambda: False, seconds: float = 0.0) -> bytes:
+    def watch_opened(self, is_open: Callable[[], bool] = lambda: False) -> bytes:
         """Record a watch's 200; return the first lines for kopf.
 
-        ``is_open`` returns whether the watch's connection is open. The apiserver ends it after ``seconds``;
-        0.0 if that is unknown.
+        ``is_open`` returns whether the watch's connection is open.
 
-        A watch from a future version (after etcd was restored) is silent, and one that gets the same
-        undecodable line again makes no progress.
+        A working watch has at least a bookmark before it ends. A watch from a future version (after etcd was
+        restored) is silent, and one that gets the same undecodable line again makes no progress.
         """
-        self._is_watching, self._opened_at = is_open, self._clock()
-        told = self.account.close()
-        self.account.open(seconds)
-        self._empty_watches = 1 if told is Told.ALL else self._empty_watches + 1
+        self._is_watching = is_open
+        self._progressed(changed=False)
+        self._empty_watches += 1
         if self._was_unreachable:
             why = "the apiserver was unreachable"
         elif not self.store.synced:
             why = "what was listed has been forgotten"
-        elif told is Told.NOT_ALL:
-            why = "a watch hasn't told what there is"
         elif self._empty_watches > MAX_EMPTY_WATCHES:
             why = "watches have no lines"
         else:
-            self._progressed(changed=False)
             return b""
         self._empty_watches = 0
-        self.last_activity = self._clock()
-        self._is_watching = lambda: False
         _log.info("%s; listing again", why, extra={"resource": self.resource})
         return GONE
 
@@ -249,8 +228,6 @@ class Reflector(Generic[K, V]):
                 self._apply_bookmark(line)
             else:
                 changed |= self._apply_change(line.type, self._decode(line.object), raw)
-        if self.is_settled:
-            self.known_at = self.last_activity
         self._progressed(changed=changed)
         # kopf needs a bookmark from time to time, to know where to resume. Lines that arrive again after that
         # are ignored as late.

@@ -11,7 +11,7 @@ import logging
 import math
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -61,9 +61,6 @@ class KubeResponse(aiohttp.ClientResponse):
     reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {}
     """The reflectors by the URL's path. Each session has a subclass with its own."""
 
-    longest_watch: ClassVar[float] = math.inf
-    """The seconds after which a watch is over, should its end not arrive."""
-
     _safe_headers: CIMultiDictProxy[str] | None = None
     _page: bytes | None = None
     _receive_seconds = 0.0
@@ -99,11 +96,7 @@ class KubeResponse(aiohttp.ClientResponse):
             self._safe_headers = CIMultiDictProxy(headers)
         if self.status == 200 and self.is_watch and (reflector := self.reflector) is not None:
             _keep_alive(connection)
-            first_lines = reflector.watch_opened(
-                lambda: self.is_open, float(self.url.query.get("timeoutSeconds", 0))
-            )
-            chunks = WatchChunks(BatchedReader(self), reflector, first_lines, self.longest_watch)
-            self.content = WatchContent(self.content, chunks)  # type: ignore[assignment]
+            self.content = WatchContent(self.content, BatchedReader(self), reflector, lambda: self.is_open)  # type: ignore[assignment]
         return self
 
     def close(self) -> None:
@@ -202,24 +195,29 @@ class GoneContent(_Content):
 class WatchContent(_Content):
     """The content of a watch, whose lines go to the reflector when kopf reads."""
 
-    def __init__(self, stream: aiohttp.StreamReader, chunks: "WatchChunks") -> None:
-        """Take the stream of a watch whose status is 200, and what kopf reads of it."""
+    def __init__(
+        self,
+        stream: aiohttp.StreamReader,
+        reader: BatchedReader,
+        reflector: Reflector[Any, Any],
+        is_open: Callable[[], bool],
+    ) -> None:
+        """Take the stream of a watch whose status is 200."""
         super().__init__(stream)
-        self._chunks = chunks
+        self._reader = reader
+        self._reflector = reflector
+        self._first_lines = reflector.watch_opened(is_open)
 
     def iter_chunked(self, _size: int) -> "WatchChunks":
         """Iterate over the lines for kopf."""
-        return self._chunks
+        return WatchChunks(self._reader, self._reflector, self._first_lines)
 
 
 class WatchChunks:
     """Lines for kopf, in chunks. An incomplete last line is dropped."""
 
-    def __init__(
-        self, reader: BatchedReader, reflector: Reflector[Any, Any], first_lines: bytes, seconds: float
-    ) -> None:
-        """Take the lines for kopf before the watch's own first one, and the seconds it may last from now."""
-        self._ends_at = asyncio.get_running_loop().time() + seconds
+    def __init__(self, reader: BatchedReader, reflector: Reflector[Any, Any], first_lines: bytes) -> None:
+        """Take the lines for kopf before the watch's own first one."""
         self._reader = reader
         self._reflector = reflector
         self._first_lines = first_lines
@@ -242,10 +240,7 @@ class WatchChunks:
 
     async def _receive(self) -> bytes:
         try:
-            async with asyncio.timeout_at(self._ends_at):
-                return await self._reader.read()
-        except TimeoutError:
-            return b""
+            return await self._reader.read()
         except RuntimeError as error:
             # A new login has closed the connection just before this read.
             raise aiohttp.ClientConnectionError(str(error)) from error

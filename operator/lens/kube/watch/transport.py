@@ -12,7 +12,7 @@ from yarl import URL
 
 from lens import __version__
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
-from lens.kube.client.restarts import RESET_SECONDS, Restarts
+from lens.kube.client.restarts import Restarts
 from lens.kube.watch.optional_resource import OptionalResource
 from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
@@ -31,9 +31,6 @@ UNREACHABLE = frozenset({502, 503})
 PROBED = "/version"
 """The path of the probes. Their failures are no outage: kopf's own requests show those."""
 
-FROM_CACHE = "0"
-"""The resourceVersion of a list from the apiserver's cache. Such a list is a probe, too."""
-
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
 _log = logging.getLogger(__name__)
@@ -50,13 +47,11 @@ class Transport:
         backoff: Restarts,
         outage: Outage,
         timeout: float,
-        longest_watch: float,
         optional: Mapping[str, OptionalResource[Any, Any]] | None = None,
     ) -> None:
         """Take the reflectors by path below the server's base URL, such as ``/api/v1/pods``.
 
-        ``timeout`` is the timeout of kopf's requests, and ``longest_watch`` that of a watch that has
-        begun, in seconds. ``optional`` has, by path, the resources
+        ``timeout`` is the timeout of kopf's requests, in seconds. ``optional`` has, by path, the resources
         whose failures are no outage.
         """
         self._connection = connection
@@ -65,7 +60,6 @@ class Transport:
         self._backoff = backoff
         self._outage = outage
         self._timeout = timeout
-        self._longest_watch = longest_watch
         self._optional = optional or {}
 
     def url(self, path: str) -> str:
@@ -78,10 +72,7 @@ class Transport:
         response_class = type(
             "KubeResponse",
             (KubeResponse,),
-            {
-                "reflectors": {base + path: reflector for path, reflector in self._reflectors.items()},
-                "longest_watch": self._longest_watch,
-            },
+            {"reflectors": {base + path: reflector for path, reflector in self._reflectors.items()}},
         )
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls()),
@@ -98,8 +89,7 @@ class Transport:
         )
 
     async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
-        is_probe = request.url.query.get("resourceVersion") == FROM_CACHE
-        path = PROBED if is_probe else self._relative(request.url)
+        path = self._relative(request.url)
         reflector, optional = self._reflectors.get(path), self._optional.get(path)
         failed, succeeded = self._recorders(path)
         if reflector is not None:
@@ -162,9 +152,7 @@ class Transport:
         if "continue" in url.query:
             return
         what = (url.path, url.query.get("watch"))
-        # A watch that lasts half its time is none that ends at once.
-        good = min(RESET_SECONDS, float(url.query.get("timeoutSeconds", "inf")) / 2)
-        pause = max(shortest, self._backoff.delay(what, time.monotonic(), good))
+        pause = max(shortest, self._backoff.delay(what, time.monotonic()))
         if pause:
             await asyncio.sleep(pause)
 

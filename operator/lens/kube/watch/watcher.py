@@ -279,7 +279,7 @@ class Watcher:
         optional = {**self._dynamic.watched, **self._fit_resources.watched}
         for watched, resource in optional.items():
             reflectors[watched] = resource.reflector(self._clock, publisher.touch)
-        liveness = Liveness(reflectors, self._clock)
+        liveness = Liveness(reflectors.values(), self._clock)
         return Readers(reflectors, optional, liveness, partial(publisher.touch, False))
 
     def _publish(self, reflectors: Collection[Reflector[Any, Any]], liveness: Liveness) -> None:
@@ -460,7 +460,6 @@ class KopfThread:
             Restarts(),
             self._outage,
             self._timeouts.request,
-            self._timeouts.silence,
             {each.path: resource for each, resource in readers.optional.items()},
         )
         logins = Restarts()

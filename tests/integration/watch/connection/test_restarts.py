@@ -15,7 +15,7 @@ from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import Object, pod
 from tests.integration.watch.scene import Scene, on_each
 
-SHORT = Timeouts(watch=1, stall=2.0)
+SHORT = Timeouts(stall=2.0)
 
 ENDINGS: dict[str, tuple[str, Fault]] = {
     "404 on /api": ("/api", faults.status(404)),

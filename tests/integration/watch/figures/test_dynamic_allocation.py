@@ -397,7 +397,7 @@ async def test_a_resource_that_kopf_does_not_find_restarts_it(scene: Scene) -> N
     kind = "/apis/resource.k8s.io/v1"
     # The first request is that of Lens, the second kopf's.
     scene.front.script(kind, Exchange.forward, faults.rewritten(drop))
-    scene.watch(timeouts=Timeouts(watch=1, stall=3.0, discovery=60.0))
+    scene.watch(timeouts=Timeouts(stall=3.0, discovery=60.0))
     await scene.until(lambda: watched(scene) == NAMES, "all four")
     assert scene.restarts == 1
     assert gpus(scene) == ALL
