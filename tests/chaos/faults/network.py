@@ -9,7 +9,7 @@ from tests.chaos.interferences import Drip, Garbage, Halves, Late, Portal, Refus
 from tests.chaos.scene import Scene
 
 
-@fault(seconds=40, lag=15)
+@fault(seconds=60, lag=40)
 async def watches_silent(scene: Scene) -> AsyncIterator[None]:
     """Watches stay open and say nothing."""
     async with scene.gateway.with_(Silent(), anew=False):
