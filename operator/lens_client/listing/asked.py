@@ -1,5 +1,7 @@
 """``-w`` of a list that the stream doesn't have: the stream says when to ask for it again."""
 
+import math
+import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -9,6 +11,12 @@ from lens_client.exits import YES
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Chooses
 from lens_client.listing.watch import differs, followed, tell_age
+
+_ASK_SECONDS = 0.2
+"""No sooner is the list asked for again: a Lens grants some 8 requests a second."""
+
+_PASSING = frozenset((None, 429, 502, 503, 504))
+"""Statuses after which the next event asks again; None for no response."""
 
 Ask = Callable[[], Answer[Any]]
 """Asks for the list as it is now, whose rows are in ``tasks``."""
@@ -44,11 +52,19 @@ def _follow(
 ) -> int:
     known: dict[Hashable, Mapping[str, Any]] | None = None
     old = False
+    asked_at = -math.inf
     with followed(context, printer, query) as events:
         for event in events:
             if event.type == "heartbeat":
                 old = tell_age(printer, event.data, old)
-            answer = ask()
+            time.sleep(max(0.0, asked_at + _ASK_SECONDS - time.monotonic()))
+            asked_at = time.monotonic()
+            try:
+                answer = ask()
+            except ApiError as error:
+                if known is None or error.http_status not in _PASSING:
+                    raise
+                continue
             rows: dict[Hashable, Mapping[str, Any]] = {
                 (row["namespace"], row["pod_name"], row["pod_uid"]): row
                 for row in chooses(answer.data["tasks"])

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,13 @@ def server() -> Iterator[lens.FakeLens]:
     """Run a server for a test."""
     with lens.running() as found:
         yield found
+
+
+def _wait_for_request(server: lens.FakeLens, asked: int) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while len(server.requests) <= asked:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def change(**sections: object) -> dict[str, object]:
@@ -98,6 +106,22 @@ def test_pending_pods_are_asked_for_again_when_something_changes(server: lens.Fa
         end = shell.wait_for("new-0", start)
         assert "large-worker-0" in shell.shown[start:end]
         assert "sweep-worker-0" not in shell.shown[start:end]
+
+
+def test_a_list_that_is_refused_for_now_is_asked_for_at_the_next_event(server: lens.FakeLens) -> None:
+    path = f"{lens.REALTIME}/pending-tasks"
+    with Process(server.url, ["pending", "-A", "-w"]) as shell:
+        start = shell.wait_for("Data 1s old")
+        for status in (429, 503):
+            asked = len(server.requests)
+            server.answers[path] = (status, "Later")
+            server.send("change", change(status=cluster.FIGURES))
+            _wait_for_request(server, asked)
+        head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+        rows = [*cluster.PENDING, cluster.waiting("ml-team", "new-0")]
+        server.answers[path] = (200, {**head, "total_tasks": len(rows), "tasks": rows})
+        server.send("change", change(status=cluster.FIGURES))
+        shell.wait_for("new-0", start)
 
 
 def test_pending_pods_of_one_namespace_take_no_more_rights_than_its_own(server: lens.FakeLens) -> None:
