@@ -5,7 +5,6 @@ processors.
 """
 
 import hashlib
-import math
 import os
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from tests.bench.api.answers import TOKEN
 from tests.bench.api.distance import Distance
 from tests.bench.figures import Figures
+from tests.bench.percentile import percentile
 from tests.bench.process import Process, run_once, usage
 from tests.contract.client.processes import Process as Shell
 from tests.contract.client.processes import command
@@ -65,7 +65,7 @@ def measure(figures: Figures) -> None:
         figures.add("cli_first_max_ms", max(first), "ms")
         modules = _modules(far.port)
         figures.add("cli_imports_ms", statistics.median(_imports_ms(modules) for _ in range(ROUNDS)), "ms")
-        figures.add("cli_watch_ms", _percentile(_late_ms(far.port), 0.95), "ms")
+        figures.add("cli_watch_ms", percentile(_late_ms(far.port), 0.95), "ms")
     with _server(LARGE) as server:
         _measure_top(figures, server.port)
 
@@ -153,12 +153,6 @@ def _measure_top(figures: Figures, port: int) -> None:
         shell.end()
     figures.add("cli_top_cpu_percent", 100 * (after.cpu_s - before.cpu_s) / TOP_S, "%")
     figures.add("cli_top_rss_mb", after.peak_rss_mib * 1.048576, "MB")
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    """Return the nearest-rank percentile, `share` from 0 to 1."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
 if __name__ == "__main__":

@@ -6,18 +6,18 @@ browser, Lens and the simulated cluster share its processors.
 
 import argparse
 import hashlib
-import math
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.figures import Figures
+from tests.bench.percentile import percentile
 from tests.bench.process import Process
 from tests.browser.scene.cluster import EVERYTHING, Cluster
 from tests.browser.scene.endurance import endure
@@ -110,11 +110,11 @@ def _measure_small(figures: Figures, browser: Browser, parts: Collection[str]) -
         with Lens(cluster, Path(folder)) as lens:
             if "first" in parts:
                 first = [_first_ms(browser, lens.url) for _ in range(FIRST_ROUNDS)]
-                figures.add("page_first_ms", _percentile(first, 0.5), "ms")
+                figures.add("page_first_ms", percentile(first, 0.5), "ms")
             if "change" in parts:
-                figures.add("page_change_ms", _percentile(_changes_ms(browser, lens, cluster), 0.95), "ms")
+                figures.add("page_change_ms", percentile(_changes_ms(browser, lens, cluster), 0.95), "ms")
                 waits = _waits_ms(browser, lens, cluster)
-                figures.add("page_pending_ms", _percentile(waits, 0.95), "ms")
+                figures.add("page_pending_ms", percentile(waits, 0.95), "ms")
 
 
 def _objects(nodes: int) -> list[dict[str, object]]:
@@ -218,12 +218,6 @@ def _measure_large(figures: Figures, browser: Browser, seconds: float) -> None:
     figures.add("page_long_tasks", large.long_tasks_a_minute, "a minute")
     figures.add("page_longest_task_ms", large.longest_ms, "ms")
     figures.add("page_cpu_percent", large.cpu_percent, "%")
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    """Return the nearest-rank percentile, `share` from 0 to 1."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
 if __name__ == "__main__":

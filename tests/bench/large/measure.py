@@ -5,13 +5,12 @@
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from tests.bench.figures import Figures
 from tests.bench.large import objects
 from tests.bench.large.asking import Asker, asking_meanwhile
 from tests.bench.large.cluster import KINDS
+from tests.bench.percentile import percentile
 from tests.bench.process import Process, answers
 from tests.bench.watch.watching import SERVE, environment
 from tests.e2e.cluster import ports
@@ -81,7 +81,7 @@ def measure_pods(figures: Figures) -> None:
             _ask(figures, "fit_one_ms", lens.port, lambda n: (f"{FIT}&gpus={1 + n % 5}&cpu={n}m", None))
             _ask(figures, "fit_one_no_ms", lens.port, lambda n: (f"{FIT}&gpus=8&cpu={n}m", None))
             _ask(figures, "fit_64_ms", lens.port, lambda n: (f"{FIT}&gpus=4&replicas=64&cpu={n}m", None))
-        figures.add("fit_status_p99_ms", _p99(waits), "ms")
+        figures.add("fit_status_p99_ms", percentile(waits, 0.99), "ms")
 
 
 def _fit_claims(figures: Figures, lens: _Settled) -> None:
@@ -98,7 +98,7 @@ def _fit_claims(figures: Figures, lens: _Settled) -> None:
 
         _ask(figures, "fit_claim_ms", lens.port, asked)
         _ask(figures, "fit_claim_64_ms", lens.port, replicas)
-    figures.add("fit_claim_status_p99_ms", _p99(waits), "ms")
+    figures.add("fit_claim_status_p99_ms", percentile(waits, 0.99), "ms")
 
 
 def _with_claim(count: int, expression: str) -> Any:
@@ -137,13 +137,9 @@ def _ask(figures: Figures, name: str, port: int, question: Callable[[int], tuple
         took.append(milliseconds)
         fits.add(data["fits"])
     asker.close()
-    figures.add(name, _p99(took), "ms")
+    figures.add(name, percentile(took, 0.99), "ms")
     figures.add(name.replace("_ms", "_p50_ms"), sorted(took)[len(took) // 2], "ms")
     print(f"  answers: {', '.join(sorted(fits))}; the first {took[0]:.1f} ms, the longest {max(took):.1f} ms")
-
-
-def _p99(values: Sequence[float]) -> float:
-    return sorted(values)[math.ceil(0.99 * len(values)) - 1]
 
 
 def _churn(lens: _Settled) -> None:

@@ -1,13 +1,13 @@
 """The time from a write, as the apiserver answered it, until the status API shows it."""
 
 import asyncio
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import aiohttp
 
+from tests.bench.percentile import percentile
 from tests.bench.watch.event_cost import watch
 from tests.bench.watch.ground import PODS, ground
 from tests.bench.watch.writer import Write, creates, write
@@ -116,10 +116,4 @@ def _lateness(answered: Sequence[float], seen: Sequence[_Seen], before: int) -> 
         while answer.gpus < before + number:
             answer = next(answers)
         late.append(1000 * max(answer.at - at, 0))
-    return Lateness(_percentile(late, 0.5), _percentile(late, 0.99), max(late))
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    """Return the nearest-rank percentile, `share` from 0 to 1."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+    return Lateness(percentile(late, 0.5), percentile(late, 0.99), max(late))
