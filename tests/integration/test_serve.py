@@ -1,10 +1,8 @@
 """`lens serve` from start to SIGTERM, in a process of its own, against the simulated apiserver."""
 
-import asyncio
 import hashlib
 import json
 import resource
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from lens_sim.apiserver.reviews import Account, Accounts, Right
 from lens_sim.cluster.fleet import Fleet
 from lens_sim.objects.store import Store
 from tests.integration.operator import LISTENING, Command, environment, get, wait_for
+from tests.integration.served import served
 
 TOKEN = "token-of-a-test"
 
@@ -32,28 +31,10 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory, accounts: Accounts) -> 
     """Return the kubeconfig of a simulated cluster that stands still."""
     store = Store(1)
     Fleet(store, datetime.now(UTC), nodes=4, seed=1)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     server = SimApiServer(store, TOKEN)
     server.accounts = accounts
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    path = tmp_path_factory.mktemp("serve") / "kubeconfig"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
-                "users": [{"name": "lens", "user": {"token": TOKEN}}],
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "current-context": "sim",
-            }
-        )
-    )
-    yield path
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with served(server, TOKEN, tmp_path_factory.mktemp("serve") / "kubeconfig") as path:
+        yield path
 
 
 def url(lens: Command) -> str:

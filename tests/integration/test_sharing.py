@@ -1,8 +1,6 @@
 """Four Lenses that share a cluster by a label of its nodes, summed by one of them, are one Lens."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -10,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.cluster.fleet import Fleet
 from lens_sim.objects import resources
 from lens_sim.objects.store import Store
 from tests.integration.operator import LISTENING, Command, environment, get, wait_for
+from tests.integration.served import served
 
 TOKEN = "token-of-a-test"
 LABEL = "example.com/lens"
@@ -50,28 +48,10 @@ def label(store: Store, node: str, share: str) -> None:
 @pytest.fixture
 def kubeconfig(store: Store, tmp_path: Path) -> Iterator[Path]:
     """Serve it."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     server = SimApiServer(store, TOKEN)
     server.serve("v1")
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
-                "users": [{"name": "lens", "user": {"token": TOKEN}}],
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "current-context": "sim",
-            }
-        )
-    )
-    yield path
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with served(server, TOKEN, tmp_path / "kubeconfig") as path:
+        yield path
 
 
 def figures(summary: dict[str, Any]) -> dict[str, Any]:
