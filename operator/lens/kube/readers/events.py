@@ -171,7 +171,8 @@ class Events:
             raise _UnreadError(f"no list of Events: {error}") from None
         self._filter.update(self._current().snapshot)
         now = self._clock()
-        events = list(self._filter.listed(_without_none(read_event(raw, now) for raw in page.items or ())))
+        read = _without_none(read_event(raw, now) for raw in page.items or ())
+        events = list(self._filter.listed(read, now))
         token = page.metadata.continue_ or ""
         if not token:
             events += self._filter.list_ended()

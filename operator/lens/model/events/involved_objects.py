@@ -61,13 +61,18 @@ class EventFilter:
         while len(self._gone) > MAX_GONE:
             del self._gone[next(iter(self._gone))]
 
-    def listed(self, events: Iterable[KubeEvent]) -> Iterator[Event]:
-        """Yield the relevant events of a part of a list, and remember those that its end decides."""
+    def listed(self, events: Iterable[KubeEvent], now: float) -> Iterator[Event]:
+        """Yield the relevant events of a part of a list, and remember those that its end decides.
+
+        An event of just now waits for its pod as one of a watch does: a list may be ahead of the pods' watch.
+        """
         for event in events:
             if self._is_known(event):
                 yield from self._relevant(event)
             elif event.kind == "Pod" and event.uid not in self._gone:
                 self._remember(event)
+                if now - event.at < UNKNOWN_SECONDS:
+                    self._waiting.add((now, event), size_of(event))
 
     def _remember(self, event: KubeEvent) -> None:
         """Keep what is needed at the list's end, within the bounds."""

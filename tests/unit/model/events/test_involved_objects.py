@@ -32,7 +32,7 @@ def listed(snapshot: Snapshot, *raws: Object) -> list[Event]:
     """Return what a list is told of."""
     events = EventFilter()
     events.update(snapshot)
-    return [*events.listed(reports(*raws, now=NOW)), *events.list_ended()]
+    return [*events.listed(reports(*raws, now=NOW), NOW), *events.list_ended()]
 
 
 def reasons(events: list[Event]) -> list[tuple[str, str | None]]:
@@ -105,7 +105,7 @@ def test_the_end_of_a_known_pod_is_not_reported_twice() -> None:
     ledger.put_pod(read_pod(task()).key, None)
     events.update(ledger.snapshot())
     evicted = reports(of_pod("Evicted", at=AGO, kind="Warning"), now=NOW)
-    assert [*events.listed(evicted), *events.list_ended(), *events.watched(evicted, NOW)] == []
+    assert [*events.listed(evicted, NOW), *events.list_ended(), *events.watched(evicted, NOW)] == []
 
 
 def test_a_task_starts_by_its_first_event_and_not_by_a_container_that_starts_anew() -> None:
@@ -116,7 +116,7 @@ def test_a_task_starts_by_its_first_event_and_not_by_a_container_that_starts_ane
     late = reports(of_pod("Started", at=started + 4000), now=started + 5000)
     events = EventFilter()
     events.update(snapshot)
-    assert list(events.listed(late)) == []
+    assert list(events.listed(late, NOW)) == []
 
 
 def test_an_event_that_comes_before_its_pod_waits_for_it_for_a_while() -> None:
@@ -130,6 +130,21 @@ def test_an_event_that_comes_before_its_pod_waits_for_it_for_a_while() -> None:
     ledger.put_pod(reading.key, reading.value)
     events.update(ledger.snapshot())
     assert reasons(list(events.watched([], NOW + 1))) == [("Pod/team/train-0", "FailedScheduling")]
+    assert not events.is_waiting
+
+
+def test_an_event_that_is_listed_before_its_pod_is_known_waits_if_it_is_of_just_now() -> None:
+    ledger, snapshot = cluster()
+    events = EventFilter()
+    events.update(snapshot)
+    before = reports(of_scheduler("FailedScheduling", "0/1", at=AGO, name="train-0"), now=NOW)
+    early = reports(of_scheduler("FailedScheduling", "0/2", at=NOW, name="train-0"), now=NOW)
+    assert (list(events.listed(before, NOW)), events.is_waiting) == ([], False)
+    assert (list(events.listed(early, NOW)), events.is_waiting) == ([], True)
+    reading = read_pod(task(on=None))
+    ledger.put_pod(reading.key, reading.value)
+    events.update(ledger.snapshot())
+    assert [event.message for event in events.watched([], NOW + 1)] == ["0/2"]
     assert not events.is_waiting
 
 
@@ -164,13 +179,13 @@ def test_events_of_unknown_pods_are_bounded_in_bytes() -> None:
         ),
         now=NOW,
     )
-    assert list(events.listed(strangers)) == []
+    assert list(events.listed(strangers, NOW)) == []
     noted = len(strangers) - len(dropped)
     assert 1000 < noted * 4000 < 16 * 2**20
     ended = list(events.list_ended())
     assert len(ended) == noted, "they say that they were on a node with GPUs"
     dropped.clear()
-    list(events.listed(strangers[:100]))
+    list(events.listed(strangers[:100], NOW))
     assert dropped == [], "the next list has room again"
     assert list(events.watched(strangers, NOW)) == []
     assert len(dropped) > 0
