@@ -223,6 +223,11 @@ class CapacityParameters(ClusterParameters):
         """Tell whether a right to capacity is enough for what is requested."""
         return True
 
+    @property
+    def names_holders(self) -> bool:
+        """Tell whether claims and pods are requested: those of the namespace, or else all."""
+        return False
+
 
 def _not_empty(text: str) -> str:
     if not text:
@@ -376,8 +381,13 @@ class StatusParameters(CapacityParameters):
 
     empty_is_default: ClassVar[frozenset[str]] = frozenset({"include"})
 
-    include: frozenset[Literal["nodes", "namespaces", "alerts", "events"]] = Field(
+    include: frozenset[Literal["nodes", "no_node", "namespaces", "alerts", "events"]] = Field(
         default=frozenset(), description="Lists to add to the figures; repeat it or separate by commas."
+    )
+    namespace: Namespace | None = Field(
+        default=None,
+        description="A namespace in which the caller has the right to capacity, where it doesn't have it in "
+        "the whole cluster; include=no_node then has the GPUs that its claims hold. All else is the same.",
     )
     event_type: frozenset[EventType] = Field(
         default=frozenset(), description="Return only events of these types; repeat it or separate by commas."
@@ -391,18 +401,25 @@ class StatusParameters(CapacityParameters):
 
     @property
     def values(self) -> tuple[object, ...]:
-        """Return the values that bear on the answer: of which namespace the right is doesn't."""
-        return tuple(value for name, value in self if name != "namespace")
+        """Return the values that bear on the answer: the namespace does where holders are named."""
+        return tuple(value for name, value in self if name != "namespace" or self.names_holders)
 
     @property
     def is_capacity(self) -> bool:
-        """Tell whether a right to capacity is enough: nothing is requested that names pods or namespaces."""
-        return self.include <= {"nodes"}
+        """Tell whether a right to capacity, and to the namespace of holders, is enough for the lists."""
+        return self.include <= {"nodes", "no_node"}
+
+    @property
+    def names_holders(self) -> bool:
+        """Tell whether who holds the GPUs of no node is requested."""
+        return "no_node" in self.include
 
     def check(self, given: Collection[str]) -> None:
         """Raise an ApiError for a filter of events without events, and for a list that isn't in the view."""
         if self.view is not None and not self.is_capacity:
-            raise invalid_parameter("include: only nodes are in view=capacity")
+            raise invalid_parameter("include: only nodes and no_node are in view=capacity")
+        if self.view is not None and self.names_holders and self.namespace is None:
+            raise invalid_parameter("include: no_node needs a namespace in view=capacity")
         for name in ("event_type", "event_object", "event_since"):
             if name in given and "events" not in self.include:
                 raise invalid_parameter(f"{name} needs include=events")

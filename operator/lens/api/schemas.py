@@ -509,6 +509,14 @@ class DraGpu(TypedDict):
     devices: Annotated[list[DraDevice], Field(description="The first 64 of them, those that are held first.")]
 
 
+class NoNodeGpu(DraGpu):
+    """A GPU that belongs to no single node, and that claims hold."""
+
+    uuid: Annotated[str | None, Field(description="Its UUID; null if the driver doesn't name it.")]
+    product: Annotated[str | None, Field(description="Its product; null if the driver doesn't name it.")]
+    memory_bytes: Annotated[int | None, Field(description="Its memory; null if the driver doesn't name it.")]
+
+
 class Gpu(TypedDict):
     """A physical GPU, as the node's agent or exporter, DRA, or its pods' statuses report it."""
 
@@ -747,6 +755,16 @@ class Status(TypedDict):
         Field(description="How often Lens was right about pending pods; null before the first comparison."),
     ]
     nodes: NotRequired[Annotated[list[Node], Field(description="The nodes by name; with include=nodes.")]]
+    no_node_gpus: NotRequired[
+        Annotated[
+            list[NoNodeGpu],
+            Field(
+                description="The GPUs of no node that ResourceClaims hold, by driver and pool; with "
+                "include=no_node, and if a namespace is given those that its claims hold, and of their "
+                "holders these."
+            ),
+        ]
+    ]
     namespaces: NotRequired[
         Annotated[
             list[Namespace],

@@ -531,6 +531,23 @@ class Namespace(TypedDict):
     pending_gpus: int
 
 
+class NoNodeGpu(TypedDict):
+    """A GPU that belongs to no single node, and that claims hold."""
+
+    driver: str
+    pool: str
+    name: str
+    state: Literal["allocated", "unhealthy", "unavailable", "available", "unknown"]
+    reason: str | None
+    pci_bus_id: str | None
+    largest_partition_left: str | None
+    total_devices: int
+    devices: list[DraDevice]
+    uuid: str | None
+    product: str | None
+    memory_bytes: int | None
+
+
 class Reservation(TypedDict):
     """A reservation pod of KAI-Scheduler, which holds a GPU for pods that share it."""
 
@@ -744,6 +761,7 @@ class Status(TypedDict):
     approximate: bool
     fit_record: FitRecord | None
     nodes: NotRequired[list[Node]]
+    no_node_gpus: NotRequired[list[NoNodeGpu]]
     namespaces: NotRequired[list[Namespace]]
     alerts: NotRequired[list[Alert]]
     recent_events: NotRequired[list[Event]]

@@ -181,6 +181,40 @@ async def test_the_status_has_what_no_node_and_no_state_has(api: Api, cluster: C
     assert samples["lens_held_without_pod_gpus"] == samples["lens_no_node_gpus{state=available}"] == 1
 
 
+async def test_who_holds_the_gpus_of_no_node_is_named_as_on_a_node(api: Api, cluster: Cluster) -> None:
+    cluster.add(
+        cpu_node(),
+        resource_slice(gpu(0)),
+        resource_slice(gpu(6), gpu(7), gpu(8), name="fabric", pool="fabric", node=None, allNodes=True),
+        held(result("gpu-0"), pods=["train"], name="of-a-node"),
+        held(result("gpu-7", pool="fabric"), pods=["train"]),
+        held(result("gpu-8", pool="fabric"), name="kept"),
+        held(result("gone", pool="fabric"), name="lost", node=None),
+        claiming("train", "node-1", "of-a-node", "claim-1"),
+    )
+    cluster.publish(NOW)
+    assert "no_node_gpus" not in (await api.status()).data
+    data = (await api.status("&include=no_node")).data
+    rows = data["no_node_gpus"]
+    assert [(each["pool"], each["name"], each["state"], each["reason"]) for each in rows] == [
+        ("fabric", "gpu-7", "allocated", None),
+        ("fabric", "gpu-8", "allocated", None),
+        ("fabric", "gone", "allocated", "SLICE_GONE"),
+    ]
+    assert [(each["product"], each["driver"]) for each in rows] == [(H100, DRIVER)] * 2 + [(None, DRIVER)]
+    holders = [[claim for device in each["devices"] for claim in device["claims"]] for each in rows]
+    assert [
+        [(each["namespace"], each["resource_claim"], each["pods"], each["without_pod"]) for each in of_gpu]
+        for of_gpu in holders
+    ] == [
+        [(NAMESPACE, "claim-1", ["train"], None)],
+        [(NAMESPACE, "kept", [], "UNRESERVED")],
+        [(NAMESPACE, "lost", [], "UNRESERVED")],
+    ]
+    (row,) = data["dra"]["no_node"]
+    assert row["allocated"] == len(rows)
+
+
 async def test_while_slices_are_missing_nobody_knows_how_many_gpus_are_unknown(
     api: Api, cluster: Cluster
 ) -> None:

@@ -43,7 +43,8 @@ async def test_a_section_that_is_not_there_is_named_with_those_that_are(api: Api
     assert answer.error == (
         400,
         4000,
-        "Invalid parameter: include 'pods' is not supported; supported: nodes, namespaces, alerts or events",
+        "Invalid parameter: include 'pods' is not supported; "
+        "supported: nodes, no_node, namespaces, alerts or events",
     )
 
 

@@ -252,6 +252,77 @@ async def test_a_team_sees_the_nodes_of_its_own_question_with_a_right_to_capacit
     assert "namespace" not in both["not_checked"]
 
 
+def hold_no_nodes_gpus(cluster: Cluster) -> None:
+    """Let claims of two namespaces hold GPUs of no node: one of each, and one that they share."""
+    taint = {"key": "team", "value": "hush-others", "effect": "NoSchedule"}
+    shared = dra_manifests.gpu(2) | {"allowMultipleAllocations": True, "taints": [taint]}
+    cluster.add(
+        dra_manifests.resource_slice(
+            dra_manifests.gpu(0),
+            dra_manifests.gpu(1),
+            shared,
+            name="fabric",
+            pool="fabric",
+            node=None,
+            allNodes=True,
+        ),
+        *(
+            dra_manifests.claim(
+                dra_manifests.result(f"gpu-{index}", pool="fabric"),
+                dra_manifests.result("gpu-2", pool="fabric", shareID=f"share-{index}"),
+                name=f"claim-{index}",
+                namespace=namespace,
+            )
+            for index, namespace in enumerate(("hush-team", "hush-others"))
+        ),
+    )
+    cluster.publish(NOW)
+
+
+async def claims_of_no_node(api: Api, token: str, query: str = "") -> list[tuple[str, list[str]]]:
+    """Return the names of the GPUs of no node that are held, each with its claims."""
+    answer = await api.ask(f"{STATUS}&include=no_node{query}", token=token)
+    return [
+        (gpu["name"], [claim["resource_claim"] for device in gpu["devices"] for claim in device["claims"]])
+        for gpu in answer.data["no_node_gpus"]
+    ]
+
+
+@pytest.mark.parametrize("through_hub", [False, True])
+async def test_a_team_sees_which_gpus_of_no_node_its_own_claims_hold(
+    api: Api, hub: Api, cluster: Cluster, *, through_hub: bool
+) -> None:
+    asked = hub if through_hub else api
+    hold_no_nodes_gpus(cluster)
+    everything = [("gpu-0", ["claim-0"]), ("gpu-1", ["claim-1"]), ("gpu-2", ["claim-1", "claim-0"])]
+    own = [("gpu-0", ["claim-0"]), ("gpu-2", ["claim-0"])]
+    assert await claims_of_no_node(asked, ALL) == everything
+    assert await claims_of_no_node(asked, BOTH, "&namespace=hush-team") == own
+    assert await claims_of_no_node(asked, ALL, "&namespace=hush-team") == own
+    assert await claims_of_no_node(asked, ALL) == everything
+    answer = await asked.ask(f"{STATUS}&include=nodes,no_node&namespace=hush-team", token=BOTH)
+    assert b"hush-others" not in answer.body
+    assert answer.data["no_node_gpus"][-1]["devices"][0]["taints"] == ["team:NoSchedule"]
+    for token, query in (
+        (BOTH, ""),
+        (BOTH, "&namespace=hush-others"),
+        (FREE, ""),
+        (FREE, "&namespace=hush-team"),
+        (TEAM, "&namespace=hush-team"),
+    ):
+        refused = await asked.ask(f"{STATUS}&include=no_node{query}", token=token)
+        assert (refused.status, b"claim-" in refused.body) == (403, False), (token, query)
+
+
+async def test_the_view_of_capacity_names_holders_of_one_namespace_alone(api: Api) -> None:
+    refused = await api.ask(f"{STATUS}&include=no_node&view=capacity", token=ALL)
+    assert refused.error == (
+        400,
+        4000,
+        "Invalid parameter: include: no_node needs a namespace in view=capacity",
+    )
+
+
 async def test_a_stream_has_the_figures_and_nodes_and_their_changes(api: Api, cluster: Cluster) -> None:
     async with listen(api, token=FREE, path=STREAM) as stream:
         first = await stream.next()

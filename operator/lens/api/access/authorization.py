@@ -1,7 +1,8 @@
 """What a caller sees of what it requests: all of it, a namespace's part, or the cluster's capacity alone.
 
 Capacity is what is free: figures, products, nodes and fit, without the names of others' pods and namespaces,
-without alerts and events. It is reviewed only for who may not see everything.
+without alerts and events. It is reviewed only for who may not see everything. The holders of GPUs of no node
+are those of a namespace then, to which the caller needs a right of its own.
 """
 
 from collections.abc import Awaitable
@@ -43,6 +44,8 @@ async def _authorized(params: Any, caller: Caller, path: str) -> Any:
             await _sees_all(caller, path, None)
         case CapacityParameters() if params.is_capacity:
             if not await _sees_all(caller, path, params.namespace):
+                if params.names_holders:
+                    await caller.authorize(path, params.namespace)
                 return params.model_copy(update={"view": "capacity"})
         case _:
             await caller.authorize(path, params.scope)

@@ -18,7 +18,7 @@ def capacity_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a node's row without names of pods and without the values of taints."""
     return {
         **{field: value for field, value in row.items() if field not in HIDDEN_OF_NODES},
-        "taints": [_without_value(taint) for taint in row["taints"]],
+        "taints": [without_value(taint) for taint in row["taints"]],
     }
 
 
@@ -27,7 +27,7 @@ def capacity_json(row: bytes) -> msgspec.Raw:
     return msgspec.Raw(_encode(capacity_row(_decode(row))))
 
 
-def _without_value(taint: str) -> str:
+def without_value(taint: str) -> str:
     """Return ``key:Effect`` of ``key=value:Effect``; neither a key nor an effect has a = or a :."""
     key, has_value, rest = taint.partition("=")
     return f"{key}:{rest.rpartition(':')[2]}" if has_value else taint

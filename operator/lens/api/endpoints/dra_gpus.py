@@ -1,8 +1,14 @@
-"""A node's GPUs that DRA hands out: joined with those that telemetry reports, or rows of their own."""
+"""GPUs that DRA hands out: a node's, joined with those that telemetry reports or in rows of their own.
+
+Those of no node, too, as far as claims hold them.
+"""
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from lens.api import schemas
+from lens.api.endpoints.capacity import without_value
 from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.dra.gpus import SLICE_GONE, DeviceHolder, HeldGpu
@@ -64,6 +70,23 @@ def with_dra(
         else:
             _join(row, held, containers)
     return found
+
+
+def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> schemas.NoNodeGpu | None:
+    """Return a GPU of no node with who holds it; None if nobody does, or nobody in the ``namespace``.
+
+    Of several holders it has those in the namespace. As ``capacity`` it is without the values of taints.
+    """
+    if namespace is not None:
+        own = tuple(each for each in held.holders if each.claim.partition("/")[0] == namespace)
+        held = msgspec.structs.replace(held, holders=own)
+    if not held.holders:
+        return None
+    row = _dra(held)
+    if capacity:
+        for device in row["devices"]:
+            device["taints"] = list(map(without_value, device["taints"]))
+    return {**row, "uuid": held.gpu.uuid, "product": held.gpu.product, "memory_bytes": held.gpu.memory_bytes}
 
 
 def _join(row: schemas.Gpu, held: HeldGpu, containers: Containers) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
 from lens.api.endpoints.capacity import capacity_row
+from lens.api.endpoints.dra_gpus import no_node_gpu
 from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.fit.record import record_row
@@ -15,6 +16,7 @@ from lens.api.parameters import StatusParameters
 from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
+from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, ResourceCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
@@ -147,6 +149,8 @@ async def with_lists(
         shown = dict if params.view is None else capacity_row
         names = current.snapshot.listed()
         answer["nodes"] = await _rows(lambda name: shown(node_row(nodes[name], telemetry.get(name))), names)
+    if "no_node" in params.include:
+        answer["no_node_gpus"] = await _no_node_gpus(current, params)
     if "namespaces" in params.include:
         answer["namespaces"] = await namespaces.rows(current)
     if "alerts" in params.include:
@@ -155,6 +159,17 @@ async def with_lists(
         events = (each for each in current.alerts_and_events.events if matches(each, params))
         answer["recent_events"] = await _rows(event_row, events)
     return answer
+
+
+async def _no_node_gpus(current: StateView, params: StatusParameters) -> list[msgspec.Raw]:
+    """Return the GPUs of no node that claims hold; those of the parameters' namespace, if they have one."""
+
+    def encoded(held: HeldGpu) -> msgspec.Raw | None:
+        row = no_node_gpu(held, params.namespace, capacity=params.view is not None)
+        return None if row is None else msgspec.Raw(_encode(row))
+
+    rows = await slices.each(encoded, current.snapshot.unattached.gpus)
+    return [row for row in rows if row is not None]
 
 
 async def _rows(make: Callable[[T], object], items: Iterable[T]) -> list[msgspec.Raw]:
