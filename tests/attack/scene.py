@@ -18,6 +18,7 @@ from tests.attack.subject import Subject
 from tests.attack.told import Told
 from tests.bench.process import answers
 from tests.e2e.cluster import ports
+from tests.kubeconfig import write_kubeconfig
 
 OPERATOR_MIB = 384
 AGENT_MIB = 192
@@ -111,7 +112,9 @@ class Scene:
     def operator_environment(self, **settings: str) -> dict[str, str]:
         """Return the environment of an operator as the chart would run it."""
         kubeconfig, token, peers = (self.folder / name for name in ("kubeconfig", "agents-token", "peers"))
-        kubeconfig.write_text(json.dumps(_kubeconfig(self.told.apiserver_port)))
+        # As some have it, the password stands in the URL.
+        server = f"http://lens:{OWN_TOKEN}@127.0.0.1:{self.told.apiserver_port}"
+        write_kubeconfig(kubeconfig, server, {"token": OWN_TOKEN})
         token.write_text(AGENT_TOKEN)
         peer = {"name": "other", "url": f"http://127.0.0.1:{self.told.peer_port}", "token_file": str(token)}
         peers.write_text(json.dumps({"peers": [peer]}))
@@ -190,16 +193,3 @@ def staged(case: Case, folder: Path) -> Iterator[Scene]:
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LENS_")}
     return {**kept, **settings}
-
-
-def _kubeconfig(port: int) -> dict[str, object]:
-    """Return the way to the apiserver; as some have it, the password stands in its URL."""
-    server = f"http://lens:{OWN_TOKEN}@127.0.0.1:{port}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "sim", "cluster": {"server": server}}],
-        "users": [{"name": "lens", "user": {"token": OWN_TOKEN}}],
-        "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-        "current-context": "sim",
-    }

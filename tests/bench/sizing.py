@@ -5,7 +5,6 @@ the larger they are. In the largest nothing happens, since its simulation would 
 `python -m tests.bench.sizing` runs it alone.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from tests.bench.figures import Figures
 from tests.bench.process import Process, answers
 from tests.bench.watch.watching import SERVE, environment
 from tests.e2e.cluster import ports
+from tests.kubeconfig import write_kubeconfig
 
 LIVING = (100, 1_000)
 STILL = 5_000
@@ -35,8 +35,7 @@ def _measure(figures: Figures, nodes: int, *flags: str) -> None:
     (port,) = ports.free(1)
     with Process(living) as cluster, tempfile.TemporaryDirectory() as folder:
         fleet = cluster.ready(deadline_s=300).line
-        kubeconfig = Path(folder) / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(fleet["url"])))
+        kubeconfig = write_kubeconfig(Path(folder) / "kubeconfig", fleet["url"], {"token": TOKEN})
         with Process(SERVE, environment(kubeconfig, port)) as lens:
             ready = lens.until(answers(f"http://127.0.0.1:{port}/readyz"))
             time.sleep(SETTLE_S)
@@ -48,17 +47,6 @@ def _measure(figures: Figures, nodes: int, *flags: str) -> None:
     figures.add(f"size_{nodes}_rss_mib", after.rss_mib, "MiB")
     figures.add(f"size_{nodes}_peak_rss_mib", after.peak_rss_mib, "MiB")
     figures.add(f"size_{nodes}_cores", (after.cpu_s - before.cpu_s) / SECONDS, "cores")
-
-
-def _kubeconfig(url: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "sizing", "cluster": {"server": url}}],
-        "users": [{"name": "lens", "user": {"token": TOKEN}}],
-        "contexts": [{"name": "sizing", "context": {"cluster": "sizing", "user": "lens"}}],
-        "current-context": "sizing",
-    }
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
 from lens_sim.apiserver.apiserver import SimApiServer
+from tests.kubeconfig import write_kubeconfig
 
 
 @contextmanager
@@ -18,16 +17,7 @@ def served(server: SimApiServer, token: str, path: Path) -> Iterator[Path]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
-                "users": [{"name": "lens", "user": {"token": token}}],
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "current-context": "sim",
-            }
-        )
-    )
+    write_kubeconfig(path, server.url, {"token": token})
     try:
         yield path
     finally:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import EVENTS, NODES, PODS
 from lens_sim.objects.store import Store
 from tests.integration.operator import LISTENING, Command, environment, get, wait_for
 from tests.integration.watch.objects import GPU, Object, node, pod
+from tests.kubeconfig import write_kubeconfig
 from tests.unit.model.reported import of_node, of_pod, of_scheduler
 
 TOKEN = "token-of-a-test"
@@ -85,16 +85,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
     server = SimApiServer(store, TOKEN)
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(
-        yaml.safe_dump(
-            {
-                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
-                "users": [{"name": "lens", "user": {"token": TOKEN}}],
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "current-context": "sim",
-            }
-        )
-    )
+    write_kubeconfig(kubeconfig, server.url, {"token": TOKEN})
     env = environment(
         cluster="sim",
         listen="127.0.0.1:0",

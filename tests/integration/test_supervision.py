@@ -4,14 +4,12 @@ import asyncio
 import os
 import resource
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lens import app, config, logs
 from lens.model.alerts import rules
@@ -22,6 +20,7 @@ from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import NODES
 from lens_sim.objects.store import Store
 from tests.integration.operator import Command, environment, get, wait_for
+from tests.integration.served import served
 from tests.integration.watch.objects import GPU, node
 
 TOKEN = "token-of-a-test"
@@ -36,27 +35,8 @@ def apiserver(tmp_path: Path) -> Iterator[Path]:
         bad = node(name, 4)
         bad["status"]["allocatable"][GPU] = "2"
         store.put(NODES, bad, datetime.now(UTC))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = SimApiServer(store, TOKEN)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(
-        yaml.safe_dump(
-            {
-                "clusters": [{"name": "sim", "cluster": {"server": server.url}}],
-                "users": [{"name": "lens", "user": {"token": TOKEN}}],
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "current-context": "sim",
-            }
-        )
-    )
-    yield kubeconfig
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with served(SimApiServer(store, TOKEN), TOKEN, tmp_path / "kubeconfig") as kubeconfig:
+        yield kubeconfig
 
 
 def defective(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.attack.case import Case
 from tests.attack.scene import OWN_TOKEN, Scene, staged
+from tests.kubeconfig import write_kubeconfig
 from tests.soak import churn, samples
 from tests.soak.callers import EXPECTED, Callers
 from tests.soak.samples import Sample
@@ -55,7 +56,8 @@ def main() -> int:
         case: Case = type("Day", (Case,), {"nodes": arguments.nodes, "settings": settings})()
         with staged(case, Path(name)) as scene:
             token.write_text(OWN_TOKEN)
-            kubeconfig.write_text(json.dumps(_kubeconfig(scene, token)))
+            server = f"http://127.0.0.1:{scene.told.apiserver_port}"
+            write_kubeconfig(kubeconfig, server, {"tokenFile": str(token)})
             scene.start()
             taken, problems = asyncio.run(_live(scene, token, arguments.hours, arguments.seed))
             log = scene.subject.text
@@ -120,17 +122,6 @@ def _replace(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)
-
-
-def _kubeconfig(scene: Scene, token: Path) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "sim", "cluster": {"server": f"http://127.0.0.1:{scene.told.apiserver_port}"}}],
-        "users": [{"name": "lens", "user": {"tokenFile": str(token)}}],
-        "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-        "current-context": "sim",
-    }
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from tests.bench.percentile import percentile
 from tests.bench.process import Process, answers
 from tests.bench.watch.watching import SERVE, environment
 from tests.e2e.cluster import ports
+from tests.kubeconfig import write_kubeconfig
 
 NODES = 5_000
 CLAIMS = 20_000
@@ -162,23 +162,12 @@ def _settled(*flags: str) -> Iterator[_Settled]:
         Process([sys.executable, "-m", "tests.bench.large.cluster", *given]) as cluster,
         tempfile.TemporaryDirectory() as folder,
     ):
-        kubeconfig = Path(folder) / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(cluster.ready(deadline_s=LONGEST_S).line["url"])))
+        url = cluster.ready(deadline_s=LONGEST_S).line["url"]
+        kubeconfig = write_kubeconfig(Path(folder) / "kubeconfig", url, {"token": TOKEN})
         with Process(SERVE, environment(kubeconfig, port)) as lens:
             ready = lens.until(answers(f"http://127.0.0.1:{port}/readyz"), deadline_s=LONGEST_S)
             time.sleep(SETTLE_S)
             yield _Settled(cluster, lens, port, ready, lens.usage().rss_mib * 1.048576)
-
-
-def _kubeconfig(url: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "large", "cluster": {"server": url}}],
-        "users": [{"name": "lens", "user": {"token": TOKEN}}],
-        "contexts": [{"name": "large", "context": {"cluster": "large", "user": "lens"}}],
-        "current-context": "large",
-    }
 
 
 if __name__ == "__main__":

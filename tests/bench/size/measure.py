@@ -20,6 +20,7 @@ from tests.bench.process import Process, answers
 from tests.bench.size.told import lateness_ms
 from tests.bench.watch.watching import SERVE, environment
 from tests.e2e.cluster import ports
+from tests.kubeconfig import write_kubeconfig
 
 SETTLE_S = 3.0
 IDLE_S = 10.0
@@ -74,8 +75,7 @@ def cluster(size: Size) -> Iterator[Cluster]:
         numbers = ["--nodes", str(size.nodes), "--pods", str(size.pods), "--gpu-pods", str(size.gpu_pods)]
         started = stack.enter_context(Process([*SERVE[:1], "-m", "tests.bench.size.apiserver", *numbers]))
         url = started.ready().line["url"]
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(url)))
+        kubeconfig = write_kubeconfig(folder / "kubeconfig", url, {"token": "size"})
         yield Cluster(started, url, kubeconfig)
 
 
@@ -238,14 +238,3 @@ def fetched(
     request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
     with urllib.request.urlopen(request, timeout=timeout) as response:
         return json.load(response)
-
-
-def _kubeconfig(url: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "size", "cluster": {"server": url}}],
-        "users": [{"name": "lens", "user": {"token": "size"}}],
-        "contexts": [{"name": "size", "context": {"cluster": "size", "user": "lens"}}],
-        "current-context": "size",
-    }

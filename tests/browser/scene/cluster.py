@@ -1,6 +1,5 @@
 """A simulated cluster that stands still until a test changes it, and who has which right in it."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.browser.scene.agents import Agents
 from tests.browser.scene.loop import Loop
 from tests.browser.scene.manifests import Object
 from tests.e2e.cluster import ports
+from tests.kubeconfig import write_kubeconfig
 
 OWN_TOKEN = "own-token-of-lens"
 EVERYTHING = Right("get", "lens", "realtime")
@@ -89,16 +89,7 @@ class Cluster:
     def kubeconfig(self, folder: Path) -> Path:
         """Write how Lens reaches the apiserver."""
         file = folder / "kubeconfig"
-        file.write_text(
-            json.dumps(
-                {
-                    "current-context": "sim",
-                    "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                    "clusters": [{"name": "sim", "cluster": {"server": self._apiserver.url}}],
-                    "users": [{"name": "lens", "user": {"token": OWN_TOKEN}}],
-                }
-            )
-        )
+        write_kubeconfig(file, self._apiserver.url, {"token": OWN_TOKEN})
         return file
 
     def _put(self, objects: Iterable[Object]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.objects.resources import EVENTS
 from lens_sim.objects.store import Store
 from tests.integration.watch.front import Front, Request
+from tests.kubeconfig import write_kubeconfig
 from tests.unit.model.manifests import Object, container, ledger_of, node, pod, read_node, read_pod
 
 TOKEN = "token-of-a-test"
@@ -61,16 +61,7 @@ class Scene:
         await self.sim.start()
         self.front = Front(self.sim.port)
         await self.front.start()
-        self._kubeconfig.write_text(
-            json.dumps(
-                {
-                    "current-context": "sim",
-                    "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                    "clusters": [{"name": "sim", "cluster": {"server": self.front.url}}],
-                    "users": [{"name": "lens", "user": {"token": TOKEN}}],
-                }
-            )
-        )
+        write_kubeconfig(self._kubeconfig, self.front.url, {"token": TOKEN})
 
     def read(self) -> None:
         """Begin to read."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from lens_sim.objects.resources import OWNERS, PODS
 from lens_sim.objects.store import Store
 from tests.integration.watch.front import Front
 from tests.integration.watch.objects import NOW, Object
+from tests.kubeconfig import write_kubeconfig
 from tests.unit.model.manifests import container, ledger_of, pod, read_pod, viewed_pod
 
 TOKEN = "owner-token"
@@ -93,16 +93,7 @@ class Scene:
 
     def use_server(self, url: str) -> None:
         """Have the configuration name this as the apiserver's URL; it is read at the first request."""
-        self._kubeconfig.write_text(
-            json.dumps(
-                {
-                    "current-context": "sim",
-                    "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                    "clusters": [{"name": "sim", "cluster": {"server": url}}],
-                    "users": [{"name": "lens", "user": {"token": TOKEN}}],
-                }
-            )
-        )
+        write_kubeconfig(self._kubeconfig, url, {"token": TOKEN})
 
     async def stop(self) -> None:
         """End the reading, then the servers."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lens.model.gpu.telemetry import Source
 from lens_sim.apiserver.apiserver import SimApiServer
@@ -19,6 +18,7 @@ from tests.integration.operator import DEADLINE_S, Command, environment, get
 from tests.integration.telemetry import server
 from tests.integration.telemetry.server import FakeServer
 from tests.integration.watch.objects import NOW, node
+from tests.kubeconfig import write_kubeconfig
 
 KUBE_TOKEN = "token-of-the-operator"
 AGENT_TOKEN = "token-of-the-agents"
@@ -80,16 +80,7 @@ class Cluster:
         self._stack.push_async_callback(self.apiserver.stop)
         token_file, kubeconfig = self.folder / "token", self.folder / "kubeconfig"
         token_file.write_text(AGENT_TOKEN)
-        kubeconfig.write_text(
-            yaml.safe_dump(
-                {
-                    "clusters": [{"name": "sim", "cluster": {"server": self.apiserver.url}}],
-                    "users": [{"name": "lens", "user": {"token": KUBE_TOKEN}}],
-                    "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                    "current-context": "sim",
-                }
-            )
-        )
+        write_kubeconfig(kubeconfig, self.apiserver.url, {"token": KUBE_TOKEN})
         (port,) = ports.free(1)
         self.url = f"http://127.0.0.1:{port}"
         env = environment(

@@ -13,6 +13,7 @@ from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.finished_pods import MAX_CONCURRENT, MAX_READS, FinishedPods
 from lens.metrics import Metrics
 from lens.model.events.terminations import Outcome, Termination
+from tests.kubeconfig import write_kubeconfig
 
 OPEN: tuple[Outcome, ...] = ("TaskEnded",)
 
@@ -51,16 +52,7 @@ async def apiserver() -> AsyncIterator[tuple[Apiserver, str]]:
 async def settled(url: str, folder: Path, *outcomes: Outcome, seconds: float = 60) -> list[Outcome]:
     """Return how pods ended, once that was asked for."""
     kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(
-        json.dumps(
-            {
-                "current-context": "sim",
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "clusters": [{"name": "sim", "cluster": {"server": url}}],
-                "users": [{"name": "lens", "user": {"token": "a-token"}}],
-            }
-        )
-    )
+    write_kubeconfig(kubeconfig, url, {"token": "a-token"})
     objects = ObjectReader(lambda: Connection(kubeconfig), Metrics(), timeout=seconds)
     async with FinishedPods(objects) as finished_pods:
         return [
