@@ -3,21 +3,30 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from tests.chaos.churn import MARKERS
-from tests.chaos.replica import Replica
 from tests.e2e.lens import CLUSTER
 
 EVERY_S = 0.25
 PAGE = 7
 TIMEOUT = aiohttp.ClientTimeout(total=20)
+
+
+class Asked(Protocol):
+    """A Lens: its number, and where it is."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Streamed:
 class Clients:
     """Two callers and a stream for each replica."""
 
-    def __init__(self, replicas: tuple[Replica, ...]) -> None:
+    def __init__(self, replicas: Sequence[Asked]) -> None:
         """Take whom to ask."""
         self._replicas = replicas
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,7 +89,7 @@ class Clients:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _repeat(
-        self, replica: Replica, ask: Callable[[aiohttp.ClientSession, Replica], Coroutine[Any, Any, None]]
+        self, replica: Asked, ask: Callable[[aiohttp.ClientSession, Asked], Coroutine[Any, Any, None]]
     ) -> None:
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             while True:
@@ -92,13 +101,13 @@ class Clients:
                     self.failed.append(Failed(replica.number, sent, time.time(), repr(error)))
                 await asyncio.sleep(EVERY_S)
 
-    async def _list(self, session: aiohttp.ClientSession, replica: Replica) -> None:
+    async def _list(self, session: aiohttp.ClientSession, replica: Asked) -> None:
         sent = time.time()
         data = await self._ask(session, replica)
         if data is not None:
             self.lists.append(_listed(replica, sent, data["timestamp"], data["tasks"]))
 
-    async def _walk(self, session: aiohttp.ClientSession, replica: Replica) -> None:
+    async def _walk(self, session: aiohttp.ClientSession, replica: Asked) -> None:
         sent, rows, token, first = time.time(), [], "", ""
         while True:
             more = {"limit": str(PAGE)} | ({"continue": token} if token else {})
@@ -113,7 +122,7 @@ class Clients:
         self.pages.append(_listed(replica, sent, first, rows))
 
     async def _ask(
-        self, session: aiohttp.ClientSession, replica: Replica, **more: str
+        self, session: aiohttp.ClientSession, replica: Asked, **more: str
     ) -> dict[str, Any] | None:
         params = {"cluster": CLUSTER, "namespace": MARKERS, "state": "all", **more}
         sent = time.time()
@@ -130,7 +139,7 @@ class Clients:
             data: dict[str, Any] = body["data"]
             return data
 
-    async def _listen(self, replica: Replica) -> None:
+    async def _listen(self, replica: Asked) -> None:
         told = self.streams[replica.number]
         last = ""
         async with aiohttp.ClientSession(
@@ -142,7 +151,7 @@ class Clients:
                     last = await self._read(session, replica, told, last)
                 await asyncio.sleep(0.5)
 
-    async def _read(self, session: aiohttp.ClientSession, replica: Replica, told: Streamed, last: str) -> str:
+    async def _read(self, session: aiohttp.ClientSession, replica: Asked, told: Streamed, last: str) -> str:
         headers = {"Last-Event-ID": last} if last else {}
         params = {"cluster": CLUSTER, "namespace": MARKERS}
         async with session.get(
@@ -162,7 +171,7 @@ class Clients:
         return last
 
 
-def _listed(replica: Replica, sent: float, timestamp: str, rows: list[dict[str, Any]]) -> Listed:
+def _listed(replica: Asked, sent: float, timestamp: str, rows: list[dict[str, Any]]) -> Listed:
     current_at = datetime.fromisoformat(timestamp).timestamp()
     return Listed(replica.number, sent, time.time(), current_at, tuple(row["pod_name"] for row in rows))
 

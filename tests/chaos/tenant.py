@@ -67,7 +67,8 @@ class Tenant:
         await self._api.rotate_token(MARKERS, NAME, folder / "tenant.token")
         self._token = (folder / "tenant.token").read_text().strip()
         for what in (OWN, f"namespace={NAMESPACES[0]}", ""):
-            self._tasks.append(asyncio.create_task(self._ask(what)))
+            asking = ask(self._replica.url, self._token, what, self.shown)
+            self._tasks.append(asyncio.create_task(asking))
         self._tasks.append(asyncio.create_task(self._turn()))
 
     async def stop(self) -> None:
@@ -119,19 +120,21 @@ class Tenant:
         await self._api.delete(f"{BINDINGS}/{NAME}")
         self.revoked.append(Revoked(time.time()))
 
-    async def _ask(self, what: str) -> None:
-        url = f"{self._replica.url}/api/v1/realtime/running-tasks?cluster={CLUSTER}&{what}"
-        headers = {"Authorization": f"Bearer {self._token}", "Cache-Control": "no-cache"}
-        async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
-            while True:
-                sent = time.time()
-                try:
-                    async with session.get(url) as response:
-                        body = await response.json()
-                        if response.status == 200:
-                            found = frozenset(row["namespace"] for row in body["data"]["tasks"])
-                            self.shown.append(Shown(what, sent, time.time(), found))
-                except (aiohttp.ClientError, TimeoutError, OSError):
-                    # It is the others who count failures.
-                    pass
-                await asyncio.sleep(EVERY_S)
+
+async def ask(url: str, token: str, what: str, shown: list[Shown]) -> None:
+    """Ask a Lens for tasks with a token all the time, and note what it shows."""
+    url = f"{url}/api/v1/realtime/running-tasks?cluster={CLUSTER}&{what}"
+    headers = {"Authorization": f"Bearer {token}", "Cache-Control": "no-cache"}
+    async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
+        while True:
+            sent = time.time()
+            try:
+                async with session.get(url) as response:
+                    body = await response.json()
+                    if response.status == 200:
+                        found = frozenset(row["namespace"] for row in body["data"]["tasks"])
+                        shown.append(Shown(what, sent, time.time(), found))
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                # It is the others who count failures.
+                pass
+            await asyncio.sleep(EVERY_S)

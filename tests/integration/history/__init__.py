@@ -1,0 +1,1 @@
+"""What `make chaos` holds against what clients saw, on real answers that somebody has tampered with."""
