@@ -139,6 +139,18 @@ async def test_another_product_than_a_requests_selectors_choose_would_fit(
     ]
 
 
+async def test_a_product_of_two_drivers_is_named_once(devices: Cluster, serve: Serve) -> None:
+    other = "gpu.example.com"
+    own = resource_slice(gpu(9), name="other", driver=other, pool="other", node="node-2")
+    devices.add(own, device_class("any", f'device.driver in ["{DRIVER}", "{other}"]'))
+    devices.publish(NOW)
+    wanted = [{"cel": {"expression": "false"}}]
+    data = await post(
+        await serve(), template(deviceClassName="any", selectors=wanted), deployment(1, OF_TEMPLATE)
+    )
+    assert [each["value"] for each in data["nearest"] if each["change"] == "product"] == [H100]
+
+
 async def test_of_several_requests_the_one_that_would_have_to_change_is_named(
     devices: Cluster, serve: Serve
 ) -> None:

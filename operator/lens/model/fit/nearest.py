@@ -54,7 +54,10 @@ def alternatives(
     products: Mapping[str, Callable[[AskedPod], AskedPod]],
     fits: Fits,
 ) -> Iterator[Alternative]:
-    """Yield what would fit in place of ``replicas`` of a pod, of which ``placed`` do."""
+    """Yield what would fit in place of ``replicas`` of a pod, of which ``placed`` do, each once.
+
+    A product may be told by nodes' labels and by devices, or by devices of two drivers.
+    """
     devices = fleet.devices
     gpu = next((resource for resource, _ in asked.request if is_gpu(resource)), None)
     amount = dict(asked.request).get(gpu or "")
@@ -64,7 +67,10 @@ def alternatives(
         own = dict(changed.request).get(gpu or "")
         return own if of_claims is None else of_claims + (own or 0)
 
+    named: set[tuple[Change, str]] = set()
+
     def found(change: Change, value: str, changed: AskedPod) -> Alternative:
+        named.add((change, value))
         return Alternative(change, value, gpus(changed), replicas)
 
     if placed and not asked.unchecked:
@@ -80,7 +86,7 @@ def alternatives(
         if fits(select(asked)):
             yield found("product", product, asked)
     for change, value, changed in _other_devices(asked, places, devices):
-        if fits(changed):
+        if (change, value) not in named and fits(changed):
             yield found(change, value, changed)
     if asked.selector != ANY_NODE and fits(msgspec.structs.replace(asked, selector=ANY_NODE)):
         yield found("selector", "none", asked)
