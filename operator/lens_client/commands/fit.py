@@ -44,7 +44,7 @@ def run(context: Context) -> int:
     printer = Printer(context, fit.VIEW, ("json", "yaml", "jsonpath"))
     answer = _ask(context)
     if printer.form.is_table:
-        printer.paragraphs(fit.paragraphs(answer.data))
+        printer.paragraphs(fit.paragraphs(answer.data, manifest=context.options.filename is not None))
     else:
         printer.document(answer.data)
     printer.age(answer.data["timestamp"], answer.age_seconds)

@@ -27,16 +27,31 @@ _NOT_CHECKED = {
 }
 
 _FLAGS = {
-    "gpus": "--gpus",
-    "replicas": "--replicas",
-    "product": "--product",
-    "device_class": "--device-class",
-    "toleration": "--toleration",
+    "gpus": ": --gpus {}",
+    "replicas": ": --replicas {}",
+    "product": " with --product {}",
+    "device_class": " with --device-class {}",
+    "toleration": " with --toleration {}",
+}
+"""How an alternative is asked for."""
+
+_EDITS = {
+    "gpus": "",
+    "replicas": "",
+    "product": " with the product {}",
+    "device_class": " with the DeviceClass {}",
+    "toleration": " with a toleration of {}",
+}
+"""How a manifest would have to be. With other GPUs or replicas the sentence says so itself."""
+
+_EITHER = {
+    "selector": " without a node selector",
+    "devices": " with so many devices: {}",
 }
 
 
-def paragraphs(fit: Mapping[str, Any]) -> Iterator[Paragraph]:
-    """Yield the verdict, the reasons, and the alternatives."""
+def paragraphs(fit: Mapping[str, Any], *, manifest: bool) -> Iterator[Paragraph]:
+    """Yield the verdict, the reasons, and the alternatives. A ``manifest`` takes the place of options."""
     verdict = {"yes": "YES", "no": "NO", "unknown": "UNKNOWN"}[fit["fits"]]
     color = {"yes": "green", "no": "red", "unknown": "yellow"}[fit["fits"]]
     yield Paragraph(verdict, (_sentence(fit),), color)  # type: ignore[arg-type]
@@ -51,7 +66,7 @@ def paragraphs(fit: Mapping[str, Any]) -> Iterator[Paragraph]:
         if places:
             yield Paragraph("NODES", (f"{prefix}{', '.join(places[:8])}{', …' if len(places) > 8 else ''}",))
     yield Paragraph("QUOTA", tuple(_quota(use) for use in fit["quota"] or () if use["exceeded"]))
-    yield Paragraph("INSTEAD", tuple(_alternative(each) for each in fit["nearest"] or ()))
+    yield Paragraph("INSTEAD", tuple(_alternative(each, manifest=manifest) for each in fit["nearest"] or ()))
     if fit["evictable"] is not None:
         yield Paragraph("EVICTABLE", (_evictable(fit["evictable"]),))
     yield Paragraph("NOT CHECKED", tuple(not_checked(each) for each in fit["not_checked"] or ()))
@@ -80,14 +95,14 @@ def _quota(use: Mapping[str, Any]) -> str:
     return f"{use['quota']}: {use['resource']} {hard}, {used} used, {asked} asked"
 
 
-def _alternative(each: Mapping[str, Any]) -> str:
-    gpus = "" if each["gpus"] is None else f" with {each['gpus']} GPU{'' if each['gpus'] == 1 else 's'} each"
-    pods = f"{each['replicas']} pod{'' if each['replicas'] == 1 else 's'}{gpus} would fit"
-    if each["change"] == "selector":
-        return f"{pods} without a node selector"
-    if each["change"] in ("product", "device_class", "toleration"):
-        return f"{pods} with {_FLAGS[each['change']]} {each['value']}"
-    return f"{pods}: {_FLAGS.get(each['change'], each['change'])} {each['value']}"
+def _alternative(each: Mapping[str, Any], *, manifest: bool) -> str:
+    number, gpus = each["replicas"], each["gpus"]
+    of_each = (
+        "" if gpus is None else f" with {gpus} GPU{'' if gpus == 1 else 's'}{'' if number == 1 else ' each'}"
+    )
+    pods = f"{number} pod{'' if number == 1 else 's'}{of_each} would fit"
+    how = {**_EITHER, **(_EDITS if manifest else _FLAGS)}.get(each["change"])
+    return pods + (f": {each['change']} {each['value']}" if how is None else how.format(each["value"]))
 
 
 def _evictable(evictable: Mapping[str, Any]) -> str:

@@ -459,6 +459,9 @@ FIT_NO = {
     "nearest": [
         {"change": "gpus", "value": "2", "gpus": 2, "replicas": 4},
         {"change": "replicas", "value": "1", "gpus": 8, "replicas": 1},
+        {"change": "product", "value": "NVIDIA-H200", "gpus": 8, "replicas": 4},
+        {"change": "device_class", "value": "gpu.nvidia.com", "gpus": 8, "replicas": 4},
+        {"change": "selector", "value": "none", "gpus": 8, "replicas": 4},
         {"change": "toleration", "value": "reserved=team-b:NoSchedule", "gpus": 8, "replicas": 4},
     ],
     "evictable": {
