@@ -2,8 +2,8 @@
 
 It serves plain HTTP on 127.0.0.1 with what Lens and client-go's informers ask for: discovery, lists with
 `limit` and `continue`, watches with bookmarks, and the owners of pods.
-`POST /-/changes?count=2000&per_second=100` has pods end and begin, and answers when each did, in nanoseconds
-of the epoch; `GET /-/totals` says what is right then.
+`POST /-/changes?count=2000&per_second=100` has pods end and begin, and answers when each began, in ns of
+the epoch; `GET /-/totals` says what is right then.
 """
 
 import argparse
@@ -81,7 +81,8 @@ class Apiserver:
                 self._changed.set()
                 self._changed = asyncio.Event()
             await asyncio.sleep(TICK_SECONDS)
-        return web.json_response({"first": first, "made_at": made_at})
+        begun = {change: at for change, at in enumerate(made_at, first) if self._fleet.begins(change)}
+        return web.json_response({"begun": begun})
 
     # Objects
 

@@ -70,10 +70,14 @@ class Fleet:
         """Return the watch's line of a change, counted from 1."""
         turn, at = divmod(change - 1, self.moving)
         number = self._number_at(at)
-        if turn % 2:
+        if self.begins(change):
             return _line(b"ADDED", self._pod(number, change))
         # Of a deleted object the line has the last state, at the version of the deletion.
         return _line(b"DELETED", self._pod(number, change - self.moving if turn else 0, version=change))
+
+    def begins(self, change: int) -> bool:
+        """Tell whether a pod begins with a change, and doesn't end."""
+        return (change - 1) // self.moving % 2 == 1
 
     def totals(self, changes: int) -> Totals:
         """Return the right figures after so many changes."""

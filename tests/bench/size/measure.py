@@ -56,11 +56,11 @@ class Cluster:
         self.url = url
         self.kubeconfig = kubeconfig
 
-    def change(self, count: int, per_second: float) -> tuple[int, list[int]]:
-        """Have pods end and begin; return the first change's number, and when each was (ns of the epoch)."""
+    def change(self, count: int, per_second: float) -> dict[int, int]:
+        """Have pods end and begin; return when each began (ns of the epoch), by the number of its change."""
         path = f"/-/changes?count={count}&per_second={per_second}"
         made = fetched(self.url + path, method="POST", timeout=60 + count / per_second)
-        return made["first"], made["made_at"]
+        return {int(change): at for change, at in made["begun"].items()}
 
     def totals(self) -> Mapping[str, int]:
         """Return the right figures."""
@@ -202,11 +202,11 @@ def _costs_of_requests(subject: Lens) -> dict[str, Value]:
 
 def _amid_changes(source: Cluster, subject: Lens) -> dict[str, Value]:
     """Return what answers take while pods end and begin, and how late a stream tells of those that begin."""
-    made: list[tuple[int, list[int]]] = []
+    begun: dict[int, int] = {}
     over = threading.Event()
 
     def change() -> None:
-        made.append(source.change(AMID, AMID_PER_SECOND))
+        begun.update(source.change(AMID, AMID_PER_SECOND))
         over.set()
 
     changing = threading.Thread(target=change)
@@ -222,7 +222,7 @@ def _amid_changes(source: Cluster, subject: Lens) -> dict[str, Value]:
                 fetched(f"{subject.url}{API}/{path}", PAST_CACHE)
                 times[name].append(1000 * (time.monotonic() - began))
         changing.join()
-        late = told(*made[0])
+        late = told(begun)
     _until_right(source, subject)
     return {
         **{f"{name}_amid_ms": Value(statistics.median(each), "ms") for name, each in times.items()},

@@ -4,8 +4,8 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 _CHANGE = re.compile(rb'"pod_uid":"\d{8}-0000-4000-a000-(\d{12})","pod_name"')
@@ -15,8 +15,15 @@ _READ_BYTES = 1 << 16
 _SEAM_BYTES = 256
 _DEADLINE_S = 60.0
 
-Told = Callable[[int, Sequence[int]], list[float]]
-"""Takes the first change's number and when each was made, in ns of the epoch; returns the lateness in ms."""
+_TOLD_WITHIN_S = 20.0
+_LOOK_S = 0.02
+_MOST_NAMED = 5
+
+Told = Callable[[Mapping[int, int]], list[float]]
+"""Takes when each pod began, in ns of the epoch, by the number of its change; returns the lateness in ms.
+
+Raises AssertionError for pods of which the stream hasn't told in time.
+"""
 
 
 class _Reader:
@@ -33,8 +40,14 @@ class _Reader:
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
+    @property
+    def reads(self) -> bool:
+        """Tell whether the stream hasn't ended."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # it may have ended
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
 
@@ -52,13 +65,24 @@ class _Reader:
 
 
 @contextmanager
-def lateness_ms(url: str) -> Iterator[Told]:
-    """Open a stream of tasks, read it to the end of its snapshot, and give what says how late it was then."""
+def lateness_ms(url: str, within_s: float = _TOLD_WITHIN_S) -> Iterator[Told]:
+    """Open a stream of tasks, read it to the end of its snapshot, and give what says how late it was then.
+
+    What the stream hasn't told yet when it is asked for has ``within_s`` to come.
+    """
     reader = _Reader(url)
 
-    def told(first: int, made_at: Sequence[int]) -> list[float]:
-        begun = [change for change in range(first, first + len(made_at)) if change in reader.seen]
-        return [(reader.seen[change] - made_at[change - first]) / 1e6 for change in begun]
+    def told(begun: Mapping[int, int]) -> list[float]:
+        deadline = time.monotonic() + within_s
+        while not reader.seen.keys() >= begun.keys() and reader.reads and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        missing = sorted(begun.keys() - reader.seen.keys())
+        named = ", ".join(map(str, missing[:_MOST_NAMED]))
+        how = f"in {within_s:g} s" if reader.reads else "before it ended"
+        assert not missing, (
+            f"the stream has told of all but {len(missing)} of {len(begun)} pods {how}: of changes {named}"
+        )
+        return [(reader.seen[change] - at) / 1e6 for change, at in begun.items()]
 
     try:
         assert reader.begun.wait(_DEADLINE_S), "the stream has no snapshot"
