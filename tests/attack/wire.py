@@ -145,19 +145,26 @@ async def paced(
     loop = asyncio.get_running_loop()
     began, begun = loop.time(), 0
     room = asyncio.Semaphore(at_once)
+    unfinished: set[Coroutine[Any, Any, object]] = set()
 
     async def do(step: Coroutine[Any, Any, object]) -> None:
         try:
             await step
         finally:
+            unfinished.discard(step)
             room.release()
 
-    async with asyncio.TaskGroup() as group:
-        for step in steps:
-            await asyncio.sleep(began + begun / per_second - loop.time())
-            await room.acquire()
-            if loop.time() > began + seconds:
-                step.close()
-                break
-            group.create_task(do(step))
-            begun += 1
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                unfinished.add(step)
+                await asyncio.sleep(began + begun / per_second - loop.time())
+                await room.acquire()
+                if loop.time() > began + seconds:
+                    break
+                group.create_task(do(step))
+                begun += 1
+    finally:
+        # Those that haven't begun: the last, and what was cancelled.
+        for step in unfinished:
+            step.close()

@@ -20,10 +20,11 @@ from tests.attack.scene import OWN_TOKEN, Scene, staged
 from tests.kubeconfig import write_kubeconfig
 from tests.soak import churn, samples
 from tests.soak.callers import EXPECTED, Callers
-from tests.soak.samples import Sample
+from tests.soak.samples import NoSampleError, Sample
 
 SPEED = 180.0
 SAMPLE_S = 0.5
+ENDS_WITHIN_S = 5.0
 LONG_ENOUGH_H = 12.0
 RESULTS, LOG = Path("build/soak.json"), Path("build/soak.log")
 SETTINGS = {
@@ -84,6 +85,8 @@ async def _live(scene: Scene, token: Path, hours: float, seed: int) -> tuple[lis
     """Let the day pass; return the samples, and what went wrong."""
     callers = Callers(scene, seed)
     taken: list[Sample] = []
+    unanswered: list[str] = []
+    hour = 0.0
     await asyncio.to_thread(scene.told.do, churn.begin, seed=seed, speed=SPEED)
     began = time.monotonic()
     print(_LINE.format(*Sample._fields))
@@ -97,11 +100,21 @@ async def _live(scene: Scene, token: Path, hours: float, seed: int) -> tuple[lis
             )
             await _rotate(scene, token, int(hour))
             await callers.rotate()
-        taken.append(await samples.take(hour, scene.subject.process.pid, scene.port))
+        try:
+            taken.append(await samples.take(hour, scene.subject.process.pid, scene.port))
+        except NoSampleError as error:
+            # A process that is just ending may not have ended yet.
+            await asyncio.to_thread(scene.subject.until, lambda: False, ENDS_WITHIN_S)
+            if scene.subject.runs:
+                unanswered.append(f"{error} in hour {hour:.1f}")
         await asyncio.sleep(SAMPLE_S)
-    problems = [] if scene.subject.runs else [scene.subject.end()]
-    if scene.subject.runs:
-        await asking
+    if not scene.subject.runs:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        # Whatever else went wrong is a consequence.
+        return taken, [f"Lens ended in hour {hour:.1f}, exit status {scene.subject.process.poll()}"]
+    await asking
+    problems = unanswered[:1]
     if how := await asyncio.to_thread(scene.told.do, churn.ended):
         problems.append(f"the cluster stood still: {how}")
     failed = {status: number for status, number in callers.statuses.items() if status not in EXPECTED | {200}}

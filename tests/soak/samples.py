@@ -15,6 +15,10 @@ BOUNDS: Mapping[str, float] = {"rss_mb": 1.0, "descriptors": 5.0, "threads": 1.0
 """By how much each may grow a day."""
 
 
+class NoSampleError(Exception):
+    """The process has no metrics to show: it gives no answer, or has ended."""
+
+
 class Sample(NamedTuple):
     """A moment of a run: the simulated hour, and what there was."""
 
@@ -31,24 +35,27 @@ class Sample(NamedTuple):
 
 
 async def take(hour: float, pid: int, port: int) -> Sample:
-    """Look at a process and at its metrics."""
+    """Look at a process and at its metrics. Raise NoSampleError where there are none."""
     answer = await wire.ask(port, wire.request("/metrics"))
     known: dict[str, float] = {}
     for name, value in _SAMPLE.findall(answer.body.decode()):
         known[name] = known.get(name, 0.0) + float(value)
-    status = _status(pid)
-    return Sample(
-        hour=hour,
-        rss_mb=int(status["VmRSS"]) * 1024 / 1e6,
-        descriptors=len(os.listdir(f"/proc/{pid}/fd")),
-        threads=int(status["Threads"]),
-        tasks=round(known["lens_tasks"]),
-        connections=round(known["lens_http_connections"]),
-        streams=round(known["lens_streams"]),
-        cache_mb=known["lens_cache_bytes"] / 1e6,
-        pods=round(known["lens_running_tasks"]),
-        alerts=round(known["lens_alerts"]),
-    )
+    try:
+        status = _status(pid)
+        return Sample(
+            hour=hour,
+            rss_mb=int(status["VmRSS"]) * 1024 / 1e6,
+            descriptors=len(os.listdir(f"/proc/{pid}/fd")),
+            threads=int(status["Threads"]),
+            tasks=round(known["lens_tasks"]),
+            connections=round(known["lens_http_connections"]),
+            streams=round(known["lens_streams"]),
+            cache_mb=known["lens_cache_bytes"] / 1e6,
+            pods=round(known["lens_running_tasks"]),
+            alerts=round(known["lens_alerts"]),
+        )
+    except (OSError, KeyError) as error:
+        raise NoSampleError(f"no sample: HTTP status {answer.status}, {error!r}") from None
 
 
 def _status(pid: int) -> dict[str, str]:

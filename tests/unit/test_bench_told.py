@@ -60,6 +60,9 @@ def test_each_pod_has_its_lateness() -> None:
 def test_a_pod_that_the_stream_never_tells_of_fails_the_measurement(
     within_s: float, how: str, *, ends: bool
 ) -> None:
-    with stream(began(7, 9), ends=ends) as url, lateness_ms(url, within_s) as told:
-        with pytest.raises(AssertionError, match=rf"all but \d of 3 pods {how}: of changes .*8"):
-            told(dict.fromkeys((7, 8, 9), 0))
+    with (
+        stream(began(7, 9), ends=ends) as url,
+        lateness_ms(url, within_s) as told,
+        pytest.raises(AssertionError, match=rf"all but \d of 3 pods {how}: of changes .*8"),
+    ):
+        told(dict.fromkeys((7, 8, 9), 0))
