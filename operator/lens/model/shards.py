@@ -1,8 +1,9 @@
 """An immutable mapping that shares all unchanged parts with its successors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Generic, Self, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _BITS = 5
@@ -14,7 +15,7 @@ Level = tuple[Any, ...]
 """Levels below, or shards: dictionaries."""
 
 
-class Shards(Mapping[str, V], Generic[V]):
+class Shards(Mapping[K, V], Generic[K, V]):
     """A mapping in a tree of 32 by 32 by 32 shards. A successor copies those that it changes.
 
     So the cost depends on the change, up to some 100,000 entries. The order of iteration has no meaning.
@@ -27,10 +28,10 @@ class Shards(Mapping[str, V], Generic[V]):
         self._table: Level = ((({},) * _WIDTH,) * _WIDTH,) * _WIDTH
         self._size = 0
 
-    def updated(self, changes: Mapping[str, V | None]) -> Self:
+    def updated(self, changes: Mapping[K, V | None]) -> Self:
         """Return a successor with ``changes``; a value of None removes its key."""
         size = self._size
-        copied: dict[int, dict[int, dict[int, dict[str, V]]]] = {}
+        copied: dict[int, dict[int, dict[int, dict[K, V]]]] = {}
         for key, value in changes.items():
             top, middle, low = _place(key)
             shards = copied.setdefault(top, {}).setdefault(middle, {})
@@ -60,7 +61,7 @@ class Shards(Mapping[str, V], Generic[V]):
         successor._size = size
         return successor
 
-    def differing(self, before: Self) -> Iterator[str]:
+    def differing(self, before: Self) -> Iterator[K]:
         """Yield the keys whose value is another object than in ``before``, or is missing in one of the two.
 
         Parts that both share cost nothing.
@@ -70,13 +71,13 @@ class Shards(Mapping[str, V], Generic[V]):
                 for then, now in _unshared(old, new):
                     yield from (key for key in then.keys() | now.keys() if then.get(key) is not now.get(key))
 
-    def __getitem__(self, key: str) -> V:
+    def __getitem__(self, key: K) -> V:
         """Return the value of ``key``. Raise KeyError."""
         top, middle, low = _place(key)
-        shard: dict[str, V] = self._table[top][middle][low]
+        shard: dict[K, V] = self._table[top][middle][low]
         return shard[key]
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[K]:
         """Iterate over the keys."""
         for middles in self._table:
             for shards in middles:
@@ -88,7 +89,7 @@ class Shards(Mapping[str, V], Generic[V]):
         return self._size
 
 
-def _place(key: str) -> tuple[int, int, int]:
+def _place(key: Hashable) -> tuple[int, int, int]:
     """Return where on each level a key is."""
     number = hash(key)
     return number & _MASK, number >> _BITS & _MASK, number >> 2 * _BITS & _MASK

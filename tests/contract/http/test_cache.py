@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from lens.model.alerts.alert import Alert
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.gpu.telemetry import NO_TELEMETRY
+from lens.model.inventory.owner_chains import NO_OWNER_CHAINS
 from tests.contract.conftest import NOW, Answer, Api, Clock, Serve, write_tokens
 from tests.contract.kubernetes import Cluster, node, pod
 
@@ -117,7 +118,7 @@ async def test_whatever_changes_in_an_answer_ends_it(
         )
         cluster.state.alerts_and_events = AlertsAndEvents(NOW, (alert,))
     else:
-        cluster.state.owner_chains = {}
+        cluster.state.owner_chains = NO_OWNER_CHAINS.updated({})
     clock.now = NOW + 1
     assert (await api.status("&include=alerts")).headers["ETag"] != first.headers["ETag"]
 

@@ -4,6 +4,7 @@ import pytest
 
 from lens.api.stream.diff import diff_states
 from lens.api.stream.initial_snapshots import InitialSnapshot
+from lens.api.stream.nodes_by_controller import NodesByController
 from lens.api.stream.sse import StreamFilter
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, node, pod
@@ -65,6 +66,6 @@ async def test_a_diff_of_all_nodes_is_made_in_slices(large: Cluster) -> None:
         large.add(pod(f"new-{number}", f"node-{number}"))
     large.publish(NOW)
     async with held() as loop:
-        diff = await diff_states(before, large.state.current, "prod-cluster", NOW)
+        diff = await diff_states(before, large.state.current, NodesByController(), "prod-cluster", NOW)
     assert len(diff.nodes) == len(diff.tasks) == NODES
     assert loop.longest < MOST_HELD

@@ -13,7 +13,7 @@ from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
 from lens.model.inventory.objects.pod import Controller, Workload
-from lens.model.inventory.owner_chains import OwnerChain
+from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChain
 from tests.contract.conftest import NOW, TOKEN, Answer, Api, Serve, write_tokens
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 
@@ -154,7 +154,9 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
     a, b = (await api.tasks()).data["tasks"]
     assert (a["workload_name"], a["workload_reason"]) == ("train-1", "UNREAD")
     job = Controller("batch/v1", "Job", "ml-team", "train-1", "o")
-    cluster.state.owner_chains = {job: OwnerChain(Workload("CronJob", "train"), None)}
+    cluster.state.owner_chains = NO_OWNER_CHAINS.updated(
+        {job: OwnerChain(Workload("CronJob", "train"), None)}
+    )
     told, again = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
     assert told == {**a, "workload_type": "CronJob", "workload_name": "train", "workload_reason": None}
     assert again == b

@@ -1,7 +1,7 @@
 """What is learnt of who stands above a task shows with the next fresh answer."""
 
 from lens.model.inventory.objects.pod import Controller, Workload
-from lens.model.inventory.owner_chains import OwnerChain
+from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChain
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, pod
 
@@ -18,11 +18,13 @@ async def test_the_top_of_the_owner_chain_is_shown_once_known(api: Api, cluster:
     cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
     cluster.publish(NOW)
     assert await told(api) == ("Job", "train", "UNREAD", "train")
-    cluster.state.owner_chains = {JOB: OwnerChain(Workload("JobSet", "sweep"), "FORBIDDEN")}
+    cluster.state.owner_chains = NO_OWNER_CHAINS.updated(
+        {JOB: OwnerChain(Workload("JobSet", "sweep"), "FORBIDDEN")}
+    )
     assert await told(api) == ("JobSet", "sweep", "FORBIDDEN", "train")
     cluster.publish(NOW + 1)
     assert await told(api) == ("JobSet", "sweep", "FORBIDDEN", "train")
-    cluster.state.owner_chains = {JOB: OwnerChain(Workload("TrainJob", "llm"), None)}
+    cluster.state.owner_chains = NO_OWNER_CHAINS.updated({JOB: OwnerChain(Workload("TrainJob", "llm"), None)})
     assert await told(api) == ("TrainJob", "llm", None, "train")
 
 
@@ -30,7 +32,7 @@ async def test_an_answer_with_other_workloads_is_another_answer(api: Api, cluste
     cluster.add(pod("train-0", "n1", owner=("batch/v1", "Job", "train")))
     cluster.publish(NOW)
     first = await api.tasks()
-    cluster.state.owner_chains = {JOB: OwnerChain(Workload("JobSet", "sweep"), None)}
+    cluster.state.owner_chains = NO_OWNER_CHAINS.updated({JOB: OwnerChain(Workload("JobSet", "sweep"), None)})
     assert (await api.tasks(Cache_Control="no-cache")).headers["ETag"] != first.headers["ETag"]
     assert (await api.tasks(If_None_Match=first.headers["ETag"])).status == 200
 
@@ -43,6 +45,8 @@ async def test_a_bare_pod_needs_nobody_to_be_known(api: Api, cluster: Cluster) -
 
 async def test_an_owner_in_one_namespace_is_not_shown_in_another(api: Api, cluster: Cluster) -> None:
     cluster.add(pod("train-0", "n1", namespace="other", owner=("batch/v1", "Job", "train")))
-    cluster.state.owner_chains = {JOB: OwnerChain(Workload("JobSet", "secret-project"), None)}
+    cluster.state.owner_chains = NO_OWNER_CHAINS.updated(
+        {JOB: OwnerChain(Workload("JobSet", "secret-project"), None)}
+    )
     cluster.publish(NOW)
     assert await told(api) == ("Job", "train", "UNREAD", "train")

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from lens.api.stream.damper import EXACT_SECONDS, PAUSE_SECONDS, Damper
 from lens.api.stream.diff import Diff, diff_states
+from lens.api.stream.nodes_by_controller import NodesByController
 from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
@@ -50,7 +51,7 @@ class Told:
         if not self.damper.has_work(current, self.now):
             return None
         before, self.told = self.told, await self.damper.advance(self.told, current, self.now)
-        diff = await diff_states(before, self.told, "prod-cluster", NOW)
+        diff = await diff_states(before, self.told, NodesByController(), "prod-cluster", NOW)
         return diff if diff.has_changes else None
 
     @property
@@ -145,5 +146,5 @@ async def test_what_is_told_after_any_changes_is_the_state_itself() -> None:
         await stream.after(0.7)
     await stream.after(EXACT_SECONDS)
     current = stream.cluster.state.current
-    exact = await diff_states(replace(stream.told), current, "prod-cluster", NOW)
+    exact = await diff_states(replace(stream.told), current, NodesByController(), "prod-cluster", NOW)
     assert not exact.has_changes

@@ -17,9 +17,9 @@ class AgainstADict(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shards: Shards[int] = Shards()
+        self.shards: Shards[str, int] = Shards()
         self.model: dict[str, int] = {}
-        self.earlier: list[tuple[Shards[int], dict[str, int]]] = []
+        self.earlier: list[tuple[Shards[str, int], dict[str, int]]] = []
 
     @rule(changes=CHANGES)
     def update(self, changes: dict[str, int | None]) -> None:
@@ -58,7 +58,7 @@ TestShards.settings = settings(max_examples=full_or(15, 40), stateful_step_count
 
 def test_unchanged_values_stay_the_same_object() -> None:
     values = {f"node-{i}": object() for i in range(1000)}
-    before = Shards[object]().updated(values)
+    before = Shards[str, object]().updated(values)
     after = before.updated({"node-1": object(), "node-2": None})
     assert all(after[name] is value for name, value in values.items() if name not in ("node-1", "node-2"))
     assert len(after) == 999
@@ -66,7 +66,9 @@ def test_unchanged_values_stay_the_same_object() -> None:
 
 def test_differences_are_found_by_identity() -> None:
     kept, replaced, equal = [1], [2], [3]
-    before = Shards[list[int]]().updated({"kept": kept, "replaced": replaced, "equal": equal, "gone": [4]})
+    before = Shards[str, list[int]]().updated(
+        {"kept": kept, "replaced": replaced, "equal": equal, "gone": [4]}
+    )
     after = before.updated({"replaced": [5], "equal": list(equal), "gone": None, "new": [6], "kept": kept})
     assert sorted(after.differing(before)) == ["equal", "gone", "new", "replaced"]
     assert sorted(before.differing(after)) == ["equal", "gone", "new", "replaced"]
@@ -86,7 +88,7 @@ class Counted(str):
 @pytest.mark.parametrize("count", [1_000, 100_000])
 def test_a_change_looks_at_few_entries_of_a_mapping_of_any_size(count: int) -> None:
     keys = [Counted(f"node-{number}") for number in range(count)]
-    before = Shards[int]().updated(dict.fromkeys(keys, 0))
+    before = Shards[str, int]().updated(dict.fromkeys(keys, 0))
     Counted.hashed = 0
     after = before.updated(dict.fromkeys(keys[:10], 1))
     assert sorted(after.differing(before)) == sorted(keys[:10])

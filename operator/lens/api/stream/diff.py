@@ -12,9 +12,9 @@ from lens.api.endpoints import status as status_view
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.endpoints.tasks import task_row
 from lens.api.parameters import StatusParameters
+from lens.api.stream.nodes_by_controller import NodesByController
 from lens.concurrency import slices
 from lens.model.cluster_state import StateView
-from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 
 Row = dict[str, Any]
@@ -75,8 +75,13 @@ def new_events(current: StateView, before: StateView) -> list[Row]:
     return [dict(event_row(event)) for event in events if id(event) not in ids]
 
 
-async def diff_states(before: StateView, after: StateView, cluster: str, now: float) -> Diff:
-    """Return the difference, in slices and in time that grows with the difference."""
+async def diff_states(
+    before: StateView, after: StateView, by_controller: NodesByController, cluster: str, now: float
+) -> Diff:
+    """Return the difference, in slices and in time that grows with the difference.
+
+    ``by_controller`` finds the pods whose workload has changed, and is advanced for that.
+    """
     touched = {
         *after.snapshot.nodes.differing(before.snapshot.nodes),
         *after.telemetry.nodes.differing(before.telemetry.nodes),
@@ -84,7 +89,9 @@ async def diff_states(before: StateView, after: StateView, cluster: str, now: fl
     # Whether a missing node is listed depends on other nodes too.
     touched |= set(before.snapshot.missing_names) ^ set(after.snapshot.missing_names)
     if after.owner_chains is not before.owner_chains:
-        touched |= await _nodes_with_changed_workloads(before, after)
+        await by_controller.advance(after.snapshot)
+        for controller in after.owner_chains.differing(before.owner_chains):
+            touched.update(by_controller.nodes(controller))
     nodes: dict[str, EncodedRow | None] = {}
     tasks: dict[TaskKey, EncodedRow | None] = {}
 
@@ -130,21 +137,6 @@ async def _alerts(before: StateView, after: StateView) -> dict[str, EncodedRow |
     cleared: dict[str, EncodedRow | None] = dict.fromkeys(old)
     rows = await slices.each(lambda alert: (alert.id, _encoded(alert_row(alert))), changed)
     return cleared | dict(rows)
-
-
-async def _nodes_with_changed_workloads(before: StateView, after: StateView) -> set[str]:
-    """Return the nodes with a pod whose workload has changed."""
-
-    def changed(occupied: NodeOccupancy) -> str | None:
-        for pod in occupied.pods:
-            if pod.controller is not None and (
-                before.owner_chains.get(pod.controller) != after.owner_chains.get(pod.controller)
-            ):
-                return occupied.name
-        return None
-
-    found = await slices.each(changed, after.snapshot.nodes.values())
-    return {name for name in found if name is not None}
 
 
 def node_row(current: StateView, name: str) -> Row:

@@ -35,6 +35,7 @@ from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.stream.damper import Damper
 from lens.api.stream.diff import diff_states
 from lens.api.stream.initial_snapshots import TTL_SECONDS, InitialSnapshot, InitialSnapshots
+from lens.api.stream.nodes_by_controller import NodesByController
 from lens.api.stream.ring import Ring
 from lens.api.stream.sse import DiffEntry, StreamFilter, encode_event
 from lens.api.system.page import PAGE_FIELD
@@ -108,6 +109,7 @@ class Streams:
         self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
         self._told = state.current
         self._damper = Damper(self._told, cluster, time.monotonic())
+        self._by_controller = NodesByController()
         self._snapshots = InitialSnapshots()
         # A client that reconnects after each break may open all its streams a few times a minute.
         opens = _OPENS_PER_STREAM * max_per_caller
@@ -286,6 +288,7 @@ class Streams:
         """Skip all changes until now: open streams get a new snapshot instead."""
         self._told = self._state.current
         self._damper = Damper(self._told, self._cluster, time.monotonic())
+        self._by_controller = NodesByController()
         self._ring.skip()
 
     async def _run_diff_job(self) -> None:
@@ -298,6 +301,8 @@ class Streams:
             raise
 
     async def _add_diffs(self) -> None:
+        # So that the first workload that changes isn't told later than others.
+        await self._by_controller.advance(self._told.snapshot)
         idle_from = time.monotonic()
         heartbeat_at = idle_from + self._heartbeat_seconds
         pause = DIFF_SECONDS
@@ -319,7 +324,7 @@ class Streams:
         if not self._damper.has_work(current, time.monotonic()):
             return False
         told = await self._damper.advance(self._told, current, time.monotonic())
-        diff = await diff_states(self._told, told, self._cluster, self._clock())
+        diff = await diff_states(self._told, told, self._by_controller, self._cluster, self._clock())
         self._told = told
         if not diff.has_changes:
             return False

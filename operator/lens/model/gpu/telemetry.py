@@ -147,7 +147,7 @@ class Telemetry(msgspec.Struct, frozen=True):
 
     sequence: int
     sums: TelemetryTotals
-    nodes: Shards[NodeTelemetry]
+    nodes: Shards[str, NodeTelemetry]
     complete: bool = True
 
     def totals(self, nodes: int) -> TelemetryTotals:

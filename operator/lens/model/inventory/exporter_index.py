@@ -6,7 +6,7 @@ from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.shards import Shards
 
-NO_EXPORTERS: Shards[ExporterPod] = Shards()
+NO_EXPORTERS: Shards[str, ExporterPod] = Shards()
 
 
 class ExporterIndex:
@@ -61,7 +61,7 @@ class ExporterIndex:
         if name in self._on_node:
             self._touched.add(name)
 
-    def current(self) -> tuple[Shards[ExporterPod], int]:
+    def current(self) -> tuple[Shards[str, ExporterPod], int]:
         """Return the exporter to ask by node, and the number of nodes that have or should have one.
 
         The exporters are the same object as before if none has changed.

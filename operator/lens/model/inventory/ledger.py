@@ -261,7 +261,7 @@ class Ledger:
         self,
         changes: Mapping[str, NodeOccupancy | None],
         waiting: Mapping[str, Pod | None],
-        exporters: tuple[Shards[ExporterPod], int],
+        exporters: tuple[Shards[str, ExporterPod], int],
         unattached: Unattached,
     ) -> Snapshot:
         last = self._snapshot

@@ -6,15 +6,15 @@ at which it is read again.
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
 from lens.model.inventory.objects.pod import Controller, Pod, Workload
+from lens.model.shards import Shards
 
 MAX_DEPTH = 16
 """The most owners above a pod. A worker of a LeaderWorkerSet has four, one of them a pod."""
@@ -45,10 +45,10 @@ class OwnerChain(msgspec.Struct, frozen=True, gc=False):
     reason: Reason | None
 
 
-OwnerChains = Mapping[Controller, OwnerChain]
+OwnerChains = Shards[Controller, OwnerChain]
 """The chains by the pods' direct controllers."""
 
-NO_OWNER_CHAINS: OwnerChains = MappingProxyType({})
+NO_OWNER_CHAINS: OwnerChains = Shards()
 
 
 def workload(pod: Pod, owner_chains: OwnerChains) -> tuple[Workload, Reason | None]:
@@ -84,8 +84,8 @@ class OwnerTracker:
         self._dues: list[tuple[float, int, Controller]] = []
         self._order = itertools.count()
         self._owner_chains: dict[Controller, OwnerChain] = {}
+        self._changes: dict[Controller, OwnerChain | None] = {}
         self._published = NO_OWNER_CHAINS
-        self._changed = False
 
     def update_pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float) -> None:
         """Replace the pods ``before`` by the pods ``after``."""
@@ -134,9 +134,9 @@ class OwnerTracker:
 
     def owner_chains(self) -> OwnerChains:
         """Return the current chains; the same object as before if nothing has changed."""
-        if self._changed:
-            self._changed = False
-            self._published = MappingProxyType(dict(self._owner_chains))
+        if self._changes:
+            self._published = self._published.updated(self._changes)
+            self._changes = {}
         return self._published
 
     def _add_pods(self, controller: Controller, count: int, now: float) -> None:
@@ -158,7 +158,7 @@ class OwnerTracker:
             self._follow(controller, now)
         else:
             if self._owner_chains.pop(controller, None) is not None:
-                self._changed = True
+                self._changes[controller] = None
             self._release(controller, now)
 
     def _schedule(self, controller: Controller, owner: _Owner, due: float) -> None:
@@ -199,8 +199,7 @@ class OwnerTracker:
         known = reason is None or step is not controller
         chain = OwnerChain(Workload(step.kind, step.name) if known else None, reason)
         if self._owner_chains.get(controller) != chain:
-            self._owner_chains[controller] = chain
-            self._changed = True
+            self._owner_chains[controller] = self._changes[controller] = chain
 
     def _all_below(self, controller: Controller) -> Iterator[Controller]:
         """Yield an owner and all owners below it, lazily."""

@@ -89,13 +89,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     available_nodes: int
     max_contiguous: int
     overcommitted: int
-    nodes: Shards[NodeOccupancy]
+    nodes: Shards[str, NodeOccupancy]
     missing_nodes: int = 0
     missing_gpus: int = 0
     missing_names: tuple[str, ...] = ()
-    pending: Shards[Pod] = Shards()
+    pending: Shards[str, Pod] = Shards()
     demand: Demand = Demand()
-    exporters: Shards[ExporterPod] = NO_EXPORTERS
+    exporters: Shards[str, ExporterPod] = NO_EXPORTERS
     exporter_nodes: int = 0
     shared: frozenset[str] = frozenset()
     approximate: int = 0

@@ -89,10 +89,10 @@ class Placements:
     def __init__(self) -> None:
         """Start without placements."""
         self._wanted: frozenset[str] = frozenset()
-        self._telemetry: Shards[NodeTelemetry] = Shards()
+        self._telemetry: Shards[str, NodeTelemetry] = Shards()
         self._last: dict[str, Placement] = {}
 
-    def changes(self, wanted: frozenset[str], telemetry: Shards[NodeTelemetry]) -> dict[str, Placement]:
+    def changes(self, wanted: frozenset[str], telemetry: Shards[str, NodeTelemetry]) -> dict[str, Placement]:
         """Return the changes since the last call, by node; NO_PLACEMENT for nodes without telemetry.
 
         ``wanted`` names the nodes whose other figures than products depend on their placement.

@@ -12,7 +12,9 @@ GPU = "nvidia.com/gpu"
 SHARED = frozenset({"n"})
 
 
-def told(*holders: Holder, sampled_at: float = 1.0, products: tuple[str, ...] = ()) -> Shards[NodeTelemetry]:
+def told(
+    *holders: Holder, sampled_at: float = 1.0, products: tuple[str, ...] = ()
+) -> Shards[str, NodeTelemetry]:
     gpus = tuple(
         GpuTelemetry(
             index=index,
@@ -24,7 +26,7 @@ def told(*holders: Holder, sampled_at: float = 1.0, products: tuple[str, ...] = 
         for index, product in enumerate(products or (None,))
     )
     node = NodeTelemetry(node="n", source="agent", sampled_at=sampled_at, gpus=gpus, holders=holders)
-    return Shards[NodeTelemetry]().updated({"n": node})
+    return Shards[str, NodeTelemetry]().updated({"n": node})
 
 
 def holder(pod: str, replica: int, gpu: str | None = "GPU-0") -> Holder:
@@ -56,7 +58,7 @@ def test_nodes_whose_gpus_are_whole_are_left_alone() -> None:
 
 
 def test_what_is_not_told_or_not_shared_any_more_is_taken_back() -> None:
-    nothing: Shards[NodeTelemetry] = Shards()
+    nothing: Shards[str, NodeTelemetry] = Shards()
     for shared, telemetry in ((SHARED, nothing), (frozenset[str](), told(holder("a", 0)))):
         placements = Placements()
         placements.changes(SHARED, told(holder("a", 0)))
