@@ -103,6 +103,8 @@ class Connection(web.RequestHandler):
         self._table.remove(self)
         self._ignores_input = True
         self._received.clear()
+        if self.transport is not None:
+            asyncio.get_running_loop().call_soon(_break_cycle, self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -364,6 +366,15 @@ class Connection(web.RequestHandler):
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self.transport.abort()
+
+
+def _break_cycle(transport: asyncio.BaseTransport) -> None:
+    """Have a transport that is closed freed at once.
+
+    asyncio's has one of its own methods as an attribute. Of long-lived garbage (`lens.garbage`) thousands of
+    transports would be the most. That below TLS can't be reached.
+    """
+    getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
 
 
 def _buffered(transport: asyncio.Transport) -> int | None:

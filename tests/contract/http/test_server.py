@@ -1,6 +1,7 @@
 """Starting on an address, and leaving without breaking anybody's request."""
 
 import asyncio
+import gc
 import socket
 import time
 from pathlib import Path
@@ -59,6 +60,32 @@ async def test_a_port_is_free_again_after_stopping(tokens_file: Path) -> None:
     await first.stop()
     await second.start()
     await second.stop()
+
+
+async def test_a_connection_that_has_ended_leaves_nothing_to_a_collection_of_garbage(api: Api) -> None:
+    """Those that are alive at a collection would stay for long (`lens.garbage`)."""
+
+    def closed() -> int:
+        transports = (each for each in gc.get_objects() if isinstance(each, asyncio.Transport))
+        return sum(each.is_closing() for each in transports)
+
+    def ask() -> None:
+        with socket.create_connection(("127.0.0.1", api.server.port)) as client:
+            client.sendall(STATUS + b"Connection: close\r\n" + RIGHT)
+            while client.recv(2**16):
+                pass
+
+    await asyncio.to_thread(ask)
+    gc.disable()
+    try:
+        before = closed()
+        for _ in range(20):
+            await asyncio.to_thread(ask)
+        async with asyncio.timeout(10):
+            while closed() > before:  # noqa: ASYNC110 - nothing tells when the last one is freed
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_a_draining_pod_says_so_at_once_and_still_answers(api: Api) -> None:

@@ -47,6 +47,9 @@ class Devices(msgspec.Struct, frozen=True):
         """Return what a node looks like; None if it can't be compared with others."""
         if self.shared:
             return None
+        if node not in self.local:
+            # Any name may be asked for, and nodes come and go: only slices say that one is gone.
+            return look_of((), self.holding)
         try:
             return self.looks[node]
         except KeyError:
@@ -58,6 +61,8 @@ class Devices(msgspec.Struct, frozen=True):
         local = self.local.get(node, ())
         if self.shared:
             return gather_pools(node, labels, (*local, *self.shared), self.of_pools)
+        if not local:
+            return ()
         made_of = (local, *(self.of_pools.get(each.key, ()) for each in local))
         known = self.pools_of.get(node)
         if known is not None and len(known[0]) == len(made_of) and all(map(is_, known[0], made_of)):
@@ -161,8 +166,11 @@ class DeviceState:
             changes["templates"] = dict(self.templates)
         if "rules" in self._stale:
             changes["rules"] = tuple(self.rules.values())
+        if self._view is NO_DEVICES:
+            # All views of a state share one: an entry counts only for the slices that it was made of.
+            changes["pools_of"] = {}
         looks: dict[str, Look | None] = {}
-        if self._view is not NO_DEVICES and len(self._view.looks) < MOST_POOLED:
+        if len(self._view.looks) < MOST_POOLED:
             looks = dict(self._view.looks)
         for node in self._changed_looks(self._touched_pools | touched_holding):
             looks.pop(node, None)
@@ -195,14 +203,13 @@ class DeviceState:
         local, of_pools = dict(before.local), dict(before.of_pools)
         for node in self._touched_nodes - {""}:
             _set(local, node, tuple(self._local.get(node, {}).values()))
+            if node not in local:
+                before.pools_of.pop(node, None)
         for key in self._touched_pools:
             _set(of_pools, key, tuple(self._pools.get(key, {}).values()))
         changes: dict[str, Any] = {"local": local, "of_pools": of_pools}
         if "" in self._touched_nodes:
             changes["shared"] = tuple(self._local.get("", {}).values())
-        if before is NO_DEVICES:
-            # All views of a state share one: an entry counts only for the slices that it was made of.
-            changes["pools_of"] = {}
         self._touched_nodes, self._touched_pools = set(), set()
         return changes
 

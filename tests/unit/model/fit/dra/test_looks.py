@@ -59,6 +59,9 @@ def test_what_nodes_look_like_follows_what_changes(part: int) -> None:
                 change()
                 if random.random() < 0.3:
                     fit(read.state.fleet(), read.read(raw["asked"][0]))
+        # Nodes come and go under ever new names: of those without slices nothing stays.
+        view = read.state.fleet().devices
+        assert view.looks.keys() | view.pools_of.keys() <= view.local.keys()
         stored = {
             "resourceSlices": [
                 each for each in raw.get("resourceSlices", ()) if each["metadata"]["name"] in devices.slices
