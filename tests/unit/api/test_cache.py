@@ -29,9 +29,19 @@ def test_a_frequently_used_entry_stays() -> None:
 def test_a_new_representation_replaces_the_old_one() -> None:
     cache = ResponseCache(seconds=30, epoch="e", max_bytes=100_000)
     cache.put(cache_key("other"), (b"x" * 8_000,), now=0, tag="t")
-    for now in range(100):
+    for now in range(30):
         cache.put(cache_key("same"), (b"x" * 80_000,), now=now, tag="t")
     assert cache.get(cache_key("other"), None)
+
+
+def test_what_has_expired_takes_no_room() -> None:
+    cache = ResponseCache(seconds=30, epoch="e", max_bytes=100_000_000)
+    for number in range(1000):
+        # A peer's response may be old when it arrives.
+        peers = {"now": -1000.0, "received_at": float(number)}
+        cache.put(cache_key(number), (b"x" * 8_000,), tag="t", **(peers if number % 2 else {"now": number}))
+        assert cache.get(cache_key(max(0, number - 29)), None)
+        assert cache.size < 65 * 11_000
 
 
 def test_a_representation_larger_than_the_cache_evicts_nothing() -> None:

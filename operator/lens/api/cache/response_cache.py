@@ -51,11 +51,13 @@ class _Entry:
     version: object
     caller: str
     counted: int
+    expires_at: float
 
 
 class ResponseCache:
     """Cache representations while their version stands; beyond ``max_bytes`` the least recently used go.
 
+    No version stands for longer than ``seconds``, so what is older takes no room.
     An entry belongs to the caller that requested it first. A caller above its share of the bytes evicts its
     own entries and none of others'.
     """
@@ -144,11 +146,18 @@ class ResponseCache:
             pieces, now, fields, received_at, current_values, size_changed=partial(self._size_changed, key)
         )
         self._remove(key)
+        known_at = max(now, received_at)
+        self._drop_expired(known_at)
         if self._seconds and representation.size <= self._max_bytes:
-            self._entries[key] = _Entry(representation, version, caller, 0)
+            self._entries[key] = _Entry(representation, version, caller, 0, known_at + self._seconds)
             self._keys_by_caller.setdefault(caller, OrderedDict())[key] = None
             self._size_changed(key)
         return representation
+
+    def _drop_expired(self, now: float) -> None:
+        """Drop what can't be served any more, but for what was used since another that still can."""
+        while self._entries and next(iter(self._entries.values())).expires_at <= now:
+            self._remove(next(iter(self._entries)))
 
     def _size_changed(self, key: bytes) -> None:
         """Count an entry's size again, and evict entries beyond the bound."""
