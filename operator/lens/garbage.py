@@ -1,17 +1,24 @@
 """Collects cyclic garbage so that no thread has to wait for long.
 
 By default CPython traverses all containers from time to time. With 10,000 pods and 1,000 agents these are
-150,000, and no request is answered for 100 ms or more. So a collection freezes the living containers
-(gc.freeze), and the next one traverses only those that were created since. Frozen garbage is collected once
-half as many containers have been added, which bounds its size.
+150,000, and no request is answered for 100 ms or more. So a collection that has become long freezes the
+living containers (gc.freeze), and the next one traverses only those that were created since. Frozen garbage
+is collected once half as many containers have been added, which bounds its size.
 """
 
 import asyncio
 import gc
+import time
 
 CHECK_SECONDS = 0.5
 MIDDLE_COLLECTIONS = 1
 """Collections of the middle generation before one of ours; each adds up to 7,000 containers to traverse."""
+
+LONG_SECONDS = 0.001
+"""The CPU of a collection after which the living containers are frozen, some 20,000 of them.
+
+What is alive for a short while, such as a connection, is mostly garbage by then, and isn't frozen.
+"""
 
 MIN_CONTAINERS = 150_000
 """With fewer containers than this a full collection isn't worthwhile."""
@@ -45,7 +52,10 @@ class Collector:
         # making a tuple of a generator then fails (https://github.com/python/cpython/issues/39117).
         young, middle, old = gc.get_count()
         self._added += young + self._threshold[0] * (middle + self._threshold[1] * old)
+        began = time.thread_time()
         gc.collect()
+        if time.thread_time() - began < LONG_SECONDS:
+            return
         gc.freeze()
         if self._added > GROWTH * self._alive:
             self._added = 0

@@ -67,6 +67,23 @@ print(old_ref() is None, len(kept) < 1_000_000)
     assert found == "True True"
 
 
+def test_what_was_alive_at_a_short_collection_is_collected_by_the_next_one() -> None:
+    found = run(
+        """
+gc.collect()
+collector = Collector()
+kept = Ring()
+ref = weakref.ref(kept)
+collector.collect()
+alive = ref() is not None
+del kept
+collector.collect()
+print(alive, ref() is None)
+"""
+    )
+    assert found == "True True"
+
+
 def test_objects_freed_by_reference_count_cause_no_full_collection() -> None:
     done = run(
         """
