@@ -13,7 +13,7 @@ from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.dra.gpus import SLICE_GONE, DeviceHolder, HeldGpu
 from lens.model.inventory.objects.claim import DeviceKey
-from lens.model.inventory.objects.device import Device
+from lens.model.inventory.objects.device import Device, Place
 from lens.model.inventory.occupancy.allocated_gpus import UNHEALTHY
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
@@ -161,7 +161,7 @@ def _dra(held: HeldGpu) -> schemas.DraGpu:
     for each in held.holders:
         holders.setdefault(each.allocated.device, []).append(each)
     # Of a GPU that no slice has only its claims name a device.
-    devices = gpu.devices or (Device(gpu.driver, gpu.pool, gpu.name, gpu.node),)
+    devices = gpu.devices or (Device(Place(gpu.driver, gpu.pool, gpu.node), gpu.name),)
     shown = sorted(devices, key=lambda device: device.name not in holders)[:MOST_SHOWN_DEVICES]
     return {
         "driver": gpu.driver,
@@ -180,13 +180,13 @@ def _device(device: Device, held: HeldGpu, holders: Iterable[DeviceHolder]) -> s
     by_rules = [each for each in held.taints if each.device == device.name]
     return {
         "device": device.name,
-        "type": device.type,
-        "profile": device.profile,
+        "type": device.kind.type,
+        "profile": device.kind.profile,
         "uuid": device.uuid,
         "memory_bytes": device.memory_bytes,
-        "driver_version": device.driver_version,
-        "nvlink_clique": device.nvlink_clique,
-        "numa_node": device.numa_node,
+        "driver_version": device.kind.driver_version,
+        "nvlink_clique": device.kind.nvlink_clique,
+        "numa_node": device.kind.numa_node,
         "taints": [str(taint) for taint in (*device.taints, *(each.taint for each in by_rules))],
         "taint_rules": [each.rule for each in by_rules],
         "capacity_left": next(

@@ -181,7 +181,7 @@ def _products(devices: Devices) -> Iterable[tuple[str, list[str]]]:
     found: Counter[tuple[str, str, str]] = Counter()
     for slices in devices.of_pools.values():
         for each in slices:
-            named = {one.name: one.value for one in each.devices[0].attributes} if each.devices else {}
+            named = {one.name: one.value for one in each.devices[0].kind.attributes} if each.devices else {}
             for attribute in PRODUCT_ATTRIBUTES:
                 value = named.get(attribute) or named.get(f"{each.driver}/{attribute}")
                 if isinstance(value, str):

@@ -21,7 +21,7 @@ from lens.model.fit.dra.pools import Pool
 from lens.model.fit.spec.claims import ALL, ClaimSpec, DeviceRequest, SubRequest
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
-from lens.model.k8s.dra.device_attributes import IDENTITIES
+from lens.model.k8s.dra.device_identities import IDENTITIES
 from lens.model.k8s.quantity import Exact
 
 MOST_RESULTS = 32
@@ -265,7 +265,7 @@ class Allocator:
     def _matches_kind(self, claim: int, data: _Data, position: int, index: int) -> bool:
         pool, verdicts = self._pools[position], self._offer.verdicts
         device, of_slice = pool.devices[index]
-        if device.kind is None or of_slice.per_device or data.sees_identities:
+        if of_slice.per_device or data.sees_identities:
             return self._matches(claim, data, position, index)
         key = device.kind, pool.key.driver, data.known.name, data.asked.selectors
         known = verdicts.get(key)

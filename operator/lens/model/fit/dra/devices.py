@@ -1,6 +1,6 @@
 """ResourceSlices as a fit looks at them: all of a device that decides who may have it.
 
-Attributes that many devices have are shared: 40,000 devices differ in an identity or two.
+What many devices have is shared: 40,000 devices differ in a name and an identity or two.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
-from lens.model.inventory.objects.claim import MOST_SHARED_BYTES, PoolKey
+from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     MOST_CAPACITIES,
@@ -27,8 +27,15 @@ from lens.model.k8s.bounds import (
     MOST_DEVICE_TAINTS,
     MOST_SLICE_DEVICES,
 )
-from lens.model.k8s.dra.device_attributes import Attributes, is_mark
-from lens.model.k8s.dra.objects import DeviceFields, ReadDevice, SliceManifest, SliceSpec
+from lens.model.k8s.dra.device_identities import is_mark, told
+from lens.model.k8s.dra.objects import (
+    MOST_SHARED_BYTES,
+    DeviceFields,
+    DeviceTemplate,
+    ReadDevice,
+    SliceManifest,
+    SliceSpec,
+)
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS
@@ -105,13 +112,17 @@ NO_CHOICE = NodeChoice()
 class Kind:
     """What devices have in common that differ in nothing but their names and identities.
 
-    ``attributes`` have marks at those ``places`` where the devices have their identities. Devices have one
-    object in common, and others have other ones, or perhaps an equal one.
+    ``attributes`` have marks at those ``places`` where the devices have their identities. ``groups`` tells
+    that they have compatibility groups. ``binds`` ties what is allocated with them to one node; with
+    ``conditions`` they are allocated last. Devices have one object in common, and others have other ones, or
+    perhaps an equal one.
     """
 
     __slots__ = (
         "attributes",
+        "binds",
         "capacities",
+        "conditions",
         "consumes",
         "groups",
         "places",
@@ -121,42 +132,81 @@ class Kind:
 
     def __init__(
         self,
-        attributes: tuple[Attribute, ...],
-        places: tuple[int, ...],
-        capacities: tuple[Capacity, ...],
-        consumes: tuple[Consumption, ...],
-        groups: bool,
-        taints: tuple[DeviceTaint, ...],
-        shareable: bool,
+        attributes: tuple[Attribute, ...] = (),
+        capacities: tuple[Capacity, ...] = (),
+        consumes: tuple[Consumption, ...] = (),
+        taints: tuple[DeviceTaint, ...] = (),
+        *,
+        groups: bool = False,
+        shareable: bool = False,
+        binds: bool = False,
+        conditions: bool = False,
     ) -> None:
         """Take what they have in common."""
         self.attributes = attributes
-        self.places = places
+        self.places = tuple(
+            [
+                place
+                for place, each in enumerate(attributes)
+                if isinstance(each.value, str) and is_mark(each.value)
+            ]
+        )
         self.capacities = capacities
         self.consumes = consumes
-        self.groups = groups
         self.taints = taints
+        self.groups = groups
         self.shareable = shareable
+        self.binds = binds
+        self.conditions = conditions
 
 
 class Device(msgspec.Struct, frozen=True, gc=False):
     """A device. ``nodes`` count where its slice leaves them to each device.
 
-    ``binds`` ties what is allocated with it to one node; with ``conditions`` it is allocated last. ``groups``
-    tells that it has compatibility groups. ``kind`` is what it has in common with others, None if unknown.
+    ``kind`` is what it has in common with others. It has no more of its own than these, since there are many.
     """
 
     name: str
-    attributes: tuple[Attribute, ...] = ()
-    capacities: tuple[Capacity, ...] = ()
-    consumes: tuple[Consumption, ...] = ()
-    taints: tuple[DeviceTaint, ...] = ()
+    kind: Kind
+    uuid: str = ""
+    parent_uuid: str = ""
     nodes: NodeChoice = NO_CHOICE
-    shareable: bool = False
-    binds: bool = False
-    conditions: bool = False
-    groups: bool = False
-    kind: Kind | None = None
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Return its attributes, sorted by name."""
+        kind = self.kind
+        if not kind.places:
+            return kind.attributes
+        attributes = list(kind.attributes)
+        for place in kind.places:
+            mark = attributes[place]
+            attributes[place] = Attribute(mark.name, mark.type, self.identity(mark))
+        return tuple(attributes)
+
+    def identity(self, mark: Attribute) -> str:
+        """Return the identity that an attribute of its kind stands for."""
+        return told(str(mark.value), self.name, self.uuid, self.parent_uuid)
+
+    @property
+    def capacities(self) -> tuple[Capacity, ...]:
+        """Return its capacities."""
+        return self.kind.capacities
+
+    @property
+    def consumes(self) -> tuple[Consumption, ...]:
+        """Return what it draws on counter sets."""
+        return self.kind.consumes
+
+    @property
+    def taints(self) -> tuple[DeviceTaint, ...]:
+        """Return its taints that repel."""
+        return self.kind.taints
+
+    @property
+    def shareable(self) -> bool:
+        """Tell whether it can be allocated several times."""
+        return self.kind.shareable
 
 
 NOTHING_KNOWN: Mapping[int, Device] = {}
@@ -271,66 +321,62 @@ def slice_of(manifest: SliceManifest, known: Mapping[int, Device] = NOTHING_KNOW
         per_device=bool(spec.per_device_node_selection),
         devices=devices,
         counter_sets=tuple((_name(each.name), _counters(each.counters)) for each in counter_sets),
-        groups=any(device.groups for device in devices),
+        groups=any(device.kind.groups for device in devices),
         marks=spec.marks,
     )
 
 
 def _device(read: ReadDevice) -> Device:
-    fields, told = read.fields, read.attributes
+    template, (_, uuid, parent_uuid) = read
+    kind, nodes = (_of_template if template.shared else _read_template)(template)
+    return Device(_name(read.name), kind, uuid, parent_uuid, nodes)
+
+
+def _read_template(template: DeviceTemplate) -> tuple[Kind, NodeChoice]:
+    fields = template.fields
+    conditions = fields.binding_conditions
     raw = (
-        b"" if told is None else told.template,
+        bytes(fields.attributes),
         bytes(fields.capacity),
         bytes(fields.consumes_counters),
         bytes(fields.taints),
+    )
+    kind = (_shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else _read_kind)(
+        *raw,
         bool(fields.allow_multiple_allocations),
+        bool(fields.binds_to_node and _flag(fields.binds_to_node)),
+        bool(conditions) and _conditions(conditions) is not None,
     )
-    kind = (_shared_kind if sum(map(len, raw[:-1])) <= MOST_SHARED_BYTES else _read_kind)(*raw)
-    conditions = fields.binding_conditions
-    return Device(
-        name=_name(read.name),
-        attributes=kind.attributes if told is None or not kind.places else _told(kind, told),
-        capacities=kind.capacities,
-        consumes=kind.consumes,
-        taints=kind.taints,
-        nodes=_nodes(fields),
-        shareable=kind.shareable,
-        binds=bool(fields.binds_to_node and _flag(fields.binds_to_node)),
-        conditions=bool(conditions) and _conditions(conditions) is not None,
-        groups=kind.groups,
-        kind=kind,
-    )
+    return kind, _nodes(fields)
 
 
-def _told(kind: Kind, told: Attributes) -> tuple[Attribute, ...]:
-    """Return a device's attributes, sorted by name, with its identities."""
-    attributes = list(kind.attributes)
-    for place in kind.places:
-        mark = attributes[place]
-        attributes[place] = Attribute(mark.name, mark.type, told.of(str(mark.value)))
-    return tuple(attributes)
+_of_template = lru_cache(maxsize=4096)(_read_template)
 
 
-def _read_kind(template: bytes, capacity: bytes, consumes: bytes, taints: bytes, shareable: bool) -> Kind:
-    manifests = (_attributes(template) if template else None) or {}
+def _read_kind(
+    attributes: bytes,
+    capacity: bytes,
+    consumes: bytes,
+    taints: bytes,
+    shareable: bool,
+    binds: bool,
+    conditions: bool,
+) -> Kind:
+    manifests = (_attributes(attributes) if attributes else None) or {}
     capacities = (_capacity_map(capacity) if capacity else None) or {}
     consumptions = (_consumptions(consumes) if consumes else None) or []
     _bound(len(manifests), 2 * MOST_CAPACITIES, "attributes")
     _bound(len(capacities), 2 * MOST_CAPACITIES, "capacity")
     _bound(len(consumptions), MOST_CONSUMPTIONS, "consumesCounters")
-    attributes = tuple(_attribute(name, manifest) for name, manifest in sorted(manifests.items()))
     return Kind(
-        attributes,
-        tuple(
-            place
-            for place, each in enumerate(attributes)
-            if isinstance(each.value, str) and is_mark(each.value)
-        ),
-        tuple(_capacity(name, manifest) for name, manifest in sorted(capacities.items())),
-        tuple((_name(each.counter_set), _counters(each.counters)) for each in consumptions),
-        any(each.compatibility_groups for each in consumptions),
+        tuple([_attribute(name, manifest) for name, manifest in sorted(manifests.items())]),
+        tuple([_capacity(name, manifest) for name, manifest in sorted(capacities.items())]),
+        tuple([(_name(each.counter_set), _counters(each.counters)) for each in consumptions]),
         _repelling(taints) if taints else (),
-        shareable,
+        groups=any(each.compatibility_groups for each in consumptions),
+        shareable=shareable,
+        binds=binds,
+        conditions=conditions,
     )
 
 

@@ -12,7 +12,7 @@ from lens.model.fit.dra.cel.library import (
     compiled,
 )
 from lens.model.fit.dra.cel.text import UnsupportedError
-from lens.model.fit.dra.devices import Attribute, Capacity, Device
+from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
 from lens.model.k8s.quantity import Exact
 
 _verdicts = Verdicts()
@@ -53,23 +53,29 @@ def looks_at(expression: str, names: Iterable[str]) -> bool:
     return not program.names_only or any(name in program.expression for name in names)
 
 
-def _seen(program: Program, device: Device) -> Sequence[Attribute | Capacity]:
+def _seen(program: Program, device: Device) -> Sequence[object]:
     """Return what a program looks at of a device; values that many devices have are one object."""
+    kind = device.kind
     if not program.names_only:
-        return (*device.attributes, *device.capacities)
+        return (*kind.attributes, *map(device.identity, _marks(kind)), *kind.capacities)
     named = program.named
     # A value that can't be read is an error, whoever looks at it.
-    seen: list[Attribute | Capacity] = [
+    seen: list[object] = [
         each
-        for each in device.attributes
+        for each in kind.attributes
         if (named[each.name] if each.name in named else _is_named(program, each.name)) or each.type == ""
     ]
+    seen += [device.identity(each) for each in _marks(kind) if _is_named(program, each.name)]
     seen += [
         each
-        for each in device.capacities
+        for each in kind.capacities
         if (named[each.name] if each.name in named else _is_named(program, each.name))
     ]
     return seen
+
+
+def _marks(kind: Kind) -> list[Attribute]:
+    return [kind.attributes[place] for place in kind.places]
 
 
 def _is_named(program: Program, name: str) -> bool:

@@ -20,7 +20,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
-from lens.model.inventory.objects.claim import MOST_SHARED_BYTES, DeviceKey
+from lens.model.inventory.objects.claim import DeviceKey
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
@@ -29,7 +29,7 @@ from lens.model.k8s.bounds import (
     MOST_CONSUMERS,
 )
 from lens.model.k8s.decoder import decoder
-from lens.model.k8s.dra.objects import ClaimManifest, ResultManifest, decode_results
+from lens.model.k8s.dra.objects import MOST_SHARED_BYTES, ClaimManifest, ResultManifest, decode_results
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS

@@ -63,7 +63,7 @@ class Pool:
         self.elsewhere = elsewhere
         self.counter_sets: CounterSets = counter_sets or {}
         self.incomplete, self.invalid = incomplete, invalid
-        self.last = any(device.conditions for device, _ in devices)
+        self.last = any(device.kind.conditions for device, _ in devices)
         """Whether its devices are tried after all others: some have binding conditions."""
 
         self.shapes: dict[object, object] = {}
@@ -80,7 +80,7 @@ class Pool:
 
     def _find_kind(self) -> PoolKind | None:
         of_devices = [device.kind for device, _ in self.devices]
-        if self.elsewhere or None in of_devices or any(each.per_device for _, each in self.devices):
+        if self.elsewhere or any(each.per_device for _, each in self.devices):
             return None
         counters = tuple(
             (name, tuple(sorted(counters.items()))) for name, counters in sorted(self.counter_sets.items())

@@ -16,7 +16,7 @@ from lens.model.fit.dra.looks import held_places
 from lens.model.fit.dra.matching import looks_at, matches
 from lens.model.fit.dra.objects import FitClass
 from lens.model.fit.dra.pools import Pool
-from lens.model.k8s.dra.device_attributes import IDENTITIES
+from lens.model.k8s.dra.device_identities import IDENTITIES
 
 MOST_SHAPES = 4096
 """Shapes of pools that are kept."""
@@ -94,9 +94,7 @@ class Viewer:
             pool.key.driver,
             tuple(
                 (
-                    device.kind
-                    if device.kind is not None and not self.sees_identities
-                    else self._looked_at(device, pool.key.driver),
+                    self._looked_at(device, pool.key.driver) if self.sees_identities else device.kind,
                     tuple(rule.name for rule in rules if rule.device in (None, device.name)),
                 )
                 for device, _ in pool.devices

@@ -266,7 +266,7 @@ class DeviceFilter(Filter):
         nodes: list[NodeChoice] = []
         for each in results:
             choice = each.device.nodes if each.slice.per_device else each.slice.nodes
-            if choice.node or each.device.binds:
+            if choice.node or each.device.kind.binds:
                 nodes = [NodeChoice(node.name)]
                 break
             if choice.selector is not None and not choice.all_nodes:

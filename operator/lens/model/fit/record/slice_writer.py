@@ -83,9 +83,9 @@ class SliceWriter:
             found["taints"] = [self.taint(*each) for each in device.taints]
         if device.shareable:
             found["allowMultipleAllocations"] = True
-        if device.binds:
+        if device.kind.binds:
             found["bindsToNode"] = True
-        if device.conditions:
+        if device.kind.conditions:
             found |= {"bindingConditions": [READY], "bindingFailureConditions": [FAILED]}
         return found
 

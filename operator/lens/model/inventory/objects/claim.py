@@ -21,6 +21,7 @@ from lens.model.k8s.bounds import (
 )
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
+    MOST_SHARED_BYTES,
     AllocatedDevices,
     ClaimManifest,
     ClaimSpec,
@@ -38,9 +39,6 @@ from lens.model.k8s.dra.objects import (
 )
 
 T = TypeVar("T")
-
-MOST_SHARED_BYTES = 4096
-"""Bytes of a spec or a selector that are kept to be compared."""
 
 
 class PoolKey(NamedTuple):

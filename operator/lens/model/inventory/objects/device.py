@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,13 +23,16 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
+from lens.model.k8s.dra.device_identities import told
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
+    MOST_SHARED_BYTES,
     Attribute,
     CapacityManifest,
     ConsumptionManifest,
     CounterSetManifest,
     DeviceTaintManifest,
+    DeviceTemplate,
     KnownAttributes,
     ReadDevice,
     SliceManifest,
@@ -44,9 +46,6 @@ from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
 NO_NODE = ""
 """The node of devices that no single node has. No node has this name."""
-
-MOST_SHARED_BYTES = 4096
-"""Bytes of attributes or capacities that are kept to be compared."""
 
 MOST_COUNTER_BYTES = 16 * 1024
 """Bytes of the counters of one set or one device."""
@@ -72,22 +71,22 @@ class CounterSet(msgspec.Struct, frozen=True, gc=False):
     counters: Counters
 
 
-class Device(msgspec.Struct, frozen=True, gc=False):
-    """A device of a pool: a GPU, or a part of one.
-
-    ``node`` is NO_NODE unless it belongs to one node. ``is_part`` tells a part of a GPU. A ``shareable``
-    device can be allocated several times, and its ``capacity`` is shared. What the driver doesn't say is
-    None.
-    """
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where devices are: their driver, their pool and their node, NO_NODE unless they belong to one."""
 
     driver: str
     pool: str
-    name: str
     node: str
+
+
+class Kind(msgspec.Struct, frozen=True, gc=False):
+    """What devices have in common that differ in nothing but their places, names and identities.
+
+    They have one object in common.
+    """
+
     type: str | None = None
     product: str | None = None
-    uuid: str | None = None
-    parent_uuid: str | None = None
     pci_bus_id: str | None = None
     profile: str | None = None
     driver_version: str | None = None
@@ -100,10 +99,83 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     shareable: bool = False
     capacity: tuple[tuple[str, str], ...] = ()
 
+
+UNKNOWN_KIND = Kind()
+
+
+class Device(msgspec.Struct, frozen=True, gc=False):
+    """A device of a pool: a GPU, or a part of one.
+
+    ``is_part`` tells a part of a GPU. A ``shareable`` device can be allocated several times, and its
+    ``capacity`` is shared. What the driver doesn't say is None. There are many devices, so one has no more of
+    its own than its name and its identities.
+    """
+
+    place: Place
+    name: str
+    kind: Kind = UNKNOWN_KIND
+    uuid: str | None = None
+    parent_uuid: str | None = None
+
+    @property
+    def driver(self) -> str:
+        """Return the driver."""
+        return self.place.driver
+
+    @property
+    def pool(self) -> str:
+        """Return the pool's name."""
+        return self.place.pool
+
+    @property
+    def node(self) -> str:
+        """Return the node, NO_NODE unless it belongs to one node."""
+        return self.place.node
+
     @property
     def key(self) -> DeviceKey:
         """Return the device's key."""
-        return DeviceKey(self.driver, self.pool, self.name)
+        return DeviceKey(self.place.driver, self.place.pool, self.name)
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether it is a part of a GPU."""
+        return self.kind.is_part or self.parent_uuid is not None
+
+    @property
+    def product(self) -> str | None:
+        """Return the product's name."""
+        return self.kind.product
+
+    @property
+    def pci_bus_id(self) -> str | None:
+        """Return the PCI address."""
+        return self.kind.pci_bus_id
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Return the memory in bytes."""
+        return self.kind.memory_bytes
+
+    @property
+    def consumes(self) -> tuple[Consumption, ...]:
+        """Return what it draws on counter sets."""
+        return self.kind.consumes
+
+    @property
+    def taints(self) -> tuple[Taint, ...]:
+        """Return the taints that its slice has."""
+        return self.kind.taints
+
+    @property
+    def shareable(self) -> bool:
+        """Tell whether it can be allocated several times."""
+        return self.kind.shareable
+
+    @property
+    def capacity(self) -> tuple[tuple[str, str], ...]:
+        """Return the capacity that is shared, as quantities."""
+        return self.kind.capacity
 
 
 NOTHING_KNOWN: Mapping[int, Device] = {}
@@ -158,12 +230,13 @@ def read_slice(
         raise ValueError("a driver, pool or node whose name is too long")
     driver, pool = intern(spec.driver), intern(spec.pool.name)
     node = intern(spec.node_name or NO_NODE)
-    of_devices = None if spec.per_device_node_selection else node
+    place = Place(driver, pool, node)
+    own_places = bool(spec.per_device_node_selection)
     problems: list[str] = []
     devices: list[Device] = []
     for index in range(_entries_number(spec, problems)):
         try:
-            devices.append(known.get(index) or _read_device(spec.device(index), driver, pool, of_devices))
+            devices.append(known.get(index) or _read_device(spec.device(index), place, own_places))
         except (ValueError, RecursionError) as error:
             problems.append(short(str(error)))
     counter_sets: list[CounterSet] = []
@@ -209,87 +282,68 @@ def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.R
     return entries[:most]
 
 
-def _read_device(read: ReadDevice, driver: str, pool: str, node: str | None) -> Device:
-    """Return a device. Of a slice with a ``node`` of None each device has its own."""
-    fields, told = read.fields, read.attributes
-    own = _name(fields.node_name) if node is None and fields.node_name else node or NO_NODE
-    kind, uuid, parent = _NO_KIND, None, None
-    if told is not None:
-        kind = _kind(told.template, driver)
-        uuid = kind.uuid and identity(told.of(kind.uuid))
-        parent = kind.parent_uuid and identity(told.of(kind.parent_uuid))
-    shareable = bool(fields.allow_multiple_allocations)
+def _read_device(read: ReadDevice, place: Place, own_places: bool) -> Device:
+    """Return a device. With ``own_places`` it may say of which node it is, other than its slice."""
+    template = read.template
+    if own_places:
+        named = template.fields.node_name
+        place = Place(place.driver, place.pool, _name(named) if named else NO_NODE)
+    kind, uuid, parent_uuid = (_of_template if template.shared else _read_template)(template, place.driver)
+    marks = read.identities
     return Device(
-        driver=driver,
-        pool=pool,
-        name=_name(read.name),
-        node=own,
-        type=kind.type,
-        product=kind.product,
-        uuid=uuid,
-        parent_uuid=parent,
-        pci_bus_id=kind.pci_bus_id,
-        profile=kind.profile,
-        driver_version=kind.driver_version,
-        nvlink_clique=kind.nvlink_clique,
-        numa_node=kind.numa_node,
-        memory_bytes=_memory(bytes(fields.capacity), driver) if fields.capacity else None,
-        is_part=kind.is_part or parent is not None,
-        consumes=_consumes(fields.consumes_counters) if fields.consumes_counters else (),
-        taints=_taints(fields.taints) if fields.taints else (),
-        shareable=shareable,
-        capacity=_capacities(read_map(fields.capacity)) if shareable and fields.capacity else (),
+        place,
+        _name(read.name),
+        kind,
+        uuid and identity(told(uuid, *marks)),
+        parent_uuid and identity(told(parent_uuid, *marks)),
     )
 
 
-class _Kind(NamedTuple):
-    """What devices have in common that have the same attributes but for their identities.
-
-    ``uuid`` and ``parent_uuid`` are marks where the identities have been taken out.
-    """
-
-    type: str | None = None
-    product: str | None = None
-    uuid: str | None = None
-    parent_uuid: str | None = None
-    pci_bus_id: str | None = None
-    profile: str | None = None
-    driver_version: str | None = None
-    nvlink_clique: str | None = None
-    numa_node: int | None = None
-    is_part: bool = False
+def _read_template(template: DeviceTemplate, driver: str) -> tuple[Kind, str | None, str | None]:
+    """Return the kind of devices, and their uuid and that of their parents, or marks for them."""
+    fields = template.fields
+    raw = (
+        bytes(fields.attributes),
+        bytes(fields.capacity),
+        bytes(fields.consumes_counters),
+        bytes(fields.taints),
+    )
+    read = _shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else _read_kind
+    return read(*raw, bool(fields.allow_multiple_allocations), driver)
 
 
-_NO_KIND = _Kind()
+_of_template = lru_cache(maxsize=4096)(_read_template)
 
 
-def _read_kind(template: bytes, driver: str) -> _Kind:
-    known = _known_attributes(template, driver)
+def _read_kind(
+    attributes: bytes, capacity: bytes, consumes: bytes, taints: bytes, shareable: bool, driver: str
+) -> tuple[Kind, str | None, str | None]:
+    known = _known_attributes(attributes, driver) if attributes else KnownAttributes()
     pci = _text(
         known.standard_pci or known.pci_bus_id or known.pcie_bus_id or known.pci_addr or known.pci_address
     )
     bus_id = pci_bus_id(pci) if pci else None
     type_ = _word(known.type)
     numa = known.standard_numa or known.numa_node or known.numa
-    return _Kind(
+    kind = Kind(
         type=type_,
         product=_word(known.product_name or known.model),
-        uuid=_text(known.uuid) or None,
-        parent_uuid=_text(known.parent_uuid) or None,
         pci_bus_id=bus_id and intern(bus_id),
         profile=_word(known.profile or known.partition_profile or known.compute_partition),
         driver_version=_word(known.driver_version),
         nvlink_clique=_word(known.clique_id),
         numa_node=numa.number if numa is not None else None,
+        memory_bytes=_read_memory(capacity, driver) if capacity else None,
         is_part=any(word in (type_ or "") for word in _PARTS),
+        consumes=_consumes(msgspec.Raw(consumes)) if consumes else (),
+        taints=_taints(msgspec.Raw(taints)) if taints else (),
+        shareable=shareable,
+        capacity=_capacities(read_map(msgspec.Raw(capacity))) if shareable and capacity else (),
     )
+    return kind, _text(known.uuid) or None, _text(known.parent_uuid) or None
 
 
-_shared_kind = lru_cache(maxsize=2048)(_read_kind)
-
-
-def _kind(template: bytes, driver: str) -> _Kind:
-    return (_shared_kind if len(template) <= MOST_SHARED_BYTES else _read_kind)(template, driver)
+_shared_kind = lru_cache(maxsize=4096)(_read_kind)
 
 
 def _known_attributes(raw: bytes, driver: str) -> KnownAttributes:
@@ -341,13 +395,6 @@ def _read_memory(raw: bytes, driver: str) -> int | None:
         return int(quantity.parse(value)) or None
     except ValueError:
         return None
-
-
-_shared_memory = lru_cache(maxsize=1024)(_read_memory)
-
-
-def _memory(raw: bytes, driver: str) -> int | None:
-    return (_shared_memory if len(raw) <= MOST_SHARED_BYTES else _read_memory)(raw, driver)
 
 
 def _capacities(capacities: Mapping[str, msgspec.Raw]) -> tuple[tuple[str, str], ...]:

@@ -10,12 +10,12 @@ What can be odd without the whole object being odd is still bytes, and is read o
 
 from array import array
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from lens.model.k8s.dra.device_attributes import Attributes, without_identities
+from lens.model.k8s.dra.device_identities import Identities, told, without_identities
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 T = TypeVar("T")
@@ -87,15 +87,41 @@ class DeviceManifest(DeviceFields):
     basic: DeviceFields | None = None
 
 
+MOST_SHARED_BYTES = 4096
+"""Bytes of a device, a spec or a selector that are kept to be compared."""
+
 _device = msgspec.json.Decoder(DeviceManifest)
 
 
-class ReadDevice(NamedTuple):
-    """A device of any version, with its attributes apart from its identities."""
+class DeviceTemplate:
+    """What devices have in common that differ in their names and identities alone, for which it has marks.
 
-    name: str
-    fields: DeviceFields
-    attributes: Attributes | None
+    There is one object for them, unless it is too large to be ``shared``.
+    """
+
+    __slots__ = ("fields", "name", "shared")
+
+    def __init__(self, raw: bytes) -> None:
+        """Decode a device. Raise ValueError or RecursionError if it can't be."""
+        manifest = _device.decode(raw)
+        self.name = manifest.name
+        self.fields: DeviceFields = manifest.basic or manifest
+        self.shared = len(raw) <= MOST_SHARED_BYTES
+
+
+_shared_template = lru_cache(maxsize=4096)(DeviceTemplate)
+
+
+class ReadDevice(NamedTuple):
+    """A device of any version, as its template and its identities."""
+
+    template: DeviceTemplate
+    identities: Identities
+
+    @property
+    def name(self) -> str:
+        """Return the device's name."""
+        return told(self.template.name, *self.identities)
 
 
 class SliceSpec(Manifest, dict=True, gc=True):
@@ -112,14 +138,14 @@ class SliceSpec(Manifest, dict=True, gc=True):
     all_nodes: msgspec.Raw = msgspec.Raw()
 
     @cached_property
-    def entries(self) -> Sequence[msgspec.Raw]:
+    def entries(self) -> Sequence[bytes]:
         """The devices, undecoded. Raise ValueError or RecursionError if they are no list."""
-        return read_list(self.devices)
+        return [bytes(entry) for entry in read_list(self.devices)]
 
     @cached_property
     def marks(self) -> bytes:
         """What tells each device from what it was before: 64 bits, by this process's secret key (SipHash)."""
-        return array(MARK, [hash(bytes(entry)) for entry in self.entries]).tobytes()
+        return array(MARK, map(hash, self.entries)).tobytes()
 
     @cached_property
     def _decoded(self) -> dict[int, ReadDevice]:
@@ -129,11 +155,9 @@ class SliceSpec(Manifest, dict=True, gc=True):
         """Return a device. Raise ValueError or RecursionError if it can't be decoded."""
         found = self._decoded.get(index)
         if found is None:
-            manifest = _device.decode(self.entries[index])
-            fields = manifest.basic or manifest
-            raw = fields.attributes
-            found = ReadDevice(manifest.name, fields, without_identities(bytes(raw)) if raw else None)
-            self._decoded[index] = found
+            raw, identities = without_identities(self.entries[index])
+            read = _shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate
+            found = self._decoded[index] = ReadDevice(read(raw), identities)
         return found
 
 

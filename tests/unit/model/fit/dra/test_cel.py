@@ -10,19 +10,21 @@ import pytest
 
 from lens.model.fit.dra.cel.library import EvaluationError, Program, Verdicts, compiled
 from lens.model.fit.dra.cel.text import UnsupportedError, prepare
-from lens.model.fit.dra.devices import Attribute, Capacity, Device
+from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
 from lens.model.fit.dra.matching import matches
 
 GPU = "gpu.example.com"
 DEVICE = Device(
     "gpu-0",
-    (
-        Attribute("index", "int", 2),
-        Attribute("other.com/fast", "bool", True),
-        Attribute("product", "string", "H100"),
-        Attribute("version", "version", "1.2.3-rc.1+build"),
+    Kind(
+        (
+            Attribute("index", "int", 2),
+            Attribute("other.com/fast", "bool", True),
+            Attribute("product", "string", "H100"),
+            Attribute("version", "version", "1.2.3-rc.1+build"),
+        ),
+        (Capacity("memory", 80 * 2**30),),
     ),
-    (Capacity("memory", 80 * 2**30),),
 )
 
 
@@ -137,7 +139,7 @@ def test_what_is_kept_of_all_expressions_is_bounded() -> None:
 
 
 def test_an_attribute_without_a_value_is_an_error_whoever_looks_at_it() -> None:
-    device = Device("odd", (*DEVICE.attributes, Attribute("zero", "", "")))
+    device = Device("odd", Kind((*DEVICE.attributes, Attribute("zero", "", ""))))
     with pytest.raises(EvaluationError, match="zero: unsupported attribute value"):
         ask("true", device)
 
@@ -149,7 +151,7 @@ def test_devices_that_look_the_same_to_a_selector_are_asked_about_once() -> None
     product = Attribute("product", "string", "H100")  # as read: equal attributes are one object
     for index in range(100):
         attributes = (product, Attribute("uuid", "string", f"GPU-{index}"))
-        assert ask(expression, Device(f"gpu-{index}", attributes))
+        assert ask(expression, Device(f"gpu-{index}", Kind(attributes)))
     assert len(program.verdicts) == 1
     assert not prepare(f"device.attributes['{GPU}'].all(name, name != 'uuid')").names_only
 

@@ -56,7 +56,7 @@ def test_all_versions_of_a_slice_say_the_same(version: str) -> None:
         version=version,
     )
     (mig,) = read_slice(raw).devices
-    assert (mig.name, mig.node, mig.type, mig.product, mig.profile) == (
+    assert (mig.name, mig.node, mig.kind.type, mig.product, mig.kind.profile) == (
         "mig-1",
         "node-1",
         "mig",
@@ -64,7 +64,7 @@ def test_all_versions_of_a_slice_say_the_same(version: str) -> None:
         "1g.10gb",
     )
     assert (mig.uuid, mig.parent_uuid, mig.pci_bus_id) == ("GPU-9b8d", "GPU-1a2b", "0000:c1:00.0")
-    assert (mig.memory_bytes, mig.numa_node) == (10 * 2**30, 1)
+    assert (mig.memory_bytes, mig.kind.numa_node) == (10 * 2**30, 1)
     assert mig.taints == (Taint("hot", None, "NoSchedule"),)
     assert [(each.counter_set, each.counters) for each in mig.consumes] == [
         ("gpu-0", (("memory", 10 * 2**30), ("slices", 1)))
