@@ -1,11 +1,13 @@
 """The page follows the cluster while somebody looks, and lets go when nobody does."""
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Request, Route, expect
 
 from tests.browser.conftest import ADMIN, Open
+from tests.browser.scene import standing
 from tests.browser.scene.cluster import Cluster
 from tests.browser.scene.figures import expect_agreement, shown_rows
 from tests.browser.scene.hidden import HIDE, HIDEABLE, SHOW
@@ -69,6 +71,29 @@ def test_what_changes_while_pods_that_wait_are_read_is_read_too(tab: Tab, cluste
         expect(tab.main.locator(f'[data-row="web/{name}"]')).to_be_visible(timeout=8_000)
     for name in ("late-0", "late-1"):
         cluster.delete_pod(name, "web")
+    expect(tab.figure("pending.pods")).to_have_text("3")
+
+
+def test_utilization_alone_has_no_pods_that_wait_read_again(tab: Tab, cluster: Cluster) -> None:
+    def readings() -> int:
+        return sum("/realtime/pending-tasks?" in request.url for request in tab.requests)
+
+    assert cluster.agents is not None
+    utilization = tab.figure("telemetry.utilization_rate")
+    expect(utilization).to_contain_text("%")
+    known = utilization.text_content()
+    assert known is not None
+    tab.until(lambda: readings() > 0, "the first reading")
+    before, began = readings(), time.monotonic()
+    busy = frozenset(standing.IDLE)
+    cluster.agents.idle -= busy
+    expect(utilization).not_to_have_text(known)
+    # What does have them read comes next, and is the only one.
+    cluster.put(pod("late-0", gpus=1, namespace="web", gates=("example.com/quota",)))
+    expect(tab.main.locator('[data-row="web/late-0"]')).to_be_visible()
+    cluster.agents.idle |= busy
+    cluster.delete_pod("late-0", "web")
+    assert readings() - before <= 1 + (time.monotonic() - began) // 10
     expect(tab.figure("pending.pods")).to_have_text("3")
 
 

@@ -6,7 +6,8 @@ import { status } from "./store.js";
 
 const own = polled({
   may: () => can.value.pending,
-  key: () => JSON.stringify(status.value?.pending),
+  // What waits, and what it could get. Utilization says nothing of either.
+  key: () => JSON.stringify([status.value?.pending, status.value?.available_resources, status.value?.gpu_states]),
   read: async (scope, options) =>
     (await get("realtime/pending-tasks", { ...scope, sort: "created_at" }, options)).tasks,
 });

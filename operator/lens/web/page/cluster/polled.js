@@ -1,5 +1,5 @@
 // What isn't in the stream: read when the figures say that it may have changed, and now and then.
-import { effect, signal, untracked } from "../core/html.js";
+import { computed, effect, signal, untracked } from "../core/html.js";
 import { scope } from "../client/access.js";
 import { ApiError } from "../client/api.js";
 
@@ -7,16 +7,19 @@ const EVERY_MS = 10_000;
 /** Between two readings, at the least: what changes now and then is seen at once, what changes all the time is read more seldom. */
 const SHORTEST_MS = 250;
 const LONGEST_MS = 2_000;
+/** A reading that takes long is made more seldom: for one part of reading there are so many of pause. */
+const PAUSE_PER_READING = 9;
 
 /**
  * Something to read from the API while a component shows it.
  *
- * `may()` tells whether the caller may read it, `key()` is a value that changes when it may have changed; both follow signals.
+ * `may()` tells whether the caller may read it, `key()` is a value that changes when it may have changed, and else is the same; both follow signals.
  * `read(scope, options)` returns the new value; it's called `every` so many milliseconds at the latest. Gives { value, error: signals; keep: useEffect(keep, []) }.
  */
 export function polled({ may, key, read, every = EVERY_MS }) {
   const value = signal(null);
   const error = signal(null);
+  const changed = computed(key);
   let users = 0;
   let end = null;
 
@@ -57,12 +60,14 @@ export function polled({ may, key, read, every = EVERY_MS }) {
         pause = Math.max(pause, (caught.retryAfter ?? 0) * 1000);
       }
       reading = null;
+      // As long as there is no change, it is read after `every` anyway.
+      pause = Math.max(pause, Math.min(PAUSE_PER_READING * (performance.now() - last), every));
       plan(wait);
     };
     const stop = effect(() => {
       const now = JSON.stringify(scope.value);
       void may();
-      void key();
+      void changed.value;
       untracked(() => {
         if (of !== now) {
           // Another cluster's rows are none of this one's.
