@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.bench.asking import Asker, asking_meanwhile
 from tests.bench.figures import Figures
 from tests.bench.large import objects
-from tests.bench.large.asking import Asker, asking_meanwhile
 from tests.bench.large.cluster import KINDS
 from tests.bench.percentile import percentile
 from tests.bench.process import Process, answers
