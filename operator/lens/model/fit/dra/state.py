@@ -18,16 +18,13 @@ from lens.model.k8s.gpu_resources import CLASS_PREFIX
 ClaimKey = tuple[str, str]
 """A namespace and a name."""
 
-MOST_POOLED = 20_000
-"""Nodes whose pools a view keeps."""
-
 
 class Devices(msgspec.Struct, frozen=True):
     """The devices of one moment, and the claims on them.
 
     ``serving`` is the class that serves each extended resource. ``local`` has the slices of each node,
-    ``shared`` all others. ``unreadable`` is the number of objects that can't be read. ``looks`` are those of
-    nodes that have been asked for.
+    ``shared`` all others. ``unreadable`` is the number of objects that can't be read. ``pools_of`` and
+    ``looks`` are those of nodes with slices that have been asked for.
     """
 
     claims: Mapping[ClaimKey, FitClaim] = {}
@@ -68,8 +65,6 @@ class Devices(msgspec.Struct, frozen=True):
         if known is not None and len(known[0]) == len(made_of) and all(map(is_, known[0], made_of)):
             return known[1]
         found = gather_pools(node, labels, local, self.of_pools)
-        if len(self.pools_of) >= MOST_POOLED:
-            self.pools_of.clear()
         # Views to come, which share this, have most of these slices too.
         self.pools_of[node] = made_of, found
         return found
@@ -169,9 +164,7 @@ class DeviceState:
         if self._view is NO_DEVICES:
             # All views of a state share one: an entry counts only for the slices that it was made of.
             changes["pools_of"] = {}
-        looks: dict[str, Look | None] = {}
-        if len(self._view.looks) < MOST_POOLED:
-            looks = dict(self._view.looks)
+        looks = dict(self._view.looks)
         for node in self._changed_looks(self._touched_pools | touched_holding):
             looks.pop(node, None)
         changes["looks"] = looks
@@ -205,6 +198,11 @@ class DeviceState:
             _set(local, node, tuple(self._local.get(node, {}).values()))
             if node not in local:
                 before.pools_of.pop(node, None)
+        if len(before.pools_of) > len(local):
+            # Who still looks at an older view may have put back what is gone since.
+            for node in list(before.pools_of):
+                if node not in local:
+                    before.pools_of.pop(node, None)
         for key in self._touched_pools:
             _set(of_pools, key, tuple(self._pools.get(key, {}).values()))
         changes: dict[str, Any] = {"local": local, "of_pools": of_pools}

@@ -6,14 +6,16 @@ from random import Random
 
 import pytest
 
-from lens.model.fit.dra.devices import read_slice
+from lens.model.fit.dra.devices import Device, Kind, NodeChoice, Slice, read_slice
 from lens.model.fit.dra.objects import read_claim
+from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.engine import fit
 from tests.oracle import cases, lens
 from tests.profiles import full_or
 
 FLEETS = full_or(60, 400)
 MOST = 40
+KIND = Kind()
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -76,3 +78,41 @@ def test_what_nodes_look_like_follows_what_changes(part: int) -> None:
         for each in raw["asked"]:
             asked = fresh.read(each)
             assert fit(read.state.fleet(), asked, 3) == fit(fresh.state.fleet(), asked, 3), seed
+
+
+def test_a_change_has_that_nodes_looks_found_again_in_a_fleet_of_any_size() -> None:
+    names = [f"node-{number}" for number in range(25_000)]
+    devices = DeviceState()
+    for name in names:
+        devices.put_slice(name, slice_of(name))
+    first = devices.view()
+    pools = {name: first.pools(name, {}) for name in names}
+    assert len({first.look(name) for name in names}) == 1
+    devices.put_slice(names[7], slice_of(names[7], 2))
+    changed = devices.view()
+    assert names[7] not in changed.looks
+    assert len(changed.looks) == len(names) - 1
+    assert [name for name in names if changed.pools(name, {}) is not pools[name]] == [names[7]]
+    assert len({changed.look(name) for name in names}) == 2
+
+
+def test_what_is_kept_of_nodes_goes_with_them_whoever_looks_at_an_older_view() -> None:
+    devices = DeviceState()
+    for name in ("a", "b"):
+        devices.put_slice(name, slice_of(name))
+    old = devices.view()
+    devices.put_slice("a", None)
+    devices.view()
+    for name in ("a", "b"):
+        old.pools(name, {})
+        old.look(name)
+    devices.put_slice("b", slice_of("b", 2))
+    view = devices.view()
+    view.pools("b", {})
+    assert view.looks.keys() | view.pools_of.keys() == {"b"}
+
+
+def slice_of(node: str, gpus: int = 1) -> Slice:
+    """Return a node's slice."""
+    own = tuple(Device(f"gpu-{number}", KIND) for number in range(gpus))
+    return Slice(node, "gpu.nvidia.com", node, 1, 1, NodeChoice(node), per_device=False, devices=own)
