@@ -1,10 +1,13 @@
 """Let Lens live through a day of a cluster: `python -m tests.soak [--hours 24] [--nodes 1000]`.
 
 A day takes eight minutes: its changes come 180 times as fast, and so do rotations of tokens. What Lens does
-by its own clock, it does as in eight minutes. Prints a line for each hour, and how much RSS, descriptors,
-threads and tasks have grown over the last two thirds, a day; build/soak.json has all samples, build/soak.log
-what Lens logged. The exit status is 1 if anything has grown by more than its bound, if a request failed, or
-if Lens ended or had a defect. Less than half a day is too short to judge growth.
+by its own clock, it does as in eight minutes. So before the day there are five minutes, `--warm-up`, in which
+what is bounded fills: owners are read for the first time and again, and callers get new tokens every five
+seconds, so that more reviews are asked for than Lens keeps. Prints a line for each hour, a negative one
+before the day, and how much RSS, descriptors, threads and tasks have grown over the day's last two thirds, a
+day; build/soak.json has all samples, build/soak.log what Lens logged. The exit status is 1 if anything has
+grown by more than its bound, if a request failed, or if Lens ended or had a defect. Less than half a day is
+too short to judge growth.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import json
 import sys
 import tempfile
 import time
+from math import floor
 from pathlib import Path
 
 from tests.attack.case import Case
@@ -23,6 +27,10 @@ from tests.soak.callers import EXPECTED, Callers
 from tests.soak.samples import NoSampleError, Sample
 
 SPEED = 180.0
+WARM_UP_H = 15.0
+FILLING = 4
+"""How often an hour callers get new tokens before the day."""
+
 SAMPLE_S = 0.5
 ENDS_WITHIN_S = 5.0
 LONG_ENOUGH_H = 12.0
@@ -41,13 +49,16 @@ SETTINGS = {
 }
 """Intervals that are as much shorter as they can be."""
 
-_LINE = "{:>5} {:>8} {:>12} {:>8} {:>6} {:>12} {:>8} {:>9} {:>6} {:>7}"
+_LINE = "{:>5} {:>8} {:>12} {:>8} {:>6} {:>12} {:>8} {:>8} {:>10} {:>9} {:>6} {:>7}"
 
 
 def main() -> int:
     """Run a day, or as much of it as is asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0, help="simulated hours, 20 s each (%(default)s)")
+    parser.add_argument(
+        "--warm-up", type=float, default=WARM_UP_H, help="simulated hours before these (%(default)s)"
+    )
     parser.add_argument("--nodes", type=int, default=1000, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     arguments = parser.parse_args()
@@ -60,13 +71,13 @@ def main() -> int:
             server = f"http://127.0.0.1:{scene.told.apiserver_port}"
             write_kubeconfig(kubeconfig, server, {"tokenFile": str(token)})
             scene.start()
-            taken, problems = asyncio.run(_live(scene, token, arguments.hours, arguments.seed))
+            taken, problems = asyncio.run(_live(scene, token, arguments))
             log = scene.subject.text
     RESULTS.parent.mkdir(exist_ok=True)
     LOG.write_text(log)
     if "Traceback" in log:
         problems.append(f"a traceback in {LOG}")
-    kept = samples.last_two_thirds(taken)
+    kept = samples.last_two_thirds([each for each in taken if each.hour >= 0])
     slopes = {field: samples.slope_a_day(kept, field) for field in Sample._fields[1:]}
     print("a day: " + ", ".join(f"{field} {slope:+.2f}" for field, slope in slopes.items()))
     if arguments.hours >= LONG_ENOUGH_H:
@@ -81,24 +92,27 @@ def main() -> int:
     return 1 if problems else 0
 
 
-async def _live(scene: Scene, token: Path, hours: float, seed: int) -> tuple[list[Sample], list[str]]:
+async def _live(scene: Scene, token: Path, arguments: argparse.Namespace) -> tuple[list[Sample], list[str]]:
     """Let the day pass; return the samples, and what went wrong."""
-    callers = Callers(scene, seed)
+    callers = Callers(scene, arguments.seed)
     taken: list[Sample] = []
     unanswered: list[str] = []
     hour = 0.0
-    await asyncio.to_thread(scene.told.do, churn.begin, seed=seed, speed=SPEED)
+    await asyncio.to_thread(scene.told.do, churn.begin, seed=arguments.seed, speed=SPEED)
     began = time.monotonic()
     print(_LINE.format(*Sample._fields))
+    hours = arguments.warm_up + arguments.hours
     asking = asyncio.create_task(callers.ask(hours * 3600 / SPEED))
     while not asking.done() and scene.subject.runs:
-        hour = (time.monotonic() - began) * SPEED / 3600
-        if taken and int(hour) > int(taken[-1].hour):
+        hour = (time.monotonic() - began) * SPEED / 3600 - arguments.warm_up
+        if taken and floor(hour) > floor(taken[-1].hour):
             print(
                 _LINE.format(*(f"{value:.1f}" if isinstance(value, float) else value for value in taken[-1])),
                 flush=True,
             )
-            await _rotate(scene, token, int(hour))
+            await _rotate(scene, token, floor(hour))
+            await callers.rotate()
+        elif hour < 0 and taken and floor(hour * FILLING) > floor(taken[-1].hour * FILLING):
             await callers.rotate()
         try:
             taken.append(await samples.take(hour, scene.subject.process.pid, scene.port))

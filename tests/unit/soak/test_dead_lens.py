@@ -35,7 +35,7 @@ def lens_of(pid: int) -> int | None:
 def test_the_exit_status_is_named_in_one_line(tmp_path: Path) -> None:
     paths = os.pathsep.join((str(ROOT / "operator"), str(ROOT)))
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.soak", "--hours", "3", "--nodes", "5"],
+        [sys.executable, "-m", "tests.soak", "--hours", "3", "--warm-up", "0", "--nodes", "5"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": paths},
         stdout=subprocess.PIPE,
