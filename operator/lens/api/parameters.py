@@ -336,7 +336,7 @@ class FitQuery(FitParameters):
     )
     product: Annotated[str, AfterValidator(_product), _PRODUCT_SCHEMA] | None = Field(
         default=None,
-        description="The GPUs' product, as the nodes' labels say: in products of status.",
+        description="The GPUs' product, as the nodes' labels name it; products of status has all of them.",
     )
     resource: Annotated[str, AfterValidator(_resource), _NAME_SCHEMA] | None = Field(
         default=None,
@@ -626,8 +626,8 @@ class NodesParameters(CapacityParameters, ListParameters):
     )
     available_min: Annotated[int | None, BeforeValidator(_gpus), _GPUS_SCHEMA] = Field(
         default=None,
-        description="Return only nodes with at least so many available GPUs, if product is given of this "
-        "product.",
+        description="Return only nodes with at least so many available GPUs; of this product, if product is "
+        "given.",
     )
 
     @property

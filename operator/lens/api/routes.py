@@ -115,7 +115,7 @@ def table(
             StatusParameters,
             schemas.Status,
             _status(handlers, namespaces),
-            "Read a cluster's figures, and on request its nodes, alerts and events.",
+            "Read a cluster's figures, and on request lists of its nodes, namespaces, alerts and events.",
             cached=True,
         ),
         Route(

@@ -51,7 +51,7 @@ class GpuUsage(TypedDict):
     """Total, allocated and utilized GPUs."""
 
     total_gpus: Annotated[Count, Field(description="All GPUs, in any state.")]
-    allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to pods.")]
+    allocated_gpus: Annotated[Count, Field(description="GPUs that pods or ResourceClaims hold.")]
     utilized_gpus: Annotated[
         Count, Field(description="GPUs above 50 % utilization; 0 while no GPU reports utilization.")
     ]
@@ -109,9 +109,11 @@ class Product(TypedDict):
         ),
     ]
     total: Annotated[Count, Field(description="All GPUs of the product, in any state.")]
-    allocated: Annotated[Count, Field(description="Allocated to a pod.")]
+    allocated: Annotated[Count, Field(description="Held by a pod or a ResourceClaim.")]
     available: Annotated[Count, Field(description="Free, on nodes that accept GPU pods.")]
-    unhealthy: Annotated[Count, Field(description="Not allocatable, and allocated to no pod.")]
+    unhealthy: Annotated[
+        Count, Field(description="Held by nobody, and not allocatable or, with DRA, tainted.")
+    ]
     unavailable: Annotated[Count, Field(description="Free, on nodes that accept no GPU pods.")]
     largest_block: Annotated[Count, Field(description="The most available GPUs of the product on one node.")]
 
@@ -181,9 +183,10 @@ class TelemetryNodes(TypedDict):
 class GpuStates(TypedDict):
     """GPUs by state; the first four states add up to all GPUs."""
 
-    allocated: Annotated[Count, Field(description="Allocated to a pod.")]
+    allocated: Annotated[Count, Field(description="Held by a pod or a ResourceClaim.")]
     unhealthy: Annotated[
-        Count, Field(description="In the node's capacity, but not allocatable, and allocated to no pod.")
+        Count,
+        Field(description="Held by nobody, and not allocatable or, with DRA, tainted."),
     ]
     unavailable: Annotated[
         Count, Field(description="Free, on a node that accepts no GPU pods: cordoned or tainted.")
@@ -224,9 +227,12 @@ class NodeResource(TypedDict):
     ]
     capacity: Annotated[Count, Field(description="Units in the nodes' capacity.")]
     allocatable: Annotated[Count, Field(description="Units that are allocatable, thus healthy.")]
-    allocated: Annotated[Count, Field(description="Units that are allocated to pods.")]
+    allocated: Annotated[Count, Field(description="Units that pods or ResourceClaims hold.")]
     available: Annotated[Count, Field(description="Free units on nodes that accept GPU pods.")]
-    unhealthy: Annotated[Count, Field(description="Units that are not allocatable and allocated to no pod.")]
+    unhealthy: Annotated[
+        Count,
+        Field(description="Units that nobody holds, and that are not allocatable or, with DRA, tainted."),
+    ]
     unavailable: Annotated[Count, Field(description="Free units on nodes that accept no GPU pods.")]
     overcommitted: Annotated[Count, Field(description="Units that pods hold beyond what the nodes have.")]
 
@@ -287,7 +293,7 @@ class Dra(TypedDict):
 
 
 _UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
-_APPROXIMATE = "Whether the numbers of GPUs may be others."
+_APPROXIMATE = "Whether the numbers of GPUs are approximate: the true ones may differ."
 _APPROXIMATE_REASON = (
     "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if nothing tells which GPUs units are on, "
     "UNKNOWN_RATIO if nothing tells how many units a GPU has, BOTH_WAYS if a device plugin and DRA may offer "
@@ -320,13 +326,14 @@ class Node(TypedDict):
         ),
     ]
     total_gpus: Annotated[Count, Field(description="All its GPUs, in any state.")]
-    allocated_gpus: Annotated[Count, Field(description="Its GPUs that are allocated to pods.")]
+    allocated_gpus: Annotated[Count, Field(description="Its GPUs that pods or ResourceClaims hold.")]
     available_gpus: Annotated[Count, Field(description="Its free GPUs, if it accepts GPU pods.")]
     utilization: Annotated[
         float | None, Field(description="Mean utilization of its GPUs that report it, in percent.")
     ]
     unhealthy_gpus: Annotated[
-        Count, Field(description="Its GPUs that are not allocatable and allocated to no pod.")
+        Count,
+        Field(description="Its GPUs that nobody holds, and that are not allocatable or, with DRA, tainted."),
     ]
     unavailable_gpus: Annotated[Count, Field(description="Its free GPUs, if it accepts no GPU pods.")]
     overcommitted_gpus: Annotated[Count, Field(description="GPUs that pods hold beyond what it has.")]
@@ -760,8 +767,8 @@ class Status(TypedDict):
             list[NoNodeGpu],
             Field(
                 description="The GPUs of no node that ResourceClaims hold, by driver and pool; with "
-                "include=no_node, and if a namespace is given those that its claims hold, and of their "
-                "holders these."
+                "include=no_node. If a namespace is given: only those that its claims hold, with these "
+                "claims alone."
             ),
         ]
     ]
@@ -1341,7 +1348,7 @@ class ClusterTotals(TypedDict):
     """A cluster's main figures."""
 
     total_gpus: Annotated[Count, Field(description="All GPUs, in any state.")]
-    allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to pods.")]
+    allocated_gpus: Annotated[Count, Field(description="GPUs that pods or ResourceClaims hold.")]
     available_gpus: Annotated[Count, Field(description="Free GPUs on nodes that accept GPU pods.")]
     running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold at least one GPU.")]
 

@@ -130,7 +130,7 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     snapshot, states = current.snapshot, current.snapshot.states
     gpus = GaugeMetricFamily(
         "lens_gpus",
-        "GPUs by state, which add up to all GPUs: allocated to pods; else unhealthy; else unavailable "
+        "GPUs by state, which add up to all GPUs: allocated; else unhealthy; else unavailable "
         "(their node takes no GPU pods); else available.",
         labels=["state"],
     )
