@@ -5,6 +5,7 @@ So it gets no object: of a list it gets the metadata, and of a watch a bookmark 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ from lens.kube.client.paging import PageSize
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Unreadable
 from lens.model.inventory.objects.decoding import Decoder, Line, Reading, read_bookmark, read_page
+from lens.model.inventory.objects.fingerprint import Fingerprints
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=tuple[str, str] | str)
@@ -76,6 +78,8 @@ class Reflector(Generic[K, V]):
         self._list_began = 0.0
         self._list_objects = 0
         self._bookmark_at = 0.0
+        self._known: Fingerprints[K] = Fingerprints()
+        self._known_listed: Fingerprints[K] = Fingerprints()
         self._problems: dict[K, str] = {}
         self._problems_listed: dict[K, str] = {}
         self._lists = metrics.lists.labels(resource)
@@ -116,6 +120,7 @@ class Reflector(Generic[K, V]):
     def forget(self) -> None:
         """Remove all objects, until the next list is complete."""
         self.store.clear()
+        self._known.clear()
         if self._feed is not None:
             self._feed.clear()
         self._problems = {}
@@ -136,6 +141,7 @@ class Reflector(Generic[K, V]):
         if first:
             self._problems_listed = {}
             self._list_began, self._list_objects = self._sent_at, 0
+            self._known_listed = Fingerprints()
         self._list_objects += len(page.items or ())
         items: dict[K, V | None] = {}
         fed: dict[K, Any] = {}
@@ -143,6 +149,7 @@ class Reflector(Generic[K, V]):
             decoded = self._decode(raw)
             if decoded is not None:
                 items[decoded.key] = decoded.value
+                self._known_listed.put(decoded.key, decoded.fingerprint)
                 if self._feed is not None:
                     fed[decoded.key] = _fed(decoded)
                 if decoded.problem:
@@ -163,6 +170,7 @@ class Reflector(Generic[K, V]):
 
     def _list_applied(self, difference: Mapping[K, V | None], *, was_synced: bool) -> None:
         self._lists.inc()
+        self._known, self._known_listed = self._known_listed, Fingerprints()
         self._was_unreachable = False
         _log.info(
             "listed",
@@ -208,27 +216,31 @@ class Reflector(Generic[K, V]):
         if self._retired:
             return b"", False
         self.last_activity = self._clock()
-        changed = False
+        outcomes: Counter[str] = Counter()
         continues = True
         for raw in lines:
             try:
-                line = self._decoder.read_watch_line(raw)
+                line = self._decoder.read_watch_line(raw, self._known)
             except ValueError as error:
                 # kopf resumes from the line before: it gets that line's version.
                 self._watch_ends("unreadable", str(error))
+                outcomes["unreadable"] += 1
                 continues = False
                 break
             self._empty_watches = 0
             if isinstance(line, tuple):
-                changed |= self._apply_change(*line, raw)
+                outcomes[self._apply_change(*line, raw)] += 1
             elif line.type == "ERROR":
                 self._watch_ends("error", bytes(line.object)[:300].decode(errors="replace"))
+                outcomes["error"] += 1
+                self._count(outcomes)
                 return GONE, False
             elif line.type == "BOOKMARK":
-                self._apply_bookmark(line)
+                outcomes[self._apply_bookmark(line)] += 1
             else:
-                changed |= self._apply_change(line.type, self._decode(line.object), raw)
-        self._progressed(changed=changed)
+                outcomes[self._apply_change(line.type, self._decode(line.object), raw)] += 1
+        self._count(outcomes)
+        self._progressed(changed="changed" in outcomes)
         # kopf needs a bookmark from time to time, to know where to resume. Lines that arrive again after that
         # are ignored as late.
         if continues and 0 <= self.last_activity - self._bookmark_at < BOOKMARK_SECONDS:
@@ -236,38 +248,41 @@ class Reflector(Generic[K, V]):
         self._bookmark_at = self.last_activity
         return self._bookmark(), continues
 
+    def _count(self, outcomes: Mapping[str, int]) -> None:
+        for outcome, number in outcomes.items():
+            self._outcomes[outcome].inc(number)
+
     def _watch_ends(self, outcome: str, why: str) -> None:
-        self._outcomes[outcome].inc()
         _log.warning("a watch ends with an %s line", outcome, extra={"resource": self.resource, "line": why})
 
-    def _apply_bookmark(self, line: Line) -> None:
+    def _apply_bookmark(self, line: Line) -> str:
+        """Apply a bookmark; return the outcome."""
         try:
             self.store.bookmark(int(read_bookmark(line.object).metadata.resource_version))
         except ValueError:
-            self._outcomes["unreadable"].inc()
-        else:
-            self._outcomes["bookmark"].inc()
+            return "unreadable"
+        return "bookmark"
 
-    def _apply_change(self, type_: str, decoded: Reading[K, V] | None, line: bytes) -> bool:
-        """Apply an object's line; return whether anything that is counted has changed."""
+    def _apply_change(self, type_: str, decoded: Reading[K, V] | None, line: bytes) -> str:
+        """Apply an object's line; return the outcome: ``changed`` if anything that is counted has."""
         if decoded is None:
-            self._outcomes["unreadable"].inc()
-            return False
+            return "unreadable"
         if decoded.version <= self.store.resource_version:
-            self._outcomes["late"].inc()
-            return False
+            return "late"
+        if decoded.is_known:
+            self.store.bookmark(decoded.version)
+            return "unchanged"
         key, deleted = decoded.key, type_ == "DELETED"
+        self._known.put(key, None if deleted else decoded.fingerprint)
         self._set_problem(key, None if deleted else decoded.problem)
         if self._feed is not None:
             self._feed.apply_line(key, None if deleted else _fed(decoded))
         value = None if deleted else decoded.value
         if not self.store.apply_line(key, value, decoded.version):
-            self._outcomes["unchanged"].inc()
-            return False
-        self._outcomes["changed"].inc()
+            return "unchanged"
         if value is None:
             self._on_gone(line)
-        return True
+        return "changed"
 
     # Lists and watches
 

@@ -11,7 +11,8 @@ from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
 from lens.model.inventory.objects.claim import Claim, read_claim
 from lens.model.inventory.objects.device import Slice, read_slice
 from lens.model.inventory.objects.device_class import DeviceClass, read_device_class
-from lens.model.inventory.objects.fraction import RESERVATIONS
+from lens.model.inventory.objects.fingerprint import Fingerprints, fingerprint
+from lens.model.inventory.objects.fraction import RESERVATIONS, may_ask
 from lens.model.inventory.objects.json_depth import flattened
 from lens.model.inventory.objects.node import Node, read_node
 from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
@@ -126,7 +127,8 @@ class Reading(msgspec.Struct, Generic[K, V]):
     """An object as it was read.
 
     ``problem`` says what of it can't be decoded. If that is all of it, ``value`` is None. ``fit`` is the
-    object as a fit looks at it.
+    object as a fit looks at it. ``fingerprint`` is that of all that both are made of; None if it isn't known.
+    An object that ``is_known`` has the one that it had before, and no value.
     """
 
     key: K
@@ -134,6 +136,8 @@ class Reading(msgspec.Struct, Generic[K, V]):
     value: V | None
     problem: str | None = None
     fit: Any = None
+    fingerprint: bytes | None = None
+    is_known: bool = False
 
 
 def _reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
@@ -159,6 +163,10 @@ Document = Callable[[], msgspec.Raw | bytes]
 """Returns an object as it was received."""
 
 
+FitReader = Callable[[Any, Any, Document], object]
+"""Makes what a fit looks at of an object, see ``Decoder``."""
+
+
 def _no_fit(_manifest: object, _view: object, _document: Document) -> None:
     return None
 
@@ -172,64 +180,91 @@ class Decoder(Generic[K, V]):
         view: Callable[[M], V | None],
         key: Callable[[str, str], K],
         fit: Callable[[M, V | None, Document], object] = _no_fit,
+        trim: Callable[[M], None] | None = None,
     ) -> None:
         """Take the manifest's type, and how to make a view of it, and a key of namespace and name.
 
         ``fit`` makes what a fit looks at, of the manifest, the view and the document, and raises nothing.
+        ``trim`` takes out of a manifest what changes often and neither of them looks at. With it, lines that
+        leave the rest as it was are recognised.
         """
-        decode = _reader(manifest)
-        decode_line: Callable[[bytes], DecodedLine[M]] = _reader(DecodedLine[manifest])  # type: ignore[valid-type]
-
-        def read(raw: msgspec.Raw | bytes) -> tuple[ObjectMeta, V | None, object]:
-            whole = decode(raw)
-            seen = view(whole)
-            return whole.metadata, seen, fit(whole, seen, lambda: raw)
-
-        def read_whole(raw: bytes) -> tuple[str, ObjectMeta, V | None, object]:
-            line = decode_line(raw)
-            whole = line.object
-            seen = view(whole)
-            return line.type, whole.metadata, seen, fit(whole, seen, lambda: read_line(raw).object)
-
-        self._read = read
-        self._read_whole = read_whole
+        self._decode: Callable[[msgspec.Raw | bytes], Any] = _reader(manifest)
+        self._decode_line: Callable[[bytes], DecodedLine[Any]] = _reader(DecodedLine[manifest])  # type: ignore[valid-type]
+        self._view: Callable[[Any], V | None] = view
+        self._fit: FitReader = fit
         self._key = key
+        self._trim: Callable[[Any], None] | None = trim
 
     def read(self, raw: msgspec.Raw | bytes) -> Reading[K, V]:
         """Read an object. Raise ValueError if it has no name or no numeric resourceVersion."""
         try:
-            meta, view, fit = self._read(raw)
+            whole = self._decode(raw)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
-            return self._reading(_read_bare(raw).metadata, None, str(error))
-        return self._reading(meta, view, fit=fit)
+            return self._unreadable(raw, error)
+        key, version = self._identity(whole.metadata)
+        try:
+            return self._seen(key, version, whole, lambda: raw, None)
+        except (ValueError, RecursionError) as error:
+            return self._unreadable(raw, error)
 
-    def read_watch_line(self, raw: bytes) -> Line | tuple[str, Reading[K, V]]:
+    def read_watch_line(
+        self, raw: bytes, known: Fingerprints[K] | None = None
+    ) -> Line | tuple[str, Reading[K, V]]:
         """Read a watch line: the type and the object, or an undecoded line if the object can't be decoded.
 
-        Nearly all can, and decoding them in one pass saves a third of a line's cost. Raise ValueError for
-        bytes that are no watch line.
+        Nearly all can, and decoding them in one pass saves a third of a line's cost. Of those that ``known``
+        has no views are made. Raise ValueError for bytes that are no watch line.
         """
         try:
-            type_, meta, view, fit = self._read_whole(raw)
-            if type_ in CHANGES:
-                return type_, self._reading(meta, view, fit=fit)
+            line = self._decode_line(raw)
+            if line.type in CHANGES:
+                key, version = self._identity(line.object.metadata)
+                before = known.get(key) if known is not None and line.type == "MODIFIED" else None
+                return line.type, self._seen(key, version, line.object, lambda: read_line(raw).object, before)
         except (ValueError, RecursionError):
             pass
         return read_line(raw)
 
-    def _reading(
-        self, meta: ObjectMeta | BarePart, view: V | None, problem: str | None = None, fit: object = None
+    def _seen(
+        self, key: K, version: int, whole: Any, document: Document, before: bytes | None
     ) -> Reading[K, V]:
-        if max(len(meta.name), len(meta.namespace or "")) > LONGEST_NAME:
+        """Make the views of a manifest, unless it has the fingerprint that it had before."""
+        print_ = None
+        if self._trim is not None:
+            self._trim(whole)
+            # The views look at all the rest of the manifest, or less.
+            whole.metadata.resource_version = None
+            print_ = fingerprint(whole)
+            if print_ is not None and print_ == before:
+                return Reading(key, version, None, fingerprint=print_, is_known=True)
+        asked = False
+
+        def asked_document() -> msgspec.Raw | bytes:
+            nonlocal asked
+            asked = True
+            return document()
+
+        view = self._view(whole)
+        fit = self._fit(whole, view, asked_document)
+        # Whoever asks for the document looks at more than the fingerprint is of.
+        return Reading(key, version, view, _problem(view), fit, None if asked else print_)
+
+    def _unreadable(self, raw: msgspec.Raw | bytes, error: Exception) -> Reading[K, V]:
+        key, version = self._identity(_read_bare(raw).metadata)
+        return Reading(key, version, None, str(error))
+
+    def _identity(self, meta: ObjectMeta | BarePart) -> tuple[K, int]:
+        """Return an object's key and version. Raise ValueError if there is none."""
+        namespace = meta.namespace or ""
+        if len(meta.name) > LONGEST_NAME or len(namespace) > LONGEST_NAME:
             raise ValueError(f"a name of {len(meta.name)} characters")
-        return Reading(
-            # Many objects have the same namespace, and keep it as long as they exist.
-            key=self._key(intern(meta.namespace or ""), meta.name),
-            version=int(meta.resource_version or ""),
-            value=view,
-            problem=view.problem if isinstance(view, Claim | Slice) else problem,
-            fit=fit,
-        )
+        # Many objects have the same namespace, and keep it as long as they exist.
+        return self._key(intern(namespace), meta.name), int(meta.resource_version or "")
+
+
+def _problem(view: object) -> str | None:
+    """Return what of an object could not be decoded although the rest could."""
+    return view.problem if isinstance(view, Claim | Slice) else None
 
 
 def pod_decoder(
@@ -250,7 +285,12 @@ def pod_decoder(
             return exporters.read(manifest) or pod
         return pod
 
-    return Decoder(PodManifest, view, PodKey, fit)
+    return Decoder(PodManifest, view, PodKey, fit, _trim_pod)
+
+
+def _trim_pod(manifest: PodManifest) -> None:
+    if not may_ask(manifest.metadata.annotations):
+        manifest.metadata.annotations = msgspec.Raw()
 
 
 def daemonset_decoder() -> Decoder[PodKey, DaemonSet]:
@@ -271,11 +311,13 @@ def node_decoder(
     selection: NodeSelection = ALL_NODES,
 ) -> Decoder[str, Node]:
     """Return a decoder of nodes, of which those of the ``selection`` are counted."""
-    return Decoder(NodeManifest, lambda manifest: read_node(manifest, gpus, selection), _name, fit)
+    return Decoder(
+        NodeManifest, lambda manifest: read_node(manifest, gpus, selection), _name, fit, _trim_node
+    )
 
 
-FitReader = Callable[[Any, Any, Document], object]
-"""Makes what a fit looks at of an object, see ``Decoder``."""
+def _trim_node(manifest: NodeManifest) -> None:
+    manifest.metadata.annotations = msgspec.Raw()
 
 
 def claim_decoder(drivers: GpuDrivers, fit: FitReader = _no_fit) -> Decoder[PodKey, Claim]:

@@ -18,7 +18,7 @@ RESERVATIONS = "kai-resource-reservation"
 
 _GROUP = "runai-gpu-group"
 _PORTION, _MEMORY, _DEVICES = "gpu-fraction", "gpu-memory", "gpu-fraction-num-devices"
-_MARKS = (_PORTION.encode(), _MEMORY.encode())
+_PORTION_MARK, _MEMORY_MARK = _PORTION.encode(), _MEMORY.encode()
 
 _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 _DECIMAL = re.compile(r"\+?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -46,12 +46,17 @@ _annotations = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _text = msgspec.json.Decoder(str)
 
 
+def may_ask(annotations: msgspec.Raw) -> bool:
+    """Tell whether annotations, as JSON, may ask for a part of a GPU."""
+    raw = bytes(annotations)
+    return _PORTION_MARK in raw or _MEMORY_MARK in raw
+
+
 def read_fraction(meta: ObjectMeta) -> Fraction | None:
     """Return what a pod's annotations ask for; None if they ask for no part of a GPU."""
-    raw = bytes(meta.annotations)
-    if not any(mark in raw for mark in _MARKS):
+    if not may_ask(meta.annotations):
         return None
-    values = _values(raw)
+    values = _values(bytes(meta.annotations))
     portion, memory, devices = (values.get(name, "") for name in (_PORTION, _MEMORY, _DEVICES))
     if not portion and not memory:
         return None
