@@ -55,7 +55,7 @@ async def test_an_initial_snapshot_is_made_in_slices(large: Cluster) -> None:
         StreamFilter(frozenset({"tasks"}), "ml-team"),
     ):
         async with held() as loop:
-            chunks = await snapshot.event(stream_filter)
+            chunks = await snapshot.event(stream_filter, snapshot.current, NOW)
         assert sum(map(len, chunks)) > 100_000
         assert loop.longest < MOST_HELD
 

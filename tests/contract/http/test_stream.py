@@ -14,7 +14,8 @@ from lens.model.events.transitions import Event
 from lens.model.gpu.node_report import Health
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.gpu.telemetry_cache import TelemetryCache
-from tests.contract.conftest import NOW, TOKEN, Api, Serve
+from lens.model.k8s import timestamps
+from tests.contract.conftest import NOW, TOKEN, Api, Clock, Serve
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.contract.listening import HEAD, PATH, listen
 
@@ -67,6 +68,31 @@ async def test_what_is_gone_is_named(api: Api, cluster: Cluster) -> None:
         cluster.remove_node("n1")
         cluster.publish(NOW)
         assert (await stream.next()).data["nodes"] == {"changed": [], "gone": ["n1"]}
+
+
+async def test_a_snapshot_that_streams_share_has_the_age_of_the_present(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    cluster.add(node("n1"), pod("a", "n1"))
+    cluster.publish(NOW)
+
+    async def told() -> tuple[str, float]:
+        async with listen(api) as stream:
+            first = await stream.next()
+        assert first.name == "snapshot"
+        return first.data["timestamp"], first.data["age_seconds"]
+
+    async with listen(api) as keeper:
+        begun = (await keeper.next()).data
+        assert await told() == (begun["timestamp"], 0.0)
+        clock.now = NOW + 60
+        assert await told() == (begun["timestamp"], 60.0), "the apiserver is gone"
+        cluster.publish(NOW + 50)
+        deadline = time.monotonic() + 10
+        while (latest := await told())[1] != 10.0:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        assert latest[0] == timestamps.render(NOW + 50), "nothing has happened, and the apiserver said so"
 
 
 async def test_a_client_that_comes_back_gets_what_it_missed_and_nothing_else(

@@ -28,9 +28,13 @@ def initial_snapshot(cluster: Cluster, number: int = 1) -> InitialSnapshot:
     )
 
 
+async def event(snapshot: InitialSnapshot, stream_filter: StreamFilter) -> tuple[bytes, ...]:
+    return await snapshot.event(stream_filter, snapshot.current, NOW)
+
+
 async def test_a_section_is_encoded_once_for_all_filters_that_select_it(cluster: Cluster) -> None:
     snapshot = initial_snapshot(cluster)
-    some, more = await asyncio.gather(snapshot.event(TASKS), snapshot.event(ALL))
+    some, more = await asyncio.gather(event(snapshot, TASKS), event(snapshot, ALL))
     (tasks,) = {id(chunk) for chunk in some if len(chunk) > 10_000}
     assert tasks in map(id, more)
     assert snapshot.size == sum(len(chunk) for chunk in more if chunk.startswith(b'{"') and len(chunk) > 200)
@@ -38,13 +42,13 @@ async def test_a_section_is_encoded_once_for_all_filters_that_select_it(cluster:
 
 async def test_readers_of_old_snapshots_are_aborted_beyond_the_bound_in_bytes(cluster: Cluster) -> None:
     first = initial_snapshot(cluster)
-    await first.event(ALL)
+    await event(first, ALL)
     snapshots = InitialSnapshots(max_bytes=2 * first.size)
     readers = [Mock(spec=asyncio.Transport) for _ in range(4)]
     for number, reader in enumerate(readers):
         snapshot = initial_snapshot(cluster, number)
         snapshots.add(snapshot)
         snapshot.readers.add(reader)
-        await snapshot.event(ALL)
+        await event(snapshot, ALL)
     assert [reader.abort.called for reader in readers] == [True, False, False, False]
     assert snapshots.latest is snapshot

@@ -87,13 +87,16 @@ class InitialSnapshot:
             len(part.result()) for part in self._parts.values() if part.done() and not part.cancelled()
         )
 
-    async def event(self, stream_filter: StreamFilter) -> tuple[bytes, ...]:
-        """Return the event for a filter, in chunks that streams share."""
+    async def event(self, stream_filter: StreamFilter, confirmed: StateView, now: float) -> tuple[bytes, ...]:
+        """Return the event for a filter, in chunks that streams share.
+
+        ``confirmed`` is the latest state that says the same, which may be as old as a quiet cluster.
+        """
         head = {
             "cluster": self._cluster,
             "version": __version__,
-            "timestamp": timestamps.render(self.current.current_at),
-            "age_seconds": round(self.current.age(self._now), 3),
+            "timestamp": timestamps.render(confirmed.current_at),
+            "age_seconds": round(confirmed.age(now), 3),
             "stale_after_seconds": self._stale_after,
             "idle_percent": self._idle_percent,
         }

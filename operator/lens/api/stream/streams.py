@@ -107,7 +107,7 @@ class Streams:
         self._idle_percent = idle_percent
         self._page = page
         self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
-        self._told = state.current
+        self._told = self._compared = state.current
         self._damper = Damper(self._told, cluster, time.monotonic())
         self._by_controller = NodesByController()
         self._snapshots = InitialSnapshots()
@@ -204,8 +204,11 @@ class Streams:
                 snapshot = self._initial_snapshot()
                 position = snapshot.number
                 heartbeat_at = time.monotonic() + self._heartbeat_seconds
+                # With later changes in the ring, the snapshot is of its own time.
+                confirmed = self._compared if position == self._ring.last else snapshot.current
                 with _reading(snapshot.readers, request):
-                    await write(response, *await snapshot.event(stream_filter))
+                    event_ = await snapshot.event(stream_filter, confirmed, self._clock())
+                    await write(response, *event_)
             else:
                 entry = self._ring.after(position)
                 event = b"" if entry is None else entry.event(stream_filter)
@@ -273,9 +276,8 @@ class Streams:
 
     def _heartbeat(self) -> bytes:
         """Return the event that has the age of the figures while nothing changes."""
-        current = self._state.current
-        age = round(current.age(self._clock()), 3)
-        timestamp = timestamps.render(current.current_at)
+        age = round(self._compared.age(self._clock()), 3)
+        timestamp = timestamps.render(self._compared.current_at)
         return encode_event("heartbeat", {"timestamp": timestamp, "age_seconds": age})
 
     def _ensure_diff_job(self) -> None:
@@ -286,7 +288,7 @@ class Streams:
 
     def _skip_changes(self) -> None:
         """Skip all changes until now: open streams get a new snapshot instead."""
-        self._told = self._state.current
+        self._told = self._compared = self._state.current
         self._damper = Damper(self._told, self._cluster, time.monotonic())
         self._by_controller = NodesByController()
         self._ring.skip()
@@ -322,10 +324,11 @@ class Streams:
         """Add what has changed to the ring. Return whether anything has."""
         current = self._state.current
         if not self._damper.has_work(current, time.monotonic()):
+            self._compared = current
             return False
         told = await self._damper.advance(self._told, current, time.monotonic())
         diff = await diff_states(self._told, told, self._by_controller, self._cluster, self._clock())
-        self._told = told
+        self._told, self._compared = told, current
         if not diff.has_changes:
             return False
         self._ring.add(DiffEntry(diff, self._event_id(self._ring.last + 1), self._ring.trim))
