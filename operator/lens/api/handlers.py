@@ -14,7 +14,7 @@ from lens.api.access.auth import Caller
 from lens.api.access.authorization import FitSight
 from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
-from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
+from lens.api.cache.response_cache import ResponseCache, cache_key
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
 from lens.api.errors import encoded_body, invalid_parameter, too_large
@@ -37,6 +37,7 @@ from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
 from lens.bounds import MAX_BODY_BYTES
 from lens.concurrency.single_flight import SingleFlight
+from lens.http.cache_control import max_age_of_request
 from lens.model.cluster_state import StateView
 
 P = TypeVar("P", bound=Parameters)
@@ -247,7 +248,7 @@ class Handlers:
     def _epoch(self, request: web.BaseRequest, caller: Caller, key: bytes) -> tuple[Epoch, float]:
         now = self._clock()
         asker, waited = (caller.name, request.remote), request[REQUEST_CONTEXT].waited()
-        return self._epochs.get(asker, key, max_age(request.headers), now, waited), now
+        return self._epochs.get(asker, key, max_age_of_request(request.headers), now, waited), now
 
     def _put(
         self,

@@ -25,11 +25,12 @@ CLUSTER_FIELD = "Lens-Cluster"
 
 
 class PeerAnswer(NamedTuple):
-    """A valid response in its envelope, its SHA-256, and its age in seconds."""
+    """A valid response in its envelope, its SHA-256, its age and how old it may become, in seconds."""
 
     body: bytes
     digest: str
     age: float
+    max_age: float
 
 
 class PeerFailedError(Exception):

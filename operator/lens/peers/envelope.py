@@ -75,7 +75,7 @@ async def read(received: PeerResponse, cluster: str, *, own_token: bool) -> Peer
             raise PeerFailedError("wrong_cluster")
     except (ValueError, RecursionError):  # a DecodeError is a ValueError
         raise PeerFailedError("malformed") from None
-    return PeerAnswer(received.body, await _digest(received.body), received.age)
+    return PeerAnswer(received.body, await _digest(received.body), received.age, received.max_age)
 
 
 async def _digest(body: bytes) -> str:

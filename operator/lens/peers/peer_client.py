@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from lens.http.cache_control import max_age_of_response
 from lens.http_client import (
     FAIR_SHARE_BYTES,
     LONG_KEEPALIVE_SECONDS,
@@ -52,11 +53,12 @@ _REFUSALS = frozenset(
 
 
 class PeerResponse(NamedTuple):
-    """A response's status, its body, and its Age header in seconds."""
+    """A response's status, its body, and the seconds of its Age and of its Cache-Control's max-age."""
 
     status: int
     body: bytes
     age: float
+    max_age: float
 
 
 class PeerStream:
@@ -177,4 +179,9 @@ async def _no_wait() -> None:
 
 def _received(response: aiohttp.ClientResponse, body: BytesIO) -> PeerResponse:
     age = response.headers.get("Age", "0")
-    return PeerResponse(response.status, body.getvalue(), float(age) if _AGE.fullmatch(age) else 0.0)
+    return PeerResponse(
+        status=response.status,
+        body=body.getvalue(),
+        age=float(age) if _AGE.fullmatch(age) else 0.0,
+        max_age=max_age_of_response(response.headers),
+    )

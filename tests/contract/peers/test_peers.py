@@ -149,6 +149,19 @@ async def test_an_answer_is_kept_and_says_how_old_it_is(
     assert present.headers["ETag"] != first.headers["ETag"]
 
 
+async def test_an_answer_may_be_cached_as_long_as_the_other_cluster_says(hub: Api, west: Api) -> None:
+    for path in (
+        "/api/v1/realtime/fit/record?cluster=west",
+        f"{STATUS}&include=alerts",
+        "/api/v1/realtime/nodes?cluster=west",
+    ):
+        theirs = (await west.ask(path, token=SERVICE)).headers["Cache-Control"]
+        for _ in range(2):
+            assert (await hub.ask(path)).headers["Cache-Control"] == theirs, path
+    record = await west.ask("/api/v1/realtime/fit/record?cluster=west", token=SERVICE)
+    assert record.headers["Cache-Control"] == "no-store"
+
+
 async def test_another_clusters_figures_have_their_age_at_the_time_of_the_response(
     hub: Api, clock: Clock
 ) -> None:

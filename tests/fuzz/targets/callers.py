@@ -15,7 +15,7 @@ from lens.api import negotiation
 from lens.api.access.auth import TOKEN_FIELDS, bearer_token
 from lens.api.access.static_tokens import read_tokens
 from lens.api.cache.content_encoding import ENCODERS
-from lens.api.cache.response_cache import ResponseCache, max_age
+from lens.api.cache.response_cache import ResponseCache
 from lens.api.errors import ApiError
 from lens.api.lists import continue_token, csv_table
 from lens.api.manifests import ManifestError, read_manifests
@@ -33,6 +33,7 @@ from lens.api.parameters import (
 from lens.api.request_context import RequestIds
 from lens.bounds import MAX_BODY_BYTES
 from lens.config import SettingsError
+from lens.http.cache_control import max_age_of_request
 from lens.mcp.tools import TOOLS
 from lens.model.fit.admission.workload import read_workload
 from lens.model.fit.answer import read_group
@@ -85,7 +86,7 @@ def accept_encoding(data: bytes) -> None:
 @target("cache-control", longest=FIELD)
 def cache_control(data: bytes) -> None:
     """Read how old an answer may be."""
-    assert max_age(_field("Cache-Control", data)) >= 0
+    assert max_age_of_request(_field("Cache-Control", data)) >= 0
 
 
 @target("if-none-match", longest=FIELD)

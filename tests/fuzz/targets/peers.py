@@ -1,6 +1,7 @@
 """What other clusters' Lenses answer, or what stands at their addresses."""
 
 import contextlib
+from math import inf
 
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.lists.list_queue import ListQueue
@@ -24,7 +25,7 @@ def peer_answer(data: bytes) -> None:
     """Hold a peer's answer against what a Lens answers."""
     for status in (200, 400, 401, 503):
         with contextlib.suppress(PeerFailedError, PeerRefusedError):
-            finished(envelope.read(PeerResponse(status, data, 0.0), "other", own_token=False))
+            finished(envelope.read(PeerResponse(status, data, 0.0, inf), "other", own_token=False))
 
 
 @target("peer-table", longest=2**20)

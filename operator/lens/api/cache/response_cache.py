@@ -1,6 +1,5 @@
 """The response cache, and its header fields (RFC 9111)."""
 
-import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from functools import partial
 from hashlib import sha256
 from math import inf
 
-from multidict import CIMultiDict, MultiMapping
+from multidict import CIMultiDict
 
 from lens.api.cache.representation import CurrentValues, Representation
 from lens.api.envelope import CONTENT_TYPE
@@ -16,21 +15,7 @@ from lens.api.envelope import CONTENT_TYPE
 _MAX_BYTES = 48 * 2**20
 _SHARES = 4
 """A caller's share is one fourth of the bytes."""
-_MAX_AGE = re.compile(r"max-age=(\d{1,9})", re.ASCII)
 _JSON = {"Content-Type": CONTENT_TYPE}
-
-
-def max_age(request_headers: MultiMapping[str]) -> float:
-    """Return the age in seconds from which on a request with these headers accepts no cached response."""
-    limit = inf
-    if "Cache-Control" in request_headers:
-        for directive in ",".join(request_headers.getall("Cache-Control")).lower().split(","):
-            directive = directive.strip()
-            if directive == "no-cache":
-                return 0.0
-            if match := _MAX_AGE.fullmatch(directive):
-                limit = min(limit, float(match[1]))
-    return limit
 
 
 def cache_key(*parts: object) -> bytes:
@@ -131,13 +116,13 @@ class ResponseCache:
         ``pieces``, ``received_at`` and ``current_values`` are the representation's. Its age counts from
         ``now``. It is of ``version``, and has a weak entity tag with ``tag`` in it. ``caller`` has requested
         it, ``headers`` are its representation header fields. Clients may cache it for ``seconds``, if that is
-        less than the cache's.
+        less than the cache's; for 0 they may not store it.
         """
         seconds = min(seconds, self._seconds)
         fields = CIMultiDict(
             {
                 **headers,
-                "Cache-Control": f"private, max-age={int(seconds)}" if self._seconds else "no-store",
+                "Cache-Control": f"private, max-age={int(seconds)}" if seconds else "no-store",
                 "ETag": f'W/"{self._epoch}-{tag}"',
                 "Vary": "Authorization, Lens-Authorization, Accept, Accept-Encoding",
             }

@@ -9,13 +9,13 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller
 from lens.api.cache.epochs import Epochs
-from lens.api.cache.response_cache import max_age
 from lens.api.endpoints.clusters import ClusterStatus, Figures
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError
 from lens.api.parameters import StatusParameters
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
+from lens.http.cache_control import max_age_of_request
 
 TIMEOUT_SECONDS = 1.0
 """How long a request waits for the peers; a later response is cached for the next request."""
@@ -60,7 +60,7 @@ class ClusterOverview:
 
     def _local(self, request: web.BaseRequest, caller: Caller) -> ClusterStatus:
         now, context = self._clock(), request[REQUEST_CONTEXT]
-        asker, limit = (caller.name, request.remote), max_age(request.headers)
+        asker, limit = (caller.name, request.remote), max_age_of_request(request.headers)
         try:
             epoch = self._epochs.get(asker, context.route.encode(), limit, now, context.waited())
         except ApiError:

@@ -14,7 +14,7 @@ from multidict import MultiMapping
 
 from lens.api.access.auth import B64TOKEN, Caller, bearer_token
 from lens.api.cache.representation import Representation
-from lens.api.cache.response_cache import ResponseCache, cache_key, max_age
+from lens.api.cache.response_cache import ResponseCache, cache_key
 from lens.api.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -27,6 +27,7 @@ from lens.api.errors import (
 from lens.api.lists.listing import L, Listing, V
 from lens.api.parameters import Parameters, StreamParameters
 from lens.api.proxy.peers import Peers, PeerStream
+from lens.http.cache_control import max_age_of_request, max_age_of_response
 from lens.model.peer import PeerFailedError, PeerRefusedError
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -91,7 +92,7 @@ class PeerProxy:
         target = _encoded(path, query)
         authorization = self._authorization(request.headers)
         key = cache_key(name, target, authorization)
-        limit = max_age(request.headers)
+        limit = max_age_of_request(request.headers)
         response = self._cache.get_young(key, self._clock(), limit, SHARED_SECONDS)
         if response is None:
             with _as_api_errors(name):
@@ -113,6 +114,7 @@ class PeerProxy:
                     tag=answer.digest[:_TAG_LENGTH],
                     caller=caller.tenant,
                     received_at=now,
+                    seconds=answer.max_age,
                 )
         return response
 
@@ -167,6 +169,7 @@ class PeerProxy:
                 caller=caller.tenant,
                 headers=encoded.headers,
                 received_at=response.received_at,
+                seconds=max_age_of_response(response.headers),
             )
         return csv
 
