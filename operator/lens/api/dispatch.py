@@ -106,6 +106,7 @@ class Dispatcher:
             context = request[REQUEST_CONTEXT] = RequestContext(
                 self._ids.assign(None), _arrived_at(request), route=UNPARSED_ROUTE
             )
+        context.rate_limit = self._auth.state(request.remote, self._clock())
         response = envelope.error_response(_unparsable(error))
         response.force_close()
         return self._finish(response, context)
@@ -117,6 +118,7 @@ class Dispatcher:
         if routes is None:
             if request.path in REDIRECTS and request.method in METHODS:
                 return envelope.redirect(REDIRECTS[request.path])
+            context.rate_limit = self._auth.state(request.remote, self._clock())
             raise not_found("Route")
         route = routes.get(request.method) or next(iter(routes.values()))
         context.route = route.path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract import wire
 from tests.contract.conftest import NOW, TOKEN, Api, Clock, Serve, write_tokens
 from tests.contract.kubernetes import Cluster
 
@@ -97,6 +98,13 @@ async def test_probes_are_answered_however_often_they_come(strict: Api, path: st
         answer = await strict.ask(path, token=None)
         assert answer.status == 200
         assert "RateLimit" not in answer.headers
+
+
+async def test_refusals_before_a_caller_is_known_have_the_addresss_state(api: Api) -> None:
+    assert RATE_LIMIT.fullmatch((await api.ask("/api/v1/nope")).headers["RateLimit"])
+    (malformed,) = await wire.exchange(api.server, b"no HTTP\r\n\r\n")
+    assert malformed.status == 400
+    assert POLICY.fullmatch(malformed.headers["Ratelimit-Policy"])
 
 
 async def test_without_tokens_callers_are_known_by_their_address(serve: Serve, cluster: Cluster) -> None:
