@@ -96,7 +96,7 @@ async def serve(
         on_listening(server)
         watcher: asyncio.Future[Watcher] = loop.create_future()
         supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))
-        supervisor.start("owners", partial(_read_owners, settings, state, metrics))
+        supervisor.start("owners", partial(_read_owners, settings, state, changes, metrics))
         supervisor.start("ready", partial(_tell_when_ready, state, changes, time.monotonic()))
         supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
         supervisor.start("fit_record", partial(_record_fit, state, changes, metrics, recorder))
@@ -239,10 +239,13 @@ def _within_thread_time(tick: Callable[[Check], Mapping[str, int]]) -> Mapping[s
     return tick(deadline(time.thread_time, MOST_RECORD_SECONDS))
 
 
-async def _read_owners(settings: ServeSettings, state: ClusterState, metrics: Metrics) -> None:
+async def _read_owners(
+    settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics
+) -> None:
     """Read the owners of GPU pods, and publish their chains."""
     await OwnerResolver(
         lambda: state.current.snapshot,
+        changes,
         lambda owner_chains: setattr(state, "owner_chains", owner_chains),
         ObjectReader(partial(_connection, settings), metrics),
         metrics,

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from lens.concurrency.changes import Changes
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.client.object_reader import ObjectReader
 from lens.kube.readers.owners import OwnerResolver
@@ -75,6 +76,7 @@ class Scene:
         self.told = 0
         self._kubeconfig = folder / "kubeconfig"
         self._ledger: Ledger = ledger_of()
+        self._changes = Changes()
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -87,7 +89,13 @@ class Scene:
             lambda: Connection(self._kubeconfig), self.metrics, TIMEOUT_SECONDS, self.clock
         )
         owners = OwnerResolver(
-            self._ledger.snapshot, self._take, objects, self.metrics, self.clock, self.tracker
+            self._ledger.snapshot,
+            self._changes,
+            self._take,
+            objects,
+            self.metrics,
+            self.clock,
+            self.tracker,
         )
         self._running = asyncio.create_task(owners.run())
 
@@ -129,11 +137,13 @@ class Scene:
         )
         reading = read_pod(raw)
         self._ledger.put_pod(reading.key, reading.value)
+        self._changes.notify()
         return viewed_pod(raw)
 
     def end_pod(self, ended: Pod) -> None:
         """Take a pod out of the counts."""
         self._ledger.put_pod(ended.key, None)
+        self._changes.notify()
 
     def workload(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload, and why it may not be the top of the chain."""

@@ -5,11 +5,13 @@ read again. A failure affects the name of a workload, and no figure.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from itertools import islice
 
+from lens.concurrency.changes import Changes
 from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.kube.client.rest_mapper import RestMapper, object_path
 from lens.metrics import Metrics
@@ -22,7 +24,10 @@ MAX_CONCURRENT = 10
 """The most concurrent reads, and the most that begin in a round."""
 
 ROUND_SECONDS = 0.1
-"""The time between two rounds: each compares the pods, begins reads, and publishes the owner chains."""
+"""The shortest time between rounds: each compares the pods, begins reads, and publishes the owner chains."""
+
+IDLE_SECONDS = 1.0
+"""The longest one, for owners that are due again while no pod changes."""
 
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
@@ -39,17 +44,20 @@ class OwnerResolver:
     def __init__(
         self,
         snapshot: Callable[[], Snapshot],
+        changes: Changes,
         on_change: Callable[[OwnerChains], object],
         objects: ObjectReader,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         tracker: OwnerTracker | None = None,
     ) -> None:
-        """``snapshot`` returns the pods, and ``on_change`` is called with new owner chains.
+        """``snapshot`` returns the pods, and ``changes`` notifies of another one.
 
-        ``tracker`` stores the owners; by default it is a new one.
+        ``on_change`` is called with new owner chains. ``tracker`` stores the owners; by default it is a new
+        one.
         """
         self._snapshot = snapshot
+        self._changes = changes
         self._on_change = on_change
         self._objects = objects
         self._mapper = RestMapper(objects, clock)
@@ -64,12 +72,21 @@ class OwnerResolver:
         """Read until cancelled."""
         async with self._objects, asyncio.TaskGroup() as reads:
             while True:
+                was_reading = self._reading > 0
                 self._update_pods()
                 for controller in islice(self._tracker.due(self._clock()), MAX_CONCURRENT - self._reading):
                     self._reading += 1
                     reads.create_task(self._read(controller))
                 self._publish()
                 await asyncio.sleep(ROUND_SECONDS)
+                if not was_reading and self._reading == 0:
+                    await self._idle()
+
+    async def _idle(self) -> None:
+        """Wait until pods have changed, or for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS - ROUND_SECONDS):
+                await self._changes.until(lambda: self._snapshot() is not self._last_snapshot)
 
     def _update_pods(self) -> None:
         """Give the tracker the pods that were added, removed or changed since the last round."""
