@@ -1,25 +1,34 @@
 """While changes come without end, whoever else needs Python gets half of the time."""
 
 import asyncio
+import math
 import time
 from typing import cast
 
 import aiohttp
 
-from lens.kube.watch.batched_reader import LARGE_BYTES, BatchedReader
+from lens.kube.watch.batched_reader import (
+    BATCH_SECONDS,
+    CHANGE_BATCH_SECONDS,
+    LARGE_BYTES,
+    BatchedReader,
+)
 
 
 class Endless:
-    """A response that always has more."""
+    """A response that always has more, so many bytes at once."""
 
     connection = None
+
+    def __init__(self, size: int = LARGE_BYTES) -> None:
+        self._size = size
 
     @property
     def content(self) -> "Endless":
         return self
 
     async def readany(self) -> bytes:
-        return bytes(LARGE_BYTES)
+        return bytes(self._size)
 
 
 async def test_a_large_batch_is_followed_by_a_pause_of_the_same_length() -> None:
@@ -42,3 +51,32 @@ async def test_a_pause_is_never_longer_than_the_time_between_batches() -> None:
     time.sleep(1)  # noqa: ASYNC251 - what takes long
     async with asyncio.timeout(0.9):
         await reader.read()
+
+
+async def test_amid_changes_the_next_batch_comes_sooner() -> None:
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(30):
+        while True:
+            before = clock()
+            await reader.read()
+            received = clock()
+            reader.had_changes = True
+            await reader.read()
+            assert clock() >= _next(before, CHANGE_BATCH_SECONDS)
+            if clock() < _next(received, BATCH_SECONDS):
+                break
+
+
+async def test_without_changes_it_comes_when_all_streams_are_read() -> None:
+    clock = asyncio.get_running_loop().time
+    for _ in range(3):
+        reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
+        before = clock()
+        await reader.read()
+        await reader.read()
+        assert clock() >= _next(before, BATCH_SECONDS)
+
+
+def _next(after: float, period: float) -> float:
+    return (math.floor(after / period) + 1) * period - 0.001

@@ -1,7 +1,7 @@
 """Decodes the apiserver's bytes, one object at a time: a bad object affects no other."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Any, Generic, TypeVar
 
@@ -203,7 +203,7 @@ class Decoder(Generic[K, V]):
             return self._unreadable(raw, error)
         key, version = self._identity(whole.metadata)
         try:
-            return self._seen(key, version, whole, lambda: raw, None)
+            return self._seen(key, version, whole, lambda: raw, {})
         except (ValueError, RecursionError) as error:
             return self._unreadable(raw, error)
 
@@ -219,24 +219,26 @@ class Decoder(Generic[K, V]):
             line = self._decode_line(raw)
             if line.type in CHANGES:
                 key, version = self._identity(line.object.metadata)
-                before = known.get(key) if known is not None and line.type == "MODIFIED" else None
-                return line.type, self._seen(key, version, line.object, lambda: read_line(raw).object, before)
+                # New objects soon change, and deleted ones never again.
+                known = known if line.type == "MODIFIED" else None
+                return line.type, self._seen(key, version, line.object, lambda: read_line(raw).object, known)
         except (ValueError, RecursionError):
             pass
         return read_line(raw)
 
     def _seen(
-        self, key: K, version: int, whole: Any, document: Document, before: bytes | None
+        self, key: K, version: int, whole: Any, document: Document, known: Mapping[K, bytes] | None
     ) -> Reading[K, V]:
-        """Make the views of a manifest, unless it has the fingerprint that it had before."""
+        """Make the views of a manifest, unless its fingerprint is known; without ``known`` it gets none."""
         print_ = None
         if self._trim is not None:
             self._trim(whole)
             # The views look at all the rest of the manifest, or less.
             whole.metadata.resource_version = None
-            print_ = fingerprint(whole)
-            if print_ is not None and print_ == before:
-                return Reading(key, version, None, fingerprint=print_, is_known=True)
+            if known is not None:
+                print_ = fingerprint(whole)
+                if print_ is not None and print_ == known.get(key):
+                    return Reading(key, version, None, fingerprint=print_, is_known=True)
         asked = False
 
         def asked_document() -> msgspec.Raw | bytes:
