@@ -103,17 +103,19 @@ async def _live(scene: Scene, token: Path, arguments: argparse.Namespace) -> tup
     print(_LINE.format(*Sample._fields))
     hours = arguments.warm_up + arguments.hours
     asking = asyncio.create_task(callers.ask(hours * 3600 / SPEED))
+    before = -arguments.warm_up
     while not asking.done() and scene.subject.runs:
         hour = (time.monotonic() - began) * SPEED / 3600 - arguments.warm_up
-        if taken and floor(hour) > floor(taken[-1].hour):
+        if taken and floor(hour) > floor(before):
             print(
                 _LINE.format(*(f"{value:.1f}" if isinstance(value, float) else value for value in taken[-1])),
                 flush=True,
             )
             await _rotate(scene, token, floor(hour))
             await callers.rotate()
-        elif hour < 0 and taken and floor(hour * FILLING) > floor(taken[-1].hour * FILLING):
+        elif hour < 0 and floor(hour * FILLING) > floor(before * FILLING):
             await callers.rotate()
+        before = hour
         try:
             taken.append(await samples.take(hour, scene.subject.process.pid, scene.port))
         except NoSampleError as error:

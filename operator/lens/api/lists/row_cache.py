@@ -20,6 +20,12 @@ MakeRow = Callable[[Pod, StateView, int], Row]
 _encode = msgspec.json.Encoder().encode
 _SPARE_ROWS = 1000
 
+KEPT_SECONDS = 60
+"""A row that no response has had for so long, or for up to twice as long, is dropped.
+
+What it was made of, a pod that has ended and the telemetry of that time, is kept by it.
+"""
+
 
 class _CachedRow(msgspec.Struct, gc=False):
     """A row's JSON up to its seconds, and everything that it was made of.
@@ -51,6 +57,7 @@ class RowCache:
         self._since = since
         self._young: dict[int, _CachedRow] = {}
         self._old: dict[int, _CachedRow] = {}
+        self._young_since = 0
         self._nodes = NO_TELEMETRY.nodes
         self._owner_chains = NO_OWNER_CHAINS
         self._generation = 0
@@ -67,8 +74,9 @@ class RowCache:
 
         ``more`` returns further fields in JSON, after a comma, which aren't cached.
         """
-        if len(self._young) > total + _SPARE_ROWS:
-            self._young, self._old = {}, self._young
+        # A negative time means that the clock was set back.
+        if len(self._young) > total + _SPARE_ROWS or not 0 <= now - self._young_since < KEPT_SECONDS:
+            self._young, self._old, self._young_since = {}, self._young, now
         if current.telemetry.nodes is not self._nodes or current.owner_chains is not self._owner_chains:
             self._nodes, self._owner_chains = current.telemetry.nodes, current.owner_chains
             self._generation += 1
