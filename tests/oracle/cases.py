@@ -97,6 +97,8 @@ class Maker:
         for key, values, percent in (ZONE, ZONES, 85), (RACK, RACKS, 60), ("pool", POOLS, 80):
             if self.chance(percent):
                 labels[key] = self.one(values)
+        if self.chance(3):
+            labels |= {f"feature.example.com/f{number}": "true" for number in range(200)}
         spec: Object = {}
         if self.chance(3 if self._open else 12):
             spec["unschedulable"] = True

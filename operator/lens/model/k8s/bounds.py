@@ -32,7 +32,10 @@ MOST_FIT_RESOURCES = 64
 """Resources of any kind, of a node or of a pod, that a fit looks at. An object with more is left out."""
 
 MOST_LABELS = 128
-"""Labels of a pod or a node that a fit looks at, likewise. core/v1 has no bound."""
+"""Labels of a pod that a fit looks at, likewise. core/v1 has no bound."""
+
+MOST_NODE_LABELS = 1024
+"""Labels of a node, likewise. Node Feature Discovery and a GPU operator write some 200 of them."""
 
 MOST_PORTS = 256
 """Host ports of a pod, likewise."""

@@ -5,8 +5,16 @@ from typing import Any
 import pytest
 
 from lens.model.fit.spec.asked import read_asked_pod
+from lens.model.fit.spec.node import FitNode
 from lens.model.fit.spec.resources import is_scheduled
-from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_PORTS, MOST_TERMS, MOST_VALUES
+from lens.model.k8s.bounds import (
+    MOST_FIT_RESOURCES,
+    MOST_LABELS,
+    MOST_NODE_LABELS,
+    MOST_PORTS,
+    MOST_TERMS,
+    MOST_VALUES,
+)
 from tests.unit.model.fit.fleets import asked, node, pod, read_node, read_pod
 from tests.unit.model.manifests import GPU
 
@@ -163,10 +171,19 @@ def test_too_many_labels_are_an_error() -> None:
     for read in (
         lambda: asked(pod(labels=labels)),
         lambda: read_pod(pod(labels=labels, nodeName="a")),
-        lambda: read_node(node("a", labels=labels)),
     ):
         with pytest.raises(ValueError, match=r"metadata\.labels"):
             read()
+
+
+def test_a_node_may_have_all_labels_that_feature_discovery_writes() -> None:
+    def labelled(count: int) -> FitNode:
+        return read_node(node("a", labels={f"feature.example.com/f{number}": "" for number in range(count)}))
+
+    assert len(labelled(MOST_LABELS + 1).labels) == MOST_LABELS + 2
+    assert len(labelled(MOST_NODE_LABELS - 1).labels) == MOST_NODE_LABELS
+    with pytest.raises(ValueError, match=r"metadata\.labels: 1025 are more than 1024"):
+        labelled(MOST_NODE_LABELS)
 
 
 def test_a_node_says_which_quantity_it_has_wrong() -> None:

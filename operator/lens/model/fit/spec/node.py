@@ -6,7 +6,7 @@ from sys import intern
 import msgspec
 
 from lens.model.fit.spec.resources import PODS, read_allocatable
-from lens.model.k8s.bounds import MOST_FEATURES, MOST_LABELS
+from lens.model.k8s.bounds import MOST_FEATURES, MOST_NODE_LABELS
 from lens.model.k8s.objects import NodeManifest
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
@@ -38,8 +38,8 @@ class FitNode(msgspec.Struct, frozen=True, gc=False):
 def read_fit_node(manifest: NodeManifest) -> FitNode:
     """Return a node as a fit looks at it. Raise ValueError, naming the field, for what can't be read."""
     labels = manifest.metadata.labels or {}
-    if len(labels) > MOST_LABELS:
-        raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_LABELS}")
+    if len(labels) > MOST_NODE_LABELS:
+        raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_NODE_LABELS}")
     try:
         allocatable = read_allocatable(manifest.status.allocatable)
     except ValueError as error:
