@@ -1,12 +1,16 @@
 """What others write is read as the scheduler reads it, within bounds; an error names the field."""
 
+import json
 from typing import Any
 
 import pytest
 
+from lens.model.fit.admission.policies import Budget, budget_decoder
 from lens.model.fit.spec.asked import read_asked_pod
 from lens.model.fit.spec.node import FitNode
 from lens.model.fit.spec.resources import is_scheduled
+from lens.model.inventory.objects.decoding import Reading
+from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.k8s.bounds import (
     MOST_FIT_RESOURCES,
     MOST_LABELS,
@@ -16,9 +20,16 @@ from lens.model.k8s.bounds import (
     MOST_VALUES,
 )
 from tests.unit.model.fit.fleets import asked, node, pod, read_node, read_pod
-from tests.unit.model.manifests import GPU
+from tests.unit.model.manifests import GPU, Object
 
 ALWAYS = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def not_in(values: list[str]) -> Object:
+    """Return a node selector with one term."""
+    return {
+        "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "NotIn", "values": values}]}]
+    }
 
 
 def request(raw: dict[str, Any]) -> dict[str, int]:
@@ -142,6 +153,10 @@ def test_host_ports_are_those_of_containers_and_sidecars() -> None:
             },
         ),
         (
+            "spec.affinity.nodeAffinity: values: 1025 are more",
+            {"affinity": {"nodeAffinity": {ALWAYS: not_in(["x"] * (MOST_VALUES + 1))}}},
+        ),
+        (
             "namespaces: 1025 are more",
             {"affinity": {"podAffinity": {ALWAYS: [{"namespaces": ["a"] * (MOST_VALUES + 1)}]}}},
         ),
@@ -164,6 +179,29 @@ def test_an_error_names_the_field(field: str, spec: dict[str, Any]) -> None:
     raw["spec"] |= spec
     with pytest.raises(ValueError, match=field):
         asked(raw)
+
+
+def test_a_term_that_kubernetes_cannot_parse_selects_no_node_and_is_no_error() -> None:
+    for values, terms in (([], 0), (["-"], 0), (["x"], 1), (["x"] * MOST_VALUES, 1)):
+        selector = asked(pod(affinity={"nodeAffinity": {ALWAYS: not_in(values)}})).selector
+        assert len(selector.terms or ()) == terms
+
+
+def test_a_budget_with_more_than_is_looked_at_is_not_taken_for_one_that_selects_nothing() -> None:
+    def budget(*values: str) -> Reading[PodKey, Budget]:
+        selector = {"matchExpressions": [{"key": "a", "operator": "NotIn", "values": values}]}
+        raw = {
+            "metadata": {"name": "b", "namespace": "ns", "resourceVersion": "1"},
+            "spec": {"selector": selector},
+        }
+        return budget_decoder().read(json.dumps(raw).encode())
+
+    many = budget(*["x"] * (MOST_VALUES + 1))
+    assert many.value is None
+    assert "spec.selector: matchExpressions[0].values: 1025 are more than 1024" in str(many.problem)
+    nothing = budget("-").value
+    assert nothing is not None
+    assert nothing.selector is None
 
 
 def test_too_many_labels_are_an_error() -> None:

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from lens.model.fit.spec.selectors import Selector, SelectorManifest, read_selector
+from lens.model.fit.spec.selectors import Selector, SelectorManifest, UnparsableError, read_selector
 from lens.model.inventory.objects.decoding import Decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_TERMS, MOST_VALUES
@@ -242,9 +242,11 @@ def _read_budget(manifest: BudgetManifest) -> Budget:
             raise ValueError(f"spec.selector: {error}") from None
     try:
         read = read_selector(selector)
-    except ValueError:
+    except UnparsableError:
         # The scheduler takes a selector that it can't parse for one that selects nothing.
         read = None
+    except ValueError as error:
+        raise ValueError(f"spec.selector: {error}") from None
     return Budget(read, manifest.status.disruptions_allowed)
 
 

@@ -12,6 +12,7 @@ from lens.model.fit.spec.selectors import (
     Labels,
     Requirement,
     RequirementManifest,
+    UnparsableError,
     read_requirement,
 )
 from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_TERMS
@@ -120,8 +121,10 @@ def _read_term(term: NodeTermManifest) -> NodeTerm | None:
         raise ValueError(f"spec.affinity.nodeAffinity: a term has more than {MOST_REQUIREMENTS} requirements")
     try:
         labels = tuple(read_requirement(each, _LABEL_OPERATORS) for each in expressions)
-    except ValueError:
+    except UnparsableError:
         return None
+    except ValueError as error:
+        raise ValueError(f"spec.affinity.nodeAffinity: {error}") from None
     names = []
     for each in fields:
         if each.operator not in ("In", "NotIn") or len(each.values or ()) != 1:

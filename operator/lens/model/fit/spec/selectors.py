@@ -24,6 +24,13 @@ _VALUE = re.compile(rf"{_SEGMENT}?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 
 
+class UnparsableError(ValueError):
+    """Says what Kubernetes can't parse: it takes such a term for one that selects nothing.
+
+    What is only more than a bound of Lens' is a plain ValueError.
+    """
+
+
 class RequirementManifest(Manifest):
     """An entry of ``matchExpressions`` or ``matchFields``."""
 
@@ -99,26 +106,26 @@ def integer(text: str) -> int | None:
 
 
 def read_requirement(manifest: RequirementManifest, operators: frozenset[str]) -> Requirement:
-    """Return a requirement. Raise ValueError for one that Kubernetes can't parse."""
+    """Return a requirement. Raise UnparsableError for one that is none, ValueError for too many values."""
     key, operator, values = manifest.key, manifest.operator, manifest.values or []
     if operator not in operators:
-        raise ValueError(f"operator: {operator!r:.80} is none of {', '.join(sorted(operators))}")
+        raise UnparsableError(f"operator: {operator!r:.80} is none of {', '.join(sorted(operators))}")
     if len(values) > MOST_VALUES:
         raise ValueError(f"values: {len(values)} are more than {MOST_VALUES}")
     if _KEY.fullmatch(key) is None:
-        raise ValueError(f"key: {key!r:.80} is no label's")
+        raise UnparsableError(f"key: {key!r:.80} is no label's")
     if operator in ("In", "NotIn") and not values:
-        raise ValueError(f"values: {operator} needs one")
+        raise UnparsableError(f"values: {operator} needs one")
     if operator in ("Exists", "DoesNotExist") and values:
-        raise ValueError(f"values: {operator} takes none")
+        raise UnparsableError(f"values: {operator} takes none")
     for value in values:
         if _VALUE.fullmatch(value) is None:
-            raise ValueError(f"values: {value!r:.80} is no label's")
+            raise UnparsableError(f"values: {value!r:.80} is no label's")
     number = 0
     if operator in ("Gt", "Lt"):
         parsed = integer(values[0]) if len(values) == 1 else None
         if parsed is None:
-            raise ValueError(f"values: {operator} needs one integer")
+            raise UnparsableError(f"values: {operator} needs one integer")
         number = parsed
     return Requirement(key, operator, tuple(values), number)
 
@@ -126,7 +133,7 @@ def read_requirement(manifest: RequirementManifest, operators: frozenset[str]) -
 def read_selector(manifest: SelectorManifest | None) -> Selector | None:
     """Return a label selector; None, which selects nothing, for None.
 
-    Raise ValueError, naming the field, for one that Kubernetes can't parse.
+    Raise UnparsableError, naming the field, for one that is none, ValueError for too much.
     """
     if manifest is None:
         return None
@@ -147,4 +154,4 @@ def _in_field(field: str, manifest: RequirementManifest) -> Requirement:
     try:
         return read_requirement(manifest, SET_OPERATORS)
     except ValueError as error:
-        raise ValueError(f"{field}.{error}") from None
+        raise type(error)(f"{field}.{error}") from None
