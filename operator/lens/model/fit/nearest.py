@@ -11,6 +11,7 @@ from lens.model.fit.dra.objects import FitClass
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import EXACT, SubRequest
+from lens.model.fit.spec.containers import lessened
 from lens.model.fit.spec.node_selectors import ANY_NODE
 from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet
@@ -110,8 +111,10 @@ def _most(below: int, fits: Callable[[int], bool]) -> int:
 
 
 def _asking(asked: AskedPod, resource: str, amount: int) -> AskedPod:
+    """Return a pod that asks for less of a resource, in its containers too: claims may serve them."""
     request = tuple((name, amount if name == resource else each) for name, each in asked.request)
-    return msgspec.structs.replace(asked, request=request)
+    containers = lessened(asked.containers, resource, amount)
+    return msgspec.structs.replace(asked, request=request, containers=containers)
 
 
 def _missing_tolerations(fleet: Fleet, asked: AskedPod) -> list[Toleration]:
