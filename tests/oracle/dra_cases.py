@@ -25,6 +25,8 @@ _SELECTORS = (
     f"cel.bind(own, device.attributes['{GPU}'], has(own.version) && own.version.isLessThan(semver('2.0.0')))",
     "device.allowMultipleAllocations",
     "!device.allowMultipleAllocations",
+    "has(device.allowMultipleAllocations)",
+    f"device.attributes['{GPU}'].?`product`.orValue(' . ') == 'B'",
     "true",
 )
 _FAILING = (

@@ -19,8 +19,6 @@ LEFT_OUT = (
     "url(",
     ".find(",
     "lists.range",
-    "has(device.driver)",
-    "has(device.attributes)",
     "cel.bind(a, device.attributes,",
     "cel.bind(d, device,",
     '== "6.10.5-rc.1+x"',

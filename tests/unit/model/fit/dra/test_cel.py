@@ -53,6 +53,13 @@ def ask(expression: str, device: Device = DEVICE) -> bool:
         (f"device.attributes['{GPU}'].absent == 1 || true", True),
         ("device.allowMultipleAllocations", False),
         ("'device.attributes' == \"device.attributes\"", True),
+        ("'a . b'.size() == 5 && 'a // b'.size() == 6", True),
+        ("'H . 100'.matches('H . 1') && !'H.100'.matches('H . 1')", True),
+        (f"device.attributes['{GPU}'] . index > .5 // and so on", True),
+        (f"device.attributes['{GPU}'].`product` == 'H100'", True),
+        (f"device.attributes.`{GPU}`.`product` == 'H100'", True),
+        (f"device.attributes['{GPU}'].?`absent`.orValue(7) == 7", True),
+        ("has(device.allowMultipleAllocations) && has(device.driver) && has( device . capacity )", True),
     ],
 )
 def test_a_selector_sees_a_device_as_kubernetes_shows_it(expression: str, found: bool) -> None:
@@ -82,6 +89,8 @@ def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
         "device.foo == 1",
         "device.driver == 1",
         "device.driver",
+        "has(device.foo)",
+        "1 ==\u00a01",
         "unknown == 1",
         "device.attributes['a'",
         "'abc'.find('b') == 'b'",

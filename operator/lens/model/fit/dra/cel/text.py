@@ -37,11 +37,12 @@ DOMAIN = "lens_domain"
 
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+|//[^\n]*)
+    (?P<space>[ \t\r\n\f]+|//[^\n]*)
     | (?P<text>
         (?:[bB]?[rR]|[rR][bB])(?:\"\"\".*?\"\"\"|'''.*?'''|"[^"\n]*"|'[^'\n]*')
         | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<quoted>`[A-Za-z0-9_.\-/ ]+`)
     | (?P<number>[0-9][0-9A-Za-z_]*(?:\.[0-9][0-9A-Za-z_]*)?)
     | (?P<other>==|!=|<=|>=|&&|\|\||.)
     """,
@@ -49,6 +50,7 @@ _TOKEN = re.compile(
 )
 
 _MAPS = ("attributes", "capacity")
+_FIELDS = (*_MAPS, "driver", "allowMultipleAllocations")
 _ITERATE = frozenset({"all", "exists", "exists_one", "filter", "map", "size"})
 """What takes a map as it is: the domains that there are."""
 
@@ -78,6 +80,8 @@ class Prepared(NamedTuple):
 class _Token(NamedTuple):
     kind: str
     text: str
+    space: str = ""
+    """What stands between it and the token before: a blank for all of it, or nothing."""
 
 
 def prepare(expression: str) -> Prepared:
@@ -145,18 +149,22 @@ def _compared(tokens: list[_Token]) -> Iterator[str]:
             for one, other in ((left, right), (right, left)):
                 if one.kind in ("text", "number"):
                     # Of what is on the right all but the last name says where the value is.
-                    yield other.text.strip("\"']")
+                    yield other.text.strip("\"']`")
         elif operator.text == "in":
-            yield left.text.strip("\"']")
+            yield left.text.strip("\"']`")
 
 
 def _tokens(expression: str) -> Iterator[_Token]:
+    space = ""
     for match in _TOKEN.finditer(expression):
         if match[0] in ('"', "'"):
             # To look for the end of each quote behind it would take quadratic time.
             raise UnsupportedError("a text isn't closed")
-        if match.lastgroup != "space":
-            yield _Token(match.lastgroup or "other", match[0])
+        if match.lastgroup == "space":
+            space = " "
+        else:
+            yield _Token(match.lastgroup or "other", match[0], space)
+            space = ""
 
 
 class _Rewriter:
@@ -171,13 +179,27 @@ class _Rewriter:
         position = start
         while position < end:
             token = self._tokens[position]
-            if token.kind == "name" and token.text == "device" and self._text(position - 1) != ".":
+            parts.append(token.space)
+            if self._is_device(position):
                 text, position = self._device(position)
                 parts.append(text)
+            elif (after := self._after_field(position)) is not None:
+                # The device's own fields are always there (cel/compile.go, DRADevice: all are required).
+                parts.append("true")
+                position = after
             else:
                 parts.append(token.text)
                 position += 1
-        return " ".join(parts).replace(" . ", ".")
+        return "".join(parts)
+
+    def _is_device(self, position: int) -> bool:
+        return self._text(position) == "device" and self._text(position - 1) != "."
+
+    def _after_field(self, position: int) -> int | None:
+        """Return the position after ``has(device.field)``; None if that isn't what stands at a position."""
+        before, has, opening, _, dot, field, closing = (self._text(position + at) for at in range(-1, 6))
+        is_call = before != "." and (has, opening, dot, closing) == ("has", "(", ".", ")")
+        return position + 6 if is_call and self._is_device(position + 2) and field in _FIELDS else None
 
     def _text(self, position: int) -> str:
         return self._tokens[position].text if 0 <= position < len(self._tokens) else ""
@@ -197,8 +219,8 @@ class _Rewriter:
             if call and name in _ITERATE:
                 self.takes_maps = True
                 return f"device.{field}", after
-            if not call and self._tokens[after + 1].kind == "name":
-                return f'{DOMAIN}_{field}(device.{field}, "{name}")', after + 2
+            if not call and self._tokens[after + 1].kind in ("name", "quoted"):
+                return f'{DOMAIN}_{field}(device.{field}, "{name.strip("`")}")', after + 2
         before = self._text(position - 1)
         if before == "in" or (before == "(" and self._text(position - 2) in ("size", "has")):
             self.takes_maps = True
