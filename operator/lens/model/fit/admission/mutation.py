@@ -1,7 +1,8 @@
 """What the apiserver's admission makes of a pod before the scheduler sees it.
 
-Source: pkg/apis/core/v1/defaults.go, and plugin/pkg/admission in Kubernetes 1.37: Priority, RuntimeClass,
-LimitRanger, DefaultTolerationSeconds. Webhooks are not looked at.
+Source: pkg/apis/core/v1/defaults.go, plugin/pkg/admission (Priority, RuntimeClass, LimitRanger,
+DefaultTolerationSeconds) and then pkg/registry/core/pod/strategy.go, in Kubernetes 1.37. Webhooks are not
+looked at.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lens.model.fit.admission.json_values import as_object, as_objects
+from lens.model.fit.admission.label_keys import merge_label_keys
 from lens.model.fit.admission.policies import Limits, Policies
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import parse
@@ -46,6 +48,7 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
     if spec.get("hostNetwork") is True:
         for container in containers:
             container["ports"] = [_host_port(each) for each in as_objects(container.get("ports"), "ports")]
+    merge_label_keys(spec, as_object(meta.get("labels"), "metadata.labels"))
     return Admitted(pod, refusal, tuple(not_checked))
 
 

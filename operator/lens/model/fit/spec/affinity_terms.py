@@ -14,7 +14,8 @@ from lens.model.k8s.objects import Manifest
 
 
 class PodAffinityTermManifest(Manifest):
-    """A PodAffinityTerm (core/v1). The apiserver has merged ``matchLabelKeys`` into the selector."""
+    """A PodAffinityTerm (core/v1). The apiserver, or admission here, has merged ``matchLabelKeys`` into the
+    selector."""
 
     label_selector: SelectorManifest | None = None
     namespaces: list[str] | None = None

@@ -1,0 +1,60 @@
+"""What ``fit`` makes of pods before it places them, as an apiserver and the pods' controllers do."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import NOW, Serve
+from tests.contract.fit.test_fit import containers, post, workload
+from tests.contract.kubernetes import Cluster, Manifest, node, pod
+
+HOST = "kubernetes.io/hostname"
+
+
+def apart(kind: str = "podAntiAffinity", **term: Any) -> Manifest:
+    terms = [{"topologyKey": HOST, "labelSelector": {"matchLabels": {"app": "a"}}, **term}]
+    return {"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}
+
+
+@pytest.fixture
+def hosts(cluster: Cluster) -> Cluster:
+    """Return a cluster of two nodes with a pod of one version of an app on each."""
+    for name in ("n1", "n2"):
+        cluster.add(node(name, labels={HOST: name}))
+        cluster.add(pod(f"old-{name}", name, 1, namespace="default", labels={"app": "a", "version": "old"}))
+    cluster.publish(NOW)
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "version", "fits"),
+    [
+        ("podAntiAffinity", {"matchLabelKeys": ["version"]}, "new", "yes"),
+        ("podAntiAffinity", {"matchLabelKeys": ["version"]}, "old", "no"),
+        ("podAntiAffinity", {"mismatchLabelKeys": ["version"]}, "old", "yes"),
+        ("podAntiAffinity", {"mismatchLabelKeys": ["version"]}, "new", "no"),
+        ("podAntiAffinity", {"matchLabelKeys": ["nobodys"]}, "new", "no"),
+        ("podAntiAffinity", {"matchLabelKeys": ["version"], "labelSelector": None}, "old", "yes"),
+        ("podAffinity", {"mismatchLabelKeys": ["version"]}, "old", "no"),
+        ("podAffinity", {"mismatchLabelKeys": ["version"]}, "new", "yes"),
+    ],
+)
+async def test_the_pods_own_labels_join_its_rules_as_an_apiserver_joins_them(
+    hosts: Cluster, serve: Serve, kind: str, keys: Manifest, version: str, fits: str
+) -> None:
+    labels = {"app": "a", "version": version}
+    answer = await post(await serve(), workload(spec=containers(**apart(kind, **keys)), labels=labels))
+    assert (answer.data["fits"], answer.data["complete"]) == (fits, True)
+
+
+async def test_a_key_that_is_none_is_named(hosts: Cluster, serve: Serve) -> None:
+    body = json.loads(workload(spec=containers(**apart(matchLabelKeys=[{}]))))
+    field = (
+        "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].matchLabelKeys[0]"
+    )
+    assert (await post(await serve(), json.dumps(body))).error == (
+        400,
+        4000,
+        f"Invalid manifest: {field}: it isn't a label's key",
+    )
