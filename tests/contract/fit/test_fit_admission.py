@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from lens.model.fit.admission.policies import quota_decoder
 from tests.contract.conftest import NOW, Serve
-from tests.contract.fit.test_fit import containers, post, workload
-from tests.contract.kubernetes import Cluster, Manifest, node, pod
+from tests.contract.fit.test_fit import containers, meta, post, read, workload
+from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
 
 HOST = "kubernetes.io/hostname"
 
@@ -58,3 +60,27 @@ async def test_a_key_that_is_none_is_named(hosts: Cluster, serve: Serve) -> None
         4000,
         f"Invalid manifest: {field}: it isn't a label's key",
     )
+
+
+async def test_a_pods_limit_is_its_request_if_no_container_asks(cluster: Cluster, serve: Serve) -> None:
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    api = await serve()
+    limited: Manifest = {"resources": {"limits": {"cpu": "65"}}}
+    assert (await post(api, workload(spec={"containers": [{}], **limited}))).data["fits"] == "no"
+    asking = [{"resources": {"requests": {"cpu": 1}}}]
+    assert (await post(api, workload(spec={"containers": asking, **limited}))).data["fits"] == "yes"
+
+
+async def test_a_quota_asks_no_container_of_a_pod_that_asks_as_a_whole(
+    cluster: Cluster, serve: Serve
+) -> None:
+    hard = {"requests.memory": "9"}
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    cluster.add(node("n1"))
+    policies = msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota))
+    cluster.publish(NOW, policies=policies)
+    api = await serve()
+    assert (await post(api, workload(spec={"containers": [{}]}))).data["fits"] == "no"
+    whole: Manifest = {"containers": [{}], "resources": {"limits": {"cpu": 1}}}
+    assert (await post(api, workload(spec=whole))).data["fits"] == "yes"

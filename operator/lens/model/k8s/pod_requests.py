@@ -50,17 +50,18 @@ def pod_request(pod: PodManifest, read: Read) -> Amounts:
 def _pod_level(pod: PodManifest, read: Read, *, infeasible: bool) -> Amounts:
     """Return the pod-level requests, which override the containers' sums (KEP-2837)."""
     whole = pod.spec.resources
-    if whole is None or not any(map(_is_pod_level, whole.requests or ())):
+    if whole is None or not any(map(is_pod_level, whole.requests or ())):
         return {}
     lists = [whole.requests]
     if pod.spec.node_name and pod.status.resources is not None:
         status = [pod.status.resources.requests, pod.status.allocated_resources]
         lists = status if infeasible else [*lists, *status]
     most = _largest(*(read(each) for each in lists))
-    return {name: amount for name, amount in most.items() if _is_pod_level(name)}
+    return {name: amount for name, amount in most.items() if is_pod_level(name)}
 
 
-def _is_pod_level(name: str) -> bool:
+def is_pod_level(name: str) -> bool:
+    """Tell whether a pod as a whole may ask for a resource (KEP-2837)."""
     return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 

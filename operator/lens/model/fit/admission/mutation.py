@@ -5,13 +5,14 @@ DefaultTolerationSeconds) and then pkg/registry/core/pod/strategy.go, in Kuberne
 looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from lens.model.fit.admission.json_values import as_object, as_objects
 from lens.model.fit.admission.label_keys import merge_label_keys
+from lens.model.fit.admission.pod_level import default_pod_level
 from lens.model.fit.admission.policies import Limits, Policies
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import parse
@@ -39,17 +40,16 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
     pod = {"metadata": {**meta, "name": "asked", "namespace": namespace}, "spec": spec}
     containers = _containers(spec, "containers") + _containers(spec, "initContainers")
     not_checked: list[str] = []
-    refusal = (
-        _set_priority(spec, policies, not_checked)
-        or _set_runtime_class(spec, policies, not_checked)
-        or _set_limits(containers, namespace, policies, not_checked)
-    )
+    refusal = _set_priority(spec, policies, not_checked) or _set_runtime_class(spec, policies, not_checked)
+    limits = _limits(namespace, policies, not_checked)
+    _default_resources(containers, limits)
+    default_pod_level(spec)
     _tolerate(spec)
     if spec.get("hostNetwork") is True:
         for container in containers:
             container["ports"] = [_host_port(each) for each in as_objects(container.get("ports"), "ports")]
     merge_label_keys(spec, as_object(meta.get("labels"), "metadata.labels"))
-    return Admitted(pod, refusal, tuple(not_checked))
+    return Admitted(pod, refusal or _out_of_range(containers, limits), tuple(not_checked))
 
 
 def _set_priority(spec: Object, policies: Policies, not_checked: list[str]) -> str | None:
@@ -107,33 +107,35 @@ def _set_runtime_class(spec: Object, policies: Policies, not_checked: list[str])
     return None
 
 
-def _set_limits(
-    containers: list[Object], namespace: str, policies: Policies, not_checked: list[str]
-) -> str | None:
-    for container in containers:
-        resources = _copy(container.get("resources"), "resources")
-        limits, requests = (
-            _copy(resources.get("limits"), "limits"),
-            _copy(resources.get("requests"), "requests"),
-        )
-        container["resources"] = {**resources, "limits": limits, "requests": {**limits, **requests}}
+def _limits(namespace: str, policies: Policies, not_checked: list[str]) -> tuple[Limits, ...]:
+    """Return what the namespace's LimitRanges say; name what isn't known or looked at."""
     if policies.limit_ranges is None:
         not_checked.append("limitranges")
-        return None
-    found = [
+        return ()
+    found = tuple(
         each for key, ranges in policies.limit_ranges.items() if key.namespace == namespace for each in ranges
-    ]
-    for container in containers:
-        resources = container["resources"]
-        for each in found:
-            if each.type == "Container":
-                resources["limits"] = {**each.default, **resources["limits"]}
-                resources["requests"] = {**each.default_request, **resources["requests"]}
+    )
     if any(each.has_ratio or (each.type == "Pod" and (each.min or each.max)) for each in found):
         not_checked.append("limitranges")
+    return tuple(each for each in found if each.type == "Container")
+
+
+def _default_resources(containers: list[Object], limits: Iterable[Limits]) -> None:
+    """Make limits requests, and then add the defaults of the LimitRanges."""
     for container in containers:
-        for each in found:
-            if each.type == "Container" and (refusal := _outside(container["resources"], each)):
+        resources = _copy(container.get("resources"), "resources")
+        own = _copy(resources.get("limits"), "limits")
+        requests = {**own, **_copy(resources.get("requests"), "requests")}
+        for each in limits:
+            own = {**each.default, **own}
+            requests = {**each.default_request, **requests}
+        container["resources"] = {**resources, "limits": own, "requests": requests}
+
+
+def _out_of_range(containers: list[Object], limits: Iterable[Limits]) -> str | None:
+    for container in containers:
+        for each in limits:
+            if refusal := _outside(container["resources"], each):
                 return refusal
     return None
 

@@ -16,6 +16,7 @@ from lens.model.fit.spec.resources import CPU, Request, read_request
 from lens.model.k8s.bounds import MOST_CLAIM_DEVICES
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 from lens.model.k8s.objects import PodManifest
+from lens.model.k8s.pod_requests import is_pod_level
 from lens.model.k8s.quantity import Exact
 
 _REQUIRED = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
@@ -181,10 +182,11 @@ def _amount(name: str, charged: Charged) -> Exact | None:
 
 
 def _has_each(name: str, pod: Mapping[str, Any]) -> bool:
-    """Tell whether each container, or the pod as a whole, says how much it requests or may use."""
+    """Tell whether each container says how much it requests or may use; in a pod that says so none has to."""
     side, _, resource = name.rpartition(".")
     spec = pod["spec"]
-    if resource in _named(spec.get("resources"), side or "requests"):
+    whole = spec.get("resources")
+    if any(map(is_pod_level, (*_named(whole, "requests"), *_named(whole, "limits")))):
         return True
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     return all(resource in _named(each.get("resources"), side or "requests") for each in containers)

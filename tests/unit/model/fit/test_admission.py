@@ -1,0 +1,98 @@
+"""What admission adds to a pod."""
+
+from typing import Any
+
+import pytest
+
+from lens.model.fit.admission.mutation import admit
+from lens.model.fit.admission.policies import Limits, Policies
+from lens.model.inventory.objects.pod import PodKey
+
+NO_LIMITS = Policies(limit_ranges={}, priority_classes={}, runtime_classes={})
+
+
+def limits(**of_containers: Any) -> Policies:
+    ranges = {"default": {}, "default_request": {}, "min": {}, "max": {}} | of_containers
+    return Policies(
+        limit_ranges={PodKey("ns", "l"): (Limits(type="Container", **ranges),)},
+        priority_classes={},
+        runtime_classes={},
+    )
+
+
+def pod(*containers: dict[str, Any], init: tuple[dict[str, Any], ...] = (), **whole: Any) -> dict[str, Any]:
+    return {
+        "spec": {
+            "containers": [
+                {"name": f"c{number}", "resources": each} for number, each in enumerate(containers)
+            ],
+            "initContainers": list(init),
+            "resources": whole,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "policies", "requests", "limited"),
+    [
+        # What no container asks for is asked for up to the limit.
+        (pod({}, limits={"cpu": "64"}), NO_LIMITS, {"cpu": "64"}, {"cpu": "64"}),
+        (pod({}, limits={"cpu": "4"}, requests={"cpu": "2"}), NO_LIMITS, {"cpu": "2"}, {"cpu": "4"}),
+        # What containers ask for goes before it, and so do a LimitRange's defaults.
+        (
+            pod({"requests": {"cpu": "1500m"}}, {"requests": {"cpu": 1}}, limits={"cpu": "64"}),
+            NO_LIMITS,
+            {"cpu": "2500000000n"},
+            {"cpu": "64"},
+        ),
+        (pod({}, limits={"cpu": "64"}), limits(default_request={"cpu": "1"}), {"cpu": "1"}, {"cpu": "64"}),
+        # Requests alone are completed, too.
+        (
+            pod({"requests": {"memory": "2"}}, requests={"cpu": "1"}),
+            NO_LIMITS,
+            {"cpu": "1", "memory": "2"},
+            {},
+        ),
+        # Sidecars are in the sum, and initialization may need more than it.
+        (
+            pod(
+                {"requests": {"cpu": 1}},
+                init=(
+                    {"restartPolicy": "Always", "resources": {"requests": {"cpu": 2}}},
+                    {"resources": {"requests": {"cpu": 5}}},
+                ),
+                limits={"memory": "1"},
+            ),
+            NO_LIMITS,
+            {"cpu": "7", "memory": "1"},
+            {"memory": "1"},
+        ),
+        # Where all containers have a limit, so has the pod, and none below its request.
+        (pod({"limits": {"cpu": 1}}, requests={"cpu": 3}), NO_LIMITS, {"cpu": 3}, {"cpu": "3"}),
+        (pod({"limits": {"cpu": 1}}, {}, requests={"cpu": 3}), NO_LIMITS, {"cpu": 3}, {}),
+        # Huge pages are never asked for without a limit.
+        (
+            pod({"limits": {"hugepages-2Mi": "4Mi", "cpu": 1}}, limits={"cpu": 2}),
+            NO_LIMITS,
+            {"cpu": "1", "hugepages-2Mi": "4194304"},
+            {"cpu": 2, "hugepages-2Mi": "4194304"},
+        ),
+        # GPUs are no pod's as a whole; without anything pod-level there is nothing to complete.
+        (
+            pod({"limits": {"nvidia.com/gpu": 2}}, limits={"cpu": 2}),
+            NO_LIMITS,
+            {"cpu": 2},
+            {"cpu": 2},
+        ),
+    ],
+)
+def test_a_pod_asks_as_a_whole_for_what_an_apiserver_makes_of_it(
+    asked: dict[str, Any], policies: Policies, requests: dict[str, Any], limited: dict[str, Any]
+) -> None:
+    found = admit(asked, "ns", policies)
+    assert found.refusal is None
+    assert found.pod["spec"]["resources"] == {"requests": requests, "limits": limited}
+
+
+def test_a_pod_that_asks_for_nothing_as_a_whole_stays_so() -> None:
+    assert admit(pod({"limits": {"cpu": 1}}), "ns", NO_LIMITS).pod["spec"]["resources"] == {}
