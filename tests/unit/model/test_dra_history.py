@@ -410,7 +410,7 @@ def _assert_agrees(snapshot: Snapshot, told: dict[str, list[Object]]) -> None:
     assert {
         _name(each): each.largest_partition_left for each in found if each.gpu.counters is not None
     } == cluster.largest_left()
-    without = {each.claim for gpu in found for each in gpu.holders if each.without_pod is not None}
+    without = {each.claim.path for gpu in found for each in gpu.holders if each.without_pod is not None}
     assert without == cluster.without_pod()
     assert {(each.driver, each.pool): each.reason for each in snapshot.problems.pools} == {
         name: pool.wrong for name, pool in cluster.pools.items() if pool.wrong is not None

@@ -197,18 +197,17 @@ def _device(device: Device, held: HeldGpu, holders: Iterable[DeviceHolder]) -> s
 
 
 def _claim(holder: DeviceHolder) -> schemas.DeviceClaim:
-    allocated = holder.allocated
-    namespace, _, name = holder.claim.partition("/")
+    allocated, since = holder.allocated, holder.claim.allocated_at
     return {
-        "namespace": namespace,
-        "resource_claim": name,
+        "namespace": holder.claim.namespace,
+        "resource_claim": holder.claim.name,
         "request": allocated.request,
         "share_id": allocated.share_id,
         "consumed": dict(allocated.consumed),
         "total_pods": len(holder.pods),
-        "pods": [pod.partition("/")[2] for pod in holder.pods[:MOST_ENTRIES]],
+        "pods": [pod.name for pod in holder.pods[:MOST_ENTRIES]],
         "without_pod": holder.without_pod,
-        "allocated_at": None if holder.since is None else timestamps.render(holder.since),
+        "allocated_at": None if since is None else timestamps.render(since),
         "health": holder.health,
         "conditions": [
             {"type": each.type, "status": each.status, "reason": each.reason} for each in allocated.conditions

@@ -56,5 +56,5 @@ def claimed(gpus: Iterable[HeldGpu]) -> Counter[str]:
     found: Counter[str] = Counter()
     for each in gpus:
         if each.state == "allocated":
-            found.update({holder.claim.partition("/")[0] for holder in each.holders})
+            found.update({holder.claim.namespace for holder in each.holders})
     return found

@@ -121,7 +121,9 @@ def gpus_held_without_pod(subject: GpuNode) -> Iterator[Finding]:
     if subject.occupancy is None or not subject.occupancy.held_without_pod:
         return
     number = subject.occupancy.held_without_pod
-    claims = sorted({each.claim for gpu in subject.occupancy.gpus if gpu.without_pod for each in gpu.holders})
+    claims = sorted(
+        {each.claim.path for gpu in subject.occupancy.gpus if gpu.without_pod for each in gpu.holders}
+    )
     named = ", ".join(claims[:MOST_NAMED])
     more = len(claims) - MOST_NAMED
     by = f": by {named}" if claims else ""

@@ -16,7 +16,8 @@ def parse(text: str | None) -> int | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             return None
-        return int(moment.astimezone(UTC).timestamp())
+        # All that Kubernetes writes are in UTC.
+        return int((moment if moment.tzinfo is UTC else moment.astimezone(UTC)).timestamp())
     except (ValueError, OverflowError):  # the latter where UTC has left the years 1 to 9999
         return None
 

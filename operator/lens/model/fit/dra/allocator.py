@@ -70,8 +70,8 @@ class Result(NamedTuple):
         if self.admin:
             return None
         if self.consumed is None:
-            return Held(self.key)
-        return Held(self.key, "", tuple(sorted(self.consumed.items())) or None)
+            return Held(*self.key)
+        return Held(*self.key, "", tuple(sorted(self.consumed.items())) or None)
 
 
 Results = list[list[Result]]

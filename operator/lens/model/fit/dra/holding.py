@@ -22,6 +22,7 @@ class HeldDevice(NamedTuple):
 
 
 _FREE = HeldDevice()
+_WHOLE = HeldDevice(whole=True)
 _NONE: Mapping[str, HeldDevice] = {}
 
 
@@ -46,7 +47,7 @@ class Holding:
         """Add what is held from now on."""
         by_pool: dict[PoolKey, list[Held]] = {}
         for each in held:
-            by_pool.setdefault(PoolKey(each.key.driver, each.key.pool), []).append(each)
+            by_pool.setdefault(each.pool_key, []).append(each)
         for key, of_pool in by_pool.items():
             # Others may look at what there was.
             self._pools[key] = _joined(dict(self._pools.get(key, _NONE)), of_pool)
@@ -73,12 +74,13 @@ class Holding:
 
 def _joined(devices: dict[str, HeldDevice], held: Iterable[Held]) -> dict[str, HeldDevice]:
     for each in held:
-        before = devices.get(each.key.device, _FREE)
+        before = devices.get(each.device, _FREE)
         if each.share is None:
-            devices[each.key.device] = before._replace(whole=True)
+            # Nearly all are held so.
+            devices[each.device] = _WHOLE if before is _FREE else before._replace(whole=True)
             continue
         amounts = dict(before.amounts)
         for name, amount in each.consumed or ():
             amounts[name] = amounts.get(name, 0) + amount
-        devices[each.key.device] = before._replace(shared=True, amounts=amounts)
+        devices[each.device] = before._replace(shared=True, amounts=amounts)
     return devices

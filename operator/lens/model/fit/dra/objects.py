@@ -20,7 +20,7 @@ from lens.model.fit.spec.node_selectors import (
     NodeSelectorManifest,
     read_node_selector,
 )
-from lens.model.inventory.objects.claim import DeviceKey
+from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
@@ -41,9 +41,21 @@ MOST_RESULTS = 256
 class Held(msgspec.Struct, frozen=True, gc=False):
     """A device that a claim holds; a ``share`` of it holds only so much of its capacities."""
 
-    key: DeviceKey
+    driver: str
+    pool: str
+    device: str
     share: str | None = None
     consumed: tuple[tuple[str, Exact], ...] | None = None
+
+    @property
+    def key(self) -> DeviceKey:
+        """Return the device's key."""
+        return DeviceKey(self.driver, self.pool, self.device)
+
+    @property
+    def pool_key(self) -> PoolKey:
+        """Return the key of the device's pool."""
+        return PoolKey(self.driver, self.pool)
 
 
 class FitClaim(msgspec.Struct, frozen=True, gc=False):
@@ -159,16 +171,16 @@ def _nodes(raw: bytes) -> NodeSelector | None:
 
 
 def _held(each: ResultManifest) -> Held:
-    key = DeviceKey(_name(each.driver), _name(each.pool), _name(each.device))
+    driver, pool, device = _name(each.driver), _name(each.pool), _name(each.device)
     if each.share_id is None:
-        return Held(key)
+        return Held(driver, pool, device)
     consumed = _amounts(each.consumed_capacity) if each.consumed_capacity else None
     if consumed is None:
-        return Held(key, each.share_id)
+        return Held(driver, pool, device, each.share_id)
     if len(consumed) > 2 * MOST_CAPACITIES:
         raise ValueError("consumedCapacity: too many")
     amounts = tuple(sorted((intern(name), exact(amount)) for name, amount in consumed.items()))
-    return Held(key, each.share_id, amounts)
+    return Held(driver, pool, device, each.share_id, amounts)
 
 
 def _bindings(

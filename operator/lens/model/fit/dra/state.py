@@ -12,6 +12,7 @@ from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool, gather_pools
 from lens.model.fit.spec.claims import ClaimSpec
+from lens.model.groups import Groups
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
@@ -83,14 +84,14 @@ class DeviceState:
         self.templates: dict[ClaimKey, ClaimSpec] = {}
         self.rules: dict[str, FitTaintRule] = {}
         self.slices: dict[str, Slice] = {}
-        self._local: dict[str, dict[str, Slice]] = {}
-        self._pools: dict[PoolKey, dict[str, Slice]] = {}
+        self._local = Groups[str, str]()
+        self._pools = Groups[PoolKey, str]()
         self._unreadable: set[Hashable] = set()
         self._stale: set[str] = set()
         self._touched_nodes: set[str] = set()
         self._touched_pools: set[PoolKey] = set()
         self._view = NO_DEVICES
-        self._held: dict[PoolKey, dict[ClaimKey, list[Held]]] = {}
+        self._held = Groups[PoolKey, ClaimKey]()
         self._touched_holding: set[PoolKey] = set()
 
     def put_slice(self, name: str, each: Slice | None) -> None:
@@ -104,12 +105,12 @@ class DeviceState:
                 self._touched_nodes.add(changed.nodes.node)
                 self._touched_pools.add(changed.key)
         if before is not None:
-            _discard(self._local, before.nodes.node, name)
-            _discard(self._pools, before.key, name)
+            self._local.discard(before.nodes.node, name)
+            self._pools.discard(before.key, name)
         if each is not None:
             self.slices[name] = each
-            self._local.setdefault(each.nodes.node, {})[name] = each
-            self._pools.setdefault(each.key, {})[name] = each
+            self._local.add(each.nodes.node, name)
+            self._pools.add(each.key, name)
         self._stale.add("slices")
 
     def put_claim(self, key: ClaimKey, claim: FitClaim | None) -> None:
@@ -120,13 +121,12 @@ class DeviceState:
             return
         for changed in (before, claim):
             for each in changed.held if changed is not None and changed.allocated else ():
-                pool = PoolKey(each.key.driver, each.key.pool)
+                pool = each.pool_key
                 self._touched_holding.add(pool)
-                holders = self._held.setdefault(pool, {})
                 if changed is before:
-                    holders.pop(key, None)
+                    self._held.discard(pool, key)
                 else:
-                    holders.setdefault(key, []).append(each)
+                    self._held.add(pool, key)
 
     def put_class(self, name: str, each: FitClass | None) -> None:
         """Store a class; None removes it."""
@@ -178,24 +178,28 @@ class DeviceState:
         """Yield the nodes that may look different, since these pools have changed, or who holds them."""
         yield from self._touched_nodes
         for pool in pools:
-            for each in self._pools.get(pool, {}).values():
-                yield each.nodes.node
+            for name in self._pools.of(pool):
+                yield self.slices[name].nodes.node
 
     def _holding(self) -> Holding:
         holding = Holding(self._view.holding)
         for pool in self._touched_holding:
-            holders = self._held.get(pool, {})
-            holding.set_pool(pool, (each for held in holders.values() for each in held))
-            if not holders:
-                self._held.pop(pool, None)
+            holding.set_pool(pool, self._held_of(pool))
         self._touched_holding = set()
         return holding
+
+    def _held_of(self, pool: PoolKey) -> Iterator[Held]:
+        """Yield what claims hold of a pool. A claim holds few devices."""
+        for key in self._held.of(pool):
+            for each in self.claims[key].held:
+                if each.pool == pool.pool and each.driver == pool.driver:
+                    yield each
 
     def _slices(self) -> dict[str, Any]:
         before = self._view
         local, of_pools = dict(before.local), dict(before.of_pools)
         for node in self._touched_nodes - {""}:
-            _set(local, node, tuple(self._local.get(node, {}).values()))
+            _set(local, node, self._named(self._local.of(node)))
             if node not in local:
                 before.pools_of.pop(node, None)
         if len(before.pools_of) > len(local):
@@ -204,12 +208,15 @@ class DeviceState:
                 if node not in local:
                     before.pools_of.pop(node, None)
         for key in self._touched_pools:
-            _set(of_pools, key, tuple(self._pools.get(key, {}).values()))
+            _set(of_pools, key, self._named(self._pools.of(key)))
         changes: dict[str, Any] = {"local": local, "of_pools": of_pools}
         if "" in self._touched_nodes:
-            changes["shared"] = tuple(self._local.get("", {}).values())
+            changes["shared"] = self._named(self._local.of(""))
         self._touched_nodes, self._touched_pools = set(), set()
         return changes
+
+    def _named(self, names: Iterable[str]) -> tuple[Slice, ...]:
+        return tuple([self.slices[name] for name in names])
 
     def _put(self, kind: str, stored: dict[Any, Any], key: Hashable, value: object) -> None:
         self._note_read(kind, key)
@@ -234,12 +241,6 @@ def serving(classes: Mapping[str, FitClass]) -> dict[str, str]:
         if each.extended_resource:
             found.setdefault(each.extended_resource, each.name)
     return found
-
-
-def _discard(index: dict[Any, dict[str, Slice]], key: Hashable, name: str) -> None:
-    index[key].pop(name, None)
-    if not index[key]:
-        del index[key]
 
 
 def _set(index: dict[Any, Any], key: Hashable, entries: tuple[Slice, ...]) -> None:

@@ -18,7 +18,8 @@ import msgspec
 
 from lens.model.inventory.dra.pool import Gpu, Pool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, DeviceKey
-from lens.model.inventory.objects.device import Counters, Device
+from lens.model.inventory.objects.device import Counters, Device, Place
+from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s import quantity
 from lens.model.k8s.dra.allocated_devices import DeviceHealth
@@ -38,17 +39,16 @@ Without = Literal["UNRESERVED", "PODS_GONE"]
 
 
 class DeviceHolder(msgspec.Struct, frozen=True, gc=False):
-    """A claim that holds a device, and the pods that it is for, by ``namespace/name``.
+    """A claim that holds a device, and the pods that it is for.
 
-    ``without_pod`` says why there is no pod. ``since`` is when the claim was allocated, in epoch seconds,
-    None if unknown. ``health`` is the worst that the pods' status tells of the device (KEP-4680).
+    ``without_pod`` says why there is no pod. ``health`` is the worst that the pods' status tells of the
+    device (KEP-4680).
     """
 
-    claim: str
+    claim: Claim
     allocated: AllocatedDevice
-    pods: tuple[str, ...]
+    pods: tuple[PodKey, ...]
     without_pod: Without | None = None
-    since: int | None = None
     health: DeviceHealth = "Unknown"
 
 
@@ -67,20 +67,49 @@ class CapacityLeft(msgspec.Struct, frozen=True, gc=False):
     left: tuple[tuple[str, float], ...]
 
 
-class HeldGpu(msgspec.Struct, frozen=True, gc=False):
-    """A GPU in its state. ``reason`` says why something of it is unknown.
+class Details(msgspec.Struct, frozen=True, gc=False):
+    """What there is to say of few GPUs. ``reason`` says why something of one is unknown.
 
     ``taints`` are those of rules; a slice's own are at its devices. ``largest_partition_left`` is the largest
     device that could still be allocated, of a GPU whose devices share counters.
     """
 
-    gpu: Gpu
-    state: GpuState
-    holders: tuple[DeviceHolder, ...] = ()
     taints: tuple[RuleTaint, ...] = ()
     largest_partition_left: str | None = None
     capacity_left: tuple[CapacityLeft, ...] = ()
     reason: str | None = None
+
+
+NO_DETAILS = Details()
+
+
+class HeldGpu(msgspec.Struct, frozen=True, gc=False):
+    """A GPU in its state."""
+
+    gpu: Gpu
+    state: GpuState
+    holders: tuple[DeviceHolder, ...] = ()
+    details: Details = NO_DETAILS
+
+    @property
+    def taints(self) -> tuple[RuleTaint, ...]:
+        """Return the taints of rules."""
+        return self.details.taints
+
+    @property
+    def largest_partition_left(self) -> str | None:
+        """Return the largest device that could still be allocated."""
+        return self.details.largest_partition_left
+
+    @property
+    def capacity_left(self) -> tuple[CapacityLeft, ...]:
+        """Return what is left of devices that claims share."""
+        return self.details.capacity_left
+
+    @property
+    def reason(self) -> str | None:
+        """Return why something of it is unknown."""
+        return self.details.reason
 
     @property
     def without_pod(self) -> bool:
@@ -124,12 +153,10 @@ def held_gpu(
         state = "available" if takes_gpu_pods else "unavailable"
     reason = pool.problem.reason if state == "unknown" and pool.problem else None
     if gpu.counters is None and not any(device.shareable for device in gpu.devices):
-        return HeldGpu(gpu, state, holders, taints, reason=reason)
+        plain = not taints and reason is None
+        return HeldGpu(gpu, state, holders, NO_DETAILS if plain else Details(taints, reason=reason))
     allocated = _by_device(holders)
-    return HeldGpu(
-        gpu=gpu,
-        state=state,
-        holders=holders,
+    details = Details(
         taints=taints,
         largest_partition_left=(
             _largest_partition_left(gpu, pool, allocated, held, tainted)
@@ -146,6 +173,7 @@ def held_gpu(
         ),
         reason=reason,
     )
+    return HeldGpu(gpu, state, holders, details)
 
 
 def _tainted(devices: Iterable[Device], taints: Iterable[RuleTaint]) -> set[str]:
@@ -251,13 +279,14 @@ def _amount(value: str) -> Exact:
 
 def gone_gpu(node: str, device: DeviceKey, holders: tuple[DeviceHolder, ...]) -> HeldGpu:
     """Return a GPU of which only claims tell."""
-    return HeldGpu(Gpu(*device, node), "allocated", holders, reason=SLICE_GONE)
+    gpu = Gpu(Place(device.driver, device.pool, node), device.device)
+    return HeldGpu(gpu, "allocated", holders, Details(reason=SLICE_GONE))
 
 
 def holder(
     claim: Claim,
     allocated: AllocatedDevice,
-    pods: tuple[str, ...],
+    pods: tuple[PodKey, ...],
     health: DeviceHealth = "Unknown",
 ) -> DeviceHolder:
     """Return a claim as the holder of one of its devices."""
@@ -266,4 +295,4 @@ def holder(
         without = "UNRESERVED"
     elif not pods:
         without = "PODS_GONE"
-    return DeviceHolder(claim.path, allocated, pods, without, claim.allocated_at, health)
+    return DeviceHolder(claim, allocated, pods, without, health)

@@ -4,13 +4,14 @@ A change touches the nodes whose GPUs it may be about, and the pods whose claims
 else is left alone, so that the cost depends on the change.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import nsmallest
 from typing import TypeVar
 
 import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
+from lens.model.groups import Groups
 from lens.model.inventory.dra.gpus import DeviceHolder, HeldGpu, gone_gpu, held_gpu, holder
 from lens.model.inventory.dra.pool import Gpu, GpuKey, Pool, ProblemPool, build_pool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
@@ -27,8 +28,8 @@ from lens.model.k8s.gpu_resources import CLASS_PREFIX
 K = TypeVar("K")
 V = TypeVar("V")
 
-Users = dict[PodKey, tuple[list[Pod], tuple[str, ...]]]
-"""The pods that have a claim, and their paths, by the claim."""
+Users = dict[PodKey, tuple[PodKey, ...]]
+"""The pods that have a claim, by the claim."""
 
 _PODS = "pods"
 _WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
@@ -61,17 +62,17 @@ class DeviceIndex:
         self.slices: dict[str, Slice] = {}
         self.device_classes: dict[str, DeviceClass] = {}
         self.taint_rules: dict[str, TaintRule] = {}
-        self._pool_slices: dict[PoolKey, dict[str, Slice]] = {}
+        self._pool_slices = Groups[PoolKey, str]()
         self._pools: dict[PoolKey, Pool] = {}
-        self._pools_at: dict[str, set[PoolKey]] = {}
+        self._pools_at = Groups[str, PoolKey]()
         self._rules: dict[tuple[str | None, str | None], dict[str, TaintRule]] = {}
         self._holding: dict[PoolKey, dict[str, tuple[PodKey, ...]]] = {}
-        self._claims_at: dict[str, set[PodKey]] = {}
-        self._users: dict[PodKey, set[PodKey]] = {}
+        self._claims_at = Groups[str, PodKey]()
+        self._users = Groups[PodKey, PodKey]()
         self._unallocated: set[PodKey] = set()
         self._asking_by_class: set[PodKey] = set()
         self._dirty_pools: set[PoolKey] = set()
-        self._dirty_devices: set[DeviceKey] = set()
+        self._dirty_devices: set[tuple[PoolKey, str]] = set()
         self._problem_pools: dict[PoolKey, ProblemPool] = {}
         self._problems = NO_PROBLEMS
         self._problems_changed = False
@@ -92,19 +93,23 @@ class DeviceIndex:
         if before is not None:
             for each in before.devices:
                 self._release(each, key)
-            _discard(self._claims_at, before.node or NO_NODE, key, before.devices)
+            if before.devices:
+                self._claims_at.discard(before.node or NO_NODE, key)
+                self._touched_nodes.add(before.node or NO_NODE)
         if claim is not None:
             for each in claim.devices:
-                held = self._holding.setdefault(PoolKey(each.driver, each.pool), {})
-                if key not in (holders := held.get(each.device, ())):
+                pool = PoolKey(each.driver, each.pool)
+                held = self._holding.get(pool)
+                if held is None:
+                    held = self._holding[pool] = {}
+                holders = held.get(each.device, ())
+                if key not in holders:
                     held[each.device] = (*holders, key)
+                self._dirty_devices.add((pool, each.device))
             if claim.devices:
-                self._claims_at.setdefault(claim.node or NO_NODE, set()).add(key)
-        for changed in (before, claim):
-            if changed is not None and changed.devices:
-                self._dirty_devices.update(device.key for device in changed.devices)
-                self._touched_nodes.add(changed.node or NO_NODE)
-        self._touched_pods |= self._users.get(key, frozenset())
+                self._claims_at.add(claim.node or NO_NODE, key)
+                self._touched_nodes.add(claim.node or NO_NODE)
+        self._touched_pods.update(self._users.of(key))
 
     def _release(self, device: AllocatedDevice, key: PodKey) -> None:
         pool = PoolKey(device.driver, device.pool)
@@ -114,19 +119,17 @@ class DeviceIndex:
             held[device.device] = left
         elif not held:
             self._holding.pop(pool, None)
+        self._dirty_devices.add((pool, device.device))
 
     def put_slice(self, name: str, slice_: Slice | None) -> None:
         """Store a slice; None removes it."""
         before = self.slices.pop(name, None)
         if before is not None:
-            pool = self._pool_slices[before.key]
-            del pool[name]
-            if not pool:
-                del self._pool_slices[before.key]
+            self._pool_slices.discard(before.key, name)
             self._dirty_pools.add(before.key)
         if slice_ is not None:
             self.slices[name] = slice_
-            self._pool_slices.setdefault(slice_.key, {})[name] = slice_
+            self._pool_slices.add(slice_.key, name)
             self._dirty_pools.add(slice_.key)
 
     def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
@@ -135,7 +138,7 @@ class DeviceIndex:
         # Only what asks for devices depends on classes, not what holds some.
         self._touched_pods |= self._asking_by_class
         for claim in self._unallocated:
-            self._touched_pods |= self._users.get(claim, frozenset())
+            self._touched_pods.update(self._users.of(claim))
 
     def put_taint_rule(self, name: str, rule: TaintRule | None) -> None:
         """Store a rule; None removes it."""
@@ -168,15 +171,13 @@ class DeviceIndex:
             if pod is None:
                 continue
             for named in self._named(pod):
-                users = self._users.setdefault(named, set())
                 if pod is after:
-                    users.add(key)
+                    self._users.add(named, key)
                 else:
-                    users.discard(key)
-                if not users:
-                    del self._users[named]
+                    self._users.discard(named, key)
                 if (claim := self.claims.get(named)) is not None:
-                    self._dirty_devices.update(device.key for device in claim.devices)
+                    for each in claim.devices:
+                        self._dirty_devices.add((PoolKey(each.driver, each.pool), each.device))
                     self._touched_nodes.add(claim.node or NO_NODE)
         if after is not None and _asks_by_class(after):
             self._asking_by_class.add(key)
@@ -193,11 +194,11 @@ class DeviceIndex:
         """Bring the pools up to date; return the nodes and the pods that were touched since the last time."""
         for key in self._dirty_pools:
             self._rebuild(key)
-        for device in self._dirty_devices:
-            key = PoolKey(device.driver, device.pool)
+        for key, device in self._dirty_devices:
             if (pool := self._pools.get(key)) is not None:
-                self._touched_nodes.update(gpu.node for gpu in pool.gpus_of(device.device))
-            for claim in self._holding.get(key, {}).get(device.device, ()):
+                for gpu in pool.gpus_of(device):
+                    self._touched_nodes.add(gpu.node)
+            for claim in self._holding.get(key, {}).get(device, ()):
                 self._touched_nodes.add(self.claims[claim].node or NO_NODE)
         nodes, pods = self._touched_nodes, self._touched_pods
         self._dirty_pools, self._dirty_devices = set(), set()
@@ -206,8 +207,8 @@ class DeviceIndex:
 
     def _rebuild(self, key: PoolKey) -> None:
         before = self._pools.pop(key, None)
-        slices = self._pool_slices.get(key)
-        after = build_pool(key, slices.values()) if slices else None
+        slices = [self.slices[name] for name in self._pool_slices.of(key)]
+        after = build_pool(key, slices) if slices else None
         if after is not None:
             self._pools[key] = after
         if before == after:
@@ -218,16 +219,14 @@ class DeviceIndex:
             _put(self._problem_pools, key, problem)
         for node in before.nodes if before is not None else ():
             self._touched_nodes.add(node)
-            self._pools_at[node].discard(key)
-            if not self._pools_at[node]:
-                del self._pools_at[node]
+            self._pools_at.discard(node, key)
         for node in after.nodes if after is not None else ():
             self._touched_nodes.add(node)
-            self._pools_at.setdefault(node, set()).add(key)
+            self._pools_at.add(node, key)
         for claims in self._holding.get(key, {}).values():
             for claim in claims:
                 self._touched_nodes.add(self.claims[claim].node or NO_NODE)
-                self._touched_pods |= self._users.get(claim, frozenset())
+                self._touched_pods.update(self._users.of(claim))
 
     @property
     def problems(self) -> Problems:
@@ -254,7 +253,7 @@ class DeviceIndex:
         """Return a node's GPUs, or those of no node, each in its state. Call this after ``settle``."""
         found: list[HeldGpu] = []
         users: Users = {}
-        for key in sorted(self._pools_at.get(node, ())):
+        for key in sorted(self._pools_at.of(node)):
             pool = self._pools[key]
             holding = self._holding.get(key, {})
             rules = self._rules_of(key)
@@ -306,32 +305,31 @@ class DeviceIndex:
         for name in claims if len(claims) == 1 else sorted(claims):
             claim = self.claims[name]
             if name not in users:
-                pods = self._pods_of(name, claim)
-                users[name] = pods, tuple(pod.path for pod in pods)
-            pods, paths = users[name]
+                users[name] = self._pods_of(name, claim)
+            pods = users[name]
             for each in claim.devices:
                 if each.device == device and each.pool == key.pool and each.driver == key.driver:
-                    yield holder(claim, each, paths, _health(name.name, device, pods))
+                    yield holder(claim, each, pods, _health(name.name, device, map(self._pod, pods)))
 
-    def _pods_of(self, key: PodKey, claim: Claim) -> list[Pod]:
+    def _pods_of(self, key: PodKey, claim: Claim) -> tuple[PodKey, ...]:
         """Return the pods that name a claim and that it is reserved for."""
-        users = self._users.get(key)
-        if not users:
-            return []
+        users = self._users.of(key)
         if len(claim.reserved_for) == 1 and (only := claim.reserved_for[0]).resource == _PODS:
             # Nearly all claims are a pod's own.
             name = PodKey(key.namespace, only.name)
-            return [pod] if name in users and (pod := self._pod(name)).uid == only.uid else []
+            if name not in users or self._pod(name).uid != only.uid:
+                return ()
+            return tuple(users) if len(users) == 1 else (name,)
         named: set[PodKey] = set()
-        for each in claim.reserved_for:
-            if each.resource == _PODS:
-                name = PodKey(key.namespace, each.name)
-                if name in users and self._pod(name).uid == each.uid:
+        for consumer in claim.reserved_for if users else ():
+            if consumer.resource == _PODS:
+                name = PodKey(key.namespace, consumer.name)
+                if name in users and self._pod(name).uid == consumer.uid:
                     named.add(name)
             else:
                 # A group of pods: those that name the claim.
-                named |= users
-        return [self._pod(name) for name in sorted(named)]
+                named.update(users)
+        return tuple(sorted(named))
 
     def _pod(self, user: PodKey) -> Pod:
         pod = self._pods[user]
@@ -341,7 +339,7 @@ class DeviceIndex:
     def _gone(self, node: str, users: Users) -> Iterator[HeldGpu]:
         """Yield the GPUs that claims hold on a node, or on no node, and that no slice has."""
         gone: set[DeviceKey] = set()
-        for name in self._claims_at.get(node, ()):
+        for name in self._claims_at.of(node):
             for each in self.claims[name].devices:
                 pool = self._pools.get(PoolKey(each.driver, each.pool))
                 if pool is None or not pool.lists(each.device):
@@ -491,10 +489,3 @@ def _put(stored: dict[K, V], key: K, value: V | None) -> None:
         stored.pop(key, None)
     else:
         stored[key] = value
-
-
-def _discard(index: dict[str, set[PodKey]], name: str, key: PodKey, devices: Collection[object]) -> None:
-    if devices:
-        index[name].discard(key)
-        if not index[name]:
-            del index[name]

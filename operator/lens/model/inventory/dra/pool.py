@@ -26,7 +26,7 @@ from typing import Literal
 import msgspec
 
 from lens.model.inventory.objects.claim import PoolKey
-from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Slice
+from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Place, Slice
 
 Reason = Literal[
     "INCOMPLETE",
@@ -44,30 +44,86 @@ _COUNTERS = "/counters"
 _UUID = "/uuid"
 
 
-class Gpu(msgspec.Struct, frozen=True, gc=False):
-    """A physical GPU of a pool, with all devices that are it or parts of it.
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What several devices say of the GPU that they are of. What none of them says is None."""
 
-    ``name`` is its counter set's, or else its first device's. ``node`` is NO_NODE unless all its devices
-    belong to one node. ``devices`` is empty if only a claim tells of it: its slice is gone. ``counters`` are
-    what its devices may draw in all; None without counters. What no device says is None, and so is the memory
-    of a GPU that has only parts.
-    """
-
-    driver: str
-    pool: str
-    name: str
-    node: str
     product: str | None = None
     uuid: str | None = None
     pci_bus_id: str | None = None
     memory_bytes: int | None = None
-    devices: tuple[Device, ...] = ()
+
+
+NOTHING_TOLD = Told()
+
+
+class Gpu(msgspec.Struct, frozen=True, gc=False):
+    """A physical GPU of a pool, with all devices that are it or parts of it.
+
+    ``name`` is its counter set's, or else its first device's. Its ``place`` has a node if all its devices
+    belong to one. ``counters`` are what its devices may draw in all; None without counters. What no device
+    says is None, and so is the memory of a GPU that has only parts. There are many GPUs, and most of them are
+    one device: it is ``of`` this, which says everything of it.
+    """
+
+    place: Place
+    name: str
+    of: Device | tuple[Device, ...] = ()
     counters: Counters | None = None
+    told: Told = NOTHING_TOLD
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Return its devices; none if only a claim tells of it, since its slice is gone."""
+        of = self.of
+        return of if isinstance(of, tuple) else (of,)
+
+    @property
+    def driver(self) -> str:
+        """Return the driver."""
+        return self.place.driver
+
+    @property
+    def pool(self) -> str:
+        """Return the pool's name."""
+        return self.place.pool
+
+    @property
+    def node(self) -> str:
+        """Return the node, NO_NODE unless all its devices belong to one."""
+        return self.place.node
+
+    @property
+    def product(self) -> str | None:
+        """Return the product's name."""
+        of = self.of
+        return self.told.product if isinstance(of, tuple) else of.kind.product
+
+    @property
+    def uuid(self) -> str | None:
+        """Return its uuid."""
+        of = self.of
+        if isinstance(of, tuple):
+            return self.told.uuid
+        return of.parent_uuid if of.is_part else of.uuid
+
+    @property
+    def pci_bus_id(self) -> str | None:
+        """Return its PCI address."""
+        of = self.of
+        return self.told.pci_bus_id if isinstance(of, tuple) else of.kind.pci_bus_id
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Return its memory."""
+        of = self.of
+        if isinstance(of, tuple):
+            return self.told.memory_bytes
+        return None if of.is_part else of.kind.memory_bytes
 
     @property
     def key(self) -> GpuKey:
         """Return what tells the GPU from all others. A counter set may be called like a device."""
-        return self.driver, self.pool, self.name, self.counters is not None
+        return self.place.driver, self.place.pool, self.name, self.counters is not None
 
 
 class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -111,40 +167,55 @@ class Outdated(msgspec.Struct, frozen=True):
 
 
 NOTHING_OUTDATED = Outdated()
+NONE_OF_SEVERAL: Mapping[str, tuple[Gpu, ...]] = {}
+
+FEW_DEVICES = 8
+"""Devices of a pool among which one is found as fast as in a dictionary, which takes 50 bytes for each."""
 
 
 class Pool(msgspec.Struct, frozen=True):
     """A pool's newest generation: its GPUs by node, and the GPUs of each device.
 
-    ``of_several`` has the devices that are of several GPUs, ``gpu_of`` the first GPU of each device.
+    ``of_several`` has the devices that are of several GPUs, ``gpu_of`` the first GPU of each device, None
+    for a pool of few devices on one node.
     """
 
     key: PoolKey
     gpus: Mapping[str, tuple[Gpu, ...]]
-    gpu_of: Mapping[str, Gpu]
-    of_several: Mapping[str, tuple[Gpu, ...]] = {}
+    gpu_of: Mapping[str, Gpu] | None
+    of_several: Mapping[str, tuple[Gpu, ...]]
     problem: ProblemPool | None = None
     outdated: Outdated = NOTHING_OUTDATED
+
+    def _gpu_of(self, device: str) -> Gpu | None:
+        if self.gpu_of is not None:
+            return self.gpu_of.get(device)
+        for gpus in self.gpus.values():
+            for gpu in gpus:
+                for each in gpu.devices:
+                    if each.name == device:
+                        return gpu
+        return None
 
     def gpus_of(self, device: str) -> tuple[Gpu, ...]:
         """Return the GPUs that a device is, or is a part of; none for a device that no generation lists."""
         if device in self.of_several:
             return self.of_several[device]
-        if (gpu := self.gpu_of.get(device)) is not None:
+        if (gpu := self._gpu_of(device)) is not None:
             return (gpu,)
         outdated = self.outdated.devices.get(device)
         return () if outdated is None else outdated.gpus
 
     def device(self, name: str) -> Device | None:
         """Return a device; None for one that no generation lists."""
-        if (gpu := self.gpu_of.get(name)) is not None:
+        if (gpu := self._gpu_of(name)) is not None:
             return next(each for each in gpu.devices if each.name == name)
         outdated = self.outdated.devices.get(name)
         return None if outdated is None else outdated.device
 
     def lists(self, device: str) -> bool:
         """Tell whether a generation lists a device."""
-        return device in self.gpu_of or device in self.outdated.devices
+        return self._gpu_of(device) is not None or device in self.outdated.devices
 
     @property
     def nodes(self) -> Iterable[str]:
@@ -177,8 +248,8 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
     return Pool(
         key=key,
         gpus={node: tuple(gpus) for node, gpus in by_node.items()},
-        gpu_of=gpu_of,
-        of_several=of_several,
+        gpu_of=gpu_of if len(gpu_of) > FEW_DEVICES or len(by_node) > 1 else None,
+        of_several=of_several or NONE_OF_SEVERAL,
         problem=ProblemPool(*key, *found, generation, len(newest), most) if found else None,
         outdated=_outdated(gpu_of, by_node, [each for _, each in older]) if older else NOTHING_OUTDATED,
     )
@@ -359,25 +430,19 @@ def _identities(device: Device) -> list[tuple[str, str]]:
 def _gpu(name: str, devices: tuple[Device, ...], counters: Counters | None) -> Gpu:
     first = devices[0]
     if len(devices) == 1:
-        uuid = first.parent_uuid if first.is_part else first.uuid
-        memory = None if first.is_part else first.memory_bytes
-        told = first.product, uuid, first.pci_bus_id, memory
-        return Gpu(first.driver, first.pool, name, first.node, *told, devices, counters)
+        return Gpu(first.place, name, first, counters)
     # Whole GPUs first: what is said of them is said of the GPU.
     ordered = sorted(devices, key=lambda each: each.is_part)
-    nodes = {device.node for device in devices}
+    place = first.place
+    if any(device.node != place.node for device in devices):
+        place = Place(place.driver, place.pool, NO_NODE)
     uuids = (device.parent_uuid if device.is_part else device.uuid for device in ordered)
-    return Gpu(
-        driver=first.driver,
-        pool=first.pool,
-        name=name,
-        node=first.node if len(nodes) == 1 else NO_NODE,
+    told = Told(
         product=next((each.product for each in ordered if each.product is not None), None),
         uuid=next((uuid for uuid in uuids if uuid is not None), None),
         pci_bus_id=next((each.pci_bus_id for each in ordered if each.pci_bus_id is not None), None),
         memory_bytes=max(
             (each.memory_bytes for each in devices if each.memory_bytes and not each.is_part), default=None
         ),
-        devices=devices,
-        counters=counters,
     )
+    return Gpu(place, name, devices, counters, told)

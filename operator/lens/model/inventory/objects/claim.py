@@ -37,6 +37,7 @@ from lens.model.k8s.dra.objects import (
     read_map,
     read_or_none,
 )
+from lens.model.k8s.objects import ObjectMeta
 
 T = TypeVar("T")
 
@@ -183,19 +184,25 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
         ),
         node=_node(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
         devices=devices,
-        reserved_for=_reserved_for(status.reserved_for, problems),
+        reserved_for=_reserved_for(status.reserved_for, meta, problems),
         problem=problems[0] if problems else None,
         terminating=meta.deletion_timestamp is not None,
     )
 
 
-def _reserved_for(raw: msgspec.Raw, problems: list[str]) -> tuple[Consumer, ...]:
+def _reserved_for(raw: msgspec.Raw, meta: ObjectMeta, problems: list[str]) -> tuple[Consumer, ...]:
     found = read_or_none(_consumers, raw)
     if found is None or len(found) > MOST_CONSUMERS:
         found = list(_bounded(_consumer, raw, MOST_CONSUMERS, problems))
+    # Nearly all claims are made for the pod that owns them: its uid is kept once.
+    owners = {each.uid: each.uid for each in meta.owner_references or ()}
     return tuple(
         [
-            Consumer(intern(short(each.resource)), short(each.name, LONGEST_NAME), short(each.uid))
+            Consumer(
+                intern(short(each.resource)),
+                short(each.name, LONGEST_NAME),
+                owners.get(each.uid) or short(each.uid),
+            )
             for each in found
         ]
     )

@@ -267,7 +267,7 @@ def test_a_pod_that_holds_gpus_by_claims_only_is_a_task() -> None:
     assert (snapshot.running_tasks, task.gpus, task.units) == (1, 1, ())
     (use,) = task.uses
     assert (use.claim, use.state, use.gpus, use.devices[0].product) == ("claim-1", "held", 1, H100)
-    assert [each.pods for each in snapshot.nodes["node-1"].gpus[0].holders] == [("team/train-0",)]
+    assert [each.pods for each in snapshot.nodes["node-1"].gpus[0].holders] == [(PodKey("team", "train-0"),)]
 
 
 def test_a_pod_with_claims_of_other_drivers_is_no_gpu_pod() -> None:
@@ -289,7 +289,10 @@ def test_a_claim_that_pods_share_counts_once_and_each_pod_names_it() -> None:
     )
     assert snapshot.states == GpuStates(allocated=1, available=1)
     assert [each.gpus for each in snapshot.nodes["node-1"].pods] == [1, 1]
-    assert snapshot.nodes["node-1"].gpus[0].holders[0].pods == ("team/a", "team/b")
+    assert snapshot.nodes["node-1"].gpus[0].holders[0].pods == (
+        PodKey("team", "a"),
+        PodKey("team", "b"),
+    )
 
 
 def test_a_pod_that_a_claim_is_not_reserved_for_has_nothing_of_it() -> None:
@@ -312,7 +315,7 @@ def test_a_claim_without_a_pod_holds_and_says_so(pods: list[str], phase: str, wi
     held["status"]["allocation"]["allocationTimestamp"] = "2025-12-19T15:30:00Z"
     snapshot = snapshot_of(cpu_node(), resource_slice(gpu(0)), held, claiming("claim-1", phase=phase))
     (holder,) = snapshot.nodes["node-1"].gpus[0].holders
-    assert (holder.without_pod, holder.since) == (without, 1766158200)
+    assert (holder.without_pod, holder.claim.allocated_at) == (without, 1766158200)
     assert (snapshot.states.allocated, snapshot.held_without_pod) == (1, 1)
 
 
