@@ -16,7 +16,6 @@ from lens.model.fit.spec.claims import (
 )
 from lens.model.fit.spec.node_selectors import (
     NodeAffinityManifest,
-    NodeSelector,
     NodeSelectorManifest,
     read_node_selector,
 )
@@ -29,7 +28,13 @@ from lens.model.k8s.bounds import (
     MOST_CONSUMERS,
 )
 from lens.model.k8s.decoder import decoder
-from lens.model.k8s.dra.objects import MOST_SHARED_BYTES, ClaimManifest, ResultManifest, decode_results
+from lens.model.k8s.dra.objects import (
+    MOST_SHARED_BYTES,
+    ClaimManifest,
+    ResultManifest,
+    decode_results,
+    only_node,
+)
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS
@@ -59,7 +64,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
 
 class FitClaim(msgspec.Struct, frozen=True, gc=False):
-    """A ResourceClaim. An ``allocated`` one can be used on the nodes that ``nodes`` selects.
+    """A ResourceClaim. An ``allocated`` one can be used on its ``nodes``, None for any.
 
     ``owner`` is the uid of its controller. ``failed`` tells that a device's binding has, and ``waits`` that
     one waits for its binding conditions. ``node_choices`` have to match too, where a replica has just got it.
@@ -71,7 +76,7 @@ class FitClaim(msgspec.Struct, frozen=True, gc=False):
     owner: str = ""
     deleted: bool = False
     allocated: bool = False
-    nodes: NodeSelector | None = None
+    nodes: NodeChoice | None = None
     held: tuple[Held, ...] = ()
     failed: bool = False
     waits: bool = False
@@ -158,15 +163,20 @@ def claim_of(manifest: ClaimManifest) -> FitClaim:
     )
 
 
-def _read_nodes(raw: bytes) -> NodeSelector | None:
+def _read_nodes(raw: bytes) -> NodeChoice | None:
     selector = _selector(raw)
-    return None if selector is None else read_node_selector(None, NodeAffinityManifest(selector))
+    if selector is None:
+        return None
+    return NodeChoice(selector=read_node_selector(None, NodeAffinityManifest(selector)))
 
 
-_shared_nodes = lru_cache(maxsize=8192)(_read_nodes)
+_shared_nodes = lru_cache(maxsize=1024)(_read_nodes)
+_one_node = lru_cache(maxsize=8192)(NodeChoice)
 
 
-def _nodes(raw: bytes) -> NodeSelector | None:
+def _nodes(raw: bytes) -> NodeChoice | None:
+    if (name := only_node(raw)) is not None:
+        return _one_node(name)
     return (_shared_nodes if len(raw) <= MOST_SHARED_BYTES else _read_nodes)(raw)
 
 

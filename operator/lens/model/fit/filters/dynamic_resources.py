@@ -453,5 +453,5 @@ def _at(pools: Sequence[Pool], place: _Place, result: Result) -> Result:
 def _allocated(claim: FitClaim) -> _Allocated:
     nodes = claim.node_choices
     if claim.nodes is not None:
-        nodes = (*nodes, NodeChoice(selector=claim.nodes))
+        nodes = (*nodes, claim.nodes)
     return _Allocated(nodes, claim.failed, _SKIPS_NODE_OPERATIONS if claim.skips_node_operations else "")

@@ -90,7 +90,7 @@ class DeviceWriter:
             results[0]["skipNodeOperations"] = ["NodePrepareResources"]
         allocation: Object = {"devices": {"results": results}}
         if claim.nodes is not None:
-            allocation["nodeSelector"] = self._slices.node_selector(claim.nodes)
+            allocation["nodeSelector"] = self._slices.allocated_to(claim.nodes)
         return {"allocation": allocation, **status}
 
     def _result(self, held: Held) -> Object:

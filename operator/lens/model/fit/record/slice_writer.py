@@ -13,7 +13,7 @@ from lens.model.fit.dra.devices import Attribute, Capacity, Device, NodeChoice, 
 from lens.model.fit.dra.matching import matches
 from lens.model.fit.record.names import Names
 from lens.model.fit.record.writer import Object, Writer
-from lens.model.fit.spec.node_selectors import NodeSelector
+from lens.model.fit.spec.node_selectors import NAME, NameRequirement, NodeSelector, NodeTerm
 from lens.model.k8s.quantity import Exact
 
 DOMAIN = "example.com"
@@ -157,6 +157,16 @@ class SliceWriter:
         if choice.selector is not None:
             found["nodeSelector"] = self.node_selector(choice.selector)
         return found
+
+    def allocated_to(self, choice: NodeChoice) -> Object:
+        """Return the NodeSelector of an allocation."""
+        if choice.selector is not None:
+            return self.node_selector(choice.selector)
+        return {
+            "nodeSelectorTerms": [
+                self._write.node_term(NodeTerm((), (NameRequirement(NAME, choice.node, equal=True),)))
+            ]
+        }
 
     def node_selector(self, selector: NodeSelector) -> Object:
         """Return a NodeSelector."""

@@ -131,28 +131,29 @@ def held_gpu(
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
     ``rules`` are the pool's.
     """
+    devices = gpu.devices
     taints = (
         tuple(
             RuleTaint(device.name, rule.name, rule.taint)
             for rule in rules
-            for device in gpu.devices
+            for device in devices
             if rule.device in (None, device.name)
         )
         if rules
         else ()
     )
-    tainted = _tainted(gpu.devices, taints)
+    tainted = _tainted(devices, taints)
     state: GpuState
     if holders:
         state = "allocated"
     elif not pool.offers:
         state = "unknown"
-    elif tainted and all(device.name in tainted for device in gpu.devices):
+    elif tainted and all(device.name in tainted for device in devices):
         state = "unhealthy"
     else:
         state = "available" if takes_gpu_pods else "unavailable"
     reason = pool.problem.reason if state == "unknown" and pool.problem else None
-    if gpu.counters is None and not any(device.shareable for device in gpu.devices):
+    if gpu.counters is None and not any([device.kind.shareable for device in devices]):  # noqa: C419
         plain = not taints and reason is None
         return HeldGpu(gpu, state, holders, NO_DETAILS if plain else Details(taints, reason=reason))
     allocated = _by_device(holders)
@@ -181,7 +182,7 @@ def _tainted(devices: Iterable[Device], taints: Iterable[RuleTaint]) -> set[str]
     own = {
         device.name
         for device in devices
-        if device.taints and any(taint.effect in REPELLING_EFFECTS for taint in device.taints)
+        if device.kind.taints and any(taint.effect in REPELLING_EFFECTS for taint in device.kind.taints)
     }
     return own | {each.device for each in taints if each.taint.effect in REPELLING_EFFECTS} if taints else own
 

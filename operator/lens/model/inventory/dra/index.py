@@ -192,9 +192,11 @@ class DeviceIndex:
 
     def settle(self) -> tuple[set[str], set[PodKey]]:
         """Bring the pools up to date; return the nodes and the pods that were touched since the last time."""
-        for key in self._dirty_pools:
-            self._rebuild(key)
+        rebuilt = {key for key in self._dirty_pools if self._rebuild(key)}
         for key, device in self._dirty_devices:
+            # All nodes that a rebuilt pool is about are touched already.
+            if key in rebuilt:
+                continue
             if (pool := self._pools.get(key)) is not None:
                 for gpu in pool.gpus_of(device):
                     self._touched_nodes.add(gpu.node)
@@ -205,14 +207,15 @@ class DeviceIndex:
         self._touched_nodes, self._touched_pods = set(), set()
         return nodes, pods
 
-    def _rebuild(self, key: PoolKey) -> None:
+    def _rebuild(self, key: PoolKey) -> bool:
+        """Make a pool of its slices again; return whether it is another one."""
         before = self._pools.pop(key, None)
         slices = [self.slices[name] for name in self._pool_slices.of(key)]
         after = build_pool(key, slices) if slices else None
         if after is not None:
             self._pools[key] = after
         if before == after:
-            return
+            return False
         problem = after.problem if after is not None else None
         if problem != self._problem_pools.get(key):
             self._problems_changed = True
@@ -227,6 +230,7 @@ class DeviceIndex:
             for claim in claims:
                 self._touched_nodes.add(self.claims[claim].node or NO_NODE)
                 self._touched_pods.update(self._users.of(claim))
+        return True
 
     @property
     def problems(self) -> Problems:
@@ -390,9 +394,11 @@ class DeviceIndex:
         shared = len(claim.reserved_for) > 1 or any(each.resource != _PODS for each in claim.reserved_for)
         for each in claim.devices:
             pool = self._pools.get(PoolKey(each.driver, each.pool))
-            device = pool.device(each.device) if pool is not None else None
-            of: tuple[Gpu, ...] = pool.gpus_of(each.device) if pool is not None else ()
-            own |= {gpu.key for gpu in of} or {(*each.key, False)}
+            device, of = pool.find(each.device) if pool is not None else (None, ())
+            if of:
+                own.update([gpu.key for gpu in of])
+            else:
+                own.add((each.driver, each.pool, each.device, False))
             devices.append(
                 ClaimedDevice(
                     each,
@@ -401,11 +407,12 @@ class DeviceIndex:
                     is_part=device is not None and _is_part(device, of),
                     gone=device is None,
                     shared=shared or each.share_id is not None,
-                    gpus=tuple(GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of),
+                    gpus=tuple([GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of]),
                 )
             )
         gpus |= own
-        waits_for = tuple(sorted({name for each in claim.devices for name in each.waits_for}))
+        waiting = [name for each in claim.devices for name in each.waits_for]
+        waits_for = tuple(sorted(set(waiting))) if waiting else ()
         return ClaimUse(
             named.name,
             named.claim,

@@ -192,26 +192,28 @@ class Pool(msgspec.Struct, frozen=True):
             return self.gpu_of.get(device)
         for gpus in self.gpus.values():
             for gpu in gpus:
-                for each in gpu.devices:
-                    if each.name == device:
-                        return gpu
+                of = gpu.of
+                if isinstance(of, tuple):
+                    for each in of:
+                        if each.name == device:
+                            return gpu
+                elif of.name == device:
+                    return gpu
         return None
+
+    def find(self, device: str) -> tuple[Device | None, tuple[Gpu, ...]]:
+        """Return a device, and the GPUs that it is, or is a part of; none if no generation lists it."""
+        gpu = self._gpu_of(device)
+        if gpu is None:
+            outdated = self.outdated.devices.get(device)
+            return (None, ()) if outdated is None else (outdated.device, outdated.gpus)
+        of = gpu.of
+        found = next(each for each in of if each.name == device) if isinstance(of, tuple) else of
+        return found, self.of_several.get(device, (gpu,))
 
     def gpus_of(self, device: str) -> tuple[Gpu, ...]:
         """Return the GPUs that a device is, or is a part of; none for a device that no generation lists."""
-        if device in self.of_several:
-            return self.of_several[device]
-        if (gpu := self._gpu_of(device)) is not None:
-            return (gpu,)
-        outdated = self.outdated.devices.get(device)
-        return () if outdated is None else outdated.gpus
-
-    def device(self, name: str) -> Device | None:
-        """Return a device; None for one that no generation lists."""
-        if (gpu := self._gpu_of(name)) is not None:
-            return next(each for each in gpu.devices if each.name == name)
-        outdated = self.outdated.devices.get(name)
-        return None if outdated is None else outdated.device
+        return self.find(device)[1]
 
     def lists(self, device: str) -> bool:
         """Tell whether a generation lists a device."""
@@ -358,7 +360,7 @@ def _problem(slices: Collection[Slice], counter_sets: Mapping[str, Counters]) ->
         return "UNREADABLE", problem
     for each in slices:
         for device in each.devices:
-            for drawn in device.consumes:
+            for drawn in device.kind.consumes:
                 there = counter_sets.get(drawn.counter_set)
                 if there is None:
                     return "MISSING_COUNTER_SET", drawn.counter_set
@@ -376,8 +378,8 @@ def _repeated(names: Collection[str]) -> str | None:
 def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> Iterator[Gpu]:
     """Yield the physical GPUs, in the order of their first devices."""
     if _are_apart(devices):
-        for device in sorted(devices, key=lambda each: each.name):
-            yield _gpu(device.name, (device,), None)
+        for device in sorted(devices, key=_name):
+            yield Gpu(device.place, device.name, device)
         return
     groups: dict[tuple[str, str], list[Device]] = {}
     known: dict[tuple[str, str], tuple[str, str]] = {}
@@ -402,16 +404,27 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
         yield _gpu(title, tuple(members), counter_sets.get(title, ()) if kind == _COUNTERS else None)
 
 
+def _name(device: Device) -> str:
+    return device.name
+
+
 def _are_apart(devices: Iterable[Device]) -> bool:
     """Tell whether nothing says of two devices that they are of one GPU. On most nodes nothing does."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[object] = set()
     number = 0
     for device in devices:
-        if device.consumes:
+        # As _identities, for 40,000 devices in a row.
+        kind, identity = device.kind, device.parent_uuid
+        if kind.consumes:
             return False
-        identities = _identities(device)
-        seen.update(identities)
-        number += len(identities)
+        if identity is None and not kind.is_part:
+            identity = device.uuid
+        if identity is not None:
+            seen.add(identity)
+            number += 1
+        if kind.pci_bus_id is not None and device.place.node != NO_NODE:
+            seen.add((device.place.node, kind.pci_bus_id))
+            number += 1
     return len(seen) == number
 
 

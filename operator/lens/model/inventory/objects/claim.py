@@ -32,6 +32,7 @@ from lens.model.k8s.dra.objects import (
     NodeSelector,
     RequestManifest,
     ResultManifest,
+    only_node,
     read_each,
     read_list,
     read_map,
@@ -123,15 +124,13 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """A ResourceClaim.
 
     ``devices`` are what it holds of GPU drivers' devices. ``node`` is the only node where its devices can be
-    used, None for any. ``allocated_at`` and ``created_at`` are in epoch seconds, None if unknown. ``problem``
-    says what of it can't be read. A ``terminating`` claim is being deleted: no further pod gets it. Two
-    claims are equal if no figure and no list shows a difference.
+    used, None for any. ``allocated_at`` is in epoch seconds, None if unknown. ``problem`` says what of it
+    can't be read. A ``terminating`` claim is being deleted: no further pod gets it. Two claims are equal if
+    no figure and no list shows a difference.
     """
 
     namespace: str
     name: str
-    uid: str
-    created_at: int | None
     requests: tuple[ClaimRequest, ...]
     allocated: bool = False
     allocated_at: int | None = None
@@ -175,8 +174,6 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     return Claim(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
-        uid=short(meta.uid or ""),
-        created_at=timestamps.parse(meta.creation_timestamp),
         requests=requests,
         allocated=allocation is not None,
         allocated_at=(
@@ -356,8 +353,10 @@ def _read_node(selector: bytes) -> str | None:
     return None
 
 
-_shared_node = lru_cache(maxsize=8192)(_read_node)
+_shared_node = lru_cache(maxsize=1024)(_read_node)
 
 
 def _node(selector: bytes) -> str | None:
-    return (_shared_node if len(selector) <= MOST_SHARED_BYTES else _read_node)(selector)
+    return only_node(selector) or (_shared_node if len(selector) <= MOST_SHARED_BYTES else _read_node)(
+        selector
+    )
