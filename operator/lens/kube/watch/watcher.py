@@ -41,6 +41,7 @@ from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
 from lens.model.fit.feed import (
+    NOTHING_FIT,
     DeviceFeeds,
     FitView,
     Pending,
@@ -71,6 +72,7 @@ from lens.model.inventory.objects.decoding import (
 from lens.model.inventory.objects.fraction import RESERVATIONS
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.inventory.occupancy.placement import Placement
+from lens.model.inventory.snapshot import EMPTY
 from lens.model.inventory.store import Store
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
@@ -310,7 +312,8 @@ class Watcher:
                 self._ledger.put_placement(node, placement)
         skipped = {reflector.resource: reflector.skipped for reflector in reflectors}
         self._state.current = StateView(
-            snapshot=self._ledger.snapshot(),
+            # Until then no response may use it, and to count a part of what is listed costs as much as all.
+            snapshot=self._ledger.snapshot() if self._synced else EMPTY,
             synced=self._synced,
             contacts=dict(self._contacts),
             confirmed_at=min(self._confirmed.values(), default=None),
@@ -320,7 +323,7 @@ class Watcher:
                 if name not in self._fit_resources and name != self._dynamic.templates.name
             },
             unseen=self._dynamic.unseen,
-            fit=self._fit_view(skipped),
+            fit=self._fit_view(skipped) if self._synced else NOTHING_FIT,
         )
 
     def _fit_view(self, skipped: Mapping[str, int]) -> FitView:
