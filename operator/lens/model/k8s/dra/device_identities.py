@@ -14,7 +14,7 @@ IDENTITIES = ("uuid", "parentUUID")
 """The names of the attributes that tell a device from others of its kind."""
 
 _NAME = b'{"name":"'
-_UUID, _PARENT_UUID = (f'"{name}":{{"string":"'.encode() for name in IDENTITIES)
+_PARENT_UUID, _UUID = (f'"{name}":{{"string":"'.encode() for name in reversed(IDENTITIES))
 _MARK = "\x7f"
 _NAME_MARK, _UUID_MARK, _PARENT_MARK = (f"{_MARK}{number}" for number in range(3))
 
@@ -43,25 +43,34 @@ def without_identities(raw: bytes) -> tuple[bytes, Identities]:
     """Return a device with marks, and what they stand for; what is unclear stays where it is.
 
     In JSON without a backslash a quote begins or ends a text, so what follows a key is its value, up to the
-    next quote.
+    next quote. The apiserver writes the name first, and attributes sorted by their names.
     """
     if b"\\" in raw or b"\x7f" in raw:
         return raw, Identities()
-    name = uuid = parent_uuid = ""
-    if raw.startswith(_NAME):
-        raw, name = _without(raw, _NAME, _NAME_MARK)
-    raw, uuid = _without(raw, _UUID, _UUID_MARK)
-    raw, parent_uuid = _without(raw, _PARENT_UUID, _PARENT_MARK)
-    return raw, Identities(name, uuid, parent_uuid)
+    name = parent_uuid = uuid = ""
+    parts: list[bytes] = []
+    done = 0
+    if raw.startswith(_NAME) and (found := _value(raw, len(_NAME))) is not None:
+        name, start, done = found
+        parts += raw[:start], _NAME_MARK.encode()
+    if (at := raw.find(_PARENT_UUID, done)) >= 0 and (
+        found := _value(raw, at + len(_PARENT_UUID))
+    ) is not None:
+        parent_uuid, start, end = found
+        parts += raw[done:start], _PARENT_MARK.encode()
+        done = end
+    if (at := raw.find(_UUID, done)) >= 0 and (found := _value(raw, at + len(_UUID))) is not None:
+        uuid, start, end = found
+        parts += raw[done:start], _UUID_MARK.encode()
+        done = end
+    parts.append(raw[done:])
+    return b"".join(parts), Identities(name, uuid, parent_uuid)
 
 
-def _without(raw: bytes, key: bytes, mark: str) -> tuple[bytes, str]:
-    found = raw.find(key)
-    if found < 0:
-        return raw, ""
-    start = found + len(key)
+def _value(raw: bytes, start: int) -> tuple[str, int, int] | None:
+    """Return the text that begins somewhere, and where it begins and ends; None for one that stays there."""
     end = raw.find(b'"', start)
     value = raw[start:end]
     if end < 0 or len(value) > LONGEST_IDENTITY or not value.isascii():
-        return raw, ""
-    return b"%b%b%b" % (raw[:start], mark.encode(), raw[end:]), value.decode()
+        return None
+    return value.decode(), start, end

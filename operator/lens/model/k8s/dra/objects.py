@@ -116,15 +116,11 @@ _shared_template = lru_cache(maxsize=4096)(DeviceTemplate)
 
 
 class ReadDevice(NamedTuple):
-    """A device of any version, as its template and its identities."""
+    """A device of any version, as its template and what that doesn't have."""
 
     template: DeviceTemplate
+    name: str
     identities: Identities
-
-    @property
-    def name(self) -> str:
-        """Return the device's name."""
-        return told(self.template.name, *self.identities)
 
 
 class SliceSpec(Manifest, dict=True, gc=True):
@@ -159,8 +155,9 @@ class SliceSpec(Manifest, dict=True, gc=True):
         found = self._decoded.get(index)
         if found is None:
             raw, identities = without_identities(self.entries[index])
-            read = _shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate
-            found = self._decoded[index] = ReadDevice(read(raw), identities)
+            template = (_shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate)(raw)
+            name = told(template.name, *identities)
+            found = self._decoded[index] = ReadDevice(template, name, identities)
         return found
 
 
