@@ -78,7 +78,7 @@ def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> sche
     Of several holders it has those in the namespace. As ``capacity`` it is without the values of taints.
     """
     if namespace is not None:
-        own = tuple(each for each in held.holders if each.claim.partition("/")[0] == namespace)
+        own = tuple(each for each in held.holders if each.claim.namespace == namespace)
         held = msgspec.structs.replace(held, holders=own)
     if not held.holders:
         return None
