@@ -32,6 +32,9 @@ class Interference:
         """Return what is passed on for a piece of a response. Raise CutError to end it there."""
         return piece
 
+    async def end(self, request: web.BaseRequest) -> None:
+        """Return once a response may end."""
+
 
 def is_watch(request: web.BaseRequest) -> bool:
     """Tell whether a request is a watch."""
@@ -150,6 +153,8 @@ class Gateway:
                         piece = await each.piece(request, piece)
                     if piece:
                         await response.write(piece)
+                for each in tuple(self._interferences):
+                    await each.end(request)
                 await response.write_eof()
                 return response
         except aiohttp.ClientError as error:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from tests.chaos.gateway import CutError, Interference, is_list, is_watch
+from tests.e2e.cluster.waiting import wait_until
 
 Applies = Callable[[web.BaseRequest], bool]
 
@@ -68,12 +69,25 @@ class Expired(Interference):
         return web.json_response({"type": "ERROR", "object": status})
 
 
-class Silent(Interference):
-    """Swallows what watches say, and keeps their connections."""
+class Mute(Interference):
+    """Swallows what watches say, and ends them when the apiserver does."""
 
     async def piece(self, request: web.BaseRequest, piece: bytes) -> bytes:
         """Return nothing of a watch."""
         return b"" if is_watch(request) else piece
+
+
+class Silent(Mute):
+    """Swallows what watches say, and keeps their connections until the client closes them."""
+
+    async def end(self, request: web.BaseRequest) -> None:
+        """Wait for the client."""
+
+        async def closed() -> bool:
+            return request.transport is None or request.transport.is_closing()
+
+        if is_watch(request):
+            await wait_until(closed, "the client's end", 120)
 
 
 class Halves(Interference):

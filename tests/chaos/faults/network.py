@@ -5,14 +5,21 @@ from collections.abc import AsyncIterator
 
 from tests.chaos.fault import fault
 from tests.chaos.gateway import is_list, is_watch
-from tests.chaos.interferences import Drip, Garbage, Halves, Late, Portal, Refuse, Silent, Stale
+from tests.chaos.interferences import Drip, Garbage, Halves, Late, Mute, Portal, Refuse, Silent, Stale
 from tests.chaos.scene import Scene
 
 
-@fault(seconds=60, lag=40)
+@fault(seconds=60, lag=15)
 async def watches_silent(scene: Scene) -> AsyncIterator[None]:
     """Watches stay open and say nothing."""
     async with scene.gateway.with_(Silent(), anew=False):
+        yield
+
+
+@fault(seconds=10, lag=15)
+async def watches_mute(scene: Scene) -> AsyncIterator[None]:
+    """Watches say nothing, and end when they should."""
+    async with scene.gateway.with_(Mute(), anew=False):
         yield
 
 

@@ -59,7 +59,7 @@ class FitResources:
             Store(shelf.objects, shelf.put),
             self._metrics,
             self._timeouts.grace,
-            self._timeouts.discovery,
+            self._timeouts.forbidden,
             what="in no answer of fit",
         )
 

@@ -1,4 +1,4 @@
-"""kopf's settings, login and handlers.
+"""kopf's settings, storages, login and handlers.
 
 kopf only reads: no finalizers, no patches, no posted Events. So a ClusterRole of get, list and watch is
 enough.
@@ -7,12 +7,11 @@ enough.
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import kopf
 
 from lens.kube.client.paging import MAX_OBJECTS
-from lens.kube.watch.storages import NoDiffBase, NoProgress
 from lens.model.inventory.objects.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
@@ -25,24 +24,29 @@ _log = logging.getLogger(__name__)
 class Timeouts:
     """Timeouts in seconds.
 
-    ``request``: for a response, except a watch's. ``watch``: the length of a watch. Each new watch, and the
-    bookmark 2 s before its end, shows that the figures are current, so in a quiet cluster they look no older
-    than this. ``silence``: for a byte of a watch; longer than ``watch``. ``stall``: without a request or a
-    byte for so long, a resource's watch in kopf counts as dead. ``discovery``: between two requests for what
-    is served, or for a resource that is forbidden. ``grace``: for a resource without which the others are
-    still counted.
+    ``request``: for a response, except a watch's. ``watch``: the length of a watch, which the apiserver ends
+    then. ``silence``: for a watch's response, for a byte of it, or for its end; longer than ``watch``.
+    ``stall``: without a request or a byte for so long, a resource's watch in kopf counts as dead.
+    ``discovery``: between two requests for what is served. ``forbidden``: between two requests for a resource
+    that is forbidden. ``grace``: for a resource without which the others are still counted.
     """
 
     request: float = 30.0
-    watch: int = 25
-    silence: float = 40.0
+    watch: int = 8
+    silence: float = 12.0
     stall: float = 90.0
     discovery: float = 10.0
+    forbidden: float = 3.0
     grace: float = 30.0
 
 
 TIMEOUTS = Timeouts()
 """For a normal apiserver."""
+
+
+NEVER = 1e9
+"""kopf's own timeout of a watch ends kopf if a line comes at that very moment, since a timer that has expired
+can't be set anew. So Lens ends silent watches (``response``)."""
 
 
 class WatchedResource(NamedTuple):
@@ -72,9 +76,45 @@ class RetryDelays:
 
     def __iter__(self) -> Iterator[float]:
         """Yield the pauses from the first one on."""
-        yield from (0.1, 0.25, 0.5, 1.0)
+        yield from (0.1, 0.25, 0.5)
         while True:
-            yield 2.0
+            yield 1.0
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Store no last state, and don't build one."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        """Return an empty state."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Return None."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Do nothing."""
+
+
+class NoProgress(kopf.ProgressStorage):
+    """Store no handler's progress."""
+
+    def fetch(self, *, key: str, body: kopf.Body) -> Any:
+        """Return None."""
+        return None
+
+    def store(self, *, key: str, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:
+        """Do nothing."""
+
+    def purge(self, *, key: str, body: kopf.Body, patch: kopf.Patch) -> None:
+        """Do nothing."""
+
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
+        """Do nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Return the state as it is."""
+        return essence
 
 
 def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSettings:
@@ -90,7 +130,7 @@ def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.persistence.progress_storage = NoProgress()
     chosen.watching.chunk_size = MAX_OBJECTS
     chosen.watching.server_timeout = timeouts.watch
-    chosen.watching.inactivity_timeout = timeouts.silence
+    chosen.watching.inactivity_timeout = NEVER
     chosen.watching.field_selectors[PODS] = POD_FIELD_SELECTOR
     if daemonset is not None:
         chosen.watching.field_selectors[DAEMONSETS] = (

@@ -2,7 +2,8 @@
 
 A watch on which nothing happens is silent for up to a minute, and so is one whose apiserver has gone. So the
 apiserver is asked for its version once a second while nothing else comes from it. An answer, on whatever
-connection, shows that a watch whose own connection stands has brought all that there was.
+connection, shows that a watch whose own connection stands has brought all that there was. One that was just
+opened may be cut before it has: it shows nothing for a moment.
 """
 
 import asyncio
@@ -43,9 +44,9 @@ class Liveness:
 
     def confirmed_at(self, reflector: Reflector[Any, Any]) -> float | None:
         """Return the epoch second up to which all is known that a reflector's watch tells; None for never."""
-        if reflector.contact is not None and reflector.is_watching:
-            return self.answered_at
-        return reflector.contact
+        if reflector.is_settled:
+            return max(self.answered_at, reflector.known_at or 0.0)
+        return reflector.known_at
 
     async def probe(
         self, transport: Transport, on_answer: Callable[[], object], count_failures: CountFailures

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from lens.kube.client.paging import PageSize
+from lens.kube.watch.trust import Trust
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Unreadable
 from lens.model.inventory.objects.decoding import Decoder, Line, Reading, read_bookmark, read_page
@@ -23,9 +24,6 @@ V = TypeVar("V")
 
 GONE = b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","code":410}}\n'
 """The only error on a watch that kopf survives: it lists again."""
-
-MAX_EMPTY_WATCHES = 3
-"""Consecutive watches without a usable line after which their resourceVersion is given up."""
 
 BOOKMARK_SECONDS = 1.0
 """The most time between two bookmarks for kopf on a busy watch."""
@@ -65,6 +63,7 @@ class Reflector(Generic[K, V]):
         self.contact: float | None = None
         self.has_changed = False
         """Whether the last lines changed anything that is counted."""
+        self.known_at: float | None = None
         self.page_at = 0.0
         self._is_watching: Callable[[], bool] = lambda: False
         self.page_size = PageSize()
@@ -74,8 +73,7 @@ class Reflector(Generic[K, V]):
         self._on_gone = on_gone
         self._feed = feed
         self._retired = False
-        self._empty_watches = 0
-        self._was_unreachable = False
+        self._trust = Trust()
         self._sent_at = 0.0
         self._list_began = 0.0
         self._list_objects = 0
@@ -103,17 +101,18 @@ class Reflector(Generic[K, V]):
         """Return whether a watch's connection is open now."""
         return not self._retired and self._is_watching()
 
+    @property
+    def is_settled(self) -> bool:
+        """Return whether a watch is open that has told all that has happened."""
+        return self.is_watching and self._trust.is_settled
+
     def request_sent(self) -> None:
         """Record that kopf sends a request for this resource."""
         self._sent_at = self.last_activity = self._clock()
 
     def unreachable(self) -> None:
-        """Record that the apiserver could not be reached.
-
-        It may come back with another past (an etcd that was restored from a backup), whose versions soon
-        exceed those of the lost one. Only a list shows that.
-        """
-        self._was_unreachable = True
+        """Record that the apiserver could not be reached."""
+        self._trust.unreachable()
 
     def retire(self) -> None:
         """Ignore everything from now on: another reflector has taken over."""
@@ -173,7 +172,8 @@ class Reflector(Generic[K, V]):
     def _list_applied(self, difference: Mapping[K, V | None], *, was_synced: bool) -> None:
         self._lists.inc()
         self._known, self._known_listed = self._known_listed, Fingerprints()
-        self._was_unreachable = False
+        self._trust.listed()
+        self.known_at = min(self._list_began, self._clock())
         _log.info(
             "listed",
             extra={
@@ -190,28 +190,31 @@ class Reflector(Generic[K, V]):
 
     # Watches
 
-    def watch_opened(self, is_open: Callable[[], bool] = lambda: False) -> bytes:
+    def watch_opened(self, is_open: Callable[[], bool], seconds: float) -> bytes:
         """Record a watch's 200; return the first lines for kopf.
 
-        ``is_open`` returns whether the watch's connection is open.
-
-        A working watch has at least a bookmark before it ends. A watch from a future version (after etcd was
-        restored) is silent, and one that gets the same undecodable line again makes no progress.
+        ``is_open`` returns whether the watch's connection is open. The apiserver is to end it after so many
+        ``seconds``.
         """
-        self._is_watching = is_open
-        self._progressed(changed=False)
-        self._empty_watches += 1
-        if self._was_unreachable:
-            why = "the apiserver was unreachable"
-        elif not self.store.synced:
+        why = self._trust.opened(seconds)
+        if not self.store.synced:
             why = "what was listed has been forgotten"
-        elif self._empty_watches > MAX_EMPTY_WATCHES:
-            why = "watches have no lines"
-        else:
+        self._is_watching = is_open if why is None else lambda: False
+        self._progressed(changed=False)
+        if why is None:
             return b""
-        self._empty_watches = 0
         _log.info("%s; listing again", why, extra={"resource": self.resource})
         return GONE
+
+    def watch_ended(self) -> None:
+        """Record that the apiserver has ended a watch. If it was time, all has been told until now."""
+        if self._trust.ended():
+            self.known_at = self._clock()
+
+    def watch_silent(self) -> None:
+        """Record that a watch neither told anything nor ended in time."""
+        self._trust.silent()
+        _log.warning("a watch is silent; watching again", extra={"resource": self.resource})
 
     def apply_lines(self, lines: list[bytes]) -> tuple[bytes, bool]:
         """Apply complete lines; return the lines for kopf, and whether the watch continues."""
@@ -229,7 +232,7 @@ class Reflector(Generic[K, V]):
                 outcomes["unreadable"] += 1
                 continues = False
                 break
-            self._empty_watches = 0
+            self._trust.heard()
             if isinstance(line, tuple):
                 outcomes[self._apply_change(*line, raw)] += 1
             elif line.type == "ERROR":

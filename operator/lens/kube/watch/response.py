@@ -11,7 +11,7 @@ import logging
 import math
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -61,6 +61,9 @@ class KubeResponse(aiohttp.ClientResponse):
     reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {}
     """The reflectors by the URL's path. Each session has a subclass with its own."""
 
+    silence: ClassVar[float] = math.inf
+    """The seconds for a byte of a watch, or its end."""
+
     _safe_headers: CIMultiDictProxy[str] | None = None
     _page: bytes | None = None
     _receive_seconds = 0.0
@@ -96,7 +99,10 @@ class KubeResponse(aiohttp.ClientResponse):
             self._safe_headers = CIMultiDictProxy(headers)
         if self.status == 200 and self.is_watch and (reflector := self.reflector) is not None:
             _keep_alive(connection)
-            self.content = WatchContent(self.content, BatchedReader(self), reflector, lambda: self.is_open)  # type: ignore[assignment]
+            seconds = float(self.url.query.get("timeoutSeconds", "inf"))
+            first_lines = reflector.watch_opened(lambda: self.is_open, seconds)
+            chunks = WatchChunks(BatchedReader(self), reflector, first_lines, self.silence)
+            self.content = WatchContent(self.content, chunks)  # type: ignore[assignment]
         return self
 
     def close(self) -> None:
@@ -195,29 +201,24 @@ class GoneContent(_Content):
 class WatchContent(_Content):
     """The content of a watch, whose lines go to the reflector when kopf reads."""
 
-    def __init__(
-        self,
-        stream: aiohttp.StreamReader,
-        reader: BatchedReader,
-        reflector: Reflector[Any, Any],
-        is_open: Callable[[], bool],
-    ) -> None:
-        """Take the stream of a watch whose status is 200."""
+    def __init__(self, stream: aiohttp.StreamReader, chunks: "WatchChunks") -> None:
+        """Take the stream of a watch whose status is 200, and what kopf reads in its place."""
         super().__init__(stream)
-        self._reader = reader
-        self._reflector = reflector
-        self._first_lines = reflector.watch_opened(is_open)
+        self._chunks = chunks
 
     def iter_chunked(self, _size: int) -> "WatchChunks":
         """Iterate over the lines for kopf."""
-        return WatchChunks(self._reader, self._reflector, self._first_lines)
+        return self._chunks
 
 
 class WatchChunks:
     """Lines for kopf, in chunks. An incomplete last line is dropped."""
 
-    def __init__(self, reader: BatchedReader, reflector: Reflector[Any, Any], first_lines: bytes) -> None:
-        """Take the lines for kopf before the watch's own first one."""
+    def __init__(
+        self, reader: BatchedReader, reflector: Reflector[Any, Any], first_lines: bytes, silence: float
+    ) -> None:
+        """Take the lines for kopf before the watch's own first one, and the seconds for a byte or the end."""
+        self._silence = silence
         self._reader = reader
         self._reflector = reflector
         self._first_lines = first_lines
@@ -233,7 +234,17 @@ class WatchChunks:
         if self._first_lines:
             lines, self._first_lines = self._first_lines, b""
             return lines
-        while not self._over and (chunk := await self._receive()):
+        while not self._over:
+            # kopf's own timeout ends kopf if a line comes at that very moment.
+            try:
+                async with asyncio.timeout(self._silence):
+                    chunk = await self._receive()
+            except TimeoutError:
+                self._reflector.watch_silent()
+                break
+            if not chunk:
+                self._reflector.watch_ended()
+                break
             if lines := self._apply(chunk):
                 return lines
         raise StopAsyncIteration

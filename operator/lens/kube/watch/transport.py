@@ -12,7 +12,7 @@ from yarl import URL
 
 from lens import __version__
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
-from lens.kube.client.restarts import Restarts
+from lens.kube.client.restarts import RESET_SECONDS, Restarts
 from lens.kube.watch.optional_resource import OptionalResource
 from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
@@ -47,12 +47,13 @@ class Transport:
         backoff: Restarts,
         outage: Outage,
         timeout: float,
+        silence: float,
         optional: Mapping[str, OptionalResource[Any, Any]] | None = None,
     ) -> None:
         """Take the reflectors by path below the server's base URL, such as ``/api/v1/pods``.
 
-        ``timeout`` is the timeout of kopf's requests, in seconds. ``optional`` has, by path, the resources
-        whose failures are no outage.
+        ``timeout`` is the timeout of kopf's requests, and ``silence`` that of a watch's response and of each
+        byte of it, in seconds. ``optional`` has, by path, the resources whose failures are no outage.
         """
         self._connection = connection
         self._reflectors = reflectors
@@ -60,6 +61,7 @@ class Transport:
         self._backoff = backoff
         self._outage = outage
         self._timeout = timeout
+        self._silence = silence
         self._optional = optional or {}
 
     def url(self, path: str) -> str:
@@ -72,7 +74,10 @@ class Transport:
         response_class = type(
             "KubeResponse",
             (KubeResponse,),
-            {"reflectors": {base + path: reflector for path, reflector in self._reflectors.items()}},
+            {
+                "reflectors": {base + path: reflector for path, reflector in self._reflectors.items()},
+                "silence": self._silence,
+            },
         )
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls()),
@@ -98,7 +103,9 @@ class Transport:
         request.server_hostname = self._connection.server_name
         sent = time.monotonic()
         try:
-            if reflector is None or "limit" not in request.url.query:
+            if "watch" in request.url.query:
+                response = await self._begun(request, handler)
+            elif reflector is None or "limit" not in request.url.query:
                 response = await self._authorized(request, handler)
             else:
                 response = await self._paged(request, handler, reflector)
@@ -152,9 +159,19 @@ class Transport:
         if "continue" in url.query:
             return
         what = (url.path, url.query.get("watch"))
-        pause = max(shortest, self._backoff.delay(what, time.monotonic()))
+        # A watch that lasts half its time is none that ends at once.
+        reset = min(RESET_SECONDS, float(url.query.get("timeoutSeconds", "inf")) / 2)
+        pause = max(shortest, self._backoff.delay(what, time.monotonic(), reset))
         if pause:
             await asyncio.sleep(pause)
+
+    async def _begun(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        """Request a watch, which an apiserver begins at once. Raise ServerTimeoutError if it doesn't."""
+        try:
+            async with asyncio.timeout(self._silence):
+                return await self._authorized(request, handler)
+        except TimeoutError as error:
+            raise aiohttp.ServerTimeoutError(f"no response to a watch in {self._silence:g} s") from error
 
     async def _paged(
         self, request: aiohttp.ClientRequest, handler: Handler, reflector: Reflector[Any, Any]

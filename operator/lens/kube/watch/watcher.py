@@ -84,6 +84,9 @@ REQUIRED = ("pods", "nodes")
 
 STOP_SECONDS = 10.0
 
+LOGIN_SECONDS = 1.0
+"""The most time between two logins. The requests that follow a login have pauses of their own."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -148,7 +151,7 @@ class Watcher:
         """Return the resources of dynamic resource allocation, with their places in the ledger."""
         ledger, gate, feeds = self._ledger, Gate(self._ledger.put_slice), DeviceFeeds(self._fit.devices)
         nothing: dict[PodKey, None] = {}
-        common = (self._metrics, self._timeouts.grace, self._timeouts.discovery)
+        common = (self._metrics, self._timeouts.grace, self._timeouts.forbidden)
         return DynamicAllocation(
             OptionalResource(
                 "resourceclaims",
@@ -463,9 +466,10 @@ class KopfThread:
             Restarts(),
             self._outage,
             self._timeouts.request,
+            self._timeouts.silence,
             {each.path: resource for each, resource in readers.optional.items()},
         )
-        logins = Restarts()
+        logins = Restarts(LOGIN_SECONDS)
 
         async def login() -> kopf.AiohttpSession:
             # kopf calls this again, at once, for every 401 that remains after a reload.

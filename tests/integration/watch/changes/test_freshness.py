@@ -12,6 +12,9 @@ from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene, staged
 
+LONG = Timeouts(watch=25, silence=40.0)
+"""No watch ends meanwhile: the next one would be a sign of life."""
+
 
 @pytest.fixture
 async def quiet(tmp_path: Path) -> AsyncIterator[Scene]:
@@ -49,7 +52,7 @@ async def test_figures_stay_current_in_a_quiet_cluster(scene: Scene) -> None:
 
 @pytest.mark.slow
 async def test_figures_stay_young_while_a_quiet_watchs_apiserver_answers(quiet: Scene) -> None:
-    quiet.watch()
+    quiet.watch(timeouts=LONG)
     await quiet.until_exact()
     first = quiet.state.current
     await quiet.until(lambda: quiet.state.current.current_at > first.current_at + 3, "answers")
@@ -61,7 +64,7 @@ async def test_figures_stay_young_while_a_quiet_watchs_apiserver_answers(quiet: 
 @pytest.mark.slow
 async def test_an_apiserver_that_hangs_makes_no_silent_watch_look_young(quiet: Scene) -> None:
     quiet.front.always("/version", faults.endless_silence)
-    quiet.watch()
+    quiet.watch(timeouts=LONG)
     await quiet.until_exact()
     await quiet.until(lambda: quiet.front.seen("/version") > 0, "a question")
     await stands_still(quiet)
@@ -70,7 +73,7 @@ async def test_an_apiserver_that_hangs_makes_no_silent_watch_look_young(quiet: S
 @pytest.mark.slow
 async def test_a_refused_question_shows_that_the_apiserver_is_there(quiet: Scene) -> None:
     quiet.front.always("/version", faults.status(403))
-    quiet.watch()
+    quiet.watch(timeouts=LONG)
     await quiet.until_exact()
     first = quiet.state.current
     await quiet.until(lambda: quiet.state.current.current_at > first.current_at + 2, "answers")
@@ -82,7 +85,7 @@ async def test_a_refused_question_shows_that_the_apiserver_is_there(quiet: Scene
 
 @pytest.mark.slow
 async def test_a_watch_that_is_broken_off_is_not_as_current_as_the_others(quiet: Scene) -> None:
-    quiet.watch()
+    quiet.watch(timeouts=LONG)
     await quiet.until_exact()
     quiet.front.always("watch nodes", faults.status(500))
     quiet.front.cut("watch nodes")

@@ -22,7 +22,7 @@ from tests.integration.watch.scene import Scene
 FOUR = (RESOURCE_CLAIMS, RESOURCE_SLICES, DEVICE_CLASSES, DEVICE_TAINT_RULES)
 NAMES = {resource.plural for resource in FOUR}
 
-QUICK = Timeouts(discovery=0.2, grace=2.0)
+QUICK = Timeouts(discovery=0.2, forbidden=0.2, grace=2.0)
 DRIVER = "gpu.nvidia.com"
 
 
@@ -375,7 +375,7 @@ async def test_slices_in_many_pages_are_all_read(scene: Scene) -> None:
 async def test_figures_are_as_old_as_the_oldest_of_what_is_counted(scene: Scene) -> None:
     put_devices(scene)
     scene.sim.serve("v1")
-    scene.watch(timeouts=Timeouts(discovery=0.2))
+    scene.watch(timeouts=Timeouts(discovery=0.2, forbidden=0.2))
     await scene.until(lambda: watched(scene) == NAMES, "all four")
     scene.front.always("watch resourceslices", faults.hang)
     scene.front.cut("watch resourceslices")

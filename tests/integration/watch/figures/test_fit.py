@@ -27,7 +27,7 @@ from lens_sim.objects.resources import (
 from tests.integration.watch.objects import NOW, Object, node, pod
 from tests.integration.watch.scene import Scene
 
-QUICK = Timeouts(discovery=0.2, grace=2.0)
+QUICK = Timeouts(discovery=0.2, forbidden=0.2, grace=2.0)
 ALL = (NAMESPACES, *POLICIES)
 
 _questions = FitQuestions(GpuResources(), TaintPolicy())

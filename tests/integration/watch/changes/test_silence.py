@@ -1,0 +1,194 @@
+"""Watches that tell nothing: quiet ones, silent ones, and those that end before they have told anything."""
+
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lens.kube.watch.kopf_settings import Timeouts
+from lens.kube.watch.trust import EMPTY_SECONDS, SETTLED_SECONDS, Trust
+from tests.integration.watch import faults
+from tests.integration.watch.front import Fault
+from tests.integration.watch.objects import pod
+from tests.integration.watch.scene import Scene, staged
+
+SHORT = Timeouts(watch=1, silence=3.0)
+PATIENT = Timeouts(watch=1, silence=20.0)
+LENGTH = 8.0
+
+
+@pytest.fixture
+async def quiet(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Return a cluster in which nothing happens, not even bookmarks."""
+    async with staged(tmp_path, bookmark_seconds=3600.0) as scene:
+        yield scene
+
+
+async def stands_still(scene: Scene) -> None:
+    """See figures grow older than any watch lasts."""
+    await scene.until(lambda: scene.state.current.age(time.time()) > 4, "age")
+    last = scene.state.current
+    await scene.until(lambda: scene.state.current.age(time.time()) > 6, "more age")
+    assert scene.state.current.current_at == last.current_at
+
+
+class Watched:
+    """The watches of one resource, at a time of the test's own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.trust = Trust(lambda: self.now)
+
+    def watch(self, lasts: float, *, told: bool = False) -> str | None:
+        """Let a watch begin that ends after so many seconds; return why it isn't relied upon."""
+        why = self.trust.opened(LENGTH)
+        if why is not None:
+            self.trust.listed()
+        if told:
+            self.trust.heard()
+        self.now += lasts
+        return why
+
+    def end(self, lasts: float = LENGTH) -> str | None:
+        why = self.watch(lasts)
+        self.trust.ended()
+        return why
+
+    def silence(self) -> str | None:
+        why = self.watch(1.5 * LENGTH)
+        self.trust.silent()
+        return why
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+def test_watches_that_end_in_time_without_lines_are_good_for_a_while(watched: Watched) -> None:
+    ends = [watched.end() for _ in range(int(EMPTY_SECONDS / LENGTH) + 2)]
+    assert ends == [None] * (len(ends) - 1) + ["watches have no lines"]
+
+
+def test_watches_that_end_early_without_lines_soon_are_not(watched: Watched) -> None:
+    assert [watched.end(0.1) for _ in range(4)] == [None, None, None, "watches have no lines"]
+    watched.watch(0.1, told=True)
+    assert [watched.end(0.1) for _ in range(4)] == [None, None, None, "watches have no lines"]
+
+
+def test_a_watch_is_settled_once_it_has_stood(watched: Watched) -> None:
+    settled = []
+    for _ in range(3):
+        watched.watch(SETTLED_SECONDS / 2)
+        settled.append(watched.trust.is_settled)
+        watched.now += SETTLED_SECONDS / 2
+        settled.append(watched.trust.is_settled)
+    assert settled == [False, True] * 3
+
+
+def test_after_a_silent_watch_the_next_one_has_to_tell_something_or_to_end_in_time(watched: Watched) -> None:
+    settled = []
+    for after in (
+        partial(watched.end, LENGTH / 2),
+        watched.end,
+        watched.silence,
+        partial(watched.watch, LENGTH / 2),
+        partial(watched.watch, LENGTH / 2, told=True),
+    ):
+        watched.silence()
+        after()
+        settled.append(watched.trust.is_settled)
+    assert settled == [False, True, False, False, True]
+
+
+def test_from_the_second_silent_watch_on_each_costs_a_list(watched: Watched) -> None:
+    silence = "watches neither tell anything nor end"
+    assert [watched.silence() for _ in range(4)] == [None, None, silence, silence]
+    assert watched.end() == silence
+    assert [watched.end(), watched.silence(), watched.silence(), watched.end()] == [None, None, None, silence]
+
+
+CUTS: dict[str, Fault] = {
+    "an end": faults.stream(),
+    "a reset": faults.stream(then=faults.reset),
+    "half a line": faults.stream(b'{"type":"MODIFIED","object":{"kind":"Pod","met', then=faults.reset),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", CUTS)
+async def test_watches_that_are_cut_as_they_begin_make_no_figures_look_current(
+    scene: Scene, cut: str
+) -> None:
+    scene.watch()
+    await scene.until_exact()
+    scene.front.always("list pods", faults.status(503))
+    scene.front.always("watch pods", CUTS[cut])
+    scene.front.cut("watch pods")
+    scene.put_pod(pod("unheard", on="node-1"))
+    await stands_still(scene)
+    scene.front.always("list pods", None)
+    scene.front.always("watch pods", None)
+    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.age(time.time()) < 3, "current figures")
+    assert scene.restarts == 0
+
+
+@pytest.mark.slow
+async def test_figures_grow_old_while_watches_are_silent_and_nothing_can_be_listed(scene: Scene) -> None:
+    scene.watch(timeouts=SHORT)
+    await scene.until_exact()
+    scene.front.always("list pods", faults.status(503))
+    scene.front.always("watch pods", faults.endless_silence)
+    scene.front.cut("watch pods")
+    scene.put_pod(pod("unheard", on="node-1"))
+    await stands_still(scene)
+    scene.front.always("watch pods", None)
+    scene.front.always("list pods", None)
+    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.age(time.time()) < 3, "current figures")
+    assert scene.restarts == 0
+
+
+@pytest.mark.slow
+async def test_where_all_watches_are_silent_lists_tell_what_happens(scene: Scene) -> None:
+    scene.front.always("watch pods", faults.endless_silence)
+    scene.watch(timeouts=SHORT)
+    for number in range(3):
+        scene.put_pod(pod(f"unheard-{number}", on="node-1"))
+        await scene.until_exact()
+    assert scene.front.seen("list nodes") == 1
+    scene.front.always("watch pods", None)
+    scene.front.cut("watch pods")
+    await scene.until(lambda: scene.front.open("watch pods") == 1, "a sound watch")
+    lists = scene.front.seen("list pods")
+    scene.put_pod(pod("heard", on="node-1"))
+    await scene.until_exact()
+    watches = scene.front.seen("watch pods")
+    await scene.until(lambda: scene.front.seen("watch pods") > watches + 1, "more watches")
+    assert scene.front.seen("list pods") <= lists + 1
+    assert scene.restarts == 0
+
+
+@pytest.mark.slow
+async def test_a_watch_that_gets_no_response_is_requested_again(scene: Scene) -> None:
+    scene.front.script("watch pods", faults.hang)
+    scene.watch(timeouts=SHORT)
+    await scene.until(lambda: scene.front.seen("watch pods") >= 2, "another watch")
+    scene.put_pod(pod("after", on="node-1"))
+    await scene.until_exact()
+    assert scene.restarts == 0
+
+
+@pytest.mark.slow
+async def test_in_a_quiet_cluster_nothing_is_listed_again(quiet: Scene) -> None:
+    quiet.watch(timeouts=PATIENT)
+    await quiet.until_exact()
+    began = time.time()
+    await quiet.until(lambda: quiet.front.seen("watch pods") >= 7, "seven watches")
+    assert time.time() - began > 5 * SHORT.watch, "without pauses, they end in time"
+    assert quiet.front.seen("list pods") == 1
+    assert quiet.front.seen("list nodes") == 1
+    assert quiet.state.current.age(time.time()) < 5
