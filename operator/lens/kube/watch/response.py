@@ -61,6 +61,9 @@ class KubeResponse(aiohttp.ClientResponse):
     reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {}
     """The reflectors by the URL's path. Each session has a subclass with its own."""
 
+    receiving: ClassVar[set["KubeResponse"]] = set()
+    """The responses whose pages are being received. Each session has its own."""
+
     silence: ClassVar[float] = math.inf
     """The seconds for a byte of a watch, or its end."""
 
@@ -126,6 +129,7 @@ class KubeResponse(aiohttp.ClientResponse):
         began = time.thread_time()
         received = bytearray()
         fits = (self.content_length or 0) <= max_bytes
+        self.receiving.add(self)
         try:
             while fits and (part := await self.content.readany()):
                 received += part
@@ -135,6 +139,7 @@ class KubeResponse(aiohttp.ClientResponse):
         except RuntimeError as error:
             raise aiohttp.ClientConnectionError(str(error)) from error
         finally:
+            self.receiving.discard(self)
             self._receive_seconds = time.thread_time() - began
             if self._page is None:
                 self.close()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -34,6 +34,23 @@ PROBED = "/version"
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
 _log = logging.getLogger(__name__)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Closes the pages that are being received with itself.
+
+    kopf closes the session on a 401, and those responses that it knows. Who reads another one, aiohttp lets
+    wait until the request's timeout.
+    """
+
+    def __init__(self, receiving: Collection[KubeResponse], **options: Any) -> None:
+        super().__init__(**options)
+        self._receiving = receiving
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        for response in tuple(self._receiving):
+            response.close()
+        await super().close(abort_ssl=abort_ssl)
 
 
 class Transport:
@@ -71,16 +88,18 @@ class Transport:
     def session(self) -> aiohttp.ClientSession:
         """Return a new session. Call this in the loop that uses it."""
         base = URL(self._connection.server).path.rstrip("/")
+        receiving: set[KubeResponse] = set()
         response_class = type(
             "KubeResponse",
             (KubeResponse,),
             {
                 "reflectors": {base + path: reflector for path, reflector in self._reflectors.items()},
+                "receiving": receiving,
                 "silence": self._silence,
             },
         )
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.tls()),
+            connector=_Connector(receiving, limit=0, ssl=self._connection.tls()),
             response_class=response_class,
             middlewares=[self._send],
             proxy=self._connection.proxy,
