@@ -141,6 +141,8 @@ class Watcher:
         self._contacts: dict[str, float] = {}
         self._confirmed: dict[str, float] = {}
         self._confirmed_beside: dict[str, float] = {}
+        self._known_at = 0.0
+        self._known_again_at = 0.0
         self._placements: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._backoff = Restarts()
@@ -348,8 +350,13 @@ class Watcher:
             return
         known_at = min(self._confirmed.get(resource, 0.0) for resource in REQUIRED)
         confirmed = {**self._confirmed_beside, **self._confirmed}
+        # After an outage pods and nodes may be back before the others, which then have their time too.
+        if not 0 <= known_at - self._known_at < self._timeouts.grace / 2:
+            self._known_again_at = known_at
+        self._known_at = known_at
         lags = {
-            each.resource: known_at - max(each.page_at, confirmed.get(each.resource, 0.0))
+            each.resource: known_at
+            - max(each.page_at, confirmed.get(each.resource, 0.0), self._known_again_at)
             for each in reflectors
         }
         self._dynamic.assess(lags)

@@ -335,6 +335,29 @@ async def test_an_apiserver_that_is_gone_takes_no_figure_away(scene: Scene) -> N
     assert scene.state.current.unseen == {}
 
 
+@pytest.mark.slow
+async def test_what_comes_back_later_than_pods_and_nodes_is_not_forgotten(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    patient = Timeouts(discovery=0.2, forbidden=0.2, grace=5.0)
+    scene.watch(timeouts=patient)
+    await scene.until(lambda: watched(scene) == NAMES, "all four")
+    await scene.front.stop()
+    await scene.until(lambda: scene.state.current.age(time.time()) > patient.grace + 1, "old figures")
+    for resource in ("resourceclaims", "resourceslices"):
+        for kind in (f"list {resource}", f"watch {resource}"):
+            scene.front.script(kind, faults.status(503))
+    await scene.front.start()
+    seen = set()
+
+    def is_current() -> bool:
+        seen.add((gpus(scene), *scene.state.current.unseen))
+        return scene.state.current.age(time.time()) < 2
+
+    await scene.until(is_current, "new figures")
+    assert seen == {(ALL,)}
+
+
 async def test_an_odd_slice_costs_itself_alone(scene: Scene) -> None:
     put_devices(scene)
     scene.store.put(RESOURCE_SLICES, {"metadata": {"name": "odd"}, "spec": 7}, NOW)
