@@ -157,6 +157,6 @@ class Gateway:
                     await each.end(request)
                 await response.write_eof()
                 return response
-        except aiohttp.ClientError as error:
-            # A load balancer before an apiserver that is gone, or that ends in the middle.
+        except (aiohttp.ClientError, ConnectionError) as error:
+            # A load balancer before an apiserver that is gone, or that ends in the middle, or a lost client.
             raise CutError from error
