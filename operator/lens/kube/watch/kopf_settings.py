@@ -25,18 +25,20 @@ class Timeouts:
     """Timeouts in seconds.
 
     ``request``: for a response, except a watch's. ``watch``: the length of a watch, which the apiserver ends
-    then. ``silence``: for a watch's response, for a byte of it, or for its end; longer than ``watch``.
-    ``stall``: without a request or a byte for so long, a resource's watch in kopf counts as dead.
-    ``discovery``: between two requests for what is served. ``forbidden``: between two requests for a resource
-    that is forbidden. ``grace``: for a resource without which the others are still counted.
+    then. ``head``: for the head of its response; an apiserver under load lets it wait for up to 15 s.
+    ``silence``: for a byte of it, or for its end; longer than ``watch``. ``stall``: without a request or a
+    byte for so long, a resource's watch in kopf counts as dead. ``discovery``: between two requests for what
+    is served. ``forbidden``: before another request for a resource that is forbidden, besides kopf's own
+    second. ``grace``: for a resource without which the others are still counted.
     """
 
     request: float = 30.0
     watch: int = 8
+    head: float = 20.0
     silence: float = 12.0
     stall: float = 90.0
     discovery: float = 10.0
-    forbidden: float = 3.0
+    forbidden: float = 2.0
     grace: float = 30.0
 
 

@@ -1,9 +1,9 @@
 """Whether the apiserver is there while its watches are quiet.
 
-A watch on which nothing happens is silent for up to a minute, and so is one whose apiserver has gone. So the
-apiserver is asked for its version once a second while nothing else comes from it. An answer, on whatever
-connection, shows that a watch whose own connection stands has brought all that there was. One that was just
-opened may be cut before it has: it shows nothing for a moment.
+A watch on which nothing happens is silent, and so is one whose apiserver has gone. So the apiserver is asked
+for its version once a second while nothing else comes from it. An answer, on whatever connection, shows that
+a watch whose own connection stands has brought all that there was. One that was just opened may be cut before
+it has: it shows nothing for a moment.
 """
 
 import asyncio
@@ -44,9 +44,11 @@ class Liveness:
 
     def confirmed_at(self, reflector: Reflector[Any, Any]) -> float | None:
         """Return the epoch second up to which all is known that a reflector's watch tells; None for never."""
-        if reflector.is_settled:
-            return max(self.answered_at, reflector.known_at or 0.0)
-        return reflector.known_at
+        if reflector.known_at is None:
+            return None
+        # What is known of the future is from before the clock was set back.
+        known_at = reflector.known_at if reflector.known_at <= self._clock() else 0.0
+        return max(self.answered_at, known_at) if reflector.is_settled else known_at
 
     async def probe(
         self, transport: Transport, on_answer: Callable[[], object], count_failures: CountFailures

@@ -207,9 +207,10 @@ class Reflector(Generic[K, V]):
         return GONE
 
     def watch_ended(self) -> None:
-        """Record that the apiserver has ended a watch. If it was time, all has been told until now."""
-        if self._trust.ended():
-            self.known_at = self._clock()
+        """Record that the apiserver has ended a watch. If it was time, all has been told until it was due."""
+        overdue = self._trust.ended()
+        if overdue is not None:
+            self.known_at = max(self.known_at or 0.0, self._clock() - overdue)
 
     def watch_silent(self) -> None:
         """Record that a watch neither told anything nor ended in time."""

@@ -30,6 +30,9 @@ before the first complete list, which requests wait for."""
 
 MAX_PAUSE_SECONDS = 1.0
 
+LATE_SECONDS = 1.0
+"""A timeout that comes so late says nothing of the apiserver."""
+
 MAX_RETRY_AFTER_SECONDS = 30
 """kopf would sleep for any time that a response names."""
 
@@ -241,10 +244,14 @@ class WatchChunks:
             return lines
         while not self._over:
             # kopf's own timeout ends kopf if a line comes at that very moment.
+            began = time.monotonic()
             try:
                 async with asyncio.timeout(self._silence):
                     chunk = await self._receive()
             except TimeoutError:
+                if time.monotonic() - began > self._silence + LATE_SECONDS:
+                    # It was this process that stood still. What came meanwhile is read now.
+                    continue
                 self._reflector.watch_silent()
                 break
             if not chunk:

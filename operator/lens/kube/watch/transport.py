@@ -64,13 +64,15 @@ class Transport:
         backoff: Restarts,
         outage: Outage,
         timeout: float,
+        head: float,
         silence: float,
         optional: Mapping[str, OptionalResource[Any, Any]] | None = None,
     ) -> None:
         """Take the reflectors by path below the server's base URL, such as ``/api/v1/pods``.
 
-        ``timeout`` is the timeout of kopf's requests, and ``silence`` that of a watch's response and of each
-        byte of it, in seconds. ``optional`` has, by path, the resources whose failures are no outage.
+        ``timeout`` is the timeout of kopf's requests, ``head`` that of the head of a watch's response, and
+        ``silence`` that of each byte of it, in seconds. ``optional`` has, by path, the resources whose
+        failures are no outage.
         """
         self._connection = connection
         self._reflectors = reflectors
@@ -78,6 +80,7 @@ class Transport:
         self._backoff = backoff
         self._outage = outage
         self._timeout = timeout
+        self._head = head
         self._silence = silence
         self._optional = optional or {}
 
@@ -187,10 +190,10 @@ class Transport:
     async def _begun(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         """Request a watch, which an apiserver begins at once. Raise ServerTimeoutError if it doesn't."""
         try:
-            async with asyncio.timeout(self._silence):
+            async with asyncio.timeout(self._head):
                 return await self._authorized(request, handler)
         except TimeoutError as error:
-            raise aiohttp.ServerTimeoutError(f"no response to a watch in {self._silence:g} s") from error
+            raise aiohttp.ServerTimeoutError(f"no response to a watch in {self._head:g} s") from error
 
     async def _paged(
         self, request: aiohttp.ClientRequest, handler: Handler, reflector: Reflector[Any, Any]

@@ -65,12 +65,16 @@ class Trust:
         """Record a usable line."""
         self._told, self._empty, self._silent, self._heard_at = True, 0, 0, self._clock()
 
-    def ended(self) -> bool:
-        """Record that the apiserver has ended a watch; return whether it was time."""
-        is_time = self._clock() >= self._ends_at
-        if is_time:
-            self._silent = 0
-        return is_time
+    def ended(self) -> float | None:
+        """Record that the apiserver has ended a watch.
+
+        Return for how many seconds its end has been due, or None if it ended before its time.
+        """
+        left = self._ends_at - self._clock()
+        if left > 0:
+            return None
+        self._silent = 0
+        return max(0.0, -left - END_SECONDS)
 
     def silent(self) -> None:
         """Record that a watch neither told anything nor ended in time.

@@ -473,6 +473,7 @@ class KopfThread:
             Restarts(),
             self._outage,
             self._timeouts.request,
+            self._timeouts.head,
             self._timeouts.silence,
             {each.path: resource for each, resource in readers.optional.items()},
         )

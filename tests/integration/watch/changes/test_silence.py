@@ -1,5 +1,7 @@
 """Watches that tell nothing: quiet ones, silent ones, and those that end before they have told anything."""
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -8,13 +10,22 @@ from pathlib import Path
 import pytest
 
 from lens.kube.watch.kopf_settings import Timeouts
+from lens.kube.watch.liveness import Liveness
+from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.trust import EMPTY_SECONDS, SETTLED_SECONDS, Trust
+from lens.metrics import Metrics
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.decoding import pod_decoder
+from lens.model.inventory.store import Store
+from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.taints import TaintPolicy
 from tests.integration.watch import faults
-from tests.integration.watch.front import Fault
+from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene, staged
 
 SHORT = Timeouts(watch=1, silence=3.0)
+PROMPT = Timeouts(silence=1.0)
 PATIENT = Timeouts(watch=1, silence=20.0)
 LENGTH = 8.0
 
@@ -110,6 +121,35 @@ def test_from_the_second_silent_watch_on_each_costs_a_list(watched: Watched) -> 
     assert [watched.end(), watched.silence(), watched.silence(), watched.end()] == [None, None, None, silence]
 
 
+def test_an_end_that_is_read_late_has_told_what_happened_until_it_was_due(watched: Watched) -> None:
+    ends = []
+    for lasts in (LENGTH / 2, LENGTH - 0.5, LENGTH, LENGTH + 5):
+        watched.watch(lasts)
+        ends.append(watched.trust.ended())
+    assert ends == [None, 0.0, 0.0, 5.0]
+
+
+def test_nothing_is_known_of_a_future_that_the_clock_was_set_back_from() -> None:
+    now = [1000.0]
+    ledger = Ledger(TaintPolicy(), None)
+    reflector = Reflector(
+        "pods",
+        "Pod",
+        pod_decoder(GpuResources(), None),
+        Store(ledger.pods, ledger.put_pod),
+        Metrics(),
+        lambda: now[0],
+        lambda _changed: None,
+    )
+    liveness = Liveness([reflector], lambda: now[0])
+    known = [liveness.confirmed_at(reflector)]
+    reflector.request_sent()
+    reflector.apply_page(b'{"metadata":{"resourceVersion":"1"},"items":[]}', first=True)
+    for now[0] in (1005.0, 400.0, 1005.0):
+        known.append(liveness.confirmed_at(reflector))
+    assert known == [None, 1000.0, 0.0, 1000.0]
+
+
 CUTS: dict[str, Fault] = {
     "an end": faults.stream(),
     "a reset": faults.stream(then=faults.reset),
@@ -175,11 +215,56 @@ async def test_where_all_watches_are_silent_lists_tell_what_happens(scene: Scene
 @pytest.mark.slow
 async def test_a_watch_that_gets_no_response_is_requested_again(scene: Scene) -> None:
     scene.front.script("watch pods", faults.hang)
-    scene.watch(timeouts=SHORT)
+    scene.watch(timeouts=Timeouts(head=2.0))
     await scene.until(lambda: scene.front.seen("watch pods") >= 2, "another watch")
     scene.put_pod(pod("after", on="node-1"))
     await scene.until_exact()
     assert scene.restarts == 0
+
+
+async def test_a_watch_may_wait_for_its_response(scene: Scene) -> None:
+    """An apiserver with more requests than it serves at once lets some wait."""
+
+    async def late(exchange: Exchange) -> None:
+        await asyncio.sleep(2 * PROMPT.silence)
+        await exchange.forward()
+
+    scene.front.script("watch pods", late)
+    scene.watch(timeouts=PROMPT)
+    await scene.until_exact()
+    scene.put_pod(pod("heard", on="node-1"))
+    await scene.until_exact()
+    assert scene.front.seen("watch pods") == 1
+    assert scene.front.seen("list pods") == 1
+
+
+class Freeze:
+    """A clock that, once told to, stops kopf's thread for a while, as a node without CPU does."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.armed = False
+
+    def __call__(self) -> float:
+        if self.armed and threading.current_thread().name == "kopf":
+            self.armed = False
+            time.sleep(self.seconds)
+        return time.time()
+
+
+@pytest.mark.slow
+async def test_who_was_frozen_takes_no_watch_for_silent(
+    quiet: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Freeze(3 * SHORT.silence)
+    quiet.watch(timeouts=SHORT, clock=clock)
+    await quiet.until_exact()
+    clock.armed = True
+    await quiet.until(lambda: not clock.armed, "the freeze")
+    seen = quiet.front.seen("watch pods")
+    await quiet.until(lambda: quiet.front.seen("watch pods") > seen + 1, "more watches")
+    assert "a watch is silent" not in caplog.text
+    assert quiet.front.seen("list pods") == 1
 
 
 @pytest.mark.slow

@@ -21,7 +21,14 @@ async def answer(scene: Scene) -> tuple[aiohttp.ClientResponse, object]:
     connection.load()
     async with (
         Transport(
-            connection, {}, scene.metrics, Restarts(), Outage(time.monotonic, lambda _: None), 30.0, 12.0
+            connection,
+            {},
+            scene.metrics,
+            Restarts(),
+            Outage(time.monotonic, lambda _: None),
+            30.0,
+            20.0,
+            12.0,
         ).session() as session,
         session.get(f"{scene.front.url}/version") as response,
     ):
