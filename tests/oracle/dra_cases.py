@@ -26,6 +26,8 @@ _SELECTORS = (
     "device.allowMultipleAllocations",
     "!device.allowMultipleAllocations",
     "has(device.allowMultipleAllocations)",
+    f"'\\x70roduct' in device.attributes['{GPU}']",
+    f"cel.bind(own, device.attributes['{GPU}'], own[?'PRODUCT'.lowerAscii()].orValue('') == 'A')",
     f"device.attributes['{GPU}'].?`product`.orValue(' . ') == 'B'",
     "true",
 )

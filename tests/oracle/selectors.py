@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lens.model.fit.dra.cel.library import EvaluationError
-from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import Device, read_slice
 from lens.model.fit.dra.matching import matches
 from tests.oracle.program import Oracle

@@ -11,7 +11,7 @@ from lens.model.fit.dra.cel.library import (
     Verdicts,
     compiled,
 )
-from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
 from lens.model.k8s.quantity import Exact
 
@@ -32,8 +32,9 @@ def matches(expression: str, device: Device, driver: str) -> bool:
     if known is None:
         verdict: bool | EvaluationError | UnsupportedError
         try:
-            versions = [_id(each.name) for each in device.attributes if each.type == "version"]
-            verdict = program.evaluate(_values(device, driver), versions)
+            versions = {_id(each.name) for each in device.attributes if each.type == "version"}
+            others = {_id(each.name) for each in device.attributes if each.type != "version"}
+            verdict = program.evaluate(_values(device, driver), versions, others)
         except (EvaluationError, UnsupportedError) as error:
             verdict = error
         # What was seen is kept, so that nothing else gets its id.

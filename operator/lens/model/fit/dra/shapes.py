@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from lens.model.fit.dra.allocator import Named, Offer
 from lens.model.fit.dra.cel.library import EvaluationError
-from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.constraints import look_up
 from lens.model.fit.dra.devices import Device
 from lens.model.fit.dra.holding import Holding

@@ -17,7 +17,7 @@ from lens.model.fit.dra.allocator import (
     SearchError,
 )
 from lens.model.fit.dra.capacity import CapacityError
-from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.holding import Holding

@@ -7,7 +7,7 @@ where the expression has an error. So nothing of an expression is left.
 from collections.abc import Iterable, Mapping, Sequence
 
 from lens.model.fit.dra.cel.library import EvaluationError
-from lens.model.fit.dra.cel.text import UnsupportedError
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.constraints import look_up
 from lens.model.fit.dra.devices import Attribute, Capacity, Device, NodeChoice, Slice
 from lens.model.fit.dra.matching import matches

@@ -7,11 +7,15 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lens.model.fit.dra.cel.library import EvaluationError, Program, Verdicts, compiled
-from lens.model.fit.dra.cel.text import UnsupportedError, prepare
+from lens.model.fit.dra.cel.text import prepare
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
 from lens.model.fit.dra.matching import matches
+from tests.profiles import full_or
 
 GPU = "gpu.example.com"
 DEVICE = Device(
@@ -101,6 +105,8 @@ def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
         + "".join(f"cel.bind(b{n + 1}, b{n} + b{n}, " for n in range(20))
         + "true"
         + ")" * 21,
+        "optional.of('a')" + ".optFlatMap(b, optional.of(b + b))" * 20 + ".hasValue()",
+        f"device.attributes['{GPU}'].product.x == 1",
         "".join(f"[1,2,3,4,5,6,7,8,9,10].all(a{number}," for number in range(6)) + "true" + ")" * 6,
         # Each is within the library's own bounds, and holds up everything else for half a second.
         f"[{'1,' * 2400}1].map(x, [{'1,' * 2400}1]).size() > 0",
@@ -163,6 +169,128 @@ def test_devices_that_look_the_same_to_a_selector_are_asked_about_once() -> None
         assert ask(expression, Device(f"gpu-{index}", Kind(attributes)))
     assert len(program.verdicts) == 1
     assert not prepare(f"device.attributes['{GPU}'].all(name, name != 'uuid')").names_only
+
+
+WRITTEN = f"device.attributes['{GPU}']"
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        (f"{WRITTEN}.product == 'H100' && device.attributes[device.driver].index + 1 > 0", True),
+        (f"{WRITTEN}['product'] == 'H100' || 'index' in {WRITTEN}", True),
+        (f"{WRITTEN}.?product.orValue('').startsWith('H') && {WRITTEN}[?'x'].hasValue()", True),
+        (f"['H100', 'H200'].exists(p, {WRITTEN}.product == p)", True),
+        (f"cel.bind(own, {WRITTEN}, own.index < 3 && has(own.product) && !('x' in own))", True),
+        (f"cel.bind(own, {WRITTEN}, cel.bind(also, own, also.index == 1))", True),
+        (f"cel.bind(own, {WRITTEN}, cel.bind(also, own, also == own))", False),
+        (f"'pro' + 'duct' in {WRITTEN}", False),
+        (f"'PRODUCT'.lowerAscii() in {WRITTEN}", False),
+        (f"{WRITTEN}['pro' + 'duct'] == 'H100'", False),
+        (rf"'\x70roduct' in {WRITTEN}", False),
+        (rf"{WRITTEN}['p\162oduct'] == 'H100'", False),
+        (f"cel.bind(own, {WRITTEN}, own[own.which] == 1)", False),
+        (f"cel.bind(own, {WRITTEN}, own == {{}})", False),
+        (f"device.attributes[?'{GPU}'].value() == {{}}", False),
+        (f"[{WRITTEN}, {{}}][0] == {{}}", False),
+        (f"size({WRITTEN}) == 3", False),
+        ("device.attributes.size() == 1", False),
+    ],
+)
+def test_what_a_selector_looks_at_is_told_by_names_only_where_its_text_has_them(
+    expression: str, told: bool
+) -> None:
+    assert prepare(expression).names_only is told
+
+
+NAMES = ("product", "which", "index")
+DOMAINS = st.sampled_from([WRITTEN, "device.attributes[device.driver]", f"device.attributes.`{GPU}`"])
+KEYS = st.sampled_from(
+    [
+        *(form.format(name) for name in NAMES for form in ("'{0}'", "r'{0}'", "'x{0}'.substring(1)")),
+        *(r"'\x70roduct'", "'PRODUCT'.lowerAscii()", "['product'][0]", f"{WRITTEN}.which"),
+    ]
+)
+ENTRIES = st.one_of(
+    st.builds("{0}[{1}] == 'H100'".format, DOMAINS, KEYS),
+    st.builds("{1} in {0}".format, DOMAINS, KEYS),
+    st.builds("cel.bind(own, {0}, own[{1}] != 'H100')".format, DOMAINS, KEYS),
+    st.builds("{0}.?product.orValue('') == {0}[{1}]".format, DOMAINS, KEYS),
+    st.builds("{0} == {{}}".format, DOMAINS),
+)
+LOOKS = st.tuples(
+    st.sampled_from([None, "H100", "H200"]), st.sampled_from([None, "product", "index"]), st.booleans()
+).map(
+    lambda each: Kind(
+        (
+            *((Attribute("index", "int", 1),) if each[2] else ()),
+            *(
+                Attribute(name, "string", value)
+                for name, value in (("product", each[0]), ("which", each[1]))
+                if value is not None
+            ),
+        )
+    )
+)
+
+
+def said(expression: str, kind: Kind) -> bool | str:
+    try:
+        return ask(expression, Device("gpu-0", kind))
+    except EvaluationError as error:
+        return str(error)
+
+
+@given(ENTRIES, ENTRIES, st.sampled_from(["&&", "||"]), st.lists(LOOKS, min_size=2, max_size=5))
+@settings(max_examples=full_or(40, 400))
+def test_a_verdict_that_is_kept_is_the_one_that_a_device_gets_alone(
+    left: str, right: str, operator: str, kinds: list[Kind]
+) -> None:
+    expression = f"{left} {operator} {right}"
+    compiled.cache_clear()
+    together = [said(expression, kind) for kind in kinds]
+    for kind, answer in zip(kinds, together, strict=True):
+        compiled.cache_clear()
+        assert said(expression, kind) == answer
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"{WRITTEN}.version == '1.2.3'",
+        f"{WRITTEN}['version'] != 1",
+        f"{WRITTEN}[r'ver' + 'sion'] == 1",
+        f"{WRITTEN}.?version.orValue('') == '1.2.3'",
+        f"{WRITTEN}.`version` == {WRITTEN}.product",
+        f"cel.bind(own, {WRITTEN}.version, own == '1.2.3')",
+        f"[{WRITTEN}.version].exists(each, each == '1.2.3')",
+        f"semver('1.2.3') == {WRITTEN}.product",
+        f"({WRITTEN}.version) == 1",
+        f"{WRITTEN}.version in ['1', '2']",
+    ],
+)
+def test_a_version_that_is_compared_with_something_else_is_an_error_that_the_library_lacks(
+    expression: str,
+) -> None:
+    with pytest.raises(UnsupportedError, match="a version may be compared"):
+        ask(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"{WRITTEN}.version == semver('1.2.3-rc.1')",
+        f"semver('1.2.3-rc.1') == {WRITTEN}.version && {WRITTEN}.version == {WRITTEN}.version",
+        f"cel.bind(own, {WRITTEN}.version, own == semver('1.2.3-rc.1'))",
+        f"{WRITTEN}.version.major() == 1 && {WRITTEN}.product == 'H100'",
+        f"{WRITTEN}.version.major() == 1 && ['H100'].exists(each, each == {WRITTEN}.product)",
+        f"cel.bind(own, {WRITTEN}.product, own == 'H100') && has({WRITTEN}.version)",
+        f"'1.2.3' != {WRITTEN}.version && {WRITTEN}.?absent.orValue('x') == 'x'",
+        f"{WRITTEN}.product.split('1')[0] == 'H' && {WRITTEN}.version.minor() == 2",
+    ],
+)
+def test_what_is_no_version_or_compared_with_one_is_told_beside_it(expression: str) -> None:
+    assert ask(expression)
 
 
 def test_the_library_is_not_loaded_before_a_selector_is_compiled() -> None:

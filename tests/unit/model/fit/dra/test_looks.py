@@ -13,7 +13,7 @@ from lens.model.fit.engine import fit
 from tests.oracle import cases, lens
 from tests.profiles import full_or
 
-FLEETS = full_or(60, 400)
+FLEETS = full_or(100, 400)
 MOST = 40
 KIND = Kind()
 

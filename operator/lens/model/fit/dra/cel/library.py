@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
+from lens.model.fit.dra.cel.comparisons import may_be_wrong
 from lens.model.fit.dra.cel.functions import BEYOND, declarations
-from lens.model.fit.dra.cel.text import DOMAIN, UnsupportedError, prepare
+from lens.model.fit.dra.cel.text import DOMAIN, prepare
+from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 
 MOST_PROGRAMS = 512
@@ -22,6 +24,10 @@ MOST_VERDICTS = 16_384
 
 MOST_NAMES = 4096
 """Names that each of them remembers."""
+
+_OF_THE_LIBRARY = (BEYOND, "RESOURCE_EXHAUSTED", "Applying SELECT to non-message type")
+"""In messages of errors that are the library's own. The last it has of a variable, too, that is a map, beside
+macros that go through lists."""
 
 _NO_KEY = "NOT_FOUND: Key not found in map : "
 
@@ -42,7 +48,7 @@ class Program:
         self.expression = expression
         self.names_only = prepared.names_only
         """Whether it looks only at attributes and capacities whose names are in its text."""
-        self._compared = prepared.compared
+        self._comparisons = prepared.comparisons
         try:
             self._compiled = _environment().compile(prepared.text)
             kind = self._compiled.return_type().name()
@@ -55,13 +61,17 @@ class Program:
         self.named: dict[str, bool] = {}
         """Whether an attribute's or a capacity's name is in its text."""
 
-    def evaluate(self, device: Mapping[str, Any], versions: Collection[str] = ()) -> bool:
-        """Return what it says of a device, of which some attributes are ``versions``.
+    def evaluate(
+        self, device: Mapping[str, Any], versions: Collection[str] = (), others: Collection[str] = ()
+    ) -> bool:
+        """Return what it says of a device: the names of its attributes are ``versions`` and ``others``.
 
         Raise EvaluationError, or UnsupportedError beyond the bounds.
         """
-        if any(name in self._compared for name in versions):
-            raise UnsupportedError("a version is compared with what is none")
+        if self._comparisons:
+            seen = [name for name in versions if not self.names_only or name in self.expression]
+            if may_be_wrong(self._comparisons, seen, versions, others):
+                raise UnsupportedError("a version may be compared with what is none")
         try:
             result = self._compiled.eval(data=device)
             value, kind = result.plain_value(), result.type().name()
@@ -72,7 +82,7 @@ class Program:
         if kind != _error_kind():
             raise EvaluationError(f"the result is of type {short(kind)}, not bool")
         text = str(value)
-        if BEYOND in text or "RESOURCE_EXHAUSTED" in text:
+        if any(each in text for each in _OF_THE_LIBRARY):
             raise UnsupportedError(short(text, LONGEST_MESSAGE))
         if text.startswith(_NO_KEY):
             raise EvaluationError(f"no such key: {short(text.removeprefix(_NO_KEY)).strip(chr(34))}")
