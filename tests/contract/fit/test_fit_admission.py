@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.fit.admission.policies import quota_decoder
+from lens.model.fit.admission.policies import limit_range_decoder, quota_decoder
 from tests.contract.conftest import NOW, Serve
-from tests.contract.fit.test_fit import containers, meta, post, read, workload
+from tests.contract.fit.test_fit import ask, containers, meta, post, read, workload
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
 
 HOST = "kubernetes.io/hostname"
@@ -84,3 +84,18 @@ async def test_a_quota_asks_no_container_of_a_pod_that_asks_as_a_whole(
     assert (await post(api, workload(spec={"containers": [{}]}))).data["fits"] == "no"
     whole: Manifest = {"containers": [{}], "resources": {"limits": {"cpu": 1}}}
     assert (await post(api, workload(spec=whole))).data["fits"] == "yes"
+
+
+async def test_a_get_is_refused_for_a_default_limit_below_its_request(cluster: Cluster, serve: Serve) -> None:
+    cluster.add(node("n1"))
+    limits = {"metadata": meta("l"), "spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}}
+    policies = msgspec.structs.replace(NO_POLICIES, limit_ranges=read(limit_range_decoder(), limits))
+    cluster.publish(NOW, policies=policies)
+    api = await serve()
+    refused = await ask(api, "&gpus=1&cpu=4&namespace=team-a")
+    assert (refused["fits"], refused["complete"], refused["nearest"]) == ("no", True, [])
+    assert refused["pods"][0]["message"].endswith(
+        "spec.containers[0].resources.requests: cpu is over its limit"
+    )
+    assert (await ask(api, "&gpus=1&cpu=1&namespace=team-a"))["fits"] == "yes"
+    assert (await ask(api, "&gpus=1&cpu=4&namespace=team-b"))["fits"] == "yes"

@@ -96,3 +96,42 @@ def test_a_pod_asks_as_a_whole_for_what_an_apiserver_makes_of_it(
 
 def test_a_pod_that_asks_for_nothing_as_a_whole_stays_so() -> None:
     assert admit(pod({"limits": {"cpu": 1}}), "ns", NO_LIMITS).pod["spec"]["resources"] == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "policies", "refusal"),
+    [
+        (
+            pod({"requests": {"cpu": 4}}),
+            limits(default={"cpu": "1"}),
+            "spec.containers[0].resources.requests: cpu is over its limit",
+        ),
+        (
+            pod({}),
+            limits(default={"memory": "1"}, default_request={"memory": "2"}),
+            "spec.containers[0].resources.requests: memory is over its limit",
+        ),
+        (
+            pod({"limits": {"cpu": 1}}, init=({"resources": {"requests": {"cpu": 2}}},)),
+            limits(default={"cpu": "1"}),
+            "spec.initContainers[0].resources.requests: cpu is over its limit",
+        ),
+        (
+            pod({}),
+            limits(default_request={"nvidia.com/gpu": "1"}),
+            "spec.containers[0].resources.limits: nvidia.com/gpu is required, "
+            "since it can't be overcommitted",
+        ),
+        (
+            pod({"limits": {"nvidia.com/gpu": 2}}),
+            limits(default_request={"nvidia.com/gpu": "1"}, default={"nvidia.com/gpu": "1"}),
+            None,
+        ),
+        (pod({"requests": {"cpu": 1}}), limits(default={"cpu": "1"}), None),
+    ],
+)
+def test_what_no_longer_is_valid_with_a_limit_ranges_defaults_is_refused(
+    asked: dict[str, Any], policies: Policies, refusal: str | None
+) -> None:
+    wanted = refusal and f"invalid with what admission adds: {refusal}"
+    assert admit(asked, "ns", policies).refusal == wanted

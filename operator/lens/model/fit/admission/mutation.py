@@ -14,6 +14,7 @@ from lens.model.fit.admission.json_values import as_object, as_objects
 from lens.model.fit.admission.label_keys import merge_label_keys
 from lens.model.fit.admission.pod_level import default_pod_level
 from lens.model.fit.admission.policies import Limits, Policies
+from lens.model.fit.admission.validation import check_pod
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import parse
 
@@ -48,8 +49,18 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
     if spec.get("hostNetwork") is True:
         for container in containers:
             container["ports"] = [_host_port(each) for each in as_objects(container.get("ports"), "ports")]
+    refusal = refusal or _invalid(pod) or _out_of_range(containers, limits)
     merge_label_keys(spec, as_object(meta.get("labels"), "metadata.labels"))
-    return Admitted(pod, refusal or _out_of_range(containers, limits), tuple(not_checked))
+    return Admitted(pod, refusal, tuple(not_checked))
+
+
+def _invalid(pod: Object) -> str | None:
+    """Return why an apiserver doesn't store what admission has made of a pod; None if it does."""
+    try:
+        check_pod(pod)
+    except ValueError as error:
+        return f"invalid with what admission adds: {error}"
+    return None
 
 
 def _set_priority(spec: Object, policies: Policies, not_checked: list[str]) -> str | None:
