@@ -290,6 +290,64 @@ async def test_quotas_count_devices_in_the_worst_case(devices: Cluster, serve: S
     assert (await post(api, deployment(1, OF_TEMPLATE), template(allocationMode="All")))["fits"] == "no"
 
 
+PER_CLASS = f"{DRIVER}.deviceclass.resource.k8s.io/devices"
+IMPLICIT = f"requests.deviceclass.resource.kubernetes.io/{DRIVER}"
+CLAIMS = "count/resourceclaims.resource.k8s.io"
+
+
+def limited(cluster: Cluster, hard: Manifest) -> None:
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    cluster.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota)))
+
+
+@pytest.mark.parametrize(
+    ("hard", "most"), [({IMPLICIT: "3"}, 1), ({IMPLICIT: "2"}, 0), ({CLAIMS: "1"}, 1), ({PER_CLASS: "2"}, 0)]
+)
+async def test_quotas_count_devices_by_the_name_that_each_class_has(
+    devices: Cluster, serve: Serve, hard: Manifest, most: int
+) -> None:
+    limited(devices, hard)
+    data = await post(await serve(), deployment(1, OF_TEMPLATE), template(count=3))
+    assert (data["max_replicas"], data["fits"]) == (most, "yes" if most else "no")
+
+
+async def test_quotas_count_a_claim_once_that_several_templates_share(devices: Cluster, serve: Serve) -> None:
+    limited(devices, {PER_CLASS: "3"})
+    asked = deployment(2, {"name": "gpus", "resourceClaimName": "shared"})
+    shared = template("shared", "ResourceClaim", count=3)
+    assert (await post(await serve(), asked, asked, shared))["fits"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("hard", "fits"),
+    [
+        ({PER_CLASS: "2"}, "no"),
+        ({PER_CLASS: "3"}, "yes"),
+        ({CLAIMS: "0"}, "no"),
+        ({IMPLICIT: "2"}, "no"),
+        # The pod itself counts here, and not its claim too.
+        ({"requests.nvidia.com/gpu": "3"}, "yes"),
+        ({"requests.nvidia.com/gpu": "2"}, "no"),
+    ],
+)
+async def test_quotas_count_the_claim_that_serves_an_extended_resource(
+    devices: Cluster, serve: Serve, hard: Manifest, fits: str
+) -> None:
+    devices.add(device_class(extendedResourceName="nvidia.com/gpu"))
+    limited(devices, hard)
+    api = await serve()
+    data = await ask(api, "&gpus=3&namespace=default")
+    assert (data["fits"], data["complete"]) == (fits, True)
+    # On a node that has the resource itself there is no such claim.
+    devices.add(node("plugin"))
+    limited(devices, hard)
+    data = await ask(api, "&gpus=3&namespace=default")
+    if fits == "yes" or "requests.nvidia.com/gpu" in hard:
+        assert (data["fits"], data["complete"]) == (fits, True)
+    else:
+        assert (data["fits"], data["not_checked"]) == ("yes", ["resourcequotas"])
+
+
 @pytest.mark.parametrize(
     ("expression", "fits", "not_checked"),
     [

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from lens.model.fit.admission.claim_quota import added, made_for, serving_claim, shared_by
 from lens.model.fit.admission.mutation import admit
-from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, claimed_by, read_charged
+from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, read_charged
 from lens.model.fit.admission.validation import check_pod
 from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
@@ -128,15 +129,18 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
 
 def _with_claimed(charged: Charged, asked: AskedPod, view: FitView) -> Charged:
     """Return what quotas count of pods, with the claims that come with them."""
-    extended = {
-        each.name: each.extended_resource
-        for each in view.fleet.devices.classes.values()
-        if each.extended_resource
-    }
-    made = [each.spec for each in asked.claims if each.spec is not None and not each.claim]
-    named = [each.spec for each in asked.claims if each.spec is not None and each.claim]
+    devices = view.fleet.devices
+    served = [name for name, _ in asked.request if name in devices.serving]
+    # For what a node has itself kube-scheduler makes no claim there.
+    nowhere = [name for name in served if not view.fleet.allocatable.get(name)]
+    certain, at_most = (serving_claim(asked, devices, names) for names in (nowhere, served))
     return msgspec.structs.replace(
-        charged, claimed=claimed_by(made, extended), claimed_once=claimed_by(named, extended)
+        charged,
+        claimed=added(made_for(asked, devices), certain),
+        perhaps={
+            name: more for name, number in at_most.items() if (more := number - certain.get(name, 0)) > 0
+        },
+        shared=shared_by(asked, devices),
     )
 
 
@@ -203,6 +207,8 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
             if group.refusal is None
         ]
         quota = check_quotas(namespace, view.policies, charged)
+        if _may_exceed(namespace, view, charged, quota):
+            not_checked.append("resourcequotas")
     not_checked += [name for each in results for name in each.result.not_checked]
     # The engine names namespaces itself, where they bear on the pods.
     not_checked += [name for name in view.unseen if name in _ALWAYS or (namespace and name in _IN_NAMESPACES)]
@@ -247,6 +253,14 @@ _IN_NAMESPACES = frozenset({"limitranges", "resourcequotas"})
 
 _ONLY_RESTRICT = frozenset({"limitranges", "resourcequotas", "ray_submitter", BUDGETS})
 """What can turn no "no" into a "yes"."""
+
+
+def _may_exceed(namespace: str, view: FitView, charged: Iterable[Charged], quota: QuotaResult) -> bool:
+    """Tell whether pods exceed a quota only if they go to nodes where claims serve their resources."""
+    perhaps = [msgspec.structs.replace(each, claimed=added(each.claimed, each.perhaps)) for each in charged]
+    if quota.exceeded or quota.refusal or not any(each.perhaps for each in perhaps):
+        return False
+    return bool(check_quotas(namespace, view.policies, perhaps).exceeded)
 
 
 def _is_complete(fits: Verdict, not_checked: Iterable[str], groups: Iterable[AskedGroup]) -> bool:

@@ -3,18 +3,15 @@
 Source: pkg/quota/v1/evaluator/core/pods.go, staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 import msgspec
 
+from lens.model.fit.admission.claim_quota import Adds
 from lens.model.fit.admission.policies import Policies, Quota, Scope
-from lens.model.fit.spec.claims import ALL, ClaimSpec
 from lens.model.fit.spec.resources import CPU, Request, read_request
-from lens.model.k8s.bounds import MOST_CLAIM_DEVICES
-from lens.model.k8s.gpu_resources import CLASS_PREFIX
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.pod_requests import is_pod_level
 from lens.model.k8s.quantity import Exact
@@ -53,16 +50,18 @@ class QuotaResult(msgspec.Struct, frozen=True):
 class Charged(msgspec.Struct, frozen=True):
     """Pods as quotas count them: how many there are, and what each of them requests and limits.
 
-    ``claimed`` is what the claims that are made for each add to quotas, ``claimed_once`` what those add that
-    all share.
+    ``claimed`` is what the claims that are made for each add to quotas. ``perhaps`` is what one adds besides
+    that kube-scheduler makes on some nodes, and on others not. ``shared`` has by name what those add that all
+    pods share.
     """
 
     pod: Mapping[str, Any]
     request: Request
     limits: Request
     replicas: int
-    claimed: Mapping[str, int] = {}
-    claimed_once: Mapping[str, int] = {}
+    claimed: Adds = {}
+    perhaps: Adds = {}
+    shared: Mapping[str, Adds] = {}
 
 
 _read_pod = msgspec.json.Decoder(PodManifest).decode
@@ -104,7 +103,8 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
                     (amount or 0) + each.claimed.get(resource, 0)
                     for amount, each in zip(amounts, counted, strict=True)
                 ]
-                once = sum(each.claimed_once.get(resource, 0) for each in counted)
+                shared = {name: adds for each in counted for name, adds in each.shared.items()}
+                once = sum(adds.get(resource, 0) for adds in shared.values())
             if resource in _REQUIRED and not all(_has_each(resource, each.pod) for each in counted):
                 refusal = f"failed quota: {key.name}: must specify {resource} for each container"
                 return QuotaResult(tuple(uses), 0, refusal=refusal)
@@ -121,38 +121,6 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
             if len(pods) == 1 and amounts[0]:
                 most.append(max(0, int((left - once) / amounts[0])))
     return QuotaResult(tuple(uses), min(most, default=None), tuple(exceeded))
-
-
-PER_CLASS = ".deviceclass.resource.k8s.io/devices"
-"""What a class's name is followed by in a quota for the devices of its claims."""
-
-_CLAIMS = "count/resourceclaims.resource.k8s.io"
-
-
-def claimed_by(claims: Iterable[ClaimSpec], extended: Mapping[str, str]) -> dict[str, int]:
-    """Return what claims add to quotas, in the worst case, by the quotas' names of resources.
-
-    ``extended`` has the extended resource that each class serves. Source: pkg/quota/v1/evaluator/core,
-    resource_claims.go.
-    """
-    devices: Counter[str] = Counter()
-    count = 0
-    for spec in claims:
-        count += 1
-        for request in spec.requests:
-            worst: dict[str, int] = {}
-            for each in request.alternatives:
-                number = MOST_CLAIM_DEVICES if each.mode == ALL else each.count
-                worst[each.device_class] = max(worst.get(each.device_class, 0), number)
-            devices.update(worst)
-    found = {_CLAIMS: count} if count else {}
-    for name, number in devices.items():
-        found[f"{name}{PER_CLASS}"] = number
-        if name in extended:
-            found[f"requests.{CLASS_PREFIX}{name}"] = number
-            resource = f"requests.{extended[name]}"
-            found[resource] = max(found.get(resource, 0), number)
-    return found
 
 
 def quota_message(use: QuotaUse) -> str:
