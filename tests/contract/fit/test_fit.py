@@ -412,6 +412,12 @@ QUEUE = {"kueue.x-k8s.io/queue-name": "q"}
         (workload(spec=containers(), labels=QUEUE), ["queues"]),
         (workload("Job", {"suspend": True, "template": {"spec": containers()}}, labels=QUEUE), ["queues"]),
         (workload(spec=containers(schedulerName="volcano")), ["scheduler"]),
+        (
+            workload(
+                "StatefulSet", {"template": {"spec": containers()}, "volumeClaimTemplates": [{"spec": {}}]}
+            ),
+            ["volumes"],
+        ),
     ],
 )
 async def test_pods_that_wait_for_more_than_nodes_are_unknown(

@@ -43,6 +43,7 @@ FIELDS = st.sampled_from(
         "priorityClassName",
         "runtimeClassName",
         "overhead",
+        "volumeClaimTemplates",
         "nvidia.com/gpu",
     ]
 )
@@ -137,3 +138,36 @@ def test_there_is_a_bound_on_pods_and_templates() -> None:
         read_workload([deployment, deployment])
     with pytest.raises(ValueError, match="more than 32 pod templates"):
         read_workload([{"kind": "Pod", **POD}] * 33)
+
+
+CLAIMS = [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "has_volumes"),
+    [
+        ("StatefulSet", {"template": POD, "volumeClaimTemplates": CLAIMS}, True),
+        ("StatefulSet", {"template": POD, "volumeClaimTemplates": []}, False),
+        ("StatefulSet", {"template": POD, "persistentVolumeClaimRetentionPolicy": {"x": "Delete"}}, False),
+        (
+            "LeaderWorkerSet",
+            {"leaderWorkerTemplate": {"size": 2, "workerTemplate": POD, "volumeClaimTemplates": CLAIMS}},
+            True,
+        ),
+        (
+            "JobSet",
+            {
+                "replicatedJobs": [{"template": {"spec": {"template": POD}}}],
+                "volumeClaimPolicies": [{"templates": CLAIMS}],
+            },
+            True,
+        ),
+        ("Others", {"sets": [{"podTemplate": POD, "volumeClaimTemplates": CLAIMS}]}, True),
+        ("Others", {"volumes": [{"volumeClaimName": "data"}], "podTemplate": POD}, True),
+        ("Others", {"volumes": [{"volumeClaimName": ""}], "podTemplate": POD}, False),
+    ],
+)
+def test_volumes_that_a_controller_claims_are_told(kind: str, spec: Any, has_volumes: bool) -> None:
+    (group,) = read_workload([{"kind": kind, "spec": spec}]).groups
+    assert group.has_volumes is has_volumes
+    assert ("volumes" in read_group(group, "ns", NOTHING_FIT).asked.unchecked) is has_volumes

@@ -28,6 +28,8 @@ class PodGroup(msgspec.Struct, frozen=True):
     replicas: int | None = 1
     also: tuple[str, ...] = ()
     """What belongs to them and isn't looked at."""
+    has_volumes: bool = False
+    """Whether their controller gives them PersistentVolumeClaims."""
     queued: bool = False
     """Whether they don't start before a queue admits them."""
 
@@ -120,10 +122,12 @@ def _groups(each: Object, where: str) -> Iterator[PodGroup]:
         return
     spec = as_object(each.get("spec"), f"{where}spec")
     read = _KINDS.get(kind) if _is_known(each) else None
-    queued = _is_queued(each, where)
+    queued, has_volumes = _is_queued(each, where), _claims_volumes(spec)
     for group in read(spec, f"{where}spec") if read is not None else _any(spec, f"{where}spec"):
         name = f"{kind} {group.name}".rstrip()
-        yield msgspec.structs.replace(group, name=short(name, LONGEST_NAME), queued=queued)
+        yield msgspec.structs.replace(
+            group, name=short(name, LONGEST_NAME), queued=queued, has_volumes=has_volumes
+        )
 
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -133,6 +137,26 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 def _is_queued(each: Object, where: str) -> bool:
     meta = as_object(each.get("metadata"), f"{where}metadata")
     return QUEUE_LABEL in as_object(meta.get("labels"), f"{where}metadata.labels")
+
+
+def _claims_volumes(value: object) -> bool:
+    """Tell whether a workload brings PersistentVolumeClaims, wherever its kind has them.
+
+    StatefulSet and LeaderWorkerSet have ``volumeClaimTemplates``, JobSet ``volumeClaimPolicies``, and
+    Volcano's Job a ``volumeClaim`` or a ``volumeClaimName`` for each volume.
+    """
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            for key, inner in each.items():
+                names_one = key == "volumeClaimName" or isinstance(inner, (dict, list))
+                if inner and names_one and key.startswith("volumeClaim"):
+                    return True
+                left.append(inner)
+        elif isinstance(each, list):
+            left += each
+    return False
 
 
 _API_GROUPS = frozenset(
