@@ -147,7 +147,7 @@ class Reflector(Generic[K, V]):
         items: dict[K, V | None] = {}
         fed: dict[K, Any] = {}
         for raw in page.items or ():
-            decoded = self._decode(raw)
+            decoded = self._decode(raw, fingerprinted=not self._known_listed.is_full)
             if decoded is not None:
                 items[decoded.key] = decoded.value
                 self._known_listed.put(decoded.key, decoded.fingerprint)
@@ -293,9 +293,9 @@ class Reflector(Generic[K, V]):
 
     # Lists and watches
 
-    def _decode(self, raw: msgspec.Raw) -> Reading[K, V] | None:
+    def _decode(self, raw: msgspec.Raw, *, fingerprinted: bool = False) -> Reading[K, V] | None:
         try:
-            return self._decoder.read(raw)
+            return self._decoder.read(raw, fingerprinted=fingerprinted)
         except ValueError as error:
             self._skipped.inc()
             _log.warning(

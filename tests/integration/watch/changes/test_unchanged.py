@@ -275,6 +275,7 @@ def test_of_too_many_objects_the_first_are_forgotten() -> None:
     known: Fingerprints[int] = Fingerprints()
     for key in range(fingerprint.MOST + 2):
         known.put(key, b"x")
+    assert known.is_full
     assert len(known) == fingerprint.MOST
     assert (known.get(1), known.get(2)) == (None, b"x")
     known.put(2, None)

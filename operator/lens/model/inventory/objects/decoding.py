@@ -195,7 +195,7 @@ class Decoder(Generic[K, V]):
         self._key = key
         self._trim: Callable[[Any], None] | None = trim
 
-    def read(self, raw: msgspec.Raw | bytes) -> Reading[K, V]:
+    def read(self, raw: msgspec.Raw | bytes, *, fingerprinted: bool = False) -> Reading[K, V]:
         """Read an object. Raise ValueError if it has no name or no numeric resourceVersion."""
         try:
             whole = self._decode(raw)
@@ -203,7 +203,7 @@ class Decoder(Generic[K, V]):
             return self._unreadable(raw, error)
         key, version = self._identity(whole.metadata)
         try:
-            return self._seen(key, version, whole, lambda: raw, {})
+            return self._seen(key, version, whole, lambda: raw, {} if fingerprinted else None)
         except (ValueError, RecursionError) as error:
             return self._unreadable(raw, error)
 

@@ -33,6 +33,11 @@ def fingerprint(manifest: Manifest) -> bytes | None:
 class Fingerprints(dict[K, bytes]):
     """The fingerprints of the objects as they were applied last, by key; of more than MOST the first go."""
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the next object takes the place of another one."""
+        return len(self) >= MOST
+
     def put(self, key: K, value: bytes | None) -> None:
         """Remember what was applied of an object; None forgets it."""
         if value is None:
