@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
@@ -30,6 +31,9 @@ UNREACHABLE = frozenset({502, 503})
 
 PROBED = "/version"
 """The path of the probes. Their failures are no outage: kopf's own requests show those."""
+
+RELOAD_SECONDS = 1.0
+"""The least time between two loads of the configuration, which may run a program for the credentials."""
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
@@ -83,6 +87,9 @@ class Transport:
         self._head = head
         self._silence = silence
         self._optional = optional or {}
+        self._loading = asyncio.Lock()
+        self._loaded_at = -math.inf
+        self._is_loaded = False
 
     def url(self, path: str) -> str:
         """Return the URL of a ``path`` below the server's."""
@@ -248,12 +255,17 @@ class Transport:
             raise RuntimeError("Session is closed")
 
     async def _reload(self) -> bool:
-        try:
-            await asyncio.to_thread(self._connection.load)
-        except ConnectionFailedError as error:
-            _log.warning("the configuration can't be read", extra={"error": str(error)})
-            return False
-        return True
+        """Load the configuration, unless another request has just had that done; return whether it can be."""
+        async with self._loading:
+            if time.monotonic() - self._loaded_at >= RELOAD_SECONDS:
+                try:
+                    await asyncio.to_thread(self._connection.load)
+                    self._is_loaded = True
+                except ConnectionFailedError as error:
+                    _log.warning("the configuration can't be read", extra={"error": str(error)})
+                    self._is_loaded = False
+                self._loaded_at = time.monotonic()
+            return self._is_loaded
 
     def _restart(self, response: aiohttp.ClientResponse, level: int) -> None:
         """Have kopf list again: this list or watch can't continue."""

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,6 +47,31 @@ async def until_news_arrive(scene: Scene, name: str) -> None:
     """Cut the watches, change something, and wait for it: new requests have to be made."""
     scene.front.cut("")
     scene.put_pod(pod(name, on="node-1"))
+    await scene.until_exact()
+
+
+class CountedConnection(Connection):
+    """Counts how often the configuration is loaded, for which a plugin may run a program."""
+
+    loads = 0
+
+    def load(self) -> None:
+        self.loads += 1
+        super().load()
+
+
+@pytest.mark.slow
+async def test_credentials_that_stay_refused_are_not_loaded_all_the_time(scene: Scene) -> None:
+    connection = CountedConnection(scene.kubeconfig())
+    scene.watch(connection)
+    await until_watching(scene)
+    loads, began = connection.loads, time.monotonic()
+    scene.sim.token = "unknown"
+    scene.front.cut("")
+    await scene.until(lambda: refused(scene) >= 40, "refusals")
+    # Each second one for all requests, and one for the login; a streak of logins begins without pauses.
+    assert connection.loads - loads <= 2 * (time.monotonic() - began) + 5
+    scene.sim.token = TOKEN
     await scene.until_exact()
 
 
