@@ -47,12 +47,13 @@ class StateView(msgspec.Struct, frozen=True):
     """The cluster's state at one moment, as a value, and its age.
 
     ``synced`` is true once every resource has been listed; until then the snapshot is incomplete, and no
-    response may use it. ``contacts`` has, by resource, the epoch second of the watch's last sign of life, at
-    which the figures were current. ``telemetry`` has ages of its own. ``skipped`` has, by resource, the
-    number of objects that can't be decoded. ``owner_chains`` are the known chains of controllers above the
-    pods. ``outage`` is the cause of the apiserver's present outage, None while there is none. ``unseen`` has
-    the reason, by resource, why the objects of a resource are in no figure. ``fit`` is what a fit looks at,
-    and ``fit_record`` how often it was right; None before the first comparison.
+    response may use it. ``contacts`` has, by resource, the epoch second of the watch's last sign of life,
+    ``confirmed_at`` that up to which the figures show all that happened. ``telemetry`` has ages of its
+    own. ``skipped`` has, by resource, the number of objects that can't be decoded. ``owner_chains`` are
+    the known chains of controllers above the pods. ``outage`` is the cause of the apiserver's present
+    outage, None while there is none. ``unseen`` has the reason, by resource, why the objects of a
+    resource are in no figure. ``fit`` is what a fit looks at, and ``fit_record`` how often it was right;
+    None before the first comparison.
     """
 
     snapshot: Snapshot

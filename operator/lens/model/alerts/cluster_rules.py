@@ -45,7 +45,7 @@ def missing_nodes(cluster: Cluster) -> Iterator[Finding]:
     severities=("critical",),
     summary="Stale watches of a replica of Lens",
     meaning="A watch of pods or nodes has had no sign of life for `LENS_ALERT_WATCH_AGE_SECONDS` (120; more "
-    "than 30). The figures are as old.",
+    "than 30). The figures are at least as old.",
     action="Make the apiserver reachable. Until then Lens answers with the last known figures.",
     guide="The log of the replica has the error. [LensWatchOld](#lenswatchold) fires when no replica has a "
     "watch of the resource.",
