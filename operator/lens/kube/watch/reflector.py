@@ -200,7 +200,11 @@ class Reflector(Generic[K, V]):
         if not self.store.synced:
             why = "what was listed has been forgotten"
         self._is_watching = is_open if why is None else lambda: False
-        self._progressed(changed=False)
+        if self._trust.is_silent:
+            # Whoever keeps a watch open without an apiserver behind it begins one, too.
+            self.last_activity = self._clock()
+        else:
+            self._progressed(changed=False)
         if why is None:
             return b""
         _log.info("%s; listing again", why, extra={"resource": self.resource})

@@ -44,6 +44,11 @@ class Trust:
         """Return whether a watch that stands has told all that has happened."""
         return not self._silent and self._clock() - self._opened_at >= SETTLED_SECONDS
 
+    @property
+    def is_silent(self) -> bool:
+        """Return whether the last watch was silent, and nothing has been told since."""
+        return self._silent > 0
+
     def opened(self, seconds: float) -> str | None:
         """Record that a watch has begun, which is to last for so many seconds.
 

@@ -94,13 +94,24 @@ async def test_a_watch_that_is_broken_off_is_not_as_current_as_the_others(quiet:
     await stands_still(quiet)
 
 
-async def test_an_accepted_watch_is_a_sign_of_life_without_a_line(scene: Scene) -> None:
-    scene.front.always("watch pods", faults.endless_silence)
-    scene.watch(timeouts=Timeouts(silence=0.5))
-    await scene.until_exact()
-    first = scene.state.current.contacts["pods"]
-    await scene.until(lambda: scene.state.current.contacts["pods"] > first + 0.4, "a sign of life")
-    assert scene.front.seen("list pods") == 1
+async def test_an_accepted_watch_is_a_sign_of_life_without_a_line(quiet: Scene) -> None:
+    quiet.watch(timeouts=Timeouts(watch=1))
+    await quiet.until_exact()
+    first = quiet.state.current.contacts["pods"]
+    await quiet.until(lambda: quiet.state.current.contacts["pods"] > first + 0.4, "a sign of life")
+    assert quiet.front.seen("list pods") == 1
+
+
+@pytest.mark.slow
+async def test_an_accepted_watch_after_a_silent_one_is_none(quiet: Scene) -> None:
+    quiet.front.always("watch pods", faults.endless_silence)
+    quiet.watch(timeouts=Timeouts(silence=2.0))
+    await quiet.until_exact()
+    await quiet.until(lambda: quiet.front.seen("watch pods") >= 2, "a silent watch, and another")
+    second = quiet.state.current
+    await quiet.until(lambda: quiet.state.current.age(time.time()) > 1, "age")
+    assert quiet.state.current.contacts["pods"] == second.contacts["pods"]
+    assert quiet.front.seen("list pods") == 1
 
 
 async def test_without_an_apiserver_the_last_figures_are_served_with_their_age(scene: Scene) -> None:
