@@ -17,6 +17,7 @@ _NOT_CHECKED = {
     "scheduler": "another scheduler",
     "pod_groups": "pod groups, which start together or not at all",
     "queues": "the queue of Kueue",
+    "pod_labels": "labels that only the pods' controller knows",
     "preemption": "preemption of pods of a lower priority",
     "pod_disruption_budgets": "PodDisruptionBudgets",
     "node_choice": "another choice of nodes, which may place more",

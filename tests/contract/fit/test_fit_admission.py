@@ -14,7 +14,7 @@ from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
 HOST = "kubernetes.io/hostname"
 
 
-def apart(kind: str = "podAntiAffinity", **term: Any) -> Manifest:
+def apart(kind: str = "podAntiAffinity", /, **term: Any) -> Manifest:
     terms = [{"topologyKey": HOST, "labelSelector": {"matchLabels": {"app": "a"}}, **term}]
     return {"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}
 
@@ -99,3 +99,41 @@ async def test_a_get_is_refused_for_a_default_limit_below_its_request(cluster: C
     )
     assert (await ask(api, "&gpus=1&cpu=1&namespace=team-a"))["fits"] == "yes"
     assert (await ask(api, "&gpus=1&cpu=4&namespace=team-b"))["fits"] == "yes"
+
+
+def job(name: str, pods: int, spec: Manifest) -> str:
+    body = {"parallelism": pods, "template": {"spec": {"containers": [{}], **spec}}}
+    return json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": body})
+
+
+async def test_a_jobs_pods_know_each_other_by_its_labels(hosts: Cluster, serve: Serve) -> None:
+    api = await serve()
+    train: Manifest = {"labelSelector": {"matchLabels": {"batch.kubernetes.io/job-name": "train"}}}
+    assert (await post(api, job("train", 2, apart("podAffinity", **train)))).data["fits"] == "yes"
+    assert (await post(api, job("other", 2, apart("podAffinity", **train)))).data["fits"] == "no"
+    data = (await post(api, job("train", 4, apart(**train)))).data
+    assert (data["fits"], data["placed"]) == ("no", 2)
+
+
+async def test_a_deployments_pods_differ_from_those_of_another_version(hosts: Cluster, serve: Serve) -> None:
+    pods = {
+        "metadata": {"labels": {"app": "a"}},
+        "spec": containers(**apart(matchLabelKeys=["pod-template-hash"])),
+    }
+    api = await serve()
+    body = workload("Deployment", {"replicas": 2, "template": pods})
+    assert (await post(api, body)).data["fits"] == "yes"
+    more = (await post(api, workload("Deployment", {"replicas": 3, "template": pods}))).data
+    assert (more["fits"], more["placed"]) == ("no", 2)
+
+
+async def test_rules_about_what_only_a_controller_knows_are_named(hosts: Cluster, serve: Serve) -> None:
+    api = await serve()
+    each: Manifest = {"labelSelector": {"matchLabels": {"apps.kubernetes.io/pod-index": "0"}}}
+    fitting = {"replicas": 2, "template": {"spec": containers(**apart("podAffinity", **each))}}
+    data = (await post(api, workload("StatefulSet", fitting))).data
+    assert (data["fits"], data["complete"], data["not_checked"]) == ("unknown", False, ["pod_labels"])
+    assert data["max_replicas"] is None
+    large = {"replicas": 2, "template": {"spec": containers(9, **apart("podAffinity", **each))}}
+    data = (await post(api, workload("StatefulSet", large))).data
+    assert (data["fits"], data["complete"], data["not_checked"]) == ("no", True, [])

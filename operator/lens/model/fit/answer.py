@@ -43,7 +43,8 @@ _NEVER_ELIGIBLE = frozenset({"unschedulable", "taint", "node_selector", "node_na
 class AskedGroup(msgspec.Struct, frozen=True):
     """Equal pods after admission, or why it refuses them. ``replicas`` is None for one on each node.
 
-    ``devices_unseen`` tells that something bears on them that isn't known of resource.k8s.io.
+    ``devices_unseen`` tells that something bears on them that isn't known of resource.k8s.io. Where their
+    rules are ``about_others``, labels of which nobody knows the values yet, they are placed without rules.
     """
 
     name: str
@@ -53,6 +54,7 @@ class AskedGroup(msgspec.Struct, frozen=True):
     refusal: str | None = None
     not_checked: tuple[str, ...] = ()
     devices_unseen: bool = False
+    about_others: bool = False
 
 
 class GroupResult(msgspec.Struct, frozen=True):
@@ -124,6 +126,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
         refusal=admitted.refusal or _missing_namespace(namespace, view),
         not_checked=(*admitted.not_checked, *group.also),
         devices_unseen=bears_on_devices(asked, view),
+        about_others=group.about_others,
     )
 
 
@@ -297,6 +300,19 @@ def _undecided(fleet: Fleet, group: AskedGroup) -> FitResult:
 
 
 def _fit(fleet: Fleet, group: AskedGroup, check_time: Check) -> tuple[FitResult, Devices]:
+    if not group.about_others:
+        return _fit_as_labelled(fleet, group, check_time)
+    free = msgspec.structs.replace(group.asked, spread=(), affinity=(), anti_affinity=())
+    result, devices = _fit_as_labelled(fleet, msgspec.structs.replace(group, asked=free), check_time)
+    if result.fits != "no":
+        named = (*result.not_checked, "pod_labels")
+        result = msgspec.structs.replace(
+            result, fits="unknown", max_replicas=None, complete=False, not_checked=named
+        )
+    return result, devices
+
+
+def _fit_as_labelled(fleet: Fleet, group: AskedGroup, check_time: Check) -> tuple[FitResult, Devices]:
     replicas, devices = group.replicas, fleet.devices
     if group.refusal is not None:
         reason = Reason("admission", group.refusal, len(fleet.nodes))

@@ -44,6 +44,15 @@ FIELDS = st.sampled_from(
         "runtimeClassName",
         "overhead",
         "volumeClaimTemplates",
+        "name",
+        "labels",
+        "podAffinity",
+        "podAntiAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "topologySpreadConstraints",
+        "labelSelector",
+        "matchLabels",
+        "matchLabelKeys",
         "nvidia.com/gpu",
     ]
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from lens.model.fit.admission.controller_labels import Owner, added_labels, labelled
 from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.fit.spec.claims import ClaimSpec, read_claim_spec
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
@@ -28,6 +29,10 @@ class PodGroup(msgspec.Struct, frozen=True):
     replicas: int | None = 1
     also: tuple[str, ...] = ()
     """What belongs to them and isn't looked at."""
+    owners: int = 1
+    """Over how many Jobs, or groups of a LeaderWorkerSet, they are spread."""
+    about_others: bool = False
+    """Whether their rules are about labels of which only their controllers know the values."""
     has_volumes: bool = False
     """Whether their controller gives them PersistentVolumeClaims."""
     queued: bool = False
@@ -123,10 +128,24 @@ def _groups(each: Object, where: str) -> Iterator[PodGroup]:
     spec = as_object(each.get("spec"), f"{where}spec")
     read = _KINDS.get(kind) if _is_known(each) else None
     queued, has_volumes = _is_queued(each, where), _claims_volumes(spec)
+    meta, api_group = as_object(each.get("metadata"), f"{where}metadata"), _api_group(each)
+    owner = Owner(
+        kind=kind if read is not None else f"{kind}.{api_group}",
+        api_group=api_group,
+        name=_text(meta, "name", f"{where}metadata"),
+        place=where,
+        manual=spec.get("manualSelector") is True,
+    )
     for group in read(spec, f"{where}spec") if read is not None else _any(spec, f"{where}spec"):
-        name = f"{kind} {group.name}".rstrip()
+        added = added_labels(owner, group.name, group.owners, group.field)
+        template, about_others = labelled(group.template, added, group.field)
         yield msgspec.structs.replace(
-            group, name=short(name, LONGEST_NAME), queued=queued, has_volumes=has_volumes
+            group,
+            name=short(f"{kind} {group.name}".rstrip(), LONGEST_NAME),
+            template=template,
+            about_others=about_others,
+            queued=queued,
+            has_volumes=has_volumes,
         )
 
 
@@ -175,9 +194,13 @@ _API_GROUPS = frozenset(
 
 
 def _is_known(each: Object) -> bool:
+    return _api_group(each) in _API_GROUPS
+
+
+def _api_group(each: Object) -> str:
     version = each.get("apiVersion")
     group, slash, _ = version.partition("/") if isinstance(version, str) else ("", "", "")
-    return not slash or group in _API_GROUPS
+    return group if slash else ""
 
 
 _WITHOUT_PODS = frozenset({"PodTemplate", "ResourceClaim", "ResourceClaimTemplate", "ConfigMap", "Service"})
@@ -195,7 +218,7 @@ def _job(spec: Object, where: str, times: int = 1, name: str = "") -> Iterator[P
     parallelism = _count(spec, "parallelism", where, 1)
     if spec.get("completions") is not None:
         parallelism = min(parallelism, _count(spec, "completions", where, 1))
-    yield PodGroup(name, f"{where}.template", _template(spec, where), times * parallelism)
+    yield PodGroup(name, f"{where}.template", _template(spec, where), times * parallelism, owners=times)
 
 
 def _cron_job(spec: Object, where: str) -> Iterator[PodGroup]:
@@ -224,9 +247,12 @@ def _leader_workers(spec: Object, where: str) -> Iterator[PodGroup]:
     workers = size
     if both.get("leaderTemplate") is not None:
         workers = size - 1
-        yield PodGroup("leader", f"{at}.leaderTemplate", _pod(both, "leaderTemplate", at), groups)
+        yield PodGroup(
+            "leader", f"{at}.leaderTemplate", _pod(both, "leaderTemplate", at), groups, owners=groups
+        )
     if workers > 0:
-        yield PodGroup("worker", f"{at}.workerTemplate", _pod(both, "workerTemplate", at), groups * workers)
+        template = _pod(both, "workerTemplate", at)
+        yield PodGroup("worker", f"{at}.workerTemplate", template, groups * workers, owners=groups)
 
 
 def _ray_cluster(spec: Object, where: str, also: tuple[str, ...] = ()) -> Iterator[PodGroup]:

@@ -45,6 +45,7 @@ const UNCHECKED = {
   scheduler: "its own scheduler's rules",
   pod_groups: "pod groups that start together or not at all",
   queues: "its queue",
+  pod_labels: "labels that only its controller knows",
   preemption: "evicting pods of a lower priority",
   pod_disruption_budgets: "PodDisruptionBudgets",
   node_choice: "another choice of nodes",
