@@ -29,6 +29,7 @@ _SELECTORS = (
     f"'\\x70roduct' in device.attributes['{GPU}']",
     f"cel.bind(own, device.attributes['{GPU}'], own[?'PRODUCT'.lowerAscii()].orValue('') == 'A')",
     f"device.attributes['{GPU}'].?`product`.orValue(' . ') == 'B'",
+    f"device.capacity['{GPU}'].?memory.orValue(quantity('0.5')).isInteger()",
     "true",
 )
 _FAILING = (

@@ -28,9 +28,15 @@ LEFT_OUT = (
     '["type"][0] in',
     '"tXype".replace',
     "t\\171pe",
+    'quantity("1000m")',
+    'quantity("1.5Gi").isInteger',
+    'quantity("1.0").add',
+    'quantity("1").add(1)',
+    'q.add(quantity("500m")).isInteger',
 )
-"""What Lens can't tell of: functions that no driver's documentation uses, maps that have another name, and on
-devices that have versions what may be one and is compared with something else.
+"""What Lens can't tell of: functions that no driver's documentation uses, maps that have another name, what
+Kubernetes tells by how a quantity is written, and on devices that have versions what may be one and is
+compared with something else.
 """
 
 

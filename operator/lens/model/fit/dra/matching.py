@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lens.model.fit.dra.cel.functions import QUANTITY, SEMVER, semver
+from lens.model.fit.dra.cel import quantities
+from lens.model.fit.dra.cel.functions import SEMVER, semver
 from lens.model.fit.dra.cel.library import (
     MOST_NAMES,
     EvaluationError,
@@ -13,7 +14,6 @@ from lens.model.fit.dra.cel.library import (
 )
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
-from lens.model.k8s.quantity import Exact
 
 _verdicts = Verdicts()
 
@@ -34,7 +34,7 @@ def matches(expression: str, device: Device, driver: str) -> bool:
         try:
             versions = {_id(each.name) for each in device.attributes if each.type == "version"}
             others = {_id(each.name) for each in device.attributes if each.type != "version"}
-            verdict = program.evaluate(_values(device, driver), versions, others)
+            verdict = program.evaluate(_values(program, device, driver), versions, others)
         except (EvaluationError, UnsupportedError) as error:
             verdict = error
         # What was seen is kept, so that nothing else gets its id.
@@ -90,7 +90,7 @@ def _id(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _values(device: Device, driver: str) -> Mapping[str, Any]:
+def _values(program: Program, device: Device, driver: str) -> Mapping[str, Any]:
     """Return a device as expressions see it. Raise EvaluationError for a value that can't be read."""
     attributes: dict[str, dict[str, Any]] = {}
     capacities: dict[str, dict[str, Any]] = {}
@@ -99,7 +99,7 @@ def _values(device: Device, driver: str) -> Mapping[str, Any]:
         attributes.setdefault(domain or driver, {})[name] = _value(attribute)
     for capacity in device.capacities:
         domain, _, name = capacity.name.rpartition("/")
-        capacities.setdefault(domain or driver, {})[name] = _quantity(capacity)
+        capacities.setdefault(domain or driver, {})[name] = _quantity(program, capacity)
     return {
         "device.driver": driver,
         "device.allowMultipleAllocations": device.shareable,
@@ -119,6 +119,8 @@ def _value(attribute: Attribute) -> Any:
         raise EvaluationError(f"attribute {attribute.name}: parse semantic version: {error}") from None
 
 
-def _quantity(capacity: Capacity) -> Mapping[str, str]:
-    value: Exact = capacity.value
-    return {QUANTITY: f"{value.numerator}/{value.denominator}"}
+def _quantity(program: Program, capacity: Capacity) -> Mapping[str, str]:
+    try:
+        return quantities.capacity(capacity.value, integers=program.integers)
+    except ValueError as error:
+        raise UnsupportedError(f"capacity {capacity.name}: {error}") from None

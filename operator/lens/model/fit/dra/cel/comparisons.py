@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from lens.model.fit.dra.cel.tokens import BINDING, CLOSING, MAPS, OPENING, Token, depth_of
 
-VERSION, ANYTHING = "semver()", ""
-"""In place of an attribute's name: a version for certain, and what may be one."""
+VERSION, SUM, ANYTHING = "semver()", "add()", ""
+"""In place of an attribute's name: a version for certain, a sum of quantities, and what may be any."""
 
 _ENDS = frozenset({"&&", "||", "?", ":", ",", "==", "!=", "<", ">", "<=", ">=", "in"})
 """What ends an operand."""
@@ -23,7 +23,7 @@ _OTHERS = frozenset({"true", "false", "null"})
 _NO_VERSION = frozenset(
     {
         *("major", "minor", "patch", "compareTo", "isGreaterThan", "isLessThan", "isSemver"),
-        *("quantity", "isQuantity", "sign", "isInteger", "asInteger", "asApproximateFloat", "add", "sub"),
+        *("quantity", "isQuantity", "sign", "isInteger", "asInteger", "asApproximateFloat"),
         *("size", "lowerAscii", "upperAscii", "trim", "replace", "substring", "charAt", "join", "split"),
         *("indexOf", "lastIndexOf", "startsWith", "endsWith", "contains", "matches", "hasValue", "has"),
         *("string", "int", "uint", "double", "bool", "bytes", "type", "duration", "timestamp"),
@@ -34,14 +34,14 @@ _NO_VERSION = frozenset(
 
 
 class Comparison(NamedTuple):
-    """Attributes' names, VERSION or ANYTHING; ``right`` is None for what is no version."""
+    """Attributes' names, or what stands in their place; ``right`` is None for what is no version."""
 
     left: str
     right: str | None
 
 
 def comparisons(parts: Sequence[Token]) -> frozenset[Comparison]:
-    """Return the comparisons that may be of a version on the left."""
+    """Return the comparisons that may be of a version on the left, or are of a sum on the right."""
     found: set[Comparison] = set()
     variables: dict[str, str | None] = {}
     for position, token in enumerate(parts):
@@ -50,12 +50,13 @@ def comparisons(parts: Sequence[Token]) -> frozenset[Comparison]:
             variables[name] = value if variables.get(name, value) == value else ANYTHING
         elif token.kind == "other" and token.text in ("==", "!="):
             left = _value(_operand(parts, position - 1, -1), variables)
-            if left is not None:
-                found.add(Comparison(left, _value(_operand(parts, position + 1, 1), variables)))
+            right = _value(_operand(parts, position + 1, 1), variables)
+            if left not in (None, SUM) or right == SUM:
+                found.add(Comparison(SUM if left is None else left, right))
         elif (token.kind, token.text) == ("name", "in"):
             # In a list of texts alone to look for a version is an error, in one that has others too it isn't.
             left = _value(_operand(parts, position - 1, -1), variables)
-            if left is not None:
+            if left is not None and left != SUM:
                 found.add(Comparison(left, None))
     return frozenset(found)
 
@@ -63,12 +64,15 @@ def comparisons(parts: Sequence[Token]) -> frozenset[Comparison]:
 def may_be_wrong(
     found: Collection[Comparison], seen: Collection[str], versions: Collection[str], others: Collection[str]
 ) -> bool:
-    """Tell whether a comparison may be of a version with what is none.
+    """Tell whether a comparison may be an error to Kubernetes.
 
     ``versions`` are the names of a device's attributes that are one, ``seen`` those that may be looked at,
     ``others`` the names of its other attributes.
     """
     for left, right in found:
+        if right == SUM:
+            # Kubernetes' library takes nothing for equal to a sum, which is a pointer to it.
+            return True
         if right == VERSION or (right in versions and right not in others):
             continue
         if left == VERSION or (bool(seen) if left == ANYTHING else left in versions):
@@ -136,8 +140,8 @@ def _value(operand: Sequence[Token], variables: _Variables) -> str | None:
 def _returned(
     of: Sequence[Token], function: str, arguments: Sequence[Token], variables: _Variables
 ) -> str | None:
-    if function == "semver":
-        return VERSION
+    if function in ("semver", "add", "sub"):
+        return VERSION if function == "semver" else SUM
     if function == "orValue" and all(each.kind in ("text", "number") for each in arguments):
         return _value(of[:-1], variables)
     return None if function in _NO_VERSION else ANYTHING

@@ -6,102 +6,21 @@ Expressions with functions that are missing here (IP addresses, URLs, ``find``, 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from lens.model.k8s.quantity import parse
+from lens.model.fit.dra.cel import quantities
+from lens.model.fit.dra.cel.bounds import BEYOND
+from lens.model.fit.dra.cel.quantities import QUANTITY, Value
 
-QUANTITY, SEMVER = "kubernetes.Quantity", "kubernetes.Semver"
-
-Value = Mapping[str, Any]
+SEMVER = "kubernetes.Semver"
 
 MOST_TEXT = 2**16
 """Characters of a text that a function makes."""
 
 MOST_COMPARISONS = 100_000
 """Comparisons of members of sets: some 20 ms."""
-
-BEYOND = "budget exceeded"
-"""In the message of what is beyond a bound, as in the library's own."""
-
-_LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
-
-
-# Quantities
-
-
-@lru_cache(maxsize=4096)
-def quantity(text: str) -> Value:
-    """Return a quantity. Raise ValueError for what is none."""
-    return _quantity(parse(text))
-
-
-def is_quantity(text: str) -> bool:
-    """Tell whether a text is a quantity."""
-    try:
-        parse(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _quantity(value: Fraction) -> Value:
-    return {QUANTITY: f"{value.numerator}/{value.denominator}"}
-
-
-def _amount(value: Value) -> Fraction:
-    text = value.get(QUANTITY)
-    if not isinstance(text, str):
-        raise TypeError("no such overload")
-    return Fraction(text)
-
-
-def as_integer(value: Value) -> int:
-    """Return a quantity as a whole number. Raise ValueError if it is none."""
-    amount = _amount(value)
-    if amount.denominator != 1 or not _SMALLEST <= amount <= _LARGEST:
-        raise ValueError("cannot convert value to integer")
-    return amount.numerator
-
-
-def is_integer(value: Value) -> bool:
-    """Tell whether a quantity is a whole number."""
-    amount = _amount(value)
-    return amount.denominator == 1 and _SMALLEST <= amount <= _LARGEST
-
-
-def as_float(value: Value) -> float:
-    """Return a quantity as a floating-point number."""
-    return float(_amount(value))
-
-
-def sign(value: Value) -> int:
-    """Return a quantity's sign."""
-    amount = _amount(value)
-    return (amount > 0) - (amount < 0)
-
-
-def add(value: Value, other: Value) -> Value:
-    """Return the sum of two quantities."""
-    return _quantity(_amount(value) + _amount(other))
-
-
-def subtract(value: Value, other: Value) -> Value:
-    """Return the difference of two quantities."""
-    return _quantity(_amount(value) - _amount(other))
-
-
-def add_number(value: Value, other: int) -> Value:
-    """Return the sum of a quantity and a number."""
-    return _quantity(_amount(value) + other)
-
-
-def subtract_number(value: Value, other: int) -> Value:
-    """Return the difference of a quantity and a number."""
-    return _quantity(_amount(value) - other)
-
 
 # Versions (github.com/blang/semver/v4)
 
@@ -111,7 +30,10 @@ _VERSION = re.compile(
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-({_WORD}(?:\.{_WORD})*))?(?:\+({_WORD}(?:\.{_WORD})*))?", re.ASCII
 )
 _LONGEST_VERSION = 256
-_MOST_PART = 2**64 - 1
+_MOST_PART, _LARGEST = 2**64 - 1, 2**63 - 1
+
+_SPACE = "".join(each for each in map(chr, range(0x3001)) if each.isspace() and not "\x1c" <= each <= "\x1f")
+"""Unicode's White_Space, which Go trims. Python takes the separators below U+0020 for blanks, too."""
 
 
 @lru_cache(maxsize=4096)
@@ -123,7 +45,8 @@ def semver(text: str) -> Value:
     words = match[4].split(".") if match[4] else []
     if any(each.isdigit() and len(each) > 1 and each[0] == "0" for each in words):
         raise ValueError(f"{text!r:.80}: a numeric part has a leading zero")
-    if any(int(match[part]) > _MOST_PART for part in (1, 2, 3)):
+    numbers = [match[1], match[2], match[3], *(each for each in words if each.isdigit())]
+    if any(int(each) > _MOST_PART for each in numbers):
         raise ValueError(f"{text!r:.80}: a part is too large")
     # The build doesn't count when versions are compared.
     return {SEMVER: text.partition("+")[0]}
@@ -187,8 +110,7 @@ def _compare_words(left: Sequence[str], right: Sequence[str]) -> int:
 def compare(value: Value, other: Value) -> int:
     """Return -1, 0 or 1 for two quantities, or two versions."""
     if QUANTITY in value:
-        mine, theirs = _amount(value), _amount(other)
-        return (mine > theirs) - (mine < theirs)
+        return quantities.compare(value, other)
     (core, words), (other_core, other_words) = _version(value), _version(other)
     if core != other_core:
         return 1 if core > other_core else -1
@@ -211,13 +133,23 @@ def _at(text: str, position: int) -> str:
 
 
 def _index(text: str, part: str, start: int = 0) -> int:
-    if not 0 <= start <= len(text):
+    if start < 0:
         raise ValueError(f"index out of range: {start}")
-    return start if not part else text.find(part, start)
+    return min(start, len(text)) if not part else text.find(part, start)
 
 
-def _last_index(text: str, part: str) -> int:
-    return text.rfind(part)
+def _last_index(text: str, part: str, start: int | None = None) -> int:
+    if start is None:
+        return text.rfind(part)
+    if start < 0:
+        raise ValueError(f"index out of range: {start}")
+    if not part:
+        return min(start, len(text))
+    return text.rfind(part, 0, start + len(part)) if start < len(text) else -1
+
+
+def _trim(text: str) -> str:
+    return text.strip(_SPACE)
 
 
 def _substring(text: str, start: int, end: int | None = None) -> str:
@@ -275,20 +207,24 @@ def _require_few(values: Sequence[object], others: Sequence[object]) -> None:
         raise ValueError(f"comparison {BEYOND}")
 
 
-def declarations(cel: Any) -> list[Any]:
-    """Return what the library is told of these functions; ``cel`` is the library."""
+def declarations(cel: Any, *, integers: bool = False) -> list[Any]:
+    """Return what the library is told of these functions; ``cel`` is the library.
+
+    ``integers``: the expression asks whether quantities are whole numbers.
+    """
+    amounts = quantities.Functions(integers)
     kinds = cel.Type
     text, number, true, value = kinds.STRING, kinds.INT, kinds.BOOL, kinds.Map(kinds.STRING, kinds.DYN)
     values, texts = kinds.List(kinds.DYN), kinds.List(kinds.STRING)
     dyn_texts = kinds.List(kinds.DYN)
     members: list[tuple[str, list[Any], Any, Callable[..., Any]]] = [
-        ("isInteger", [value], true, is_integer),
-        ("asInteger", [value], number, as_integer),
-        ("asApproximateFloat", [value], kinds.DOUBLE, as_float),
-        ("add", [value, value], value, add),
-        ("add", [value, number], value, add_number),
-        ("sub", [value, value], value, subtract),
-        ("sub", [value, number], value, subtract_number),
+        ("isInteger", [value], true, quantities.is_integer),
+        ("asInteger", [value], number, quantities.as_integer),
+        ("asApproximateFloat", [value], kinds.DOUBLE, quantities.as_float),
+        ("add", [value, value], value, amounts.add),
+        ("add", [value, number], value, amounts.add_number),
+        ("sub", [value, value], value, amounts.subtract),
+        ("sub", [value, number], value, amounts.subtract_number),
         ("isGreaterThan", [value, value], true, lambda mine, other: compare(mine, other) > 0),
         ("isLessThan", [value, value], true, lambda mine, other: compare(mine, other) < 0),
         ("compareTo", [value, value], number, compare),
@@ -299,6 +235,7 @@ def declarations(cel: Any) -> list[Any]:
         ("indexOf", [text, text], number, _index),
         ("indexOf", [text, text, number], number, _index),
         ("lastIndexOf", [text, text], number, _last_index),
+        ("lastIndexOf", [text, text, number], number, _last_index),
         ("substring", [text, number], text, _substring),
         ("substring", [text, number, number], text, _substring),
         ("replace", [text, text, text], text, _replace),
@@ -307,14 +244,14 @@ def declarations(cel: Any) -> list[Any]:
         ("split", [text, text, number], texts, _split),
         ("lowerAscii", [text], text, _lower),
         ("upperAscii", [text], text, _upper),
-        ("trim", [text], text, str.strip),
+        ("trim", [text], text, _trim),
         ("join", [dyn_texts], text, _join),
         ("join", [dyn_texts, text], text, _join),
     ]
     globals_: list[tuple[str, list[Any], Any, Callable[..., Any]]] = [
-        ("quantity", [text], value, quantity),
-        ("isQuantity", [text], true, is_quantity),
-        ("sign", [value], number, sign),
+        ("quantity", [text], value, amounts.quantity),
+        ("isQuantity", [text], true, quantities.is_quantity),
+        ("sign", [value], number, quantities.sign),
         ("semver", [text], value, semver),
         ("semver", [text, true], value, semver_normalized),
         ("isSemver", [text], true, is_semver),

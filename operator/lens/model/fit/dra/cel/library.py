@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
+from lens.model.fit.dra.cel.bounds import BEYOND, UNTOLD
 from lens.model.fit.dra.cel.comparisons import may_be_wrong
-from lens.model.fit.dra.cel.functions import BEYOND, declarations
+from lens.model.fit.dra.cel.functions import declarations
 from lens.model.fit.dra.cel.text import DOMAIN, prepare
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
@@ -25,9 +26,9 @@ MOST_VERDICTS = 16_384
 MOST_NAMES = 4096
 """Names that each of them remembers."""
 
-_OF_THE_LIBRARY = (BEYOND, "RESOURCE_EXHAUSTED", "Applying SELECT to non-message type")
-"""In messages of errors that are the library's own. The last it has of a variable, too, that is a map, beside
-macros that go through lists."""
+_UNKNOWN = (BEYOND, UNTOLD, "RESOURCE_EXHAUSTED", "Applying SELECT to non-message type")
+"""In messages of errors that kube-scheduler hasn't. The last is the library's, too, of a variable that is a
+map, beside macros that go through lists."""
 
 _NO_KEY = "NOT_FOUND: Key not found in map : "
 
@@ -48,9 +49,11 @@ class Program:
         self.expression = expression
         self.names_only = prepared.names_only
         """Whether it looks only at attributes and capacities whose names are in its text."""
+        self.integers = prepared.integers
+        """Whether it asks if quantities are whole numbers."""
         self._comparisons = prepared.comparisons
         try:
-            self._compiled = _environment().compile(prepared.text)
+            self._compiled = _environment(prepared.integers).compile(prepared.text)
             kind = self._compiled.return_type().name()
         except (RuntimeError, ValueError, TypeError) as error:
             raise UnsupportedError(short(str(error).partition("\n")[0], LONGEST_MESSAGE)) from None
@@ -71,7 +74,7 @@ class Program:
         if self._comparisons:
             seen = [name for name in versions if not self.names_only or name in self.expression]
             if may_be_wrong(self._comparisons, seen, versions, others):
-                raise UnsupportedError("a version may be compared with what is none")
+                raise UnsupportedError("what it compares may be an error")
         try:
             result = self._compiled.eval(data=device)
             value, kind = result.plain_value(), result.type().name()
@@ -82,7 +85,7 @@ class Program:
         if kind != _error_kind():
             raise EvaluationError(f"the result is of type {short(kind)}, not bool")
         text = str(value)
-        if any(each in text for each in _OF_THE_LIBRARY):
+        if any(each in text for each in _UNKNOWN):
             raise UnsupportedError(short(text, LONGEST_MESSAGE))
         if text.startswith(_NO_KEY):
             raise EvaluationError(f"no such key: {short(text.removeprefix(_NO_KEY)).strip(chr(34))}")
@@ -126,9 +129,9 @@ def _error_kind() -> str:
     return str(cel.Type.ERROR.name())
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    """Return the environment that all expressions share."""
+@lru_cache(maxsize=2)
+def _environment(integers: bool) -> Any:
+    """Return the environment that all expressions share, or all that ask for ``integers``."""
     from cel_expr_python import cel
     from cel_expr_python.ext import ext_bindings, ext_optional
 
@@ -150,7 +153,7 @@ def _environment() -> Any:
             "device.capacity": cel.Type.Map(text, quantities),
         },
         extensions=[ext_bindings.ExtBindings(), ext_optional.ExtOptional()],
-        functions=[*look_ups, *declarations(cel)],
+        functions=[*look_ups, *declarations(cel, integers=integers)],
     )
 
 

@@ -44,12 +44,13 @@ class Prepared(NamedTuple):
     """An expression for the library.
 
     ``names_only``: it looks only at entries whose names are in its text. ``comparisons`` are those that may
-    be of a version.
+    be of a version, ``integers`` says that it asks whether quantities are whole numbers.
     """
 
     text: str
     names_only: bool
     comparisons: frozenset[Comparison]
+    integers: bool
 
 
 def prepare(expression: str) -> Prepared:
@@ -62,7 +63,8 @@ def prepare(expression: str) -> Prepared:
     if _work(parts) > MOST_WORK:
         raise UnsupportedError("it may take too long")
     text = _Rewriter(parts).rewrite(0, len(parts))
-    return Prepared(text, names_only(parts), comparisons(parts))
+    integers = any(each.kind == "name" and each.text in ("isInteger", "asInteger") for each in parts)
+    return Prepared(text, names_only(parts), comparisons(parts), integers)
 
 
 def _growth(parts: list[Token]) -> int:
