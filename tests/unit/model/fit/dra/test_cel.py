@@ -78,6 +78,7 @@ def test_a_selector_sees_a_device_as_kubernetes_shows_it(expression: str, found:
         (f"device.attributes['{GPU}'].product", "not bool"),
         ("quantity('x') == quantity('1')", "not a quantity"),
         ("1 / 0 == 1", "zero"),
+        (f"device.attributes['{GPU}'].product.x == 1", "SELECT"),
     ],
 )
 def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
@@ -106,7 +107,9 @@ def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
         + "true"
         + ")" * 21,
         "optional.of('a')" + ".optFlatMap(b, optional.of(b + b))" * 20 + ".hasValue()",
-        f"device.attributes['{GPU}'].product.x == 1",
+        "[1, 2].exists(k, k == 1) && cel.bind(a, 7, a == 7)",
+        "![1, 2].all(k, k == 2) && optional.of(7).optMap(a, a == 7).value()",
+        "cel.bind(b, [1, 2].exists(k, k == 1), cel.bind(a, 7, a == 7 && b))",
         "".join(f"[1,2,3,4,5,6,7,8,9,10].all(a{number}," for number in range(6)) + "true" + ")" * 6,
         # Each is within the library's own bounds, and holds up everything else for half a second.
         f"[{'1,' * 2400}1].map(x, [{'1,' * 2400}1]).size() > 0",
@@ -135,6 +138,8 @@ def test_a_text_that_is_not_closed_is_told_at_once(expression: str) -> None:
         f"device.attributes['{GPU}'].exists(name, name.startsWith('prod') && 'H100'.matches('^H[12]00$'))",
         "'a,b'.split(',').exists(x, x == 'b')",
         "sets.contains([1, 2, 3], [1])",
+        "cel.bind(a, 7, [1, 2].exists(k, k == 1) && a == 7) && [3, 4].exists(k, k == 3)",
+        "[1, 2].filter(k, k == 1).map(k, k)[0] == 1 && cel.bind(a, 7, a == 7)",
         f"[{','.join(map(str, range(500)))}].exists(x, x == 499 && device.driver == '{GPU}')",
     ],
 )

@@ -26,9 +26,8 @@ MOST_VERDICTS = 16_384
 MOST_NAMES = 4096
 """Names that each of them remembers."""
 
-_UNKNOWN = (BEYOND, UNTOLD, "RESOURCE_EXHAUSTED", "Applying SELECT to non-message type")
-"""In messages of errors that kube-scheduler hasn't. The last is the library's, too, of a variable that is a
-map, beside macros that go through lists."""
+_UNKNOWN = (BEYOND, UNTOLD, "RESOURCE_EXHAUSTED")
+"""In messages of errors that kube-scheduler hasn't."""
 
 _NO_KEY = "NOT_FOUND: Key not found in map : "
 

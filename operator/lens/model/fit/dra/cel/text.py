@@ -31,6 +31,8 @@ _HEAVY = frozenset({"matches", "split", "replace", "join", "sets"})
 _HEAVY_WORK = 1000
 """What a call of these takes: the library compiles a regular expression each time, texts may be long."""
 
+_END_EARLY, _LAZY = frozenset({"all", "exists"}), frozenset({"bind", "optMap", "optFlatMap"})
+
 _LONGEST_LIST = 64
 """More than a device's attributes, or the values of one."""
 
@@ -62,9 +64,22 @@ def prepare(expression: str) -> Prepared:
         raise UnsupportedError("its variables may make values that are too large")
     if _work(parts) > MOST_WORK:
         raise UnsupportedError("it may take too long")
+    if _leaves_values(parts):
+        raise UnsupportedError("a variable comes after a macro that may end early")
     text = _Rewriter(parts).rewrite(0, len(parts))
     integers = any(each.kind == "name" and each.text in ("isInteger", "asInteger") for each in parts)
     return Prepared(text, names_only(parts), comparisons(parts), integers)
+
+
+def _leaves_values(parts: list[Token]) -> bool:
+    """Tell whether a variable comes after a macro that may end early.
+
+    The library (cel-cpp's slots, 0.1.3 of cel-expr-python) takes what such a macro was at for the variable's
+    value: ``[1, 2].exists(k, k == 1) && cel.bind(a, 7, a == 7)`` is false.
+    """
+    called = [each.text for each, after in pairwise(parts) if each.kind == "name" and after.text == "("]
+    first = next((place for place, name in enumerate(called) if name in _END_EARLY), len(called))
+    return any(name in _LAZY for name in called[first:])
 
 
 def _growth(parts: list[Token]) -> int:
