@@ -45,7 +45,10 @@ def paint(text: str, style: Style, terminal: Terminal) -> str:
 
 
 def bar(parts: tuple[Part, ...], terminal: Terminal, most: int = MOST_CELLS) -> str:
-    """Return a bar with a cell for each GPU, or ``most`` cells in proportion; each state has one at least."""
+    """Return a bar with a cell for each GPU, or ``most`` cells in proportion.
+
+    Each state has one at least, and so a bar has more than ``most`` cells where there are more states.
+    """
     shown = ""
     for part, number in zip(parts, cells([part.gpus for part in parts], most), strict=True):
         symbol, plain, style = _SYMBOLS[part.state]
@@ -55,12 +58,16 @@ def bar(parts: tuple[Part, ...], terminal: Terminal, most: int = MOST_CELLS) -> 
 
 def bar_cells(parts: tuple[Part, ...], most: int = MOST_CELLS) -> int:
     """Return how many columns the bar takes."""
-    return min(sum(part.gpus for part in parts), most)
+    return sum(cells([part.gpus for part in parts], most))
 
 
 def cells(numbers: list[int], most: int) -> list[int]:
-    """Return how many of at most so many cells each number has, by its share; one at least unless it is 0."""
+    """Return how many of ``most`` cells each number has, by its share; one at least unless it is 0.
+
+    There are as many cells as numbers that aren't 0, even if these are more than ``most``.
+    """
     total = sum(numbers)
+    most = max(most, sum(number > 0 for number in numbers))
     if total <= most:
         return numbers
     found = [max(1, number * most // total) if number else 0 for number in numbers]

@@ -21,6 +21,9 @@ _HELP = (
 )
 
 _PRODUCTS_AT_MOST = 6
+_LEAST_BAR = 4
+"""Cells of the longest bar: one for each state. A terminal that has no room for them gets no bars."""
+
 OLD_SECONDS = 30.0
 
 
@@ -66,17 +69,20 @@ def _products(status: Mapping[str, Any], terminal: Terminal) -> list[str]:
     numbers = [f"{table.number(row['allocated'])}/{table.number(row['total'])}" for row in rows]
     wide = max(map(len, numbers), default=0)
     label = min(max(map(text.width, names), default=0), max(terminal.columns // 3, 8))
-    most = max(terminal.columns - label - wide - 3, 4)
-    largest = max((row["total"] or 0 for row in rows), default=0)
+    most = terminal.columns - label - wide - 3
+    bars = [product_parts(row) for row in rows]
+    totals = [sum(part.gpus for part in parts) for parts in bars]
+    largest = max(totals, default=0)
     lines = []
-    for row, name, number in zip(rows, names, numbers, strict=True):
-        parts = product_parts(row)
+    for name, number, parts, total in zip(names, numbers, bars, totals, strict=True):
+        short = text.pad(text.shorten(name, label, middle=True, ellipsis=terminal.ellipsis), label)
+        if most < _LEAST_BAR:
+            lines.append(_shorten(f"{short} {number:>{wide}}", terminal))
+            continue
         # All bars have the same scale: the longest is as wide as there is room.
-        total = sum(part.gpus for part in parts)
         cells = max(total * most // largest, 1) if largest > most else total
         spaces = " " * (most - bar_cells(parts, cells))
-        short = text.shorten(name, label, middle=True, ellipsis=terminal.ellipsis)
-        lines.append(f"{text.pad(short, label)} {bar(parts, terminal, cells)}{spaces} {number:>{wide}}")
+        lines.append(f"{short} {bar(parts, terminal, cells)}{spaces} {number:>{wide}}")
     return lines
 
 

@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lens_client.output import text
@@ -82,11 +82,13 @@ def test_a_table_fits_any_terminal(rows: list[tuple[str, str, int, int]], column
         assert text.width(line) <= columns
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=4), st.integers(4, 40))
+@given(st.lists(st.integers(0, 10_000), max_size=6), st.integers(0, 40))
+@example([4, 4], 1)
 def test_a_bar_shows_every_state(numbers: list[int], most: int) -> None:
-    """In proportion, with a cell at least for each state that has GPUs."""
+    """In proportion, with a cell at least for each state that has GPUs, however small the bar should be."""
     shown = cells(numbers, most)
-    assert sum(shown) == min(sum(numbers), most)
+    states = sum(number > 0 for number in numbers)
+    assert sum(shown) == min(sum(numbers), max(most, states))
     assert all((cell > 0) == (number > 0) for cell, number in zip(shown, numbers, strict=True))
     assert bar_cells(tuple(Part("allocated", number) for number in numbers), most) == sum(shown)
 
