@@ -49,9 +49,12 @@ def run(context: Context) -> int:
         ]
         return sorted(found, key=lambda row: str(row["timestamp"]))
 
-    if given.watch:
-        return _watch(context, printer, clock, chosen)
     query = {"include": "events", "event_type": types, "event_object": about}
+    if given.watch:
+        if types is not None or about is not None:
+            # The stream has no such filters, so the list has to refuse what none of its events can be.
+            context.lens.get("/api/v1/realtime/status", schema.Status, query)
+        return _watch(context, printer, clock, chosen)
     answer = context.lens.get("/api/v1/realtime/status", schema.Status, query)
     clock.at = after(epoch(answer.data["timestamp"]), answer.age_seconds)
     rows = chosen(section(answer.data, "recent_events", context.lens.where))

@@ -1,13 +1,15 @@
 """``kubectl lens nodes``."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from lens_client import options
 from lens_client.api import schema
+from lens_client.api.client import Answer
 from lens_client.context import Context
 from lens_client.exits import YES
+from lens_client.listing import asked
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
 from lens_client.listing.watch import Section, watch
@@ -41,23 +43,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """Print the nodes."""
-    given = context.options
     printer, labelled = Printer(context, NODES), Labelled(context, "nodes")
-
-    def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        return labelled(
-            row
-            for row in rows
-            if (given.product is None or row["product"] == given.product)
-            and (given.available_min is None or (row["available_gpus"] or 0) >= given.available_min)
-            and (given.status is None or row["status"] == given.status)
-        )
-
-    if given.watch:
-        return watch(context, printer, SECTION, {"include": "nodes"}, Clock(), chooses)
-    query = {"product": given.product, "available_min": given.available_min, "status": given.status}
-    answer = context.lens.get("/api/v1/realtime/nodes", schema.Nodes, query)
+    if context.options.watch and any(value is not None for value in _filters(context).values()):
+        # A row doesn't say how many of which GPUs are available where a node has several products.
+        ask, query = partial(_ask, context, fresh=True), {"include": ["status", "nodes"]}
+        return asked.watch(context, printer, SECTION, ask, labelled, query)
+    if context.options.watch:
+        return watch(context, printer, SECTION, {"include": "nodes"}, Clock(), labelled)
+    answer = _ask(context)
     rows = labelled(answer.data["nodes"])
     printer.rows({**answer.data, "total_nodes": len(rows)}, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)
     return context.status(YES, answer.age_seconds)
+
+
+def _filters(context: Context) -> dict[str, Any]:
+    given = context.options
+    return {"product": given.product, "available_min": given.available_min, "status": given.status}
+
+
+def _ask(context: Context, *, fresh: bool = False) -> Answer[schema.Nodes]:
+    return context.lens.get("/api/v1/realtime/nodes", schema.Nodes, _filters(context), fresh=fresh)

@@ -6,12 +6,15 @@ from functools import partial
 from lens_client import options
 from lens_client.api import schema
 from lens_client.api.client import Answer
+from lens_client.commands import tasks
 from lens_client.context import Context
 from lens_client.exits import YES
 from lens_client.listing import asked
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
 from lens_client.views import pending
+
+SECTION = tasks.SECTION._replace(gone=lambda row: {**row, "terminating": True})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +32,7 @@ def run(context: Context) -> int:
     view = pending.view(namespaces=namespace is None)._replace(nothing=nothing)
     printer, labelled = Printer(context, view), Labelled(context, "pods")
     if context.options.watch:
-        return asked.watch(
-            context,
-            printer,
-            partial(_ask, context, fresh=True),
-            labelled,
-            lambda row: {**row, "terminating": True},
-        )
+        return asked.watch_pods(context, printer, SECTION, partial(_ask, context, fresh=True), labelled)
     answer = _ask(context, fresh=False)
     rows = labelled(answer.data["tasks"])
     printer.rows({**answer.data, "total_tasks": len(rows)}, rows)

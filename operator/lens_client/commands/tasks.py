@@ -60,11 +60,14 @@ def run(context: Context) -> int:
         return labelled(row for row in rows if given.node in (None, row["node_name"]))
 
     if given.watch and given.state == "running":
+        if given.node is not None:
+            # The stream takes any name, and would have nothing of one that no node can have.
+            _ask(context, limit=1)
         query = {"include": "tasks", "namespace": namespace}
         return watch(context, printer, SECTION, query, Clock(), chooses)
     if given.watch:
         # The stream has running tasks alone.
-        return asked.watch(context, printer, partial(_ask, context, fresh=True), labelled, SECTION.gone)
+        return asked.watch_pods(context, printer, SECTION, partial(_ask, context, fresh=True), labelled)
     answer = _ask(context)
     rows = labelled(answer.data["tasks"])
     printer.rows({**answer.data, "total_tasks": len(rows)}, rows)
@@ -72,7 +75,7 @@ def run(context: Context) -> int:
     return context.status(YES, answer.age_seconds)
 
 
-def _ask(context: Context, *, fresh: bool = False) -> Answer[schema.RunningTasks]:
+def _ask(context: Context, *, limit: int | None = None, fresh: bool = False) -> Answer[schema.RunningTasks]:
     given = context.options
-    query = {"namespace": context.namespace, "state": given.state, "node": given.node}
+    query = {"namespace": context.namespace, "state": given.state, "node": given.node, "limit": limit}
     return context.lens.get("/api/v1/realtime/running-tasks", schema.RunningTasks, query, fresh=fresh)

@@ -10,7 +10,7 @@ from lens_client.context import Context
 from lens_client.exits import YES
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Chooses
-from lens_client.listing.watch import differs, followed, tell_age
+from lens_client.listing.watch import Section, differs, followed, tell_age
 
 _ASK_SECONDS = 0.2
 """No sooner is the list asked for again: a Lens grants some 8 requests a second."""
@@ -19,37 +19,35 @@ _PASSING = frozenset((None, 429, 502, 503, 504))
 """Statuses after which the next event asks again; None for no response."""
 
 Ask = Callable[[], Answer[Any]]
-"""Asks for the list as it is now, whose rows are in ``tasks``."""
+"""Asks for the list as it is now."""
+
+
+def watch_pods(context: Context, printer: Printer, section: Section, ask: Ask, chooses: Chooses) -> int:
+    """Print the pods of a list, and those that change, until Ctrl+C.
+
+    Who may see one namespace gets the stream of its tasks, and news of other pods within 10 s.
+    """
+    try:
+        return watch(context, printer, section, ask, chooses, {"include": ["status", "events"]})
+    except ApiError as error:
+        if error.http_status != 403 or context.namespace is None:
+            raise
+    query = {"include": "tasks", "namespace": context.namespace}
+    return watch(context, printer, section, ask, chooses, query)
 
 
 def watch(
     context: Context,
     printer: Printer,
+    section: Section,
     ask: Ask,
     chooses: Chooses,
-    gone: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-) -> int:
-    """Print the pods of a list, and those that change, until Ctrl+C.
-
-    ``gone`` makes the last row of a pod that has left out of the one before. Who may see one namespace gets
-    the stream of its tasks, and news of other pods within 10 s.
-    """
-    try:
-        return _follow(context, printer, ask, chooses, gone, {"include": ["status", "events"]})
-    except ApiError as error:
-        if error.http_status != 403 or context.namespace is None:
-            raise
-    return _follow(context, printer, ask, chooses, gone, {"include": "tasks", "namespace": context.namespace})
-
-
-def _follow(
-    context: Context,
-    printer: Printer,
-    ask: Ask,
-    chooses: Chooses,
-    gone: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     query: Mapping[str, Any],
 ) -> int:
+    """Print the rows of a list, and those that change, until Ctrl+C.
+
+    Each event of the stream that the ``query`` opens asks for the list again.
+    """
     known: dict[Hashable, Mapping[str, Any]] | None = None
     old = False
     asked_at = -math.inf
@@ -66,14 +64,13 @@ def _follow(
                     raise
                 continue
             rows: dict[Hashable, Mapping[str, Any]] = {
-                (row["namespace"], row["pod_name"], row["pod_uid"]): row
-                for row in chooses(answer.data["tasks"])
+                section.key(row): row for row in chooses(answer.data[section.field])
             }
             if known is None:
                 printer.first({**answer.data}, list(rows.values()))
                 printer.age(answer.data["timestamp"], answer.age_seconds)
             else:
-                left = [gone(row) for key, row in known.items() if key not in rows]
+                left = [section.gone(row) for key, row in known.items() if key not in rows]
                 printer.more([*left, *(row for key, row in rows.items() if differs(known.get(key), row))])
             known = rows
     return YES

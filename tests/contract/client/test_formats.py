@@ -221,19 +221,52 @@ def test_a_connection_that_is_closed_after_each_response_will_do(server: lens.Fa
     assert (ran.status, ran.stdout.split()[0]) == (0, "POD")
 
 
-@pytest.mark.parametrize(
-    ("path", "command", "refused", "said"),
-    [
-        ("fit", "fit --gpus -1", "gpus '-1' is not a number from 0 to 1024", "--gpus '-1' is not a number"),
-        ("nodes", "nodes --available -1", "available_min '-1' is not a number", "--available '-1' is not"),
-        ("status", "events --types a", "event_type 'a' is not supported", "--types 'a' is not supported"),
-        ("running-tasks", "tasks -n A", "namespace 'A' is not a DNS label", "--namespace 'A' is not"),
-    ],
-)
+REFUSED = [
+    ("fit", "fit --gpus -1", "gpus '-1' is not a number from 0 to 1024", "--gpus '-1' is not a number"),
+    ("nodes", "nodes --available -1", "available_min '-1' is not a number", "--available '-1' is not"),
+    ("nodes", "nodes --status foo", "status 'foo' is not supported", "--status 'foo' is not supported"),
+    ("status", "events --types a", "event_type 'a' is not supported", "--types 'a' is not supported"),
+    ("running-tasks", "tasks -n A", "namespace 'A' is not a DNS label", "--namespace 'A' is not"),
+    ("running-tasks", "tasks --node A", "node 'A' is not a DNS name", "--node 'A' is not a DNS name"),
+]
+
+
+@pytest.mark.parametrize(("path", "command", "refused", "said"), REFUSED)
 def test_a_parameter_that_lens_refuses_is_usage(path: str, command: str, refused: str, said: str) -> None:
     with lens.running() as server:
         server.answers[f"{REALTIME}/{path}"] = (400, f"Invalid parameter: {refused}")
         ran = run(server.url, command.split())
+    assert (ran.stdout, ran.status) == ("", 2)
+    assert ran.stderr.startswith(f"kubectl lens: {said}")
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "refused", "said"),
+    [
+        *(each for each in REFUSED if each[0] != "fit" and "-n" not in each[1].split()),
+        ("nodes", "nodes --product=", "product '' has not 1 to 64 characters", "--product '' has not"),
+        ("status", "events --for node/x", "event_object 'Node/x' is longer", "--for 'Node/x' is longer"),
+        ("running-tasks", "tasks --state all --node A", "node 'A' is not a DNS name", "--node 'A' is not"),
+    ],
+)
+def test_a_filter_that_lens_refuses_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, path: str, command: str, refused: str, said: str
+) -> None:
+    """The stream has no filters; -w sends them with the list, so what is refused once is refused here too."""
+    with lens.running() as server:
+        snapshot = server.snapshot
+
+        def only_one(sections: list[str]) -> dict[str, object]:
+            # Who goes on nevertheless is refused the next stream.
+            server.answers[f"{REALTIME}/stream"] = (403, "Forbidden")
+            return snapshot(sections)
+
+        monkeypatch.setattr(server, "snapshot", only_one)
+        server.sent.put(None)
+        server.answers[f"{REALTIME}/{path}"] = (400, f"Invalid parameter: {refused}")
+        ran = run(server.url, [*command.split(), "-w"])
+        name = refused.split()[0]
+        assert [target for _, target, _ in server.requests if path in target and f"{name}=" in target]
     assert (ran.stdout, ran.status) == ("", 2)
     assert ran.stderr.startswith(f"kubectl lens: {said}")
 

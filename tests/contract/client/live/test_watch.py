@@ -74,6 +74,23 @@ def test_rows_are_json_lines(server: lens.FakeLens) -> None:
         assert process.wait(DEADLINE_SECONDS) == -signal.SIGINT
 
 
+def test_filters_of_nodes_are_those_of_the_list(server: lens.FakeLens) -> None:
+    """A node of several products has no product of its own; Lens knows which of its GPUs are available."""
+    path, head = f"{lens.REALTIME}/nodes", {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+    mixed = cluster.node("mixed-1", 4, 4, product=None)
+    server.answers[path] = (200, {**head, "total_nodes": 1, "nodes": [mixed]})
+    with Process(server.url, ["nodes", "-w", "--product", "A100", "--available", "1"]) as shell:
+        start = shell.wait_for("Data 0s old")
+        assert "mixed-1" in shell.shown
+        assert "gpu-node-1" not in shell.shown
+        assert server.requests[-1][1].endswith("product=A100&available_min=1")
+        new = cluster.node("mixed-2", 0, 8, product=None)
+        server.answers[path] = (200, {**head, "total_nodes": 2, "nodes": [mixed, new]})
+        server.send("change", change(nodes={"changed": [new, cluster.NODES[0]], "gone": []}))
+        end = shell.wait_for("mixed-2", start)
+        assert "gpu-node-1" not in shell.shown[start:end]
+
+
 def test_events_go_on_and_none_comes_twice(server: lens.FakeLens) -> None:
     """The newest is the last line."""
     with Process(server.url, ["events", "-w"]) as shell:
