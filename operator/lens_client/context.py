@@ -64,14 +64,13 @@ class Context:
         return time.time()
 
     def status(self, status: int, age_seconds: float | None) -> int:
-        """Return a command's exit status: 4 instead of ``status`` if the figures are older than --max-age.
+        """Return a command's exit status: 4 instead of ``status`` if the figures are older than --max-age."""
+        return STALE if self.is_old(age_seconds) else status
 
-        Figures of an unknown age are.
-        """
+    def is_old(self, age_seconds: float | None) -> bool:
+        """Return whether figures are older than --max-age. Those of an unknown age are."""
         allowed = self.options.max_age
-        if allowed is None or (age_seconds is not None and age_seconds <= allowed):
-            return status
-        return STALE
+        return allowed is not None and (age_seconds is None or age_seconds > allowed)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -8,9 +8,10 @@ from lens_client import options
 from lens_client.api import schema
 from lens_client.api.client import section
 from lens_client.context import Context
-from lens_client.exits import YES, UsageError
+from lens_client.exits import STALE, YES, UsageError
+from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
-from lens_client.listing.watch import followed, tell_age
+from lens_client.listing.watch import tell_age
 from lens_client.output.quantity import epoch
 from lens_client.views import alerts
 from lens_client.views.cells import Clock, after
@@ -81,7 +82,7 @@ def _watch(context: Context, printer: Printer, clock: Clock, chosen: Any) -> int
             else:
                 printer.more([row for row in rows if _key(row) not in seen])
                 seen.update(map(_key, rows))
-    return YES
+    return STALE
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -7,9 +7,10 @@ from lens_client import options
 from lens_client.api import schema
 from lens_client.api.client import ApiError
 from lens_client.context import Context
-from lens_client.exits import YES, CommandError
+from lens_client.exits import STALE, YES, CommandError
+from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
-from lens_client.listing.watch import MEASURED, followed, tell_age
+from lens_client.listing.watch import MEASURED, tell_age
 from lens_client.views import namespaces, status
 
 PATH = "/api/v1/realtime/status"
@@ -84,7 +85,7 @@ def _watch(context: Context, printer: Printer) -> int:
                 elif _figures(now) != _figures(before):
                     printer.more([now])
                 before = now
-    return YES
+    return STALE
 
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:

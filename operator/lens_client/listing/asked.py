@@ -7,10 +7,11 @@ from typing import Any
 
 from lens_client.api.client import Answer, ApiError
 from lens_client.context import Context
-from lens_client.exits import YES
+from lens_client.exits import STALE
+from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Chooses
-from lens_client.listing.watch import Section, differs, followed, tell_age
+from lens_client.listing.watch import Section, differs, tell_age
 
 _ASK_SECONDS = 0.2
 """No sooner is the list asked for again: a Lens grants some 8 requests a second."""
@@ -44,7 +45,7 @@ def watch(
     chooses: Chooses,
     query: Mapping[str, Any],
 ) -> int:
-    """Print the rows of a list, and those that change, until Ctrl+C.
+    """Print the rows of a list, and those that change, until Ctrl+C, or until they are too old.
 
     Each event of the stream that the ``query`` opens asks for the list again.
     """
@@ -73,4 +74,7 @@ def watch(
                 left = [section.gone(row) for key, row in known.items() if key not in rows]
                 printer.more([*left, *(row for key, row in rows.items() if differs(known.get(key), row))])
             known = rows
-    return YES
+            if context.is_old(answer.age_seconds):
+                printer.age_once(answer.data["timestamp"], answer.age_seconds)
+                return STALE
+    return STALE

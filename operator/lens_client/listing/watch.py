@@ -1,14 +1,13 @@
 """``-w``: the rows that there are, and then each that changes."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 from lens_client.api.client import section as rows_of
 from lens_client.api.events import Event
 from lens_client.context import Context
-from lens_client.exits import YES
-from lens_client.listing import stream
+from lens_client.exits import STALE
+from lens_client.listing.follow import followed
 from lens_client.listing.printer import OLD_SECONDS, Printer
 from lens_client.listing.selection import Chooses
 from lens_client.output.quantity import epoch
@@ -47,7 +46,7 @@ def watch(
     clock: Clock,
     chooses: Chooses,
 ) -> int:
-    """Print a section's rows, and those that change, until Ctrl+C."""
+    """Print a section's rows, and those that change, until Ctrl+C, or until they are too old."""
     known: Known | None = None
     old = False
     with followed(context, printer, query) as events:
@@ -69,26 +68,7 @@ def watch(
                 known = rows
             elif known is not None and section.field in event.data:
                 _apply(printer, section, event.data[section.field], known, clock.at, chooses)
-    return YES
-
-
-@contextmanager
-def followed(context: Context, printer: Printer, query: Mapping[str, Any]) -> Iterator[Iterator[Event]]:
-    """Give the stream's events; at Ctrl+C say how old the figures were at last."""
-    last: list[Mapping[str, Any]] = []
-
-    def events() -> Iterator[Event]:
-        for event in stream.events(context, query):
-            last[:] = [event.data]
-            yield event
-
-    try:
-        yield events()
-    except KeyboardInterrupt:
-        printer.end_line()
-        for data in last:
-            printer.age(data["timestamp"], data.get("age_seconds"))
-        raise
+    return STALE
 
 
 def _rows(context: Context, event: Event, part: Section) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lens_client.context import Context
-from lens_client.exits import YES, CommandError
+from lens_client.exits import STALE, YES, CommandError
 from lens_client.listing import stream
 from lens_client.output.quantity import epoch
 from lens_client.output.table import Column
@@ -50,7 +50,7 @@ class _Feed(threading.Thread):
 
 
 def run(context: Context, state: State, columns: Sequence[Column], query: Mapping[str, Any]) -> int:
-    """Show the screen until the user ends it. Raise CommandError."""
+    """Show the screen until the user ends it, or the figures are older than --max-age. Raise CommandError."""
     if not can_show(context.stdin, context.stdout):
         raise CommandError("top needs a terminal; nodes and tasks print the same once, and with -w go on")
     title = "  ".join(filter(None, (context.lens.cluster, context.options.namespace)))
@@ -86,6 +86,8 @@ def _loop(
             heard, age, changed = time.monotonic(), state.age_seconds, True
         elif (silent := time.monotonic() - heard) > _HEARTBEAT_SECONDS:
             state.age_seconds, changed = round((age or 0.0) + silent, 1), True
+        if state.timestamp and context.is_old(state.age_seconds):
+            return STALE
         if pressed or screen.redraw or state.problem != problem:
             changed, drawn = True, 0.0
 

@@ -1,6 +1,7 @@
 """A Lens that answers with the rows of ``cluster``, for who may see everything or one namespace."""
 
 import json
+import math
 import queue
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ class FakeLens:
         self.requests: list[tuple[str, str, bytes]] = []
         self.sent: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         """Events that the open stream sends next; None ends it."""
+        self.streams = math.inf
+        """How many streams may still be opened; a further one is refused, which ends a watch."""
+        self.age_seconds: float | None = None
+        """The age of a snapshot's figures."""
         self.url = ""
         self.closes = False
         """Whether each connection is closed after its response, as some proxies do."""
@@ -89,6 +94,7 @@ class FakeLens:
         return {
             "cluster": cluster.NAME,
             "timestamp": cluster.TIMESTAMP,
+            **({} if self.age_seconds is None else {"age_seconds": self.age_seconds}),
             **dict(rows[section] for section in sections),
         }
 
@@ -160,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._envelope(status, data)
 
     def _stream(self, sections: list[str]) -> None:
+        self.fake.streams -= 1
+        if self.fake.streams < 0:
+            self._envelope(403, "Forbidden")
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")

@@ -196,6 +196,55 @@ def test_exit_status_answers_the_question(server: lens.FakeLens, arguments: list
     assert run(server.url, arguments).status == status
 
 
+WATCHES = (
+    "status",
+    "nodes",
+    "nodes --status Ready",
+    "tasks -A",
+    "tasks -A --state all",
+    "pending -A",
+    "alerts",
+    "events",
+)
+
+
+@pytest.mark.parametrize("command", WATCHES)
+def test_a_watch_ends_with_4_when_its_figures_are_too_old(command: str) -> None:
+    """And the last line says how old they are."""
+    with lens.running() as server:
+        server.age_seconds = 0.4
+        for age in (59.9, 60.1):
+            server.send("heartbeat", {"timestamp": "2026-11-29T16:01:01Z", "age_seconds": age})
+        server.streams = 1
+        server.sent.put(None)
+        ran = run(server.url, [*command.split(), "-w", "--max-age", "1m"])
+    assert ran.status == 4
+    assert ran.stderr.splitlines()[-1].startswith("Data 60.1s old, of 2026-11-29T16:01:01Z")
+
+
+@pytest.mark.parametrize("command", WATCHES)
+@pytest.mark.parametrize("age", [0.4, None])
+def test_figures_that_are_too_old_or_of_an_unknown_age_are_printed_once(
+    command: str, age: float | None
+) -> None:
+    with lens.running() as server:
+        server.age_seconds, server.streams = age, 1
+        server.sent.put(None)
+        ran = run(server.url, [*command.split(), "-w", "--max-age", "0"])
+    assert (ran.status, ran.stdout != "") == (4, True)
+    assert [line[:5] for line in ran.stderr.splitlines()] == ["Data "]
+
+
+def test_figures_grow_old_while_a_stream_is_broken() -> None:
+    """No event says so then."""
+    with lens.running() as server:
+        server.age_seconds, server.streams = 9.999, 1
+        server.sent.put(None)
+        ran = run(server.url, ["nodes", "-w", "--max-age", "9.9991"])
+    assert ran.status == 4
+    assert ran.stderr.splitlines()[-1].startswith("Lens has ended the stream")
+
+
 def test_an_unknown_fit_is_not_a_yes(server: lens.FakeLens) -> None:
     """`fit && apply` doesn't apply what may not fit."""
     server.answers[f"{REALTIME}/fit"] = (
@@ -250,18 +299,11 @@ def test_a_parameter_that_lens_refuses_is_usage(path: str, command: str, refused
     ],
 )
 def test_a_filter_that_lens_refuses_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, path: str, command: str, refused: str, said: str
+    path: str, command: str, refused: str, said: str
 ) -> None:
     """The stream has no filters; -w sends them with the list, so what is refused once is refused here too."""
     with lens.running() as server:
-        snapshot = server.snapshot
-
-        def only_one(sections: list[str]) -> dict[str, object]:
-            # Who goes on nevertheless is refused the next stream.
-            server.answers[f"{REALTIME}/stream"] = (403, "Forbidden")
-            return snapshot(sections)
-
-        monkeypatch.setattr(server, "snapshot", only_one)
+        server.streams = 1
         server.sent.put(None)
         server.answers[f"{REALTIME}/{path}"] = (400, f"Invalid parameter: {refused}")
         ran = run(server.url, [*command.split(), "-w"])

@@ -56,6 +56,17 @@ def test_nodes_products_and_the_age_are_shown(server: lens.FakeLens) -> None:
         assert shell.mode() == shell.before
 
 
+def test_it_ends_with_4_when_its_figures_are_too_old(server: lens.FakeLens) -> None:
+    """And the terminal is as it was."""
+    server.age_seconds = 0.4
+    with Process(server.url, ["top", "--max-age", "1m"]) as shell:
+        shell.wait_for("Data 0.4s old")
+        server.send("heartbeat", {"timestamp": LATER, "age_seconds": 60.1})
+        assert shell.end() == 4
+        assert shell.shown.endswith(LEFT)
+        assert shell.mode() == shell.before
+
+
 def test_keys_sort_filter_and_scroll(server: lens.FakeLens) -> None:
     """Each is answered at once."""
     with Process(server.url, ["top"], columns=100) as shell:
