@@ -29,20 +29,23 @@ def _written(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
     if isinstance(value, str):
         return _safe(value)
+    if not isinstance(value, dict | list):
+        return _word(value)
     elements = value.values() if isinstance(value, dict) else value
     if any(isinstance(each, dict | list) for each in elements):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _safe(
-        " ".join(f"{name}={each}" for name, each in value.items())
-        if isinstance(value, dict)
-        else " ".join(map(str, value))
-    )
+    if isinstance(value, dict):
+        return _safe(" ".join(f"{name}={_word(each)}" for name, each in value.items()))
+    return _safe(" ".join(map(_word, value)))
+
+
+def _word(value: Any) -> str:
+    """Return what is no list and no mapping; null is empty."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _safe(text: str) -> str:

@@ -57,6 +57,7 @@ _PIPED = {
     "pending-csv": "pending -A -o csv",
     "pending-wide": "pending -n research -o wide",
     "status": "status",
+    "status-csv": "status -o csv",
     "status-json": "status -o json",
     "status-of-a-namespace": "status -n ml-team",
     "status-wide": "status -o wide",

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from lens_client.api import schema
+from lens_client.output import csv_rows
 from tests.contract.client import cluster, lens
 from tests.contract.client.running import run, run_on_terminal
 
@@ -85,10 +87,40 @@ def test_csv_has_the_fields_of_the_schema() -> None:
     assert list(schema.Node.__annotations__) == list(schemas.Node.__annotations__)
 
 
+WITH_NULLS: list[Any] = [
+    None,
+    True,
+    -0.5,
+    {"x": None, "y": True, "z": 1, "reason": "A"},
+    {"x": False},
+    [None, True, 2, "b"],
+    [],
+    {},
+    {"=x": None},
+    [{"x": None}],
+]
+
+
+def test_csv_has_json_s_words_in_lists_and_mappings_too() -> None:
+    """Null is empty, and no cell has a word of Python's."""
+    lines = csv_rows.lines(("a",), [{"a": value} for value in WITH_NULLS]).splitlines()
+    assert lines == [
+        '""',
+        "true",
+        "-0.5",
+        "x= y=true z=1 reason=A",
+        "x=false",
+        " true 2 b",
+        '""',
+        '""',
+        "'=x=",
+        '"[{""x"":null}]"',
+    ]
+
+
 def test_csv_lines_are_the_server_s() -> None:
     """A list is the same table by -o csv and by the API's format=csv."""
     from lens.api.lists import csv_table
-    from lens_client.output import csv_rows
 
     for fields, rows in (
         (tuple(schema.Node.__annotations__), cluster.NODES),
@@ -101,6 +133,7 @@ def test_csv_lines_are_the_server_s() -> None:
                 for text in ("=1+1", "\uff1d1", " +", "\t-1", "@x", "\u22125", "a,b", 'q"', "\u200b=", "-5")
             ],
         ),
+        (("a",), [{"a": value} for value in WITH_NULLS]),
     ):
         assert csv_rows.header(fields).encode() == csv_table.header(fields)
         assert csv_rows.lines(fields, rows).encode() == csv_table.lines(fields, rows)

@@ -37,21 +37,30 @@ def _cell(value: Any) -> str:
 
     What has lists or mappings in it is JSON.
     """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str) and any(
+    if isinstance(value, str):
+        return _safe(value)
+    if value is None or isinstance(value, int | float):
+        return _word(value)
+    if any(
         isinstance(each, Mapping | list) for each in (value.values() if isinstance(value, Mapping) else value)
     ):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, Mapping):
-        value = " ".join(f"{name}={each}" for name, each in value.items())
-    elif not isinstance(value, str):
-        value = " ".join(map(str, value))
-    return f"'{value}" if _is_formula(value) else value
+        return _safe(" ".join(f"{name}={_word(each)}" for name, each in value.items()))
+    return _safe(" ".join(map(_word, value)))
+
+
+def _word(value: Any) -> str:
+    """Return a value that is no list and no mapping as text: null is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if _is_formula(text) else text
 
 
 def _is_formula(text: str) -> bool:
