@@ -402,6 +402,8 @@ async def test_every_kind_of_workload_is_read(
 
 GROUPED = containers(schedulingGroup={"podGroupName": "g"})
 QUEUE = {"kueue.x-k8s.io/queue-name": "q"}
+VOLCANO = {"ray.io/scheduler-name": "volcano"}
+TEMPLATE = {"template": {"spec": containers()}}
 
 
 @pytest.mark.parametrize(
@@ -412,6 +414,7 @@ QUEUE = {"kueue.x-k8s.io/queue-name": "q"}
         (workload(spec=containers(), labels=QUEUE), ["queues"]),
         (workload("Job", {"suspend": True, "template": {"spec": containers()}}, labels=QUEUE), ["queues"]),
         (workload(spec=containers(schedulerName="volcano")), ["scheduler"]),
+        (workload("RayCluster", {"headGroupSpec": TEMPLATE}, labels=VOLCANO), ["scheduler"]),
         (
             workload(
                 "StatefulSet", {"template": {"spec": containers()}, "volumeClaimTemplates": [{"spec": {}}]}

@@ -116,7 +116,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
     asked = _with_claims(asked, view, brought)
-    unchecked = [*asked.unchecked, *["volumes"] * group.has_volumes, *["queues"] * group.queued]
+    unchecked = [*asked.unchecked, *group.unchecked]
     charged = read_charged(admitted.pod, asked.request, group.replicas or 0)
     return AskedGroup(
         name=group.name,

@@ -178,5 +178,4 @@ CLAIMS = [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce
 )
 def test_volumes_that_a_controller_claims_are_told(kind: str, spec: Any, has_volumes: bool) -> None:
     (group,) = read_workload([{"kind": kind, "spec": spec}]).groups
-    assert group.has_volumes is has_volumes
     assert ("volumes" in read_group(group, "ns", NOTHING_FIT).asked.unchecked) is has_volumes

@@ -1,7 +1,7 @@
 """The pods that a manifest makes: a Pod, Kubernetes' workloads, and anything with pod templates.
 
 Kinds whose fields multiply in a way of their own are known by name. In all others every pod template counts,
-with the ``replicas`` beside it.
+with the ``replicas`` or the ``count`` beside it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +10,7 @@ import msgspec
 
 from lens.model.fit.admission.controller_labels import Owner, added_labels, labelled
 from lens.model.fit.admission.json_values import Object, as_list, as_object
+from lens.model.fit.admission.other_schedulers import by_metadata, decided_by
 from lens.model.fit.spec.claims import ClaimSpec, read_claim_spec
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
 
@@ -33,10 +34,8 @@ class PodGroup(msgspec.Struct, frozen=True):
     """Over how many Jobs, or groups of a LeaderWorkerSet, they are spread."""
     about_others: bool = False
     """Whether their rules are about labels of which only their controllers know the values."""
-    has_volumes: bool = False
-    """Whether their controller gives them PersistentVolumeClaims."""
-    queued: bool = False
-    """Whether they don't start before a queue admits them."""
+    unchecked: tuple[str, ...] = ()
+    """What may keep them from starting, and no filter looks at."""
 
 
 class Brought(msgspec.Struct, frozen=True):
@@ -121,14 +120,15 @@ def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[
 def _groups(each: Object, where: str) -> Iterator[PodGroup]:
     kind = short(each["kind"], LONGEST_WORD)
     if kind == "Pod":
-        yield PodGroup("Pod", where.rstrip("."), each, queued=_is_queued(each, where))
+        decided = tuple(by_metadata(each.get("metadata")))
+        yield PodGroup("Pod", where.rstrip("."), each, unchecked=decided)
         return
     if kind in _WITHOUT_PODS and _is_known(each):
         return
     spec = as_object(each.get("spec"), f"{where}spec")
     read = _KINDS.get(kind) if _is_known(each) else None
-    queued, has_volumes = _is_queued(each, where), _claims_volumes(spec)
     meta, api_group = as_object(each.get("metadata"), f"{where}metadata"), _api_group(each)
+    decided = (*["volumes"] * _claims_volumes(spec), *decided_by(each, api_group))
     owner = Owner(
         kind=kind if read is not None else f"{kind}.{api_group}",
         api_group=api_group,
@@ -144,18 +144,8 @@ def _groups(each: Object, where: str) -> Iterator[PodGroup]:
             name=short(f"{kind} {group.name}".rstrip(), LONGEST_NAME),
             template=template,
             about_others=about_others,
-            queued=queued,
-            has_volumes=has_volumes,
+            unchecked=(*decided, *by_metadata(template.get("metadata"))),
         )
-
-
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-"""What Kueue doesn't let start before its queue admits it."""
-
-
-def _is_queued(each: Object, where: str) -> bool:
-    meta = as_object(each.get("metadata"), f"{where}metadata")
-    return QUEUE_LABEL in as_object(meta.get("labels"), f"{where}metadata.labels")
 
 
 def _claims_volumes(value: object) -> bool:
@@ -315,7 +305,9 @@ def _any(value: object, where: str, depth: int = 0, name: str = "") -> Iterator[
     elif isinstance(value, dict):
         for key, each in value.items():
             if _is_template(key, each):
-                yield PodGroup(name, f"{where}.{key}", each, _count(value, "replicas", where, 1))
+                # A pod set of Kueue's Workload has a count.
+                replicas = _count(value, "replicas", where, _count(value, "count", where, 1))
+                yield PodGroup(name, f"{where}.{key}", each, replicas)
             else:
                 is_type = isinstance(each, dict) and "template" in each
                 yield from _any(each, f"{where}.{key}", depth + 1, key if is_type else name)

@@ -45,6 +45,7 @@ const UNCHECKED = {
   scheduler: "its own scheduler's rules",
   pod_groups: "pod groups that start together or not at all",
   queues: "its queue",
+  exclusive_topology: "nodes of its own for each Job or group",
   pod_labels: "labels that only its controller knows",
   preemption: "evicting pods of a lower priority",
   pod_disruption_budgets: "PodDisruptionBudgets",
