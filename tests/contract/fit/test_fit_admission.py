@@ -137,3 +137,29 @@ async def test_rules_about_what_only_a_controller_knows_are_named(hosts: Cluster
     large = {"replicas": 2, "template": {"spec": containers(9, **apart("podAffinity", **each))}}
     data = (await post(api, workload("StatefulSet", large))).data
     assert (data["fits"], data["complete"], data["not_checked"]) == ("no", True, [])
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_best_effort"),
+    [
+        ({"containers": [{}]}, True),
+        ({"containers": [{"resources": {"requests": {"cpu": "0", "memory": "0Gi"}}}]}, True),
+        ({"containers": [{"resources": {"limits": {"nvidia.com/gpu": 1}}}]}, True),
+        ({"containers": [{"resources": {"requests": {"cpu": "1m"}}}]}, False),
+        ({"containers": [{}], "initContainers": [{"resources": {"limits": {"memory": 1}}}]}, False),
+        ({"containers": [{}], "resources": {"requests": {"cpu": "1"}}}, False),
+        ({"containers": [{}], "resources": {"limits": {"cpu": "1"}}}, False),
+        ({"containers": [{}], "resources": {}}, True),
+    ],
+)
+async def test_a_quota_for_best_effort_counts_pods_of_that_class(
+    cluster: Cluster, serve: Serve, spec: Manifest, is_best_effort: bool
+) -> None:
+    cluster.add(node("n1"))
+    of_class: dict[Any, Any] = {}
+    for scope in ("BestEffort", "NotBestEffort"):
+        hard = {"spec": {"hard": {"pods": "1"}, "scopes": [scope]}}
+        of_class |= read(quota_decoder(), {"metadata": meta(scope, "default"), **hard})
+    cluster.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=of_class))
+    data = (await post(await serve(), workload(spec=spec))).data
+    assert [each["quota"] for each in data["quota"]] == ["BestEffort" if is_best_effort else "NotBestEffort"]

@@ -3,7 +3,7 @@
 Source: pkg/quota/v1/evaluator/core/pods.go, staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ from lens.model.fit.admission.policies import Policies, Quota, Scope
 from lens.model.fit.spec.resources import CPU, Request, read_request
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.pod_requests import is_pod_level
-from lens.model.k8s.quantity import Exact
+from lens.model.k8s.quantity import Exact, parse
 
 _REQUIRED = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
 """What each pod has to ask for where a quota limits it."""
@@ -153,8 +153,7 @@ def _has_each(name: str, pod: Mapping[str, Any]) -> bool:
     """Tell whether each container says how much it requests or may use; in a pod that says so none has to."""
     side, _, resource = name.rpartition(".")
     spec = pod["spec"]
-    whole = spec.get("resources")
-    if any(map(is_pod_level, (*_named(whole, "requests"), *_named(whole, "limits")))):
+    if _says_any(spec.get("resources"), is_pod_level):
         return True
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
     return all(resource in _named(each.get("resources"), side or "requests") for each in containers)
@@ -188,17 +187,22 @@ def _in_scope(scope: Scope, pod: Mapping[str, Any]) -> bool:
 
 
 def _is_best_effort(spec: Mapping[str, Any]) -> bool:
-    resources = (
-        each.get("resources") or {}
-        for name in ("containers", "initContainers")
-        for each in spec.get(name) or ()
-    )
-    return not any(
-        resource in ("cpu", "memory")
-        for each in resources
-        for side in ("requests", "limits")
-        for resource in each.get(side) or ()
-    )
+    """Tell whether a pod's QoS class is BestEffort (pkg/apis/core/v1/helper/qos, ComputePodQOS)."""
+    whole = spec.get("resources")
+    if _says_any(whole, is_pod_level):
+        return not _asks_for_any(whole)
+    containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+    return not any(_asks_for_any(each.get("resources")) for each in containers)
+
+
+def _says_any(resources: Mapping[str, Any] | None, which: Callable[[str], bool]) -> bool:
+    return any(map(which, (*_named(resources, "requests"), *_named(resources, "limits"))))
+
+
+def _asks_for_any(resources: Mapping[str, Any] | None) -> bool:
+    """Tell whether some CPU or memory is requested or limited; none is as if nothing were said."""
+    sides = (_named(resources, "requests"), _named(resources, "limits"))
+    return any(parse(side[name]) for side in sides for name in ("cpu", "memory") if name in side)
 
 
 def _selects(scope: Scope, name: str) -> bool:
