@@ -179,3 +179,41 @@ CLAIMS = [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce
 def test_volumes_that_a_controller_claims_are_told(kind: str, spec: Any, has_volumes: bool) -> None:
     (group,) = read_workload([{"kind": kind, "spec": spec}]).groups
     assert ("volumes" in read_group(group, "ns", NOTHING_FIT).asked.unchecked) is has_volumes
+
+
+def head_cpu(kind: str, spec: Any) -> dict[str, int]:
+    """Return the thousandths of a core that each template's pods request."""
+    groups = read_workload([{"kind": kind, "spec": spec}]).groups
+    return {each.name: dict(read_group(each, "ns", NOTHING_FIT).asked.request)["cpu"] for each in groups}
+
+
+CORE = {"spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": "1"}}}]}}
+HEAD = {"headGroupSpec": {"template": CORE}}
+WORKERS = {"workerGroupSpecs": [{"groupName": "w", "replicas": 1, "template": CORE}]}
+SCALED = {**HEAD, "enableInTreeAutoscaling": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "cpu"),
+    [
+        ("RayCluster", HEAD, 1000),
+        ("RayCluster", {**HEAD, "enableInTreeAutoscaling": False}, 1000),
+        ("RayCluster", SCALED, 1500),
+        ("RayCluster", {**SCALED, "autoscalerOptions": {"resources": {"requests": {"cpu": 2}}}}, 3000),
+        ("RayCluster", {**SCALED, "autoscalerOptions": {"resources": {}}}, 1000),
+        ("RayService", {"rayClusterConfig": SCALED}, 1500),
+        ("RayJob", {"rayClusterSpec": SCALED, "submissionMode": "SidecarMode"}, 2000),
+        ("RayJob", {"rayClusterSpec": HEAD, "submissionMode": "HTTPMode"}, 1000),
+    ],
+)
+def test_a_ray_head_has_kuberays_containers(kind: str, spec: Any, cpu: int) -> None:
+    assert head_cpu(kind, spec) == {f"{kind} head": cpu}
+
+
+def test_only_the_head_has_them() -> None:
+    assert head_cpu("RayCluster", {**SCALED, **WORKERS}) == {"RayCluster head": 1500, "RayCluster w": 1000}
+    sidecar = {"rayClusterSpec": HEAD, "submissionMode": "SidecarMode", "submitterPodTemplate": CORE}
+    assert head_cpu("RayJob", sidecar) == {"RayJob head": 1500}
+    assert [each.also for each in read_workload([{"kind": "RayJob", "spec": sidecar}]).groups] == [()]
+    with pytest.raises(ValueError, match=r"^spec\.autoscalerOptions\.resources: it isn't an object"):
+        head_cpu("RayCluster", {**SCALED, "autoscalerOptions": {"resources": 3}})

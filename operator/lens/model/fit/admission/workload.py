@@ -11,6 +11,7 @@ import msgspec
 from lens.model.fit.admission.controller_labels import Owner, added_labels, labelled
 from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.fit.admission.other_schedulers import by_metadata, decided_by
+from lens.model.fit.admission.ray import SUBMITTER, head_template
 from lens.model.fit.spec.claims import ClaimSpec, read_claim_spec
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
 
@@ -245,9 +246,12 @@ def _leader_workers(spec: Object, where: str) -> Iterator[PodGroup]:
         yield PodGroup("worker", f"{at}.workerTemplate", template, groups * workers, owners=groups)
 
 
-def _ray_cluster(spec: Object, where: str, also: tuple[str, ...] = ()) -> Iterator[PodGroup]:
+def _ray_cluster(
+    spec: Object, where: str, also: tuple[str, ...] = (), beside_head: tuple[Object, ...] = ()
+) -> Iterator[PodGroup]:
     at = f"{where}.headGroupSpec"
-    yield PodGroup("head", f"{at}.template", _template(as_object(spec.get("headGroupSpec"), at), at), 1, also)
+    template = _template(as_object(spec.get("headGroupSpec"), at), at)
+    yield PodGroup("head", f"{at}.template", head_template(template, spec, where, beside_head), 1, also)
     for number, group in enumerate(as_list(spec.get("workerGroupSpecs"), f"{where}.workerGroupSpecs")):
         at = f"{where}.workerGroupSpecs[{number}]"
         group = as_object(group, at)
@@ -267,8 +271,10 @@ def _ray_job(spec: Object, where: str) -> Iterator[PodGroup]:
     mode = spec.get("submissionMode", "K8sJobMode")
     unknown = submitter is None and mode == "K8sJobMode"
     at = f"{where}.rayClusterSpec"
-    yield from _ray_cluster(as_object(spec.get("rayClusterSpec"), at), at, ("ray_submitter",) * unknown)
-    if submitter is not None:
+    in_head = (SUBMITTER,) * (mode == "SidecarMode")
+    also = ("ray_submitter",) * unknown
+    yield from _ray_cluster(as_object(spec.get("rayClusterSpec"), at), at, also, in_head)
+    if submitter is not None and not in_head:
         at = f"{where}.submitterPodTemplate"
         yield PodGroup("submitter", at, _pod(spec, "submitterPodTemplate", where))
 
