@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from lens.model.fit.admission.bound import as_bound
 from lens.model.fit.admission.claim_quota import added, made_for, serving_claim, shared_by
 from lens.model.fit.admission.mutation import admit
 from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, read_charged
@@ -116,11 +117,14 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
     asked = _with_claims(asked, view, brought)
-    unchecked = [*asked.unchecked, *group.unchecked]
+    asked = msgspec.structs.replace(
+        asked, unchecked=tuple(dict.fromkeys((*asked.unchecked, *group.unchecked)))
+    )
+    asked = as_bound(asked, view.fleet.devices.serving, by_daemon_set=group.replicas is None)
     charged = read_charged(admitted.pod, asked.request, group.replicas or 0)
     return AskedGroup(
         name=group.name,
-        asked=msgspec.structs.replace(asked, unchecked=tuple(dict.fromkeys(unchecked))),
+        asked=asked,
         charged=_with_claimed(charged, asked, view),
         replicas=group.replicas,
         refusal=admitted.refusal or _missing_namespace(namespace, view),
@@ -339,6 +343,8 @@ def _fit_as_labelled(fleet: Fleet, group: AskedGroup, check_time: Check) -> tupl
 def _fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> tuple[FitResult, Devices]:
     """Return whether one pod fits each node that a DaemonSet takes: those that it selects and tolerates."""
     tolerations = (*asked.tolerations, *_DAEMON_TOLERATIONS)
+    if asked.host_network:
+        tolerations = (*tolerations, _WITHOUT_NETWORK)
     asked = msgspec.structs.replace(asked, tolerations=tolerations)
     first = fit(fleet, asked, check_time=check_time)
     trial = None if asked.gates else Trial(fleet, asked, check_time)
@@ -400,6 +406,9 @@ _DAEMON_TOLERATIONS = tuple(
     )
 )
 """What the DaemonSet controller adds (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations)."""
+
+_WITHOUT_NETWORK = Toleration("node.kubernetes.io/network-unavailable", "Exists", "", "NoSchedule")
+"""And for pods on the node's network."""
 
 
 def with_placed(fleet: Fleet, asked: AskedPod, placements: Iterable[Placement], devices: Devices) -> Fleet:

@@ -81,11 +81,8 @@ class Trial:
         if asked.ports:
             self._filters.append(PortFilter(asked))
         self._filters.append(self._resources)
-        if asked.spread:
-            self._filters.append(SpreadFilter(asked, fleet, check_time))
-        affinity = PodAffinityFilter(asked, fleet, check_time)
-        if affinity.applies:
-            self._filters.append(affinity)
+        between_pods = [] if asked.bound else _between_pods(fleet, asked, check_time)
+        self._filters += between_pods
         if self.devices is not None:
             self._filters.append(self.devices)
         if asked.features:
@@ -103,7 +100,7 @@ class Trial:
         self._topology_keys = sorted({key for each in self._filters for key in each.topology_keys})
         self.is_wide = bool(self._topology_keys)
         """Whether a placement can change what other nodes can take."""
-        self._looks_at_pods = bool(asked.spread) or affinity.applies
+        self._looks_at_pods = bool(between_pods)
         """Whether filters look at the pods of several nodes."""
         self._rechecks = self.is_wide or self.devices is not None
         self._last: int | None = None
@@ -481,6 +478,13 @@ def place(
     return result, devices
 
 
+def _between_pods(fleet: Fleet, asked: AskedPod, check_time: Check) -> list[Filter]:
+    """Return the filters that look at rules between pods, where there are some."""
+    filters: list[Filter] = [SpreadFilter(asked, fleet, check_time)] if asked.spread else []
+    affinity = PodAffinityFilter(asked, fleet, check_time)
+    return [*filters, affinity] if affinity.applies else filters
+
+
 def _device_filter(fleet: Fleet, asked: AskedPod, check_time: Check) -> DeviceFilter | None:
     """Return what looks for devices; None for a pod that asks for none."""
     serving = fleet.devices.serving
@@ -522,6 +526,8 @@ def _named_nodes(asked: AskedPod) -> tuple[Cause | None, Iterable[str] | None]:
 def _not_checked(trial: Trial, fleet: Fleet, asked: AskedPod, replicas: int) -> Iterable[str]:
     if fleet.unreadable or (trial.devices is not None and fleet.devices.unreadable):
         yield "unreadable_objects"
+    if asked.bound:
+        return
     if fleet.namespaces is None and _need_namespaces(fleet, asked):
         yield "namespaces"
     shared = trial.devices is not None and trial.devices.uses_shared

@@ -33,7 +33,8 @@ from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, Scheduling
 class AskedPod(msgspec.Struct, frozen=True, gc=False):
     """A pod that isn't bound yet.
 
-    ``node_name`` is ``spec.nodeName``, ``gates`` are its scheduling gates, ``features`` what a node has to
+    ``node_name`` is ``spec.nodeName``; ``bound`` says that its kubelet decides, which looks at no rules
+    between pods. ``gates`` are its scheduling gates, ``features`` what a node has to
     declare. ``claims`` are its ResourceClaims, ``containers`` what they request of extended resources, which
     claims may serve. ``unchecked`` names what it has and no filter looks at; each can only keep it off more
     nodes.
@@ -46,9 +47,11 @@ class AskedPod(msgspec.Struct, frozen=True, gc=False):
     priority: int = 0
     preempts: bool = True
     node_name: str = ""
+    bound: bool = False
     selector: NodeSelector = ANY_NODE
     tolerations: Tolerations = ()
     ports: HostPorts = ()
+    host_network: bool = False
     gates: tuple[str, ...] = ()
     spread: tuple[SpreadConstraint, ...] = ()
     affinity: Terms = ()
@@ -163,6 +166,7 @@ def read_asked_pod(document: bytes) -> AskedPod:
         selector=read_node_selector(spec.node_selector, affinity.node_affinity),
         tolerations=read_tolerations(spec.tolerations),
         ports=read_ports(whole.spec),
+        host_network=bool(spec.host_network),
         gates=tuple(gate.name for gate in gates),
         spread=read_constraints(spec.topology_spread_constraints, labels),
         affinity=_named("spec.affinity.podAffinity", read_terms, affinity.pod_affinity, namespace),
