@@ -5,6 +5,7 @@
 
 import subprocess
 import sys
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -130,6 +131,24 @@ def test_what_cannot_be_compiled_or_is_too_much_is_unknown(expression: str) -> N
 def test_a_text_that_is_not_closed_is_told_at_once(expression: str) -> None:
     with pytest.raises(UnsupportedError, match="a text isn't closed"):
         prepare(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[1==" * 1700 + "1" + "]" * 1700,
+        "[==" * 3400,
+        "1" + "]==1" * 2500,
+        "a)" + "[1]" * 2500 + "==a)[1]" * 300,
+        "a" + ".orValue(1)" * 900 + "==1",
+        "device.attributes[" * 500 + "'d'" + "]" * 500 + ".x == 1",
+    ],
+)
+def test_what_is_nested_deep_takes_no_long_time(expression: str) -> None:
+    start = process_time()
+    with pytest.raises(UnsupportedError):
+        ask(expression)
+    assert process_time() - start < 1  # 0.1 s; to look from each operator to the end would take 3 s
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ VERSION, SUM, ANYTHING = "semver()", "add()", ""
 _ENDS = frozenset({"&&", "||", "?", ":", ",", "==", "!=", "<", ">", "<=", ">=", "in"})
 """What ends an operand."""
 
+_MOST_TOKENS = 64
+"""Tokens of an operand that are looked at. An expression may have thousands of operators."""
+
+_LONG = Token("other", "}")
+
 _Variables = Mapping[str, str | None]
 """What the variables of macros are, as far as it is told."""
 
@@ -81,10 +86,12 @@ def may_be_wrong(
 
 
 def _operand(parts: Sequence[Token], position: int, step: int) -> list[Token]:
-    """Return the tokens on one side of an operator, in their order."""
+    """Return the tokens on one side of an operator, in their order; of a long one what may be anything."""
     found: list[Token] = []
     depth = 0
     while 0 <= position < len(parts):
+        if len(found) == _MOST_TOKENS:
+            return [_LONG]
         token = parts[position]
         depth += step * depth_of(token)
         is_optional = token.text == "?" and _text(parts, position - 1) == "."

@@ -66,7 +66,10 @@ def prepare(expression: str) -> Prepared:
         raise UnsupportedError("it may take too long")
     if _leaves_values(parts):
         raise UnsupportedError("a variable comes after a macro that may end early")
-    text = _Rewriter(parts).rewrite(0, len(parts))
+    try:
+        text = _Rewriter(parts).rewrite(0, len(parts))
+    except RecursionError:
+        raise UnsupportedError("it is nested too deep") from None
     integers = any(each.kind == "name" and each.text in ("isInteger", "asInteger") for each in parts)
     return Prepared(text, names_only(parts), comparisons(parts), integers)
 
