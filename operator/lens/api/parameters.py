@@ -25,7 +25,7 @@ from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import LONGEST_WORD, MOST_TERMS
 from lens.model.k8s.quantity import parse as parse_quantity
-from lens.model.k8s.taints import Tolerated
+from lens.model.k8s.taints import REPELLING_EFFECTS, Tolerated
 
 # RFC 1123, as Kubernetes names namespaces.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -50,7 +50,8 @@ def _dns_label(text: str) -> str:
 
 
 def _epoch_second(text: str) -> int:
-    second = timestamps.parse(text)
+    # RFC 3339 allows t and z, too (section 5.6).
+    second = timestamps.parse(text.upper())
     if second is None:
         raise ValueError("is not an RFC 3339 time")
     return second
@@ -276,12 +277,18 @@ def _label(text: str) -> str:
     return text
 
 
+_NO_TAINT = f"is not a taint: key[=value][:effect], with the effect {' or '.join(sorted(REPELLING_EFFECTS))}"
+
+
 def _toleration(text: str) -> str:
     if len(text) > _MAX_OBJECT:
         raise ValueError(f"is longer than {_MAX_OBJECT} characters")
-    toleration = Tolerated.parse(text)
+    try:
+        toleration = Tolerated.parse(text)
+    except ValueError:
+        raise ValueError(_NO_TAINT) from None
     if not _LABEL.fullmatch(f"{toleration.key}={toleration.value or ''}"):
-        raise ValueError("is not a taint: key[=value][:effect]")
+        raise ValueError(_NO_TAINT)
     return text
 
 
@@ -292,9 +299,16 @@ def _resource(text: str) -> str:
 
 
 def _amount(text: str) -> str:
-    if len(text) > _MAX_NAME or parse_quantity(text) < 0:
+    if not _is_amount(text):
         raise ValueError("is not a quantity from 0")
     return text
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        return len(text) <= _MAX_NAME and parse_quantity(text) >= 0
+    except ValueError:
+        return False
 
 
 class FitParameters(ClusterParameters):
