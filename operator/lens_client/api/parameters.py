@@ -27,6 +27,12 @@ _OPTIONS = {
     )
 }
 
+
+def option(parameter: str) -> str:
+    """Return the option that a parameter comes from."""
+    return _OPTIONS[parameter]
+
+
 _REFUSED = re.compile(r"Invalid parameter: ([a-z_]+)(?=[: ])(.*)")
 
 

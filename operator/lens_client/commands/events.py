@@ -16,13 +16,29 @@ from lens_client.output.quantity import epoch
 from lens_client.views import alerts
 from lens_client.views.cells import Clock, after
 
+_KINDS = {
+    "po": "Pod",
+    "pod": "Pod",
+    "pods": "Pod",
+    "no": "Node",
+    "node": "Node",
+    "nodes": "Node",
+    "gpu": "GPU",
+    "resourcepool": "ResourcePool",
+    "watch": "Watch",
+}
+"""What events and the alerts that they tell of are about, by what a user types for it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
     options.add_namespace(parser)
     parser.add_argument("--types", metavar="TYPE,…", help="only these types, such as TaskFailed,NodeNotReady")
     parser.add_argument(
-        "--for", metavar="KIND/NAME", dest="about", help="only this object's: node/NAME, or pod/NAME with -n"
+        "--for",
+        metavar="KIND/NAME",
+        dest="about",
+        help="only this object's: node/NAME, pod/NAME with -n, or an OBJECT as it is shown",
     )
     parser.add_argument("--since", metavar="DURATION", type=options.duration, help="only the last so long")
     options.add_output(parser)
@@ -96,16 +112,9 @@ def _object(about: str | None, context: Context) -> str | None:
     kind, slash, name = about.partition("/")
     if not slash or not name:
         raise UsageError(f"--for {about}: name an object as node/NAME or pod/NAME")
-    known = {
-        "pod": "Pod",
-        "pods": "Pod",
-        "po": "Pod",
-        "node": "Node",
-        "nodes": "Node",
-        "no": "Node",
-        "gpu": "GPU",
-    }
-    kind = known.get(kind.lower(), kind)
+    if kind.lower() not in _KINDS:
+        raise UsageError(f"--for {about}: events are about node/NAME, pod/NAME, or an OBJECT as it is shown")
+    kind = _KINDS[kind.lower()]
     if kind == "Pod" and "/" not in name:
         if context.namespace is None:
             raise UsageError(f"--for {about}: -n has to say in which namespace")

@@ -5,6 +5,7 @@ import argparse
 from lens_client import options
 from lens_client.api import schema
 from lens_client.api.client import Answer
+from lens_client.api.parameters import option
 from lens_client.context import Context
 from lens_client.exits import NO, YES, CommandError, UsageError
 from lens_client.listing.printer import Printer
@@ -69,7 +70,7 @@ def _ask(context: Context) -> Answer[schema.Fit]:
         return context.lens.get(PATH, schema.Fit, {**query, "namespace": given.namespace})
     named = [name for name, value in query.items() if value is not None]
     if named:
-        raise UsageError(f"-f has the pods, so --{named[0].replace('_', '-')} can't be given too")
+        raise UsageError(f"-f has the pods, so {option(named[0])} can't be given too")
     manifest = _read(context, given.filename)
     return context.lens.post(PATH, schema.Fit, manifest, {"namespace": given.namespace})
 

@@ -13,12 +13,13 @@ from lens_client.views.cells import count, percent
 class NamespaceTasks(TypedDict):
     """The tasks of a namespace in sums, for who may see no more.
 
-    ``gpus`` are physical GPUs, each once; those of tasks whose GPUs aren't known are added, which is
-    ``approximate`` where such tasks share GPUs. Utilization is the mean of the tasks', by their GPUs.
+    Its fields are those of the API's namespaces, but for ``approximate``. ``allocated_gpus`` are physical
+    GPUs, each once; those of tasks whose GPUs aren't known are added, which is ``approximate`` where such
+    tasks share GPUs. Utilization is the mean of the tasks', by their GPUs.
     """
 
     namespace: str
-    gpus: int
+    allocated_gpus: int
     approximate: bool
     running_tasks: int
     utilization: float | None
@@ -49,7 +50,11 @@ TASKS = View(
     field="namespaces",
     columns=(
         Column("NAME", lambda row: row["namespace"], shrink="middle"),
-        Column("GPUS", lambda row: f"{number(row['gpus'])}{'~' if row['approximate'] else ''}", right=True),
+        Column(
+            "GPUS",
+            lambda row: f"{number(row['allocated_gpus'])}{'~' if row['approximate'] else ''}",
+            right=True,
+        ),
         Column("TASKS", lambda row: number(row["running_tasks"]), right=True, rank=2),
         Column("UTIL", lambda row: percent(row["utilization"]), right=True, rank=3),
         Column("PENDING", lambda row: count(row["pending_pods"], "yellow"), right=True),
@@ -70,7 +75,7 @@ class _Sums:
     def row(self, name: str) -> NamespaceTasks:
         return {
             "namespace": name,
-            "gpus": len(self.uuids) + self.more_gpus,
+            "allocated_gpus": len(self.uuids) + self.more_gpus,
             "approximate": self.approximate,
             "running_tasks": self.running,
             "utilization": round(self.load / self.loaded_gpus, 1) if self.loaded_gpus else None,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -165,6 +166,9 @@ def test_sorting_puts_what_is_unknown_last(server: lens.FakeLens) -> None:
         ["nodes", "-o", "custom-columns=NAME:.x[?("],
         ["fit", "-o", "csv"],
         ["fit", "-f", "x.yaml", "--gpus", "1"],
+        ["events", "--for", "job/x"],
+        ["events", "--for", "/x"],
+        ["events", "-w", "--for", "Pods.v1/x"],
         ["why", "a/b/c"],
         ["gpu", "a/b"],
         ["gpu", "node/"],
@@ -179,6 +183,53 @@ def test_usage_is_checked_before_anything_is_asked(server: lens.FakeLens, argume
     ran = run(server.url, arguments)
     assert (ran.status, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
     assert not server.requests
+
+
+FIT_OPTIONS = {
+    "--gpus": "1",
+    "--replicas": "2",
+    "--product": "H100",
+    "--resource": "nvidia.com/gpu",
+    "--device-class": "gpu.nvidia.com",
+    "--cpu": "1",
+    "--memory": "1Gi",
+    "--priority": "0",
+    "--toleration": "x",
+    "--selector": "a=b",
+}
+
+
+@pytest.mark.parametrize("option", FIT_OPTIONS)
+def test_what_a_manifest_says_too_is_named_as_it_is_typed(server: lens.FakeLens, option: str) -> None:
+    ran = run(server.url, ["fit", "-f", "-", option, FIT_OPTIONS[option]])
+    assert (ran.stdout, ran.status) == ("", 2)
+    assert ran.stderr == f"kubectl lens: -f has the pods, so {option} can't be given too\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("node/a", "Node/a"),
+        ("GPU/a/GPU-1", "GPU/a/GPU-1"),
+        ("ResourcePool/gpu.nvidia.com/a", "ResourcePool/gpu.nvidia.com/a"),
+        ("Watch/pods", "Watch/pods"),
+        ("Pod/research/a", "Pod/research/a"),
+        ("po/a", "Pod/research/a"),
+    ],
+)
+def test_events_are_about_what_they_show(server: lens.FakeLens, given: str, asked: str) -> None:
+    server.requests.clear()
+    assert run(server.url, ["events", "-n", "research", "--for", given]).status == 0
+    (query,) = (urlsplit(target).query for _, target, _ in server.requests if "/status" in target)
+    assert parse_qs(query)["event_object"] == [asked]
+
+
+@pytest.mark.parametrize("command", ["status -n research", "status -n ml-team"])
+def test_the_sums_of_a_namespace_have_the_api_s_fields(server: lens.FakeLens, command: str) -> None:
+    """Only how sure they are is the command's own."""
+    document = json.loads(run(server.url, [*command.split(), "-o", "json"]).stdout)
+    (row,) = document["namespaces"]
+    assert row.keys() - schema.Namespace.__annotations__.keys() == {"approximate"}
 
 
 def test_fit_sends_the_manifest_as_it_is(server: lens.FakeLens, tmp_path: Path) -> None:
