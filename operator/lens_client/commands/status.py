@@ -1,19 +1,23 @@
 """``kubectl lens status``."""
 
 import argparse
+from functools import partial
 from typing import Any
 
 from lens_client import options
 from lens_client.api import schema
-from lens_client.api.client import ApiError
+from lens_client.api.client import Answer, ApiError
 from lens_client.context import Context
 from lens_client.exits import STALE, YES, CommandError
+from lens_client.listing import asked
 from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
-from lens_client.listing.watch import MEASURED, tell_age
+from lens_client.listing.watch import MEASURED, Section, tell_age
 from lens_client.views import namespaces, status
 
 PATH = "/api/v1/realtime/status"
+
+SECTION = Section("namespaces", key=lambda row: row["namespace"], gone_key=lambda name: name)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +32,10 @@ def run(context: Context) -> int:
     printer = Printer(context, status.CLUSTER)
     if context.options.namespace is not None and not context.options.all_namespaces:
         return _namespace(context, context.options.namespace)
-    if context.options.watch:
-        return _watch(context, printer)
     include = {"include": "alerts"} if printer.form.is_table else None
     try:
+        if context.options.watch:
+            return _watch(context, printer)
         answer = context.lens.get(PATH, schema.Status, include)
     except ApiError as error:
         if error.http_status != 403 or not printer.form.is_table:
@@ -57,17 +61,25 @@ def run(context: Context) -> int:
 def _namespace(context: Context, namespace: str) -> int:
     """Print the sums of one namespace."""
     printer = Printer(context, namespaces.TASKS)
+    if context.options.watch:
+        return asked.watch_pods(
+            context, printer, SECTION, partial(_sums, context, namespace, fresh=True), list
+        )
+    answer = _sums(context, namespace)
+    printer.rows(answer.data, answer.data["namespaces"])
+    printer.age(answer.data["timestamp"], answer.age_seconds)
+    return context.status(YES, answer.age_seconds)
+
+
+def _sums(context: Context, namespace: str, *, fresh: bool = False) -> Answer[dict[str, Any]]:
+    query = {"namespace": namespace}
     tasks = context.lens.get(
-        "/api/v1/realtime/running-tasks", schema.RunningTasks, {"namespace": namespace, "state": "all"}
+        "/api/v1/realtime/running-tasks", schema.RunningTasks, {**query, "state": "all"}, fresh=fresh
     )
-    pending = context.lens.get(
-        "/api/v1/realtime/pending-tasks", schema.PendingTasks, {"namespace": namespace}
-    )
+    pending = context.lens.get("/api/v1/realtime/pending-tasks", schema.PendingTasks, query, fresh=fresh)
     rows = [namespaces.sums(tasks.data["tasks"], pending.data["tasks"], namespace)]
     answer = {"cluster": tasks.data["cluster"], "timestamp": tasks.data["timestamp"], "namespaces": rows}
-    printer.rows(answer, rows)
-    printer.age(tasks.data["timestamp"], tasks.age_seconds)
-    return context.status(YES, tasks.age_seconds)
+    return Answer(answer, tasks.age_seconds)
 
 
 def _watch(context: Context, printer: Printer) -> int:

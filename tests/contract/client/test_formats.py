@@ -282,6 +282,7 @@ def test_exit_status_answers_the_question(server: lens.FakeLens, arguments: list
 
 WATCHES = (
     "status",
+    "status -n research",
     "nodes",
     "nodes --status Ready",
     "tasks -A",

@@ -180,6 +180,19 @@ def test_the_status_is_printed_when_a_figure_changes(server: lens.FakeLens) -> N
         assert shell.shown[start:end].count("140") == 1
 
 
+def test_the_sums_of_a_namespace_are_watched_with_no_more_rights_than_its_own(server: lens.FakeLens) -> None:
+    one = {"LENS_TOKEN": lens.NAMESPACED_TOKEN, "NO_COLOR": "1"}
+    with Process(server.url, ["status", "-n", "research", "-w", "--no-headers"], environ=one) as shell:
+        start = shell.wait_for("Data 1s old")
+        assert shell.shown.splitlines()[0].split() == ["research", "3~", "2", "45.3%", "2", "16"]
+        head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+        rows = [*cluster.PENDING[1:], cluster.waiting("research", "new-0")]
+        server.answers[f"{lens.REALTIME}/pending-tasks"] = (200, {**head, "total_tasks": 3, "tasks": rows})
+        server.send("heartbeat", {"timestamp": LATER, "age_seconds": 0.4})
+        end = shell.wait_for("24", start)
+        assert shell.shown[start:end].split()[-6:] == ["research", "3~", "2", "45.3%", "3", "24"]
+
+
 def test_a_stream_that_breaks_is_opened_again(server: lens.FakeLens) -> None:
     """Where it was, with a line that says so."""
     with Process(server.url, ["nodes", "-w"]) as shell:
