@@ -16,7 +16,7 @@ from lens.model.fit.admission.pod_level import default_pod_level
 from lens.model.fit.admission.policies import Limits, Policies
 from lens.model.fit.admission.validation import check_pod
 from lens.model.k8s.bounds import LONGEST_NAME, short
-from lens.model.k8s.quantity import parse
+from lens.model.k8s.quantity import Exact, parse
 
 Object = dict[str, Any]
 
@@ -71,7 +71,7 @@ def _set_priority(spec: Object, policies: Policies, not_checked: list[str]) -> s
         defaults = [(each.value, key) for key, each in (classes or {}).items() if each.is_default]
         name = min(defaults)[1] if defaults else ""
     known = (classes or {}).get(name)
-    policy = None
+    policy: str | None = "PreemptLowerPriority"
     if known is not None:
         value, policy = known.value, known.preemption_policy
     elif name in SYSTEM_CLASSES:
@@ -90,21 +90,33 @@ def _set_priority(spec: Object, policies: Policies, not_checked: list[str]) -> s
             f"spec; priority admission controller computed {value} from the given PriorityClass name"
         )
     spec["priorityClassName"], spec["priority"] = name, value
-    if policy is not None:
-        spec["preemptionPolicy"] = policy
+    own = spec.get("preemptionPolicy")
+    if own not in (None, policy):
+        return (
+            f"the string value of PreemptionPolicy ({short(str(own), LONGEST_NAME)}) must not be provided in "
+            f"pod spec; priority admission controller computed {policy} from the given PriorityClass name"
+        )
+    spec["preemptionPolicy"] = policy
     return None
 
 
 def _set_runtime_class(spec: Object, policies: Policies, not_checked: list[str]) -> str | None:
     name = _name(spec, "runtimeClassName")
+    own = _copy(spec.get("overhead"), "overhead")
     if not name:
-        return None
+        return (
+            "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+            if own
+            else None
+        )
     if policies.runtime_classes is None:
         not_checked.append("runtimeclasses")
         return None
     known = policies.runtime_classes.get(name)
     if known is None:
         return f'RuntimeClass "{name}" not found'
+    if own and _amounts(own) != _amounts(known.overhead):
+        return "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
     if known.overhead:
         spec["overhead"] = known.overhead
     selector = _copy(spec.get("nodeSelector"), "nodeSelector")
@@ -116,6 +128,13 @@ def _set_runtime_class(spec: Object, policies: Policies, not_checked: list[str])
     if known.tolerations:
         spec["tolerations"] = [*as_objects(spec.get("tolerations"), "tolerations"), *known.tolerations]
     return None
+
+
+def _amounts(quantities: Mapping[str, Any]) -> dict[str, Exact]:
+    try:
+        return {name: parse(quantity) for name, quantity in quantities.items()}
+    except ValueError as error:
+        raise ValueError(f"overhead: {error}") from None
 
 
 def _limits(namespace: str, policies: Policies, not_checked: list[str]) -> tuple[Limits, ...]:

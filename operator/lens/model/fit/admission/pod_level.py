@@ -4,13 +4,13 @@ Source: pkg/api/pod/util.go in Kubernetes 1.37 (``DefaultPodLevelResources``), w
 after admission: so containers have the defaults of LimitRanges by then.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil
 from typing import Any
 
 import msgspec
 
-from lens.model.fit.admission.json_values import as_object
+from lens.model.fit.admission.json_values import as_object, as_objects
 from lens.model.k8s.decoder import decoder
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.pod_requests import Amounts, is_pod_level, pod_request
@@ -44,6 +44,26 @@ def default_pod_level(spec: Object) -> None:
     for name in _limited_everywhere(spec, [each for each in requests if is_pod_level(each)]):
         limits.setdefault(name, _written(max(limited.get(name, 0), parse(requests[name]))))
     spec["resources"] = {**whole, "requests": requests, "limits": limits}
+
+
+def requested(spec: Mapping[str, Any]) -> Amounts:
+    """Return what the containers of a pod, as it is sent, request of what a pod has as a whole.
+
+    A limit without a request is the request.
+    """
+    return _sums(
+        {kind: list(_defaulted(spec, kind)) for kind in ("containers", "initContainers")}, "requests"
+    )
+
+
+def _defaulted(spec: Mapping[str, Any], kind: str) -> Iterator[Object]:
+    for number, each in enumerate(as_objects(spec.get(kind), f"spec.{kind}")):
+        field = f"spec.{kind}[{number}].resources"
+        resources = as_object(each.get("resources"), field)
+        limits, requests = (
+            as_object(resources.get(side), f"{field}.{side}") for side in ("limits", "requests")
+        )
+        yield {**each, "resources": {"requests": {**limits, **requests}}}
 
 
 def _sums(spec: Object, side: str) -> Amounts:

@@ -4,16 +4,30 @@ Source: pkg/apis/core/validation/validation.go in Kubernetes 1.37: ValidateConta
 ValidateTolerations, ValidateNodeSelector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lens.model.fit.admission.json_values import Object, as_list, as_object, as_objects
+from lens.model.fit.admission.pod_level import requested
+from lens.model.fit.admission.rules import NO_VALUE, ONE_VALUE, SOME_VALUES, check_requirement, check_rules
 from lens.model.fit.spec.resources import is_extended, is_for_containers
+from lens.model.k8s.pod_requests import is_pod_level
 from lens.model.k8s.quantity import Exact, parse
 
 _OPERATORS = ("", "Equal", "Exists", "Lt", "Gt")
 _EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
-_NODE_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
+_NODE_OPERATORS: Mapping[str, Mapping[str, Container[int]]] = {
+    "matchExpressions": {
+        "In": SOME_VALUES,
+        "NotIn": SOME_VALUES,
+        "Exists": NO_VALUE,
+        "DoesNotExist": NO_VALUE,
+        # What isn't a number is stored, and selects no node.
+        "Gt": ONE_VALUE,
+        "Lt": ONE_VALUE,
+    },
+    "matchFields": {"In": ONE_VALUE, "NotIn": ONE_VALUE},
+}
 
 
 def check_pod(template: Mapping[str, Any]) -> None:
@@ -25,9 +39,11 @@ def check_pod(template: Mapping[str, Any]) -> None:
         for number, container in enumerate(as_objects(spec.get(name), f"spec.{name}")):
             _check_resources(container.get("resources"), f"spec.{name}[{number}].resources")
     _check_resources(spec.get("resources"), "spec.resources")
+    _check_pod_level(spec)
     for number, each in enumerate(as_objects(spec.get("tolerations"), "spec.tolerations")):
         _check_toleration(each, f"spec.tolerations[{number}]")
     _check_node_affinity(as_object(spec.get("affinity"), "spec.affinity"), "spec.affinity.nodeAffinity")
+    check_rules(spec)
 
 
 def _check_resources(value: object, field: str) -> None:
@@ -85,11 +101,29 @@ def _check_node_affinity(affinity: Object, field: str) -> None:
     if not terms:
         raise ValueError(f"{field}: it is required")
     for number, term in enumerate(terms):
-        for part in ("matchExpressions", "matchFields"):
+        for part, numbers in _NODE_OPERATORS.items():
             at = f"{field}[{number}].{part}"
             for index, each in enumerate(as_objects(term.get(part), at)):
-                if each.get("operator") not in _NODE_OPERATORS:
-                    raise ValueError(
-                        f"{at}[{index}].operator: {each.get('operator')!r:.80} is none of "
-                        f"{', '.join(_NODE_OPERATORS)}"
-                    )
+                check_requirement(each, numbers, f"{at}[{index}]")
+
+
+def _check_pod_level(spec: Object) -> None:
+    """Check that what a pod has as a whole suffices for its containers (validatePodResourceConsistency)."""
+    field = "spec.resources"
+    whole = as_object(spec.get("resources"), field)
+    if as_list(whole.get("claims"), f"{field}.claims"):
+        raise ValueError(f"{field}.claims: claims are for containers")
+    requests, limits = (_quantities(whole.get(side), f"{field}.{side}") for side in ("requests", "limits"))
+    for side in (requests, limits):
+        for name in side:
+            if not is_pod_level(name):
+                raise ValueError(f"{field}: a pod as a whole asks for no {name:.80}")
+    for name, amount in requested(spec).items() if requests else ():
+        if amount > requests.get(name, amount):
+            raise ValueError(f"{field}.requests: {name} is below what the containers request")
+    for number, container in enumerate(as_objects(spec.get("containers"), "spec.containers")):
+        own = as_object(container.get("resources"), f"spec.containers[{number}].resources").get("limits")
+        at = f"spec.containers[{number}].resources.limits"
+        for name, amount in _quantities(own, at).items():
+            if amount > limits.get(name, amount):
+                raise ValueError(f"{at}: {name} is over the pod's")

@@ -12,7 +12,7 @@ from lens.model.fit.admission.controller_labels import Owner, added_labels, labe
 from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.fit.admission.other_schedulers import by_metadata, decided_by
 from lens.model.fit.admission.ray import SUBMITTER, head_template
-from lens.model.fit.spec.claims import ClaimSpec, read_claim_spec
+from lens.model.fit.spec.claims import ALL, ClaimSpec, read_claim_spec
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
 
 MOST_GROUPS = 32
@@ -64,14 +64,14 @@ def read_workload(documents: Iterable[object]) -> Workload:
     """
     groups: list[PodGroup] = []
     namespaces: set[str] = set()
-    claims: dict[str, ClaimSpec] = {}
-    templates: dict[str, ClaimSpec] = {}
+    claims: dict[tuple[str, str], ClaimSpec] = {}
+    templates: dict[tuple[str, str], ClaimSpec] = {}
     for number, document in enumerate(documents):
         for where, each in _flattened(document, f"[{number}]" if number else ""):
             if each["kind"] in (_CLAIM, _CLAIM_TEMPLATE) and _is_known(each):
                 into = claims if each["kind"] == _CLAIM else templates
-                name, spec = _read_claim(each, where)
-                into[name] = spec
+                key, spec = _read_claim(each, where)
+                into[key] = spec
                 if len(into) > MOST_GROUPS:
                     raise ValueError(f"there are more than {MOST_GROUPS} of kind {each['kind']}")
             found = tuple(_groups(each, where))
@@ -86,24 +86,36 @@ def read_workload(documents: Iterable[object]) -> Workload:
         raise ValueError(f"there are more than {MOST_PODS} pods")
     if len(namespaces) > 1:
         raise ValueError("metadata.namespace: all have to be in one namespace")
-    return Workload(tuple(groups), namespaces.pop() or None, Brought(claims, templates))
+    namespace = namespaces.pop()
+    brought = Brought(_within(namespace, claims), _within(namespace, templates))
+    return Workload(tuple(groups), namespace or None, brought)
+
+
+def _within(namespace: str, specs: Mapping[tuple[str, str], ClaimSpec]) -> dict[str, ClaimSpec]:
+    """Return by name what is in a namespace, or may be: in none that is named."""
+    return {name: spec for (own, name), spec in specs.items() if not own or not namespace or own == namespace}
 
 
 _CLAIM, _CLAIM_TEMPLATE = "ResourceClaim", "ResourceClaimTemplate"
 
 
-def _read_claim(each: Object, where: str) -> tuple[str, ClaimSpec]:
-    """Return the name of a claim or a template, and what it asks for."""
-    name = _text(as_object(each.get("metadata"), f"{where}metadata"), "name", f"{where}metadata")
+def _read_claim(each: Object, where: str) -> tuple[tuple[str, str], ClaimSpec]:
+    """Return the namespace and name of a claim or a template, and what it asks for."""
+    meta = as_object(each.get("metadata"), f"{where}metadata")
+    namespace, name = (_text(meta, part, f"{where}metadata") for part in ("namespace", "name"))
     if not name:
         raise ValueError(f"{where}metadata.name: it is required")
     spec, field = as_object(each.get("spec"), f"{where}spec"), f"{where}spec"
     if each["kind"] == _CLAIM_TEMPLATE:
         spec, field = as_object(spec.get("spec"), f"{field}.spec"), f"{field}.spec"
     try:
-        return name, read_claim_spec(msgspec.json.encode(spec))
+        read = read_claim_spec(msgspec.json.encode(spec))
     except ValueError as error:
         raise ValueError(f"{field}: {error}") from None
+    for number, request in enumerate(read.requests):
+        if any(one.mode != ALL and one.count < 1 for one in request.alternatives):
+            raise ValueError(f"{field}.devices.requests[{number}]: its count is below 1")
+    return (namespace, name), read
 
 
 def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, Object]]:

@@ -225,7 +225,7 @@ def _alternative(each: _ExactManifest) -> SubRequest:
         selectors=selectors,
         mode=ALL if each.allocation_mode == ALL else EXACT,
         # The apiserver's default.
-        count=1 if each.count is None else max(0, each.count),
+        count=max(0, each.count or 1),
         admin_access=bool(each.admin_access),
         tolerations=tuple(
             DeviceToleration(one.key or "", one.operator or "Equal", one.value or "", one.effect or "")
