@@ -1,0 +1,1 @@
+"""Tests of what admission makes of a manifest."""
