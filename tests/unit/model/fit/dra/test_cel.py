@@ -96,6 +96,8 @@ def test_an_error_of_cel_is_one(expression: str, text: str) -> None:
         "device.driver == 1",
         "device.driver",
         "has(device.foo)",
+        ".device.attributes['absent.com'].x == 1 || true",
+        "'x' in .device.attributes['absent.com']",
         "1 ==\u00a01",
         "unknown == 1",
         "device.attributes['a'",

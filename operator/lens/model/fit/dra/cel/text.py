@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from lens.model.fit.dra.cel.comparisons import Comparison, comparisons
 from lens.model.fit.dra.cel.names import names_only
-from lens.model.fit.dra.cel.tokens import BINDING, ITERATE, MAPS, Token, UnsupportedError, closing, tokens
+from lens.model.fit.dra.cel.tokens import (
+    BINDING,
+    CLOSING,
+    ITERATE,
+    MAPS,
+    Token,
+    UnsupportedError,
+    closing,
+    tokens,
+)
 
 LONGEST_EXPRESSION = 10 * 1024
 """CELSelectorExpressionMaxLength (k8s.io/api/resource/v1)."""
@@ -151,7 +160,14 @@ class _Rewriter:
         return "".join(parts)
 
     def _is_device(self, position: int) -> bool:
-        return self._text(position) == "device" and self._text(position - 1) != "."
+        if self._text(position) != "device":
+            return False
+        if self._text(position - 1) != ".":
+            return True
+        before = self._tokens[position - 2] if position > 1 else Token("other", "")
+        if before.text == "in" or (before.kind == "other" and before.text not in CLOSING):
+            raise UnsupportedError("device is named by .device")
+        return False
 
     def _after_field(self, position: int) -> int | None:
         """Return the position after ``has(device.field)``; None if that isn't what stands at a position."""
