@@ -27,7 +27,7 @@ _SELECTORS = (
     "!device.allowMultipleAllocations",
     "has(device.allowMultipleAllocations)",
     f"'\\x70roduct' in device.attributes['{GPU}']",
-    f"cel.bind(own, device.attributes['{GPU}'], own[?'PRODUCT'.lowerAscii()].orValue('') == 'A')",
+    f"cel.bind(own, device.attributes['{GPU}'], own[?'PRODUCT'.lowerAscii()].hasValue())",
     f"device.attributes['{GPU}'].?`product`.orValue(' . ') == 'B'",
     f"device.capacity['{GPU}'].?memory.orValue(quantity('0.5')).isInteger()",
     "true",
