@@ -421,3 +421,21 @@ async def test_devices_that_only_others_drivers_have_count_as_well(devices: Clus
     assert (await ask(api, "&gpus=1&device_class=nic"))["fits"] == "yes"
     two = await ask(api, "&gpus=1&replicas=2&device_class=nic")
     assert (two["fits"], two["placed"], two["not_checked"]) == ("no", 1, ["node_choice"])
+
+
+@pytest.mark.parametrize("kind", ["ResourceClaim", "ResourceClaimTemplate"])
+async def test_admin_access_is_for_namespaces_with_its_label(
+    devices: Cluster, serve: Serve, kind: str
+) -> None:
+    api = await serve()
+    named = {"name": "gpus", f"{kind[0].lower()}{kind[1:]}Name": "gpus"}
+    asking, plain = (
+        (deployment(1, named), template(kind=kind, adminAccess=admin)) for admin in (True, False)
+    )
+    labelled = {"resource.kubernetes.io/admin-access": "true"}
+    for labels, fits in (({}, "no"), (labelled, "yes")):
+        devices.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, namespaces={"default": labels}))
+        data = await post(api, *asking)
+        assert (data["fits"], data["complete"]) == (fits, True)
+        assert ("admin access to devices requires" in (data["pods"][0]["message"] or "")) is (fits == "no")
+        assert (await post(api, *plain))["fits"] == "yes"

@@ -11,6 +11,7 @@ import msgspec
 from lens.model.fit.admission.bound import as_bound
 from lens.model.fit.admission.claim_quota import added, made_for, serving_claim, shared_by
 from lens.model.fit.admission.mutation import admit
+from lens.model.fit.admission.namespaces import refused_in
 from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, read_charged
 from lens.model.fit.admission.validation import check_pod
 from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup
@@ -127,7 +128,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
         asked=asked,
         charged=_with_claimed(charged, asked, view),
         replicas=group.replicas,
-        refusal=admitted.refusal or _missing_namespace(namespace, view),
+        refusal=admitted.refusal or _refused_in(namespace, asked, view),
         not_checked=(*admitted.not_checked, *group.also),
         devices_unseen=bears_on_devices(asked, view),
         about_others=group.about_others,
@@ -151,12 +152,10 @@ def _with_claimed(charged: Charged, asked: AskedPod, view: FitView) -> Charged:
     )
 
 
-def _missing_namespace(namespace: str, view: FitView) -> str | None:
-    """Return why a namespace takes no pods; None if it does, as far as is known, or is none."""
+def _refused_in(namespace: str, asked: AskedPod, view: FitView) -> str | None:
+    """Return why a namespace doesn't take the pods; None if it does, as far as is known."""
     known = view.policies.namespaces
-    if known is None or "namespaces" in view.unseen or namespace in ("", "default", *known):
-        return None
-    return f'namespaces "{namespace}" not found'
+    return None if known is None or "namespaces" in view.unseen else refused_in(namespace, known, asked)
 
 
 def _with_claims(asked: AskedPod, view: FitView, brought: Brought) -> AskedPod:

@@ -1,0 +1,31 @@
+"""What an apiserver refuses for the namespace that a pod is to be in.
+
+Source: NamespaceLifecycle, and pkg/registry/resource/utils.go (AuthorizedForAdmin), in Kubernetes 1.37.
+"""
+
+from collections.abc import Mapping
+
+from lens.model.fit.spec.asked import AskedPod
+
+ADMIN_ACCESS = "resource.kubernetes.io/admin-access"
+"""The label with which a namespace may have claims that share devices with whoever uses them."""
+
+
+def refused_in(namespace: str, known: Mapping[str, Mapping[str, str]], asked: AskedPod) -> str | None:
+    """Return why a namespace takes no such pods or none of their claims; None if it does, or is none.
+
+    ``known`` has the labels of each namespace. Claims are looked at that are still to be made.
+    """
+    labels = known.get(namespace)
+    if namespace and namespace != "default" and labels is None:
+        return f'namespaces "{namespace}" not found'
+    if labels is not None and labels.get(ADMIN_ACCESS) != "true" and _needs_admin(asked):
+        return (
+            f"admin access to devices requires the `{ADMIN_ACCESS}: true` label on the containing namespace"
+        )
+    return None
+
+
+def _needs_admin(asked: AskedPod) -> bool:
+    requests = (request for each in asked.claims if each.spec is not None for request in each.spec.requests)
+    return any(one.admin_access for request in requests for one in request.alternatives)
