@@ -75,6 +75,6 @@ def watch(
                 printer.more([*left, *(row for key, row in rows.items() if differs(known.get(key), row))])
             known = rows
             if context.is_old(answer.age_seconds):
-                printer.age_once(answer.data["timestamp"], answer.age_seconds)
+                printer.too_old(answer.data["timestamp"], answer.age_seconds)
                 return STALE
     return STALE

@@ -43,10 +43,11 @@ class _Following:
         try:
             for event in stream.events(self._context, query, self._tell):
                 self.data, self._heard = event.data, time.monotonic()
+                self._printer.has_told_old = False
                 yield event
                 age = event.data.get("age_seconds")
                 if self._context.is_old(age):
-                    self._printer.age_once(event.data["timestamp"], age)
+                    self._printer.too_old(event.data["timestamp"], age)
                     return
         except _TooOldError:
             return

@@ -33,7 +33,8 @@ class Printer:
         self._headings = not options.no_headers
         self._layout: Layout | None = None
         self._hidden: list[str] = []
-        self._told: tuple[str, float | None] | None = None
+        self.has_told_old = False
+        """Whether the figures were said to be older than --max-age, since a watch last set this."""
 
     def rows(self, answer: dict[str, Any], found: Sequence[Row]) -> None:
         """Print rows of an answer as --sort-by says; formats for programs may have the whole answer."""
@@ -106,7 +107,7 @@ class Printer:
 
     def age(self, timestamp: str, age_seconds: float | None) -> None:
         """Say on stderr which columns had no room, and last how old the figures are."""
-        self._told = timestamp, age_seconds
+        self.has_told_old = self._context.is_old(age_seconds)
         age = ""
         if age_seconds is not None:
             age = f" {duration(age_seconds) if age_seconds >= 120 else f'{age_seconds:g}s'} old,"
@@ -116,9 +117,9 @@ class Printer:
         old = age_seconds is not None and age_seconds > OLD_SECONDS
         self._last(f"Data{age} of {timestamp}, {self._context.lens.cluster}", "yellow" if old else "dim")
 
-    def age_once(self, timestamp: str, age_seconds: float | None) -> None:
-        """Say how old the figures are, unless that was said last."""
-        if self._told != (timestamp, age_seconds):
+    def too_old(self, timestamp: str, age_seconds: float | None) -> None:
+        """Say how old figures are that are too old, unless that was said."""
+        if not self.has_told_old:
             self.age(timestamp, age_seconds)
 
     def _last(self, line: str, color: Style) -> None:
