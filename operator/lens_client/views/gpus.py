@@ -7,7 +7,7 @@ from lens_client.api import schema
 from lens_client.output.style import Style
 from lens_client.output.table import NONE, Cell, Column, number
 from lens_client.output.view import View
-from lens_client.views.cells import percent, used_of
+from lens_client.views.cells import memory, percent, used_of
 
 _STATES: Mapping[str, Style] = {"available": "green", "unhealthy": "red", "unavailable": "yellow"}
 _HEALTH: Mapping[str, Style] = {"warning": "yellow", "critical": "red", "lost": "red"}
@@ -27,11 +27,17 @@ def _holders(row: Mapping[str, Any]) -> str:
     else:
         pods = [each for each in holders if each["instance_uuid"] is None or not row["instances"]]
     found = [f"{each['namespace'] or NONE}/{each['pod'] or NONE}" for each in pods]
-    for device in (row.get("dra") or {}).get("devices") or ():
+    return ",".join(dict.fromkeys([*found, *_claimants(row.get("dra") or {})]))
+
+
+def _claimants(gpu: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pods whose claims hold devices of a GPU of DRA, and the claims that hold some for no pod."""
+    for device in gpu.get("devices") or ():
         for claim in device["claims"] or ():
-            claimed = [f"{claim['namespace']}/{pod}" for pod in claim["pods"] or ()]
-            found += claimed or [f"{claim['namespace']}/{claim['resource_claim']} (claim)"]
-    return ",".join(dict.fromkeys(found))
+            for pod in claim["pods"] or ():
+                yield f"{claim['namespace'] or NONE}/{pod}"
+            if not claim["pods"]:
+                yield f"{claim['namespace'] or NONE}/{claim['resource_claim'] or NONE} (claim)"
 
 
 def _health(row: Mapping[str, Any]) -> Cell:
@@ -44,13 +50,16 @@ def _reasons(row: Mapping[str, Any]) -> str:
     return ",".join(sorted(set((row.get("reasons") or {}).values())))
 
 
+def _state(row: Mapping[str, Any]) -> Cell:
+    state = row.get("state") or ""
+    return Cell(state, _STATES.get(state, ""))
+
+
 GPUS = View(
     field="gpus",
     columns=(
         Column("GPU", _index),
-        Column(
-            "STATE", lambda row: Cell(row.get("state") or "", _STATES.get(row.get("state", ""), "")), rank=1
-        ),
+        Column("STATE", _state, rank=1),
         Column("UTIL", lambda row: percent(row["utilization"]), right=True),
         Column(
             "MEMORY",
@@ -70,6 +79,25 @@ GPUS = View(
     ),
     csv=tuple(schema.Gpu.__annotations__),
     nothing="Nothing reports the GPUs of this node one by one: it has neither an agent, an exporter nor DRA.",
+)
+
+NO_NODE = View(
+    field="no_node_gpus",
+    columns=(
+        Column("GPU", lambda row: row["name"] or "", shrink="middle", least=8),
+        Column("POOL", lambda row: row["pool"] or "", rank=3, shrink="middle", least=8),
+        Column("STATE", _state, rank=1),
+        Column("PRODUCT", lambda row: row["product"] or "", rank=5, shrink="middle", least=10),
+        Column("MEMORY", lambda row: memory(row["memory_bytes"]), right=True, rank=4),
+        Column("DRIVER", lambda row: row["driver"] or "", True),
+        Column("UUID", lambda row: row["uuid"] or "", True),
+        Column("REASON", lambda row: row["reason"] or "", True),
+        Column(
+            "HOLDERS", lambda row: ",".join(dict.fromkeys(_claimants(row))), rank=2, shrink="end", least=12
+        ),
+    ),
+    csv=tuple(schema.NoNodeGpu.__annotations__),
+    nothing="No claims hold GPUs that belong to no single node.",
 )
 
 

@@ -83,6 +83,9 @@ def notes(status: Mapping[str, Any]) -> Iterator[str]:
         yield "Some GPUs can't be counted: ResourceSlices of a pool are missing, or can't be read."
     for resource, reason in ((status.get("freshness") or {}).get("unseen") or {}).items():
         yield f"No figure has {resource}, which Lens can't read: {reason}."
+    held = sum(row["allocated"] or 0 for row in (status["dra"] or {}).get("no_node") or ())
+    if held:
+        yield f"{held} allocated GPU{'s' if held != 1 else ''} of no single node: kubectl lens gpu --no-node"
     record = status.get("fit_record")
     if record and record["right"] + record["wrong"]:
         yield _record(record)

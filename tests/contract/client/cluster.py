@@ -423,6 +423,59 @@ GPUS: list[dict[str, Any]] = [
     },
 ]
 
+
+def _claim(name: str, *pods: str) -> dict[str, Any]:
+    return {
+        "namespace": "research",
+        "resource_claim": name,
+        "request": "gpu",
+        "share_id": None,
+        "consumed": {},
+        "total_pods": len(pods),
+        "pods": [*pods],
+        "without_pod": None if pods else "UNRESERVED",
+        "allocated_at": None,
+        "health": "Healthy",
+    }
+
+
+def _no_node(name: str, *claims: dict[str, Any], **more: Any) -> dict[str, Any]:
+    device: dict[str, Any] = {
+        "device": name,
+        "type": "gpu",
+        "profile": None,
+        "uuid": None,
+        "memory_bytes": None,
+        "driver_version": None,
+        "nvlink_clique": None,
+        "numa_node": None,
+        "taints": [],
+        "taint_rules": [],
+        "capacity_left": {},
+        "claims": [*claims],
+    }
+    return {
+        "driver": "fabric.example.com",
+        "pool": "rack-1",
+        "name": name,
+        "state": "allocated",
+        "reason": None,
+        "pci_bus_id": None,
+        "largest_partition_left": None,
+        "total_devices": 1,
+        "devices": [device],
+        "uuid": f"GPU-{name}",
+        "product": H100,
+        "memory_bytes": 85_899_345_920,
+        **more,
+    }
+
+
+NO_NODE_GPUS = [
+    _no_node("gpu-0", _claim("shared", "a-0", HOSTILE)),
+    _no_node("gpu-1", _claim("left"), state="unhealthy", reason="TAINTED", product=None, memory_bytes=None),
+]
+
 FIT_NO = {
     "cluster": NAME,
     "timestamp": TIMESTAMP,

@@ -62,6 +62,7 @@ class FakeLens:
                 include = query.get("include", "").split(",")
                 data |= {"alerts": cluster.ALERTS} if "alerts" in include else {}
                 data |= {"namespaces": cluster.NAMESPACES} if "namespaces" in include else {}
+                data |= {"no_node_gpus": cluster.NO_NODE_GPUS} if "no_node" in include else {}
                 data |= {"recent_events": cluster.EVENTS} if "events" in include else {}
                 return 200, data
             case "/nodes":

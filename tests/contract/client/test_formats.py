@@ -170,6 +170,8 @@ def test_sorting_puts_what_is_unknown_last(server: lens.FakeLens) -> None:
         ["events", "--for", "/x"],
         ["events", "-w", "--for", "Pods.v1/x"],
         ["why", "a/b/c"],
+        ["gpu"],
+        ["gpu", "a", "--no-node"],
         ["gpu", "a/b"],
         ["gpu", "node/"],
         ["version", "-o", "csv"],

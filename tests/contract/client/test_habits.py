@@ -59,3 +59,24 @@ def test_the_status_says_how_often_fit_was_right(server: lens.FakeLens) -> None:
         assert "fit says" not in run(server.url, ["status"]).stderr
     finally:
         del server.answers[path]
+
+
+@pytest.mark.parametrize(
+    ("held", "said"), [(0, None), (1, "1 allocated GPU of"), (12, "12 allocated GPUs of")]
+)
+def test_the_status_says_where_the_gpus_of_no_node_are_seen(
+    server: lens.FakeLens, held: int, said: str | None
+) -> None:
+    """No row of a node has them."""
+    _, status = server.answer(f"{lens.REALTIME}/status", {}, namespaced=False)
+    no_node = [{**cluster.NODES[0]["resources"][0], "resource": "fabric.example.com", "allocated": held}]
+    server.answers[f"{lens.REALTIME}/status"] = (
+        200,
+        {**status, "dra": {**status["dra"], "no_node": no_node}},
+    )
+    try:
+        notes = run(server.url, ["status"]).stderr.splitlines()
+    finally:
+        server.answers.clear()
+    found = [line for line in notes if "of no single node" in line]
+    assert found == ([] if said is None else [f"{said} no single node: kubectl lens gpu --no-node"])

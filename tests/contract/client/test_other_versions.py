@@ -20,7 +20,7 @@ from lens_client.views.tasks import view
 from tests.contract.client import cluster, lens, running
 
 REALTIME = lens.REALTIME
-SECTIONS = {"alerts", "namespaces", "recent_events"}
+SECTIONS = {"alerts", "namespaces", "no_node_gpus", "recent_events"}
 EXPECTED = {"fit --gpus 8": 3, "alerts -o wide": 3}
 
 
@@ -40,6 +40,7 @@ ASKED = [
     Asked("events --since 9h -o wide", f"{REALTIME}/status", schema.Status, {"include": "events"}),
     Asked("nodes -o wide --available 1", f"{REALTIME}/nodes", schema.Nodes, {}),
     Asked("gpu gpu-node-1 -o wide", f"{REALTIME}/nodes/gpu-node-1", schema.NodeDetail, {}),
+    Asked("gpu --no-node -o wide", f"{REALTIME}/status", schema.Status, {"include": "no_node"}),
     Asked("tasks -o wide", f"{REALTIME}/running-tasks", schema.RunningTasks, {}),
     Asked("status -n research", f"{REALTIME}/running-tasks", schema.RunningTasks, {}),
     Asked("why pod/bert-worker-0", f"{REALTIME}/running-tasks", schema.RunningTasks, {}),
