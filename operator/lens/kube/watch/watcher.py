@@ -351,7 +351,7 @@ class Watcher:
         known_at = min(self._confirmed.get(resource, 0.0) for resource in REQUIRED)
         confirmed = {**self._confirmed_beside, **self._confirmed}
         # After an outage pods and nodes may be back before the others, which then have their time too.
-        if not 0 <= known_at - self._known_at < self._timeouts.grace / 2:
+        if not 0 <= known_at - self._known_at < self._timeouts.grace:
             self._known_again_at = known_at
         self._known_at = known_at
         lags = {
