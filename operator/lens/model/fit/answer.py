@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from lens.model.fit.admission.bound import as_bound
 from lens.model.fit.admission.claim_quota import added, made_for, serving_claim, shared_by
 from lens.model.fit.admission.mutation import admit
 from lens.model.fit.admission.namespaces import refused_in
 from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas, read_charged
 from lens.model.fit.admission.validation import check_pod
 from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup
+from lens.model.fit.bound import as_bound
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.engine import Trial, fit, place
