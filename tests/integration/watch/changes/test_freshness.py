@@ -1,5 +1,6 @@
 """How old the figures are is known: silence is not age, and an apiserver that has gone is."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.watch.kopf_settings import Timeouts
 from tests.integration.watch import faults
+from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene, staged
 
@@ -167,3 +169,30 @@ async def test_an_apiserver_below_a_path_is_watched(scene: Scene) -> None:
     await scene.until_exact()
     scene.put_pod(pod("after", on="node-1"))
     await scene.until_exact()
+
+
+async def test_figures_are_as_old_as_the_beginning_of_a_list(scene: Scene) -> None:
+    listed, watched = asyncio.Event(), asyncio.Event()
+    scene.front.always("list pods", held_until(listed))
+    scene.front.always("watch pods", held_until(watched))
+    scene.watch()
+    await scene.until(lambda: scene.front.seen("list pods") == 1, "a list")
+    asked = time.time()
+    await scene.until(lambda: time.time() > asked + 1, "a list that takes long")
+    listed.set()
+    await scene.until(lambda: scene.front.seen("watch pods") > 0, "the list's end")
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    # The list shows what there was as it began; a watch has told nothing since.
+    assert scene.state.current.current_at <= asked + 0.1
+    watched.set()
+    await scene.until(lambda: scene.state.current.current_at > asked + 1, "what a watch tells")
+
+
+def held_until(enough: asyncio.Event) -> Fault:
+    """Let the apiserver's answer wait."""
+
+    async def late(exchange: Exchange) -> None:
+        await enough.wait()
+        await exchange.forward()
+
+    return late
