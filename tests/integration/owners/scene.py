@@ -63,6 +63,16 @@ class FaultyTracker(OwnerTracker):
         super().set_parent(controller, parent, now)
 
 
+class RecordedChanges(Changes):
+    """Calls ``on_wait`` as soon as somebody waits."""
+
+    on_wait: Callable[[], object] = staticmethod(lambda: None)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        self.on_wait()
+        await super().until(condition)
+
+
 class Scene:
     """A cluster and who reads the owners in it."""
 
@@ -76,7 +86,7 @@ class Scene:
         self.told = 0
         self._kubeconfig = folder / "kubeconfig"
         self._ledger: Ledger = ledger_of()
-        self._changes = Changes()
+        self.changes = RecordedChanges()
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -90,7 +100,7 @@ class Scene:
         )
         owners = OwnerResolver(
             self._ledger.snapshot,
-            self._changes,
+            self.changes,
             self._take,
             objects,
             self.metrics,
@@ -137,13 +147,13 @@ class Scene:
         )
         reading = read_pod(raw)
         self._ledger.put_pod(reading.key, reading.value)
-        self._changes.notify()
+        self.changes.notify()
         return viewed_pod(raw)
 
     def end_pod(self, ended: Pod) -> None:
         """Take a pod out of the counts."""
         self._ledger.put_pod(ended.key, None)
-        self._changes.notify()
+        self.changes.notify()
 
     def workload(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload, and why it may not be the top of the chain."""

@@ -19,6 +19,17 @@ async def test_a_chain_is_read_to_its_top(scene: Scene) -> None:
     assert scene.reads("read") == 3
 
 
+async def test_nothing_is_waited_for_while_there_is_an_owner_to_read(scene: Scene) -> None:
+    scene.put("CronJob", "nightly")
+    scene.put("JobSet", "sweep", reference("CronJob", "nightly"))
+    scene.put("Job", "sweep-0", reference("JobSet", "sweep"))
+    reads: list[float] = []
+    scene.changes.on_wait = lambda: reads.append(scene.reads("read"))
+    task = scene.run_pod("sweep-0-0", reference("Job", "sweep-0"))
+    await scene.until_told(task, "CronJob", "nightly", None)
+    assert set(reads) <= {0, 3}
+
+
 async def test_only_metadata_is_asked_for_with_our_token_and_each_owner_once(scene: Scene) -> None:
     scene.put("Deployment", "chat")
     scene.put("ReplicaSet", "chat-7d4b9", reference("Deployment", "chat"))

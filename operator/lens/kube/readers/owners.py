@@ -72,14 +72,15 @@ class OwnerResolver:
         """Read until cancelled."""
         async with self._objects, asyncio.TaskGroup() as reads:
             while True:
-                was_reading = self._reading > 0
                 self._update_pods()
                 for controller in islice(self._tracker.due(self._clock()), MAX_CONCURRENT - self._reading):
                     self._reading += 1
                     reads.create_task(self._read(controller))
                 self._publish()
+                # What is read meanwhile may make others due.
+                was_reading = self._reading > 0
                 await asyncio.sleep(ROUND_SECONDS)
-                if not was_reading and self._reading == 0:
+                if not was_reading:
                     await self._idle()
 
     async def _idle(self) -> None:
