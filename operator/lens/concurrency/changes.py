@@ -31,9 +31,14 @@ class Changes:
         while not condition():
             waiter = loop.create_future()
             self._waiting.append((loop, waiter))
-            # A change before the waiter was added has not notified it.
-            if not condition():
-                await waiter
+            try:
+                # A change before the waiter was added has not notified it.
+                if not condition():
+                    await waiter
+            finally:
+                # Who gives up waiting isn't to be woken. Another thread may be taking all that wait.
+                with contextlib.suppress(ValueError, IndexError):
+                    self._waiting.remove((loop, waiter))
 
 
 def _wake(waiter: "asyncio.Future[None]") -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import gc
 import threading
 from collections.abc import Callable
 
@@ -66,6 +68,20 @@ async def test_a_cancelled_waiter_delays_no_other() -> None:
     await asyncio.wait_for(waiting, SECONDS)
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_nothing_is_kept_of_who_gives_up_waiting() -> None:
+    shared = Shared()
+
+    def futures() -> int:
+        return sum(isinstance(each, asyncio.Future) for each in gc.get_objects())
+
+    before = futures()
+    for _ in range(100):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await shared.changes.until(shared.reaches(1))
+    assert futures() < before + 50, "until somebody notifies, which may take a day"
 
 
 def test_a_loop_that_has_ended_fails_no_notification() -> None:
