@@ -67,8 +67,11 @@ class Decisions:
     ) -> None:
         """Note what a change of a pending pod says. Call this before the state has the change.
 
-        ``listed``: a list shows it, whose objects don't come in the order in which they changed.
+        ``listed``: a list shows it, whose objects don't come in the order in which they changed. Before the
+        first publication a fit has looked at nothing.
         """
+        if self.view is NOTHING_FIT:
+            return
         if isinstance(after, PendingPod):
             if after.refusal is None or after.refusal == before.refusal:
                 return

@@ -3,6 +3,7 @@
 import pytest
 
 from lens.model.fit.deadline import OutOfTimeError
+from lens.model.fit.feed import NOTHING_FIT
 from lens.model.fit.record import record
 from lens.model.fit.record.decisions import MOST_WAITING
 from lens.model.inventory.objects.pod_key import PodKey
@@ -31,6 +32,14 @@ def test_it_is_right_of_pods_that_appear_and_are_decided_between_two_publication
     world.bind("two", "a")
     world.refuse("three")
     assert world.wait() == {"right": 3}
+
+
+def test_what_was_decided_before_the_first_publication_is_not_judged() -> None:
+    world = World(node("a", 4))
+    world.decisions.view = NOTHING_FIT
+    world.pod(asking(8))
+    world.refuse("train")
+    assert world.wait(LONG) == {}
 
 
 def test_a_pod_that_is_refused_where_lens_sees_no_room_counts_as_right_once_for_each_message() -> None:
