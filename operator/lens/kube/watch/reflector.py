@@ -200,10 +200,9 @@ class Reflector(Generic[K, V]):
         if not self.store.synced:
             why = "what was listed has been forgotten"
         self._is_watching = is_open if why is None else lambda: False
-        if self._trust.is_silent:
-            # Whoever keeps a watch open without an apiserver behind it begins one, too.
-            self.last_activity = self._clock()
-        else:
+        self.last_activity = self._clock()
+        # Whoever keeps a watch open without an apiserver behind it begins one, too.
+        if not self._trust.is_silent:
             self._progressed(changed=False)
         if why is None:
             return b""
@@ -278,7 +277,8 @@ class Reflector(Generic[K, V]):
         """Apply an object's line; return the outcome: ``changed`` if anything that is counted has."""
         if decoded is None:
             return "unreadable"
-        if decoded.version <= self.store.resource_version:
+        # What was forgotten stays so until the next list.
+        if not self.store.synced or decoded.version <= self.store.resource_version:
             return "late"
         if decoded.is_known:
             self.store.bookmark(decoded.version)
@@ -325,7 +325,8 @@ class Reflector(Generic[K, V]):
         self._skipped_now.set(len(self._problems))
 
     def _progressed(self, *, changed: bool) -> None:
-        self.contact = self.last_activity = self._clock()
+        # What others' connections brought while this was applied isn't read yet.
+        self.contact = self.last_activity
         self._on_progress(changed)
 
     def _bookmark(self) -> bytes:
