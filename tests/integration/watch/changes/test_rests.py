@@ -42,7 +42,8 @@ async def test_a_large_batch_is_followed_by_a_pause_of_the_same_length() -> None
             pass
         taken = loop.time()
         await reader.read()
-        assert loop.time() - taken > 0.9 * (taken - began)
+        # On a busy machine it may have taken longer than a pause ever is.
+        assert loop.time() - taken > 0.9 * min(taken - began, BATCH_SECONDS)
 
 
 async def test_a_pause_is_never_longer_than_the_time_between_batches() -> None:

@@ -22,7 +22,7 @@ from tests.integration.watch.scene import Scene
 FOUR = (RESOURCE_CLAIMS, RESOURCE_SLICES, DEVICE_CLASSES, DEVICE_TAINT_RULES)
 NAMES = {resource.plural for resource in FOUR}
 
-QUICK = Timeouts(discovery=0.2, forbidden=0.2, grace=4.0)
+QUICK = Timeouts(discovery=0.2, forbidden=0.2, grace=2.0)
 DRIVER = "gpu.nvidia.com"
 
 
@@ -264,7 +264,7 @@ async def test_a_list_that_hangs_delays_the_first_figures_for_a_bounded_time(sce
     await scene.until_listed("pods", 1)
     await scene.until_listed("resourceclaims", 1)
     await scene.until_exact()
-    assert scene.state.current.unseen == {"resourceslices": "its first list takes over 4 s"}
+    assert scene.state.current.unseen == {"resourceslices": "its first list takes over 2 s"}
     scene.front.always("list resourceslices", None)
     scene.front.cut("list resourceslices")
     await scene.until(lambda: watched(scene) == NAMES, "the list")
