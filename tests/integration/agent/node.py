@@ -71,6 +71,15 @@ class Agent:
         entries = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
         return [entry for entry in entries if entry["event"] == name]
 
+    def until_logged(self, name: str, number: int = 1, **fields: str) -> list[dict[str, Any]]:
+        """Wait for so many entries under a name with these fields; return all. A queue writes the log."""
+
+        def found() -> list[dict[str, Any]]:
+            return [entry for entry in self.events(name) if fields.items() <= entry.items()]
+
+        wait(lambda: len(found()) >= number)
+        return found()
+
     def listens(self) -> bool:
         """Tell whether the agent listens, and note where."""
         for entry in self.events("listening"):

@@ -45,7 +45,7 @@ def test_a_driver_that_is_replaced_while_the_agent_runs_fails_liveness(node: Nod
     for gpu in agent.report().gpus:
         assert gpu.uuid is not None
         assert (gpu.temperature_celsius, gpu.reasons["temperature_celsius"]) == (None, name)
-    [event] = [each for each in agent.events("driver") if each["state"] == "failed"]
+    [event] = agent.until_logged("driver", state="failed")
     assert (event["level"], event["reason"]) == ("error", name)
 
 
