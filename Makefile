@@ -42,7 +42,8 @@ test: dev ## Unit, contract and integration tests but the slow ones; ARGS="-k st
 
 .PHONY: coverage
 coverage: dev ## The same tests and the slow ones, thoroughly, with the coverage of each line and branch.
-	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+	# In the order of the tree: by the number of tests, the longest single ones would come last.
+	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: test-programs
 test-programs: dev helm krew fit-oracle ## Tests that need programs: Helm, krew, Prometheus, kube-scheduler's code, schemathesis at length, gpu-check.
