@@ -335,12 +335,7 @@ def _device(read: ReadDevice) -> Device:
 def _read_template(template: DeviceTemplate) -> tuple[Kind, NodeChoice]:
     fields = template.fields
     conditions = fields.binding_conditions
-    raw = (
-        bytes(fields.attributes),
-        bytes(fields.capacity),
-        bytes(fields.consumes_counters),
-        bytes(fields.taints),
-    )
+    raw = fields.of_kind
     kind = (_shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else _read_kind)(
         *raw,
         bool(fields.allow_multiple_allocations),

@@ -26,7 +26,7 @@ from typing import Literal
 import msgspec
 
 from lens.model.inventory.objects.claim import PoolKey
-from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Place, Slice
+from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Place, Placed, Slice
 
 Reason = Literal[
     "INCOMPLETE",
@@ -56,7 +56,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 NOTHING_TOLD = Told()
 
 
-class Gpu(msgspec.Struct, frozen=True, gc=False):
+class Gpu(Placed, frozen=True, gc=False):
     """A physical GPU of a pool, with all devices that are it or parts of it.
 
     ``name`` is its counter set's, or else its first device's. Its ``place`` has a node if all its devices
@@ -65,7 +65,6 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
     one device: it is ``of`` this, which says everything of it.
     """
 
-    place: Place
     name: str
     of: Device | tuple[Device, ...] = ()
     counters: Counters | None = None
@@ -76,21 +75,6 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
         """Return its devices; none if only a claim tells of it, since its slice is gone."""
         of = self.of
         return of if isinstance(of, tuple) else (of,)
-
-    @property
-    def driver(self) -> str:
-        """Return the driver."""
-        return self.place.driver
-
-    @property
-    def pool(self) -> str:
-        """Return the pool's name."""
-        return self.place.pool
-
-    @property
-    def node(self) -> str:
-        """Return the node, NO_NODE unless all its devices belong to one."""
-        return self.place.node
 
     @property
     def product(self) -> str | None:

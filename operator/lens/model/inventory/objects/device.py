@@ -79,6 +79,27 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     node: str
 
 
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """What is at a place."""
+
+    place: Place
+
+    @property
+    def driver(self) -> str:
+        """Return the driver."""
+        return self.place.driver
+
+    @property
+    def pool(self) -> str:
+        """Return the pool's name."""
+        return self.place.pool
+
+    @property
+    def node(self) -> str:
+        """Return the node, NO_NODE unless it belongs to one node."""
+        return self.place.node
+
+
 class Kind(msgspec.Struct, frozen=True, gc=False):
     """What devices have in common that differ in nothing but their places, names and identities.
 
@@ -103,7 +124,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
 UNKNOWN_KIND = Kind()
 
 
-class Device(msgspec.Struct, frozen=True, gc=False):
+class Device(Placed, frozen=True, gc=False):
     """A device of a pool: a GPU, or a part of one.
 
     ``is_part`` tells a part of a GPU. A ``shareable`` device can be allocated several times, and its
@@ -111,26 +132,10 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     its own than its name and its identities.
     """
 
-    place: Place
     name: str
     kind: Kind = UNKNOWN_KIND
     uuid: str | None = None
     parent_uuid: str | None = None
-
-    @property
-    def driver(self) -> str:
-        """Return the driver."""
-        return self.place.driver
-
-    @property
-    def pool(self) -> str:
-        """Return the pool's name."""
-        return self.place.pool
-
-    @property
-    def node(self) -> str:
-        """Return the node, NO_NODE unless it belongs to one node."""
-        return self.place.node
 
     @property
     def key(self) -> DeviceKey:
@@ -302,12 +307,7 @@ def _read_device(read: ReadDevice, place: Place, own_places: bool) -> Device:
 def _read_template(template: DeviceTemplate, driver: str) -> tuple[Kind, str | None, str | None]:
     """Return the kind of devices, and their uuid and that of their parents, or marks for them."""
     fields = template.fields
-    raw = (
-        bytes(fields.attributes),
-        bytes(fields.capacity),
-        bytes(fields.consumes_counters),
-        bytes(fields.taints),
-    )
+    raw = fields.of_kind
     read = _shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else _read_kind
     return read(*raw, bool(fields.allow_multiple_allocations), driver)
 

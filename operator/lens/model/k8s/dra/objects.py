@@ -82,6 +82,11 @@ class DeviceFields(Manifest):
     binds_to_node: msgspec.Raw = msgspec.Raw()
     binding_conditions: msgspec.Raw = msgspec.Raw()
 
+    @property
+    def of_kind(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """Return the JSON by which devices are of one kind: attributes, capacity, counters and taints."""
+        return bytes(self.attributes), bytes(self.capacity), bytes(self.consumes_counters), bytes(self.taints)
+
 
 class DeviceManifest(DeviceFields):
     """A device in ``spec.devices``."""
