@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,10 @@ from lens.kube.watch.kopf_settings import Timeouts
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import pod
-from tests.integration.watch.scene import Scene, staged
+from tests.integration.watch.scene import Scene
 
 LONG = Timeouts(watch=25, silence=40.0)
 """No watch ends meanwhile: the next one would be a sign of life."""
-
-
-@pytest.fixture
-async def quiet(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Return a cluster in which nothing happens, not even bookmarks."""
-    async with staged(tmp_path, bookmark_seconds=3600.0) as scene:
-        yield scene
 
 
 async def stands_still(scene: Scene) -> None:

@@ -6,15 +6,9 @@ import logging
 import pytest
 
 from lens.kube.watch import fit_resources
-from lens.kube.watch.reflector import Reflector
-from lens.metrics import Metrics
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import pod_decoder
-from lens.model.inventory.store import Store
-from lens.model.k8s.gpu_resources import GpuResources
-from lens.model.k8s.taints import TaintPolicy
 from tests.integration.watch import faults
 from tests.integration.watch.objects import node, pod
+from tests.integration.watch.reflecting import pods_reflector
 from tests.integration.watch.scene import Scene
 
 HANDLERS = "lens.kube.watch.kopf_settings"
@@ -40,16 +34,7 @@ async def test_no_object_reaches_kopf(scene: Scene, caplog: pytest.LogCaptureFix
 def test_a_change_of_a_known_object_is_published_as_soon_as_a_new_object() -> None:
     changes: list[bool] = []
     seen: list[bool] = []
-    ledger = Ledger(TaintPolicy(), None)
-    reflector = Reflector(
-        "pods",
-        "Pod",
-        pod_decoder(GpuResources(), None),
-        Store(ledger.pods, ledger.put_pod),
-        Metrics(),
-        lambda: 0.0,
-        changes.append,
-    )
+    reflector = pods_reflector(on_progress=changes.append)
     reflector.apply_page(b'{"metadata":{"resourceVersion":"1"},"items":[]}', first=True)
     for version, (type_, gpus) in enumerate(
         [("ADDED", 1), ("MODIFIED", 2), ("MODIFIED", 2), ("DELETED", 2)], 2

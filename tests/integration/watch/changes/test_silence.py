@@ -3,38 +3,23 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from lens.kube.watch.kopf_settings import Timeouts
 from lens.kube.watch.liveness import Liveness
-from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.trust import EMPTY_SECONDS, SETTLED_SECONDS, Trust
-from lens.metrics import Metrics
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import pod_decoder
-from lens.model.inventory.store import Store
-from lens.model.k8s.gpu_resources import GpuResources
-from lens.model.k8s.taints import TaintPolicy
 from tests.integration.watch import faults
 from tests.integration.watch.front import Exchange, Fault
 from tests.integration.watch.objects import pod
-from tests.integration.watch.scene import Scene, staged
+from tests.integration.watch.reflecting import pods_reflector
+from tests.integration.watch.scene import Scene
 
 SHORT = Timeouts(watch=1, silence=3.0)
 PROMPT = Timeouts(silence=1.0)
 PATIENT = Timeouts(watch=1, silence=20.0)
 LENGTH = 8.0
-
-
-@pytest.fixture
-async def quiet(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Return a cluster in which nothing happens, not even bookmarks."""
-    async with staged(tmp_path, bookmark_seconds=3600.0) as scene:
-        yield scene
 
 
 async def stands_still(scene: Scene) -> None:
@@ -43,6 +28,13 @@ async def stands_still(scene: Scene) -> None:
     last = scene.state.current
     await scene.until(lambda: scene.state.current.age(time.time()) > 6, "more age")
     assert scene.state.current.current_at == last.current_at
+
+
+async def recovers(scene: Scene) -> None:
+    """See the figures be exact and current again, without a new start of kopf."""
+    await scene.until_exact()
+    await scene.until(lambda: scene.state.current.age(time.time()) < 3, "current figures")
+    assert scene.restarts == 0
 
 
 class Watched:
@@ -131,16 +123,7 @@ def test_an_end_that_is_read_late_has_told_what_happened_until_it_was_due(watche
 
 def test_nothing_is_known_of_a_future_that_the_clock_was_set_back_from() -> None:
     now = [1000.0]
-    ledger = Ledger(TaintPolicy(), None)
-    reflector = Reflector(
-        "pods",
-        "Pod",
-        pod_decoder(GpuResources(), None),
-        Store(ledger.pods, ledger.put_pod),
-        Metrics(),
-        lambda: now[0],
-        lambda _changed: None,
-    )
+    reflector = pods_reflector(clock=lambda: now[0])
     liveness = Liveness([reflector], lambda: now[0])
     known = [liveness.confirmed_at(reflector)]
     reflector.request_sent()
@@ -171,9 +154,7 @@ async def test_watches_that_are_cut_as_they_begin_make_no_figures_look_current(
     await stands_still(scene)
     scene.front.always("list pods", None)
     scene.front.always("watch pods", None)
-    await scene.until_exact()
-    await scene.until(lambda: scene.state.current.age(time.time()) < 3, "current figures")
-    assert scene.restarts == 0
+    await recovers(scene)
 
 
 @pytest.mark.slow
@@ -187,9 +168,7 @@ async def test_figures_grow_old_while_watches_are_silent_and_nothing_can_be_list
     await stands_still(scene)
     scene.front.always("watch pods", None)
     scene.front.always("list pods", None)
-    await scene.until_exact()
-    await scene.until(lambda: scene.state.current.age(time.time()) < 3, "current figures")
-    assert scene.restarts == 0
+    await recovers(scene)
 
 
 @pytest.mark.slow
