@@ -1,7 +1,7 @@
 """What a fault is, and the list of them."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from tests.chaos.scene import Scene
@@ -18,7 +18,8 @@ class Fault:
     """A fault lasts for ``seconds`` between its begin and its end.
 
     It ``hurts`` those replicas whose requests may fail meanwhile. One that stops or restores the
-    ``control_plane`` isn't paired with another such one. Answers may be older than they say by ``lag``.
+    ``control_plane`` isn't paired with another such one, and one without ``pairs`` isn't paired at all.
+    Answers may be older than they say by ``lag``.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Fault:
     control_plane: bool = False
     writes: bool = True
     lag: float = LAG_S
+    pairs: bool = True
 
 
 FAULTS: dict[str, Fault] = {}
@@ -41,16 +43,32 @@ def fault(
     control_plane: bool = False,
     writes: bool = True,
     lag: float = LAG_S,
+    pairs: bool = True,
 ) -> Callable[[Act], Act]:
     """Add a fault: a generator that begins it, yields, and ends it. Its name and text are the function's.
 
+    It ends whatever came of another one, for what it takes away is needed again by those that follow.
     Without ``writes`` nobody changes the cluster meanwhile: what is written then would be lost.
     """
 
     def add(act: Act) -> Act:
         name = act.__name__.replace("_", "-")
         text = (act.__doc__ or "").splitlines()[0]
-        FAULTS[name] = Fault(name, text, asynccontextmanager(act), seconds, hurts, control_plane, writes, lag)
+        FAULTS[name] = Fault(name, text, _ends(act), seconds, hurts, control_plane, writes, lag, pairs)
         return act
 
     return add
+
+
+def _ends(act: Act) -> Callable[[Scene], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def begun(scene: Scene) -> AsyncIterator[None]:
+        steps = act(scene)
+        await anext(steps)
+        try:
+            yield
+        finally:
+            with suppress(StopAsyncIteration):
+                await anext(steps)
+
+    return begun
