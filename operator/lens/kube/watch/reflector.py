@@ -78,6 +78,7 @@ class Reflector(Generic[K, V]):
         self._list_began = 0.0
         self._list_objects = 0
         self._bookmark_at = 0.0
+        self._bookmarked = 0
         self._known: Fingerprints[K] = Fingerprints()
         self._known_listed: Fingerprints[K] = Fingerprints()
         self._problems: dict[K, str] = {}
@@ -209,11 +210,16 @@ class Reflector(Generic[K, V]):
         _log.info("%s; listing again", why, extra={"resource": self.resource})
         return GONE
 
-    def watch_ended(self) -> None:
-        """Record that the apiserver has ended a watch. If it was time, all has been told until it was due."""
+    def watch_ended(self) -> bytes:
+        """Record that the apiserver has ended a watch; return the last line for kopf, which resumes after it.
+
+        If it was time, all has been told until it was due.
+        """
         overdue = self._trust.ended()
         if overdue is not None:
             self.known_at = max(self.known_at or 0.0, self._clock() - overdue)
+        has_news = self.store.synced and self.store.resource_version != self._bookmarked
+        return self._bookmark() if has_news and not self._retired else b""
 
     def watch_silent(self) -> None:
         """Record that a watch neither told anything nor ended in time."""
@@ -330,6 +336,7 @@ class Reflector(Generic[K, V]):
         self._on_progress(changed)
 
     def _bookmark(self) -> bytes:
+        self._bookmarked = self.store.resource_version
         metadata = {"resourceVersion": str(self.store.resource_version)}
         object_ = {"apiVersion": "v1", "kind": self.kind, "metadata": metadata}
         return _encode({"type": "BOOKMARK", "object": object_}) + b"\n"

@@ -255,7 +255,9 @@ class WatchChunks:
                 self._reflector.watch_silent()
                 break
             if not chunk:
-                self._reflector.watch_ended()
+                self._over = True
+                if last := self._reflector.watch_ended():
+                    return last
                 break
             if lines := self._apply(chunk):
                 return lines

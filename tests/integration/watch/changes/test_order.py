@@ -1,5 +1,6 @@
 """Nothing that comes late, twice or not at all leaves a trace in the figures."""
 
+import asyncio
 import json
 
 from lens_sim.objects.resources import PODS
@@ -36,6 +37,20 @@ async def test_a_late_line_does_not_restore_a_deleted_object(scene: Scene) -> No
     scene.put_pod(pod("next", on="node-2"))
     await scene.until_exact()
     assert scene.metric("lens_lists_total", resource="pods") == 1
+
+
+async def test_a_watch_goes_on_after_the_last_line_of_the_one_before(scene: Scene) -> None:
+    scene.front.watch_seconds = 1
+    scene.watch()
+    await scene.until_exact()
+    number = 0
+    while scene.front.seen("watch pods") < 4:
+        scene.put_pod(pod("busy", on="node-1", gpus=1 + number % 4))
+        number += 1
+        await asyncio.sleep(0.02)
+    await scene.until_exact()
+    assert scene.metric("lens_lists_total", resource="pods") == 1
+    assert scene.metric("lens_watch_lines_total", resource="pods", outcome="late") == 0
 
 
 async def test_a_late_line_does_not_restore_an_old_state(scene: Scene) -> None:
