@@ -57,6 +57,20 @@ async def event_cost(
     return costs
 
 
+async def wait_until_still(api: Api, seconds: float = 5, deadline_s: float = 300) -> None:
+    """Wait until no pod has changed for so many seconds, as those do that have just begun to run.
+
+    Raises TimeoutError.
+    """
+    async with asyncio.timeout(deadline_s), watch(api, "/api/v1/pods") as stream:
+        while True:
+            try:
+                async with asyncio.timeout(seconds):
+                    await stream.readany()
+            except TimeoutError:
+                return
+
+
 @asynccontextmanager
 async def watch(api: Api, collection: str, **selector: str) -> AsyncIterator[aiohttp.StreamReader]:
     """Watch `collection` from now on."""

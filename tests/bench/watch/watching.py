@@ -12,7 +12,7 @@ from tests.bench.peers import build
 from tests.bench.process import Process, answers
 from tests.bench.turns import in_turns
 from tests.bench.watch import startup, writer
-from tests.bench.watch.event_cost import event_cost
+from tests.bench.watch.event_cost import event_cost, wait_until_still
 from tests.bench.watch.ground import ground
 from tests.bench.watch.visible import visible
 from tests.e2e.cluster import ports
@@ -79,6 +79,7 @@ async def _events(figures: Figures, kubeconfig: Path, pids: Mapping[str, int], u
     async with Api.from_kubeconfig(kubeconfig) as api:
         # Values that an earlier run has not written: the same again would change nothing.
         noise = await writer.noise(api, seed=time.time_ns())
+        await wait_until_still(api)
         costs = await event_cost(pids, api, noise, EVENTS_PER_SECOND, EVENT_SECONDS)
         figures.add("cpu_ms_noise_event", costs["lens"].cpu_ms, "ms", costs["client-go"].cpu_ms)
         async with ground(api, writer.REAL_PODS) as own:
