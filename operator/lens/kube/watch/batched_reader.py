@@ -1,4 +1,4 @@
-"""Batch reads of a busy watch: at once when idle, otherwise everything every 70 ms, or 40 amid changes.
+"""Batch reads of a busy watch: at once when idle, otherwise everything every 100 ms, or 60 amid changes.
 
 To wake up for a line costs several times as much as the line. So between batches the loop sleeps, and the
 kernel reports the connection as readable only when it has many bytes.
@@ -10,10 +10,10 @@ import socket
 
 import aiohttp
 
-BATCH_SECONDS = 0.07
+BATCH_SECONDS = 0.1
 """The time between batches."""
 
-CHANGE_BATCH_SECONDS = 0.04
+CHANGE_BATCH_SECONDS = 0.06
 """The time from a batch with changes to the next one. To wake up is a small part of what they cost, and
 changes come together: the next pod of a job is the next line."""
 
