@@ -1,7 +1,7 @@
 """The way of log lines to stderr: none holds up who logs, and none comes without end.
 
 A thread writes them. Whoever reads stderr may stop reading; then lines wait, and beyond a bound they are
-dropped and counted.
+dropped and counted. So are those that can't be written, as on a full disk.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from itertools import accumulate
 
 from lens.bounds import (
     LOG_LINE_BYTES,
@@ -23,7 +24,10 @@ from lens.bounds import (
 
 FULL, REPEATED, FAILED = "full", "repeated", "failed"
 
-HELP = "Log lines that were not written, by reason: nobody read stderr, or there were too many alike."
+HELP = (
+    "Log lines that were not written, by reason: nobody read stderr, it could not be written to, or there "
+    "were too many alike."
+)
 
 REQUESTS = "lens.access"
 """The logger whose lines are all alike, one for each request."""
@@ -81,6 +85,7 @@ class QueuedHandler(logging.Handler):
         self._bytes = 0
         self._dropped = 0
         self._writing = False
+        self._is_torn = False
         self._changed = threading.Condition(threading.Lock())
         threading.Thread(target=self._write_on, name="log", daemon=True).start()
 
@@ -119,30 +124,44 @@ class QueuedHandler(logging.Handler):
                     taken += len(lines[-1])
                 self._writing = True
             if lost := self._lost():
-                lines.append(lost)
-            with contextlib.suppress(OSError):
-                self._write(b"".join(line + b"\n" for line in lines))
+                lines.append(self._told(lost))
+            unwritten = self._write(lines)
+            if unwritten and lost:
+                unwritten -= 1
+            dropped[FAILED] += unwritten
             with self._changed:
+                self._dropped += unwritten + (lost if unwritten else 0)
                 self._bytes -= taken
                 self._writing = False
                 self._changed.notify_all()
 
-    def _write(self, text: bytes) -> None:
-        while text:
-            text = text[os.write(self._descriptor, text) :]
+    def _write(self, lines: list[bytes]) -> int:
+        """Write lines; return how many of the last ones aren't whole, as on a full disk."""
+        whole = [line + b"\n" for line in lines]
+        if self._is_torn:
+            whole[0] = b"\n" + whole[0]
+        text, written = b"".join(whole), 0
+        with contextlib.suppress(OSError):
+            while written < len(text):
+                written += os.write(self._descriptor, text[written:])
+        if written:
+            self._is_torn = text[written - 1 : written] != b"\n"
+        return sum(end > written for end in accumulate(map(len, whole)))
 
-    def _lost(self) -> bytes | None:
-        """Return the line that says how many were dropped."""
+    def _lost(self) -> int:
+        """Return how many lines were dropped since it was told last."""
         with self._changed:
             count, self._dropped = self._dropped, 0
-        if not count:
-            return None
+        return count
+
+    def _told(self, count: int) -> bytes:
+        """Return the line that says how many were dropped."""
         record = logging.makeLogRecord(
             {
                 "name": "lens.log",
                 "levelno": logging.WARNING,
                 "levelname": "WARNING",
-                "msg": "lines of the log were dropped, as nobody read them",
+                "msg": "lines of the log were dropped, as nobody read them or they could not be written",
                 "count": count,
             }
         )

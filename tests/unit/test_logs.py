@@ -3,12 +3,14 @@
 import io
 import json
 import logging
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from lens.bounds import LOG_REPEATS, LOG_WINDOW_SECONDS
-from lens.logqueue import Repeats, dropped
+from lens.bounds import LOG_LINE_BYTES, LOG_REPEATS, LOG_WINDOW_SECONDS
+from lens.logqueue import QueuedHandler, Repeats, dropped
 from lens.logs import JsonFormatter, TextFormatter
 
 # What somebody would send to make a line of his own.
@@ -143,6 +145,53 @@ def test_lines_that_are_alike_come_so_often_and_then_are_counted() -> None:
 def test_lines_that_are_all_different_are_bounded_too() -> None:
     repeats = Repeats(lambda: 0.0)
     assert sum(filled(repeats, f"object {number}", 1) for number in range(10_000)) < 2000
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Return both ends of a pipe that refuses what it has no room for."""
+    ends = os.pipe()
+    os.set_blocking(ends[1], False)
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def queued(handler: QueuedHandler, *messages: str) -> None:
+    """Log messages, and wait until they are written or lost."""
+    handler.setFormatter(JsonFormatter())
+    for message in messages:
+        handler.emit(logging.makeLogRecord({"name": "lens.test", "msg": message}))
+    handler.flush()
+
+
+def test_lines_that_a_full_disk_takes_no_more_are_counted_and_told(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    stderr = os.open("/dev/full", os.O_WRONLY)
+    handler, before = QueuedHandler(stderr), dropped["failed"]
+    queued(handler, "one", "two")
+    queued(handler, "three")
+    assert dropped["failed"] - before == 3
+    os.dup2(writing, stderr)
+    queued(handler, "four")
+    first, second = map(json.loads, os.read(reading, 10_000).splitlines())
+    assert first["event"] == "four"
+    assert (second["logger"], second["count"]) == ("lens.log", 3)
+    assert dropped["failed"] - before == 3
+    os.close(stderr)
+
+
+def test_after_a_line_that_was_written_in_part_another_one_begins(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    handler, before = QueuedHandler(writing), dropped["failed"]
+    queued(handler, "x" * LOG_LINE_BYTES)
+    assert dropped["failed"] - before == 1
+    part = os.read(reading, 2 * LOG_LINE_BYTES)
+    assert not part.endswith(b"\n")
+    queued(handler, "whole")
+    assert os.read(reading, 10_000).startswith(b"\n")
+    queued(handler, "whole too")
+    assert json.loads(os.read(reading, 10_000))["event"] == "whole too"
 
 
 WITH_PASSWORD = "https://somebody:p@ss:w\\rd@kube.example:6443/api?watch=true"
