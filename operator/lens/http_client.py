@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from lens import __version__
+from lens.resolver import Resolver
 
 FAIR_SHARE_BYTES = 2**18
 """A body up to this size is never refused because of others. A usual one is smaller."""
@@ -98,9 +99,9 @@ class HttpClient:
     def _open(self) -> aiohttp.ClientSession:
         limit, keepalive = self._max_connections, self._keepalive_seconds
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limit, keepalive_timeout=keepalive)
+            connector=aiohttp.TCPConnector(limit=limit, resolver=Resolver(), keepalive_timeout=keepalive)
             if keepalive
-            else aiohttp.TCPConnector(limit=limit, force_close=True),
+            else aiohttp.TCPConnector(limit=limit, resolver=Resolver(), force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             # Requests go only to configured addresses, so not through a proxy of the environment.

@@ -19,6 +19,7 @@ from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
+from lens.resolver import Resolver
 
 PASSED_ON = frozenset({401, 403, 429})
 """The errors that kopf itself handles: it logs in again, or repeats the request."""
@@ -109,7 +110,7 @@ class Transport:
             },
         )
         return aiohttp.ClientSession(
-            connector=_Connector(receiving, limit=0, ssl=self._connection.tls()),
+            connector=_Connector(receiving, limit=0, resolver=Resolver(), ssl=self._connection.tls()),
             response_class=response_class,
             middlewares=[self._send],
             proxy=self._connection.proxy,

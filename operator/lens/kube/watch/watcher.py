@@ -225,6 +225,12 @@ class Watcher:
         """Run kopf until it ends or stalls; return whether it ended because other resources are served."""
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def tell_end() -> None:
+            # A thread that hung, and was abandoned, may outlive this loop.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+
         thread = KopfThread(
             self._readers,
             self._dynamic.discovery,
@@ -234,7 +240,7 @@ class Watcher:
             self._outage,
             self._daemonset,
             self._counted,
-            on_end=lambda: loop.call_soon_threadsafe(ended.set),
+            on_end=tell_end,
         )
         thread.start()
         try:
