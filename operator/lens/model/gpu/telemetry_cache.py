@@ -8,6 +8,7 @@ nodes claim belongs to neither: one of them is wrong, and Lens can't find out wh
 from collections.abc import Collection, Mapping, Set
 from heapq import heappop, heappush, nsmallest
 from itertools import islice
+from math import inf
 
 import msgspec
 
@@ -33,6 +34,9 @@ LONGEST_NAMED = 64
 """Characters of a uuid that a problem repeats."""
 
 LONGEST_PROBLEM = 512
+
+SET_BACK_SECONDS = 1.0
+"""A clock that says so much less than before was set back."""
 
 _MEASURED = (
     "utilization_percent",
@@ -60,6 +64,7 @@ class TelemetryCache:
         self._checks: list[tuple[float, str]] = []
         self._next_check: dict[str, float] = {}
         self._touched: set[str] = set()
+        self._now = -inf
         self._snapshot = NO_TELEMETRY
 
     @property
@@ -77,6 +82,7 @@ class TelemetryCache:
 
         The cache sets the state, whatever ``telemetry`` has.
         """
+        self._follow(now)
         before = self._stored.get(node)
         if telemetry is None:
             self._stored.pop(node, None)
@@ -99,6 +105,7 @@ class TelemetryCache:
 
     def age(self, now: float) -> None:
         """Update the state of the nodes whose samples have become too old by ``now``."""
+        self._follow(now)
         while self._checks and self._checks[0][0] <= now:
             due, node = heappop(self._checks)
             if self._next_check.get(node) != due:
@@ -106,6 +113,21 @@ class TelemetryCache:
             del self._next_check[node]
             if node in self._stored:
                 self.put(node, self._stored[node], now)
+
+    def _follow(self, now: float) -> None:
+        """Have samples of before the clock was set back go on aging: else they would be current for so long.
+
+        Their times are put back as far as the clock was, so that they are as old as they were.
+        """
+        back, self._now = self._now - now, now
+        if back < SET_BACK_SECONDS:
+            return
+        for node, stored in self._stored.items():
+            if stored.sampled_at is not None:
+                self._stored[node] = _earlier(stored, stored.sampled_at - back, back)
+                self._touched.add(node)
+        self._checks = [(due - back, node) for due, node in self._checks]
+        self._next_check = {node: due - back for node, due in self._next_check.items()}
 
     def contested(self, node: str) -> list[str]:
         """Return the uuids of a node's GPUs that another node claims too."""
@@ -208,6 +230,12 @@ class TelemetryCache:
         ]
         more = len(contested) - len(disputes)
         return [*disputes, f"{more} more GPUs are claimed by others too"] if more else disputes
+
+
+def _earlier(telemetry: NodeTelemetry, sampled_at: float, back: float) -> NodeTelemetry:
+    """Return a node whose GPUs were sampled ``back`` seconds earlier, and itself at ``sampled_at``."""
+    gpus = (msgspec.structs.replace(gpu, sampled_at=gpu.sampled_at - back) for gpu in telemetry.gpus)
+    return msgspec.structs.replace(telemetry, sampled_at=sampled_at, gpus=tuple(gpus))
 
 
 def _named(nodes: Collection[str]) -> str:

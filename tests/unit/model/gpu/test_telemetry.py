@@ -53,6 +53,35 @@ def test_a_sample_is_shown_as_stale_and_then_counts_no_more() -> None:
     assert (unknown.nodes["node-1"].holders, unknown.nodes["node-1"].claimed) == (None, None)
 
 
+def test_a_sample_ages_on_when_the_clock_is_set_back() -> None:
+    known = ledger()
+    known.put("node-1", node("node-1", gpu(at=9990), at=9990), 10_000)
+
+    def state_at(now: float) -> str:
+        known.age(now)
+        return known.snapshot().nodes["node-1"].state
+
+    assert state_at(6400) == "ok"
+    shown = known.snapshot().nodes["node-1"]
+    assert (shown.sampled_at, shown.gpus[0].sampled_at) == (6390, 6390)
+    assert [state_at(now) for now in (6419.9, 6420, 6449.9, 6450)] == ["ok", "stale", "stale", "unknown"]
+    # A new sample of another node tells as well that the clock was set back.
+    known.put("node-2", node("node-2", gpu("GPU-2", at=6450), at=6450), 6450)
+    known.put("node-1", node("node-1", gpu(at=100), at=100), 100)
+    assert state_at(100) == "ok"
+    assert known.snapshot().nodes["node-2"].sampled_at == 100
+    assert state_at(130) == "stale"
+    assert known.snapshot().nodes["node-2"].state == "stale"
+
+
+def test_a_clock_that_is_adjusted_a_little_moves_no_sample() -> None:
+    known = ledger()
+    known.put("node-1", node("node-1", gpu(at=90), at=90), 100)
+    before = known.snapshot()
+    known.age(99.5)
+    assert known.snapshot() is before
+
+
 def test_a_sample_that_is_renewed_never_ages() -> None:
     known = ledger()
     for now in range(100, 1000, 15):
