@@ -18,7 +18,8 @@ class Fault:
     """A fault lasts for ``seconds`` between its begin and its end.
 
     It ``hurts`` those replicas whose requests may fail meanwhile. One that stops or restores the
-    ``control_plane`` isn't paired with another such one, and one without ``pairs`` isn't paired at all.
+    ``control_plane`` isn't paired with another such one, nor one that changes ``agents`` with another such
+    one, and one without ``pairs`` isn't paired at all.
     Answers may be older than they say by ``lag``.
     """
 
@@ -28,6 +29,7 @@ class Fault:
     seconds: float
     hurts: tuple[int, ...] = ()
     control_plane: bool = False
+    agents: bool = False
     writes: bool = True
     lag: float = LAG_S
     pairs: bool = True
@@ -41,6 +43,7 @@ def fault(
     seconds: float = 5,
     hurts: tuple[int, ...] = (),
     control_plane: bool = False,
+    agents: bool = False,
     writes: bool = True,
     lag: float = LAG_S,
     pairs: bool = True,
@@ -54,7 +57,9 @@ def fault(
     def add(act: Act) -> Act:
         name = act.__name__.replace("_", "-")
         text = (act.__doc__ or "").splitlines()[0]
-        FAULTS[name] = Fault(name, text, _ends(act), seconds, hurts, control_plane, writes, lag, pairs)
+        FAULTS[name] = Fault(
+            name, text, _ends(act), seconds, hurts, control_plane, agents, writes, lag, pairs
+        )
         return act
 
     return add

@@ -51,7 +51,7 @@ def is_list(request: web.BaseRequest) -> bool:
 
 
 class Gateway:
-    """The proxy. ``url`` stays the same while it stops and listens again."""
+    """The proxy. Its URL stays the same while it stops and listens again."""
 
     def __init__(self, upstream: str, upstream_ca: str | None, certificate: Path, key: Path) -> None:
         """Take the apiserver's address and CA, and the certificate that Lens trusts at first."""
@@ -65,10 +65,9 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    @property
-    def url(self) -> str:
-        """The address for kubeconfigs."""
-        return f"https://{HOST}:{self._port}"
+    def url(self, host: str = HOST) -> str:
+        """Return the URL for kubeconfigs, with a name of the gateway's host."""
+        return f"https://{host}:{self._port}"
 
     async def open(self) -> None:
         """Start."""

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -19,15 +19,23 @@ from tests.e2e.lens import CLUSTER, Lens
 class Replica:
     """A Lens at an address that stays the same."""
 
-    def __init__(self, number: int, kubeconfig: Path, folder: Path, settings: Mapping[str, str]) -> None:
-        """Take its number, the kubeconfig that all share, and settings of its own."""
+    def __init__(
+        self,
+        number: int,
+        kubeconfig: Path,
+        folder: Path,
+        settings: Mapping[str, str],
+        command: Sequence[str] = (),
+    ) -> None:
+        """Take its number, the kubeconfig that all share, settings of its own, and what to start it by."""
         self.number = number
         self.port = ports.free(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"lens-{number}.log"
         self.clock = folder / f"lens-{number}.clock"
         self._kubeconfig = kubeconfig
-        self._settings = settings
+        self._command = command
+        self.settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -42,8 +50,8 @@ class Replica:
         assert self._process is not None
         return Lens(self._process, self.log, self.url)
 
-    def start(self) -> None:
-        """Start it."""
+    def start(self, otherwise: Mapping[str, str] | None = None) -> None:
+        """Start it, with some settings otherwise than usual."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LENS_")}
         environment |= {
             "LENS_CLUSTER": CLUSTER,
@@ -51,7 +59,8 @@ class Replica:
             "LENS_KUBECONFIG": str(self._kubeconfig),
             "LENS_REQUESTS_PER_MINUTE": "1000000",
             "LENS_STREAMS_PER_CALLER": "3000",
-            **self._settings,
+            **self.settings,
+            **(otherwise or {}),
         }
         if (fake := fake_clock()) is not None:
             self.clock.write_text("+0\n")
@@ -63,7 +72,10 @@ class Replica:
             }
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lens", "serve"], env=environment, stdout=output, stderr=output
+                [*self._command, sys.executable, "-m", "lens", "serve"],
+                env=environment,
+                stdout=output,
+                stderr=output,
             )
 
     def send(self, number: signal.Signals) -> None:
@@ -85,6 +97,12 @@ class Replica:
         """Limit its open files; return the limit of before."""
         before, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (number, hard))
+        return before
+
+    def limit_file_size(self, number: int) -> int:
+        """Limit the bytes of a file that it writes to; return the limit of before."""
+        before, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (number, hard))
         return before
 
     @property

@@ -1,5 +1,5 @@
 """All faults: importing this room fills the list."""
 
-from tests.chaos.faults import apiserver, callers, credentials, network, replicas
+from tests.chaos.faults import agents, apiserver, callers, credentials, names, network, replicas
 
-__all__ = ["apiserver", "callers", "credentials", "network", "replicas"]
+__all__ = ["agents", "apiserver", "callers", "credentials", "names", "network", "replicas"]
