@@ -57,7 +57,10 @@ STALE_INTERVALS = 2
 UNKNOWN_INTERVALS = 4
 
 HANGS = frozenset[Reason](("timeout", "too_large"))
-"""Failures that cost more than a response would. Such targets are scraped less often."""
+"""Failures that cost more than a response would. Where many targets fail so, they are scraped less often."""
+
+FEW_HANGING = 16
+"""So many are scraped as often as others, so that one that answers again is known within an interval."""
 
 _READERS: Mapping[Source, Callable[[Target], Callable[[ScrapeResponse, float], ScrapeResult]]] = {
     "agent": lambda target: partial(read_agent, target),
@@ -141,6 +144,7 @@ class Scraper:
         # Half of the process's open files are left to the API server.
         self._max_kept = sys.maxsize if files == resource.RLIM_INFINITY else max(0, files // 2 - slots)
         self._kept = 0
+        self._hanging = 0
 
     @property
     def telemetry(self) -> Telemetry:
@@ -227,6 +231,7 @@ class Scraper:
         state = self._states.pop(node)
         state.cancel()
         self._kept -= state.keep
+        self._hanging -= state.hangs > 0
 
     def _plan_scrape(self, state: _TargetState, pause: float) -> None:
         loop = asyncio.get_running_loop()
@@ -249,9 +254,12 @@ class Scraper:
         state.failure = failure
         # An agent that has just been started answers before it has read a GPU.
         state.answered = state.answered or (failure is None and self._cache.knows(state.target.node))
-        state.hangs = state.hangs + 1 if failure in HANGS else 0
+        hangs = state.hangs + 1 if failure in HANGS else 0
+        self._hanging += (hangs > 0) - (state.hangs > 0)
+        state.hangs = hangs
         self._mark_changed()
-        delay = self._schedule.next_delay(state.hangs, first=not state.scraped)
+        skipped = hangs if self._hanging > FEW_HANGING else 0
+        delay = self._schedule.next_delay(skipped, first=not state.scraped)
         state.scraped = True
         self._plan_scrape(state, max(0.0, began + delay - loop.time()))
 

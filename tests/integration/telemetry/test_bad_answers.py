@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from lens.telemetry.scrape_client import MAX_BODY_BYTES
+from lens.telemetry.scraper import FEW_HANGING
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
 from tests.unit.telemetry.reports import gpu, report
@@ -89,12 +90,33 @@ async def test_many_that_hang_do_not_make_the_others_old(scene: Scene) -> None:
     assert seconds < 5 * INTERVAL_SECONDS + 1
 
 
-async def test_an_agent_that_goes_on_hanging_is_asked_less_often(scene: Scene) -> None:
-    hanging = await scene.serve("node-1", server.hang)
+async def test_many_agents_that_go_on_hanging_are_asked_less_often(scene: Scene) -> None:
+    hanging = [await scene.serve(f"hanging-{number}", server.hang) for number in range(FEW_HANGING + 4)]
     good = await scene.serve("node-2", server.agent("node-2"))
     await scene.start()
     await scene.until(lambda: len(good.requests) >= 12, "twelve readings of the good one")
-    assert len(hanging.requests) <= 6
+    assert all(len(each.requests) <= 6 for each in hanging)
+
+
+async def test_a_few_agents_that_go_on_hanging_are_asked_as_often_as_others(scene: Scene) -> None:
+    hanging = await scene.serve("node-1", server.hang)
+    for number in range(FEW_HANGING - 1):
+        await scene.serve(f"hanging-{number}", server.hang)
+    # Those that the cluster has no more are none of them.
+    for number in range(FEW_HANGING):
+        await scene.serve(f"gone-{number}", server.hang)
+    good = await scene.serve("node-2", server.agent("node-2"))
+    await scene.start()
+    await scene.until(lambda: scene.refusals("timeout") >= 2 * FEW_HANGING, "timeouts of all")
+    for number in range(FEW_HANGING):
+        del scene.targets[f"gone-{number}"]
+    scene.ask()
+    await scene.until(lambda: len(hanging.requests) >= 5, "some more")
+    asked, others = len(hanging.requests), len(good.requests)
+    await scene.until(lambda: len(good.requests) >= others + 10, "ten more readings of the good one")
+    assert len(hanging.requests) >= asked + 6
+    hanging.behaviour = server.agent("node-1", 80.0)
+    await scene.until(lambda: scene.telemetry.sums.ok_nodes == 2, "its sample")
 
 
 async def test_a_gpu_that_two_nodes_claim_counts_for_neither(scene: Scene) -> None:
