@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from tests.chaos.scene import Scene
 
+Broken = Literal["control plane", "agents", "process", "clock", "names"]
 Act = Callable[[Scene], AsyncIterator[None]]
 
 
@@ -17,9 +19,8 @@ LAG_S = 2.0
 class Fault:
     """A fault lasts for ``seconds`` between its begin and its end.
 
-    It ``hurts`` those replicas whose requests may fail meanwhile. One that stops or restores the
-    ``control_plane`` isn't paired with another such one, nor one that changes ``agents`` with another such
-    one, and one without ``pairs`` isn't paired at all.
+    It ``hurts`` those replicas whose requests may fail meanwhile. It isn't paired with another one that
+    ``breaks`` the same, and without ``pairs`` not at all.
     Answers may be older than they say by ``lag``.
     """
 
@@ -28,8 +29,7 @@ class Fault:
     begin: Callable[[Scene], AbstractAsyncContextManager[None]]
     seconds: float
     hurts: tuple[int, ...] = ()
-    control_plane: bool = False
-    agents: bool = False
+    breaks: Broken | None = None
     writes: bool = True
     lag: float = LAG_S
     pairs: bool = True
@@ -42,8 +42,7 @@ def fault(
     *,
     seconds: float = 5,
     hurts: tuple[int, ...] = (),
-    control_plane: bool = False,
-    agents: bool = False,
+    breaks: Broken | None = None,
     writes: bool = True,
     lag: float = LAG_S,
     pairs: bool = True,
@@ -57,9 +56,7 @@ def fault(
     def add(act: Act) -> Act:
         name = act.__name__.replace("_", "-")
         text = (act.__doc__ or "").splitlines()[0]
-        FAULTS[name] = Fault(
-            name, text, _ends(act), seconds, hurts, control_plane, agents, writes, lag, pairs
-        )
+        FAULTS[name] = Fault(name, text, _ends(act), seconds, hurts, breaks, writes, lag, pairs)
         return act
 
     return add

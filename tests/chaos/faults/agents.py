@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from tests.chaos.fault import fault
 from tests.chaos.scene import Scene
@@ -12,7 +12,7 @@ from tests.unit.telemetry.reports import Object
 SOME = (0, 2, 4, 6)
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
 async def agents_hanging(scene: Scene) -> AsyncIterator[None]:
     """Agents take requests and answer nothing, or a byte now and then."""
     async with scene.agents.behaving(
@@ -21,7 +21,7 @@ async def agents_hanging(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
 async def agents_endless(scene: Scene) -> AsyncIterator[None]:
     """Agents answer without an end: heads, bodies, chunks, promises."""
     async with scene.agents.behaving(
@@ -30,7 +30,7 @@ async def agents_endless(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
 async def agents_garbled(scene: Scene) -> AsyncIterator[None]:
     """Agents answer what is no report, half of one, or no HTTP."""
     async with scene.agents.behaving(
@@ -44,7 +44,7 @@ async def agents_garbled(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
 async def agents_lying(scene: Scene) -> AsyncIterator[None]:
     """Agents report another node, GPUs that their node lacks, another version, and what can't be."""
     agents = scene.agents
@@ -80,7 +80,25 @@ async def agents_lying(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
+async def agents_claiming(scene: Scene) -> AsyncIterator[None]:
+    """Agents claim the GPUs of other nodes, which then count for neither."""
+    agents = scene.agents
+
+    def claiming(number: int) -> Callable[[], Object]:
+        def says() -> Object:
+            own, others = agents.all[number].says(), agents.all[number + 1].says()
+            uuids = [each["uuid"] for each in others["gpus"]]
+            both = zip(own["gpus"], uuids, strict=False)
+            return own | {"gpus": [each | {"uuid": uuid} for each, uuid in both]}
+
+        return says
+
+    async with agents.behaving({number: agents.telling(claiming(number)) for number in (0, 4)}):
+        yield
+
+
+@fault(breaks="agents", seconds=15)
 async def agents_late(scene: Scene) -> AsyncIterator[None]:
     """Agents go on answering with the samples of before, which they say are old."""
     agents = scene.agents
@@ -93,7 +111,7 @@ async def agents_late(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
 async def agents_down(scene: Scene) -> AsyncIterator[None]:
     """Nobody listens at the addresses of agents, whose pods remain."""
     for number in SOME:
@@ -105,7 +123,7 @@ async def agents_down(scene: Scene) -> AsyncIterator[None]:
             await scene.agents.listen(scene.agents.all[number])
 
 
-@fault(agents=True, seconds=2)
+@fault(breaks="agents", seconds=2)
 async def agents_restarted(scene: Scene) -> AsyncIterator[None]:
     """All agents are replaced by new pods, at other addresses."""
     for agent in scene.agents.all:
@@ -113,7 +131,7 @@ async def agents_restarted(scene: Scene) -> AsyncIterator[None]:
     yield
 
 
-@fault(agents=True, seconds=6)
+@fault(breaks="agents", seconds=6)
 async def agents_token_rotated(scene: Scene) -> AsyncIterator[None]:
     """The agents want another token, which Lens gets later."""
     scene.agents.token = secrets.token_hex(16)
@@ -123,7 +141,7 @@ async def agents_token_rotated(scene: Scene) -> AsyncIterator[None]:
         scene.agents.write_token()
 
 
-@fault(agents=True, hurts=(0, 1), seconds=2, pairs=False)
+@fault(breaks="agents", hurts=(0, 1), seconds=2, pairs=False)
 async def agents_moved(scene: Scene) -> AsyncIterator[None]:
     """The agents go to another port, and the Lenses are replaced by ones that know it."""
     await scene.agents.change_port()
@@ -133,7 +151,7 @@ async def agents_moved(scene: Scene) -> AsyncIterator[None]:
     yield
 
 
-@fault(agents=True, seconds=15)
+@fault(breaks="agents", seconds=15)
 async def node_ip_reused(scene: Scene) -> AsyncIterator[None]:
     """The addresses of agents belong to other nodes' agents by now, which their pods tell later."""
     pairs = [(scene.agents.all[number], scene.agents.all[number + 1]) for number in SOME]

@@ -19,7 +19,7 @@ DRA_OFF = {
 }
 
 
-@fault(control_plane=True)
+@fault(breaks="control plane")
 async def apiserver_killed(scene: Scene) -> AsyncIterator[None]:
     """The apiserver is killed, and starts again."""
     await scene.blocking("kill", "kube-apiserver")
@@ -27,28 +27,28 @@ async def apiserver_killed(scene: Scene) -> AsyncIterator[None]:
     await scene.blocking("start", "kube-apiserver")
 
 
-@fault(control_plane=True, seconds=20)
+@fault(breaks="control plane", seconds=20)
 async def apiserver_frozen(scene: Scene) -> AsyncIterator[None]:
     """The apiserver is stopped by SIGSTOP: connections stay, nothing answers."""
     with _frozen(scene, "kube-apiserver"):
         yield
 
 
-@fault(control_plane=True, seconds=1)
+@fault(breaks="control plane", seconds=1)
 async def apiserver_restarted(scene: Scene) -> AsyncIterator[None]:
     """The apiserver ends properly, and starts again."""
     await scene.blocking("restart", "kube-apiserver")
     yield
 
 
-@fault(control_plane=True, seconds=10)
+@fault(breaks="control plane", seconds=10)
 async def etcd_frozen(scene: Scene) -> AsyncIterator[None]:
     """The etcd is stopped by SIGSTOP."""
     with _frozen(scene, "etcd"):
         yield
 
 
-@fault(control_plane=True, seconds=1)
+@fault(breaks="control plane", seconds=1)
 async def etcd_compacted(scene: Scene) -> AsyncIterator[None]:
     """The etcd forgets its history, and the apiserver starts anew: watches get 410."""
     await asyncio.to_thread(scene.control_plane.compact)
@@ -56,14 +56,14 @@ async def etcd_compacted(scene: Scene) -> AsyncIterator[None]:
     yield
 
 
-@fault(control_plane=True, seconds=1)
+@fault(breaks="control plane", seconds=1)
 async def etcd_defragmented(scene: Scene) -> AsyncIterator[None]:
     """The etcd is defragmented, and answers nothing meanwhile."""
     await asyncio.to_thread(scene.control_plane.defragment)
     yield
 
 
-@fault(control_plane=True, seconds=1, writes=False)
+@fault(breaks="control plane", seconds=1, writes=False)
 async def etcd_restored(scene: Scene) -> AsyncIterator[None]:
     """The etcd is restored from a backup, and pods that were deleted since are back."""
     await asyncio.to_thread(scene.control_plane.save_data)
@@ -80,7 +80,7 @@ async def deletions_lost(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
-@fault(control_plane=True, seconds=8)
+@fault(breaks="control plane", seconds=8)
 async def dra_off(scene: Scene) -> AsyncIterator[None]:
     """The apiserver serves no dynamic resource allocation, and then serves it again."""
     await asyncio.to_thread(scene.control_plane.restart, "kube-apiserver", DRA_OFF)

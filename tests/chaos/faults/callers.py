@@ -6,12 +6,12 @@ import secrets
 import socket
 import struct
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from tests.attack.wire import ask, connected, request
-from tests.chaos.auditor import Auditor
 from tests.chaos.fault import fault
+from tests.chaos.faults.auditor import Auditor
 from tests.chaos.scene import Scene
 from tests.e2e.lens import CLUSTER
 
@@ -118,12 +118,14 @@ async def _idle(port: int, source: str, count: int) -> AsyncIterator[None]:
     opened: list[socket.socket] = []
     loop = asyncio.get_running_loop()
     try:
-        for _ in range(count):
-            opened.append(socket.socket())
-            opened[-1].setblocking(False)
-            opened[-1].bind((source, 0))
-            async with asyncio.timeout(10):
-                await loop.sock_connect(opened[-1], ("127.0.0.1", port))
+        with suppress(OSError):
+            # Those that are let in: another fault may have ended Lens.
+            for _ in range(count):
+                opened.append(socket.socket())
+                opened[-1].setblocking(False)
+                opened[-1].bind((source, 0))
+                async with asyncio.timeout(10):
+                    await loop.sock_connect(opened[-1], ("127.0.0.1", port))
         yield
     finally:
         for each in opened:

@@ -9,14 +9,14 @@ from tests.chaos.names import Mode
 from tests.chaos.scene import Scene
 
 
-@fault(seconds=20)
+@fault(breaks="names", seconds=20)
 async def dns_gone(scene: Scene) -> AsyncIterator[None]:
     """The resolver answers nothing, while a proxy resets each connection after a second."""
     async with _names(scene, "silent"):
         yield
 
 
-@fault(seconds=8)
+@fault(breaks="names", seconds=8)
 async def dns_empty(scene: Scene) -> AsyncIterator[None]:
     """The resolver says that there is no such name, while a proxy resets each connection after a second."""
     async with _names(scene, "no such name"):

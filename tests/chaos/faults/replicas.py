@@ -11,7 +11,7 @@ from tests.e2e.cluster.waiting import wait_until
 OLDER = {"LENS_TELEMETRY": "none", "LENS_LOG_FORMAT": "text"}
 
 
-@fault(hurts=(0,), seconds=1)
+@fault(breaks="process", hurts=(0,), seconds=1)
 async def lens_killed(scene: Scene) -> AsyncIterator[None]:
     """A Lens is killed, as for its memory, and starts anew."""
     first = scene.replicas[0]
@@ -21,7 +21,7 @@ async def lens_killed(scene: Scene) -> AsyncIterator[None]:
     first.start()
 
 
-@fault(hurts=(0,), seconds=60)
+@fault(breaks="process", hurts=(0,), seconds=60)
 async def lens_frozen(scene: Scene) -> AsyncIterator[None]:
     """A Lens is stopped by SIGSTOP for a minute, as on a node that swaps."""
     scene.replicas[0].send(signal.SIGSTOP)
@@ -46,7 +46,7 @@ async def lenses_rolled_back(scene: Scene) -> AsyncIterator[None]:
         await scene.replace()
 
 
-@fault(seconds=6)
+@fault(breaks="process", seconds=6)
 async def lens_disk_full(scene: Scene) -> AsyncIterator[None]:
     """A Lens can't write a byte to any file, as its log, and has much to log."""
     first = scene.replicas[0]
@@ -63,7 +63,7 @@ async def lens_disk_full(scene: Scene) -> AsyncIterator[None]:
     await wait_until(writes_again, "line of its log", 20)
 
 
-@fault(seconds=6)
+@fault(breaks="process", seconds=6)
 async def lens_without_files(scene: Scene) -> AsyncIterator[None]:
     """A Lens has no open files left but those that it has."""
     first = scene.replicas[0]
@@ -74,7 +74,7 @@ async def lens_without_files(scene: Scene) -> AsyncIterator[None]:
     first.limit_files(before)
 
 
-@fault(hurts=(0,), seconds=8)
+@fault(breaks="clock", hurts=(0,), seconds=8)
 async def clock_forward(scene: Scene) -> AsyncIterator[None]:
     """A Lens' clock is put forward by an hour, and back to the true time."""
     scene.replicas[0].set_clock(3600)
@@ -82,7 +82,7 @@ async def clock_forward(scene: Scene) -> AsyncIterator[None]:
     scene.replicas[0].set_clock(0)
 
 
-@fault(hurts=(0,), seconds=8)
+@fault(breaks="clock", hurts=(0,), seconds=8)
 async def clock_back(scene: Scene) -> AsyncIterator[None]:
     """A Lens' clock is put back by an hour, and forward to the true time."""
     scene.replicas[0].set_clock(-3600)
@@ -90,7 +90,7 @@ async def clock_back(scene: Scene) -> AsyncIterator[None]:
     scene.replicas[0].set_clock(0)
 
 
-@fault(hurts=(0,), seconds=8)
+@fault(breaks="clock", hurts=(0,), seconds=8)
 async def clock_leaps(scene: Scene) -> AsyncIterator[None]:
     """A Lens' clock leaps by seconds, forward and back, again and again."""
     first = scene.replicas[0]
