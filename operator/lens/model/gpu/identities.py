@@ -46,8 +46,8 @@ _PLACEHOLDERS = frozenset(
 
 _REPLACEMENT = "\ufffd"
 
-SEVERAL = 2
-"""A usual uuid with more different characters, its hyphens included, isn't the same digit all over."""
+DIGITS = 32
+"""A usual uuid with so many of its first digit is this digit all over."""
 
 SAME = 3
 """So often the same letter or digit, such as zeros, and no other, is nobody's identity."""
@@ -55,7 +55,7 @@ SAME = 3
 
 def identity(text: str | None) -> str | None:
     """Return an identity, or None for a placeholder."""
-    if text is not None and _USUAL.fullmatch(text) and len(set(text[4:])) > SEVERAL:
+    if text is not None and _USUAL.fullmatch(text) and text.count(text[4], 4) < DIGITS:
         return text
     if text is None or _REPLACEMENT in text or not text.isprintable():
         return None

@@ -327,9 +327,9 @@ def slice_of(manifest: SliceManifest, known: Mapping[int, Device] = NOTHING_KNOW
 
 
 def _device(read: ReadDevice) -> Device:
-    template, name, (_, uuid, parent_uuid) = read
+    template = read.template
     kind, nodes = (_of_template if template.shared else _read_template)(template)
-    return Device(_name(name), kind, uuid, parent_uuid, nodes)
+    return Device(_name(read.name), kind, read.uuid, read.parent_uuid, nodes)
 
 
 def _read_template(template: DeviceTemplate) -> tuple[Kind, NodeChoice]:

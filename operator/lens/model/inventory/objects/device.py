@@ -23,7 +23,6 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
-from lens.model.k8s.dra.device_identities import told
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
     MOST_SHARED_BYTES,
@@ -294,13 +293,12 @@ def _read_device(read: ReadDevice, place: Place, own_places: bool) -> Device:
         named = template.fields.node_name
         place = Place(place.driver, place.pool, _name(named) if named else NO_NODE)
     kind, uuid, parent_uuid = (_of_template if template.shared else _read_template)(template, place.driver)
-    marks = read.identities
     return Device(
         place,
         _name(read.name),
         kind,
-        uuid and identity(told(uuid, *marks)),
-        parent_uuid and identity(told(parent_uuid, *marks)),
+        uuid and identity(read.told(uuid)),
+        parent_uuid and identity(read.told(parent_uuid)),
     )
 
 

@@ -1,11 +1,11 @@
-"""A device in JSON, without what tells it from others of its kind.
+"""Devices in JSON, without what tells them from others of their kind.
 
 In a large cluster 40,000 devices differ in their names and identities, and in little else: the first GPU of a
-node is like the first GPU of any other. So a device is decoded once for all that are the same, with marks in
-place of these.
+node is like the first GPU of any other, and so the lists of all nodes are alike. A list is decoded once for
+all that are the same, with marks in place of these.
 """
 
-from typing import NamedTuple
+from typing import Final
 
 LONGEST_IDENTITY = 64
 """Characters of an identity that is taken out (resource/v1, DeviceAttributeMaxValueLength)."""
@@ -18,13 +18,17 @@ _PARENT_UUID, _UUID = (f'"{name}":{{"string":"'.encode() for name in reversed(ID
 _MARK = "\x7f"
 _NAME_MARK, _UUID_MARK, _PARENT_MARK = (f"{_MARK}{number}" for number in range(3))
 
+MARKED: Final = b'%b%b"' % (_NAME, _NAME_MARK.encode())
+"""How each device begins whose name is taken out."""
 
-class Identities(NamedTuple):
-    """What marks in a device stand for."""
+_MARKED_UUID, _MARKED_PARENT = (
+    b'%b%b"' % (key, mark.encode()) for key, mark in ((_UUID, _UUID_MARK), (_PARENT_UUID, _PARENT_MARK))
+)
 
-    name: str = ""
-    uuid: str = ""
-    parent_uuid: str = ""
+Identities = tuple[str, str, str]
+"""What the marks in a device stand for: its name, its uuid and its parent's."""
+
+NO_IDENTITIES: Identities = ("", "", "")
 
 
 def is_mark(text: str) -> bool:
@@ -39,38 +43,37 @@ def told(text: str, name: str, uuid: str, parent_uuid: str) -> str:
     return uuid if text == _UUID_MARK else parent_uuid if text == _PARENT_MARK else name
 
 
-def without_identities(raw: bytes) -> tuple[bytes, Identities]:
-    """Return a device with marks, and what they stand for; what is unclear stays where it is.
+def without_identities(raw: bytes) -> tuple[bytes, list[Identities]]:
+    """Return a device, or a list of them, with marks, and what they stand for in each device.
 
     In JSON without a backslash a quote begins or ends a text, so what follows a key is its value, up to the
-    next quote. The apiserver writes the name first, and attributes sorted by their names.
+    next quote. The apiserver writes the name first, and attributes sorted by their names. Where that is
+    unclear, all stays where it is, and there are no identities. Other objects may begin as devices do: unless
+    each device begins with MARKED then, and there are as many as identities, these aren't the devices'.
     """
     if b"\\" in raw or b"\x7f" in raw:
-        return raw, Identities()
-    name = parent_uuid = uuid = ""
-    parts: list[bytes] = []
-    done = 0
-    if raw.startswith(_NAME) and (found := _value(raw, len(_NAME))) is not None:
-        name, start, done = found
-        parts += raw[:start], _NAME_MARK.encode()
-    if (at := raw.find(_PARENT_UUID, done)) >= 0 and (
-        found := _value(raw, at + len(_PARENT_UUID))
-    ) is not None:
-        parent_uuid, start, end = found
-        parts += raw[done:start], _PARENT_MARK.encode()
-        done = end
-    if (at := raw.find(_UUID, done)) >= 0 and (found := _value(raw, at + len(_UUID))) is not None:
-        uuid, start, end = found
-        parts += raw[done:start], _UUID_MARK.encode()
-        done = end
-    parts.append(raw[done:])
-    return b"".join(parts), Identities(name, uuid, parent_uuid)
-
-
-def _value(raw: bytes, start: int) -> tuple[str, int, int] | None:
-    """Return the text that begins somewhere, and where it begins and ends; None for one that stays there."""
-    end = raw.find(b'"', start)
-    value = raw[start:end]
-    if end < 0 or len(value) > LONGEST_IDENTITY or not value.isascii():
-        return None
-    return value.decode(), start, end
+        return raw, []
+    start, *devices = raw.split(_NAME)
+    parts = [start]
+    texts: list[bytes] = []
+    have_parents = _PARENT_UUID in raw
+    for device in devices:
+        name, _, rest = device.partition(b'"')
+        parent_uuid = uuid = b""
+        parts.append(MARKED)
+        if have_parents:
+            before, found, after = rest.partition(_PARENT_UUID)
+            if found:
+                parent_uuid, _, rest = after.partition(b'"')
+                parts += before, _MARKED_PARENT
+        before, found, after = rest.partition(_UUID)
+        if found:
+            uuid, _, rest = after.partition(b'"')
+            parts += before, _MARKED_UUID
+        parts.append(rest)
+        texts += name, uuid, parent_uuid
+    joined = b"\x7f".join(texts)
+    if not texts or max(map(len, texts)) > LONGEST_IDENTITY or not joined.isascii():
+        return raw, []
+    each = iter(joined.decode().split(_MARK))
+    return b"".join(parts), list(zip(each, each, each, strict=True))

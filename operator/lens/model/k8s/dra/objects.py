@@ -13,12 +13,12 @@ from array import array
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from sys import intern
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
 from lens.model.k8s.bounds import LONGEST_NAME
-from lens.model.k8s.dra.device_identities import Identities, told, without_identities
+from lens.model.k8s.dra.device_identities import MARKED, NO_IDENTITIES, told, without_identities
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 T = TypeVar("T")
@@ -120,12 +120,48 @@ class DeviceTemplate:
 _shared_template = lru_cache(maxsize=4096)(DeviceTemplate)
 
 
-class ReadDevice(NamedTuple):
+def _template(raw: bytes) -> DeviceTemplate:
+    return (_shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate)(raw)
+
+
+class ReadDevice(msgspec.Struct, frozen=True, gc=False):
     """A device of any version, as its template and what that doesn't have."""
 
     template: DeviceTemplate
     name: str
-    identities: Identities
+    uuid: str
+    parent_uuid: str
+
+    def told(self, text: str) -> str:
+        """Return what a text of the template stands for."""
+        return told(text, self.name, self.uuid, self.parent_uuid)
+
+
+def _read_device(raw: bytes) -> ReadDevice:
+    marked, identities = without_identities(raw)
+    if len(identities) != 1 or not marked.startswith(MARKED):
+        marked, identities = raw, [NO_IDENTITIES]
+    template = _template(marked)
+    name, uuid, parent_uuid = identities[0]
+    return ReadDevice(template, told(template.name, name, uuid, parent_uuid), uuid, parent_uuid)
+
+
+MOST_SHARED_LIST_BYTES = 16 * 1024
+"""Bytes of a list of devices that are kept to be compared."""
+
+
+def _read_templates(marked: bytes) -> Sequence[DeviceTemplate] | None:
+    """Return the templates of a list of devices; None if one of them can't be decoded, or isn't marked."""
+    try:
+        entries = [bytes(entry) for entry in read_list(msgspec.Raw(marked))]
+        if all(entry.startswith(MARKED) for entry in entries):
+            return [_template(entry) for entry in entries]
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+_templates = lru_cache(maxsize=256)(_read_templates)
 
 
 class SliceSpec(Manifest, dict=True, gc=True):
@@ -153,16 +189,22 @@ class SliceSpec(Manifest, dict=True, gc=True):
 
     @cached_property
     def _decoded(self) -> dict[int, ReadDevice]:
+        """The devices that have been decoded: all of them, if there are other lists like this one."""
+        if len(self.devices) <= MOST_SHARED_LIST_BYTES:
+            marked, identities = without_identities(bytes(self.devices))
+            templates = _templates(marked) if identities else None
+            if templates is not None and len(templates) == len(identities):
+                return {
+                    index: ReadDevice(template, *own)
+                    for index, (template, own) in enumerate(zip(templates, identities, strict=True))
+                }
         return {}
 
     def device(self, index: int) -> ReadDevice:
         """Return a device. Raise ValueError or RecursionError if it can't be decoded."""
         found = self._decoded.get(index)
         if found is None:
-            raw, identities = without_identities(self.entries[index])
-            template = (_shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate)(raw)
-            name = told(template.name, *identities)
-            found = self._decoded[index] = ReadDevice(template, name, identities)
+            found = self._decoded[index] = _read_device(self.entries[index])
         return found
 
 

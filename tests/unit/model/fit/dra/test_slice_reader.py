@@ -35,7 +35,10 @@ VALUES = st.one_of(
     TEXTS.map(lambda text: {"string": text}),
     TEXTS.map(lambda text: {"version": text}),
     st.sampled_from(({"int": 5}, {"bool": True}, {"list": [{"uuid": {"string": "GPU-9"}}]}, {"string": 5})),
+    # It begins as a device does.
+    st.just({"name": "g0", "list": [{"name": "g0"}]}),
 )
+NAMES = st.sampled_from(("g0", "name")) | TEXTS
 
 
 @st.composite
@@ -82,9 +85,18 @@ def test_a_slice_is_read_as_if_for_the_first_time(seen: list[tuple[Object, bool]
     del kept
 
 
-@given(st.sampled_from(("g0", "name")) | TEXTS, st.dictionaries(KEYS, VALUES, max_size=6))
-def test_no_identity_is_lost_or_confused(name: str, attributes: dict[str, Any]) -> None:
-    raw = dra.resource_slice({"name": name, "attributes": attributes})
+@given(
+    st.lists(
+        st.tuples(NAMES, st.dictionaries(KEYS, VALUES, max_size=6), st.booleans()), min_size=1, max_size=3
+    )
+)
+def test_no_identity_is_lost_or_confused(given_: list[tuple[str, dict[str, Any], bool]]) -> None:
+    raw = dra.resource_slice(
+        *(
+            {"name": name, "attributes": attributes} if is_first else {"attributes": attributes, "name": name}
+            for name, attributes, is_first in given_
+        )
+    )
     compact = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
     # With blanks in it names and identities aren't taken out.
     spaced = json.dumps(raw, ensure_ascii=False).encode()
