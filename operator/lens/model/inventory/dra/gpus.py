@@ -114,7 +114,7 @@ class HeldGpu(msgspec.Struct, frozen=True, gc=False):
     @property
     def without_pod(self) -> bool:
         """Tell whether claims hold the GPU, and none of them for a pod."""
-        return bool(self.holders) and all(each.without_pod is not None for each in self.holders)
+        return bool(self.holders) and None not in [each.without_pod for each in self.holders]
 
 
 def held_gpu(
@@ -131,6 +131,12 @@ def held_gpu(
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
     ``rules`` are the pool's.
     """
+    of = gpu.of
+    if not rules and pool.offers and not isinstance(of, tuple) and of.kind.is_plain:
+        # Nearly all GPUs.
+        if holders:
+            return HeldGpu(gpu, "allocated", holders)
+        return HeldGpu(gpu, "available" if takes_gpu_pods else "unavailable")
     devices = gpu.devices
     taints = (
         tuple(

@@ -266,7 +266,7 @@ class DeviceIndex:
                 holders: tuple[DeviceHolder, ...] = ()
                 for device in gpu.devices:
                     if (claims := holding.get(device.name)) is not None:
-                        holders += tuple(self._holders(key, device.name, claims, users))
+                        holders += self._holders(key, device.name, claims, users)
                 if outdated:
                     holders += self._outdated_holders(pool, gpu, users)
                 found.append(held_gpu(gpu, pool, holders, holding, rules, takes_gpu_pods=takes_gpu_pods))
@@ -304,26 +304,28 @@ class DeviceIndex:
 
     def _holders(
         self, key: PoolKey, device: str, claims: tuple[PodKey, ...], users: Users
-    ) -> Iterator[DeviceHolder]:
-        """Yield the holders of a device. ``users`` has the pods of the claims that were asked for before."""
+    ) -> tuple[DeviceHolder, ...]:
+        """Return the holders of a device. ``users`` has the pods of the claims that were asked for before."""
+        found: list[DeviceHolder] = []
         for name in claims if len(claims) == 1 else sorted(claims):
             claim = self.claims[name]
-            if name not in users:
-                users[name] = self._pods_of(name, claim)
-            pods = users[name]
-            for each in claim.devices:
-                if each.device == device and each.pool == key.pool and each.driver == key.driver:
-                    yield holder(claim, each, pods, _health(name.name, device, map(self._pod, pods)))
+            pods = users.get(name)
+            if pods is None:
+                pods = users[name] = self._pods_of(name, claim)
+            found += [
+                holder(claim, each, pods, _health(name.name, device, map(self._pod, pods)))
+                for each in claim.devices
+                if each.device == device and each.pool == key.pool and each.driver == key.driver
+            ]
+        return tuple(found)
 
     def _pods_of(self, key: PodKey, claim: Claim) -> tuple[PodKey, ...]:
         """Return the pods that name a claim and that it is reserved for."""
         users = self._users.of(key)
-        if len(claim.reserved_for) == 1 and (only := claim.reserved_for[0]).resource == _PODS:
+        if len(users) == 1 == len(claim.reserved_for) and claim.reserved_for[0].resource == _PODS:
             # Nearly all claims are a pod's own.
-            name = PodKey(key.namespace, only.name)
-            if name not in users or self._pod(name).uid != only.uid:
-                return ()
-            return tuple(users) if len(users) == 1 else (name,)
+            (user,), (only,) = users, claim.reserved_for
+            return (user,) if user.name == only.name and self._pod(user).uid == only.uid else ()
         named: set[PodKey] = set()
         for consumer in claim.reserved_for if users else ():
             if consumer.resource == _PODS:
@@ -341,10 +343,16 @@ class DeviceIndex:
         return pod
 
     def _gone(self, node: str, users: Users) -> Iterator[HeldGpu]:
-        """Yield the GPUs that claims hold on a node, or on no node, and that no slice has."""
+        """Yield the GPUs that claims hold on a node, or on no node, and that no slice has.
+
+        ``users`` has the claims that hold something of slices.
+        """
         gone: set[DeviceKey] = set()
         for name in self._claims_at.of(node):
-            for each in self.claims[name].devices:
+            devices = self.claims[name].devices
+            if name in users and len(devices) == 1:
+                continue  # A slice has the only device of this claim.
+            for each in devices:
                 pool = self._pools.get(PoolKey(each.driver, each.pool))
                 if pool is None or not pool.lists(each.device):
                     gone.add(each.key)
@@ -353,7 +361,7 @@ class DeviceIndex:
             # Claims that contradict each other about the node make one GPU, too.
             if (self.claims[min(claims)].node or NO_NODE) == node:
                 held = self._holders(PoolKey(key.driver, key.pool), key.device, claims, users)
-                yield gone_gpu(node, key, tuple(held))
+                yield gone_gpu(node, key, held)
 
     # Pods
 
@@ -371,7 +379,7 @@ class DeviceIndex:
                 uses.append(use)
                 if use.state == "waiting" and not pod.node:
                     asked += use.gpus or 0
-        units = tuple(
+        units = pod.units and tuple(
             (resource, number)
             for resource, number in pod.units
             if not resource.startswith(CLASS_PREFIX) or self._is_of_gpus(resource.removeprefix(CLASS_PREFIX))
@@ -387,11 +395,13 @@ class DeviceIndex:
             return self._waiting_use(named, claim)
         if not claim.devices:
             return None
-        if not any(each.uid == pod.uid or each.resource != _PODS for each in claim.reserved_for):
+        # A group of pods, too, may have this one.
+        has_group = any([each.resource != _PODS for each in claim.reserved_for])  # noqa: C419
+        if not has_group and pod.uid not in [each.uid for each in claim.reserved_for]:
             return ClaimUse(named.name, named.claim, "reserved for others", terminating=claim.terminating)
         own: set[GpuKey] = set()
         devices: list[ClaimedDevice] = []
-        shared = len(claim.reserved_for) > 1 or any(each.resource != _PODS for each in claim.reserved_for)
+        shared = has_group or len(claim.reserved_for) > 1
         for each in claim.devices:
             pool = self._pools.get(PoolKey(each.driver, each.pool))
             device, of = pool.find(each.device) if pool is not None else (None, ())
@@ -402,12 +412,12 @@ class DeviceIndex:
             devices.append(
                 ClaimedDevice(
                     each,
-                    product=of[0].product if of else None,
-                    uuid=device.uuid if device is not None else None,
-                    is_part=device is not None and _is_part(device, of),
-                    gone=device is None,
-                    shared=shared or each.share_id is not None,
-                    gpus=tuple([GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of]),
+                    of[0].product if of else None,
+                    device.uuid if device is not None else None,
+                    device is not None and _is_part(device, of),
+                    device is None,
+                    shared or each.share_id is not None,
+                    tuple([GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of]),
                 )
             )
         gpus |= own
@@ -458,7 +468,7 @@ class DeviceIndex:
 def _is_part(device: Device, gpus: Iterable[Gpu]) -> bool:
     """Tell whether a device is a part of its GPU, or may be one: nothing else says that it is all of it."""
     return device.is_part or any(
-        gpu.devices != (device,) and (device.uuid is None or device.uuid != gpu.uuid) for gpu in gpus
+        [gpu.of is not device and (device.uuid is None or device.uuid != gpu.uuid) for gpu in gpus]  # noqa: C419
     )
 
 

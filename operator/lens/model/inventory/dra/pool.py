@@ -216,6 +216,8 @@ class Pool(msgspec.Struct, frozen=True):
 
 def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
     """Return a pool of these slices, of which there is at least one."""
+    if len(slices) == 1 and (plain := _plain_pool(key, *slices)) is not None:
+        return plain
     generations: dict[int, list[Slice]] = {}
     for each in sorted(slices, key=lambda each: (-each.generation, each.name)):
         generations.setdefault(each.generation, []).append(each)
@@ -239,6 +241,25 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
         problem=ProblemPool(*key, *found, generation, len(newest), most) if found else None,
         outdated=_outdated(gpu_of, by_node, [each for _, each in older]) if older else NOTHING_OUTDATED,
     )
+
+
+def _plain_pool(key: PoolKey, only: Slice) -> Pool | None:
+    """Return a pool of one slice with whole GPUs of one node; None if it may be any other. Most are such."""
+    devices, node = only.devices, only.node
+    names = {device.name for device in devices}
+    if (
+        only.slice_count != 1
+        or only.problem is not None
+        or only.counter_sets
+        or not devices
+        or len(names) < len(devices)
+        or not all([device.place.node == node for device in devices])  # noqa: C419
+        or not _are_apart(devices)
+    ):
+        return None
+    gpus = tuple([Gpu(device.place, device.name, device) for device in sorted(devices, key=_name)])
+    gpu_of = {gpu.name: gpu for gpu in gpus} if len(gpus) > FEW_DEVICES else None
+    return Pool(key, {node: gpus}, gpu_of, NONE_OF_SEVERAL)
 
 
 def _contents(slices: Iterable[Slice]) -> tuple[dict[str, Device], dict[str, Counters]]:

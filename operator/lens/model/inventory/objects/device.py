@@ -119,6 +119,11 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     shareable: bool = False
     capacity: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether nothing but claims decides who gets the devices, each of which one claim holds."""
+        return not (self.consumes or self.taints or self.shareable)
+
 
 UNKNOWN_KIND = Kind()
 

@@ -16,7 +16,9 @@ free. The units are counted separately, by the same rules.
 GPUs that DRA hands out have their own states (``dra.gpus``). A node may offer its GPUs both ways.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -24,14 +26,14 @@ import msgspec
 from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
 from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, identified, joined
-from lens.model.inventory.dra.gpus import HeldGpu
+from lens.model.inventory.dra.gpus import GpuState, HeldGpu
 from lens.model.inventory.objects.node import Node, NodeResource
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.occupancy.products import CountedGpus, ProductCount, product_counts
 from lens.model.inventory.occupancy.reservations import Reservation, with_reservations
-from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO, PodGpus, groups, part
+from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO, Block, Group, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
 from lens.model.k8s.vendors import domain_of, domain_of_driver
@@ -218,45 +220,23 @@ def occupancy(
     dra: tuple[HeldGpu, ...] = (),
 ) -> NodeOccupancy:
     """Return a node's occupancy, with every GPU in its state. ``dra`` are the GPUs that DRA hands out."""
-    holders = tuple(sorted(pods, key=lambda pod: pod.key))
+    holders = tuple(sorted(pods, key=_by_key))
     held: dict[str, int] = {}
     for pod in holders:
         for resource, number in pod.units:
             held[resource] = held.get(resource, 0) + number
     takes_gpu_pods = takes(node, taints)
-    offers = {offer.resource: offer for offer in (node.offers if node else ())}
-    strange = sorted(held.keys() - offers.keys())
-    # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
-    beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
-    for resource in strange[:MOST_STRANGE]:
-        offers[resource] = NodeResource(resource, 0, 0, share(resource))
-    pools = tuple(
-        _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
-        for resource in sorted(offers)
-    )
-    # Most nodes share nothing: this skips the work for them.
-    shares = any(offer.share is not None for offer in offers.values())
-    shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
-    blocks = [each.block(holders) for each in shared]
-    units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
-    available = {pool.resource: pool.states.available for pool in pools}
-    gpus = [
-        _Gpus(domain_of(pool.resource), pool, pool.states.available) for pool in pools if pool not in units
-    ]
-    for each, found in zip(shared, blocks, strict=True):
-        offer = NodeResource("", found.total, found.usable)
-        pool = _pool(offer, found.held, takes_gpu_pods=takes_gpu_pods)
-        # A pod requests one of the resources, so it gets no more GPUs than that has units.
-        most = max(available[resource] for resource in each.resources)
-        domain = domain_of(next(iter(each.resources)))
-        gpus.append(_Gpus(domain, pool, min(pool.states.available, most)))
+    plugins = _NO_PLUGINS
+    if held or (node is not None and node.offers):
+        plugins = _plugins(node, holders, held, placement, takes_gpu_pods=takes_gpu_pods)
+    gpus = plugins.gpus
     states = sum((each.pool.states for each in gpus), GpuStates())
     largest_block = max((each.block for each in gpus), default=0)
     counted = _by_vendor(gpus)
     drivers = by_driver(dra)
     approximate_reason = max(
-        (block.approximate_reason for block in blocks if block.approximate_reason is not None),
-        default=UNKNOWN_RATIO if beyond else None,
+        (block.approximate_reason for block in plugins.blocks if block.approximate_reason is not None),
+        default=UNKNOWN_RATIO if plugins.beyond else None,
     )
     domains = _by_domain(drivers)
     for domain, counts in domains.items():
@@ -287,16 +267,18 @@ def occupancy(
         name=name,
         node=node,
         pods=tasks,
-        pools=pools,
+        pools=plugins.pools,
         states=states,
         takes_gpu_pods=takes_gpu_pods,
-        running_tasks=sum(pod.is_running for pod in tasks),
+        running_tasks=sum([pod.is_running for pod in tasks]),
         # A plugin may offer what DRA has given away, and the other way round.
         largest_block=min(largest_block, states.available),
-        overcommitted=sum(each.pool.overcommitted for each in gpus) + beyond,
+        overcommitted=sum(each.pool.overcommitted for each in gpus) + plugins.beyond,
         approximate_reason=approximate_reason,
-        units=units,
-        parts={pod.path: own for pod in tasks if (own := part(pod, shared)) is not None} if shared else {},
+        units=plugins.units,
+        parts={pod.path: own for pod in tasks if (own := part(pod, plugins.shared)) is not None}
+        if plugins.shared
+        else {},
         products=product_counts(
             counted.values(),
             node.products if node else (),
@@ -315,12 +297,71 @@ def occupancy(
     )
 
 
+_by_key = attrgetter("namespace", "name")
+
+
 class _Gpus(NamedTuple):
     """GPUs that device plugins offer: the domain of their resources, and the most that one pod gets."""
 
     domain: str
     pool: ResourceCount
     block: int
+
+
+class _Plugins(NamedTuple):
+    """What device plugins offer on a node: ``pools`` of all resources, and what is held of them.
+
+    ``units`` are the pools of ``shared`` GPUs, of which there are ``blocks``. ``gpus`` are whole GPUs. Units
+    ``beyond`` are of resources without a row.
+    """
+
+    pools: tuple[ResourceCount, ...] = ()
+    units: tuple[ResourceCount, ...] = ()
+    shared: Sequence[Group] = ()
+    blocks: Sequence[Block] = ()
+    gpus: Sequence[_Gpus] = ()
+    beyond: int = 0
+
+
+_NO_PLUGINS = _Plugins()
+
+
+def _plugins(
+    node: Node | None,
+    holders: Sequence[Pod],
+    held: Mapping[str, int],
+    placement: Placement,
+    *,
+    takes_gpu_pods: bool,
+) -> _Plugins:
+    """Return what device plugins offer, of whose resources so many units are ``held``."""
+    offers = {offer.resource: offer for offer in (node.offers if node else ())}
+    strange = sorted(held.keys() - offers.keys())
+    # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
+    beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
+    for resource in strange[:MOST_STRANGE]:
+        offers[resource] = NodeResource(resource, 0, 0, share(resource))
+    pools = tuple(
+        _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
+        for resource in sorted(offers)
+    )
+    # Most nodes share nothing: this skips the work for them.
+    shares = any(offer.share is not None for offer in offers.values())
+    shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
+    blocks = [each.block(holders) for each in shared]
+    units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
+    available = {pool.resource: pool.states.available for pool in pools}
+    gpus = [
+        _Gpus(domain_of(pool.resource), pool, pool.states.available) for pool in pools if pool not in units
+    ]
+    for each, found in zip(shared, blocks, strict=True):
+        offer = NodeResource("", found.total, found.usable)
+        pool = _pool(offer, found.held, takes_gpu_pods=takes_gpu_pods)
+        # A pod requests one of the resources, so it gets no more GPUs than that has units.
+        most = max(available[resource] for resource in each.resources)
+        domain = domain_of(next(iter(each.resources)))
+        gpus.append(_Gpus(domain, pool, min(pool.states.available, most)))
+    return _Plugins(pools, units, shared, blocks, gpus, beyond)
 
 
 def _by_vendor(gpus: Iterable[_Gpus]) -> dict[str, CountedGpus]:
@@ -342,17 +383,24 @@ def takes(node: Node | None, taints: TaintPolicy) -> bool:
 
 def by_driver(gpus: Iterable[HeldGpu]) -> tuple[ResourceCount, ...]:
     """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
-    found: dict[str, dict[str, int]] = {}
+    found: dict[tuple[str, GpuState], int] = {}
     for each in gpus:
-        states = found.setdefault(each.gpu.driver, {})
-        states[each.state] = states.get(each.state, 0) + 1
-    counts: list[ResourceCount] = []
-    for driver, states in sorted(found.items()):
-        states.pop("unknown", None)
-        total = sum(states.values())
-        allocatable = total - states.get("unhealthy", 0)
-        counts.append(ResourceCount(driver, total, allocatable, GpuStates(**states), 0))
-    return tuple(counts)
+        kind = each.gpu.place.driver, each.state
+        found[kind] = found.get(kind, 0) + 1
+    return _of_drivers(tuple(sorted(found.items())))
+
+
+@lru_cache(maxsize=1024)
+def _of_drivers(numbers: tuple[tuple[tuple[str, GpuState], int], ...]) -> tuple[ResourceCount, ...]:
+    """Return numbers of GPUs by driver. Many nodes have the same, and share the value."""
+    counts: dict[str, GpuStates] = {}
+    for (driver, state), number in numbers:
+        of_state = GpuStates() if state == "unknown" else GpuStates(**{state: number})
+        counts[driver] = counts.get(driver, GpuStates()) + of_state
+    return tuple(
+        ResourceCount(driver, states.total, states.total - states.unhealthy, states, 0)
+        for driver, states in counts.items()
+    )
 
 
 def _by_domain(drivers: Iterable[ResourceCount]) -> dict[str, list[ResourceCount]]:

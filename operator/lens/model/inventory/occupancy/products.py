@@ -7,6 +7,7 @@ reports. Of GPUs that DRA hands out it is what their driver says of them.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -124,30 +125,42 @@ def product_counts(
     return tuple(merged(found))
 
 
-def claimable_counts(gpus: Iterable[HeldGpu], default: str | None = None) -> Iterator[ProductCount]:
-    """Yield the GPUs that DRA hands out by product, which is ``default`` where the driver doesn't say it.
+_Alike = tuple[str, str | None, bool, GpuState]
+"""What GPUs have in common that DRA hands out: driver, product, whether their slice is gone, state."""
+
+
+def claimable_counts(gpus: Iterable[HeldGpu], default: str | None = None) -> tuple[ProductCount, ...]:
+    """Return the GPUs that DRA hands out by product, which is ``default`` where the driver doesn't say it.
 
     Their blocks are of one driver. GPUs in no state aren't counted.
     """
-    alike: dict[tuple[str, str | None, bool, GpuState], int] = {}
+    alike: dict[_Alike, int] = {}
     for each in gpus:
         if each.state != "unknown":
-            kind = each.gpu.driver, each.gpu.product, each.reason == SLICE_GONE, each.state
+            kind = each.gpu.place.driver, each.gpu.product, each.details.reason == SLICE_GONE, each.state
             alike[kind] = alike.get(kind, 0) + 1
+    return _of_alike(tuple(alike.items()), default)
+
+
+@lru_cache(maxsize=1024)
+def _of_alike(alike: tuple[tuple[_Alike, int], ...], default: str | None) -> tuple[ProductCount, ...]:
+    """Return numbers of GPUs by product. Many nodes have the same, and share the value."""
     found: dict[tuple[str, str | None, str | None], GpuStates] = {}
-    for (driver, called, gone, state), number in alike.items():
+    for (driver, called, gone, state), number in alike:
         name = called and short(reported_product(domain_of_driver(driver), called))
         product = name or (None if gone else default)
         reason = None if product else (SLICE_GONE if gone else UNKNOWN_PRODUCT)
         key = driver, product or None, reason
         found[key] = found.get(key, GpuStates()) + GpuStates(**{state: number})
-    for (_, product, reason), states in found.items():
-        yield ProductCount(product, reason, states, states.available)
+    return tuple(
+        ProductCount(product, reason, states, states.available)
+        for (_, product, reason), states in found.items()
+    )
 
 
 def _of_claimable(gpus: CountedGpus, default: str | None, *, several: bool) -> Iterable[ProductCount]:
     """Return the GPUs of a vendor of which DRA hands out some or all."""
-    counts = list(claimable_counts(gpus.claimable, default))
+    counts = claimable_counts(gpus.claimable, default)
     if not gpus.both_ways:
         return counts
     # Nothing tells which of the device plugin's GPUs are which of these: with one product it doesn't matter.

@@ -26,7 +26,7 @@ def with_reservations(pods: tuple[Pod, ...]) -> tuple[tuple[Pod, ...], tuple[Res
 
     A task with a fraction has the GPUs that are reserved for it.
     """
-    if not any(pod.reserves or pod.fraction for pod in pods):
+    if not any([pod.reserves or pod.fraction for pod in pods]):  # noqa: C419
         return pods, ()
     by_group: dict[str, list[Pod]] = {}
     for pod in pods:
