@@ -10,6 +10,7 @@ from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
 from lens.kube.watch.optional_resource import OptionalResource
 from lens.metrics import Metrics
 from lens.model.fit.admission.policies import (
+    Namespace,
     Policies,
     Shelf,
     budget_decoder,
@@ -48,6 +49,9 @@ class FitResources:
         self._add(RUNTIME_CLASSES, "RuntimeClass", runtime_class_decoder())
         self._add(PRIORITY_CLASSES, "PriorityClass", priority_class_decoder())
         self._add(BUDGETS, "PodDisruptionBudget", budget_decoder())
+        self._namespaces: Mapping[str, Namespace] | None = None
+        self._labels: Mapping[str, Mapping[str, str]] | None = None
+        self._terminating: frozenset[str] = frozenset()
         self._policies = Policies()
 
     def _add(self, resource: WatchedResource, kind: str, decoder: Decoder[Any, Any]) -> None:
@@ -82,8 +86,16 @@ class FitResources:
 
     def policies(self) -> Policies:
         """Return all objects; the same value as before if none has changed."""
+        namespaces = self._objects(NAMESPACES)
+        if namespaces is not self._namespaces:
+            self._namespaces = namespaces
+            self._labels = namespaces and {name: each.labels for name, each in namespaces.items()}
+            self._terminating = frozenset(
+                name for name, each in (namespaces or {}).items() if each.terminating
+            )
         present = Policies(
-            namespaces=self._objects(NAMESPACES),
+            namespaces=self._labels,
+            terminating=self._terminating,
             limit_ranges=self._objects(LIMIT_RANGES),
             quotas=self._objects(QUOTAS),
             runtime_classes=self._objects(RUNTIME_CLASSES),

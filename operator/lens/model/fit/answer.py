@@ -154,8 +154,7 @@ def _with_claimed(charged: Charged, asked: AskedPod, view: FitView) -> Charged:
 
 def _refused_in(namespace: str, asked: AskedPod, view: FitView) -> str | None:
     """Return why a namespace doesn't take the pods; None if it does, as far as is known."""
-    known = view.policies.namespaces
-    return None if known is None or "namespaces" in view.unseen else refused_in(namespace, known, asked)
+    return None if "namespaces" in view.unseen else refused_in(namespace, view.policies, asked)
 
 
 def _with_claims(asked: AskedPod, view: FitView, brought: Brought) -> AskedPod:

@@ -6,10 +6,17 @@ from lens.model.k8s.objects import Manifest, ObjectMeta
 from lens.model.k8s.quantity import Quantity
 
 
+class NamespaceStatus(Manifest):
+    """A Namespace's ``status``."""
+
+    phase: str | None = None
+
+
 class NamespaceManifest(Manifest):
     """A Namespace (core/v1)."""
 
     metadata: ObjectMeta
+    status: NamespaceStatus = msgspec.field(default_factory=NamespaceStatus)
 
 
 class LimitManifest(Manifest):

@@ -97,6 +97,25 @@ async def test_what_admission_and_quotas_need_is_followed(scene: Scene) -> None:
     await scene.until(lambda: ask(scene, gpus=2, namespace="team")["fits"] == "no", "the default")
 
 
+async def test_a_namespace_that_is_being_deleted_takes_no_pods(scene: Scene) -> None:
+    scene.put_node(roomy("roomy"))
+    put(scene, NAMESPACES, "team", status={"phase": "Active"})
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: scene.state.current.synced, "figures")
+    await scene.until(lambda: not scene.state.current.fit.unseen, "all that fit needs")
+    assert ask(scene, gpus=1, namespace="team")["fits"] == "yes"
+    put(scene, NAMESPACES, "team", status={"phase": "Terminating"})
+    await scene.until(lambda: ask(scene, gpus=1, namespace="team")["fits"] == "no", "a no")
+    refused = ask(scene, gpus=1, namespace="team")
+    assert refused["complete"]
+    assert [each["message"] for each in refused["pods"][0]["reasons"]] == [
+        "unable to create new content in namespace team because it is being terminated"
+    ]
+    scene.store.delete(NAMESPACES, "team")
+    put(scene, NAMESPACES, "team", status={"phase": "Active"})
+    await scene.until(lambda: ask(scene, gpus=1, namespace="team")["fits"] == "yes", "a new one")
+
+
 async def test_without_the_rights_the_figures_are_there_and_answers_name_what_is_missing(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,22 +3,26 @@
 Source: NamespaceLifecycle, and pkg/registry/resource/utils.go (AuthorizedForAdmin), in Kubernetes 1.37.
 """
 
-from collections.abc import Mapping
-
+from lens.model.fit.admission.policies import Policies
 from lens.model.fit.spec.asked import AskedPod
 
 ADMIN_ACCESS = "resource.kubernetes.io/admin-access"
 """The label with which a namespace may have claims that share devices with whoever uses them."""
 
 
-def refused_in(namespace: str, known: Mapping[str, Mapping[str, str]], asked: AskedPod) -> str | None:
-    """Return why a namespace takes no such pods or none of their claims; None if it does, or is none.
+def refused_in(namespace: str, policies: Policies, asked: AskedPod) -> str | None:
+    """Return why a namespace takes no such pods or none of their claims.
 
-    ``known`` has the labels of each namespace. Claims are looked at that are still to be made.
+    None if it does, or is none, or if namespaces aren't known. Claims count that are still to be made.
     """
+    known = policies.namespaces
+    if known is None:
+        return None
     labels = known.get(namespace)
     if namespace and namespace != "default" and labels is None:
         return f'namespaces "{namespace}" not found'
+    if namespace in policies.terminating:
+        return f"unable to create new content in namespace {namespace} because it is being terminated"
     if labels is not None and labels.get(ADMIN_ACCESS) != "true" and _needs_admin(asked):
         return (
             f"admin access to devices requires the `{ADMIN_ACCESS}: true` label on the containing namespace"

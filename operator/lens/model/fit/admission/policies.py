@@ -26,6 +26,13 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Namespace(msgspec.Struct, frozen=True):
+    """A Namespace: its labels, and whether it is being deleted."""
+
+    labels: dict[str, str]
+    terminating: bool = False
+
+
 class Limits(msgspec.Struct, frozen=True, gc=False):
     """What a LimitRange says of containers or pods (``type``): defaults and bounds, by resource.
 
@@ -83,9 +90,13 @@ class Budget(msgspec.Struct, frozen=True, gc=False):
 
 
 class Policies(msgspec.Struct, frozen=True):
-    """All of them at one moment; None for a resource whose objects aren't known."""
+    """All of them at one moment; None for a resource whose objects aren't known.
+
+    ``namespaces`` has the labels of each, and ``terminating`` the names of those that are being deleted.
+    """
 
     namespaces: Mapping[str, Mapping[str, str]] | None = None
+    terminating: frozenset[str] = frozenset()
     limit_ranges: Mapping[PodKey, tuple[Limits, ...]] | None = None
     quotas: Mapping[PodKey, Quota] | None = None
     runtime_classes: Mapping[str, RuntimeClass] | None = None
@@ -116,8 +127,8 @@ class Shelf(Generic[K, V]):
         return self._copy
 
 
-def namespace_decoder() -> Decoder[str, dict[str, str]]:
-    """Return a decoder of Namespaces, down to their labels."""
+def namespace_decoder() -> Decoder[str, Namespace]:
+    """Return a decoder of Namespaces."""
     return Decoder(NamespaceManifest, _read_namespace, _name)
 
 
@@ -150,11 +161,11 @@ def _name(_namespace: str, name: str) -> str:
     return name
 
 
-def _read_namespace(manifest: NamespaceManifest) -> dict[str, str]:
+def _read_namespace(manifest: NamespaceManifest) -> Namespace:
     labels = manifest.metadata.labels or {}
     if len(labels) > MOST_LABELS:
         raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_LABELS}")
-    return labels
+    return Namespace(labels, terminating=manifest.status.phase == "Terminating")
 
 
 def _read_limits(manifest: LimitRangeManifest) -> tuple[Limits, ...]:
