@@ -23,7 +23,6 @@ _SCALES |= {"P": Fraction(10**15), "E": Fraction(10**18)}
 _SCALES |= {f"{letter}i": Fraction(2 ** (10 * power)) for power, letter in enumerate("KMGTPE", 1)}
 
 _STATES = ("allocated", "unhealthy", "unavailable", "available", "overcommitted")
-_RESOURCE_LISTS = ("requests", "limits", "overhead", "allocatedResources", "capacity", "allocatable")
 
 
 class UnreadableError(Exception):
@@ -292,7 +291,6 @@ def takes_gpu_pods(node: Object) -> bool:
 
 
 def _offer(node: Object) -> dict[str, tuple[int, int]]:
-    _check_types(node)
     status = node.get("status", {})
     capacity, allocatable = _devices(status.get("capacity")), _devices(status.get("allocatable"))
     return {
@@ -302,7 +300,6 @@ def _offer(node: Object) -> dict[str, tuple[int, int]]:
 
 
 def _units_held(pod: Object) -> dict[str, int]:
-    _check_types(pod)
     spec, status = pod.get("spec", {}), pod.get("status", {})
     if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
         return {}
@@ -402,17 +399,3 @@ def _number(text: str) -> Fraction:
             raise UnreadableError(text)
         value *= Fraction(10) ** int(exponent)
     return -value if text.startswith("-") else value
-
-
-def _check_types(part: object) -> None:
-    """Of a wrong JSON type no quantity may be, wherever it stands in the object."""
-    if isinstance(part, list):
-        for each in part:
-            _check_types(each)
-    elif isinstance(part, dict):
-        for name, value in part.items():
-            if name in _RESOURCE_LISTS:
-                for quantity in (value or {}).values():
-                    if isinstance(quantity, bool) or not isinstance(quantity, str | int | float):
-                        raise UnreadableError(f"{name}: {quantity!r}")
-            _check_types(value)

@@ -13,9 +13,9 @@ from lens.model.inventory.objects.decoding import (
     read_line,
     read_page,
 )
-from lens.model.inventory.objects.json_depth import flattened
 from lens.model.k8s import quantity, timestamps
 from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.json_depth import flattened
 from tests.fuzz.target import target
 
 NOW = 1766158200.0

@@ -5,11 +5,13 @@ from typing import TypeVar
 
 import msgspec
 
+from lens.model.k8s.json_depth import flattened
+
 T = TypeVar("T")
 
 
 def decoder(kind: type[T], noun: str) -> Callable[[bytes], T]:
-    """Return a function that decodes a document. It raises ValueError, also for one that is nested too deep.
+    """Return a function that decodes a document, without what is nested too deep. It raises ValueError.
 
     ``noun`` is what the document is called then.
     """
@@ -18,6 +20,10 @@ def decoder(kind: type[T], noun: str) -> Callable[[bytes], T]:
     def decoded(document: bytes) -> T:
         try:
             return decode(document)
+        except RecursionError:
+            pass
+        try:
+            return decode(flattened(document))
         except RecursionError:
             raise ValueError(f"{noun} is nested too deep") from None
 

@@ -4,6 +4,8 @@ These are decoded straight from JSON; everything that is not named here is skipp
 What only describes (a time, an owner) is read leniently, so that an odd value there loses no GPU.
 """
 
+from typing import ClassVar
+
 import msgspec
 
 from lens.model.k8s.quantity import Quantity
@@ -11,7 +13,12 @@ from lens.model.k8s.taints import Taint
 
 
 class Manifest(msgspec.Struct, rename="camel", gc=False):
-    """Base of the decoded objects."""
+    """Base of the decoded objects.
+
+    ``describing`` names the fields without which an object counts as it does with them.
+    """
+
+    describing: ClassVar[frozenset[str]] = frozenset()
 
 
 class OwnerReference(Manifest):
@@ -26,6 +33,8 @@ class OwnerReference(Manifest):
 
 class ObjectMeta(Manifest):
     """What every object says of itself."""
+
+    describing = frozenset({"uid", "creation_timestamp", "deletion_timestamp", "labels", "owner_references"})
 
     name: str
     namespace: str | None = None
@@ -49,6 +58,8 @@ class Requirements(Manifest):
 class Container(Manifest):
     """A container of a pod's spec."""
 
+    describing = frozenset({"name"})
+
     name: str = ""
     resources: Requirements | None = None
     restart_policy: str | None = None
@@ -59,6 +70,8 @@ class Container(Manifest):
 class ContainerStatus(Manifest):
     """The status of a container, where a resize in place leaves its traces (KEP-1287)."""
 
+    describing = frozenset({"name"})
+
     name: str = ""
     allocated_resources: dict[str, Quantity] | None = None
     # Still bytes: it only adds to what is known, so what is odd in it must not cost the pod.
@@ -68,6 +81,8 @@ class ContainerStatus(Manifest):
 
 class Condition(Manifest):
     """A condition of a pod or a node."""
+
+    describing = frozenset({"reason", "message"})
 
     type: str = ""
     status: str = ""
@@ -83,6 +98,8 @@ class SchedulingGate(Manifest):
 
 class PodSpec(Manifest):
     """A pod's ``spec``."""
+
+    describing = frozenset({"priority", "scheduling_gates", "scheduler_name"})
 
     node_name: str | None = None
     priority: int | None = None
@@ -102,6 +119,8 @@ class PodSpec(Manifest):
 
 class PodStatus(Manifest):
     """A pod's ``status``."""
+
+    describing = frozenset({"nominated_node_name", "pod_ip", "start_time", "conditions"})
 
     phase: str | None = None
     nominated_node_name: str | None = None
@@ -152,6 +171,8 @@ class NodeSpec(Manifest):
 
 class NodeStatus(Manifest):
     """A node's ``status``."""
+
+    describing = frozenset({"conditions", "declared_features"})
 
     capacity: dict[str, Quantity] | None = None
     allocatable: dict[str, Quantity] | None = None

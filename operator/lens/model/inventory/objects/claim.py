@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from lens.model.inventory.objects.json_depth import flattened
+from lens.model.inventory.objects.in_part import read_in_part
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
@@ -38,6 +38,7 @@ from lens.model.k8s.dra.objects import (
     read_map,
     read_or_none,
 )
+from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.objects import ObjectMeta
 
 T = TypeVar("T")
@@ -307,8 +308,11 @@ def _allocated(
 
 
 def _named_device(entry: msgspec.Raw) -> ResultManifest | None:
-    """Return an odd result by its device alone: that one is held, or else it would count as free."""
-    named = read_or_none(_device_name, entry)
+    """Return an odd result without what is odd, or by its device alone, which else would count as free."""
+    try:
+        return read_in_part(ResultManifest, bytes(entry))[0]
+    except (ValueError, RecursionError):
+        named = read_or_none(_device_name, entry)
     return None if named is None else ResultManifest(named.driver, named.pool, named.device)
 
 

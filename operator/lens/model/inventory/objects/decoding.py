@@ -13,9 +13,10 @@ from lens.model.inventory.objects.device import Slice, read_slice
 from lens.model.inventory.objects.device_class import DeviceClass, read_device_class
 from lens.model.inventory.objects.fingerprint import Fingerprints, fingerprint
 from lens.model.inventory.objects.fraction import RESERVATIONS, may_ask
-from lens.model.inventory.objects.json_depth import flattened
+from lens.model.inventory.objects.in_part import read_in_part
 from lens.model.inventory.objects.node import Node, read_node
 from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
+from lens.model.inventory.objects.surrogates import without_halves
 from lens.model.inventory.objects.taint_rule import TaintRule, read_taint_rule
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
@@ -26,6 +27,7 @@ from lens.model.k8s.dra.objects import (
     TaintRuleManifest,
 )
 from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.objects import (
     BareManifest,
@@ -107,7 +109,6 @@ class BarePart(msgspec.Struct, rename="camel"):
 
     name: str
     namespace: str | None = None
-    uid: str | None = None
     resource_version: str | None = None
 
 
@@ -146,8 +147,14 @@ def _reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
     def read(document: msgspec.Raw | bytes) -> T:
         try:
             return decode(document)
-        except RecursionError:
-            return decode(flattened(bytes(document)))
+        except msgspec.ValidationError:
+            raise
+        except (RecursionError, msgspec.DecodeError) as error:
+            mend = flattened if isinstance(error, RecursionError) else without_halves
+            mended = mend(bytes(document))
+            if mended == bytes(document):
+                raise
+            return read(mended)
 
     return read
 
@@ -188,6 +195,7 @@ class Decoder(Generic[K, V]):
         ``trim`` takes out of a manifest what changes often and neither of them looks at. With it, lines that
         leave the rest as it was are recognised.
         """
+        self._manifest: type[Any] = manifest
         self._decode: Callable[[msgspec.Raw | bytes], Any] = _reader(manifest)
         self._decode_line: Callable[[bytes], DecodedLine[Any]] = _reader(DecodedLine[manifest])  # type: ignore[valid-type]
         self._view: Callable[[Any], V | None] = view
@@ -200,7 +208,7 @@ class Decoder(Generic[K, V]):
         try:
             whole = self._decode(raw)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
-            return self._unreadable(raw, error)
+            return self._in_part(raw, error)
         key, version = self._identity(whole.metadata)
         try:
             return self._seen(key, version, whole, lambda: raw, {} if fingerprinted else None)
@@ -250,6 +258,17 @@ class Decoder(Generic[K, V]):
         fit = self._fit(whole, view, asked_document)
         # Whoever asks for the document looks at more than the fingerprint is of.
         return Reading(key, version, view, _problem(view), fit, None if asked else print_)
+
+    def _in_part(self, raw: msgspec.Raw | bytes, error: Exception) -> Reading[K, V]:
+        """Read what can be read of an object that can't be read as a whole."""
+        key, version = self._identity(_read_bare(raw).metadata)
+        try:
+            whole, problem = read_in_part(self._manifest, flattened(bytes(raw)))
+            reading = self._seen(key, version, whole, lambda: raw, None)
+        except (ValueError, RecursionError):
+            return Reading(key, version, None, str(error))
+        reading.problem = reading.problem or problem
+        return reading
 
     def _unreadable(self, raw: msgspec.Raw | bytes, error: Exception) -> Reading[K, V]:
         key, version = self._identity(_read_bare(raw).metadata)

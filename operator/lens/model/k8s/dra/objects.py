@@ -319,6 +319,10 @@ class DeviceName(Manifest):
 class ResultManifest(DeviceName):
     """An allocated device: an entry of ``status.allocation.devices.results``."""
 
+    describing = frozenset(
+        {"request", "share_id", "admin_access", "binding_conditions", "binding_failure_conditions"}
+    )
+
     request: str = ""
     admin_access: bool | None = None
     share_id: str | None = msgspec.field(default=None, name="shareID")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.inventory.objects.decoding import claim_decoder
-from lens.model.inventory.objects.json_depth import DEEPEST, flattened
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.json_depth import DEEPEST, flattened
 from tests.pace import slowdown
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text('{}[]"\\ \n\u00e9x', max_size=6)
