@@ -44,7 +44,20 @@ from tests.unit.model.whole_objects import Object, at, places, with_value, witho
 Place = tuple[Any, ...]
 
 DEEP = b"[" * 5000 + b"]" * 5000
-VALUES = (7, 1.5, True, "text", "x" * 5000, [], [None], {}, {"a": None}, 10**400, "DEEP", "INVALID")
+VALUES: tuple[Any, ...] = (
+    7,
+    1.5,
+    True,
+    "text",
+    "x" * 5000,
+    [],
+    [None],
+    {},
+    {"a": None},
+    10**400,
+    "DEEP",
+    "INVALID",
+)
 
 _resources = r"resources(\.(requests|limits))?"
 _identity = r"metadata|metadata\.(name|namespace|resourceVersion)"

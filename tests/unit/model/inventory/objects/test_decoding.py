@@ -162,8 +162,9 @@ def test_a_pod_that_is_nested_without_end_hides_no_other() -> None:
 )
 def test_half_a_character_hides_no_list(escaped: bytes, name: str) -> None:
     raw = _json(pod(container("main", "1"), metadata={"uid": "HALF"})).replace(b"HALF", escaped)
-    (item,) = read_page(b'{"metadata":{"resourceVersion":"9"},"items":[%b]}' % raw).items or ()
-    for view in (pod_decoder(GpuResources()).read(each).value for each in (item, raw)):
+    items = read_page(b'{"metadata":{"resourceVersion":"9"},"items":[%b]}' % raw).items
+    assert items is not None
+    for view in (pod_decoder(GpuResources()).read(each).value for each in (items[0], raw)):
         assert isinstance(view, Pod)
         assert view.uid == name
 
