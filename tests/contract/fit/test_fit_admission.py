@@ -163,3 +163,80 @@ async def test_a_quota_for_best_effort_counts_pods_of_that_class(
     cluster.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=of_class))
     data = (await post(await serve(), workload(spec=spec))).data
     assert [each["quota"] for each in data["quota"]] == ["BestEffort" if is_best_effort else "NotBestEffort"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "spec", "hard", "fits"),
+    [
+        ("Job", "batch/v1", {"template": {"spec": {"containers": [{}]}}}, {"count/jobs.batch": "0"}, "no"),
+        ("Job", "batch/v1", {"template": {"spec": {"containers": [{}]}}}, {"count/jobs.batch": "1"}, "yes"),
+        ("Job", "batch/v1", {"template": {"spec": {"containers": [{}]}}}, {"count/pods": "0"}, "no"),
+        (
+            "Deployment",
+            "apps/v1",
+            {"template": {"spec": {"containers": [{}]}}},
+            {"count/replicasets.apps": "0", "count/deployments.apps": "1"},
+            "no",
+        ),
+        (
+            "JobSet",
+            "jobset.x-k8s.io/v1alpha2",
+            {
+                "replicatedJobs": [
+                    {
+                        "name": "a",
+                        "replicas": 3,
+                        "template": {"spec": {"template": {"spec": {"containers": [{}]}}}},
+                    }
+                ]
+            },
+            {"count/jobs.batch": "2"},
+            "no",
+        ),
+        (
+            "PyTorchJob",
+            "kubeflow.org/v1",
+            {"pytorchReplicaSpecs": {"Worker": {"template": {"spec": {"containers": [{}]}}}}},
+            {"count/pytorchjobs.kubeflow.org": "0"},
+            "no",
+        ),
+        ("Pod", "v1", {"containers": [{}]}, {"count/jobs.batch": "0", "pods": "1"}, "yes"),
+    ],
+)
+async def test_a_quota_counts_what_makes_the_pods(
+    cluster: Cluster, serve: Serve, kind: str, api_version: str, spec: Manifest, hard: Manifest, fits: str
+) -> None:
+    cluster.add(node("n1"))
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    cluster.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota)))
+    body = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "train"}, "spec": spec}
+    data = (await post(await serve(), json.dumps(body))).data
+    assert (data["fits"], data["complete"]) == (fits, True)
+    assert (data["max_replicas"] == 0) is (fits == "no")
+    exceeded = [each["resource"] for each in data["quota"] if each["exceeded"]]
+    assert exceeded == ([] if fits == "yes" else [min(hard, key=lambda name: int(hard[name]))])
+    reasons = [each["message"] for each in data["pods"][0]["reasons"] if each["code"] == "quota"]
+    assert len(reasons) == len(exceeded)
+
+
+async def test_a_quota_counts_other_objects_of_a_manifest_in_its_namespace(
+    cluster: Cluster, serve: Serve
+) -> None:
+    cluster.add(node("n1"))
+    hard = {"configmaps": "1", "count/resourceclaimtemplates.resource.k8s.io": "0"}
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    cluster.publish(NOW, policies=msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota)))
+    api = await serve()
+    pod = json.loads(workload(spec={"containers": [{}]}, namespace="default"))
+
+    async def fits(*namespaces: str) -> str:
+        maps = [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": each}}
+            for each in namespaces
+        ]
+        whole = {"apiVersion": "v1", "kind": "List", "items": [pod, *maps]}
+        answered: str = (await post(api, json.dumps(whole))).data["fits"]
+        return answered
+
+    assert await fits("default", "other", "other") == "yes"
+    assert await fits("default", "default") == "no"

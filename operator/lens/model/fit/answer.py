@@ -123,6 +123,7 @@ def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought
     )
     asked = as_bound(asked, view.fleet.devices.serving, by_daemon_set=group.replicas is None)
     charged = read_charged(admitted.pod, asked.request, group.replicas or 0)
+    charged = msgspec.structs.replace(charged, objects=brought.objects)
     return AskedGroup(
         name=group.name,
         asked=asked,

@@ -1,6 +1,6 @@
-"""What ResourceClaims add to quotas, in the worst case, by the quotas' names of resources.
+"""What ResourceClaims add to quotas, in the worst case, and workloads themselves, by the quotas' names.
 
-Source: pkg/quota/v1/evaluator/core, resource_claims.go in Kubernetes 1.37.
+Source: pkg/quota/v1/evaluator/core, resource_claims.go and registry.go in Kubernetes 1.37.
 """
 
 from collections import Counter
@@ -19,6 +19,38 @@ PER_CLASS = ".deviceclass.resource.k8s.io/devices"
 _CLAIMS = "count/resourceclaims.resource.k8s.io"
 
 Adds = Mapping[str, int]
+
+_COUNTED_APART = frozenset({("", "Pod"), ("resource.k8s.io", "ResourceClaim")})
+_BY_THEIR_NAMES = frozenset({"configmaps", "replicationcontrollers", "resourcequotas", "secrets", "services"})
+"""What quotas also know without ``count/``."""
+
+_MADE_BESIDE = {
+    ("apps", "DaemonSet"): "controllerrevisions.apps",
+    ("apps", "Deployment"): "replicasets.apps",
+    ("apps", "StatefulSet"): "controllerrevisions.apps",
+    ("batch", "CronJob"): "jobs.batch",
+}
+"""What a controller makes one of before there are pods."""
+
+
+def made_by(kind: str, api_group: str, jobs: int) -> Adds:
+    """Return what an object adds itself, and what its controller makes before it makes pods.
+
+    ``jobs`` is over how many Jobs its pods are spread.
+    """
+    if (api_group, kind) in _COUNTED_APART:
+        return {}
+    # k8s.io/apimachinery, UnsafeGuessKindToResource. Those who write CRDs guess alike.
+    name = kind.lower()
+    plural = f"{name}es" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    found = Counter({f"count/{plural}.{api_group}".rstrip("."): 1})
+    if not api_group and plural in _BY_THEIR_NAMES:
+        found[plural] += 1
+    if beside := _MADE_BESIDE.get((api_group, kind)):
+        found[f"count/{beside}"] += 1
+    if (api_group, kind) == ("jobset.x-k8s.io", "JobSet"):
+        found["count/jobs.batch"] += jobs
+    return found
 
 
 def made_for(asked: AskedPod, devices: Devices) -> Adds:

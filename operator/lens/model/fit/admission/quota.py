@@ -52,7 +52,7 @@ class Charged(msgspec.Struct, frozen=True):
 
     ``claimed`` is what the claims that are made for each add to quotas. ``perhaps`` is what one adds besides
     that kube-scheduler makes on some nodes, and on others not. ``shared`` has by name what those add that all
-    pods share.
+    pods share. ``objects`` is what all groups together add besides, such as Jobs.
     """
 
     pod: Mapping[str, Any]
@@ -62,6 +62,7 @@ class Charged(msgspec.Struct, frozen=True):
     claimed: Adds = {}
     perhaps: Adds = {}
     shared: Mapping[str, Adds] = {}
+    objects: Adds = {}
 
 
 _read_pod = msgspec.json.Decoder(PodManifest).decode
@@ -98,13 +99,13 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
             amounts = [_amount(resource, each) for each in counted]
             once = 0
             if not quota.scopes:
-                # Claims are in no scope.
+                # Claims are in no scope, nor is what makes pods.
                 amounts = [
                     (amount or 0) + each.claimed.get(resource, 0)
                     for amount, each in zip(amounts, counted, strict=True)
                 ]
                 shared = {name: adds for each in counted for name, adds in each.shared.items()}
-                once = sum(adds.get(resource, 0) for adds in shared.values())
+                once = sum(adds.get(resource, 0) for adds in (*shared.values(), counted[0].objects))
             if resource in _REQUIRED and not all(_has_each(resource, each.pod) for each in counted):
                 refusal = f"failed quota: {key.name}: must specify {resource} for each container"
                 return QuotaResult(tuple(uses), 0, refusal=refusal)
@@ -118,8 +119,8 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
             left = hard - quota.used.get(resource, 0)
             if asked > left:
                 exceeded.append(use)
-            if len(pods) == 1 and amounts[0]:
-                most.append(max(0, int((left - once) / amounts[0])))
+            if len(pods) == 1 and (amounts[0] or asked > left):
+                most.append(max(0, int((left - once) / amounts[0])) if amounts[0] else 0)
     return QuotaResult(tuple(uses), min(most, default=None), tuple(exceeded))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from lens.model.fit.admission.claim_quota import Adds, added, made_by
 from lens.model.fit.admission.controller_labels import Owner, added_labels, labelled
 from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.fit.admission.other_schedulers import by_metadata, decided_by
@@ -40,10 +41,14 @@ class PodGroup(msgspec.Struct, frozen=True):
 
 
 class Brought(msgspec.Struct, frozen=True):
-    """What ResourceClaims and claims of ResourceClaimTemplates ask for that the documents bring, by name."""
+    """What ResourceClaims and claims of ResourceClaimTemplates ask for that the documents bring, by name.
+
+    ``objects`` is what the documents add to quotas on other objects than pods and claims.
+    """
 
     claims: Mapping[str, ClaimSpec] = {}
     templates: Mapping[str, ClaimSpec] = {}
+    objects: Adds = {}
 
 
 NOTHING_BROUGHT = Brought()
@@ -66,6 +71,7 @@ def read_workload(documents: Iterable[object]) -> Workload:
     namespaces: set[str] = set()
     claims: dict[tuple[str, str], ClaimSpec] = {}
     templates: dict[tuple[str, str], ClaimSpec] = {}
+    objects: list[tuple[str, Adds]] = []
     for number, document in enumerate(documents):
         for where, each in _flattened(document, f"[{number}]" if number else ""):
             if each["kind"] in (_CLAIM, _CLAIM_TEMPLATE) and _is_known(each):
@@ -75,6 +81,8 @@ def read_workload(documents: Iterable[object]) -> Workload:
                 if len(into) > MOST_GROUPS:
                     raise ValueError(f"there are more than {MOST_GROUPS} of kind {each['kind']}")
             found = tuple(_groups(each, where))
+            made = made_by(each["kind"], _api_group(each), sum(group.owners for group in found))
+            objects.append((_namespace(each), made))
             if found:
                 namespaces.add(_text(as_object(each.get("metadata"), f"{where}metadata"), "namespace", where))
             groups += found
@@ -87,13 +95,24 @@ def read_workload(documents: Iterable[object]) -> Workload:
     if len(namespaces) > 1:
         raise ValueError("metadata.namespace: all have to be in one namespace")
     namespace = namespaces.pop()
-    brought = Brought(_within(namespace, claims), _within(namespace, templates))
+    brought = Brought(
+        _within(namespace, claims),
+        _within(namespace, templates),
+        added(*(adds for own, adds in objects if not own or not namespace or own == namespace)),
+    )
     return Workload(tuple(groups), namespace or None, brought)
 
 
 def _within(namespace: str, specs: Mapping[tuple[str, str], ClaimSpec]) -> dict[str, ClaimSpec]:
     """Return by name what is in a namespace, or may be: in none that is named."""
     return {name: spec for (own, name), spec in specs.items() if not own or not namespace or own == namespace}
+
+
+def _namespace(each: Object) -> str:
+    """Return the namespace that a document names; none for what is no name."""
+    meta = each.get("metadata")
+    named = meta.get("namespace") if isinstance(meta, dict) else None
+    return named if isinstance(named, str) else ""
 
 
 _CLAIM, _CLAIM_TEMPLATE = "ResourceClaim", "ResourceClaimTemplate"
