@@ -809,6 +809,10 @@ class Fraction(TypedDict):
     ]
 
 
+_UTILIZATION_REASON = (
+    "The reason why utilization is null: NO_TELEMETRY if no agent or exporter reports GPUs of its node, "
+    "UNKNOWN_DEVICES if nothing tells which of them are its, SHARED, or the reason of one of its GPUs."
+)
 _FRACTION = "The part of GPUs that it asks KAI-Scheduler for; absent for other pods."
 
 
@@ -930,7 +934,7 @@ class Task(TypedDict):
     utilization: Annotated[float | None, Field(description="Mean utilization of its devices, in percent.")]
     memory_used_bytes: Annotated[int | None, Field(description="Memory used on all its devices.")]
     gpu_uuids: Annotated[list[str] | None, Field(description="The UUIDs of its physical GPUs.")]
-    utilization_reason: Annotated[str | None, Field(description="The reason why utilization is null.")]
+    utilization_reason: Annotated[str | None, Field(description=_UTILIZATION_REASON)]
 
 
 _Page = TypedDict(

@@ -34,7 +34,7 @@ async def test_a_task_has_every_field_of_the_quickstart(api: Api, cluster: Clust
                 "utilization": None,
                 "memory_used_bytes": None,
                 "gpu_uuids": None,
-                "utilization_reason": "UNKNOWN_DEVICES",
+                "utilization_reason": "NO_TELEMETRY",
             }
         ],
     }

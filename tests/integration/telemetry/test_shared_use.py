@@ -55,7 +55,7 @@ async def used(cluster: Cluster, source: str) -> dict[str, tuple[float | None, i
 
     def all_there(data: Any) -> bool:
         rows[:] = [row for row in data["tasks"] if row["namespace"] == "team"]
-        return any(row["utilization_reason"] != "UNKNOWN_DEVICES" for row in rows)
+        return any(row["utilization_reason"] not in ("NO_TELEMETRY", "UNKNOWN_DEVICES") for row in rows)
 
     await cluster.until_status(all_there, "tasks", TASKS)
     return {

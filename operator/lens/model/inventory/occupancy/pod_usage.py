@@ -22,6 +22,7 @@ from lens.model.inventory.objects.pod_claims import ClaimedDevice, GpuIdentity
 from lens.model.inventory.occupancy.shared_gpus import PodGpus
 from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX
 
+NO_TELEMETRY = "NO_TELEMETRY"
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
 SHARED = "SHARED"
 
@@ -144,7 +145,9 @@ def usage(pod: Pod, node: NodeTelemetry | None, part: PodGpus | None = None) -> 
 
     ``part`` is what the pod has of shared GPUs.
     """
-    devices = None if node is None else Devices(node).of(pod, part)
+    if node is None or not node.gpus:
+        return Usage(_named_gpus(pod), None, None, NO_TELEMETRY)
+    devices = Devices(node).of(pod, part)
     if devices is None:
         return Usage(_named_gpus(pod), None, None, UNKNOWN_DEVICES)
     percent, reason = _mean_utilization(pod, devices)

@@ -4,7 +4,13 @@ import pytest
 
 from lens.model.gpu.telemetry import GpuTelemetry, PodShare
 from lens.model.inventory.objects.pod import Pod
-from lens.model.inventory.occupancy.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
+from lens.model.inventory.occupancy.pod_usage import (
+    NO_TELEMETRY,
+    SHARED,
+    UNKNOWN_DEVICES,
+    Usage,
+    usage,
+)
 from tests.unit.model.dra_manifests import claim, device, gpu, resource_slice, result, snapshot_of
 from tests.unit.model.inventory.dra.test_claims import claiming, cpu_node
 from tests.unit.model.manifests import Object
@@ -30,7 +36,10 @@ def test_a_task_is_as_busy_as_the_gpus_of_its_claims() -> None:
     )
     reported = (made.gpu(f"GPU-{index}abc", 10.0 * index, used=made.GIB) for index in range(3))
     assert _busy(*reported, pod=task) == Usage(("GPU-0abc", "GPU-2abc"), 10.0, 2 * made.GIB, None)
-    assert _busy(pod=task) == Usage(("GPU-0abc", "GPU-2abc"), None, None, UNKNOWN_DEVICES)
+    assert _busy(pod=task) == Usage(("GPU-0abc", "GPU-2abc"), None, None, NO_TELEMETRY)
+    assert _busy(made.gpu("GPU-0abc"), pod=task) == Usage(
+        ("GPU-0abc", "GPU-2abc"), None, None, UNKNOWN_DEVICES
+    )
 
 
 def test_a_gpu_without_a_uuid_is_known_by_its_pci_address() -> None:

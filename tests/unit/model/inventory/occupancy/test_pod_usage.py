@@ -5,7 +5,13 @@ from msgspec import structs
 
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry, PodShare
 from lens.model.inventory.objects.pod import Pod, Workload
-from lens.model.inventory.occupancy.pod_usage import SHARED, UNKNOWN_DEVICES, Usage, usage
+from lens.model.inventory.occupancy.pod_usage import (
+    NO_TELEMETRY,
+    SHARED,
+    UNKNOWN_DEVICES,
+    Usage,
+    usage,
+)
 from lens.model.k8s.dra.allocated_devices import Device
 from tests.unit.telemetry.made import GIB, gpu, holder, instance, node
 
@@ -59,14 +65,12 @@ def test_a_pod_of_the_same_name_in_another_namespace_is_another() -> None:
 @pytest.mark.parametrize(
     "known",
     [
-        None,
         node("node-1", gpu(), holders=None),
         node("node-1", gpu(), holders=(holder(gpu_uuid=None),)),
         node("node-1", gpu(), holders=(holder(gpu_uuid="GPU-of-nobody"),)),
         node("node-1", gpu(), holders=(holder(instance_uuid="MIG-gone"),)),
     ],
     ids=[
-        "no telemetry",
         "no kubelet",
         "a device of no known GPU",
         "a GPU that is not there",
@@ -75,6 +79,11 @@ def test_a_pod_of_the_same_name_in_another_namespace_is_another() -> None:
 )
 def test_where_its_devices_are_not_known_nothing_is_made_up(known: NodeTelemetry | None) -> None:
     assert usage(pod(), known) == Usage(None, None, None, UNKNOWN_DEVICES)
+
+
+@pytest.mark.parametrize("known", [None, node("node-1")], ids=["nobody to ask", "nothing said"])
+def test_where_nobody_measures_the_node_the_reason_says_so(known: NodeTelemetry | None) -> None:
+    assert usage(pod(), known) == Usage(None, None, None, NO_TELEMETRY)
 
 
 def test_a_value_that_one_of_its_gpus_lacks_is_unknown_with_that_gpus_reason() -> None:
