@@ -42,8 +42,14 @@ _HOLDER = {
 has the last ones with ``--use-old-namespace``.
 """
 
-_KEPT_LABELS = frozenset((*_IDENTITY, *_AMD, *chain(*_HOLDER.values())))
-"""The labels that are kept. An exporter may add pods' own labels and annotations, which are dropped."""
+_KEPT_LABELS: Mapping[str | None, str] = {
+    **{name.upper(): name for name in (*_AMD, *_HOLDER)},
+    **{name: name for name in (*_IDENTITY, *_AMD, *chain(*_HOLDER.values()))},
+}
+"""The labels that are kept, by their names, which the first versions of AMD's exporter write in capitals.
+
+An exporter may add pods' own labels and annotations, which are dropped.
+"""
 
 NOT_EXPORTED = "NOT_EXPORTED"
 MIB = 2**20
@@ -57,6 +63,9 @@ OUT_OF_RANGE = "OUT_OF_RANGE"
 _NAME_STARTS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:")
 _SKIPPED = frozenset(b"#\n\r")
 _BLANKS = frozenset(b" \t")
+_BRACE = b"{"[0]
+# Since Prometheus 3 a name may be in quotes, within the braces.
+_QUOTED_NAME = re.compile(rb'\{\s*"((?:[^"\\]|\\.)*)"\s*(?:,|(?=\}))')
 # A label's name may be any, and in quotes: only the kept ones have to be of the usual form.
 _LABEL = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|([^\s=",{}]+))\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|\Z)')
 _ESCAPED = re.compile(r"\\(.)")
@@ -121,9 +130,7 @@ class Exposition:
 
     def _sample(self, line: bytes, known: dict[bytes, Labels]) -> Sample | None:
         """Parse a line; return None for one that isn't wanted. Raise OddLineError."""
-        if line[0] not in _NAME_STARTS:
-            raise OddLineError
-        name, brace, rest = line.partition(b"{")
+        name, brace, rest = _divided(line)
         metric = self._wanted(name.rstrip() if brace else name.split()[0])
         if metric is None:
             return None
@@ -136,6 +143,15 @@ class Exposition:
         return Sample(metric, labels, _value(tail))
 
 
+def _divided(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return a metric's name, the brace and what follows it, without a name in there. Raise OddLineError."""
+    if line[0] == _BRACE and (quoted := _QUOTED_NAME.match(line)) is not None:
+        return quoted[1], b"{", line[quoted.end() :]
+    if line[0] not in _NAME_STARTS:
+        raise OddLineError
+    return line.partition(b"{")
+
+
 def _labels(pairs: bytes) -> Labels:
     """Parse labels. A kept one that is longer than MOST_TEXT is as if it weren't there."""
     text = pairs.decode(errors="replace")
@@ -143,8 +159,8 @@ def _labels(pairs: bytes) -> Labels:
     position = 0
     while label := _LABEL.match(text, position):
         name, value = label.groups()
-        if name in _KEPT_LABELS and len(value) <= MOST_TEXT:
-            labels[name] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
+        if (kept := _KEPT_LABELS.get(name)) is not None and len(value) <= MOST_TEXT:
+            labels[kept] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
         position = label.end()
     if text[position:].strip():
         raise OddLineError
@@ -154,10 +170,14 @@ def _labels(pairs: bytes) -> Labels:
 def _value(tail: bytes) -> float:
     """Parse what follows the labels: the value and an optional timestamp."""
     parts = tail.split()
+    # Python's numbers may have underscores, and the format's may not.
+    if not 1 <= len(parts) <= 2 or b"_" in tail:
+        raise OddLineError
     try:
-        return float(parts[0])
-    except (IndexError, ValueError):
+        value, *_ = map(float, parts)
+    except ValueError:
         raise OddLineError from None
+    return value
 
 
 def _unescaped(found: re.Match[str]) -> str:

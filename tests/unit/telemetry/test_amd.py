@@ -1,5 +1,7 @@
 """A cluster of AMD GPUs that has their exporter needs no agent of ours."""
 
+import re
+
 import pytest
 
 from lens.model.gpu.node_report import Health
@@ -32,6 +34,10 @@ def labels(**more: object) -> str:
         "container": "",
     } | more
     return ",".join(f'{name}="{value}"' for name, value in all_of_them.items())
+
+
+def labels_in_capitals(**more: object) -> str:
+    return ",".join(name.upper() + rest for name, rest in re.findall(r'(\w+)(="[^"]*")', labels(**more)))
 
 
 def line(metric: str, value: object, **more: object) -> str:
@@ -68,6 +74,14 @@ def test_gpus_are_read_whatever_their_names_begin_with(prefix: str) -> None:
     assert shown.health == Health(state="ok")
     assert shown.instances == ()
     assert [(each.namespace, each.pod) for each in telemetry.holders_of(shown)] == [("team", "train-0")]
+
+
+def test_labels_may_be_in_capitals_as_in_the_first_versions() -> None:
+    held = {"pod": "train-0", "namespace": "team", "container": "main"}
+    usual, capital = gpu(**held), gpu(**held).replace(labels(**held), labels_in_capitals(**held))
+    assert "GPU_ID=" in capital
+    assert read(capital) == read(usual)
+    assert len(read(usual).telemetry.holders or ()) == 1
 
 
 def test_the_uuid_is_the_gpus_own_where_it_is_exported() -> None:
