@@ -133,7 +133,7 @@ fuzz-api: dev ## Ask the API for what schemathesis makes up; ARGS="--max-example
 	$(BIN)/python -m tests.programs.schemathesis.generated $(ARGS)
 
 .PHONY: fuzz
-fuzz: dev ## Fuzz each decoder of what others send, and see how its time grows; ARGS="--seconds 3600 watch-lines".
+fuzz: dev ## Fuzz each decoder of what others send, and see how its time grows; ARGS="--seconds 3600 watch-line".
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: attack

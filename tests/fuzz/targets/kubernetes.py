@@ -6,7 +6,9 @@ from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.model.events.kube_events import read_event, read_event_line
 from lens.model.events.terminations import read_finished, read_termination
 from lens.model.gpu.exporters import ExporterSelector
+from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.decoding import (
+    daemonset_decoder,
     node_decoder,
     pod_decoder,
     read_bookmark,
@@ -16,11 +18,32 @@ from lens.model.inventory.objects.decoding import (
 from lens.model.k8s import quantity, timestamps
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.json_depth import flattened
+from lens.model.k8s.taints import TaintPolicy
 from tests.fuzz.target import target
 
 NOW = 1766158200.0
 _pods = pod_decoder(GpuResources(), ExporterSelector.parse("lens", "app=lens-agent", "lens-agent"))
 _nodes = node_decoder(GpuResources())
+_daemonsets = daemonset_decoder()
+
+NODE = (
+    b'{"metadata":{"name":"n0","resourceVersion":"1"},"status":{"capacity":{"nvidia.com/gpu":"8"},'
+    b'"allocatable":{"nvidia.com/gpu":"8"}}}'
+)
+POD = (
+    b'{"metadata":{"name":"p","namespace":"t","uid":"u","resourceVersion":"1"},"spec":{"nodeName":"n0",'
+    b'"containers":[{"resources":{"limits":{"nvidia.com/gpu":"2"}}}]},"status":{"phase":"Running"}}'
+)
+
+
+def _count(node: bytes = NODE, pod: bytes = POD) -> None:
+    """Count a node and a pod."""
+    ledger = Ledger(TaintPolicy(("nvidia.com/gpu",)))
+    read_node, read_pod = _nodes.read(node), _pods.read(pod)
+    ledger.put_node(read_node.key, read_node.value)
+    ledger.put_pod(read_pod.key, read_pod.value)
+    states = ledger.snapshot().states
+    assert min(states.allocated, states.unhealthy, states.unavailable, states.available) >= 0
 
 
 @target("watch-line", longest=2**20)
@@ -59,17 +82,24 @@ def list_page(data: bytes) -> None:
 
 @target("pod", longest=2**20)
 def pod(data: bytes) -> None:
-    """Read a pod by itself, also as one that has finished."""
+    """Read a pod by itself, also as one that has finished, and count it."""
     with contextlib.suppress(ValueError):
-        _pods.read(data)
+        _count(pod=data)
     read_finished(data)
 
 
 @target("node", longest=2**20)
 def node(data: bytes) -> None:
-    """Read a node by itself."""
+    """Read a node by itself, and count it."""
     with contextlib.suppress(ValueError):
-        _nodes.read(data)
+        _count(node=data)
+
+
+@target("daemonset", longest=2**20)
+def daemonset(data: bytes) -> None:
+    """Read the DaemonSet of the agents."""
+    with contextlib.suppress(ValueError):
+        _daemonsets.read(data)
 
 
 @target("deep-json", longest=2**20)

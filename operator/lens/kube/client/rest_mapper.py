@@ -115,7 +115,8 @@ class RestMapper:
                 body = await self._objects.get(path, "application/json", path)
                 try:
                     document.content = None if body is None else decoder.decode(body)
-                except msgspec.MsgspecError:
+                # A DecodeError is a ValueError, as is text that isn't UTF-8.
+                except (ValueError, RecursionError):
                     raise UnreadError("UNREADABLE", MISSING_SECONDS) from None
                 document.read_at = self._clock()
             return document.content

@@ -134,7 +134,8 @@ class Reviewer:
                 return review
         except (SettingsError, RequestFailedError) as error:
             problem = str(error)
-        except msgspec.MsgspecError:
+        # A DecodeError is a ValueError, as is text that isn't UTF-8.
+        except (ValueError, RecursionError):
             problem = f"the answer is no {kind}"
         self._metrics.reviews.labels(kind, "failed").inc()
         _log.warning("a review failed", extra={"review": kind, "error": problem})

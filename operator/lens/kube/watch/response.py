@@ -185,7 +185,8 @@ class KubeResponse(aiohttp.ClientResponse):
         if status.details is not None:
             asked = status.details.retry_after_seconds
             status.details.retry_after_seconds = min(asked, MAX_RETRY_AFTER_SECONDS)
-        return {"kind": "Status", "code": self.status, **msgspec.to_builtins(status)}
+        # What stands between may have answered in the apiserver's place: HTTP's own status counts.
+        return {**msgspec.to_builtins(status), "kind": "Status", "code": self.status}
 
 
 class _Content:
