@@ -11,7 +11,7 @@ from lens.model.alerts import rules
 from lens.model.alerts.alert import Condition, Thresholds, shortened
 from lens.model.alerts.cluster_rules import Cluster
 from lens.model.alerts.gpu_rules import NodeGpu
-from lens.model.alerts.pod_rules import gpus_idle
+from lens.model.alerts.pod_rules import gpus_idle, idle_id
 from lens.model.alerts.tracker import AlertTracker
 from lens.model.cluster_state import AlertsAndEvents, StateView
 from lens.model.events import transitions
@@ -77,7 +77,7 @@ class Monitor:
                 chain.from_iterable(self._pending.values()),
                 rules.cluster_conditions(cluster),
             ),
-            self._without_telemetry,
+            self._is_unknown,
             now,
         )
         if self._started_at is None:
@@ -151,6 +151,21 @@ class Monitor:
         self._bad[name] = after
         if not after:
             del self._bad[name]
+
+    def _is_unknown(self, condition: Condition) -> bool:
+        """Tell whether only a node without telemetry could say that an absent condition is over.
+
+        That of a pod is over with the pod.
+        """
+        node = condition.telemetry_node
+        if node is None or node not in self._without_telemetry:
+            return False
+        if condition.about.pod is None:
+            return True
+        occupancy = self._snapshot.nodes.get(node)
+        return occupancy is not None and any(
+            pod.is_running and idle_id(pod) == condition.id for pod in occupancy.pods
+        )
 
     def _update_pending(self, current: StateView) -> None:
         for name in current.snapshot.pending.differing(self._snapshot.pending):

@@ -1,6 +1,6 @@
 """A condition that lasts becomes an alert. The alert clears when the condition stays absent."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -30,18 +30,19 @@ class AlertTracker:
         """Start without alerts."""
         self._limits = limits
         self._tracked: dict[str, _Tracked] = {}
+        self._updated_at = float("-inf")
         self.alerts: tuple[Alert, ...] = ()
 
     def update(
-        self, conditions: Iterable[Condition], without_telemetry: Container[str], now: float
+        self, conditions: Iterable[Condition], is_unknown: Callable[[Condition], bool], now: float
     ) -> Changes:
-        """Take all conditions as of ``now``. Those of a node ``without_telemetry`` stay as they were."""
+        """Take all conditions as of ``now``. An absent one that ``is_unknown`` stays as it was."""
         raised: list[Alert] = []
-        reworded = False
+        reworded = self._set_back(now)
         for condition in conditions:
             tracked = self._tracked.get(condition.id)
             if tracked is None:
-                since = now if condition.since is None else condition.since
+                since = now if condition.since is None else min(now, condition.since)
                 tracked = self._tracked[condition.id] = _Tracked(since, now, condition)
             tracked.seen_at = now
             if tracked.alert is None:
@@ -52,7 +53,7 @@ class AlertTracker:
                 tracked.alert = _alert(condition, tracked.since)
                 reworded = True
             tracked.condition = condition
-        cleared = self._clear(without_telemetry, now)
+        cleared = self._clear(is_unknown, now)
         if raised or reworded or cleared:
             self.alerts = in_order(
                 tracked.alert for tracked in self._tracked.values() if tracked.alert is not None
@@ -67,13 +68,30 @@ class AlertTracker:
             if tracked.condition.kind.type == type_
         }
 
-    def _clear(self, without_telemetry: Container[str], now: float) -> tuple[Alert, ...]:
+    def _set_back(self, now: float) -> bool:
+        """Let no time be later than ``now``, whatever the clock was; return whether an alert has changed.
+
+        Else what lasts would be no alert, and what is over would stay one, until the clock is as late again.
+        """
+        before, self._updated_at = self._updated_at, now
+        if now >= before:
+            return False
+        changed = False
+        for tracked in self._tracked.values():
+            tracked.seen_at = min(tracked.seen_at, now)
+            if tracked.since > now:
+                tracked.since = now
+                if tracked.alert is not None:
+                    tracked.alert = _alert(tracked.condition, now)
+                    changed = True
+        return changed
+
+    def _clear(self, is_unknown: Callable[[Condition], bool], now: float) -> tuple[Alert, ...]:
         over: list[str] = []
         for id_, tracked in self._tracked.items():
             if tracked.seen_at == now:
                 continue
-            telemetry_node = tracked.condition.telemetry_node
-            if telemetry_node is not None and telemetry_node in without_telemetry:
+            if is_unknown(tracked.condition):
                 tracked.seen_at = now
             # A condition that was no alert yet starts anew when it comes back.
             elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear_seconds:

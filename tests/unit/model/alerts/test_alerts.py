@@ -298,6 +298,21 @@ def test_alerts_of_the_last_report_stay_while_the_agent_is_silent() -> None:
     assert watched.alerts() == {}
 
 
+def test_an_idle_pod_that_is_gone_has_no_alert_even_where_the_agent_is_silent() -> None:
+    watched = Watched()
+    idle = pod(container(gpus=1), name="idle")
+    watched.put(node("node-1", 8), idle)
+    watched.tell("node-1", watched.gpu(0, utilization_percent=0.0), holders=(holder("idle", 0),))
+    assert types(watched) == {"GpusIdle"}
+    watched.look(after=100)
+    assert types(watched) == {"GpusIdle", "AgentStale"}
+    # Another pod of its name is not it.
+    watched.put(pod(container(gpus=1), name="idle", metadata={"uid": "another"}))
+    assert types(watched) == {"AgentStale"}
+    watched.delete(idle)
+    assert types(watched) == {"AgentStale"}
+
+
 @pytest.mark.parametrize("told", [0, 3, 7])
 def test_too_few_reported_gpus_raise_an_alert(told: int) -> None:
     watched = Watched()
@@ -417,6 +432,31 @@ def test_an_alert_keeps_its_id_and_time_however_its_condition_flickers() -> None
     watched.put(node("node-1", 8))
     assert set(watched.alerts(after=59)) == {"DevicePluginGone"}
     assert watched.alerts(after=1) == {}
+
+
+def test_a_clock_that_is_set_back_neither_hides_an_alert_nor_keeps_it() -> None:
+    watched = Watched(Thresholds(for_seconds=30, clear_seconds=60))
+    watched.put(node("node-1", 0))
+    assert watched.alerts() == {}
+    assert watched.alerts(after=-3600) == {}
+    assert watched.alerts(after=29) == {}
+    first = watched.alerts(after=1)["DevicePluginGone"]
+    assert first.since == watched.now - 30
+    # One that is there began in the future, and a sound node was last sick then.
+    again = watched.alerts(after=-3600)["DevicePluginGone"]
+    assert (again.id, again.since) == (first.id, watched.now)
+    watched.put(node("node-1", 8))
+    assert set(watched.alerts(after=-3600)) == {"DevicePluginGone"}
+    assert set(watched.alerts(after=59)) == {"DevicePluginGone"}
+    assert watched.alerts(after=1) == {}
+
+
+def test_a_pod_that_was_created_in_the_future_waits_since_it_is_known() -> None:
+    watched = Watched(Thresholds(pending_seconds=900))
+    watched.put(waiting(creationTimestamp="2025-12-19T16:30:00Z"))
+    assert watched.alerts() == {}
+    assert watched.alerts(after=899) == {}
+    assert watched.alerts(after=1)["PodPending"].since == watched.now - 900
 
 
 def test_a_message_follows_its_condition_while_the_alert_lasts() -> None:
