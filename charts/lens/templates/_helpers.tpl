@@ -34,8 +34,8 @@ labels:
     "app.kubernetes.io/version" .root.Chart.AppVersion
     "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") }}
   {{- $selector := include "lens.selectorLabels" . | fromYaml }}
-  {{- merge (dict) $selector $labels (default (dict) .labels) .root.Values.commonLabels | toYaml | nindent 2 }}
-{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+  {{- merge (dict) $selector $labels (default (dict) .labels) (default (dict) .root.Values.commonLabels) | toYaml | nindent 2 }}
+{{- with merge (dict) (default (dict) .annotations) (default (dict) .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -88,7 +88,7 @@ in the values they stand. Two of one name would be two owners of one field: serv
 {{- if not (kindIs "string" $value) -}}{{- $value = toJson $value -}}{{- end -}}
 {{- $env = append $env (dict "name" (printf "%s%s" $.prefix (snakecase $name | upper)) "value" $value) -}}
 {{- end -}}
-{{- $env = concat $env .extra -}}
+{{- $env = concat $env (default (list) .extra) -}}
 {{- $names := list -}}
 {{- range $env -}}
 {{- if has .name $names -}}

@@ -81,12 +81,44 @@ def test_a_typo_is_reported_with_its_path(
         ({"image": {"digest": "sha256:abc"}}, "'/image/digest'"),
         ({"service": {"type": "ClusterIp"}}, "'/service/type'"),
         ({"listenAddress": "localhost"}, "'/listenAddress'"),
+        ({"image": {"repository": "registry.example.com/lens\n"}}, "'/image/repository'"),
+        ({"telemetry": {"exporter": {"selector": "app=x\ny: z"}}}, "'/telemetry/exporter/selector'"),
+        ({"agent": {"nvidia": {"visibleDevices": "all\n"}}}, "'/agent/nvidia/visibleDevices'"),
+        ({"agent": {"tls": {"serverName": "lens agent"}}}, "'/agent/tls/serverName'"),
+        ({"ingress": {"hosts": ["a\nb"]}}, "'/ingress/hosts/0'"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named(
     either: Helm, tmp_path: Path, values: dict[str, object], told: str
 ) -> None:
     assert told in refusal(either, tmp_path, NAMED | values)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"listenAddress": None}, "missing property 'listenAddress'"),
+        ({"ingress": None}, "missing property 'ingress'"),
+        ({"agent": {"port": None}}, "'/agent': missing property 'port'"),
+        ({"operator": {"serviceAccount": {"create": None}}}, "'/operator/serviceAccount': missing property"),
+    ],
+)
+def test_a_value_that_is_needed_and_left_empty_is_named(
+    either: Helm, tmp_path: Path, values: dict[str, object], told: str
+) -> None:
+    assert told in refusal(either, tmp_path, NAMED | values)
+
+
+def test_a_list_or_a_mapping_that_is_left_empty_is_as_if_it_were_not_there(
+    either: Helm, tmp_path: Path
+) -> None:
+    file = tmp_path / "values.yaml"
+    more = ("settings", "extraEnv", "extraArgs", "extraVolumes", "extraVolumeMounts")
+    empty = {part: dict.fromkeys(more) for part in ("operator", "agent")}
+    file.write_text(json.dumps(empty | {"commonLabels": None, "commonAnnotations": None}))
+    # A token that the chart makes would be another one each time.
+    sets = NAMED | {"agent.token.existingSecret": "agent-token"}
+    assert either.objects(file, sets=sets) == either.objects(sets=sets)
 
 
 @pytest.mark.parametrize(
