@@ -10,7 +10,7 @@ from lens_client.api.client import section
 from lens_client.context import Context
 from lens_client.exits import NO, YES
 from lens_client.listing.printer import Printer
-from lens_client.listing.watch import Section, watch
+from lens_client.listing.watch import Section, not_matching, watch
 from lens_client.output.quantity import epoch
 from lens_client.views import alerts
 from lens_client.views.cells import Clock, after
@@ -22,6 +22,7 @@ SECTION = Section(
     key=lambda row: row["id"],
     gone_key=lambda gone: gone,
     gone=lambda row: {**row, "severity": alerts.CLEARED},
+    left=lambda row: {**row, "severity": not_matching(row["severity"])},
 )
 
 

@@ -12,7 +12,7 @@ from lens_client.exits import YES
 from lens_client.listing import asked
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
-from lens_client.listing.watch import Section, watch
+from lens_client.listing.watch import Section, not_matching, watch
 from lens_client.views.cells import Clock
 from lens_client.views.nodes import NODES
 
@@ -21,6 +21,7 @@ SECTION = Section(
     key=lambda row: row["node_name"],
     gone_key=lambda name: name,
     gone=lambda row: {**row, "status": "Gone"},
+    left=lambda row: {**row, "status": not_matching(row["status"])},
 )
 
 
@@ -47,7 +48,7 @@ def run(context: Context) -> int:
     if context.options.watch and any(value is not None for value in _filters(context).values()):
         # A row doesn't say how many of which GPUs are available where a node has several products.
         ask, query = partial(_ask, context, fresh=True), {"include": ["status", "nodes"]}
-        return asked.watch(context, printer, SECTION, ask, labelled, query)
+        return asked.watch(context, printer, SECTION, ask, labelled, query, has_section=True)
     if context.options.watch:
         return watch(context, printer, SECTION, {"include": "nodes"}, Clock(), labelled)
     answer = _ask(context)

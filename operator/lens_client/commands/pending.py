@@ -12,9 +12,14 @@ from lens_client.exits import YES
 from lens_client.listing import asked
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
+from lens_client.listing.watch import not_matching
 from lens_client.views import pending
 
-SECTION = tasks.SECTION._replace(gone=lambda row: {**row, "terminating": True})
+SECTION = tasks.SECTION._replace(
+    # It has been scheduled, or is gone.
+    gone=lambda row: {**row, "state": pending.NOT_PENDING, "terminating": False},
+    left=lambda row: {**row, "state": not_matching(pending.state(row)), "terminating": False},
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

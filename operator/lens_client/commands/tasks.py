@@ -13,7 +13,7 @@ from lens_client.exits import YES
 from lens_client.listing import asked
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
-from lens_client.listing.watch import Section, watch
+from lens_client.listing.watch import Section, not_matching, watch
 from lens_client.output.quantity import epoch
 from lens_client.views import tasks
 from lens_client.views.cells import Clock
@@ -35,8 +35,12 @@ SECTION = Section(
     key=lambda row: (row["namespace"], row["pod_name"], row["pod_uid"]),
     gone_key=lambda gone: (gone["namespace"], gone["pod_name"], gone["pod_uid"]),
     gone=lambda row: {**row, "phase": tasks.GONE, "terminating": False},
+    left=lambda row: {**row, "phase": not_matching(tasks.status(row)), "terminating": False},
     prepare=_with_running_time,
 )
+
+_STARTING = SECTION._replace(gone=lambda row: {**row, "phase": "NotStarting", "terminating": False})
+"""A pod that isn't starting any more may run, or be gone."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +71,8 @@ def run(context: Context) -> int:
         return watch(context, printer, SECTION, query, Clock(), chooses)
     if given.watch:
         # The stream has running tasks alone.
-        return asked.watch_pods(context, printer, SECTION, partial(_ask, context, fresh=True), labelled)
+        section = _STARTING if given.state == "starting" else SECTION
+        return asked.watch_pods(context, printer, section, partial(_ask, context, fresh=True), labelled)
     answer = _ask(context)
     rows = labelled(answer.data["tasks"])
     printer.rows({**answer.data, "total_tasks": len(rows)}, rows)

@@ -6,12 +6,16 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from lens_client.api.client import Answer, ApiError
+from lens_client.api.events import Event
 from lens_client.context import Context
 from lens_client.exits import STALE
 from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Chooses
-from lens_client.listing.watch import Section, differs, tell_age
+from lens_client.listing.watch import Section, differs, ended, tell_age
+
+Rows = dict[Hashable, Mapping[str, Any]]
+"""Rows by their key."""
 
 _ASK_SECONDS = 0.2
 """No sooner is the list asked for again: a Lens grants some 8 requests a second."""
@@ -44,18 +48,24 @@ def watch(
     ask: Ask,
     chooses: Chooses,
     query: Mapping[str, Any],
+    *,
+    has_section: bool = False,
 ) -> int:
     """Print the rows of a list, and those that change, until Ctrl+C, or until they are too old.
 
-    Each event of the stream that the ``query`` opens asks for the list again.
+    Each event of the stream that the ``query`` opens asks for the list again. A stream that ``has_section``
+    has the rows without the list's filters, so it says of one that isn't listed any more whether it exists.
     """
-    known: dict[Hashable, Mapping[str, Any]] | None = None
+    known: Rows | None = None
+    streamed: Rows = {}
     old = False
     asked_at = -math.inf
     with followed(context, printer, query) as events:
         for event in events:
             if event.type == "heartbeat":
                 old = tell_age(printer, event.data, old)
+            if has_section and section.field in event.data:
+                _update(streamed, section, event)
             time.sleep(max(0.0, asked_at + _ASK_SECONDS - time.monotonic()))
             asked_at = time.monotonic()
             try:
@@ -64,17 +74,30 @@ def watch(
                 if known is None or error.http_status not in _PASSING:
                     raise
                 continue
-            rows: dict[Hashable, Mapping[str, Any]] = {
-                section.key(row): row for row in chooses(answer.data[section.field])
-            }
+            listed = answer.data[section.field]
+            rows: Rows = {section.key(row): row for row in chooses(listed)}
             if known is None:
                 printer.first({**answer.data}, list(rows.values()))
                 printer.age(answer.data["timestamp"], answer.age_seconds)
             else:
-                left = [section.gone(row) for key, row in known.items() if key not in rows]
-                printer.more([*left, *(row for key, row in rows.items() if differs(known.get(key), row))])
+                there = {**streamed, **{section.key(row): row for row in listed}}
+                changed = [row for key, row in rows.items() if differs(known.get(key), row)]
+                printer.more([*ended(section, known, rows, there), *changed])
             known = rows
             if context.is_old(answer.age_seconds):
                 printer.too_old(answer.data["timestamp"], answer.age_seconds)
                 return STALE
     return STALE
+
+
+def _update(streamed: Rows, section: Section, event: Event) -> None:
+    """Update the rows that the stream has."""
+    rows: Any = event.data[section.field]
+    if event.type == "snapshot":
+        streamed.clear()
+        changed = rows or ()
+    else:
+        changed = rows["changed"]
+        for gone in rows["gone"]:
+            streamed.pop(section.gone_key(gone), None)
+    streamed.update({section.key(row): row for row in changed})

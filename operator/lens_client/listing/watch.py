@@ -11,6 +11,7 @@ from lens_client.listing.follow import followed
 from lens_client.listing.printer import OLD_SECONDS, Printer
 from lens_client.listing.selection import Chooses
 from lens_client.output.quantity import epoch
+from lens_client.output.table import NONE
 from lens_client.views.cells import Clock
 
 Known = dict[Hashable, Mapping[str, Any]]
@@ -21,20 +22,28 @@ MEASURED = frozenset(
 """What changes by itself. A row of which nothing else has changed isn't printed again; ``top`` shows it."""
 
 
+def not_matching(state: str | None) -> str:
+    """Return the state of a row that the filters no longer choose, as kubectl adds SchedulingDisabled."""
+    return f"{state or NONE},NotMatching"
+
+
 def _as_it_is(row: Mapping[str, Any], _now: float | None) -> Mapping[str, Any]:
     return row
 
 
 class Section(NamedTuple):
-    """Rows of the stream: their field, their key, and what one that is gone looks like.
+    """Rows of the stream: their field, their key, and how the last one of each key is printed.
 
-    ``prepare`` completes a row as the lists have it, at a time in seconds since 1970.
+    ``gone`` takes the last state of one that isn't there any more, ``left`` the present state of one that the
+    filters no longer choose. ``prepare`` completes a row as the lists have it, at a time in seconds since
+    1970.
     """
 
     field: str
     key: Callable[[Mapping[str, Any]], Hashable]
     gone_key: Callable[[Any], Hashable]
     gone: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    left: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     prepare: Callable[[Mapping[str, Any], float | None], Mapping[str, Any]] = _as_it_is
 
 
@@ -56,15 +65,15 @@ def watch(
                 old = tell_age(printer, event.data, old)
                 continue
             if event.type == "snapshot":
-                there = [section.prepare(row, clock.at) for row in _rows(context, event, section)]
-                rows = {section.key(row): row for row in chooses(there)}
+                prepared = [section.prepare(row, clock.at) for row in _rows(context, event, section)]
+                there = {section.key(row): row for row in prepared}
+                rows = {section.key(row): row for row in chooses(prepared)}
                 if known is None:
                     printer.first(event.data, list(rows.values()))
                     printer.age(event.data["timestamp"], event.data.get("age_seconds"))
                 else:
                     changed = [row for key, row in rows.items() if differs(known.get(key), row)]
-                    gone = [section.gone(row) for key, row in known.items() if key not in rows]
-                    printer.more([*gone, *changed])
+                    printer.more([*ended(section, known, rows, there), *changed])
                 known = rows
             elif known is not None and section.field in event.data:
                 _apply(printer, section, event.data[section.field], known, clock.at, chooses)
@@ -73,6 +82,23 @@ def watch(
 
 def _rows(context: Context, event: Event, part: Section) -> list[Any]:
     return rows_of(event.data, part.field, context.lens.where)
+
+
+def ended(
+    section: Section,
+    known: Known,
+    rows: Mapping[Hashable, Mapping[str, Any]],
+    there: Mapping[Hashable, Mapping[str, Any]],
+) -> list[Mapping[str, Any]]:
+    """Return the last rows of those that were ``known`` and aren't chosen any more.
+
+    ``there`` are the rows that exist, whatever the filters.
+    """
+    return [
+        section.left(there[key]) if key in there else section.gone(row)
+        for key, row in known.items()
+        if key not in rows
+    ]
 
 
 def differs(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
@@ -102,8 +128,11 @@ def _apply(
     printed = [section.gone(row) for row in gone if row is not None]
     changed = {section.key(row): row for row in (section.prepare(each, now) for each in change["changed"])}
     chosen = {section.key(row): row for row in chooses(changed.values())}
-    left = [known.pop(key, None) for key in changed if key not in chosen]
-    printed += [section.gone(row) for row in left if row is not None]
+    printed += [
+        section.left(row)
+        for key, row in changed.items()
+        if key not in chosen and known.pop(key, None) is not None
+    ]
     printed += [row for key, row in chosen.items() if differs(known.get(key), row)]
     known.update(chosen)
     printer.more(printed)

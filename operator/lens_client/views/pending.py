@@ -10,11 +10,19 @@ from lens_client.output.view import View
 from lens_client.views.cells import resources, workload
 from lens_client.views.tasks import NAMESPACE
 
+NOT_PENDING = "NotPending"
+"""The state of a pod that a watch has seen leave the list."""
+
+
+def state(task: Mapping[str, Any]) -> str:
+    """Return whether the scheduler considers a pod, or that it is being deleted."""
+    return "terminating" if task["terminating"] else task["state"] or ""
+
 
 def _state(task: Mapping[str, Any]) -> Cell:
-    if task["terminating"]:
-        return Cell("terminating", "dim")
-    return Cell(task["state"] or "", "yellow" if task["state"] == "unschedulable" else "")
+    shown = state(task)
+    styles = {"terminating": "dim", NOT_PENDING: "dim", "unschedulable": "yellow"}
+    return Cell(shown, styles.get(shown, ""))  # type: ignore[arg-type]
 
 
 def _fits(task: Mapping[str, Any]) -> Cell:

@@ -15,12 +15,14 @@ GONE = "Gone"
 NAMESPACE = Column("NAMESPACE", lambda row: row["namespace"], shrink="middle", least=9, rank=3)
 
 
+def status(task: Mapping[str, Any]) -> str:
+    """Return a task's status as kubectl writes it."""
+    return "Terminating" if task["terminating"] else task["phase"] or ""
+
+
 def _status(task: Mapping[str, Any]) -> Cell:
-    if task.get("phase") == GONE:
-        return Cell(GONE, "dim")
-    if task["terminating"]:
-        return Cell("Terminating", "yellow")
-    return Cell(task["phase"] or "", "" if task["phase"] == "Running" else "yellow")
+    shown = status(task)
+    return Cell(shown, {"Running": "", GONE: "dim"}.get(shown, "yellow"))  # type: ignore[arg-type]
 
 
 def _age(task: Mapping[str, Any]) -> str:

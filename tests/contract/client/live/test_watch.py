@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,58 @@ def test_filters_of_nodes_are_those_of_the_list(server: lens.FakeLens) -> None:
         server.send("change", change(nodes={"changed": [new, cluster.NODES[0]], "gone": []}))
         end = shell.wait_for("mixed-2", start)
         assert "gpu-node-1" not in shell.shown[start:end]
+
+
+def test_a_node_that_leaves_the_filter_is_not_gone(server: lens.FakeLens) -> None:
+    """The list hasn't a node that doesn't match, nor one that doesn't exist; the stream tells them apart."""
+    path, head = f"{lens.REALTIME}/nodes", {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+    kept, taken, deleted = cluster.NODES[:3]
+    with Process(server.url, ["nodes", "-w", "--available", "0"], environ={"NO_COLOR": "1"}) as shell:
+        start = shell.wait_for("Data 1s old")
+        server.answers[path] = (200, {**head, "total_nodes": 1, "nodes": [kept]})
+        now = {**taken, "status": "Ready", "running_tasks": 42}
+        others = [row["node_name"] for row in cluster.NODES[3:]]
+        server.send("change", change(nodes={"changed": [now], "gone": [deleted["node_name"], *others]}))
+        end = shell.wait_for("\n", shell.wait_for(others[-1], start))
+        rows = {line.split()[0]: line.split() for line in shell.shown[start:end].splitlines() if line.strip()}
+        assert rows[taken["node_name"]][1] == "Ready,NotMatching"
+        assert "42" in rows[taken["node_name"]]
+        assert rows[deleted["node_name"]][1] == "Gone,SchedulingDisabled"
+        assert kept["node_name"] not in rows
+
+
+def test_an_alert_that_becomes_less_severe_is_not_cleared(server: lens.FakeLens) -> None:
+    alerts: list[Any] = cluster.ALERTS
+    severe = next(alert for alert in alerts if alert["severity"] == "critical")
+    with Process(server.url, ["alerts", "-w", "--severity", "critical"]) as shell:
+        start = shell.wait_for("Data of")
+        server.send("change", change(alerts={"changed": [{**severe, "severity": "warning"}], "gone": []}))
+        shell.wait_for("warning,NotMatching", start)
+        server.send("change", change(alerts={"changed": [], "gone": [severe["id"]]}))
+        server.send("change", change(alerts={"changed": [severe], "gone": []}))
+        end = shell.wait_for("critical", start)
+        assert "cleared" not in shell.shown[start:end]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "row", "said"),
+    [
+        (["tasks", "--state", "starting"], "running-tasks", cluster.TASKS[0], "NotStarting"),
+        (["pending"], "pending-tasks", cluster.PENDING[0], "NotPending"),
+    ],
+)
+def test_a_pod_that_is_not_listed_any_more_may_still_exist(
+    server: lens.FakeLens, arguments: list[str], path: str, row: dict[str, object], said: str
+) -> None:
+    """One that waited may have been scheduled, one that started may run."""
+    with Process(server.url, [*arguments, "-A", "-w"], environ={"NO_COLOR": "1"}) as shell:
+        start = shell.wait_for("Data 1s old")
+        head = {"cluster": cluster.NAME, "timestamp": LATER, "continue": None}
+        server.answers[f"{lens.REALTIME}/{path}"] = (200, {**head, "total_tasks": 0, "tasks": []})
+        server.send("change", change(status=cluster.FIGURES))
+        end = shell.wait_for("\n", shell.wait_for(said, start))
+        line = next(each for each in shell.shown[start:end].splitlines() if str(row["pod_name"]) in each)
+        assert said in line.split()
 
 
 def test_events_go_on_and_none_comes_twice(server: lens.FakeLens) -> None:
