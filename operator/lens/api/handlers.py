@@ -17,7 +17,7 @@ from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
-from lens.api.errors import encoded_body, invalid_parameter, too_large
+from lens.api.errors import encoded_body, invalid_parameter, too_large, unparsable
 from lens.api.fit.endpoint import FitQuestions, without_names
 from lens.api.fit.record import fit_record
 from lens.api.lists.list_queue import ListQueue
@@ -37,7 +37,9 @@ from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas import Clusters
 from lens.bounds import MAX_BODY_BYTES
 from lens.concurrency.single_flight import SingleFlight
+from lens.http import request_body
 from lens.http.cache_control import max_age_of_request
+from lens.http.request_body import BodyTooLargeError, MalformedBodyError
 from lens.model.cluster_state import StateView
 
 P = TypeVar("P", bound=Parameters)
@@ -313,13 +315,16 @@ class Handlers:
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    """Return a request's body. Raise an ApiError for one beyond the bound, 413, or compressed, 415."""
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        raise encoded_body()
-    body = await request.read()
-    if len(body) > MAX_BODY_BYTES or getattr(request.protocol, "body_cut", False):
-        raise too_large(MAX_BODY_BYTES)
-    return body
+    """Return a request's body. Raise an ApiError: malformed 400, beyond the bound 413, compressed 415."""
+    for name, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
+        if request.headers.get(name, "").strip().lower() not in ("", plain):
+            raise encoded_body()
+    try:
+        return await request_body.read(request)
+    except MalformedBodyError:
+        raise unparsable("its body is not chunked") from None
+    except BodyTooLargeError:
+        raise too_large(MAX_BODY_BYTES) from None
 
 
 def _list_type(request: web.BaseRequest, params: ListParameters) -> str:

@@ -9,6 +9,7 @@ import struct
 import termios
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -21,8 +22,9 @@ from lens.bounds import (
     READ_BYTES,
     SLOW_READER_FACTOR,
 )
-from lens.http import request_head
+from lens.http import request_body, request_head
 from lens.http.paced_body import PacedBody
+from lens.http.request_body import BodyTooLargeError, MalformedBodyError
 
 if TYPE_CHECKING:
     from lens.http.listener import Listener
@@ -78,7 +80,8 @@ class Connection(web.RequestHandler):
         self._ignores_input = False
         self._body_left = 0
         self._content: Any = None
-        self.body_cut = False
+        self.body_problem: Exception | None = None
+        """Why the body of the present request isn't whole."""
         self._problem: Exception | None = None
         self._receiving_since: float | None = None
         self.progressed_at = self._clock()
@@ -119,6 +122,10 @@ class Connection(web.RequestHandler):
             if not self._body_left:
                 self._receiving_since = None
             super().data_received(part)
+            # The parser's error is behind the request that is being answered, which nobody ends.
+            if self._content is not None and self._messages and not self._content.is_eof():
+                self._end_body(MalformedBodyError())
+                return
             if self._busy and not self._is_sending():
                 self._table.set_active(self)
             if not data:
@@ -128,7 +135,8 @@ class Connection(web.RequestHandler):
             self._next()
         elif self._content is not None:
             # A body without a length that exceeds the bound.
-            self._refuse_body()
+            self._listener.refusals["body"] += 1
+            self._end_body(BodyTooLargeError())
         elif len(self._received) > MAX_HEAD_BYTES and self.transport and not self.transport.is_closing():
             self.transport.pause_reading()
 
@@ -196,12 +204,12 @@ class Connection(web.RequestHandler):
         super().data_received(_NO_REQUEST)
         self._ignores_input = True
 
-    def _refuse_body(self) -> None:
-        self._listener.refusals["body"] += 1
+    def _end_body(self, problem: Exception) -> None:
+        """End a body that isn't whole, and ignore further input."""
         self._ignores_input = True
         self._received.clear()
         self._receiving_since = None
-        self.body_cut = True
+        self.body_problem = problem
         self._content.feed_eof()
 
     # Responses
@@ -215,7 +223,11 @@ class Connection(web.RequestHandler):
             self._await_body(request, chunked=chunked)
         try:
             response = await self._listener.answerer(request)
-            if chunked or self._ignores_input:
+            if chunked and response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self.body_problem:
+                self._listener.refusals["body"] += 1
+            # A client that wasn't asked for its body sends none, and its next request would be taken for it.
+            unasked = self._body_left > 0 and request_body.waits_to_be_asked(request)
+            if chunked or self._ignores_input or unasked:
                 response.force_close()
             return self._within_bounds(request, response)
         except asyncio.CancelledError:

@@ -11,8 +11,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 from starlette.types import ASGIApp
 
-from lens.bounds import MAX_BODY_BYTES
-from lens.http.connection import BusyError, Connection, HeadTooLargeError
+from lens.http import request_body
+from lens.http.connection import BusyError, HeadTooLargeError
+from lens.http.request_body import BodyTooLargeError, MalformedBodyError
 
 MAX_REQUESTS = 100
 """The most concurrent requests."""
@@ -55,9 +56,11 @@ class Asgi:
 
     async def _response(self, request: web.BaseRequest) -> web.Response:
         # A request counts only once its body is complete, so slow clients take no places.
-        body = await _body(request)
-        if body is None:
-            response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            body = await request_body.read(request)
+        except (BodyTooLargeError, MalformedBodyError) as error:
+            too_large = isinstance(error, BodyTooLargeError)
+            response = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST)
             response.force_close()
             return response
         if self._running >= MAX_REQUESTS:
@@ -100,20 +103,6 @@ class Asgi:
         if self.stopping:
             response.force_close()
         return response
-
-
-async def _body(request: web.BaseRequest) -> bytes | None:
-    """Return the body, or None if it is too large."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        return None
-    body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    connection = request.protocol
-    assert isinstance(connection, Connection)
-    return None if connection.body_cut else bytes(body)
 
 
 def _scope(request: web.BaseRequest) -> MutableMapping[str, Any]:

@@ -1,6 +1,7 @@
 """Whatever happens, the answer is in the envelope, has an id, and says nothing of the inside."""
 
 import asyncio
+import contextlib
 import json
 import logging
 
@@ -11,6 +12,7 @@ from tests.contract.kubernetes import Cluster
 from tests.contract.wire import exchange, read_answer
 
 STATUS = b"GET /api/v1/realtime/status?cluster=prod-cluster HTTP/1.1\r\nHost: x\r\n"
+FIT = b"POST /api/v1/realtime/fit?cluster=prod-cluster HTTP/1.1\r\nHost: x\r\n"
 RIGHT = b"Authorization: Bearer right-token\r\n"
 
 
@@ -132,6 +134,83 @@ async def test_a_large_body_is_refused_before_it_is_sent(api: Api) -> None:
     assert (answer.status, answer.meta["code"]) == (413, 4013)
     assert answer.headers["Connection"] == "close"
     writer.close()
+
+
+async def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(api: Api) -> None:
+    """RFC 9110, 10.1.1. Older curls wait a second with more than 1 KiB, and others for longer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    body = b"kind: Pod\nspec: {containers: [{name: a, resources: {limits: {nvidia.com/gpu: 1}}}]}\n"
+    for framing, sent in (
+        (b"Content-Length: %d" % len(body), body),
+        (b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)),
+    ):
+        writer.write(FIT + RIGHT + framing + b"\r\nExpect: 100-Continue\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(sent)
+            answer = await read_answer(reader)
+        assert answer is not None
+        assert (answer.status, json.loads(answer.body)["data"]["replicas"]) == (200, 1)
+    writer.close()
+
+
+async def test_a_body_that_nobody_asked_for_is_not_awaited(api: Api) -> None:
+    """The client may send its next request instead, which would be taken for the body."""
+    for sent, status in (
+        (FIT + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", 401),
+        (STATUS + RIGHT + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", 200),
+    ):
+        (answer,) = await exchange(api.server, sent)
+        assert (answer.status, answer.headers["Connection"]) == (status, "close")
+
+
+async def test_an_expectation_of_http_1_0_is_none(api: Api) -> None:
+    sent = FIT.replace(b"1.1", b"1.0") + RIGHT + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"
+    (answer,) = await exchange(api.server, sent)
+    assert answer.status == 400
+
+
+async def test_a_body_that_cannot_be_parsed_is_answered_at_once(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And not after the time that a client has for its body."""
+    chunked = FIT + RIGHT + b"Transfer-Encoding: chunked\r\n\r\n"
+    for body in (
+        b"zz-secret\r\n",
+        b"ffffffffffffffffffff\r\n",
+        b"2\r\n{}secret\r\n",
+        b"2\r\n{}\r\n0\r\nno colon\r\n\r\n",
+    ):
+        async with asyncio.timeout(5):
+            (answer,) = await exchange(api.server, chunked, body)
+        assert answer.status == 400
+        assert answer.meta == {"code": 4000, "message": "Invalid request: its body is not chunked"}
+        assert answer.headers["Connection"] == "close"
+    assert [record.name for record in caplog.records if record.levelno > logging.INFO] == []
+    assert "secret" not in caplog.text
+
+
+async def test_who_sends_far_too_much_reads_why(api: Api) -> None:
+    """A reset would overtake the response."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+    writer.write(FIT + RIGHT + b"Transfer-Encoding: chunked\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(200):
+            writer.write(b"4000\r\n%b\r\n" % bytes(0x4000))
+            await writer.drain()
+    async with asyncio.timeout(5):
+        answer = await read_answer(reader)
+    assert answer is not None
+    assert (answer.status, answer.meta["code"]) == (413, 4013)
+    writer.close()
+    metrics = await api.ask("/metrics")
+    assert b'lens_http_refused_total{reason="body"} 1.0' in metrics.body
+
+
+async def test_a_compressed_transfer_is_refused(api: Api) -> None:
+    sent = FIT + RIGHT + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    (answer,) = await exchange(api.server, sent)
+    assert (answer.status, answer.meta["code"]) == (415, 4015)
 
 
 @pytest.mark.slow
