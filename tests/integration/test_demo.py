@@ -19,6 +19,7 @@ from tests.recount_dra import Objects, recount_dra
 from tests.required import program
 
 TOKEN = "demo-token"
+DOCS = Path(__file__).parents[2] / "docs"
 MANIFESTS = Path(__file__).parent.parent / "contract" / "fit" / "manifests"
 INTRODUCED = "Ctrl+C ends it."
 DRA = "/apis/resource.k8s.io/v1"
@@ -304,6 +305,45 @@ def test_an_agent_reports_which_pod_holds_which_gpu(demo: Command) -> None:
 
     assert cluster()
     wait_for(lambda: agent() == cluster(), "agreement on the holders")
+
+
+def samples(url: str) -> list[str]:
+    """Return the samples of Prometheus metrics at a URL."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+    with urllib.request.urlopen(request) as response:
+        return [line for line in response.read().decode().splitlines() if not line.startswith("#")]
+
+
+def test_prometheus_gets_as_many_series_as_its_guide_says(demo: Command) -> None:
+    guide = (DOCS / "monitoring.md").read_text()
+    row = re.search(r"a replica of Lens \| about (\d+),.*; (\d+) for each GPU product", guide)
+    agents = re.search(
+        r"an agent \| about (\d+); (\d+) for each GPU, .* 1 for each device of a container", guide
+    )
+    assert row
+    assert agents
+    lens = samples(f"{address(demo, 'Lens')}/metrics")
+    products = [each for each in lens if each.startswith("lens_product_")]
+    fixed = [each for each in lens if not each.startswith(("lens_product_", "lens_http_request"))]
+    assert len(products) == 2 * int(row[2])
+    assert len(fixed) == pytest.approx(int(row[1]), rel=0.05)
+    agent = re.search(r"(http://127\.1\.0\.1:\d+)/v1/devices", demo.text)
+    assert agent
+    of_agent = samples(f"{agent[1]}/metrics")
+    of_gpus = [each for each in of_agent if each.startswith("lens_gpu_") and "lens_gpu_holder" not in each]
+    assert len(of_gpus) == pytest.approx(8 * int(agents[2]), abs=8)
+    others = [each for each in of_agent if not each.startswith("lens_gpu_")]
+    assert len(others) == pytest.approx(int(agents[1]), abs=2)
+
+
+def test_the_reference_names_every_background_job(demo: Command) -> None:
+    lens = "\n".join(samples(f"{address(demo, 'Lens')}/metrics"))
+    jobs = re.findall(r'^lens_job_failures_total\{job="(\w+)"\}', lens, re.MULTILINE)
+    (row,) = re.findall(
+        r"^\| `lens_job_failures_total\{job\}` \|.*$", (DOCS / "realtime.md").read_text(), re.MULTILINE
+    )
+    assert len(jobs) > 10
+    assert [job for job in jobs if not re.search(rf"\b{job}\b", row)] == []
 
 
 @pytest.mark.slow

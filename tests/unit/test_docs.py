@@ -1,5 +1,6 @@
-"""Alerts, events and their settings are documented where a user looks for them."""
+"""Alerts, events and their settings are documented where a user looks for them, and paths lead to files."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +9,15 @@ from lens.model.alerts.alert import Thresholds
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.events.transitions import Type
 
-REFERENCE = (Path(__file__).parents[2] / "docs" / "realtime.md").read_text()
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+REFERENCE = (DOCS / "realtime.md").read_text()
+
+ROOTS = [ROOT / each for each in ("", "operator", "operator/lens", "operator/lens/model")]
+"""From where the documents name a path."""
+
+MADE = {"build", "dist"}
+"""Folders that programs make, and that no clone has."""
 
 
 def test_every_alert_has_a_row_with_its_severities() -> None:
@@ -32,3 +41,16 @@ def test_every_threshold_is_named_with_its_default() -> None:
     for name in names:
         default = ServeSettings.model_fields[name].default
         assert f"`LENS_{name.upper()}` ({default:g}" in REFERENCE, name
+
+
+def test_every_path_in_the_documents_exists() -> None:
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")]
+    missing = []
+    for document in documents:
+        for path in re.findall(r"`([a-z_]+(?:/[\w.-]+)+)/?`", document.read_text()):
+            first, *_, last = path.split("/")
+            roots = [root for root in ROOTS if (root / first).is_dir() and first not in MADE]
+            found = any((root / each).exists() for root in roots for each in (path, f"{path}.py"))
+            if roots and not found and not last.isupper():
+                missing.append(f"{document.name}: {path}")
+    assert missing == []
