@@ -37,14 +37,15 @@ class Metrics:
         )
         self.lists = Counter(
             "lens_lists",
-            "Times that all objects of a resource were listed: once at the start, then after a watch that "
-            "ended.",
+            "Complete lists of a resource: one at the start, and one after a watch that could not "
+            "be resumed.",
             ["resource"],
             registry=self.registry,
         )
         self.drift = Counter(
             "lens_list_drift",
-            "Objects that a list showed other than the watch before it: changes that the watch had missed.",
+            "Objects that differed between a list and the watch before it: changes that the watch "
+            "had missed.",
             ["resource"],
             registry=self.registry,
         )
@@ -62,7 +63,7 @@ class Metrics:
         )
         self.over_bound = Counter(
             "lens_over_bound",
-            "Inputs and requests of others that were cut, dropped or refused because they were beyond a "
+            "Inputs and requests that were truncated, dropped or refused because they exceeded a "
             "bound, by what was bounded. docs/security.md lists the bounds.",
             ["what"],
             registry=self.registry,
@@ -94,8 +95,8 @@ class Metrics:
         )
         self.reviews = Counter(
             "lens_reviews",
-            "TokenReviews and SubjectAccessReviews by which callers are let in, by outcome: answered, "
-            "failed, stood (no response: the last positive result was used), refused (too many wait), "
+            "TokenReviews and SubjectAccessReviews of callers, by outcome: answered, failed, "
+            "stood (no response: the last positive result was used), refused (too many wait), "
             "dropped (a cached result was evicted).",
             ["review", "outcome"],
             registry=self.registry,
@@ -122,8 +123,9 @@ class Metrics:
         )
         self.job_cpu_seconds = Summary(
             "lens_job_cpu_seconds",
-            "Seconds of CPU that the rounds of a background job took, and how many there were: publish "
-            "(snapshots of the watch), monitor (alerts and events), targets (finding agents or exporters).",
+            "Seconds of CPU of a background job's rounds, and the number of rounds: publish "
+            "(snapshots of the watch), monitor (alerts and events), targets (finding agents or "
+            "exporters).",
             ["job"],
             registry=self.registry,
         )
@@ -134,8 +136,8 @@ class Metrics:
         )
         self.fit_checks = Counter(
             "lens_fit_checks",
-            "What the scheduler did with pending pods, against what Lens says of them: right, "
-            "wrong, abstained (it isn't comparable).",
+            "Decisions of the scheduler about pending pods, compared with Lens': right, wrong, "
+            "abstained (not comparable).",
             ["outcome"],
             registry=self.registry,
         )

@@ -211,12 +211,12 @@ class CapacityParameters(ClusterParameters):
 
     namespace: Namespace | None = Field(
         default=None,
-        description="A namespace in which the caller has the right to capacity, where it doesn't have it in "
-        "the whole cluster. The answer is the same.",
+        description="A namespace in which the caller may see capacity, for callers that may not in the "
+        "whole cluster. The response is the same.",
     )
     view: View | None = Field(
         default=None,
-        description="capacity: only what the right to capacity shows; else all that the caller may see.",
+        description="capacity: only the cluster's capacity; by default all that the caller may see.",
     )
 
     @property
@@ -243,7 +243,7 @@ class AccessParameters(Parameters):
         default=None, description="The cluster's name; by default the one that this Lens watches."
     )
     namespace: Namespace | None = Field(
-        default=None, description="A namespace in which the caller's rights are looked at, too."
+        default=None, description="A namespace for which the caller's permissions are reported, too."
     )
 
 
@@ -316,12 +316,13 @@ class FitParameters(ClusterParameters):
 
     namespace: Namespace | None = Field(
         default=None,
-        description="The pods' namespace: its LimitRanges and ResourceQuotas count, and a right in it is "
-        "enough to ask. Without one a GET looks at nodes alone, and a POST takes the manifest's.",
+        description="The pods' namespace, whose LimitRanges and ResourceQuotas apply; a permission in it "
+        "is enough. Without it a GET checks only the nodes, and a POST takes the manifest's "
+        "namespace.",
     )
     view: View | None = Field(
         default=None,
-        description="capacity: only what the right to capacity shows, and so without the namespace's quotas.",
+        description="capacity: only the cluster's capacity, and so without the namespace's quotas.",
     )
 
     @property
@@ -354,8 +355,9 @@ class FitQuery(FitParameters):
     )
     resource: Annotated[str, AfterValidator(_resource), _NAME_SCHEMA] | None = Field(
         default=None,
-        description="The extended resource of the GPUs, such as nvidia.com/gpu. Without one each resource of "
-        "whole GPUs is tried, the one with the most GPUs first, and the first that fits is taken.",
+        description="The extended resource of the GPUs, such as nvidia.com/gpu. Without it Lens tries "
+        "each resource of whole GPUs, the one with the most GPUs first, and takes the first "
+        "that fits.",
     )
     device_class: Annotated[str, AfterValidator(_dns_name), _DNS_NAME_SCHEMA] | None = Field(
         default=None, description="The DeviceClass of the GPUs, instead of a resource."
@@ -400,8 +402,9 @@ class StatusParameters(CapacityParameters):
     )
     namespace: Namespace | None = Field(
         default=None,
-        description="A namespace in which the caller has the right to capacity, where it doesn't have it in "
-        "the whole cluster; include=no_node then has the GPUs that its claims hold. All else is the same.",
+        description="A namespace in which the caller may see capacity, for callers that may not in the "
+        "whole cluster. include=no_node then has only the GPUs that its claims hold; "
+        "everything else is the same.",
     )
     event_type: frozenset[EventType] = Field(
         default=frozenset(), description="Return only events of these types; repeat it or separate by commas."
@@ -458,11 +461,11 @@ class StreamParameters(ClusterParameters):
     )
     namespace: Namespace | None = Field(
         default=None,
-        description="Stream only the tasks of this namespace. If include names status or nodes, these too, "
-        "where the caller may see them.",
+        description="Stream only the tasks of this namespace. With include also status and nodes, if the "
+        "caller may see them.",
     )
     view: View | None = Field(
-        default=None, description="capacity: only status and nodes, as the right to capacity shows them."
+        default=None, description="capacity: only status and nodes, and of these only the cluster's capacity."
     )
 
     @property
@@ -640,8 +643,8 @@ class NodesParameters(CapacityParameters, ListParameters):
     )
     available_min: Annotated[int | None, BeforeValidator(_gpus), _GPUS_SCHEMA] = Field(
         default=None,
-        description="Return only nodes with at least so many available GPUs; of this product, if product is "
-        "given.",
+        description="Return only nodes with at least this many available GPUs; of this product, if "
+        "product is given.",
     )
 
     @property

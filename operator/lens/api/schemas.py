@@ -208,7 +208,7 @@ class GpuStates(TypedDict):
     ]
     unknown: Annotated[
         Count | None,
-        Field(description="GPUs of DRA pools that can't be counted, and which nobody holds; in no state."),
+        Field(description="Unheld GPUs of DRA pools that can't be counted; they are in no state."),
     ]
     unknown_reason: Annotated[
         Literal["INCOMPLETE_POOLS"] | None,
@@ -252,9 +252,10 @@ class ProblemPool(TypedDict):
             "UNREADABLE",
         ],
         Field(
-            description="What is wrong. INCOMPLETE: it has another number of ResourceSlices than they say. "
-            "DUPLICATE_…: two devices or counter sets have one name. MISSING_…: a device draws on counters "
-            "that don't exist. UNREADABLE: it is counted without a part that can't be read."
+            description="What is wrong. INCOMPLETE: the number of its ResourceSlices isn't the one that they "
+            "state. DUPLICATE_…: two devices or counter sets have one name. MISSING_…: a device "
+            "draws on counters that don't exist. UNREADABLE: it is counted without a part that "
+            "can't be read."
         ),
     ]
     detail: Annotated[
@@ -263,7 +264,7 @@ class ProblemPool(TypedDict):
     ]
     generation: Annotated[int, Field(description="Its newest generation, which alone counts.")]
     slices: Annotated[Count, Field(description="The ResourceSlices of this generation.")]
-    slice_count: Annotated[int, Field(description="The ResourceSlices that it has by their own account.")]
+    slice_count: Annotated[int, Field(description="The number of ResourceSlices that these state.")]
 
 
 class Dra(TypedDict):
@@ -295,9 +296,9 @@ class Dra(TypedDict):
 _UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
 _APPROXIMATE = "Whether the numbers of GPUs are approximate: the true ones may differ."
 _APPROXIMATE_REASON = (
-    "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if nothing tells which GPUs units are on, "
-    "UNKNOWN_RATIO if nothing tells how many units a GPU has, BOTH_WAYS if a device plugin and DRA may offer "
-    "the same GPUs; null if they are exact."
+    "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if nothing says which GPUs "
+    "units are on, UNKNOWN_RATIO if nothing says how many units a GPU has, BOTH_WAYS if a "
+    "device plugin and DRA may offer the same GPUs; null if they are exact."
 )
 _UNCERTAIN = "Absent without units and without GPUs that are offered both ways."
 
@@ -367,8 +368,8 @@ class Node(TypedDict):
         Annotated[
             Count,
             Field(
-                description="Its GPUs of DRA pools that can't be counted, and which nobody holds; in no "
-                "state. Absent for 0."
+                description="Its unheld GPUs of DRA pools that can't be counted; they are in no state. "
+                "Absent for 0."
             ),
         ]
     ]
@@ -477,7 +478,10 @@ class DraDevice(TypedDict):
     taint_rules: Annotated[list[str], Field(description="The DeviceTaintRules that taint it.")]
     capacity_left: Annotated[
         dict[str, float],
-        Field(description="What claims leave of its capacity, if several can have it; otherwise empty."),
+        Field(
+            description="The capacity that claims leave, if several claims can share the device; otherwise "
+            "empty."
+        ),
     ]
     claims: Annotated[list[DeviceClaim], Field(description="The claims that hold it.")]
 
@@ -498,8 +502,8 @@ class DraGpu(TypedDict):
     reason: Annotated[
         str | None,
         Field(
-            description="Why something of it is unknown: SLICE_GONE if no ResourceSlice has it, or the "
-            "reason of its pool in problem_pools of the status."
+            description="Why a part of it is unknown: SLICE_GONE if no ResourceSlice has it, or the reason "
+            "of its pool in problem_pools of the status."
         ),
     ]
     pci_bus_id: Annotated[
@@ -603,7 +607,9 @@ class NodeDetail(TypedDict):
 class Alert(TypedDict):
     """A condition that needs attention and has lasted for a while."""
 
-    id: Annotated[str, Field(description="Stays the same while the alert lasts, on every replica.")]
+    id: Annotated[
+        str, Field(description="Stays the same while the alert lasts, and is the same on every replica.")
+    ]
     severity: Annotated[
         Severity,
         Field(description="critical: something is out of service. warning: something needs attention."),
@@ -676,10 +682,10 @@ class Pending(TypedDict):
 
 
 class FitRecord(TypedDict):
-    """How often the scheduler did with pending pods what Lens would have said right before."""
+    """How often the scheduler and Lens agreed about pending pods."""
 
-    right: Annotated[Count, Field(description="Pods that were bound or refused as Lens says.")]
-    wrong: Annotated[Count, Field(description="Pods with which the scheduler did the contrary.")]
+    right: Annotated[Count, Field(description="Pods that were bound or refused in agreement with Lens.")]
+    wrong: Annotated[Count, Field(description="Pods about which the scheduler and Lens disagreed.")]
     abstained: Annotated[
         Count,
         Field(
@@ -718,8 +724,8 @@ class Namespace(TypedDict):
     idle_gpu_seconds: Annotated[
         Count,
         Field(
-            description="How long the pods that are idle now have been so, times their GPUs; since this Lens "
-            "first saw it."
+            description="The sum over pods that are idle now: the pod's GPUs times the seconds that it has "
+            "been idle, since this Lens first saw it."
         ),
     ]
     running_tasks: Annotated[Count, Field(description="Its running pods with GPUs.")]
@@ -989,13 +995,17 @@ class FitReason(TypedDict):
     nodes: Annotated[Count, Field(description="The number of nodes.")]
     resource: Annotated[str | None, Field(description="The resource that is short; null if none is.")]
     asked: Annotated[
-        int | None, Field(description="How much of it a pod requests: CPU in thousandths, all else in ones.")
+        int | None,
+        Field(
+            description="How much of it a pod requests: CPU in millicores, everything else in units (memory "
+            "in bytes)."
+        ),
     ]
     most_free: Annotated[
         int | None,
-        Field(description="The most of it that one of these nodes has left."),
+        Field(description="The most of it that one of these nodes has free."),
     ]
-    short_by: Annotated[int | None, Field(description="How much the node with the most of it lacks.")]
+    short_by: Annotated[int | None, Field(description="How much is missing on the node with the most free.")]
     node_names: NotRequired[
         Annotated[
             list[str],
@@ -1005,7 +1015,7 @@ class FitReason(TypedDict):
 
 
 class PendingFit(TypedDict):
-    """Whether a pending pod would be scheduled now, as Lens works it out."""
+    """Whether a pending pod would be scheduled now, by Lens' own calculation."""
 
     fits: Annotated[
         Literal["yes", "no", "unknown"],
@@ -1024,14 +1034,14 @@ class PendingFit(TypedDict):
     reasons: Annotated[
         list[FitReason],
         Field(
-            description="What keeps the pod off nodes; empty if one can take it. node_names has the node "
-            "with the most that is left."
+            description="What keeps the pod off nodes; empty if a node can take it. node_names has the node "
+            "with the most left of the resource."
         ),
     ]
     complete: Annotated[
         bool, Field(description="Whether nothing that isn't checked can change this; not_checked names it.")
     ]
-    not_checked: Annotated[list[str], Field(description="What bears on the pod and isn't checked.")]
+    not_checked: Annotated[list[str], Field(description="What may affect the answer and isn't checked.")]
 
 
 class PodFit(TypedDict):
@@ -1109,7 +1119,7 @@ class WaitingTask(TypedDict):
 
 
 class PendingTask(WaitingTask, PodFit):
-    """A pod that requests GPUs and isn't bound to a node, and what Lens itself says of it."""
+    """A pod that requests GPUs and isn't bound to a node, with Lens' own answer whether it fits."""
 
 
 class PendingTasks(_Page):
@@ -1130,22 +1140,22 @@ class FitCaseFile(TypedDict):
     fleet: Annotated[
         dict[str, list[dict[str, Any]]],
         Field(
-            description="The objects: namespaces, nodes, the pods on them, and the pod that was asked about "
-            "in asked, each with what bears on the answer. For a pod that asks for devices also "
-            "resourceClaims, resourceSlices, deviceClasses and deviceTaintRules."
+            description="The objects: namespaces, nodes, the pods on them, and in asked the pod, each with "
+            "what affects the answer. For a pod that asks for devices also resourceClaims, "
+            "resourceSlices, deviceClasses and deviceTaintRules."
         ),
     ]
 
 
 class FitCase(TypedDict):
-    """A pending pod with which the scheduler did the contrary of what Lens would have said."""
+    """A pending pod about which Lens and the scheduler disagreed."""
 
     timestamp: Annotated[Timestamp, Field(description="When Lens saw what the scheduler had done.")]
     namespace: Annotated[str | None, Field(description="The pod's namespace; null if anonymous.")]
     pod_name: Annotated[str | None, Field(description="The pod's name; null if anonymous.")]
-    said: Annotated[Literal["yes", "no"], Field(description="Whether it fitted, as Lens says.")]
+    said: Annotated[Literal["yes", "no"], Field(description="Whether the pod fitted, by Lens' rules.")]
     because: Annotated[
-        str | None, Field(description="Why not, as Lens says; null if it said yes, or if anonymous.")
+        str | None, Field(description="Why it didn't fit, by Lens' rules; null if it did, or if anonymous.")
     ]
     node_name: Annotated[
         str | None,
@@ -1156,7 +1166,7 @@ class FitCase(TypedDict):
         Field(description="The scheduler's refusal; null if it was bound, or if anonymous."),
     ]
     omitted_nodes: Annotated[
-        Count, Field(description="Nodes that bear on the answer and are left out, for a case's size.")
+        Count, Field(description="Nodes that affect the answer and are left out to bound the case's size.")
     ]
     file: Annotated[FitCaseFile, Field(description="The case as a file.")]
 
@@ -1198,7 +1208,9 @@ class FitPlacement(TypedDict):
 class FitPods(TypedDict):
     """The pods of one template."""
 
-    name: Annotated[str, Field(description="The kind of the workload, and the part of it that the pods are.")]
+    name: Annotated[
+        str, Field(description="The kind of the workload, and the name of its part that has the template.")
+    ]
     fits: Annotated[Literal["yes", "no", "unknown"], Field(description="Whether all of these fit.")]
     replicas: Annotated[Count, Field(description="How many pods there are.")]
     placed: Annotated[Count, Field(description="How many of them nodes can take.")]
@@ -1226,10 +1238,10 @@ class FitQuotaUse(TypedDict):
 
     quota: Annotated[str, Field(description="The ResourceQuota's name.")]
     resource: Annotated[str, Field(description="The resource, as the quota names it.")]
-    hard: Annotated[float, Field(description="What the namespace may have.")]
-    used: Annotated[float, Field(description="What it has.")]
+    hard: Annotated[float, Field(description="The quota's limit.")]
+    used: Annotated[float, Field(description="What the namespace uses now.")]
     asked: Annotated[float, Field(description="What the pods would add.")]
-    exceeded: Annotated[bool, Field(description="Whether that is too much.")]
+    exceeded: Annotated[bool, Field(description="Whether used and asked together exceed hard.")]
 
 
 class FitAlternative(TypedDict):
@@ -1238,9 +1250,9 @@ class FitAlternative(TypedDict):
     change: Annotated[
         Literal["gpus", "replicas", "product", "device_class", "devices", "selector", "toleration"],
         Field(
-            description="What is changed. selector: without any node selector or node affinity. devices: "
-            "fewer devices of a claim's request. For claims product is in place of the request's own "
-            "selectors. Of several requests the value begins with claim/request=."
+            description="What is changed. selector: without node selectors and node affinity. devices: fewer "
+            "devices of a claim's request. product: for claims it replaces the request's "
+            "selectors. With several requests the value begins with claim/request=."
         ),
     ]
     value: Annotated[str, Field(description="What it is changed to.")]
@@ -1249,7 +1261,7 @@ class FitAlternative(TypedDict):
 
 
 class FitEvictable(TypedDict):
-    """The pods of a lower priority that hold GPUs of the kind that is asked for."""
+    """The pods of a lower priority that hold GPUs of the requested kind."""
 
     gpus: Annotated[Count, Field(description="The GPUs, or units of shared GPUs, that they hold.")]
     pods: Annotated[Count, Field(description="The number of pods.")]
@@ -1259,15 +1271,15 @@ class FitEvictable(TypedDict):
     protected_pods: Annotated[
         Count | None,
         Field(
-            description="Those of the pods that PodDisruptionBudgets don't allow to evict beside the others; "
-            "null where these aren't known."
+            description="How many of these pods PodDisruptionBudgets don't allow to be evicted together "
+            "with the others; null if the budgets aren't known."
         ),
     ]
     fits_within_budgets: Annotated[
         Literal["yes", "no", "unknown"] | None,
         Field(
-            description="Whether all would fit if no pod is evicted against a budget; null where they aren't "
-            "known. unknown: others may be evicted within the same budgets."
+            description="Whether all would fit if no pod is evicted against a budget; null if the budgets "
+            "aren't known. unknown: another choice of pods within the same budgets may matter."
         ),
     ]
     namespaces: NotRequired[
@@ -1299,7 +1311,7 @@ class Fit(TypedDict):
     complete: Annotated[
         bool, Field(description="Whether nothing that isn't checked can change this; not_checked names it.")
     ]
-    not_checked: Annotated[list[str], Field(description="What bears on the pods and isn't checked.")]
+    not_checked: Annotated[list[str], Field(description="What may affect the answer and isn't checked.")]
     replicas: Annotated[Count, Field(description="How many pods are asked about.")]
     placed: Annotated[Count, Field(description="How many of them fit.")]
     max_replicas: Annotated[
@@ -1331,7 +1343,7 @@ class Fit(TypedDict):
     ]
     evictable: Annotated[
         FitEvictable | None,
-        Field(description="What pods of a lower priority hold; null if all fits, and if there are none."),
+        Field(description="What pods of a lower priority hold; null if all pods fit, and if there are none."),
     ]
 
 
@@ -1444,7 +1456,7 @@ class Summary(TypedDict):
 
 
 class NamespaceAccess(TypedDict):
-    """What the caller sees by its rights in one namespace, or in the whole cluster."""
+    """What the caller sees by its permissions in one namespace, or in the whole cluster."""
 
     name: Annotated[str, Field(description="The namespace.")]
     tasks: Annotated[
@@ -1478,7 +1490,7 @@ class Access(TypedDict):
     ]
     namespace: Annotated[
         NamespaceAccess | None,
-        Field(description="The rights in the parameter's namespace; null without one."),
+        Field(description="The permissions in the parameter's namespace; null without one."),
     ]
     namespaces: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 
 class NamespaceAccess(TypedDict):
-    """What the caller sees by its rights in one namespace, or in the whole cluster."""
+    """What the caller sees by its permissions in one namespace, or in the whole cluster."""
 
     name: str
     tasks: bool
@@ -354,7 +354,7 @@ class FitAlternative(TypedDict):
 
 
 class FitEvictable(TypedDict):
-    """The pods of a lower priority that hold GPUs of the kind that is asked for."""
+    """The pods of a lower priority that hold GPUs of the requested kind."""
 
     gpus: int
     pods: int
@@ -392,7 +392,7 @@ class FitCaseFile(TypedDict):
 
 
 class FitCase(TypedDict):
-    """A pending pod with which the scheduler did the contrary of what Lens would have said."""
+    """A pending pod about which Lens and the scheduler disagreed."""
 
     timestamp: str
     namespace: str | None
@@ -406,7 +406,7 @@ class FitCase(TypedDict):
 
 
 class FitRecord(TypedDict):
-    """How often the scheduler did with pending pods what Lens would have said right before."""
+    """How often the scheduler and Lens agreed about pending pods."""
 
     right: int
     wrong: int
@@ -625,7 +625,7 @@ class Pending(TypedDict):
 
 
 class PendingFit(TypedDict):
-    """Whether a pending pod would be scheduled now, as Lens works it out."""
+    """Whether a pending pod would be scheduled now, by Lens' own calculation."""
 
     fits: Literal["yes", "no", "unknown"]
     reason: str
@@ -635,7 +635,7 @@ class PendingFit(TypedDict):
 
 
 class PendingTask(TypedDict):
-    """A pod that requests GPUs and isn't bound to a node, and what Lens itself says of it."""
+    """A pod that requests GPUs and isn't bound to a node, with Lens' own answer whether it fits."""
 
     pod_uid: str
     pod_name: str

@@ -107,7 +107,7 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
     yield InfoMetricFamily("lens_build", "The version of Lens.", value={"version": __version__})
     yield GaugeMetricFamily(
         "lens_synced",
-        "1 once all pods and nodes have been listed, 0 before: then there are no figures.",
+        "1 once all pods and nodes have been listed; 0 before, while there are no figures.",
         value=current.synced,
     )
     watch_age = GaugeMetricFamily(
@@ -191,8 +191,8 @@ def snapshot_families(current: StateView, now: float) -> Iterator[Metric]:
         ),
         (
             "lens_overcommitted_gpus",
-            "GPUs that pods request on nodes beyond the GPUs that these have; they are in no state of "
-            "lens_gpus.",
+            "GPUs that bound pods request beyond the GPUs that their nodes have; they are in no "
+            "state of lens_gpus.",
             snapshot.overcommitted,
         ),
         (
@@ -260,8 +260,8 @@ def _claimable(snapshot: Snapshot) -> Iterator[Metric]:
     if snapshot.known_unknown_gpus is not None:
         yield GaugeMetricFamily(
             "lens_unknown_gpus",
-            "GPUs of DRA pools that can't be counted, and which nobody holds; they are in no state of "
-            "lens_gpus. It is absent while the slices don't tell how many there are.",
+            "Unheld GPUs of DRA pools that can't be counted; they are in no state of lens_gpus. "
+            "It is absent while ResourceSlices are missing that say how many there are.",
             value=snapshot.known_unknown_gpus,
         )
     unattached = GaugeMetricFamily(
@@ -296,7 +296,7 @@ def _alerts(alerts: Iterable[Alert]) -> Metric:
     """Return the number of alerts by type and severity, zeros included."""
     family = GaugeMetricFamily(
         "lens_alerts",
-        "Active alerts of Lens by type and severity, 0 for those that there are none of.",
+        "Active alerts of Lens by type and severity; 0 for types without any.",
         labels=["type", "severity"],
     )
     counts = Counter((alert.type, alert.severity) for alert in alerts)
