@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from lens_client.api.schema import Task
+
 NAME = "prod-cluster"
 TIMESTAMP = "2026-11-29T16:00:00Z"
 DATE = "Sun, 29 Nov 2026 16:00:01 GMT"
@@ -59,8 +61,10 @@ NODES = [
 
 
 def task(namespace: str, name: str, **more: Any) -> dict[str, Any]:
-    """Return a running task."""
+    """Return a running task; a field that it isn't given is null, as one that the API gets later."""
+    required = (field for field in Task.__annotations__ if field in Task.__required_keys__)
     return {
+        **dict.fromkeys(required),
         "pod_uid": f"uid-{name}",
         "pod_name": name,
         "namespace": namespace,

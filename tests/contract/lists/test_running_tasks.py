@@ -10,34 +10,34 @@ async def test_a_task_has_every_field_of_the_quickstart(api: Api, cluster: Clust
     )
     cluster.publish(NOW)
     data = (await api.tasks()).data
+    (task,) = data.pop("tasks")
     assert data == {
         "cluster": "prod-cluster",
         "timestamp": "2025-12-19T15:30:00Z",
         "total_tasks": 1,
         "continue": None,
-        "tasks": [
-            {
-                "pod_uid": "uid-ml-team-train-worker-0",
-                "pod_name": "train-worker-0",
-                "namespace": "ml-team",
-                "workload_type": "Job",
-                "workload_name": "train",
-                "workload_reason": "UNREAD",
-                "node_name": "gpu-node-1",
-                "allocated_gpus": 4,
-                "running_time_seconds": 3600,
-                "started_at": "2025-12-19T14:30:00Z",
-                "owner": "train",
-                "resources": {"nvidia.com/gpu": 4},
-                "phase": "Running",
-                "terminating": False,
-                "utilization": None,
-                "memory_used_bytes": None,
-                "gpu_uuids": None,
-                "utilization_reason": "NO_TELEMETRY",
-            }
-        ],
     }
+    quickstart = {
+        "pod_uid": "uid-ml-team-train-worker-0",
+        "pod_name": "train-worker-0",
+        "namespace": "ml-team",
+        "workload_type": "Job",
+        "workload_name": "train",
+        "workload_reason": "UNREAD",
+        "node_name": "gpu-node-1",
+        "allocated_gpus": 4,
+        "running_time_seconds": 3600,
+        "started_at": "2025-12-19T14:30:00Z",
+        "owner": "train",
+        "resources": {"nvidia.com/gpu": 4},
+        "phase": "Running",
+        "terminating": False,
+        "utilization": None,
+        "memory_used_bytes": None,
+        "gpu_uuids": None,
+        "utilization_reason": "NO_TELEMETRY",
+    }
+    assert {field: task[field] for field in quickstart} == quickstart
 
 
 async def test_tasks_come_by_namespace_and_name(api: Api, cluster: Cluster) -> None:
