@@ -20,13 +20,12 @@ GPU = "nvidia.com/gpu"
 
 @dataclass
 class Written:
-    """What is known of one pod, in epoch seconds: when its creation and deletion were sent and answered.
+    """What is known of one pod: the epoch seconds of its creation, and of its deletion sent and answered.
 
     ``created`` and ``deleted`` are inf while no answer says so: it may have happened all the same.
     """
 
     name: str
-    create_sent: float
     created: float = inf
     delete_sent: float = inf
     deleted: float = inf
@@ -89,7 +88,7 @@ class Churn:
 
     async def _create(self) -> None:
         self._number += 1
-        written = Written(f"marker-{int(time.time())}-{self._number}", time.time())
+        written = Written(f"marker-{int(time.time())}-{self._number}")
         self.log[written.name] = written
         await self._api.create_pod(_pod(written.name, self._random.choice(self._nodes)))
         written.created = time.time()

@@ -145,8 +145,3 @@ class Fleet:
 def _line(kind: bytes, pod: bytes) -> bytes:
     """Return a watch's line of a pod, which has its kind and version there, as it has not in a list."""
     return b'{"type":"%b","object":{"kind":"Pod","apiVersion":"v1",%b}\n' % (kind, pod[1:])
-
-
-def change_of(uid: str) -> int:
-    """Return the number of the change that made the pod of this uid; 0 for those that were there before."""
-    return int(uid[-12:])

@@ -39,7 +39,6 @@ class Evictable(msgspec.Struct, frozen=True):
     pods: int
     fits: Verdict
     namespaces: tuple[tuple[str, int], ...]
-    omitted_namespaces: int = 0
     protected: int | None = None
     fits_within_budgets: Verdict | None = None
 
@@ -91,7 +90,6 @@ def evictable(
         pods=_holders(fleet, lower, gpus),
         fits=fits,
         namespaces=tuple(ordered[:MOST_NAMESPACES]),
-        omitted_namespaces=max(0, len(ordered) - MOST_NAMESPACES),
         protected=protected,
         fits_within_budgets=within,
     )

@@ -30,8 +30,6 @@ from pathlib import Path
 NO_INSTANCE = 0xFFFFFFFF
 """What NVML gives as the instance of what belongs to a whole GPU."""
 
-EVERY_FUNCTION = "*"
-
 
 @dataclass(frozen=True)
 class Wave:
