@@ -507,6 +507,7 @@ def troubled() -> Watched:
         resource_slice(gpu(0), name="node-2", pool="node-2", node="node-2", count=2),
         claim(result("gpu-0", pool="node-2"), node="node-2"),
     )
+    watched.tell_stale("node-0")
     watched.tell(
         "node-1",
         watched.gpu(0, "lost", "GPU_IS_LOST"),
@@ -518,7 +519,6 @@ def troubled() -> Watched:
         holders=(holder("train-0", 5),),
         in_all=7,
     )
-    watched.tell_stale("node-0")
     return watched
 
 

@@ -90,20 +90,6 @@ def test_a_sample_that_is_renewed_never_ages() -> None:
         assert known.snapshot().nodes["node-1"].state == "ok"
 
 
-def test_a_sample_ages_though_the_clock_is_set_back() -> None:
-    known = ledger()
-    known.put("node-1", node("node-1", gpu(at=5000), at=5000), 5000)
-    known.age(5001)
-
-    def state(now: float) -> str:
-        known.age(now)
-        return known.snapshot().nodes["node-1"].state
-
-    assert [state(now) for now in (1000, 1029.9, 1030, 1060)] == ["ok", "ok", "stale", "unknown"]
-    (shown,) = known.snapshot().nodes["node-1"].gpus
-    assert shown.utilization_percent is None
-
-
 def test_an_agent_that_answers_but_no_longer_samples_ages_all_the_same() -> None:
     known = ledger()
     states = []
