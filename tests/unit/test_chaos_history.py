@@ -8,10 +8,10 @@ from tests.chaos.history import GRANTED_S, wrong_answers, wrong_shows, wrong_str
 from tests.chaos.tenant import OWN, Revoked, Shown
 
 LOG = {
-    "old": Written("old", 100, 101),
-    "gone": Written("gone", 100, 101, 102, 103),
-    "unsure": Written("unsure", 100),
-    "leaving": Written("leaving", 100, 101, 119),
+    "old": Written("old", 101),
+    "gone": Written("gone", 101, 102, 103),
+    "unsure": Written("unsure"),
+    "leaving": Written("leaving", 101, 119),
 }
 RIGHT = Listed(0, sent=120, came=121, current_at=120, names=("old",))
 

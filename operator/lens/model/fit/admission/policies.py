@@ -96,12 +96,12 @@ class Policies(msgspec.Struct, frozen=True):
     """
 
     namespaces: Mapping[str, Mapping[str, str]] | None = None
-    terminating: frozenset[str] = frozenset()
     limit_ranges: Mapping[PodKey, tuple[Limits, ...]] | None = None
     quotas: Mapping[PodKey, Quota] | None = None
     runtime_classes: Mapping[str, RuntimeClass] | None = None
     priority_classes: Mapping[str, PriorityClass] | None = None
     budgets: Mapping[PodKey, Budget] | None = None
+    terminating: frozenset[str] = frozenset()
 
 
 class Shelf(Generic[K, V]):
