@@ -18,7 +18,9 @@ NAME = "kubernetes.default.svc"
 """What the apiserver's certificate names besides addresses."""
 
 DOMAIN = "cluster.local"
-RESOLVER = "127.0.3.53"
+RESOLVER = f"127.53.{os.getpid() // 256 % 256}.{os.getpid() % 256}"
+"""Port 53 is a resolver's only one, so each run has an address of its own."""
+
 CONFIGURATION = f"""nameserver {RESOLVER}
 search default.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}
 options ndots:5

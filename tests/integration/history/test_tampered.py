@@ -46,7 +46,7 @@ class Cluster:
     def create(self, name: str) -> None:
         made = pod(name, "n1")
         made["metadata"]["namespace"] = MARKERS
-        self.log[name] = Written(name, time.time())
+        self.log[name] = Written(name)
         self.store.put(PODS, made, datetime.now(UTC))
         self.log[name].created = time.time()
 
