@@ -166,7 +166,7 @@ async def test_a_row_follows_what_is_learned_of_its_owner_and_its_gpus(api: Api,
     telemetry.put("n1", NodeTelemetry("n1", "agent", sampled_at=NOW, gpus=(gpu,), holders=(holder,)), NOW)
     cluster.state.telemetry = telemetry.snapshot()
     unchanged, busy = (await api.tasks(Cache_Control="no-cache")).data["tasks"]
-    assert unchanged == told
+    assert unchanged == {**told, "utilization_reason": "UNKNOWN_DEVICES"}
     assert (busy["utilization"], busy["gpu_uuids"]) == (70.0, ["GPU-0"])
 
 
