@@ -6,8 +6,11 @@ and requested again with fewer objects. Decoding the items as they arrive would 
 ends in Python is ten times as slow as decoding whole pages.
 """
 
-MAX_OBJECTS = 500
-"""The most objects in a page."""
+FIRST_OBJECTS = 500
+"""The objects in the first page."""
+
+MAX_OBJECTS = 2_000
+"""The most objects in a page. A request costs as much as some 100 small objects, at both ends."""
 
 MAX_PAGE_BYTES = 10 * 2**20
 """To find the ends of its objects takes 8 ms, in which no other thread runs."""
@@ -22,8 +25,8 @@ class PageSize:
     """The limit of the next page: an eighth after a page that is too large, twice after small ones."""
 
     def __init__(self) -> None:
-        """Start with the most objects."""
-        self.objects = MAX_OBJECTS
+        """Start with as many as fit, if they are of the usual size."""
+        self.objects = FIRST_OBJECTS
 
     @property
     def max_bytes(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import kopf
 
-from lens.kube.client.paging import MAX_OBJECTS
+from lens.kube.client.paging import FIRST_OBJECTS
 from lens.model.inventory.objects.pod import PodKey
 
 POD_FIELD_SELECTOR = "status.phase!=Succeeded,status.phase!=Failed"
@@ -130,7 +130,7 @@ def settings(timeouts: Timeouts, daemonset: PodKey | None) -> kopf.OperatorSetti
     chosen.scanning.disabled = True
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.persistence.progress_storage = NoProgress()
-    chosen.watching.chunk_size = MAX_OBJECTS
+    chosen.watching.chunk_size = FIRST_OBJECTS
     chosen.watching.server_timeout = timeouts.watch
     chosen.watching.inactivity_timeout = NEVER
     chosen.watching.field_selectors[PODS] = POD_FIELD_SELECTOR
