@@ -100,7 +100,7 @@ async def serve(
         supervisor.start("ready", partial(_tell_when_ready, state, changes, time.monotonic()))
         supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
         supervisor.start("fit_record", partial(_record_fit, state, changes, metrics, recorder))
-        supervisor.start("garbage", lambda: Collector().run())
+        supervisor.start("garbage", lambda: Collector().run(partial(_synced, state, changes)))
         if settings.events_kept:
             supervisor.start("events", partial(_read_events, settings, state, changes, metrics))
         if scraper is not None:
@@ -117,9 +117,14 @@ async def serve(
         await reviewer.close()
 
 
+async def _synced(state: ClusterState, changes: Changes) -> None:
+    """Wait until all lists are complete."""
+    await changes.until(lambda: state.current.synced)
+
+
 async def _tell_when_ready(state: ClusterState, changes: Changes, began: float) -> None:
     """Log what the lists have once all are complete; ``began`` is when the process started to serve."""
-    await changes.until(lambda: state.current.synced)
+    await _synced(state, changes)
     snapshot = state.current.snapshot
     nodes, gpus = snapshot.gpu_nodes.total, snapshot.states.total
     pods = len(snapshot.pending) + sum(len(each.pods) for each in snapshot.nodes.values())
@@ -204,7 +209,7 @@ async def _monitor(
     """
     objects = ObjectReader(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with FinishedPods(objects) as finished_pods:
-        await changes.until(lambda: state.current.synced)
+        await _synced(state, changes)
         while True:
             # The order matters: the watcher adds a pod's termination before it sets the state without the
             # pod.
@@ -223,7 +228,7 @@ async def _record_fit(state: ClusterState, changes: Changes, metrics: Metrics, r
 
     After a restart of the job, the same ``recorder`` continues.
     """
-    await changes.until(lambda: state.current.synced)
+    await _synced(state, changes)
     while True:
         current, (decisions, abstained) = state.current, state.fit_decisions.take()
         now = time.time()
@@ -281,7 +286,7 @@ async def _follow_targets(
     settings: ServeSettings, state: ClusterState, changes: Changes, metrics: Metrics, scraper: Scraper
 ) -> None:
     """Give the scraper the agents or exporters that the watch finds."""
-    await changes.until(lambda: state.current.synced)
+    await _synced(state, changes)
     snapshot = state.current.snapshot
     found = {node: _target(pod, settings) for node, pod in snapshot.exporters.items()}
     scraper.set_targets(found, snapshot.nodes.keys(), snapshot.exporter_nodes)

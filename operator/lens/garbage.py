@@ -7,8 +7,10 @@ is collected once half as many containers have been added, which bounds its size
 """
 
 import asyncio
+import contextlib
 import gc
 import time
+from collections.abc import Awaitable, Callable
 
 CHECK_SECONDS = 0.5
 MIDDLE_COLLECTIONS = 1
@@ -22,6 +24,10 @@ What is alive for a short while, such as a connection, is mostly garbage by then
 
 MIN_CONTAINERS = 150_000
 """With fewer containers than this a full collection isn't worthwhile."""
+
+START_SECONDS = 60.0
+"""How long the first lists may take. They are nearly all that is new by then, and no garbage, and to look for
+some in them would delay what requests wait for."""
 
 GROWTH = 0.5
 """The growth since the last full collection, as a share of the living containers, that triggers the next
@@ -69,9 +75,16 @@ class Collector:
         gc.freeze()
         self._alive = max(MIN_CONTAINERS, gc.get_freeze_count())
 
-    async def run(self) -> None:
-        """Collect when it is due, until cancelled; then CPython does it again."""
+    async def run(self, started: Callable[[], Awaitable[object]]) -> None:
+        """Collect when it is due, until cancelled; then CPython does it again.
+
+        Until ``started`` is over, or START_SECONDS, nothing is. What there is then counts as alive.
+        """
         try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(START_SECONDS):
+                    await started()
+            gc.freeze()
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
                 if self.due:

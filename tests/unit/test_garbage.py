@@ -126,3 +126,37 @@ print(failed)
 """
     )
     assert done == "[]"
+
+
+def test_the_first_lists_are_looked_at_neither_while_they_come_nor_then() -> None:
+    done = run(
+        """
+import asyncio
+from lens import garbage
+garbage.CHECK_SECONDS = 0.001
+
+def full_collections():
+    return gc.get_stats()[2]["collections"]
+
+async def main():
+    collector, listed = Collector(), asyncio.Event()
+    running = asyncio.create_task(collector.run(listed.wait))
+    before, frozen = full_collections(), gc.get_freeze_count()
+    lists = [[each] for each in range(100_000)]
+    for _ in range(50):
+        await asyncio.sleep(garbage.CHECK_SECONDS)
+    assert collector.due and full_collections() == before
+    listed.set()
+    while gc.get_freeze_count() < frozen + len(lists):
+        await asyncio.sleep(0)
+    assert full_collections() == before
+    more = [[each] for each in range(100_000)]
+    while full_collections() == before:
+        await asyncio.sleep(0)
+    running.cancel()
+
+asyncio.run(asyncio.wait_for(main(), 30))
+print("collected after that")
+"""
+    )
+    assert done == "collected after that"
