@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from lens import logqueue
+from lens.bounds import LOG_LINE_BYTES
 from lens.redaction import without_credentials
 
 dropped = logqueue.dropped
@@ -44,7 +45,35 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return without_credentials(json.dumps(entry, default=str, ensure_ascii=True))
+        return without_credentials(_shortened(entry))
+
+
+def _shortened(entry: Mapping[str, object]) -> str:
+    """Return an entry as JSON of up to LOG_LINE_BYTES: of the longest values only the beginning."""
+    line = _as_json(entry)
+    if len(line) <= LOG_LINE_BYTES:
+        return line
+    texts = {name: value if isinstance(value, str) else _as_json(value) for name, value in entry.items()}
+    while len(line) > LOG_LINE_BYTES:
+        longest = max(texts, key=lambda name: len(texts[name]))
+        half = len(texts[longest]) // 2
+        if half < 2:
+            break
+        texts[longest] = f"{texts[longest][:half]}…"
+        line = _as_json(texts)
+    return line
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, default=str, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        # A number that is none, a key that is no text, what is within itself or too deep.
+        if not isinstance(value, dict):
+            return json.dumps(str(value))
+        return json.dumps(
+            {str(name): each if isinstance(each, str) else str(each) for name, each in value.items()}
+        )
 
 
 class TextFormatter(logging.Formatter):
@@ -53,9 +82,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write time, level, event and its fields as name=value."""
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
-        fields = "".join(
-            f" {name}={json.dumps(value, default=str)}" for name, value in _fields(record).items()
-        )
+        fields = "".join(f" {name}={_as_json(value)}" for name, value in _fields(record).items())
         line = f"{time} {record.levelname.lower():7} {_printable(record.getMessage())}{fields}"
         traceback = self.formatException(record.exc_info).splitlines() if record.exc_info else ()
         return without_credentials("\n    ".join((line, *map(_printable, traceback))))

@@ -84,6 +84,27 @@ def test_what_json_does_not_know_is_written_all_the_same(as_json: Log) -> None:
     assert as_json.entry["where"] == "{1}"
 
 
+def test_what_json_can_not_write_is_text(as_json: Log) -> None:
+    within: list[object] = []
+    within.append(within)
+    fields = {"share": float("nan"), "by": {("a", 1): 2}, "within": within}
+    as_json.logger.info("event", extra=fields)
+    assert "NaN" not in as_json.lines[0]
+    assert as_json.entry["event"] == "event"
+    assert (as_json.entry["share"], as_json.entry["by"]) == ("nan", "{('a', 1): 2}")
+
+
+@pytest.mark.parametrize("filling", ["x", "\U0001f600", '"'])
+def test_a_line_of_any_length_is_json_within_its_bound(as_json: Log, filling: str) -> None:
+    text = filling * 100_000
+    as_json.logger.error("a %s", text, extra={"node": "node-1", "error": text, "list": [text]})
+    (line,) = as_json.lines
+    assert LOG_LINE_BYTES / 4 < len(line) <= LOG_LINE_BYTES
+    assert as_json.entry["node"] == "node-1"
+    assert as_json.entry["level"] == "error"
+    assert as_json.entry["error"].startswith(filling * 100)
+
+
 def test_nobody_breaks_out_of_a_json_line(as_json: Log) -> None:
     as_json.logger.info(FORGED, extra={"path": FORGED, "separators": "\u2028\x85\x1b[2J"})
     assert as_json.entry["event"] == as_json.entry["path"] == FORGED
