@@ -97,8 +97,9 @@ class Connection:
                     self._kubeconfig, self._context, configuration, persist_config=False
                 )
                 self._token_file = self._kubeconfig_token_file()
+            server = _server(str(configuration.host))
             self._trust(configuration)
-            basic = _basic(URL(str(configuration.host)))
+            basic = _basic(server)
         # The loaders raise any exception that a malformed file causes in their code.
         except Exception as error:
             raise self._failed(error) from error
@@ -115,7 +116,11 @@ class Connection:
                 header = self._configuration.get_api_key_with_prefix("BearerToken")
             except Exception as error:
                 raise self._failed(error) from error
-        return header.strip() if header else self._basic
+        header = header.strip() if header else self._basic
+        if header is not None and not (header.isascii() and header.isprintable()):
+            # No request could be sent with it.
+            raise self._failed(ValueError("the token isn't one line of ASCII"))
+        return header
 
     def tls(self) -> ssl.SSLContext:
         """Return the context of all sessions. Call this in their loop, which also changes the context."""
@@ -131,7 +136,10 @@ class Connection:
         return f"{PREFIX}KUBECONFIG: {self._kubeconfig}"
 
     def _failed(self, error: Exception) -> ConnectionFailedError:
-        return ConnectionFailedError(without_credentials(f"{self._origin}: {error}"))
+        # The official client goes by what a kubeconfig should have: an error of Python's says nothing more.
+        is_odd = isinstance(error, (TypeError, AttributeError, LookupError, UnicodeError))
+        problem = "is no kubeconfig" if is_odd else " ".join(str(error).split())
+        return ConnectionFailedError(without_credentials(f"{self._origin}: {problem}"))
 
     def _trust(self, configuration: kubernetes.client.Configuration) -> None:
         """Load CAs and certificates into the context, in the loop that opens connections with it.
@@ -190,6 +198,17 @@ def _apply(configuration: kubernetes.client.Configuration, tls: ssl.SSLContext) 
     else:
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
+
+
+def _server(text: str) -> URL:
+    """Return the apiserver's URL. Raise ValueError for another text."""
+    try:
+        server = URL(text)
+    except ValueError:
+        server = URL()
+    if server.scheme not in ("http", "https") or not server.host:
+        raise ValueError(f"the cluster's server {text!a} is no http:// or https:// address")
+    return server
 
 
 def _basic(server: URL) -> str | None:
