@@ -50,7 +50,7 @@ def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredent
         with _interrupted_later() as interrupts:
             process = subprocess.Popen(  # noqa: S603 the user's own kubeconfig names it
                 [command, *arguments],
-                env={**environ, **variables, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+                env={**environ, **variables, "KUBERNETES_EXEC_INFO": _json(info)},
                 stdin=None if interactive else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
             )
@@ -74,6 +74,11 @@ def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredent
     if process.returncode:
         raise CommandError(f"{command} of the kubeconfig ended with {process.returncode}")
     return _credentials(command, version, printed)
+
+
+def _json(info: Mapping[str, Any]) -> str:
+    # YAML has times, which client-go takes for text.
+    return json.dumps(info, default=str)
 
 
 @contextmanager

@@ -132,7 +132,10 @@ class _Merged:
             if not self.current and isinstance(document.get("current-context"), str):
                 self.current = document["current-context"]
             for kind, found in self.entries.items():
-                for index, named in enumerate(document.get(kind) or ()):
+                entries = document.get(kind) or []
+                if not isinstance(entries, list):
+                    _fail(file, f"{kind} is no list")
+                for index, named in enumerate(entries):
                     name, entry = _named(file, kind, index, named)
                     for key in _PATHS.get(kind, ()):
                         if isinstance(entry.get(key), str) and entry[key]:
@@ -211,7 +214,7 @@ def _cluster(name: str, entry: Entry) -> Cluster:
         exec_config=next(
             (
                 each.get("extension")
-                for each in entry.get("extensions") or ()
+                for each in _list(entry, "extensions", name)
                 if isinstance(each, dict) and each.get("name") == "client.authentication.k8s.io/exec"
             ),
             None,
@@ -243,16 +246,14 @@ def _impersonated(name: str, entry: Entry) -> Impersonated | None:
     user = _text(entry, "as", name)
     if user is None:
         return None
-    groups, extra = entry.get("as-groups") or (), entry.get("as-user-extra") or {}
-    if not isinstance(groups, (list, tuple)) or not isinstance(extra, dict):
-        raise CommandError(
-            f"the kubeconfig's user {name!a}: as-groups is no list, or as-user-extra has no fields"
-        )
+    extra = entry.get("as-user-extra") or {}
+    if not isinstance(extra, dict):
+        raise CommandError(f"the kubeconfig's {name!a}: as-user-extra has no fields")
     return Impersonated(
         user,
-        tuple(map(str, groups)),
+        tuple(map(str, _list(entry, "as-groups", name))),
         _text(entry, "as-uid", name),
-        tuple((str(key), tuple(map(str, values or ()))) for key, values in extra.items()),
+        tuple((str(key), tuple(map(str, _list(extra, key, name)))) for key in extra),
     )
 
 
@@ -277,6 +278,15 @@ def _text(entry: Entry, key: str, name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise CommandError(f"the kubeconfig's {name!a}: {key} is no text")
+    return value
+
+
+def _list(entry: Entry, key: str, name: str) -> list[Any]:
+    value = entry.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise CommandError(f"the kubeconfig's {name!a}: {key} is no list")
     return value
 
 

@@ -46,6 +46,8 @@ def test_no_kubeconfig(tmp_path: Path) -> None:
         ("", "has no current-context: name one with --context"),
         ("users: [{user: {}}]", "users[0] has no name"),
         ("clusters: [{name: a, cluster: 1}]", "clusters[0].cluster has no fields"),
+        ("users: 5", "users is no list"),
+        ("contexts: {a: {cluster: b}}", "contexts is no list"),
     ],
 )
 def test_a_broken_kubeconfig(tmp_path: Path, content: str, problem: str) -> None:
@@ -70,6 +72,14 @@ def test_a_context_that_is_not_there_or_leads_nowhere(scene: Scene) -> None:
         (
             {"users": [{"name": "jane", "user": {"auth-provider": {"name": "gcp"}}}]},
             "the kubeconfig's user 'jane': auth-provider 'gcp' has no id-token: log in with an exec plugin",
+        ),
+        (
+            {"users": [{"name": "jane", "user": {"as": "a", "as-user-extra": {"reason": 5}}}]},
+            "the kubeconfig's 'jane': reason is no list",
+        ),
+        (
+            {"clusters": [{"name": "sim", "cluster": {"server": "https://a", "extensions": 5}}]},
+            "the kubeconfig's 'sim': extensions is no list",
         ),
     ):
         path.write_text(json.dumps({**whole, **part}))
