@@ -10,13 +10,14 @@ from msgspec import structs
 
 from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.dra.objects import read_claim, read_class, read_taint_rule
-from lens.model.fit.engine import Trial, fit
+from lens.model.fit.engine import fit
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
 from lens.model.fit.spec.claims import read_claim_spec
 from lens.model.fit.spec.node import read_fit_node
 from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState, Fleet
+from lens.model.fit.trial import Trial
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.oracle.program import Answer, Object
 

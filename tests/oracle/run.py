@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from lens.model.fit.engine import Trial, fit
+from lens.model.fit.engine import fit
+from lens.model.fit.trial import Trial
 from tests.oracle import cases, lens
 from tests.oracle.dra_cases import expanded
 from tests.oracle.program import Answer, Object, Oracle

@@ -36,7 +36,7 @@ from lens.config import SettingsError
 from lens.http.cache_control import max_age_of_request
 from lens.mcp.tools import TOOLS
 from lens.model.fit.admission.workload import read_workload
-from lens.model.fit.answer import read_group
+from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.feed import NOTHING_FIT
 from tests.fuzz.target import target
 from tests.fuzz.workplace import FOLDER, finished

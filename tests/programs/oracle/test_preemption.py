@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lens.model.fit.engine import Trial
+from lens.model.fit.trial import Trial
 from tests import required
 from tests.oracle import cases
 from tests.oracle.dra_cases import expanded

@@ -15,7 +15,9 @@ from lens.api.parameters import FitParameters, FitQuery, is_dns_label
 from lens.model.cluster_state import StateView
 from lens.model.fit.admission.quota import QuotaResult, quota_message
 from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup, read_workload
-from lens.model.fit.answer import Answer, AskedGroup, GroupResult, Options, answer, read_group
+from lens.model.fit.answer.answer import Answer, Options, answer
+from lens.model.fit.answer.asked_group import AskedGroup, read_group
+from lens.model.fit.answer.placing import GroupResult
 from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.result import Reason
 from lens.model.fit.spec.affinity_terms import AffinityTerm

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lens.model.fit.answer import bears_on_devices, doubted
+from lens.model.fit.answer.unseen_devices import as_unknown, may_need_unseen
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.engine import fit
 from lens.model.fit.feed import FitView
@@ -39,8 +39,8 @@ def read_fit(view: FitView, pending: PendingPod, check_time: Check = no_deadline
     if pending.nominated is not None:
         fleet = _without(fleet, pending.nominated)
     result = fit(fleet, asked, 1, check_time)
-    if bears_on_devices(asked, view) and not asked.gates:
-        return doubted(result, asked)
+    if may_need_unseen(asked, view) and not asked.gates:
+        return as_unknown(result, asked)
     return result
 
 

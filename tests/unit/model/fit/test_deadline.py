@@ -6,7 +6,8 @@ import pytest
 
 from lens.model.fit.admission.policies import Policies
 from lens.model.fit.admission.workload import read_workload
-from lens.model.fit.answer import Answer, Options, answer, read_group
+from lens.model.fit.answer.answer import Answer, Options, answer
+from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.deadline import Check, OutOfTimeError, deadline, no_deadline
 from lens.model.fit.feed import FitView
 from tests.unit.model.fit.fleets import fleet, node, pod

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lens.model.fit.admission.policies import Policies
 from lens.model.fit.admission.workload import read_workload
-from lens.model.fit.answer import Options, answer, read_group
+from lens.model.fit.answer.answer import Options, answer
+from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.objects import read_class

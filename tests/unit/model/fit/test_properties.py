@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lens.model.fit.engine import Trial, fit
+from lens.model.fit.engine import fit
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.trial import Trial
 from tests.oracle import cases
 from tests.oracle.lens import Lens
 from tests.profiles import full_or

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.fit.admission.workload import MOST_DEPTH, MOST_PODS, read_workload
-from lens.model.fit.answer import read_group
+from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.feed import NOTHING_FIT
 
 POD = {"spec": {"containers": [{"name": "main"}]}}
