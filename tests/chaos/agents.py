@@ -125,17 +125,17 @@ class Agents:
     async def open(self) -> None:
         """Have a pod on each of some nodes, and an honest server at its address."""
         self.write_token()
-        nodes = [
-            (each["metadata"]["name"], int(each["status"]["capacity"][GPU]))
+        capacities = {
+            each["metadata"]["name"]: int(each["status"]["capacity"].get(GPU, 0))
             for each in await self._api.nodes()
-            if GPU in each["status"]["capacity"]
-        ]
-        self.all = [Agent(number, *node) for number, node in enumerate(sorted(nodes)[:COUNT])]
+        }
+        names = sorted(name for name, gpus in capacities.items() if gpus)[:COUNT]
+        self.all = [Agent(number, name, capacities[name]) for number, name in enumerate(names)]
         await self._api.ensure("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        for each in self.all:
-            await self._api.patch(
-                f"/api/v1/nodes/{each.node}", {"metadata": {"labels": {NODE_LABEL: "true"}}}
-            )
+        for name in capacities:
+            # An earlier run may have left agents on others.
+            label = "true" if name in names else None
+            await self._api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": {NODE_LABEL: label}}})
         await self._api.ensure(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", _daemonset())
         for each in self.all:
             await self.move(each)
