@@ -205,7 +205,7 @@ def test_lines_that_a_full_disk_takes_no_more_are_counted_and_told(pipe: tuple[i
 def test_after_a_line_that_was_written_in_part_another_one_begins(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     handler, before = QueuedHandler(writing), dropped["failed"]
-    queued(handler, "x" * LOG_LINE_BYTES)
+    queued(handler, *["x" * 40_000] * 2)
     assert dropped["failed"] - before == 1
     part = os.read(reading, 2 * LOG_LINE_BYTES)
     assert not part.endswith(b"\n")
