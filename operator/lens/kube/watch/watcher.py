@@ -82,7 +82,8 @@ from lens.model.k8s.taints import TaintPolicy
 REQUIRED = ("pods", "nodes")
 """The resources without which there are no figures."""
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 3.0
+"""For kopf to stop as it does, and then for its tasks to be cancelled once more."""
 
 LOGIN_SECONDS = 1.0
 """The most time between two logins. The requests that follow a login have pauses of their own."""
@@ -403,7 +404,7 @@ class KopfThread:
         counted: Collection[str],
         on_end: Callable[[], object],
     ) -> None:
-        """``make_readers`` is called in the thread after discovery, ``on_end`` when kopf has ended.
+        """``make_readers`` is called in the thread after discovery, ``on_end`` when kopf has ended or is to.
 
         ``counted`` are the resources whose watches may not stall.
         """
@@ -428,14 +429,27 @@ class KopfThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop kopf and wait for a while. A thread that hangs is abandoned, and can't change the ledger."""
+        """Stop kopf and wait for a while. A thread that hangs is abandoned, and can't change the ledger.
+
+        A watcher of kopf's that is cancelled just when it begins anew goes on, and kopf waits for it for ever
+        (``streaming_block`` suppresses the cancellation). So all tasks are cancelled once more.
+        """
         self._ready.wait(STOP_SECONDS)
-        if self._thread.is_alive() and self._loop is not None and self._stop_flag is not None:
-            with contextlib.suppress(RuntimeError):  # its loop may have been closed just now
-                self._loop.call_soon_threadsafe(self._stop_flag.set)
-            self._thread.join(STOP_SECONDS)
+        for act in (self._set_stop_flag, self._cancel_tasks):
+            if self._thread.is_alive() and self._loop is not None:
+                with contextlib.suppress(RuntimeError):  # its loop may have been closed just now
+                    self._loop.call_soon_threadsafe(act)
+                self._thread.join(STOP_SECONDS)
         for reflector in self._reflectors:
             reflector.retire()
+
+    def _set_stop_flag(self) -> None:
+        if self._stop_flag is not None:
+            self._stop_flag.set()
+
+    def _cancel_tasks(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
 
     def stalled(self, since: float) -> list[str]:
         """Return the resources without activity since the epoch second ``since``."""
@@ -534,6 +548,7 @@ class KopfThread:
         )
         self.is_outdated = True
         self._stop_flag.set()
+        self._on_end()
 
     async def _operate(
         self, login: Callable[[], Awaitable[kopf.AiohttpSession]], watched: Iterable[WatchedResource]

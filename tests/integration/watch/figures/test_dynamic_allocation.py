@@ -1,10 +1,12 @@
 """ResourceClaims, ResourceSlices, DeviceClasses and DeviceTaintRules: served or not, readable or not."""
 
+import asyncio
 import itertools
 import logging
 import time
 from typing import Any
 
+import kopf
 import pytest
 
 from lens.kube.watch.kopf_settings import Timeouts
@@ -152,6 +154,23 @@ async def test_what_is_installed_upgraded_and_removed_later_is_followed(scene: S
     await scene.until(lambda: gpus(scene) == PLUGINS_ALONE, "no devices")
     await scene.until_exact()
     assert scene.restarts == 0
+
+
+async def test_a_kopf_that_does_not_stop_is_replaced(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator, runs = kopf.operator, list[object]()
+
+    async def hangs_once(**options: Any) -> None:
+        runs.append(options)
+        # As while a watcher that has swallowed its cancellation is waited for.
+        await (asyncio.Event().wait() if len(runs) == 1 else operator(**options))
+
+    monkeypatch.setattr(kopf, "operator", hangs_once)
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: bool(runs), "a kopf that hangs")
+    put_devices(scene)
+    scene.sim.serve("v1")
+    await scene.until(lambda: gpus(scene) == ALL, "the devices")
+    assert (len(runs), scene.restarts) == (2, 0)
 
 
 async def test_pods_are_counted_and_served_while_others_are_installed(scene: Scene) -> None:
