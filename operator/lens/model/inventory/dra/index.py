@@ -264,7 +264,8 @@ class DeviceIndex:
             outdated = pool.outdated.on
             for gpu in pool.gpus.get(node, ()):
                 holders: tuple[DeviceHolder, ...] = ()
-                for device in gpu.devices:
+                of = gpu.of
+                for device in of if isinstance(of, tuple) else (of,):
                     if (claims := holding.get(device.name)) is not None:
                         holders += self._holders(key, device.name, claims, users)
                 if outdated:
@@ -409,17 +410,7 @@ class DeviceIndex:
                 own.update([gpu.key for gpu in of])
             else:
                 own.add((each.driver, each.pool, each.device, False))
-            devices.append(
-                ClaimedDevice(
-                    each,
-                    of[0].product if of else None,
-                    device.uuid if device is not None else None,
-                    device is not None and _is_part(device, of),
-                    device is None,
-                    shared or each.share_id is not None,
-                    tuple([GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in of]),
-                )
-            )
+            devices.append(_claimed(each, device, of, shared=shared or each.share_id is not None))
         gpus |= own
         waiting = [name for each in claim.devices for name in each.waits_for]
         waits_for = tuple(sorted(set(waiting))) if waiting else ()
@@ -463,6 +454,27 @@ class DeviceIndex:
         """Tell whether a class is of GPUs. One that doesn't exist is if its name is that of a GPU driver."""
         known = self.device_classes.get(device_class)
         return device_class in self._drivers if known is None else known.gpus
+
+
+def _claimed(
+    allocated: AllocatedDevice, device: Device | None, gpus: tuple[Gpu, ...], *, shared: bool
+) -> ClaimedDevice:
+    """Return a device that a pod has, which is or is a part of these GPUs."""
+    if device is None:
+        return ClaimedDevice(allocated, gone=True, shared=shared)
+    kind = device.kind
+    if len(gpus) == 1 and gpus[0].of is device and not device.is_part:
+        # Nearly all devices are a GPU.
+        own = (GpuIdentity(device.uuid, kind.pci_bus_id),)
+        return ClaimedDevice(allocated, kind.product, device.uuid, shared=shared, gpus=own)
+    return ClaimedDevice(
+        allocated,
+        gpus[0].product,
+        device.uuid,
+        _is_part(device, gpus),
+        shared=shared,
+        gpus=tuple([GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in gpus]),
+    )
 
 
 def _is_part(device: Device, gpus: Iterable[Gpu]) -> bool:

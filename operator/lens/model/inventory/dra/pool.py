@@ -21,6 +21,7 @@ The scheduler allocates no such device, so nobody but its holder brings it into 
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -409,8 +410,7 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
         yield _gpu(title, tuple(members), counter_sets.get(title, ()) if kind == _COUNTERS else None)
 
 
-def _name(device: Device) -> str:
-    return device.name
+_name = attrgetter("name")
 
 
 def _are_apart(devices: Iterable[Device]) -> bool:
