@@ -57,7 +57,7 @@ class Metrics:
         )
         self.skipped_now = Gauge(
             "lens_skipped_objects",
-            "Pods, nodes and other objects that can't be decoded at present, and so are in no figure.",
+            "Pods, nodes and other objects that can't be decoded at present, at least in part.",
             ["resource"],
             registry=self.registry,
         )

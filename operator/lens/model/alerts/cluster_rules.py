@@ -63,18 +63,19 @@ def watch_stale(cluster: Cluster) -> Iterator[Finding]:
 @CLUSTER_ALERTS.declare(
     "ObjectsSkipped",
     severities=("warning",),
-    summary="Resources with objects that are in no figure",
-    meaning="Pods or nodes can't be decoded, and are in no figure.",
+    summary="Resources with objects that can't be decoded, at least in part",
+    meaning="Pods or nodes, or parts of them, can't be decoded, and are in no figure.",
     action="Repair the objects. The log of Lens names each once, with the field.",
 )
 def objects_skipped(cluster: Cluster) -> Iterator[Finding]:
     """Find the resources with objects that can't be decoded."""
     for resource, number in cluster.skipped.items():
         if number:
-            are, noun = "are", resource
+            noun, rest = resource, "or parts of them, and are in no figure"
             if number == 1:
-                are, noun = "is", resource.removesuffix("es" if resource.endswith("sses") else "s")
-            yield Finding(f"Watch/{resource}", f"{number} {noun} can't be decoded and {are} in no figure")
+                noun = resource.removesuffix("es" if resource.endswith("sses") else "s")
+                rest = "or a part of it, and is in no figure"
+            yield Finding(f"Watch/{resource}", f"{number} {noun} can't be decoded, {rest}")
 
 
 @CLUSTER_ALERTS.declare(

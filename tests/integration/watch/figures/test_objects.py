@@ -30,6 +30,9 @@ UNREADABLE: dict[str, Object] = {
     "a node name that is a number": pod("bad") | {"spec": {"nodeName": 7, "containers": []}},
     "a status that is text": pod("bad", on="node-1") | {"status": "fine"},
     "a spec that is null": pod("bad") | {"spec": None},
+}
+
+ODD: dict[str, Object] = {
     "labels that are numbers": pod("bad", on="node-1") | named("bad", labels={"tier": 1}),
     "owners that are no list": pod("bad", on="node-1") | named("bad", ownerReferences={"kind": "Job"}),
     "a deletion time that is no text": pod("bad", on="node-1") | named("bad", deletionTimestamp=[]),
@@ -52,6 +55,23 @@ async def a_pod_cant_be_read(scene: Scene, bad: Object) -> None:
     scene.put_pod(pod("bad", on="node-1", gpus=2))
     await scene.until_exact()
     assert skipped_now(scene) == 0
+
+
+async def test_a_pod_that_can_be_read_in_part_holds_its_gpus(tmp_path: Path) -> None:
+    await on_each(tmp_path, ODD, a_pod_can_be_read_in_part)
+
+
+async def a_pod_can_be_read_in_part(scene: Scene, odd: Object) -> None:
+    def held() -> list[int]:
+        occupied = scene.state.current.snapshot.nodes.get("node-1")
+        return [each.gpus for each in occupied.pods if each.name == "bad"] if occupied else []
+
+    scene.put_pod(odd)
+    scene.watch()
+    await scene.until(lambda: (held(), skipped_now(scene)) == ([1], 1), "the odd pod")
+    scene.put_pod(pod("bad", on="node-1", gpus=2))
+    await scene.until_exact()
+    assert (held(), skipped_now(scene)) == ([2], 0)
 
 
 async def test_an_undecodable_pod_is_counted_and_logged_once(

@@ -368,16 +368,16 @@ def test_unreadable_objects_raise_an_alert_without_their_names() -> None:
     watched = Watched()
     watched.skipped = {"pods": 2, "nodes": 0}
     alert = watched.alerts()["ObjectsSkipped"]
-    assert alert.message == "2 pods can't be decoded and are in no figure"
+    assert alert.message == "2 pods can't be decoded, or parts of them, and are in no figure"
 
 
 @pytest.mark.parametrize(
     ("number", "resource", "objects"),
     [
-        (1, "nodes", "1 node can't be decoded and is"),
-        (1, "deviceclasses", "1 deviceclass can't be decoded and is"),
-        (2, "deviceclasses", "2 deviceclasses can't be decoded and are"),
-        (1, "resourceslices", "1 resourceslice can't be decoded and is"),
+        (1, "nodes", "1 node can't be decoded, or a part of it, and is"),
+        (1, "deviceclasses", "1 deviceclass can't be decoded, or a part of it, and is"),
+        (2, "deviceclasses", "2 deviceclasses can't be decoded, or parts of them, and are"),
+        (1, "resourceslices", "1 resourceslice can't be decoded, or a part of it, and is"),
     ],
 )
 def test_skipped_objects_are_counted_in_words(number: int, resource: str, objects: str) -> None:
