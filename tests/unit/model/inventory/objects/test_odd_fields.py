@@ -38,8 +38,8 @@ from lens.model.inventory.objects.decoding import (
 from lens.model.inventory.objects.device import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
-from tests.unit.model import whole_objects as whole
-from tests.unit.model.whole_objects import Object, at, places, with_value, without
+from tests.unit.model.inventory.objects import whole_objects as whole
+from tests.unit.model.inventory.objects.whole_objects import Object, at, places, with_value, without
 
 Place = tuple[Any, ...]
 
