@@ -305,10 +305,11 @@ class ServeSettings(BaseModel):
         default=None, description="The file with the bearer token for agents."
     )
     telemetry_ca_file: Path | None = Field(
-        default=None, description="The CA of the agents' certificates; with it agents are read over TLS."
+        default=None,
+        description="The CA of the agents' or exporter's certificates; with it they are read over TLS.",
     )
     telemetry_server_name: str | None = Field(
-        default=None, description="The name in the agents' certificates; by default the address of each pod."
+        default=None, description="The name in these certificates; by default the address of each pod."
     )
     telemetry_interval_seconds: float = Field(
         default=15.0, ge=1, le=300, description="The interval between two reads of an agent or exporter."

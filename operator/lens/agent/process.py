@@ -23,13 +23,13 @@ async def serve(
     on_listening: Callable[[Server], object],
     forget_seconds: float = FORGET_SECONDS,
 ) -> None:
-    """Run the agent until SIGTERM or SIGINT. Raise SettingsError if it can't start.
+    """Run the agent until SIGTERM, SIGINT or SIGHUP. Raise SettingsError if it can't start.
 
     A hanging GPU's last values are reported for ``forget_seconds``, or three intervals if that is longer.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     xids = XidLog()
     job_failures: Counter[str] = Counter()

@@ -99,12 +99,12 @@ class ScrapeClient:
             tls=None if trust is None else trust.context(),
             server_name=None if trust is None else trust.server_name,
         ) as response:
-            _check(response)
+            _check(response, target.source)
             await self._bodies.read(response, body, MAX_BODY_BYTES[target.source])
             return response.headers.get("Date")
 
 
-def _check(response: aiohttp.ClientResponse) -> None:
+def _check(response: aiohttp.ClientResponse, source: Source) -> None:
     status = response.status
     if status == HTTPStatus.OK:
         return
@@ -112,5 +112,6 @@ def _check(response: aiohttp.ClientResponse) -> None:
     if 300 <= status < 400:
         raise ScrapeError("redirect", f"answers with a redirect (HTTP {status}), which is not followed")
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise ScrapeError("unauthorized", f"wrong token (HTTP {status})")
+        problem = "wrong token" if source == "agent" else "asks for credentials, and exporters are sent none"
+        raise ScrapeError("unauthorized", f"{problem} (HTTP {status})")
     raise ScrapeError("status", f"answers with HTTP {status}")

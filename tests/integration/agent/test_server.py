@@ -1,5 +1,6 @@
 """Only who has the token is answered, and always the same for one sample."""
 
+import signal
 import socket
 import ssl
 import subprocess
@@ -51,6 +52,15 @@ def replace(path: Path, text: str) -> None:
     fresh = path.with_suffix(".fresh")
     fresh.write_text(text)
     fresh.replace(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_agent_that_is_told_to_end_says_so_and_ends_well(node: Node, number: signal.Signals) -> None:
+    node.play(Gpu())
+    agent = node.run()
+    agent.process.send_signal(number)
+    assert agent.process.wait(timeout=15) == 0
+    assert "stopping" in agent.log.read_text()
 
 
 def test_what_is_asked_a_hundred_times_is_sampled_once(node: Node) -> None:

@@ -59,6 +59,14 @@ async def test_an_agent_that(scene: Scene, name: str) -> None:
     assert scene.node().problem is None
 
 
+async def test_an_exporter_that_asks_for_a_password_is_told_from_a_wrong_token(scene: Scene) -> None:
+    await scene.serve("node-1", server.sends(b"", "401 Unauthorized", WWW_Authenticate="Basic"), "dcgm")
+    await scene.start()
+    await scene.until(lambda: scene.refusals("unauthorized", "dcgm") >= 1, "refused")
+    await scene.until(lambda: bool(scene.node().problem), "named")
+    assert scene.node().problem == "asks for credentials, and exporters are sent none (HTTP 401)"
+
+
 async def test_nobody_listening_is_named(scene: Scene) -> None:
     async with server.FakeServer(server.hang) as gone:
         scene.targets["node-1"] = target("node-1", gone)
