@@ -2,16 +2,25 @@
 
 import contextlib
 
+from lens.model.alerts.alert import Thresholds
+from lens.model.cluster_state import StateView
 from lens.model.gpu import device_ids
 from lens.model.gpu.node_report import Gpu, Health, Instance
+from lens.model.gpu.telemetry_cache import TelemetryCache
+from lens.model.inventory.ledger import Ledger
+from lens.model.k8s.bounds import LONGEST_MESSAGE
+from lens.model.k8s.taints import TaintPolicy
+from lens.model.monitor import Monitor
 from lens.telemetry.agent import read_agent
 from lens.telemetry.amd import read_amd
 from lens.telemetry.dcgm import read_dcgm
 from lens.telemetry.prometheus_parser import Exposition
 from lens.telemetry.scrape_client import MAX_BODY_BYTES, ScrapeResponse
 from lens.telemetry.scrape_error import ScrapeError
+from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 from tests.fuzz.target import target
+from tests.unit.model.manifests import container, node, pod, read_node, read_pod
 from tests.unit.telemetry.reports import report, written
 
 NOW = 1766158200.0
@@ -33,11 +42,36 @@ _GPUS = (
 )
 
 
+_NODE = read_node(node("node-1", 8))
+_PODS = [read_pod(pod(container(gpus=gpus), name=name)) for name, gpus in (("train-0", 2), ("b", 1))]
+_AT_ONCE = Thresholds(for_seconds=0, idle_seconds=0.001, throttled_seconds=0, agent_seconds=0)
+
+
+def _count(result: ScrapeResult) -> None:
+    """Count what a node says of its GPUs and of who holds them, and find what is wrong with them."""
+    ledger = Ledger(TaintPolicy())
+    ledger.put_node(_NODE.key, _NODE.value)
+    for each in _PODS:
+        ledger.put_pod(each.key, each.value)
+    cache = TelemetryCache(stale_after=30, unknown_after=60)
+    cache.put("node-1", result.telemetry, NOW)
+    told = cache.snapshot()
+    assert told.utilization_percent is None or 0 <= told.utilization_percent <= 100
+    current = StateView(snapshot=ledger.snapshot(), synced=True, contacts={}, telemetry=told)
+    monitor = Monitor(_AT_ONCE, 10)
+    for now in (NOW, NOW + 1):
+        found = monitor.evaluate(current, (), now)
+        monitor.raise_failure()
+        assert all(len(alert.message) <= LONGEST_MESSAGE for alert in found.alerts)
+    cache.age(NOW + 100)
+    assert cache.snapshot().utilization_percent is None
+
+
 @target("agent-report", longest=MAX_BODY_BYTES["agent"])
 def agent_report(data: bytes) -> None:
-    """Read an agent's report."""
+    """Read an agent's report, and count it."""
     with contextlib.suppress(ScrapeError):
-        read_agent(_AGENT, ScrapeResponse(data, DATE), NOW)
+        _count(read_agent(_AGENT, ScrapeResponse(data, DATE), NOW))
 
 
 @target("date", longest=2**13)
@@ -56,16 +90,16 @@ def exposition(data: bytes) -> None:
 
 @target("dcgm", longest=MAX_BODY_BYTES["dcgm"])
 def dcgm(data: bytes) -> None:
-    """Read what dcgm-exporter says."""
+    """Read what dcgm-exporter says, and count it."""
     with contextlib.suppress(ScrapeError):
-        read_dcgm(_DCGM, ScrapeResponse(data, DATE), NOW)
+        _count(read_dcgm(_DCGM, ScrapeResponse(data, DATE), NOW))
 
 
 @target("amd", longest=MAX_BODY_BYTES["amd"])
 def amd(data: bytes) -> None:
-    """Read what AMD's exporter says."""
+    """Read what AMD's exporter says, and count it."""
     with contextlib.suppress(ScrapeError):
-        read_amd(_AMD, ScrapeResponse(data, DATE), NOW)
+        _count(read_amd(_AMD, ScrapeResponse(data, DATE), NOW))
 
 
 @target("device-id", longest=2**16)
