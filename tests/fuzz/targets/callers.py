@@ -33,7 +33,9 @@ from lens.api.parameters import (
 from lens.api.request_context import RequestIds
 from lens.bounds import MAX_BODY_BYTES
 from lens.config import SettingsError
+from lens.http import request_head
 from lens.http.cache_control import max_age_of_request
+from lens.http.loopback import ForeignNameError, require_loopback
 from lens.mcp.tools import TOOLS
 from lens.model.fit.admission.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
@@ -43,6 +45,9 @@ from tests.fuzz.workplace import FOLDER, finished
 
 FIELD = 2**14
 """Bytes that a field may have, and about as many as a request line."""
+
+PIECE = 64
+"""Bytes of a head that come at once."""
 
 BY_ADMINISTRATORS = 0
 """PyYAML's time grows with the square of depth; whoever may write these files needs no such way."""
@@ -67,6 +72,32 @@ def _field(name: str, data: bytes) -> CIMultiDict[str]:
     """Return a field as aiohttp decodes it; a line feed parts two of one name."""
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     return CIMultiDict((name, line.strip(" \t\r")) for line in lines)
+
+
+@target("request-head", longest=FIELD)
+def head(data: bytes) -> None:
+    """Find the end of a head that comes in pieces, where it is in the whole."""
+    whole, received = request_head.length(bytearray(data), 0), bytearray()
+    for at in range(0, len(data), PIECE):
+        received += data[at : at + PIECE]
+        found = request_head.length(received, at)
+        if found is not None:
+            assert found == whole
+            return
+        if request_head.is_malformed(received, at):
+            return
+    assert whole is None
+
+
+@target("host", longest=FIELD)
+def host(data: bytes) -> None:
+    """Tell whether this machine is asked by its own name; a zero parts the target and further origins."""
+    name, _, rest = data.partition(b"\0")
+    asked, *origins = rest.decode("utf-8", "surrogateescape").split("\0")
+    fields = _field("Host", name)
+    fields.extend(("Origin", origin) for origin in origins)
+    with contextlib.suppress(ForeignNameError):
+        require_loopback(fields, asked)
 
 
 @target("accept", longest=FIELD)
