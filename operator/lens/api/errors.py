@@ -42,6 +42,10 @@ class ClusterNotFoundError(ApiError):
         self.clusters = clusters
 
 
+class PeerBusyError(ApiError):
+    """The 503 for a peer that gets too many requests."""
+
+
 _RETRY_SECONDS = "2"
 _STREAM_RETRY_SECONDS = "10"
 
@@ -127,6 +131,12 @@ def gateway_timeout(what: str) -> ApiError:
 def unavailable(why: str) -> ApiError:
     """Return the 503 for a request that may succeed soon."""
     return ApiError(503, 5003, why, {"Retry-After": _RETRY_SECONDS})
+
+
+def peer_busy(cluster: str) -> PeerBusyError:
+    """Return the 503 for a peer that gets too many requests, of this Lens or in all."""
+    message = f"Cluster {cluster} gets too many requests"
+    return PeerBusyError(503, 5003, message, {"Retry-After": _RETRY_SECONDS})
 
 
 def outdated(why: str, state: StateView) -> ApiError:

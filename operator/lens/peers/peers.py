@@ -132,7 +132,7 @@ class Peers:
                 return await self._share(request)
         except NoSlotError:
             self._count(request.peer, "busy")
-            raise PeerRefusedError(503, None) from None
+            raise PeerRefusedError(429, None) from None
 
     async def _share(self, request: _PeerRequest) -> PeerAnswer:
         return await self._in_flight.do(request, partial(self._send, request))

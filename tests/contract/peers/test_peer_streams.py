@@ -177,7 +177,7 @@ async def test_a_hub_has_only_so_many_streams_at_its_peer_and_says_to_come_again
         listen(hub, path=WEST) as stream,
     ):
         await stream.next()
-        assert (await hub.ask(WEST)).error == (503, 5003, "Cluster west can't answer yet")
+        assert (await hub.ask(WEST)).error == (503, 5003, "Cluster west gets too many requests")
         assert (await hub.ask("/api/v1/realtime/status?cluster=west")).status == 200
 
 

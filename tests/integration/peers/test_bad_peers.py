@@ -163,6 +163,20 @@ async def test_a_peers_failure_is_an_error_of_lens(
         assert secret not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("how", "status", "reason"),
+    [("is being flooded", "unreachable", "FAILED"), ("has not listed its cluster", "syncing", None)],
+)
+async def test_a_peer_without_figures_is_syncing_only_if_it_says_so(
+    hub_of: Hub, west: FakeServer, how: str, status: str, reason: str | None
+) -> None:
+    not_synced = sends(wrapped(None, 5003, "Not synced yet"), "503 Service Unavailable")
+    west.behaviour = BAD[how][0] if how in BAD else not_synced
+    async with hub_of(peer("west", west.url(""))) as hub:
+        _, theirs = (await hub.ask("/api/v1/clusters")).data["clusters"]
+    assert (theirs["status"], theirs.get("reason")) == (status, reason)
+
+
 BAD_STREAMS: dict[str, tuple[Behaviour, int]] = {
     **{how: BAD[how] for how in ("hangs", "drips its head", "puts off", "speaks otherwise", "answers HTML")},
     **{how: BAD[how] for how in ("fails", "does not know our token", "does not tell", "is being flooded")},

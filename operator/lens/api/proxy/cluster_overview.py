@@ -11,7 +11,7 @@ from lens.api.access.auth import Caller
 from lens.api.cache.epochs import Epochs
 from lens.api.endpoints.clusters import ClusterStatus, Figures
 from lens.api.endpoints.status import status
-from lens.api.errors import ApiError
+from lens.api.errors import ApiError, PeerBusyError
 from lens.api.parameters import StatusParameters
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
@@ -73,7 +73,7 @@ class ClusterOverview:
             response = await self._proxy.get(request, caller, name, STATUS_PATH, [("cluster", name)])
             figures = msgspec.json.decode(response.pieces[0], type=_PeerStatus).data
         except ApiError as error:
-            if error.status == 503:
+            if error.status == 503 and not isinstance(error, PeerBusyError):
                 return ClusterStatus(name, False, "syncing")
             reason: Literal["TIMEOUT", "FORBIDDEN", "FAILED"] = "FAILED"
             if error.status == 504:

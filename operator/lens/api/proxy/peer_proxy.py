@@ -22,6 +22,7 @@ from lens.api.errors import (
     gateway_timeout,
     invalid_token,
     not_found,
+    peer_busy,
     unavailable,
 )
 from lens.api.lists.listing import L, Listing, V
@@ -226,6 +227,8 @@ def _failed(name: str, error: PeerFailedError) -> ApiError:
 def _refused(name: str, error: PeerRefusedError) -> ApiError:
     if error.status == HTTPStatus.UNAUTHORIZED:
         return invalid_token(f"Cluster {name} rejects the token")
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return peer_busy(name)
     if error.status not in _PASSED_ON:
         return unavailable(f"Cluster {name} can't answer yet")
     code, message = _PASSED_ON[error.status]
