@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import ADMIN, Open
 from tests.browser.scene import standing
@@ -103,6 +104,30 @@ def test_with_too_many_streams_it_waits_and_says_for_how_long(
         first.page.close()
         second.expect_state("live")
         expect(second.figure(TOTAL)).to_have_text("48")
+
+
+def test_what_is_no_answer_of_lens_is_asked_for_again(opened: Open, lens: Lens) -> None:
+    """A proxy's own page, where its session has ended, or a body that broke off with a replica."""
+    tab = opened(lens.url, ADMIN)
+    spoilt = {"access": "<p>Log in", "status": '{"meta": {"code": 2000', "pending-tasks": "[]"}
+
+    def spoil(route: Route) -> None:
+        body = spoilt.pop(urlsplit(route.request.url).path.rpartition("/")[2], None)
+        if body is None:
+            route.continue_()
+        else:
+            route.fulfill(status=200, content_type="text/html", body=body)
+
+    tab.page.route("**/api/v1/**", spoil)
+    tab.open(f"/#token={ADMIN}")
+    expect(tab.main).to_contain_text("The answer isn't one of Lens'")
+    tab.expect_state("live")
+    tab.until(lambda: not spoilt, lambda: str(spoilt))
+    tab.until(
+        lambda: sum("/realtime/pending-tasks?" in request.url for request in tab.requests) > 1,
+        "pending-tasks were asked for once",
+    )
+    expect(tab.main).not_to_contain_text("The answer isn't one of Lens'")
 
 
 def test_a_tab_of_last_year_offers_to_reload(opened: Open, lens: Lens, loop: Loop) -> None:

@@ -64,10 +64,18 @@ export async function request(path, { params, headers, ...options } = {}) {
   return response;
 }
 
-/** The `data` of a GET: await get("realtime/status", { cluster, include: "nodes" }, { signal }). */
+/** The `data` of a GET: await get("realtime/status", { cluster, include: "nodes" }, { signal }). Raises an ApiError. */
 export async function get(path, params, options) {
   const response = await request(path, { ...options, params });
-  return (await response.json()).data;
+  let found;
+  try {
+    found = (await response.json())?.data;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+  }
+  // A body that broke off, or a proxy's own page.
+  if (typeof found !== "object" || found === null) throw new ApiError(0, 0, "The answer isn't one of Lens'");
+  return found;
 }
 
 async function failure(response) {
