@@ -29,6 +29,7 @@ INTERVAL_S = 2
 """How often Lens reads each agent. Its samples are stale after two intervals, and unknown after four."""
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+SOON_S = 3600
 _SECOND, _AGENT = 2**6, 2**33
 
 
@@ -51,11 +52,11 @@ class Said(NamedTuple):
 
     @classmethod
     def of(cls, memory_used_bytes: int, now: float) -> "Said":
-        """Read it out of the memory in use, which was said in the last years before ``now``."""
+        """Read it out of the memory in use, which was said in the years before ``now``, or soon after it."""
         agent, rest = divmod(memory_used_bytes, _AGENT)
         second, index = divmod(rest, _SECOND)
-        years = _AGENT // _SECOND
-        return cls(agent, int(now) - (int(now) - second) % years, index)
+        latest, years = int(now) + SOON_S, _AGENT // _SECOND
+        return cls(agent, latest - (latest - second) % years, index)
 
 
 @dataclass

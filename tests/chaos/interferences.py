@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -171,29 +172,31 @@ class Drip(Interference):
 
 
 class Stale(Interference):
-    """Repeats what watches said, later and out of order."""
+    """Repeats what a watch said, later and out of order.
+
+    What another one said may be of this one's future, and no apiserver tells that before its time.
+    """
 
     def __init__(self) -> None:
         """Start without lines."""
-        self._lines: list[bytes] = []
+        self._lines: WeakKeyDictionary[asyncio.BaseTransport, list[bytes]] = WeakKeyDictionary()
 
     async def piece(self, request: web.BaseRequest, piece: bytes) -> bytes:
-        """Return a piece with lines of before behind it, of the same watch's resource."""
-        if not is_watch(request) or not piece.endswith(b"\n"):
+        """Return a piece with lines of before behind it, of the same watch."""
+        if not is_watch(request) or not piece.endswith(b"\n") or request.transport is None:
             return piece
-        kind = request.path.rpartition("/")[2][:-1]
-        again = [line for line in self._lines[-20:] if _kind(line) == kind]
-        self._lines += [line for line in piece.splitlines(keepends=True) if _kind(line)]
-        del self._lines[:-500]
+        lines = self._lines.setdefault(request.transport, [])
+        again = lines[-20:]
+        lines += [line for line in piece.splitlines(keepends=True) if _is_change(line)]
+        del lines[:-500]
         return piece + b"".join(reversed(again))
 
 
-def _kind(line: bytes) -> str:
+def _is_change(line: bytes) -> bool:
     try:
-        change = json.loads(line)
-        return str(change["object"]["kind"]).lower() if change["type"] != "BOOKMARK" else ""
+        return bool(json.loads(line)["type"] != "BOOKMARK")
     except (ValueError, KeyError, TypeError):
-        return ""
+        return False
 
 
 class OldToken(Interference):

@@ -25,7 +25,9 @@ def wrong(**changed: object) -> list[str]:
 
 def test_what_an_agent_says_tells_its_node_second_and_gpu() -> None:
     for said in (Said(0, NOW, 0), Said(7, NOW + 2**26, 63), Said(3, 2**27 * 13 - 1, 8)):
-        assert [Said.of(said.memory_used_bytes, said.second + age) for age in (0, 3, 10**8)] == [said] * 3
+        assert [Said.of(said.memory_used_bytes, said.second + age) for age in (-60, 0, 3, 10**8)] == [
+            said
+        ] * 4
         assert 0 <= said.utilization_percent <= 100
         assert said.memory_used_bytes < 85_520_809_984
 
@@ -56,6 +58,10 @@ def test_of_an_unknown_node_nothing_is_shown() -> None:
 def test_another_agents_sample_is_found() -> None:
     assert len(wrong(gpus=(gpu(agent=2), gpu(index=1)))) == 1
     assert len(wrong(gpus=((0, *gpu(index=1)[1:]), gpu(index=1)))) == 1
+
+
+def test_a_sample_that_was_taken_while_lens_was_asked_is_right() -> None:
+    assert wrong(gpus=(gpu(second=NOW + 9), gpu(index=1))) == []
 
 
 def test_a_value_that_nobody_said_is_found() -> None:

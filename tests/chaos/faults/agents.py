@@ -62,7 +62,7 @@ async def agents_lying(scene: Scene) -> AsyncIterator[None]:
             each | {"index": 100 + each["index"], "uuid": f"{each['uuid']}-no", "utilization_percent": 100.0}
             for each in said["gpus"]
         ]
-        return said | {"gpus": said["gpus"] + more}
+        return said | {"gpus": [*said["gpus"], *more]}
 
     def impossible() -> Object:
         said = liars[6].says()
