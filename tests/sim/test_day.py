@@ -92,7 +92,7 @@ def test_no_node_ever_holds_more_than_it_offers(day: list[Change]) -> None:
     assert fullest > 64
 
 
-def test_no_gpu_is_ever_given_twice_nor_to_a_pod_that_holds_none(day: list[Change]) -> None:
+def test_no_gpu_is_allocated_twice_or_to_a_pod_that_holds_none(day: list[Change]) -> None:
     holder: dict[str, str] = {}
     given = 0
     for change in day:
@@ -141,7 +141,7 @@ def test_ml_team_holds_gpus_all_day(day: list[Change]) -> None:
         assert holding or change.version < 40
 
 
-def test_a_day_brings_every_kind_of_workload_and_phase(day: list[Change]) -> None:
+def test_a_day_has_every_kind_of_workload_and_phase(day: list[Change]) -> None:
     owners: set[str] = set()
     phases: set[str] = set()
     waited = vanished = terminating = 0
@@ -176,7 +176,7 @@ def test_a_cronjobs_jobs_are_named_after_their_scheduled_minute(day: list[Change
     assert {later - earlier for earlier, later in pairwise(minutes)} == {10}
 
 
-def test_a_day_brings_every_trouble_and_an_end_to_it(day: list[Change]) -> None:
+def test_a_day_has_every_failure_and_its_end(day: list[Change]) -> None:
     seen: Counter[str] = Counter()
     noise = 0
     nodes: dict[str, Object] = {}

@@ -168,7 +168,7 @@ def table(
             "/api/v1/realtime/nodes/{name}",
             NodeParameters,
             schemas.NodeDetail,
-            handlers.for_view(node_detail, status.told_time),
+            handlers.for_view(node_detail, status.timestamp_field),
             "Read one node and each of its GPUs.",
             cached=True,
         ),
@@ -218,8 +218,8 @@ def table(
 
 def _status(handlers: Handlers, namespaces: NamespaceList) -> Handler[StatusParameters]:
     figures, with_lists = (
-        handlers.for_view(status.status, status.told),
-        handlers.for_async_view(partial(status.with_lists, namespaces), status.told),
+        handlers.for_view(status.status, status.freshness_fields),
+        handlers.for_async_view(partial(status.with_lists, namespaces), status.freshness_fields),
     )
 
     async def handler(

@@ -68,7 +68,7 @@ async def test_a_teams_token_does_not_learn_which_clusters_and_nodes_there_are(w
 
 
 @pytest.mark.parametrize("with_rights", [TEAM], indirect=True)
-async def test_what_others_were_answered_is_not_given_to_who_may_not_see_it(
+async def test_a_cached_response_is_not_sent_to_a_caller_without_the_permission(
     with_rights: Api, tokens_file: Path, clock: Clock
 ) -> None:
     write_token(tokens_file, f"{TEAM}\n  - name: all\n    sha256: {hashlib.sha256(b'all').hexdigest()}")
@@ -86,7 +86,7 @@ async def test_what_others_were_answered_is_not_given_to_who_may_not_see_it(
     ["paths: [/api/v1/realtime/status, /metrics]", "paths: ['/metrics', '/api/v1/realtime/s*']"],
     indirect=True,
 )
-async def test_a_token_for_some_endpoints_is_for_these_alone(with_rights: Api) -> None:
+async def test_a_token_for_some_endpoints_works_for_these_alone(with_rights: Api) -> None:
     for path in (STATUS, "/metrics"):
         assert (await with_rights.ask(path, token="t")).status == 200
     answer = await with_rights.ask(TASKS, token="t")
@@ -113,7 +113,7 @@ async def test_of_two_restrictions_both_hold(with_rights: Api) -> None:
 
 
 @pytest.mark.parametrize("with_rights", [TEAM], indirect=True)
-async def test_rights_that_change_hold_a_second_later(
+async def test_changed_permissions_hold_a_second_later(
     with_rights: Api, tokens_file: Path, clock: Clock
 ) -> None:
     write_token(tokens_file, "namespaces: [team-c]")
@@ -143,7 +143,7 @@ async def test_impossible_permissions_are_a_start_error(tokens_file: Path, right
 
 
 @pytest.mark.parametrize("with_rights", [TEAM, "paths: [/api/v1/realtime/*]"], indirect=True)
-async def test_who_may_not_list_the_clusters_is_told_no_names_of_any(with_rights: Api) -> None:
+async def test_a_caller_that_may_not_list_clusters_gets_no_names(with_rights: Api) -> None:
     unknown = await with_rights.ask(f"{TASKS.replace('prod', 'lab')}&namespace=team-a", token="t")
     assert unknown.error == (404, 4004, "Cluster not found")
     assert "clusters" not in unknown.document["meta"]

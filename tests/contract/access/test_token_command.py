@@ -30,7 +30,7 @@ def append(path: Path, *args: str) -> str:
     return told.removeprefix("token: ").removesuffix("\n")
 
 
-async def test_entries_that_are_appended_let_in_whom_they_say(
+async def test_appended_entries_authenticate_their_callers(
     serve: Serve, cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.publish(NOW)
@@ -51,7 +51,7 @@ async def test_entries_that_are_appended_let_in_whom_they_say(
 
 
 @pytest.mark.parametrize("name", ["123", "1.5", "null", "true", "0x1f", "2026-11-24", "svc@x:y"])
-async def test_a_name_that_yaml_would_take_for_something_else_stays_a_name(
+async def test_a_name_that_looks_like_another_yaml_type_stays_a_name(
     serve: Serve, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "tokens.yaml"
@@ -82,9 +82,7 @@ def test_the_entry_has_no_token_and_no_two_tokens_are_the_same() -> None:
         (["grafana", "--path", "/metrics", "--path", "/api/*/status"], "--path: '/api/*/status': "),
     ],
 )
-def test_rights_that_can_not_be_are_one_line_that_names_the_flag_and_no_entry(
-    args: list[str], named: str
-) -> None:
+def test_impossible_permissions_are_one_line_that_names_the_flag(args: list[str], named: str) -> None:
     status, entry, told = lens_token(*args)
     assert (status, entry) == (2, "")
     assert told.startswith(f"lens: {named}")

@@ -21,7 +21,7 @@ async def review(client: aiohttp.ClientSession, path: str, kind: str, **spec: An
     return answer["status"]
 
 
-async def test_a_token_is_its_owners(server: SimApiServer, client: aiohttp.ClientSession) -> None:
+async def test_a_token_review_names_the_owner(server: SimApiServer, client: aiohttp.ClientSession) -> None:
     server.accounts.by_token["t"] = Account("jane", uid="u", groups=("g",), extra={"k": ["v"]})
     assert await review(client, TOKEN_REVIEWS, "TokenReview", token="t") == {
         "authenticated": True,
@@ -45,7 +45,7 @@ async def test_a_token_is_its_owners(server: SimApiServer, client: aiohttp.Clien
         ("", "nodes", True),
     ],
 )
-async def test_a_right_holds_where_it_was_given(
+async def test_a_permission_holds_where_it_was_granted(
     server: SimApiServer, client: aiohttp.ClientSession, namespace: str, resource: str, allowed: bool
 ) -> None:
     server.accounts.rights["jane"] = {Right("list", "", "pods", "a")}
@@ -63,6 +63,6 @@ async def test_a_right_holds_where_it_was_given(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"spec": {"token": ""}}'])
-async def test_what_is_no_review_is_a_bad_request(client: aiohttp.ClientSession, body: bytes) -> None:
+async def test_an_invalid_review_is_a_bad_request(client: aiohttp.ClientSession, body: bytes) -> None:
     async with client.post(TOKEN_REVIEWS, data=body) as response:
         assert (response.status, (await response.json())["reason"]) == (400, "BadRequest")

@@ -140,7 +140,7 @@ async def test_a_gpu_that_two_nodes_claim_counts_for_neither(scene: Scene) -> No
     await scene.until(lambda: scene.refusals("conflict") >= 2, "counted")
 
 
-async def test_a_sample_from_the_future_is_from_now_and_counted(scene: Scene) -> None:
+async def test_a_sample_from_the_future_counts_as_taken_now(scene: Scene) -> None:
     future = server.node_report("node-1", at=2e9) | {"sampled_at": 1000.0}
     await scene.serve("node-1", server.says(future, Date="Thu, 01 Jan 1970 00:16:41 GMT"))
     await scene.start()

@@ -44,7 +44,7 @@ def tokens(objects: list[Object]) -> dict[str, str]:
     }
 
 
-def test_both_have_one_token_that_nobody_can_guess(helm4: Helm) -> None:
+def test_operator_and_agents_share_one_random_token(helm4: Helm) -> None:
     for values, namespaces in ("default", {"lens"}), ("agent-namespace", {"lens", "lens-agent"}):
         objects = helm4.objects(CI / f"{values}.yaml")
         found = tokens(objects)
@@ -64,7 +64,7 @@ def test_both_have_one_token_that_nobody_can_guess(helm4: Helm) -> None:
         )
 
 
-def test_a_secret_of_ones_own_is_used_and_none_is_made(helm4: Helm) -> None:
+def test_an_existing_secret_is_used_and_none_is_created(helm4: Helm) -> None:
     objects = helm4.objects(CI / "existing-secret.yaml")
     assert tokens(objects) == {}
     operator, agent = the(objects, "Deployment"), the(objects, "DaemonSet")
@@ -72,7 +72,7 @@ def test_a_secret_of_ones_own_is_used_and_none_is_made(helm4: Helm) -> None:
     assert mounted(agent, environment(agent)["LENS_AGENT_TOKEN_FILE"]) == ("agents", ["token"])
 
 
-def test_with_tls_agents_have_the_certificate_and_the_operator_what_vouches_for_it(helm4: Helm) -> None:
+def test_with_tls_agents_have_the_certificate_and_the_operator_its_ca(helm4: Helm) -> None:
     objects = helm4.objects(CI / "agent-tls.yaml")
     operator, agent = the(objects, "Deployment"), the(objects, "DaemonSet")
     told = environment(operator)
@@ -86,7 +86,7 @@ def test_with_tls_agents_have_the_certificate_and_the_operator_what_vouches_for_
     assert probes == ["HTTPS"] * 3
 
 
-def test_one_secret_is_enough_where_the_namespace_is_one(helm4: Helm) -> None:
+def test_one_secret_is_enough_in_one_namespace(helm4: Helm) -> None:
     objects = helm4.objects(CI / "default.yaml", sets={"agent.tls.secret": "agents-tls"})
     operator = the(objects, "Deployment")
     assert mounted(operator, environment(operator)["LENS_TELEMETRY_CA_FILE"]) == ("agents-tls", ["ca.crt"])
@@ -112,7 +112,7 @@ def terms(objects: list[Object]) -> list[dict[str, Any]]:
     return [expression for term in found for expression in term["matchExpressions"]]
 
 
-def test_agents_go_to_gpu_nodes_however_they_are_labelled_and_tainted(helm4: Helm) -> None:
+def test_agents_run_on_gpu_nodes_with_any_of_the_labels_and_any_taint(helm4: Helm) -> None:
     objects = helm4.objects(CI / "default.yaml")
     assert [(each["key"], each["operator"], each.get("values")) for each in terms(objects)] == [
         ("nvidia.com/gpu.present", "In", ["true"]),
@@ -129,7 +129,7 @@ def agent(helm: Helm, *presets: str) -> Object:
     return the(helm.objects(CI / "default.yaml", *files), "DaemonSet")
 
 
-def test_presets_ask_for_the_devices_as_their_clusters_give_them(helm4: Helm) -> None:
+def test_presets_request_devices_as_their_clusters_provide_them(helm4: Helm) -> None:
     by_class = agent(helm4, "runtime-class")
     assert by_class["spec"]["template"]["spec"]["runtimeClassName"] == "nvidia"
     assert environment(by_class)["NVIDIA_VISIBLE_DEVICES"] == "all"

@@ -26,7 +26,7 @@ def refusal(body: bytes) -> ScrapeError:
     return refused.value
 
 
-def test_what_an_agent_says_is_what_is_kept() -> None:
+def test_a_report_is_stored_unchanged() -> None:
     held = {
         "namespace": "team",
         "pod": "train-0",
@@ -55,7 +55,7 @@ def test_what_an_agent_says_is_what_is_kept() -> None:
     assert telemetry.claimed == (Claimed(**claimed),)
 
 
-def test_why_a_value_is_unknown_is_kept_beside_it() -> None:
+def test_an_unknown_value_keeps_its_reason() -> None:
     lost = gpu(
         utilization_percent=None,
         processes=None,
@@ -98,7 +98,7 @@ def test_the_shares_of_a_gpu_with_too_many_processes_are_unknown() -> None:
     assert (shown.shares, shown.reasons) == (None, {"shares": TOO_MANY_PROCESSES})
 
 
-def test_mig_devices_are_kept_with_their_use() -> None:
+def test_mig_devices_keep_their_utilization() -> None:
     part = {
         "uuid": "MIG-a",
         "gpu_instance_id": 7,
@@ -133,7 +133,7 @@ def test_without_a_date_the_last_round_counts_as_just_over(date: str | None) -> 
     [report(sampled_at=1e10), report(gpu(sampled_at=1e10)), report(gpu(sampled_at=1004.0))],
     ids=["the round", "a GPU", "a GPU, by seconds"],
 )
-def test_a_sample_from_the_future_is_from_now_and_counted(raw: Object) -> None:
+def test_a_sample_from_the_future_counts_as_taken_now(raw: Object) -> None:
     reading = read(raw)
     assert reading.warnings == {"future"}
     assert reading.telemetry.sampled_at is not None
@@ -145,7 +145,7 @@ def test_a_date_without_fractions_of_a_second_makes_no_future() -> None:
     assert read(report(gpu(sampled_at=1001.9), sampled_at=1001.9)).warnings == frozenset()
 
 
-def test_before_the_first_sample_nothing_is_known_and_it_says_so() -> None:
+def test_before_the_first_sample_nothing_is_known_with_a_reason() -> None:
     telemetry = read(report(sampled_at=None, gpus=[])).telemetry
     assert telemetry == NodeTelemetry(node="node-1", source="agent", problem="no sample yet")
 
@@ -162,13 +162,13 @@ def test_before_the_first_sample_nothing_is_known_and_it_says_so() -> None:
         ({"kubelet": {"state": "missing"}}, "kubelet missing"),
     ],
 )
-def test_what_the_agent_can_not_reach_is_the_nodes_problem(
+def test_an_error_of_driver_or_kubelet_is_the_nodes_problem(
     fields: dict[str, Any], problem: str | None
 ) -> None:
     assert read(report(**fields)).telemetry.problem == problem
 
 
-def test_fields_of_a_newer_agent_are_passed_over() -> None:
+def test_fields_of_a_newer_agent_are_ignored() -> None:
     assert read(report(gpu(sparkle=[1, {}]), sparkle=True)).telemetry.gpus[0].uuid == "GPU-1"
 
 
@@ -195,7 +195,7 @@ def test_fields_of_a_newer_agent_are_passed_over() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_can_not_be_is_refused_and_says_so(body: bytes, reason: str) -> None:
+def test_an_impossible_report_is_refused_with_its_reason(body: bytes, reason: str) -> None:
     refused = refusal(body)
     assert refused.reason == reason
     assert len(str(refused)) < 300
@@ -220,7 +220,7 @@ def test_a_refusal_names_the_field() -> None:
         ("instances", 7),
     ],
 )
-def test_a_value_that_can_not_be_costs_itself_and_is_named(field: str, value: object) -> None:
+def test_an_impossible_value_is_dropped_alone_and_named(field: str, value: object) -> None:
     result = read(report(gpu(**{field: value}), gpu(index=1, uuid="GPU-2")))
     odd, sound = result.telemetry.gpus
     assert result.telemetry.problem == f"answers what can't be: gpus[0].{field}"
@@ -234,7 +234,7 @@ def test_a_value_that_can_not_be_costs_itself_and_is_named(field: str, value: ob
 
 
 @pytest.mark.parametrize("field", ["agent", "started_at", "interval_seconds", "sampled_at", "xids_since"])
-def test_an_odd_value_beside_the_gpus_costs_no_gpu(field: str) -> None:
+def test_an_invalid_value_outside_the_gpus_drops_no_gpu(field: str) -> None:
     result = read(report(**{field: {"odd": 1}}))
     (shown,) = result.telemetry.gpus
     assert (result.telemetry.problem, result.telemetry.sampled_at) == (
@@ -245,13 +245,13 @@ def test_an_odd_value_beside_the_gpus_costs_no_gpu(field: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["driver", "kubelet"])
-def test_a_state_that_lens_does_not_know_costs_no_gpu(part: str) -> None:
+def test_a_state_that_lens_does_not_know_drops_no_gpu(part: str) -> None:
     result = read(report(**{part: {"state": "asleep"}}))
     assert f"{part} failed: INVALID" in (result.telemetry.problem or "")
     assert result.telemetry.gpus[0].utilization_percent == 73.2
 
 
-def test_odd_objects_of_lists_cost_themselves() -> None:
+def test_invalid_objects_of_lists_are_dropped_alone() -> None:
     sound = {"namespace": "team", "pod": "train-0", "container": "", "resource": "", "device_id": "1"}
     parts = [
         {"uuid": "MIG-1", "gpu_instance_id": 1, "compute_instance_id": 0, "memory_used_bytes": 5},

@@ -29,8 +29,8 @@ INCOMPLETE_POOLS: Literal["INCOMPLETE_POOLS"] = "INCOMPLETE_POOLS"
 _encode = msgspec.json.Encoder().encode
 
 
-def told(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
-    """Return the fields that tell how current the figures of ``current`` are, and how often fit was right.
+def freshness_fields(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
+    """Return the fields that say how current the figures of ``current`` are, and how often fit was right.
 
     ``seen`` is the latest state with the same snapshot.
     """
@@ -51,7 +51,7 @@ def told(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
     }
 
 
-def told_time(_current: StateView, seen: StateView, _now: float) -> Mapping[str, Any]:
+def timestamp_field(_current: StateView, seen: StateView, _now: float) -> Mapping[str, Any]:
     """Return the timestamp alone."""
     return {"timestamp": timestamps.render(seen.current_at)}
 
@@ -61,7 +61,7 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
     snapshot, telemetry = current.snapshot, current.telemetry
     states, utilization = snapshot.states, telemetry.utilization_percent if telemetry.complete else None
     totals = telemetry.totals(snapshot.exporter_nodes)
-    age = told(current, current, now)
+    age = freshness_fields(current, current, now)
     return schemas.Status(
         cluster=params.cluster,
         timestamp=age["timestamp"],

@@ -1,8 +1,8 @@
-"""Holds back changes of measured values that are small, or that follow the last one soon.
+"""Delays changes of measured values that are small, or that follow the last one soon.
 
-Utilization changes with each sample. A stream tells it again when it has moved by a point, at most every
-PAUSE_SECONDS, and the exact value at last after EXACT_SECONDS. All other changes are told at once, and a row
-that is told has its exact values.
+Utilization changes with each sample. A stream sends it again when it has moved by a point, at most every
+PAUSE_SECONDS; after EXACT_SECONDS it sends the exact value, however small the change. All other changes are
+sent at once, and a row that is sent has its exact values.
 """
 
 from collections.abc import Mapping
@@ -44,46 +44,46 @@ class Damper:
     """Decides from which telemetry the rows of a stream are made. For use by one job."""
 
     def __init__(self, current: StateView, cluster: str, now: float) -> None:
-        """Take the state that all streams are told; times are in seconds of one monotonic clock."""
+        """Take the state that all streams have; times are in seconds of one monotonic clock."""
         self._cluster = cluster
         self._seen = current
-        # What was told by then may be changed at once.
+        # What was sent by then may be changed at once.
         self._since = now - PAUSE_SECONDS
-        self._told_at: dict[str, float] = {}
+        self._sent_at: dict[str, float] = {}
         self._due_at: dict[str, float] = {}
-        self._figures_told_at = self._since
+        self._figures_sent_at = self._since
         self._figures_due_at: float | None = None
 
     def has_work(self, current: StateView, now: float) -> bool:
-        """Return whether anything may have to be told now."""
+        """Return whether anything may have to be sent now."""
         due = (*self._due_at.values(), *([] if self._figures_due_at is None else [self._figures_due_at]))
         return current.differs_from(self._seen) or min(due, default=now + 1) <= now
 
-    async def advance(self, told: StateView, current: StateView, now: float) -> StateView:
-        """Return the present state, with those parts of the telemetry in ``told`` that are held back."""
+    async def advance(self, sent: StateView, current: StateView, now: float) -> StateView:
+        """Return the present state, but of the telemetry the delayed parts as in ``sent``."""
         telemetry = current.telemetry
-        touched = set(current.snapshot.nodes.differing(told.snapshot.nodes))
+        touched = set(current.snapshot.nodes.differing(sent.snapshot.nodes))
         names = set(telemetry.nodes.differing(self._seen.telemetry.nodes))
         names |= {name for name, at in self._due_at.items() if at <= now or name in touched}
         self._seen = current
         updates: dict[str, NodeTelemetry | None] = {}
 
         def decide(name: str) -> None:
-            change = _Change.OTHER if name in touched else _node_change(told, current, name)
-            due_at = _due_at(change, self._told_at.get(name, self._since), now)
+            change = _Change.OTHER if name in touched else _node_change(sent, current, name)
+            due_at = _due_at(change, self._sent_at.get(name, self._since), now)
             if due_at > now:
                 self._due_at[name] = due_at
                 return
             self._due_at.pop(name, None)
             updates[name] = telemetry.nodes.get(name)
             if updates[name] is None:
-                self._told_at.pop(name, None)
+                self._sent_at.pop(name, None)
             elif change is not _Change.NONE:
-                self._told_at[name] = now
+                self._sent_at[name] = now
 
         await slices.each(decide, sorted(names))
-        sums = self._sums(told, current, now)
-        before = told.telemetry
+        sums = self._sums(sent, current, now)
+        before = sent.telemetry
         if updates or (sums, telemetry.complete) != (before.sums, before.complete):
             nodes = before.nodes.updated(updates)
             telemetry = msgspec.structs.replace(telemetry, sums=sums, nodes=nodes)
@@ -91,37 +91,37 @@ class Damper:
             telemetry = before
         return msgspec.structs.replace(current, telemetry=telemetry)
 
-    def _sums(self, told: StateView, current: StateView, now: float) -> TelemetryTotals:
-        """Return the sums over all nodes, or those that were told."""
-        change = _change(figures(told, self._cluster, 0.0), figures(current, self._cluster, 0.0))
-        due_at = _due_at(change, self._figures_told_at, now)
+    def _sums(self, sent: StateView, current: StateView, now: float) -> TelemetryTotals:
+        """Return the sums over all nodes, or those that were sent last."""
+        change = _change(figures(sent, self._cluster, 0.0), figures(current, self._cluster, 0.0))
+        due_at = _due_at(change, self._figures_sent_at, now)
         if due_at > now:
             self._figures_due_at = due_at
-            return told.telemetry.sums
+            return sent.telemetry.sums
         self._figures_due_at = None
         if change is not _Change.NONE:
-            self._figures_told_at = now
+            self._figures_sent_at = now
         return current.telemetry.sums
 
 
-def _due_at(change: _Change, told_at: float, now: float) -> float:
+def _due_at(change: _Change, sent_at: float, now: float) -> float:
     match change:
         case _Change.SMALL:
-            return told_at + EXACT_SECONDS
+            return sent_at + EXACT_SECONDS
         case _Change.LARGE:
-            return told_at + PAUSE_SECONDS
+            return sent_at + PAUSE_SECONDS
         case _:
             return now
 
 
-def _node_change(told: StateView, current: StateView, name: str) -> _Change:
+def _node_change(sent: StateView, current: StateView, name: str) -> _Change:
     """Return how the rows of a node and its tasks differ by their telemetry alone."""
     if not current.snapshot.lists(name):
         return _Change.OTHER
-    before, after = task_rows(told, name), task_rows(current, name)
+    before, after = task_rows(sent, name), task_rows(current, name)
     if before.keys() != after.keys():
         return _Change.OTHER
-    own = _change(node_row(told, name), node_row(current, name))
+    own = _change(node_row(sent, name), node_row(current, name))
     return max(own, *(_change(before[key], after[key]) for key in before), _Change.NONE)
 
 

@@ -107,8 +107,8 @@ class Streams:
         self._idle_percent = idle_percent
         self._page = page
         self._ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
-        self._told = self._compared = state.current
-        self._damper = Damper(self._told, cluster, time.monotonic())
+        self._sent = self._compared = state.current
+        self._damper = Damper(self._sent, cluster, time.monotonic())
         self._by_controller = NodesByController()
         self._snapshots = InitialSnapshots()
         # A client that reconnects after each break may open all its streams a few times a minute.
@@ -260,7 +260,7 @@ class Streams:
         ):
             return latest
         snapshot = InitialSnapshot(
-            self._told,
+            self._sent,
             number,
             self._event_id(number),
             self._cluster,
@@ -288,8 +288,8 @@ class Streams:
 
     def _skip_changes(self) -> None:
         """Skip all changes until now: open streams get a new snapshot instead."""
-        self._told = self._compared = self._state.current
-        self._damper = Damper(self._told, self._cluster, time.monotonic())
+        self._sent = self._compared = self._state.current
+        self._damper = Damper(self._sent, self._cluster, time.monotonic())
         self._by_controller = NodesByController()
         self._ring.skip()
 
@@ -303,8 +303,8 @@ class Streams:
             raise
 
     async def _add_diffs(self) -> None:
-        # So that the first workload that changes isn't told later than others.
-        await self._by_controller.advance(self._told.snapshot)
+        # So that the first workload that changes isn't sent later than others.
+        await self._by_controller.advance(self._sent.snapshot)
         idle_from = time.monotonic()
         heartbeat_at = idle_from + self._heartbeat_seconds
         pause = DIFF_SECONDS
@@ -326,9 +326,9 @@ class Streams:
         if not self._damper.has_work(current, time.monotonic()):
             self._compared = current
             return False
-        told = await self._damper.advance(self._told, current, time.monotonic())
-        diff = await diff_states(self._told, told, self._by_controller, self._cluster, self._clock())
-        self._told, self._compared = told, current
+        sent = await self._damper.advance(self._sent, current, time.monotonic())
+        diff = await diff_states(self._sent, sent, self._by_controller, self._cluster, self._clock())
+        self._sent, self._compared = sent, current
         if not diff.has_changes:
             return False
         self._ring.add(DiffEntry(diff, self._event_id(self._ring.last + 1), self._ring.trim))

@@ -242,7 +242,7 @@ class Reflector(Generic[K, V]):
                 outcomes["unreadable"] += 1
                 continues = False
                 break
-            self._trust.heard()
+            self._trust.received()
             if isinstance(line, tuple):
                 outcomes[self._apply_change(*line, raw)] += 1
             elif line.type == "ERROR":

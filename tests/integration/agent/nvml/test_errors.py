@@ -14,7 +14,7 @@ CODES = ("NO_PERMISSION", "NOT_SUPPORTED", "FUNCTION_NOT_FOUND", "RESET_REQUIRED
 
 
 @pytest.mark.parametrize("half", [0, 1])
-def test_each_function_may_fail_alone(node: Node, half: int) -> None:
+def test_a_failing_function_affects_its_own_value_alone(node: Node, half: int) -> None:
     functions = list(FIELDS.items())[half::2]
     codes = itertools.cycle(CODES[half:] + CODES[:half])
     expected = [(function, fields, next(codes)) for function, fields in functions]
@@ -87,7 +87,7 @@ def test_a_value_is_there_again_as_soon_as_it_can_be_read(node: Node) -> None:
     ],
 )
 @pytest.mark.parametrize("known_before", [False, True])
-def test_a_gpu_that_answers_nothing_is_lost_unless_it_is_not_the_gpus_fault(
+def test_a_gpu_that_answers_nothing_is_lost_unless_the_driver_fails(
     node: Node, name: str, state: str, known_before: bool
 ) -> None:
     others = [Gpu(uuid=f"GPU-{index}") for index in range(3)]
@@ -109,7 +109,7 @@ def test_one_call_that_asks_for_a_reset_is_enough(node: Node) -> None:
     assert gpu.temperature_celsius == 50
 
 
-def test_a_gpu_that_may_not_be_asked_at_all_is_unknown_and_the_others_are_not(node: Node) -> None:
+def test_a_gpu_without_permission_is_unknown_and_the_others_are_not(node: Node) -> None:
     node.play(Gpu(uuid="GPU-a", faults=[fault("*", "NO_PERMISSION")]), Gpu(uuid="GPU-b", utilization=30))
     agent = node.run()
     first, second = agent.sampled().gpus
@@ -142,7 +142,7 @@ def test_a_driver_that_lacks_the_newest_functions_is_read_by_the_others(node: No
 
 
 @pytest.mark.parametrize("half", [0, 1])
-def test_a_function_that_the_driver_lacks_costs_its_own_value(node: Node, half: int) -> None:
+def test_a_function_that_the_driver_lacks_affects_its_own_value_alone(node: Node, half: int) -> None:
     lacking = [name for name in FIELDS if ":" not in name][half::2]
     node.play(Gpu(nvlinks=(4, 4)))
     gpu = first(run_without(node, *lacking, *filter(None, map(VERSIONS.get, lacking))))
@@ -152,7 +152,7 @@ def test_a_function_that_the_driver_lacks_costs_its_own_value(node: Node, half: 
 
 
 @pytest.mark.parametrize("function", ["nvmlEventSetCreate", "nvmlEventSetWait_v2"])
-def test_xids_that_nobody_can_wait_for_are_unknown_and_not_none(node: Node, function: str) -> None:
+def test_without_xid_events_xids_are_unknown_and_not_none(node: Node, function: str) -> None:
     node.play(Gpu(nvlinks=(4, 4)))
     gpu = run_without(node, function).gpu(lambda gpu: "xids" in gpu.reasons)
     assert (gpu.xids, gpu.reasons) == (None, {"xids": "FUNCTION_NOT_FOUND"})

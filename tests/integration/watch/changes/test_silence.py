@@ -1,4 +1,4 @@
-"""Watches that tell nothing: quiet ones, silent ones, and those that end before they have told anything."""
+"""Watches without lines: quiet ones, silent ones, and those that end before they have brought any."""
 
 import asyncio
 import threading
@@ -44,13 +44,13 @@ class Watched:
         self.now = 0.0
         self.trust = Trust(lambda: self.now)
 
-    def watch(self, lasts: float, *, told: bool = False) -> str | None:
+    def watch(self, lasts: float, *, line: bool = False) -> str | None:
         """Let a watch begin that ends after so many seconds; return why it isn't relied upon."""
         why = self.trust.opened(LENGTH)
         if why is not None:
             self.trust.listed()
-        if told:
-            self.trust.heard()
+        if line:
+            self.trust.received()
         self.now += lasts
         return why
 
@@ -77,11 +77,11 @@ def test_watches_that_end_in_time_without_lines_are_good_for_a_while(watched: Wa
 
 def test_watches_that_end_early_without_lines_soon_are_not(watched: Watched) -> None:
     assert [watched.end(0.1) for _ in range(4)] == [None, None, None, "watches have no lines"]
-    watched.watch(0.1, told=True)
+    watched.watch(0.1, line=True)
     assert [watched.end(0.1) for _ in range(4)] == [None, None, None, "watches have no lines"]
 
 
-def test_a_watch_is_settled_once_it_has_stood(watched: Watched) -> None:
+def test_a_watch_is_settled_after_half_a_second(watched: Watched) -> None:
     settled = []
     for _ in range(3):
         watched.watch(SETTLED_SECONDS / 2)
@@ -91,14 +91,14 @@ def test_a_watch_is_settled_once_it_has_stood(watched: Watched) -> None:
     assert settled == [False, True] * 3
 
 
-def test_after_a_silent_watch_the_next_one_has_to_tell_something_or_to_end_in_time(watched: Watched) -> None:
+def test_after_a_silent_watch_the_next_one_has_to_bring_a_line_or_end_in_time(watched: Watched) -> None:
     settled = []
     for after in (
         partial(watched.end, LENGTH / 2),
         watched.end,
         watched.silence,
         partial(watched.watch, LENGTH / 2),
-        partial(watched.watch, LENGTH / 2, told=True),
+        partial(watched.watch, LENGTH / 2, line=True),
     ):
         watched.silence()
         after()
@@ -106,14 +106,14 @@ def test_after_a_silent_watch_the_next_one_has_to_tell_something_or_to_end_in_ti
     assert settled == [False, True, False, False, True]
 
 
-def test_from_the_second_silent_watch_on_each_costs_a_list(watched: Watched) -> None:
-    silence = "watches neither tell anything nor end"
+def test_from_the_second_silent_watch_on_each_is_followed_by_a_list(watched: Watched) -> None:
+    silence = "watches neither bring lines nor end"
     assert [watched.silence() for _ in range(4)] == [None, None, silence, silence]
     assert watched.end() == silence
     assert [watched.end(), watched.silence(), watched.silence(), watched.end()] == [None, None, None, silence]
 
 
-def test_an_end_that_is_read_late_has_told_what_happened_until_it_was_due(watched: Watched) -> None:
+def test_an_end_that_is_read_late_covers_the_time_until_it_was_due(watched: Watched) -> None:
     ends = []
     for lasts in (LENGTH / 2, LENGTH - 0.5, LENGTH, LENGTH + 5):
         watched.watch(lasts)
@@ -121,7 +121,7 @@ def test_an_end_that_is_read_late_has_told_what_happened_until_it_was_due(watche
     assert ends == [None, 0.0, 0.0, 5.0]
 
 
-def test_nothing_is_known_of_a_future_that_the_clock_was_set_back_from() -> None:
+def test_a_clock_that_was_set_back_leaves_no_time_in_the_future() -> None:
     now = [1000.0]
     reflector = pods_reflector(clock=lambda: now[0])
     liveness = Liveness([reflector], lambda: now[0])
@@ -172,7 +172,7 @@ async def test_figures_grow_old_while_watches_are_silent_and_nothing_can_be_list
 
 
 @pytest.mark.slow
-async def test_where_all_watches_are_silent_lists_tell_what_happens(scene: Scene) -> None:
+async def test_while_all_watches_are_silent_lists_show_changes(scene: Scene) -> None:
     scene.front.always("watch pods", faults.endless_silence)
     scene.watch(timeouts=SHORT)
     for number in range(3):
@@ -218,7 +218,7 @@ async def test_a_watch_may_wait_for_its_response(scene: Scene) -> None:
 
 
 class Freeze:
-    """A clock that, once told to, stops kopf's thread for a while, as a node without CPU does."""
+    """A clock that on request stops kopf's thread for a while, as a node without CPU does."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -232,7 +232,7 @@ class Freeze:
 
 
 @pytest.mark.slow
-async def test_who_was_frozen_takes_no_watch_for_silent(
+async def test_after_being_frozen_lens_takes_no_watch_for_silent(
     quiet: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Freeze(3 * SHORT.silence)

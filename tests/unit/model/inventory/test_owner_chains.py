@@ -80,14 +80,14 @@ def test_the_top_of_the_chain_is_the_workload() -> None:
     assert reader.read == [JOB, SET, TRAIN]
 
 
-def test_a_bare_pod_is_known_and_nobody_is_asked() -> None:
+def test_a_bare_pod_needs_no_request() -> None:
     reader = Reader({})
     reader.pods([], [owned(None)])
     assert reader.told(owned(None)) == ("Pod", "train-0", None)
     assert reader.read == []
 
 
-def test_an_owner_is_read_once_for_all_that_stand_below_it() -> None:
+def test_an_owner_is_read_once_for_all_objects_below_it() -> None:
     jobs = [named("Job", f"llm-{number}") for number in range(10)]
     reader = Reader(dict.fromkeys(jobs, SET) | {SET: None})
     tasks = [owned(job, f"{job.name}-{number}") for job in jobs for number in range(3)]
@@ -96,7 +96,7 @@ def test_an_owner_is_read_once_for_all_that_stand_below_it() -> None:
     assert sorted(owner.name for owner in reader.read) == sorted([*(job.name for job in jobs), "llm"])
 
 
-def test_who_is_gone_leaves_the_last_known_step() -> None:
+def test_a_deleted_owner_leaves_the_last_known_step() -> None:
     reader = Reader({JOB: SET})
     task = owned(JOB)
     reader.pods([], [task])
@@ -112,7 +112,7 @@ def test_what_was_known_of_an_owner_stays_when_it_is_gone() -> None:
     assert reader.told(task) == ("JobSet", "llm", "GONE")
 
 
-def test_where_nothing_is_known_above_the_controller_the_pod_speaks_for_itself() -> None:
+def test_without_a_known_owner_the_pods_labels_count() -> None:
     labelled = viewed_pod(
         pod(
             container("a", "1"),
@@ -132,7 +132,7 @@ def test_where_nothing_is_known_above_the_controller_the_pod_speaks_for_itself()
     assert reader.told(labelled) == ("Job", "j", None)
 
 
-def test_an_owner_that_was_adopted_shows_within_the_time_that_a_reading_is_good_for() -> None:
+def test_an_adopted_owner_shows_once_the_read_expires() -> None:
     reader = Reader({JOB: None})
     task = owned(JOB)
     reader.pods([], [task])
@@ -157,7 +157,7 @@ def test_pods_that_come_have_their_controller_read_again_sooner() -> None:
     assert reader.told(second) == ("JobSet", "llm", None)
 
 
-def test_a_cycle_ends_and_is_called_one() -> None:
+def test_a_cycle_ends_with_its_own_reason() -> None:
     reader = Reader({JOB: SET, SET: TRAIN, TRAIN: JOB})
     task = owned(JOB)
     reader.pods([], [task])
@@ -170,7 +170,7 @@ def test_a_cycle_ends_and_is_called_one() -> None:
 
 
 @pytest.mark.parametrize("deep", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 20, 200])
-def test_a_chain_is_followed_so_far_and_no_further(deep: int) -> None:
+def test_a_chain_is_followed_up_to_the_limit(deep: int) -> None:
     chain = [named("Step", f"step-{number}") for number in range(deep)]
     reader = Reader(dict(zip(chain, [*chain[1:], None], strict=True)))
     task = owned(chain[0])
@@ -191,7 +191,7 @@ def test_another_object_of_the_same_name_is_another_owner() -> None:
     assert reader.told(owned(again, "b")) == ("Job", JOB.name, None)
 
 
-def test_a_pod_that_names_another_namespaces_owner_learns_nothing_of_it() -> None:
+def test_a_pod_that_names_another_namespaces_owner_gets_nothing_of_it() -> None:
     theirs = named("Job", JOB.name, uid=JOB.uid, namespace="theirs")
     reader = Reader({theirs: SET, SET: None})
     ours = owned(JOB)
@@ -215,7 +215,7 @@ def test_owners_are_forgotten_with_their_last_pod(cycle: bool) -> None:
     assert reader.read == []
 
 
-def test_no_more_owners_are_kept_than_there_is_room_for_and_the_others_get_their_turn() -> None:
+def test_owners_are_bounded_and_the_others_are_read_later() -> None:
     jobs = [named("Job", f"job-{number}") for number in range(10)]
     reader = Reader(dict.fromkeys(jobs), most=4)
     tasks = [owned(job, job.name) for job in jobs]
@@ -227,7 +227,7 @@ def test_no_more_owners_are_kept_than_there_is_room_for_and_the_others_get_their
     assert len(set(reader.read)) == 8
 
 
-def test_a_pod_that_is_bound_is_no_news() -> None:
+def test_binding_a_pod_reads_no_owner_again() -> None:
     reader = Reader({JOB: None})
     reader.pods([], [owned(JOB)])
     before = reader.tracker.owner_chains()
@@ -236,7 +236,7 @@ def test_a_pod_that_is_bound_is_no_news() -> None:
     assert reader.read == [JOB]
 
 
-def test_a_reading_that_comes_when_nobody_needs_it_any_more_is_dropped() -> None:
+def test_a_read_that_no_pod_needs_any_more_is_dropped() -> None:
     tracker = OwnerTracker()
     task = owned(JOB)
     tracker.update_pods([], [task], 0.0)

@@ -91,7 +91,7 @@ def test_a_node_without_an_available_gpu_is_full_and_one_without_gpus_is_none() 
     assert (snapshot.gpu_nodes.full, snapshot.gpu_nodes.total) == (2, 2)
 
 
-def test_of_equal_blocks_the_first_product_by_name_is_told_and_of_none_the_reason() -> None:
+def test_of_equal_blocks_the_first_product_by_name_counts_and_without_any_the_reason() -> None:
     nodes = [node(name, 4, labels={LABEL: product}) for name, product in (("a", H100), ("b", A100))]
     assert snapshot_of(*nodes, node("c", 4)).max_contiguous_product == (A100, None)
     assert snapshot_of(*nodes, node("c", 5)).max_contiguous_product == (None, UNKNOWN_PRODUCT)
@@ -104,12 +104,12 @@ def test_of_equal_blocks_the_first_product_by_name_is_told_and_of_none_the_reaso
 @pytest.mark.parametrize(
     "label", [H100, f"{H100}-SHARED", f"{H100}-MIG-1g.10gb", f"{H100}-MIG-1g.10gb.me-SHARED"]
 )
-def test_a_shared_gpu_is_of_the_product_that_whole_ones_are_of(label: str) -> None:
+def test_a_shared_gpu_has_the_product_of_whole_ones(label: str) -> None:
     snapshot = snapshot_of(node(gpus=4, labels={LABEL: label}), node("other", 4, labels={LABEL: H100}))
     assert list(rows(snapshot)) == [H100]
 
 
-def test_each_vendors_gpus_on_one_node_are_of_its_own_label() -> None:
+def test_each_vendors_gpus_on_one_node_have_its_own_label() -> None:
     offered = {GPU: 2, "amd.com/gpu": 3, "habana.ai/gaudi": 1}
     labels = {LABEL: H100, "amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}
     snapshot = snapshot_of(node(capacity=offered, allocatable=offered, labels=labels))
@@ -120,13 +120,13 @@ def test_each_vendors_gpus_on_one_node_are_of_its_own_label() -> None:
     }
 
 
-def test_what_an_agent_tells_is_spelt_as_a_label_and_counts_where_there_is_none() -> None:
+def test_an_agents_product_is_spelt_as_a_label_and_counts_without_one() -> None:
     names = ("NVIDIA H100 80GB HBM3", None)
     assert placed(told(*names), node(gpus=2)) == {H100: (0, 0, 0, 2, 2)}
     assert placed(told(*names), node(gpus=2, labels={LABEL: A100})) == {A100: (0, 0, 0, 2, 2)}
 
 
-def test_of_several_products_on_a_node_the_held_ones_are_as_its_agent_tells() -> None:
+def test_of_several_products_on_a_node_the_agent_knows_the_held_ones() -> None:
     gpus = ("H", "H", "A", "A")
     label = {LABEL: "H"}
     task = pod(container(gpus=1), name="a")
@@ -148,7 +148,7 @@ def test_of_several_products_on_a_node_the_held_ones_are_as_its_agent_tells() ->
     assert placed(told(*gpus), node(gpus=5)) == {UNKNOWN_DEVICES: (0, 0, 0, 5, 5)}
 
 
-def test_a_pods_own_status_tells_of_which_product_its_gpus_are() -> None:
+def test_a_pods_own_status_says_which_product_its_gpus_are() -> None:
     devices = [{"name": GPU, "resources": [{"resourceID": "GPU-3", "health": "Healthy"}]}]
     status = {"containerStatuses": [{"name": "main", "allocatedResourcesStatus": devices}]}
     found = placed(told("H", "H", "A", "A"), node(gpus=4), pod(container(gpus=1), status=status))
@@ -163,7 +163,7 @@ def test_of_too_many_products_the_smallest_are_summed() -> None:
     assert found[OTHER_PRODUCTS] == (0, 0, 0, sum(range(1, 9)), 8)
 
 
-def test_what_leaves_leaves_nothing_behind() -> None:
+def test_a_removed_node_leaves_no_product_behind() -> None:
     ledger = ledger_of(node(gpus=8, labels={LABEL: H100}))
     assert ledger.snapshot().products
     ledger.put_node("node-1", None)
