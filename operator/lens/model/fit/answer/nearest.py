@@ -141,7 +141,7 @@ def _variable(asked: AskedPod, devices: Devices) -> Iterator[_Place]:
         if each.spec is None or (each.claim and (asked.namespace, each.claim) in devices.claims):
             continue
         for number, request in enumerate(each.spec.requests):
-            if not request.is_list and request.alternatives[0].odd is None:
+            if not request.is_list and request.alternatives[0].refusal is None:
                 yield _Place(claim, number)
 
 

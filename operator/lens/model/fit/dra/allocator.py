@@ -165,9 +165,9 @@ class Allocator:
                     )
                 least += fewest
                 depth += 2 + min(MOST_RESULTS, fewest)
-            if claim.spec.odd_constraint is not None:
+            if claim.spec.empty_constraint is not None:
                 raise AllocationError(
-                    f"claim {claim.name}, constraint #{claim.spec.odd_constraint}: empty constraint "
+                    f"claim {claim.name}, constraint #{claim.spec.empty_constraint}: empty constraint "
                     "(unsupported constraint type?)"
                 )
             self._trackers.append([Tracker(each) for each in claim.spec.constraints])
@@ -198,7 +198,7 @@ class Allocator:
         (asked,) = requests[0].alternatives
         if asked.mode == ALL or asked.admin_access or not 0 < asked.count <= MOST_RESULTS:
             return None
-        if claim.spec.odd_constraint is not None or any(pool.invalid for pool in self._pools):
+        if claim.spec.empty_constraint is not None or any(pool.invalid for pool in self._pools):
             return None
         self._claims = (claim,)
         data, step = self._prepare(0, 0, 0), _Step(0)
@@ -223,8 +223,8 @@ class Allocator:
         asked_for = named.spec.requests[request]
         asked = asked_for.alternatives[alternative]
         where = f"claim {named.name}, request {asked.name}"
-        if asked.odd is not None:
-            raise AllocationError(f"{where}: {asked.odd}")
+        if asked.refusal is not None:
+            raise AllocationError(f"{where}: {asked.refusal}")
         known = self._offer.classes.get(asked.device_class)
         if known is None:
             raise AllocationError(f"{where}: could not retrieve device class {asked.device_class}: not found")

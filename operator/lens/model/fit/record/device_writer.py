@@ -120,8 +120,8 @@ class DeviceWriter:
                 found["exactly"] = self._request(request.alternatives[0])
             requests.append(found)
         constraints: list[Object] = [self._constraint(each) for each in spec.constraints]
-        if spec.odd_constraint is not None:
-            constraints = [{"matchAttribute": f"{DOMAIN}/none"}] * spec.odd_constraint + [{}]
+        if spec.empty_constraint is not None:
+            constraints = [{"matchAttribute": f"{DOMAIN}/none"}] * spec.empty_constraint + [{}]
         return {"devices": {"requests": requests, "constraints": constraints}}
 
     def _request(self, asked: SubRequest) -> Object:
@@ -143,7 +143,7 @@ class DeviceWriter:
             ]
         if asked.capacities:
             found["capacity"] = {"requests": self._slices.amounts(asked.capacities)}
-        if asked.odd is not None:
+        if asked.refusal is not None:
             found["allocationMode"] = "Odd"
         return found
 

@@ -55,9 +55,9 @@ class DeviceToleration(msgspec.Struct, frozen=True, gc=False):
 
 
 class SubRequest(msgspec.Struct, frozen=True, gc=False):
-    """So many devices of a class that match all selectors; with capacities, so much of each.
+    """A ``count`` of devices of a class that match all selectors, with at least the ``capacities`` of each.
 
-    ``odd`` names a part that kube-scheduler refuses.
+    ``refusal`` is kube-scheduler's error for a request that it doesn't support.
     """
 
     name: str
@@ -68,11 +68,11 @@ class SubRequest(msgspec.Struct, frozen=True, gc=False):
     admin_access: bool = False
     tolerations: tuple[DeviceToleration, ...] = ()
     capacities: tuple[tuple[str, Exact], ...] = ()
-    odd: str | None = None
+    refusal: str | None = None
 
 
 class DeviceRequest(msgspec.Struct, frozen=True, gc=False):
-    """A request: the first of its ``alternatives`` that can be had. ``is_list`` tells ``firstAvailable``."""
+    """A request: the first of its ``alternatives`` that can be allocated. ``is_list``: it is ``firstAvailable``."""
 
     name: str
     alternatives: tuple[SubRequest, ...]
@@ -96,11 +96,11 @@ class Constraint(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClaimSpec(msgspec.Struct, frozen=True, gc=False):
-    """What a claim asks for. ``odd_constraint`` is the index of a constraint of an unknown kind."""
+    """What a claim asks for. ``empty_constraint`` is the index of a constraint of no known kind."""
 
     requests: tuple[DeviceRequest, ...] = ()
     constraints: tuple[Constraint, ...] = ()
-    odd_constraint: int | None = None
+    empty_constraint: int | None = None
 
 
 class AskedClaim(msgspec.Struct, frozen=True, gc=False):
@@ -185,7 +185,7 @@ def _read(raw: bytes) -> ClaimSpec:
     requests, constraints = devices.requests or [], devices.constraints or []
     _bound(requests, MOST_CLAIM_DEVICES, "requests")
     _bound(constraints, MOST_CONSTRAINTS, "constraints")
-    odd = next(
+    empty = next(
         (
             index
             for index, each in enumerate(constraints)
@@ -194,7 +194,7 @@ def _read(raw: bytes) -> ClaimSpec:
         None,
     )
     return ClaimSpec(
-        tuple(map(_request, requests)), tuple(map(_constraint, constraints)) if odd is None else (), odd
+        tuple(map(_request, requests)), tuple(map(_constraint, constraints)) if empty is None else (), empty
     )
 
 
@@ -214,11 +214,11 @@ def _alternative(each: _ExactManifest) -> SubRequest:
     capacities = (each.capacity.requests if each.capacity is not None else None) or {}
     _bound(capacities, MOST_CAPACITIES, "capacity.requests")
     selectors = read_selectors(each.selectors)
-    odd = None
+    refusal = None
     if each.derived_attributes:
-        odd = "cannot handle request with derived attributes, the feature is disabled"
+        refusal = "cannot handle request with derived attributes, the feature is disabled"
     elif each.allocation_mode not in ("", EXACT, ALL):
-        odd = f"unsupported count mode {_name(each.allocation_mode)}"
+        refusal = f"unsupported count mode {_name(each.allocation_mode)}"
     return SubRequest(
         name=_name(each.name),
         device_class=_name(each.device_class_name),
@@ -232,7 +232,7 @@ def _alternative(each: _ExactManifest) -> SubRequest:
             for one in each.tolerations or ()
         ),
         capacities=tuple(sorted((intern(name), exact(value)) for name, value in capacities.items())),
-        odd=odd,
+        refusal=refusal,
     )
 
 
