@@ -21,9 +21,9 @@ CLIENT_TIMEOUT_SECONDS = 20.0
 """For a whole head, and a whole body."""
 HANDSHAKE_SECONDS = 10.0
 SLOW_READER_FACTOR = 3
-"""Times the patience, in which something of an answer is to be taken: the kernel takes large pieces."""
+"""How many timeouts a client has to take some of a response: the kernel takes it in large pieces."""
 STALLED_SECONDS = 0.5
-"""Who has taken nothing for so long is cut when others' answers need the room."""
+"""A client that has taken nothing for this long is disconnected when other responses need the memory."""
 
 READ_BYTES = 32 * 1024
 """What is read of a connection at a time."""

@@ -55,7 +55,7 @@ class Repeats(logging.Filter):
         self._held: Counter[tuple[str, str]] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a line is to be written. Threads may disagree by a line."""
+        """Return whether to write a line. Threads may disagree by a line."""
         now = self._clock()
         if now - self._since > LOG_WINDOW_SECONDS:
             self._since, self._seen = now, Counter()

@@ -1,6 +1,6 @@
 """``kubectl_complete-lens``: what Tab offers after ``kubectl lens``.
 
-kubectl runs it with the words so far, of which the last is to be completed. It reads a choice a line, with a
+kubectl runs it with the words so far, and it completes the last one. kubectl reads a choice a line, with a
 description after a tab, and then a directive of cobra's (kubectl, pkg/cmd/plugin/plugin_completion.go).
 """
 

@@ -56,7 +56,7 @@ def run(arguments: Sequence[str], prog: str) -> int:
 
 
 def _missing(error: ModuleNotFoundError) -> str:
-    """Return which package is to be installed. Raise the error if the module is one of ours."""
+    """Return the package to install. Raise the error if the module is one of ours."""
     package = PACKAGES.get((error.name or "").partition(".")[0])
     if package is None:
         raise error

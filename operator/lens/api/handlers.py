@@ -263,8 +263,8 @@ class Handlers:
         now: float,
     ) -> Representation:
         growing = {name: value for name, value in data.items() if callable(value)}
-        # Whoever is served a cached response of an epoch has the epoch. The cache must not keep it, since all
-        # that was counted at that time hangs on it.
+        # A caller that is served a cached response gets its epoch. The cache must not keep the epoch alive,
+        # since it refers to everything that was counted at that time.
         kept = weakref.ref(epoch)
 
         def current_values(at: float) -> Sequence[bytes]:

@@ -418,7 +418,7 @@ class StatusParameters(CapacityParameters):
 
     @property
     def values(self) -> tuple[object, ...]:
-        """Return the values that bear on the answer: the namespace does where holders are named."""
+        """Return the values that affect the answer: the namespace does where holders are named."""
         return tuple(value for name, value in self if name != "namespace" or self.names_holders)
 
     @property

@@ -234,7 +234,7 @@ async def _counted(server: Server, cluster: str, token: str) -> None:
 def _kubeconfig(port: int, token: str) -> str:
     """Write the way to the simulated apiserver.
 
-    It stands in the URL too: kubectl sends a user's token over TLS only, but what a URL names anywhere.
+    The URL has it too: kubectl sends a user's token over TLS only, but a URL's credentials over HTTP as well.
     """
     server = f"http://lens:{quote(token, safe='')}@127.0.0.1:{port}"
     return yaml.safe_dump(

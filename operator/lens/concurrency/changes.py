@@ -36,7 +36,7 @@ class Changes:
                 if not condition():
                     await waiter
             finally:
-                # Who gives up waiting isn't to be woken. Another thread may be taking all that wait.
+                # A waiter that was cancelled must not be woken. Another thread may be taking all waiters.
                 with contextlib.suppress(ValueError, IndexError):
                     self._waiting.remove((loop, waiter))
 

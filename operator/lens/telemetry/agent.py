@@ -137,7 +137,7 @@ def _decode(body: bytes | bytearray) -> tuple[Report, str | None]:
             report = lenient.decode(body, Report)
         except (TooOddError, ValueError):
             raise ScrapeError("invalid", f"answers what can't be: {error}") from None
-        if "version" in lenient.odd:  # nobody knows what the rest means
+        if "version" in lenient.odd:  # the rest may have another meaning
             raise ScrapeError("invalid", f"answers what can't be: {error}") from None
         return report, f"answers what can't be: {lenient.named}"
     except (ValueError, RecursionError):  # a DecodeError is a ValueError, as is text that isn't UTF-8

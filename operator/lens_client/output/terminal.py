@@ -21,7 +21,7 @@ class Terminal(NamedTuple):
 
     @property
     def ellipsis(self) -> str:
-        """Return what stands for the part of a text that has no room."""
+        """Return the sign for the part of a text that has no room."""
         return "…" if self.unicode else "..."
 
 

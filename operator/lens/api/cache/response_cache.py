@@ -42,7 +42,7 @@ class _Entry:
 class ResponseCache:
     """Cache representations while their version stands; beyond ``max_bytes`` the least recently used go.
 
-    No version stands for longer than ``seconds``, so what is older takes no room.
+    No version is valid for longer than ``seconds``, so older ones take no room.
     An entry belongs to the caller that requested it first. A caller above its share of the bytes evicts its
     own entries and none of others'.
     """

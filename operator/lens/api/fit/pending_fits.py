@@ -116,7 +116,7 @@ class PendingFits:
                         found = read_fit(view, pending, check_time)
                     except OutOfTimeError:
                         late, found = True, "OUT_OF_TIME"
-                    # One that takes all the time is given up, so that the next answer gets to the others.
+                    # A pod that takes all the time is skipped, so that the next response has the others.
                     if has_all or not late:
                         self._readings[shape] = pending, found
                     has_all = False

@@ -29,7 +29,7 @@ class StreamFilter(NamedTuple):
     def from_params(cls, params: StreamParameters) -> Self:
         """Return the filter of a request, whose parameters have only what the caller sees.
 
-        What bears on none of its sections is left out, so that equal streams share their events.
+        Parameters that affect none of its sections are left out, so that equal streams share their events.
         """
         return cls(
             params.include,

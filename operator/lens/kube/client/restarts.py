@@ -24,7 +24,7 @@ class Restarts:
 
     Starts within 10 s of each other make a streak. The first two of a streak have no pause, since a watch
     that was cut should be resumed at once. Each further pause is twice as long as the one before, up to
-    ``longest`` seconds: after a failure of any length the figures are to be right within 5 s.
+    ``longest`` seconds: after a failure of any length the figures have to be right within 5 s.
     """
 
     def __init__(self, longest: float = MAX_SECONDS) -> None:

@@ -429,7 +429,7 @@ class KopfThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop kopf and wait for a while. A thread that hangs is abandoned, and can't change the ledger.
+        """Stop kopf and wait for a while. A hanging thread is abandoned, and can't change the ledger.
 
         A watcher of kopf's that is cancelled just when it begins anew goes on, and kopf waits for it for ever
         (``streaming_block`` suppresses the cancellation). So all tasks are cancelled once more.
@@ -526,7 +526,7 @@ class KopfThread:
             await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _discovers(self, client: ApiClient) -> bool:
-        """Discover what is to be watched; return false if kopf is to be stopped before that is known."""
+        """Discover the resources to watch; return false if kopf has to stop before they are known."""
         assert self._stop_flag is not None
         discovering = asyncio.create_task(self._discovery.discover(client))
         stopping = asyncio.create_task(self._stop_flag.wait())

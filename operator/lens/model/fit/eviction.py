@@ -55,7 +55,7 @@ def evictable(
 ) -> Evictable | None:
     """Return what pods below a priority hold of these resources; None if they hold nothing.
 
-    ``labels_count``: whether it bears on what is asked about which labels pods have. Raise what
+    ``labels_count``: whether the labels of existing pods may affect the answer. Raise what
     ``check_time`` raises.
     """
     found: Counter[str] = Counter()

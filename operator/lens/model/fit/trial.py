@@ -32,7 +32,7 @@ MOST_TRIED = 256
 """Nodes that are looked at without their pods of a lower priority."""
 
 MOST_TRIED_WIDE, MOST_NODES_WIDE = 16, 128
-"""Likewise, of so many nodes at most, where pods bear on what other nodes can take."""
+"""The same for filters that look at pods of several nodes, in clusters of at most this many nodes."""
 
 
 class Trial:
@@ -51,7 +51,7 @@ class Trial:
         self.devices = _device_filter(fleet, asked, check_time)
         """What looks for devices, if the pod asks for some."""
         self.fatal: str | None = None
-        """What kube-scheduler gives up the pod for, whatever other nodes have."""
+        """Why kube-scheduler rejects the pod, whatever other nodes have."""
         if self.devices is not None and self.devices.rejected is not None:
             self.rejected_as_a_whole = self.rejected_as_a_whole or Cause("claims", self.devices.rejected)
         self._resources = ResourceFilter(asked, self.devices.extended if self.devices else ())
@@ -92,7 +92,7 @@ class Trial:
         self._queue = NodeQueue(() if self.fatal else self._groups(), len(fleet.nodes))
 
     def rejections(self) -> dict[str, Rejection]:
-        """Return why each node that is looked at can't take the next replica; none if the pod is given up."""
+        """Return by node why it can't take the next replica; none if there is a ``fatal`` reason."""
         return dict(self.rejected())
 
     def rejected(self) -> Iterator[tuple[str, Rejection]]:

@@ -1,4 +1,4 @@
-"""The ids by which device plugins name devices to the kubelet, and what they stand for.
+"""The ids by which device plugins name devices to the kubelet, and their meanings.
 
 NVIDIA's plugin: a GPU's or a MIG device's uuid, with ``::n`` for a replica (time-slicing, MPS). GKE's:
 ``nvidia0``, ``nvidia0/gi1``, ``nvidia0/vgpu2``, ``nvidia0/gi1/vgpu2``, by the device node's minor number.

@@ -80,7 +80,7 @@ class Kubelet(msgspec.Struct, frozen=True, gc=False):
 class Health(msgspec.Struct, frozen=True, gc=False):
     """What all that is known of a GPU amounts to.
 
-    ``lost`` has fallen off the bus, hangs, or lets nothing be read for a reason of its own; ``critical``
+    ``lost`` has fallen off the bus, hangs, or has no readable value for a reason of its own; ``critical``
     needs to be recovered before it is used again; ``because`` names what it comes from.
     """
 
@@ -199,7 +199,7 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
 class Holder(msgspec.Struct, frozen=True, gc=False):
     """A device that the kubelet's device manager gave to a container.
 
-    ``device_id`` is the device plugin's own; what it stands for is beside it where that is known:
+    ``device_id`` is the device plugin's own; its meaning is beside it where that is known:
     the GPU, the MIG instance on it, and which replica of a shared one.
     """
 

@@ -13,7 +13,7 @@ _REQUIREMENT = re.compile(
 
 
 class LabelRequirement(msgspec.Struct, frozen=True):
-    """What one label of a node is to be; without a ``value`` it is there, or with ``negated`` it isn't.
+    """A requirement for one label of a node. Without a ``value`` it exists, or with ``negated`` it doesn't.
 
     With a value and ``negated`` it has another value, or isn't there.
     """

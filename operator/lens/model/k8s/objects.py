@@ -1,7 +1,7 @@
 """Pods and Nodes as the apiserver writes them, down to the fields that Lens reads.
 
 These are decoded straight from JSON; everything that is not named here is skipped without being built.
-What only describes (a time, an owner) is read leniently, so that an odd value there loses no GPU.
+Descriptive fields (a time, an owner) are read leniently, so that an invalid value there loses no GPU.
 """
 
 from typing import ClassVar
@@ -43,7 +43,7 @@ class ObjectMeta(Manifest):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     labels: dict[str, str] | None = None
-    # Still bytes: of most pods nobody asks for them.
+    # Still bytes: for most pods they are never read.
     annotations: msgspec.Raw = msgspec.Raw()
     owner_references: list[OwnerReference] | None = None
 
@@ -104,7 +104,7 @@ class PodSpec(Manifest):
     node_name: str | None = None
     priority: int | None = None
     scheduling_gates: list[SchedulingGate] | None = None
-    # Still bytes, as they only describe, and of pods that are bound nobody asks for them.
+    # Still bytes: they only describe, and are never read for bound pods.
     node_selector: msgspec.Raw = msgspec.Raw()
     affinity: msgspec.Raw = msgspec.Raw()
     tolerations: msgspec.Raw = msgspec.Raw()

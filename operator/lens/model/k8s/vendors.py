@@ -83,7 +83,7 @@ class Vendor(msgspec.Struct, frozen=True):
     ``resources`` are its extended resources: ``*`` matches anything, a leading ``!`` excludes names.
     ``taint`` is the key that its GPU pools are tainted with and that GPU pods tolerate; it may have a ``*``.
     ``product_label`` is where its feature discovery writes what the GPUs are, None where it doesn't;
-    ``word_separator`` stands there for the spaces of the driver's name.
+    ``word_separator`` replaces the spaces of the driver's name there.
     ``drivers`` are its drivers of dynamic resource allocation (DRA) whose devices are GPUs or parts of GPUs.
     ``sharing`` says how a unit may be a part of a GPU; it is None where a unit is always a whole GPU.
     """

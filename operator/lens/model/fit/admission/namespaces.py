@@ -1,4 +1,4 @@
-"""What an apiserver refuses for the namespace that a pod is to be in.
+"""What an apiserver refuses because of a pod's namespace.
 
 Source: NamespaceLifecycle, and pkg/registry/resource/utils.go (AuthorizedForAdmin), in Kubernetes 1.37.
 """

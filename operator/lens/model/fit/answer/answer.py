@@ -30,7 +30,7 @@ BUDGETS = "poddisruptionbudgets"
 
 _ALWAYS = frozenset({"priorityclasses"})
 _IN_NAMESPACES = frozenset({"limitranges", "resourcequotas"})
-"""What bears on all pods, and on all of a namespace, where it can't be read."""
+"""Resources that matter to all pods, and to all of a namespace, if Lens can't read them."""
 
 _ONLY_RESTRICT = frozenset({"limitranges", "resourcequotas", "ray_submitter", BUDGETS})
 """What can turn no "no" into a "yes"."""
@@ -84,7 +84,7 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
         if _may_exceed(namespace, view, charged, quota):
             not_checked.append("resourcequotas")
     not_checked += [name for each in results for name in each.result.not_checked]
-    # The engine names namespaces itself, where they bear on the pods.
+    # The engine names namespaces itself, where they matter to the pods.
     not_checked += [name for name in view.unseen if name in _ALWAYS or (namespace and name in _IN_NAMESPACES)]
     fits = verdict(results)
     if quota is not None and (quota.exceeded or quota.refusal):

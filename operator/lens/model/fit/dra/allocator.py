@@ -2,7 +2,7 @@
 
 Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, allocator_incubating.go.
 It tries devices pool by pool, slice by slice, and for each request all combinations. Here a combination is
-left out early if fewer devices are left than are needed. The search is bounded: kube-scheduler gives up after
+left out early if fewer devices are left than are needed. The search is bounded: kube-scheduler stops after
 10 s.
 """
 
@@ -37,7 +37,7 @@ _CHECK_EVERY = 256
 
 
 class AllocationError(Exception):
-    """What is wrong with a claim or a class: kube-scheduler gives up the pod, whatever other nodes have."""
+    """What is wrong with a claim or a class: kube-scheduler rejects the pod, whatever other nodes have."""
 
 
 class NodeError(Exception):
@@ -49,7 +49,7 @@ class SearchError(Exception):
 
 
 class Named(NamedTuple):
-    """A claim that is to be allocated, with its name in messages."""
+    """A claim to allocate, with its name in messages."""
 
     name: str
     spec: ClaimSpec

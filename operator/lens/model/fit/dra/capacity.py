@@ -17,7 +17,7 @@ NOTHING: Amounts = {}
 
 
 class CapacityError(ValueError):
-    """A request for more than can be counted: kube-scheduler gives up the pod."""
+    """A request for more than can be counted: kube-scheduler rejects the pod."""
 
 
 def consumed(asked: Amounts, device: Device) -> dict[str, Exact]:

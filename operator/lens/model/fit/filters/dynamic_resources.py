@@ -42,7 +42,7 @@ EXTENDED = "<extended-resources>"
 
 UNEVALUATED, UNSEARCHED, UNBOUND = "device_selectors", "device_search", "device_bindings"
 """What keeps it unknown whether a node fits: a selector that can't be evaluated, a search that is too long,
-and an allocated device that waits for its binding conditions: after 600 s it is given up."""
+and an allocated device that waits for its binding conditions: after 600 s it is released."""
 
 _UNKNOWN = rejection("unknown", "what the claims ask for can't be decided")
 
@@ -50,7 +50,7 @@ _SKIPS_NODE_OPERATIONS = "DRAOptionalNodeOperations"
 
 
 class FatalError(Exception):
-    """What kube-scheduler gives up the pod for, whatever other nodes have."""
+    """Why kube-scheduler rejects the pod, whatever other nodes have."""
 
 
 class UnknownError(Exception):
@@ -210,7 +210,7 @@ class DeviceFilter(Filter):
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
         """Return why the pod can't go to a node, or None if it can.
 
-        Raise FatalError for what the pod is given up for.
+        Raise FatalError if kube-scheduler rejects the pod.
         """
         found = self._found.get(node.name)
         if found is None:
@@ -405,7 +405,7 @@ class DeviceFilter(Filter):
         return _Found(outcome, waiting, NOT_HERE if unavailable else None)
 
     def _asked_with(self, served: tuple[str, ...]) -> tuple[Sequence[_Claim], Sequence[Named], Viewer]:
-        """Return the claims that are to be allocated where claims serve some extended resources."""
+        """Return the claims to allocate on nodes where claims serve some extended resources."""
         known = self._asked_for.get(served)
         if known is None:
             waiting = [claim for claim in self._claims if claim.allocated is None]

@@ -26,7 +26,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     """A pod, nodes with what is on them, labels of namespaces, and for claims what they are allocated of.
 
     ``size`` is that of its JSON; ``omitted`` is the number of nodes that are left out, where rules between
-    pods make all nodes bear on the answer. Without a node its devices are left out, too.
+    pods every node may affect the answer. Without a node its devices are left out, too.
     """
 
     asked: AskedPod
@@ -38,7 +38,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 
 
 def make_case(asked: AskedPod, fleet: Fleet, node: FleetNode) -> Case:
-    """Return the case of a pod on a ``node``, with all others where these bear on it."""
+    """Return the case of a pod on a ``node``, with all other nodes if these may affect the answer."""
     repelling = [fleet.nodes[position] for position in fleet.repelling]
     wide = has_rules_between_pods(asked) or is_repelled(asked, fleet, repelling)
     others = [each for each in fleet.nodes if each is not node] if wide else []

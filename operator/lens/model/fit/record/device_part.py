@@ -1,4 +1,4 @@
-"""What of dynamic resource allocation bears on a pod on a node, and whether it has changed meanwhile."""
+"""The objects of resource.k8s.io that matter to a pod on a node, and whether they have changed meanwhile."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class DevicePart(msgspec.Struct, frozen=True, gc=False):
-    """Objects of resource.k8s.io: those that bear on a pod on some nodes."""
+    """The objects of resource.k8s.io that matter to a pod on some nodes."""
 
     claims: tuple[FitClaim, ...] = ()
     slices: tuple[Slice, ...] = ()

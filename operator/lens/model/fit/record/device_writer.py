@@ -16,7 +16,7 @@ class DeviceWriter:
     """Writes objects with one set of names."""
 
     def __init__(self, write: Writer, names: Names, asked: AskedPod, part: DevicePart) -> None:
-        """Take the pod that is asked about, and all that is to be written."""
+        """Take the pod that is asked about, and everything to write."""
         self._write, self._names, self._asked = write, names, asked
         specs = specs_of(asked, part.claims)
         of_requests = [
@@ -53,7 +53,7 @@ class DeviceWriter:
                 name = self._write.claim(each)
                 claims.append(self._claim(claim, name, ASKED if owned else claim.owner and "another"))
         for claim in stored.values():
-            # Only what they hold bears on the pod.
+            # Only what they hold matters to the pod.
             name = self._names.of_device("claim", claim.name)
             claims.append(self._claim(msgspec.structs.replace(claim, spec=ClaimSpec()), name, ""))
         return {

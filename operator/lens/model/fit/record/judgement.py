@@ -111,7 +111,7 @@ def is_repelled(asked: AskedPod, fleet: Fleet, nodes: Iterable[FleetNode]) -> bo
 
 
 def has_rules_between_pods(asked: AskedPod) -> bool:
-    """Tell whether it bears on a pod which pods are on other nodes."""
+    """Tell whether pods on other nodes may affect the answer for a pod."""
     return bool(asked.spread or asked.affinity or asked.anti_affinity)
 
 

@@ -1,4 +1,4 @@
-"""Required terms of inter-pod affinity: which pods are to be near, or are not to be.
+"""Required terms of inter-pod affinity: which pods have to be near, or must not be.
 
 Source: ``AffinityTerm`` in k8s.io/kube-scheduler, framework/types.go.
 """

@@ -72,7 +72,7 @@ class SubRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeviceRequest(msgspec.Struct, frozen=True, gc=False):
-    """A request: the first of its ``alternatives`` that can be allocated. ``is_list``: it is ``firstAvailable``."""
+    """A request: the first of its ``alternatives`` that can be allocated; a list is ``firstAvailable``."""
 
     name: str
     alternatives: tuple[SubRequest, ...]

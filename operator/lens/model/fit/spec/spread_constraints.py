@@ -1,4 +1,4 @@
-"""Topology spread constraints that are DoNotSchedule: how evenly pods are to be spread.
+"""Topology spread constraints that are DoNotSchedule: how evenly pods have to be spread.
 
 Source: pkg/scheduler/framework/plugins/podtopologyspread/common.go. The scheduler's own default constraints
 are ScheduleAnyway, so they keep no pod off a node.

@@ -22,7 +22,7 @@ class TolerationManifest(Manifest):
 
 
 class Toleration(msgspec.Struct, frozen=True, gc=False):
-    """A toleration; an empty key or effect stands for all of them."""
+    """A toleration; an empty key or effect matches all of them."""
 
     key: str = ""
     operator: str = ""

@@ -95,7 +95,7 @@ class Group:
         elif mig.number and least(self._measured(self._offered)) <= mig.number <= self._most:
             self._fewest = self._most = mig.number
         else:
-            # The devices that nobody tells of may be on more GPUs.
+            # Devices that aren't reported may be on more GPUs.
             self._fewest = max(self._fewest, cut)
 
     @property

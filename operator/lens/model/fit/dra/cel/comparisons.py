@@ -39,7 +39,7 @@ _NO_VERSION = frozenset(
 
 
 class Comparison(NamedTuple):
-    """Attributes' names, or what stands in their place; ``right`` is None for what is no version."""
+    """Attributes' names, or what replaces them; ``right`` is None for what is no version."""
 
     left: str
     right: str | None

@@ -33,7 +33,7 @@ _NO_KEY = "NOT_FOUND: Key not found in map : "
 
 
 class EvaluationError(Exception):
-    """CEL's own error: kube-scheduler has it too, and gives up the pod."""
+    """CEL's own error: kube-scheduler has it too, and rejects the pod."""
 
 
 Verdict = tuple[bool | EvaluationError | UnsupportedError, Any]

@@ -1,4 +1,4 @@
-"""The tokens of an expression, and what their texts stand for."""
+"""The tokens of an expression, and the meanings of their texts."""
 
 import re
 from collections.abc import Iterator, Sequence
