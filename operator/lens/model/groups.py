@@ -1,4 +1,4 @@
-"""Sets of members by group, of which there are many and small ones.
+"""Sets of members by group: many groups, most of them small.
 
 A pool has a slice or two, and a node a pool or two and a claim for each GPU. A tuple of them takes a third of
 the memory of a set. A large group is a dictionary, so that no change depends on its size.

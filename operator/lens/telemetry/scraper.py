@@ -51,7 +51,7 @@ NO_POD_PROBLEM = "has no running pod to ask"
 """The problem of a node whose agent or exporter is gone."""
 
 FIRST_ROUND_SECONDS = 60.0
-"""After so many seconds the first round over all targets counts as done."""
+"""The seconds after which the first round over all targets counts as done."""
 
 STALE_INTERVALS = 2
 UNKNOWN_INTERVALS = 4

@@ -13,7 +13,7 @@ from lens_client.views import fit
 
 PATH = "/api/v1/realtime/fit"
 MAX_BYTES = 64 * 1024
-"""The API takes manifests of so many bytes."""
+"""The most bytes of a manifest that the API accepts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

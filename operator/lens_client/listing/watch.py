@@ -19,7 +19,7 @@ Known = dict[Hashable, Mapping[str, Any]]
 MEASURED = frozenset(
     {"utilization", "memory_used_bytes", "utilization_reason", "running_time_seconds", "waiting_seconds"}
 )
-"""What changes by itself. A row of which nothing else has changed isn't printed again; ``top`` shows it."""
+"""Fields that change all the time. A change of these alone isn't printed; ``top`` shows it."""
 
 
 def not_matching(state: str | None) -> str:

@@ -15,7 +15,7 @@ from lens.model.k8s.access import Permission, ReviewFailedError, User
 
 _MAX_TOKEN_BYTES = 8192
 _SERVICE_ACCOUNT = "system:serviceaccount:"
-"""Then come the namespace and the name, of which neither has a colon."""
+"""The namespace and the name follow; neither has a colon."""
 
 
 class Reviews(Protocol):

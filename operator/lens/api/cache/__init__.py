@@ -1,1 +1,1 @@
-"""Answers that are kept: of which moment they are, their bodies, and their header fields."""
+"""Cached responses: the state that they are made from, their bodies, and their header fields."""

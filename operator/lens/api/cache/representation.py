@@ -20,7 +20,7 @@ _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 SMALL_STEP = 0.1
 LARGE_STEP = 1.0
-"""Responses within so many seconds share the body that the first of them made."""
+"""Responses within this many seconds share the body that the first of them made."""
 
 CurrentValues = Callable[[float], Sequence[bytes]]
 """Returns the values of a body that change with time, at an epoch second."""

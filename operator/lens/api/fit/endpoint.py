@@ -56,7 +56,7 @@ MOST_DEVICES = 64
 """Devices of a node that are listed."""
 
 _NAMELESS = frozenset({"gpus", "replicas", "product", "devices", "selector"})
-"""What may be changed for a pod to fit, of which the value is no team's name."""
+"""Changes of a question whose values name no team."""
 
 DEFAULT_NAMESPACE = "default"
 

@@ -27,7 +27,7 @@ MOST_SECONDS = 0.25
 between pods up to several hundred."""
 
 MOST_SHAPES = 256
-"""Shapes of pods of which readings are kept."""
+"""Shapes of pods whose readings are kept."""
 
 _encode = msgspec.json.Encoder().encode
 

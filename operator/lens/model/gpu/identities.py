@@ -1,4 +1,4 @@
-"""What tells one GPU from all others: a uuid or a serial number, and not what stands in place of one.
+"""What distinguishes a GPU from all others: a uuid or a serial number, and not a placeholder of one.
 
 Virtual functions, engineering boards, containers without rights and drivers that are just starting have
 placeholders: zeros, ``N/A``, what a BIOS was delivered with. Two GPUs with the same one are two GPUs.
@@ -47,10 +47,10 @@ _PLACEHOLDERS = frozenset(
 _REPLACEMENT = "\ufffd"
 
 DIGITS = 32
-"""A usual uuid with so many of its first digit is this digit all over."""
+"""A usual uuid that has its first digit this often consists of this digit alone."""
 
 SAME = 3
-"""So often the same letter or digit, such as zeros, and no other, is nobody's identity."""
+"""A text of one letter or digit, such as a zero, repeated this often or more, is no identity."""
 
 
 def identity(text: str | None) -> str | None:

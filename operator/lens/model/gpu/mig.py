@@ -1,4 +1,4 @@
-"""How few GPUs can hold so many MIG devices, by the products' own layouts.
+"""The fewest GPUs that can hold some MIG devices, by the products' own layouts.
 
 Source: NVIDIA's Multi-Instance GPU user guide, "Supported MIG profiles", and what ``nvidia-smi mig -lgipp``
 prints there. A GPU has eight memory slices, on which a device of one size begins only at some:
@@ -114,7 +114,7 @@ PRODUCTS = (
 """The products that can be partitioned, as their drivers tell of their memory. Some have several sizes."""
 
 ANY_PRODUCT = (MigProduct("", 0),)
-"""What is known of profiles that no product has: a device has at least so many of seven slices."""
+"""For profiles that no product has: a device has at least the slices in its name, of a GPU's seven."""
 
 
 def products(
@@ -143,7 +143,7 @@ def compute_slices(label: str) -> int:
 
 
 def fewest_gpus(devices: Iterable[tuple[MigProfile, int]], products: Iterable[MigProduct]) -> int:
-    """Return how few GPUs can hold so many devices of these profiles, whichever of the products they are."""
+    """Return the fewest GPUs that can hold the devices of these profiles, on any of the products."""
     instances = _instances(devices)
     return min(_Layout(product, instances).fewest_gpus() for product in products)
 

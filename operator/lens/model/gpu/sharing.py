@@ -1,4 +1,4 @@
-"""What part of a physical GPU a unit of a resource is, and how few GPUs can hold so many units.
+"""The part of a physical GPU that a unit of a resource is, and the fewest GPUs that can hold some units.
 
 By time-slicing and MPS NVIDIA's device plugin offers each GPU, or each MIG device, several times over. Under
 MIG a GPU is cut into devices, which the strategy ``mixed`` offers as a resource for each profile, and

@@ -36,7 +36,7 @@ LONGEST_NAMED = 64
 LONGEST_PROBLEM = 512
 
 SET_BACK_SECONDS = 1.0
-"""A clock that says so much less than before was set back."""
+"""A clock that shows a time this much earlier than before was set back."""
 
 _MEASURED = (
     "utilization_percent",

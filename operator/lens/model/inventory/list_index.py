@@ -24,7 +24,7 @@ Source = Callable[[Snapshot, Snapshot], Iterator[tuple[Iterable[V], Iterable[V]]
 """Yields groups of entries that differ: those of the first snapshot, and those of the second."""
 
 _SORT_FRACTION = 8
-"""If more than one entry in so many has changed, all are sorted again."""
+"""If more than one in this many entries has changed, all are sorted again."""
 
 _PIECE = 2000
 

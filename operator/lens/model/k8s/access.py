@@ -1,4 +1,4 @@
-"""Who asks and what of, in Kubernetes' own terms: a user, a permission."""
+"""The user and the permission of a review, in Kubernetes' own terms."""
 
 from dataclasses import dataclass
 

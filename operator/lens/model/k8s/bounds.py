@@ -29,37 +29,38 @@ MOST_TAINTS = 32
 """Taints of a node. They decide where pods may go, so those that repel are kept first."""
 
 MOST_FIT_RESOURCES = 64
-"""Resources of any kind, of a node or of a pod, that a fit looks at. An object with more is left out."""
+"""Resources of any kind, of a node or of a pod, that fit reads. An object beyond this or the following
+bounds is left out."""
 
 MOST_LABELS = 128
-"""Labels of a pod that a fit looks at, likewise. core/v1 has no bound."""
+"""Labels of a pod that fit reads. core/v1 has no bound."""
 
 MOST_NODE_LABELS = 1024
-"""Labels of a node, likewise. Node Feature Discovery and a GPU operator write some 200 of them."""
+"""Labels of a node. Node Feature Discovery and a GPU operator write some 200 of them."""
 
 MOST_PORTS = 256
-"""Host ports of a pod, likewise."""
+"""Host ports of a pod."""
 
 LONGEST_PENDING = 2**16
-"""Bytes of a pending pod in JSON that a fit looks at. A pod of 64 KiB has some 300 terms or variables."""
+"""Bytes of a pending pod in JSON that fit reads. A pod of 64 KiB has some 300 terms or variables."""
 
 MOST_TERMS = 32
-"""Terms of an affinity, topology spread constraints, tolerations or gates of a pod, likewise."""
+"""Terms of an affinity, topology spread constraints, tolerations or gates of a pod."""
 
 MOST_REQUIREMENTS = 64
-"""Requirements of a selector, likewise."""
+"""Requirements of a selector."""
 
 MOST_VALUES = 1024
-"""Values of a requirement, likewise."""
+"""Values of a requirement."""
 
 MOST_FEATURES = 64
-"""Features that a node declares, likewise. Kubernetes 1.37 has nine."""
+"""Features that a node declares. Kubernetes 1.37 has nine."""
 
 MOST_RESOURCES = 64
 """GPU resources of a node; MIG has some 20 profiles. An object with more is left out."""
 
 MOST_POD_RESOURCES = 16
-"""GPU resources of a pod, likewise."""
+"""GPU resources of a pod; an object with more is left out, too."""
 
 MOST_STRANGE = 8
 """Resources that pods hold on a node and that it doesn't have; of the others the units are counted."""

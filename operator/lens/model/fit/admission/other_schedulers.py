@@ -20,7 +20,7 @@ _DOMAINS = {
     "pod-group.scheduling.sigs.k8s.io": GANG,
     "gang.scheduling.koordinator.sh": GANG,
 }
-"""Domains of labels and annotations each of which is for these pods."""
+"""Domains whose labels and annotations are all for these pods."""
 
 _KEYS = {
     "scheduling.k8s.io/group-name": GANG,

@@ -22,7 +22,7 @@ MOST_SHAPES = 4096
 """Shapes of pools that are kept."""
 
 MOST_VIEWS = 16
-"""Kinds of claims of which a pool keeps its shape."""
+"""Kinds of claims for which a pool keeps its shape."""
 
 
 class Shape:

@@ -237,7 +237,7 @@ _VOLUMES = frozenset({"persistentVolumeClaim", "ephemeral"})
 _DISKS = frozenset(
     {"gcePersistentDisk", "awsElasticBlockStore", "rbd", "iscsi", "csi", "azureDisk", "cinder"}
 )
-"""The kinds that a node takes only so many of, or that one pod at a time may mount."""
+"""The kinds of volumes of which a node has a maximum number, or that only one pod at a time may mount."""
 
 
 def _unchecked(spec: AskedSpecManifest) -> list[str]:

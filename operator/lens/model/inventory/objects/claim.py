@@ -1,4 +1,4 @@
-"""A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and for whom."""
+"""A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and its pods."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache

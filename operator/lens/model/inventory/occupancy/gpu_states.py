@@ -1,4 +1,4 @@
-"""Numbers of GPUs by state, of which each GPU is in exactly one."""
+"""Numbers of GPUs by state; each GPU is in exactly one."""
 
 import msgspec
 
