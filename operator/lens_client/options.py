@@ -115,7 +115,9 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
 def add_namespace(parser: argparse.ArgumentParser) -> None:
     """Add -n and -A."""
     group = parser.add_argument_group("Which namespace")
-    group.add_argument("-n", "--namespace", metavar="NAME", help="by default the kubeconfig's context's")
+    group.add_argument(
+        "-n", "--namespace", metavar="NAME", help="by default that of the kubeconfig's context"
+    )
     group.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
 
 
@@ -146,7 +148,7 @@ def add_output(parser: argparse.ArgumentParser, *, rows: bool = True) -> None:
 
 def add_watch(parser: argparse.ArgumentParser) -> None:
     """Add -w."""
-    parser.add_argument("-w", "--watch", action="store_true", help="go on, and show what changes")
+    parser.add_argument("-w", "--watch", action="store_true", help="then watch, and show changes")
 
 
 def shared() -> Parser:

@@ -16,29 +16,29 @@ _GIVEN = {"name": "NAME", "namespaces": "--namespace", "paths": "--path"}
 
 
 def token(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is; shown in the access log.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The token's owner, as in the access log.")],
     namespace: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAMESPACE",
-            help="Good only for what can be asked of this namespace alone; repeat it for more. "
-            "Without it for the whole cluster.",
+            help="Restricts the token to this namespace; repeat it for more. Without it the token is for the "
+            "whole cluster.",
         ),
     ] = None,
     path: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATH",
-            help="Good only for this endpoint, or with a * at the end for all that begin so; repeat it for "
-            "more. Without it for all.",
+            help="Restricts the token to this endpoint, or with a * at the end to all with this prefix; "
+            "repeat it for more. Without it the token is for all endpoints.",
         ),
     ] = None,
     capacity: Annotated[
         bool,
         typer.Option(
             "--capacity",
-            help="Good for what is free in the cluster, without the names of pods and namespaces: beside the "
-            "namespaces, or without them for that alone.",
+            help="Lets the token see what is free in the cluster, without the names of pods and namespaces: "
+            "in addition to its namespaces, or without a --namespace that alone.",
         ),
     ] = False,
 ) -> None:

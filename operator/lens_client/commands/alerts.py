@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
     options.add_namespace(parser)
     parser.add_argument(
-        "--severity", choices=SEVERITIES, default="info", help="only those that are at least so severe"
+        "--severity", choices=SEVERITIES, default="info", help="only of this severity or a higher one"
     )
     options.add_output(parser)
     options.add_watch(parser)

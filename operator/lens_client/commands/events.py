@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="about",
         help="only this object's: node/NAME, pod/NAME with -n, or an OBJECT as it is shown",
     )
-    parser.add_argument("--since", metavar="DURATION", type=options.duration, help="only the last so long")
+    parser.add_argument(
+        "--since", metavar="DURATION", type=options.duration, help="only events not older than this: 1h"
+    )
     options.add_output(parser)
     options.add_watch(parser)
 

@@ -24,16 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pods = parser.add_argument_group("Equal pods, instead of a manifest")
     pods.add_argument("--gpus", metavar="N", type=options.whole_number, help="GPUs of each pod (default 1)")
     pods.add_argument("--replicas", metavar="N", type=options.whole_number, help="how many pods (default 1)")
-    pods.add_argument("--product", metavar="NAME", help="of this product, as nodes' labels say")
+    pods.add_argument("--product", metavar="NAME", help="the GPUs' product, as in the nodes' labels")
     pods.add_argument(
         "--resource", metavar="NAME", help="the extended resource; by default any of whole GPUs"
     )
     pods.add_argument("--device-class", metavar="NAME", help="a DeviceClass instead of a resource")
-    pods.add_argument("--cpu", metavar="QUANTITY", help="also so many cores: 500m")
-    pods.add_argument("--memory", metavar="QUANTITY", help="also so much memory: 64Gi")
+    pods.add_argument("--cpu", metavar="QUANTITY", help="the CPU of each pod, such as 500m")
+    pods.add_argument("--memory", metavar="QUANTITY", help="the memory of each pod, such as 64Gi")
     pods.add_argument("--priority", metavar="N", type=options.whole_number, help="the pods' priority")
     pods.add_argument(
-        "--toleration", metavar="KEY[=VALUE][:EFFECT]", action="append", help="a further one; may be repeated"
+        "--toleration",
+        metavar="KEY[=VALUE][:EFFECT]",
+        action="append",
+        help="a taint that they tolerate; repeatable",
     )
     pods.add_argument("-l", "--selector", metavar="KEY=VALUE,…", help="labels that nodes must have")
     options.add_namespace(parser)

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-node",
         action="store_true",
-        help="instead those that belong to no single node, and that claims (of -n) hold",
+        help="GPUs of no single node that claims (of -n) hold, instead of a node's",
     )
     options.ignore_namespace(parser)
     options.add_output(parser)

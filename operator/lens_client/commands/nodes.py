@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=options.whole_number,
         dest="available_min",
-        help="only with so many available GPUs",
+        help="only nodes with at least N available GPUs",
     )
     parser.add_argument("--status", metavar="STATUS", help="only Ready, NotReady, Unknown or Missing ones")
     options.add_selector(parser)
