@@ -220,7 +220,7 @@ def section(answer: Mapping[str, Any], name: str, where: str) -> list[Any]:
     """Return the rows that ``include`` asks for. Raise ApiError for a Lens that has none."""
     rows: list[Any] | None = answer.get(name)
     if rows is None:
-        raise ApiError(f"{where}: this Lens doesn't say {name}")
+        raise ApiError(f"{where}: this Lens' answer has no {name}")
     return rows
 
 

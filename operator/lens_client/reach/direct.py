@@ -85,4 +85,6 @@ def _check_alone(source: str, options: Options) -> None:
     """Raise UsageError for an option that another way to Lens takes: it would name another Lens, or user."""
     for option, name in _OF_THE_KUBECONFIG.items():
         if getattr(options, name) is not None:
-            raise UsageError(f"{option} is of the kubeconfig, and {source} names Lens already: leave one out")
+            raise UsageError(
+                f"{option} belongs to the kubeconfig, but {source} names Lens already: leave one out"
+            )

@@ -39,7 +39,7 @@ def run(user: User, cluster: Cluster, environ: Mapping[str, str]) -> ExecCredent
     version = plugin.get("apiVersion", f"{API}/v1")
     interactive = plugin.get("interactiveMode", "IfAvailable") != "Never" and sys.stdin.isatty()
     if plugin.get("interactiveMode") == "Always" and not interactive:
-        raise CommandError(f"{command} of the kubeconfig asks at a terminal, and stdin is none")
+        raise CommandError(f"{command} of the kubeconfig needs a terminal, and stdin isn't one")
     spec: dict[str, Any] = {"interactive": interactive}
     if plugin.get("provideClusterInfo"):
         spec["cluster"] = _cluster_info(cluster)
@@ -117,14 +117,14 @@ def _credentials(command: str, version: str, printed: bytes) -> ExecCredentials:
 def _arguments(plugin: Mapping[str, Any], user: str) -> list[str]:
     found = plugin.get("args") or []
     if not isinstance(found, list):
-        raise CommandError(f"the kubeconfig's user {user!a}: exec.args is no list")
+        raise CommandError(f"the kubeconfig's user {user!a}: exec.args isn't a list")
     return list(map(str, found))
 
 
 def _variables(plugin: Mapping[str, Any], user: str) -> dict[str, str]:
     found = plugin.get("env") or []
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise CommandError(f"the kubeconfig's user {user!a}: exec.env is no list of names and values")
+        raise CommandError(f"the kubeconfig's user {user!a}: exec.env isn't a list of names and values")
     return {str(each["name"]): str(each.get("value", "")) for each in found if "name" in each}
 
 

@@ -121,7 +121,7 @@ def _shake_hands(remote: socket.socket, protocol: "ClientProtocol", deadline: De
     if isinstance(refused, InvalidStatus):
         raise refused
     if refused is not None:
-        raise ProtocolError(f"it opens no WebSocket ({refused}): a proxy on the way may not pass them on")
+        raise ProtocolError(f"it refuses a WebSocket ({refused}): a proxy in between may not support it")
 
 
 class _Tunnel:

@@ -52,7 +52,9 @@ class _Feed(threading.Thread):
 def run(context: Context, state: State, columns: Sequence[Column], query: Mapping[str, Any]) -> int:
     """Show the screen until the user ends it, or the figures are older than --max-age. Raise CommandError."""
     if not can_show(context.stdin, context.stdout):
-        raise CommandError("top needs a terminal; nodes and tasks print the same once, and with -w go on")
+        raise CommandError(
+            "top needs a terminal; nodes and tasks print the same once, or with -w continuously"
+        )
     title = "  ".join(filter(None, (context.lens.cluster, context.options.namespace)))
     try:
         with Screen(context.stdin, context.stdout) as screen:

@@ -203,7 +203,7 @@ def test_what_lens_does_not_say_is_not_none_of_it(command: str) -> None:
         ran = running.run(server.url, [command])
     assert (ran.stdout, ran.status) == ("", 1)
     name = "recent_events" if command == "events" else command
-    assert ran.stderr.endswith(f": this Lens doesn't say {name}\n")
+    assert ran.stderr.endswith(f": this Lens' answer has no {name}\n")
 
 
 def test_times_of_another_form_are_unknown() -> None:

@@ -336,10 +336,10 @@ def test_a_plugin_that_hands_out_nothing(scene: Scene, program: str, problem: st
 @pytest.mark.parametrize(
     ("plugin", "problem"),
     [
-        ({"args": 5}, "the kubeconfig's user 'jane': exec.args is no list"),
-        ({"args": "a b"}, "the kubeconfig's user 'jane': exec.args is no list"),
-        ({"env": 5}, "the kubeconfig's user 'jane': exec.env is no list of names and values"),
-        ({"env": ["A=B"]}, "the kubeconfig's user 'jane': exec.env is no list of names and values"),
+        ({"args": 5}, "the kubeconfig's user 'jane': exec.args isn't a list"),
+        ({"args": "a b"}, "the kubeconfig's user 'jane': exec.args isn't a list"),
+        ({"env": 5}, "the kubeconfig's user 'jane': exec.env isn't a list of names and values"),
+        ({"env": ["A=B"]}, "the kubeconfig's user 'jane': exec.env isn't a list of names and values"),
         (
             {"env": [{"name": "A=B", "value": "c"}]},
             "'true' of the kubeconfig can't be run: illegal environment variable name",
@@ -364,7 +364,7 @@ def test_a_header_field_gets_no_second_line(scene: Scene, user: dict[str, str]) 
 @pytest.mark.parametrize("option", ["--context", "--kubeconfig", "--as", "--lens-namespace"])
 def test_an_option_of_the_kubeconfig_beside_an_address(option: str) -> None:
     said = fails("version", option, "x", status=2, LENS_URL="http://127.0.0.1:1", LENS_TOKEN="a")
-    assert said == f"{option} is of the kubeconfig, and LENS_URL names Lens already: leave one out"
+    assert said == f"{option} belongs to the kubeconfig, but LENS_URL names Lens already: leave one out"
 
 
 @pytest.mark.parametrize(
