@@ -2,7 +2,8 @@
 
 Source: pkg/amdgpu/gpuagent/gpuagent_gpu_metrics.go and docs/configuration of ROCm/device-metrics-exporter.
 The metrics depend on the GPU and on the exporter's settings: MI2xx has an edge temperature and an average
-power, MI3xx a junction temperature and a current power. Each partition of a GPU is listed as a GPU, and they
+power, MI3xx a junction temperature and a current power; its first versions have 0 or 65535 for what the GPU
+lacks. Each partition of a GPU is listed as a GPU, and they
 share a serial number. The exporter has no timestamps, so its samples count as just taken.
 """
 
@@ -36,6 +37,9 @@ _USED, _TOTAL = "used_vram", "total_vram"
 _TEMPERATURES = ("edge_temperature", "junction_temperature")
 _POWERS = ("package_power", "average_package_power", "power_usage")
 _HEALTH = "health"
+
+_MOST_WATTS = 20_000
+"""More than any GPU takes, and less than 65535."""
 
 _WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, _TOTAL, *_TEMPERATURES, *_POWERS, _HEALTH)}
 
@@ -159,8 +163,8 @@ def _gpu(parts: list[_Device], received_at: float) -> GpuTelemetry:
     """
     labels, values = parts[0].labels, parts[0].values
     measured = tuple(map(_part, parts))
-    temperature = values.field_value("temperature_celsius", *_TEMPERATURES, most=1000)
-    power = values.field_value("power_watts", *_POWERS, most=1e6)
+    temperature = values.first_above_zero("temperature_celsius", *_TEMPERATURES, most=1000)
+    power = values.first_above_zero("power_watts", *_POWERS, most=_MOST_WATTS)
     reasons = {"shares": NOT_EXPORTED}
     for part in parts:
         reasons |= part.values.reasons

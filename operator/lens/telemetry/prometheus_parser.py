@@ -232,6 +232,20 @@ class Values:
                 return None
         return None
 
+    def first_above_zero(self, field: str, *metrics: str, most: float) -> float | None:
+        """Return the first value above 0 of a field's metrics, of which a device lacks some.
+
+        An exporter may have 0, or the largest number of some bits, for those. Else keep the reason.
+        """
+        given = [self._values[metric] for metric in metrics if metric in self._values]
+        for value in given:
+            if 0 < value <= most:
+                return value
+        is_out_of_range = any(value != 0 for value in given)
+        self.out_of_range |= is_out_of_range
+        self.reasons[field] = OUT_OF_RANGE if is_out_of_range else NOT_EXPORTED
+        return None
+
     def missing_reason(self, *metrics: str) -> str:
         """Return the reason why none of the metrics has a value."""
         return OUT_OF_RANGE if any(metric in self._values for metric in metrics) else NOT_EXPORTED

@@ -103,6 +103,25 @@ def test_an_older_gpu_has_edge_temperature_and_average_power() -> None:
     assert shown.health.state == "unknown"
 
 
+@pytest.mark.parametrize("lacking", [0, 65535])
+def test_what_a_gpu_lacks_is_not_taken_for_its_temperature_and_power(lacking: int) -> None:
+    newer = line("gpu_edge_temperature", lacking) + line("gpu_average_package_power", lacking) + gpu()
+    older = (
+        line("gpu_junction_temperature", lacking)
+        + line("gpu_package_power", lacking)
+        + line("gpu_edge_temperature", 43)
+        + line("gpu_average_package_power", 136)
+    )
+    for text in (newer, older):
+        reading = read(text)
+        (shown,) = reading.telemetry.gpus
+        assert (shown.temperature_celsius, shown.power_watts) == (43, 136)
+        assert reading.warnings == set()
+    (shown,) = read(line("gpu_edge_temperature", 0) + line("gpu_package_power", 0)).telemetry.gpus
+    assert (shown.temperature_celsius, shown.power_watts) == (None, None)
+    assert shown.reasons["power_watts"] == NOT_EXPORTED
+
+
 def partition(number: int, activity: object | None, **more: object) -> str:
     here: dict[str, object] = {
         "gpu_id": 8 + number,
