@@ -33,7 +33,9 @@ from lens.telemetry.scrape_result import ScrapeResult
 from lens.telemetry.targets import Target
 
 _ACTIVITY = "gfx_activity"
-_USED, _TOTAL = "used_vram", "total_vram"
+_USED = "used_vram"
+# The second is the first versions' name.
+_TOTALS = ("total_vram", "total_memory")
 _TEMPERATURES = ("edge_temperature", "junction_temperature")
 _POWERS = ("package_power", "average_package_power", "power_usage")
 _HEALTH = "health"
@@ -41,7 +43,7 @@ _HEALTH = "health"
 _MOST_WATTS = 20_000
 """More than any GPU takes, and less than 65535."""
 
-_WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, _TOTAL, *_TEMPERATURES, *_POWERS, _HEALTH)}
+_WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, *_TOTALS, *_TEMPERATURES, *_POWERS, _HEALTH)}
 
 _UNPARTITIONED = frozenset(("", "spx", "na", "n/a", "none"))
 
@@ -189,7 +191,7 @@ def _part(device: _Device) -> InstanceTelemetry:
     values = device.values
     utilization = values.field_value("utilization_percent", _ACTIVITY, most=100)
     used = values.field_value("memory_used_bytes", _USED, most=MAX_MIB)
-    total = values.field_value("memory_total_bytes", _TOTAL, most=MAX_MIB)
+    total = values.field_value("memory_total_bytes", *_TOTALS, most=MAX_MIB)
     return InstanceTelemetry(
         uuid=device.uuid,
         gpu_instance_id=device.partition or 0,

@@ -97,7 +97,8 @@ def test_gpus_without_a_serial_number_are_not_taken_for_one(serial: str) -> None
 
 def test_an_older_gpu_has_edge_temperature_and_average_power() -> None:
     text = line("gpu_edge_temperature", 38) + line("gpu_average_package_power", 90)
-    (shown,) = read(text).telemetry.gpus
+    (shown,) = read(text + line("gpu_total_memory", 65520)).telemetry.gpus
+    assert shown.memory_total_bytes == 65520 * MIB
     assert (shown.temperature_celsius, shown.power_watts) == (38, 90)
     assert (shown.utilization_percent, shown.reasons["utilization_percent"]) == (None, NOT_EXPORTED)
     assert shown.health.state == "unknown"
