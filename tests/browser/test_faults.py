@@ -1,5 +1,6 @@
 """What goes wrong around the page, and what it says meanwhile."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,18 @@ def test_what_is_no_answer_of_lens_is_asked_for_again(opened: Open, lens: Lens) 
         "pending-tasks were asked for once",
     )
     expect(tab.main).not_to_contain_text("The answer isn't one of Lens'")
+
+
+def test_tasks_that_are_not_known_are_not_none(opened: Open, lens: Lens) -> None:
+    """Of a list that is refused there is no number."""
+    tab = opened(lens.url, ADMIN)
+    tab.forgive(r"status of 503")
+    body = json.dumps({"meta": {"code": 5003, "message": "Later"}, "data": None})
+    tab.page.route("**/realtime/running-tasks?*", lambda route: route.fulfill(status=503, body=body))
+    tab.sign_in(ADMIN)
+    tab.open("/#/tasks?state=all")
+    expect(tab.main).to_contain_text("Later. The page tries again by itself.")
+    expect(tab.main).not_to_contain_text(re.compile(r"\d+ of \d+"))
 
 
 def test_a_tab_of_last_year_offers_to_reload(opened: Open, lens: Lens, loop: Loop) -> None:

@@ -39,16 +39,19 @@ export function TaskList({ namespace }) {
   // The stream has those that run.
   const asked = state ? { ...scope.value, state } : null;
   const { data, error } = usePolled(asked ? "realtime/running-tasks" : null, asked, EVERY_MS, status.value?.running_tasks);
+  const known = !state || data !== null;
   const all = state ? (data?.tasks ?? NONE) : running.value;
   const { found, gpus, shares } = useMemo(() => chosen(all, { ns, node, workload, idle: idle === "1" }), [all, ns, node, workload, idle]);
-  useEffect(() => announce(`${counted(found.length, "task")}, ${counted(gpus, "GPU")}`), [ns, node, workload, state, idle]);
+  useEffect(() => {
+    if (known) announce(`${counted(found.length, "task")}, ${counted(gpus, "GPU")}`);
+  }, [ns, node, workload, state, idle, known]);
   const names = namespaces.value.join("\n");
   const filters = useMemo(() => html`<${TaskFilters} namespaces=${names.split("\n")} />`, [names]);
   return html`<section class="panel">
-    <div class="panel-head"><h1>Tasks</h1><p class="muted"><span data-figure="total_tasks">${count(found.length)}</span> of ${count(all.length)}, with ${counted(gpus, "GPU")}${shares && " (GPUs that tasks share count for each)"}</p></div>
+    <div class="panel-head"><h1>Tasks</h1><p class="muted">${known ? html`<span data-figure="total_tasks">${count(found.length)}</span> of ${count(all.length)}, with ${counted(gpus, "GPU")}${shares && " (GPUs that tasks share count for each)"}` : "…"}</p></div>
     ${filters}
     ${error && html`<${Refused} error=${error} what="these tasks" />`}
-    ${state && data === null
+    ${!known
       ? !error && html`<p class="empty">Loading …</p>`
       : by
         ? html`<${GroupTable} tasks=${found} by=${by} sort=${sort} search=${q} />`
