@@ -1,5 +1,7 @@
 """Rights in one namespace, and rights to capacity alone: the same page with what RBAC shows."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ADMIN, ENGINEER, TENANT, Open
@@ -28,6 +30,19 @@ def test_who_may_see_one_namespace_sees_that(opened: Open, lens: Lens) -> None:
     expect_without(tab, *NAMES_OF_OTHERS)
     # The namespace is in the address: a link to send.
     assert "research" in tab.page.url
+
+
+def test_pods_that_wait_and_are_not_known_are_not_none(opened: Open, lens: Lens) -> None:
+    """The page adds up one namespace itself, and its pods that wait come by a request of their own."""
+    tab = opened(lens.url, TENANT)
+    tab.forgive(r"status of 403", r"status of 503")
+    tab.page.route("**/realtime/pending-tasks?*", lambda route: route.fulfill(status=503, body="Later"))
+    tab.open(f"/#token={TENANT}")
+    tab.main.get_by_label("Namespace").fill("research")
+    tab.page.keyboard.press("Enter")
+    tab.expect_state("live")
+    expect(tab.main.locator(".namespaces [data-figure=allocated_gpus]").first).to_have_text(re.compile(r"\d"))
+    expect(tab.main.locator(".namespaces [data-figure=pending_gpus]").first).to_have_text("\N{EN DASH}")
 
 
 def test_who_may_see_capacity_sees_what_is_free_and_no_names(opened: Open, lens: Lens) -> None:

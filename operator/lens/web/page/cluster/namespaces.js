@@ -23,6 +23,7 @@ export const keepNamespaces = told.keep;
 
 const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
   const waiting = new Map();
+  const none = pending.value === null ? null : 0;
   for (const { namespace, requested_gpus: gpus } of pending.value ?? []) {
     const known = waiting.get(namespace) ?? { pods: 0, gpus: 0 };
     waiting.set(namespace, { pods: known.pods + 1, gpus: known.gpus + gpus });
@@ -38,8 +39,8 @@ const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
       idle_gpus: own?.idle ?? 0,
       utilization: own?.measured ? own.used / own.measured : null,
       idle_gpu_seconds: own ? (own.idle * now - own.idleSince) / 1000 : 0,
-      pending_pods: waiting.get(namespace)?.pods ?? 0,
-      pending_gpus: waiting.get(namespace)?.gpus ?? 0,
+      pending_pods: waiting.get(namespace)?.pods ?? none,
+      pending_gpus: waiting.get(namespace)?.gpus ?? none,
     };
   });
   return { rows, held: all.busy + all.idle + all.held };

@@ -51,7 +51,7 @@ const COLUMNS = [
     cell: (row) =>
       row.pending_pods
         ? html`<a href=${href("pending", { ns: row.namespace })}>${count(row.pending_gpus)}</a>`
-        : count(0),
+        : count(row.pending_gpus),
     numeric: true,
     figure: "pending_gpus",
   },
