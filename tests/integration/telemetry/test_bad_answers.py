@@ -98,6 +98,7 @@ async def test_many_that_hang_do_not_make_the_others_old(scene: Scene) -> None:
     assert seconds < 5 * INTERVAL_SECONDS + 1
 
 
+@pytest.mark.slow
 async def test_many_agents_that_go_on_hanging_are_asked_less_often(scene: Scene) -> None:
     hanging = [await scene.serve(f"hanging-{number}", server.hang) for number in range(FEW_HANGING + 4)]
     good = await scene.serve("node-2", server.agent("node-2"))
@@ -106,6 +107,7 @@ async def test_many_agents_that_go_on_hanging_are_asked_less_often(scene: Scene)
     assert all(len(each.requests) <= 6 for each in hanging)
 
 
+@pytest.mark.slow
 async def test_a_few_agents_that_go_on_hanging_are_asked_as_often_as_others(scene: Scene) -> None:
     hanging = await scene.serve("node-1", server.hang)
     for number in range(FEW_HANGING - 1):

@@ -251,6 +251,7 @@ async def test_of_several_xids_the_worst_decides(
     assert (gpu.health.state, gpu.health.because) == (state, because)
 
 
+@pytest.mark.slow
 async def test_an_xid_that_another_one_has_replaced_counts_until_the_exporter_starts_anew(
     scene: Scene,
 ) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import pytest
+
 from lens_sim.objects.resources import PODS
 from tests.integration.watch import faults
 from tests.integration.watch.faults import event, stream
@@ -39,6 +41,7 @@ async def test_a_late_line_does_not_restore_a_deleted_object(scene: Scene) -> No
     assert scene.metric("lens_lists_total", resource="pods") == 1
 
 
+@pytest.mark.slow
 async def test_a_watch_goes_on_after_the_last_line_of_the_one_before(scene: Scene) -> None:
     scene.front.watch_seconds = 1
     scene.watch()

@@ -445,6 +445,7 @@ async def test_a_resource_that_kopf_does_not_find_restarts_it(scene: Scene) -> N
     assert gpus(scene) == ALL
 
 
+@pytest.mark.slow
 async def test_apiservers_that_serve_different_versions_restart_nothing(scene: Scene) -> None:
     turns = itertools.cycle((Exchange.forward, faults.status(404)))
 
