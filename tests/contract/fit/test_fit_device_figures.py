@@ -90,7 +90,14 @@ def clusters(draw: st.DrawFn) -> list[Manifest]:
     made: list[Manifest] = [
         node(name, resource="example.com/none", cordoned=draw(st.integers(0, 4)) == 0) for name in NODES
     ]
-    made += [draw(slices(index)) for index in range(draw(st.integers(1, 5)))]
+    published = [draw(slices(index)) for index in range(draw(st.integers(1, 5)))]
+    # All slices of a pool state one number: the scheduler goes by any of them, and Lens by all.
+    counts: dict[tuple[str, str, int], int] = {}
+    for spec in (each["spec"] for each in published):
+        pool = spec["pool"]
+        key = (spec["driver"], pool["name"], pool["generation"])
+        pool["resourceSliceCount"] = counts.setdefault(key, pool["resourceSliceCount"])
+    made += published
     made += [draw(claims(index)) for index in range(draw(st.integers(0, 3)))]
     made += [draw(rules(index)) for index in range(draw(st.integers(0, 2)))]
     return [*made, device_class(), device_class("gpu.amd.com", 'device.driver == "gpu.amd.com"')]

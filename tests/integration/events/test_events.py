@@ -75,7 +75,8 @@ async def test_20000_events_of_other_pods_take_bounded_time_and_memory(scene: Sc
     tracemalloc.stop()
     print(f"{time.monotonic() - began:.1f} s, {peak / 2**20:.1f} MiB at most, a turn took {longest:.3f} s")
     assert scene.reasons() == ["BackOff"]
-    assert len(scene.requests(watches=False)) == 31
+    # A page has what the first ones fitted into.
+    assert 5 <= len(scene.requests(watches=False)) <= 31
     # The servers and a page of theirs are in it; all Events together would be over 15 MB.
     assert peak < 12 * 2**20
 
