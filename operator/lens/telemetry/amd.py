@@ -3,8 +3,8 @@
 Source: pkg/amdgpu/gpuagent/gpuagent_gpu_metrics.go and docs/configuration of ROCm/device-metrics-exporter.
 The metrics depend on the GPU and on the exporter's settings: MI2xx has an edge temperature and an average
 power, MI3xx a junction temperature and a current power; its first versions have 0 or 65535 for what the GPU
-lacks. Each partition of a GPU is listed as a GPU, and they
-share a serial number. The exporter has no timestamps, so its samples count as just taken.
+lacks. Each partition of a GPU is listed as a GPU, and they share a serial number. The exporter has no
+timestamps, so its samples count as just taken.
 """
 
 from collections import Counter
