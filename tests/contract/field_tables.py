@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from lens.api import schemas
+from lens.api.schemas.pending import PendingTask
+from lens.api.schemas.tasks import Task
 from tests.monitoring.files import ROOT
 
 PAGE = ROOT / "docs/realtime.md"
 
-_TABLES = {"fields of Task": schemas.Task, "fields of PendingTask": schemas.PendingTask}
+_TABLES = {"fields of Task": Task, "fields of PendingTask": PendingTask}
 
 
 def page() -> str:

@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from lens.api.errors import ApiError, ClusterNotFoundError
-from lens.api.schemas import Envelope, Meta
+from lens.api.schemas.envelope import Envelope, Meta
 
 CONTENT_TYPE = "application/json"
 

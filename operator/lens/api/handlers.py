@@ -34,7 +34,7 @@ from lens.api.parameters import (
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.request_context import REQUEST_CONTEXT
-from lens.api.schemas import Clusters
+from lens.api.schemas.clusters import Clusters
 from lens.bounds import MAX_BODY_BYTES
 from lens.concurrency.single_flight import SingleFlight
 from lens.http import request_body

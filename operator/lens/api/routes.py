@@ -8,7 +8,6 @@ from typing import Any, Generic
 
 from aiohttp import web
 
-from lens.api import schemas
 from lens.api.access.auth import Caller
 from lens.api.endpoints import status
 from lens.api.endpoints.namespaces import NamespaceList
@@ -33,6 +32,16 @@ from lens.api.parameters import (
     StreamParameters,
     TaskParameters,
 )
+from lens.api.schemas.access import Access
+from lens.api.schemas.clusters import Clusters, Summary
+from lens.api.schemas.envelope import Health
+from lens.api.schemas.fit import Fit
+from lens.api.schemas.fit_record import FitRecordDetail
+from lens.api.schemas.node_detail import NodeDetail
+from lens.api.schemas.nodes import Nodes
+from lens.api.schemas.pending import PendingTasks
+from lens.api.schemas.status import Status
+from lens.api.schemas.tasks import RunningTasks
 from lens.api.stream.streams import Streams
 from lens.api.system.own_access import CLUSTERS, OwnAccess
 from lens.api.system.page import ASSETS, Page
@@ -92,28 +101,28 @@ def table(
         Route(
             CLUSTERS,
             FiguresParameters,
-            schemas.Clusters,
+            Clusters,
             handlers.clusters,
             "List the clusters that this Lens knows, with their status.",
         ),
         Route(
             "/api/v1/access",
             AccessParameters,
-            schemas.Access,
+            Access,
             access.handler,
             "Find out what the token may see.",
         ),
         Route(
             "/api/v1/realtime/summary",
             FiguresParameters,
-            schemas.Summary,
+            Summary,
             handlers.summary,
             "Add up the figures of all clusters.",
         ),
         Route(
             "/api/v1/realtime/status",
             StatusParameters,
-            schemas.Status,
+            Status,
             _status(handlers, namespaces),
             "Read a cluster's figures, and on request lists of its nodes, namespaces, alerts and events.",
             cached=True,
@@ -121,7 +130,7 @@ def table(
         Route(
             "/api/v1/realtime/running-tasks",
             TaskParameters,
-            schemas.RunningTasks,
+            RunningTasks,
             handlers.for_list(running_tasks(list_queue)),
             "List the pods that hold GPUs.",
             cached=True,
@@ -129,7 +138,7 @@ def table(
         Route(
             "/api/v1/realtime/pending-tasks",
             PendingParameters,
-            schemas.PendingTasks,
+            PendingTasks,
             handlers.for_list(pending_tasks(list_queue)),
             "List the pods that request GPUs and are not bound to a node.",
             cached=True,
@@ -137,7 +146,7 @@ def table(
         Route(
             "/api/v1/realtime/nodes",
             NodesParameters,
-            schemas.Nodes,
+            Nodes,
             handlers.for_list(node_list(list_queue)),
             "List the nodes with GPUs.",
             cached=True,
@@ -145,14 +154,14 @@ def table(
         Route(
             FIT,
             FitQuery,
-            schemas.Fit,
+            Fit,
             fit(FitQuery),
             "Find out whether pods with GPUs would be scheduled now, why not, and what would fit.",
         ),
         Route(
             FIT,
             FitParameters,
-            schemas.Fit,
+            Fit,
             fit(FitParameters),
             "Find out whether the pods of a manifest would be scheduled now: any workload, in YAML or JSON.",
             methods=("POST",),
@@ -160,14 +169,14 @@ def table(
         Route(
             f"{FIT}/record",
             FitRecordParameters,
-            schemas.FitRecordDetail,
+            FitRecordDetail,
             fit_record,
             "Read how often Lens was right about pending pods, with case files of where it was wrong.",
         ),
         Route(
             "/api/v1/realtime/nodes/{name}",
             NodeParameters,
-            schemas.NodeDetail,
+            NodeDetail,
             handlers.for_view(node_detail, status.timestamp_field),
             "Read one node and each of its GPUs.",
             cached=True,
@@ -231,9 +240,7 @@ def _status(handlers: Handlers, namespaces: NamespaceList) -> Handler[StatusPara
 
 
 def _probe(path: str, handler: Handler[Parameters], summary: str) -> Route[Parameters]:
-    return Route(
-        path, Parameters, schemas.Health, handler, summary, open=True, limited=False, level=logging.DEBUG
-    )
+    return Route(path, Parameters, Health, handler, summary, open=True, limited=False, level=logging.DEBUG)
 
 
 def _file(path: str, parameters: type[P], handler: Handler[P], media_type: str, summary: str) -> Route[P]:

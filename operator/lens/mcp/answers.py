@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from lens.api import schemas
+from lens.api.schemas import alerts_and_events, clusters, dra, fit, node_detail, nodes, pending, status, tasks
 
 MAX_TEXT_CHARS = 300
 """The length of a text, in which users may have written anything."""
@@ -93,58 +93,58 @@ def _others(schema: Any, *names: str) -> Collection[str]:
     return set(schema.__annotations__) - {*names}
 
 
-Cluster = subset(schemas.Cluster, required=("name", "status"), without=("local",))
-Clusters = subset(schemas.Clusters, required=("clusters",), nested={"clusters": Cluster})
+Cluster = subset(clusters.Cluster, required=("name", "status"), without=("local",))
+Clusters = subset(clusters.Clusters, required=("clusters",), nested={"clusters": Cluster})
 
 Freshness = subset(
-    schemas.Freshness,
+    status.Freshness,
     required=("synced", "age_seconds"),
     without=("watch_age_seconds", "coverage", "sequence"),
 )
-ProblemPool = subset(schemas.ProblemPool, required=("driver", "pool", "reason"))
+ProblemPool = subset(dra.ProblemPool, required=("driver", "pool", "reason"))
 Dra = subset(
-    schemas.Dra,
+    dra.Dra,
     required=(),
     unless_zero=("total_problem_pools", "both_ways_nodes"),
     nested={"problem_pools": ProblemPool},
 )
 Status = subset(
-    schemas.Status,
+    status.Status,
     required=(*_MOMENT, "current_gpu_usage", "available_resources"),
     without=("nodes", "alerts", "recent_events"),
     unless_zero=("approximate",),
     nested={"freshness": Freshness, "dra": Dra},
 )
 
-Device = subset(schemas.ClaimedDevice, required=("driver", "pool", "device"), without=("uuid", "gpu_uuid"))
-Claim = subset(schemas.Claim, required=("ready",), nested={"devices": Device})
+Device = subset(tasks.ClaimedDevice, required=("driver", "pool", "device"), without=("uuid", "gpu_uuid"))
+Claim = subset(tasks.Claim, required=("ready",), nested={"devices": Device})
 
 Task = subset(
-    schemas.Task,
+    tasks.Task,
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "started_at", "owner", "resources", "gpu_uuids"),
     unless_zero=("terminating", "approximate"),
     nested={"claims": Claim},
 )
-Tasks = subset(schemas.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
+Tasks = subset(tasks.RunningTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": Task})
 
-FitReason = subset(schemas.FitReason, required=("code", "message", "nodes"))
+FitReason = subset(fit.FitReason, required=("code", "message", "nodes"))
 PendingFit = subset(
-    schemas.PendingFit, required=("fits", "reason", "complete"), nested={"reasons": FitReason}
+    pending.PendingFit, required=("fits", "reason", "complete"), nested={"reasons": FitReason}
 )
 PendingTask = subset(
-    schemas.PendingTask,
+    pending.PendingTask,
     required=("namespace", "pod_name"),
     without=("pod_uid", "workload_reason", "created_at", "owner"),
     unless_zero=("affinity", "terminating"),
     nested={"claims": Claim, "fit": PendingFit},
 )
 PendingTasks = subset(
-    schemas.PendingTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": PendingTask}
+    pending.PendingTasks, required=(*_MOMENT, "total_tasks", "tasks"), nested={"tasks": PendingTask}
 )
 
 Node = subset(
-    schemas.Node,
+    nodes.Node,
     required=("node_name", "status", "available_gpus"),
     without=("resources",),
     unless_zero=(
@@ -155,35 +155,33 @@ Node = subset(
         "approximate",
     ),
 )
-Nodes = subset(schemas.Nodes, required=(*_MOMENT, "total_nodes", "nodes"), nested={"nodes": Node})
+Nodes = subset(nodes.Nodes, required=(*_MOMENT, "total_nodes", "nodes"), nested={"nodes": Node})
 
-DeviceClaim = subset(schemas.DeviceClaim, required=("namespace", "resource_claim"))
-DraDevice = subset(schemas.DraDevice, required=("device",), nested={"claims": DeviceClaim})
-DraGpu = subset(schemas.DraGpu, required=("driver", "pool", "name"), nested={"devices": DraDevice})
-Holder = subset(schemas.GpuHolder, required=("namespace", "pod", "container"))
+DeviceClaim = subset(dra.DeviceClaim, required=("namespace", "resource_claim"))
+DraDevice = subset(dra.DraDevice, required=("device",), nested={"claims": DeviceClaim})
+DraGpu = subset(dra.DraGpu, required=("driver", "pool", "name"), nested={"devices": DraDevice})
+Holder = subset(node_detail.GpuHolder, required=("namespace", "pod", "container"))
 Gpu = subset(
-    schemas.Gpu,
+    node_detail.Gpu,
     required=("state", "health"),
     without=("source", "product", "instances", "sampled_at", "reasons"),
     nested={"holders": Holder, "dra": DraGpu},
 )
-NodeTelemetry = subset(schemas.NodeTelemetry, required=("source", "state"))
+NodeTelemetry = subset(node_detail.NodeTelemetry, required=("source", "state"))
 NodeDetail = subset(
-    schemas.NodeDetail,
+    node_detail.NodeDetail,
     required=(*_MOMENT, "node", "gpus"),
     nested={"node": Node, "telemetry": NodeTelemetry, "gpus": Gpu},
 )
 
-FitPods = subset(
-    schemas.FitPods, required=("name", "fits", "replicas", "placed"), nested={"reasons": FitReason}
-)
-Fit = subset(schemas.Fit, required=(*_MOMENT, "fits", "complete", "pods"), nested={"pods": FitPods})
+FitPods = subset(fit.FitPods, required=("name", "fits", "replicas", "placed"), nested={"reasons": FitReason})
+Fit = subset(fit.Fit, required=(*_MOMENT, "fits", "complete", "pods"), nested={"pods": FitPods})
 
-Alert = subset(schemas.Alert, required=("severity", "type", "source", "message"), without=("id",))
+Alert = subset(alerts_and_events.Alert, required=("severity", "type", "source", "message"), without=("id",))
 Alerts = subset(
-    schemas.Status,
+    status.Status,
     required=(*_MOMENT, "alerts"),
-    without=_others(schemas.Status, *_MOMENT, "alerts"),
+    without=_others(status.Status, *_MOMENT, "alerts"),
     nested={"alerts": Alert},
     added={"total_alerts": int},
 )

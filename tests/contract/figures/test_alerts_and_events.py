@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from pydantic import TypeAdapter
 
-from lens.api.schemas import Envelope, Status
+from lens.api.schemas.envelope import Envelope
+from lens.api.schemas.status import Status
 from lens.model.alerts.alert import Alert, AlertObject
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.cluster_state import AlertsAndEvents

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lens.api.fit.endpoint import FitQuestions
 from lens.api.parameters import FitQuery
-from lens.api.schemas import Fit
+from lens.api.schemas.fit import Fit
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from tests.contract.conftest import NOW

@@ -15,7 +15,7 @@ from lens.api.envelope import CONTENT_TYPE
 from lens.api.lists.listing import CSV
 from lens.api.parameters import ClusterParameters, ListParameters, Parameters
 from lens.api.routes import Route
-from lens.api.schemas import Envelope
+from lens.api.schemas.envelope import Envelope
 from tests.contract.openapi.examples import EXAMPLES
 
 Document = dict[str, Any]

@@ -5,7 +5,17 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 
-from lens.api import schemas
+from lens.api.schemas.access import Access
+from lens.api.schemas.clusters import Clusters, Summary
+from lens.api.schemas.envelope import Health
+from lens.api.schemas.fit import Fit, FitReason
+from lens.api.schemas.fit_record import FitRecord, FitRecordDetail
+from lens.api.schemas.gpu_figures import AvailableResources, GpuNodes, GpuUsage, Product
+from lens.api.schemas.node_detail import NodeDetail
+from lens.api.schemas.nodes import Node, Nodes
+from lens.api.schemas.pending import PendingTask, PendingTasks
+from lens.api.schemas.status import Status
+from lens.api.schemas.tasks import RunningTasks, Task
 from lens.model.alerts.pod_rules import pod_pending
 
 _AT = "2025-12-19T15:30:00Z"
@@ -28,21 +38,21 @@ def _filled(schema: type[Any], given: Mapping[str, object]) -> Any:
     return row
 
 
-_USAGE: schemas.GpuUsage = {
+_USAGE: GpuUsage = {
     "total_gpus": 16,
     "allocated_gpus": 2,
     "utilized_gpus": 2,
     "allocation_rate": 12.5,
     "utilization_rate": 16.1,
 }
-_AVAILABLE: schemas.AvailableResources = {
+_AVAILABLE: AvailableResources = {
     "available_gpus": 6,
     "available_nodes": 1,
     "max_contiguous_gpu": 6,
     "max_contiguous_gpu_product": "NVIDIA-H100-80GB-HBM3",
     "max_contiguous_gpu_reason": None,
 }
-_PRODUCTS: list[schemas.Product] = [
+_PRODUCTS: list[Product] = [
     {
         "product": "NVIDIA-H100-80GB-HBM3",
         "reason": None,
@@ -54,8 +64,8 @@ _PRODUCTS: list[schemas.Product] = [
         "largest_block": 6,
     }
 ]
-_GPU_NODES: schemas.GpuNodes = {"total": 2, "idle": 0, "partly_used": 1, "full": 0, "closed": 1}
-_NODE: schemas.Node = {
+_GPU_NODES: GpuNodes = {"total": 2, "idle": 0, "partly_used": 1, "full": 0, "closed": 1}
+_NODE: Node = {
     "node_name": "gpu-node-1",
     "status": "Ready",
     "total_gpus": 8,
@@ -83,13 +93,13 @@ _NODE: schemas.Node = {
         }
     ],
 }
-_RECORD: schemas.FitRecord = {
+_RECORD: FitRecord = {
     "right": 412,
     "wrong": 1,
     "abstained": 9,
     "since": "2025-12-18T08:00:00Z",
 }
-_STATUS: schemas.Status = {
+_STATUS: Status = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
     "current_gpu_usage": _USAGE,
@@ -170,14 +180,14 @@ _STATUS: schemas.Status = {
         },
     ],
 }
-_TASKS: schemas.RunningTasks = {
+_TASKS: RunningTasks = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
     "total_tasks": 1,
     "continue": None,
     "tasks": [
         _filled(
-            schemas.Task,
+            Task,
             {
                 "pod_uid": "4f6b0f2e-7d1c-4a55-9a53-0c6f6f0f9a11",
                 "pod_name": "train-0",
@@ -201,7 +211,7 @@ _TASKS: schemas.RunningTasks = {
         )
     ],
 }
-_FIT_REASONS: list[schemas.FitReason] = [
+_FIT_REASONS: list[FitReason] = [
     {
         "code": "resource",
         "message": "Insufficient nvidia.com/gpu",
@@ -223,14 +233,14 @@ _FIT_REASONS: list[schemas.FitReason] = [
         "node_names": ["gpu-node-1"],
     },
 ]
-_PENDING: schemas.PendingTasks = {
+_PENDING: PendingTasks = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
     "total_tasks": 1,
     "continue": None,
     "tasks": [
         _filled(
-            schemas.PendingTask,
+            PendingTask,
             {
                 "pod_uid": "b1a7c1de-5e0f-4c9b-8a52-3f7f0f0b7c22",
                 "pod_name": "eval-0",
@@ -265,7 +275,7 @@ _PENDING: schemas.PendingTasks = {
         )
     ],
 }
-_NODE_DETAIL: schemas.NodeDetail = {
+_NODE_DETAIL: NodeDetail = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
     "node": _NODE,
@@ -294,7 +304,7 @@ _NODE_DETAIL: schemas.NodeDetail = {
         }
     ],
 }
-_FIT: schemas.Fit = {
+_FIT: Fit = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
     "age_seconds": 0.4,
@@ -322,7 +332,7 @@ _FIT: schemas.Fit = {
     "nearest": [{"change": "gpus", "value": "6", "gpus": 6, "replicas": 1}],
     "evictable": None,
 }
-_CLUSTERS: schemas.Clusters = {
+_CLUSTERS: Clusters = {
     "clusters": [
         {
             "name": "prod-cluster",
@@ -341,7 +351,7 @@ _CLUSTERS: schemas.Clusters = {
         },
     ]
 }
-_SUMMARY: schemas.Summary = {
+_SUMMARY: Summary = {
     "timestamp": _AT,
     "current_gpu_usage": _USAGE,
     "running_tasks": 1,
@@ -379,7 +389,7 @@ _SUMMARY: schemas.Summary = {
     ],
     "unreachable": ["lab"],
 }
-_RECORD_DETAIL: schemas.FitRecordDetail = {
+_RECORD_DETAIL: FitRecordDetail = {
     "cluster": "prod-cluster",
     "timestamp": _AT,
     "fit_record": _RECORD,
@@ -425,25 +435,25 @@ _RECORD_DETAIL: schemas.FitRecordDetail = {
         }
     ],
 }
-_HEALTH: schemas.Health = {"status": "ok"}
+_HEALTH: Health = {"status": "ok"}
 
 EXAMPLES: Mapping[type, object] = {
-    schemas.Clusters: _CLUSTERS,
-    schemas.Summary: _SUMMARY,
-    schemas.Status: _STATUS,
-    schemas.RunningTasks: _TASKS,
-    schemas.PendingTasks: _PENDING,
-    schemas.Nodes: {
+    Clusters: _CLUSTERS,
+    Summary: _SUMMARY,
+    Status: _STATUS,
+    RunningTasks: _TASKS,
+    PendingTasks: _PENDING,
+    Nodes: {
         "cluster": "prod-cluster",
         "timestamp": _AT,
         "total_nodes": 1,
         "continue": None,
         "nodes": [_NODE],
     },
-    schemas.NodeDetail: _NODE_DETAIL,
-    schemas.Fit: _FIT,
-    schemas.FitRecordDetail: _RECORD_DETAIL,
-    schemas.Access: {
+    NodeDetail: _NODE_DETAIL,
+    Fit: _FIT,
+    FitRecordDetail: _RECORD_DETAIL,
+    Access: {
         "caller": "system:serviceaccount:team-a:jane",
         "cluster": "prod-cluster",
         "clusters": ["prod-cluster"],
@@ -455,6 +465,6 @@ EXAMPLES: Mapping[type, object] = {
         "version": "0.1.0",
         "page": "aa1d26ab156954c4",
     },
-    schemas.Health: _HEALTH,
+    Health: _HEALTH,
 }
 """Examples by the type of their data; every route's type has one."""

@@ -4,7 +4,10 @@ import json
 
 from pydantic import TypeAdapter
 
-from lens.api.schemas import Clusters, Envelope, Health, RunningTasks, Status
+from lens.api.schemas.clusters import Clusters
+from lens.api.schemas.envelope import Envelope, Health
+from lens.api.schemas.status import Status
+from lens.api.schemas.tasks import RunningTasks
 from tests.contract.conftest import NOW, Api
 from tests.contract.kubernetes import Cluster, node, pod
 

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from lens.api import schemas
+from lens.api.schemas import alerts_and_events, clusters, node_detail, nodes, pending, tasks
 from lens.mcp import answers
 from lens.mcp.answers import MAX_TEXT_CHARS, subset
 
 
-class NewTask(schemas.Task):
+class NewTask(tasks.Task):
     """A task with a field that the API has got since."""
 
     added_since: str
@@ -24,12 +24,12 @@ def test_a_field_that_the_api_adds_is_shown() -> None:
 @pytest.mark.parametrize(
     ("schema", "type_"),
     [
-        (schemas.Cluster, answers.Cluster),
-        (schemas.Task, answers.Task),
-        (schemas.PendingTask, answers.PendingTask),
-        (schemas.Node, answers.Node),
-        (schemas.Gpu, answers.Gpu),
-        (schemas.Alert, answers.Alert),
+        (clusters.Cluster, answers.Cluster),
+        (tasks.Task, answers.Task),
+        (pending.PendingTask, answers.PendingTask),
+        (nodes.Node, answers.Node),
+        (node_detail.Gpu, answers.Gpu),
+        (alerts_and_events.Alert, answers.Alert),
     ],
 )
 def test_most_fields_of_the_api_are_shown(schema: type, type_: type[msgspec.Struct]) -> None:
@@ -39,7 +39,7 @@ def test_most_fields_of_the_api_are_shown(schema: type, type_: type[msgspec.Stru
 
 def test_a_field_that_the_api_has_no_more_is_found() -> None:
     with pytest.raises(ValueError, match="Task has no gone"):
-        subset(schemas.Task, required=("namespace",), without=("gone",))
+        subset(tasks.Task, required=("namespace",), without=("gone",))
 
 
 def test_null_and_empty_fields_are_left_out_and_texts_are_cut() -> None:

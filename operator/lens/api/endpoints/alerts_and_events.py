@@ -1,13 +1,14 @@
 """The rows of alerts and events."""
 
-from lens.api import schemas
 from lens.api.parameters import StatusParameters
+from lens.api.schemas.alerts_and_events import Alert as AlertRow
+from lens.api.schemas.alerts_and_events import Event as EventRow
 from lens.model.alerts.alert import Alert
 from lens.model.events.transitions import Event
 from lens.model.k8s import timestamps
 
 
-def alert_row(alert: Alert) -> schemas.Alert:
+def alert_row(alert: Alert) -> AlertRow:
     """Return an alert's row."""
     about = alert.about
     return {
@@ -26,7 +27,7 @@ def alert_row(alert: Alert) -> schemas.Alert:
     }
 
 
-def event_row(event: Event) -> schemas.Event:
+def event_row(event: Event) -> EventRow:
     """Return an event's row."""
     return {
         "timestamp": timestamps.render(event.at),

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 
-from lens.api import schemas
+from lens.api.schemas.tasks import Claim, ClaimReason
+from lens.api.schemas.tasks import ClaimedDevice as ClaimedDeviceRow
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse
 
 
-def claim_rows(pod: Pod) -> list[schemas.Claim]:
+def claim_rows(pod: Pod) -> list[Claim]:
     """Return a pod's claims, each with its devices or with the reason why it isn't ready."""
     return [_claim(use) for use in pod.uses]
 
 
-def _claim(use: ClaimUse) -> schemas.Claim:
+def _claim(use: ClaimUse) -> Claim:
     reason, waits_for = _reason(use)
     return {
         "name": use.name or None,
@@ -25,7 +26,7 @@ def _claim(use: ClaimUse) -> schemas.Claim:
     }
 
 
-def _reason(use: ClaimUse) -> tuple[schemas.ClaimReason | None, Iterable[str]]:
+def _reason(use: ClaimUse) -> tuple[ClaimReason | None, Iterable[str]]:
     """Return why a claim isn't ready, None if it is, and what it waits for."""
     if use.state == "missing":
         return ("NOT_CREATED" if use.claim is None else "NOT_FOUND"), ()
@@ -43,7 +44,7 @@ def _reason(use: ClaimUse) -> tuple[schemas.ClaimReason | None, Iterable[str]]:
     return ("BINDING_CONDITIONS" if use.state == "not ready" else None), use.waits_for
 
 
-def _device(device: ClaimedDevice) -> schemas.ClaimedDevice:
+def _device(device: ClaimedDevice) -> ClaimedDeviceRow:
     allocated = device.allocated
     unknown = None in (device.product, device.uuid, device.gpu_uuid)
     return {

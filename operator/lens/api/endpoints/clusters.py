@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from lens.api import schemas
+from lens.api.schemas.clusters import Cluster
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.node_occupancy import NodeUse
 from lens.model.inventory.occupancy.products import ProductCount
@@ -119,10 +119,10 @@ class ClusterStatus(NamedTuple):
     reason: Literal["TIMEOUT", "FORBIDDEN", "FAILED"] | None = None
 
 
-def cluster(status: ClusterStatus) -> schemas.Cluster:
+def cluster(status: ClusterStatus) -> Cluster:
     """Return the entry of a cluster."""
     figures = status.figures
-    entry: schemas.Cluster = {
+    entry: Cluster = {
         "name": status.name,
         "local": status.local,
         "status": status.status,

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from lens.api import schemas
 from lens.api.endpoints.capacity import without_value
+from lens.api.schemas.dra import DeviceClaim, DraDevice, DraGpu, NoNodeGpu
+from lens.api.schemas.node_detail import Gpu, GpuHolder
 from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.model.inventory.dra.gpus import SLICE_GONE, DeviceHolder, HeldGpu
@@ -36,8 +37,8 @@ Containers = Mapping[DeviceKey, list[Claimed]]
 
 
 def with_dra(
-    rows: list[schemas.Gpu], occupied: NodeOccupancy, telemetry: NodeTelemetry | None, current_at: float
-) -> list[schemas.Gpu]:
+    rows: list[Gpu], occupied: NodeOccupancy, telemetry: NodeTelemetry | None, current_at: float
+) -> list[Gpu]:
     """Return a node's GPUs, each once, with what DRA says of them.
 
     ``rows`` are those that its telemetry, or else its pods, name. One with the uuid, or the PCI address, of a
@@ -72,7 +73,7 @@ def with_dra(
     return found
 
 
-def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> schemas.NoNodeGpu | None:
+def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> NoNodeGpu | None:
     """Return a GPU of no node with who holds it; None if nobody does, or nobody in the ``namespace``.
 
     Of several holders it has those in the namespace. As ``capacity`` it is without the values of taints.
@@ -89,7 +90,7 @@ def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> sche
     return {**row, "uuid": held.gpu.uuid, "product": held.gpu.product, "memory_bytes": held.gpu.memory_bytes}
 
 
-def _join(row: schemas.Gpu, held: HeldGpu, containers: Containers) -> None:
+def _join(row: Gpu, held: HeldGpu, containers: Containers) -> None:
     """Add to a row what DRA says of its GPU."""
     row["dra"] = _dra(held)
     row["holders"] += _containers(held, containers)
@@ -101,7 +102,7 @@ def _join(row: schemas.Gpu, held: HeldGpu, containers: Containers) -> None:
         row["state"] = held.state
 
 
-def _own_row(held: HeldGpu, containers: Containers, unreported: str, current_at: float) -> schemas.Gpu:
+def _own_row(held: HeldGpu, containers: Containers, unreported: str, current_at: float) -> Gpu:
     """Return a GPU that only DRA tells of."""
     gpu = held.gpu
     unsaid = SLICE_GONE if held.reason == SLICE_GONE else NOT_REPORTED
@@ -139,10 +140,10 @@ def _unhealthy(held: HeldGpu) -> bool:
     return any(each.health == "Unhealthy" for each in held.holders)
 
 
-def _containers(held: HeldGpu, containers: Containers) -> list[schemas.GpuHolder]:
+def _containers(held: HeldGpu, containers: Containers) -> list[GpuHolder]:
     """Return the containers that have a GPU by claims, as the node's agent names them."""
     parts = {device.name: device.uuid for device in held.gpu.devices if device.is_part}
-    found: dict[tuple[str, str, str, str | None], schemas.GpuHolder] = {}
+    found: dict[tuple[str, str, str, str | None], GpuHolder] = {}
     for key in dict.fromkeys(each.allocated.key for each in held.holders):
         for each in containers.get(key, ()):
             part = parts.get(key.device)
@@ -155,7 +156,7 @@ def _containers(held: HeldGpu, containers: Containers) -> list[schemas.GpuHolder
     return list(found.values())
 
 
-def _dra(held: HeldGpu) -> schemas.DraGpu:
+def _dra(held: HeldGpu) -> DraGpu:
     gpu = held.gpu
     holders: dict[str, list[DeviceHolder]] = {}
     for each in held.holders:
@@ -176,7 +177,7 @@ def _dra(held: HeldGpu) -> schemas.DraGpu:
     }
 
 
-def _device(device: Device, held: HeldGpu, holders: Iterable[DeviceHolder]) -> schemas.DraDevice:
+def _device(device: Device, held: HeldGpu, holders: Iterable[DeviceHolder]) -> DraDevice:
     by_rules = [each for each in held.taints if each.device == device.name]
     return {
         "device": device.name,
@@ -196,7 +197,7 @@ def _device(device: Device, held: HeldGpu, holders: Iterable[DeviceHolder]) -> s
     }
 
 
-def _claim(holder: DeviceHolder) -> schemas.DeviceClaim:
+def _claim(holder: DeviceHolder) -> DeviceClaim:
     allocated, since = holder.allocated, holder.claim.allocated_at
     return {
         "namespace": holder.claim.namespace,

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from lens.api import schemas
 from lens.api.endpoints.namespace_gpus import claimed, on_node
+from lens.api.schemas.status import Namespace
 from lens.concurrency import slices
 from lens.model.alerts.pod_rules import idle_id
 from lens.model.cluster_state import StateView
@@ -178,7 +178,7 @@ async def _sorted(parts: Mapping[str, _Part], waiting: Mapping[str, _Waiting]) -
 
 def _row(name: str, part: _Part, waiting: _Waiting) -> _Encoded:
     measured = part.busy + part.idle
-    row: schemas.Namespace = {
+    row: Namespace = {
         "namespace": name,
         "allocated_gpus": part.allocated,
         "busy_gpus": part.busy,

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from lens.api import schemas
 from lens.api.endpoints.capacity import capacity_row
 from lens.api.endpoints.dra_gpus import MEASURED, NO_TELEMETRY, with_dra
 from lens.api.endpoints.status import node_row
@@ -16,6 +15,9 @@ from lens.api.errors import not_found
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import NODES, Listing, Rows, Sort
 from lens.api.parameters import NodeParameters, NodesParameters
+from lens.api.schemas.node_detail import Gpu, GpuHolder, NodeDetail
+from lens.api.schemas.node_detail import NodeTelemetry as NodeTelemetryRow
+from lens.api.schemas.nodes import Node
 from lens.model.alerts.alert import counted
 from lens.model.cluster_state import StateView
 from lens.model.gpu.node_report import Holder
@@ -45,7 +47,7 @@ def node_list(queue: ListQueue) -> Listing[NodesParameters, NodeOccupancy]:
         sorts=SORTS,
         rows=_ROWS,
         rows_of=_rows_of,
-        columns=tuple(schemas.Node.__annotations__),
+        columns=tuple(Node.__annotations__),
         queue=queue,
     )
 
@@ -56,7 +58,7 @@ async def _rows_of(
     return _ROWS if params.view is None else _CAPACITY_ROWS
 
 
-def _row(occupied: NodeOccupancy, current: StateView, _now: int) -> schemas.Node:
+def _row(occupied: NodeOccupancy, current: StateView, _now: int) -> Node:
     return node_row(occupied, current.telemetry.nodes.get(occupied.name))
 
 
@@ -78,7 +80,7 @@ _ROWS = Rows(_encode_rows, _row)
 _CAPACITY_ROWS = Rows(_encode_capacity_rows, _capacity_row, "-capacity")
 
 
-def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetail:
+def node_detail(current: StateView, params: NodeParameters) -> NodeDetail:
     """Return a node with its GPUs. Raise an ApiError for an unknown node."""
     occupied = current.snapshot.nodes.get(params.name)
     if occupied is None:
@@ -100,7 +102,7 @@ def node_detail(current: StateView, params: NodeParameters) -> schemas.NodeDetai
     }
 
 
-def _telemetry(telemetry: NodeTelemetry, occupied: NodeOccupancy) -> schemas.NodeTelemetry:
+def _telemetry(telemetry: NodeTelemetry, occupied: NodeOccupancy) -> NodeTelemetryRow:
     lacking = occupied.unreported_gpus(telemetry)
     total = counted(occupied.reportable_gpus(telemetry.source) or 0, "GPU")
     problems = [f"lacks {lacking} of {total}" if lacking else None]
@@ -118,7 +120,7 @@ def _gpu(
     allocated: Mapping[str, AllocatedGpu],
     *,
     takes_gpu_pods: bool,
-) -> schemas.Gpu:
+) -> Gpu:
     holders = list(telemetry.holders_of(gpu))
     if telemetry.holders is None and gpu.uuid is not None and gpu.uuid in allocated:
         holders = list(allocated[gpu.uuid].holders)
@@ -152,7 +154,7 @@ def _gpu(
     }
 
 
-def _allocated_gpu(gpu: AllocatedGpu, current_at: float) -> schemas.Gpu:
+def _allocated_gpu(gpu: AllocatedGpu, current_at: float) -> Gpu:
     """Return a GPU that only the statuses of its pods name."""
     return {
         "source": "pods",
@@ -175,7 +177,7 @@ def _allocated_gpu(gpu: AllocatedGpu, current_at: float) -> schemas.Gpu:
     }
 
 
-def _holders(holders: Iterable[Holder]) -> list[schemas.GpuHolder]:
+def _holders(holders: Iterable[Holder]) -> list[GpuHolder]:
     return [
         {
             "namespace": holder.namespace,

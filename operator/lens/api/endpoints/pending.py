@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 
-from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
 from lens.api.endpoints.tasks import fraction_row
 from lens.api.fit.pending_fits import PendingFits, PodFits
@@ -11,6 +10,7 @@ from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import PendingParameters
+from lens.api.schemas.pending import PendingState, PendingTask, PodFit, WaitingTask
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import unbound
 from lens.model.inventory.objects.pending import UNSCHEDULABLE, Waiting
@@ -41,22 +41,22 @@ def pending_tasks(queue: ListQueue) -> Listing[PendingParameters, Pod]:
             "priority": Sort(lambda _, pod: _waiting(pod).priority, int),
         },
         rows=Rows(cache.encode, _pending_row),
-        columns=(*schemas.WaitingTask.__annotations__, *schemas.PodFit.__annotations__),
+        columns=(*WaitingTask.__annotations__, *PodFit.__annotations__),
         queue=queue,
         rows_of=rows_of,
         version=lambda current: current.fit.fleet,
     )
 
 
-def pending_row(fits: PodFits, pod: Pod, current: StateView, now: int) -> schemas.PendingTask:
+def pending_row(fits: PodFits, pod: Pod, current: StateView, now: int) -> PendingTask:
     """Return one pending pod's row at the epoch second ``now``."""
     return {**_pending_row(pod, current, now), **fits.row(pod)}
 
 
-def _pending_row(pod: Pod, current: StateView, now: int) -> schemas.WaitingTask:
+def _pending_row(pod: Pod, current: StateView, now: int) -> WaitingTask:
     waiting, top = _waiting(pod), workload(pod, current.owner_chains)
     created_at = waiting.created_at
-    row: schemas.WaitingTask = {
+    row: WaitingTask = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,
         "namespace": pod.namespace,
@@ -88,7 +88,7 @@ def _pending_row(pod: Pod, current: StateView, now: int) -> schemas.WaitingTask:
     return row
 
 
-def _state(waiting: Waiting) -> schemas.PendingState:
+def _state(waiting: Waiting) -> PendingState:
     if waiting.gates:
         return "gated"
     return "unschedulable" if waiting.reason == UNSCHEDULABLE else "waiting"

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from lens.api import schemas
+from lens.api.schemas.gpu_figures import GpuNodes, Product
 from lens.model.inventory.occupancy.node_occupancy import NodeUse
 from lens.model.inventory.occupancy.products import ProductCount
 
 
-def product_rows(counts: Iterable[ProductCount]) -> list[schemas.Product]:
+def product_rows(counts: Iterable[ProductCount]) -> list[Product]:
     """Return a row for each product."""
     return [
         {
@@ -24,7 +24,7 @@ def product_rows(counts: Iterable[ProductCount]) -> list[schemas.Product]:
     ]
 
 
-def gpu_nodes(use: NodeUse) -> schemas.GpuNodes:
+def gpu_nodes(use: NodeUse) -> GpuNodes:
     """Return the numbers of nodes with GPUs."""
     return {
         "total": use.total,

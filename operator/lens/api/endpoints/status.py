@@ -5,7 +5,6 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from lens.api import schemas
 from lens.api.endpoints.alerts_and_events import alert_row, event_row, matches
 from lens.api.endpoints.capacity import capacity_row
 from lens.api.endpoints.dra_gpus import no_node_gpu
@@ -13,6 +12,9 @@ from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.fit.record import record_row
 from lens.api.parameters import StatusParameters
+from lens.api.schemas.dra import Dra
+from lens.api.schemas.nodes import Node, NodeResource
+from lens.api.schemas.status import Freshness, Status
 from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
@@ -34,7 +36,7 @@ def freshness_fields(current: StateView, seen: StateView, now: float) -> Mapping
 
     ``seen`` is the latest state with the same snapshot.
     """
-    freshness: schemas.Freshness = {
+    freshness: Freshness = {
         "synced": seen.synced,
         "age_seconds": round(seen.age(now), 3),
         "watch_age_seconds": {
@@ -56,13 +58,13 @@ def timestamp_field(_current: StateView, seen: StateView, _now: float) -> Mappin
     return {"timestamp": timestamps.render(seen.current_at)}
 
 
-def status(current: StateView, params: StatusParameters, now: float = 0.0) -> schemas.Status:
+def status(current: StateView, params: StatusParameters, now: float = 0.0) -> Status:
     """Return the figures, in constant time; their age is that at ``now``."""
     snapshot, telemetry = current.snapshot, current.telemetry
     states, utilization = snapshot.states, telemetry.utilization_percent if telemetry.complete else None
     totals = telemetry.totals(snapshot.exporter_nodes)
     age = freshness_fields(current, current, now)
-    return schemas.Status(
+    return Status(
         cluster=params.cluster,
         timestamp=age["timestamp"],
         current_gpu_usage={
@@ -112,7 +114,7 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> sc
     )
 
 
-def _dra(snapshot: Snapshot) -> schemas.Dra:
+def _dra(snapshot: Snapshot) -> Dra:
     problems = snapshot.problems
     return {
         "no_node": [_resource(count) for count in snapshot.unattached.drivers[:MOST_UNITS]],
@@ -177,10 +179,10 @@ async def _rows(make: Callable[[T], object], items: Iterable[T]) -> list[msgspec
     return await slices.each(lambda item: msgspec.Raw(_encode(make(item))), items)
 
 
-def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> schemas.Node:
+def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> Node:
     """Return one node's row."""
     node, states = occupied.node, occupied.states
-    row: schemas.Node = {
+    row: Node = {
         "node_name": occupied.name,
         "status": occupied.status,
         "total_gpus": states.total,
@@ -227,7 +229,7 @@ def _mean_utilization(telemetry: NodeTelemetry | None) -> float | None:
     return round(totals.hundredths / 100 / totals.reporting, 1) if totals.reporting else None
 
 
-def _resource(count: ResourceCount) -> schemas.NodeResource:
+def _resource(count: ResourceCount) -> NodeResource:
     return {
         "resource": count.resource,
         "capacity": count.capacity,

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from lens.api import schemas
 from lens.api.endpoints.clusters import NOT_REPORTED, Available, ClusterStatus, Figures, cluster
 from lens.api.endpoints.products import gpu_nodes, product_rows
+from lens.api.schemas.clusters import ClusterSummary, Summary
+from lens.api.schemas.gpu_figures import GpuUsage
 from lens.model.inventory.occupancy.node_occupancy import NO_NODES
 from lens.model.inventory.occupancy.products import NONE_AVAILABLE, shown
 from lens.model.k8s import timestamps
 
 
-def summary(statuses: Sequence[ClusterStatus], now: float) -> schemas.Summary:
+def summary(statuses: Sequence[ClusterStatus], now: float) -> Summary:
     """Return the sums over the clusters with known figures, and the figures of each."""
     known = [(each.figures, each.age or 0.0) for each in statuses if each.figures is not None]
     figures = [each for each, _ in known]
@@ -51,9 +52,9 @@ def summary(statuses: Sequence[ClusterStatus], now: float) -> schemas.Summary:
     }
 
 
-def _cluster(status: ClusterStatus) -> schemas.ClusterSummary:
+def _cluster(status: ClusterStatus) -> ClusterSummary:
     entry, figures = cluster(status), status.figures
-    row: schemas.ClusterSummary = {
+    row: ClusterSummary = {
         "name": entry["name"],
         "local": entry["local"],
         "status": entry["status"],
@@ -107,7 +108,7 @@ def _unreported(figures: Figures) -> dict[str, str]:
     return {name: NOT_REPORTED for name, value in fields.items() if value is None}
 
 
-def _usage(figures: Figures) -> schemas.GpuUsage:
+def _usage(figures: Figures) -> GpuUsage:
     usage = figures.current_gpu_usage
     return {
         "total_gpus": usage.total_gpus,

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from lens.api import schemas
 from lens.api.endpoints.claims import claim_rows
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
 from lens.api.parameters import TaskParameters
+from lens.api.schemas.tasks import Fraction as FractionRow
+from lens.api.schemas.tasks import Task
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import bound
 from lens.model.inventory.objects.fraction import Fraction
@@ -46,7 +47,7 @@ def running_tasks(queue: ListQueue) -> Listing[TaskParameters, Pod]:
             RowCache(task_row, "running_time_seconds", lambda pod: pod.started_at).encode,
             task_row,
         ),
-        columns=tuple(schemas.Task.__annotations__),
+        columns=tuple(Task.__annotations__),
         queue=queue,
     )
 
@@ -57,12 +58,12 @@ def allocated_gpus(snapshot: Snapshot, pod: Pod) -> int:
     return pod.gpus if part is None else part.gpus
 
 
-def task_row(pod: Pod, current: StateView, now: int) -> schemas.Task:
+def task_row(pod: Pod, current: StateView, now: int) -> Task:
     """Return one task's row at the epoch second ``now``."""
     started_at, part = pod.started_at, current.snapshot.part(pod)
     used = usage(pod, current.telemetry.nodes.get(pod.node), part)
     top, workload_reason = workload(pod, current.owner_chains)
-    row: schemas.Task = {
+    row: Task = {
         "pod_uid": pod.uid,
         "pod_name": pod.name,
         "namespace": pod.namespace,
@@ -92,7 +93,7 @@ def task_row(pod: Pod, current: StateView, now: int) -> schemas.Task:
     return row
 
 
-def fraction_row(fraction: Fraction, *, bound: bool = True) -> schemas.Fraction:
+def fraction_row(fraction: Fraction, *, bound: bool = True) -> FractionRow:
     """Return what a pod asks KAI-Scheduler for, and where it is if it is bound."""
     reason: Literal["NO_RESERVATION", "MALFORMED"] | None = None
     if fraction.malformed:

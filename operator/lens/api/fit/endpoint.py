@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lens.api import schemas
 from lens.api.errors import ApiError
 from lens.api.manifests import ManifestError, read_manifests
 from lens.api.parameters import FitParameters, FitQuery, is_dns_label
+from lens.api.schemas.fit import Fit, FitAlternative, FitEvictable, FitPods, FitQuotaUse, FitReason
 from lens.model.cluster_state import StateView
 from lens.model.fit.admission.quota import QuotaResult, quota_message
 from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup, read_workload
@@ -85,7 +85,7 @@ class FitQuestions:
         self._taints = taints
         self._clock = clock
 
-    def asked(self, view: StateView, params: FitQuery, now: float) -> schemas.Fit:
+    def asked(self, view: StateView, params: FitQuery, now: float) -> Fit:
         """Answer a GET. As capacity it is answered without its namespace, by nodes alone."""
         if params.view is not None and params.namespace is not None:
             return _without_namespace(self.asked(view, params.model_copy(update={"namespace": None}), now))
@@ -349,12 +349,12 @@ def _within_namespace(group: AskedGroup) -> AskedGroup:
     return msgspec.structs.replace(group, asked=changed)
 
 
-def _without_namespace(data: schemas.Fit) -> schemas.Fit:
+def _without_namespace(data: Fit) -> Fit:
     """Return an answer that says that nothing was looked at in the pods' namespace."""
     return _unchecked(data, NAMESPACE)
 
 
-def _unchecked(data: schemas.Fit, what: str) -> schemas.Fit:
+def _unchecked(data: Fit, what: str) -> Fit:
     return {**data, "complete": False, "not_checked": [*dict.fromkeys((*data["not_checked"], what))]}
 
 
@@ -369,19 +369,17 @@ def without_names(
     of_nodes = () if nodes else ("placements",), () if nodes else ("node_names",)
     evictable = data.get("evictable")
     return {
-        **_known(data, schemas.Fit),
+        **_known(data, Fit),
         "device_class": device_class,
         "pods": [
             {
-                **_known(pods, schemas.FitPods, *of_nodes[0]),
-                "reasons": [_known(each, schemas.FitReason, *of_nodes[1]) for each in pods["reasons"]],
+                **_known(pods, FitPods, *of_nodes[0]),
+                "reasons": [_known(each, FitReason, *of_nodes[1]) for each in pods["reasons"]],
             }
             for pods in data["pods"]
         ],
-        "nearest": [
-            _known(each, schemas.FitAlternative) for each in data["nearest"] if each["change"] in _NAMELESS
-        ],
-        "evictable": evictable and _known(evictable, schemas.FitEvictable, "namespaces"),
+        "nearest": [_known(each, FitAlternative) for each in data["nearest"] if each["change"] in _NAMELESS],
+        "evictable": evictable and _known(evictable, FitEvictable, "namespaces"),
     }
 
 
@@ -395,8 +393,8 @@ def _data(
     now: float,
     found: Answer,
     kind: Kind,
-) -> schemas.Fit:
-    evictable: schemas.FitEvictable | None = None
+) -> Fit:
+    evictable: FitEvictable | None = None
     if found.evictable is not None:
         evictable = {
             "gpus": found.evictable.gpus,
@@ -428,7 +426,7 @@ def _data(
     }
 
 
-def _pods(each: GroupResult, quota: QuotaResult | None) -> schemas.FitPods:
+def _pods(each: GroupResult, quota: QuotaResult | None) -> FitPods:
     result = each.result
     samples = each.samples
     reasons = [
@@ -457,12 +455,12 @@ def _pods(each: GroupResult, quota: QuotaResult | None) -> schemas.FitPods:
     }
 
 
-def reason_row(reason: Reason, node_names: Sequence[str] | None) -> schemas.FitReason:
+def reason_row(reason: Reason, node_names: Sequence[str] | None) -> FitReason:
     """Return one reason, with the names of some of its nodes where they may be seen."""
     lacks = None
     if reason.asked is not None and reason.most_free is not None:
         lacks = max(0, reason.asked - reason.most_free)
-    found: schemas.FitReason = {
+    found: FitReason = {
         "code": reason.code,
         "message": reason.message,
         "nodes": reason.nodes,
@@ -476,7 +474,7 @@ def reason_row(reason: Reason, node_names: Sequence[str] | None) -> schemas.FitR
     return found
 
 
-def _quota_reason(message: str) -> schemas.FitReason:
+def _quota_reason(message: str) -> FitReason:
     return {
         "code": "quota",
         "message": message,
@@ -488,7 +486,7 @@ def _quota_reason(message: str) -> schemas.FitReason:
     }
 
 
-def _quota(quota: QuotaResult) -> list[schemas.FitQuotaUse]:
+def _quota(quota: QuotaResult) -> list[FitQuotaUse]:
     return [
         {
             "quota": use.quota,

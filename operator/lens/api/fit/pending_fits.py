@@ -12,8 +12,8 @@ from math import inf
 
 import msgspec
 
-from lens.api import schemas
 from lens.api.fit.endpoint import reason_row
+from lens.api.schemas.pending import NoFitReason, PodFit
 from lens.model.fit.deadline import OutOfTimeError, deadline
 from lens.model.fit.feed import FitView
 from lens.model.fit.pending import PendingPod
@@ -31,13 +31,13 @@ MOST_SHAPES = 256
 
 _encode = msgspec.json.Encoder().encode
 
-Found = FitResult | schemas.NoFitReason
+Found = FitResult | NoFitReason
 
 
 class _Fields(msgspec.Struct, frozen=True):
     """The fields of a shape's rows, the same in JSON, as they follow other fields, and a digest of that."""
 
-    row: schemas.PodFit
+    row: PodFit
     encoded: bytes
     digest: bytes
 
@@ -50,7 +50,7 @@ class PodFits:
         self._fields = fields
         self.tag = _digest(b"".join(each.digest for each in fields.values())).hex()
 
-    def row(self, pod: Pod) -> schemas.PodFit:
+    def row(self, pod: Pod) -> PodFit:
         """Return the fields of a pod's row."""
         return self._fields[pod.key].row
 
@@ -134,7 +134,7 @@ def _digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=8).digest()
 
 
-def _row(found: Found, *, names: bool) -> schemas.PodFit:
+def _row(found: Found, *, names: bool) -> PodFit:
     if not isinstance(found, FitResult):
         return {"fit": None, "fit_reason": found}
     reasons = () if found.placed else found.reasons

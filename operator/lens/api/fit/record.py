@@ -1,14 +1,15 @@
 """``/api/v1/realtime/fit/record``: how often Lens was right about pending pods, and where it was wrong."""
 
-from lens.api import schemas
 from lens.api.parameters import FitRecordParameters
+from lens.api.schemas.fit_record import FitCase, FitRecordDetail
+from lens.api.schemas.fit_record import FitRecord as FitRecordRow
 from lens.model.cluster_state import StateView
 from lens.model.fit.record.case import fleet_of
 from lens.model.fit.record.record import FitRecord, Wrong
 from lens.model.k8s import timestamps
 
 
-def fit_record(current: StateView, params: FitRecordParameters) -> schemas.FitRecordDetail:
+def fit_record(current: StateView, params: FitRecordParameters) -> FitRecordDetail:
     """Return the record with its case files, some 4 MB at most."""
     record = current.fit_record
     anonymous = params.anonymous == "true"
@@ -21,7 +22,7 @@ def fit_record(current: StateView, params: FitRecordParameters) -> schemas.FitRe
     }
 
 
-def record_row(record: FitRecord | None) -> schemas.FitRecord | None:
+def record_row(record: FitRecord | None) -> FitRecordRow | None:
     """Return the figures of a record."""
     if record is None:
         return None
@@ -33,7 +34,7 @@ def record_row(record: FitRecord | None) -> schemas.FitRecord | None:
     }
 
 
-def _case(wrong: Wrong, *, anonymous: bool) -> schemas.FitCase:
+def _case(wrong: Wrong, *, anonymous: bool) -> FitCase:
     did = "bound" if wrong.node is not None else "refused"
     if not anonymous:
         did = f"bound to {wrong.node}" if wrong.node is not None else f"refused: {wrong.message}"

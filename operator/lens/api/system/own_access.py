@@ -9,11 +9,12 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from lens import __version__
-from lens.api import envelope, schemas
+from lens.api import envelope
 from lens.api.access.auth import Caller
 from lens.api.access.authorization import permitted
 from lens.api.errors import ClusterNotFoundError
 from lens.api.parameters import AccessParameters
+from lens.api.schemas.access import Access, NamespaceAccess
 
 CLUSTERS = "/api/v1/clusters"
 STATUS = "/api/v1/realtime/status"
@@ -40,7 +41,7 @@ class OwnAccess:
             raise ClusterNotFoundError(clusters if lists else ())
         realtime = await permitted(caller.authorize(STATUS, None))
         return envelope.uncached(
-            schemas.Access(
+            Access(
                 caller=caller.name,
                 cluster=cluster,
                 clusters=list(clusters) if lists else None,
@@ -55,7 +56,7 @@ class OwnAccess:
         )
 
 
-async def _in_namespace(caller: Caller, namespace: str | None) -> schemas.NamespaceAccess | None:
+async def _in_namespace(caller: Caller, namespace: str | None) -> NamespaceAccess | None:
     if namespace is None:
         return None
     return {

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from lens.api import envelope, schemas
+from lens.api import envelope
 from lens.api.access.auth import Caller
 from lens.api.errors import outdated, unavailable
 from lens.api.parameters import Parameters
+from lens.api.schemas.envelope import Health
 from lens.model.cluster_state import ClusterState
 
 FIRST_ROUND_SECONDS = 30.0
@@ -27,7 +28,7 @@ class Probes:
 
     async def healthz(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
         """Respond that the process is alive."""
-        return envelope.uncached(schemas.Health(status="ok"))
+        return envelope.uncached(Health(status="ok"))
 
     async def readyz(self, _request: web.BaseRequest, _params: Parameters, _caller: Caller) -> web.Response:
         """Respond that Lens is ready. Raise an ApiError with the reason if not."""
@@ -46,4 +47,4 @@ class Probes:
             raise outdated(
                 f"Not ready: the data is {age:.0f} s old, over the limit of {self._max_age:g} s", current
             )
-        return envelope.uncached(schemas.Health(status="ok"))
+        return envelope.uncached(Health(status="ok"))
