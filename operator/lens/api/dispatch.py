@@ -27,7 +27,7 @@ from lens.api.errors import (
     unavailable,
     unparsable,
 )
-from lens.api.parameters import FiguresParameters
+from lens.api.parameters.cluster import FiguresParameters
 from lens.api.rate_limit import RateLimiter
 from lens.api.request_context import REQUEST_CONTEXT, UNPARSED_ROUTE, RequestContext, RequestIds
 from lens.api.routes import METHODS, Route

@@ -22,15 +22,10 @@ from lens.api.fit.endpoint import FitQuestions, without_names
 from lens.api.fit.record import fit_record
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
-from lens.api.parameters import (
-    CapacityParameters,
-    ClusterParameters,
-    FitParameters,
-    FitQuery,
-    FitRecordParameters,
-    ListParameters,
-    Parameters,
-)
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.cluster import CapacityParameters, ClusterParameters
+from lens.api.parameters.fit import FitParameters, FitQuery, FitRecordParameters
+from lens.api.parameters.lists import ListParameters
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.request_context import REQUEST_CONTEXT

@@ -17,21 +17,14 @@ from lens.api.endpoints.tasks import running_tasks
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
-from lens.api.parameters import (
-    AccessParameters,
-    AssetParameters,
-    FiguresParameters,
-    FitParameters,
-    FitQuery,
-    FitRecordParameters,
-    NodeParameters,
-    NodesParameters,
-    Parameters,
-    PendingParameters,
-    StatusParameters,
-    StreamParameters,
-    TaskParameters,
-)
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.cluster import FiguresParameters
+from lens.api.parameters.fit import FitParameters, FitQuery, FitRecordParameters
+from lens.api.parameters.nodes import NodeParameters, NodesParameters
+from lens.api.parameters.pods import PendingParameters, TaskParameters
+from lens.api.parameters.status import StatusParameters
+from lens.api.parameters.stream import StreamParameters
+from lens.api.parameters.system import AccessParameters, AssetParameters
 from lens.api.schemas.access import Access
 from lens.api.schemas.clusters import Clusters, Summary
 from lens.api.schemas.envelope import Health

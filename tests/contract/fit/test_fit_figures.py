@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.api.fit.endpoint import FitQuestions
-from lens.api.parameters import FitQuery
+from lens.api.parameters.fit import FitQuery
 from lens.api.schemas.fit import Fit
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy

@@ -13,7 +13,9 @@ from pydantic import TypeAdapter
 from lens import __version__
 from lens.api.envelope import CONTENT_TYPE
 from lens.api.lists.listing import CSV
-from lens.api.parameters import ClusterParameters, ListParameters, Parameters
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.cluster import ClusterParameters
+from lens.api.parameters.lists import ListParameters
 from lens.api.routes import Route
 from lens.api.schemas.envelope import Envelope
 from tests.contract.openapi.examples import EXAMPLES

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from multidict import MultiDict
 
-from lens.api.parameters import StatusParameters, StreamParameters
+from lens.api.parameters.status import StatusParameters
+from lens.api.parameters.stream import StreamParameters
 from lens.api.stream.sse import StreamFilter
 from lens.model.alerts.alert import Alert, AlertObject
 from lens.model.cluster_state import AlertsAndEvents

@@ -19,17 +19,13 @@ from lens.api.cache.response_cache import ResponseCache
 from lens.api.errors import ApiError
 from lens.api.lists import continue_token, csv_table
 from lens.api.manifests import ManifestError, read_manifests
-from lens.api.parameters import (
-    AccessParameters,
-    FitQuery,
-    NodeParameters,
-    NodesParameters,
-    Parameters,
-    PendingParameters,
-    StatusParameters,
-    StreamParameters,
-    TaskParameters,
-)
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.fit import FitQuery
+from lens.api.parameters.nodes import NodeParameters, NodesParameters
+from lens.api.parameters.pods import PendingParameters, TaskParameters
+from lens.api.parameters.status import StatusParameters
+from lens.api.parameters.stream import StreamParameters
+from lens.api.parameters.system import AccessParameters
 from lens.api.request_context import RequestIds
 from lens.bounds import MAX_BODY_BYTES
 from lens.config import SettingsError

@@ -5,7 +5,7 @@ from math import inf
 
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.lists.list_queue import ListQueue
-from lens.api.parameters import TaskParameters
+from lens.api.parameters.pods import TaskParameters
 from lens.config import ServeSettings, SettingsError
 from lens.model.peer import PeerFailedError, PeerRefusedError
 from lens.peers import envelope

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import msgspec
 
-from lens.api.parameters import Section
+from lens.api.parameters.stream import Section
 from lens.api.stream.diff import Diff, TaskKey
 from lens.api.stream.ring import Ring
 from lens.api.stream.sse import DiffEntry, StreamFilter

@@ -10,16 +10,11 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from lens.api.access.auth import Caller
 from lens.api.errors import ApiError, ForbiddenError, forbidden
-from lens.api.parameters import (
-    CAPACITY_SECTIONS,
-    AccessParameters,
-    CapacityParameters,
-    FiguresParameters,
-    FitParameters,
-    Parameters,
-    Section,
-    StreamParameters,
-)
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.cluster import CapacityParameters, FiguresParameters
+from lens.api.parameters.fit import FitParameters
+from lens.api.parameters.stream import CAPACITY_SECTIONS, Section, StreamParameters
+from lens.api.parameters.system import AccessParameters
 
 P = TypeVar("P", bound=Parameters)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lens.api.access.auth import BearerToken, Caller
 from lens.api.errors import forbidden, invalid_token, no_token
-from lens.api.parameters import Namespace
+from lens.api.parameters.names import Namespace
 from lens.files.reloading_file import ReloadingFile
 from lens.files.settings_file import read_settings_file
 

@@ -1,6 +1,6 @@
 """The rows of alerts and events."""
 
-from lens.api.parameters import StatusParameters
+from lens.api.parameters.status import StatusParameters
 from lens.api.schemas.alerts_and_events import Alert as AlertRow
 from lens.api.schemas.alerts_and_events import Event as EventRow
 from lens.model.alerts.alert import Alert

@@ -14,7 +14,7 @@ from lens.api.endpoints.status import node_row
 from lens.api.errors import not_found
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import NODES, Listing, Rows, Sort
-from lens.api.parameters import NodeParameters, NodesParameters
+from lens.api.parameters.nodes import NodeParameters, NodesParameters
 from lens.api.schemas.node_detail import Gpu, GpuHolder, NodeDetail
 from lens.api.schemas.node_detail import NodeTelemetry as NodeTelemetryRow
 from lens.api.schemas.nodes import Node

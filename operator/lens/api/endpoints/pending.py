@@ -9,7 +9,7 @@ from lens.api.fit.pending_fits import PendingFits, PodFits
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
-from lens.api.parameters import PendingParameters
+from lens.api.parameters.pods import PendingParameters
 from lens.api.schemas.pending import PendingState, PendingTask, PodFit, WaitingTask
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import unbound

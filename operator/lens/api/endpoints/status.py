@@ -11,7 +11,7 @@ from lens.api.endpoints.dra_gpus import no_node_gpu
 from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.fit.record import record_row
-from lens.api.parameters import StatusParameters
+from lens.api.parameters.status import StatusParameters
 from lens.api.schemas.dra import Dra
 from lens.api.schemas.nodes import Node, NodeResource
 from lens.api.schemas.status import Freshness, Status

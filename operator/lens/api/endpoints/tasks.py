@@ -7,7 +7,7 @@ from lens.api.endpoints.claims import claim_rows
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import PODS, Listing, Rows, Sort
 from lens.api.lists.row_cache import RowCache
-from lens.api.parameters import TaskParameters
+from lens.api.parameters.pods import TaskParameters
 from lens.api.schemas.tasks import Fraction as FractionRow
 from lens.api.schemas.tasks import Task
 from lens.model.cluster_state import StateView

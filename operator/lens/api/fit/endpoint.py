@@ -10,7 +10,8 @@ import msgspec
 
 from lens.api.errors import ApiError
 from lens.api.manifests import ManifestError, read_manifests
-from lens.api.parameters import FitParameters, FitQuery, is_dns_label
+from lens.api.parameters.fit import FitParameters, FitQuery
+from lens.api.parameters.names import is_dns_label
 from lens.api.schemas.fit import Fit, FitAlternative, FitEvictable, FitPods, FitQuotaUse, FitReason
 from lens.model.cluster_state import StateView
 from lens.model.fit.admission.quota import QuotaResult, quota_message

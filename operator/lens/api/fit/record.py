@@ -1,6 +1,6 @@
 """``/api/v1/realtime/fit/record``: how often Lens was right about pending pods, and where it was wrong."""
 
-from lens.api.parameters import FitRecordParameters
+from lens.api.parameters.fit import FitRecordParameters
 from lens.api.schemas.fit_record import FitCase, FitRecordDetail
 from lens.api.schemas.fit_record import FitRecord as FitRecordRow
 from lens.model.cluster_state import StateView

@@ -16,7 +16,7 @@ import msgspec
 from lens.api import envelope
 from lens.api.lists import continue_token, csv_table
 from lens.api.lists.list_queue import ListQueue
-from lens.api.parameters import ListParameters
+from lens.api.parameters.lists import ListParameters
 from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.inventory.list_index import Key, KeyOf, ListIndex, Page, Source

@@ -12,7 +12,7 @@ from lens.api.cache.epochs import Epochs
 from lens.api.endpoints.clusters import ClusterStatus, Figures
 from lens.api.endpoints.status import status
 from lens.api.errors import ApiError, PeerBusyError
-from lens.api.parameters import StatusParameters
+from lens.api.parameters.status import StatusParameters
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.http.cache_control import max_age_of_request

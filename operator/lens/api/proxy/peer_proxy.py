@@ -26,7 +26,8 @@ from lens.api.errors import (
     unavailable,
 )
 from lens.api.lists.listing import L, Listing, V
-from lens.api.parameters import Parameters, StreamParameters
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.stream import StreamParameters
 from lens.api.proxy.peers import Peers, PeerStream
 from lens.http.cache_control import max_age_of_request, max_age_of_response
 from lens.model.peer import PeerFailedError, PeerRefusedError

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from lens.api.errors import ApiError
-from lens.api.parameters import StreamParameters
+from lens.api.parameters.stream import StreamParameters
 from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.proxy.peers import PeerStream
 from lens.http.stream_writer import write

@@ -11,7 +11,7 @@ import msgspec
 from lens.api.endpoints import status as status_view
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.endpoints.tasks import task_row
-from lens.api.parameters import StatusParameters
+from lens.api.parameters.status import StatusParameters
 from lens.api.stream.nodes_by_controller import NodesByController
 from lens.concurrency import slices
 from lens.model.cluster_state import StateView

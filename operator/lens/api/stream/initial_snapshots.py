@@ -10,7 +10,8 @@ import msgspec
 from lens import __version__
 from lens.api.endpoints.alerts_and_events import alert_row, event_row
 from lens.api.endpoints.capacity import capacity_row
-from lens.api.parameters import Section, View
+from lens.api.parameters.cluster import View
+from lens.api.parameters.stream import Section
 from lens.api.stream.diff import Row, figures, node_row, task_rows
 from lens.api.stream.sse import StreamFilter
 from lens.concurrency import slices

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 import msgspec
 
 from lens.api.endpoints.capacity import capacity_json
-from lens.api.parameters import Section, StreamParameters, View
+from lens.api.parameters.cluster import View
+from lens.api.parameters.stream import Section, StreamParameters
 from lens.api.stream.diff import Diff, TaskKey
 
 K = TypeVar("K", bound=Hashable)

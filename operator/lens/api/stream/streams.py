@@ -27,7 +27,7 @@ from lens.api.errors import (
     too_many_streams,
     unavailable,
 )
-from lens.api.parameters import StreamParameters
+from lens.api.parameters.stream import StreamParameters
 from lens.api.proxy.peer_proxy import PeerProxy
 from lens.api.proxy.stream_proxy import StreamProxy
 from lens.api.rate_limit import RateLimiter

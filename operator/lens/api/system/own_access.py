@@ -13,7 +13,7 @@ from lens.api import envelope
 from lens.api.access.auth import Caller
 from lens.api.access.authorization import permitted
 from lens.api.errors import ClusterNotFoundError
-from lens.api.parameters import AccessParameters
+from lens.api.parameters.system import AccessParameters
 from lens.api.schemas.access import Access, NamespaceAccess
 
 CLUSTERS = "/api/v1/clusters"

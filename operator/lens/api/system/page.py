@@ -16,7 +16,8 @@ from aiohttp import web
 
 from lens.api.access.auth import Caller
 from lens.api.errors import not_found
-from lens.api.parameters import AssetParameters, Parameters
+from lens.api.parameters.base import Parameters
+from lens.api.parameters.system import AssetParameters
 from lens.api.system.web_files import WebFile
 
 DOCUMENT = "index.html"

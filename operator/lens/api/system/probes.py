@@ -7,7 +7,7 @@ from aiohttp import web
 from lens.api import envelope
 from lens.api.access.auth import Caller
 from lens.api.errors import outdated, unavailable
-from lens.api.parameters import Parameters
+from lens.api.parameters.base import Parameters
 from lens.api.schemas.envelope import Health
 from lens.model.cluster_state import ClusterState
 

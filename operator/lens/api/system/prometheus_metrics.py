@@ -18,7 +18,7 @@ from lens.api.access.auth import Caller
 from lens.api.cache.content_encoding import ENCODERS, MIN_ENCODED_BYTES
 from lens.api.endpoints.namespace_gpus import NamespaceGpus
 from lens.api.negotiation import IDENTITY, content_encoding
-from lens.api.parameters import Parameters
+from lens.api.parameters.base import Parameters
 from lens.concurrency import slices
 from lens.http import refusal_counts
 from lens.model.alerts.alert import NO_OBJECT, Alert

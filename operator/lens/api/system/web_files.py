@@ -11,7 +11,7 @@ from lens.api.access.auth import Caller
 from lens.api.cache.content_encoding import MIN_ENCODED_BYTES, ONCE_ENCODERS
 from lens.api.cache.representation import matches
 from lens.api.negotiation import IDENTITY, content_encoding
-from lens.api.parameters import Parameters
+from lens.api.parameters.base import Parameters
 
 _REWRITTEN = "X-Forwarded-Uri"
 """The field that an apiserver adds where it proxies to a Service or a pod.

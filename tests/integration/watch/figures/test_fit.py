@@ -7,7 +7,7 @@ import pytest
 
 from lens.api.fit.endpoint import FitQuestions
 from lens.api.fit.pending_fits import PendingFits
-from lens.api.parameters import FitQuery
+from lens.api.parameters.fit import FitQuery
 from lens.api.schemas.fit import Fit
 from lens.kube.watch.kopf_settings import Timeouts
 from lens.model.fit.reading import read_fit

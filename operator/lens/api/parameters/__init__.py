@@ -1,0 +1,1 @@
+"""The query and path parameters of each endpoint, and their validation."""
