@@ -18,8 +18,9 @@ from lens.api.cache.response_cache import ResponseCache, cache_key
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
 from lens.api.errors import encoded_body, invalid_parameter, too_large, unparsable
-from lens.api.fit.endpoint import FitQuestions, without_names
+from lens.api.fit.endpoint import FitQuestions
 from lens.api.fit.record import fit_record
+from lens.api.fit.visibility import without_names
 from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
 from lens.api.parameters.base import Parameters

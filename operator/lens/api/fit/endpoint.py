@@ -9,35 +9,31 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lens.api.errors import ApiError
+from lens.api.fit.product_selectors import of_product, product_values
+from lens.api.fit.response import fit_response
+from lens.api.fit.visibility import (
+    NAMESPACES,
+    selects_other_namespaces,
+    with_unchecked,
+    within_namespace,
+    without_namespace,
+)
 from lens.api.manifests import ManifestError, read_manifests
 from lens.api.parameters.fit import FitParameters, FitQuery
 from lens.api.parameters.names import is_dns_label
-from lens.api.schemas.fit import Fit, FitAlternative, FitEvictable, FitPods, FitQuotaUse, FitReason
+from lens.api.schemas.fit import Fit
 from lens.model.cluster_state import StateView
-from lens.model.fit.admission.quota import QuotaResult, quota_message
 from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup, read_workload
 from lens.model.fit.answer.answer import Answer, Options, answer
 from lens.model.fit.answer.asked_group import AskedGroup, read_group
-from lens.model.fit.answer.placing import GroupResult
 from lens.model.fit.deadline import Check, deadline
-from lens.model.fit.result import Reason
-from lens.model.fit.spec.affinity_terms import AffinityTerm
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import ClaimSpec, DeviceRequest, SubRequest
-from lens.model.fit.spec.node_selectors import NodeSelector, NodeTerm
-from lens.model.fit.spec.selectors import Requirement
 from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet
-from lens.model.k8s import timestamps
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy, Tolerated
-from lens.model.k8s.vendors import (
-    PRODUCT_LABELS,
-    VENDORS,
-    PartitionModes,
-    ReplicasAndMig,
-    product_named,
-)
+from lens.model.k8s.vendors import PRODUCT_LABELS, VENDORS, PartitionModes, ReplicasAndMig, product_named
 
 MOST_SECONDS = 0.5
 """How long alternatives are looked for."""
@@ -50,22 +46,8 @@ DEFAULT_RESOURCE = VENDORS[0].resources[0]
 
 MOST_KINDS = 8
 MOST_PRODUCTS = 8
-MOST_PLACEMENTS = 256
-"""Nodes of one template's pods that are listed, those with the most pods first."""
-
-MOST_DEVICES = 64
-"""Devices of a node that are listed."""
-
-_NAMELESS = frozenset({"gpus", "replicas", "product", "devices", "selector"})
-"""Changes of a question whose values name no team."""
 
 DEFAULT_NAMESPACE = "default"
-
-NAMESPACE = "namespace"
-"""In ``not_checked``: the quotas and LimitRanges of the pods' namespace, and their affinity to its pods."""
-
-NAMESPACES = "namespaces"
-"""Likewise: the pods' affinity to those of other namespaces."""
 
 
 class Kind(NamedTuple):
@@ -89,7 +71,7 @@ class FitQuestions:
     def asked(self, view: StateView, params: FitQuery, now: float) -> Fit:
         """Answer a GET. As capacity it is answered without its namespace, by nodes alone."""
         if params.view is not None and params.namespace is not None:
-            return _without_namespace(self.asked(view, params.model_copy(update={"namespace": None}), now))
+            return without_namespace(self.asked(view, params.model_copy(update={"namespace": None}), now))
         check_time = deadline(self._clock, LONGEST_SECONDS)
         kinds = self._kinds(view, params)
         best, chosen = (-1, -1), kinds[0]
@@ -100,7 +82,7 @@ class FitQuestions:
             if found.fits == "yes":
                 break
         found = self._answer(view, params, chosen, check_time)
-        return _data(params, view, now, found, chosen)
+        return fit_response(params, view, now, found, chosen.resource, chosen.device_class)
 
     def _answer(
         self,
@@ -138,16 +120,18 @@ class FitQuestions:
             groups = [
                 read_group(each, namespace or "", view.fit, workload.brought) for each in workload.groups
             ]
-            beyond = not sees_others and any(_looks_beyond(each.asked, namespace) for each in groups)
+            beyond = not sees_others and any(
+                selects_other_namespaces(each.asked, namespace) for each in groups
+            )
             if params.view is not None or beyond:
-                groups = [_within_namespace(each) for each in groups]
+                groups = [within_namespace(each) for each in groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
         found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
-        data = _data(params, view, now, found, Kind())
+        data = fit_response(params, view, now, found)
         if params.view is not None:
-            return _without_namespace(data)
-        return _unchecked(data, NAMESPACES) if beyond else data
+            return without_namespace(data)
+        return with_unchecked(data, NAMESPACES) if beyond else data
 
     def _about(
         self,
@@ -229,7 +213,7 @@ class FitQuestions:
         if params.priority is not None:
             asked = msgspec.structs.replace(asked, priority=params.priority)
         if params.product is not None:
-            asked = of_product(params.product, _product_values(view.fit.fleet), asked)
+            asked = of_product(params.product, product_values(view.fit.fleet), asked)
         tolerations = (*asked.tolerations, *self._tolerations(view.fit.fleet))
         asked = msgspec.structs.replace(asked, tolerations=tolerations)
         return msgspec.structs.replace(group, asked=asked)
@@ -258,7 +242,7 @@ class FitQuestions:
         }
         if not wanted:
             return {}
-        values = _product_values(fleet)
+        values = product_values(fleet)
         nodes: Counter[str] = Counter()
         for (label, value), number in values.items():
             product = product_named(label, value)
@@ -287,30 +271,6 @@ def _namespace(wanted: str | None, named: str | None) -> str:
     return wanted or named or DEFAULT_NAMESPACE
 
 
-def _product_values(fleet: Fleet) -> Mapping[tuple[str, str], int]:
-    """Return the number of nodes with each value of each product label."""
-    return Counter(
-        (label, node.labels[label])
-        for node in fleet.nodes
-        for label in PRODUCT_LABELS
-        if label in node.labels
-    )
-
-
-def of_product(product: str, values: Iterable[tuple[str, str]], asked: AskedPod) -> AskedPod:
-    """Return the pod on nodes with a product: whose labels have one of these ``values`` that names it."""
-    named = [(label, value) for label, value in values if product_named(label, value) == product]
-    # Where no node has it, the selector that a user would write: no node matches.
-    terms = tuple(
-        NodeTerm(
-            (Requirement(label, "In", tuple(value for key, value in named if key == label) or (product,)),),
-            (),
-        )
-        for label in PRODUCT_LABELS
-    )
-    return msgspec.structs.replace(asked, selector=NodeSelector(asked.selector.labels, terms))
-
-
 def _toleration(text: str) -> dict[str, str]:
     wanted = Tolerated.parse(text)
     operator = "Exists" if wanted.value is None else "Equal"
@@ -320,182 +280,3 @@ def _toleration(text: str) -> dict[str, str]:
         "value": wanted.value or "",
         "effect": wanted.effect or "",
     }
-
-
-def _terms(asked: AskedPod) -> Iterable[AffinityTerm]:
-    return (*asked.affinity, *asked.anti_affinity)
-
-
-def _looks_beyond(asked: AskedPod, namespace: str | None) -> bool:
-    """Tell whether a pod chooses by pods of other namespaces than its own."""
-    return any(
-        term.namespace_selector is not None or term.namespaces != (namespace,) for term in _terms(asked)
-    )
-
-
-def _within_namespace(group: AskedGroup) -> AskedGroup:
-    """Return the group without terms about other namespaces' pods: its own pods keep theirs."""
-
-    def own(terms: Iterable[AffinityTerm]) -> tuple[AffinityTerm, ...]:
-        return tuple(
-            msgspec.structs.replace(term, namespaces=(asked.namespace,), namespace_selector=None)
-            for term in terms
-            if asked.namespace in term.namespaces
-        )
-
-    asked = group.asked
-    changed = msgspec.structs.replace(
-        asked, affinity=own(asked.affinity), anti_affinity=own(asked.anti_affinity)
-    )
-    return msgspec.structs.replace(group, asked=changed)
-
-
-def _without_namespace(data: Fit) -> Fit:
-    """Return an answer that says that nothing was looked at in the pods' namespace."""
-    return _unchecked(data, NAMESPACE)
-
-
-def _unchecked(data: Fit, what: str) -> Fit:
-    return {**data, "complete": False, "not_checked": [*dict.fromkeys((*data["not_checked"], what))]}
-
-
-def without_names(
-    data: Mapping[str, Any], *, nodes: bool = False, device_class: str | None = None
-) -> Mapping[str, Any]:
-    """Return an answer, of this Lens or of a peer, without what names others' namespaces, and maybe nodes.
-
-    Of a peer's only what is known here is kept. A taint's value may be a team's name, and so may a class: the
-    ``device_class`` that was asked for alone is named.
-    """
-    of_nodes = () if nodes else ("placements",), () if nodes else ("node_names",)
-    evictable = data.get("evictable")
-    return {
-        **_known(data, Fit),
-        "device_class": device_class,
-        "pods": [
-            {
-                **_known(pods, FitPods, *of_nodes[0]),
-                "reasons": [_known(each, FitReason, *of_nodes[1]) for each in pods["reasons"]],
-            }
-            for pods in data["pods"]
-        ],
-        "nearest": [_known(each, FitAlternative) for each in data["nearest"] if each["change"] in _NAMELESS],
-        "evictable": evictable and _known(evictable, FitEvictable, "namespaces"),
-    }
-
-
-def _known(value: Mapping[str, Any], kind: type, *names: str) -> dict[str, Any]:
-    return {field: value[field] for field in kind.__annotations__ if field in value and field not in names}
-
-
-def _data(
-    params: FitParameters,
-    view: StateView,
-    now: float,
-    found: Answer,
-    kind: Kind,
-) -> Fit:
-    evictable: FitEvictable | None = None
-    if found.evictable is not None:
-        evictable = {
-            "gpus": found.evictable.gpus,
-            "pods": found.evictable.pods,
-            "fits": found.evictable.fits,
-            "protected_pods": found.evictable.protected,
-            "fits_within_budgets": found.evictable.fits_within_budgets,
-            "namespaces": dict(found.evictable.namespaces),
-        }
-    return {
-        "cluster": params.cluster,
-        "timestamp": timestamps.render(int(view.current_at)),
-        "age_seconds": round(view.age(now), 1),
-        "fits": found.fits,
-        "complete": found.complete,
-        "not_checked": list(found.not_checked),
-        "replicas": found.replicas,
-        "placed": found.placed,
-        "max_replicas": found.max_replicas,
-        "resource": kind.resource,
-        "device_class": kind.device_class,
-        "pods": [_pods(each, found.quota) for each in found.groups],
-        "quota": None if found.quota is None else _quota(found.quota),
-        "nearest": [
-            {"change": each.change, "value": each.value, "gpus": each.gpus, "replicas": each.replicas}
-            for each in found.nearest
-        ],
-        "evictable": evictable,
-    }
-
-
-def _pods(each: GroupResult, quota: QuotaResult | None) -> FitPods:
-    result = each.result
-    samples = each.samples
-    reasons = [
-        reason_row(reason, samples.get(reason.message, ()) if samples else None) for reason in result.reasons
-    ]
-    if quota is not None:
-        messages = [quota_message(use) for use in quota.exceeded]
-        messages += [quota.refusal] if quota.refusal is not None else []
-        reasons = [*map(_quota_reason, messages), *reasons]
-    placements = sorted(result.placements, key=lambda place: (-place.replicas, place.node))
-    return {
-        "name": each.name,
-        "fits": result.fits,
-        "replicas": result.replicas,
-        "placed": result.placed,
-        "reasons": reasons,
-        "message": result.message,
-        "placements": [
-            {
-                "node_name": place.node,
-                "replicas": place.replicas,
-                "devices": list(place.devices[:MOST_DEVICES]),
-            }
-            for place in placements[:MOST_PLACEMENTS]
-        ],
-    }
-
-
-def reason_row(reason: Reason, node_names: Sequence[str] | None) -> FitReason:
-    """Return one reason, with the names of some of its nodes where they may be seen."""
-    lacks = None
-    if reason.asked is not None and reason.most_free is not None:
-        lacks = max(0, reason.asked - reason.most_free)
-    found: FitReason = {
-        "code": reason.code,
-        "message": reason.message,
-        "nodes": reason.nodes,
-        "resource": reason.resource,
-        "asked": reason.asked,
-        "most_free": reason.most_free,
-        "short_by": lacks,
-    }
-    if node_names is not None:
-        found["node_names"] = list(node_names)
-    return found
-
-
-def _quota_reason(message: str) -> FitReason:
-    return {
-        "code": "quota",
-        "message": message,
-        "nodes": 0,
-        "resource": None,
-        "asked": None,
-        "most_free": None,
-        "short_by": None,
-    }
-
-
-def _quota(quota: QuotaResult) -> list[FitQuotaUse]:
-    return [
-        {
-            "quota": use.quota,
-            "resource": use.resource,
-            "hard": use.hard,
-            "used": use.used,
-            "asked": use.asked,
-            "exceeded": use in quota.exceeded,
-        }
-        for use in quota.uses
-    ]

@@ -12,7 +12,7 @@ from math import inf
 
 import msgspec
 
-from lens.api.fit.endpoint import reason_row
+from lens.api.fit.response import reason_row
 from lens.api.schemas.pending import NoFitReason, PodFit
 from lens.model.fit.deadline import OutOfTimeError, deadline
 from lens.model.fit.feed import FitView
