@@ -33,7 +33,7 @@ from lens.http import request_head
 from lens.http.cache_control import max_age_of_request
 from lens.http.loopback import ForeignNameError, require_loopback
 from lens.mcp.tools import TOOLS
-from lens.model.fit.admission.workload import read_workload
+from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.feed import NOTHING_FIT
 from tests.fuzz.target import target

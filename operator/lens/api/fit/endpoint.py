@@ -23,7 +23,8 @@ from lens.api.parameters.fit import FitParameters, FitQuery
 from lens.api.parameters.names import is_dns_label
 from lens.api.schemas.fit import Fit
 from lens.model.cluster_state import StateView
-from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup, read_workload
+from lens.model.fit.admission.workloads.pod_group import PodGroup
+from lens.model.fit.admission.workloads.workload import NOTHING_BROUGHT, Brought, read_workload
 from lens.model.fit.answer.answer import Answer, Options, answer
 from lens.model.fit.answer.asked_group import AskedGroup, read_group
 from lens.model.fit.deadline import Check, deadline

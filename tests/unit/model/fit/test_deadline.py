@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from lens.model.fit.admission.policies import Policies
-from lens.model.fit.admission.workload import read_workload
+from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.answer import Answer, Options, answer
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.deadline import Check, OutOfTimeError, deadline, no_deadline

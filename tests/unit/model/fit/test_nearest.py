@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.fit.admission.policies import Policies
-from lens.model.fit.admission.workload import read_workload
+from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.answer import Options, answer
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.dra.devices import read_slice

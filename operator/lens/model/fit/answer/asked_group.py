@@ -7,7 +7,8 @@ from lens.model.fit.admission.mutation import admit
 from lens.model.fit.admission.namespaces import refused_in
 from lens.model.fit.admission.quota import Charged, read_charged
 from lens.model.fit.admission.validation import check_pod
-from lens.model.fit.admission.workload import NOTHING_BROUGHT, Brought, PodGroup
+from lens.model.fit.admission.workloads.pod_group import PodGroup
+from lens.model.fit.admission.workloads.workload import NOTHING_BROUGHT, Brought
 from lens.model.fit.answer.bound import as_bound
 from lens.model.fit.answer.unseen_devices import may_need_unseen
 from lens.model.fit.feed import FitView

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from lens.model.fit.admission.workload import PodGroup, read_workload
+from lens.model.fit.admission.workloads.pod_group import PodGroup
+from lens.model.fit.admission.workloads.workload import read_workload
 
 GROUPS = {
     "CronJob": "batch/v1",

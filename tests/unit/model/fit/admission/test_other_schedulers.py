@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.fit.admission.workload import read_workload
+from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.feed import NOTHING_FIT
 

@@ -8,7 +8,7 @@ import pytest
 from lens.model.fit.admission.mutation import admit
 from lens.model.fit.admission.policies import Policies, PriorityClass, RuntimeClass
 from lens.model.fit.admission.validation import check_pod
-from lens.model.fit.admission.workload import read_workload
+from lens.model.fit.admission.workloads.workload import read_workload
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 

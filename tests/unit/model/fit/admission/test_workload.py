@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.fit.admission.workload import MOST_DEPTH, MOST_PODS, read_workload
+from lens.model.fit.admission.workloads.fields import MOST_PODS
+from lens.model.fit.admission.workloads.unknown_kinds import MOST_DEPTH
+from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.feed import NOTHING_FIT
 

@@ -1,0 +1,126 @@
+"""The pods that a manifest makes: those of all its documents, with the claims that it brings."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from lens.model.fit.admission.claim_quota import Adds, added, made_by
+from lens.model.fit.admission.json_values import Object, as_list, as_object
+from lens.model.fit.admission.workloads.fields import MOST_PODS, name_field
+from lens.model.fit.admission.workloads.pod_group import PodGroup
+from lens.model.fit.admission.workloads.pod_groups import api_group_of, is_known, pod_groups
+from lens.model.fit.admission.workloads.unknown_kinds import MOST_DEPTH
+from lens.model.fit.spec.claims import ALL, ClaimSpec, read_claim_spec
+
+MOST_GROUPS = 32
+"""Pod templates of one question."""
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """What ResourceClaims and claims of ResourceClaimTemplates ask for that the documents bring, by name.
+
+    ``objects`` is what the documents add to quotas on other objects than pods and claims.
+    """
+
+    claims: Mapping[str, ClaimSpec] = {}
+    templates: Mapping[str, ClaimSpec] = {}
+    objects: Adds = {}
+
+
+NOTHING_BROUGHT = Brought()
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """What is asked about: the pods of all documents, and the namespace that they name, if they do."""
+
+    groups: tuple[PodGroup, ...]
+    namespace: str | None
+    brought: Brought = NOTHING_BROUGHT
+
+
+def read_workload(documents: Iterable[object]) -> Workload:
+    """Return the pods of the documents. Others, such as a ConfigMap, are beside the point.
+
+    Raise ValueError, naming the field, for what can't be read.
+    """
+    groups: list[PodGroup] = []
+    namespaces: set[str] = set()
+    claims: dict[tuple[str, str], ClaimSpec] = {}
+    templates: dict[tuple[str, str], ClaimSpec] = {}
+    objects: list[tuple[str, Adds]] = []
+    for number, document in enumerate(documents):
+        for where, each in _flattened(document, f"[{number}]" if number else ""):
+            if each["kind"] in (_CLAIM, _CLAIM_TEMPLATE) and is_known(each):
+                into = claims if each["kind"] == _CLAIM else templates
+                key, spec = _read_claim(each, where)
+                into[key] = spec
+                if len(into) > MOST_GROUPS:
+                    raise ValueError(f"there are more than {MOST_GROUPS} of kind {each['kind']}")
+            found = tuple(pod_groups(each, where))
+            made = made_by(each["kind"], api_group_of(each), sum(group.owners for group in found))
+            objects.append((_namespace(each), made))
+            if found:
+                meta = as_object(each.get("metadata"), f"{where}metadata")
+                namespaces.add(name_field(meta, "namespace", where))
+            groups += found
+            if len(groups) > MOST_GROUPS:
+                raise ValueError(f"there are more than {MOST_GROUPS} pod templates")
+    if not groups:
+        raise ValueError("there is no pod and no pod template")
+    if sum(each.replicas or 0 for each in groups) > MOST_PODS:
+        raise ValueError(f"there are more than {MOST_PODS} pods")
+    if len(namespaces) > 1:
+        raise ValueError("metadata.namespace: all have to be in one namespace")
+    namespace = namespaces.pop()
+    brought = Brought(
+        _within(namespace, claims),
+        _within(namespace, templates),
+        added(*(adds for own, adds in objects if not own or not namespace or own == namespace)),
+    )
+    return Workload(tuple(groups), namespace or None, brought)
+
+
+def _within(namespace: str, specs: Mapping[tuple[str, str], ClaimSpec]) -> dict[str, ClaimSpec]:
+    """Return by name what is in a namespace, or may be: in none that is named."""
+    return {name: spec for (own, name), spec in specs.items() if not own or not namespace or own == namespace}
+
+
+def _namespace(each: Object) -> str:
+    """Return the namespace that a document names; none for what is no name."""
+    meta = each.get("metadata")
+    named = meta.get("namespace") if isinstance(meta, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+_CLAIM, _CLAIM_TEMPLATE = "ResourceClaim", "ResourceClaimTemplate"
+
+
+def _read_claim(each: Object, where: str) -> tuple[tuple[str, str], ClaimSpec]:
+    """Return the namespace and name of a claim or a template, and what it asks for."""
+    meta = as_object(each.get("metadata"), f"{where}metadata")
+    namespace, name = (name_field(meta, part, f"{where}metadata") for part in ("namespace", "name"))
+    if not name:
+        raise ValueError(f"{where}metadata.name: it is required")
+    spec, field = as_object(each.get("spec"), f"{where}spec"), f"{where}spec"
+    if each["kind"] == _CLAIM_TEMPLATE:
+        spec, field = as_object(spec.get("spec"), f"{field}.spec"), f"{field}.spec"
+    try:
+        read = read_claim_spec(msgspec.json.encode(spec))
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from None
+    for number, request in enumerate(read.requests):
+        if any(one.mode != ALL and one.count < 1 for one in request.alternatives):
+            raise ValueError(f"{field}.devices.requests[{number}]: its count is below 1")
+    return (namespace, name), read
+
+
+def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, Object]]:
+    """Yield a document's objects: those of a List, or itself."""
+    each = as_object(document, prefix or "the body")
+    if each.get("kind") == "List" and "items" in each and depth < MOST_DEPTH:
+        for number, item in enumerate(as_list(each["items"], f"{prefix}items")):
+            yield from _flattened(item, f"{prefix}items[{number}]", depth + 1)
+    elif each:
+        if not isinstance(each.get("kind"), str):
+            raise ValueError(f"{prefix}kind: it is required".lstrip("."))
+        yield f"{prefix}." if prefix else "", each
