@@ -22,7 +22,7 @@ MAX_LINES = 2**18
 MAX_SAMPLES = 2**13
 """The most wanted lines of a response. A GPU has some ten, and so has each of its instances."""
 
-_IDENTITY = ("UUID", "uuid", "gpu", "modelName", "GPU_I_ID", "GPU_I_PROFILE", "xid")
+_IDENTITY = ("UUID", "uuid", "gpu", "pci_bus_id", "modelName", "GPU_I_ID", "GPU_I_PROFILE", "xid")
 _AMD = (
     "gpu_uuid",
     "gpu_id",

@@ -70,6 +70,15 @@ async def test_a_container_is_known_by_each_of_its_names(
     ]
 
 
+@pytest.mark.parametrize("address", ["00000000:8D:00.0", "0000:8d:00.0"])
+async def test_a_gpu_has_the_pci_address_by_which_drivers_name_its_devices(
+    scene: Scene, address: str
+) -> None:
+    line = f'DCGM_FI_DEV_GPU_UTIL{{gpu="0",UUID="GPU-a",pci_bus_id="{address}",device="nvidia0"}} 87\n'
+    (gpu,) = (await read(scene, line)).gpus
+    assert gpu.pci_bus_id == "0000:8d:00.0"
+
+
 @pytest.mark.parametrize(
     "line",
     [
