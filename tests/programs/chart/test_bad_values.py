@@ -126,6 +126,8 @@ def test_a_list_or_a_mapping_that_is_left_empty_is_as_if_it_were_not_there(
     [
         ({"cluster": ""}, "cluster is required"),
         ({"image": {"repository": ""}}, "image.repository is required"),
+        ({"image": {"repository": "registry.example.com:5000/lens:0.1.0"}}, "these are image.tag and"),
+        ({"image": {"repository": "lens@sha256:abc"}}, "image.repository is lens@sha256:abc, with a tag or"),
         ({"auth": {"mode": "static"}}, "auth.tokensSecret is required"),
         ({"auth": {"tokensSecret": "tokens"}}, "auth.tokensSecret is for auth.mode=static"),
         ({"telemetry": {"source": "dcgm"}}, "telemetry.exporter.namespace is required"),

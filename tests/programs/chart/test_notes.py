@@ -1,6 +1,10 @@
-"""What Helm prints after an install can be pasted."""
+"""What Helm prints after an install, and what the documents tell to type, can be pasted."""
 
 import re
+import shlex
+from pathlib import Path
+
+import pytest
 
 from tests.chart.files import CHART
 from tests.programs.chart.helm import Helm
@@ -39,3 +43,17 @@ def test_secrets_that_are_still_to_be_made_are_named_for_each_namespace(helm4: H
     assert "kubectl --namespace gpus get secret agents" in told
     assert "kubectl --namespace lens-agent get secret agents" in told
     assert "get secret" not in notes(helm4, "operator-only")
+
+
+def test_each_install_of_the_documents_is_whole(helm4: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = CHART.parents[1]
+    monkeypatch.chdir(root)
+    documents: list[Path] = [root / "README.md", CHART / "README.md", *(root / "docs").glob("*.md")]
+    commands = [
+        shlex.split(command.replace("\\\n", " "), comments=True)
+        for document in documents
+        for command in re.findall(r"^helm (install (?:.*\\\n)*.*)$", document.read_text(), re.MULTILINE)
+    ]
+    assert len(commands) >= 5
+    for command in commands:
+        helm4.run(*command, "--dry-run=client")
