@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, BadStatusLine, InvalidURLError, LineTooLong
 from multidict import MultiMapping
 
 from lens.api import envelope
@@ -35,7 +35,7 @@ from lens.api.system.own_access import CLUSTERS
 from lens.api.system.probes import Probes
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback
-from lens.http.connection import BusyError, Connection, HeadTooLargeError
+from lens.http.connection import BusyError, Connection, HeadTooLargeError, NotHttpError
 from lens.http.refusal_counts import RefusalCounts
 
 REDIRECTS = {"/docs/": "../docs"}
@@ -209,4 +209,12 @@ def _unparsable(error: BaseException | None) -> ApiError:
         return unparsable(f"a header field is over {MAX_FIELD_BYTES} bytes", status=431)
     if "Too many headers" in str(error):
         return unparsable(f"there are over {MAX_FIELDS} header fields", status=431)
-    return unparsable("it is not HTTP/1.1")
+    if isinstance(error, BadHttpMethod):
+        return unparsable("its method is unknown")
+    if isinstance(error, InvalidURLError):
+        return unparsable("its target is no URL: all but ASCII has to be percent-encoded")
+    if error is None or isinstance(error, NotHttpError | BadStatusLine):
+        return unparsable("it is not HTTP/1.1")
+    if "Missing 'Host'" in str(error):
+        return unparsable("it has no Host")
+    return unparsable("a header field is malformed, or there twice")

@@ -45,6 +45,10 @@ class HeadTooLargeError(Exception):
     """A request's head is over MAX_HEAD_BYTES."""
 
 
+class NotHttpError(Exception):
+    """What was received begins with no request line of HTTP/1."""
+
+
 class BusyError(Exception):
     """There is no room for a response: clients have not read others."""
 
@@ -190,6 +194,8 @@ class Connection(web.RequestHandler):
         )
         self._received.clear()
         self._ignores_input = True
+        if line.endswith(b"\n") or line[0] < 0x21:
+            self._problem = NotHttpError()
         super().data_received(line)
         # In case it found nothing wrong. Of two errors the first is answered.
         super().data_received(_NO_REQUEST)

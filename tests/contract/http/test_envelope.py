@@ -87,6 +87,31 @@ async def test_the_limits_of_a_request_are_named(api: Api) -> None:
     assert many_fields == "Invalid request: there are over 100 header fields"
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"SECRET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "its method is unknown"),
+        (b"get /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "its method is unknown"),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", "it has no Host"),
+        (STATUS + b"Host: y\r\n\r\n", "a header field is malformed, or there twice"),
+        (STATUS + b"no colon\r\n\r\n", "a header field is malformed, or there twice"),
+        (STATUS + b"X: folded\r\n line\r\n\r\n", "a header field is malformed, or there twice"),
+        (
+            "GET /api/v1/clusters?name=büro HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+            "its target is no URL: all but ASCII has to be percent-encoded",
+        ),
+        (b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n", "it is not HTTP/1.1"),
+        (b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", "it is not HTTP/1.1"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "it is not HTTP/1.1"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "it is not HTTP/1.1"),
+        (b"GET  /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "it is not HTTP/1.1"),
+    ],
+)
+async def test_what_is_wrong_with_a_request_is_named(api: Api, sent: bytes, told: str) -> None:
+    (answer,) = await exchange(api.server, sent)
+    assert (answer.status, answer.meta["message"]) == (400, f"Invalid request: {told}")
+
+
 async def test_a_long_token_of_an_identity_provider_still_fits(api: Api) -> None:
     request = STATUS + b"Connection: close\r\nAuthorization: Bearer " + b"t" * 12000 + b"\r\n\r\n"
     (answer,) = await exchange(api.server, request)
