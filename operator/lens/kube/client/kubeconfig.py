@@ -9,7 +9,9 @@ import ssl
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.request import getproxies
 
 import aiohttp
 import kubernetes.client
@@ -53,6 +55,7 @@ class Connection:
         self._context = context
         self._service_account = service_account
         self._configuration = kubernetes.client.Configuration()
+        self._proxy: str | None = None
         self._basic: str | None = None
         self._token_file: str | None = None
         self._signatures: list[FileSignature] = []
@@ -72,11 +75,8 @@ class Connection:
 
     @property
     def proxy(self) -> str | None:
-        """Return the proxy's URL, or None without one or if NO_PROXY names the apiserver."""
-        configuration = self._configuration
-        if should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
-            return None
-        return configuration.proxy or None
+        """Return the proxy's URL: the kubeconfig's, or else the environment's; None without one."""
+        return self._proxy
 
     def load(self) -> None:
         """Load everything again. Raise ConnectionFailedError."""
@@ -84,7 +84,8 @@ class Connection:
             self._load()
 
     def _load(self) -> None:
-        configuration = kubernetes.client.Configuration()
+        # Without a proxy the official client takes the environment's, also for this machine.
+        configuration = kubernetes.client.Configuration(proxy="", no_proxy="")
         try:
             if self._in_cluster:
                 token_file = self._service_account / "token"
@@ -100,10 +101,11 @@ class Connection:
             server = _server(str(configuration.host))
             self._trust(configuration)
             basic = _basic(server)
+            proxy = _proxy(configuration.proxy) if configuration.proxy else _proxy_of_environment(server)
         # The loaders raise any exception that a malformed file causes in their code.
         except Exception as error:
             raise self._failed(error) from error
-        self._configuration, self._basic = configuration, basic
+        self._configuration, self._basic, self._proxy = configuration, basic, proxy
         self._signatures = self._file_signatures()
 
     def authorization(self) -> str | None:
@@ -209,6 +211,37 @@ def _server(text: str) -> URL:
     if server.scheme not in ("http", "https") or not server.host:
         raise ValueError(f"the cluster's server {text!a} is no http:// or https:// address")
     return server
+
+
+def _proxy_of_environment(server: URL) -> str | None:
+    """Return the proxy that HTTPS_PROXY or HTTP_PROXY names for a server, as Go's programs read them.
+
+    This machine needs none, whatever NO_PROXY has. Raise ValueError for what is no proxy's URL.
+    """
+    proxies = getproxies()
+    proxy = proxies.get(server.scheme)
+    if not proxy or _is_loopback(server) or should_bypass_proxies(str(server), proxies.get("no", "")):
+        return None
+    return _proxy(proxy)
+
+
+def _is_loopback(server: URL) -> bool:
+    try:
+        return server.host == "localhost" or ip_address(server.host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _proxy(text: str) -> str:
+    """Return a proxy's URL. Raise ValueError for another text, and for a proxy that isn't one of HTTP."""
+    url = text if "://" in text else f"http://{text}"
+    try:
+        proxy = URL(url)
+    except ValueError:
+        proxy = URL()
+    if proxy.scheme not in ("http", "https") or not proxy.host:
+        raise ValueError(f"the proxy {text!a} is no http:// or https:// address")
+    return url
 
 
 def _basic(server: URL) -> str | None:

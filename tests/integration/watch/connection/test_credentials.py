@@ -315,11 +315,55 @@ async def test_a_redirect_is_not_followed_and_gets_no_token(scene: Scene) -> Non
     await elsewhere.stop()
 
 
-async def test_no_proxy_exempts_the_apiserver(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("server", "rules"),
+    [
+        ("https://apiserver.example:6443", "other,apiserver.example"),
+        ("https://apiserver.example:6443", ".example"),
+        ("https://10.96.0.1", "localhost,10.96.0.0/12"),
+        ("https://[fd00::1]:6443", "fd00::/8"),
+        ("http://10.96.0.1", "*"),
+    ],
+)
+async def test_no_proxy_exempts_the_apiserver(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, server: str, rules: str
+) -> None:
+    connection = Connection(scene.kubeconfig(None, {"server": server}))
+    for scheme in ("HTTP", "HTTPS"):
+        monkeypatch.setenv(f"{scheme}_PROXY", "http://127.0.0.1:1")
+    connection.load()
+    assert connection.proxy == "http://127.0.0.1:1"
+    monkeypatch.setenv("NO_PROXY", rules)
+    connection.load()
+    assert connection.proxy is None
+
+
+async def test_no_proxy_of_the_environment_is_asked_for_this_machine(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.0/8")
     scene.watch()
     await scene.until_exact()
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+async def test_requests_to_other_machines_use_the_proxy_of_the_environment(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "apiserver.example")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", scheme + scene.front.url.removeprefix("http://"))
+    scene.watch(Connection(scene.kubeconfig(None, {"server": "http://apiserver.invalid"})))
+    await scene.until_exact()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[::1", "ftp://127.0.0.1"])
+async def test_a_proxy_that_is_not_one_of_http_is_named(scene: Scene, proxy: str) -> None:
+    connection = Connection(scene.kubeconfig(None, {"proxy-url": proxy}))
+    with pytest.raises(ConnectionFailedError, match=r"the proxy .* is no http:// or https:// address"):
+        connection.load()
 
 
 async def test_requests_use_the_configured_proxy(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
