@@ -110,7 +110,8 @@ def _max_replicas(trial: Trial, placed: int, replicas: int) -> int | None:
 
 
 def _not_checked(trial: Trial, fleet: Fleet, asked: AskedPod, replicas: int) -> Iterable[str]:
-    if fleet.unreadable or (trial.devices is not None and fleet.devices.unreadable):
+    unreadable = fleet.unreadable or trial.has_met_unknown
+    if unreadable or (trial.devices is not None and fleet.devices.unreadable):
         yield "unreadable_objects"
     if asked.bound:
         return

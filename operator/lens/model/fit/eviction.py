@@ -15,6 +15,7 @@ import msgspec
 from lens.model.fit.admission.policies import Budget
 from lens.model.fit.deadline import Check
 from lens.model.fit.result import Verdict
+from lens.model.fit.spec.labels import UNKNOWN_LABELS
 from lens.model.fit.spec.matched_labels import MatchedLabels
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet, FleetNode
@@ -32,7 +33,7 @@ class Evictable(msgspec.Struct, frozen=True):
 
     ``protected`` are those of them that budgets don't allow to evict beside the others, and
     ``fits_within_budgets`` says whether all fits if none is evicted against a budget; both are None where
-    budgets aren't known.
+    budgets aren't known, or a pod's labels that one may select.
     """
 
     gpus: int
@@ -75,7 +76,7 @@ def evictable(
     fits = place(_without(fleet, lower))
     protected: int | None = None
     within: Verdict | None = None
-    if budgets is not None:
+    if budgets is not None and not _may_select_unknown(lower, budgets):
         kept, least = _protected(lower, budgets, labels_count, check_time)
         protected = _holders(fleet, kept, gpus)
         within = fits
@@ -114,6 +115,14 @@ def _holders(fleet: Fleet, pods: Positions, gpus: Collection[str]) -> int:
         for position, of_node in pods.items()
         for own in (_own(fleet.nodes[position], gpus),)
         for pod in of_node
+    )
+
+
+def _may_select_unknown(pods: Positions, budgets: Iterable[PodKey]) -> bool:
+    """Tell whether a budget is in the namespace of a pod whose labels aren't known."""
+    namespaces = {key.namespace for key in budgets}
+    return any(
+        pod.labels is UNKNOWN_LABELS and pod.namespace in namespaces for each in pods.values() for pod in each
     )
 
 

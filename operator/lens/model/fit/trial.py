@@ -91,6 +91,11 @@ class Trial:
             self.fatal = str(error)
         self._queue = NodeQueue(() if self.fatal else self._groups(), len(fleet.nodes))
 
+    @property
+    def has_met_unknown(self) -> bool:
+        """Tell whether the pod's rules may select pods whose labels aren't known."""
+        return any(each.has_met_unknown for each in self._filters)
+
     def rejections(self) -> dict[str, Rejection]:
         """Return by node why it can't take the next replica; none if there is a ``fatal`` reason."""
         return dict(self.rejected())

@@ -4,11 +4,19 @@ import pytest
 
 from lens.model.fit.engine import MOST_REPLICAS, fit
 from lens.model.fit.result import Placement, Reason
+from lens.model.k8s.bounds import MOST_LABELS
 from tests.unit.model.fit.fleets import asked, fleet, node, pod, read_pod, state
 from tests.unit.model.manifests import GPU, Object
 
 TAINT = {"key": GPU, "effect": "NoSchedule"}
 WEB = {"matchLabels": {"app": "web"}}
+SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "kubernetes.io/hostname",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": WEB,
+}
+UNREADABLE = ("unreadable_objects",)
 
 
 def term(key: str, **fields: object) -> Object:
@@ -162,6 +170,34 @@ def test_an_object_that_cant_be_read_makes_every_answer_incomplete_until_it_can(
     assert (result.fits, result.complete, result.not_checked) == ("yes", False, ("unreadable_objects",))
     found.put_pod(("default", "odd"), None)
     assert fit(found.fleet(), asked(pod(1))).complete
+
+
+@pytest.mark.parametrize(
+    ("rules", "not_checked"),
+    [
+        ({}, ()),
+        ({"affinity": {"podAntiAffinity": required(term("kubernetes.io/hostname"))}}, UNREADABLE),
+        ({"affinity": {"podAntiAffinity": required(term("kubernetes.io/hostname", namespaces=["b"]))}}, ()),
+        ({"topologySpreadConstraints": [SPREAD]}, UNREADABLE),
+        ({"topologySpreadConstraints": [{**SPREAD, "labelSelector": {}}]}, ()),
+    ],
+)
+def test_a_pod_with_too_many_labels_holds_its_gpus_and_only_rules_about_it_are_incomplete(
+    rules: Object, not_checked: tuple[str, ...]
+) -> None:
+    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    found = fleet([node("a", 8)], [pod(6, nodeName="a", labels=labels)])
+    result = fit(found, asked(pod(2, labels={"app": "web"}, **rules)))
+    assert (result.fits, result.complete, result.not_checked) == ("yes", not not_checked, not_checked)
+    assert fit(found, asked(pod(3))).fits == "no"
+
+
+def test_a_rule_that_selects_every_pod_selects_one_with_too_many_labels_too() -> None:
+    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    every = term("kubernetes.io/hostname", labelSelector={})
+    shy = asked(pod(1, affinity={"podAntiAffinity": required(every)}))
+    result = fit(fleet([node("a")], [pod(nodeName="a", labels=labels)]), shy)
+    assert (result.fits, result.complete) == ("no", True)
 
 
 def test_namespaces_that_arent_known_are_named_where_they_matter() -> None:

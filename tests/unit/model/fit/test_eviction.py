@@ -15,6 +15,7 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.selectors import Requirement, Selector
 from lens.model.fit.state import Fleet
 from lens.model.inventory.objects.pod_key import PodKey
+from lens.model.k8s.bounds import MOST_LABELS
 from tests.profiles import full_or
 from tests.unit.model.fit.fleets import asked, fleet, node, pod
 from tests.unit.model.manifests import GPU, Object
@@ -48,6 +49,15 @@ def test_a_budget_protects_what_it_does_not_allow() -> None:
         assert answer is not None
         assert (answer.gpus, answer.pods, answer.fits) == (8, 2, "yes")
         assert (answer.protected, answer.fits_within_budgets) == (protected, within)
+
+
+def test_whether_a_budget_protects_a_pod_with_too_many_labels_is_unknown() -> None:
+    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    seen = fleet([node("a", 8)], [pod(8, labels=labels, nodeName="a")])
+    for namespace, known in (("default", None), ("other", 0)):
+        answer = found(seen, {PodKey(namespace, "b"): of_app("x", 0)})
+        assert answer is not None
+        assert (answer.fits, answer.protected) == ("yes", known)
 
 
 def test_a_pod_of_several_budgets_needs_all_of_them_and_those_of_other_namespaces_are_none_of_its() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from lens.model.fit.admission.policies import Budget, budget_decoder
 from lens.model.fit.spec.asked import read_asked_pod
+from lens.model.fit.spec.labels import UNKNOWN_LABELS
 from lens.model.fit.spec.node import FitNode
 from lens.model.fit.spec.resources import is_scheduled
 from lens.model.inventory.objects.decoding import Reading
@@ -204,14 +205,13 @@ def test_a_budget_with_more_than_is_looked_at_is_not_taken_for_one_that_selects_
     assert nothing.selector is None
 
 
-def test_too_many_labels_are_an_error() -> None:
+def test_too_many_labels_are_an_error_of_a_pod_that_is_asked_about_and_unknown_of_others() -> None:
     labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
-    for read in (
-        lambda: asked(pod(labels=labels)),
-        lambda: read_pod(pod(labels=labels, nodeName="a")),
-    ):
-        with pytest.raises(ValueError, match=r"metadata\.labels"):
-            read()
+    with pytest.raises(ValueError, match=r"metadata\.labels"):
+        asked(pod(labels=labels))
+    there = read_pod(pod(1, labels=labels, nodeName="a"))
+    assert there is not None
+    assert (there.labels, there.request) == (UNKNOWN_LABELS, ((GPU, 1),))
 
 
 def test_a_node_may_have_all_labels_that_feature_discovery_writes() -> None:

@@ -11,7 +11,7 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.filters.rejection import Filter, Rejection, rejection
 from lens.model.fit.spec.affinity_terms import AffinityTerm, Terms
 from lens.model.fit.spec.asked import AskedPod
-from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.labels import UNKNOWN_LABELS, FlatLabels
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 
@@ -88,6 +88,16 @@ class PodAffinityFilter(Filter):
         self._count_repelling(node, (pod,), self._repelling)
         return sum(map(len, self._attracting.values())) > before
 
+    @property
+    def has_met_unknown(self) -> bool:
+        """Tell whether it would have to know labels of pods that are UNKNOWN_LABELS."""
+        return any(
+            own.looks_at_labels(namespace)
+            for namespace, effects in self._effects.items()
+            if id(UNKNOWN_LABELS) in effects
+            for own in (*self._affinity, *self._anti_affinity)
+        )
+
     def _is_attracted(self, node: FleetNode, attracting: Domains) -> bool:
         keys = [own.term.topology_key for own in self._affinity]
         if not all(key in node.labels for key in keys):
@@ -159,8 +169,15 @@ class _OwnTerm:
         elif selector is not None:
             self.namespaces |= {name for name, labels in known.items() if selector.matches(labels)}
 
+    def includes(self, namespace: str) -> bool:
+        return self.namespaces is None or namespace in self.namespaces
+
     def selects(self, namespace: str, labels: FlatLabels) -> bool:
-        return (self.namespaces is None or namespace in self.namespaces) and self.term.selects(labels)
+        return self.includes(namespace) and self.term.selects(labels)
+
+    def looks_at_labels(self, namespace: str) -> bool:
+        selector = self.term.selector
+        return selector is not None and bool(selector.requirements) and self.includes(namespace)
 
 
 class _Effect:

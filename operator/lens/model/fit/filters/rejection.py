@@ -44,6 +44,11 @@ class Filter(ABC):
 
     topology_keys: frozenset[str] = frozenset()
 
+    @property
+    def has_met_unknown(self) -> bool:
+        """Tell whether it would have to know labels of pods that are UNKNOWN_LABELS."""
+        return False
+
     @abstractmethod
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:
         """Return why the pod can't go to a node, or None if it can.

@@ -69,6 +69,11 @@ class SpreadFilter(Filter):
                     lifted = lifted or domains.least > least
         return lifted
 
+    @property
+    def has_met_unknown(self) -> bool:
+        """Tell whether it would have to know labels of pods that are UNKNOWN_LABELS."""
+        return any(each.matched.has_met_unknown for each in self._constraints)
+
     def _has_domains(self, node: FleetNode) -> bool:
         return all(key in node.labels for key in self._keys)
 

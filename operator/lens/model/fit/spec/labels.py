@@ -9,6 +9,9 @@ from lens.model.k8s.bounds import MOST_LABELS
 FlatLabels = tuple[str, ...]
 """Keys and values in turn, sorted by key."""
 
+UNKNOWN_LABELS: FlatLabels = ("", "")
+"""What a pod on a node has for labels that are too many to be kept. No pod's own are these."""
+
 
 def flatten(labels: Mapping[str, str] | None) -> FlatLabels:
     """Return labels as a tuple. Raise ValueError for too many."""
@@ -19,9 +22,14 @@ def flatten(labels: Mapping[str, str] | None) -> FlatLabels:
     return _share(tuple(text for key in sorted(labels) for text in (intern(key), labels[key])))
 
 
+def flatten_known(labels: Mapping[str, str] | None) -> FlatLabels:
+    """Return labels as a tuple; UNKNOWN_LABELS for too many."""
+    return UNKNOWN_LABELS if labels and len(labels) > MOST_LABELS else flatten(labels)
+
+
 def unflatten(labels: FlatLabels) -> dict[str, str]:
-    """Return labels as a mapping."""
-    return dict(zip(labels[::2], labels[1::2], strict=True))
+    """Return labels as a mapping; none of UNKNOWN_LABELS."""
+    return {} if labels is UNKNOWN_LABELS else dict(zip(labels[::2], labels[1::2], strict=True))
 
 
 @lru_cache(maxsize=32768)

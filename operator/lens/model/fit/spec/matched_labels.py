@@ -1,6 +1,6 @@
 """Which pods a selector selects: each set of labels, which many pods share, is matched once."""
 
-from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.labels import UNKNOWN_LABELS, FlatLabels
 from lens.model.fit.spec.selectors import Selector
 
 
@@ -20,3 +20,9 @@ class MatchedLabels:
             selected = self._selector is not None and self._selector.matches_flat(labels)
             found = self._verdicts[id(labels)] = (labels, selected)
         return found[1]
+
+    @property
+    def has_met_unknown(self) -> bool:
+        """Tell whether there was a pod of which it isn't known whether it is selected."""
+        requires = self._selector is not None and bool(self._selector.requirements)
+        return requires and id(UNKNOWN_LABELS) in self._verdicts

@@ -5,7 +5,7 @@ from sys import intern
 import msgspec
 
 from lens.model.fit.spec.affinity_terms import PodAffinityManifest, Terms, read_terms
-from lens.model.fit.spec.labels import FlatLabels, flatten
+from lens.model.fit.spec.labels import FlatLabels, flatten_known
 from lens.model.fit.spec.ports import HostPorts, read_ports
 from lens.model.fit.spec.resources import Request, read_request
 from lens.model.inventory.objects.pod import FINISHED_PHASES
@@ -20,6 +20,7 @@ LOWEST_PRIORITY, HIGHEST_PRIORITY = -(2**31), 2**31 - 1
 class FitPod(msgspec.Struct, frozen=True, gc=False):
     """What a pod on a node means to pods that may join it.
 
+    ``labels`` may be UNKNOWN_LABELS.
     ``anti_terms`` are the pods that it doesn't want near (required anti-affinity). ``nominated``: it isn't
     bound yet, and ``node`` is its nominatedNodeName; it counts for pods of its priority or a lower one.
     """
@@ -58,7 +59,7 @@ def read_fit_pod(manifest: PodManifest) -> FitPod | None:
     return FitPod(
         node=intern(node),
         namespace=namespace,
-        labels=flatten(meta.labels),
+        labels=flatten_known(meta.labels),
         request=read_request(manifest),
         priority=max(LOWEST_PRIORITY, min(HIGHEST_PRIORITY, spec.priority or 0)),
         ports=read_ports(spec),

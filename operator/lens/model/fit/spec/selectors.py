@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lens.model.fit.spec.labels import FlatLabels, unflatten
+from lens.model.fit.spec.labels import UNKNOWN_LABELS, FlatLabels, unflatten
 from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_VALUES
 from lens.model.k8s.objects import Manifest
 
@@ -82,7 +82,12 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     def matches_flat(self, labels: FlatLabels) -> bool:
-        """Tell whether labels are selected that are a flat tuple: most aren't, which is seen at once."""
+        """Tell whether labels are selected that are a flat tuple: most aren't, which is seen at once.
+
+        Of UNKNOWN_LABELS it is known only if it selects everything; else it selects them not.
+        """
+        if labels is UNKNOWN_LABELS:
+            return not self.requirements
         for requirement in self.requirements:
             if requirement.operator == "In":
                 if not any(value in labels for value in requirement.values):
