@@ -240,7 +240,9 @@ def _proxy(text: str) -> str:
     except ValueError:
         proxy = URL()
     if proxy.scheme not in ("http", "https") or not proxy.host:
-        raise ValueError(f"the proxy {text!a} is no http:// or https:// address")
+        # Without its user and password.
+        name = f" {proxy.scheme}://{proxy.host}" if proxy.host else ""
+        raise ValueError(f"the proxy{name} is no http:// or https:// address")
     return url
 
 

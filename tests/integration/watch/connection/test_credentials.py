@@ -359,11 +359,16 @@ async def test_requests_to_other_machines_use_the_proxy_of_the_environment(
     await scene.until_exact()
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[::1", "ftp://127.0.0.1"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://a:secret@127.0.0.1:1080", "http://", "http://[::1", "ftp://127.0.0.1"]
+)
 async def test_a_proxy_that_is_not_one_of_http_is_named(scene: Scene, proxy: str) -> None:
     connection = Connection(scene.kubeconfig(None, {"proxy-url": proxy}))
-    with pytest.raises(ConnectionFailedError, match=r"the proxy .* is no http:// or https:// address"):
+    with pytest.raises(
+        ConnectionFailedError, match=r"the proxy.* is no http:// or https:// address"
+    ) as refused:
         connection.load()
+    assert "secret" not in str(refused.value)
 
 
 async def test_requests_use_the_configured_proxy(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
