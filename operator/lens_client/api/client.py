@@ -197,9 +197,11 @@ class Lens:
     def _refusal(self, response: Response) -> ApiError:
         status = response.status
         try:
-            message = str(json.loads(response.body)["meta"]["message"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            message = ""
+            meta = json.loads(response.body)["meta"]
+            message = str(meta["message"])
+            known = ", ".join(meta["clusters"]) if status == 404 and meta.get("clusters") else ""
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            message = known = ""
         if not message.isprintable() or not message:
             return ApiError(f"{self.where}: the answer isn't one of Lens (HTTP {status})", status)
         if status == 401:
@@ -211,6 +213,8 @@ class Lens:
             error = ApiError(refused, status)
             error.status = USAGE
             return error
+        if known.isprintable() and known:
+            message = f"{message}: --cluster may be {known}"
         after = response.headers.get("Retry-After", "")
         again = f"; ask again in {after} s" if after.isdecimal() and len(after) < 10 else ""
         return ApiError(f"{self.where}: {message}{again}", status)

@@ -32,11 +32,15 @@ class FakeLens:
         self.url = ""
         self.closes = False
         """Whether each connection is closed after its response, as some proxies do."""
+        self.clusters: tuple[str, ...] = (cluster.NAME,)
+        """The clusters that a 404 names."""
 
     def answer(self, path: str, query: dict[str, str], namespaced: bool) -> tuple[int, Any]:
         """Return the HTTP status, and the data or the message of an error."""
         if path == "/api/v1/access":
             return 200, cluster.ACCESS
+        if query.get("cluster", cluster.NAME) not in self.clusters:
+            return 404, "Cluster not found"
         if namespaced and query.get("namespace") != "research":
             return 403, "Forbidden: needs get on realtime.lens in the whole cluster"
         head = {"cluster": cluster.NAME, "timestamp": cluster.TIMESTAMP}
@@ -188,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _envelope(self, status: int, data: Any) -> None:
         ok = status == 200
         meta = {"code": 2000 if ok else status * 10 + 1, "message": "OK" if ok else data}
+        if status == 404 and data == "Cluster not found":
+            meta["clusters"] = list(self.fake.clusters)
         self._write(status, json.dumps({"meta": meta, "data": data if ok else None}).encode())
 
     def _write(self, status: int, body: bytes) -> None:

@@ -27,6 +27,23 @@ def test_what_is_in_no_namespace_ignores_one(server: lens.FakeLens, command: str
         assert run(server.url, [*command.split(), *given.split()]) == without, given
 
 
+@pytest.mark.parametrize(
+    ("clusters", "told"),
+    [((cluster.NAME, "west"), f": --cluster may be {cluster.NAME}, west"), ((), ""), (("a\nb",), "")],
+)
+def test_an_unknown_cluster_is_told_which_there_are(
+    server: lens.FakeLens, clusters: tuple[str, ...], told: str
+) -> None:
+    """As kubectl tells which contexts a kubeconfig has."""
+    server.clusters = clusters
+    try:
+        refused = run(server.url, ["nodes", "--cluster", "prod"])
+    finally:
+        server.clusters = (cluster.NAME,)
+    assert (refused.status, refused.stdout) == (1, "")
+    assert refused.stderr == f"kubectl lens: Lens at {server.url}: Cluster not found{told}\n"
+
+
 def test_the_versions_are_a_document_too(server: lens.FakeLens) -> None:
     """A script reads which Lens it asks."""
     versions = {"client": __version__, "lens": "0.1.0"}
