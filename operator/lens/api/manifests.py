@@ -51,6 +51,8 @@ def read_manifests(body: bytes) -> list[object]:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or "it isn't YAML"
+        if len(text.splitlines()) == 1 and text.lstrip()[:1] not in ("{", "["):
+            problem += ": all of it is on one line, as curl's -d sends it; --data-binary keeps the lines"
         raise ManifestError(short(f"{where}{problem}", 2 * LONGEST_WORD)) from None
     except (ValueError, OverflowError, RecursionError):
         raise ManifestError("it isn't YAML") from None

@@ -501,6 +501,8 @@ async def test_admission_is_looked_at(nodes: Cluster, serve: Serve) -> None:
         ("[1]", "the body: it isn't an object"),
         ("kind: ConfigMap", "there is no pod and no pod template"),
         ("kind: Pod\nkind: Pod", "line 2: kind is given twice"),
+        ("kind: Pod spec:   containers:", "line 1: mapping values are not allowed in this context: all of it "
+         "is on one line, as curl's -d sends it; --data-binary keeps the lines"),
         ("kind: Pod\nspec: &x [*x]", "line 2: *x is no anchor before it"),
         ("kind: Pod\nspec: 1", "spec: it isn't an object"),
         ("[" * 100, "line 1: it is nested deeper than 64 levels"),
@@ -520,7 +522,9 @@ async def test_admission_is_looked_at(nodes: Cluster, serve: Serve) -> None:
          "spec.containers[0].resources.limits: 'gpu' is neither a resource of Kubernetes nor "
          "<domain>/<name>"),
         (workload(spec=resources(limits={"cpu": None})),
-         "spec.containers[0].resources.limits: cpu: None is not a quantity"),
+         "spec.containers[0].resources.limits: cpu: null is not a quantity"),
+        (workload(spec=resources(limits={"cpu": True})),
+         "spec.containers[0].resources.limits: cpu: true is not a quantity"),
         (workload(spec=resources(requests={"nvidia.com/gpu": 1})),
          "spec.containers[0].resources.limits: nvidia.com/gpu is required, since it can't be overcommitted"),
         (workload(spec=resources(requests={"nvidia.com/gpu": 1}, limits={"nvidia.com/gpu": 2})),

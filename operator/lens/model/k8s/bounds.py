@@ -4,6 +4,7 @@ Who may create a pod writes what they like into it, and an apiserver bounds few 
 lists. What counts (a name, a resource) is kept as it is or leaves its object out; what only describes is cut.
 """
 
+import json
 from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
@@ -21,6 +22,9 @@ LONGEST_WORD = 128
 
 LONGEST_MESSAGE = 512
 """Characters of a message."""
+
+LONGEST_SHOWN = 80
+"""Characters of a value in a message that says what is wrong with it."""
 
 MOST_ENTRIES = 8
 """Entries of a list that only describes: tolerations, node selector, scheduling gates."""
@@ -134,3 +138,9 @@ def short(text: str, longest: int = LONGEST_WORD) -> str:
 def few(entries: Iterable[T], most: int = MOST_ENTRIES) -> tuple[T, ...]:
     """Return the first entries."""
     return tuple(islice(entries, most))
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: as a manifest has it, null and true and not None and True, and cut."""
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return (repr(value) if is_plain else json.dumps(value, default=repr))[:LONGEST_SHOWN]

@@ -7,6 +7,8 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+from lens.model.k8s.bounds import shown
+
 Quantity = str | int | float
 """A quantity as JSON carries it: a string from an apiserver, a plain number from some other writers."""
 
@@ -40,7 +42,7 @@ def parse(quantity: Quantity) -> Fraction:
     """Return the exact value, capped as Kubernetes caps it. Raise ValueError for what is no quantity."""
     match = _FORM.fullmatch(quantity if isinstance(quantity, str) else str(quantity))
     if match is None:
-        raise ValueError(f"{quantity!r:.80} is not a quantity")
+        raise ValueError(f"{shown(quantity)} is not a quantity")
     value = Fraction(match["digits"]) * _SUFFIXES[match["suffix"] or ""]
     if match["exponent"]:
         # Past 10**±99 the cap or the rounding decides, whatever the digits.

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from lens.model.fit.admission.json_values import Object, as_list, as_object, as_objects
+from lens.model.k8s.bounds import shown
 
 _DO_NOT_SCHEDULE = "DoNotSchedule"
 _SCHEDULE_ANYWAY = "ScheduleAnyway"
@@ -101,7 +102,7 @@ def _check_ports(value: object, field: str, *, same: bool) -> None:
         host, own = (each.get(name) or 0 for name in ("hostPort", "containerPort"))
         for name, port in (("hostPort", host), ("containerPort", own)):
             if not isinstance(port, int) or not 0 <= port <= _MOST_PORT:
-                raise ValueError(f"{field}[{number}].{name}: {port!r:.80} is no port")
+                raise ValueError(f"{field}[{number}].{name}: {shown(port)} is no port")
         if not own:
             raise ValueError(f"{field}[{number}].containerPort: it is required")
         if same and host not in (0, own):
@@ -127,7 +128,7 @@ def _check_claims(spec: Object) -> None:
             for index, each in enumerate(as_objects(claims, f"{field}.claims")):
                 name = each.get("name")
                 if not isinstance(name, str) or name not in names:
-                    raise ValueError(f"{field}.claims[{index}]: the pod has no claim {name!r:.80}")
+                    raise ValueError(f"{field}.claims[{index}]: the pod has no claim {shown(name)}")
 
 
 def _check_least(value: object, field: str) -> None:
@@ -137,4 +138,4 @@ def _check_least(value: object, field: str) -> None:
 
 def _check_one_of(value: object, known: Iterable[str], field: str) -> None:
     if value not in tuple(known):
-        raise ValueError(f"{field}: {value!r:.80} is none of {', '.join(known)}")
+        raise ValueError(f"{field}: {shown(value)} is none of {', '.join(known)}")

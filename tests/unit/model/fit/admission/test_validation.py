@@ -56,7 +56,7 @@ REFUSED = [
     (spread(maxSkew=0), "spec.topologySpreadConstraints[0].maxSkew: 0 is below 1"),
     (spread(maxSkew=None), "spec.topologySpreadConstraints[0].maxSkew: 0 is below 1"),
     (spread(topologyKey=""), "spec.topologySpreadConstraints[0].topologyKey: it is required"),
-    (spread(whenUnsatisfiable=None), "spec.topologySpreadConstraints[0].whenUnsatisfiable: None is none of"),
+    (spread(whenUnsatisfiable=None), "spec.topologySpreadConstraints[0].whenUnsatisfiable: null is none of"),
     (spread(whenUnsatisfiable="Never"), "whenUnsatisfiable: 'Never' is none of DoNotSchedule, Sche"),
     (spread(minDomains=0), "spec.topologySpreadConstraints[0].minDomains: 0 is below 1"),
     (spread(minDomains=2, whenUnsatisfiable="ScheduleAnyway"), "minDomains: it is for whenUnsatisfiable"),
