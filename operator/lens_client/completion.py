@@ -29,11 +29,18 @@ OUTPUTS = ("wide", "json", "yaml", "name", "csv", "jsonpath=", "custom-columns="
 def main() -> None:
     """Print the choices. Never fail: there is nobody to tell."""
     choices, directive = complete(sys.argv[1:], os.environ)
-    for choice, description in choices:
+    lines = [
+        f"{choice}\t{one_line(description)}" if description else choice
+        for choice, description in choices
         # A shell would take what a stranger's name has in it.
-        if one_line(choice) == choice:
-            sys.stdout.write(f"{choice}\t{one_line(description)}\n" if description else f"{choice}\n")
-    sys.stdout.write(f"{directive}\n")
+        if one_line(choice) == choice
+    ]
+    text = "".join(f"{line}\n" for line in (*lines, directive))
+    try:
+        # The locale's encoding may lack a character of a description.
+        os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "replace"))
+    except (OSError, AttributeError):
+        return
 
 
 def complete(words: Sequence[str], environ: Mapping[str, str]) -> tuple[list[tuple[str, str]], str]:
@@ -78,7 +85,7 @@ def _flags(parser: options.Parser, start: str) -> list[tuple[str, str]]:
         (flag, action.help or "")
         for action in parser._actions
         for flag in action.option_strings
-        if flag.startswith(start) and flag.startswith("--")
+        if flag.startswith(start) and flag.startswith("--") and action.help is not argparse.SUPPRESS
     ]
 
 

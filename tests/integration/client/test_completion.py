@@ -45,6 +45,29 @@ def test_flags_of_each_command(command: str) -> None:
     assert directive == NO_FILES
 
 
+def test_an_option_without_effect_is_no_choice() -> None:
+    """`nodes` takes `-n`, as `kubectl get nodes` does, and ignores it."""
+    flags, _ = complete("nodes", "--")
+    assert {"--namespace", "--all-namespaces"}.isdisjoint(flags)
+    assert {"--namespace", "--all-namespaces"} <= set(complete("tasks", "--")[0])
+
+
+def test_who_reads_no_further_or_has_few_characters_gets_no_traceback() -> None:
+    command = [sys.executable, "-c", "from lens_client.completion import main; main()", "nodes", "--"]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as unread:
+        assert unread.stdout is not None
+        unread.stdout.close()
+        assert unread.stderr is not None
+        assert unread.stderr.read() == b""
+    assert unread.returncode == 0
+    few = environment(PYTHONIOENCODING="ascii")
+    done = subprocess.run(command, env=few, capture_output=True, timeout=DEADLINE_S, check=True)
+    assert (done.stderr, done.stdout.isascii()) == (b"", True)
+    assert b"\n--output\t" in done.stdout
+
+
 def test_values_of_options(scene: Scene, lens: Operator, kubeconfig: Path) -> None:
     given = ("--kubeconfig", kubeconfig)
     assert complete("nodes", *given, "--context", "") == (["sim"], NO_FILES)
