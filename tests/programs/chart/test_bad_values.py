@@ -62,6 +62,9 @@ def test_a_typo_is_reported_with_its_path(
         ),
         ({"operator": {"settings": {"cacheSeconds": 9999}}}, "'/operator/settings/cacheSeconds': maximum"),
         ({"operator": {"settings": {"gpuResources": []}}}, "'/operator/settings/gpuResources': minItems"),
+        # A rule without ports allows all of them.
+        ({"networkPolicy": {"apiServerPorts": []}}, "'/networkPolicy/apiServerPorts': minItems"),
+        ({"networkPolicy": {"apiServerPorts": None}}, "'/networkPolicy': missing property 'apiServerPorts'"),
         ({"operator": {"preStopSeconds": 0}}, "'/operator/preStopSeconds': minimum"),
         ({"operator": {"extraEnv": {"A": "b"}}}, "'/operator/extraEnv': got object, want array"),
         (
