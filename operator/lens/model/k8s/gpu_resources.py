@@ -41,18 +41,21 @@ class GpuResources:
     def units(self, quantities: Mapping[str, Quantity] | None) -> dict[str, Exact]:
         """Return what ``quantities`` has of GPUs.
 
-        Raise ValueError, naming the resource, for a bad one, and for more of them than any node has.
+        Raise ValueError, naming the resource, for a bad one, and for more of them than any node has. Those of
+        which there are 0 don't count for that: a pod that asks for 0 of many is scheduled.
         """
         if not quantities:
             return {}
         found: dict[str, Exact] = {}
+        number = 0
         for name, quantity in quantities.items():
             if len(name) <= LONGEST_RESOURCE and self._matches(name):
                 try:
-                    found[name] = device_count(quantity)
+                    found[name] = units = device_count(quantity)
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
-                if len(found) > MOST_RESOURCES:
+                number += units > 0
+                if number > MOST_RESOURCES:
                     # One object may name tens of thousands.
                     raise ValueError(f"more than {MOST_RESOURCES} GPU resources, which no node has")
         return found

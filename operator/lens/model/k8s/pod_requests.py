@@ -24,9 +24,10 @@ def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
     Raise ValueError, naming the resource, when a GPU quantity can't be read.
     """
     request = pod_request(pod, gpus.units)
-    if len(request) > MOST_POD_RESOURCES:
-        raise ValueError(f"{len(request)} GPU resources are more than a pod may ask for")
-    return tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
+    units = tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
+    if len(units) > MOST_POD_RESOURCES:
+        raise ValueError(f"{len(units)} GPU resources are more than a pod may ask for")
+    return units
 
 
 def pod_request(pod: PodManifest, read: Read) -> Amounts:

@@ -9,6 +9,7 @@ import pytest
 
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_DEVICES, MOST_RESOURCES
 from tests.pace import slowdown
+from tests.unit.model.fit import fleets
 from tests.unit.model.manifests import GPU, container, node, pod, read_node, read_pod
 
 MANY = 20_000
@@ -83,6 +84,17 @@ def test_a_nodes_taints_are_few_and_those_that_keep_pods_away_are_among_them() -
     assert view is not None
     assert view.taints[0].key == "last"
     assert len(msgspec.json.encode(view)) < 8192
+
+
+def test_a_pod_holds_its_gpus_whatever_else_it_asks_for_0_of() -> None:
+    asked = {f"nvidia.com/mig-{each}": "0" for each in range(MOST_RESOURCES)} | {GPU: "8"}
+    for requests in (asked, asked | {"nvidia.com/mig-more": "0"}):
+        raw = pod({"name": "main", "resources": {"requests": requests, "limits": requests}})
+        reading = read_pod(raw)
+        assert (reading.problem, reading.value and reading.value.units) == (None, ((GPU, 8),))
+        found = fleets.read_pod(raw)
+        assert found is not None
+        assert found.request == ((GPU, 8),)
 
 
 def test_a_node_of_more_resources_than_there_are_is_left_out_by_name() -> None:

@@ -35,9 +35,10 @@ def seconds(task: Callable[[], object]) -> float:
     [
         pod({f"example.com/a{number}": "1" for number in range(40_000)}),
         pod({f"nvidia.com/mig-{number}": "1" for number in range(40_000)}),
+        pod({f"nvidia.com/mig-{number}": "0" for number in range(40_000)}),
         pod(*({"nvidia.com/gpu": str(number)} for number in range(20_000))),
     ],
-    ids=["no GPUs", "GPUs", "numbers"],
+    ids=["no GPUs", "GPUs", "no units", "numbers"],
 )
 def test_no_number_of_resources_takes_long_to_read(raw: bytes) -> None:
     decoder = pod_decoder(GpuResources())

@@ -66,11 +66,12 @@ def read_request(pod: PodManifest) -> Request:
 
     Raise ValueError, naming the resource, when a quantity can't be read.
     """
-    request = pod_request(pod, _thousandths)
-    if len(request) > MOST_FIT_RESOURCES:
-        raise ValueError(f"{len(request)} resources are more than a pod may ask for")
-    whole = ((name, _whole(name, amount)) for name, amount in request.items())
-    return share_request(tuple(sorted((intern(name), amount) for name, amount in whole if amount)))
+    whole = [
+        (name, _whole(name, amount)) for name, amount in pod_request(pod, _thousandths).items() if amount
+    ]
+    if len(whole) > MOST_FIT_RESOURCES:
+        raise ValueError(f"{len(whole)} resources are more than a pod may ask for")
+    return share_request(tuple(sorted((intern(name), amount) for name, amount in whole)))
 
 
 @lru_cache(maxsize=16384)
@@ -103,13 +104,16 @@ def _read_shared(quantities: tuple[tuple[str, Quantity], ...]) -> Mapping[str, E
 
 def _read(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str, Exact]:
     found: dict[str, Exact] = {}
+    number = 0
     for name, quantity in (quantities or {}).items():
         if len(name) <= LONGEST_RESOURCE and (is_scheduled(name) or name == also):
             try:
-                found[name] = _parsed(quantity)
+                found[name] = amount = _parsed(quantity)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
-            if len(found) > MOST_FIT_RESOURCES:
+            # Of 0 of a resource there is nothing to keep, and a pod may ask for 0 of many.
+            number += amount > 0
+            if number > MOST_FIT_RESOURCES:
                 raise ValueError(f"more than {MOST_FIT_RESOURCES} resources")
     return found
 
