@@ -112,7 +112,6 @@ class _DeviceStatusManifest(Manifest):
     driver: str = ""
     pool: str = ""
     device: str = ""
-    share_id: str | None = msgspec.field(default=None, name="shareID")
     conditions: list[Condition] | None = None
 
 
@@ -142,10 +141,11 @@ def claim_of(manifest: ClaimManifest) -> FitClaim:
     if len(results) > MOST_RESULTS or len(consumers) > MOST_CONSUMERS:
         raise ValueError("status: too many results or consumers")
     statuses = (_statuses(status.devices) if status.devices else None) or ()
-    failed, waits = _bindings(
-        results,
-        {(each.driver, each.pool, each.device, each.share_id): each.conditions or [] for each in statuses},
-    )
+    conditions: dict[DeviceKey, list[Condition]] = {}
+    for each in statuses:
+        # As kube-scheduler, which takes a device's first entry whatever its share (getAllocatedDeviceStatus).
+        conditions.setdefault(DeviceKey(each.driver, each.pool, each.device), each.conditions or [])
+    failed, waits = _bindings(results, conditions)
     return FitClaim(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
@@ -194,14 +194,13 @@ def _held(each: ResultManifest) -> Held:
 
 
 def _bindings(
-    results: Iterable[ResultManifest],
-    conditions: Mapping[tuple[str, str, str, str | None], list[Condition]],
+    results: Iterable[ResultManifest], conditions: Mapping[DeviceKey, list[Condition]]
 ) -> tuple[bool, bool]:
     """Return whether a binding has failed, and whether one isn't ready (``isClaimReadyForBinding``)."""
     for each in results:
         if not each.binding_conditions:
             continue
-        own = conditions.get((each.driver, each.pool, each.device, each.share_id))
+        own = conditions.get(DeviceKey(each.driver, each.pool, each.device))
         if own is None:
             return False, True
         true = {one.type for one in own if one.status == "True"}

@@ -1,6 +1,6 @@
 """A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and its pods."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeVar
@@ -39,7 +39,7 @@ from lens.model.k8s.dra.objects import (
     read_or_none,
 )
 from lens.model.k8s.json_depth import flattened
-from lens.model.k8s.objects import ObjectMeta
+from lens.model.k8s.objects import Condition, ObjectMeta
 
 T = TypeVar("T")
 
@@ -285,8 +285,11 @@ def _allocated(
         if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
             problems.append("a device whose name is too long")
             continue
-        own = conditions.get((each.driver, each.pool, each.device, each.share_id), ()) if conditions else ()
-        true = {condition.type for condition in own if condition.status == "True"} if own else frozenset()
+        of_shares = conditions.get(DeviceKey(each.driver, each.pool, each.device)) if conditions else None
+        # A device's first entry decides for kube-scheduler, whatever its share (getAllocatedDeviceStatus).
+        decisive = next(iter(of_shares.values())) if of_shares else ()
+        own = of_shares.get(each.share_id, decisive) if of_shares else ()
+        true = {one.type for one in decisive if one.status == "True"} if decisive else frozenset()
         found.append(
             AllocatedDevice(
                 intern(each.driver),
@@ -316,23 +319,25 @@ def _named_device(entry: msgspec.Raw) -> ResultManifest | None:
     return None if named is None else ResultManifest(named.driver, named.pool, named.device)
 
 
-def _conditions(
-    statuses: msgspec.Raw,
-) -> dict[tuple[str, str, str, str | None], tuple[DeviceCondition, ...]]:
-    return {
-        (each.driver, each.pool, each.device, each.share_id): few(
-            (
-                DeviceCondition(
-                    intern(short(condition.type)),
-                    intern(short(condition.status)),
-                    intern(short(condition.reason or "")),
-                )
-                for condition in each.conditions or ()
-            ),
-            MOST_CONDITIONS,
-        )
-        for each in few(read_each(_device_status, statuses), MOST_CLAIM_DEVICES)
-    }
+def _conditions(statuses: msgspec.Raw) -> dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]]:
+    """Return the conditions of each share of each device, in the order of the status."""
+    found: dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]] = {}
+    for each in few(read_each(_device_status, statuses), MOST_CLAIM_DEVICES):
+        key = DeviceKey(each.driver, each.pool, each.device)
+        found.setdefault(key, {}).setdefault(each.share_id, _own_conditions(each.conditions or ()))
+    return found
+
+
+def _own_conditions(conditions: Iterable[Condition]) -> tuple[DeviceCondition, ...]:
+    return few(
+        (
+            DeviceCondition(
+                intern(short(each.type)), intern(short(each.status)), intern(short(each.reason or ""))
+            )
+            for each in conditions
+        ),
+        MOST_CONDITIONS,
+    )
 
 
 def _consumed(raw: msgspec.Raw) -> tuple[tuple[str, str], ...]:
