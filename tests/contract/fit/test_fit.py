@@ -318,7 +318,8 @@ async def test_who_sees_one_namespace_gets_numbers_and_no_names(
     for name in (b"n1", b"n2", b"n3", b"ml-team", b"other"):
         assert b'"' + name + b'"' not in answer.body
     assert (await api.ask(FIT, token="t")).status == 403
-    assert (await api.ask(FIT + "&namespace=team-b", token="t")).status == 403
+    refused = "Forbidden: the token has no right to namespace team-b, only to: team-a"
+    assert (await api.ask(FIT + "&namespace=team-b", token="t")).error == (403, 4003, refused)
     assert (await post(api, workload(spec=containers()), "", "t")).status == 403
     assert (await post(api, workload(spec=containers()), "&namespace=team-a", "t")).data["fits"] == "yes"
     assert (

@@ -64,7 +64,10 @@ async def _sees_all(caller: Caller, path: str, namespace: str | None, scope: str
     try:
         await caller.authorize(path, scope)
     except ForbiddenError:
-        await caller.authorize_capacity(path, namespace)
+        if scope is None:
+            await caller.authorize_capacity(path, namespace)
+        elif not await permitted(caller.authorize_capacity(path, namespace)):
+            raise  # The right to the namespace that was asked about is the one to name.
     except ApiError as unknown:
         # While reviews fail, only what was granted before is known.
         if not await permitted(caller.authorize_capacity(path, namespace)):
