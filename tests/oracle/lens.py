@@ -24,7 +24,7 @@ from tests.oracle.program import Answer, Object
 MADE = re.compile(r"(?<= default/)asked-\d+-")
 """Begins the name of a claim that ``expanded`` has made of a template."""
 
-UNDECIDED = frozenset({"device_selectors", "device_search"})
+UNDECIDED = frozenset({"device_selectors", "device_search", "device_pools"})
 """What the engine names where it can't tell."""
 
 _node = msgspec.json.Decoder(NodeManifest).decode

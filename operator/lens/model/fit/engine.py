@@ -70,8 +70,10 @@ def place(
         preemption = trial.can_preempt()
     placements = trial.placements()
     devices = trial.devices.left() if trial.devices is not None else fleet.devices
-    undecided = tuple(trial.devices.unknown) if trial.devices is not None else ()
-    most = _max_replicas(trial, placed, replicas)
+    met = dict(trial.devices.unknown) if trial.devices is not None else {}
+    # A node that can't be decided gets no replica, so what has a place fits all the same.
+    undecided = tuple(name for name, fatal in met.items() if fatal or placed < replicas)
+    most = _max_replicas(trial, placed, replicas) if len(undecided) == len(met) else None
     not_checked = (*asked.unchecked, *_not_checked(trial, fleet, asked, replicas), *undecided)
     unknown = bool(asked.unchecked) and (placed == replicas or "scheduler" in asked.unchecked)
     unknown = unknown or bool(undecided)

@@ -48,6 +48,18 @@ class SearchError(Exception):
     """The search is too long: whether there is a solution stays unknown."""
 
 
+class ContradictionError(Exception):
+    """Whether there is a solution is chance, since slices of a pool contradict each other.
+
+    It is fatal if kube-scheduler may reject the pod for it, whatever other nodes have.
+    """
+
+    def __init__(self, *, fatal: bool) -> None:
+        """Take what may follow from it."""
+        super().__init__()
+        self.fatal = fatal
+
+
 class Named(NamedTuple):
     """A claim to allocate, with its name in messages."""
 
@@ -145,7 +157,8 @@ class Allocator:
     def allocate(self, claims: Sequence[Named]) -> Results | None:
         """Return the devices of each claim; None if there is no solution.
 
-        Raise AllocationError, NodeError, SearchError, UnsupportedError, or what ``check_time`` raises.
+        Raise AllocationError, NodeError, SearchError, ContradictionError, UnsupportedError, or what
+        ``check_time`` raises.
         """
         self._claims = claims
         self._results = [[] for _ in claims]
@@ -182,7 +195,7 @@ class Allocator:
             raise AllocationError(str(error)) from None
         if done:
             return self._results
-        if any(pool.invalid for pool in self._pools):
+        if any(pool.flaw == "invalid" for pool in self._pools):
             raise NodeError("invalid resource pools were encountered")
         return None
 
@@ -198,7 +211,8 @@ class Allocator:
         (asked,) = requests[0].alternatives
         if asked.mode == ALL or asked.admin_access or not 0 < asked.count <= MOST_RESULTS:
             return None
-        if claim.spec.empty_constraint is not None or any(pool.invalid for pool in self._pools):
+        flaws = {pool.flaw for pool in self._pools}
+        if claim.spec.empty_constraint is not None or flaws & {"invalid", "contradictory"}:
             return None
         self._claims = (claim,)
         data, step = self._prepare(0, 0, 0), _Step(0)
@@ -239,8 +253,10 @@ class Allocator:
     def _all_devices(self, claim: int, data: _Data, where: str) -> Iterator[tuple[int, int]]:
         amounts = dict(data.asked.capacities)
         for position, pool in enumerate(self._pools):
+            if pool.flaw == "contradictory":
+                raise ContradictionError(fatal=True)
             if not pool.offers:
-                what = "being updated" if pool.incomplete else "invalid"
+                what = "being updated" if pool.flaw == "incomplete" else "invalid"
                 raise AllocationError(
                     f"{where}: asks for all devices, but resource pool {'/'.join(pool.key)} "
                     f"is currently {what}"
@@ -343,6 +359,10 @@ class Allocator:
         for position in range(start[0], len(self._pools)):
             pool = self._pools[position]
             if not pool.offers:
+                if pool.flaw == "contradictory" and any(
+                    self._is_candidate(step, data, position, index) for index in range(len(pool.devices))
+                ):
+                    raise ContradictionError(fatal=False)
                 continue
             for index in range(start[1] if position == start[0] else 0, len(pool.devices)):
                 if (
@@ -378,7 +398,7 @@ class Allocator:
         failure: AllocationError | None = None
         for position in range(start[0], len(self._pools)):
             pool = self._pools[position]
-            if not pool.offers:
+            if not pool.offers and pool.flaw != "contradictory":
                 continue
             for index in range(start[1] if position == start[0] else 0, len(pool.devices)):
                 try:

@@ -1,15 +1,21 @@
 """The pools of devices that a node may use: the newest generation, whole and valid, or what is wrong with it.
 
-Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, pools_incubating.go.
+Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, pools_incubating.go. There a
+pool is what one node sees of it: if the node's own slices are as many as one of them says, no other is looked
+at, and names have to differ only among these. Which slice says it is chance: a lister has no order.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Literal
 
 from lens.model.fit.dra.devices import Device, Slice
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.quantity import Exact
 
 CounterSets = Mapping[str, Mapping[str, Exact]]
+
+Flaw = Literal["incomplete", "invalid", "contradictory"]
+"""Why a pool's devices aren't allocated, or, of a contradictory one, may or may not be: by chance."""
 
 MOST_KINDS = 4096
 """Kinds of pools that are kept."""
@@ -40,8 +46,7 @@ class Pool:
         "counter_sets",
         "devices",
         "elsewhere",
-        "incomplete",
-        "invalid",
+        "flaw",
         "key",
         "last",
         "shapes",
@@ -54,15 +59,14 @@ class Pool:
         elsewhere: Sequence[Device] = (),
         counter_sets: CounterSets | None = None,
         *,
-        incomplete: bool = False,
-        invalid: bool = False,
+        flaw: Flaw | None = None,
     ) -> None:
         """Take what there is of a pool."""
         self.key = key
         self.devices = devices
         self.elsewhere = elsewhere
         self.counter_sets: CounterSets = counter_sets or {}
-        self.incomplete, self.invalid = incomplete, invalid
+        self.flaw = flaw
         self.last = any(device.kind.conditions for device, _ in devices)
         """Whether its devices are tried after all others: some have binding conditions."""
 
@@ -85,7 +89,7 @@ class Pool:
         counters = tuple(
             (name, tuple(sorted(counters.items()))) for name, counters in sorted(self.counter_sets.items())
         )
-        key = self.key.driver, self.incomplete, self.invalid, counters, tuple(of_devices)
+        key = self.key.driver, self.flaw, counters, tuple(of_devices)
         kind = _kinds.get(key)
         if kind is None:
             if len(_kinds) >= MOST_KINDS:
@@ -103,7 +107,7 @@ class Pool:
     @property
     def offers(self) -> bool:
         """Tell whether its devices are allocated at all."""
-        return not self.incomplete and not self.invalid
+        return self.flaw is None
 
 
 def gather_pools(
@@ -142,29 +146,40 @@ def _is_relevant(each: Slice, name: str, labels: Mapping[str, str]) -> bool:
 def _pool(key: PoolKey, own: list[Slice], of_pool: Sequence[Slice]) -> Pool | None:
     """Return a pool of the slices that a node may use; None if a newer generation has none for it."""
     own.sort(key=lambda each: each.name)
+    counts = {each.count for each in own}
+    found = [_pool_of(key, own, of_pool, count) for count in sorted(counts)]
+    flaws = {each and each.flaw for each in found if each is None or not each.offers}
+    if len(found) == 1 or (len(flaws) == 1 and not any(each is not None and each.offers for each in found)):
+        return found[0]
+    whole = next((each for each in found if each is not None and each.offers), Pool(key))
+    return Pool(key, whole.devices, whole.elsewhere, whole.counter_sets, flaw="contradictory")
+
+
+def _pool_of(key: PoolKey, own: Sequence[Slice], of_pool: Sequence[Slice], count: int) -> Pool | None:
+    """Return a pool that has so many slices."""
     others: list[Slice] = []
-    if len(own) != own[0].count:
+    if len(own) != count:
         generation = own[0].generation
         if any(each.generation > generation for each in of_pool):
             return None
         current = [each for each in of_pool if each.generation == generation and not each.groups]
-        if len(current) != own[0].count:
-            return Pool(key, incomplete=True)
+        if len(current) != count:
+            return Pool(key, flaw="incomplete")
         names = {each.name for each in own}
         others = [each for each in current if each.name not in names]
     devices = [(device, each) for each in own if not each.counter_sets for device in each.devices]
     if len({device.name for device, _ in devices}) < len(devices):
-        return Pool(key, invalid=True)
+        return Pool(key, flaw="invalid")
     elsewhere = [device for each in others if not each.counter_sets for device in each.devices]
     counter_sets: dict[str, Mapping[str, Exact]] = {}
     for each in (*own, *others):
         for counter_set, counters in each.counter_sets:
             if counter_set in counter_sets:
-                return Pool(key, invalid=True)
+                return Pool(key, flaw="invalid")
             counter_sets[counter_set] = dict(counters)
     for device in (*(device for device, _ in devices), *elsewhere):
         for counter_set, counters in device.consumes:
             there = counter_sets.get(counter_set)
             if there is None or any(counter not in there for counter, _ in counters):
-                return Pool(key, invalid=True)
+                return Pool(key, flaw="invalid")
     return Pool(key, devices, elsewhere, counter_sets)

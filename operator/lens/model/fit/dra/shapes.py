@@ -88,8 +88,7 @@ class Viewer:
         )
         key = (
             self._key,
-            pool.incomplete,
-            pool.invalid,
+            pool.flaw,
             counters,
             pool.key.driver,
             tuple(

@@ -10,6 +10,7 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.allocator import (
     AllocationError,
     Allocator,
+    ContradictionError,
     Named,
     NodeError,
     Offer,
@@ -41,8 +42,10 @@ EXTENDED = "<extended-resources>"
 """The claim that kube-scheduler makes for extended resources, before it is created."""
 
 UNEVALUATED, UNSEARCHED, UNBOUND = "device_selectors", "device_search", "device_bindings"
+CONTRADICTED = "device_pools"
 """What keeps it unknown whether a node fits: a selector that can't be evaluated, a search that is too long,
-and an allocated device that waits for its binding conditions: after 600 s it is released."""
+an allocated device that waits for its binding conditions (after 600 s it is released), and slices that
+contradict each other."""
 
 _UNKNOWN = rejection("unknown", "what the claims ask for can't be decided")
 
@@ -111,7 +114,7 @@ class DeviceFilter(Filter):
     """DynamicResources, for one pod and one fleet.
 
     ``not_enqueued`` is why the scheduler doesn't even look at the pod, ``rejected`` why no node can take it.
-    ``unknown`` has what kept it from deciding about a node.
+    ``unknown`` has what kept it from deciding about a node, and whether that may reject the pod on all nodes.
     """
 
     def __init__(self, asked: AskedPod, devices: Devices, check_time: Check = no_deadline) -> None:
@@ -127,7 +130,7 @@ class DeviceFilter(Filter):
         self._placed_on: set[str] = set()
         self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
         self._asked_for: dict[tuple[str, ...], tuple[Sequence[_Claim], Sequence[Named], Viewer]] = {}
-        self.unknown: dict[str, None] = {}
+        self.unknown: dict[str, bool] = {}
         self.given: list[tuple[str, ...]] = []
         """The devices of each replica that is placed."""
         self.extended = tuple(name for name, _ in asked.request if name in devices.serving)
@@ -306,7 +309,7 @@ class DeviceFilter(Filter):
                 self.not_enqueued = f"ResourceClaim {title} was not created for {whose} (Pod is not owner)"
                 return
             if stored is not None and stored.waits:
-                self.unknown[UNBOUND] = None
+                self.unknown[UNBOUND] = True
             spec = each.spec if stored is None else stored.spec
             claims.append(
                 _Claim(
@@ -425,7 +428,10 @@ class DeviceFilter(Filter):
         except NodeError:
             return _Outcome(INVALID_POOLS)
         except (UnsupportedError, SearchError) as error:
-            self.unknown[UNEVALUATED if isinstance(error, UnsupportedError) else UNSEARCHED] = None
+            self.unknown[UNEVALUATED if isinstance(error, UnsupportedError) else UNSEARCHED] = True
+            return _Outcome(_UNKNOWN)
+        except ContradictionError as error:
+            self.unknown[CONTRADICTED] = error.fatal or self.unknown.get(CONTRADICTED, False)
             return _Outcome(_UNKNOWN)
         if results is None:
             return _Outcome(CANNOT_ALLOCATE)

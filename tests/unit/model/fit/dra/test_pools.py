@@ -1,0 +1,63 @@
+"""Pools whose slices contradict each other: kube-scheduler allocates from them or doesn't, by chance."""
+
+import pytest
+
+from lens.model.fit.engine import fit
+from lens.model.fit.result import FitResult
+from tests.unit.model import dra_manifests as dra
+from tests.unit.model.fit.fleets import asked, node, pod, state
+from tests.unit.model.manifests import Object
+
+
+def _slices(*counts: int, node: str = "node-1", driver: str = dra.DRIVER) -> list[Object]:
+    return [
+        dra.resource_slice(
+            dra.gpu(number), name=f"{node}-{number}", node=node, pool=node, count=count, driver=driver
+        )
+        for number, count in enumerate(counts)
+    ]
+
+
+def _fit(slices: list[Object], request: Object, nodes: int = 1) -> FitResult:
+    found = state([node(f"node-{number + 1}") for number in range(nodes)])
+    for each in (*slices, dra.device_class(), dra.claim(name="own", namespace="default", **request)):
+        dra.put_fit(found.devices, each)
+    claims = [{"name": "gpus", "resourceClaimName": "own"}]
+    return fit(found.fleet(), asked(pod(resourceClaims=claims)))
+
+
+ALL: Object = {"allocationMode": "All"}
+
+
+@pytest.mark.parametrize("counts", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("wanted", [{}, {"count": 2}, ALL], ids=["one", "all there are", "All"])
+def test_which_slice_is_believed_is_chance(counts: tuple[int, int], wanted: Object) -> None:
+    result = _fit(_slices(*counts), wanted)
+    assert (result.fits, result.complete, result.not_checked) == ("unknown", False, ("device_pools",))
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted"), [((1, 3), {}), ((3, 1), {}), ((1, 3), ALL), ((1, 2), {"count": 3})]
+)
+def test_where_all_say_the_same_about_a_claim_it_is_a_no(counts: tuple[int, int], wanted: Object) -> None:
+    result = _fit(_slices(*counts), wanted)
+    assert (result.fits, result.complete) == ("no", True)
+
+
+def test_a_pod_fits_where_another_nodes_pool_suffices() -> None:
+    slices = [*_slices(1, 2), *_slices(1, node="node-2")]
+    result = _fit(slices, {}, nodes=2)
+    assert (result.fits, result.complete, result.not_checked) == ("yes", True, ())
+    assert [each.node for each in result.placements] == ["node-2"]
+    assert result.max_replicas is None
+    # All devices of one node would reject the pod on all nodes, if its pool is taken for an incomplete one.
+    result = _fit(slices, ALL, nodes=2)
+    assert (result.fits, result.not_checked) == ("unknown", ("device_pools",))
+
+
+def test_a_pool_of_devices_that_a_claim_is_not_about_does_not_matter() -> None:
+    other = _slices(1, 2, driver="a.example.com")
+    for each in other:
+        each["metadata"]["name"] += "-other"
+    result = _fit([*other, *_slices(1)], {})
+    assert (result.fits, result.complete) == ("yes", True)
