@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lens_sim.node.nvml import library
@@ -57,6 +57,9 @@ class Scene:
         self.folder = folder
         self.told = told
         self.port = ports.free(1)[0]
+        self.lens: Sequence[str] = LENS
+        """The command that is Lens."""
+
         self._limit = limit
         self._stack = stack
         self._log: int | None = None
@@ -139,7 +142,7 @@ class Scene:
 
     def run(self, args: list[str], env: Mapping[str, str]) -> None:
         """Start a process of Lens within the bounds, as the subject."""
-        command, log = [*LENS, *args], self.folder / "log"
+        command, log = [*self.lens, *args], self.folder / "log"
         self.subject = self._stack.enter_context(
             Subject(command, env, log, self._limit, files=self.case.files, stderr=self._log)
         )

@@ -6,6 +6,8 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from itertools import pairwise
+from math import floor, inf, sqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +15,25 @@ from tests.attack import wire
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
-BOUNDS: Mapping[str, float] = {"rss_mb": 1.0, "descriptors": 5.0, "threads": 1.0, "tasks": 5.0}
-"""By how much each may grow a day."""
+BOUNDS: Mapping[str, float] = {
+    "rss_mb": 1.0,
+    "descriptors": 5.0,
+    "threads": 1.0,
+    "tasks": 5.0,
+    "connections": 50.0,
+}
+"""By how much each may grow a day. Of the connections, which come and go, 11,500 are opened a day."""
+
+FOLLOW_CONNECTIONS = frozenset({"descriptors", "tasks"})
+
+SURE = 2.0
+"""How many standard errors are no chance."""
+
+LEAST_DISTANCE = 0.5
+"""A slope nearer to its bound than this share of it can't be told from it in any time worth waiting."""
+
+FEWEST = 4
+"""With fewer hours there is no line."""
 
 
 class NoSampleError(Exception):
@@ -90,19 +109,86 @@ def _resident(pid: int) -> Counter[str]:
     return found
 
 
-def slope_a_day(samples: Sequence[Sample], field: str) -> float:
-    """Return by how much a figure grows a day, by least squares over what is least in each hour.
+class Growth(NamedTuple):
+    """By how much a figure grows a day, and the standard error of that."""
 
-    What comes and goes within an hour, such as garbage before a collection, is no growth.
+    a_day: float
+    error: float
+
+    def __str__(self) -> str:
+        """Return both, such as ``+0.42±0.20``."""
+        return f"{self.a_day:+.2f}±{self.error:.2f}"
+
+    def exceeds(self, bound: float) -> bool:
+        """Tell whether it is surely over a bound: by more than chance would have it in 1 of 40 runs."""
+        return self.a_day - SURE * self.error > bound
+
+    def is_within(self, bound: float) -> bool:
+        """Tell whether it is as surely no more than a bound. Of some growth neither can be said."""
+        return self.a_day + SURE * self.error <= bound
+
+    def hours_to_tell(self, bound: float, hours: float) -> float:
+        """Return how long a run might have to be to tell, if this one of ``hours`` couldn't.
+
+        The error of a slope falls with the length to the power of 1.5.
+        """
+        distance = max(abs(bound - self.a_day), LEAST_DISTANCE * bound)
+        return float(hours * (SURE * self.error / distance) ** (2 / 3))
+
+
+def growth(samples: Sequence[Sample], field: str) -> Growth:
+    """Return how a figure grows, by least squares over what is least in each hour.
+
+    What comes and goes within an hour, such as garbage before a collection, is no growth. What follows the
+    open connections is compared at an equal number of them. The error is that of least squares, larger where
+    each hour takes after the one before (a correlation of first order): a figure that wanders for hours looks
+    like one that grows.
     """
-    least: dict[int, float] = {}
+    least: dict[int, tuple[float, int]] = {}
     for sample in samples:
-        value = float(getattr(sample, field))
-        hour = int(sample.hour)
-        least[hour] = min(value, least.get(hour, value))
-    if len(least) < 2:
-        return 0.0
-    return 24 * statistics.linear_regression(list(least), list(least.values())).slope
+        seen = (float(getattr(sample, field)), sample.connections)
+        hour = floor(sample.hour)
+        least[hour] = min(seen, least.get(hour, seen))
+    if len(least) < FEWEST:
+        return Growth(0.0, inf)
+    hours, figures = [float(hour) for hour in least], [figure for figure, _ in least.values()]
+    if field in FOLLOW_CONNECTIONS:
+        connections = [float(number) for _, number in least.values()]
+        hours, figures = _rest(connections, hours), _rest(connections, figures)
+    slope = statistics.linear_regression(hours, figures).slope
+    rest = _rest(hours, figures)
+    squares = sum(each * each for each in rest)
+    known = 3 if field in FOLLOW_CONNECTIONS else 2
+    error = sqrt(squares / (len(rest) - known) / (statistics.pvariance(hours) * len(rest)))
+    repeated = sum(a * b for a, b in pairwise(rest)) / squares if squares else 0.0
+    if repeated > 0:
+        error *= sqrt((1 + repeated) / (1 - repeated))
+    return Growth(24 * slope, 24 * error)
+
+
+def _rest(explaining: Sequence[float], figures: Sequence[float]) -> list[float]:
+    """Return what a line leaves unexplained. A constant explains nothing but the mean."""
+    mean = statistics.fmean(figures)
+    if len(set(explaining)) == 1:
+        return [figure - mean for figure in figures]
+    slope, level = statistics.linear_regression(explaining, figures)
+    return [figure - level - slope * known for known, figure in zip(explaining, figures, strict=True)]
+
+
+def judge(growths: Mapping[str, Growth], hours: float) -> list[str]:
+    """Return what grows by more than its bound, and of what a run of so many hours can't tell."""
+    problems = []
+    for field, bound in BOUNDS.items():
+        growth = growths[field]
+        if growth.exceeds(bound):
+            problems.append(f"{field} grows by {growth} a day, over {bound:g}")
+        elif not growth.is_within(bound):
+            longer = growth.hours_to_tell(bound, hours)
+            problems.append(
+                f"{field}: {growth} a day says neither that it grows by more than {bound:g} nor that it "
+                f"doesn't; --hours {longer:.0f} might"
+            )
+    return problems
 
 
 def last_two_thirds(samples: Sequence[Sample]) -> Sequence[Sample]:
