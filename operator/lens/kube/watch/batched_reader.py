@@ -7,6 +7,7 @@ kernel reports the connection as readable only when it has many bytes.
 import asyncio
 import math
 import socket
+import weakref
 
 import aiohttp
 
@@ -29,8 +30,9 @@ class BatchedReader:
     """Read a response's body in batches."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
-        """Take a response whose headers have arrived."""
-        self._response = response
+        """Take a response whose headers have arrived. It may refer to this reader, and isn't kept by it."""
+        self._content = response.content
+        self._response = weakref.ref(response)
         self._received_at: float | None = None
         self._was_large = False
         self.had_changes = False
@@ -48,13 +50,22 @@ class BatchedReader:
             finally:
                 # If the body has ended meanwhile, it is another response's, which must not wait for more.
                 _set_low_water_mark(sock, 1)
-        received = await self._response.content.readany()
+        received = await self._receive()
         self._received_at, self._was_large, self.had_changes = (
             loop.time(),
             len(received) >= LARGE_BYTES,
             False,
         )
         return received
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._content.readany()
+        except aiohttp.ClientError:
+            # The content keeps the error to raise it again, and that leads to the frames that it passes, with
+            # all of the response: of each watch that is cut they would stay until a collection of garbage.
+            self._content.set_exception(aiohttp.ClientPayloadError("the body has ended with an error"))
+            raise
 
     def _pause(self, received_at: float, now: float) -> float:
         """Return when the pause after the last batch ends."""
@@ -66,7 +77,8 @@ class BatchedReader:
 
     def _socket(self) -> socket.socket | None:
         """Return the connection's socket; None if the whole body has been received."""
-        connection = self._response.connection
+        response = self._response()
+        connection = response.connection if response is not None else None
         if connection is None or connection.transport is None:
             return None
         found: socket.socket | None = connection.transport.get_extra_info("socket")

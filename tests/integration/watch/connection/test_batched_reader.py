@@ -1,14 +1,22 @@
 """A busy watch is read in batches; none of it may be left behind, be it as plain bytes or as TLS records."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import aiohttp
 import pytest
 
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.watch.batched_reader import LARGE_BYTES, BatchedReader
+from lens.kube.watch.reflector import Reflector
+from lens.kube.watch.response import KubeResponse
 from tests.integration.watch import tls
 from tests.integration.watch.objects import pod
+from tests.integration.watch.reflecting import pods_reflector
 from tests.integration.watch.scene import Scene
 
 LINES = 300
@@ -88,3 +96,42 @@ async def test_a_connection_whose_watch_ended_in_a_pause_serves_the_next_request
         async with asyncio.timeout(5), session.get(f"{url}/next") as following:
             assert await following.text() == "short"
         assert connections == 1
+
+
+@pytest.mark.parametrize("end", ["whole", "cut", "reset"])
+async def test_a_watch_that_has_ended_leaves_nothing_to_a_collection_of_garbage(end: str) -> None:
+    """Those that are alive at a collection would stay for long (`lens.garbage`)."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n")
+        if end == "whole":
+            writer.write(b"0\r\n\r\n")
+        if end == "reset":
+            await writer.drain()
+            writer.transport.abort()
+        writer.close()
+
+    class Response(KubeResponse):
+        reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {"/api/v1/pods": pods_reflector()}
+
+    async def watch() -> weakref.ref[aiohttp.ClientResponse]:
+        async with session.get(f"{url}/api/v1/pods?watch=true") as response:
+            with contextlib.suppress(aiohttp.ClientError):
+                async for _ in response.content.iter_chunked(100):
+                    pass
+            return weakref.ref(response)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, aiohttp.ClientSession(response_class=Response) as session:
+        gc.disable()
+        try:
+            watched = await watch()
+            # The reflector refers to the last watch alone.
+            await watch()
+            async with asyncio.timeout(5):
+                while watched() is not None:  # noqa: ASYNC110 - nothing tells when it is freed
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
