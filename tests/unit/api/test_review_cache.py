@@ -1,6 +1,7 @@
 """The cache of access reviews."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -124,3 +125,50 @@ async def test_a_positive_result_is_renewed_however_many_reviews_are_pending() -
     assert not await cache.get(-1, review)
     hanging.set()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+class Result:
+    """A review's result, of which it can be seen whether it is kept."""
+
+    def __init__(self, is_positive: bool) -> None:
+        self.is_positive = is_positive
+
+    def __bool__(self) -> bool:
+        return self.is_positive
+
+
+@pytest.mark.parametrize(
+    ("is_positive", "seconds"), [(True, 6 * POSITIVE_TTL_SECONDS), (False, NEGATIVE_TTL_SECONDS)]
+)
+async def test_a_result_of_no_use_is_dropped_when_another_comes(is_positive: bool, seconds: float) -> None:
+    """Tokens are rotated: thousands of results of those before would stay."""
+    clock = Clock()
+    cache = ReviewCache[int, Result](clock)
+
+    async def review() -> Result:
+        return Result(is_positive)
+
+    old = weakref.ref(await cache.get(0, review))
+    clock.now += 1
+    newer = weakref.ref(await cache.get(1, review))
+    clock.now += seconds - 1.1
+    await cache.get(2, review)
+    assert old() is not None
+    clock.now += 0.1
+    await cache.get(3, review)
+    assert old() is None
+    assert newer() is not None
+
+
+async def test_whose_result_is_renewed_is_known_all_the_time() -> None:
+    clock, review = Clock(), Reviewer(True)
+    cache = ReviewCache[int, bool](clock, stale_seconds=600.0)
+    for _ in range(10):
+        await cache.get(0, review)
+        assert cache.has_positive(0)
+        clock.now += 1800
+        await cache.get(1, review)
+        assert cache.has_positive(0)
+    clock.now += 1800
+    await cache.get(1, review)
+    assert not cache.has_positive(0)

@@ -49,6 +49,14 @@ class FairCache(Generic[K, V]):
             self.pop(next(iter(self._entries if victim is None else self._owned[victim])))
             self._evicted()
 
+    def drop_oldest(self, is_old: Callable[[V], bool]) -> None:
+        """Remove the entries that were stored first, up to one whose value isn't old."""
+        while self._entries:
+            key, entry = next(iter(self._entries.items()))
+            if not is_old(entry.value):
+                break
+            self.pop(key)
+
     def pop(self, key: K) -> None:
         """Remove a key if it is there."""
         entry = self._entries.pop(key, None)

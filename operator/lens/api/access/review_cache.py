@@ -23,6 +23,10 @@ RETRY_SECONDS = 0.25
 After a failure, the key isn't reviewed again for as long.
 """
 
+_KEPT_FACTOR = 6
+"""How many times as long as it may be served a positive result is kept: by default an hour, as long as a
+token of a service account lasts. So long its key is exempt from the bound on pending reviews."""
+
 _MAX_ENTRIES = 4096
 _MAX_PENDING = 256
 
@@ -43,7 +47,8 @@ class ReviewCache(Generic[K, V]):
     """Cache results by key: positive ones for 30 s, negative ones for 5 s, and failures not at all.
 
     While reviews fail, an expired positive result is served for ``stale_seconds``; a negative one never is.
-    Positive and negative results have a bound each, so that wrong tokens can't evict right ones, and no
+    Results are dropped once they have been of no use for long, such as those of tokens that were rotated.
+    Positive and negative ones have a bound each, so that wrong tokens can't evict right ones, and no
     caller evicts others' share. Of the pending reviews a known caller has at most a share.
     """
 
@@ -66,6 +71,7 @@ class ReviewCache(Generic[K, V]):
         """
         self._clock = clock
         self._stale_seconds = stale_seconds
+        self._kept_seconds = _KEPT_FACTOR * max(POSITIVE_TTL_SECONDS, stale_seconds)
         self._served_stale = served_stale
         self._failing = False
         self._refused = refused
@@ -109,7 +115,7 @@ class ReviewCache(Generic[K, V]):
         return stale.value
 
     def has_positive(self, key: K) -> bool:
-        """Return whether the last result was positive, even if it has expired."""
+        """Return whether the last result was positive, even if it has expired, unless it did long ago."""
         return self._positive.get(key) is not None
 
     async def _share(
@@ -143,6 +149,9 @@ class ReviewCache(Generic[K, V]):
         self._failing = False
         self._positive.pop(key)
         self._negative.pop(key)
+        now = self._clock()
+        self._positive.drop_oldest(lambda result: now - result.at >= self._kept_seconds)
+        self._negative.drop_oldest(lambda result: now - result.at >= NEGATIVE_TTL_SECONDS)
         results = self._positive if value else self._negative
-        results.put(key, _CachedResult(value, self._clock()), owner(value) if owner is not None else caller)
+        results.put(key, _CachedResult(value, now), owner(value) if owner is not None else caller)
         return value
