@@ -25,7 +25,7 @@ from lens.model.gpu.node_report import (
     Report,
 )
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
-from lens.telemetry.lenient import INVALID, Leniency, TooOddError
+from lens.telemetry.lenient import INVALID, LenientDecoder, TooManyInvalidError
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import MAX_PROBLEM_CHARS, Reason, ScrapeError
 from lens.telemetry.scrape_result import ScrapeResult
@@ -96,16 +96,16 @@ class AgentClock:
 
 def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> ScrapeResult:
     """Parse a response of an agent. Raise ScrapeError."""
-    report, odd = _decode(answer.body)
+    report, invalid = _decode(answer.body)
     _validate(report, target)
     problems = [
-        odd,
+        invalid,
         _driver_problem(report.driver),
         _kubelet_problem(report.kubelet),
         _truncation_problem(report),
     ]
     sampled_at = report.sampled_at
-    if odd is not None and sampled_at is None:
+    if invalid is not None and sampled_at is None:
         sampled_at = max((gpu.sampled_at for gpu in report.gpus), default=None)
     if sampled_at is None:
         problem = _joined(problems) or "no sample yet"
@@ -122,7 +122,7 @@ def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> Sc
     telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, truncated.problem]))
     if truncated:
         clock.warnings.add("cut")
-    if odd is not None:
+    if invalid is not None:
         clock.warnings.add("invalid")
     return ScrapeResult(telemetry, frozenset(clock.warnings))
 
@@ -132,12 +132,12 @@ def _decode(body: bytes | bytearray) -> tuple[Report, str | None]:
     try:
         return _decoder.decode(body), None
     except msgspec.ValidationError as error:
-        lenient = Leniency(_FALLBACKS, _DEFAULTS)
+        lenient = LenientDecoder(_FALLBACKS, _DEFAULTS)
         try:
             report = lenient.decode(body, Report)
-        except (TooOddError, ValueError):
+        except (TooManyInvalidError, ValueError):
             raise ScrapeError("invalid", f"answers what can't be: {error}") from None
-        if "version" in lenient.odd:  # the rest may have another meaning
+        if "version" in lenient.invalid:  # the rest may have another meaning
             raise ScrapeError("invalid", f"answers what can't be: {error}") from None
         return report, f"answers what can't be: {lenient.named}"
     except (ValueError, RecursionError):  # a DecodeError is a ValueError, as is text that isn't UTF-8
@@ -178,7 +178,7 @@ def _joined(problems: Iterable[str | None]) -> str | None:
 def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry:
     processes = gpu.processes and truncated.first("processes", MOST_PROCESSES, gpu.processes)
     shares, unknown = _shares(processes)
-    strangers = {each.instance for each in processes or () if each.pod_uid is None}
+    unattributed = {each.instance for each in processes or () if each.pod_uid is None}
     reasons = gpu.reasons
     because = truncated.first("causes of a GPU's health", MOST_CAUSES, gpu.health.because)
     clock_events = truncated.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
@@ -199,7 +199,7 @@ def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry
         instances=tuple(map(_instance, gpu.instances)) if gpu.instances else (),
         shares=shares,
         pci_bus_id=pci_bus_id(gpu.pci_bus_id) if gpu.pci_bus_id else None,
-        strangers=tuple(sorted(strangers, key=lambda instance: -1 if instance is None else instance)),
+        unattributed=tuple(sorted(unattributed, key=lambda instance: -1 if instance is None else instance)),
         reasons=_kept(reasons, reasons.get("processes", unknown)),
     )
 

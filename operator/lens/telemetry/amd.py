@@ -108,7 +108,7 @@ def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> Scra
         holders=tuple(_holders(grouped)),
         problem=exposition.problem,
     )
-    invalid = exposition.odd_lines or any(device.values.out_of_range for device in devices.values())
+    invalid = exposition.malformed_lines or any(device.values.out_of_range for device in devices.values())
     return ScrapeResult(telemetry, frozenset({"invalid"}) if invalid else frozenset())
 
 
@@ -119,7 +119,7 @@ def _wanted(metric: bytes) -> str | None:
 
 
 def _add_sample(sample: Sample, node: str, devices: dict[int, _Device]) -> None:
-    """Add a sample to its device. Raise OddLineError."""
+    """Add a sample to its device. Raise MalformedLineError."""
     index = number(sample.labels, "gpu_id")
     if index not in devices:
         if len(devices) >= MOST_GPUS * MOST_INSTANCES:

@@ -144,7 +144,7 @@ def read_dcgm(
         problem="; ".join(filter(None, (exposition.problem, truncated.problem))) or None,
     )
     warnings: dict[Reason, bool] = {
-        "invalid": out_of_range or bool(exposition.odd_lines),
+        "invalid": out_of_range or bool(exposition.malformed_lines),
         "cut": bool(truncated),
     }
     return ScrapeResult(telemetry, frozenset(reason for reason, found in warnings.items() if found))
@@ -162,7 +162,7 @@ def _remember_xids(gpus: dict[_GpuKey, _Gpu], known: dict[_GpuKey, set[int]]) ->
 
 
 def _add_sample(sample: Sample, gpus: dict[_GpuKey, _Gpu]) -> None:
-    """Add a sample to its GPU or instance, and the container that it names. Raise OddLineError."""
+    """Add a sample to its GPU or instance, and the container that it names. Raise MalformedLineError."""
     labels = sample.labels
     counted_xid = number(labels, "xid") if sample.metric == _XID_COUNT else None
     uuid, index = labels.get("UUID") or labels.get("uuid", ""), number(labels, "gpu")

@@ -16,18 +16,18 @@ S = TypeVar("S", bound=msgspec.Struct)
 INVALID = "INVALID"
 """The reason of a value that was left out."""
 
-MAX_ODD = 64
-"""The most odd values of a document. One with more is refused."""
+MAX_INVALID = 64
+"""The most invalid values of a document. One with more is refused."""
 
 MAX_NAMED = 3
 MAX_DIGITS = 30
 
 
-class TooOddError(Exception):
-    """The document has more odd values than may be left out."""
+class TooManyInvalidError(Exception):
+    """The document has more invalid values than may be left out."""
 
 
-class Leniency:
+class LenientDecoder:
     """Decode one document.
 
     ``fallbacks`` replace structs of which nothing can be read, ``defaults`` required fields by name.
@@ -36,32 +36,35 @@ class Leniency:
     def __init__(
         self, fallbacks: Mapping[type[msgspec.Struct], msgspec.Struct], defaults: Mapping[str, object]
     ) -> None:
-        """Start without odd values."""
+        """Start without invalid values."""
         self._fallbacks = fallbacks
         self._defaults = defaults
-        self.odd: list[str] = []
+        self.invalid: list[str] = []
 
     def decode(self, body: bytes | bytearray, kind: type[S]) -> S:
-        """Decode JSON without its odd values. Raise TooOddError, or ValueError for what is no JSON."""
+        """Decode JSON without its invalid values.
+
+        Raise TooManyInvalidError, or ValueError for what is no JSON.
+        """
         try:
             raw = json.loads(body, parse_int=_integer)
             # Lone surrogates pass json, and no encoder: a UnicodeEncodeError is a ValueError.
             msgspec.json.encode(raw)
             read = self._struct(raw, kind, "")
         except RecursionError:
-            raise TooOddError from None
+            raise TooManyInvalidError from None
         if not isinstance(read, kind):
-            raise TooOddError
+            raise TooManyInvalidError
         return read
 
     @property
     def named(self) -> str:
-        """The paths of the first odd values."""
-        more = f" and {len(self.odd) - MAX_NAMED} more" if len(self.odd) > MAX_NAMED else ""
-        return ", ".join(self.odd[:MAX_NAMED]) + more
+        """The paths of the first invalid values."""
+        more = f" and {len(self.invalid) - MAX_NAMED} more" if len(self.invalid) > MAX_NAMED else ""
+        return ", ".join(self.invalid[:MAX_NAMED]) + more
 
     def _struct(self, raw: Any, kind: type[msgspec.Struct], path: str) -> msgspec.Struct | None:
-        """Return a struct without its odd values, or its fallback if a required one is odd."""
+        """Return a struct without its invalid values, or its fallback if a required one is invalid."""
         try:
             return msgspec.convert(raw, kind)
         except msgspec.ValidationError:
@@ -114,9 +117,9 @@ class Leniency:
         return None
 
     def _add(self, path: str) -> None:
-        if len(self.odd) >= MAX_ODD:
-            raise TooOddError
-        self.odd.append(path)
+        if len(self.invalid) >= MAX_INVALID:
+            raise TooManyInvalidError
+        self.invalid.append(path)
 
 
 def _takes_none(field_type: Any) -> bool:

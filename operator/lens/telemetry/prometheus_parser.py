@@ -81,7 +81,7 @@ class Sample(NamedTuple):
     value: float
 
 
-class OddLineError(Exception):
+class MalformedLineError(Exception):
     """A line can't be read."""
 
 
@@ -93,12 +93,12 @@ class Exposition:
         self._body = body
         self._wanted = wanted
         self._read = 0
-        self.odd_lines = 0
+        self.malformed_lines = 0
 
     def read(self, add: Callable[[Sample], object]) -> None:
-        """Pass each sample to ``add``, which may raise OddLineError.
+        """Pass each sample to ``add``, which may raise MalformedLineError.
 
-        Raise ScrapeError if the response is too large, or if lines are odd and no other is wanted.
+        Raise ScrapeError if the response is too large, or if lines are malformed and no other is wanted.
         """
         # A device's lines share their labels.
         known: dict[bytes, Labels] = {}
@@ -114,28 +114,28 @@ class Exposition:
                 if sample is not None:
                     add(sample)
                     self._read += 1
-            except OddLineError:
-                self.odd_lines += 1
-            if self._read + self.odd_lines > MAX_SAMPLES:
+            except MalformedLineError:
+                self.malformed_lines += 1
+            if self._read + self.malformed_lines > MAX_SAMPLES:
                 raise ScrapeError("invalid", f"answers more than {MAX_SAMPLES} samples of GPUs")
-        if self.odd_lines and not self._read:
+        if self.malformed_lines and not self._read:
             raise ScrapeError("invalid", "answers garbage: no line of a GPU can be read")
 
     @property
     def problem(self) -> str | None:
         """Return how many lines can't be read, or None without any."""
-        if not self.odd_lines:
+        if not self.malformed_lines:
             return None
-        return f"{self.odd_lines} of {self._read + self.odd_lines} lines can't be read"
+        return f"{self.malformed_lines} of {self._read + self.malformed_lines} lines can't be read"
 
     def _sample(self, line: bytes, known: dict[bytes, Labels]) -> Sample | None:
-        """Parse a line; return None for one that isn't wanted. Raise OddLineError."""
+        """Parse a line; return None for one that isn't wanted. Raise MalformedLineError."""
         name, brace, rest = _divided(line)
         metric = self._wanted(name.rstrip() if brace else name.split()[0])
         if metric is None:
             return None
         if not brace or len(line) > MAX_LINE_BYTES:
-            raise OddLineError
+            raise MalformedLineError
         pairs, _, tail = rest.rpartition(b"}")
         labels = known.get(pairs)
         if labels is None:
@@ -144,11 +144,11 @@ class Exposition:
 
 
 def _divided(line: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return a metric's name, the brace and what follows it, without a name in there. Raise OddLineError."""
+    """Return the name, the brace and what follows, without a name in there. Raise MalformedLineError."""
     if line[0] == _BRACE and (quoted := _QUOTED_NAME.match(line)) is not None:
         return quoted[1], b"{", line[quoted.end() :]
     if line[0] not in _NAME_STARTS:
-        raise OddLineError
+        raise MalformedLineError
     return line.partition(b"{")
 
 
@@ -163,7 +163,7 @@ def _labels(pairs: bytes) -> Labels:
             labels[kept] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
         position = label.end()
     if text[position:].strip():
-        raise OddLineError
+        raise MalformedLineError
     return labels
 
 
@@ -172,11 +172,11 @@ def _value(tail: bytes) -> float:
     parts = tail.split()
     # Python's numbers may have underscores, and the format's may not.
     if not 1 <= len(parts) <= 2 or b"_" in tail:
-        raise OddLineError
+        raise MalformedLineError
     try:
         value, *_ = map(float, parts)
     except ValueError:
-        raise OddLineError from None
+        raise MalformedLineError from None
     return value
 
 
@@ -185,10 +185,10 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def number(labels: Labels, name: str) -> int:
-    """Return the number that a label has. Raise OddLineError."""
+    """Return the number that a label has. Raise MalformedLineError."""
     text = labels.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise OddLineError
+        raise MalformedLineError
     return int(text)
 
 

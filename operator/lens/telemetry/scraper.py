@@ -70,7 +70,7 @@ _READERS: Mapping[Source, Callable[[Target], Callable[[ScrapeResponse, float], S
 """What parses the responses of a target, received at an epoch second. It lives as long as its target."""
 
 MAX_AT_ONCE_BYTES = 32 * 1024
-"""An agent's report up to this size is parsed in the event loop: odd values take 1 ms for each 2 KiB."""
+"""An agent's report up to this size is parsed in the event loop: invalid values take 1 ms for each 2 KiB."""
 
 _log = logging.getLogger("lens.telemetry.scraper")
 

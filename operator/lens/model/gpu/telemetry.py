@@ -50,7 +50,7 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     """A GPU as it was at ``sampled_at``.
 
     ``clock_events`` are what holds its clocks down; ``ecc_uncorrected`` counts memory errors since its last
-    reset. ``shares`` is None where processes can't be told from each other. ``strangers`` has the GPU
+    reset. ``shares`` is None where processes can't be told from each other. ``unattributed`` has the GPU
     instance of each process of no known pod, None for the whole GPU: it may be any pod's. ``pci_bus_id`` is
     as the kernel writes it.
     """
@@ -70,7 +70,7 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     ecc_uncorrected: int | None = None
     instances: tuple[InstanceTelemetry, ...] = ()
     shares: tuple[PodShare, ...] | None = None
-    strangers: tuple[int | None, ...] = ()
+    unattributed: tuple[int | None, ...] = ()
     pci_bus_id: str | None = None
     reasons: Mapping[str, str] = {}
 

@@ -221,7 +221,7 @@ def _shares(pod: Pod, device: _Device) -> list[tuple[float | None, int | None]] 
         for share in device.gpu.shares
         if share.pod_uid == pod.uid and share.instance == instance
     ]
-    if not found and any(each is None or each == instance for each in device.gpu.strangers):
+    if not found and any(each is None or each == instance for each in device.gpu.unattributed):
         return None
     seen = any(share.instance == instance for share in device.gpu.shares)
     if not seen and (device.instance or device.gpu).utilization_percent:

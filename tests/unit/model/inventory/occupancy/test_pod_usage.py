@@ -102,11 +102,11 @@ def test_on_a_shared_gpu_a_pod_without_processes_uses_nothing() -> None:
     assert usage(pod(), on_one_gpu(shared(share("train-1", 30.0, GIB)))) == Usage(("GPU-1",), 0.0, 0, None)
 
 
-@pytest.mark.parametrize("strangers", [(None,), (None, 3)])
+@pytest.mark.parametrize("unattributed", [(None,), (None, 3)])
 def test_beside_a_process_of_nobody_known_a_pod_without_processes_is_unknown_and_not_idle(
-    strangers: tuple[int | None, ...],
+    unattributed: tuple[int | None, ...],
 ) -> None:
-    shown = structs.replace(shared(share("train-1", 30.0, GIB)), strangers=strangers)
+    shown = structs.replace(shared(share("train-1", 30.0, GIB)), unattributed=unattributed)
     assert usage(pod("train-0"), on_one_gpu(shown)) == Usage(("GPU-1",), None, None, SHARED)
     assert usage(pod("train-1"), on_one_gpu(shown)) == Usage(("GPU-1",), 30.0, GIB, None)
 
@@ -115,9 +115,9 @@ def test_a_process_of_nobody_known_on_another_mig_device_makes_no_pod_unknown() 
     parts = (instance("MIG-a", 1), instance("MIG-b", 2))
     shown = gpu(instances=parts, shares=(share("train-1", 50.0, GIB, 1),))
     holders = tuple(holder(name, instance_uuid="MIG-a") for name in ("train-0", "train-1"))
-    elsewhere = node("node-1", structs.replace(shown, strangers=(2,)), holders=holders)
+    elsewhere = node("node-1", structs.replace(shown, unattributed=(2,)), holders=holders)
     assert usage(pod("train-0"), elsewhere) == Usage(("GPU-1",), 0.0, 0, None)
-    here = node("node-1", structs.replace(shown, strangers=(1,)), holders=holders)
+    here = node("node-1", structs.replace(shown, unattributed=(1,)), holders=holders)
     assert usage(pod("train-0"), here) == Usage(("GPU-1",), None, None, SHARED)
 
 
