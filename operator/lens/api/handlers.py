@@ -11,7 +11,7 @@ from aiohttp import web
 
 from lens.api import envelope, negotiation
 from lens.api.access.auth import Caller
-from lens.api.access.authorization import FitSight
+from lens.api.access.authorization import FitVisibility
 from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key
@@ -202,17 +202,17 @@ class Handlers:
                 request: web.BaseRequest, params: FitParameters, caller: Caller
             ) -> web.StreamResponse:
                 posts = kind is FitParameters
-                sight = await FitSight.of(params, caller, request[REQUEST_CONTEXT].route)
+                visibility = await FitVisibility.of(params, caller, request[REQUEST_CONTEXT].route)
 
                 def shown(data: Mapping[str, Any]) -> Mapping[str, Any]:
                     named = params.device_class if isinstance(params, FitQuery) else None
                     return (
                         data
-                        if sight.everything
-                        else without_names(data, nodes=sight.nodes, device_class=named)
+                        if visibility.everything
+                        else without_names(data, nodes=visibility.nodes, device_class=named)
                     )
 
-                if not sight.namespace:
+                if not visibility.namespace:
                     params = params.model_copy(update={"view": "capacity"})
                 if params.cluster != self._name:
                     if posts and params.cluster in self._proxy.clusters(request.headers):
@@ -229,10 +229,15 @@ class Handlers:
                         state, now = self._epochs.current(), self._clock()
                         data: Mapping[str, Any]
                         if isinstance(params, FitQuery):
-                            data = await asyncio.to_thread(questions.asked, state, params, now)
+                            data = await asyncio.to_thread(questions.answer_query, state, params, now)
                         else:
                             data = await asyncio.to_thread(
-                                questions.posted, state, params, body, now, sees_others=sight.everything
+                                questions.answer_manifest,
+                                state,
+                                params,
+                                body,
+                                now,
+                                sees_others=visibility.everything,
                             )
                     return shown(data)
 

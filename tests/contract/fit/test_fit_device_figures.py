@@ -105,7 +105,7 @@ def clusters(draw: st.DrawFn) -> list[Manifest]:
 
 def ask(cluster: Cluster, **params: Any) -> Fit:
     given_ = {"cluster": "c"} | {name: str(value) for name, value in params.items()}
-    return questions.asked(cluster.state.current, FitQuery.model_validate(given_), NOW)
+    return questions.answer_query(cluster.state.current, FitQuery.model_validate(given_), NOW)
 
 
 @settings(max_examples=full_or(40, 400), deadline=None)

@@ -93,7 +93,7 @@ def published(made: tuple[tuple[Manifest, ...], tuple[Manifest, ...]]) -> Cluste
 
 def ask(cluster: Cluster, **params: Any) -> Fit:
     given_ = {"cluster": "c"} | {name: str(value) for name, value in params.items()}
-    return questions.asked(cluster.state.current, FitQuery.model_validate(given_), NOW)
+    return questions.answer_query(cluster.state.current, FitQuery.model_validate(given_), NOW)
 
 
 def rows(cluster: Cluster) -> Iterator[tuple[str, str, int]]:

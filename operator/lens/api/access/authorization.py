@@ -30,7 +30,7 @@ async def _authorized(params: Any, caller: Caller, path: str) -> Any:
         case StreamParameters():
             return await _stream(params, caller, path)
         case FitParameters():
-            # FitSight says what of the answer the caller sees.
+            # FitVisibility says what of the answer the caller sees.
             scope = params.scope if params.view is None else None
             await _sees_all(caller, path, params.namespace, scope)
         case AccessParameters():
@@ -77,7 +77,7 @@ async def _sees_all(caller: Caller, path: str, namespace: str | None, scope: str
     return False
 
 
-class FitSight(NamedTuple):
+class FitVisibility(NamedTuple):
     """What a caller sees of an answer about fit: all of it, the names of nodes, its namespace's quotas."""
 
     everything: bool

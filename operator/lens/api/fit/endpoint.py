@@ -24,7 +24,7 @@ from lens.api.parameters.names import is_dns_label
 from lens.api.schemas.fit import Fit
 from lens.model.cluster_state import StateView
 from lens.model.fit.admission.workloads.pod_group import PodGroup
-from lens.model.fit.admission.workloads.workload import NOTHING_BROUGHT, Brought, read_workload
+from lens.model.fit.admission.workloads.workload import NO_BUNDLED_OBJECTS, BundledObjects, read_workload
 from lens.model.fit.answer.answer import Answer, Options, answer
 from lens.model.fit.answer.asked_group import AskedGroup, read_group
 from lens.model.fit.deadline import Check, deadline
@@ -69,10 +69,12 @@ class FitQuestions:
         self._taints = taints
         self._clock = clock
 
-    def asked(self, view: StateView, params: FitQuery, now: float) -> Fit:
+    def answer_query(self, view: StateView, params: FitQuery, now: float) -> Fit:
         """Answer a GET. As capacity it is answered without its namespace, by nodes alone."""
         if params.view is not None and params.namespace is not None:
-            return without_namespace(self.asked(view, params.model_copy(update={"namespace": None}), now))
+            return without_namespace(
+                self.answer_query(view, params.model_copy(update={"namespace": None}), now)
+            )
         check_time = deadline(self._clock, LONGEST_SECONDS)
         kinds = self._kinds(view, params)
         best, chosen = (-1, -1), kinds[0]
@@ -99,7 +101,7 @@ class FitQuestions:
             view, (group,), params.namespace, kind.resource, check_time, alternatives=alternatives
         )
 
-    def posted(
+    def answer_manifest(
         self,
         view: StateView,
         params: FitParameters,
@@ -119,7 +121,7 @@ class FitQuestions:
             if params.view is not None:
                 namespace = None
             groups = [
-                read_group(each, namespace or "", view.fit, workload.brought) for each in workload.groups
+                read_group(each, namespace or "", view.fit, workload.bundled) for each in workload.groups
             ]
             beyond = not sees_others and any(
                 selects_other_namespaces(each.asked, namespace) for each in groups
@@ -197,16 +199,16 @@ class FitQuestions:
             "nodeSelector": dict(label.split("=", 1) for label in params.selector),
             "tolerations": [_toleration(each) for each in sorted(params.tolerations)],
         }
-        brought = NOTHING_BROUGHT
+        bundled = NO_BUNDLED_OBJECTS
         if kind.device_class is not None and params.gpus:
             spec["resourceClaims"] = [{"name": "gpus", "resourceClaimTemplateName": "gpus"}]
             devices = SubRequest("gpus", kind.device_class, count=params.gpus)
             claim = ClaimSpec((DeviceRequest("gpus", (devices,)),))
-            brought = Brought(templates={"gpus": claim})
+            bundled = BundledObjects(templates={"gpus": claim})
         template = {"spec": spec}
         try:
             group = read_group(
-                PodGroup("Pod", "", template, params.replicas), params.namespace or "", view.fit, brought
+                PodGroup("Pod", "", template, params.replicas), params.namespace or "", view.fit, bundled
             )
         except ValueError as error:
             raise ApiError(400, 4000, f"Invalid parameter: {error}") from None

@@ -36,7 +36,7 @@ _questions = FitQuestions(GpuResources(), TaintPolicy())
 def ask(scene: Scene, **params: Any) -> Fit:
     """Ask as the endpoint does."""
     asked = FitQuery.model_validate({"cluster": "c"} | {name: str(value) for name, value in params.items()})
-    return _questions.asked(scene.state.current, asked, NOW.timestamp())
+    return _questions.answer_query(scene.state.current, asked, NOW.timestamp())
 
 
 def roomy(name: str) -> Object:

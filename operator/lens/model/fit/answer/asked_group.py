@@ -8,7 +8,7 @@ from lens.model.fit.admission.namespaces import refused_in
 from lens.model.fit.admission.quota import Charged, read_charged
 from lens.model.fit.admission.validation import check_pod
 from lens.model.fit.admission.workloads.pod_group import PodGroup
-from lens.model.fit.admission.workloads.workload import NOTHING_BROUGHT, Brought
+from lens.model.fit.admission.workloads.workload import NO_BUNDLED_OBJECTS, BundledObjects
 from lens.model.fit.answer.bound import as_bound
 from lens.model.fit.answer.unseen_devices import may_need_unseen
 from lens.model.fit.feed import FitView
@@ -35,31 +35,31 @@ class AskedGroup(msgspec.Struct, frozen=True):
 
 
 def read_group(
-    group: PodGroup, namespace: str, view: FitView, brought: Brought = NOTHING_BROUGHT
+    group: PodGroup, namespace: str, view: FitView, bundled: BundledObjects = NO_BUNDLED_OBJECTS
 ) -> AskedGroup:
-    """Return a group after admission, with the claims that are ``brought`` along.
+    """Return a group after admission, with the claims ``bundled`` with it.
 
     Raise ValueError, naming the field, for what can't be read.
     """
     try:
-        return _read_group(group, namespace, view, brought)
+        return _read_group(group, namespace, view, bundled)
     except (ValueError, RecursionError) as error:
         text = str(error)
         field = f"{group.field}.{text}" if text.startswith("spec") else f"{group.field}: {text}"
         raise ValueError(short(field.lstrip(".: "), LONGEST_MESSAGE)) from None
 
 
-def _read_group(group: PodGroup, namespace: str, view: FitView, brought: Brought) -> AskedGroup:
+def _read_group(group: PodGroup, namespace: str, view: FitView, bundled: BundledObjects) -> AskedGroup:
     check_pod(group.template)
     admitted = admit(group.template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
-    asked = _with_claims(asked, view, brought)
+    asked = _with_claims(asked, view, bundled)
     asked = msgspec.structs.replace(
         asked, unchecked=tuple(dict.fromkeys((*asked.unchecked, *group.unchecked)))
     )
     asked = as_bound(asked, view.fleet.devices.serving, by_daemon_set=group.replicas is None)
     charged = read_charged(admitted.pod, asked.request, group.replicas or 0)
-    charged = msgspec.structs.replace(charged, objects=brought.objects)
+    charged = msgspec.structs.replace(charged, objects=bundled.objects)
     return AskedGroup(
         name=group.name,
         asked=asked,
@@ -94,13 +94,13 @@ def _refused_in(namespace: str, asked: AskedPod, view: FitView) -> str | None:
     return None if "namespaces" in view.unseen else refused_in(namespace, view.policies, asked)
 
 
-def _with_claims(asked: AskedPod, view: FitView, brought: Brought) -> AskedPod:
+def _with_claims(asked: AskedPod, view: FitView, bundled: BundledObjects) -> AskedPod:
     """Return the pod with what its claims ask for: of the manifest's, or of those in the cluster."""
     claims = []
     devices = view.fleet.devices
     for each in asked.claims:
         if each.template:
-            spec = brought.templates.get(each.template) or devices.templates.get(
+            spec = bundled.templates.get(each.template) or devices.templates.get(
                 (asked.namespace, each.template)
             )
             missing = None
@@ -108,7 +108,7 @@ def _with_claims(asked: AskedPod, view: FitView, brought: Brought) -> AskedPod:
                 missing = f'resourceclaimtemplates.resource.k8s.io "{each.template}" not found'
             claims.append(msgspec.structs.replace(each, spec=spec, missing=missing))
         elif (asked.namespace, each.claim) not in devices.claims:
-            claims.append(msgspec.structs.replace(each, spec=brought.claims.get(each.claim)))
+            claims.append(msgspec.structs.replace(each, spec=bundled.claims.get(each.claim)))
         else:
             claims.append(each)
     return msgspec.structs.replace(asked, claims=tuple(claims))

@@ -171,7 +171,7 @@ def test_claims_come_from_the_pods_namespace() -> None:
         documents = [pod, *(claim(each, number + 2) for number, each in enumerate(namespaces))]
         return [
             each.requests[0].alternatives[0].count
-            for each in read_workload(documents).brought.claims.values()
+            for each in read_workload(documents).bundled.claims.values()
         ]
 
     assert counts("b") == []
@@ -179,7 +179,7 @@ def test_claims_come_from_the_pods_namespace() -> None:
     assert counts("") == [2]
     assert counts("b", own="") == [2]
     # An apiserver makes 1 of 0, and refuses less.
-    (found,) = read_workload([{"kind": "Pod", "spec": spec()}, claim("", 0)]).brought.claims.values()
+    (found,) = read_workload([{"kind": "Pod", "spec": spec()}, claim("", 0)]).bundled.claims.values()
     assert found.requests[0].alternatives[0].count == 1
     with pytest.raises(ValueError, match=r"^\[1\]\.spec\.devices\.requests\[0\]: its count is below 1"):
         read_workload([{"kind": "Pod", "spec": spec()}, claim("", -1)])

@@ -16,7 +16,7 @@ MOST_GROUPS = 32
 """Pod templates of one question."""
 
 
-class Brought(msgspec.Struct, frozen=True):
+class BundledObjects(msgspec.Struct, frozen=True):
     """What ResourceClaims and claims of ResourceClaimTemplates ask for that the documents bring, by name.
 
     ``objects`` is what the documents add to quotas on other objects than pods and claims.
@@ -27,7 +27,7 @@ class Brought(msgspec.Struct, frozen=True):
     objects: Adds = {}
 
 
-NOTHING_BROUGHT = Brought()
+NO_BUNDLED_OBJECTS = BundledObjects()
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Workload(msgspec.Struct, frozen=True):
 
     groups: tuple[PodGroup, ...]
     namespace: str | None
-    brought: Brought = NOTHING_BROUGHT
+    bundled: BundledObjects = NO_BUNDLED_OBJECTS
 
 
 def read_workload(documents: Iterable[object]) -> Workload:
@@ -72,12 +72,12 @@ def read_workload(documents: Iterable[object]) -> Workload:
     if len(namespaces) > 1:
         raise ValueError("metadata.namespace: all have to be in one namespace")
     namespace = namespaces.pop()
-    brought = Brought(
+    bundled = BundledObjects(
         _within(namespace, claims),
         _within(namespace, templates),
         added(*(adds for own, adds in objects if not own or not namespace or own == namespace)),
     )
-    return Workload(tuple(groups), namespace or None, brought)
+    return Workload(tuple(groups), namespace or None, bundled)
 
 
 def _within(namespace: str, specs: Mapping[tuple[str, str], ClaimSpec]) -> dict[str, ClaimSpec]:
