@@ -26,7 +26,7 @@ On a busy machine they are read one after the other, and not within a few millis
 MAX_TOGETHER_SECONDS = 1.0
 """How long after its end an epoch still answers what is asked together."""
 
-MAX_TURNS = 4096
+MAX_CALLERS = 4096
 MAX_QUESTIONS = 256
 
 
@@ -50,7 +50,7 @@ class Epoch:
 
 
 @dataclass(slots=True)
-class _Turn:
+class _LastQuestions:
     """The epoch that last answered a caller, when, and questions of which none was asked twice.
 
     ``burst`` are those that came at one time, ``questions`` those between which no long time passed: from
@@ -94,7 +94,7 @@ class Epochs:
         self._rebuild_seconds = min(REBUILD_SECONDS, seconds)
         self._number = 0
         self._present: Epoch | None = None
-        self._turns: dict[Hashable, _Turn] = {}
+        self._last_questions: dict[Hashable, _LastQuestions] = {}
 
     def current(self) -> StateView:
         """Return the present state, for what is never cached. Raise an ApiError until all has been listed."""
@@ -110,21 +110,21 @@ class Epochs:
         arrived ``waited`` seconds ago: who sent it knew no answer that was given since.
         """
         current = self.current()
-        turn = self._turns.get(caller)
-        gap = inf if turn is None else turn.gap(now, waited)
-        joins = turn is not None and turn.joins(question, gap)
-        epoch = self._epoch(current, turn if joins and limit == inf else None, now, limit)
-        if turn is None or turn.epoch is not epoch:
-            turn = self._turns[caller] = _Turn(epoch, now)
-            if len(self._turns) > MAX_TURNS:
-                self._turns = {caller: turn}
-        turn.add(question, gap, now, joins=joins)
+        last = self._last_questions.get(caller)
+        gap = inf if last is None else last.gap(now, waited)
+        joins = last is not None and last.joins(question, gap)
+        epoch = self._epoch(current, last if joins and limit == inf else None, now, limit)
+        if last is None or last.epoch is not epoch:
+            last = self._last_questions[caller] = _LastQuestions(epoch, now)
+            if len(self._last_questions) > MAX_CALLERS:
+                self._last_questions = {caller: last}
+        last.add(question, gap, now, joins=joins)
         if current.snapshot is epoch.view.snapshot:
             epoch.seen = current
         return epoch
 
-    def _epoch(self, current: StateView, joined: _Turn | None, now: float, limit: float) -> Epoch:
-        """Return the epoch of a turn that is joined, unless that is too old, or else the present one."""
+    def _epoch(self, current: StateView, joined: _LastQuestions | None, now: float, limit: float) -> Epoch:
+        """Return the epoch of questions that are joined, unless it is too old, or else the present one."""
         if joined is not None:
             age = now - joined.epoch.taken_at
             if 0 <= age < min(self._rebuild_seconds + MAX_TOGETHER_SECONDS, self._seconds):
@@ -146,7 +146,9 @@ class Epochs:
     def _begin(self, current: StateView, now: float) -> Epoch:
         self._number += 1
         self._present = Epoch(self._number, current, current, now, now)
-        self._turns = {
-            caller: turn for caller, turn in self._turns.items() if 0 <= now - turn.at < TOGETHER_SECONDS
+        self._last_questions = {
+            caller: last
+            for caller, last in self._last_questions.items()
+            if 0 <= now - last.at < TOGETHER_SECONDS
         }
         return self._present
