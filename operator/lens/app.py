@@ -97,7 +97,7 @@ async def serve(
         watcher: asyncio.Future[Watcher] = loop.create_future()
         supervisor.start("watch", partial(_watch, settings, state, metrics, watcher), fatal=(SettingsError,))
         supervisor.start("owners", partial(_read_owners, settings, state, changes, metrics))
-        supervisor.start("ready", partial(_tell_when_ready, state, changes, time.monotonic()))
+        supervisor.start("ready", partial(_log_when_ready, state, changes, time.monotonic()))
         supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
         supervisor.start("fit_record", partial(_record_fit, state, changes, metrics, recorder))
         supervisor.start("garbage", lambda: Collector().run(partial(_synced, state, changes)))
@@ -106,7 +106,7 @@ async def serve(
         if scraper is not None:
             supervisor.start("telemetry", scraper.run)
             supervisor.start("targets", partial(_follow_targets, settings, state, changes, metrics, scraper))
-            supervisor.start("placement", partial(_place_units, state, changes, watcher, Placements()))
+            supervisor.start("placement", partial(_update_placements, state, changes, watcher, Placements()))
         await supervisor.wait(stop)
     finally:
         _log.info("stopping")
@@ -122,7 +122,7 @@ async def _synced(state: ClusterState, changes: Changes) -> None:
     await changes.until(lambda: state.current.synced)
 
 
-async def _tell_when_ready(state: ClusterState, changes: Changes, began: float) -> None:
+async def _log_when_ready(state: ClusterState, changes: Changes, began: float) -> None:
     """Log what the lists have once all are complete; ``began`` is when the process started to serve."""
     await _synced(state, changes)
     snapshot = state.current.snapshot
@@ -151,7 +151,7 @@ async def _watch(
     await made.result().run()
 
 
-async def _place_units(
+async def _update_placements(
     state: ClusterState, changes: Changes, watcher: "asyncio.Future[Watcher]", placements: Placements
 ) -> None:
     """Give the ledger the placement of shared units, and the products, that telemetry reports."""

@@ -124,7 +124,7 @@ class QueuedHandler(logging.Handler):
                     taken += len(lines[-1])
                 self._writing = True
             if lost := self._lost():
-                lines.append(self._told(lost))
+                lines.append(self._dropped_line(lost))
             unwritten = self._write(lines)
             if unwritten and lost:
                 unwritten -= 1
@@ -149,12 +149,12 @@ class QueuedHandler(logging.Handler):
         return sum(end > written for end in accumulate(map(len, whole)))
 
     def _lost(self) -> int:
-        """Return how many lines were dropped since it was told last."""
+        """Return how many lines were dropped since the last such line."""
         with self._changed:
             count, self._dropped = self._dropped, 0
         return count
 
-    def _told(self, count: int) -> bytes:
+    def _dropped_line(self, count: int) -> bytes:
         """Return the line that says how many were dropped."""
         record = logging.makeLogRecord(
             {

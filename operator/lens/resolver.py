@@ -101,10 +101,10 @@ def _look_up(
         _lookups.release()
     # The loop may have ended meanwhile.
     with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(_tell, found, infos, error)
+        loop.call_soon_threadsafe(_set_result, found, infos, error)
 
 
-def _tell(found: "asyncio.Future[Infos]", infos: Infos, error: OSError | None) -> None:
+def _set_result(found: "asyncio.Future[Infos]", infos: Infos, error: OSError | None) -> None:
     if found.done():  # nobody waits any more
         return
     if error is None:

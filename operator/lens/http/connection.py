@@ -232,7 +232,7 @@ class Connection(web.RequestHandler):
             if chunked and response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self.body_problem:
                 self._listener.refusals["body"] += 1
             # A client that wasn't asked for its body sends none, and its next request would be taken for it.
-            unasked = self._body_left > 0 and request_body.waits_to_be_asked(request)
+            unasked = self._body_left > 0 and request_body.expects_continue(request)
             if chunked or self._ignores_input or unasked:
                 response.force_close()
             return self._within_bounds(request, response)

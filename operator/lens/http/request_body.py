@@ -15,7 +15,7 @@ class BodyTooLargeError(Exception):
     """A body is over MAX_BODY_BYTES."""
 
 
-def waits_to_be_asked(request: web.BaseRequest) -> bool:
+def expects_continue(request: web.BaseRequest) -> bool:
     """Tell whether a client sends the body only after 100 (Continue) (RFC 9110, 10.1.1)."""
     expected = request.headers.get("Expect", "").strip().lower()
     return request.body_exists and expected == "100-continue" and request.version >= HttpVersion11
@@ -28,7 +28,7 @@ async def read(request: web.BaseRequest) -> bytes:
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise BodyTooLargeError
-    if waits_to_be_asked(request):
+    if expects_continue(request):
         writer = request.writer
         await writer.write(CONTINUE)
         # The response has not begun yet.

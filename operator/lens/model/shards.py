@@ -33,7 +33,7 @@ class Shards(Mapping[K, V], Generic[K, V]):
         size = self._size
         copied: dict[int, dict[int, dict[int, dict[K, V]]]] = {}
         for key, value in changes.items():
-            top, middle, low = _place(key)
+            top, middle, low = _path(key)
             shards = copied.setdefault(top, {}).setdefault(middle, {})
             shard = shards.get(low)
             if shard is None:
@@ -73,7 +73,7 @@ class Shards(Mapping[K, V], Generic[K, V]):
 
     def __getitem__(self, key: K) -> V:
         """Return the value of ``key``. Raise KeyError."""
-        top, middle, low = _place(key)
+        top, middle, low = _path(key)
         shard: dict[K, V] = self._table[top][middle][low]
         return shard[key]
 
@@ -89,8 +89,8 @@ class Shards(Mapping[K, V], Generic[K, V]):
         return self._size
 
 
-def _place(key: Hashable) -> tuple[int, int, int]:
-    """Return where on each level a key is."""
+def _path(key: Hashable) -> tuple[int, int, int]:
+    """Return the index of a key on each level."""
     number = hash(key)
     return number & _MASK, number >> _BITS & _MASK, number >> 2 * _BITS & _MASK
 

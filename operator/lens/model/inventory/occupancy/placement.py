@@ -41,7 +41,7 @@ class Placement(msgspec.Struct, frozen=True):
         """Return the domain of the resources of the reported GPUs' vendor."""
         return self.domain or "nvidia.com"
 
-    def tells_of(self, resource: str) -> bool:
+    def may_be_of(self, resource: str) -> bool:
         """Tell whether these GPUs may be those of a resource."""
         return self.domain in ("", domain_of(resource))
 

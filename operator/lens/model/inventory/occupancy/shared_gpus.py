@@ -76,17 +76,17 @@ class Group:
             self._count_cut_up(mig)
 
     def _share(self, offer: NodeResource) -> SharedUnit:
-        """Return what a unit is, by the node's telemetry where its labels don't tell."""
+        """Return what a unit is, by the node's telemetry where its labels don't say."""
         share = offer.share or WHOLE_GPU
-        if not share.known and self._placement.tells_of(offer.resource):
-            told = self._placement.gpus, self._placement.partitions
-            return measured(offer.resource, self._offered[offer.resource], *told) or share
+        if not share.known and self._placement.may_be_of(offer.resource):
+            reported = self._placement.gpus, self._placement.partitions
+            return measured(offer.resource, self._offered[offer.resource], *reported) or share
         return share
 
     def _count_cut_up(self, mig: MigGpus) -> None:
-        """Set how many GPUs MIG has cut up, as far as somebody tells who can be right."""
-        told = all(map(self._placement.tells_of, self._shares))
-        instances = self._placement.instances if told else {}
+        """Set how many GPUs MIG has cut up, as far as a report that can be right says."""
+        all_reported = all(map(self._placement.may_be_of, self._shares))
+        instances = self._placement.instances if all_reported else {}
         cut = len(set(instances.values()))
         if cut > self._most:
             cut = 0
