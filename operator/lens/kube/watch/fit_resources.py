@@ -12,7 +12,7 @@ from lens.metrics import Metrics
 from lens.model.fit.admission.policies import (
     Namespace,
     Policies,
-    Shelf,
+    SharedObjects,
     budget_decoder,
     limit_range_decoder,
     namespace_decoder,
@@ -40,7 +40,7 @@ class FitResources:
         """Start without any objects."""
         self._timeouts = timeouts
         self._metrics = metrics
-        self._shelves: dict[WatchedResource, Shelf[Any, Any]] = {}
+        self._shared: dict[WatchedResource, SharedObjects[Any, Any]] = {}
         self.watched: dict[WatchedResource, OptionalResource[Any, Any]] = {}
         """The resources to watch. Every apiserver serves them."""
         self._add(NAMESPACES, "Namespace", namespace_decoder())
@@ -55,12 +55,12 @@ class FitResources:
         self._policies = Policies()
 
     def _add(self, resource: WatchedResource, kind: str, decoder: Decoder[Any, Any]) -> None:
-        shelf = self._shelves[resource] = Shelf[Any, Any]()
+        shared = self._shared[resource] = SharedObjects[Any, Any]()
         self.watched[resource] = OptionalResource(
             resource.name,
             kind,
             decoder,
-            Store(shelf.objects, shelf.put),
+            Store(shared.objects, shared.put),
             self._metrics,
             self._timeouts.grace,
             self._timeouts.forbidden,
@@ -108,4 +108,4 @@ class FitResources:
         return self._policies
 
     def _objects(self, resource: WatchedResource) -> Mapping[Any, Any] | None:
-        return self._shelves[resource].copy() if self.watched[resource].store.synced else None
+        return self._shared[resource].copy() if self.watched[resource].store.synced else None

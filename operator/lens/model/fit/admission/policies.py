@@ -104,8 +104,8 @@ class Policies(msgspec.Struct, frozen=True):
     terminating: frozenset[str] = frozenset()
 
 
-class Shelf(Generic[K, V]):
-    """The objects of one resource, and copies of them for other threads. It has one writer."""
+class SharedObjects(Generic[K, V]):
+    """The objects of one resource, of which other threads get copies. It has one writer."""
 
     def __init__(self) -> None:
         """Start empty."""
