@@ -13,7 +13,8 @@ from lens import __version__
 from lens.api.server import Server
 from lens.concurrency.changes import Changes
 from lens.concurrency.supervisor import Supervisor
-from lens.config import ServeSettings, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.serve import ServeSettings
 from lens.files.credentials import BearerToken, TrustedCa
 from lens.garbage import Collector
 from lens.kube.client.object_reader import ObjectReader

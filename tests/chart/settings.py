@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, create_model
 
 from lens.agent.settings import AgentSettings
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from tests.chart.files import CHART
 
 SCHEMA = CHART / "values.schema.json"

@@ -11,7 +11,7 @@ import pytest
 
 from lens.api.server import Server
 from lens.api.stream.streams import HEARTBEAT_SECONDS
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from tests.contract.kubernetes import Cluster
 

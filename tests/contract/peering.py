@@ -11,7 +11,7 @@ import aiohttp
 
 from lens.api.server import Server
 from lens.api.stream.streams import HEARTBEAT_SECONDS
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from lens.peers.peer_client import MAX_BODY_BYTES
 from lens.peers.peers import Peer, Peers

@@ -12,7 +12,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lens.agent.settings import AgentSettings
-from lens.config import AGENT_PREFIX, PREFIX, CommaSeparated, ListenAddress, ServeSettings
+from lens.config.field_types import CommaSeparated
+from lens.config.listen_address import ListenAddress
+from lens.config.reading import AGENT_PREFIX, PREFIX
+from lens.config.serve import ServeSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lens import app, config, logs
+from lens import app, logs
+from lens.config.serve import load
 from lens.model.alerts import rules
 from lens.model.alerts.alert import Condition, Thresholds
 from lens.model.gpu.telemetry import NodeTelemetry
@@ -50,7 +51,7 @@ def defective(
 
 def serve_with_a_defect() -> None:
     """Run the operator as a library does: without what the command sets of its process."""
-    settings = config.load({}, os.environ)
+    settings = load({}, os.environ)
     logs.configure(settings.log_level, settings.log_format)
     before = sys.getswitchinterval()
     asyncio.run(

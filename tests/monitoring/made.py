@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lens.config import PREFIX, ServeSettings
+from lens.config.reading import PREFIX
+from lens.config.serve import ServeSettings
 from lens.model.alerts.alert import AlertType
 from lens.model.alerts.catalogue import ALERT_TYPES
 from tests.monitoring.files import CASES, GUIDE, ROOT, RULES

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import astuple
 
-from lens.config import ListenAddress, ServeSettings, SettingsError, load
+from lens.config.errors import SettingsError
+from lens.config.listen_address import ListenAddress
+from lens.config.serve import ServeSettings, load
 from lens.model.k8s.vendors import GPU_RESOURCES, TOLERATED_TAINTS
 
 ENOUGH = {"LENS_CLUSTER": "prod-cluster", "LENS_TOKENS_FILE": "/etc/lens/tokens.yaml"}
@@ -300,7 +302,7 @@ def test_every_threshold_reaches_the_alerts() -> None:
 
 
 def test_what_the_commands_that_ask_a_lens_read_is_not_unknown_to_serve() -> None:
-    from lens.config import CLIENT_VARIABLES
+    from lens.config.reading import CLIENT_VARIABLES
 
     client = Path(__file__).parents[2] / "operator" / "lens_client"
     read = {

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.model.alerts.alert import Thresholds
 from lens.model.alerts.catalogue import ALERT_TYPES
 from lens.model.events.transitions import Type

@@ -15,7 +15,7 @@ from lens.agent.settings import AgentSettings
 from lens.agent.tokens import BearerTokens
 from lens.bounds import AGENT, MAX_BODY_BYTES
 from lens.concurrency.supervisor import JOB_FAILURES_HELP
-from lens.config import AGENT_PREFIX
+from lens.config.reading import AGENT_PREFIX
 from lens.files.server_certificate import ServerCertificate
 from lens.http import loopback, refusal_counts
 from lens.http.connection import BusyError, HeadTooLargeError

@@ -12,7 +12,9 @@ from pydantic import (
     model_validator,
 )
 
-from lens.config import AGENT_PREFIX, GpuResourcePatterns, ListenAddress, LogFormat, LogLevel, read
+from lens.config.field_types import GpuResourcePatterns, LogFormat, LogLevel
+from lens.config.listen_address import ListenAddress
+from lens.config.reading import AGENT_PREFIX, read
 from lens.model.k8s.vendors import GPU_RESOURCES
 
 PODRESOURCES_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
@@ -76,5 +78,5 @@ class AgentSettings(BaseModel):
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> AgentSettings:
-    """Return the agent's settings, as ``lens.config.read`` reads them."""
+    """Return the agent's settings, as ``lens.config.reading.read`` reads them."""
     return read(AgentSettings, AGENT_PREFIX, flags, environ)

@@ -5,7 +5,8 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-from lens.config import AGENT_PREFIX, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.reading import AGENT_PREFIX
 from lens.files.reloading_file import ReloadingFile
 
 

@@ -30,7 +30,7 @@ from lens.api.system.page import Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, OPERATOR
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.files.server_certificate import ServerCertificate
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 
-from lens import config, logs
+from lens import logs
 from lens.agent import settings
 from lens.agent.settings import AgentSettings
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
 from lens.cli.naming import by_origin
+from lens.config.errors import SettingsError
+from lens.config.reading import AGENT_PREFIX
 
 _log = logging.getLogger("lens.cli")
 
@@ -22,7 +24,7 @@ def agent(flags: Flags) -> None:
     """
     try:
         chosen = settings.load(flags, os.environ)
-    except config.SettingsError as error:
+    except SettingsError as error:
         fail(_named(error, flags))
     logs.configure(chosen.log_level, chosen.log_format)
     try:
@@ -32,9 +34,9 @@ def agent(flags: Flags) -> None:
         asyncio.run(
             process.serve(chosen, lambda server: _log.info("listening", extra={"address": server.address}))
         )
-    except config.SettingsError as error:
+    except SettingsError as error:
         fail(_named(error, flags), _log)
 
 
-def _named(error: config.SettingsError, flags: Flags) -> str:
-    return by_origin(str(error), config.AGENT_PREFIX, AgentSettings, flags, os.environ)
+def _named(error: SettingsError, flags: Flags) -> str:
+    return by_origin(str(error), AGENT_PREFIX, AgentSettings, flags, os.environ)

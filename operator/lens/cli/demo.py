@@ -6,11 +6,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lens import config
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
 from lens.cli.naming import by_origin
-from lens.config import LogLevel, ServeSettings
+from lens.config.errors import SettingsError
+from lens.config.field_types import LogLevel
+from lens.config.reading import PREFIX, read
+from lens.config.serve import ServeSettings
 
 _CLUSTER = ServeSettings.model_fields["cluster"]
 
@@ -55,9 +57,9 @@ class DemoSettings(BaseModel):
 def demo(flags: Flags) -> None:
     """Run Lens on a simulated cluster whose jobs come and go and whose nodes fail now and then."""
     try:
-        settings = config.read(DemoSettings, config.PREFIX, flags, environ={})
-    except config.SettingsError as error:
-        fail(by_origin(str(error), config.PREFIX, DemoSettings, flags, environ={}))
+        settings = read(DemoSettings, PREFIX, flags, environ={})
+    except SettingsError as error:
+        fail(by_origin(str(error), PREFIX, DemoSettings, flags, environ={}))
     # Its imports are large, and other commands, the agent above all, do without them.
     try:
         from lens.cli import simulated

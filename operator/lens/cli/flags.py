@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand
 
-from lens.config import ListenAddress
+from lens.config.listen_address import ListenAddress
 
 Flags = Mapping[str, str | None]
 """The given flags, by setting; None for a flag that was not given. The settings parse the texts."""

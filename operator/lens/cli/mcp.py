@@ -4,10 +4,12 @@ import asyncio
 import importlib.util
 import os
 
-from lens import config, logs
+from lens import logs
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
 from lens.cli.naming import by_origin
+from lens.config.errors import SettingsError
+from lens.config.reading import PREFIX
 from lens.mcp import settings
 from lens.mcp.settings import McpSettings
 
@@ -22,16 +24,16 @@ def mcp(flags: Flags) -> None:
         chosen = settings.load(flags, os.environ)
         if importlib.util.find_spec("mcp") is None:
             fail("the MCP SDK is not installed: install requirements/mcp.txt (requirements/install mcp)")
-    except config.SettingsError as error:
+    except SettingsError as error:
         fail(_named(error, flags))
     logs.configure(chosen.log_level, chosen.log_format)
     try:
         from lens.mcp import serving
 
         asyncio.run(serving.serve(chosen))
-    except config.SettingsError as error:
+    except SettingsError as error:
         fail(_named(error, flags))
 
 
-def _named(error: config.SettingsError, flags: Flags) -> str:
-    return by_origin(str(error), config.PREFIX, McpSettings, flags, os.environ)
+def _named(error: SettingsError, flags: Flags) -> str:
+    return by_origin(str(error), PREFIX, McpSettings, flags, os.environ)

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 
-from lens import config, logs
+from lens import logs
 from lens.cli.failure import fail
 from lens.cli.flags import Flags, options_of
 from lens.cli.naming import by_origin
 from lens.cli.process import configure_operator
-from lens.config import ServeSettings
+from lens.config.errors import SettingsError
+from lens.config.reading import PREFIX
+from lens.config.serve import ServeSettings, load
 
 _log = logging.getLogger("lens.cli")
 
@@ -21,8 +23,8 @@ def serve(flags: Flags) -> None:
     Each flag is also an environment variable: --cache-seconds is LENS_CACHE_SECONDS.
     """
     try:
-        settings = config.load(flags, os.environ)
-    except config.SettingsError as error:
+        settings = load(flags, os.environ)
+    except SettingsError as error:
         fail(_named(error, flags))
     logs.configure(settings.log_level, settings.log_format)
     run(settings, flags)
@@ -40,11 +42,11 @@ def run(settings: ServeSettings, flags: Flags) -> None:
         asyncio.run(
             app.serve(settings, lambda server: _log.info("listening", extra={"address": server.address}))
         )
-    except config.SettingsError as error:
+    except SettingsError as error:
         fail(_named(error, flags), _log)
     except OSError as error:
         fail(error.strerror or str(error), _log)
 
 
-def _named(error: config.SettingsError, flags: Flags) -> str:
-    return by_origin(str(error), config.PREFIX, ServeSettings, flags, os.environ)
+def _named(error: SettingsError, flags: Flags) -> str:
+    return by_origin(str(error), PREFIX, ServeSettings, flags, os.environ)

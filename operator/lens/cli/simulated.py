@@ -15,13 +15,15 @@ import aiohttp
 import typer
 import yaml
 
-from lens import app, config, logs
+from lens import app, logs
 from lens.api.server import Server
 from lens.cli.demo import DemoSettings
 from lens.cli.failure import fail
 from lens.cli.naming import by_origin
 from lens.cli.process import configure_operator
-from lens.config import ServeSettings, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.reading import PREFIX
+from lens.config.serve import ServeSettings, load
 from lens_sim.apiserver.apiserver import SimApiServer
 from lens_sim.cluster.fleet import Fleet
 from lens_sim.cluster.workloads import AGENT
@@ -116,7 +118,7 @@ def run(demo: DemoSettings) -> None:
             "log_format": "text",
         }
         try:
-            settings = config.load(flags | _telemetry(provisions), environ={})
+            settings = load(flags | _telemetry(provisions), environ={})
             logs.configure(settings.log_level, settings.log_format)
             store = Store(demo.seed)
             agents_on = provisions.count if provisions else 0
@@ -126,8 +128,8 @@ def run(demo: DemoSettings) -> None:
             configure_operator()
             asyncio.run(_Demo(settings, fleet, apiserver, demo.seed, provisions, without).run())
         except SettingsError as error:
-            message = str(error).replace(f"{config.PREFIX}LISTEN", "--port")
-            fail(by_origin(message, config.PREFIX, ServeSettings, flags, {}))
+            message = str(error).replace(f"{PREFIX}LISTEN", "--port")
+            fail(by_origin(message, PREFIX, ServeSettings, flags, {}))
         except OSError as error:
             where = f"--kube-port: can't listen on 127.0.0.1:{demo.kube_port}: " if demo.kube_port else ""
             fail(where + (error.strerror or str(error)))

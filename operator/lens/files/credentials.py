@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.files.reloading_file import ReloadingFile
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 30.0

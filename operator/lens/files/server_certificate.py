@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.files.certificates import Validity
 from lens.files.reloading_file import FileSignature, file_signature
 

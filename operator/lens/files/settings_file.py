@@ -6,7 +6,7 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
 

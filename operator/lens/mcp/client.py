@@ -12,7 +12,8 @@ import msgspec
 from yarl import URL
 
 from lens import __version__
-from lens.config import PREFIX, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.reading import PREFIX
 from lens.files.credentials import TrustedCa
 from lens.http_client import BodyReader, Failure, HttpClient, RequestFailedError, request_errors
 from lens.mcp.answers import truncated

@@ -11,7 +11,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lens.bounds import MAX_BODY_BYTES, MCP
-from lens.config import PREFIX, ListenAddress, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.listen_address import ListenAddress
+from lens.config.reading import PREFIX
 from lens.files.credentials import BearerToken
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site

@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lens import config
-from lens.config import AGENT_PREFIX, PREFIX, ListenAddress, LogFormat, LogLevel, ServeSettings
+from lens.config.field_types import LogFormat, LogLevel
+from lens.config.listen_address import ListenAddress
+from lens.config.reading import AGENT_PREFIX, PREFIX, read
+from lens.config.serve import ServeSettings
 
 
 def _address(text: str) -> str:
@@ -66,4 +68,4 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> McpSettings:
         for name, value in environ.items()
         if name not in foreign and not name.startswith(AGENT_PREFIX)
     }
-    return config.read(McpSettings, PREFIX, flags, own)
+    return read(McpSettings, PREFIX, flags, own)

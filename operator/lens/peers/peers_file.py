@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from yarl import URL
 
-from lens.config import ServeSettings, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.serve import ServeSettings
 from lens.files.settings_file import read_settings_file
 
 _ADDRESS = re.compile(r"https?://[^/?#@\s\\]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.files.reloading_file import ReloadingFile
 from lens.peers.peers import Peer
 from lens.peers.peers_file import PeerEntry, read_peers_file

@@ -14,7 +14,7 @@ import msgspec
 
 from lens.api.server import Server
 from lens.cli.process import SWITCH_SECONDS
-from lens.config import load
+from lens.config.serve import load
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.inventory.ledger import Ledger

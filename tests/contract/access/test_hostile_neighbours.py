@@ -25,7 +25,7 @@ PROGRAM = """
 import asyncio, sys
 from lens import logs
 from lens.api.server import Server
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 

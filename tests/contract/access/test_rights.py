@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lens.api.server import Server
-from lens.config import ServeSettings, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from tests.contract.conftest import NOW, Api, Clock, Serve

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lens.api.server import Server
-from lens.config import ServeSettings, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.serve import ServeSettings
 from lens.files.certificates import Validity
 from lens.files.server_certificate import ServerCertificate
 from lens.metrics import Metrics

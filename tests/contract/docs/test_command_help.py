@@ -11,7 +11,7 @@ from lens import __version__
 from lens.agent.settings import AgentSettings
 from lens.cli.demo import DemoSettings
 from lens.cli.flags import group_titles
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.mcp.settings import McpSettings
 from lens_client import __version__ as client_version
 from lens_client.commands import COMMANDS

@@ -16,7 +16,7 @@ from lens.agent.settings import AgentSettings
 from lens.api import errors
 from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.cli import agent, mcp, serve
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.mcp.settings import McpSettings
 from lens.metrics import Metrics
 from tests.contract import field_tables

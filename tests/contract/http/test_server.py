@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lens.api.server import Server
-from lens.config import ListenError, ServeSettings
+from lens.config.errors import ListenError
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from tests.contract.conftest import NOW, Api, Serve

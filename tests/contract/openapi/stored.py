@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lens.api.server import Server
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from tests.contract.openapi.document import Document

@@ -10,7 +10,8 @@ from urllib.parse import urljoin
 import aiohttp
 import pytest
 
-from lens.config import SettingsError, load
+from lens.config.errors import SettingsError
+from lens.config.serve import load
 from tests.contract.conftest import Answer, Api, Serve
 from tests.contract.wire import exchange
 

@@ -28,7 +28,7 @@ from lens.api.parameters.stream import StreamParameters
 from lens.api.parameters.system import AccessParameters
 from lens.api.request_context import RequestIds
 from lens.bounds import MAX_BODY_BYTES
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.http import request_head
 from lens.http.cache_control import max_age_of_request
 from lens.http.loopback import ForeignNameError, require_loopback

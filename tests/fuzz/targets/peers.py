@@ -6,7 +6,8 @@ from math import inf
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters.pods import TaskParameters
-from lens.config import ServeSettings, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.serve import ServeSettings
 from lens.model.peer import PeerFailedError, PeerRefusedError
 from lens.peers import envelope
 from lens.peers.peer_client import PeerResponse

@@ -3,7 +3,8 @@
 import contextlib
 
 from lens.agent import settings as agent
-from lens.config import SettingsError, load
+from lens.config.errors import SettingsError
+from lens.config.serve import load
 from lens.files.certificates import Validity
 from tests.fuzz.target import target
 from tests.fuzz.targets.callers import BY_ADMINISTRATORS

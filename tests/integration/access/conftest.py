@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from lens.api.server import Server
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics

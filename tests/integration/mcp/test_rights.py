@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lens.api.server import Server
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from tests.contract.kubernetes import Cluster
 from tests.integration.mcp.conftest import address, over_http

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lens import config
 from lens.agent import settings as agent_settings
 from lens.agent.settings import AgentSettings
-from lens.config import AGENT_PREFIX, PREFIX, ServeSettings
+from lens.config.reading import AGENT_PREFIX, PREFIX
+from lens.config.serve import ServeSettings, load
 from tests.chart.files import CHART, CI, PRESETS
 from tests.chart.settings import OF_THE_CHART, OUTSIDE, SCHEMA, camel_case
 from tests.programs.chart.helm import Helm, Object, container, environment, the
@@ -28,7 +28,7 @@ def variables(workload: Object, **fields: str) -> dict[str, str]:
 
 def served(objects: list[Object]) -> ServeSettings:
     """Return the operator's settings, as it would read them."""
-    return config.load({}, variables(the(objects, "Deployment")))
+    return load({}, variables(the(objects, "Deployment")))
 
 
 def sampled(objects: list[Object]) -> AgentSettings:

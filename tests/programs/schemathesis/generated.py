@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lens.api.server import Server
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.metrics import Metrics
 from tests.contract.conftest import NOW, TOKEN, write_tokens
 from tests.contract.filled import fill

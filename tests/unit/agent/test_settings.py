@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lens.agent.settings import AgentSettings, load
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 
 NODE = {"LENS_AGENT_NODE": "node-1"}
 

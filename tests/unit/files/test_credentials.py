@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.files.credentials import BearerToken, TrustedCa
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lens.config import SettingsError, load
+from lens.config.errors import SettingsError
+from lens.config.serve import load
 from lens.peers.peers import Peer
 from lens.peers.peers_file import PeerEntry
 from lens.peers.registry import PeerRegistry

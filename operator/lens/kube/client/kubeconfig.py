@@ -21,7 +21,8 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 from yarl import URL
 
-from lens.config import PREFIX, SettingsError
+from lens.config.errors import SettingsError
+from lens.config.reading import PREFIX
 from lens.files.reloading_file import FileSignature, file_signature
 from lens.redaction import without_credentials
 

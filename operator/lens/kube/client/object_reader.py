@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from lens.concurrency.backoff import Backoff
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics

@@ -19,7 +19,7 @@ import aiohttp
 
 from lens.concurrency.backoff import Backoff
 from lens.concurrency.changes import Changes
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.http_client import RequestFailedError, request_errors
 from lens.kube.client.api_client import ApiClient
 from lens.kube.client.lines import LineSplitter, LineTooLongError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient
 from lens.metrics import Metrics

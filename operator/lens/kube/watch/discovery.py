@@ -14,7 +14,7 @@ import msgspec
 
 from lens.concurrency.backoff import Backoff
 from lens.concurrency.supervisor import CountFailures, contained
-from lens.config import SettingsError
+from lens.config.errors import SettingsError
 from lens.http_client import RequestFailedError
 from lens.kube.client.api_client import ApiClient
 from lens.kube.watch.outage import cause_of_status

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lens.config import ServeSettings
+from lens.config.serve import ServeSettings
 from lens.model.k8s.taints import Taint, TaintPolicy
 from lens.model.k8s.vendors import CLOUDS, VENDORS, Cloud, Vendor
 from tests.unit.model.manifests import node, snapshot_of, viewed_node

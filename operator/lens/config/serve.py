@@ -1,169 +1,35 @@
-"""Settings: from ``LENS_*`` variables or flags, checked at start, with errors that name the setting."""
+"""The settings of ``lens serve``, checked at start."""
 
-import errno
-import ipaddress
-import os
-import re
-import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
+from lens.config.field_types import (
+    CommaSeparated,
+    DriverPatterns,
+    FrameAncestors,
+    GpuResourcePatterns,
+    LogFormat,
+    LogLevel,
+    NodeLabels,
+)
+from lens.config.listen_address import ListenAddress
+from lens.config.reading import AGENT_PREFIX, PREFIX, read
 from lens.model.alerts.alert import Thresholds
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.objects.fraction import RESERVATIONS
 from lens.model.k8s.node_selection import NodeSelection
 from lens.model.k8s.taints import TaintPolicy
 from lens.model.k8s.vendors import GPU_DRIVERS, GPU_RESOURCES, TOLERATED_TAINTS
-
-PREFIX = "LENS_"
-AGENT_PREFIX = "LENS_AGENT_"
-"""The agent's own settings, which may be in one environment with the operator's."""
-
-# Kubernetes puts variables like LENS_API_SERVICE_HOST and LENS_API_PORT_80_TCP_ADDR into every container
-# for a Service that is called lens-api: https://kubernetes.io/docs/concepts/services-networking/service/
-# Its LENS_API_PORT is a URL, and so differs from a port that somebody meant for a setting.
-_SERVICE_VARIABLE = re.compile(
-    r".*_SERVICE_(HOST|PORT(_.*)?)=.*|.*_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*|.*_PORT=\w+://.*",
-    re.DOTALL,
-)
-
-
-_SHOWN_CHARS = 60
-
-_PROBLEMS = {
-    "missing": "is required",
-    "int_parsing": "{given} is no whole number",
-    "int_from_float": "{given} is no whole number",
-    "float_parsing": "{given} is no number",
-    "finite_number": "{given} is no number",
-    "bool_parsing": "{given} is neither true nor false",
-    "literal_error": "{given} is not {expected}",
-    "string_pattern_mismatch": "{given} is no valid name: letters and digits, with - . _ between them",
-    "greater_than_equal": "{given} is less than {ge:g}",
-    "greater_than": "{given} is not more than {gt:g}",
-    "less_than_equal": "{given} is more than {le:g}",
-    "less_than": "{given} is not less than {lt:g}",
-    "too_short": "names nothing",
-}
-"""What is wrong, by pydantic's type of the error."""
-
-Settings = TypeVar("Settings", bound=BaseModel)
-
-
-class SettingsError(Exception):
-    """A setting is missing, unknown or impossible; the message names it."""
-
-
-class ListenError(SettingsError):
-    """An address can't be listened on."""
-
-
-def _split(value: object) -> object:
-    return (
-        [part for part in (p.strip() for p in value.split(",")) if part] if isinstance(value, str) else value
-    )
-
-
-CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
-
-
-def _resource_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        if not re.fullmatch(r"!?[A-Za-z0-9.*?-]+/[A-Za-z0-9._*?-]+", pattern):
-            raise ValueError(f"{pattern!r} is not the name of an extended resource, such as nvidia.com/gpu")
-    return patterns
-
-
-GpuResourcePatterns = Annotated[
-    CommaSeparated,
-    AfterValidator(_resource_patterns),
-    Field(
-        min_length=1,
-        description="The extended resources that are GPUs; * matches anything, a leading ! excludes names.",
-    ),
-]
-
-
-def _drivers(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        if not re.fullmatch(r"!?[a-z0-9.*?-]+", pattern):
-            raise ValueError(f"{pattern!r} is not the name of a DRA driver, such as gpu.nvidia.com")
-    return patterns
-
-
-def _node_labels(requirements: tuple[str, ...]) -> tuple[str, ...]:
-    NodeSelection.parse(requirements)
-    return requirements
-
-
-def _frame_ancestors(sources: tuple[str, ...]) -> tuple[str, ...]:
-    for source in sources:
-        if not re.fullmatch(r"'self'|https?://(\*\.)?[A-Za-z0-9.-]+(:([0-9]{1,5}|\*))?", source):
-            raise ValueError(f"{source!r} is not an origin, such as https://backstage.example.com, or 'self'")
-    return sources
-
-
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"], Field(description="The lowest level that is logged.")
-]
-LogFormat = Annotated[Literal["json", "text"], Field(description="The format of a log line.")]
-
-
-class ListenAddress(str):
-    """``host:port``; an IPv6 host in brackets; port 0 lets the system pick."""
-
-    @property
-    def host(self) -> str:
-        """Return the host without brackets."""
-        return self.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """Return the port."""
-        return int(self.rpartition(":")[2])
-
-    @property
-    def is_loopback(self) -> bool:
-        """Tell whether only this machine can reach it."""
-        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-
-    def listen(self, setting: str, backlog: int) -> socket.socket:
-        """Return a listening socket; that of ``::`` takes IPv4 too. Raise ListenError, naming the setting."""
-        ipv6 = ":" in self.host
-        try:
-            return socket.create_server(
-                (self.host, self.port),
-                family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-                backlog=backlog,
-                dualstack_ipv6=self.host == "::" and socket.has_dualstack_ipv6(),
-            )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            if error.errno == errno.EADDRINUSE:
-                reason += ": choose another port, or 0 for any"
-            raise ListenError(f"{setting}: can't listen on {self}: {reason}") from error
-
-    @classmethod
-    def parse(cls, text: object) -> Self:
-        """Check ``host:port``. Raise ValueError for anything else."""
-        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+|localhost):([0-9]{1,5})", str(text))
-        if match is None or int(match[2]) > 65535:
-            raise ValueError("is an address and a port, such as 127.0.0.1:8080 or [::]:8080")
-        if match[1] != "localhost":
-            ipaddress.ip_address(match[1].strip("[]"))
-        return cls(text)
 
 
 class ServeSettings(BaseModel):
@@ -229,7 +95,7 @@ class ServeSettings(BaseModel):
         default=None, description="The certificate chain to serve HTTPS with; a changed file is read again."
     )
     tls_key_file: Path | None = Field(default=None, description="The certificate's private key.")
-    page_frame_ancestors: Annotated[CommaSeparated, AfterValidator(_frame_ancestors)] = Field(
+    page_frame_ancestors: FrameAncestors = Field(
         default=(),
         description="The origins whose pages may show Lens' page in a frame, such as "
         "https://backstage.example.com; by default none may.",
@@ -264,7 +130,7 @@ class ServeSettings(BaseModel):
     )
     kube_context: str | None = Field(default=None, description="The context of the kubeconfig.")
     gpu_resources: GpuResourcePatterns = GPU_RESOURCES
-    gpu_drivers: Annotated[CommaSeparated, AfterValidator(_drivers)] = Field(
+    gpu_drivers: DriverPatterns = Field(
         default=GPU_DRIVERS,
         min_length=1,
         description="The DRA drivers whose devices are GPUs; * matches anything, a leading ! excludes names.",
@@ -275,7 +141,7 @@ class ServeSettings(BaseModel):
         description="The namespace of KAI-Scheduler's reservation pods, which hold GPUs for the "
         "pods that share these.",
     )
-    node_labels: Annotated[CommaSeparated, AfterValidator(_node_labels)] = Field(
+    node_labels: NodeLabels = Field(
         default=(),
         description="The labels of the nodes that this Lens counts, as name=value,name!=value,name,!name; by "
         "default it counts all. So several Lenses share a large cluster.",
@@ -442,54 +308,3 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> ServeSettings:
     if environ.get("KUBERNETES_SERVICE_HOST") and not own.get(f"{PREFIX}AUTH"):
         own[f"{PREFIX}AUTH"] = "kubernetes"
     return read(ServeSettings, PREFIX, flags, own)
-
-
-CLIENT_VARIABLES = frozenset(
-    {
-        "LENS_CA_FILE",
-        "LENS_CLUSTER",
-        "LENS_NAMESPACE",
-        "LENS_SERVICE_ACCOUNT",
-        "LENS_TOKEN",
-        "LENS_TOKEN_FILE",
-        "LENS_URL",
-    }
-)
-"""What the commands that ask a Lens read: a shell that has them may run the others too."""
-
-
-def read(
-    settings: type[Settings], prefix: str, flags: Mapping[str, Any], environ: Mapping[str, str]
-) -> Settings:
-    """Return settings: flags (None for one that was not given) before the environment's.
-
-    A variable that is set to nothing is not set. Raise SettingsError with one line that names each
-    setting at fault.
-    """
-    variables = {f"{prefix}{name}".upper(): name for name in settings.model_fields}
-    unknown = sorted(
-        name
-        for name, value in environ.items()
-        if name.startswith(prefix)
-        and name not in variables
-        and name not in CLIENT_VARIABLES
-        and not _SERVICE_VARIABLE.fullmatch(f"{name}={value}")
-    )
-    if unknown:
-        raise SettingsError(f"{', '.join(unknown)}: unknown setting")
-    values: dict[str, Any] = {
-        name: environ[variable] for variable, name in variables.items() if environ.get(variable)
-    }
-    values |= {name: value for name, value in flags.items() if value is not None}
-    try:
-        return settings(**values)
-    except ValidationError as error:
-        sentences = (_sentence(prefix, dict(each)) for each in error.errors())
-        raise SettingsError("; ".join(sentences)) from None
-
-
-def _sentence(prefix: str, error: dict[str, Any]) -> str:
-    message = _PROBLEMS.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
-    given = ascii(str(error["input"])[:_SHOWN_CHARS])
-    message = message.format(given=given, **error.get("ctx", {})) if error["type"] in _PROBLEMS else message
-    return f"{prefix}{error['loc'][0]}".upper() + f": {message}" if error["loc"] else message
