@@ -5,7 +5,7 @@ from lens.api.schemas.fit_record import FitCase, FitRecordDetail
 from lens.api.schemas.fit_record import FitRecord as FitRecordRow
 from lens.model.cluster_state import StateView
 from lens.model.fit.record.case import fleet_of
-from lens.model.fit.record.record import FitRecord, Wrong
+from lens.model.fit.record.record import Disagreement, FitRecord
 from lens.model.k8s import timestamps
 
 
@@ -34,7 +34,7 @@ def record_row(record: FitRecord | None) -> FitRecordRow | None:
     }
 
 
-def _case(wrong: Wrong, *, anonymous: bool) -> FitCase:
+def _case(wrong: Disagreement, *, anonymous: bool) -> FitCase:
     did = "bound" if wrong.node is not None else "refused"
     if not anonymous:
         did = f"bound to {wrong.node}" if wrong.node is not None else f"refused: {wrong.message}"

@@ -35,7 +35,7 @@ MOST_OPEN = 64
 RIGHT, WRONG = "right", "wrong"
 
 
-class Wrong(msgspec.Struct, frozen=True):
+class Disagreement(msgspec.Struct, frozen=True):
     """A prediction that the scheduler contradicted.
 
     ``at`` is the epoch second, ``said`` and ``because`` what Lens said, ``node`` where the pod was bound, and
@@ -58,7 +58,7 @@ class FitRecord(msgspec.Struct, frozen=True):
     right: int = 0
     wrong: int = 0
     abstained: Mapping[str, int] = {}
-    cases: tuple[Wrong, ...] = ()
+    cases: tuple[Disagreement, ...] = ()
 
 
 class _Open(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ class Recorder:
         self._since = since
         self._counts: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
-        self._cases: deque[Wrong] = deque()
+        self._cases: deque[Disagreement] = deque()
         self._moments: deque[Moment] = deque()
         self._open: deque[_Open] = deque()
 
@@ -110,7 +110,7 @@ class Recorder:
             self._open.clear()
         self._read(list(decisions), check_time)
         while self._open and now - self._open[0].decision.at >= AFTER_SECONDS:
-            self._settle(self._open.popleft(), view, check_time)
+            self._judge(self._open.popleft(), view, check_time)
         self._moments.append(moment(now, view))
         while len(self._moments) > 1 and self._moments[1].at <= now - KEPT_SECONDS:
             self._moments.popleft()
@@ -144,7 +144,7 @@ class Recorder:
         earlier = sum(each.at <= at - BEFORE_SECONDS for each in self._moments)
         return list(self._moments)[earlier - 1 :] if earlier else ()
 
-    def _settle(self, found: _Open, view: FitView, check_time: Check) -> None:
+    def _judge(self, found: _Open, view: FitView, check_time: Check) -> None:
         node = None
         try:
             if moments := self._moments_since(found.decision.at):
@@ -158,7 +158,7 @@ class Recorder:
         self._judged[WRONG] += 1
         decision, read = found.decision, found.read
         self._cases.append(
-            Wrong(
+            Disagreement(
                 at=decision.at,
                 key=decision.key,
                 said="no" if decision.node is not None else "yes",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from lens.model.fit.record.case import fleet_of
-from lens.model.fit.record.record import Wrong
+from lens.model.fit.record.record import Disagreement
 from tests.oracle import lens
 from tests.unit.model.dra_manifests import claim, device_class, gpu, resource_slice, result
 from tests.unit.model.fit.fleets import node, pod
@@ -38,7 +38,7 @@ def cluster() -> World:
     return world
 
 
-def again(wrong: Wrong, *, anonymous: bool = False) -> bool:
+def again(wrong: Disagreement, *, anonymous: bool = False) -> bool:
     """Return whether the pod of a case file fits, as the file says."""
     file = json.loads(json.dumps(fleet_of(wrong.case, anonymous=anonymous)))
     ((answer, result),) = lens.answers(file)
