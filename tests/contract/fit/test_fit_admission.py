@@ -8,7 +8,7 @@ import pytest
 
 from lens.model.fit.admission.policies import limit_range_decoder, quota_decoder
 from tests.contract.conftest import NOW, Serve
-from tests.contract.fit.test_fit import ask, containers, meta, post, read, workload
+from tests.contract.fit.fit_requests import ask, containers, meta, post, read, workload
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
 
 HOST = "kubernetes.io/hostname"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import NOW, Serve
-from tests.contract.fit.test_fit import containers, post, workload
+from tests.contract.fit.fit_requests import containers, post, workload
 from tests.contract.kubernetes import Cluster, Manifest, node, pod
 
 HOST = "kubernetes.io/hostname"

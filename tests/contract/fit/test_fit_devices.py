@@ -9,8 +9,8 @@ import yaml
 
 from lens.model.fit.admission.policies import quota_decoder
 from tests.contract.conftest import NOW, TOKEN, Api, Serve
-from tests.contract.fit.test_fit import FIT, ask, manifests, meta, read
-from tests.contract.fit.test_fit import post as posted
+from tests.contract.fit.fit_requests import FIT, ask, manifests, meta, read
+from tests.contract.fit.fit_requests import post as posted
 from tests.contract.fit.test_pending_fit import read as readings
 from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node
 from tests.contract.lists.test_pending_tasks import waiting

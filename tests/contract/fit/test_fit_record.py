@@ -6,7 +6,7 @@ from typing import Any
 
 from lens.model.fit.record.record import FitRecord
 from tests.contract.conftest import NOW, Api, Clock, Serve
-from tests.contract.fit.test_fit import write_team_token
+from tests.contract.fit.fit_requests import write_team_token
 from tests.contract.kubernetes import Cluster
 from tests.oracle import lens
 from tests.unit.model.fit.fleets import node
