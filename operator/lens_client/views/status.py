@@ -75,8 +75,11 @@ UNITS = (
 def notes(status: Mapping[str, Any]) -> Iterator[str]:
     """Yield what has to be known to read the figures."""
     telemetry, states = status["telemetry"], status["gpu_states"]
-    if telemetry["coverage"] is not None and telemetry["coverage"] < 1:
-        yield f"Utilization is known of {100 * telemetry['coverage']:g} % of the GPUs."
+    coverage = telemetry["coverage"]
+    if status["current_gpu_usage"]["total_gpus"] == 0:
+        yield "Lens counts no GPUs in this cluster."
+    elif coverage is not None and coverage < 1:
+        yield f"Utilization is known of {100 * coverage:g} % of the GPUs."
     if status.get("approximate"):
         yield "The numbers of GPUs are approximate: of some nodes it isn't known which GPUs units are on."
     if states["unknown"] is None:

@@ -78,6 +78,20 @@ def test_the_status_says_how_often_fit_was_right(server: lens.FakeLens) -> None:
         del server.answers[path]
 
 
+def test_the_status_of_a_cluster_without_gpus_says_so(server: lens.FakeLens) -> None:
+    """0 % of no GPUs is no telemetry's fault."""
+    _, status = server.answer(f"{lens.REALTIME}/status", {}, namespaced=False)
+    usage = {**status["current_gpu_usage"], "total_gpus": 0}
+    empty = {**status, "current_gpu_usage": usage, "telemetry": {**status["telemetry"], "coverage": 0.0}}
+    server.answers[f"{lens.REALTIME}/status"] = (200, empty)
+    try:
+        notes = run(server.url, ["status"]).stderr.splitlines()
+    finally:
+        server.answers.clear()
+    assert "Lens counts no GPUs in this cluster." in notes
+    assert [line for line in notes if "Utilization is known" in line] == []
+
+
 @pytest.mark.parametrize(
     ("held", "said"), [(0, None), (1, "1 allocated GPU of"), (12, "12 allocated GPUs of")]
 )
