@@ -13,7 +13,7 @@ from typing import Literal
 
 from lens import logqueue
 from lens.bounds import LOG_LINE_BYTES
-from lens.redaction import without_credentials
+from lens.redaction import without_credentials, without_entries
 
 dropped = logqueue.dropped
 DROPPED_HELP = logqueue.HELP
@@ -99,6 +99,7 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
     """Log from ``level`` on, what Python itself writes to stderr and kopf's lines included."""
     handler = logqueue.QueuedHandler(_STDERR)
     handler.addFilter(_kopf_at_debug)
+    handler.addFilter(_without_entries)
     handler.addFilter(logqueue.Repeats())
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -123,6 +124,13 @@ def _kopf_at_debug(record: logging.LogRecord) -> bool:
         return True
     record.levelno, record.levelname = logging.DEBUG, "DEBUG"
     return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
+def _without_entries(record: logging.LogRecord) -> bool:
+    """Keep a kubeconfig's secrets out of what the official client logs, by no logger of its own."""
+    if record.name == "root":
+        record.msg, record.args = without_entries(record.getMessage()), ()
+    return True
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:

@@ -63,6 +63,45 @@ def test_it_counts_from_the_start_and_ends_on_sigterm(kubeconfig: Path, tmp_path
         assert TOKEN not in lens.text
 
 
+@pytest.mark.parametrize(
+    ("user", "told"),
+    [
+        ({"auth-provider": {"name": "oidc", "config": {"client-secret": "hidden"}}}, "Expected key id-token"),
+        (
+            {
+                "password": "hidden",
+                "exec": {
+                    "apiVersion": "client.authentication.k8s.io/v1",
+                    "command": "echo",
+                    "env": [{"value": "hidden"}],
+                },
+            },
+            "Expected key name",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_kubeconfig_is_told_without_its_secrets(
+    tmp_path: Path, user: object, told: str
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "users": [{"name": "u", "user": user}],
+            }
+        )
+    )
+    env = environment(
+        cluster="sim", listen="127.0.0.1:0", auth="none", kubeconfig=str(kubeconfig), log_level="debug"
+    )
+    with Command(["serve"], tmp_path / "log", env, forked=True) as lens:
+        lens.wait_for_text(told)
+        assert "hidden" not in lens.text
+
+
 def test_it_takes_as_many_connections_as_the_system_lets_it(kubeconfig: Path, tmp_path: Path) -> None:
     env = environment(cluster="sim", listen="127.0.0.1:0", auth="none", kubeconfig=str(kubeconfig))
     usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -4,6 +4,7 @@ Tokens, certificates and CAs rotate, so their files are checked before every req
 """
 
 import asyncio
+import binascii
 import os
 import ssl
 import threading
@@ -24,7 +25,7 @@ from yarl import URL
 from lens.config.errors import SettingsError
 from lens.config.reading import PREFIX
 from lens.files.reloading_file import FileSignature, file_signature
-from lens.redaction import without_credentials
+from lens.redaction import without_credentials, without_entries
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """The folder in which the kubelet mounts a pod's service account."""
@@ -139,9 +140,7 @@ class Connection:
         return f"{PREFIX}KUBECONFIG: {self._kubeconfig}"
 
     def _failed(self, error: Exception) -> ConnectionFailedError:
-        # The official client goes by what a kubeconfig should have: an error of Python's says nothing more.
-        is_odd = isinstance(error, (TypeError, AttributeError, LookupError, UnicodeError))
-        problem = "is no kubeconfig" if is_odd else " ".join(str(error).split())
+        problem = without_entries(" ".join(_problem(error).split()))
         return ConnectionFailedError(without_credentials(f"{self._origin}: {problem}"))
 
     def _trust(self, configuration: kubernetes.client.Configuration) -> None:
@@ -188,6 +187,20 @@ class Connection:
             configuration.key_file,
         )
         return [file_signature(file) if file else None for file in files]
+
+
+def _problem(error: Exception) -> str:
+    """Return what is wrong with a kubeconfig, by what the official client raised."""
+    if isinstance(error, (TypeError, AttributeError, LookupError, UnicodeError)):
+        # It goes by what a kubeconfig should have: an error of Python's says nothing more.
+        return "is no kubeconfig"
+    if isinstance(error, binascii.Error):
+        return "certificate-authority-data, client-certificate-data or client-key-data isn't base64"
+    if isinstance(error, ssl.SSLError):
+        return f"a certificate or key can't be read: {error.reason or error}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _apply(configuration: kubernetes.client.Configuration, tls: ssl.SSLContext) -> None:

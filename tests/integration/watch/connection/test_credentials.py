@@ -360,6 +360,22 @@ async def test_requests_to_other_machines_use_the_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize(
+    ("user", "told"),
+    [
+        ({"client-certificate-data": "A", "client-key-data": "A"}, "client-key-data isn't base64"),
+        ({"client-certificate-data": "bm9uZQ==", "client-key-data": "bm9uZQ=="}, "certificate or key can't"),
+        ({"tokenFile": "/nowhere/token"}, "kubeconfig: /nowhere/token: No such file or directory"),
+    ],
+)
+async def test_a_file_or_text_of_a_kubeconfig_that_can_not_be_read_is_named(
+    scene: Scene, user: Object, told: str
+) -> None:
+    connection = Connection(scene.kubeconfig(user, {"server": "https://127.0.0.1:1"}))
+    with pytest.raises(ConnectionFailedError, match=told):
+        connection.load()
+
+
+@pytest.mark.parametrize(
     "proxy", ["socks5://a:secret@127.0.0.1:1080", "http://", "http://[::1", "ftp://127.0.0.1"]
 )
 async def test_a_proxy_that_is_not_one_of_http_is_named(scene: Scene, proxy: str) -> None:
