@@ -91,10 +91,16 @@ def scrape_configs() -> list[dict[str, Any]]:
     return configs
 
 
+def objects() -> dict[str, dict[str, Any]]:
+    """Return the guide's Kubernetes objects, by kind."""
+    blocks = re.findall(r"```yaml\n(apiVersion: .*?)```", GUIDE.read_text(), re.S)
+    return {each["kind"]: each for block in blocks for each in yaml.safe_load_all(block)}
+
+
 def monitors() -> dict[str, dict[str, Any]]:
     """Return the endpoint of the guide's ServiceMonitor and of its PodMonitor, by kind."""
-    (block,) = re.findall(r"```yaml\n(apiVersion: monitoring.*?)```", GUIDE.read_text(), re.S)
     return {
-        each["kind"]: (each["spec"].get("endpoints") or each["spec"]["podMetricsEndpoints"])[0]
-        for each in yaml.safe_load_all(block)
+        kind: (each["spec"].get("endpoints") or each["spec"]["podMetricsEndpoints"])[0]
+        for kind, each in objects().items()
+        if kind.endswith("Monitor")
     }

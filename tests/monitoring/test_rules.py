@@ -11,10 +11,12 @@ from tests.monitoring import made
 from tests.monitoring.files import (
     CASES,
     GUIDE,
+    ROOT,
     alerts,
     documented,
     monitors,
     names,
+    objects,
     queries,
     records,
     rules,
@@ -120,3 +122,22 @@ def test_the_guides_monitors_and_its_plain_configuration_give_the_same_labels() 
         assert given["cluster"] == set_["cluster"]
         assert given.keys() - {"job"} <= set_.keys()
     assert pod["honorLabels"] is agents["honor_labels"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "labels"),
+    [
+        ("ServiceMonitor", "base/service.yaml", ("metadata",)),
+        ("PodMonitor", "overlays/with-agent/daemonset.yaml", ("spec", "template", "metadata")),
+        ("NetworkPolicy", "overlays/with-agent/daemonset.yaml", ("spec", "template", "metadata")),
+    ],
+)
+def test_the_guides_objects_are_about_what_the_manifests_have(
+    kind: str, file: str, labels: tuple[str, ...]
+) -> None:
+    guides, found = objects()[kind], yaml.safe_load((ROOT / "manifests" / file).read_text())
+    assert guides["metadata"]["namespace"] == found["metadata"]["namespace"]
+    selector = guides["spec"].get("selector") or guides["spec"]["podSelector"]
+    for name in labels:
+        found = found[name]
+    assert selector["matchLabels"].items() <= found["labels"].items()
