@@ -24,7 +24,7 @@ from lens.api.parameters.nodes import NodeParameters, NodesParameters
 from lens.api.parameters.pods import PendingParameters, TaskParameters
 from lens.api.parameters.status import StatusParameters
 from lens.api.parameters.stream import StreamParameters
-from lens.api.parameters.system import AccessParameters, AssetParameters
+from lens.api.parameters.system import AccessParameters, AssetParameters, DocumentParameters
 from lens.api.schemas.access import Access
 from lens.api.schemas.clusters import Clusters, Summary
 from lens.api.schemas.envelope import Health
@@ -193,7 +193,9 @@ def table(
             media_type="text/plain",
             open=metrics_open,
         ),
-        _file("/", Parameters, page.document, _HTML, "The page: all of this for people, in a browser."),
+        _file(
+            "/", DocumentParameters, page.document, _HTML, "The page: all of this for people, in a browser."
+        ),
         _file(
             f"/{ASSETS}/{{path}}",
             AssetParameters,
@@ -210,7 +212,7 @@ def table(
         ),
         _file(
             "/docs",
-            Parameters,
+            DocumentParameters,
             document("docs.html", f"{_HTML}; charset=utf-8").handler,
             _HTML,
             "This document, as an HTML page.",

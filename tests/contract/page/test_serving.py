@@ -56,6 +56,14 @@ async def document(api: Api) -> Addresses:
     return Addresses(answer.body.decode())
 
 
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_parameters_that_a_link_or_a_login_adds_are_ignored(api: Api, path: str) -> None:
+    plain = await api.ask(path, token=None)
+    for query in ("utm_source=chat", "code=1&state=2", "a&a=", "=", "%FF=%FF"):
+        answer = await api.ask(f"{path}?{query}", token=None)
+        assert (answer.status, answer.body) == (200, plain.body), query
+
+
 async def asset(api: Api, address: str, **headers: str) -> Answer:
     return await api.ask(f"/{address}", token=None, **headers)
 

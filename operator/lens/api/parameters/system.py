@@ -1,7 +1,9 @@
 """Parameters of what the process itself serves."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
 
+from multidict import MultiMapping
 from pydantic import AfterValidator, Field
 
 from lens.api.parameters.base import Parameters
@@ -23,6 +25,15 @@ class AccessParameters(Parameters):
     namespace: Namespace | None = Field(
         default=None, description="A namespace for which the caller's permissions are reported, too."
     )
+
+
+class DocumentParameters(Parameters):
+    """No parameters of a document for people, whose address may have those of others: a link's, a login's."""
+
+    @classmethod
+    def parse(cls, query: MultiMapping[str], path: Mapping[str, str]) -> Self:  # noqa: ARG003 - the base's
+        """Ignore the query."""
+        return cls()
 
 
 class AssetParameters(Parameters):
