@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lens import __version__
+from lens import __version__, heap
 from lens.api.server import Server
 from lens.concurrency.changes import Changes
 from lens.concurrency.supervisor import Supervisor
@@ -102,6 +102,8 @@ async def serve(
         supervisor.start("monitor", partial(_monitor, settings, state, changes, metrics, monitor))
         supervisor.start("fit_record", partial(_record_fit, state, changes, metrics, recorder))
         supervisor.start("garbage", lambda: Collector().run(partial(_synced, state, changes)))
+        if (trim := heap.trimmer()) is not None:
+            supervisor.start("heap", partial(heap.keep_trimmed, trim))
         if settings.events_kept:
             supervisor.start("events", partial(_read_events, settings, state, changes, metrics))
         if scraper is not None:
