@@ -1,10 +1,15 @@
 """Rows are kept between responses for as long as responses have them."""
 
+import sys
 from typing import Any
+
+import msgspec
 
 from lens.api.lists.row_cache import KEPT_SECONDS, RowCache
 from lens.model.cluster_state import StateView
+from lens.model.gpu.telemetry import NO_TELEMETRY, NodeTelemetry
 from lens.model.inventory.objects.pod import Pod
+from lens.model.shards import Shards
 from tests.contract.conftest import NOW
 from tests.contract.kubernetes import Cluster, node, pod
 
@@ -24,6 +29,12 @@ class Rows:
     def _row(self, pod: Pod, _current: StateView, _now: int) -> dict[str, Any]:
         self.made.append(pod.name)
         return {"name": pod.name, "seconds": 0}
+
+    def see(self, telemetry: NodeTelemetry) -> None:
+        """Let the node have this telemetry from now on."""
+        nodes = Shards[str, NodeTelemetry]().updated({"n1": telemetry})
+        seen = msgspec.structs.replace(NO_TELEMETRY, nodes=nodes)
+        self.current = msgspec.structs.replace(self.current, telemetry=seen)
 
     def at(self, second: int, *names: str) -> None:
         """Ask for the rows of some pods."""
@@ -46,6 +57,21 @@ def test_a_row_that_no_response_has_is_dropped() -> None:
         rows.at(second, "b")
     rows.at(4 * KEPT_SECONDS, "a")
     assert rows.made == ["a", "b", "a"]
+
+
+def test_a_row_that_is_made_anew_keeps_nothing_of_the_one_before() -> None:
+    """Thousands of rows would keep the telemetry of two minutes ago."""
+    rows = Rows()
+    before = NodeTelemetry("n1", "agent", NOW)
+    references = sys.getrefcount(before)
+    rows.see(before)
+    rows.at(0, "a", "b")
+    rows.see(NodeTelemetry("n1", "agent", NOW + 15))
+    rows.at(KEPT_SECONDS, "a")
+    # As the last row of b, which a response may have again.
+    assert sys.getrefcount(before) == references + 1
+    rows.at(KEPT_SECONDS, "b")
+    assert sys.getrefcount(before) == references
 
 
 def test_a_clock_that_is_set_back_drops_none_that_responses_have() -> None:

@@ -98,7 +98,8 @@ class RowCache:
         """Return the cached row if it was made of the same values, or else a new one."""
         telemetry = current.telemetry.nodes.get(pod.node)
         chain = current.owner_chains.get(pod.controller) if pod.controller else None
-        cached = self._young.get(id(pod)) or self._old.get(id(pod))
+        # What was an older response's is of no use once there is a newer row.
+        cached = self._young.get(id(pod)) or self._old.pop(id(pod), None)
         if (
             cached is None
             or cached.telemetry is not telemetry
