@@ -214,6 +214,18 @@ async def test_without_a_class_or_a_resource_the_classes_of_gpus_are_tried(
     assert [each["node_name"] for each in data["pods"][0]["placements"]] == ["node-1", "node-2"]
 
 
+async def test_the_only_class_that_fits_is_found_among_many(devices: Cluster, serve: Serve) -> None:
+    devices.add(
+        *(
+            device_class(f"a{number}", f'device.driver == "{DRIVER}" && device.attributes.size() > 9')
+            for number in range(12)
+        )
+    )
+    devices.publish(NOW)
+    data = await ask(await serve(), "&gpus=2")
+    assert (data["fits"], data["device_class"]) == ("yes", DRIVER)
+
+
 async def test_too_few_devices_are_a_no(devices: Cluster, serve: Serve) -> None:
     api = await serve()
     data = await ask(api, f"&gpus=4&device_class={DRIVER}")

@@ -45,7 +45,6 @@ LONGEST_SECONDS = 3.0
 DEFAULT_RESOURCE = VENDORS[0].resources[0]
 """What a GET asks for where no node has whole GPUs."""
 
-MOST_KINDS = 8
 MOST_PRODUCTS = 8
 
 DEFAULT_NAMESPACE = "default"
@@ -160,7 +159,10 @@ class FitQuestions:
         return bool(self._gpus.units({resource: 1}))
 
     def _kinds(self, view: StateView, params: FitQuery) -> Sequence[Kind]:
-        """Return the kinds of GPUs to try, those with the most GPUs first, and then those of claims."""
+        """Return the kinds of GPUs to try, those with the most GPUs first, and then those of claims.
+
+        Only the time for a question limits how many are tried: one that isn't may be the one that fits.
+        """
         if params.resource is not None:
             return (Kind(params.resource),)
         if params.device_class is not None or not params.gpus:
@@ -179,7 +181,7 @@ class FitQuestions:
             elif each.gpus and each.extended_resource not in allocatable:
                 found.append(Kind(each.extended_resource))
         # Where there is none, a pod that asks for one fits nowhere.
-        return found[:MOST_KINDS] or (Kind(DEFAULT_RESOURCE),)
+        return found or (Kind(DEFAULT_RESOURCE),)
 
     def _group(self, view: StateView, params: FitQuery, kind: Kind) -> AskedGroup:
         requests: dict[str, Any] = {"cpu": params.cpu, "memory": params.memory}
