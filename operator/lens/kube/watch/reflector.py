@@ -15,6 +15,8 @@ from lens.kube.client.paging import PageSize
 from lens.kube.watch.trust import Trust
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Unreadable
+from lens.model.fit.spec.node import FitNode
+from lens.model.fit.spec.pod import FitPod
 from lens.model.inventory.objects.decoding import Decoder, Line, Reading, read_bookmark, read_page
 from lens.model.inventory.objects.fingerprint import Fingerprints
 from lens.model.inventory.store import Store
@@ -343,5 +345,8 @@ class Reflector(Generic[K, V]):
 
 
 def _fed(decoded: Reading[Any, Any]) -> Any:
-    """Return an object as a fit looks at it: of one that can't be decoded it knows nothing."""
-    return decoded.fit if decoded.problem is None else Unreadable(decoded.problem)
+    """Return an object as a fit looks at it: of one that can't be decoded as a whole what it can read."""
+    if decoded.problem is None:
+        return decoded.fit
+    part = decoded.fit.part if isinstance(decoded.fit, Unreadable) else decoded.fit
+    return Unreadable(decoded.problem, part if isinstance(part, FitPod | FitNode) else None)

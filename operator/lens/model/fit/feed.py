@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -56,15 +56,16 @@ NOTHING_FIT = FitView(Fleet())
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """Stands for an object that a fit can't read, and says why."""
+    """Stands for an object that a fit can't read, and says why. ``part`` is what it can read of it."""
 
     problem: str
+    part: Any = None
 
 
 class Feed(Generic[K, V]):
     """Give the state one resource's objects, in the order in which lists and lines arrive.
 
-    What can't be read stays as it was known, and makes answers incomplete.
+    What can't be read stays as it was known, or is as far as it can be read, and makes answers incomplete.
     """
 
     def __init__(
@@ -110,6 +111,8 @@ class Feed(Generic[K, V]):
     def apply_line(self, key: K, view: V | Unreadable | None) -> None:
         """Apply an object's change; None removes it."""
         if isinstance(view, Unreadable):
+            if view.part is not None:
+                self._put(key, view.part)
             self._unreadable.add(key)
             self._put_unreadable(key)
         else:
@@ -250,7 +253,7 @@ def fed_pod(
     try:
         pod = read_fit_pod(manifest)
     except (ValueError, RecursionError) as error:
-        return Unreadable(short(str(error), LONGEST_MESSAGE))
+        return Unreadable(short(str(error), LONGEST_MESSAGE), _room(manifest))
     if not isinstance(view, Pod) or view.waiting is None:
         return pod
     try:
@@ -258,6 +261,14 @@ def fed_pod(
     except (ValueError, RecursionError):
         # It takes no room, so it makes no other answer incomplete; its own row says that it can't be read.
         return pod
+
+
+def _room(manifest: PodManifest) -> FitPod | None:
+    """Return what a pod takes of its node, whose rules can't be read; None if that can't be either."""
+    try:
+        return read_fit_pod(manifest, room_alone=True)
+    except (ValueError, RecursionError):
+        return None
 
 
 def fed_node(manifest: NodeManifest, view: object, _document: Document) -> FitNode | Unreadable | None:

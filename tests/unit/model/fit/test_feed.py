@@ -77,6 +77,29 @@ def test_a_list_that_breaks_off_changes_nothing() -> None:
     assert state.fleet().nodes[0].free_pods == 9
 
 
+def test_a_pod_whose_rules_cant_be_read_takes_its_room_all_the_same() -> None:
+    state, feed = fed()
+    term = {"topologyKey": "zone", "labelSelector": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    manifest: dict[str, Any] = {
+        "metadata": {"name": "a", "namespace": "ns", "resourceVersion": "1"},
+        "spec": {
+            "nodeName": "n",
+            "affinity": {"podAntiAffinity": required},
+            "containers": [{"name": "c", "resources": {"requests": {"cpu": "3"}}}],
+        },
+    }
+    feed.apply_line(KEYS[0], decoded(manifest))
+    fleet = state.fleet()
+    assert (fleet.unreadable, fleet.nodes[0].free, fleet.nodes[0].free_pods) == (1, {"cpu": 1000}, 9)
+    manifest["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "many"
+    feed.apply_line(KEYS[0], decoded(manifest))
+    assert state.fleet().nodes[0].free == {"cpu": 1000}, "what was known stays"
+    feed.apply_line(KEYS[0], None)
+    fleet = state.fleet()
+    assert (fleet.unreadable, fleet.nodes[0].free) == (0, {"cpu": 4000})
+
+
 def test_an_odd_object_makes_answers_incomplete_until_it_is_gone() -> None:
     state, feed = fed()
     feed.apply_line(KEYS[0], Unreadable("odd"))

@@ -43,10 +43,11 @@ class _AffinityManifest(Manifest):
 _read_affinity = msgspec.json.Decoder(_AffinityManifest | None).decode
 
 
-def read_fit_pod(manifest: PodManifest) -> FitPod | None:
+def read_fit_pod(manifest: PodManifest, *, room_alone: bool = False) -> FitPod | None:
     """Return a pod as a fit looks at it; None for a pod that takes no room on any node.
 
-    Raise ValueError, naming the field, for what can't be read.
+    With ``room_alone`` it has neither ports nor anti-affinity. Raise ValueError, naming the field, for what
+    can't be read.
     """
     meta, spec, status = manifest.metadata, manifest.spec, manifest.status
     nominated = not spec.node_name
@@ -62,8 +63,8 @@ def read_fit_pod(manifest: PodManifest) -> FitPod | None:
         labels=flatten_known(meta.labels),
         request=read_request(manifest),
         priority=max(LOWEST_PRIORITY, min(HIGHEST_PRIORITY, spec.priority or 0)),
-        ports=read_ports(spec),
-        anti_terms=_anti_terms(spec.affinity, namespace),
+        ports=() if room_alone else read_ports(spec),
+        anti_terms=() if room_alone else _anti_terms(spec.affinity, namespace),
         terminating=meta.deletion_timestamp is not None,
         nominated=nominated,
     )
