@@ -42,7 +42,7 @@ def workload(kind: str = "Pod", spec: Manifest | None = None, **metadata: Any) -
     return json.dumps({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", **metadata}, "spec": spec})
 
 
-def containers(gpus: int | str = 1, **more: Any) -> Manifest:
+def containers(gpus: int | str | None = 1, **more: Any) -> Manifest:
     return {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": gpus}}}], **more}
 
 

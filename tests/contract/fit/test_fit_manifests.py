@@ -176,8 +176,8 @@ async def test_admission_is_looked_at(nodes: Cluster, serve: Serve) -> None:
         (workload(spec=resources(limits={"gpu": 8})),
          "spec.containers[0].resources.limits: 'gpu' is neither a resource of Kubernetes nor "
          "<domain>/<name>"),
-        (workload(spec=resources(limits={"cpu": None})),
-         "spec.containers[0].resources.limits: cpu: null is not a quantity"),
+        (workload(spec=resources(limits={"cpu": []})),
+         "spec.containers[0].resources.limits: cpu: [] is not a quantity"),
         (workload(spec=resources(limits={"cpu": True})),
          "spec.containers[0].resources.limits: cpu: true is not a quantity"),
         (workload(spec=resources(requests={"nvidia.com/gpu": 1})),
@@ -241,3 +241,12 @@ async def test_a_daemonset_counts_against_quotas_for_each_node(nodes: Cluster, s
     data = (await post(await serve(), workload("DaemonSet", {"template": {"spec": containers()}}))).data
     assert data["fits"] == "no"
     assert [(each["asked"], each["exceeded"]) for each in data["quota"]] == [(2, True)]
+
+
+@pytest.mark.parametrize(("amount", "fits"), [(" 6 ", "yes"), (" 7", "no"), (None, "yes")])
+async def test_quantities_are_read_as_an_apiserver_reads_them(
+    nodes: Cluster, serve: Serve, amount: str | None, fits: str
+) -> None:
+    more = {"initContainers": containers(amount)["containers"], "resources": {"limits": {"cpu": " 1"}}}
+    data = (await post(await serve(), workload(spec=containers(amount, **more)))).data
+    assert (data["fits"], data["complete"]) == (fits, True)

@@ -66,7 +66,7 @@ def _quantities(value: object, field: str) -> dict[str, Exact]:
         if not is_for_containers(name):
             raise ValueError(f"{field}: {name!r:.80} is neither a resource of Kubernetes nor <domain>/<name>")
         try:
-            # What is no number either, as null or a list, is no quantity.
+            # What is no number either, as a list, is no quantity.
             amount = parse(quantity)
         except ValueError as error:
             raise ValueError(f"{field}: {name}: {error}") from None

@@ -5,6 +5,7 @@ import msgspec
 from lens.model.fit.admission.claim_quota import added, made_for, serving_claim, shared_by
 from lens.model.fit.admission.mutation import admit
 from lens.model.fit.admission.namespaces import refused_in
+from lens.model.fit.admission.quantities import with_stored_quantities
 from lens.model.fit.admission.quota import Charged, read_charged
 from lens.model.fit.admission.validation import check_pod
 from lens.model.fit.admission.workloads.pod_group import PodGroup
@@ -50,8 +51,9 @@ def read_group(
 
 
 def _read_group(group: PodGroup, namespace: str, view: FitView, bundled: BundledObjects) -> AskedGroup:
-    check_pod(group.template)
-    admitted = admit(group.template, namespace, view.policies)
+    template = with_stored_quantities(group.template)
+    check_pod(template)
+    admitted = admit(template, namespace, view.policies)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
     asked = _with_claims(asked, view, bundled)
     asked = msgspec.structs.replace(
