@@ -53,7 +53,7 @@ def fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> tuple[FitRe
     elif trial.devices is not None:
         placed = trial.place_on(placed)
         devices = trial.devices.left()
-    undecided = trial is not None and trial.devices is not None and bool(trial.devices.unknown)
+    undecided = trial.devices.unknown if trial is not None and trial.devices is not None else ()
     fits: Verdict = "no" if len(placed) < len(eligible) else "unknown" if asked.unchecked else "yes"
     if undecided:
         fits = "unknown"
@@ -76,8 +76,8 @@ def fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> tuple[FitRe
         placements=tuple(Placement(name, 1) for name in placed),
         reasons=reasons or first.reasons,
         message=scheduler_message(len(fleet.nodes), reasons) if reasons else None,
-        not_checked=first.not_checked,
-        complete=first.complete,
+        not_checked=tuple(dict.fromkeys((*first.not_checked, *undecided))),
+        complete=first.complete and not undecided,
     ), devices
 
 

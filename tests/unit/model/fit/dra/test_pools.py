@@ -2,8 +2,12 @@
 
 import pytest
 
+from lens.model.fit.answer.daemon_set import fit_on_each
+from lens.model.fit.deadline import no_deadline
 from lens.model.fit.engine import fit
 from lens.model.fit.result import FitResult
+from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.state import Fleet
 from tests.unit.model import dra_manifests as dra
 from tests.unit.model.fit.fleets import asked, node, pod, state
 from tests.unit.model.manifests import Object
@@ -18,12 +22,16 @@ def _slices(*counts: int, node: str = "node-1", driver: str = dra.DRIVER) -> lis
     ]
 
 
-def _fit(slices: list[Object], request: Object, nodes: int = 1) -> FitResult:
+def _asked(slices: list[Object], request: Object, nodes: int = 1) -> tuple[Fleet, AskedPod]:
     found = state([node(f"node-{number + 1}") for number in range(nodes)])
     for each in (*slices, dra.device_class(), dra.claim(name="own", namespace="default", **request)):
         dra.put_fit(found.devices, each)
     claims = [{"name": "gpus", "resourceClaimName": "own"}]
-    return fit(found.fleet(), asked(pod(resourceClaims=claims)))
+    return found.fleet(), asked(pod(resourceClaims=claims))
+
+
+def _fit(slices: list[Object], request: Object, nodes: int = 1) -> FitResult:
+    return fit(*_asked(slices, request, nodes))
 
 
 ALL: Object = {"allocationMode": "All"}
@@ -53,6 +61,12 @@ def test_a_pod_fits_where_another_nodes_pool_suffices() -> None:
     # All devices of one node would reject the pod on all nodes, if its pool is taken for an incomplete one.
     result = _fit(slices, ALL, nodes=2)
     assert (result.fits, result.not_checked) == ("unknown", ("device_pools",))
+
+
+def test_a_daemon_set_needs_the_pools_of_all_nodes() -> None:
+    fleet, pods = _asked([*_slices(1, 2), *_slices(1, node="node-2")], {}, nodes=2)
+    result, _ = fit_on_each(fleet, pods, no_deadline)
+    assert (result.fits, result.complete, result.not_checked) == ("unknown", False, ("device_pools",))
 
 
 def test_a_pool_of_devices_that_a_claim_is_not_about_does_not_matter() -> None:
