@@ -16,7 +16,11 @@ from tests.integration.operator import LENS, Command, environment
 
 TOKEN = "demo-token"
 TIMES = 1000
+FEWEST = 100
 SECONDS = 90
+LONGEST_SECONDS = 240
+"""How long a machine may take for the fewest pairs that it can send together."""
+
 PAUSE_SECONDS = 0.05
 REQUESTS_AT_ONCE = 2
 
@@ -80,10 +84,12 @@ async def test_answers_that_are_asked_for_together_contradict_each_other_never(t
             await asyncio.gather(
                 ask("status?cluster=prod-cluster"), ask("running-tasks?cluster=prod-cluster")
             )
-            deadline = time.monotonic() + SECONDS
+            began = time.monotonic()
             previous, more = 0.0, ""
-            while compared < TIMES and time.monotonic() < deadline:
-                if compared >= TIMES // 2 and not more:
+            while compared < (TIMES if time.monotonic() < began + SECONDS else FEWEST):
+                assert time.monotonic() < began + LONGEST_SECONDS, f"{compared} pairs were sent together"
+                enough = compared >= TIMES // 2 or time.monotonic() > began + SECONDS / 2
+                if enough and not more:
                     # The first are the quickstart's questions; the others have more to be held against. A new
                     # question belongs to the pair before.
                     previous, more = math.inf, "&include=nodes"
@@ -102,5 +108,4 @@ async def test_answers_that_are_asked_for_together_contradict_each_other_never(t
                 await asyncio.sleep(PAUSE_SECONDS)
         assert demo.end() == 0
     assert found == []
-    assert compared >= TIMES // 10
     assert len(sequences) > 5, "the cluster lives"

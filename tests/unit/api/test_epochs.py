@@ -66,3 +66,23 @@ def test_who_asks_again_after_an_answer_gets_a_new_one(epochs: Epochs, state: Cl
         ]
     assert numbers[0::2] == numbers[1::2]
     assert len(set(numbers)) == 3
+
+
+@pytest.mark.parametrize("pause", [0.02, 0.05, 0.09, 0.2])
+@pytest.mark.parametrize("questions", [(b"status", b"tasks"), (b"status", b"tasks", b"nodes")])
+def test_what_a_busy_machine_has_spread_once_leaves_later_questions_together(
+    epochs: Epochs, state: ClusterState, pause: float, questions: tuple[bytes, ...]
+) -> None:
+    now, apart = 0.0, []
+    for turn in range(100):
+        numbers = set()
+        for question in questions:
+            change(state)
+            epoch = epochs.get("a", question, inf, now)
+            assert now - epoch.taken_at < 1.5
+            numbers.add(epoch.number)
+            now += 0.12 if turn == 5 and question == b"status" else 0.001
+        if len(numbers) > 1:
+            apart.append(turn)
+        now += pause
+    assert set(apart) <= {5, 6}

@@ -54,13 +54,16 @@ class _LastQuestions:
     """The epoch that last answered a caller, when, and questions of which none was asked twice.
 
     ``burst`` are those that came at one time, ``questions`` those between which no long time passed: from
-    the time ``at`` which the last one was answered to the time at which the next one arrived.
+    the time ``at`` which the last one was answered to the time at which the next one arrived. ``last`` is the
+    last question, and ``last_gap`` the time that passed before it.
     """
 
     epoch: Epoch
     at: float
     questions: set[bytes] = field(default_factory=set)
     burst: set[bytes] = field(default_factory=set)
+    last: bytes = b""
+    last_gap: float = inf
 
     def gap(self, now: float, waited: float) -> float:
         """Return the seconds from the last question to one that arrived ``waited`` seconds before ``now``."""
@@ -69,19 +72,32 @@ class _LastQuestions:
 
     def joins(self, question: bytes, gap: float) -> bool:
         """Return whether a question is asked together with the last one."""
-        return (gap < BURST_SECONDS and question not in self.burst) or (
-            gap < TOGETHER_SECONDS and question not in self.questions
+        return (
+            (gap < BURST_SECONDS and question not in self.burst)
+            or (gap < TOGETHER_SECONDS and question not in self.questions)
+            or self._belongs_to_last(question, gap)
         )
+
+    def _belongs_to_last(self, question: bytes, gap: float) -> bool:
+        """Return whether a repeated question is closer to the last one than that was to those before.
+
+        Once a busy machine has spread questions over more than a burst, the first of the next ones has joined
+        the last of these: without this each one after would be taken for the next one's.
+        """
+        return question != self.last and gap < min(BURST_SECONDS, self.last_gap)
 
     def add(self, question: bytes, gap: float, now: float, *, joins: bool) -> None:
         """Take note of a question that is answered now."""
+        repeated = question in self.burst
         if not joins or len(self.questions) >= MAX_QUESTIONS:
             self.questions.clear()
-        if gap >= BURST_SECONDS or question in self.burst or not self.questions:
+        if gap >= BURST_SECONDS or repeated or not self.questions:
             self.burst.clear()
+        if repeated and joins:
+            self.burst.add(self.last)
         self.questions.add(question)
         self.burst.add(question)
-        self.at = now
+        self.at, self.last, self.last_gap = now, question, gap
 
 
 class Epochs:
