@@ -32,6 +32,8 @@ BUDGETS = WatchedResource("policy", "v1", "poddisruptionbudgets")
 
 ALL = (NAMESPACES, LIMIT_RANGES, QUOTAS, RUNTIME_CLASSES, PRIORITY_CLASSES, BUDGETS)
 
+_NAMES = frozenset(each.name for each in ALL)
+
 
 class FitResources:
     """What is known of these resources, over all runs of kopf. For use in kopf's thread."""
@@ -69,7 +71,7 @@ class FitResources:
 
     def __contains__(self, name: str) -> bool:
         """Return whether a resource is one of these."""
-        return any(each.name == name for each in self.watched)
+        return name in _NAMES
 
     def unseen(self, skipped: Mapping[str, int]) -> Mapping[str, str]:
         """Return why resources are unseen; ``skipped`` has the numbers of objects that can't be decoded."""

@@ -9,7 +9,7 @@ it has: it shows nothing for a moment.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -42,13 +42,10 @@ class Liveness:
         # Those of the future are from before the clock was set back.
         return max((sign for sign in signs if sign <= now), default=0.0)
 
-    def confirmed_at(self, reflector: Reflector[Any, Any]) -> float | None:
-        """Return the epoch second up to which all is known that a reflector's watch tells; None for never."""
-        if reflector.known_at is None:
-            return None
-        # What is known of the future is from before the clock was set back.
-        known_at = reflector.known_at if reflector.known_at <= self._clock() else 0.0
-        return max(self.answered_at, known_at) if reflector.is_settled else known_at
+    def confirmed_at(self) -> Mapping[str, float | None]:
+        """Return by resource the epoch second up to which its watch has told all; None for never."""
+        now, answered_at = self._clock(), self.answered_at
+        return {each.resource: _confirmed_at(each, answered_at, now) for each in self._reflectors}
 
     async def probe(
         self, transport: Transport, on_answer: Callable[[], object], count_failures: CountFailures
@@ -86,6 +83,14 @@ class Liveness:
                 self._answered_at = min(began, self._clock() - (time.monotonic() - started))
                 return True
         return False
+
+
+def _confirmed_at(reflector: Reflector[Any, Any], answered_at: float, now: float) -> float | None:
+    if reflector.known_at is None:
+        return None
+    # What is known of the future is from before the clock was set back.
+    known_at = reflector.known_at if reflector.known_at <= now else 0.0
+    return max(answered_at, known_at) if reflector.is_settled else known_at
 
 
 async def _is_whole(response: aiohttp.ClientResponse) -> bool:

@@ -301,9 +301,9 @@ class Watcher:
             self._update_state(reflectors, liveness)
 
     def _update_state(self, reflectors: Collection[Reflector[Any, Any]], liveness: Liveness) -> None:
-        now = self._clock()
+        now, confirmed = self._clock(), liveness.confirmed_at()
         for reflector in reflectors:
-            confirmed_at = liveness.confirmed_at(reflector)
+            confirmed_at = confirmed[reflector.resource]
             if (
                 reflector.resource in self._counted
                 and reflector.contact is not None

@@ -125,11 +125,11 @@ def test_a_clock_that_was_set_back_leaves_no_time_in_the_future() -> None:
     now = [1000.0]
     reflector = pods_reflector(clock=lambda: now[0])
     liveness = Liveness([reflector], lambda: now[0])
-    known = [liveness.confirmed_at(reflector)]
+    known = [liveness.confirmed_at()[reflector.resource]]
     reflector.request_sent()
     reflector.apply_page(b'{"metadata":{"resourceVersion":"1"},"items":[]}', first=True)
     for now[0] in (1005.0, 400.0, 1005.0):
-        known.append(liveness.confirmed_at(reflector))
+        known.append(liveness.confirmed_at()[reflector.resource])
     assert known == [None, 1000.0, 0.0, 1000.0]
 
 
