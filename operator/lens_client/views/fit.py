@@ -13,6 +13,10 @@ VIEW = View(field=None, columns=(), csv=tuple(schema.Fit.__annotations__))
 _NOT_CHECKED = {
     "resource_claims": "what ResourceClaims would get",
     "dynamic_resources": "what claims of a DeviceClass would get",
+    "device_selectors": "selectors in CEL that Lens can't evaluate",
+    "device_search": "devices that take too long to find",
+    "device_pools": "pools of devices whose slices contradict each other",
+    "device_bindings": "claims that wait for their devices",
     "volumes": "volumes that bind a pod to a place",
     "scheduler": "another scheduler",
     "pod_groups": "pod groups, which start together or not at all",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import lens
 from lens.agent.report import dcgm_metrics, metrics
 from lens.agent.settings import AgentSettings
 from lens.api import errors
@@ -19,6 +20,7 @@ from lens.cli import agent, mcp, serve
 from lens.config.serve import ServeSettings
 from lens.mcp.settings import McpSettings
 from lens.metrics import Metrics
+from lens_client.views.fit import not_checked
 from tests.contract import field_tables
 from tests.contract.conftest import NOW
 from tests.contract.filled import fill
@@ -32,6 +34,7 @@ from tests.unit.agent.gpus import report
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "realtime.md").read_text()
 AGENT = (DOCS / "agent.md").read_text()
+PAGE_WORDS = (Path(lens.__file__).parent / "web/page/words/reasons.js").read_text()
 
 
 @pytest.fixture
@@ -153,3 +156,12 @@ def test_no_link_in_the_docs_leads_nowhere() -> None:
     ]
     assert len(links) > 10
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_what_fit_does_not_check_has_words_in_the_command_and_on_the_page() -> None:
+    table = REFERENCE.partition("| `not_checked` | |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    names = {name for cell in rows for name in re.findall(r"`(\w+)`", cell)}
+    assert {"volumes", "device_pools"} <= names
+    assert {name for name in names if "_" in name and not_checked(name) == name} == set()
+    assert {name for name in names if f"\n  {name}: " not in PAGE_WORDS} == set()

@@ -41,6 +41,10 @@ const OWNERS = {
 const UNCHECKED = {
   resource_claims: "what ResourceClaims would get",
   dynamic_resources: "what claims would get",
+  device_selectors: "selectors in CEL that Lens can't evaluate",
+  device_search: "devices that take too long to find",
+  device_pools: "pools of devices whose slices contradict each other",
+  device_bindings: "claims that wait for their devices",
   volumes: "volumes that bind it to a place",
   scheduler: "its own scheduler's rules",
   pod_groups: "pod groups that start together or not at all",
