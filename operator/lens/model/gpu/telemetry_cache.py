@@ -87,6 +87,7 @@ class TelemetryCache:
         if telemetry is None:
             self._stored.pop(node, None)
         else:
+            telemetry = _sharing(telemetry, before)
             oldest = now - self._unknown_after
             if any(gpu.sampled_at <= oldest for gpu in telemetry.gpus):
                 gpus = (_silent(gpu) if gpu.sampled_at <= oldest else gpu for gpu in telemetry.gpus)
@@ -269,4 +270,18 @@ def _aged(gpu: GpuTelemetry) -> GpuTelemetry:
         health=_AGED_HEALTH,
         product=gpu.product,
         reasons=_AGED_REASONS,
+    )
+
+
+def _sharing(telemetry: NodeTelemetry, before: NodeTelemetry | None) -> NodeTelemetry:
+    """Return telemetry that has the same objects as that before, where they are equal.
+
+    Who holds what changes seldom, and is half of a node's telemetry, of which readers keep several.
+    """
+    if before is None:
+        return telemetry
+    return msgspec.structs.replace(
+        telemetry,
+        holders=before.holders if before.holders == telemetry.holders else telemetry.holders,
+        claimed=before.claimed if before.claimed == telemetry.claimed else telemetry.claimed,
     )

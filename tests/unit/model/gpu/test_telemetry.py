@@ -4,7 +4,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lens.model.gpu.telemetry import NO_TELEMETRY, GpuTelemetry, Telemetry, TelemetryTotals
+from lens.model.gpu.telemetry import (
+    NO_TELEMETRY,
+    GpuTelemetry,
+    NodeTelemetry,
+    Telemetry,
+    TelemetryTotals,
+)
 from lens.model.gpu.telemetry_cache import TOO_OLD, TelemetryCache
 from tests.profiles import full_or
 from tests.unit.telemetry.made import gpu, holder, node
@@ -282,3 +288,18 @@ class AgainstARecount(RuleBasedStateMachine):
 
 TestAgainstARecount = AgainstARecount.TestCase
 TestAgainstARecount.settings = settings(max_examples=full_or(15, 60), stateful_step_count=full_or(10, 25))
+
+
+def test_who_holds_what_is_kept_once_while_it_does_not_change() -> None:
+    known = ledger()
+
+    def put(moment: int, pod: str) -> NodeTelemetry:
+        known.put("node-1", node("node-1", gpu(), holders=(holder(pod=pod),), claimed=()), moment)
+        return known.snapshot().nodes["node-1"]
+
+    first, second, third = put(100, "a"), put(115, "a"), put(130, "b")
+    assert second.holders is first.holders
+    assert third.holders == (holder(pod="b"),)
+    known.put("node-1", node("node-1", gpu(), holders=None, claimed=None), 145)
+    assert known.snapshot().nodes["node-1"].holders is None
+    assert known.snapshot().nodes["node-1"].claimed is None
