@@ -10,7 +10,7 @@ from lens.model.fit.feed import (
     fed_claim,
     fed_class,
     fed_rule,
-    fed_slice_decoder,
+    fed_slice,
     fed_template,
 )
 from lens.model.inventory.ledger import Ledger
@@ -40,7 +40,7 @@ classes = device_class_decoder(GpuDrivers(), GpuResources())
 rules = taint_rule_decoder()
 
 _fit_claims = claim_decoder(GpuDrivers(), fed_claim)
-_fit_slices = fed_slice_decoder(GpuDrivers())
+_fit_slices = slice_decoder(GpuDrivers(), fit=fed_slice)
 _fit_classes = device_class_decoder(GpuDrivers(), GpuResources(), fed_class)
 _fit_rules = taint_rule_decoder(fed_rule)
 _fit_templates = bare_decoder(fed_template)

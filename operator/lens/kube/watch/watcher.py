@@ -50,7 +50,7 @@ from lens.model.fit.feed import (
     fed_node,
     fed_pod,
     fed_rule,
-    fed_slice_decoder,
+    fed_slice,
     fed_template,
     node_feed,
     pod_feed,
@@ -67,6 +67,7 @@ from lens.model.inventory.objects.decoding import (
     device_class_decoder,
     node_decoder,
     pod_decoder,
+    slice_decoder,
     taint_rule_decoder,
 )
 from lens.model.inventory.objects.fraction import RESERVATIONS
@@ -167,7 +168,7 @@ class Watcher:
             OptionalResource(
                 "resourceslices",
                 "ResourceSlice",
-                fed_slice_decoder(drivers),
+                slice_decoder(drivers, gate.objects, fed_slice),
                 Store(gate.objects, gate.put),
                 *common,
                 feed=feeds.slices,

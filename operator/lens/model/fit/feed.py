@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from lens.model.fit.admission.policies import Policies
-from lens.model.fit.dra.devices import Slice
+from lens.model.fit.dra.devices import Slice, slice_of
 from lens.model.fit.dra.objects import (
     FitClaim,
     FitClass,
@@ -17,20 +17,18 @@ from lens.model.fit.dra.objects import (
     read_class,
     read_taint_rule,
 )
-from lens.model.fit.dra.slice_reader import SliceReader
 from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.spec.node import FitNode, read_fit_node
 from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState, Fleet
-from lens.model.inventory.objects.decoding import Decoder, Document
-from lens.model.inventory.objects.device import Slice as CountedSlice
+from lens.model.inventory.objects.decoding import Document
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
-from lens.model.k8s.dra.gpu_drivers import GpuDrivers
-from lens.model.k8s.dra.objects import ClaimManifest, SliceManifest
+from lens.model.k8s.dra.objects import ClaimManifest
+from lens.model.k8s.dra.slices import SliceManifest
 from lens.model.k8s.objects import NodeManifest, PodManifest
 
 K = TypeVar("K", bound=Hashable)
@@ -225,17 +223,12 @@ def fed_claim(manifest: ClaimManifest, _view: object, _document: Document) -> Fi
         return Unreadable(short(str(error), LONGEST_MESSAGE))
 
 
-def fed_slice_decoder(drivers: GpuDrivers) -> Decoder[str, CountedSlice]:
-    """Return a decoder of slices that reads only what has changed since it read them before."""
-    reader = SliceReader(drivers)
-
-    def fed(manifest: SliceManifest, view: CountedSlice | None, _document: Document) -> Slice | Unreadable:
-        try:
-            return reader.fit(manifest, view)
-        except (ValueError, RecursionError) as error:
-            return Unreadable(short(str(error), LONGEST_MESSAGE))
-
-    return Decoder(SliceManifest, reader.counted, lambda _namespace, name: name, fed)
+def fed_slice(manifest: SliceManifest, _view: object, _document: Document) -> Slice | Unreadable:
+    """Return a slice as a fit looks at it."""
+    try:
+        return slice_of(manifest)
+    except (ValueError, RecursionError) as error:
+        return Unreadable(short(str(error), LONGEST_MESSAGE))
 
 
 def fed_class(manifest: object, view: object, document: Document) -> FitClass | Unreadable:

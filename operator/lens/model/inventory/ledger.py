@@ -11,6 +11,7 @@ from heapq import nsmallest
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import DeviceIndex, needs_index
+from lens.model.inventory.dra.tally import tally
 from lens.model.inventory.exporter_index import ExporterIndex
 from lens.model.inventory.objects.claim import Claim
 from lens.model.inventory.objects.device import NO_NODE, Slice
@@ -197,7 +198,7 @@ class Ledger:
             self._touched.remove(NO_NODE)
             gpus = self._dra.gpus(NO_NODE, takes_gpu_pods=True) if self._counts(None) else ()
             if gpus != unattached.gpus:
-                unattached = Unattached(gpus, by_driver(gpus))
+                unattached = Unattached(gpus, by_driver(tally(gpus)))
         changes: dict[str, NodeOccupancy | None] = {}
         for name in self._touched:
             after = self._occupancy(name)

@@ -8,6 +8,7 @@ import msgspec
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import NO_PROBLEMS, Problems
+from lens.model.inventory.dra.tally import tally
 from lens.model.inventory.exporter_index import NO_EXPORTERS
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
@@ -44,7 +45,8 @@ class Unattached(msgspec.Struct, frozen=True, gc=False):
     @property
     def products(self) -> Iterable[ProductCount]:
         """Return the GPUs by product. They are in no block, since they are on no node."""
-        return merged(msgspec.structs.replace(each, largest_block=0) for each in claimable_counts(self.gpus))
+        counts = claimable_counts(tally(self.gpus))
+        return merged(msgspec.structs.replace(each, largest_block=0) for each in counts)
 
     @property
     def unknown_gpus(self) -> int:

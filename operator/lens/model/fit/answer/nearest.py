@@ -184,11 +184,11 @@ def _products(devices: Devices) -> Iterable[tuple[str, list[str]]]:
     found: Counter[tuple[str, str, str]] = Counter()
     for slices in devices.of_pools.values():
         for each in slices:
-            named = {one.name: one.value for one in each.devices[0].kind.attributes} if each.devices else {}
+            named = {one.name: one.value for one in each.kinds[0][0].attributes} if each.kinds else {}
             for attribute in PRODUCT_ATTRIBUTES:
                 value = named.get(attribute) or named.get(f"{each.driver}/{attribute}")
                 if isinstance(value, str):
-                    found[value, each.driver, attribute] += len(each.devices)
+                    found[value, each.driver, attribute] += len(each.kinds)
                     break
     by_product: dict[str, list[str]] = {}
     for (product, driver, attribute), _ in sorted(found.items(), key=lambda item: (-item[1], item[0])):

@@ -4,7 +4,7 @@ What many devices have is shared: 40,000 devices differ in a name and an identit
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from sys import intern
 from typing import NamedTuple
 
@@ -27,15 +27,9 @@ from lens.model.k8s.bounds import (
     MOST_DEVICE_TAINTS,
     MOST_SLICE_DEVICES,
 )
-from lens.model.k8s.dra.device_identities import is_mark, told
-from lens.model.k8s.dra.objects import (
-    MOST_SHARED_BYTES,
-    DeviceFields,
-    DeviceTemplate,
-    ReadDevice,
-    SliceManifest,
-    SliceSpec,
-)
+from lens.model.k8s.dra.device_identities import Identities, is_mark, told
+from lens.model.k8s.dra.objects import MOST_SHARED_BYTES, DeviceFields
+from lens.model.k8s.dra.slices import DeviceTemplate, ListTemplate, SliceManifest, SliceSpec
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS
@@ -186,7 +180,7 @@ class Device(msgspec.Struct, frozen=True, gc=False):
 
     def identity(self, mark: Attribute) -> str:
         """Return the identity that an attribute of its kind stands for."""
-        return told(str(mark.value), self.name, self.uuid, self.parent_uuid)
+        return told(str(mark.value), (self.name, self.uuid, self.parent_uuid))
 
     @property
     def capacities(self) -> tuple[Capacity, ...]:
@@ -209,13 +203,14 @@ class Device(msgspec.Struct, frozen=True, gc=False):
         return self.kind.shareable
 
 
-NOTHING_KNOWN: Mapping[int, Device] = {}
+KindAt = tuple[Kind, NodeChoice]
+"""What devices have in common, and the nodes of those that their slice leaves them to."""
 
 
-class Slice(msgspec.Struct, frozen=True, weakref=True):
+class Slice(msgspec.Struct, frozen=True, weakref=True, dict=True):
     """A ResourceSlice. ``groups`` tells that it has compatibility groups, which keep its pool incomplete.
 
-    ``marks`` tell its devices from what they may be later.
+    Its devices are of the ``kinds``, which slices that are alike share, and have what is their ``own``.
     """
 
     name: str
@@ -225,15 +220,25 @@ class Slice(msgspec.Struct, frozen=True, weakref=True):
     count: int
     nodes: NodeChoice
     per_device: bool
-    devices: tuple[Device, ...] = ()
+    kinds: tuple[KindAt, ...] = ()
+    own: tuple[Identities, ...] = ()
     counter_sets: tuple[Consumption, ...] = ()
     groups: bool = False
-    marks: bytes = b""
 
     @property
     def key(self) -> PoolKey:
         """Return the pool's key."""
         return PoolKey(self.driver, self.pool)
+
+    @cached_property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices. Of most slices nobody asks for them: there are others of the same kinds."""
+        return tuple(
+            [
+                Device(name, kind, uuid, parent_uuid, nodes)
+                for (kind, nodes), (name, uuid, parent_uuid) in zip(self.kinds, self.own, strict=True)
+            ]
+        )
 
 
 class _AttributeManifest(Manifest):
@@ -300,17 +305,16 @@ def read_slice(document: bytes) -> Slice:
         raise ValueError("the slice is nested too deep") from None
 
 
-def slice_of(manifest: SliceManifest, known: Mapping[int, Device] = NOTHING_KNOWN) -> Slice:
-    """Return a ResourceSlice. Raise ValueError or RecursionError for what can't be read.
-
-    ``known`` has devices that were read before, by their places.
-    """
+def slice_of(manifest: SliceManifest) -> Slice:
+    """Return a ResourceSlice. Raise ValueError or RecursionError for what can't be read."""
     spec = manifest.spec
-    count = len(spec.entries)
+    read = spec.read_devices
     counter_sets = (_counter_sets(spec.shared_counters) if spec.shared_counters else None) or []
-    _bound(count, MOST_SLICE_DEVICES, "spec.devices")
+    _bound(read.number, MOST_SLICE_DEVICES, "spec.devices")
     _bound(len(counter_sets), MOST_COUNTER_SETS, "spec.sharedCounters")
-    devices = tuple([known.get(index) or _device(spec.device(index)) for index in range(count)])
+    for name, _, _ in read.own:
+        _name(name)
+    kinds = (_shared_list if read.template.shared else _read_list)(read.template)
     return Slice(
         name=manifest.metadata.name,
         driver=_name(spec.driver),
@@ -319,20 +323,23 @@ def slice_of(manifest: SliceManifest, known: Mapping[int, Device] = NOTHING_KNOW
         count=spec.pool.resource_slice_count,
         nodes=_nodes(spec),
         per_device=bool(spec.per_device_node_selection),
-        devices=devices,
+        kinds=kinds,
+        own=read.own,
         counter_sets=tuple((_name(each.name), _counters(each.counters)) for each in counter_sets),
-        groups=any(device.kind.groups for device in devices),
-        marks=spec.marks,
+        groups=any([kind.groups for kind, _ in kinds]),  # noqa: C419
     )
 
 
-def _device(read: ReadDevice) -> Device:
-    template = read.template
-    kind, nodes = (_of_template if template.shared else _read_template)(template)
-    return Device(_name(read.name), kind, read.uuid, read.parent_uuid, nodes)
+def _read_list(template: ListTemplate) -> tuple[KindAt, ...]:
+    return tuple([(_of_template if each.shared else _read_template)(each) for each in template.devices])
 
 
-def _read_template(template: DeviceTemplate) -> tuple[Kind, NodeChoice]:
+_shared_list = lru_cache(maxsize=256)(_read_list)
+
+
+def _read_template(template: DeviceTemplate) -> KindAt:
+    if template.problem is not None:
+        raise ValueError(template.problem)
     fields = template.fields
     conditions = fields.binding_conditions
     raw = fields.of_kind

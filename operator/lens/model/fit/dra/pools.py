@@ -6,6 +6,7 @@ at, and names have to differ only among these. Which slice says it is chance: a 
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 from lens.model.fit.dra.devices import Device, Slice
@@ -37,59 +38,52 @@ class Pool:
     """A pool as one node sees it.
 
     ``devices`` are those that the node may use, in the order in which they are tried; some of them may be for
-    other nodes, if ``per_device``. ``elsewhere`` are those of other nodes, which draw on the same counters.
+    other nodes, if ``is_divided``. ``elsewhere`` are those of other nodes, which draw on the same counters.
     """
-
-    __slots__ = (
-        "_kind",
-        "_positions",
-        "counter_sets",
-        "devices",
-        "elsewhere",
-        "flaw",
-        "key",
-        "last",
-        "shapes",
-    )
 
     def __init__(
         self,
         key: PoolKey,
-        devices: Sequence[tuple[Device, Slice]] = (),
-        elsewhere: Sequence[Device] = (),
+        slices: Sequence[Slice] = (),
+        elsewhere: Sequence[Slice] = (),
         counter_sets: CounterSets | None = None,
         *,
         flaw: Flaw | None = None,
     ) -> None:
-        """Take what there is of a pool."""
+        """Take the slices with devices of the node, and those of others."""
         self.key = key
-        self.devices = devices
-        self.elsewhere = elsewhere
+        self.slices, self.other_slices = slices, elsewhere
         self.counter_sets: CounterSets = counter_sets or {}
         self.flaw = flaw
-        self.last = any(device.kind.conditions for device, _ in devices)
+        self.is_divided = any(each.per_device for each in slices)
+        """Whether some of its devices may be for other nodes."""
+
+        self.last = any(kind.conditions for each in slices for kind, _ in each.kinds)
         """Whether its devices are tried after all others: some have binding conditions."""
 
         self.shapes: dict[object, object] = {}
         """What claims that look at the same of devices make of it."""
-        self._positions: dict[str, int] | None = None
-        self._kind: PoolKind | None = None
 
-    @property
+    @cached_property
+    def devices(self) -> Sequence[tuple[Device, Slice]]:
+        """The devices, each with its slice."""
+        return [(device, each) for each in self.slices for device in each.devices]
+
+    @cached_property
+    def elsewhere(self) -> Sequence[Device]:
+        """The devices of other nodes."""
+        return [device for each in self.other_slices for device in each.devices]
+
+    @cached_property
     def kind(self) -> PoolKind | None:
-        """Return its kind; None for a pool that other nodes have a part of."""
-        if self._kind is None:
-            self._kind = self._find_kind()
-        return self._kind
-
-    def _find_kind(self) -> PoolKind | None:
-        of_devices = [device.kind for device, _ in self.devices]
-        if self.elsewhere or any(each.per_device for _, each in self.devices):
+        """Its kind; None for a pool that other nodes have a part of."""
+        if self.other_slices or self.is_divided:
             return None
         counters = tuple(
             (name, tuple(sorted(counters.items()))) for name, counters in sorted(self.counter_sets.items())
         )
-        key = self.key.driver, self.flaw, counters, tuple(of_devices)
+        of_devices = tuple([kind for each in self.slices for kind, _ in each.kinds])
+        key = self.key.driver, self.flaw, counters, of_devices
         kind = _kinds.get(key)
         if kind is None:
             if len(_kinds) >= MOST_KINDS:
@@ -97,12 +91,11 @@ class Pool:
             kind = _kinds[key] = PoolKind()
         return kind
 
-    @property
+    @cached_property
     def positions(self) -> Mapping[str, int]:
-        """Return the place of each device by its name."""
-        if self._positions is None:
-            self._positions = {device.name: place for place, (device, _) in enumerate(self.devices)}
-        return self._positions
+        """The place of each device by its name."""
+        names = (name for each in self.slices for name, _, _ in each.own)
+        return {name: place for place, name in enumerate(names)}
 
     @property
     def offers(self) -> bool:
@@ -140,7 +133,7 @@ def gather_pools(
 def _is_relevant(each: Slice, name: str, labels: Mapping[str, str]) -> bool:
     if each.nodes.is_any:
         return each.nodes.matches(name, labels)
-    return each.per_device and any(device.nodes.matches(name, labels) for device in each.devices)
+    return each.per_device and any(nodes.matches(name, labels) for _, nodes in each.kinds)
 
 
 def _pool(key: PoolKey, own: list[Slice], of_pool: Sequence[Slice]) -> Pool | None:
@@ -152,7 +145,7 @@ def _pool(key: PoolKey, own: list[Slice], of_pool: Sequence[Slice]) -> Pool | No
     if len(found) == 1 or (len(flaws) == 1 and not any(each is not None and each.offers for each in found)):
         return found[0]
     whole = next((each for each in found if each is not None and each.offers), Pool(key))
-    return Pool(key, whole.devices, whole.elsewhere, whole.counter_sets, flaw="contradictory")
+    return Pool(key, whole.slices, whole.other_slices, whole.counter_sets, flaw="contradictory")
 
 
 def _pool_of(key: PoolKey, own: Sequence[Slice], of_pool: Sequence[Slice], count: int) -> Pool | None:
@@ -165,21 +158,23 @@ def _pool_of(key: PoolKey, own: Sequence[Slice], of_pool: Sequence[Slice], count
         current = [each for each in of_pool if each.generation == generation and not each.groups]
         if len(current) != count:
             return Pool(key, flaw="incomplete")
-        names = {each.name for each in own}
-        others = [each for each in current if each.name not in names]
-    devices = [(device, each) for each in own if not each.counter_sets for device in each.devices]
-    if len({device.name for device, _ in devices}) < len(devices):
+        own_names = {each.name for each in own}
+        others = [each for each in current if each.name not in own_names]
+    listing = [each for each in own if not each.counter_sets]
+    elsewhere = [each for each in others if not each.counter_sets]
+    names = [name for each in listing for name, _, _ in each.own]
+    if len(set(names)) < len(names):
         return Pool(key, flaw="invalid")
-    elsewhere = [device for each in others if not each.counter_sets for device in each.devices]
     counter_sets: dict[str, Mapping[str, Exact]] = {}
     for each in (*own, *others):
         for counter_set, counters in each.counter_sets:
             if counter_set in counter_sets:
                 return Pool(key, flaw="invalid")
             counter_sets[counter_set] = dict(counters)
-    for device in (*(device for device, _ in devices), *elsewhere):
-        for counter_set, counters in device.consumes:
-            there = counter_sets.get(counter_set)
-            if there is None or any(counter not in there for counter, _ in counters):
-                return Pool(key, flaw="invalid")
-    return Pool(key, devices, elsewhere, counter_sets)
+    for each in (*listing, *elsewhere):
+        for kind, _ in each.kinds:
+            for counter_set, counters in kind.consumes:
+                there = counter_sets.get(counter_set)
+                if there is None or any(counter not in there for counter, _ in counters):
+                    return Pool(key, flaw="invalid")
+    return Pool(key, listing, elsewhere, counter_sets)

@@ -80,7 +80,7 @@ class Viewer:
         return tuple(seen)
 
     def _shape(self, pool: Pool) -> Shape | None:
-        if pool.elsewhere or any(of_slice.per_device for _, of_slice in pool.devices):
+        if pool.elsewhere or pool.is_divided:
             return None
         rules = [rule for rule in self._rules if rule.matches(*pool.key)]
         counters = tuple(

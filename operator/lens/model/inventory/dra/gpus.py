@@ -16,9 +16,10 @@ from typing import Literal
 
 import msgspec
 
-from lens.model.inventory.dra.pool import Gpu, Pool
+from lens.model.inventory.dra.pool import Pool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, DeviceKey
 from lens.model.inventory.objects.device import Counters, Device, Place
+from lens.model.inventory.objects.gpu import Gpu, GpuOfDevices
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s import quantity
@@ -131,12 +132,6 @@ def held_gpu(
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
     ``rules`` are the pool's.
     """
-    of = gpu.of
-    if not rules and pool.offers and not isinstance(of, tuple) and of.kind.is_plain:
-        # Nearly all GPUs.
-        if holders:
-            return HeldGpu(gpu, "allocated", holders)
-        return HeldGpu(gpu, "available" if takes_gpu_pods else "unavailable")
     devices = gpu.devices
     taints = (
         tuple(
@@ -286,7 +281,7 @@ def _amount(value: str) -> Exact:
 
 def gone_gpu(node: str, device: DeviceKey, holders: tuple[DeviceHolder, ...]) -> HeldGpu:
     """Return a GPU of which only claims tell."""
-    gpu = Gpu(Place(device.driver, device.pool, node), device.device)
+    gpu = GpuOfDevices(Place(device.driver, device.pool, node), device.device)
     return HeldGpu(gpu, "allocated", holders, Details(reason=SLICE_GONE))
 
 

@@ -4,6 +4,7 @@ A change touches the nodes whose GPUs it may be about, and the pods whose claims
 else is left alone, so that the cost depends on the change.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import nsmallest
 from typing import TypeVar
@@ -12,13 +13,14 @@ import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.groups import Groups
-from lens.model.inventory.dra.gpus import DeviceHolder, HeldGpu, gone_gpu, held_gpu, holder
-from lens.model.inventory.dra.pool import Gpu, GpuKey, Pool, ProblemPool, build_pool
+from lens.model.inventory.dra.gpus import DeviceHolder, GpuState, HeldGpu, gone_gpu, held_gpu, holder
+from lens.model.inventory.dra.pool import Pool, ProblemPool, build_pool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
-from lens.model.inventory.objects.device import NO_NODE, Device, Slice
+from lens.model.inventory.objects.device import NO_NODE, GpuKey, Slice
 from lens.model.inventory.objects.device_class import DeviceClass
+from lens.model.inventory.objects.gpu import Gpu
 from lens.model.inventory.objects.pod import Pod, PodKey
-from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse, GpuIdentity, PodClaim
+from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse, PodClaim
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
 from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX, DeviceHealth
@@ -28,8 +30,14 @@ from lens.model.k8s.gpu_resources import CLASS_PREFIX
 K = TypeVar("K")
 V = TypeVar("V")
 
-Users = dict[PodKey, tuple[PodKey, ...]]
+_Pods = tuple[tuple[PodKey, ...], tuple[Pod, ...]]
+"""The pods that have a claim."""
+
+Users = dict[PodKey, _Pods]
 """The pods that have a claim, by the claim."""
+
+_NO_PODS: _Pods = (), ()
+_NOTHING_HELD: Mapping[str, tuple[PodKey, ...]] = {}
 
 _PODS = "pods"
 _WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
@@ -72,7 +80,7 @@ class DeviceIndex:
         self._unallocated: set[PodKey] = set()
         self._asking_by_class: set[PodKey] = set()
         self._dirty_pools: set[PoolKey] = set()
-        self._dirty_devices: set[tuple[PoolKey, str]] = set()
+        self._dirty_devices: defaultdict[PoolKey, set[str]] = defaultdict(set)
         self._problem_pools: dict[PoolKey, ProblemPool] = {}
         self._problems = NO_PROBLEMS
         self._problems_changed = False
@@ -105,7 +113,7 @@ class DeviceIndex:
                 holders = held.get(each.device, ())
                 if key not in holders:
                     held[each.device] = (*holders, key)
-                self._dirty_devices.add((pool, each.device))
+                self._dirty_devices[pool].add(each.device)
             if claim.devices:
                 self._claims_at.add(claim.node or NO_NODE, key)
                 self._touched_nodes.add(claim.node or NO_NODE)
@@ -119,7 +127,7 @@ class DeviceIndex:
             held[device.device] = left
         elif not held:
             self._holding.pop(pool, None)
-        self._dirty_devices.add((pool, device.device))
+        self._dirty_devices[pool].add(device.device)
 
     def put_slice(self, name: str, slice_: Slice | None) -> None:
         """Store a slice; None removes it."""
@@ -177,7 +185,7 @@ class DeviceIndex:
                     self._users.discard(named, key)
                 if (claim := self.claims.get(named)) is not None:
                     for each in claim.devices:
-                        self._dirty_devices.add((PoolKey(each.driver, each.pool), each.device))
+                        self._dirty_devices[PoolKey(each.driver, each.pool)].add(each.device)
                     self._touched_nodes.add(claim.node or NO_NODE)
         if after is not None and _asks_by_class(after):
             self._asking_by_class.add(key)
@@ -193,17 +201,18 @@ class DeviceIndex:
     def settle(self) -> tuple[set[str], set[PodKey]]:
         """Bring the pools up to date; return the nodes and the pods that were touched since the last time."""
         rebuilt = {key for key in self._dirty_pools if self._rebuild(key)}
-        for key, device in self._dirty_devices:
+        for key, devices in self._dirty_devices.items():
             # All nodes that a rebuilt pool is about are touched already.
             if key in rebuilt:
                 continue
-            if (pool := self._pools.get(key)) is not None:
-                for gpu in pool.gpus_of(device):
+            pool, holding = self._pools.get(key), self._holding.get(key, _NOTHING_HELD)
+            for device in devices:
+                for gpu in pool.gpus_of(device) if pool is not None else ():
                     self._touched_nodes.add(gpu.node)
-            for claim in self._holding.get(key, {}).get(device, ()):
-                self._touched_nodes.add(self.claims[claim].node or NO_NODE)
+                for claim in holding.get(device, ()):
+                    self._touched_nodes.add(self.claims[claim].node or NO_NODE)
         nodes, pods = self._touched_nodes, self._touched_pods
-        self._dirty_pools, self._dirty_devices = set(), set()
+        self._dirty_pools, self._dirty_devices = set(), defaultdict(set)
         self._touched_nodes, self._touched_pods = set(), set()
         return nodes, pods
 
@@ -257,15 +266,23 @@ class DeviceIndex:
         """Return a node's GPUs, or those of no node, each in its state. Call this after ``settle``."""
         found: list[HeldGpu] = []
         users: Users = {}
+        free: GpuState = "available" if takes_gpu_pods else "unavailable"
         for key in sorted(self._pools_at.of(node)):
             pool = self._pools[key]
-            holding = self._holding.get(key, {})
+            holding = self._holding.get(key, _NOTHING_HELD)
             rules = self._rules_of(key)
+            if pool.is_plain and not rules:
+                # Nearly all pools.
+                for gpu in pool.gpus[node]:
+                    if (claims := holding.get(gpu.name)) is None:
+                        found.append(HeldGpu(gpu, free))
+                    else:
+                        found.append(HeldGpu(gpu, "allocated", self._holders(key, gpu.name, claims, users)))
+                continue
             outdated = pool.outdated.on
             for gpu in pool.gpus.get(node, ()):
                 holders: tuple[DeviceHolder, ...] = ()
-                of = gpu.of
-                for device in of if isinstance(of, tuple) else (of,):
+                for device in gpu.devices:
                     if (claims := holding.get(device.name)) is not None:
                         holders += self._holders(key, device.name, claims, users)
                 if outdated:
@@ -284,7 +301,7 @@ class DeviceIndex:
         holding = self._holding.get(pool.key, {})
         return tuple(
             each
-            for device in pool.outdated.on.get(gpu.key, ())
+            for device in pool.outdated.on.get(gpu.gpu_key, ())
             if device in holding
             for each in self._holders(pool.key, device, holding[device], users)
         )
@@ -310,23 +327,25 @@ class DeviceIndex:
         found: list[DeviceHolder] = []
         for name in claims if len(claims) == 1 else sorted(claims):
             claim = self.claims[name]
-            pods = users.get(name)
-            if pods is None:
-                pods = users[name] = self._pods_of(name, claim)
+            known = users.get(name)
+            if known is None:
+                known = users[name] = self._pods_of(name, claim)
+            keys, pods = known
             found += [
-                holder(claim, each, pods, _health(name.name, device, map(self._pod, pods)))
+                holder(claim, each, keys, _health(name.name, device, pods))
                 for each in claim.devices
                 if each.device == device and each.pool == key.pool and each.driver == key.driver
             ]
         return tuple(found)
 
-    def _pods_of(self, key: PodKey, claim: Claim) -> tuple[PodKey, ...]:
+    def _pods_of(self, key: PodKey, claim: Claim) -> _Pods:
         """Return the pods that name a claim and that it is reserved for."""
         users = self._users.of(key)
         if len(users) == 1 == len(claim.reserved_for) and claim.reserved_for[0].resource == _PODS:
             # Nearly all claims are a pod's own.
             (user,), (only,) = users, claim.reserved_for
-            return (user,) if user.name == only.name and self._pod(user).uid == only.uid else ()
+            pod = self._pod(user)
+            return ((user,), (pod,)) if user.name == only.name and pod.uid == only.uid else _NO_PODS
         named: set[PodKey] = set()
         for consumer in claim.reserved_for if users else ():
             if consumer.resource == _PODS:
@@ -336,7 +355,8 @@ class DeviceIndex:
             else:
                 # A group of pods: those that name the claim.
                 named.update(users)
-        return tuple(sorted(named))
+        keys = tuple(sorted(named))
+        return keys, tuple(map(self._pod, keys))
 
     def _pod(self, user: PodKey) -> Pod:
         pod = self._pods[user]
@@ -396,31 +416,36 @@ class DeviceIndex:
             return self._waiting_use(named, claim)
         if not claim.devices:
             return None
-        # A group of pods, too, may have this one.
-        has_group = any([each.resource != _PODS for each in claim.reserved_for])  # noqa: C419
-        if not has_group and pod.uid not in [each.uid for each in claim.reserved_for]:
+        has_group = is_own = False
+        for consumer in claim.reserved_for:
+            if consumer.resource != _PODS:
+                # It may have this pod.
+                has_group = True
+            elif consumer.uid == pod.uid:
+                is_own = True
+        if not has_group and not is_own:
             return ClaimUse(named.name, named.claim, "reserved for others", terminating=claim.terminating)
         own: set[GpuKey] = set()
         devices: list[ClaimedDevice] = []
+        waits_for: set[str] = set()
         shared = has_group or len(claim.reserved_for) > 1
         for each in claim.devices:
             pool = self._pools.get(PoolKey(each.driver, each.pool))
             device, of = pool.find(each.device) if pool is not None else (None, ())
-            if of:
-                own.update([gpu.key for gpu in of])
-            else:
+            if device is None:
                 own.add((each.driver, each.pool, each.device, False))
-            devices.append(_claimed(each, device, of, shared=shared or each.share_id is not None))
+            for gpu in of:
+                own.add(gpu.gpu_key)
+            devices.append(ClaimedDevice(each, device, of, shared or each.share_id is not None))
+            waits_for.update(each.waits_for)
         gpus |= own
-        waiting = [name for each in claim.devices for name in each.waits_for]
-        waits_for = tuple(sorted(set(waiting))) if waiting else ()
         return ClaimUse(
             named.name,
             named.claim,
             "not ready" if waits_for else "held",
             len(own),
             tuple(devices),
-            waits_for,
+            tuple(sorted(waits_for)),
             terminating=claim.terminating,
         )
 
@@ -454,34 +479,6 @@ class DeviceIndex:
         """Tell whether a class is of GPUs. One that doesn't exist is if its name is that of a GPU driver."""
         known = self.device_classes.get(device_class)
         return device_class in self._drivers if known is None else known.gpus
-
-
-def _claimed(
-    allocated: AllocatedDevice, device: Device | None, gpus: tuple[Gpu, ...], *, shared: bool
-) -> ClaimedDevice:
-    """Return a device that a pod has, which is or is a part of these GPUs."""
-    if device is None:
-        return ClaimedDevice(allocated, gone=True, shared=shared)
-    kind = device.kind
-    if len(gpus) == 1 and gpus[0].of is device and not device.is_part:
-        # Nearly all devices are a GPU.
-        own = (GpuIdentity(device.uuid, kind.pci_bus_id),)
-        return ClaimedDevice(allocated, kind.product, device.uuid, shared=shared, gpus=own)
-    return ClaimedDevice(
-        allocated,
-        gpus[0].product,
-        device.uuid,
-        _is_part(device, gpus),
-        shared=shared,
-        gpus=tuple([GpuIdentity(gpu.uuid, gpu.pci_bus_id) for gpu in gpus]),
-    )
-
-
-def _is_part(device: Device, gpus: Iterable[Gpu]) -> bool:
-    """Tell whether a device is a part of its GPU, or may be one: nothing else says that it is all of it."""
-    return device.is_part or any(
-        [gpu.of is not device and (device.uuid is None or device.uuid != gpu.uuid) for gpu in gpus]  # noqa: C419
-    )
 
 
 def needs_index(pod: Pod) -> bool:

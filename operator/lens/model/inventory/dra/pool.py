@@ -27,7 +27,8 @@ from typing import Literal
 import msgspec
 
 from lens.model.inventory.objects.claim import PoolKey
-from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Place, Placed, Slice
+from lens.model.inventory.objects.device import NO_NODE, Counters, Device, GpuKey, Place, Slice
+from lens.model.inventory.objects.gpu import Gpu, GpuOfDevices
 
 Reason = Literal[
     "INCOMPLETE",
@@ -38,77 +39,9 @@ Reason = Literal[
     "UNREADABLE",
 ]
 
-GpuKey = tuple[str, str, str, bool]
-
 # No node has these names, with which _identities qualifies PCI addresses.
 _COUNTERS = "/counters"
 _UUID = "/uuid"
-
-
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """What several devices say of the GPU that they are of. What none of them says is None."""
-
-    product: str | None = None
-    uuid: str | None = None
-    pci_bus_id: str | None = None
-    memory_bytes: int | None = None
-
-
-NOTHING_TOLD = Told()
-
-
-class Gpu(Placed, frozen=True, gc=False):
-    """A physical GPU of a pool, with all devices that are it or parts of it.
-
-    ``name`` is its counter set's, or else its first device's. Its ``place`` has a node if all its devices
-    belong to one. ``counters`` are what its devices may draw in all; None without counters. What no device
-    says is None, and so is the memory of a GPU that has only parts. There are many GPUs, and most of them are
-    one device: it is ``of`` this, which says everything of it.
-    """
-
-    name: str
-    of: Device | tuple[Device, ...] = ()
-    counters: Counters | None = None
-    told: Told = NOTHING_TOLD
-
-    @property
-    def devices(self) -> tuple[Device, ...]:
-        """Return its devices; none if only a claim tells of it, since its slice is gone."""
-        of = self.of
-        return of if isinstance(of, tuple) else (of,)
-
-    @property
-    def product(self) -> str | None:
-        """Return the product's name."""
-        of = self.of
-        return self.told.product if isinstance(of, tuple) else of.kind.product
-
-    @property
-    def uuid(self) -> str | None:
-        """Return its uuid."""
-        of = self.of
-        if isinstance(of, tuple):
-            return self.told.uuid
-        return of.parent_uuid if of.is_part else of.uuid
-
-    @property
-    def pci_bus_id(self) -> str | None:
-        """Return its PCI address."""
-        of = self.of
-        return self.told.pci_bus_id if isinstance(of, tuple) else of.kind.pci_bus_id
-
-    @property
-    def memory_bytes(self) -> int | None:
-        """Return its memory."""
-        of = self.of
-        if isinstance(of, tuple):
-            return self.told.memory_bytes
-        return None if of.is_part else of.kind.memory_bytes
-
-    @property
-    def key(self) -> GpuKey:
-        """Return what tells the GPU from all others. A counter set may be called like a device."""
-        return self.place.driver, self.place.pool, self.name, self.counters is not None
 
 
 class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -162,7 +95,8 @@ class Pool(msgspec.Struct, frozen=True):
     """A pool's newest generation: its GPUs by node, and the GPUs of each device.
 
     ``of_several`` has the devices that are of several GPUs, ``gpu_of`` the first GPU of each device, None
-    for a pool of few devices on one node.
+    for a pool of few devices on one node. Nothing but claims decides who gets the GPUs of one that
+    ``is_plain``, each of which one claim holds.
     """
 
     key: PoolKey
@@ -171,18 +105,14 @@ class Pool(msgspec.Struct, frozen=True):
     of_several: Mapping[str, tuple[Gpu, ...]]
     problem: ProblemPool | None = None
     outdated: Outdated = NOTHING_OUTDATED
+    is_plain: bool = False
 
     def _gpu_of(self, device: str) -> Gpu | None:
         if self.gpu_of is not None:
             return self.gpu_of.get(device)
         for gpus in self.gpus.values():
             for gpu in gpus:
-                of = gpu.of
-                if isinstance(of, tuple):
-                    for each in of:
-                        if each.name == device:
-                            return gpu
-                elif of.name == device:
+                if gpu.name == device if isinstance(gpu, Device) else _find(gpu, device) is not None:
                     return gpu
         return None
 
@@ -192,9 +122,8 @@ class Pool(msgspec.Struct, frozen=True):
         if gpu is None:
             outdated = self.outdated.devices.get(device)
             return (None, ()) if outdated is None else (outdated.device, outdated.gpus)
-        of = gpu.of
-        found = next(each for each in of if each.name == device) if isinstance(of, tuple) else of
-        return found, self.of_several.get(device, (gpu,))
+        found = gpu if isinstance(gpu, Device) else _find(gpu, device)
+        return found, self.of_several.get(device) or (gpu,)
 
     def gpus_of(self, device: str) -> tuple[Gpu, ...]:
         """Return the GPUs that a device is, or is a part of; none for a device that no generation lists."""
@@ -213,6 +142,10 @@ class Pool(msgspec.Struct, frozen=True):
     def offers(self) -> bool:
         """Tell whether the scheduler allocates its devices."""
         return self.problem is None or self.problem.reason == "UNREADABLE"
+
+
+def _find(gpu: GpuOfDevices, device: str) -> Device | None:
+    return next((each for each in gpu.devices if each.name == device), None)
 
 
 def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
@@ -258,9 +191,10 @@ def _plain_pool(key: PoolKey, only: Slice) -> Pool | None:
         or not _are_apart(devices)
     ):
         return None
-    gpus = tuple([Gpu(device.place, device.name, device) for device in sorted(devices, key=_name)])
+    gpus = tuple([_gpu(device.name, (device,), None) for device in sorted(devices, key=_name)])
     gpu_of = {gpu.name: gpu for gpu in gpus} if len(gpus) > FEW_DEVICES else None
-    return Pool(key, {node: gpus}, gpu_of, NONE_OF_SEVERAL)
+    is_plain = all([device.kind.is_plain for device in devices])  # noqa: C419
+    return Pool(key, {node: gpus}, gpu_of, NONE_OF_SEVERAL, is_plain=is_plain)
 
 
 def _contents(slices: Iterable[Slice]) -> tuple[dict[str, Device], dict[str, Counters]]:
@@ -325,7 +259,7 @@ def _outdated(
                 gpus = of.setdefault(each.name, (each, []))[1]
                 if same not in gpus:
                     gpus.append(same)
-                    on.setdefault(same.key, []).append(each.name)
+                    on.setdefault(same.gpu_key, []).append(each.name)
         # Two GPUs of one generation stay two.
         for gpu, marks in found:
             known.add(gpu, marks)
@@ -385,7 +319,7 @@ def _gpus(devices: Collection[Device], counter_sets: Mapping[str, Counters]) -> 
     """Yield the physical GPUs, in the order of their first devices."""
     if _are_apart(devices):
         for device in sorted(devices, key=_name):
-            yield Gpu(device.place, device.name, device)
+            yield _gpu(device.name, (device,), None)
         return
     groups: dict[tuple[str, str], list[Device]] = {}
     known: dict[tuple[str, str], tuple[str, str]] = {}
@@ -447,15 +381,19 @@ def _identities(device: Device) -> list[tuple[str, str]]:
 
 def _gpu(name: str, devices: tuple[Device, ...], counters: Counters | None) -> Gpu:
     first = devices[0]
-    if len(devices) == 1:
-        return Gpu(first.place, name, first, counters)
+    if len(devices) == 1 and counters is None and name == first.name and not first.is_part:
+        return first
     # Whole GPUs first: what is said of them is said of the GPU.
     ordered = sorted(devices, key=lambda each: each.is_part)
     place = first.place
     if any(device.node != place.node for device in devices):
         place = Place(place.driver, place.pool, NO_NODE)
     uuids = (device.parent_uuid if device.is_part else device.uuid for device in ordered)
-    told = Told(
+    return GpuOfDevices(
+        place,
+        name,
+        devices,
+        counters,
         product=next((each.product for each in ordered if each.product is not None), None),
         uuid=next((uuid for uuid in uuids if uuid is not None), None),
         pci_bus_id=next((each.pci_bus_id for each in ordered if each.pci_bus_id is not None), None),
@@ -463,4 +401,3 @@ def _gpu(name: str, devices: tuple[Device, ...], counters: Counters | None) -> G
             (each.memory_bytes for each in devices if each.memory_bytes and not each.is_part), default=None
         ),
     )
-    return Gpu(place, name, devices, counters, told)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from sys import intern
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -16,16 +17,15 @@ from lens.model.inventory.objects.fraction import RESERVATIONS, may_ask
 from lens.model.inventory.objects.in_part import read_in_part
 from lens.model.inventory.objects.node import Node, read_node
 from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
-from lens.model.inventory.objects.surrogates import without_halves
 from lens.model.inventory.objects.taint_rule import TaintRule, read_taint_rule
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
     ClaimManifest,
     DeviceClassManifest,
-    SliceManifest,
     TaintRuleManifest,
 )
+from lens.model.k8s.dra.slices import SliceManifest
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
@@ -45,6 +45,7 @@ from lens.model.k8s.policy_objects import (
     QuotaManifest,
     RuntimeClassManifest,
 )
+from lens.model.k8s.surrogates import without_halves
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -346,9 +347,16 @@ def claim_decoder(drivers: GpuDrivers, fit: FitReader = _no_fit) -> Decoder[PodK
     return Decoder(ClaimManifest, lambda manifest: read_claim(manifest, drivers), PodKey, fit)
 
 
-def slice_decoder(drivers: GpuDrivers) -> Decoder[str, Slice]:
-    """Return a decoder of ResourceSlices with GPUs."""
-    return Decoder(SliceManifest, lambda manifest: read_slice(manifest, drivers), _name)
+def slice_decoder(
+    drivers: GpuDrivers, stored: Mapping[str, Slice | None] = MappingProxyType({}), fit: FitReader = _no_fit
+) -> Decoder[str, Slice]:
+    """Return a decoder of ResourceSlices with GPUs, which share what is the same with those ``stored``."""
+    return Decoder(
+        SliceManifest,
+        lambda manifest: read_slice(manifest, drivers, stored.get(manifest.metadata.name)),
+        _name,
+        fit,
+    )
 
 
 def device_class_decoder(

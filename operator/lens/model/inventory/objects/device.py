@@ -4,12 +4,13 @@ import contextlib
 from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
+from typing import NamedTuple
 
 import msgspec
 
 from lens.model.gpu.device_ids import pci_bus_id
 from lens.model.gpu.identities import identity
-from lens.model.inventory.objects.claim import DeviceKey, PoolKey
+from lens.model.inventory.objects.claim import PoolKey
 from lens.model.inventory.objects.taint_rule import read_taint
 from lens.model.k8s import quantity
 from lens.model.k8s.bounds import (
@@ -23,6 +24,7 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
+from lens.model.k8s.dra.device_identities import told
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
     MOST_SHARED_BYTES,
@@ -31,15 +33,12 @@ from lens.model.k8s.dra.objects import (
     ConsumptionManifest,
     CounterSetManifest,
     DeviceTaintManifest,
-    DeviceTemplate,
     KnownAttributes,
-    ReadDevice,
-    SliceManifest,
-    SliceSpec,
     read_list,
     read_map,
     read_or_none,
 )
+from lens.model.k8s.dra.slices import DeviceTemplate, ListTemplate, SliceManifest, SliceSpec
 from lens.model.k8s.quantity import Exact
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
@@ -54,6 +53,10 @@ Counters = tuple[tuple[str, Exact], ...]
 
 _PARTS = ("mig", "partition")
 """Words in the types of devices that are parts of GPUs: ``mig``, ``amdgpu-partition``."""
+
+
+GpuKey = tuple[str, str, str, bool]
+"""What tells a GPU from all others: its driver, its pool, its name, and whether that is a counter set's."""
 
 
 class Consumption(msgspec.Struct, frozen=True, gc=False):
@@ -142,14 +145,24 @@ class Device(Placed, frozen=True, gc=False):
     parent_uuid: str | None = None
 
     @property
-    def key(self) -> DeviceKey:
-        """Return the device's key."""
-        return DeviceKey(self.place.driver, self.place.pool, self.name)
-
-    @property
     def is_part(self) -> bool:
         """Tell whether it is a part of a GPU."""
         return self.kind.is_part or self.parent_uuid is not None
+
+    @property
+    def gpu_key(self) -> GpuKey:
+        """Return what tells it from all other GPUs, if it is one."""
+        return self.place.driver, self.place.pool, self.name, False
+
+    @property
+    def devices(self) -> "tuple[Device, ...]":
+        """Return the devices that it consists of, if it is a GPU."""
+        return (self,)
+
+    @property
+    def counters(self) -> None:
+        """Return what its devices may draw in all, if it is a GPU: it has no counters."""
+        return
 
     @property
     def product(self) -> str | None:
@@ -187,9 +200,6 @@ class Device(Placed, frozen=True, gc=False):
         return self.kind.capacity
 
 
-NOTHING_KNOWN: Mapping[int, Device] = {}
-
-
 class Slice(msgspec.Struct, frozen=True, weakref=True):
     """A ResourceSlice of a GPU driver.
 
@@ -224,12 +234,11 @@ _taint = msgspec.json.Decoder(DeviceTaintManifest)
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(KnownAttributes)}
 
 
-def read_slice(
-    manifest: SliceManifest, drivers: GpuDrivers, known: Mapping[int, Device] = NOTHING_KNOWN
-) -> Slice | None:
+def read_slice(manifest: SliceManifest, drivers: GpuDrivers, known: Slice | None = None) -> Slice | None:
     """Return a slice, or None for one of a driver without GPUs. What is odd in it is left out.
 
-    ``known`` has devices that were read before, by their places.
+    It shares with ``known``, which it was before, the devices that are what they were: a driver that
+    publishes its pool again writes all of them again.
     Raise a ValueError if it has no driver and no pool that can be told.
     """
     spec = manifest.spec
@@ -239,16 +248,9 @@ def read_slice(
         raise ValueError("a driver, pool or node whose name is too long")
     driver, pool = intern(spec.driver), intern(spec.pool.name)
     node = intern(spec.node_name or NO_NODE)
-    place = Place(driver, pool, node)
-    own_places = bool(spec.per_device_node_selection)
     problems: list[str] = []
-    devices: list[Device] = []
-    for index in range(_entries_number(spec, problems)):
-        try:
-            devices.append(known.get(index) or _read_device(spec.device(index), place, own_places))
-        except (ValueError, RecursionError) as error:
-            problems.append(short(str(error)))
     counter_sets: list[CounterSet] = []
+    devices = _devices(spec, Place(driver, pool, node), problems)
     for raw in _entries(spec.shared_counters, MOST_COUNTER_SETS, problems):
         try:
             each = _counter_set.decode(raw)
@@ -262,22 +264,43 @@ def read_slice(
         generation=spec.pool.generation,
         slice_count=spec.pool.resource_slice_count,
         node=node,
-        devices=tuple(devices),
+        devices=devices if known is None else _shared(devices, known.devices),
         counter_sets=tuple(counter_sets),
         problem=problems[0] if problems else None,
     )
 
 
-def _entries_number(spec: SliceSpec, problems: list[str]) -> int:
-    """Return how many devices are read."""
+def _devices(spec: SliceSpec, place: Place, problems: list[str]) -> tuple[Device, ...]:
+    """Return the devices of a slice, and add to ``problems`` what is wrong with others."""
     try:
-        number = len(spec.entries)
+        read = spec.read_devices
     except (ValueError, RecursionError) as error:
         problems.append(short(str(error)))
-        return 0
-    if number > MOST_SLICE_DEVICES:
-        problems.append(f"{number} entries where {MOST_SLICE_DEVICES} are the most")
-    return min(number, MOST_SLICE_DEVICES)
+        return ()
+    if read.number > MOST_SLICE_DEVICES:
+        problems.append(f"{read.number} entries where {MOST_SLICE_DEVICES} are the most")
+    own_places = bool(spec.per_device_node_selection)
+    kinds = (_shared_list if read.template.shared else _read_list)(read.template, place.driver)
+    devices: list[Device] = []
+    for each, own in zip(kinds, read.own, strict=True):
+        if each.problem is not None:
+            problems.append(each.problem)
+            continue
+        try:
+            devices.append(
+                Device(
+                    Place(place.driver, place.pool, _name(each.node) if each.node else NO_NODE)
+                    if own_places
+                    else place,
+                    _name(own[0]),
+                    each.kind,
+                    each.uuid and identity(told(each.uuid, own)),
+                    each.parent_uuid and identity(told(each.parent_uuid, own)),
+                )
+            )
+        except ValueError as error:
+            problems.append(short(str(error)))
+    return tuple(devices)
 
 
 def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.Raw]:
@@ -291,28 +314,42 @@ def _entries(raw: msgspec.Raw, most: int, problems: list[str]) -> list[msgspec.R
     return entries[:most]
 
 
-def _read_device(read: ReadDevice, place: Place, own_places: bool) -> Device:
-    """Return a device. With ``own_places`` it may say of which node it is, other than its slice."""
-    template = read.template
-    if own_places:
-        named = template.fields.node_name
-        place = Place(place.driver, place.pool, _name(named) if named else NO_NODE)
-    kind, uuid, parent_uuid = (_of_template if template.shared else _read_template)(template, place.driver)
-    return Device(
-        place,
-        _name(read.name),
-        kind,
-        uuid and identity(read.told(uuid)),
-        parent_uuid and identity(read.told(parent_uuid)),
-    )
+def _shared(devices: tuple[Device, ...], known: tuple[Device, ...]) -> tuple[Device, ...]:
+    if devices == known:
+        return known
+    if len(devices) != len(known):
+        return devices
+    return tuple([then if now == then else now for now, then in zip(devices, known, strict=True)])
 
 
-def _read_template(template: DeviceTemplate, driver: str) -> tuple[Kind, str | None, str | None]:
-    """Return the kind of devices, and their uuid and that of their parents, or marks for them."""
+class _ReadKind(NamedTuple):
+    """What was read of a template. Identities may be marks; ``node`` counts if each device has its own."""
+
+    kind: Kind
+    uuid: str | None = None
+    parent_uuid: str | None = None
+    node: str | None = None
+    problem: str | None = None
+
+
+def _read_list(template: ListTemplate, driver: str) -> list[_ReadKind]:
+    return [(_of_template if each.shared else _read_template)(each, driver) for each in template.devices]
+
+
+_shared_list = lru_cache(maxsize=256)(_read_list)
+
+
+def _read_template(template: DeviceTemplate, driver: str) -> _ReadKind:
+    if template.problem is not None:
+        return _ReadKind(UNKNOWN_KIND, problem=template.problem)
     fields = template.fields
     raw = fields.of_kind
     read = _shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else _read_kind
-    return read(*raw, bool(fields.allow_multiple_allocations), driver)
+    try:
+        found = read(*raw, bool(fields.allow_multiple_allocations), driver)
+    except (ValueError, RecursionError) as error:
+        return _ReadKind(UNKNOWN_KIND, problem=short(str(error)))
+    return _ReadKind(*found, fields.node_name)
 
 
 _of_template = lru_cache(maxsize=4096)(_read_template)

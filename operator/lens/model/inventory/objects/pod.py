@@ -99,9 +99,10 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     @property
     def gpus(self) -> int:
         """Return how many GPUs, or units of shared GPUs, the pod requests in all ways together."""
-        if len(self.units) == 1:
-            return self.units[0][1] + self.claimed_gpus
-        return sum(units for _, units in self.units) + self.claimed_gpus
+        gpus = self.claimed_gpus
+        for _, units in self.units:
+            gpus += units
+        return gpus
 
     @property
     def is_running(self) -> bool:

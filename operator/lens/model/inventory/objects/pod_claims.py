@@ -12,6 +12,8 @@ from typing import Literal
 import msgspec
 
 from lens.model.inventory.objects.claim import AllocatedDevice
+from lens.model.inventory.objects.device import Device
+from lens.model.inventory.objects.gpu import Gpu
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_POD_CLAIMS, few, short
 from lens.model.k8s.dra.objects import (
     ExtendedClaimStatus,
@@ -34,32 +36,47 @@ class PodClaim(msgspec.Struct, frozen=True, gc=False):
     claim: str | None
 
 
-class GpuIdentity(msgspec.Struct, frozen=True, gc=False):
-    """What tells a physical GPU from others of its node; None where its driver doesn't say."""
-
-    uuid: str | None
-    pci_bus_id: str | None
-
-
 class ClaimedDevice(msgspec.Struct, frozen=True, gc=False):
-    """A device that a pod has by a claim, and the GPU that it is or is a part of, as far as slices tell.
+    """A device that a pod has by a claim, and the physical GPUs that it is, or is a part of.
 
-    ``gone`` tells that no slice has it. ``gpus`` are the physical GPUs that it is, or is a part of; if
-    nothing says that it is all of them, it ``is_part``. A ``shared`` device may be other pods', too.
+    ``device`` is None if no slice has it. A ``shared`` one may be other pods', too. What slices don't tell is
+    None.
     """
 
     allocated: AllocatedDevice
-    product: str | None = None
-    uuid: str | None = None
-    is_part: bool = False
-    gone: bool = False
+    device: Device | None = None
+    gpus: tuple[Gpu, ...] = ()
     shared: bool = False
-    gpus: tuple[GpuIdentity, ...] = ()
+
+    @property
+    def gone(self) -> bool:
+        """Tell whether no slice has it."""
+        return self.device is None
+
+    @property
+    def product(self) -> str | None:
+        """Return the product of its GPU."""
+        return self.gpus[0].product if self.gpus else None
+
+    @property
+    def uuid(self) -> str | None:
+        """Return the device's uuid."""
+        return self.device.uuid if self.device is not None else None
 
     @property
     def gpu_uuid(self) -> str | None:
         """Return the uuid of its GPU, the first one of several."""
         return self.gpus[0].uuid if self.gpus else None
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether it is a part of its GPU, or may be one: nothing else says that it is all of it."""
+        device = self.device
+        if device is None or device.is_part:
+            return device is not None
+        return any(
+            gpu.devices != (device,) and (device.uuid is None or device.uuid != gpu.uuid) for gpu in self.gpus
+        )
 
 
 class ClaimUse(msgspec.Struct, frozen=True, gc=False):

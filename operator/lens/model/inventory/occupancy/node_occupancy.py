@@ -18,7 +18,7 @@ GPUs that DRA hands out have their own states (``dra.gpus``). A node may offer i
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +26,8 @@ import msgspec
 from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
 from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, identified, joined
-from lens.model.inventory.dra.gpus import GpuState, HeldGpu
+from lens.model.inventory.dra.gpus import HeldGpu
+from lens.model.inventory.dra.tally import Tally, tally
 from lens.model.inventory.objects.node import Node, NodeResource
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
@@ -233,7 +234,8 @@ def occupancy(
     states = sum((each.pool.states for each in gpus), GpuStates())
     largest_block = max((each.block for each in gpus), default=0)
     counted = _by_vendor(gpus)
-    drivers = by_driver(dra)
+    alike = tally(dra)
+    drivers = by_driver(alike)
     approximate_reason = max(
         (block.approximate_reason for block in plugins.blocks if block.approximate_reason is not None),
         default=UNKNOWN_RATIO if plugins.beyond else None,
@@ -257,9 +259,9 @@ def occupancy(
             domain,
             before.states + claimable,
             max(before.largest_block, block),
-            dra
+            alike
             if len(domains) == 1
-            else tuple(each for each in dra if domain_of_driver(each.gpu.driver) == domain),
+            else tuple(each for each in alike if domain_of_driver(each[0][0]) == domain),
             both_ways=before.states.total > 0,
         )
     tasks, reservations = with_reservations(holders)
@@ -290,7 +292,7 @@ def occupancy(
         ),
         gpus=dra,
         drivers=drivers,
-        unknown_gpus=sum([each.state == "unknown" for each in dra]),
+        unknown_gpus=sum([number for (_, _, _, state), number in alike if state == "unknown"]),
         held_without_pod=sum([each.without_pod for each in dra if each.holders])
         + sum([each.pod.gpus for each in reservations if not each.tasks]),
         reservations=reservations,
@@ -381,25 +383,16 @@ def takes(node: Node | None, taints: TaintPolicy) -> bool:
     )
 
 
-def by_driver(gpus: Iterable[HeldGpu]) -> tuple[ResourceCount, ...]:
-    """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
-    found: dict[tuple[str, GpuState], int] = {}
-    for each in gpus:
-        kind = each.gpu.place.driver, each.state
-        found[kind] = found.get(kind, 0) + 1
-    return _of_drivers(tuple(sorted(found.items())))
-
-
 @lru_cache(maxsize=1024)
-def _of_drivers(numbers: tuple[tuple[tuple[str, GpuState], int], ...]) -> tuple[ResourceCount, ...]:
-    """Return numbers of GPUs by driver. Many nodes have the same, and share the value."""
+def by_driver(gpus: Tally) -> tuple[ResourceCount, ...]:
+    """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
     counts: dict[str, GpuStates] = {}
-    for (driver, state), number in numbers:
+    for (driver, _, _, state), number in gpus:
         of_state = GpuStates() if state == "unknown" else GpuStates(**{state: number})
         counts[driver] = counts.get(driver, GpuStates()) + of_state
     return tuple(
         ResourceCount(driver, states.total, states.total - states.unhealthy, states, 0)
-        for driver, states in counts.items()
+        for driver, states in sorted(counts.items(), key=itemgetter(0))
     )
 
 

@@ -17,16 +17,15 @@ import msgspec
 from lens.model.gpu.device_ids import gpu_uuid, parse
 from lens.model.gpu.node_report import Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
+from lens.model.inventory.objects.gpu import Gpu
 from lens.model.inventory.objects.pod import Pod
-from lens.model.inventory.objects.pod_claims import ClaimedDevice, GpuIdentity
+from lens.model.inventory.objects.pod_claims import ClaimedDevice
 from lens.model.inventory.occupancy.shared_gpus import PodGpus
 from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX
 
 NO_TELEMETRY = "NO_TELEMETRY"
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
 SHARED = "SHARED"
-
-UNKNOWN_GPU = GpuIdentity(None, None)
 
 _PodKey = tuple[str, str]
 _DeviceKey = tuple[str | None, str | None]
@@ -121,13 +120,13 @@ class Devices:
         ]
         return found or None
 
-    def gpu(self, identity: GpuIdentity) -> GpuTelemetry | None:
+    def gpu(self, claimed: Gpu) -> GpuTelemetry | None:
         """Return a GPU by its uuid or else its PCI address; None if it isn't reported."""
-        if identity.uuid is not None and (gpu := self._gpus.get(identity.uuid)) is not None:
+        if claimed.uuid is not None and (gpu := self._gpus.get(claimed.uuid)) is not None:
             return gpu
-        gpu = self._at.get(identity.pci_bus_id) if identity.pci_bus_id is not None else None
+        gpu = self._at.get(claimed.pci_bus_id) if claimed.pci_bus_id is not None else None
         # With two different uuids it is another GPU.
-        return None if gpu is None or None not in (gpu.uuid, identity.uuid) else gpu
+        return None if gpu is None or None not in (gpu.uuid, claimed.uuid) else gpu
 
 
 def _is_replicated(pod: Pod, part: PodGpus | None) -> bool:
@@ -185,7 +184,8 @@ def _named_gpus(pod: Pod) -> tuple[str, ...] | None:
     if len(own) < sum(units for _, units in pod.units) or not (own or claimed):
         return None
     gpus = {gpu_uuid(device.id) for device in own}
-    gpus |= {gpu.uuid for device in claimed for gpu in device.gpus or (UNKNOWN_GPU,)}
+    for device in claimed:
+        gpus.update([gpu.uuid for gpu in device.gpus] or [None])
     return None if None in gpus else tuple(sorted(filter(None, gpus)))
 
 

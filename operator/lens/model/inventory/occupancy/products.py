@@ -13,7 +13,8 @@ import msgspec
 
 from lens.model.gpu.device_ids import shared_gpu
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.dra.gpus import SLICE_GONE, GpuState, HeldGpu
+from lens.model.inventory.dra.gpus import SLICE_GONE
+from lens.model.inventory.dra.tally import Tally
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.k8s.bounds import MOST_PRODUCTS, short
@@ -73,7 +74,7 @@ class CountedGpus(msgspec.Struct, frozen=True, gc=False):
     domain: str
     states: GpuStates = GpuStates()
     largest_block: int = 0
-    claimable: tuple[HeldGpu, ...] = ()
+    claimable: Tally = ()
     both_ways: bool = False
 
 
@@ -125,28 +126,16 @@ def product_counts(
     return tuple(merged(found))
 
 
-_Alike = tuple[str, str | None, bool, GpuState]
-"""What GPUs have in common that DRA hands out: driver, product, whether their slice is gone, state."""
-
-
-def claimable_counts(gpus: Iterable[HeldGpu], default: str | None = None) -> tuple[ProductCount, ...]:
+@lru_cache(maxsize=1024)
+def claimable_counts(tally: Tally, default: str | None = None) -> tuple[ProductCount, ...]:
     """Return the GPUs that DRA hands out by product, which is ``default`` where the driver doesn't say it.
 
     Their blocks are of one driver. GPUs in no state aren't counted.
     """
-    alike: dict[_Alike, int] = {}
-    for each in gpus:
-        if each.state != "unknown":
-            kind = each.gpu.place.driver, each.gpu.product, each.details.reason == SLICE_GONE, each.state
-            alike[kind] = alike.get(kind, 0) + 1
-    return _of_alike(tuple(alike.items()), default)
-
-
-@lru_cache(maxsize=1024)
-def _of_alike(alike: tuple[tuple[_Alike, int], ...], default: str | None) -> tuple[ProductCount, ...]:
-    """Return numbers of GPUs by product. Many nodes have the same, and share the value."""
     found: dict[tuple[str, str | None, str | None], GpuStates] = {}
-    for (driver, called, gone, state), number in alike:
+    for (driver, called, gone, state), number in tally:
+        if state == "unknown":
+            continue
         name = called and short(reported_product(domain_of_driver(driver), called))
         product = name or (None if gone else default)
         reason = None if product else (SLICE_GONE if gone else UNKNOWN_PRODUCT)

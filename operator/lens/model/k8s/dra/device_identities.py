@@ -5,6 +5,7 @@ node is like the first GPU of any other, and so the lists of all nodes are alike
 all that are the same, with marks in place of these.
 """
 
+from sys import intern
 from typing import Final
 
 LONGEST_IDENTITY = 64
@@ -16,9 +17,10 @@ IDENTITIES = ("uuid", "parentUUID")
 _NAME = b'{"name":"'
 _PARENT_UUID, _UUID = (f'"{name}":{{"string":"'.encode() for name in reversed(IDENTITIES))
 _MARK = "\x7f"
-_NAME_MARK, _UUID_MARK, _PARENT_MARK = (f"{_MARK}{number}" for number in range(3))
+NAME_MARK, _UUID_MARK, _PARENT_MARK = (f"{_MARK}{number}" for number in range(3))
+_PLACES = {NAME_MARK: 0, _UUID_MARK: 1, _PARENT_MARK: 2}
 
-MARKED: Final = b'%b%b"' % (_NAME, _NAME_MARK.encode())
+MARKED: Final = b'%b%b"' % (_NAME, NAME_MARK.encode())
 """How each device begins whose name is taken out."""
 
 _MARKED_UUID, _MARKED_PARENT = (
@@ -36,14 +38,13 @@ def is_mark(text: str) -> bool:
     return text.startswith(_MARK)
 
 
-def told(text: str, name: str, uuid: str, parent_uuid: str) -> str:
+def told(text: str, own: Identities) -> str:
     """Return what a text stands for if it is a mark; any other text as it is."""
-    if not is_mark(text):
-        return text
-    return uuid if text == _UUID_MARK else parent_uuid if text == _PARENT_MARK else name
+    place = _PLACES.get(text)
+    return text if place is None else own[place]
 
 
-def without_identities(raw: bytes) -> tuple[bytes, list[Identities]]:
+def without_identities(raw: bytes) -> tuple[bytes, tuple[Identities, ...]]:
     """Return a device, or a list of them, with marks, and what they stand for in each device.
 
     In JSON without a backslash a quote begins or ends a text, so what follows a key is its value, up to the
@@ -52,7 +53,7 @@ def without_identities(raw: bytes) -> tuple[bytes, list[Identities]]:
     each device begins with MARKED then, and there are as many as identities, these aren't the devices'.
     """
     if b"\\" in raw or b"\x7f" in raw:
-        return raw, []
+        return raw, ()
     start, *devices = raw.split(_NAME)
     parts = [start]
     texts: list[bytes] = []
@@ -74,6 +75,9 @@ def without_identities(raw: bytes) -> tuple[bytes, list[Identities]]:
         texts += name, uuid, parent_uuid
     joined = b"\x7f".join(texts)
     if not texts or max(map(len, texts)) > LONGEST_IDENTITY or not joined.isascii():
-        return raw, []
+        return raw, ()
     each = iter(joined.decode().split(_MARK))
-    return b"".join(parts), list(zip(each, each, each, strict=True))
+    own = [
+        (intern(name), uuid, parent_uuid) for name, uuid, parent_uuid in zip(each, each, each, strict=True)
+    ]
+    return b"".join(parts), tuple(own)

@@ -9,16 +9,14 @@ What can be odd without the whole object being odd is still bytes, and is read o
 """
 
 import re
-from array import array
 from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from sys import intern
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from lens.model.k8s.bounds import LONGEST_NAME
-from lens.model.k8s.dra.device_identities import MARKED, NO_IDENTITIES, told, without_identities
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 T = TypeVar("T")
@@ -52,19 +50,8 @@ def read_each(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> Iterator[
             yield value
 
 
-MARK: Final = "q"
-"""The type of a mark, for ``array`` and ``memoryview``."""
-
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What the API calls an int64. JSON has greater numbers, which can't be written again."""
-
-
-class PoolManifest(Manifest):
-    """A ResourceSlice's ``spec.pool``."""
-
-    name: str
-    generation: Int64 = 0
-    resource_slice_count: Int64 = 0
 
 
 class DeviceFields(Manifest):
@@ -97,122 +84,6 @@ class DeviceManifest(DeviceFields):
 
 MOST_SHARED_BYTES = 4096
 """Bytes of a device, a spec or a selector that are kept to be compared."""
-
-_device = msgspec.json.Decoder(DeviceManifest)
-
-
-class DeviceTemplate:
-    """What devices have in common that differ in their names and identities alone, for which it has marks.
-
-    There is one object for them, unless it is too large to be ``shared``.
-    """
-
-    __slots__ = ("fields", "name", "shared")
-
-    def __init__(self, raw: bytes) -> None:
-        """Decode a device. Raise ValueError or RecursionError if it can't be."""
-        manifest = _device.decode(raw)
-        self.name = manifest.name
-        self.fields: DeviceFields = manifest.basic or manifest
-        self.shared = len(raw) <= MOST_SHARED_BYTES
-
-
-_shared_template = lru_cache(maxsize=4096)(DeviceTemplate)
-
-
-def _template(raw: bytes) -> DeviceTemplate:
-    return (_shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate)(raw)
-
-
-class ReadDevice(msgspec.Struct, frozen=True, gc=False):
-    """A device of any version, as its template and what that doesn't have."""
-
-    template: DeviceTemplate
-    name: str
-    uuid: str
-    parent_uuid: str
-
-    def told(self, text: str) -> str:
-        """Return what a text of the template stands for."""
-        return told(text, self.name, self.uuid, self.parent_uuid)
-
-
-def _read_device(raw: bytes) -> ReadDevice:
-    marked, identities = without_identities(raw)
-    if len(identities) != 1 or not marked.startswith(MARKED):
-        marked, identities = raw, [NO_IDENTITIES]
-    template = _template(marked)
-    name, uuid, parent_uuid = identities[0]
-    return ReadDevice(template, told(template.name, name, uuid, parent_uuid), uuid, parent_uuid)
-
-
-MOST_SHARED_LIST_BYTES = 16 * 1024
-"""Bytes of a list of devices that are kept to be compared."""
-
-
-def _read_templates(marked: bytes) -> Sequence[DeviceTemplate] | None:
-    """Return the templates of a list of devices; None if one of them can't be decoded, or isn't marked."""
-    try:
-        entries = [bytes(entry) for entry in read_list(msgspec.Raw(marked))]
-        if all(entry.startswith(MARKED) for entry in entries):
-            return [_template(entry) for entry in entries]
-    except (ValueError, RecursionError):
-        pass
-    return None
-
-
-_templates = lru_cache(maxsize=256)(_read_templates)
-
-
-class SliceSpec(Manifest, dict=True, gc=True):
-    """A ResourceSlice's ``spec``."""
-
-    driver: str
-    pool: PoolManifest
-    node_name: str | None = None
-    per_device_node_selection: bool | None = None
-    devices: msgspec.Raw = msgspec.Raw()
-    shared_counters: msgspec.Raw = msgspec.Raw()
-    # Only a fit reads these.
-    node_selector: msgspec.Raw = msgspec.Raw()
-    all_nodes: msgspec.Raw = msgspec.Raw()
-
-    @cached_property
-    def entries(self) -> Sequence[bytes]:
-        """The devices, undecoded. Raise ValueError or RecursionError if they are no list."""
-        return [bytes(entry) for entry in read_list(self.devices)]
-
-    @cached_property
-    def marks(self) -> bytes:
-        """What tells each device from what it was before: 64 bits, by this process's secret key (SipHash)."""
-        return array(MARK, map(hash, self.entries)).tobytes()
-
-    @cached_property
-    def _decoded(self) -> dict[int, ReadDevice]:
-        """The devices that have been decoded: all of them, if there are other lists like this one."""
-        if len(self.devices) <= MOST_SHARED_LIST_BYTES:
-            marked, identities = without_identities(bytes(self.devices))
-            templates = _templates(marked) if identities else None
-            if templates is not None and len(templates) == len(identities):
-                return {
-                    index: ReadDevice(template, *own)
-                    for index, (template, own) in enumerate(zip(templates, identities, strict=True))
-                }
-        return {}
-
-    def device(self, index: int) -> ReadDevice:
-        """Return a device. Raise ValueError or RecursionError if it can't be decoded."""
-        found = self._decoded.get(index)
-        if found is None:
-            found = self._decoded[index] = _read_device(self.entries[index])
-        return found
-
-
-class SliceManifest(Manifest):
-    """A ResourceSlice."""
-
-    metadata: ObjectMeta
-    spec: SliceSpec
 
 
 class Attribute(Manifest):

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from lens.model.fit.dra.devices import Device, Kind, NodeChoice, Slice, read_slice
+from lens.model.fit.dra.devices import NO_CHOICE, Kind, NodeChoice, Slice, read_slice
 from lens.model.fit.dra.objects import read_claim
 from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.engine import fit
@@ -114,5 +114,6 @@ def test_what_is_kept_of_nodes_goes_with_them_whoever_looks_at_an_older_view() -
 
 def slice_of(node: str, gpus: int = 1) -> Slice:
     """Return a node's slice."""
-    own = tuple(Device(f"gpu-{number}", KIND) for number in range(gpus))
-    return Slice(node, "gpu.nvidia.com", node, 1, 1, NodeChoice(node), per_device=False, devices=own)
+    own = tuple((f"gpu-{number}", "", "") for number in range(gpus))
+    kinds = ((KIND, NO_CHOICE),) * gpus
+    return Slice(node, "gpu.nvidia.com", node, 1, 1, NodeChoice(node), per_device=False, kinds=kinds, own=own)

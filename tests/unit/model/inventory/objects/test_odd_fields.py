@@ -19,7 +19,7 @@ from lens.model.fit.feed import (
     fed_node,
     fed_pod,
     fed_rule,
-    fed_slice_decoder,
+    fed_slice,
     fed_template,
 )
 from lens.model.inventory.objects.claim import Claim
@@ -33,6 +33,7 @@ from lens.model.inventory.objects.decoding import (
     node_decoder,
     pod_decoder,
     read_page,
+    slice_decoder,
     taint_rule_decoder,
 )
 from lens.model.inventory.objects.device import Slice
@@ -87,7 +88,7 @@ KINDS: dict[str, tuple[Object, Decoder[Any, Any], str]] = {
     ),
     "slice": (
         whole.SLICE,
-        fed_slice_decoder(GpuDrivers()),
+        slice_decoder(GpuDrivers(), fit=fed_slice),
         r"spec(\.(driver|pool.*|nodeName|perDeviceNodeSelection))?",
     ),
     "claim": (

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.fit.dra.devices import read_slice
-from lens.model.fit.feed import Unreadable, fed_slice_decoder
+from lens.model.fit.feed import Unreadable, fed_slice
+from lens.model.inventory.objects.decoding import slice_decoder
+from lens.model.inventory.objects.device import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from tests.unit.model import dra_manifests as dra
 from tests.unit.model.manifests import Object
@@ -74,15 +76,14 @@ def slices(draw: st.DrawFn) -> Object:
 
 @given(st.lists(st.tuples(slices(), st.booleans()), max_size=6))
 def test_a_slice_is_read_as_if_for_the_first_time(seen: list[tuple[Object, bool]]) -> None:
-    decoder = fed_slice_decoder(GpuDrivers())
-    kept: list[object] = []
-    for raw, keeps in seen:
+    stored: dict[str, Slice | None] = {}
+    decoder = slice_decoder(GpuDrivers(), stored, fed_slice)
+    for raw, is_stored in seen:
         document = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
-        again, first = decoder.read(document), fed_slice_decoder(GpuDrivers()).read(document)
+        again, first = decoder.read(document), slice_decoder(GpuDrivers(), fit=fed_slice).read(document)
         assert (again.value, again.problem, again.fit) == (first.value, first.problem, first.fit)
-        if keeps:
-            kept = [again.value, again.fit]
-    del kept
+        if is_stored:
+            stored[again.key] = again.value
 
 
 @given(
@@ -105,17 +106,16 @@ def test_no_identity_is_lost_or_confused(given_: list[tuple[str, dict[str, Any],
 
 
 def test_what_has_not_changed_is_the_same_object() -> None:
-    decoder = fed_slice_decoder(GpuDrivers())
+    stored: dict[str, Slice | None] = {}
+    decoder = slice_decoder(GpuDrivers(), stored)
     first = decoder.read(json.dumps(dra.resource_slice(dra.gpu(0), dra.gpu(1))).encode())
-    second = decoder.read(
-        json.dumps(
-            dra.resource_slice(dra.gpu(0), dra.gpu(1, taints=["hot:NoSchedule"]), generation=2)
-        ).encode()
-    )
+    stored[first.key] = first.value
+    hot = dra.gpu(1, taints=["hot:NoSchedule"])
+    second = decoder.read(json.dumps(dra.resource_slice(dra.gpu(0), hot, generation=2)).encode())
     assert first.value is not None
     assert second.value is not None
-    for before, after in ((first.value, second.value), (first.fit, second.fit)):
-        assert [now is then for now, then in zip(after.devices, before.devices, strict=True)] == [True, False]
+    pairs = zip(second.value.devices, first.value.devices, strict=True)
+    assert [now is then for now, then in pairs] == [True, False]
 
 
 def _fit(document: bytes) -> object:
@@ -129,6 +129,6 @@ def _fit(document: bytes) -> object:
 
 def test_what_a_fit_cannot_read_is_unreadable_to_it_alone() -> None:
     raw = dra.resource_slice({"name": "g0", "capacity": {"memory": {"value": "much"}}})
-    reading = fed_slice_decoder(GpuDrivers()).read(json.dumps(raw).encode())
+    reading = slice_decoder(GpuDrivers(), fit=fed_slice).read(json.dumps(raw).encode())
     assert reading.value is not None
     assert isinstance(reading.fit, Unreadable)
