@@ -6,7 +6,7 @@ from fnmatch import translate
 from functools import lru_cache
 
 from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_RESOURCES
-from lens.model.k8s.quantity import Exact, Quantity, device_count
+from lens.model.k8s.quantity import Exact, Quantity, device_count, is_zero
 from lens.model.k8s.vendors import GPU_RESOURCES
 
 CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
@@ -42,13 +42,16 @@ class GpuResources:
         """Return what ``quantities`` has of GPUs.
 
         Raise ValueError, naming the resource, for a bad one, and for more of them than any node has. Those of
-        which there are 0 don't count for that: a pod that asks for 0 of many is scheduled.
+        which there are 0 don't count for that, since a pod that asks for 0 of many is scheduled: the first
+        are kept.
         """
         if not quantities:
             return {}
         found: dict[str, Exact] = {}
         number = 0
         for name, quantity in quantities.items():
+            if len(found) >= MOST_RESOURCES and is_zero(quantity):
+                continue
             if len(name) <= LONGEST_RESOURCE and self._matches(name):
                 try:
                     found[name] = units = device_count(quantity)

@@ -52,6 +52,15 @@ def parse(quantity: Quantity) -> Fraction:
 
 
 @lru_cache(maxsize=1024)
+def is_zero(quantity: Quantity) -> bool:
+    """Tell whether a quantity is 0. What is no quantity isn't."""
+    try:
+        return parse(quantity) == 0
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1024)
 def device_count(quantity: Quantity) -> Exact:
     """Return a number of devices. Raise ValueError for what is no quantity, below 0 or over MOST_DEVICES."""
     if isinstance(quantity, str) and quantity.isascii() and quantity.isdigit() and len(quantity) < 10:

@@ -14,7 +14,7 @@ from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_FIT_RESOURCES
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.pod_requests import pod_request
-from lens.model.k8s.quantity import Exact, Quantity, parse
+from lens.model.k8s.quantity import Exact, Quantity, is_zero, parse
 
 Request = tuple[tuple[str, int], ...]
 """How much of each resource a pod requests: none are 0, sorted by resource."""
@@ -106,12 +106,13 @@ def _read(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str
     found: dict[str, Exact] = {}
     number = 0
     for name, quantity in (quantities or {}).items():
+        if len(found) >= MOST_FIT_RESOURCES and is_zero(quantity):
+            continue  # A pod may ask for 0 of many.
         if len(name) <= LONGEST_RESOURCE and (is_scheduled(name) or name == also):
             try:
                 found[name] = amount = _parsed(quantity)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
-            # Of 0 of a resource there is nothing to keep, and a pod may ask for 0 of many.
             number += amount > 0
             if number > MOST_FIT_RESOURCES:
                 raise ValueError(f"more than {MOST_FIT_RESOURCES} resources")
