@@ -71,6 +71,16 @@ def test_the_error_is_how_far_the_growth_is_from_the_true_one(wander: float) -> 
     assert sum(abs(each.a_day - 5) > 2 * each.error for each in found) / len(found) < 0.15
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_leak_fails_and_what_only_wanders_does_not_grow(seed: int) -> None:
+    others = dict.fromkeys(BOUNDS, Growth(0.0, 0.0))
+    leaks, wanders = (growth(noisy(leak_mb, 0.3, seed), "rss_mb") for leak_mb in (5.0, 0.0))
+    assert "rss_mb grows" in judge({**others, "rss_mb": leaks}, 72)[0]
+    assert not any(
+        "grows by" in each and "neither" not in each for each in judge({**others, "rss_mb": wanders}, 72)
+    )
+
+
 def test_what_follows_the_connections_is_compared_at_an_equal_number_of_them() -> None:
     chance, usual = random.Random(1), day(0.0, hours=1)[0]
     made = []
