@@ -32,7 +32,7 @@ from lens.model.inventory.objects.node import Node, NodeResource
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
-from lens.model.inventory.occupancy.products import CountedGpus, ProductCount, product_counts
+from lens.model.inventory.occupancy.products import NO_PRODUCTS, CountedGpus, ProductCount, product_counts
 from lens.model.inventory.occupancy.reservations import Reservation, with_reservations
 from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO, Block, Group, PodGpus, groups, part
 from lens.model.k8s.bounds import MOST_STRANGE
@@ -230,69 +230,33 @@ def occupancy(
     plugins = _NO_PLUGINS
     if held or (node is not None and node.offers):
         plugins = _plugins(node, holders, held, placement, takes_gpu_pods=takes_gpu_pods)
-    gpus = plugins.gpus
-    states = sum((each.pool.states for each in gpus), GpuStates())
-    largest_block = max((each.block for each in gpus), default=0)
-    counted = _by_vendor(gpus)
     alike = tally(dra)
-    drivers = by_driver(alike)
-    approximate_reason = max(
-        (block.approximate_reason for block in plugins.blocks if block.approximate_reason is not None),
-        default=UNKNOWN_RATIO if plugins.beyond else None,
-    )
-    domains = _by_domain(drivers)
-    for domain, counts in domains.items():
-        claimable = sum((count.states for count in counts), GpuStates())
-        if not claimable.total:
-            continue  # All of them are in no state.
-        block = max(count.states.available for count in counts)
-        plugin = sum((each.pool.states for each in gpus if each.domain == domain), GpuStates())
-        if plugin.total:
-            both = _join(domain, plugin, claimable, holders, dra, placement)
-            claimable = _states(both.offered, takes_gpu_pods=takes_gpu_pods) - plugin
-            if both.approximate:
-                approximate_reason = approximate_reason or BOTH_WAYS
-        states += claimable
-        largest_block = max(largest_block, block)
-        before = counted.get(domain, CountedGpus(domain))
-        counted[domain] = CountedGpus(
-            domain,
-            before.states + claimable,
-            max(before.largest_block, block),
-            alike
-            if len(domains) == 1
-            else tuple(each for each in alike if domain_of_driver(each[0][0]) == domain),
-            both_ways=before.states.total > 0,
-        )
+    labelled = node.products if node else ()
+    if plugins is _NO_PLUGINS and placement.products == NO_PRODUCTS:
+        # Many nodes have the same, and share it.
+        sums = _claimable_sums(alike, labelled, takes_gpu_pods=takes_gpu_pods)
+    else:
+        sums = _sums(alike, labelled, plugins, placement, holders, dra, takes_gpu_pods=takes_gpu_pods)
     tasks, reservations = with_reservations(holders)
     return NodeOccupancy(
         name=name,
         node=node,
         pods=tasks,
         pools=plugins.pools,
-        states=states,
+        states=sums.states,
         takes_gpu_pods=takes_gpu_pods,
         running_tasks=sum([pod.is_running for pod in tasks]),
-        # A plugin may offer what DRA has given away, and the other way round.
-        largest_block=min(largest_block, states.available),
-        overcommitted=sum(each.pool.overcommitted for each in gpus) + plugins.beyond,
-        approximate_reason=approximate_reason,
+        largest_block=sums.largest_block,
+        overcommitted=sum([each.pool.overcommitted for each in plugins.gpus]) + plugins.beyond,
+        approximate_reason=sums.approximate_reason,
         units=plugins.units,
         parts={pod.path: own for pod in tasks if (own := part(pod, plugins.shared)) is not None}
         if plugins.shared
         else {},
-        products=product_counts(
-            counted.values(),
-            node.products if node else (),
-            placement.products,
-            {path: [each.gpu for each in placed] for path, placed in placement.pods.items()}
-            if placement.products.gpus
-            else {},
-            holders,
-        ),
+        products=sums.products,
         gpus=dra,
-        drivers=drivers,
-        unknown_gpus=sum([number for (_, _, _, state), number in alike if state == "unknown"]),
+        drivers=sums.drivers,
+        unknown_gpus=sums.unknown_gpus,
         held_without_pod=sum([each.without_pod for each in dra if each.holders])
         + sum([each.pod.gpus for each in reservations if not each.tasks]),
         reservations=reservations,
@@ -326,6 +290,83 @@ class _Plugins(NamedTuple):
 
 
 _NO_PLUGINS = _Plugins()
+
+
+class _Sums(NamedTuple):
+    """The numbers of a node's GPUs."""
+
+    states: GpuStates
+    largest_block: int
+    approximate_reason: str | None
+    drivers: tuple[ResourceCount, ...]
+    products: tuple[ProductCount, ...]
+    unknown_gpus: int
+
+
+def _sums(
+    alike: Tally,
+    labelled: Iterable[tuple[str, str]],
+    plugins: _Plugins = _NO_PLUGINS,
+    placement: Placement = NO_PLACEMENT,
+    holders: Iterable[Pod] = (),
+    dra: tuple[HeldGpu, ...] = (),
+    *,
+    takes_gpu_pods: bool,
+) -> _Sums:
+    """Return the numbers of GPUs. ``alike`` counts those that DRA hands out, ``labelled`` has products."""
+    gpus = plugins.gpus
+    states = sum((each.pool.states for each in gpus), GpuStates())
+    largest_block = max((each.block for each in gpus), default=0)
+    counted = _by_vendor(gpus)
+    drivers = by_driver(alike)
+    approximate_reason = max(
+        (block.approximate_reason for block in plugins.blocks if block.approximate_reason is not None),
+        default=UNKNOWN_RATIO if plugins.beyond else None,
+    )
+    domains = _by_domain(drivers)
+    for domain, counts in domains.items():
+        claimable = sum((count.states for count in counts), GpuStates())
+        if not claimable.total:
+            continue  # All of them are in no state.
+        block = max(count.states.available for count in counts)
+        plugin = sum((each.pool.states for each in gpus if each.domain == domain), GpuStates())
+        if plugin.total:
+            both = _join(domain, plugin, claimable, holders, dra, placement)
+            claimable = _states(both.offered, takes_gpu_pods=takes_gpu_pods) - plugin
+            if both.approximate:
+                approximate_reason = approximate_reason or BOTH_WAYS
+        states += claimable
+        largest_block = max(largest_block, block)
+        before = counted.get(domain, CountedGpus(domain))
+        counted[domain] = CountedGpus(
+            domain,
+            before.states + claimable,
+            max(before.largest_block, block),
+            alike
+            if len(domains) == 1
+            else tuple(each for each in alike if domain_of_driver(each[0][0]) == domain),
+            both_ways=before.states.total > 0,
+        )
+    return _Sums(
+        states,
+        # A plugin may offer what DRA has given away, and the other way round.
+        min(largest_block, states.available),
+        approximate_reason,
+        drivers,
+        product_counts(
+            counted.values(),
+            labelled,
+            placement.products,
+            {path: [each.gpu for each in placed] for path, placed in placement.pods.items()}
+            if placement.products.gpus
+            else {},
+            holders,
+        ),
+        sum(number for (_, _, _, state), number in alike if state == "unknown"),
+    )
+
+
+_claimable_sums = lru_cache(maxsize=1024)(_sums)
 
 
 def _plugins(
@@ -383,7 +424,6 @@ def takes(node: Node | None, taints: TaintPolicy) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)
 def by_driver(gpus: Tally) -> tuple[ResourceCount, ...]:
     """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
     counts: dict[str, GpuStates] = {}

@@ -7,7 +7,6 @@ reports. Of GPUs that DRA hands out it is what their driver says of them.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 
 import msgspec
 
@@ -126,7 +125,6 @@ def product_counts(
     return tuple(merged(found))
 
 
-@lru_cache(maxsize=1024)
 def claimable_counts(tally: Tally, default: str | None = None) -> tuple[ProductCount, ...]:
     """Return the GPUs that DRA hands out by product, which is ``default`` where the driver doesn't say it.
 

@@ -285,11 +285,10 @@ class NodeSelector(Manifest):
     node_selector_terms: list[NodeSelectorTerm] | None = None
 
 
-_ONE_NODE = (
-    b'{"nodeSelectorTerms":[{"matchFields":[{"key":"metadata.name","operator":"In","values":["',
-    b'"]}]}]}',
+_ONE_NODE = re.compile(
+    rb'\{"nodeSelectorTerms":\[\{"matchFields":\[\{"key":"metadata\.name","operator":"In",'
+    rb'"values":\["([-.0-9a-z]{1,%d})"\]\}\]\}\]\}' % LONGEST_NAME
 )
-_NOT_PLAIN = re.compile(rb"[^-.0-9a-z]")
 
 
 def only_node(selector: bytes) -> str | None:
@@ -297,13 +296,8 @@ def only_node(selector: bytes) -> str | None:
 
     Nearly all allocated claims have it. Of any other selector nothing is told.
     """
-    before, after = _ONE_NODE
-    if not (selector.startswith(before) and selector.endswith(after)):
-        return None
-    name = selector[len(before) : -len(after)]
-    if not 0 < len(name) <= LONGEST_NAME or _NOT_PLAIN.search(name):
-        return None
-    return intern(name.decode())
+    found = _ONE_NODE.fullmatch(selector)
+    return None if found is None else intern(found[1].decode())
 
 
 class CelSelector(Manifest):
