@@ -7,6 +7,7 @@ at, and names have to differ only among these. Which slice says it is chance: a 
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 from lens.model.fit.dra.devices import Device, Slice
@@ -178,3 +179,21 @@ def _pool_of(key: PoolKey, own: Sequence[Slice], of_pool: Sequence[Slice], count
                 if there is None or any(counter not in there for counter, _ in counters):
                     return Pool(key, flaw="invalid")
     return Pool(key, listing, elsewhere, counter_sets)
+
+
+def overlap(of_pool: Sequence[Slice]) -> bool:
+    """Tell whether slices of several nodes list the same device of a pool, or draw on the same counters.
+
+    To kube-scheduler devices of one name in one pool are one device, whichever nodes list it.
+    """
+    if len({each.nodes.node for each in of_pool}) < 2:
+        return False
+    node_of: dict[tuple[str, str], str] = {}
+    return any(
+        node_of.setdefault(mark, each.nodes.node) != each.nodes.node
+        for each in of_pool
+        for mark in chain(
+            (("device", name) for name, _, _ in each.own),
+            (("counters", counter_set) for kind, _ in each.kinds for counter_set, _ in kind.consumes),
+        )
+    )

@@ -10,7 +10,7 @@ from lens.model.fit.dra.devices import Slice
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
-from lens.model.fit.dra.pools import Pool, gather_pools
+from lens.model.fit.dra.pools import Pool, gather_pools, overlap
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.groups import Groups
 from lens.model.inventory.objects.claim import PoolKey
@@ -24,8 +24,9 @@ class Devices(msgspec.Struct, frozen=True):
     """The devices of one moment, and the claims on them.
 
     ``serving`` is the class that serves each extended resource. ``local`` has the slices of each node,
-    ``shared`` all others. ``unreadable`` is the number of objects that can't be read. ``pools_of`` and
-    ``looks`` are those of nodes with slices that have been asked for.
+    ``shared`` all others. ``overlapping`` are the pools that ``overlap``. ``unreadable`` is the number of
+    objects that can't be read. ``pools_of`` and ``looks`` are those of nodes with slices that have been asked
+    for.
     """
 
     claims: Mapping[ClaimKey, FitClaim] = {}
@@ -37,9 +38,15 @@ class Devices(msgspec.Struct, frozen=True):
     local: Mapping[str, Sequence[Slice]] = {}
     shared: Sequence[Slice] = ()
     of_pools: Mapping[PoolKey, Sequence[Slice]] = {}
+    overlapping: frozenset[PoolKey] = frozenset()
     unreadable: int = 0
     pools_of: dict[str, tuple[tuple[Sequence[Slice], ...], tuple[Pool, ...]]] = {}
     looks: dict[str, Look | None] = {}
+
+    @property
+    def are_shared(self) -> bool:
+        """Tell whether what one node gives may be missing on another one."""
+        return bool(self.shared or self.overlapping)
 
     def look(self, node: str) -> Look | None:
         """Return what a node looks like; None if it can't be compared with others."""
@@ -207,9 +214,16 @@ class DeviceState:
             for node in list(before.pools_of):
                 if node not in local:
                     before.pools_of.pop(node, None)
+        overlapping = set(before.overlapping)
         for key in self._touched_pools:
-            _set(of_pools, key, self._named(self._pools.of(key)))
-        changes: dict[str, Any] = {"local": local, "of_pools": of_pools}
+            of_pool = self._named(self._pools.of(key))
+            _set(of_pools, key, of_pool)
+            (overlapping.add if overlap(of_pool) else overlapping.discard)(key)
+        changes: dict[str, Any] = {
+            "local": local,
+            "of_pools": of_pools,
+            "overlapping": frozenset(overlapping),
+        }
         if "" in self._touched_nodes:
             changes["shared"] = self._named(self._local.of(""))
         self._touched_nodes, self._touched_pools = set(), set()

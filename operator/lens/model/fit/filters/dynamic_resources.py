@@ -139,8 +139,8 @@ class DeviceFilter(Filter):
         self.rejected: str | None = None
         self._claims: list[_Claim] = []
         self._claims += self._looked_up()
-        self.uses_shared = bool(devices.shared)
-        """Whether devices that several nodes may use come into question."""
+        self.uses_shared = devices.are_shared
+        """Whether what one node gives may be missing on another one."""
 
     @property
     def applies(self) -> bool:

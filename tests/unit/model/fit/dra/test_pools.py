@@ -1,5 +1,9 @@
-"""Pools whose slices contradict each other: kube-scheduler allocates from them or doesn't, by chance."""
+"""Pools whose slices contradict each other, or are of several nodes.
 
+From the former kube-scheduler allocates or doesn't, by chance.
+"""
+
+import msgspec
 import pytest
 
 from lens.model.fit.answer.daemon_set import fit_on_each
@@ -75,3 +79,60 @@ def test_a_pool_of_devices_that_a_claim_is_not_about_does_not_matter() -> None:
         each["metadata"]["name"] += "-other"
     result = _fit([*other, *_slices(1)], {})
     assert (result.fits, result.complete) == ("yes", True)
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["each by itself", "together"])
+@pytest.mark.parametrize("wanted", [{}, {"count": 2}], ids=["one", "two"])
+def test_a_device_that_two_nodes_list_is_given_once(count: int, wanted: Object) -> None:
+    slices = [
+        dra.resource_slice(dra.gpu(0), dra.gpu(1), name=each, node=each, pool="rack", count=count)
+        for each in ("node-1", "node-2")
+    ]
+    result = _fit_replicas(slices, wanted)
+    given = [device for each in result.placements for device in each.devices]
+    assert sorted(given) == ["gpu.nvidia.com/rack/gpu-0", "gpu.nvidia.com/rack/gpu-1"]
+    assert result.max_replicas == result.placed
+
+
+def test_devices_of_two_nodes_draw_on_the_same_counters() -> None:
+    slices = [
+        dra.resource_slice(
+            dra.gpu(number, consumes={"set": {"slots": 4}}), name=each, node=each, pool="rack", count=3
+        )
+        for number, each in enumerate(("node-1", "node-2"))
+    ]
+    counters = {"set": {"slots": 6}}
+    slices.append(dra.resource_slice(name="set", node="node-1", pool="rack", count=3, counters=counters))
+    result = _fit_replicas(slices, {})
+    assert (result.placed, result.max_replicas) == (1, 1)
+
+
+def test_nodes_with_a_pool_in_common_are_independent_unless_they_overlap() -> None:
+    found = state([node("node-1"), node("node-2")])
+    alike = [
+        dra.resource_slice(dra.gpu(0), name=each, node=each, pool="rack") for each in ("node-1", "node-2")
+    ]
+    for each in alike:
+        dra.put_fit(found.devices, each)
+    assert found.fleet().devices.are_shared
+    dra.put_fit(found.devices, dra.resource_slice(dra.gpu(1), name="node-2", node="node-2", pool="rack"))
+    assert not found.fleet().devices.are_shared
+    dra.put_fit(found.devices, alike[1])
+    assert found.fleet().devices.are_shared
+    found.devices.put_slice("node-1", None)
+    assert not found.fleet().devices.are_shared
+
+
+def _fit_replicas(slices: list[Object], request: Object) -> FitResult:
+    """Return whether four replicas fit on two nodes, each with a claim of its own."""
+    found = state([node("node-1"), node("node-2")])
+    template = dra.claim(name="own", **request) | {"kind": "ResourceClaimTemplate"}
+    template["spec"] = {"spec": template["spec"]}
+    template["metadata"]["namespace"] = "default"
+    for each in (*slices, dra.device_class(), template):
+        dra.put_fit(found.devices, each)
+    fleet = found.fleet()
+    read = asked(pod(resourceClaims=[{"name": "gpus", "resourceClaimTemplateName": "own"}]))
+    (claim,) = read.claims
+    claim = msgspec.structs.replace(claim, spec=fleet.devices.templates["default", "own"], missing=None)
+    return fit(fleet, msgspec.structs.replace(read, claims=(claim,)), 4)
