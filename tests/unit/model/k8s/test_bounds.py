@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.k8s.bounds import LONGEST_NAME, MOST_DEVICES, MOST_RESOURCES
+from lens.model.k8s.bounds import LONGEST_NAME, MOST_DEVICES, MOST_FIT_RESOURCES, MOST_RESOURCES
 from tests.pace import slowdown
 from tests.unit.model.fit import fleets
 from tests.unit.model.manifests import GPU, container, node, pod, read_node, read_pod
@@ -95,6 +95,16 @@ def test_a_pod_holds_its_gpus_whatever_else_it_asks_for_0_of() -> None:
         found = fleets.read_pod(raw)
         assert found is not None
         assert found.request == ((GPU, 8),)
+
+
+def test_what_a_pod_asks_for_0_of_is_not_its_limit() -> None:
+    asked = {f"example.com/{each}": "0" for each in range(MOST_FIT_RESOURCES)}
+    limits = asked | {"memory": "64Gi"}
+    found = fleets.read_pod(
+        pod({"name": "main", "resources": {"requests": asked | {"memory": "0"}, "limits": limits}})
+    )
+    assert found is not None
+    assert found.request == ()
 
 
 def test_a_node_of_more_resources_than_there_are_is_left_out_by_name() -> None:

@@ -106,8 +106,8 @@ def _read(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str
     found: dict[str, Exact] = {}
     number = 0
     for name, quantity in (quantities or {}).items():
-        if len(found) >= MOST_FIT_RESOURCES and is_zero(quantity):
-            continue  # A pod may ask for 0 of many.
+        if len(found) >= MOST_FIT_RESOURCES and name not in _NATIVE and is_zero(quantity):
+            continue  # A pod may ask for 0 of many; only of what is native its limit may be another.
         if len(name) <= LONGEST_RESOURCE and (is_scheduled(name) or name == also):
             try:
                 found[name] = amount = _parsed(quantity)
