@@ -22,6 +22,10 @@ LARGE_BYTES = 256 * 1024
 """From this size on a batch is read early, and followed by a pause. It is what 300 pods a second bring in
 100 ms, and what asyncio receives at once. The kernel's receive buffer grows to hold it (tcp(7), tcp_rmem)."""
 
+_FULL_BYTES = LARGE_BYTES * 7 // 8
+"""What is large of the body: less than what is received, by chunks' sizes and TLS' records, of which the last
+one may be incomplete. So a batch that was read early isn't taken for one that had all there was."""
+
 PAUSE_FACTOR = 1.0
 """The pause after a large batch, as a multiple of the time that it took: other threads run meanwhile."""
 
@@ -53,7 +57,7 @@ class BatchedReader:
         received = await self._receive()
         self._received_at, self._was_large, self.had_changes = (
             loop.time(),
-            len(received) >= LARGE_BYTES,
+            len(received) >= _FULL_BYTES,
             False,
         )
         return received

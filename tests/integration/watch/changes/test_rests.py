@@ -54,6 +54,15 @@ async def test_a_pause_is_never_longer_than_the_time_between_batches() -> None:
         await reader.read()
 
 
+async def test_a_batch_read_early_is_large_without_its_tls_records_and_chunk_sizes_too() -> None:
+    """Else what has come meanwhile waits for the next period: a busy watch falls behind above 25 MB/s."""
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(LARGE_BYTES - 17_000)))
+    async with asyncio.timeout(15 * CHANGE_BATCH_SECONDS):
+        for _ in range(20):
+            await reader.read()
+            reader.had_changes = True
+
+
 async def test_amid_changes_the_next_batch_comes_sooner() -> None:
     reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
     clock = asyncio.get_running_loop().time
