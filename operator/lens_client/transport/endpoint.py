@@ -6,7 +6,8 @@ from urllib.parse import quote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 
-_CREDENTIALS = re.compile(r"//[^/@]*@")
+# A password may have what ends a host's part of a URL, which makes it no URL.
+_CREDENTIALS = re.compile(r"^(\w*://)?.*@", re.DOTALL)
 
 
 class Endpoint(NamedTuple):
@@ -37,7 +38,7 @@ def path(*segments: str) -> str:
 def parse(url: str) -> Endpoint:
     """Return the parts of an http or https URL; without a scheme it is https. Raise ValueError."""
     whole = url if "://" in url else f"https://{url}"
-    url = _CREDENTIALS.sub("//", url)
+    url = _CREDENTIALS.sub(r"\1", url)
     try:
         parts = urlsplit(whole)
         port = parts.port

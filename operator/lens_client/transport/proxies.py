@@ -42,7 +42,10 @@ def _bypassed(endpoint: Endpoint, rules: str) -> bool:
     for rule in (each.strip().lower() for each in rules.split(",")):
         if rule == "*":
             return True
-        name, _, port = rule.rpartition(":") if rule.count(":") == 1 else (rule, "", "")
+        # The colons of an address of IPv6 are in brackets where a port follows.
+        has_port = rule.count(":") == 1 or "]:" in rule
+        name, _, port = rule.rpartition(":") if has_port else (rule, "", "")
+        name = name.removeprefix("*")
         if not name or (port and port != str(endpoint.port)):
             continue
         if address is not None:

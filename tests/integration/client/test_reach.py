@@ -12,6 +12,8 @@ from lens_client import __version__
 from lens_client.api import schema
 from lens_client.options import Options
 from lens_client.reach import connect
+from lens_client.transport import endpoint
+from lens_client.transport.proxies import from_environment
 from lens_sim.apiserver.reviews import Account, Right
 from tests.integration.client.conftest import Operator
 from tests.integration.client.proxies import HttpProxy, Socks5Proxy
@@ -207,6 +209,30 @@ def test_a_proxy_of_the_environment_is_used_but_for_no_proxy(
         assert refused == f"the apiserver {server['server']} can't be reached: its name can't be resolved"
         assert caller(lens, "--kubeconfig", kubeconfig, HTTP_PROXY=url) == "jane"
     assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("server", "rules"),
+    [
+        ("https://apiserver.example", "*.EXAMPLE"),
+        ("https://[2001:db8::1]:6443", "[2001:db8::1]:6443"),
+        ("https://[2001:db8::1]:6443", "2001:db8::/32"),
+        ("https://apiserver.example", "apiserver.example:443"),
+    ],
+)
+def test_no_proxy_is_read_as_kubectl_reads_it(server: str, rules: str) -> None:
+    proxy = {"HTTPS_PROXY": "http://proxy.example:3128"}
+    assert from_environment(endpoint.parse(server), proxy) == "http://proxy.example:3128"
+    assert from_environment(endpoint.parse(server), {**proxy, "NO_PROXY": rules}) is None
+
+
+@pytest.mark.parametrize(
+    "server", ["https://joe:hid/den@lens", "https://joe:hid#den@lens", "joe:hid den@lens"]
+)
+def test_a_password_that_makes_an_address_none_is_not_shown(server: str) -> None:
+    with pytest.raises(ValueError, match="lens") as refused:
+        endpoint.parse(server)
+    assert "den" not in str(refused.value)
 
 
 def test_an_address_needs_no_kubeconfig(lens: Operator, scene: Scene, tmp_path: Path) -> None:

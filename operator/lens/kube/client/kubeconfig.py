@@ -6,18 +6,17 @@ Tokens, certificates and CAs rotate, so their files are checked before every req
 import asyncio
 import binascii
 import os
+import re
 import ssl
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.request import getproxies
 
 import aiohttp
 import kubernetes.client
 import kubernetes.config
-from kubernetes.client.rest import should_bypass_proxies
 from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
 from yarl import URL
@@ -25,6 +24,7 @@ from yarl import URL
 from lens.config.errors import SettingsError
 from lens.config.reading import PREFIX
 from lens.files.reloading_file import FileSignature, file_signature
+from lens.kube.client.proxies import proxy_of_environment
 from lens.redaction import without_credentials, without_entries
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -103,7 +103,8 @@ class Connection:
             server = _server(str(configuration.host))
             self._trust(configuration)
             basic = _basic(server)
-            proxy = _proxy(configuration.proxy) if configuration.proxy else _proxy_of_environment(server)
+            proxy = configuration.proxy or proxy_of_environment(server, getproxies())
+            proxy = _proxy(proxy) if proxy else None
         # The loaders raise any exception that a malformed file causes in their code.
         except Exception as error:
             raise self._failed(error) from error
@@ -222,32 +223,21 @@ def _server(text: str) -> URL:
         server = URL(text)
     except ValueError:
         server = URL()
-    if server.scheme not in ("http", "https") or not server.host:
-        raise ValueError(f"the cluster's server {text!a} is no http:// or https:// address")
+    # What should be the user's password isn't if it has a character of URLs.
+    is_cut = server.query_string or server.fragment or "@" in server.path
+    if server.scheme not in ("http", "https") or not server.host or is_cut:
+        shown, encoded = text, ""
+        if "@" in text:
+            shown = re.sub(r"^(\w*://)?.*@", r"\1", text, flags=re.DOTALL)
+            encoded = ", with its user and password percent-encoded"
+        raise ValueError(f"the cluster's server {shown!a} is no http:// or https:// address{encoded}")
     return server
 
 
-def _proxy_of_environment(server: URL) -> str | None:
-    """Return the proxy that HTTPS_PROXY or HTTP_PROXY names for a server, as Go's programs read them.
-
-    This machine needs none, whatever NO_PROXY has. Raise ValueError for what is no proxy's URL.
-    """
-    proxies = getproxies()
-    proxy = proxies.get(server.scheme)
-    if not proxy or _is_loopback(server) or should_bypass_proxies(str(server), proxies.get("no", "")):
-        return None
-    return _proxy(proxy)
-
-
-def _is_loopback(server: URL) -> bool:
-    try:
-        return server.host == "localhost" or ip_address(server.host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def _proxy(text: str) -> str:
-    """Return a proxy's URL. Raise ValueError for another text, and for a proxy that isn't one of HTTP."""
+def _proxy(text: object) -> str:
+    """Return a proxy's URL. Raise TypeError for no text, and ValueError for what is no proxy of HTTP."""
+    if not isinstance(text, str):
+        raise TypeError
     url = text if "://" in text else f"http://{text}"
     try:
         proxy = URL(url)

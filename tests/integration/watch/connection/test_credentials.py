@@ -322,6 +322,11 @@ async def test_a_redirect_is_not_followed_and_gets_no_token(scene: Scene) -> Non
         ("https://apiserver.example:6443", ".example"),
         ("https://10.96.0.1", "localhost,10.96.0.0/12"),
         ("https://[fd00::1]:6443", "fd00::/8"),
+        ("https://[fd00::1]:6443", "[fd00::1]"),
+        ("https://[fd00::1]:6443", "[fd00::1]:6443"),
+        ("https://apiserver.example", "*.EXAMPLE"),
+        ("https://apiserver.example", "apiserver.example:443"),
+        ("https://a:b@apiserver.example:6443", "apiserver.example:6443"),
         ("http://10.96.0.1", "*"),
     ],
 )
@@ -336,6 +341,24 @@ async def test_no_proxy_exempts_the_apiserver(
     monkeypatch.setenv("NO_PROXY", rules)
     connection.load()
     assert connection.proxy is None
+
+
+@pytest.mark.parametrize(
+    ("server", "rules"),
+    [
+        ("https://apiserver.example", "apiserver.example:6443,example.com,piserver.example,.,:443"),
+        ("https://example", "*.example,.example"),
+        ("https://10.96.0.1", "96.0.1,10.96.0.1:80,10.96.0.2/32"),
+    ],
+)
+async def test_no_proxy_exempts_nobody_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, server: str, rules: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", rules)
+    connection = Connection(scene.kubeconfig(None, {"server": server}))
+    connection.load()
+    assert connection.proxy == "http://127.0.0.1:1"
 
 
 async def test_no_proxy_of_the_environment_is_asked_for_this_machine(

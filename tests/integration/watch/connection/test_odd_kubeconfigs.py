@@ -58,6 +58,21 @@ def test_a_server_without_an_address_is_named(tmp_path: Path, server: str) -> No
     )
 
 
+@pytest.mark.parametrize("password", ["hid?den", "hid/den", "hid#den", "1#den", "1/den", "1?den"])
+@pytest.mark.parametrize("scheme", ["https://", "ftp://", ""])
+def test_a_servers_password_that_ends_its_address_is_not_shown(
+    tmp_path: Path, scheme: str, password: str
+) -> None:
+    said = refusal(kubeconfig(tmp_path, f"{scheme}admin:{password}@k8s:6443"))
+    assert f"'{scheme}k8s:6443' is no http:// or https:// address, with its user and password" in said
+    assert "den" not in said.removeprefix(f"LENS_KUBECONFIG: {tmp_path}")
+
+
+def test_a_proxy_that_is_no_text_is_no_kubeconfigs(tmp_path: Path) -> None:
+    cluster = {"name": "sim", "cluster": {"server": "https://k8s:6443", "proxy-url": ["http://proxy"]}}
+    assert refusal(kubeconfig(tmp_path, clusters=[cluster])).endswith("is no kubeconfig")
+
+
 @pytest.mark.parametrize("token", ["a\nb", "a\0b", "t\u00f6ken"])
 def test_a_token_that_no_request_can_have_is_named_and_not_shown(tmp_path: Path, token: str) -> None:
     said = refusal(kubeconfig(tmp_path, token=token))
