@@ -35,6 +35,12 @@ LEAST_DISTANCE = 0.5
 FEWEST = 4
 """With fewer hours there is no line."""
 
+SPREAD = 1e-9
+"""Hours of a smaller variance are all the same but for rounding."""
+
+LATE_H = 0.1
+"""A day's last sample may be so long before its end."""
+
 
 class NoSampleError(Exception):
     """The process has no metrics to show: it gives no answer, or has ended."""
@@ -155,6 +161,9 @@ def growth(samples: Sequence[Sample], field: str) -> Growth:
     if field in FOLLOW_CONNECTIONS:
         connections = [float(number) for _, number in least.values()]
         hours, figures = _rest(connections, hours), _rest(connections, figures)
+        if statistics.pvariance(hours) < SPREAD:
+            # The connections grow like a clock: what grows with time or with them can't be told apart.
+            return Growth(0.0, inf)
     slope = statistics.linear_regression(hours, figures).slope
     rest = _rest(hours, figures)
     squares = sum(each * each for each in rest)
@@ -192,5 +201,10 @@ def judge(growths: Mapping[str, Growth], hours: float) -> list[str]:
 
 
 def last_two_thirds(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Return the samples of the last two thirds of a day."""
-    return [sample for sample in samples if sample.hour >= samples[-1].hour / 3]
+    """Return the samples of the whole hours in the last two thirds of a day.
+
+    What is least in a part of an hour is more than what is least in all of it, and turns the line at its end.
+    """
+    end = samples[-1].hour if samples else 0.0
+    first, last = round(end / 3), floor(end + LATE_H)
+    return [sample for sample in samples if first <= sample.hour < last]

@@ -50,6 +50,19 @@ def test_the_first_third_is_left_out_and_of_a_few_hours_nothing_is_known() -> No
     assert growth(samples[: 3 * PER_HOUR], "rss_mb") == (0, inf)
 
 
+@pytest.mark.parametrize("end", [23.92, 23.99, 24.02, 24.4])
+def test_a_part_of_an_hour_at_an_end_of_the_day_is_no_growth(end: float) -> None:
+    """The least in a part has the garbage that later samples of the hour don't have."""
+    every = 1 / PER_HOUR
+    samples = [each._replace(hour=each.hour + end % every) for each in day(0.0, garbage_mb=3.0, hours=25)]
+    kept = last_two_thirds([each for each in samples if each.hour <= end])
+    assert kept[-1].hour - kept[0].hour == pytest.approx(16, abs=0.15)
+    found = growth(kept, "rss_mb")
+    assert found.a_day == pytest.approx(0, abs=1e-6)
+    assert found.error == pytest.approx(0, abs=1e-6)
+    assert last_two_thirds([]) == []
+
+
 def noisy(leak_mb: float, wander: float, seed: int) -> list[Sample]:
     """Return the samples of three days of a leak, whose RSS wanders: each hour takes after the one before."""
     chance, level, usual = random.Random(seed), 0.0, day(0.0, hours=1)[0]
@@ -90,6 +103,13 @@ def test_what_follows_the_connections_is_compared_at_an_equal_number_of_them() -
         made.append(usual._replace(hour=float(hour), connections=connections, tasks=tasks))
     assert growth(made, "tasks").a_day == pytest.approx(72)
     assert growth(made, "tasks").error == pytest.approx(0, abs=1e-6)
+
+
+def test_connections_that_grow_like_a_clock_leave_open_what_else_grows() -> None:
+    usual = day(0.0, hours=1)[0]
+    made = [usual._replace(hour=float(hour), connections=60 + hour, tasks=20 + hour) for hour in range(24)]
+    assert growth(made, "tasks") == (0, inf)
+    assert growth(made, "connections").a_day == pytest.approx(24)
 
 
 @pytest.mark.parametrize(
