@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -92,3 +94,19 @@ async def test_trims_that_take_long_are_rare() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(keep_trimmed(trim, 0.001), 0.05 * took / SHARE)
     assert len(times) == 1
+
+
+async def test_waiting_for_a_thread_is_no_trim_that_takes_long() -> None:
+    loop, times, trimmed = asyncio.get_running_loop(), count(1), asyncio.Event()
+
+    def trim() -> None:
+        if next(times) == 2:
+            loop.call_soon_threadsafe(trimmed.set)
+
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = asyncio.create_task(asyncio.to_thread(time.sleep, 0.5))
+    trimming = asyncio.create_task(keep_trimmed(trim, 0.01))
+    async with asyncio.timeout(30):
+        await trimmed.wait()
+    trimming.cancel()
+    await busy
