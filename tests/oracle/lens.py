@@ -50,13 +50,13 @@ class Lens:
         }
         devices = self.state.devices
         for each in fleet.get("resourceSlices", ()):
-            devices.put_slice(each["metadata"]["name"], read_slice(json.dumps(each).encode()))
+            devices.put_slice(each["metadata"]["name"], read_slice(msgspec.json.encode(each)))
         for each in fleet.get("deviceClasses", ()):
-            devices.put_class(each["metadata"]["name"], read_class(json.dumps(each).encode()))
+            devices.put_class(each["metadata"]["name"], read_class(msgspec.json.encode(each)))
         for each in fleet.get("deviceTaintRules", ()):
-            devices.put_rule(each["metadata"]["name"], read_taint_rule(json.dumps(each).encode()))
+            devices.put_rule(each["metadata"]["name"], read_taint_rule(msgspec.json.encode(each)))
         for each in fleet.get("resourceClaims", ()):
-            claim = read_claim(json.dumps(each).encode())
+            claim = read_claim(msgspec.json.encode(each))
             devices.put_claim((claim.namespace, claim.name), claim)
 
     def read(self, pod: Object) -> AskedPod:

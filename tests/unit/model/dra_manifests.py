@@ -1,8 +1,12 @@
-"""Raw objects of resource.k8s.io for examples, in any version of the API, and their way into a ledger."""
+"""Raw objects of resource.k8s.io for examples, in any version of the API, and their way into a ledger.
 
-import json
+Their JSON is without blanks, as an apiserver's: only then devices that are alike are read as one.
+"""
+
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.feed import (
@@ -185,35 +189,35 @@ def taint_rule(
 
 def read_claim(raw: object) -> Claim:
     """Read a claim as it comes from an apiserver."""
-    view = claims.read(json.dumps(raw).encode()).value
+    view = claims.read(msgspec.json.encode(raw)).value
     assert view is not None
     return view
 
 
 def read_slice(raw: object) -> Slice:
     """Read a slice as it comes from an apiserver."""
-    view = slices.read(json.dumps(raw).encode()).value
+    view = slices.read(msgspec.json.encode(raw)).value
     assert view is not None
     return view
 
 
 def read_class(raw: object) -> DeviceClass:
     """Read a class as it comes from an apiserver."""
-    view = classes.read(json.dumps(raw).encode()).value
+    view = classes.read(msgspec.json.encode(raw)).value
     assert view is not None
     return view
 
 
 def read_rule(raw: object) -> TaintRule:
     """Read a rule as it comes from an apiserver."""
-    view = rules.read(json.dumps(raw).encode()).value
+    view = rules.read(msgspec.json.encode(raw)).value
     assert view is not None
     return view
 
 
 def put(ledger: Ledger, raw: Object) -> None:
     """Store an object of resource.k8s.io."""
-    document = json.dumps(raw).encode()
+    document = msgspec.json.encode(raw)
     match raw["kind"]:
         case "ResourceClaim":
             claim_reading = claims.read(document)
@@ -244,7 +248,7 @@ def snapshot_of(*objects: Object) -> Snapshot:
 
 def put_fit(state: DeviceState, raw: Object) -> None:
     """Store an object as a fit looks at it."""
-    document, feeds = json.dumps(raw).encode(), DeviceFeeds(state)
+    document, feeds = msgspec.json.encode(raw), DeviceFeeds(state)
     match raw["kind"]:
         case "ResourceClaim":
             claim_reading = _fit_claims.read(document)

@@ -1,7 +1,8 @@
 """An apiserver's memory of one resource, and what it sends of it: list pages and watch lines, as bytes."""
 
-import json
 from typing import Any, NamedTuple
+
+import msgspec
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -89,4 +90,4 @@ def bookmark(version: int) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value).encode()
+    return msgspec.json.encode(value)

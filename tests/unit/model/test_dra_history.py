@@ -14,9 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder
+from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder, slice_decoder
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.inventory.store import Store
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
@@ -230,7 +231,9 @@ class Claiming(RuleBasedStateMachine):
             "pods": Resource(pod_decoder(gpus), Store(ledger.pods, ledger.put_pod)),
             "nodes": Resource(node_decoder(gpus), Store(ledger.nodes, ledger.put_node)),
             "claims": Resource(dra.claims, Store(ledger.claims, ledger.put_claim)),
-            "slices": Resource(dra.slices, Store(ledger.slices, ledger.put_slice)),
+            "slices": Resource(
+                slice_decoder(GpuDrivers(), ledger.slices), Store(ledger.slices, ledger.put_slice)
+            ),
             "classes": Resource(dra.classes, Store(ledger.device_classes, ledger.put_device_class)),
             "rules": Resource(dra.rules, Store(ledger.taint_rules, ledger.put_taint_rule)),
         }

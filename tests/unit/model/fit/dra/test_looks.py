@@ -1,9 +1,9 @@
 """Nodes that look alike get one answer: it is the one that each of them would have got by itself."""
 
-import json
 from functools import partial
 from random import Random
 
+import msgspec
 import pytest
 
 from lens.model.fit.dra.devices import NO_CHOICE, Kind, NodeChoice, Slice, read_slice
@@ -42,11 +42,11 @@ def test_what_nodes_look_like_follows_what_changes(part: int) -> None:
         read = lens.Lens({**raw, "resourceSlices": [], "resourceClaims": []})
         devices = read.state.devices
         slices = {
-            each["metadata"]["name"]: read_slice(json.dumps(each).encode())
+            each["metadata"]["name"]: read_slice(msgspec.json.encode(each))
             for each in raw.get("resourceSlices", ())
         }
         claims = {
-            (each["metadata"]["namespace"], each["metadata"]["name"]): read_claim(json.dumps(each).encode())
+            (each["metadata"]["namespace"], each["metadata"]["name"]): read_claim(msgspec.json.encode(each))
             for each in raw.get("resourceClaims", ())
         }
         for _ in range(2):

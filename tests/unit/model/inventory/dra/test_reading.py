@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from lens.model.inventory.objects.claim import AllocatedDevice, Alternative, ClaimRequest, Consumer
@@ -30,7 +31,7 @@ from tests.unit.model.dra_manifests import (
 
 
 def _read(raw: object) -> Any:
-    return slices.read(json.dumps(raw).encode())
+    return slices.read(msgspec.json.encode(raw))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
