@@ -5,21 +5,19 @@ and the same of these are held. So a question looks for devices on one of them.
 """
 
 from collections.abc import Hashable, Sequence
+from weakref import WeakValueDictionary
 
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.pools import Pool
 
-MOST_LOOKS = 8192
-"""Looks that are kept. One takes 1 KB or so."""
-
 
 class Look:
-    """What nodes look like. There is one object for all nodes that look the same."""
+    """What nodes look like. There is one object for all that look the same, as long as somebody has it."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
 
-_known: dict[Hashable, Look] = {}
+_known: WeakValueDictionary[Hashable, Look] = WeakValueDictionary()
 
 
 def look_of(pools: Sequence[Pool], holding: Holding) -> Look | None:
@@ -33,8 +31,6 @@ def look_of(pools: Sequence[Pool], holding: Holding) -> Look | None:
     key = tuple(seen)
     look = _known.get(key)
     if look is None:
-        if len(_known) >= MOST_LOOKS:
-            _known.clear()
         look = _known[key] = Look()
     return look
 

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from lens.model.fit.dra.devices import Device, Slice
 from lens.model.inventory.objects.claim import PoolKey
@@ -19,20 +20,17 @@ CounterSets = Mapping[str, Mapping[str, Exact]]
 Flaw = Literal["incomplete", "invalid", "contradictory"]
 """Why a pool's devices aren't allocated, or, of a contradictory one, may or may not be: by chance."""
 
-MOST_KINDS = 4096
-"""Kinds of pools that are kept."""
-
 
 class PoolKind:
     """What pools have in common whose devices are of the same kinds, at the same places.
 
-    There is one object for all these pools.
+    There is one object for all these pools, as long as there is one of them.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
 
-_kinds: dict[Hashable, PoolKind] = {}
+_kinds: WeakValueDictionary[Hashable, PoolKind] = WeakValueDictionary()
 
 
 class Pool:
@@ -87,8 +85,6 @@ class Pool:
         key = self.key.driver, self.flaw, counters, of_devices
         kind = _kinds.get(key)
         if kind is None:
-            if len(_kinds) >= MOST_KINDS:
-                _kinds.clear()
             kind = _kinds[key] = PoolKind()
         return kind
 

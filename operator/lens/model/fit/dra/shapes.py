@@ -5,6 +5,7 @@ at the same places.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from weakref import WeakValueDictionary
 
 from lens.model.fit.dra.allocator import Named, Offer
 from lens.model.fit.dra.cel.library import EvaluationError
@@ -18,20 +19,20 @@ from lens.model.fit.dra.objects import FitClass
 from lens.model.fit.dra.pools import Pool
 from lens.model.k8s.dra.device_identities import IDENTITIES
 
-MOST_SHAPES = 4096
-"""Shapes of pools that are kept."""
-
 MOST_VIEWS = 16
 """Kinds of claims for which a pool keeps its shape."""
 
 
 class Shape:
-    """What some claims see of a pool. There is one object for all pools that look the same."""
+    """What some claims see of a pool.
 
-    __slots__ = ()
+    There is one object for all pools that look the same, as long as there is one of them.
+    """
+
+    __slots__ = ("__weakref__",)
 
 
-_known: dict[Hashable, Shape] = {}
+_known: WeakValueDictionary[Hashable, Shape] = WeakValueDictionary()
 
 
 class Viewer:
@@ -101,8 +102,6 @@ class Viewer:
         )
         shape = _known.get(key)
         if shape is None:
-            if len(_known) >= MOST_SHAPES:
-                _known.clear()
             shape = _known[key] = Shape()
         return shape
 

@@ -1,13 +1,16 @@
 """Nodes that look alike get one answer: it is the one that each of them would have got by itself."""
 
+import sys
 from functools import partial
 from random import Random
 
 import msgspec
 import pytest
 
+from lens.model.fit.dra.allocator import Offer
 from lens.model.fit.dra.devices import NO_CHOICE, Kind, NodeChoice, Slice, read_slice
 from lens.model.fit.dra.objects import read_claim
+from lens.model.fit.dra.shapes import Viewer
 from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.engine import fit
 from tests.oracle import cases, lens
@@ -112,8 +115,19 @@ def test_what_is_kept_of_nodes_goes_with_them_whoever_looks_at_an_older_view() -
     assert view.looks.keys() | view.pools_of.keys() == {"b"}
 
 
-def slice_of(node: str, gpus: int = 1) -> Slice:
+def test_nothing_is_kept_of_the_devices_that_a_node_had() -> None:
+    devices, kinds = DeviceState(), [Kind() for _ in range(3)]
+    for kind in kinds:
+        devices.put_slice("a", slice_of("a", kind=kind))
+        view = devices.view()
+        assert view.look("a") is not None
+        assert Viewer((), Offer({}, (), view.holding, {})).of_node(view.pools("a", {}), view.holding)
+    # The list's own, and getrefcount's.
+    assert [sys.getrefcount(kinds[0]), sys.getrefcount(kinds[1])] == [2, 2]
+
+
+def slice_of(node: str, gpus: int = 1, kind: Kind = KIND) -> Slice:
     """Return a node's slice."""
     own = tuple((f"gpu-{number}", "", "") for number in range(gpus))
-    kinds = ((KIND, NO_CHOICE),) * gpus
+    kinds = ((kind, NO_CHOICE),) * gpus
     return Slice(node, "gpu.nvidia.com", node, 1, 1, NodeChoice(node), per_device=False, kinds=kinds, own=own)
