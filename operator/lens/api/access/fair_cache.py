@@ -1,6 +1,7 @@
 """A bounded cache in which no caller evicts another caller's share of the entries."""
 
 from collections.abc import Callable, Hashable
+from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -51,10 +52,7 @@ class FairCache(Generic[K, V]):
 
     def drop_oldest(self, is_old: Callable[[V], bool]) -> None:
         """Remove the entries that were stored first, up to one whose value isn't old."""
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            if not is_old(entry.value):
-                break
+        for key, _ in tuple(takewhile(lambda item: is_old(item[1].value), self._entries.items())):
             self.pop(key)
 
     def pop(self, key: K) -> None:
