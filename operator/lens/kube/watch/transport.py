@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from yarl import URL
@@ -91,6 +92,7 @@ class Transport:
         self._loading = asyncio.Lock()
         self._loaded_at = -math.inf
         self._is_loaded = False
+        self._proxies: WeakKeyDictionary[aiohttp.ClientSession, str | None] = WeakKeyDictionary()
 
     def url(self, path: str) -> str:
         """Return the URL of a ``path`` below the server's."""
@@ -109,11 +111,12 @@ class Transport:
                 "silence": self._silence,
             },
         )
-        return aiohttp.ClientSession(
+        proxy = self._connection.proxy
+        session = aiohttp.ClientSession(
             connector=_Connector(receiving, limit=0, resolver=Resolver(), ssl=self._connection.tls()),
             response_class=response_class,
             middlewares=[self._send],
-            proxy=self._connection.proxy,
+            proxy=proxy,
             read_bufsize=2**20,
             # The apiserver is near: compressing lists would cost both sides more than it saves.
             headers={
@@ -122,6 +125,8 @@ class Transport:
                 "User-Agent": f"lens/{__version__}",
             },
         )
+        self._proxies[session] = proxy
+        return session
 
     async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         path = self._relative(request.url)
@@ -247,8 +252,9 @@ class Transport:
             raise aiohttp.ClientConnectionError(str(error)) from error
         if header is not None:
             request.headers["Authorization"] = header
-        if request.url.origin() != URL(self._connection.server).origin():
-            # The configuration names another server now. If the session is closed, kopf logs in again.
+        server, proxy = URL(self._connection.server).origin(), self._connection.proxy
+        if request.url.origin() != server or self._proxies[request.session] != proxy:
+            # The configuration names another one now. If the session is closed, kopf logs in again.
             await request.session.close()
         if request.session.closed:
             # Another request's 401 may have closed it during a wait. aiohttp would fail an assertion here,

@@ -419,6 +419,20 @@ async def test_requests_use_the_configured_proxy(scene: Scene, monkeypatch: pyte
     await proxy.stop()
 
 
+async def test_another_proxy_in_the_kubeconfig_is_used_at_once(scene: Scene) -> None:
+    first, second = Front(scene.sim.port), Front(scene.sim.port)
+    await first.start()
+    await second.start()
+    scene.watch(Connection(scene.kubeconfig(None, {"proxy-url": first.url})))
+    await scene.until_exact()
+    scene.kubeconfig(None, {"proxy-url": second.url})
+    await first.stop()
+    await until_news_arrive(scene, "by the second")
+    assert second.requests != []
+    assert scene.front.requests == []
+    await second.stop()
+
+
 @pytest.mark.slow
 async def test_the_password_in_the_apiservers_url_authenticates_and_is_not_logged(
     scene: Scene,
