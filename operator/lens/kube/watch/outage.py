@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import ssl
 from collections.abc import Callable
 
 import aiohttp
@@ -80,6 +81,12 @@ def cause_of_error(error: Exception) -> str:
         return f"{error.host}:{error.port}: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno or 0
-        why = os.strerror(number) if number in errno.errorcode else str(error.os_error)
+        if isinstance(error.os_error, ssl.SSLError):
+            # Its number is OpenSSL's.
+            why = f"TLS: {error.os_error.reason or 'no handshake'}"
+        elif number in errno.errorcode:
+            why = os.strerror(number)
+        else:
+            why = str(error.os_error) or "connection broken"
         return f"{error.host}:{error.port}: {why}"
     return str(error) or type(error).__name__

@@ -241,7 +241,11 @@ class Transport:
 
     async def _respond(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         await self._authorize(request)
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except aiohttp.ClientHttpProxyError as error:
+            # Not the apiserver has answered. Any other error would end kopf.
+            raise aiohttp.ClientConnectionError(f"the proxy refuses: HTTP {error.status}") from error
         self._metrics.kube_requests.labels(str(response.status)).inc()
         return response
 

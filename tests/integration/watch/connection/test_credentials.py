@@ -419,6 +419,43 @@ async def test_requests_use_the_configured_proxy(scene: Scene, monkeypatch: pyte
     await proxy.stop()
 
 
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (
+            b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            "the proxy refuses: HTTP 407",
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + 10 * b"no TLS\r\n", "apiserver.example:6443: "),
+    ],
+)
+async def test_a_proxy_that_does_not_connect_is_an_outage(
+    scene: Scene, answer: bytes, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        cluster = {
+            "server": "https://apiserver.example:6443",
+            "proxy-url": f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}",
+        }
+        scene.watch(Connection(scene.kubeconfig(None, cluster)))
+        await scene.until(lambda: asked >= 4, "requests")
+    assert scene.restarts == 0
+    told = [vars(each)["error"] for each in caplog.records if each.name == "lens.kube.watch.outage"]
+    assert told
+    assert all(each.startswith(cause) and len(each) > len("apiserver.example:6443: ") for each in told)
+    assert "permitted" not in caplog.text
+
+
 async def test_another_proxy_in_the_kubeconfig_is_used_at_once(scene: Scene) -> None:
     first, second = Front(scene.sim.port), Front(scene.sim.port)
     await first.start()
