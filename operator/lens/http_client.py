@@ -135,6 +135,8 @@ async def request_errors(seconds: float | None) -> AsyncIterator[None]:
         raise RequestFailedError("unreachable", f"unreachable: {cause}") from None
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
         raise RequestFailedError("unreachable", "connection broken") from None
+    except aiohttp.ClientHttpProxyError as error:
+        raise RequestFailedError("unreachable", f"the proxy refuses: HTTP {error.status}") from None
     # aiohttp raises a ValueError for some malformed headers.
     except (aiohttp.ClientError, ValueError):
         raise RequestFailedError("malformed", "answers something else than HTTP") from None

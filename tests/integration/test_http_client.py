@@ -55,6 +55,22 @@ async def test_a_cookie_is_not_sent_back() -> None:
     assert cookies == [None, None]
 
 
+async def test_a_proxy_that_refuses_is_named() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    client = HttpClient()
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        proxy = f"http://joe:secret@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(RequestFailedError, match="the proxy refuses: HTTP 407") as refused:
+            async with request_errors(10):
+                await client.send("https://apiserver.example:6443/version", {}, proxy=proxy)
+        await client.close()
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_body_is_read_up_to_its_bound(*, chunked: bool) -> None:
     async def body(request: web.Request) -> web.StreamResponse:
