@@ -29,13 +29,15 @@ def from_environment(endpoint: Endpoint, environ: Mapping[str, str]) -> str | No
     """Return the proxy that HTTPS_PROXY or HTTP_PROXY names for a server, as Go's programs read them."""
     name = f"{endpoint.scheme}_proxy"
     proxy = environ.get(name.upper()) or environ.get(name)
-    if not proxy or _bypassed(endpoint, environ.get("NO_PROXY") or environ.get("no_proxy") or ""):
+    rules = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    if not proxy or is_direct(endpoint.host, endpoint.port, rules):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _bypassed(endpoint: Endpoint, rules: str) -> bool:
-    host = endpoint.host.lower().rstrip(".")
+def is_direct(host: str, port: int | None, rules: str) -> bool:
+    """Return whether a host is this machine, or NO_PROXY names it: its address, network or domain."""
+    host = host.lower().rstrip(".")
     address = _address(host)
     if host == "localhost" or (address is not None and address.is_loopback):
         return True
@@ -44,9 +46,9 @@ def _bypassed(endpoint: Endpoint, rules: str) -> bool:
             return True
         # The colons of an address of IPv6 are in brackets where a port follows.
         has_port = rule.count(":") == 1 or "]:" in rule
-        name, _, port = rule.rpartition(":") if has_port else (rule, "", "")
+        name, _, digits = rule.rpartition(":") if has_port else (rule, "", "")
         name = name.removeprefix("*")
-        if not name or (port and port != str(endpoint.port)):
+        if not name or (digits and digits != str(port)):
             continue
         if address is not None:
             if _covers(name, address):
