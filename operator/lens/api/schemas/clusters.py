@@ -30,8 +30,8 @@ class ClusterTotals(TypedDict):
     running_tasks: Annotated[Count, Field(description="Pods in phase Running that hold at least one GPU.")]
 
 
-class Cluster(TypedDict):
-    """A cluster that this Lens knows."""
+class KnownCluster(TypedDict):
+    """A cluster's name, state and age."""
 
     name: Annotated[str, Field(description="Its name, as in the parameter cluster.")]
     local: Annotated[
@@ -42,6 +42,11 @@ class Cluster(TypedDict):
         Seconds | None,
         Field(description="Seconds since its figures were last known to be current; null if there are none."),
     ]
+
+
+class Cluster(KnownCluster):
+    """A cluster that this Lens knows."""
+
     totals: Annotated[
         ClusterTotals | None, Field(description="Its figures; null while it is syncing or unreachable.")
     ]
@@ -56,18 +61,9 @@ class Clusters(TypedDict):
     ]
 
 
-class ClusterSummary(TypedDict):
+class ClusterSummary(KnownCluster):
     """A cluster's figures, null while it is syncing or unreachable."""
 
-    name: Annotated[str, Field(description="Its name, as in the parameter cluster.")]
-    local: Annotated[
-        bool, Field(description="Whether this Lens watches it; other clusters have a Lens of their own.")
-    ]
-    status: ClusterState
-    age_seconds: Annotated[
-        Seconds | None,
-        Field(description="Seconds since its figures were last known to be current; null if there are none."),
-    ]
     current_gpu_usage: Annotated[GpuUsage | None, Field(description="As in its status.")]
     running_tasks: Annotated[Count | None, Field(description="As in its status.")]
     available_resources: Annotated[AvailableResources | None, Field(description="As in its status.")]

@@ -8,8 +8,7 @@ from typing_extensions import TypedDict
 from lens.api.schemas.envelope import Page
 from lens.api.schemas.fit import FitReason
 from lens.api.schemas.scalars import Count, Timestamp
-from lens.api.schemas.tasks import CLAIMS, FRACTION, Claim, Fraction
-from lens.model.inventory.owner_chains import Reason
+from lens.api.schemas.tasks import CLAIMS, FRACTION, Claim, Fraction, PodIdentity
 
 PendingState = Literal["gated", "unschedulable", "waiting"]
 NoFitReason = Literal["TOO_MANY_SHAPES", "OUT_OF_TIME", "UNREADABLE"]
@@ -62,18 +61,9 @@ class PodFit(TypedDict):
     ]
 
 
-class WaitingTask(TypedDict):
+class WaitingTask(PodIdentity):
     """A pod that requests GPUs and isn't bound to a node."""
 
-    pod_uid: Annotated[str, Field(description="The pod's uid.")]
-    pod_name: Annotated[str, Field(description="The pod's name.")]
-    namespace: Annotated[str, Field(description="The pod's namespace.")]
-    workload_type: Annotated[str, Field(description="The kind of the topmost known owner, or Pod.")]
-    workload_name: Annotated[str, Field(description="The name of the topmost known owner, or of the pod.")]
-    workload_reason: Annotated[
-        Reason | None,
-        Field(description="Why the topmost known owner may not be the top one; null if it is."),
-    ]
     owner: Annotated[
         str | None, Field(description="The name of the pod's controller; null for a pod without one.")
     ]

@@ -111,8 +111,8 @@ class Claim(TypedDict):
     devices: Annotated[list[ClaimedDevice], Field(description="The devices that it holds for the pod.")]
 
 
-class Task(TypedDict):
-    """A pod that holds GPUs."""
+class PodIdentity(TypedDict):
+    """A pod's names, and the workload that it belongs to."""
 
     pod_uid: Annotated[str, Field(description="The pod's uid.")]
     pod_name: Annotated[str, Field(description="The pod's name.")]
@@ -123,6 +123,11 @@ class Task(TypedDict):
         Reason | None,
         Field(description="Why the topmost known owner may not be the top one; null if it is."),
     ]
+
+
+class Task(PodIdentity):
+    """A pod that holds GPUs."""
+
     node_name: Annotated[str, Field(description="The node that it is bound to.")]
     allocated_gpus: Annotated[Count, Field(description="GPUs that are allocated to it, in whole or in part.")]
     running_time_seconds: Annotated[
