@@ -7,8 +7,10 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from io import BytesIO
 from math import inf
+from pathlib import Path
 from typing import Literal
 
 import aiohttp
@@ -40,6 +42,17 @@ class RequestFailedError(Exception):
         """Take the failure and the message."""
         super().__init__(problem)
         self.failure = failure
+
+
+def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return a TLS context that trusts the CAs of a file, by default the system's. Raise OSError.
+
+    By default Python 3.13 requires of certificates all that RFC 5280 does (VERIFY_X509_STRICT). The CAs of
+    old clusters of Amazon EKS have no key identifiers, those of MicroK8s no key usage. kubectl accepts them.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 class HttpClient:
@@ -84,6 +97,8 @@ class HttpClient:
         """
         if self._session is None:
             self._session = self._open()
+        if tls is None and url.startswith("https:"):
+            tls = self._system_cas
         return await self._session.request(
             method,
             URL(url, encoded=True),
@@ -95,6 +110,10 @@ class HttpClient:
             server_hostname=server_name,
             proxy=proxy,
         )
+
+    @cached_property
+    def _system_cas(self) -> ssl.SSLContext:
+        return client_context()
 
     def _open(self) -> aiohttp.ClientSession:
         limit, keepalive = self._max_connections, self._keepalive_seconds

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lens.config.errors import SettingsError
 from lens.files.reloading_file import ReloadingFile
+from lens.http_client import client_context
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, 2.1: b64token
 
@@ -55,7 +56,7 @@ def _read_token(path: Path) -> str:
 
 def _read_authority(path: Path) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=path)
+        return client_context(path)
     except ssl.SSLError as error:
         raise SettingsError(f"CA file {path}: {error.reason or error}") from None
     except OSError as error:

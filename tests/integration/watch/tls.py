@@ -17,22 +17,27 @@ class Pair(NamedTuple):
     key: Path
 
 
-async def authority(folder: Path, name: str) -> Pair:
-    """Make a certificate authority."""
-    extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
-    return await _made(folder, name, extensions)
+async def authority(folder: Path, name: str, *, key_ids: bool = True) -> Pair:
+    """Make a certificate authority. Without ``key_ids`` it has no other extensions than it needs."""
+    extensions: tuple[str, ...] = ("basicConstraints=critical,CA:TRUE",)
+    if key_ids:
+        extensions += ("keyUsage=critical,keyCertSign",)
+    return await _made(folder, name, extensions, key_ids=key_ids)
 
 
-async def certificate(folder: Path, name: str, by: Pair) -> Pair:
+async def certificate(folder: Path, name: str, by: Pair, *, key_ids: bool = True) -> Pair:
     """Make a certificate for 127.0.0.1, good for servers and clients, signed by an authority."""
     extensions = ("basicConstraints=critical,CA:FALSE", "subjectAltName=IP:127.0.0.1")
-    return await _made(folder, name, extensions, "-CA", str(by.certificate), "-CAkey", str(by.key))
+    signed = ("-CA", str(by.certificate), "-CAkey", str(by.key))
+    return await _made(folder, name, extensions, *signed, key_ids=key_ids)
 
 
-async def server(folder: Path, name: str, by: Pair, clients_by: Pair | None = None) -> ssl.SSLContext:
+async def server(
+    folder: Path, name: str, by: Pair, clients_by: Pair | None = None, *, key_ids: bool = True
+) -> ssl.SSLContext:
     """Make the context of a server, which asks for client certificates if it is to know their authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*await certificate(folder, name, by))
+    context.load_cert_chain(*await certificate(folder, name, by, key_ids=key_ids))
     if clients_by is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(clients_by.certificate)
@@ -75,14 +80,15 @@ async def run_out(folder: Path, name: str, by: Pair) -> Pair:
     return pair
 
 
-async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str) -> Pair:
+async def _made(folder: Path, name: str, extensions: tuple[str, ...], *by: str, key_ids: bool = True) -> Pair:
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     config = folder / "openssl.cnf"
     config.write_text(_CONFIG)
     command = ["req", "-x509", "-config", str(config), "-subj", f"/CN={name}", "-days", "2", *by]
     command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-out", str(pair.certificate), "-keyout", str(pair.key)]
-    for extension in (*extensions, "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"):
+    subject, issuer = ("hash", "keyid") if key_ids else ("none", "none")
+    for extension in (*extensions, f"subjectKeyIdentifier={subject}", f"authorityKeyIdentifier={issuer}"):
         command += ["-addext", extension]
     await _run(*command)
     return pair

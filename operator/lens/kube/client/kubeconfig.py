@@ -24,6 +24,7 @@ from yarl import URL
 from lens.config.errors import SettingsError
 from lens.config.reading import PREFIX
 from lens.files.reloading_file import FileSignature, file_signature
+from lens.http_client import client_context
 from lens.kube.client.proxies import proxy_of_environment
 from lens.redaction import without_credentials, without_entries
 
@@ -131,7 +132,7 @@ class Connection:
         """Return the context of all sessions. Call this in their loop, which also changes the context."""
         self._loop = asyncio.get_running_loop()
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = client_context()
         return self._tls
 
     @property
@@ -150,7 +151,7 @@ class Connection:
         OpenSSL crashes if one thread changes a context with which another thread opens a connection.
         """
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = client_context()
         tls, applied = self._tls, Future[None]()
 
         def apply() -> None:
