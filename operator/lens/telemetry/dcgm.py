@@ -1,9 +1,11 @@
 """Parse NVIDIA's dcgm-exporter by the names of its default counters.
 
-Source: etc/default-counters.csv and internal/pkg/rendermetrics of NVIDIA/dcgm-exporter. In MIG mode it has a
-sample for each GPU instance, and repeats the whole GPU's values on each. It has no timestamps: its samples
-are up to a collect interval old, and count as just taken. It has the last XID of each GPU, and those of a
-time window if DCGM_EXP_XID_ERRORS_COUNT is on; an XID that it had before counts until the exporter restarts.
+Source: etc/default-counters.csv and internal/pkg/rendermetrics of NVIDIA/dcgm-exporter. From 4.9.0 on they
+are the names of DCGM 4.7, most of them in other units. In MIG mode it has a sample for each GPU instance, and
+repeats the whole GPU's values on each. It has no timestamps: its samples are up to a collect interval old,
+and count as just taken. It has the last XID of each GPU, those of a time window if DCGM_EXP_XID_ERRORS_COUNT
+is on, and all since its start if DCGM_EXP_XID_ERRORS_TOTAL is on; an XID that it had before counts until the
+exporter restarts.
 """
 
 import re
@@ -48,12 +50,25 @@ _PREFIX = "DCGM_FI_"
 _UTIL, _ACTIVE = "DEV_GPU_UTIL", "PROF_GR_ENGINE_ACTIVE"
 _USED, _FREE, _TOTAL, _RESERVED = "DEV_FB_USED", "DEV_FB_FREE", "DEV_FB_TOTAL", "DEV_FB_RESERVED"
 _TEMPERATURE, _POWER, _XID = "DEV_GPU_TEMP", "DEV_POWER_USAGE", "DEV_XID_ERRORS"
-_XID_COUNT = "DCGM_EXP_XID_ERRORS_COUNT"
+_XID_COUNT = "XID_COUNT"
+
+_RENAMED = {
+    "DEV_GPU_UTIL_RATIO": (_UTIL, 100.0),
+    "PROF_GR_ENGINE_UTIL_RATIO": (_ACTIVE, 1.0),
+    "DEV_FB_USED_BYTES": (_USED, 1 / MIB),
+    "DEV_FB_FREE_BYTES": (_FREE, 1 / MIB),
+    "DEV_FB_CAPACITY_BYTES": (_TOTAL, 1 / MIB),
+    "DEV_FB_RESERVED_BYTES": (_RESERVED, 1 / MIB),
+    "DEV_GPU_TEMP_CELSIUS": (_TEMPERATURE, 1.0),
+    "DEV_BOARD_POWER_WATTS": (_POWER, 1.0),
+    "DEV_XID_ERROR": (_XID, 1.0),
+}
+"""What DCGM 4.7 calls a field, and by what its unit is multiplied to be the older one."""
 
 _WANTED = {
     f"{_PREFIX}{name}".encode(): name
-    for name in (_UTIL, _ACTIVE, _USED, _FREE, _TOTAL, _RESERVED, _TEMPERATURE, _POWER, _XID)
-} | {_XID_COUNT.encode(): _XID_COUNT}
+    for name in (_UTIL, _ACTIVE, _USED, _FREE, _TOTAL, _RESERVED, _TEMPERATURE, _POWER, _XID, *_RENAMED)
+} | {f"DCGM_EXP_XID_ERRORS_{kind}".encode(): _XID_COUNT for kind in ("COUNT", "TOTAL")}
 
 _PROFILE = re.compile(r"(?:\d{1,2}c\.)?(\d{1,2})g\.", re.ASCII)
 
@@ -164,7 +179,10 @@ def _remember_xids(gpus: dict[_GpuKey, _Gpu], known: dict[_GpuKey, set[int]]) ->
 def _add_sample(sample: Sample, gpus: dict[_GpuKey, _Gpu]) -> None:
     """Add a sample to its GPU or instance, and the container that it names. Raise MalformedLineError."""
     labels = sample.labels
-    counted_xid = number(labels, "xid") if sample.metric == _XID_COUNT else None
+    metric, scale = _RENAMED.get(sample.metric, (sample.metric, 1.0))
+    value = sample.value * scale
+    # A GPU without any XID has a 0 that names none.
+    counted_xid = number(labels, "xid") if metric == _XID_COUNT and value else None
     uuid, index = labels.get("UUID") or labels.get("uuid", ""), number(labels, "gpu")
     gpu_instance = number(labels, "GPU_I_ID") if labels.get("GPU_I_ID") else None
     gpu = gpus.get((uuid, index))
@@ -174,17 +192,17 @@ def _add_sample(sample: Sample, gpus: dict[_GpuKey, _Gpu]) -> None:
         gpu = gpus[uuid, index] = _Gpu(
             index, uuid, intern(labels.get("modelName", "")), pci_bus_id(labels.get("pci_bus_id", ""))
         )
-    if counted_xid is not None:
-        if sample.value > 0 and len(gpu.xids) < MOST_XIDS:
+    if metric == _XID_COUNT:
+        if counted_xid is not None and value > 0 and len(gpu.xids) < MOST_XIDS:
             gpu.xids.add(counted_xid)
         return
-    if sample.metric == _XID and 1 <= sample.value <= MAX_XID and len(gpu.xids) < MOST_XIDS:
-        gpu.xids.add(round(sample.value))
+    if metric == _XID and 1 <= value <= MAX_XID and len(gpu.xids) < MOST_XIDS:
+        gpu.xids.add(round(value))
     instance = None if gpu_instance is None else _instance(labels, gpu, gpu_instance)
-    if instance is None or sample.metric in (_UTIL, _TEMPERATURE, _POWER, _XID):
-        gpu.values.set(sample.metric, sample.value)
+    if instance is None or metric in (_UTIL, _TEMPERATURE, _POWER, _XID):
+        gpu.values.set(metric, value)
     else:
-        instance.values.set(sample.metric, sample.value)
+        instance.values.set(metric, value)
     named = holder(labels, uuid, None)
     if named is not None:
         gpu.holders[named, gpu_instance] = None
@@ -255,11 +273,11 @@ def _utilization(values: Values) -> float | None:
     """Return the utilization, or else the graphics engine's active ratio in percent."""
     utilization = values.first(_UTIL, most=100)
     if utilization is None and values.missing_reason(_UTIL) == NOT_EXPORTED:
-        active = values.first(_ACTIVE, most=100, scale=100)
-        utilization = None if active is None else round(active, 2)
+        utilization = values.first(_ACTIVE, most=100, scale=100)
     if utilization is None:
         values.reasons["utilization_percent"] = values.missing_reason(_UTIL, _ACTIVE)
-    return utilization
+        return None
+    return round(utilization, 2)
 
 
 def _instances_utilization(gpu: _Gpu, instances: tuple[InstanceTelemetry, ...]) -> float | None:

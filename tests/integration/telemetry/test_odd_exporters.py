@@ -235,6 +235,10 @@ def counted_xids(**counts: int) -> str:
     )
 
 
+NO_XIDS = 'DCGM_EXP_XID_ERRORS_COUNT{gpu="0",UUID="GPU-a",window_size_in_ms="9"} 0\n'
+TOTAL_XID_79 = 'DCGM_EXP_XID_ERRORS_TOTAL{gpu="0",UUID="GPU-a",xid="79"} 1\n'
+
+
 @pytest.mark.parametrize(
     ("text", "state", "because"),
     [
@@ -251,13 +255,17 @@ def counted_xids(**counts: int) -> str:
         (last_xids(154) + counted_xids(_79=1), "critical", ("XID 79",)),
         (last_xids(154), "unknown", ("XID 154",)),
         (last_xids("NaN"), "unknown", ("OUT_OF_RANGE",)),
+        (last_xids(0) + NO_XIDS, "ok", ()),
+        (NO_XIDS, "unknown", ("NOT_EXPORTED",)),
+        (last_xids(31) + TOTAL_XID_79, "critical", ("XID 79",)),
     ],
 )
 async def test_of_several_xids_the_worst_decides(
     scene: Scene, text: str, state: str, because: tuple[str, ...]
 ) -> None:
-    (gpu,) = (await read(scene, text)).gpus
-    assert (gpu.health.state, gpu.health.because) == (state, because)
+    node = await read(scene, text)
+    (gpu,) = node.gpus
+    assert (gpu.health.state, gpu.health.because, node.problem) == (state, because, None)
 
 
 @pytest.mark.slow

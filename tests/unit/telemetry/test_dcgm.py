@@ -58,6 +58,50 @@ def test_gpus_are_read_with_their_holders() -> None:
     assert second.reasons["memory_used_bytes"] == NOT_EXPORTED
 
 
+def test_the_names_and_units_of_dcgm_4_7_are_the_same_figures() -> None:
+    """From 4.9.0 on dcgm-exporter has no others."""
+    old, new = (
+        "".join(line(metric, value, namespace="team", pod="train-0") for metric, value in values.items())
+        for values in (
+            {
+                "DEV_GPU_UTIL": 57,
+                "DEV_FB_USED": 1000,
+                "DEV_FB_FREE": 80000,
+                "DEV_FB_RESERVED": 559,
+                "DEV_FB_TOTAL": 81559,
+                "DEV_GPU_TEMP": 61,
+                "DEV_POWER_USAGE": 512.25,
+                "DEV_XID_ERRORS": 79,
+            },
+            {
+                "DEV_GPU_UTIL_RATIO": 0.57,
+                "DEV_FB_USED_BYTES": 1000 * MIB,
+                "DEV_FB_FREE_BYTES": 80000 * MIB,
+                "DEV_FB_RESERVED_BYTES": 559 * MIB,
+                "DEV_FB_CAPACITY_BYTES": 81559 * MIB,
+                "DEV_GPU_TEMP_CELSIUS": 61,
+                "DEV_BOARD_POWER_WATTS": 512.25,
+                "DEV_XID_ERROR": 79,
+            },
+        )
+    )
+    assert read(new) == read(old)
+    assert read(new).telemetry.gpus[0].utilization_percent == 57
+
+
+def test_an_instances_use_is_its_engines_under_the_names_of_dcgm_4_7_too() -> None:
+    labels = {"GPU_I_ID": 1, "GPU_I_PROFILE": "3g.40gb"}
+    text = line("PROF_GR_ENGINE_UTIL_RATIO", 0.5, **labels) + line("DEV_FB_USED_BYTES", 5, **labels)
+    ((instance,),) = (gpu.instances for gpu in read(text).telemetry.gpus)
+    assert (instance.utilization_percent, instance.memory_used_bytes) == (50, 5)
+
+
+@pytest.mark.parametrize("value", [1.01, -0.01, "NaN", 9223372036854775794])
+def test_a_ratio_that_can_not_be_is_unknown(value: object) -> None:
+    (shown,) = read(line("DEV_GPU_UTIL_RATIO", value)).telemetry.gpus
+    assert (shown.utilization_percent, shown.reasons["utilization_percent"]) == (None, OUT_OF_RANGE)
+
+
 @pytest.mark.parametrize(
     ("xid", "health"),
     [
