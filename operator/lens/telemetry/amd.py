@@ -113,8 +113,8 @@ def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> Scra
 
 
 def _wanted(metric: bytes) -> str | None:
-    """Remove the prefix, whose end only the exporter knows: all names begin with gpu_."""
-    _, gpu, name = metric.rpartition(b"gpu_")
+    """Remove the prefix, whose end only the exporter knows: all names begin with gpu_, or at first GPU_."""
+    _, gpu, name = metric.lower().rpartition(b"gpu_")
     return _WANTED.get(name) if gpu else None
 
 

@@ -76,10 +76,14 @@ def test_gpus_are_read_whatever_their_names_begin_with(prefix: str) -> None:
     assert [(each.namespace, each.pod) for each in telemetry.holders_of(shown)] == [("team", "train-0")]
 
 
-def test_labels_may_be_in_capitals_as_in_the_first_versions() -> None:
+@pytest.mark.parametrize("names", ["gpu_", "GPU_"])
+def test_labels_and_names_may_be_in_capitals_as_in_the_first_versions(names: str) -> None:
     held = {"pod": "train-0", "namespace": "team", "container": "main"}
     usual, capital = gpu(**held), gpu(**held).replace(labels(**held), labels_in_capitals(**held))
     assert "GPU_ID=" in capital
+    if names == "GPU_":
+        capital = re.sub(r"^\w+", lambda name: name[0].upper(), capital, flags=re.MULTILINE)
+        assert "GPU_GFX_ACTIVITY{" in capital
     assert read(capital) == read(usual)
     assert len(read(usual).telemetry.holders or ()) == 1
 
