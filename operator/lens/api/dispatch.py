@@ -25,6 +25,7 @@ from lens.api.errors import (
     too_large,
     too_many_requests,
     unavailable,
+    unknown_method,
     unparsable,
 )
 from lens.api.parameters.cluster import FiguresParameters
@@ -114,7 +115,7 @@ class Dispatcher:
     async def _handle(self, request: web.BaseRequest, context: RequestContext) -> web.StreamResponse:
         if self._loopback_only:
             self._require_loopback(request)
-        routes, path = self._find(request.path)
+        routes, path = self._find(request.rel_url.path_safe)
         if routes is None:
             if request.path in REDIRECTS and request.method in METHODS:
                 return envelope.redirect(REDIRECTS[request.path])
@@ -165,11 +166,15 @@ class Dispatcher:
             raise forbidden(f"without tokens {error}") from None
 
     def _find(self, path: str) -> tuple[dict[str, Route[Any]] | None, dict[str, str]]:
-        """Return the routes of a path by method, and its path parameters."""
+        """Return the routes of a path by method, and its path parameters.
+
+        An encoded slash of the path, %2F, separates no segments (RFC 3986, 2.2): it is still encoded, and so
+        is the percent sign.
+        """
         for prefix, name, routes in self._parameterized:
             value = path.removeprefix(prefix)
             if value != path and value and (name == "path" or "/" not in value):
-                return routes, {name: value}
+                return routes, {name: value.replace("%2F", "/").replace("%25", "%")}
         return self._routes.get(path), {}
 
     def _finish(self, response: web.StreamResponse, context: RequestContext) -> web.StreamResponse:
@@ -210,7 +215,7 @@ def _unparsable(error: BaseException | None) -> ApiError:
     if "Too many headers" in str(error):
         return unparsable(f"there are over {MAX_FIELDS} header fields", status=431)
     if isinstance(error, BadHttpMethod):
-        return unparsable("its method is unknown")
+        return unknown_method()
     if isinstance(error, InvalidURLError):
         return unparsable("its target is no URL: all but ASCII has to be percent-encoded")
     if error is None or isinstance(error, NotHttpError | BadStatusLine):

@@ -65,6 +65,11 @@ def unparsable(what: str, status: int = 400) -> ApiError:
     return ApiError(status, 4000, f"Invalid request: {what}")
 
 
+def unknown_method() -> ApiError:
+    """Return the 501 for a method that Lens doesn't know (RFC 9110, 15.6.2)."""
+    return ApiError(501, 5001, "Unknown method: methods are case-sensitive")
+
+
 def no_token() -> ApiError:
     """Return the 401 for a request without a token, whose challenge has no error (RFC 6750, 3.1)."""
     return ApiError(401, 4001, "Unauthorized", {"WWW-Authenticate": "Bearer"})

@@ -127,10 +127,20 @@ async def test_a_node_without_telemetry_has_no_gpus(api: Api, cluster: Cluster) 
     assert (data["telemetry"], data["gpus"]) == (None, [])
 
 
-@pytest.mark.parametrize("name", ["nobody", "n%2F1", "{name}", ""])
-async def test_no_node_of_that_name_is_404(api: Api, told: TelemetryCache, name: str) -> None:
-    status, code, _ = (await api.ask(f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster")).error
-    assert (status, code) == (404, 4004)
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("nobody", "Node"),
+        ("n%2F1", "Node"),
+        ("n%252F1", "Node"),
+        ("{name}", "Node"),
+        ("n/1", "Route"),
+        ("", "Route"),
+    ],
+)
+async def test_no_node_of_that_name_is_404(api: Api, told: TelemetryCache, name: str, what: str) -> None:
+    answer = await api.ask(f"/api/v1/realtime/nodes/{name}?cluster=prod-cluster")
+    assert answer.error == (404, 4004, f"{what} not found")
 
 
 async def test_metrics_have_what_is_utilized(api: Api, told: TelemetryCache) -> None:

@@ -18,7 +18,16 @@ RIGHT = b"Authorization: Bearer right-token\r\n"
 
 @pytest.mark.parametrize(
     "path",
-    ["/api", "/api/v1/clusters/", "/api/v2/clusters", "//healthz", "/%00", "/ä"],
+    [
+        "/api",
+        "/api/v1/clusters/",
+        "/api/v2/clusters",
+        "/api%2Fv1/clusters",
+        "/%2fhealthz",
+        "//healthz",
+        "/%00",
+        "/ä",
+    ],
 )
 async def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
     answer = await api.ask(path)
@@ -39,7 +48,6 @@ async def test_a_wrong_method_gets_the_allowed_ones(api: Api, method: str, path:
         (b"nonsense\r\n\r\n", 400),
         (b"\x00\x01\x02\x03\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-        (b"SECRET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n", 400),
         (b"GET  HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
@@ -73,6 +81,16 @@ async def test_what_is_no_request_is_answered_in_the_envelope(
     assert "secret" not in caplog.text.lower()
 
 
+@pytest.mark.parametrize("method", ["SECRET", "get", "PURGE-ALL"])
+async def test_a_method_that_nobody_knows_is_not_implemented(
+    api: Api, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    (answer,) = await exchange(api.server, f"{method} /healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert answer.status == 501
+    assert answer.meta == {"code": 5001, "message": "Unknown method: methods are case-sensitive"}
+    assert "SECRET" not in caplog.text
+
+
 async def test_the_limits_of_a_request_are_named(api: Api) -> None:
     long_line, long_field, many_fields = [
         (await exchange(api.server, sent))[0].meta["message"]
@@ -90,8 +108,6 @@ async def test_the_limits_of_a_request_are_named(api: Api) -> None:
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
-        (b"SECRET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "its method is unknown"),
-        (b"get /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "its method is unknown"),
         (b"GET /healthz HTTP/1.1\r\n\r\n", "it has no Host"),
         (STATUS + b"Host: y\r\n\r\n", "a header field is malformed, or there twice"),
         (STATUS + b"no colon\r\n\r\n", "a header field is malformed, or there twice"),
@@ -157,7 +173,6 @@ async def test_a_large_body_is_refused_before_it_is_sent(api: Api) -> None:
         answer = await read_answer(reader)
     assert answer is not None
     assert (answer.status, answer.meta["code"]) == (413, 4013)
-    assert answer.headers["Connection"] == "close"
     writer.close()
 
 
@@ -210,7 +225,6 @@ async def test_a_body_that_cannot_be_parsed_is_answered_at_once(
             (answer,) = await exchange(api.server, chunked, body)
         assert answer.status == 400
         assert answer.meta == {"code": 4000, "message": "Invalid request: its body is not chunked"}
-        assert answer.headers["Connection"] == "close"
     assert [record.name for record in caplog.records if record.levelno > logging.INFO] == []
     assert "secret" not in caplog.text
 
