@@ -1,8 +1,10 @@
 """``kubectl lens dashboard``: Lens' page in a browser, through a port of this machine."""
 
 import argparse
+import contextlib
 import os
 import secrets
+import select
 import socket
 import sys
 import threading
@@ -39,8 +41,10 @@ def run(context: Context) -> int:
     token = context.connection.token()
     fragment = f"#token={quote(token, safe='')}" if token else ""
     if page.url is not None:
-        # Lens has an address of its own: nothing to forward.
-        _show(context, page.url + fragment, "")
+        # Lens has an address of its own: nothing to forward, only a browser to wait for.
+        opening = _show(context, page.url + fragment, "")
+        if opening is not None:
+            opening.join()
         return YES
     server = _listen(context.options.port)
     with server:
@@ -75,11 +79,15 @@ def _join(context: Context, connection: socket.socket) -> None:
         context.stderr.write(f"{context.prog}: {one_line(str(error))}\n")
 
 
-def _show(context: Context, address: str, rest: str) -> None:
+def _show(context: Context, address: str, rest: str) -> threading.Thread | None:
+    """Print the address. Return the thread that opens it in a browser, if there is one."""
     context.stdout.write(f"{address}\n{rest}")
     context.stdout.flush()
-    if not context.options.no_browser and _has_browser(context):
-        threading.Thread(target=_open, args=[address], daemon=True).start()
+    if context.options.no_browser or not _has_browser(context):
+        return None
+    opening = threading.Thread(target=_open, args=[address], daemon=True)
+    opening.start()
+    return opening
 
 
 def _has_browser(context: Context) -> bool:
@@ -95,7 +103,6 @@ def _open(address: str) -> None:
 
     word = secrets.token_urlsafe(16)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(_LOGIN_SECONDS)
         try:
             if webbrowser.open(f"http://127.0.0.1:{server.getsockname()[1]}/{word}"):
                 _redirect(server, word, address)
@@ -105,16 +112,32 @@ def _open(address: str) -> None:
 
 
 def _redirect(server: socket.socket, word: str, address: str) -> None:
-    """Send whoever knows the word to the address, once."""
-    while True:
-        connection, _ = server.accept()
-        with connection:
-            connection.settimeout(_LOGIN_SECONDS)
-            head = connection.recv(_MAX_HEAD_BYTES)
-            if head.startswith(f"GET /{word} ".encode()):
-                connection.sendall(
-                    f"HTTP/1.1 302 Found\r\nLocation: {address}\r\nCache-Control: no-store\r\n"
-                    "Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
-                )
-                return
-            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    """Send whoever knows the word to the address, once.
+
+    Browsers open connections in advance, on which nothing may come.
+    """
+    deadline = Deadline(_LOGIN_SECONDS)
+    with contextlib.ExitStack() as opened:
+        waiting = [server]
+        while True:
+            ready, _, _ = select.select(waiting, [], [], deadline.left())
+            for each in ready:
+                if each is server:
+                    waiting.append(opened.enter_context(server.accept()[0]))
+                    continue
+                waiting.remove(each)
+                with each:
+                    if _answer(each, word, address):
+                        return
+
+
+def _answer(connection: socket.socket, word: str, address: str) -> bool:
+    """Answer what a connection has sent. Return whether it knows the word, and was answered."""
+    try:
+        connection.settimeout(_LOGIN_SECONDS)
+        known = connection.recv(_MAX_HEAD_BYTES).startswith(f"GET /{word} ".encode())
+        head = f"302 Found\r\nLocation: {address}\r\nCache-Control: no-store" if known else "404 Not Found"
+        connection.sendall(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    except OSError:
+        return False  # it was closed
+    return known

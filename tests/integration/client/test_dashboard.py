@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
+
+import pytest
 
 from tests.integration.client.conftest import Operator
 from tests.integration.client.scene import (
@@ -29,6 +32,18 @@ from tests.integration.client.scene import (
 from tests.integration.operator import wait_for
 
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+/)#token=(\S+)\n")
+
+
+class Browser(NamedTuple):
+    """What makes it the browser, and the file that has what it was told."""
+
+    variables: dict[str, str]
+    file: Path
+
+    def told(self) -> list[str]:
+        """Return the URL that it was started with, and what it was answered."""
+        wait_for(self.file.exists, "the browser's end")
+        return self.file.read_text().splitlines()
 
 
 @contextmanager
@@ -84,16 +99,17 @@ def test_the_page_and_the_api_are_there_for_many_connections_until_ctrl_c(
         assert (process.returncode, rest) == (0, ("\n", ""))
 
 
-def test_a_browser_gets_the_token_and_the_command_line_does_not(
-    lens: Operator, kubeconfig: Path, tmp_path: Path
-) -> None:
-    browser, program = tmp_path / "browser", tmp_path / "browser.py"
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    """Return a browser that opens a connection which it doesn't use, and then asks three times."""
+    script, program = tmp_path / "browser", tmp_path / "browser.py"
     # The interpreter's path may have blanks, which no first line of a script can have.
-    browser.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {program} "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {program} "$@"\n')
     program.write_text(
-        "import http.client, sys, urllib.parse\n"
+        "import http.client, socket, sys, urllib.parse\n"
         "url = urllib.parse.urlsplit(sys.argv[1])\n"
         "answers = []\n"
+        "unused = socket.create_connection((url.hostname, url.port))\n"
         "for path in ('/favicon.ico', url.path, url.path):\n"
         "    connection = http.client.HTTPConnection(url.netloc, timeout=10)\n"
         "    try:\n"
@@ -105,16 +121,26 @@ def test_a_browser_gets_the_token_and_the_command_line_does_not(
         f"open({str(tmp_path / 'new')!r}, 'w').write('\\n'.join([sys.argv[1], *answers]))\n"
         f"import os; os.rename({str(tmp_path / 'new')!r}, {str(tmp_path / 'told')!r})\n"
     )
-    browser.chmod(0o755)
-    told = tmp_path / "told"
-    variables = {"BROWSER": f"{browser} %s &", "DISPLAY": ":9"}
-    with dashboard("--kubeconfig", kubeconfig, **variables) as (_, address, token):
-        wait_for(told.exists, "the browser's start")
-        opened, icon, first, again = told.read_text().splitlines()
+    script.chmod(0o755)
+    return Browser({"BROWSER": f"{script} %s &", "DISPLAY": ":9"}, tmp_path / "told")
+
+
+def test_a_browser_gets_the_token_and_the_command_line_does_not(
+    lens: Operator, kubeconfig: Path, browser: Browser
+) -> None:
+    with dashboard("--kubeconfig", kubeconfig, **browser.variables) as (_, address, token):
+        opened, icon, first, again = browser.told()
         assert token not in opened
         assert icon == "404 None"
         assert first == f"302 {address}#token={token}"
         assert again == "gone"
+
+
+def test_a_browser_is_led_to_a_lens_with_an_address_too(lens: Operator, browser: Browser) -> None:
+    """The command ends once it was."""
+    done = run("dashboard", "--server", lens.url, "--token", "secret", **browser.variables)
+    assert (done.returncode, done.stdout) == (0, f"{lens.url}/#token=secret\n")
+    assert browser.told()[2] == f"302 {lens.url}/#token=secret"
 
 
 def test_what_goes_wrong_later_is_a_line_and_the_next_connection_works(
