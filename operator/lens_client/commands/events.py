@@ -10,6 +10,7 @@ from lens_client.api.client import section
 from lens_client.context import Context
 from lens_client.exits import STALE, YES, UsageError
 from lens_client.listing.follow import followed
+from lens_client.listing.printed import PrintedEvents
 from lens_client.listing.printer import Printer
 from lens_client.listing.watch import tell_age
 from lens_client.output.quantity import epoch
@@ -84,7 +85,7 @@ def run(context: Context) -> int:
 
 
 def _watch(context: Context, printer: Printer, clock: Clock, chosen: Any) -> int:
-    seen: set[tuple[str, str, str, str]] | None = None
+    printed: PrintedEvents | None = None
     old = False
     with followed(context, printer, {"include": "events"}) as events:
         for event in events:
@@ -93,18 +94,13 @@ def _watch(context: Context, printer: Printer, clock: Clock, chosen: Any) -> int
                 old = tell_age(printer, event.data, old)
                 continue
             rows = chosen(event.data.get("recent_events", []))
-            if seen is None:
-                printer.first(event.data, rows)
+            if printed is None:
+                printed = PrintedEvents()
+                printer.first(event.data, printed.add(rows))
                 printer.age(event.data["timestamp"], event.data.get("age_seconds"))
-                seen = set(map(_key, rows))
             else:
-                printer.more([row for row in rows if _key(row) not in seen])
-                seen.update(map(_key, rows))
+                printer.more(printed.add(rows))
     return STALE
-
-
-def _key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return row["timestamp"], row["type"], row["object"], row["message"]
 
 
 def _object(about: str | None, context: Context) -> str | None:
