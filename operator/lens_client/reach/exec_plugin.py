@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from lens_client.exits import CommandError
-from lens_client.reach.kubeconfig import Cluster, User
+from lens_client.reach.kubeconfig import Cluster, User, scalar
 
 API = "client.authentication.k8s.io"
 
@@ -118,14 +118,14 @@ def _arguments(plugin: Mapping[str, Any], user: str) -> list[str]:
     found = plugin.get("args") or []
     if not isinstance(found, list):
         raise CommandError(f"the kubeconfig's user {user!a}: exec.args isn't a list")
-    return list(map(str, found))
+    return [str(scalar(each)) for each in found]
 
 
 def _variables(plugin: Mapping[str, Any], user: str) -> dict[str, str]:
     found = plugin.get("env") or []
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise CommandError(f"the kubeconfig's user {user!a}: exec.env isn't a list of names and values")
-    return {str(each["name"]): str(each.get("value", "")) for each in found if "name" in each}
+    return {str(each["name"]): str(scalar(each.get("value", ""))) for each in found if "name" in each}
 
 
 def _cluster_info(cluster: Cluster) -> dict[str, Any]:

@@ -5,6 +5,7 @@ something counts, and relative paths start at the folder of their file. A pod wi
 ServiceAccount.
 """
 
+import datetime
 import json
 import os
 from collections.abc import Mapping
@@ -129,8 +130,9 @@ class _Merged:
         self.entries: dict[str, dict[str, Entry]] = {"clusters": {}, "users": {}, "contexts": {}}
         for file in files:
             document, folder = _read(file), os.path.dirname(os.path.abspath(file))
-            if not self.current and isinstance(document.get("current-context"), str):
-                self.current = document["current-context"]
+            current = scalar(document.get("current-context"))
+            if not self.current and isinstance(current, str):
+                self.current = current
             for kind, found in self.entries.items():
                 entries = document.get(kind) or []
                 if not isinstance(entries, list):
@@ -187,12 +189,20 @@ def parse(content: bytes) -> Any:
 
 def _named(file: str, kind: str, index: int, named: Any) -> tuple[str, dict[str, Any]]:
     where = f"{kind}[{index}]"
-    if not isinstance(named, dict) or not isinstance(named.get("name"), str):
+    name = scalar(named.get("name")) if isinstance(named, dict) else None
+    if not isinstance(name, str):
         _fail(file, f"{where} has no name")
     entry = named.get(kind[:-1])
     if entry is not None and not isinstance(entry, dict):
         _fail(file, f"{where}.{kind[:-1]} has no fields")
-    return named["name"], dict(entry or {})
+    return name, dict(entry or {})
+
+
+def scalar(value: Any) -> Any:
+    """Return what kubectl reads where it wants a text: YAML takes names such as 2024 and on for no texts."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float, datetime.date)) else value
 
 
 def _fail(file: str, problem: str) -> NoReturn:
@@ -273,7 +283,7 @@ def _id_token(name: str, entry: Entry) -> str | None:
 
 
 def _text(entry: Entry, key: str, name: str) -> str | None:
-    value = entry.get(key)
+    value = scalar(entry.get(key))
     if value is None or value == "":
         return None
     if not isinstance(value, str):

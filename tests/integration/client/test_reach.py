@@ -172,6 +172,44 @@ users:
     assert connect.find(options, {}).namespace == "ml-team"
 
 
+def test_texts_that_yaml_takes_for_numbers_and_the_like_need_no_quotes(
+    scene: Scene, lens: Operator, kubeconfig: Path
+) -> None:
+    """As kubectl reads them."""
+    credentials = json.dumps({"token": TOKEN})
+    path = scene.folder / "unquoted"
+    path.write_text(
+        f"""\
+current-context: 2024-05-01
+clusters:
+- name: 123456789012
+  cluster: {{server: {scene.http.url}}}
+contexts:
+- name: 2024-05-01
+  context: {{cluster: 123456789012, namespace: 7, user: on}}
+users:
+- name: on
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: /bin/sh
+      args:
+      - -c
+      - 'test "$0-$FLAG-$NUMBER" = true-true-12 &&
+        echo "{{\\"apiVersion\\": \\"client.authentication.k8s.io/v1\\", \\"status\\": $STATUS}}"'
+      - true
+      env:
+      - {{name: FLAG, value: true}}
+      - {{name: NUMBER, value: 12}}
+      - {{name: STATUS, value: '{credentials}'}}
+"""
+    )
+    assert caller(lens, "--kubeconfig", path) == "jane"
+    options = Options()
+    options.kubeconfig = str(path)
+    assert connect.find(options, {}).namespace == "7"
+
+
 def test_the_certificate_may_have_another_name_than_the_address(
     scene: Scene, lens: Operator, kubeconfig: Path
 ) -> None:
