@@ -5,8 +5,10 @@ import logging
 import signal
 from pathlib import Path
 
+import anyio
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.message import SessionMessage
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +22,7 @@ from lens.http.site import BACKLOG, Site
 from lens.mcp import server
 from lens.mcp.asgi import Asgi
 from lens.mcp.client import Client
+from lens.mcp.messages import pass_messages, refuse_batches
 from lens.mcp.settings import McpSettings
 
 _log = logging.getLogger("lens.mcp")
@@ -47,8 +50,11 @@ async def _stdio(client: Client, token_file: Path | None) -> None:
     except SettingsError as error:
         raise SettingsError(f"{PREFIX}TOKEN_FILE: {error}") from None
     tools = server.mcp_server(client, lambda _: None if token is None else token.header())
-    async with stdio_server() as (incoming, outgoing):
-        await tools.run(incoming, outgoing, tools.create_initialization_options())
+    async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as passing:
+        passed, messages = anyio.create_memory_object_stream[SessionMessage | Exception]()
+        passing.start_soon(pass_messages, incoming, passed, outgoing)
+        await tools.run(messages, outgoing, tools.create_initialization_options())
+        passing.cancel_scope.cancel()
 
 
 async def _http(client: Client, listen: ListenAddress) -> None:
@@ -61,7 +67,7 @@ async def _http(client: Client, listen: ListenAddress) -> None:
         max_request_body_size=MAX_BODY_BYTES,
         transport_security=_transport_security(listen),
     )
-    answerer = Asgi(_posts_only(application))
+    answerer = Asgi(_posts_of_path(refuse_batches(application)))
     site = Site(
         answerer,
         MCP,
@@ -83,14 +89,20 @@ async def _http(client: Client, listen: ListenAddress) -> None:
         await site.stop()
 
 
-def _posts_only(application: ASGIApp) -> ASGIApp:
-    """Refuse GET, for which the SDK would open a stream that without sessions has no messages."""
+def _posts_of_path(application: ASGIApp) -> ASGIApp:
+    """Serve POSTs of PATH alone, with or without a slash at its end.
+
+    The SDK would open a stream for a GET, which without sessions has no messages, and redirect from the slash
+    to an address of plain HTTP, whatever a proxy speaks.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] != "POST":
+        if scope["path"].rstrip("/") != PATH:
+            await Response(status_code=404)(scope, receive, send)
+        elif scope["method"] != "POST":
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
         else:
-            await application(scope, receive, send)
+            await application({**scope, "path": PATH, "raw_path": PATH.encode()}, receive, send)
 
     return answer
 

@@ -94,6 +94,24 @@ async def test_clients_of_an_older_protocol_are_served(lens: AskedLens, server: 
         assert len(tools["result"]["tools"]) == 9
 
 
+@pytest.mark.parametrize("revision", [None, "2025-03-26", "2025-11-25", "2026-07-28"])
+async def test_a_batch_is_refused_in_one_error(
+    lens: AskedLens, server: Command, revision: str | None
+) -> None:
+    headers = ACCEPT | ({} if revision is None else {"MCP-Protocol-Version": revision})
+    async with httpx2.AsyncClient(headers=headers) as http:
+        answer = await http.post(address(server), json=[LIST_TOOLS, LIST_TOOLS | {"id": 2}])
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+    assert answer.json() == {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {
+            "code": -32600,
+            "message": "Not a message of JSON-RPC 2.0; of a batch, send each by itself",
+        },
+    }
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403), ({}, 200)],
@@ -116,6 +134,20 @@ async def test_nobody_can_hold_a_stream_open(lens: AskedLens, server: Command) -
     async with httpx2.AsyncClient(headers=ACCEPT) as http:
         answer = await http.get(address(server))
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_a_slash_at_the_end_leads_nowhere_else(lens: AskedLens, server: Command) -> None:
+    """A redirect would be to plain HTTP, also behind a proxy with TLS."""
+    async with httpx2.AsyncClient(headers=ACCEPT, follow_redirects=False) as http:
+        assert (await http.post(f"{address(server)}/", json=LIST_TOOLS)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_is_not_there_is_not_found(lens: AskedLens, server: Command, method: str) -> None:
+    """Clients look whether a server has OAuth, which a 404 denies."""
+    url = address(server).replace("/mcp", "/.well-known/oauth-protected-resource")
+    async with httpx2.AsyncClient(headers=ACCEPT) as http:
+        assert (await http.request(method, url, json=LIST_TOOLS)).status_code == 404
 
 
 async def test_silent_connections_delay_no_request(lens: AskedLens, server: Command) -> None:

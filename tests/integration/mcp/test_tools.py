@@ -1,6 +1,8 @@
 """Over stdin and stdout, as an agent's program runs `lens mcp`."""
 
 import asyncio
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,19 @@ from aiohttp import web
 from lens.mcp.tools import MAX_CHARACTERS
 from tests.integration.mcp.conftest import TOKEN, over_stdio
 from tests.integration.mcp.lens import Answer, AskedLens, document, error, raw, refused, task, told
-from tests.integration.operator import get
+from tests.integration.operator import DEADLINE_S, environment, get
 
 CLUSTER = {"cluster": "prod-cluster"}
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
 
 
 async def test_a_model_can_find_its_way_from_the_clusters_to_a_gpus_holder(
@@ -220,3 +232,27 @@ async def test_alerts_and_nodes_are_counted_before_they_are_cut(lens: AskedLens,
     assert (nodes["total_nodes"], len(nodes["nodes"])) == (6, 2)
     assert (told_alerts["total_alerts"], len(told_alerts["alerts"])) == (20, 5)
     assert {len(alert["message"]) for alert in told_alerts["alerts"]} == {300}
+
+
+async def test_a_line_that_is_no_message_is_answered_and_the_next_one_is_served() -> None:
+    """A batch, which MCP hasn't had since 2025-06-18, may be the first that a client sends."""
+    ping = {"jsonrpc": "2.0", "id": 7, "method": "ping"}
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "lens", "mcp", "--url", "http://127.0.0.1:1"),
+        env=environment(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    answers = []
+    async with asyncio.timeout(DEADLINE_S):
+        for line in (json.dumps([ping, ping]), "{", json.dumps(HELLO), "[]", json.dumps(ping)):
+            server.stdin.write(f"{line}\n".encode())
+            answers.append(json.loads(await server.stdout.readline()))
+        server.stdin.close()
+        assert await server.wait() == 0
+    assert [answer["id"] for answer in answers] == [None, None, 1, None, 7]
+    codes = [answer["error"]["code"] if "error" in answer else None for answer in answers]
+    assert codes == [-32600, -32700, None, -32600, None]
