@@ -9,6 +9,12 @@ from lens.model.k8s.bounds import MOST_LABELS
 FlatLabels = tuple[str, ...]
 """Keys and values in turn, sorted by key."""
 
+MOST_SHARED = 4096
+"""Labels that are looked among for the same ones: pods of one workload come one after another.
+
+They stay when their pods have ended.
+"""
+
 UNKNOWN_LABELS: FlatLabels = ("", "")
 """What a pod on a node has for labels that are too many to be kept. No pod's own are these."""
 
@@ -32,6 +38,6 @@ def unflatten(labels: FlatLabels) -> dict[str, str]:
     return {} if labels is UNKNOWN_LABELS else dict(zip(labels[::2], labels[1::2], strict=True))
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=MOST_SHARED)
 def _share(labels: FlatLabels) -> FlatLabels:
     return labels

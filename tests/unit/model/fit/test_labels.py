@@ -1,0 +1,25 @@
+"""Labels are in memory once for the pods of a workload, and not for ever once these have ended."""
+
+import tracemalloc
+
+from lens.model.fit.spec.labels import MOST_SHARED, flatten
+
+
+def labels(number: int) -> dict[str, str]:
+    return {"app": "train", "batch.kubernetes.io/job-name": f"train-{number}"}
+
+
+def test_pods_with_the_same_labels_share_them() -> None:
+    assert flatten(labels(-1)) is flatten(labels(-1))
+
+
+def test_labels_of_pods_that_have_ended_do_not_pile_up() -> None:
+    tracemalloc.start()
+    for number in range(MOST_SHARED):
+        flatten(labels(number))
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(MOST_SHARED, 4 * MOST_SHARED):
+        flatten(labels(number))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after < 1.2 * before
