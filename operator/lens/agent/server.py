@@ -18,7 +18,7 @@ from lens.concurrency.supervisor import JOB_FAILURES_HELP
 from lens.config.reading import AGENT_PREFIX
 from lens.files.server_certificate import ServerCertificate
 from lens.http import loopback, refusal_counts
-from lens.http.connection import BusyError, HeadTooLargeError
+from lens.http.application import BusyError, HeadTooLargeError
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.site import BACKLOG, Site
 

@@ -36,7 +36,8 @@ from lens.api.system.own_access import CLUSTERS
 from lens.api.system.probes import Probes
 from lens.bounds import MAX_BODY_BYTES, MAX_FIELD_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 from lens.http import loopback
-from lens.http.connection import BusyError, Connection, HeadTooLargeError, NotHttpError
+from lens.http.application import BusyError, HeadTooLargeError, NotHttpError
+from lens.http.connection import Connection
 from lens.http.refusal_counts import RefusalCounts
 
 REDIRECTS = {"/docs/": "../docs"}

@@ -1,16 +1,10 @@
 """aiohttp's connections, within bounds: no head is parsed before it is whole, and one request at a time."""
 
 import asyncio
-import asyncio.trsock
-import contextlib
-import fcntl
-import socket
-import struct
-import termios
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -23,8 +17,10 @@ from lens.bounds import (
     SLOW_READER_FACTOR,
 )
 from lens.http import request_body, request_head
-from lens.http.paced_body import PacedBody
+from lens.http.application import BusyError, HeadTooLargeError, NotHttpError
 from lens.http.request_body import BodyTooLargeError, MalformedBodyError
+from lens.http.response.paced_body import PacedBody
+from lens.http.response.send_buffer import SendBuffer
 
 if TYPE_CHECKING:
     from lens.http.listener import Listener
@@ -32,37 +28,11 @@ if TYPE_CHECKING:
 CLIENT_GONE = 499
 """The status, in log and metrics, of a request whose client disconnected first (nginx's number)."""
 
-_ABORT = struct.pack("ii", 1, 0)
-
 # No request has this anywhere in its head.
 _NO_REQUEST = b"\0"
 
 # The memory per byte of a head: as bytes and as text, of which one wide character makes each take 4 bytes.
 _KEPT_ASCII, _KEPT_WIDE = 3, 7
-
-
-class HeadTooLargeError(Exception):
-    """A request's head is over MAX_HEAD_BYTES."""
-
-
-class NotHttpError(Exception):
-    """What was received begins with no request line of HTTP/1."""
-
-
-class BusyError(Exception):
-    """There is no room for a response: clients have not read others."""
-
-
-class Answerer(Protocol):
-    """Answers requests, and what the parser rejected."""
-
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request whose head is complete."""
-        ...
-
-    def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what can't be parsed or exceeds a bound. The connection ends after it."""
-        ...
 
 
 class Connection(web.RequestHandler):
@@ -88,18 +58,17 @@ class Connection(web.RequestHandler):
         """Why the body of the present request isn't whole."""
         self._problem: Exception | None = None
         self._receiving_since: float | None = None
-        self.progressed_at = self._clock()
+        self.send_buffer = SendBuffer(self._clock)
         self.arrived_at = self._clock()
         """The event loop's time at which the head of the present request was complete."""
-        self._unsent = 0
-        self._socket: asyncio.trsock.TransportSocket | None = None
 
     # Requests
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start to read."""
         self.cut_handshake = None
-        self._socket = transport.get_extra_info("socket")
+        assert isinstance(transport, asyncio.Transport)
+        self.send_buffer.open(transport)
         if hasattr(transport, "max_size"):
             # asyncio reads 256 KiB at a time, and would keep it before any bound applies.
             transport.max_size = READ_BYTES
@@ -110,8 +79,7 @@ class Connection(web.RequestHandler):
         self._table.remove(self)
         self._ignores_input = True
         self._received.clear()
-        if self.transport is not None:
-            asyncio.get_running_loop().call_soon(_break_cycle, self.transport)
+        self.send_buffer.lose()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -228,7 +196,7 @@ class Connection(web.RequestHandler):
         if request.body_exists:
             self._await_body(request, chunked=chunked)
         try:
-            response = await self._listener.answerer(request)
+            response = await self._listener.application(request)
             if chunked and response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self.body_problem:
                 self._listener.refusals["body"] += 1
             # A client that wasn't asked for its body sends none, and its next request would be taken for it.
@@ -250,16 +218,16 @@ class Connection(web.RequestHandler):
         body = response.body if isinstance(response, web.Response) else None
         if not isinstance(body, bytes) or response.prepared:
             return response
-        unsent = self._in_flight() + len(body)
+        unsent = self.send_buffer.size() + len(body)
         if unsent > FAIR_UNSENT_BYTES and not self._table.make_room_for(body):
             self._listener.refusals["busy"] += 1
-            return self._listener.answerer.refuse(request, BusyError())
+            return self._listener.application.refuse(request, BusyError())
         assert isinstance(response, web.Response)
         if len(body) <= PIECE_BYTES:
             # Written at once. How much of it was read is checked later.
             self._table.set_unsent(self, unsent)
             return response
-        response.body = PacedBody(body, self._began, self._progressed, self._ended)
+        response.body = PacedBody(body, self._began, self.send_buffer.progressed, self._ended)
         return response
 
     def _await_body(self, request: web.BaseRequest, *, chunked: bool) -> None:
@@ -308,64 +276,45 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what the parser rejected. An Answerer raises no other errors."""
+        """Answer what the parser rejected. An Application raises no other errors."""
         self._ignores_input = True
         self._receiving_since = None
-        return self._listener.answerer.refuse(request, self._problem or exc)
+        return self._listener.application.refuse(request, self._problem or exc)
 
     # Unsent bytes
 
     def _began(self, body: bytes) -> None:
-        self.progressed_at = self._clock()
+        self.send_buffer.progressed()
         self._table.set_active(self)
         self._table.unsent.add_body(body)
         # From now on it counts as a connection with unsent bytes.
         self._table.unsent.set_buffered(self, PIECE_BYTES)
 
-    def _progressed(self) -> None:
-        self.progressed_at = self._clock()
-
     def _ended(self, body: bytes) -> None:
         self._table.unsent.remove_body(body)
-        self._table.unsent.set_buffered(self, self._in_flight())
+        self._table.unsent.set_buffered(self, self.send_buffer.size())
         self._table.set_idle(self)
 
     def resume_writing(self) -> None:
         """Continue: the client has read most of the buffer."""
-        self._progressed()
+        self.send_buffer.progressed()
         super().resume_writing()
 
     def stalled(self, seconds: float) -> bool:
         """Return whether the client has read nothing for so many seconds."""
-        self._update_unsent()
-        return self._unsent > 0 and self._clock() - self.progressed_at > seconds
-
-    def _update_unsent(self) -> None:
-        """Measure the unsent bytes, and note progress if there are fewer."""
-        unsent = self._in_flight()
-        if not unsent or unsent < self._unsent:
-            self.progressed_at = self._clock()
-        self._unsent = unsent
-        self._table.set_unsent(self, unsent)
-
-    def _in_flight(self) -> int:
-        """Return the bytes that the client has not acknowledged, in our buffer and the kernel's."""
-        # A transport that is closing stays until its buffer is empty.
-        if self.transport is None or self._socket is None or self._socket.fileno() < 0:
-            return 0
-        queued = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        return (_buffered(self.transport) or 0) + int.from_bytes(queued, "little")
+        self._table.set_unsent(self, self.send_buffer.update())
+        return self.send_buffer.stalled(seconds)
 
     # The end
 
     def enforce_bounds(self) -> None:
         """Cut a client that sends no whole request in the timeout, or reads nothing for three times that."""
-        self._update_unsent()
+        self._table.set_unsent(self, self.send_buffer.update())
         now = self._clock()
         receiving_since = now if self._receiving_since is None else self._receiving_since
         if (
             now - receiving_since > self._client_timeout
-            or now - self.progressed_at > SLOW_READER_FACTOR * self._client_timeout
+            or now - self.send_buffer.progressed_at > SLOW_READER_FACTOR * self._client_timeout
         ):
             self._listener.refusals["slow"] += 1
             self.cut()
@@ -375,33 +324,4 @@ class Connection(web.RequestHandler):
         self._table.remove(self)
         if self.cut_handshake is not None:
             self.cut_handshake()
-        if self.transport is None or self._socket is None:
-            return
-        if self._in_flight():
-            # So that the kernel drops its buffer too.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        if _buffered(self.transport) is None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self.transport.abort()
-
-
-def _break_cycle(transport: asyncio.BaseTransport) -> None:
-    """Have a transport that is closed freed at once.
-
-    asyncio's has one of its own methods as an attribute. Of long-lived garbage (`lens.garbage`) thousands of
-    transports would be the most. That below TLS can't be reached.
-    """
-    getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
-
-
-def _buffered(transport: asyncio.Transport) -> int | None:
-    """Return the bytes in a transport's buffer.
-
-    None for a TLS transport that was closed twice: from Python 3.12 on it has lost its protocol, and can't
-    be aborted any more.
-    """
-    try:
-        return transport.get_write_buffer_size()
-    except AttributeError:
-        return None
+        self.send_buffer.abort()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lens.bounds import STALLED_SECONDS, Bounds
 from lens.http.refusal_counts import RefusalCounts
 from lens.http.request_queue import RequestQueue
-from lens.http.unsent_bytes import UnsentBytes
+from lens.http.response.unsent_bytes import UnsentBytes
 
 if TYPE_CHECKING:
     from lens.http.connection import Connection

@@ -6,7 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from lens.bounds import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, Bounds
-from lens.http.connection import Answerer, Connection
+from lens.http.application import Application
+from lens.http.connection import Connection
 from lens.http.connection_table import ConnectionTable, client_network
 from lens.http.refusal_counts import RefusalCounts
 
@@ -20,11 +21,16 @@ class Listener(web.Server):
     """The connections of one server. When a connection is lost, its handler is cancelled."""
 
     def __init__(
-        self, answerer: Answerer, bounds: Bounds, refusals: RefusalCounts, timeout: float, **options: Any
+        self,
+        application: Application,
+        bounds: Bounds,
+        refusals: RefusalCounts,
+        timeout: float,
+        **options: Any,
     ) -> None:
         """``options`` are those of aiohttp's request handler."""
         super().__init__(_answer, handler_cancellation=True)
-        self.answerer = answerer
+        self.application = application
         self.refusals = refusals
         self.table = ConnectionTable(bounds, refusals)
         self._client_timeout = timeout

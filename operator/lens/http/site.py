@@ -11,7 +11,7 @@ from lens.bounds import CLIENT_TIMEOUT_SECONDS, Bounds
 from lens.concurrency.supervisor import CountFailures, Supervisor, uncounted
 from lens.files.server_certificate import ServerCertificate
 from lens.http.acceptor import Acceptor
-from lens.http.connection import Answerer
+from lens.http.application import Application
 from lens.http.listener import Listener
 from lens.http.refusal_counts import RefusalCounts
 
@@ -25,11 +25,11 @@ _log = logging.getLogger("lens.http")
 
 
 class Site:
-    """Serves an Answerer within bounds, on one event loop."""
+    """Serves an application within bounds, on one event loop."""
 
     def __init__(
         self,
-        answerer: Answerer,
+        application: Application,
         bounds: Bounds,
         refusals: RefusalCounts,
         certificate: ServerCertificate | None = None,
@@ -46,7 +46,7 @@ class Site:
         three times that. On shutdown, kept connections stay open for ``drain_seconds`` and one more request,
         and those accepted last for as long again; running requests then have ``grace_seconds``.
         """
-        self._answerer = answerer
+        self._application = application
         self._bounds = bounds if certificate is None else bounds.over_tls()
         self._refusals = refusals
         self._certificate = certificate
@@ -67,7 +67,7 @@ class Site:
     def start(self, listening: socket.socket) -> None:
         """Serve the clients of a listening socket."""
         self._listener = Listener(
-            self._answerer,
+            self._application,
             self._bounds.within_open_files(),
             self._refusals,
             self._client_timeout_seconds,
@@ -82,7 +82,7 @@ class Site:
     async def stop(self) -> None:
         """Drain connections, close the listening socket, let running requests finish, close all connections.
 
-        The Answerer has to add ``Connection: close`` to each response by now.
+        The application has to add ``Connection: close`` to each response by now.
         """
         listener, acceptor = self._listener, self._acceptor
         self._listener = None

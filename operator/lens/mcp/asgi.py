@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from starlette.types import ASGIApp
 
 from lens.http import request_body
-from lens.http.connection import BusyError, HeadTooLargeError
+from lens.http.application import BusyError, HeadTooLargeError
 from lens.http.request_body import BodyTooLargeError, MalformedBodyError
 
 MAX_REQUESTS = 100

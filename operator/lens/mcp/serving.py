@@ -67,9 +67,9 @@ async def _http(client: Client, listen: ListenAddress) -> None:
         max_request_body_size=MAX_BODY_BYTES,
         transport_security=_transport_security(listen),
     )
-    answerer = Asgi(_posts_of_path(refuse_batches(application)))
+    served = Asgi(_posts_of_path(refuse_batches(application)))
     site = Site(
-        answerer,
+        served,
         MCP,
         RefusalCounts(),
         grace_seconds=GRACE_SECONDS,
@@ -85,7 +85,7 @@ async def _http(client: Client, listen: ListenAddress) -> None:
         host, port = listening.getsockname()[:2]
         _log.info("listening", extra={"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"})
         await stop.wait()
-        answerer.stopping = True
+        served.stopping = True
         await site.stop()
 
 

@@ -19,7 +19,7 @@ SMALL = Bounds(connections=12, per_address=8, heads_bytes=2**20, unsent_bytes=8 
 
 
 class Told:
-    """An Answerer that says what it's told to."""
+    """An application that responds as a test has it."""
 
     def __init__(self) -> None:
         self.answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] = self.ok

@@ -9,7 +9,7 @@ from lens.api.errors import ApiError
 from lens.api.parameters.stream import StreamParameters
 from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.proxy.peers import PeerStream
-from lens.http.stream_writer import write
+from lens.http.response.stream_writer import write
 from lens.model.peer import PeerFailedError
 
 

@@ -40,7 +40,7 @@ from lens.api.stream.ring import Ring
 from lens.api.stream.sse import DiffEntry, StreamFilter, encode_event
 from lens.api.system.page import PAGE_FIELD
 from lens.concurrency.supervisor import Supervisor
-from lens.http.stream_writer import write
+from lens.http.response.stream_writer import write
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from lens.model.k8s import timestamps

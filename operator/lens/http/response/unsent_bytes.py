@@ -25,7 +25,7 @@ class UnsentBytes:
     @property
     def slowest_first(self) -> list["Connection"]:
         """Return the connections with unsent bytes, those longest without progress first."""
-        return sorted(self._buffered, key=lambda connection: connection.progressed_at)
+        return sorted(self._buffered, key=lambda connection: connection.send_buffer.progressed_at)
 
     def exceeds(self, body: bytes) -> bool:
         """Return whether one more body exceeds the bound. A body alone never does."""
