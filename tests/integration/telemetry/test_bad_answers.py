@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from lens.telemetry.scrape_client import MAX_BODY_BYTES
-from lens.telemetry.scraper import FEW_HANGING
+from lens.telemetry.scrape_pool import FEW_HANGING
 from tests.integration.telemetry import server
 from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
 from tests.unit.telemetry.reports import gpu, report
