@@ -11,31 +11,21 @@ from aiohttp import web
 
 from lens.api import envelope, negotiation
 from lens.api.access.auth import Caller
-from lens.api.access.authorization import FitVisibility
 from lens.api.cache.epochs import REBUILD_SECONDS, Epoch, Epochs
 from lens.api.cache.representation import Representation
 from lens.api.cache.response_cache import ResponseCache, cache_key
 from lens.api.endpoints.clusters import cluster
 from lens.api.endpoints.summary import summary
-from lens.api.errors import encoded_body, invalid_parameter, too_large, unparsable
-from lens.api.fit.endpoint import FitQuestions
-from lens.api.fit.record import fit_record
-from lens.api.fit.visibility import without_names
-from lens.api.lists.list_queue import ListQueue
 from lens.api.lists.listing import CSV, L, Listing, V
 from lens.api.parameters.base import Parameters
 from lens.api.parameters.cluster import CapacityParameters, ClusterParameters
-from lens.api.parameters.fit import FitParameters, FitQuery, FitRecordParameters
 from lens.api.parameters.lists import ListParameters
 from lens.api.proxy.cluster_overview import ClusterOverview
 from lens.api.proxy.peer_proxy import PeerProxy, peer_query
 from lens.api.request_context import REQUEST_CONTEXT
 from lens.api.schemas.clusters import Clusters
-from lens.bounds import MAX_BODY_BYTES
 from lens.concurrency.single_flight import SingleFlight
-from lens.http import request_body
 from lens.http.cache_control import max_age_of_request
-from lens.http.request_body import BodyTooLargeError, MalformedBodyError
 from lens.model.cluster_state import StateView
 
 P = TypeVar("P", bound=Parameters)
@@ -92,7 +82,7 @@ class Handlers:
 
         async def handler(request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
             if params.cluster != self._name:
-                return await self._from_peer(request, params, caller)
+                return await self._proxy.respond(request, params, caller)
             key = _key(request, params)
             epoch, now = self._epoch(request, caller, key)
             response = self._cache.get(key, epoch.number)
@@ -109,7 +99,7 @@ class Handlers:
 
         async def handler(request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
             if params.cluster != self._name:
-                return await self._from_peer(request, params, caller)
+                return await self._proxy.respond(request, params, caller)
             key = _key(request, params)
             epoch, now = self._epoch(request, caller, key)
 
@@ -138,7 +128,7 @@ class Handlers:
                 from_peer = await self._proxy.get(request, caller, params.cluster, request.path, query)
                 if media_type == CSV:
                     from_peer = await self._proxy.csv(listing, params, caller, request.path, from_peer)
-                return await self._passed_on(request, from_peer)
+                return await self._proxy.pass_on(request, from_peer)
             listing.start_after(params)
             key = _key(request, params, media_type)
             epoch, now = self._epoch(request, caller, key)
@@ -167,86 +157,6 @@ class Handlers:
             return await response.response(request.headers, now, epoch.age(now))
 
         return handler
-
-    def for_record(self, queue: ListQueue) -> Handler[FitRecordParameters]:
-        """Return the handler of the record of fit. It raises ApiError.
-
-        Its case files take a while, so they are made in a thread, one answer after another.
-        """
-
-        async def handler(
-            request: web.BaseRequest, params: FitRecordParameters, caller: Caller
-        ) -> web.StreamResponse:
-            if params.cluster != self._name:
-                return await self._from_peer(request, params, caller)
-
-            async def answer() -> Mapping[str, Any]:
-                async with queue.slot(caller.tenant):
-                    return await asyncio.to_thread(fit_record, self._epochs.current(), params)
-
-            # A client that goes away stops no thread, so the slot is held until that ends.
-            return envelope.uncached(await asyncio.shield(asyncio.create_task(answer())))
-
-        return handler
-
-    def for_fit(
-        self, questions: FitQuestions, queue: ListQueue
-    ) -> Callable[[type[FitParameters]], Handler[Any]]:
-        """Return the handlers of GET and POST about fit. They raise ApiError.
-
-        Each question is answered in a thread, one after another: it takes some 10 ms, and up to a second.
-        """
-
-        def of(kind: type[FitParameters]) -> Handler[Any]:
-            async def handler(
-                request: web.BaseRequest, params: FitParameters, caller: Caller
-            ) -> web.StreamResponse:
-                posts = kind is FitParameters
-                visibility = await FitVisibility.of(params, caller, request[REQUEST_CONTEXT].route)
-
-                def shown(data: Mapping[str, Any]) -> Mapping[str, Any]:
-                    named = params.device_class if isinstance(params, FitQuery) else None
-                    return (
-                        data
-                        if visibility.everything
-                        else without_names(data, nodes=visibility.nodes, device_class=named)
-                    )
-
-                if not visibility.namespace:
-                    params = params.model_copy(update={"view": "capacity"})
-                if params.cluster != self._name:
-                    if posts and params.cluster in self._proxy.clusters(request.headers):
-                        raise invalid_parameter("cluster is another Lens': send the manifest to it")
-                    # The peer may know Lens' own token, which may see more than the caller.
-                    query = peer_query(request, params)
-                    return envelope.uncached(
-                        await self._proxy.data(request, caller, params.cluster, query, shown)
-                    )
-                body = await _body(request) if posts else b""
-
-                async def answer() -> Mapping[str, Any]:
-                    async with queue.slot(caller.tenant):
-                        state, now = self._epochs.current(), self._clock()
-                        data: Mapping[str, Any]
-                        if isinstance(params, FitQuery):
-                            data = await asyncio.to_thread(questions.answer_query, state, params, now)
-                        else:
-                            data = await asyncio.to_thread(
-                                questions.answer_manifest,
-                                state,
-                                params,
-                                body,
-                                now,
-                                sees_others=visibility.everything,
-                            )
-                    return shown(data)
-
-                # A client that goes away stops no thread, so the slot is held until that ends.
-                return envelope.uncached(await asyncio.shield(asyncio.create_task(answer())))
-
-            return handler
-
-        return of
 
     def _epoch(self, request: web.BaseRequest, caller: Caller, key: bytes) -> tuple[Epoch, float]:
         now = self._clock()
@@ -290,16 +200,6 @@ class Handlers:
             seconds=_seconds(epoch),
         )
 
-    async def _from_peer(self, request: web.BaseRequest, params: C, caller: Caller) -> web.StreamResponse:
-        """Respond with another cluster's response to the same request."""
-        query = peer_query(request, params)
-        response = await self._proxy.get(request, caller, params.cluster, request.path, query)
-        return await self._passed_on(request, response)
-
-    async def _passed_on(self, request: web.BaseRequest, response: Representation) -> web.StreamResponse:
-        now = self._clock()
-        return await response.response(request.headers, now, max(0.0, now - response.made_at))
-
     async def clusters(
         self, request: web.BaseRequest, _params: Parameters, caller: Caller
     ) -> web.StreamResponse:
@@ -313,19 +213,6 @@ class Handlers:
         """Respond with the sums over all clusters."""
         statuses = await self._overview.statuses(request, caller)
         return envelope.uncached(summary(statuses, self._clock()))
-
-
-async def _body(request: web.BaseRequest) -> bytes:
-    """Return a request's body. Raise an ApiError: malformed 400, beyond the bound 413, compressed 415."""
-    for name, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
-        if request.headers.get(name, "").strip().lower() not in ("", plain):
-            raise encoded_body()
-    try:
-        return await request_body.read(request)
-    except MalformedBodyError:
-        raise unparsable("its body is not chunked") from None
-    except BodyTooLargeError:
-        raise too_large(MAX_BODY_BYTES) from None
 
 
 def _list_type(request: web.BaseRequest, params: ListParameters) -> str:

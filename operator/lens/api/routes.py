@@ -1,7 +1,6 @@
 """The route table, by which requests are routed; ``make schema`` makes the OpenAPI document from it."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic
@@ -15,6 +14,7 @@ from lens.api.endpoints.nodes import node_detail, node_list
 from lens.api.endpoints.pending import pending_tasks
 from lens.api.endpoints.tasks import running_tasks
 from lens.api.envelope import CONTENT_TYPE
+from lens.api.fit_handlers import FitHandlers
 from lens.api.handlers import Handler, Handlers, P
 from lens.api.lists.list_queue import ListQueue
 from lens.api.parameters.base import Parameters
@@ -78,18 +78,14 @@ def table(
     probes: Probes,
     metrics: PrometheusMetrics,
     list_queue: ListQueue,
-    fit: Callable[[type[FitParameters]], Handler[Any]],
+    fit: FitHandlers,
     page: Page,
-    fit_record: Handler[FitRecordParameters],
     access: OwnAccess,
     namespaces: NamespaceList,
     *,
     metrics_open: bool,
 ) -> tuple[Route[Any], ...]:
-    """Return all routes; long lists wait in ``list_queue``.
-
-    ``fit`` returns a handler for parameters, ``fit_record`` is the handler of its record.
-    """
+    """Return all routes; long lists wait in ``list_queue``."""
     return (
         Route(
             CLUSTERS,
@@ -148,14 +144,14 @@ def table(
             FIT,
             FitQuery,
             Fit,
-            fit(FitQuery),
+            fit.query,
             "Find out whether pods with GPUs would be scheduled now, why not, and what would fit.",
         ),
         Route(
             FIT,
             FitParameters,
             Fit,
-            fit(FitParameters),
+            fit.manifest,
             "Find out whether the pods of a manifest would be scheduled now: any workload, in YAML or JSON.",
             methods=("POST",),
         ),
@@ -163,7 +159,7 @@ def table(
             f"{FIT}/record",
             FitRecordParameters,
             FitRecordDetail,
-            fit_record,
+            fit.record,
             "Read how often Lens was right about pending pods, with case files of where it was wrong.",
         ),
         Route(

@@ -16,6 +16,7 @@ from lens.api.cache.response_cache import ResponseCache
 from lens.api.dispatch import Dispatcher
 from lens.api.endpoints.namespaces import NamespaceList
 from lens.api.fit.endpoint import FitQuestions
+from lens.api.fit_handlers import FitHandlers
 from lens.api.handlers import Handlers
 from lens.api.lists.list_queue import ListQueue
 from lens.api.proxy.cluster_overview import ClusterOverview
@@ -116,8 +117,14 @@ class Server:
         epochs = Epochs(state, settings.cache_seconds)
         overview = ClusterOverview(settings.cluster, epochs, proxy, clock, settings.ready_max_age_seconds)
         handlers = Handlers(settings.cluster, epochs, local_cache, clock, proxy, overview)
-        questions = FitQuestions(GpuResources(settings.gpu_resources), TaintPolicy(settings.tolerated_taints))
-        fit_queue = ListQueue(refused=metrics.over_bound.labels("fits").inc, what="questions about fit")
+        fit = FitHandlers(
+            settings.cluster,
+            epochs,
+            clock,
+            proxy,
+            FitQuestions(GpuResources(settings.gpu_resources), TaintPolicy(settings.tolerated_taints)),
+            ListQueue(refused=metrics.over_bound.labels("fits").inc, what="questions about fit"),
+        )
         self.routes = table(
             handlers,
             self._streams,
@@ -133,9 +140,8 @@ class Server:
                 alerts=settings.metrics_alerts,
             ),
             ListQueue(refused=metrics.over_bound.labels("lists").inc),
-            handlers.for_fit(questions, fit_queue),
+            fit,
             page,
-            handlers.for_record(fit_queue),
             OwnAccess(settings.cluster, proxy.clusters, page.digest),
             NamespaceList(settings.alert_idle_percent),
             metrics_open=settings.metrics_open,

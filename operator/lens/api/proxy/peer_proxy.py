@@ -27,6 +27,7 @@ from lens.api.errors import (
 )
 from lens.api.lists.listing import L, Listing, V
 from lens.api.parameters.base import Parameters
+from lens.api.parameters.cluster import ClusterParameters
 from lens.api.parameters.stream import StreamParameters
 from lens.api.proxy.peers import Peers, PeerStream
 from lens.http.cache_control import max_age_of_request, max_age_of_response
@@ -119,6 +120,20 @@ class PeerProxy:
                     seconds=answer.max_age,
                 )
         return response
+
+    async def respond(
+        self, request: web.BaseRequest, params: ClusterParameters, caller: Caller
+    ) -> web.StreamResponse:
+        """Respond with another cluster's response to the same request. Raise an ApiError."""
+        query = peer_query(request, params)
+        return await self.pass_on(
+            request, await self.get(request, caller, params.cluster, request.path, query)
+        )
+
+    async def pass_on(self, request: web.BaseRequest, response: Representation) -> web.StreamResponse:
+        """Respond with a peer's response, which is as old as it was there."""
+        now = self._clock()
+        return await response.response(request.headers, now, max(0.0, now - response.made_at))
 
     async def data(
         self,
