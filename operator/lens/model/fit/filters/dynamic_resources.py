@@ -185,10 +185,10 @@ class DeviceFilter(Filter):
             )
         return most
 
-    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+    def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
         if not self.compares_looks or self._placed_on:
-            return super().sift(positions, fleet, tally)
+            return super().filter_nodes(positions, fleet, tally)
         nodes, looks = fleet.nodes, fleet.looks
         verdicts: dict[Look, Rejection | None] = {}
         left = []

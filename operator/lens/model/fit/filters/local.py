@@ -37,7 +37,7 @@ class GateFilter(Filter):
         """Return why the pod can't go to a node, or None if it can."""
         return self._verdict(node.gate)
 
-    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+    def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
         gates, of_nodes = fleet.gates
         verdicts = [self._verdict(gate) for gate in gates]
@@ -71,7 +71,7 @@ class SelectorFilter(Filter):
         """Return why the pod can't go to a node, or None if it can."""
         return None if self._selector.matches(node.name, node.labels) else UNSELECTED
 
-    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+    def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
         nodes, selector = fleet.nodes, self._selector
         left = positions
@@ -135,7 +135,7 @@ class ResourceFilter(Filter):
                 self._note_free(name, node.free.get(name, 0), node.name)
         return self._rejection(short, resolvable=self._is_resolvable(node))
 
-    def sift(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
+    def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
         free_pods = fleet.free_pods
         columns = [(name, amount, self._column(fleet, name)) for name, amount in self._request]

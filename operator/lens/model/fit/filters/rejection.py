@@ -56,7 +56,7 @@ class Filter(ABC):
         ``node`` has the ``nominated`` pods on it already.
         """
 
-    def sift(self, positions: Sequence[int], fleet: Fleet, tally: "Tally") -> Sequence[int]:
+    def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: "Tally") -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
         check, nodes = self.check, fleet.nodes
         left = []
