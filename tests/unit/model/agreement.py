@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from lens.model.inventory.objects.pod import Pod
-from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, ResourceCount
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.occupancy.products import ProductCount
+from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s.bounds import MOST_STRANGE
 from tests.recount import Object, recount

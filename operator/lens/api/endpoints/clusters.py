@@ -6,7 +6,7 @@ import msgspec
 
 from lens.api.schemas.clusters import Cluster
 from lens.model.inventory.occupancy.gpu_states import GpuStates
-from lens.model.inventory.occupancy.node_occupancy import NodeUse
+from lens.model.inventory.occupancy.node_use import NodeUse
 from lens.model.inventory.occupancy.products import ProductCount
 from lens.model.k8s.bounds import LONGEST_WORD, MOST_PRODUCTS
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lens.api.schemas.gpu_figures import GpuNodes, Product
-from lens.model.inventory.occupancy.node_occupancy import NodeUse
+from lens.model.inventory.occupancy.node_use import NodeUse
 from lens.model.inventory.occupancy.products import ProductCount
 
 

@@ -19,7 +19,8 @@ from lens.concurrency import slices
 from lens.model.cluster_state import StateView
 from lens.model.gpu.telemetry import NodeTelemetry, TelemetryTotals, sums
 from lens.model.inventory.dra.gpus import HeldGpu
-from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, ResourceCount
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import MOST_RESERVED, MOST_UNITS, few

@@ -7,7 +7,7 @@ from lens.api.endpoints.clusters import NOT_REPORTED, Available, ClusterStatus, 
 from lens.api.endpoints.products import gpu_nodes, product_rows
 from lens.api.schemas.clusters import ClusterSummary, Summary
 from lens.api.schemas.gpu_figures import GpuUsage
-from lens.model.inventory.occupancy.node_occupancy import NO_NODES
+from lens.model.inventory.occupancy.node_use import NO_NODES
 from lens.model.inventory.occupancy.products import NONE_AVAILABLE, shown
 from lens.model.k8s import timestamps
 

@@ -20,15 +20,10 @@ from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.inventory.occupancy.gpu_states import GpuStates
-from lens.model.inventory.occupancy.node_occupancy import (
-    NodeOccupancy,
-    ResourceCount,
-    by_driver,
-    occupancy,
-    takes,
-)
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, occupancy, takes
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.occupancy.products import ProductTotals
+from lens.model.inventory.occupancy.resource_count import ResourceCount, by_driver
 from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
 from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers

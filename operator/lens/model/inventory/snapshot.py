@@ -12,8 +12,10 @@ from lens.model.inventory.dra.tally import tally
 from lens.model.inventory.exporter_index import NO_EXPORTERS
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
-from lens.model.inventory.occupancy.node_occupancy import NO_NODES, NodeOccupancy, NodeUse, ResourceCount
+from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
+from lens.model.inventory.occupancy.node_use import NO_NODES, NodeUse
 from lens.model.inventory.occupancy.products import NONE_AVAILABLE, ProductCount, claimable_counts, merged
+from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.occupancy.shared_gpus import PodGpus
 from lens.model.shards import Shards
 

@@ -16,101 +16,29 @@ free. The units are counted separately, by the same rules.
 GPUs that DRA hands out have their own states (``dra.gpus``). A node may offer its GPUs both ways.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
-from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.gpu.telemetry import NodeTelemetry, Source
 from lens.model.inventory.dra.both_ways import BOTH_WAYS, Joined, Offered, identified, joined
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.tally import Tally, tally
-from lens.model.inventory.objects.node import Node, NodeResource
+from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod
+from lens.model.inventory.occupancy.device_plugins import NO_PLUGINS, Plugins, gpus_by_vendor, plugins_of
 from lens.model.inventory.occupancy.gpu_states import GpuStates
+from lens.model.inventory.occupancy.node_use import NO_NODES, NodeUse
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
 from lens.model.inventory.occupancy.products import NO_PRODUCTS, CountedGpus, ProductCount, product_counts
 from lens.model.inventory.occupancy.reservations import Reservation, with_reservations
-from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO, Block, Group, PodGpus, groups, part
-from lens.model.k8s.bounds import MOST_STRANGE
+from lens.model.inventory.occupancy.resource_count import ResourceCount, by_driver
+from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO, PodGpus, part
 from lens.model.k8s.taints import UNSCHEDULABLE, TaintPolicy
 from lens.model.k8s.vendors import domain_of, domain_of_driver
-
-
-class ResourceCount(msgspec.Struct, frozen=True, gc=False):
-    """The units of one GPU resource, on one node or on many.
-
-    ``overcommitted`` is the number of held units beyond those that exist; they are in no state.
-    """
-
-    resource: str
-    capacity: int
-    allocatable: int
-    states: GpuStates
-    overcommitted: int
-
-    def __add__(self, other: "ResourceCount") -> "ResourceCount":
-        """Add number by number."""
-        return ResourceCount(
-            self.resource,
-            self.capacity + other.capacity,
-            self.allocatable + other.allocatable,
-            self.states + other.states,
-            self.overcommitted + other.overcommitted,
-        )
-
-    def __sub__(self, other: "ResourceCount") -> "ResourceCount":
-        """Subtract number by number."""
-        return ResourceCount(
-            self.resource,
-            self.capacity - other.capacity,
-            self.allocatable - other.allocatable,
-            self.states - other.states,
-            self.overcommitted - other.overcommitted,
-        )
-
-
-class NodeUse(msgspec.Struct, frozen=True, gc=False):
-    """Numbers of nodes with GPUs, by how far these are used; each node is in exactly one state.
-
-    ``closed`` nodes take no GPU pods, whatever is held on them. Of the others ``full`` ones have no available
-    GPU, and no GPU of an ``idle`` one is held.
-    """
-
-    idle: int = 0
-    partly_used: int = 0
-    full: int = 0
-    closed: int = 0
-
-    @property
-    def total(self) -> int:
-        """Return the number of nodes in all states."""
-        return self.idle + self.partly_used + self.full + self.closed
-
-    def __add__(self, other: "NodeUse") -> "NodeUse":
-        """Add state by state."""
-        return NodeUse(
-            self.idle + other.idle,
-            self.partly_used + other.partly_used,
-            self.full + other.full,
-            self.closed + other.closed,
-        )
-
-    def __sub__(self, other: "NodeUse") -> "NodeUse":
-        """Subtract state by state."""
-        return NodeUse(
-            self.idle - other.idle,
-            self.partly_used - other.partly_used,
-            self.full - other.full,
-            self.closed - other.closed,
-        )
-
-
-NO_NODES = NodeUse()
-"""No node."""
 
 
 class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
@@ -227,12 +155,12 @@ def occupancy(
         for resource, number in pod.units:
             held[resource] = held.get(resource, 0) + number
     takes_gpu_pods = takes(node, taints)
-    plugins = _NO_PLUGINS
+    plugins = NO_PLUGINS
     if held or (node is not None and node.offers):
-        plugins = _plugins(node, holders, held, placement, takes_gpu_pods=takes_gpu_pods)
+        plugins = plugins_of(node, holders, held, placement, takes_gpu_pods=takes_gpu_pods)
     alike = tally(dra)
     labelled = node.products if node else ()
-    if plugins is _NO_PLUGINS and placement.products == NO_PRODUCTS:
+    if plugins is NO_PLUGINS and placement.products == NO_PRODUCTS:
         # Many nodes have the same, and share it.
         sums = _claimable_sums(alike, labelled, takes_gpu_pods=takes_gpu_pods)
     else:
@@ -266,32 +194,6 @@ def occupancy(
 _by_key = attrgetter("namespace", "name")
 
 
-class _Gpus(NamedTuple):
-    """GPUs that device plugins offer: the domain of their resources, and the most that one pod gets."""
-
-    domain: str
-    pool: ResourceCount
-    block: int
-
-
-class _Plugins(NamedTuple):
-    """What device plugins offer on a node: ``pools`` of all resources, and what is held of them.
-
-    ``units`` are the pools of ``shared`` GPUs, of which there are ``blocks``. ``gpus`` are whole GPUs. Units
-    ``beyond`` are of resources without a row.
-    """
-
-    pools: tuple[ResourceCount, ...] = ()
-    units: tuple[ResourceCount, ...] = ()
-    shared: Sequence[Group] = ()
-    blocks: Sequence[Block] = ()
-    gpus: Sequence[_Gpus] = ()
-    beyond: int = 0
-
-
-_NO_PLUGINS = _Plugins()
-
-
 class _Sums(NamedTuple):
     """The numbers of a node's GPUs."""
 
@@ -306,7 +208,7 @@ class _Sums(NamedTuple):
 def _sums(
     alike: Tally,
     labelled: Iterable[tuple[str, str]],
-    plugins: _Plugins = _NO_PLUGINS,
+    plugins: Plugins = NO_PLUGINS,
     placement: Placement = NO_PLACEMENT,
     holders: Iterable[Pod] = (),
     dra: tuple[HeldGpu, ...] = (),
@@ -317,7 +219,7 @@ def _sums(
     gpus = plugins.gpus
     states = sum((each.pool.states for each in gpus), GpuStates())
     largest_block = max((each.block for each in gpus), default=0)
-    counted = _by_vendor(gpus)
+    counted = gpus_by_vendor(gpus)
     drivers = by_driver(alike)
     approximate_reason = max(
         (block.approximate_reason for block in plugins.blocks if block.approximate_reason is not None),
@@ -369,70 +271,10 @@ def _sums(
 _claimable_sums = lru_cache(maxsize=1024)(_sums)
 
 
-def _plugins(
-    node: Node | None,
-    holders: Sequence[Pod],
-    held: Mapping[str, int],
-    placement: Placement,
-    *,
-    takes_gpu_pods: bool,
-) -> _Plugins:
-    """Return what device plugins offer, of whose resources so many units are ``held``."""
-    offers = {offer.resource: offer for offer in (node.offers if node else ())}
-    strange = sorted(held.keys() - offers.keys())
-    # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
-    beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
-    for resource in strange[:MOST_STRANGE]:
-        offers[resource] = NodeResource(resource, 0, 0, share(resource))
-    pools = tuple(
-        _pool(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)
-        for resource in sorted(offers)
-    )
-    # Most nodes share nothing: this skips the work for them.
-    shares = any(offer.share is not None for offer in offers.values())
-    shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
-    blocks = [each.block(holders) for each in shared]
-    units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
-    available = {pool.resource: pool.states.available for pool in pools}
-    gpus = [
-        _Gpus(domain_of(pool.resource), pool, pool.states.available) for pool in pools if pool not in units
-    ]
-    for each, found in zip(shared, blocks, strict=True):
-        offer = NodeResource("", found.total, found.usable)
-        pool = _pool(offer, found.held, takes_gpu_pods=takes_gpu_pods)
-        # A pod requests one of the resources, so it gets no more GPUs than that has units.
-        most = max(available[resource] for resource in each.resources)
-        domain = domain_of(next(iter(each.resources)))
-        gpus.append(_Gpus(domain, pool, min(pool.states.available, most)))
-    return _Plugins(pools, units, shared, blocks, gpus, beyond)
-
-
-def _by_vendor(gpus: Iterable[_Gpus]) -> dict[str, CountedGpus]:
-    """Return the GPUs that device plugins offer, by the domain of their resources."""
-    found: dict[str, CountedGpus] = {}
-    for domain, pool, block in gpus:
-        before = found.get(domain, CountedGpus(domain))
-        largest = max(before.largest_block, block)
-        found[domain] = CountedGpus(domain, before.states + pool.states, largest)
-    return found
-
-
 def takes(node: Node | None, taints: TaintPolicy) -> bool:
     """Tell whether the scheduler puts GPU pods on a node."""
     return node is not None and not taints.repels(
         (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
-    )
-
-
-def by_driver(gpus: Tally) -> tuple[ResourceCount, ...]:
-    """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
-    counts: dict[str, GpuStates] = {}
-    for (driver, _, _, state), number in gpus:
-        of_state = GpuStates() if state == "unknown" else GpuStates(**{state: number})
-        counts[driver] = counts.get(driver, GpuStates()) + of_state
-    return tuple(
-        ResourceCount(driver, states.total, states.total - states.unhealthy, states, 0)
-        for driver, states in sorted(counts.items(), key=itemgetter(0))
     )
 
 
@@ -474,22 +316,4 @@ def _states(offered: Offered, *, takes_gpu_pods: bool) -> GpuStates:
         unhealthy=offered.unhealthy,
         unavailable=0 if takes_gpu_pods else offered.free,
         available=offered.free if takes_gpu_pods else 0,
-    )
-
-
-def _pool(offer: NodeResource, held: int, *, takes_gpu_pods: bool) -> ResourceCount:
-    free = max(0, offer.allocatable - held)
-    there = max(offer.allocatable, offer.capacity)
-    return ResourceCount(
-        resource=offer.resource,
-        capacity=offer.capacity,
-        allocatable=offer.allocatable,
-        states=GpuStates(
-            allocated=min(held, there),
-            # Only the number of held GPUs is known: they are assumed to be healthy ones.
-            unhealthy=max(0, offer.capacity - max(offer.allocatable, held)),
-            unavailable=0 if takes_gpu_pods else free,
-            available=free if takes_gpu_pods else 0,
-        ),
-        overcommitted=max(0, held - there),
     )
