@@ -7,7 +7,7 @@ at the same places.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from weakref import WeakValueDictionary
 
-from lens.model.fit.dra.allocator import Named, Offer
+from lens.model.fit.dra.allocation.results import Named, Offer
 from lens.model.fit.dra.cel.library import EvaluationError
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.constraints import look_up

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import msgspec
 
 from lens.model.fit.deadline import Check, no_deadline
-from lens.model.fit.dra.allocator import (
+from lens.model.fit.dra.allocation.allocator import Allocator
+from lens.model.fit.dra.allocation.results import (
     AllocationError,
-    Allocator,
     ContradictionError,
     Named,
     NodeError,

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from lens.model.fit.dra.allocator import Offer
+from lens.model.fit.dra.allocation.results import Offer
 from lens.model.fit.dra.devices import NO_CHOICE, Kind, NodeChoice, Slice, read_slice
 from lens.model.fit.dra.objects import read_claim
 from lens.model.fit.dra.shapes import Viewer

@@ -10,22 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lens.model.fit.deadline import Check, no_deadline
+from lens.model.fit.dra.allocation.counters import Counters
+from lens.model.fit.dra.allocation.requests import RequestData, Requests
+from lens.model.fit.dra.allocation.results import (
+    MOST_RESULTS,
+    AllocationError,
+    ContradictionError,
+    Named,
+    NodeError,
+    Offer,
+    Result,
+    Results,
+    SearchError,
+)
 from lens.model.fit.dra.capacity import CapacityError, consumed, has_room
-from lens.model.fit.dra.cel.library import EvaluationError
 from lens.model.fit.dra.constraints import Tracker
-from lens.model.fit.dra.devices import Device, DeviceTaint, Kind, Slice
-from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.matching import looks_at, matches
-from lens.model.fit.dra.objects import FitClass, FitTaintRule, Held
+from lens.model.fit.dra.devices import Device, DeviceTaint
 from lens.model.fit.dra.pools import Pool
-from lens.model.fit.spec.claims import ALL, ClaimSpec, DeviceRequest, SubRequest
+from lens.model.fit.spec.claims import ALL, SubRequest
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
-from lens.model.k8s.bounds import LONGEST_MESSAGE, short
-from lens.model.k8s.dra.device_identities import IDENTITIES
 from lens.model.k8s.quantity import Exact
-
-MOST_RESULTS = 32
-"""Devices of a claim (AllocationResultsMaxSize)."""
 
 MOST_STEPS = 20_000
 """Devices that are tried on one node."""
@@ -36,88 +40,8 @@ MOST_DEPTH = 400
 _CHECK_EVERY = 256
 
 
-class AllocationError(Exception):
-    """What is wrong with a claim or a class: kube-scheduler rejects the pod, whatever other nodes have."""
-
-
-class NodeError(Exception):
-    """What is wrong with a node's pools."""
-
-
-class SearchError(Exception):
-    """The search is too long: whether there is a solution stays unknown."""
-
-
-class ContradictionError(Exception):
-    """Whether there is a solution is chance, since slices of a pool contradict each other.
-
-    It is fatal if kube-scheduler may reject the pod for it, whatever other nodes have.
-    """
-
-    def __init__(self, *, fatal: bool) -> None:
-        """Take what may follow from it."""
-        super().__init__()
-        self.fatal = fatal
-
-
-class Named(NamedTuple):
-    """A claim to allocate, with its name in messages."""
-
-    name: str
-    spec: ClaimSpec
-
-
-class Result(NamedTuple):
-    """A device that a request gets: all of it, or a share that has ``consumed``. ``admin`` holds nothing."""
-
-    request: str
-    key: DeviceKey
-    device: Device
-    slice: Slice
-    consumed: Mapping[str, Exact] | None
-    admin: bool
-
-    def held(self) -> Held | None:
-        """Return what is held by it."""
-        if self.admin:
-            return None
-        if self.consumed is None:
-            return Held(*self.key)
-        return Held(*self.key, "", tuple(sorted(self.consumed.items())) or None)
-
-
-Results = list[list[Result]]
-
-
-class Offer(NamedTuple):
-    """What claims are allocated of, whatever the node."""
-
-    classes: Mapping[str, FitClass]
-    rules: Sequence[FitTaintRule]
-    holding: Holding
-    verdicts: dict[tuple[Kind, str, str, tuple[str, ...]], bool]
-    """Which kinds of devices, by their driver, match a class and selectors that look at no identity."""
-
-
 class _TooManyError(Exception):
     """A claim gets more devices than it may; another alternative may need fewer."""
-
-
-class _Data(NamedTuple):
-    """What is known of a request, or of one of its alternatives."""
-
-    request: DeviceRequest
-    asked: SubRequest
-    known: FitClass
-    number: int
-    all_devices: Sequence[tuple[int, int]]
-    verdicts: dict[tuple[int, int], bool]
-    sees_identities: bool
-
-    @property
-    def label(self) -> str:
-        """Return its name in results."""
-        return f"{self.request.name}/{self.asked.name}" if self.request.is_list else self.asked.name
 
 
 class _Step(NamedTuple):
@@ -139,18 +63,17 @@ class Allocator:
         check_time: Check = no_deadline,
     ) -> None:
         """Take the node with its pools, and what may be had of them."""
-        self._node, self._labels = node, labels
         self._pools = pools
         self._offer = offer
         self._check_time = check_time
+        self._requests = Requests(node, labels, pools, offer)
+        self._counters = Counters(offer.holding)
         self._claims: Sequence[Named] = ()
-        self._data: dict[tuple[int, int, int], _Data] = {}
+        self._data: dict[tuple[int, int, int], RequestData] = {}
         self._trackers: list[list[Tracker]] = []
         self._results: Results = []
         self._taken: dict[DeviceKey, list[int]] = {}
         self._shares: dict[DeviceKey, list[Mapping[str, Exact]]] = {}
-        self._available: dict[PoolKey, dict[tuple[str, str], Exact]] = {}
-        self._drawn: dict[PoolKey, dict[tuple[str, str], Exact]] = {}
         self._drew: list[bool] = []
         self._steps = 0
 
@@ -167,10 +90,10 @@ class Allocator:
         for index, claim in enumerate(claims):
             least = 0
             for number, request in enumerate(claim.spec.requests):
-                fewest = min(
-                    self._prepare(index, number, alternative).number
-                    for alternative in range(len(request.alternatives))
-                )
+                prepared = [self._requests.prepare(claim, request, asked) for asked in request.alternatives]
+                for alternative, data in enumerate(prepared):
+                    self._data[index, number, alternative] = data
+                fewest = min(data.number for data in prepared)
                 if fewest > MOST_RESULTS - least:
                     raise AllocationError(
                         f"claim {claim.name}, request {request.name}: adding {fewest} devices exceeds the "
@@ -214,8 +137,7 @@ class Allocator:
         flaws = {pool.flaw for pool in self._pools}
         if claim.spec.empty_constraint is not None or flaws & {"invalid", "contradictory"}:
             return None
-        self._claims = (claim,)
-        data, step = self._prepare(0, 0, 0), _Step(0)
+        data, step = self._requests.prepare(claim, requests[0], asked), _Step(0)
         found: list[frozenset[int]] = []
         for position, pool in enumerate(self._pools):
             if any(device.consumes or device.shareable for device, _ in pool.devices):
@@ -229,81 +151,6 @@ class Allocator:
                 )
             )
         return found
-
-    # What is asked for
-
-    def _prepare(self, claim: int, request: int, alternative: int) -> _Data:
-        named = self._claims[claim]
-        asked_for = named.spec.requests[request]
-        asked = asked_for.alternatives[alternative]
-        where = f"claim {named.name}, request {asked.name}"
-        if asked.refusal is not None:
-            raise AllocationError(f"{where}: {asked.refusal}")
-        known = self._offer.classes.get(asked.device_class)
-        if known is None:
-            raise AllocationError(f"{where}: could not retrieve device class {asked.device_class}: not found")
-        sees = any(looks_at(each, IDENTITIES) for each in (*known.selectors, *asked.selectors))
-        data = _Data(asked_for, asked, known, asked.count, (), {}, sees)
-        if asked.mode == ALL:
-            found = tuple(self._all_devices(claim, data, where))
-            data = data._replace(number=len(found), all_devices=found)
-        self._data[claim, request, alternative] = data
-        return data
-
-    def _all_devices(self, claim: int, data: _Data, where: str) -> Iterator[tuple[int, int]]:
-        amounts = dict(data.asked.capacities)
-        for position, pool in enumerate(self._pools):
-            if pool.flaw == "contradictory":
-                raise ContradictionError(fatal=True)
-            if not pool.offers:
-                what = "being updated" if pool.flaw == "incomplete" else "invalid"
-                raise AllocationError(
-                    f"{where}: asks for all devices, but resource pool {'/'.join(pool.key)} "
-                    f"is currently {what}"
-                )
-            for index, (device, _) in enumerate(pool.devices):
-                if not self._is_selectable(claim, data, position, index):
-                    continue
-                try:
-                    if has_room(amounts, device):
-                        yield position, index
-                except CapacityError as error:
-                    raise AllocationError(
-                        f"{where}: checking capacity for device {device.name}: {error}"
-                    ) from None
-
-    def _is_selectable(self, claim: int, data: _Data, position: int, index: int) -> bool:
-        known = data.verdicts.get((position, index))
-        if known is None:
-            known = data.verdicts[position, index] = self._matches_kind(claim, data, position, index)
-        return known
-
-    def _matches_kind(self, claim: int, data: _Data, position: int, index: int) -> bool:
-        pool, verdicts = self._pools[position], self._offer.verdicts
-        device, of_slice = pool.devices[index]
-        if of_slice.per_device or data.sees_identities:
-            return self._matches(claim, data, position, index)
-        key = device.kind, pool.key.driver, data.known.name, data.asked.selectors
-        known = verdicts.get(key)
-        if known is None:
-            known = verdicts[key] = self._matches(claim, data, position, index)
-        return known
-
-    def _matches(self, claim: int, data: _Data, position: int, index: int) -> bool:
-        pool = self._pools[position]
-        device, of_slice = pool.devices[index]
-        for of_class, selectors in ((True, data.known.selectors), (False, data.asked.selectors)):
-            for number, expression in enumerate(selectors):
-                try:
-                    if not matches(expression, device, pool.key.driver):
-                        return False
-                except EvaluationError as error:
-                    whose = f"class {data.known.name}" if of_class else f"claim {self._claims[claim].name}"
-                    raise AllocationError(
-                        f"{whose}: selector #{number} on device {'/'.join((*pool.key, device.name))}: "
-                        f"CEL runtime error: {short(str(error), LONGEST_MESSAGE)}"
-                    ) from None
-        return not of_slice.per_device or device.nodes.matches(self._node, self._labels)
 
     # The search
 
@@ -352,7 +199,7 @@ class Allocator:
         return False
 
     def _any(
-        self, step: _Step, data: _Data, following: _Step, is_chosen: bool, start: tuple[int, int]
+        self, step: _Step, data: RequestData, following: _Step, is_chosen: bool, start: tuple[int, int]
     ) -> bool:
         if not self._may_suffice(step, data, start):
             return False
@@ -376,7 +223,7 @@ class Allocator:
     def _goes_on(
         self,
         step: _Step,
-        data: _Data,
+        data: RequestData,
         position: int,
         following: _Step,
         is_chosen: bool,
@@ -392,7 +239,7 @@ class Allocator:
             self._give_back(step, data, position)
         return done
 
-    def _may_suffice(self, step: _Step, data: _Data, start: tuple[int, int]) -> bool:
+    def _may_suffice(self, step: _Step, data: RequestData, start: tuple[int, int]) -> bool:
         """Tell whether enough devices are left for a request."""
         needed = data.number - step.device
         failure: AllocationError | None = None
@@ -415,7 +262,7 @@ class Allocator:
         return False
 
     def _is_candidate(
-        self, step: _Step, data: _Data, position: int, index: int, *, counts: bool = True
+        self, step: _Step, data: RequestData, position: int, index: int, *, counts: bool = True
     ) -> bool:
         if counts:
             self._steps += 1
@@ -431,12 +278,12 @@ class Allocator:
                 return False
         elif self._in_use(key):
             return False
-        return self._is_selectable(step.claim, data, position, index) and self._has_room(data, key, device)
+        return self._requests.selects(data, position, index) and self._has_room(data, key, device)
 
     def _in_use(self, key: DeviceKey) -> bool:
         return bool(self._taken.get(key)) or self._offer.holding.of(key).whole
 
-    def _has_room(self, data: _Data, key: DeviceKey, device: Device) -> bool:
+    def _has_room(self, data: RequestData, key: DeviceKey, device: Device) -> bool:
         if not device.capacities and not data.asked.capacities:
             return True
         taken: dict[str, Exact] = {}
@@ -445,7 +292,7 @@ class Allocator:
                 taken[name] = taken.get(name, 0) + amount
         return has_room(dict(data.asked.capacities), device, self._offer.holding.of(key).amounts, taken)
 
-    def _take(self, step: _Step, data: _Data, position: int, index: int, *, must: bool) -> bool:
+    def _take(self, step: _Step, data: RequestData, position: int, index: int, *, must: bool) -> bool:
         """Give a device to a request; tell whether that can be."""
         pool = self._pools[position]
         device, of_slice = pool.devices[index]
@@ -456,9 +303,9 @@ class Allocator:
         if not admin and self._in_use(key):
             return False
         draws = self._draws(device, key)
-        if draws and not self._draw(pool, device):
+        if draws and not self._counters.draw(pool, device):
             return False
-        names = self._names(data)
+        names = data.names
         if self._is_repelled(pool.key, device, data.asked):
             self._undraw(pool, device, draws=draws)
             return False
@@ -470,7 +317,7 @@ class Allocator:
                 self._undraw(pool, device, draws=draws)
                 if must:
                     raise AllocationError(
-                        f"claim {self._claims[step.claim].name}, request {data.asked.name}: cannot add "
+                        f"claim {data.claim}, request {data.asked.name}: cannot add "
                         f"device {'/'.join(key)} because a claim constraint would not be satisfied"
                     )
                 return False
@@ -488,7 +335,7 @@ class Allocator:
         self._drew.append(draws)
         return True
 
-    def _give_back(self, step: _Step, data: _Data, position: int) -> None:
+    def _give_back(self, step: _Step, data: RequestData, position: int) -> None:
         """Take back the device that a claim was given last."""
         last = self._results[step.claim].pop()
         if last.consumed is not None:
@@ -499,12 +346,8 @@ class Allocator:
         else:
             self._taken[last.key].remove(step.claim)
         for tracker in self._trackers[step.claim]:
-            tracker.remove(*self._names(data))
+            tracker.remove(*data.names)
         self._undraw(self._pools[position], last.device, draws=self._drew.pop())
-
-    @staticmethod
-    def _names(data: _Data) -> tuple[str, str]:
-        return data.request.name, data.asked.name if data.request.is_list else ""
 
     def _is_repelled(self, pool: PoolKey, device: Device, asked: SubRequest) -> bool:
         return any(
@@ -526,39 +369,6 @@ class Allocator:
             return False
         return not (device.shareable and (self._offer.holding.of(key).shared or key in self._shares))
 
-    def _draw(self, pool: Pool, device: Device) -> bool:
-        available = self._available.get(pool.key)
-        if available is None:
-            available = self._available[pool.key] = self._counters_left(pool)
-        drawn = self._drawn.setdefault(pool.key, {})
-        for counter_set, counters in device.consumes:
-            for name, amount in counters:
-                drawn[counter_set, name] = drawn.get((counter_set, name), 0) + amount
-        if all(left >= drawn.get(counter, 0) for counter, left in available.items()):
-            return True
-        self._undraw(pool, device, draws=True)
-        return False
-
     def _undraw(self, pool: Pool, device: Device, *, draws: bool) -> None:
         if draws:
-            drawn = self._drawn[pool.key]
-            for counter_set, counters in device.consumes:
-                for name, amount in counters:
-                    drawn[counter_set, name] -= amount
-
-    def _counters_left(self, pool: Pool) -> dict[tuple[str, str], Exact]:
-        left = {
-            (counter_set, name): amount
-            for counter_set, counters in pool.counter_sets.items()
-            for name, amount in counters.items()
-        }
-        holding = self._offer.holding
-        for device in (*(device for device, _ in pool.devices), *pool.elsewhere):
-            key = DeviceKey(pool.key.driver, pool.key.pool, device.name)
-            held = holding.of(key)
-            if device.consumes and (held.whole or held.shared):
-                for counter_set, counters in device.consumes:
-                    for name, amount in counters:
-                        if (counter_set, name) in left:
-                            left[counter_set, name] -= amount
-        return left
+            self._counters.give_back(pool, device)

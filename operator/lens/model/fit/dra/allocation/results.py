@@ -1,0 +1,77 @@
+"""What an allocation is asked, what it returns, and why there may be none."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lens.model.fit.dra.devices import Device, Kind, Slice
+from lens.model.fit.dra.holding import Holding
+from lens.model.fit.dra.objects import FitClass, FitTaintRule, Held
+from lens.model.fit.spec.claims import ClaimSpec
+from lens.model.inventory.objects.claim import DeviceKey
+from lens.model.k8s.quantity import Exact
+
+MOST_RESULTS = 32
+"""Devices of a claim (AllocationResultsMaxSize)."""
+
+
+class AllocationError(Exception):
+    """What is wrong with a claim or a class: kube-scheduler rejects the pod, whatever other nodes have."""
+
+
+class NodeError(Exception):
+    """What is wrong with a node's pools."""
+
+
+class SearchError(Exception):
+    """The search is too long: whether there is a solution stays unknown."""
+
+
+class ContradictionError(Exception):
+    """Whether there is a solution is chance, since slices of a pool contradict each other.
+
+    It is fatal if kube-scheduler may reject the pod for it, whatever other nodes have.
+    """
+
+    def __init__(self, *, fatal: bool) -> None:
+        """Take what may follow from it."""
+        super().__init__()
+        self.fatal = fatal
+
+
+class Named(NamedTuple):
+    """A claim to allocate, with its name in messages."""
+
+    name: str
+    spec: ClaimSpec
+
+
+class Result(NamedTuple):
+    """A device that a request gets: all of it, or a share that has ``consumed``. ``admin`` holds nothing."""
+
+    request: str
+    key: DeviceKey
+    device: Device
+    slice: Slice
+    consumed: Mapping[str, Exact] | None
+    admin: bool
+
+    def held(self) -> Held | None:
+        """Return what is held by it."""
+        if self.admin:
+            return None
+        if self.consumed is None:
+            return Held(*self.key)
+        return Held(*self.key, "", tuple(sorted(self.consumed.items())) or None)
+
+
+Results = list[list[Result]]
+
+
+class Offer(NamedTuple):
+    """What claims are allocated of, whatever the node."""
+
+    classes: Mapping[str, FitClass]
+    rules: Sequence[FitTaintRule]
+    holding: Holding
+    verdicts: dict[tuple[Kind, str, str, tuple[str, ...]], bool]
+    """Which kinds of devices, by their driver, match a class and selectors that look at no identity."""
