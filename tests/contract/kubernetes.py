@@ -9,8 +9,8 @@ from lens.model.cluster_state import ClusterState, StateView
 from lens.model.fit.admission.policies import Policies
 from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.state import FitState
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import node_decoder, pod_decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.inventory.occupancy.placement import Placement
 from lens.model.k8s.gpu_resources import GpuResources

@@ -17,8 +17,8 @@ from lens.cli.process import SWITCH_SECONDS
 from lens.config.serve import load
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import node_decoder, pod_decoder
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from lens.model.inventory.objects.decoding import Decoder
+from lens.model.inventory.decoding.decoder import Decoder
 from tests.contract.conftest import TOKEN, Answer, Api
 from tests.contract.kubernetes import Manifest
 

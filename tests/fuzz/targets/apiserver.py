@@ -14,7 +14,7 @@ from lens.kube.readers.reviews import Reviewer
 from lens.kube.watch.discovery import Discovery
 from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
-from lens.model.inventory.objects.decoding import read_metadata
+from lens.model.inventory.decoding.documents import read_metadata
 from lens.model.inventory.objects.pod import Controller, controller_named, controlling
 from lens.model.k8s.access import Permission, ReviewFailedError, User
 from tests.fuzz.answering import answering

@@ -2,13 +2,13 @@
 
 import contextlib
 
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import (
+from lens.model.inventory.decoding.kinds import (
     claim_decoder,
     device_class_decoder,
     slice_decoder,
     taint_rule_decoder,
 )
+from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources

@@ -23,7 +23,7 @@ from lens.model.fit.spec.claims import AskedClaim, ClaimSpec, read_claim_spec
 from lens.model.fit.spec.node import read_fit_node
 from lens.model.fit.spec.pod import read_fit_pod
 from lens.model.fit.state import FitState
-from lens.model.inventory.objects.decoding import Decoder
+from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.k8s.objects import NodeManifest, PodManifest
 from tests.fuzz.target import target
 

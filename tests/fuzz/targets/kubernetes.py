@@ -6,15 +6,9 @@ from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.model.events.kube_events import read_event, read_event_line
 from lens.model.events.terminations import read_finished, read_termination
 from lens.model.gpu.exporters import ExporterSelector
+from lens.model.inventory.decoding.documents import read_bookmark, read_line, read_page
+from lens.model.inventory.decoding.kinds import daemonset_decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import (
-    daemonset_decoder,
-    node_decoder,
-    pod_decoder,
-    read_bookmark,
-    read_line,
-    read_page,
-)
 from lens.model.k8s import quantity, timestamps
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.json_depth import flattened

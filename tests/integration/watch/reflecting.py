@@ -5,8 +5,8 @@ from collections.abc import Callable
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
 from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import pod_decoder
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources

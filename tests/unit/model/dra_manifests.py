@@ -17,15 +17,15 @@ from lens.model.fit.feed import (
     fed_slice,
     fed_template,
 )
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.claim import Claim
-from lens.model.inventory.objects.decoding import (
+from lens.model.inventory.decoding.kinds import (
     bare_decoder,
     claim_decoder,
     device_class_decoder,
     slice_decoder,
     taint_rule_decoder,
 )
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.claim import Claim
 from lens.model.inventory.objects.device import Slice
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.taint_rule import TaintRule

@@ -3,7 +3,8 @@
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from lens.model.inventory.objects.decoding import Decoder, read_bookmark, read_line, read_page
+from lens.model.inventory.decoding.decoder import Decoder
+from lens.model.inventory.decoding.documents import read_bookmark, read_line, read_page
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=Hashable)

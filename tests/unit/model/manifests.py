@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.decoding.decoder import Reading
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import Reading, node_decoder, pod_decoder
 from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.snapshot import Snapshot

@@ -12,9 +12,10 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from lens.model.inventory.decoding.decoder import Decoder
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder, slice_decoder
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder, slice_decoder
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.inventory.store import Store
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers

@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lens.model.gpu.node_report import Health
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
+from lens.model.inventory.decoding.decoder import Decoder
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.occupancy.placement import DevicePlacement, Placement
 from lens.model.inventory.occupancy.products import reported_products
 from lens.model.inventory.snapshot import Snapshot

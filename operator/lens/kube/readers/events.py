@@ -31,7 +31,7 @@ from lens.model.cluster_state import StateView
 from lens.model.events.involved_objects import EventFilter
 from lens.model.events.kube_events import KubeEvent, read_event, read_event_line
 from lens.model.events.transitions import Event
-from lens.model.inventory.objects.decoding import read_bookmark, read_line, read_page
+from lens.model.inventory.decoding.documents import read_bookmark, read_line, read_page
 
 if TYPE_CHECKING:
     from lens.kube.client.kubeconfig import Connection

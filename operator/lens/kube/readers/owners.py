@@ -15,7 +15,7 @@ from lens.concurrency.changes import Changes
 from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.kube.client.rest_mapper import RestMapper, object_path
 from lens.metrics import Metrics
-from lens.model.inventory.objects.decoding import read_metadata
+from lens.model.inventory.decoding.documents import read_metadata
 from lens.model.inventory.objects.pod import Controller, controller_named, controlling
 from lens.model.inventory.owner_chains import KEPT_SECONDS, OwnerChains, OwnerTracker
 from lens.model.inventory.snapshot import EMPTY, Snapshot

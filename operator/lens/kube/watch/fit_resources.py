@@ -20,7 +20,7 @@ from lens.model.fit.admission.policies import (
     quota_decoder,
     runtime_class_decoder,
 )
-from lens.model.inventory.objects.decoding import Decoder
+from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.inventory.store import Store
 
 NAMESPACES = WatchedResource("", "v1", "namespaces")

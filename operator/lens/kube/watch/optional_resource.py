@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed
-from lens.model.inventory.objects.decoding import Decoder
+from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.inventory.store import Store
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 

@@ -17,8 +17,9 @@ from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Unreadable
 from lens.model.fit.spec.node import FitNode
 from lens.model.fit.spec.pod import FitPod
-from lens.model.inventory.objects.decoding import Decoder, Line, Reading, read_bookmark, read_page
-from lens.model.inventory.objects.fingerprint import Fingerprints
+from lens.model.inventory.decoding.decoder import Decoder, Reading
+from lens.model.inventory.decoding.documents import Line, read_bookmark, read_page
+from lens.model.inventory.decoding.fingerprint import Fingerprints
 from lens.model.inventory.store import Store
 
 K = TypeVar("K", bound=tuple[str, str] | str)

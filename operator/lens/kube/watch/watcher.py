@@ -58,9 +58,7 @@ from lens.model.fit.feed import (
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
-from lens.model.inventory.gate import Gate
-from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import (
+from lens.model.inventory.decoding.kinds import (
     bare_decoder,
     claim_decoder,
     daemonset_decoder,
@@ -70,6 +68,8 @@ from lens.model.inventory.objects.decoding import (
     slice_decoder,
     taint_rule_decoder,
 )
+from lens.model.inventory.gate import Gate
+from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.fraction import RESERVATIONS
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.inventory.occupancy.placement import Placement

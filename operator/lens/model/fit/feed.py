@@ -22,7 +22,7 @@ from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.spec.node import FitNode, read_fit_node
 from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState, Fleet
-from lens.model.inventory.objects.decoding import Document
+from lens.model.inventory.decoding.decoder import Document
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey

@@ -10,8 +10,9 @@ from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
 from lens.model.fit.feed import Feed, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.state import FitState
+from lens.model.inventory.decoding.decoder import Decoder
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import Decoder, node_decoder, pod_decoder
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy

@@ -16,10 +16,12 @@ from lens.model.fit.feed import Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
+from lens.model.inventory.decoding import fingerprint
+from lens.model.inventory.decoding.decoder import Decoder, Reading
+from lens.model.inventory.decoding.documents import Line
+from lens.model.inventory.decoding.fingerprint import Fingerprints
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects import fingerprint
-from lens.model.inventory.objects.decoding import Decoder, Line, Reading, node_decoder, pod_decoder
-from lens.model.inventory.objects.fingerprint import Fingerprints
 from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.objects import PodManifest

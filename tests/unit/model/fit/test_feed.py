@@ -11,7 +11,7 @@ from lens.model.fit.pending import PendingPod
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import FitState
-from lens.model.inventory.objects.decoding import pod_decoder
+from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 

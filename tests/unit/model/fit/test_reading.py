@@ -10,7 +10,7 @@ from lens.model.fit.spec.asked import read_asked_pod
 from lens.model.fit.spec.labels import UNKNOWN_LABELS
 from lens.model.fit.spec.node import FitNode
 from lens.model.fit.spec.resources import is_scheduled
-from lens.model.inventory.objects.decoding import Reading
+from lens.model.inventory.decoding.decoder import Reading
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.k8s.bounds import (
     MOST_FIT_RESOURCES,

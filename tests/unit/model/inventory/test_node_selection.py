@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from lens.model.gpu.exporters import ExporterPod
+from lens.model.inventory.decoding.kinds import node_decoder
 from lens.model.inventory.ledger import Ledger
-from lens.model.inventory.objects.decoding import node_decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.node_selection import NodeSelection

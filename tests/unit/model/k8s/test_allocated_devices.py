@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.objects.decoding import pod_decoder
+from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.inventory.objects.pod import Pod
 from lens.model.k8s.dra.allocated_devices import Device
 from lens.model.k8s.gpu_resources import GpuResources

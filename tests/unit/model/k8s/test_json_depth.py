@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.inventory.objects.decoding import claim_decoder
+from lens.model.inventory.decoding.kinds import claim_decoder
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.json_depth import DEEPEST, flattened
 from tests.pace import slowdown

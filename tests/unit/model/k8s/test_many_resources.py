@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from lens.model.inventory.objects.decoding import pod_decoder
+from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.pace import slowdown
 

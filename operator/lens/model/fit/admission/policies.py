@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from lens.model.fit.spec.selectors import Selector, SelectorManifest, UnparsableError, read_selector
-from lens.model.inventory.objects.decoding import Decoder
+from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_TERMS, MOST_VALUES
 from lens.model.k8s.policy_objects import (

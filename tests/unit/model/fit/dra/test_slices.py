@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.feed import Unreadable, fed_slice
-from lens.model.inventory.objects.decoding import slice_decoder
+from lens.model.inventory.decoding.kinds import slice_decoder
 from lens.model.inventory.objects.device import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from tests.unit.model import dra_manifests as dra

@@ -12,7 +12,7 @@ from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, 
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.record.record import FitRecord, Recorder
 from lens.model.fit.state import FitState
-from lens.model.inventory.objects.decoding import node_decoder, pod_decoder
+from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.fit import fleets

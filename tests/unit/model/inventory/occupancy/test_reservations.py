@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.objects.decoding import pod_decoder
+from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.inventory.objects.fraction import Fraction
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.objects.pod_key import PodKey

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.objects.decoding import pod_decoder, read_bookmark, read_line, read_page
+from lens.model.inventory.decoding.documents import read_bookmark, read_line, read_page
+from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.manifests import GPU, Object, container, node, pod, read_node, read_pod

@@ -22,20 +22,19 @@ from lens.model.fit.feed import (
     fed_slice,
     fed_template,
 )
-from lens.model.inventory.objects.claim import Claim
-from lens.model.inventory.objects.decoding import (
-    Decoder,
-    Reading,
+from lens.model.inventory.decoding.decoder import Decoder, Reading
+from lens.model.inventory.decoding.documents import read_page
+from lens.model.inventory.decoding.kinds import (
     bare_decoder,
     claim_decoder,
     daemonset_decoder,
     device_class_decoder,
     node_decoder,
     pod_decoder,
-    read_page,
     slice_decoder,
     taint_rule_decoder,
 )
+from lens.model.inventory.objects.claim import Claim
 from lens.model.inventory.objects.device import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
