@@ -8,8 +8,8 @@ from itertools import chain
 import msgspec
 from msgspec import structs
 
-from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.dra.objects import read_claim, read_class, read_taint_rule
+from lens.model.fit.dra.slices import read_slice
 from lens.model.fit.engine import fit
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod

@@ -9,8 +9,9 @@ from typing import Any
 
 from lens.model.fit.dra.cel.library import EvaluationError
 from lens.model.fit.dra.cel.tokens import UnsupportedError
-from lens.model.fit.dra.devices import Device, read_slice
+from lens.model.fit.dra.devices import Device
 from lens.model.fit.dra.matching import matches
+from lens.model.fit.dra.slices import read_slice
 from tests.oracle.program import Oracle
 
 Object = dict[str, Any]

@@ -14,9 +14,9 @@ from lens.model.fit.admission.policies import (
     runtime_class_decoder,
 )
 from lens.model.fit.dra.cel.library import EvaluationError
-from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.dra.matching import matches
 from lens.model.fit.dra.objects import read_claim, read_class
+from lens.model.fit.dra.slices import read_slice
 from lens.model.fit.engine import fit
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
 from lens.model.fit.spec.claims import AskedClaim, ClaimSpec, read_claim_spec

@@ -9,14 +9,7 @@ from typing import Any
 import msgspec
 
 from lens.model.fit.dra.state import DeviceState
-from lens.model.fit.feed import (
-    DeviceFeeds,
-    fed_claim,
-    fed_class,
-    fed_rule,
-    fed_slice,
-    fed_template,
-)
+from lens.model.fit.feed import DeviceFeeds, fed_claim, fed_class, fed_rule, fed_slice, fed_template
 from lens.model.inventory.decoding.kinds import (
     bare_decoder,
     claim_decoder,
@@ -26,8 +19,8 @@ from lens.model.inventory.decoding.kinds import (
 )
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.claim import Claim
-from lens.model.inventory.objects.device import Slice
 from lens.model.inventory.objects.device_class import DeviceClass
+from lens.model.inventory.objects.slice import Slice
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers

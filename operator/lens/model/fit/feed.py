@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from lens.model.fit.admission.policies import Policies
-from lens.model.fit.dra.devices import Slice, slice_of
 from lens.model.fit.dra.objects import (
     FitClaim,
     FitClass,
@@ -17,6 +16,7 @@ from lens.model.fit.dra.objects import (
     read_class,
     read_taint_rule,
 )
+from lens.model.fit.dra.slices import Slice, slice_of
 from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.spec.node import FitNode, read_fit_node

@@ -4,13 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lens.model.fit.deadline import Check
 from lens.model.fit.filters.dynamic_resources import DeviceFilter
-from lens.model.fit.filters.local import (
-    FeatureFilter,
-    GateFilter,
-    PortFilter,
-    ResourceFilter,
-    SelectorFilter,
-)
+from lens.model.fit.filters.local import FeatureFilter, GateFilter, PortFilter, ResourceFilter, SelectorFilter
 from lens.model.fit.filters.pod_affinity import PodAffinityFilter
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection
 from lens.model.fit.filters.topology_spread import SpreadFilter

@@ -14,10 +14,11 @@ from lens.model.inventory.dra.index import DeviceIndex, needs_index
 from lens.model.inventory.dra.tally import tally
 from lens.model.inventory.exporter_index import ExporterIndex
 from lens.model.inventory.objects.claim import Claim
-from lens.model.inventory.objects.device import NO_NODE, Slice
+from lens.model.inventory.objects.device import NO_NODE
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
+from lens.model.inventory.objects.slice import Slice
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, occupancy, takes

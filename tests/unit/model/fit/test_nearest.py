@@ -11,9 +11,9 @@ from lens.model.fit.admission.policies import Policies
 from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.answer import Options, answer
 from lens.model.fit.answer.asked_group import read_group
-from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.objects import read_class
+from lens.model.fit.dra.slices import read_slice
 from lens.model.fit.feed import FitView
 from lens.model.fit.spec.containers import ContainerRequest, lessened
 from tests.unit.model.dra_manifests import device_class, gpu, resource_slice

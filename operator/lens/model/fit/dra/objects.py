@@ -32,6 +32,8 @@ from lens.model.k8s.dra.objects import (
     MOST_SHARED_BYTES,
     ClaimManifest,
     ResultManifest,
+    TaintRuleManifest,
+    TaintSelector,
     decode_results,
     only_node,
 )
@@ -238,31 +240,7 @@ def read_class(document: bytes) -> FitClass:
     )
 
 
-class _TaintManifest(Manifest):
-    key: str = ""
-    value: str | None = None
-    effect: str = ""
-
-
-class _RuleSelectorManifest(Manifest):
-    device_class_name: str | None = None
-    selectors: list[msgspec.Raw] | None = None
-    driver: str | None = None
-    pool: str | None = None
-    device: str | None = None
-
-
-class _RuleSpecManifest(Manifest):
-    taint: _TaintManifest
-    device_selector: _RuleSelectorManifest | None = None
-
-
-class _RuleManifest(Manifest):
-    metadata: ObjectMeta
-    spec: _RuleSpecManifest
-
-
-_rule = decoder(_RuleManifest, "the rule")
+_rule = decoder(TaintRuleManifest, "the rule")
 
 
 def read_taint_rule(document: bytes) -> FitTaintRule:
@@ -273,7 +251,7 @@ def read_taint_rule(document: bytes) -> FitTaintRule:
         raise ValueError("spec.deviceSelector: it selects by a class or in CEL, as only v1alpha3 does")
     # A rule without a selector is for no device, and only some effects repel.
     repels = selector is not None and spec.taint.effect in REPELLING_EFFECTS
-    selector = selector or _RuleSelectorManifest()
+    selector = selector or TaintSelector()
     return FitTaintRule(
         manifest.metadata.name,
         DeviceTaint(_name(spec.taint.key), _name(spec.taint.value or ""), intern(spec.taint.effect))

@@ -11,7 +11,8 @@ from itertools import chain
 from typing import Literal
 from weakref import WeakValueDictionary
 
-from lens.model.fit.dra.devices import Device, Slice
+from lens.model.fit.dra.devices import Device
+from lens.model.fit.dra.slices import Slice
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.quantity import Exact
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from lens.model.fit.dra.devices import Slice
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool, gather_pools, overlap
+from lens.model.fit.dra.slices import Slice
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.groups import Groups
 from lens.model.inventory.objects.claim import PoolKey

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
-from lens.model.fit.dra.devices import Slice
 from lens.model.fit.dra.holding import HeldDevice
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule
+from lens.model.fit.dra.slices import Slice
 from lens.model.fit.dra.state import ClaimKey, Devices
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import ClaimSpec

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from lens.model.fit.dra.cel.library import EvaluationError
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.constraints import look_up
-from lens.model.fit.dra.devices import Attribute, Capacity, Device, NodeChoice, Slice
+from lens.model.fit.dra.devices import Attribute, Capacity, Device, NodeChoice
 from lens.model.fit.dra.matching import matches
+from lens.model.fit.dra.slices import Slice
 from lens.model.fit.record.names import Names
 from lens.model.fit.record.writer import Object, Writer
 from lens.model.fit.spec.node_selectors import NAME, NameRequirement, NodeSelector, NodeTerm

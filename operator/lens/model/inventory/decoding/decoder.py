@@ -9,23 +9,13 @@ import msgspec
 from lens.model.inventory.decoding.documents import BarePart, DecodedLine, Line, read_bare, read_line, reader
 from lens.model.inventory.decoding.fingerprint import Fingerprints, fingerprint
 from lens.model.inventory.objects.claim import Claim
-from lens.model.inventory.objects.device import Slice
 from lens.model.inventory.objects.in_part import read_in_part
+from lens.model.inventory.objects.slice import Slice
 from lens.model.k8s.bounds import LONGEST_NAME
-from lens.model.k8s.dra.objects import (
-    ClaimManifest,
-    DeviceClassManifest,
-    TaintRuleManifest,
-)
+from lens.model.k8s.dra.objects import ClaimManifest, DeviceClassManifest, TaintRuleManifest
 from lens.model.k8s.dra.slices import SliceManifest
 from lens.model.k8s.json_depth import flattened
-from lens.model.k8s.objects import (
-    BareManifest,
-    DaemonSetManifest,
-    NodeManifest,
-    ObjectMeta,
-    PodManifest,
-)
+from lens.model.k8s.objects import BareManifest, DaemonSetManifest, NodeManifest, ObjectMeta, PodManifest
 from lens.model.k8s.policy_objects import (
     BudgetManifest,
     LimitRangeManifest,

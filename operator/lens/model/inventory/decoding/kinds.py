@@ -9,29 +9,19 @@ import msgspec
 from lens.model.gpu.exporters import DaemonSet, ExporterPod, ExporterSelector
 from lens.model.inventory.decoding.decoder import Decoder, Document, FitReader, no_fit
 from lens.model.inventory.objects.claim import Claim, read_claim
-from lens.model.inventory.objects.device import Slice, read_slice
 from lens.model.inventory.objects.device_class import DeviceClass, read_device_class
 from lens.model.inventory.objects.fraction import RESERVATIONS, may_ask
 from lens.model.inventory.objects.node import Node, read_node
 from lens.model.inventory.objects.pod import Pod, PodKey, read_pod
+from lens.model.inventory.objects.slice import Slice, read_slice
 from lens.model.inventory.objects.taint_rule import TaintRule, read_taint_rule
 from lens.model.k8s.bounds import short
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
-from lens.model.k8s.dra.objects import (
-    ClaimManifest,
-    DeviceClassManifest,
-    TaintRuleManifest,
-)
+from lens.model.k8s.dra.objects import ClaimManifest, DeviceClassManifest, TaintRuleManifest
 from lens.model.k8s.dra.slices import SliceManifest
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
-from lens.model.k8s.objects import (
-    BareManifest,
-    DaemonSetManifest,
-    DaemonSetStatus,
-    NodeManifest,
-    PodManifest,
-)
+from lens.model.k8s.objects import BareManifest, DaemonSetManifest, DaemonSetStatus, NodeManifest, PodManifest
 
 _decode_status = msgspec.json.Decoder(DaemonSetStatus).decode
 

@@ -16,11 +16,12 @@ from lens.model.groups import Groups
 from lens.model.inventory.dra.gpus import DeviceHolder, GpuState, HeldGpu, gone_gpu, held_gpu, holder
 from lens.model.inventory.dra.pool import Pool, ProblemPool, build_pool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
-from lens.model.inventory.objects.device import NO_NODE, GpuKey, Slice
+from lens.model.inventory.objects.device import NO_NODE, GpuKey
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.gpu import Gpu
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse, PodClaim
+from lens.model.inventory.objects.slice import Slice
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
 from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX, DeviceHealth

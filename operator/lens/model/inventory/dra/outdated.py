@@ -16,8 +16,9 @@ from lens.model.inventory.dra.physical_gpus import (
     identities,
     physical_gpus,
 )
-from lens.model.inventory.objects.device import Device, GpuKey, Slice
+from lens.model.inventory.objects.device import Device, GpuKey
 from lens.model.inventory.objects.gpu import Gpu
+from lens.model.inventory.objects.slice import Slice
 
 
 class OutdatedDevice(msgspec.Struct, frozen=True, gc=False):

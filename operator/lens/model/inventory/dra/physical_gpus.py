@@ -11,8 +11,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 
-from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Place, Slice
+from lens.model.inventory.objects.device import NO_NODE, Counters, Device, Place
 from lens.model.inventory.objects.gpu import Gpu, GpuOfDevices
+from lens.model.inventory.objects.slice import Slice
 
 # No node has these names: ``identities`` qualifies PCI addresses by their node.
 COUNTERS = "/counters"

@@ -21,8 +21,9 @@ from lens.model.inventory.dra.physical_gpus import (
     physical_gpus,
 )
 from lens.model.inventory.objects.claim import PoolKey
-from lens.model.inventory.objects.device import Counters, Device, Slice
+from lens.model.inventory.objects.device import Counters, Device
 from lens.model.inventory.objects.gpu import Gpu, GpuOfDevices
+from lens.model.inventory.objects.slice import Slice
 
 Reason = Literal[
     "INCOMPLETE",

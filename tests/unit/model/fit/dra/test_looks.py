@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from lens.model.fit.dra.allocation.results import Offer
-from lens.model.fit.dra.devices import NO_CHOICE, Kind, NodeChoice, Slice, read_slice
+from lens.model.fit.dra.devices import NO_CHOICE, Kind, NodeChoice
 from lens.model.fit.dra.objects import read_claim
 from lens.model.fit.dra.shapes import Viewer
+from lens.model.fit.dra.slices import Slice, read_slice
 from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.engine import fit
 from tests.oracle import cases, lens

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.fit.dra.devices import read_slice
+from lens.model.fit.dra.slices import read_slice
 from lens.model.fit.feed import Unreadable, fed_slice
 from lens.model.inventory.decoding.kinds import slice_decoder
-from lens.model.inventory.objects.device import Slice
+from lens.model.inventory.objects.slice import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from tests.unit.model import dra_manifests as dra
 from tests.unit.model.manifests import Object

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import msgspec
 
 from lens.model.fit.deadline import Check, no_deadline
-from lens.model.fit.dra.devices import read_slice
 from lens.model.fit.dra.objects import read_claim, read_class
+from lens.model.fit.dra.slices import read_slice
 from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.record.record import FitRecord, Recorder

@@ -35,7 +35,7 @@ from lens.model.inventory.decoding.kinds import (
     taint_rule_decoder,
 )
 from lens.model.inventory.objects.claim import Claim
-from lens.model.inventory.objects.device import Slice
+from lens.model.inventory.objects.slice import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.inventory.objects import whole_objects as whole

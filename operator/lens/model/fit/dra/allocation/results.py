@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lens.model.fit.dra.devices import Device, Kind, Slice
+from lens.model.fit.dra.devices import Device, Kind
 from lens.model.fit.dra.holding import Holding
 from lens.model.fit.dra.objects import FitClass, FitTaintRule, Held
+from lens.model.fit.dra.slices import Slice
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.inventory.objects.claim import DeviceKey
 from lens.model.k8s.quantity import Exact
