@@ -14,7 +14,7 @@ from lens.model.k8s.bounds import (
     MOST_COUNTERS,
     MOST_DEVICE_TAINTS,
 )
-from lens.model.k8s.dra.objects import DeviceTaintManifest
+from lens.model.k8s.dra.devices import DeviceTaintManifest
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS

@@ -7,29 +7,14 @@ from sys import intern
 import msgspec
 
 from lens.model.fit.dra.devices import DeviceTaint, NodeChoice
-from lens.model.fit.spec.claims import (
-    ClaimSpec,
-    SelectorManifest,
-    exact,
-    read_claim_spec,
-    read_selectors,
-)
-from lens.model.fit.spec.node_selectors import (
-    NodeAffinityManifest,
-    NodeSelectorManifest,
-    read_node_selector,
-)
+from lens.model.fit.spec.claims import ClaimSpec, SelectorManifest, exact, read_claim_spec, read_selectors
+from lens.model.fit.spec.node_selectors import NodeAffinityManifest, NodeSelectorManifest, read_node_selector
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import (
-    LONGEST_NAME,
-    LONGEST_RESOURCE,
-    MOST_CAPACITIES,
-    MOST_CONSUMERS,
-)
+from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, MOST_CAPACITIES, MOST_CONSUMERS
 from lens.model.k8s.decoder import decoder
+from lens.model.k8s.dra.devices import MOST_SHARED_BYTES
 from lens.model.k8s.dra.objects import (
-    MOST_SHARED_BYTES,
     ClaimManifest,
     ResultManifest,
     TaintRuleManifest,

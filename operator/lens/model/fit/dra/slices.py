@@ -19,7 +19,7 @@ from lens.model.fit.spec.node_selectors import NodeAffinityManifest, NodeSelecto
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.k8s.bounds import MOST_COUNTER_SETS, MOST_SLICE_DEVICES
 from lens.model.k8s.dra.device_identities import Identities
-from lens.model.k8s.dra.objects import MOST_SHARED_BYTES, DeviceFields
+from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, DeviceFields
 from lens.model.k8s.dra.slices import DeviceTemplate, ListTemplate, SliceManifest, SliceSpec
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Quantity

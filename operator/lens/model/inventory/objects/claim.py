@@ -19,9 +19,10 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
+from lens.model.k8s.dra.devices import MOST_SHARED_BYTES
+from lens.model.k8s.dra.entries import read_each, read_list, read_map, read_or_none
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
-    MOST_SHARED_BYTES,
     AllocatedDevices,
     ClaimManifest,
     ClaimSpec,
@@ -33,10 +34,6 @@ from lens.model.k8s.dra.objects import (
     RequestManifest,
     ResultManifest,
     only_node,
-    read_each,
-    read_list,
-    read_map,
-    read_or_none,
 )
 from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.objects import Condition, ObjectMeta

@@ -7,8 +7,9 @@ import msgspec
 
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import LONGEST_RESOURCE, short
+from lens.model.k8s.dra.entries import read_each
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
-from lens.model.k8s.dra.objects import DeviceClassManifest, DeviceSelector, read_each
+from lens.model.k8s.dra.objects import DeviceClassManifest, DeviceSelector
 from lens.model.k8s.gpu_resources import GpuResources
 
 # A CEL string literal, and before it what says that the devices are not this driver's.

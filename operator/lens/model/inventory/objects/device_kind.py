@@ -20,16 +20,14 @@ from lens.model.k8s.bounds import (
     few,
     short,
 )
-from lens.model.k8s.dra.objects import (
+from lens.model.k8s.dra.devices import (
     Attribute,
     CapacityManifest,
     ConsumptionManifest,
     DeviceTaintManifest,
     KnownAttributes,
-    read_list,
-    read_map,
-    read_or_none,
 )
+from lens.model.k8s.dra.entries import read_list, read_map, read_or_none
 from lens.model.k8s.quantity import Exact
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 

@@ -15,13 +15,8 @@ from lens.model.inventory.objects.claim import AllocatedDevice
 from lens.model.inventory.objects.device import Device
 from lens.model.inventory.objects.gpu import Gpu
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_POD_CLAIMS, few, short
-from lens.model.k8s.dra.objects import (
-    ExtendedClaimStatus,
-    PodClaimManifest,
-    PodClaimStatus,
-    read_each,
-    read_or_none,
-)
+from lens.model.k8s.dra.entries import read_each, read_or_none
+from lens.model.k8s.dra.objects import ExtendedClaimStatus, PodClaimManifest, PodClaimStatus
 from lens.model.k8s.objects import PodManifest
 
 

@@ -12,8 +12,9 @@ from lens.model.inventory.objects.device import NO_NODE, UNKNOWN_KIND, CounterSe
 from lens.model.inventory.objects.device_kind import device_name, read_counters, read_kind, shared_kind
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_COUNTER_SETS, MOST_SLICE_DEVICES, short
 from lens.model.k8s.dra.device_identities import told
+from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, CounterSetManifest
+from lens.model.k8s.dra.entries import read_list
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
-from lens.model.k8s.dra.objects import MOST_SHARED_BYTES, CounterSetManifest, read_list
 from lens.model.k8s.dra.slices import DeviceTemplate, ListTemplate, SliceManifest, SliceSpec
 
 

@@ -5,7 +5,8 @@ from sys import intern
 import msgspec
 
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, short
-from lens.model.k8s.dra.objects import DeviceTaintManifest, TaintRuleManifest
+from lens.model.k8s.dra.devices import DeviceTaintManifest
+from lens.model.k8s.dra.objects import TaintRuleManifest
 from lens.model.k8s.taints import Taint
 
 SELECTOR_NOT_EVALUATED = "SELECTOR_NOT_EVALUATED"

@@ -4,150 +4,19 @@ These read every version of the API: v1, v1beta2, v1beta1 and v1alpha3. The vers
 A device has its fields in ``basic`` until v1beta1. A request has its fields in ``exactly`` since v1beta2. A
 DeviceTaintRule's selector of v1alpha3 may have a class and CEL expressions.
 
-What can be odd without the whole object being odd is still bytes, and is read one by one by ``read_each`` and
-``read_or_none``.
+What can be odd without the whole object being odd is still bytes, and is read entry by entry (``entries``).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from sys import intern
-from typing import Annotated, TypeVar
 
 import msgspec
 
 from lens.model.k8s.bounds import LONGEST_NAME
+from lens.model.k8s.dra.devices import DeviceTaintManifest
 from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
-
-T = TypeVar("T")
-
-_items = msgspec.json.Decoder(list[msgspec.Raw] | None)
-_map = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
-
-
-def read_or_none(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw | bytes) -> T | None:
-    """Return a value; None if it is missing or can't be decoded."""
-    try:
-        return decoder.decode(raw) if raw else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def read_list(raw: msgspec.Raw) -> list[msgspec.Raw]:
-    """Return the entries of a list, undecoded; none if it is missing. Raise ValueError if it is no list."""
-    return (_items.decode(raw) if raw else None) or []
-
-
-def read_map(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """Return the entries of an object, undecoded; none if it is missing or odd."""
-    return read_or_none(_map, raw) or {}
-
-
-def read_each(decoder: "msgspec.json.Decoder[T]", raw: msgspec.Raw) -> Iterator[T]:
-    """Yield the entries of a list that can be decoded."""
-    for entry in read_or_none(_items, raw) or ():
-        if (value := read_or_none(decoder, entry)) is not None:
-            yield value
-
-
-Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What the API calls an int64. JSON has greater numbers, which can't be written again."""
-
-
-class DeviceFields(Manifest):
-    """The fields of a device. ``node_name`` counts under ``perDeviceNodeSelection``."""
-
-    attributes: msgspec.Raw = msgspec.Raw()
-    capacity: msgspec.Raw = msgspec.Raw()
-    consumes_counters: msgspec.Raw = msgspec.Raw()
-    node_name: str | None = None
-    taints: msgspec.Raw = msgspec.Raw()
-    allow_multiple_allocations: bool | None = None
-    # Only a fit reads these.
-    node_selector: msgspec.Raw = msgspec.Raw()
-    all_nodes: msgspec.Raw = msgspec.Raw()
-    binds_to_node: msgspec.Raw = msgspec.Raw()
-    binding_conditions: msgspec.Raw = msgspec.Raw()
-
-    @property
-    def of_kind(self) -> tuple[bytes, bytes, bytes, bytes]:
-        """Return the JSON by which devices are of one kind: attributes, capacity, counters and taints."""
-        return bytes(self.attributes), bytes(self.capacity), bytes(self.consumes_counters), bytes(self.taints)
-
-
-class DeviceManifest(DeviceFields):
-    """A device in ``spec.devices``."""
-
-    name: str = ""
-    basic: DeviceFields | None = None
-
-
-MOST_SHARED_BYTES = 4096
-"""Bytes of a device, a spec or a selector that are kept to be compared."""
-
-
-class Attribute(Manifest):
-    """The value of a device's attribute, of one of these types."""
-
-    string: str | None = None
-    version: str | None = None
-    number: Int64 | None = msgspec.field(default=None, name="int")
-
-
-class KnownAttributes(Manifest):
-    """The attributes of a device that Lens reads, under the names that drivers give them.
-
-    Those of resource.kubernetes.io are standard, the others are the drivers' own.
-    NVIDIA/k8s-dra-driver-gpu, cmd/gpu-kubelet-plugin/deviceinfo.go; ROCm/k8s-gpu-dra-driver,
-    docs/driver-attributes.md; intel/intel-resource-drivers-for-kubernetes, doc/gpu.
-    """
-
-    type: Attribute | None = None
-    product_name: Attribute | None = None
-    model: Attribute | None = None
-    uuid: Attribute | None = None
-    parent_uuid: Attribute | None = msgspec.field(default=None, name="parentUUID")
-    standard_pci: Attribute | None = msgspec.field(default=None, name="resource.kubernetes.io/pciBusID")
-    pci_bus_id: Attribute | None = msgspec.field(default=None, name="pciBusID")
-    pcie_bus_id: Attribute | None = msgspec.field(default=None, name="pcieBusID")
-    pci_addr: Attribute | None = None
-    pci_address: Attribute | None = None
-    profile: Attribute | None = None
-    partition_profile: Attribute | None = None
-    compute_partition: Attribute | None = None
-    driver_version: Attribute | None = None
-    standard_numa: Attribute | None = msgspec.field(default=None, name="resource.kubernetes.io/numaNode")
-    numa_node: Attribute | None = None
-    numa: Attribute | None = None
-    clique_id: Attribute | None = msgspec.field(default=None, name="cliqueID")
-
-
-class CapacityManifest(Manifest):
-    """The value of a device's capacity; in v1alpha3 it is the quantity itself."""
-
-    value: str | int | float
-
-
-class CounterSetManifest(Manifest):
-    """An entry of ``spec.sharedCounters``."""
-
-    name: str
-    counters: msgspec.Raw = msgspec.Raw()
-
-
-class ConsumptionManifest(Manifest):
-    """An entry of a device's ``consumesCounters``."""
-
-    counter_set: str
-    counters: msgspec.Raw = msgspec.Raw()
-
-
-class DeviceTaintManifest(Manifest):
-    """A device's taint."""
-
-    key: str = ""
-    value: str | None = None
-    effect: str = ""
 
 
 class ExactRequest(Manifest):

@@ -17,7 +17,8 @@ from lens.model.k8s.dra.device_identities import (
     told,
     without_identities,
 )
-from lens.model.k8s.dra.objects import MOST_SHARED_BYTES, DeviceFields, DeviceManifest, Int64, read_list
+from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, DeviceFields, DeviceManifest, Int64
+from lens.model.k8s.dra.entries import read_list
 from lens.model.k8s.objects import Manifest, ObjectMeta
 
 MOST_SHARED_LIST_BYTES = 16 * 1024
