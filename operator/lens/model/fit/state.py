@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from lens.model.fit.dra.looks import Look
+from lens.model.fit.dra.signatures import Signature
 from lens.model.fit.dra.state import NO_DEVICES, Devices, DeviceState
 from lens.model.fit.fleet_node import FleetNode as FleetNode
 from lens.model.fit.fleet_nodes import FleetNodes, Piece
@@ -65,7 +65,7 @@ class Fleet:
                 return fleet
             pairs.append((before, after))
         if fleet.devices is self.devices:
-            fleet._keep(self, "looks")
+            fleet._keep(self, "signatures")
         if all(before.gate is after.gate for before, after in pairs):
             fleet._keep(self, "gates")
         if all(before.allocatable is after.allocatable for before, after in pairs):
@@ -86,10 +86,10 @@ class Fleet:
         return tuple(self.shared.joined(lambda piece: piece.nodes))
 
     @cached_property
-    def looks(self) -> list[Look | None]:
-        """What the devices of each node look like; None for one that can't be compared with others."""
-        look = self.devices.look
-        return [look(node.name) for node in self.nodes]
+    def signatures(self) -> list[Signature | None]:
+        """The signature of each node; None for one that can't be compared with others."""
+        signature = self.devices.signature
+        return [signature(node.name) for node in self.nodes]
 
     def free(self, resource: str) -> list[int]:
         """Return what each node has left of a resource."""

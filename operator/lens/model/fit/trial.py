@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from lens.model.fit.deadline import Check, no_deadline
-from lens.model.fit.dra.looks import Look
+from lens.model.fit.dra.signatures import Signature
 from lens.model.fit.eviction import node_without, pods_below
 from lens.model.fit.filter_plugins import FilterPlugins
 from lens.model.fit.filters.dynamic_resources import FatalError, UnknownError
@@ -127,7 +127,7 @@ class Trial:
     def device_room(self) -> int | None:
         """Return how many more replicas fit that get devices; None where one may take another's."""
         devices = self.devices
-        if devices is None or self.is_wide or self._fleet.nominated or not devices.compares_looks:
+        if devices is None or self.is_wide or self._fleet.nominated or not devices.compares_signatures:
             return None
         total = 0
         try:
@@ -245,9 +245,9 @@ class Trial:
         if not self._rechecks and not nominated:
             return [list(zip(candidates, rooms, strict=True))]
         nodes, keys = self._fleet.nodes, self._plugins.topology_keys
-        looks: Sequence[Look | None] | None = None
-        if self.devices is not None and self.devices.compares_looks:
-            looks = self._fleet.looks
+        signatures: Sequence[Signature | None] | None = None
+        if self.devices is not None and self.devices.compares_signatures:
+            signatures = self._fleet.signatures
         groups: dict[Hashable, list[tuple[int, int]]] = {}
         for position, room in zip(candidates, rooms, strict=True):
             group: Hashable = None
@@ -255,8 +255,8 @@ class Trial:
                 labels = nodes[position].labels
                 group = tuple([labels.get(key) for key in keys])
             if self.devices is not None:
-                look = None if looks is None else looks[position]
-                group = position if look is None else (group, look) if keys else look
+                signature = None if signatures is None else signatures[position]
+                group = position if signature is None else (group, signature) if keys else signature
             if position in nominated:
                 group, room = position, self._plugins.room(nodes[position])
             groups.setdefault(group, []).append((position, room))

@@ -1,6 +1,6 @@
-"""What claims see of nodes' pools: nodes that look the same to them have the same devices to give.
+"""What claims see of nodes' pools: nodes of which they see the same have the same devices for them.
 
-In a large cluster most nodes do. So the allocator looks for devices on one of them, and the others have those
+In a large cluster most nodes do. So the allocator searches devices on one of them, and the others have those
 at the same places.
 """
 
@@ -13,10 +13,10 @@ from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.constraints import look_up
 from lens.model.fit.dra.devices import Device
 from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.looks import held_places
 from lens.model.fit.dra.matching import looks_at, matches
 from lens.model.fit.dra.objects import FitClass
 from lens.model.fit.dra.pools import Pool
+from lens.model.fit.dra.signatures import held_places
 from lens.model.k8s.dra.device_identities import IDENTITIES
 
 MOST_VIEWS = 16
@@ -26,7 +26,7 @@ MOST_VIEWS = 16
 class Shape:
     """What some claims see of a pool.
 
-    There is one object for all pools that look the same, as long as there is one of them.
+    There is one object for all pools of which they see the same, as long as there is one of them.
     """
 
     __slots__ = ("__weakref__",)
@@ -36,7 +36,7 @@ _known: WeakValueDictionary[Hashable, Shape] = WeakValueDictionary()
 
 
 class Viewer:
-    """What claims look at of pools."""
+    """What claims read of pools."""
 
     def __init__(self, claims: Iterable[Named], offer: Offer) -> None:
         """Take what is asked for, and the classes and rules."""
@@ -60,8 +60,8 @@ class Viewer:
             looks_at(expression, IDENTITIES) for selectors in self._selectors for expression in selectors
         ) or any(attribute.rpartition("/")[2] in IDENTITIES for attribute in self._attributes)
         """Whether devices that differ in their identities alone may differ to the claims."""
-        self.compares_looks = not self.sees_identities and not self._rules
-        """Whether nodes of the same look are the same to the claims."""
+        self.compares_signatures = not self.sees_identities and not self._rules
+        """Whether nodes of the same signature are the same to the claims."""
         self._key: Hashable = self._rules
         if self.sees_identities:
             self._key = self._selectors, self._attributes, self._rules
@@ -94,7 +94,7 @@ class Viewer:
             pool.key.driver,
             tuple(
                 (
-                    self._looked_at(device, pool.key.driver) if self.sees_identities else device.kind,
+                    self._read(device, pool.key.driver) if self.sees_identities else device.kind,
                     tuple(rule.name for rule in rules if rule.device in (None, device.name)),
                 )
                 for device, _ in pool.devices
@@ -105,7 +105,7 @@ class Viewer:
             shape = _known[key] = Shape()
         return shape
 
-    def _looked_at(self, device: Device, driver: str) -> Hashable:
+    def _read(self, device: Device, driver: str) -> Hashable:
         return (
             self._verdicts(device, driver),
             self._values(device, driver),

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
 from lens.model.fit.dra.pools import Pool, gather_pools, overlap
+from lens.model.fit.dra.signatures import Signature, node_signature
 from lens.model.fit.dra.slices import Slice
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.groups import Groups
@@ -25,8 +25,8 @@ class Devices(msgspec.Struct, frozen=True):
 
     ``serving`` is the class that serves each extended resource. ``local`` has the slices of each node,
     ``shared`` all others. ``overlapping`` are the pools that ``overlap``. ``unreadable`` is the number of
-    objects that can't be read. ``pools_of`` and ``looks`` are those of nodes with slices that have been asked
-    for.
+    objects that can't be read. ``pools_of`` and ``signatures`` are those of nodes with slices, as far
+    as they were needed.
     """
 
     claims: Mapping[ClaimKey, FitClaim] = {}
@@ -41,24 +41,24 @@ class Devices(msgspec.Struct, frozen=True):
     overlapping: frozenset[PoolKey] = frozenset()
     unreadable: int = 0
     pools_of: dict[str, tuple[tuple[Sequence[Slice], ...], tuple[Pool, ...]]] = {}
-    looks: dict[str, Look | None] = {}
+    signatures: dict[str, Signature | None] = {}
 
     @property
     def are_shared(self) -> bool:
         """Tell whether what one node gives may be missing on another one."""
         return bool(self.shared or self.overlapping)
 
-    def look(self, node: str) -> Look | None:
-        """Return what a node looks like; None if it can't be compared with others."""
+    def signature(self, node: str) -> Signature | None:
+        """Return a node's signature; None if it can't be compared with others."""
         if self.shared:
             return None
         if node not in self.local:
             # Any name may be asked for, and nodes come and go: only slices say that one is gone.
-            return look_of((), self.holding)
+            return node_signature((), self.holding)
         try:
-            return self.looks[node]
+            return self.signatures[node]
         except KeyError:
-            found = self.looks[node] = look_of(self.pools(node, {}), self.holding)
+            found = self.signatures[node] = node_signature(self.pools(node, {}), self.holding)
             return found
 
     def pools(self, node: str, labels: Mapping[str, str]) -> tuple[Pool, ...]:
@@ -171,18 +171,18 @@ class DeviceState:
         if self._view is NO_DEVICES:
             # All views of a state share one: an entry counts only for the slices that it was made of.
             changes["pools_of"] = {}
-        looks = dict(self._view.looks)
-        for node in self._changed_looks(self._touched_pools | touched_holding):
-            looks.pop(node, None)
-        changes["looks"] = looks
+        signatures = dict(self._view.signatures)
+        for node in self._changed_signatures(self._touched_pools | touched_holding):
+            signatures.pop(node, None)
+        changes["signatures"] = signatures
         if "slices" in self._stale:
             changes |= self._slices()
         self._view = msgspec.structs.replace(self._view, **changes)
         self._stale.clear()
         return self._view
 
-    def _changed_looks(self, pools: Iterable[PoolKey]) -> Iterator[str]:
-        """Yield the nodes that may look different, since these pools have changed, or who holds them."""
+    def _changed_signatures(self, pools: Iterable[PoolKey]) -> Iterator[str]:
+        """Yield the nodes whose signatures may differ, since these pools or their holders have changed."""
         yield from self._touched_nodes
         for pool in pools:
             for name in self._pools.of(pool):

@@ -22,10 +22,10 @@ from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.looks import Look, look_of
 from lens.model.fit.dra.objects import FitClaim, Held
 from lens.model.fit.dra.pools import Pool, PoolKind
 from lens.model.fit.dra.shapes import Viewer
+from lens.model.fit.dra.signatures import Signature, node_signature
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.filters.rejection import Filter, Rejection, Tally, rejection
 from lens.model.fit.spec.asked import AskedPod
@@ -92,7 +92,7 @@ class _Place(NamedTuple):
 
 
 class _Outcome(msgspec.Struct, frozen=True):
-    """What nodes that look the same have for the next replica: for each claim devices with what they give."""
+    """What nodes of one signature have for the next replica: for each claim devices with what they give."""
 
     rejection: Rejection | None = None
     results: tuple[tuple[tuple[_Place, Result], ...], ...] = ()
@@ -118,14 +118,14 @@ class DeviceFilter(Filter):
     """
 
     def __init__(self, asked: AskedPod, devices: Devices, check_time: Check = no_deadline) -> None:
-        """Look up the pod's claims, and what serves its extended resources."""
+        """Find the pod's claims, and what serves its extended resources."""
         self._devices = devices
         self._check_time = check_time
         self._asked = asked
         self._holding = Holding(base=devices.holding)
         self._offer = Offer(devices.classes, devices.rules, self._holding, {})
         self._found: dict[str, _Found] = {}
-        self._found_by_look: dict[Look, _Found] = {}
+        self._found_by_signature: dict[Signature, _Found] = {}
         self._places: dict[tuple[PoolKind | None, ...], Sequence[frozenset[int]] | None] = {}
         self._placed_on: set[str] = set()
         self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
@@ -138,7 +138,7 @@ class DeviceFilter(Filter):
         self.not_enqueued: str | None = None
         self.rejected: str | None = None
         self._claims: list[_Claim] = []
-        self._claims += self._looked_up()
+        self._claims += self._resolved()
         self.uses_shared = devices.are_shared
         """Whether what one node gives may be missing on another one."""
 
@@ -148,17 +148,17 @@ class DeviceFilter(Filter):
         return bool(self._claims or self.extended or self.not_enqueued or self.rejected)
 
     @cached_property
-    def compares_looks(self) -> bool:
-        """Tell whether nodes of the same look have the same for the pod, also as replicas are placed."""
+    def compares_signatures(self) -> bool:
+        """Tell whether nodes of the same signature have the same for the pod, also as replicas are placed."""
         return (
             not self.extended
             and not self.uses_shared
             and all(claim.key is None and claim.allocated is None for claim in self._claims)
-            and self._asked_with(())[2].compares_looks
+            and self._asked_with(())[2].compares_signatures
         )
 
     def room(self, node: FleetNode, most: int) -> int:
-        """Return how many more replicas get devices on a node, up to that many, where ``compares_looks``.
+        """Return how many more replicas get devices on a node, up to ``most``, where ``compares_signatures``.
 
         Raise FatalError, or UnknownError where that can't be told.
         """
@@ -170,7 +170,7 @@ class DeviceFilter(Filter):
         holding = self._holding.of_pools(pool.key for pool in pools)
         offer = self._offer._replace(holding=holding)
         for number in range(most):
-            found = self._look(node, pools, named, offer)
+            found = self._allocate(node, pools, named, offer)
             if found.fatal is not None:
                 raise FatalError(found.fatal)
             if found.rejection is _UNKNOWN:
@@ -187,19 +187,19 @@ class DeviceFilter(Filter):
 
     def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
-        if not self.compares_looks or self._placed_on:
+        if not self.compares_signatures or self._placed_on:
             return super().filter_nodes(positions, fleet, tally)
-        nodes, looks = fleet.nodes, fleet.looks
-        verdicts: dict[Look, Rejection | None] = {}
+        nodes, signatures = fleet.nodes, fleet.signatures
+        verdicts: dict[Signature, Rejection | None] = {}
         left = []
         for position in positions:
-            look = looks[position]
-            if look is None:
+            signature = signatures[position]
+            if signature is None:
                 rejected = self.check(nodes[position])
-            elif look in verdicts:
-                rejected = verdicts[look]
+            elif signature in verdicts:
+                rejected = verdicts[signature]
             else:
-                rejected = verdicts[look] = self.check(nodes[position])
+                rejected = verdicts[signature] = self.check(nodes[position])
             if rejected is None:
                 left.append(position)
             else:
@@ -217,7 +217,7 @@ class DeviceFilter(Filter):
         """
         found = self._found.get(node.name)
         if found is None:
-            found = self._found[node.name] = self._find_by_look(node) or self._find(node)
+            found = self._found[node.name] = self._find_by_signature(node) or self._find(node)
         if found.outcome.fatal is not None:
             raise FatalError(found.outcome.fatal)
         return found.outcome.rejection or found.rejection
@@ -263,7 +263,9 @@ class DeviceFilter(Filter):
                     claims[claim.key] = msgspec.structs.replace(
                         stored, allocated=True, node_choices=claim.allocated.nodes
                     )
-        return msgspec.structs.replace(self._devices, claims=claims, holding=Holding(self._holding), looks={})
+        return msgspec.structs.replace(
+            self._devices, claims=claims, holding=Holding(self._holding), signatures={}
+        )
 
     def _allocate_shared(self, claim: _Claim, results: Iterable[Result], node: FleetNode) -> None:
         nodes: list[NodeChoice] = []
@@ -284,7 +286,7 @@ class DeviceFilter(Filter):
 
     # Claims
 
-    def _looked_up(self) -> Iterator[_Claim]:
+    def _resolved(self) -> Iterator[_Claim]:
         """Yield the claims; say in ``not_enqueued`` or ``rejected`` what is wrong with one."""
         asked, namespace = self._asked, self._asked.namespace
         claims: list[_Claim] = []
@@ -334,21 +336,21 @@ class DeviceFilter(Filter):
 
     # Nodes
 
-    def _find_by_look(self, node: FleetNode) -> _Found | None:
-        """Return what a node has that looks like one that was looked at before."""
-        if not self.compares_looks or node.name in self._placed_on:
+    def _find_by_signature(self, node: FleetNode) -> _Found | None:
+        """Return what the first searched node of the same signature has; None without a signature."""
+        if not self.compares_signatures or node.name in self._placed_on:
             return None
-        look = self._devices.look(node.name)
-        if look is None:
+        signature = self._devices.signature(node.name)
+        if signature is None:
             return None
-        found = self._found_by_look.get(look)
+        found = self._found_by_signature.get(signature)
         if found is None:
             times = self._times(node, self._devices.pools(node.name, node.labels))
             if times is None:
                 found = self._find(node)
             else:
                 found = _Found(_Outcome(None if times else CANNOT_ALLOCATE), None)
-            self._found_by_look[look] = found
+            self._found_by_signature[signature] = found
         return found
 
     def _times(self, node: FleetNode, pools: Sequence[Pool]) -> int | None:
@@ -394,16 +396,16 @@ class DeviceFilter(Filter):
             return _Found(_Outcome(), rejection=NOT_HERE if unavailable else None)
         pools = self._devices.pools(node.name, node.labels)
         seen: Hashable | None
-        if not viewer.compares_looks:
+        if not viewer.compares_signatures:
             seen = viewer.of_node(pools, self._holding)
         elif self.uses_shared or node.name in self._placed_on:
-            seen = look_of(pools, self._holding)
+            seen = node_signature(pools, self._holding)
         else:
-            seen = self._devices.look(node.name)
+            seen = self._devices.signature(node.name)
         outcome = self._outcomes.get((served, seen)) if seen is not None else None
         if outcome is None:
             self._check_time()
-            outcome = self._look(node, pools, named, self._offer)
+            outcome = self._allocate(node, pools, named, self._offer)
             self._outcomes[served, seen] = outcome
         return _Found(outcome, waiting, NOT_HERE if unavailable else None)
 
@@ -419,7 +421,9 @@ class DeviceFilter(Filter):
             known = self._asked_for[served] = waiting, named, Viewer(named, self._offer)
         return known
 
-    def _look(self, node: FleetNode, pools: Sequence[Pool], named: Sequence[Named], offer: Offer) -> _Outcome:
+    def _allocate(
+        self, node: FleetNode, pools: Sequence[Pool], named: Sequence[Named], offer: Offer
+    ) -> _Outcome:
         allocator = Allocator(node.name, node.labels, pools, offer, self._check_time)
         try:
             results = allocator.allocate(named)

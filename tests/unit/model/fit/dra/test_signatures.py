@@ -1,4 +1,4 @@
-"""Nodes that look alike get one answer: it is the one that each of them would have got by itself."""
+"""Nodes of one signature get one answer: it is the one that each of them would have got by itself."""
 
 import sys
 from functools import partial
@@ -40,7 +40,7 @@ def test_as_many_replicas_fit_as_are_said_to(part: int) -> None:
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_what_nodes_look_like_follows_what_changes(part: int) -> None:
+def test_signatures_follow_what_changes(part: int) -> None:
     for seed in range(part, FLEETS, 4):
         raw, random = cases.fleet(8_000_009 + seed, 2), Random(seed)
         read = lens.Lens({**raw, "resourceSlices": [], "resourceClaims": []})
@@ -67,7 +67,7 @@ def test_what_nodes_look_like_follows_what_changes(part: int) -> None:
                     fit(read.state.fleet(), read.read(raw["asked"][0]))
         # Nodes come and go under ever new names: of those without slices nothing stays.
         view = read.state.fleet().devices
-        assert view.looks.keys() | view.pools_of.keys() <= view.local.keys()
+        assert view.signatures.keys() | view.pools_of.keys() <= view.local.keys()
         stored = {
             "resourceSlices": [
                 each for each in raw.get("resourceSlices", ()) if each["metadata"]["name"] in devices.slices
@@ -84,23 +84,23 @@ def test_what_nodes_look_like_follows_what_changes(part: int) -> None:
             assert fit(read.state.fleet(), asked, 3) == fit(fresh.state.fleet(), asked, 3), seed
 
 
-def test_a_change_has_that_nodes_looks_found_again_in_a_fleet_of_any_size() -> None:
+def test_a_change_renews_the_signatures_of_its_nodes_in_a_fleet_of_any_size() -> None:
     names = [f"node-{number}" for number in range(25_000)]
     devices = DeviceState()
     for name in names:
         devices.put_slice(name, slice_of(name))
     first = devices.view()
     pools = {name: first.pools(name, {}) for name in names}
-    assert len({first.look(name) for name in names}) == 1
+    assert len({first.signature(name) for name in names}) == 1
     devices.put_slice(names[7], slice_of(names[7], 2))
     changed = devices.view()
-    assert names[7] not in changed.looks
-    assert len(changed.looks) == len(names) - 1
+    assert names[7] not in changed.signatures
+    assert len(changed.signatures) == len(names) - 1
     assert [name for name in names if changed.pools(name, {}) is not pools[name]] == [names[7]]
-    assert len({changed.look(name) for name in names}) == 2
+    assert len({changed.signature(name) for name in names}) == 2
 
 
-def test_what_is_kept_of_nodes_goes_with_them_whoever_looks_at_an_older_view() -> None:
+def test_what_is_kept_of_nodes_goes_with_them_while_older_views_are_read() -> None:
     devices = DeviceState()
     for name in ("a", "b"):
         devices.put_slice(name, slice_of(name))
@@ -109,11 +109,11 @@ def test_what_is_kept_of_nodes_goes_with_them_whoever_looks_at_an_older_view() -
     devices.view()
     for name in ("a", "b"):
         old.pools(name, {})
-        old.look(name)
+        old.signature(name)
     devices.put_slice("b", slice_of("b", 2))
     view = devices.view()
     view.pools("b", {})
-    assert view.looks.keys() | view.pools_of.keys() == {"b"}
+    assert view.signatures.keys() | view.pools_of.keys() == {"b"}
 
 
 def test_nothing_is_kept_of_the_devices_that_a_node_had() -> None:
@@ -121,7 +121,7 @@ def test_nothing_is_kept_of_the_devices_that_a_node_had() -> None:
     for kind in kinds:
         devices.put_slice("a", slice_of("a", kind=kind))
         view = devices.view()
-        assert view.look("a") is not None
+        assert view.signature("a") is not None
         assert Viewer((), Offer({}, (), view.holding, {})).of_node(view.pools("a", {}), view.holding)
     # The list's own, and getrefcount's.
     assert [sys.getrefcount(kinds[0]), sys.getrefcount(kinds[1])] == [2, 2]
