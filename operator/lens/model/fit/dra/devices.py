@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from lens.model.fit.spec.node_selectors import NodeSelector
-from lens.model.k8s.dra.device_identities import is_mark, told
+from lens.model.k8s.dra.device_identities import fill, is_placeholder
 from lens.model.k8s.quantity import Exact
 
 
@@ -78,7 +78,7 @@ NO_CHOICE = NodeChoice()
 class Kind:
     """What devices have in common that differ in nothing but their names and identities.
 
-    ``attributes`` have marks at those ``places`` where the devices have their identities. ``groups`` tells
+    ``attributes`` have placeholders at those ``places`` where devices have their identities. ``groups`` says
     that they have compatibility groups. ``binds`` ties what is allocated with them to one node; with
     ``conditions`` they are allocated last. Devices have one object in common, and others have other ones, or
     perhaps an equal one.
@@ -114,7 +114,7 @@ class Kind:
             [
                 place
                 for place, each in enumerate(attributes)
-                if isinstance(each.value, str) and is_mark(each.value)
+                if isinstance(each.value, str) and is_placeholder(each.value)
             ]
         )
         self.capacities = capacities
@@ -146,13 +146,13 @@ class Device(msgspec.Struct, frozen=True, gc=False):
             return kind.attributes
         attributes = list(kind.attributes)
         for place in kind.places:
-            mark = attributes[place]
-            attributes[place] = Attribute(mark.name, mark.type, self.identity(mark))
+            placeholder = attributes[place]
+            attributes[place] = Attribute(placeholder.name, placeholder.type, self.identity(placeholder))
         return tuple(attributes)
 
-    def identity(self, mark: Attribute) -> str:
-        """Return the identity that an attribute of its kind stands for."""
-        return told(str(mark.value), (self.name, self.uuid, self.parent_uuid))
+    def identity(self, placeholder: Attribute) -> str:
+        """Return the identity that a placeholder of its kind stands for."""
+        return fill(str(placeholder.value), (self.name, self.uuid, self.parent_uuid))
 
     @property
     def capacities(self) -> tuple[Capacity, ...]:

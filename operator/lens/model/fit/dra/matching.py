@@ -58,7 +58,7 @@ def _seen(program: Program, device: Device) -> Sequence[object]:
     """Return what a program looks at of a device; values that many devices have are one object."""
     kind = device.kind
     if not program.names_only:
-        return (*kind.attributes, *map(device.identity, _marks(kind)), *kind.capacities)
+        return (*kind.attributes, *map(device.identity, _placeholders(kind)), *kind.capacities)
     named = program.named
     # A value that can't be read is an error, whoever looks at it.
     seen: list[object] = [
@@ -66,7 +66,7 @@ def _seen(program: Program, device: Device) -> Sequence[object]:
         for each in kind.attributes
         if (named[each.name] if each.name in named else _is_named(program, each.name)) or each.type == ""
     ]
-    seen += [device.identity(each) for each in _marks(kind) if _is_named(program, each.name)]
+    seen += [device.identity(each) for each in _placeholders(kind) if _is_named(program, each.name)]
     seen += [
         each
         for each in kind.capacities
@@ -75,7 +75,7 @@ def _seen(program: Program, device: Device) -> Sequence[object]:
     return seen
 
 
-def _marks(kind: Kind) -> list[Attribute]:
+def _placeholders(kind: Kind) -> list[Attribute]:
     return [kind.attributes[place] for place in kind.places]
 
 

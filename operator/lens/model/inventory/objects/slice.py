@@ -11,7 +11,7 @@ from lens.model.inventory.objects.claim import PoolKey
 from lens.model.inventory.objects.device import NO_NODE, UNKNOWN_KIND, CounterSet, Device, Kind, Place
 from lens.model.inventory.objects.device_kind import device_name, read_counters, read_kind, shared_kind
 from lens.model.k8s.bounds import LONGEST_NAME, MOST_COUNTER_SETS, MOST_SLICE_DEVICES, short
-from lens.model.k8s.dra.device_identities import told
+from lens.model.k8s.dra.device_identities import fill
 from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, CounterSetManifest
 from lens.model.k8s.dra.entries import read_list
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
@@ -104,8 +104,8 @@ def _devices(spec: SliceSpec, place: Place, problems: list[str]) -> tuple[Device
                     else place,
                     device_name(own[0]),
                     each.kind,
-                    each.uuid and identity(told(each.uuid, own)),
-                    each.parent_uuid and identity(told(each.parent_uuid, own)),
+                    each.uuid and identity(fill(each.uuid, own)),
+                    each.parent_uuid and identity(fill(each.parent_uuid, own)),
                 )
             )
         except ValueError as error:
@@ -133,7 +133,7 @@ def _shared(devices: tuple[Device, ...], known: tuple[Device, ...]) -> tuple[Dev
 
 
 class _ReadKind(NamedTuple):
-    """What was read of a template. Identities may be marks; ``node`` counts if each device has its own."""
+    """What was read of a template, with placeholders. ``node`` counts if each device has its own."""
 
     kind: Kind
     uuid: str | None = None

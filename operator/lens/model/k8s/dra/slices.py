@@ -10,11 +10,11 @@ import msgspec
 
 from lens.model.k8s.bounds import MOST_SLICE_DEVICES, short
 from lens.model.k8s.dra.device_identities import (
-    MARKED,
-    NAME_MARK,
+    DEVICE_START,
+    NAME_PLACEHOLDER,
     NO_IDENTITIES,
     Identities,
-    told,
+    fill,
     without_identities,
 )
 from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, DeviceFields, DeviceManifest, Int64
@@ -28,7 +28,7 @@ _device = msgspec.json.Decoder(DeviceManifest)
 
 
 class DeviceTemplate:
-    """What devices have in common that differ in their names and identities alone, for which it has marks.
+    """A device with placeholders for its name and identities: devices that differ in these alone share it.
 
     There is one object for them, unless it is too large to be ``shared``. ``problem`` says why they can't be
     decoded.
@@ -81,8 +81,8 @@ def _read_devices(devices: msgspec.Raw) -> ReadDevices:
     """Return devices. Raise ValueError or RecursionError if they are no list."""
     raw = bytes(devices)
     if len(raw) <= MOST_SHARED_LIST_BYTES:
-        marked, own = without_identities(raw)
-        template = _shared_list(marked) if own else None
+        common, own = without_identities(raw)
+        template = _shared_list(common) if own else None
         if template is not None and len(template.devices) == len(own):
             return ReadDevices(template, own, len(own))
     entries = read_list(devices)
@@ -91,29 +91,33 @@ def _read_devices(devices: msgspec.Raw) -> ReadDevices:
     return ReadDevices(templates, tuple([own for _, own in read]), len(entries))
 
 
-def _read_list(marked: bytes) -> ListTemplate | None:
-    """Return the templates of a list of devices; None if one isn't marked, or there are too many."""
+def _read_list(common: bytes) -> ListTemplate | None:
+    """Return the templates of a list of devices; None if one begins otherwise, or there are too many."""
     try:
-        entries = [bytes(entry) for entry in read_list(msgspec.Raw(marked))]
+        entries = [bytes(entry) for entry in read_list(msgspec.Raw(common))]
     except (ValueError, RecursionError):
         return None
-    if len(entries) > MOST_SLICE_DEVICES or not all(entry.startswith(MARKED) for entry in entries):
+    if len(entries) > MOST_SLICE_DEVICES or not all(entry.startswith(DEVICE_START) for entry in entries):
         return None
     templates = tuple(map(_template, entries))
     # Of two names of one device the last one counts.
-    return ListTemplate(templates, shared=True) if all(each.name == NAME_MARK for each in templates) else None
+    return (
+        ListTemplate(templates, shared=True)
+        if all(each.name == NAME_PLACEHOLDER for each in templates)
+        else None
+    )
 
 
 _shared_list = lru_cache(maxsize=256)(_read_list)
 
 
 def _read_device(raw: bytes) -> tuple[DeviceTemplate, Identities]:
-    marked, found = without_identities(raw)
-    if len(found) != 1 or not marked.startswith(MARKED):
-        marked, found = raw, (NO_IDENTITIES,)
-    template = _template(marked)
+    common, found = without_identities(raw)
+    if len(found) != 1 or not common.startswith(DEVICE_START):
+        common, found = raw, (NO_IDENTITIES,)
+    template = _template(common)
     _, uuid, parent_uuid = found[0]
-    return template, (intern(told(template.name, found[0])), uuid, parent_uuid)
+    return template, (intern(fill(template.name, found[0])), uuid, parent_uuid)
 
 
 class PoolManifest(Manifest):
