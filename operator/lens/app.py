@@ -208,7 +208,7 @@ async def _monitor(
     """Evaluate alerts and events once a second, and publish them.
 
     After a restart of the job, the same ``monitor`` continues: a new one would have no events, and every
-    condition would have to last anew.
+    condition would have to last again.
     """
     objects = ObjectReader(partial(_connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with FinishedPods(objects) as finished_pods:

@@ -2,7 +2,7 @@
 
 malloc gives back the end of its heap alone. A long list that was made between small blocks that live longer
 leaves a gap: within a day some 20 MB of them, half of what was in use. Blocks of that size could be mapped
-each for itself instead, but then the kernel clears every page of each list anew, 0.3 ms for a megabyte.
+each for itself instead, but then the kernel clears every page of each list again, 0.3 ms for a megabyte.
 """
 
 import asyncio

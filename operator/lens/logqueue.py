@@ -1,6 +1,6 @@
 """The way of log lines to stderr: none holds up who logs, and none comes without end.
 
-A thread writes them. Whoever reads stderr may stop reading; then lines wait, and beyond a bound they are
+A thread writes them. The reader of stderr may stop reading; then lines wait, and beyond a bound they are
 dropped and counted. So are those that can't be written, as on a full disk.
 """
 

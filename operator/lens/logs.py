@@ -1,6 +1,6 @@
 """Structured logs on stderr: an event with its fields, as JSON or as text.
 
-Whoever writes a line, kopf and aiohttp too: URLs in it have no user and no password.
+In every line, kopf's and aiohttp's too: URLs in it have no user and no password.
 """
 
 import json

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 AGAIN_SECONDS = 3.0
-"""A name is looked up once more beside a lookup that takes so long: the resolver may be back long before."""
+"""A second lookup starts when the first takes so long: the resolver may be back long before."""
 
 MOST_OF_ONE = 4
 """Lookups of one name at once."""

@@ -40,7 +40,7 @@ View = Callable[[StateView, C], Mapping[str, Any]]
 AsyncView = Callable[[StateView, C], Coroutine[Any, Any, Mapping[str, Any]]]
 """A view that works in slices, so that other requests don't wait for it.
 
-A value that changes with time may be a function of what CurrentFields' last two arguments are.
+A value that changes with time may be a function of the last two arguments of CurrentFields.
 """
 
 CurrentFields = Callable[[StateView, StateView, float], Mapping[str, Any]]
@@ -52,7 +52,7 @@ Its arguments are the view's state, the latest state with the same snapshot, and
 _encode = msgspec.json.Encoder().encode
 
 _MARK = b"\0"
-"""Stands in a body where such a field's value does; there is none in JSON."""
+"""The placeholder of such a field's value in a body. JSON has no such byte."""
 
 
 class Handlers:

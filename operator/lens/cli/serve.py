@@ -31,7 +31,7 @@ def serve(flags: Flags) -> None:
 
 
 def run(settings: ServeSettings, flags: Flags) -> None:
-    """Run the operator until it is told to stop; exit 2 with one line if it can't be started.
+    """Run the operator until it is stopped; exit 2 with one line if it can't be started.
 
     ``flags`` are those that were given.
     """

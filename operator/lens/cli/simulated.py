@@ -83,13 +83,13 @@ Agents on {agents} of the nodes tell what their GPUs do. One of them by itself, 
 """What it prints once they do."""
 
 _ENDING = {signal.SIGTERM, signal.SIGHUP}
-"""The signals that end a demo beside Ctrl+C: a terminal that is closed sends SIGHUP."""
+"""The signals that end a demo besides Ctrl+C: a terminal that is closed sends SIGHUP."""
 
 WITHOUT_AGENTS = "There are no agents, so no utilization: {reason}"
 
 
 def run(demo: DemoSettings) -> None:
-    """Run the demo until it is told to end; exit 2 with one line if it can't be started."""
+    """Run the demo until it is stopped; exit 2 with one line if it can't be started."""
     # Until Lens listens for it: whatever the demo has made ends with it.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     with tempfile.TemporaryDirectory(prefix="lens-demo-") as path:
@@ -152,7 +152,7 @@ def _telemetry(provisions: Provisions | None) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _Demo:
-    """What there is of it: a fleet, its apiserver, what Lens is told, and what agents need, or why none."""
+    """What there is of it: a fleet, its apiserver, Lens' settings, and what agents need, or why none."""
 
     settings: ServeSettings
     fleet: Fleet
@@ -174,7 +174,7 @@ class _Demo:
             for task in tasks:
                 task.cancel()
             for task in tasks:
-                # Lens may have been told to end before it could be introduced.
+                # Lens may have been stopped before it was introduced.
                 with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):
                     await task
             await self.apiserver.stop()

@@ -25,7 +25,7 @@ class ListenAddress(str):
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether only this machine can reach it."""
+        """Return whether only this machine can reach it."""
         return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
 
     def listen(self, setting: str, backlog: int) -> socket.socket:

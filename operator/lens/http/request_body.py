@@ -16,7 +16,7 @@ class BodyTooLargeError(Exception):
 
 
 def expects_continue(request: web.BaseRequest) -> bool:
-    """Tell whether a client sends the body only after 100 (Continue) (RFC 9110, 10.1.1)."""
+    """Return whether a client sends the body only after 100 (Continue) (RFC 9110, 10.1.1)."""
     expected = request.headers.get("Expect", "").strip().lower()
     return request.body_exists and expected == "100-continue" and request.version >= HttpVersion11
 

@@ -52,8 +52,8 @@ class StateView(msgspec.Struct, frozen=True):
     own. ``skipped`` has, by resource, the number of objects that can't be decoded. ``owner_chains`` are
     the known chains of controllers above the pods. ``outage`` is the cause of the apiserver's present
     outage, None while there is none. ``unseen`` has the reason, by resource, why the objects of a
-    resource are in no figure. ``fit`` is what a fit looks at, and ``fit_record`` how often it was right;
-    None before the first comparison.
+    resource are in no figure. ``fit`` is what the fit engine reads. ``fit_record`` says how often it was
+    right; None before the first comparison.
     """
 
     snapshot: Snapshot

@@ -24,7 +24,7 @@ class Groups(Generic[G, M]):
         self._members: dict[G, tuple[M, ...] | dict[M, None]] = {}
 
     def __contains__(self, group: G) -> bool:
-        """Tell whether a group has members."""
+        """Return whether a group has members."""
         return group in self._members
 
     def __iter__(self) -> Iterator[G]:

@@ -153,7 +153,7 @@ class Monitor:
             del self._bad[name]
 
     def _is_unknown(self, condition: Condition) -> bool:
-        """Tell whether only a node without telemetry could say that an absent condition is over.
+        """Return whether only a node without telemetry could say that an absent condition is over.
 
         That of a pod is over with the pod.
         """

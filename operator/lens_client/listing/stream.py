@@ -19,7 +19,7 @@ _REFUSED = frozenset({400, 401, 403, 404})
 def events(context: Context, query: Mapping[str, Any], tell: Callable[[str], None]) -> Iterator[Event]:
     """Yield the stream's events without an end. Raise CommandError if it can't be opened, or is refused.
 
-    After a break there is a snapshot, or the changes that were missed. ``tell`` is told of a break.
+    After a break there is a snapshot, or the changes that were missed. ``tell`` is called with a break.
     """
     last_id: str | None = None
     pause, opened = _FIRST_PAUSE, False

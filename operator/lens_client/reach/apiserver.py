@@ -55,7 +55,7 @@ class ApiServer:
         self.http = HttpClient(self.endpoint.authority, self.connect, self.headers)
 
     def renew(self) -> bool:
-        """Log in anew, since the apiserver doesn't accept it any more. Return whether that is of use."""
+        """Log in again, since the apiserver rejects it now. Return whether that is of use."""
         if not self.identity.renew():
             return False
         self.http.close()

@@ -136,7 +136,7 @@ def _service_account(options: Options, environ: Mapping[str, str]) -> ServiceAcc
 
 
 class ClusterBearer(Bearer):
-    """The token for Lens, which is requested anew when Lens doesn't accept it any more."""
+    """The token for Lens, which is requested again when Lens rejects it."""
 
     def __init__(self, way: ThroughCluster) -> None:
         super().__init__(way.new_token())

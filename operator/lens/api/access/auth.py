@@ -19,7 +19,7 @@ class Caller:
 
     @property
     def tenant(self) -> str:
-        """Return who has a share of caches and queues: here the caller alone."""
+        """Return the name whose share of caches and queues the caller uses: by default its own."""
         return self.name
 
     async def authorize(self, path: str, namespace: str | None) -> None:
@@ -31,17 +31,17 @@ class Caller:
     async def authorize_capacity(self, path: str, namespace: str | None) -> None:
         """Raise an ApiError unless the caller may read the cluster's capacity at the endpoint ``path``.
 
-        A right in the ``namespace`` is enough. Who may read everything needs none of its own.
+        A permission in the ``namespace`` is enough, and so is that to read everything.
         """
 
     @property
     def namespaces(self) -> tuple[str, ...] | None:
-        """Return the namespaces to which the caller is restricted; None for none that Lens knows of."""
+        """Return the namespaces to which the caller is restricted; None if Lens knows of no restriction."""
         return None
 
     @property
     def paths(self) -> tuple[str, ...] | None:
-        """Return the endpoints to which the caller is restricted, a * at the end for all that begin so."""
+        """Return the endpoints to which the caller is restricted. A * at the end stands for any suffix."""
         return None
 
 
@@ -85,8 +85,8 @@ don't pass it on."""
 def bearer_token(headers: MultiMapping[str]) -> BearerToken | None:
     """Return the bearer token (RFC 6750), or None unless there is exactly one.
 
-    It may be in either field, or the same in both. Neither precedes the other: with two tokens, the caller
-    that a proxy has checked might be another than the one that Lens answers.
+    It may be in either field, or the same in both. Two different tokens count as none: a proxy might check
+    one, and Lens the other.
     """
     found = {}
     for name in TOKEN_FIELDS:

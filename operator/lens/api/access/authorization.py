@@ -34,7 +34,7 @@ async def _authorized(params: Any, caller: Caller, path: str) -> Any:
             scope = params.scope if params.view is None else None
             await _sees_all(caller, path, params.namespace, scope)
         case AccessParameters():
-            pass  # Whoever has a token may know what it is good for.
+            pass  # Every holder of a token may know what it permits.
         case FiguresParameters():
             await _sees_all(caller, path, None)
         case CapacityParameters() if params.is_capacity:
@@ -48,7 +48,7 @@ async def _authorized(params: Any, caller: Caller, path: str) -> Any:
 
 
 async def permitted(review: Awaitable[None]) -> bool:
-    """Tell whether a permission is granted. Raise an ApiError, 503, if that isn't known."""
+    """Return whether a permission is granted. Raise an ApiError, 503, if that isn't known."""
     try:
         await review
     except ForbiddenError:
@@ -57,7 +57,7 @@ async def permitted(review: Awaitable[None]) -> bool:
 
 
 async def _sees_all(caller: Caller, path: str, namespace: str | None, scope: str | None = None) -> bool:
-    """Tell whether the caller sees all of the ``scope`` rather than capacity alone.
+    """Return whether the caller sees all of the ``scope`` rather than capacity alone.
 
     Raise an ApiError if it sees neither, or if that isn't known.
     """
@@ -99,7 +99,7 @@ class FitVisibility(NamedTuple):
 
 
 async def _known(review: Awaitable[None]) -> bool:
-    """Tell whether a permission is known to be granted."""
+    """Return whether a permission is known to be granted."""
     try:
         await review
     except ApiError:

@@ -40,7 +40,7 @@ class KubernetesUser(Caller):
 
     @property
     def tenant(self) -> str:
-        """Return the namespace of a service account, as whoever may create one may create any number."""
+        """Return the namespace of a service account: a user who may create one may create any number."""
         return self.name.rpartition(":")[0] if self.name.startswith(_SERVICE_ACCOUNT) else self.name
 
     async def authorize(self, path: str, namespace: str | None) -> None:

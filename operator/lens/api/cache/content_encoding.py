@@ -28,7 +28,7 @@ def _encoders(zstd_level: int, gzip_level: int) -> Encoders:
 
 
 ENCODERS = _encoders(zstd_level=3, gzip_level=1)
-"""For bodies that are made anew again and again."""
+"""For bodies that are made again and again."""
 
 ONCE_ENCODERS = _encoders(zstd_level=12, gzip_level=9)
 """For bodies that are encoded once and sent many times: some ms for each 50 KB."""

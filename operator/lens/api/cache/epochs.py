@@ -32,10 +32,10 @@ MAX_QUESTIONS = 256
 
 @dataclass(slots=True, weakref_slot=True)
 class Epoch:
-    """The state from which all views answer since ``taken_at``; ``number`` is its own.
+    """The state that all views answer from since ``taken_at``. No other epoch has its ``number``.
 
     ``seen`` is the latest state with the same snapshot, from which the age of the figures is taken.
-    ``taken_at`` moves when a caller has the state compared anew, ``began_at`` doesn't.
+    ``taken_at`` moves when a caller has the state compared again, ``began_at`` doesn't.
     """
 
     number: int
@@ -51,11 +51,11 @@ class Epoch:
 
 @dataclass(slots=True)
 class _LastQuestions:
-    """The epoch that last answered a caller, when, and questions of which none was asked twice.
+    """The epoch that last answered a caller, and the questions that it answered, none of them twice.
 
-    ``burst`` are those that came at one time, ``questions`` those between which no long time passed: from
-    the time ``at`` which the last one was answered to the time at which the next one arrived. ``last`` is the
-    last question, and ``last_gap`` the time that passed before it.
+    ``burst`` are the questions of the last burst, ``questions`` those since the last long pause. A pause
+    lasts from an answer (the last one was given ``at``) until the next question arrives. ``last`` is the last
+    question, and ``last_gap`` the pause before it.
     """
 
     epoch: Epoch
@@ -81,8 +81,8 @@ class _LastQuestions:
     def _belongs_to_last(self, question: bytes, gap: float) -> bool:
         """Return whether a repeated question is closer to the last one than that was to those before.
 
-        Once a busy machine has spread questions over more than a burst, the first of the next ones has joined
-        the last of these: without this each one after would be taken for the next one's.
+        A busy machine may spread the questions of one poll over more than a burst. Then the first question of
+        the next poll has joined this one. Without this rule each later one would join the poll after its own.
         """
         return question != self.last and gap < min(BURST_SECONDS, self.last_gap)
 

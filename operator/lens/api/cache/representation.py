@@ -109,7 +109,7 @@ class Representation:
 
 
 def matches(tag: str, request_headers: MultiMapping[str]) -> bool:
-    """Tell whether If-None-Match names a tag, which it compares weakly (RFC 9110, 13.1.2)."""
+    """Return whether If-None-Match names a tag, which it compares weakly (RFC 9110, 13.1.2)."""
     if "If-None-Match" not in request_headers:
         return False
     tags = ",".join(request_headers.getall("If-None-Match"))

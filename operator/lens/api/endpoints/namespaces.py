@@ -1,8 +1,8 @@
-"""The namespaces that hold or want GPUs: what they hold, and how much of it is idle since when.
+"""The namespaces that hold or request GPUs: what they hold, how much of it is idle, and for how long.
 
-Only nodes that changed are counted again. How long GPUs have been idle is that of the alert GpusIdle, which
-begins to count when Lens first sees it. All work that grows with the number of namespaces is done in slices,
-but for the idle time of those that have idle GPUs: that grows in a cached answer, too.
+Only nodes that changed are counted again. The idle time is that of the alert GpusIdle, which begins when Lens
+first sees idle GPUs. Work that grows with the number of namespaces is done in slices. Idle times are the
+exception: they are added to each response, also to one from the cache.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ _RUN = 1000
 """Names that are sorted at once."""
 
 _MARK = msgspec.Raw(b"\0")
-"""Stands in a row where its idle time does; there is none in JSON."""
+"""The placeholder of a row's idle time. JSON has no such byte."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -91,7 +91,7 @@ class NamespaceList:
     """The rows of all namespaces. For use in one event loop."""
 
     def __init__(self, idle_percent: float) -> None:
-        """GPUs up to ``idle_percent`` are idle."""
+        """Take the utilization in percent up to which GPUs are idle."""
         self._idle_percent = idle_percent
         self._by_node: dict[str, _Counted] = {}
 

@@ -37,7 +37,7 @@ from lens.model.k8s.taints import TaintPolicy, Tolerated
 from lens.model.k8s.vendors import PRODUCT_LABELS, VENDORS, PartitionModes, ReplicasAndMig, product_named
 
 MOST_SECONDS = 0.5
-"""How long alternatives are looked for."""
+"""How long alternatives are searched for."""
 
 LONGEST_SECONDS = 3.0
 """How long a question is worked on. The most costly reasonable ones take a third of it."""
@@ -175,7 +175,7 @@ class FitQuestions:
         ]
         found = [Kind(name) for _, name in sorted(whole)]
         for each in sorted(view.fit.fleet.devices.classes.values(), key=lambda each: each.name):
-            # A resource that a class serves is looked for both ways.
+            # A resource that a class serves is tried both ways.
             if each.gpus and not each.extended_resource:
                 found.append(Kind(device_class=each.name))
             elif each.gpus and each.extended_resource not in allocatable:

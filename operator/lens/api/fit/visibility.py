@@ -21,7 +21,7 @@ NAMESPACES = "namespaces"
 
 
 def selects_other_namespaces(asked: AskedPod, namespace: str | None) -> bool:
-    """Tell whether a pod chooses by pods of other namespaces than its own."""
+    """Return whether a pod chooses by pods of other namespaces than its own."""
     return any(
         term.namespace_selector is not None or term.namespaces != (namespace,)
         for term in (*asked.affinity, *asked.anti_affinity)
@@ -46,7 +46,7 @@ def within_namespace(group: AskedGroup) -> AskedGroup:
 
 
 def without_namespace(data: Fit) -> Fit:
-    """Return an answer that says that nothing was looked at in the pods' namespace."""
+    """Return an answer that says that nothing in the pods' namespace was checked."""
     return with_unchecked(data, NAMESPACE)
 
 
@@ -58,10 +58,10 @@ def with_unchecked(data: Fit, what: str) -> Fit:
 def without_names(
     data: Mapping[str, Any], *, nodes: bool = False, device_class: str | None = None
 ) -> Mapping[str, Any]:
-    """Return an answer, of this Lens or of a peer, without what names others' namespaces, and maybe nodes.
+    """Return an answer without the names of others' namespaces, and with those of nodes only if ``nodes``.
 
-    Of a peer's only what is known here is kept. A taint's value may be a team's name, and so may a class: the
-    ``device_class`` that was asked for alone is named.
+    Of a peer's answer, only fields that are known here are kept. A taint's value or a class may be a team's
+    name, so the only class that is named is the ``device_class`` that was asked for.
     """
     of_nodes = () if nodes else ("placements",), () if nodes else ("node_names",)
     evictable = data.get("evictable")

@@ -119,7 +119,7 @@ class Listing(Generic[L, V]):
         Where these depend on all entries of a page, ``rows_of`` returns those of each page. ``version``
         returns what they depend on that may change without an epoch's end.
 
-        ``sorts`` are the sort orders beside ``name``, ``states`` the values of the parameter ``state``,
+        ``sorts`` are the sort orders other than ``name``, ``states`` the values of the parameter ``state``,
         ``columns`` those of the CSV. Long pages wait in ``queue``.
         """
         self._kind = kind

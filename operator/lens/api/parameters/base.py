@@ -81,7 +81,7 @@ class Parameters(BaseModel):
         return params
 
     def check(self, given: Collection[str]) -> None:
-        """Raise an ApiError for parameters that mean nothing beside the others; ``given`` are their names."""
+        """Raise an ApiError for parameters that contradict each other; ``given`` are the names of all."""
 
 
 def _message(error: ErrorDetails) -> str:

@@ -38,10 +38,10 @@ class CapacityParameters(ClusterParameters):
 
     @property
     def is_capacity(self) -> bool:
-        """Tell whether a right to capacity is enough for what is requested."""
+        """Return whether a right to capacity is enough for what is requested."""
         return True
 
     @property
     def names_holders(self) -> bool:
-        """Tell whether claims and pods are requested: those of the namespace, or else all."""
+        """Return whether claims and pods are requested: those of the namespace, or else all."""
         return False

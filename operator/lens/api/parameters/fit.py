@@ -144,7 +144,7 @@ class FitQuery(FitParameters):
     )
 
     def check(self, given: Collection[str]) -> None:
-        """Raise an ApiError for a DeviceClass beside a resource, and for too many labels or tolerations."""
+        """Raise an ApiError for a DeviceClass with a resource, and for too many labels or tolerations."""
         if self.device_class is not None and self.resource is not None:
             raise invalid_parameter("device_class and resource are alternatives")
         for name, values in (("selector", self.selector), ("tolerations", self.tolerations)):

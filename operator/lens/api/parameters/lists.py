@@ -49,5 +49,5 @@ class ListParameters(ClusterParameters):
 
     @property
     def filter(self) -> Callable[[Any], bool] | None:
-        """Return the filter beside the state, or None."""
+        """Return the filter other than the state, or None."""
         return None

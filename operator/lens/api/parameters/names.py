@@ -15,7 +15,7 @@ MAX_OBJECT = 1024
 
 
 def is_dns_label(text: str) -> bool:
-    """Tell whether a text is a DNS label, as a namespace's name has to be."""
+    """Return whether a text is a DNS label, as a namespace's name has to be."""
     return _DNS_LABEL.fullmatch(text) is not None
 
 

@@ -23,7 +23,7 @@ def _epoch_second(text: str) -> int:
 
 
 class StatusParameters(CapacityParameters):
-    """The cluster, how much of it is shown, and the lists beside the figures."""
+    """The cluster, how much of it is shown, and the lists besides the figures."""
 
     empty_is_default: ClassVar[frozenset[str]] = frozenset({"include"})
 
@@ -53,12 +53,12 @@ class StatusParameters(CapacityParameters):
 
     @property
     def is_capacity(self) -> bool:
-        """Tell whether a right to capacity, and to the namespace of holders, is enough for the lists."""
+        """Return whether a right to capacity, and to the namespace of holders, is enough for the lists."""
         return self.include <= {"nodes", "no_node"}
 
     @property
     def names_holders(self) -> bool:
-        """Tell whether who holds the GPUs of no node is requested."""
+        """Return whether who holds the GPUs of no node is requested."""
         return "no_node" in self.include
 
     def check(self, given: Collection[str]) -> None:

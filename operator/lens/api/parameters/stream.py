@@ -42,7 +42,7 @@ class StreamParameters(ClusterParameters):
 
     @property
     def names_sections(self) -> bool:
-        """Tell whether the request names its sections."""
+        """Return whether the request names its sections."""
         return "include" in self.model_fields_set
 
     def only(self, sections: Collection[Section], view: View | None) -> Self:

@@ -67,6 +67,6 @@ async def _in_namespace(caller: Caller, namespace: str | None) -> NamespaceAcces
 
 
 async def _may(caller: Caller, path: str, namespace: str | None = None) -> bool:
-    """Tell whether the caller sees the cluster's capacity at an endpoint."""
+    """Return whether the caller sees the cluster's capacity at an endpoint."""
     everything = await permitted(caller.authorize(path, None))
     return everything or await permitted(caller.authorize_capacity(path, namespace))

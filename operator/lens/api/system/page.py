@@ -1,4 +1,4 @@
-"""The page at ``/``: its document, and beside it the files that the document names.
+"""The page at ``/``: its document, and the files that the document names.
 
 The files lie under one digest of them all, ``assets/DIGEST/…``, so that browsers may keep each for ever and
 modules import one another by relative addresses, without a build. What is served has no lines of comments and

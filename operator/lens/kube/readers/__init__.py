@@ -1,1 +1,1 @@
-"""Reads beside the watches: owners, finished pods, Events, and reviews of tokens and permissions."""
+"""Reads outside the watches: owners, finished pods, Events, and reviews of tokens and permissions."""

@@ -14,12 +14,12 @@ from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.model.events.terminations import Termination, read_finished
 
 SCOPE = "pods"
-"""After a read without an answer, the other pods aren't read for a while."""
+"""The scope of the pause after a read without an answer: all pods."""
 
 MAX_CONCURRENT = 8
 
 MAX_READS = 64
-"""Reads for one call. How more pods ended stays unknown."""
+"""Reads for one call. The outcome of further pods stays unknown."""
 
 
 class FinishedPods:

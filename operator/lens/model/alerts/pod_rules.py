@@ -93,6 +93,6 @@ def idle_id(pod: Pod) -> str:
 
 
 def _may_be_idle(gpu: GpuTelemetry, limits: Thresholds) -> bool:
-    """Tell whether a pod may be idle on a GPU. On a busy one that takes parts: MIG devices or shares."""
+    """Return whether a pod may be idle on a GPU. On a busy one that takes parts: MIG devices or shares."""
     percent = gpu.utilization_percent
     return bool(gpu.instances or gpu.shares) or percent is None or percent <= limits.idle_percent

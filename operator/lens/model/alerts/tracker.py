@@ -93,7 +93,7 @@ class AlertTracker:
                 continue
             if is_unknown(tracked.condition):
                 tracked.seen_at = now
-            # A condition that was no alert yet starts anew when it comes back.
+            # A condition that was no alert yet starts again when it comes back.
             elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear_seconds:
                 over.append(id_)
         ended = (self._tracked.pop(id_).alert for id_ in over)

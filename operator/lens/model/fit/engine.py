@@ -27,7 +27,7 @@ MOST_COUNTED = 64
 
 
 def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline) -> FitResult:
-    """Tell whether replicas of a pod fit. Raise ValueError for a number that can't be asked about.
+    """Return whether replicas of a pod fit. Raise ValueError for a number that can't be asked about.
 
     ``check_time`` ends the work by what it raises.
     """
@@ -37,7 +37,7 @@ def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no
 def place(
     fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline
 ) -> tuple[FitResult, Devices]:
-    """Tell whether replicas of a pod fit, as ``fit`` does, and how those that do leave the devices."""
+    """Return whether replicas of a pod fit, as ``fit`` does, and how those that do leave the devices."""
     if not 0 < replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas: {replicas} is not between 1 and {MOST_REPLICAS}")
     count = len(fleet.nodes)
@@ -95,7 +95,7 @@ def place(
 
 
 def _not_enqueued(fleet: Fleet, asked: AskedPod) -> str | None:
-    """Return why the scheduler doesn't look at a pod; None if it does."""
+    """Return why the scheduler doesn't try a pod; None if it does."""
     return DeviceFilter(asked, fleet.devices).not_enqueued if asked.claims else None
 
 
@@ -134,7 +134,7 @@ def _need_namespaces(fleet: Fleet, asked: AskedPod) -> bool:
 
 
 def _choice_matters(fleet: Fleet, asked: AskedPod) -> bool:
-    """Tell whether another choice of nodes may place another number of replicas.
+    """Return whether another choice of nodes may place another number of replicas.
 
     It doesn't without rules between replicas, nor with one rule that only limits how many share a domain:
     a replica then takes no place but that of its like.

@@ -119,7 +119,7 @@ def _holders(fleet: Fleet, pods: Positions, gpus: Collection[str]) -> int:
 
 
 def _may_select_unknown(pods: Positions, budgets: Iterable[PodKey]) -> bool:
-    """Tell whether a budget is in the namespace of a pod whose labels aren't known."""
+    """Return whether a budget is in the namespace of a pod whose labels aren't known."""
     namespaces = {key.namespace for key in budgets}
     return any(
         pod.labels is UNKNOWN_LABELS and pod.namespace in namespaces for each in pods.values() for pod in each

@@ -15,16 +15,16 @@ from lens.model.fit.state import Fleet, FleetNode
 
 
 class FilterPlugins:
-    """The filters that have something to look at, in kube-scheduler's order."""
+    """The filters that have something to check, in kube-scheduler's order."""
 
     def __init__(self, fleet: Fleet, asked: AskedPod, check_time: Check) -> None:
         """Prepare the filters. This and ``check`` raise what ``check_time`` raises."""
         self._asked = asked
         self._check_time = check_time
         self.rejected, named = _named_nodes(asked)
-        """Why no node is looked at, where none is."""
+        """Why no node is checked, where none is."""
         self.devices = _device_filter(fleet, asked, check_time)
-        """What looks for devices, if the pod asks for some."""
+        """What searches for devices, if the pod asks for some."""
         if self.devices is not None and self.devices.rejected is not None:
             self.rejected = self.rejected or Cause("claims", self.devices.rejected)
         self.resources = ResourceFilter(asked, self.devices.extended if self.devices else ())
@@ -36,7 +36,7 @@ class FilterPlugins:
         self.all.append(self.resources)
         between_pods = [] if asked.bound else _between_pods(fleet, asked, check_time)
         self.look_at_pods = bool(between_pods)
-        """Whether some look at the pods of several nodes."""
+        """Whether some read the pods of several nodes."""
         self.all += between_pods
         if self.devices is not None:
             self.all.append(self.devices)
@@ -44,7 +44,7 @@ class FilterPlugins:
             self.all.append(FeatureFilter(asked))
         self.topology_keys = sorted({key for each in self.all for key in each.topology_keys})
         self.positions: Sequence[int] = range(len(fleet.nodes))
-        """The positions in the fleet of the nodes that are looked at."""
+        """The positions in the fleet of the nodes that are checked."""
         if self.rejected is not None:
             self.positions = ()
         elif named is not None:
@@ -53,12 +53,12 @@ class FilterPlugins:
 
     @property
     def local(self) -> Sequence[Filter]:
-        """Return those that look at nothing but a node's own pods, without that of devices."""
+        """Return those that read nothing but a node's own pods, without that of devices."""
         return [each for each in self.all if not each.topology_keys and each is not self.devices]
 
     @property
     def have_met_unknown(self) -> bool:
-        """Tell whether the pod's rules may select pods whose labels aren't known."""
+        """Return whether the pod's rules may select pods whose labels aren't known."""
         return any(each.has_met_unknown for each in self.all)
 
     def check(self, node: FleetNode, filters: Iterable[Filter]) -> Rejection | None:
@@ -89,14 +89,14 @@ class FilterPlugins:
 
 
 def _between_pods(fleet: Fleet, asked: AskedPod, check_time: Check) -> list[Filter]:
-    """Return the filters that look at rules between pods, where there are some."""
+    """Return the filters that check rules between pods, where there are some."""
     filters: list[Filter] = [SpreadFilter(asked, fleet, check_time)] if asked.spread else []
     affinity = PodAffinityFilter(asked, fleet, check_time)
     return [*filters, affinity] if affinity.applies else filters
 
 
 def _device_filter(fleet: Fleet, asked: AskedPod, check_time: Check) -> DeviceFilter | None:
-    """Return what looks for devices; None for a pod that asks for none."""
+    """Return what searches for devices; None for a pod that asks for none."""
     serving = fleet.devices.serving
     if not asked.claims and not (serving and any(name in serving for name, _ in asked.request)):
         return None
@@ -104,7 +104,7 @@ def _device_filter(fleet: Fleet, asked: AskedPod, check_time: Check) -> DeviceFi
 
 
 def _named_nodes(asked: AskedPod) -> tuple[Cause | None, Iterable[str] | None]:
-    """Return why no node is looked at, and the only nodes that are; None for all (the PreFilter plugins)."""
+    """Return why no node is checked, and the only nodes that are; None for all (the PreFilter plugins)."""
     names = asked.selector.node_names
     if names is not None and not names:
         return Cause("node_selector", "pod affinity terms conflict"), None

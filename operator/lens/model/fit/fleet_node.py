@@ -1,4 +1,4 @@
-"""A node with what is on it, as a fit looks at it."""
+"""A node with what is on it, as the fit engine reads it."""
 
 from collections.abc import Iterable
 

@@ -44,7 +44,7 @@ class FitResult(msgspec.Struct, frozen=True, gc=False):
     fit, ``message`` is None, and ``reasons`` are about the nodes that can't take the first.
 
     ``max_replicas`` is how many would fit, if as many were asked for; None for more than were counted.
-    ``nodes`` is the number of nodes. ``complete`` is False if something that wasn't looked at can change the
+    ``nodes`` is the number of nodes. ``complete`` is False if something that wasn't checked can change the
     verdict: ``not_checked`` names it.
     """
 

@@ -1,4 +1,4 @@
-"""What a fit looks at, updated change by change, and immutable views of it.
+"""What the fit engine reads, updated change by change, and immutable views of it.
 
 As in the ledger, a view recounts the nodes that were touched, each from everything that is stored for it.
 """
@@ -95,7 +95,7 @@ class Fleet:
         """Return what each node has left of a resource."""
         found = self._free.get(resource)
         if found is None:
-            # Whoever asks may name any number of resources that no node has: these are not stored.
+            # A question may name any number of resources that no node has: these are not stored.
             known = resource in self.allocatable
             read = Piece.free if known else Piece.free_now
             found = self.shared.joined(lambda piece: read(piece, resource))

@@ -19,10 +19,10 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import Fleet, FleetNode
 
 MOST_TRIED = 256
-"""Nodes that are looked at without their pods of a lower priority."""
+"""Nodes that are checked without their pods of a lower priority."""
 
 MOST_TRIED_WIDE, MOST_NODES_WIDE = 16, 128
-"""The same for filters that look at pods of several nodes, in clusters of at most this many nodes."""
+"""The same for filters that read the pods of several nodes, in clusters of at most this many nodes."""
 
 
 class Trial:
@@ -38,9 +38,9 @@ class Trial:
         self._fleet = fleet
         self._plugins = FilterPlugins(fleet, asked, check_time)
         self.rejected_as_a_whole = self._plugins.rejected
-        """Why no node is looked at, where none is."""
+        """Why no node is checked, where none is."""
         self.devices = self._plugins.devices
-        """What looks for devices, if the pod asks for some."""
+        """What searches for devices, if the pod asks for some."""
         self.fatal: str | None = None
         """Why kube-scheduler rejects the pod, whatever other nodes have."""
         self.placed: list[str] = []
@@ -61,7 +61,7 @@ class Trial:
 
     @property
     def has_met_unknown(self) -> bool:
-        """Tell whether the pod's rules may select pods whose labels aren't known."""
+        """Return whether the pod's rules may select pods whose labels aren't known."""
         return self._plugins.have_met_unknown
 
     def rejections(self) -> dict[str, Rejection]:
@@ -153,7 +153,7 @@ class Trial:
         return summarize(causes, dict(self._asked.request), self._plugins.resources.most_free)
 
     def can_preempt(self) -> bool:
-        """Tell whether the scheduler may find pods to evict: on some node the pod may fit without them."""
+        """Return whether the scheduler may find pods to evict: on some node the pod may fit without them."""
         return (
             self._asked.preempts
             and self.fatal is None
@@ -163,9 +163,9 @@ class Trial:
         )
 
     def _may_fit_without_lower(self) -> bool:
-        """Tell whether a node may take the pod without its pods of a lower priority, as the scheduler tries.
+        """Return whether a node may take the pod once its pods of a lower priority are gone.
 
-        It may if more nodes would have to be looked at than are.
+        The scheduler tries that, too. If there are too many nodes to check, one may.
         """
         tries = MOST_TRIED
         if self._plugins.look_at_pods:
@@ -180,7 +180,7 @@ class Trial:
         return False
 
     def _may_fit(self, position: int, node: FleetNode) -> bool:
-        """Tell whether a node that is different now may take the pod."""
+        """Return whether a node that is different now may take the pod."""
         if not self._plugins.look_at_pods:
             try:
                 return self._plugins.check(node, self._plugins.all) is None
@@ -233,7 +233,7 @@ class Trial:
     def _groups(self) -> Iterable[list[tuple[int, int]]]:
         """Return the nodes that other nodes at most keep replicas off, with the room on each.
 
-        Nodes of a group differ in nothing that filters of several nodes look at.
+        Nodes of a group differ in nothing that filters of several nodes read.
         """
         candidates = self._fitting
         if self._rechecks:
@@ -264,7 +264,7 @@ class Trial:
 
     def _place_one(self) -> bool:
         if self.devices is not None and self._last is not None:
-            # The scheduler looks at all nodes, also at one that has just been filled.
+            # The scheduler checks all nodes, also one that has just been filled.
             self._plugins.check(self._node(self._last), self._plugins.all)
         for position in self._queue:
             node = self._node(position)

@@ -72,7 +72,7 @@ class ExporterSelector(msgspec.Struct, frozen=True):
 
 
 def _is_address(text: str) -> bool:
-    """Tell whether that can be a pod's address: what a kubelet writes there becomes part of an URL."""
+    """Return whether that can be a pod's address: what a kubelet writes there becomes part of an URL."""
     try:
         ip_address(text[:LONGEST_WORD])
     except ValueError:

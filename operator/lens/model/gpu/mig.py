@@ -86,7 +86,7 @@ class MigProduct(msgspec.Struct, frozen=True, gc=False):
         return _SIZES[profile.slices]
 
     def has(self, profile: MigProfile, tolerance: float = 0) -> bool:
-        """Tell whether a profile of that name is the product's, give or take that part of the memory."""
+        """Return whether a profile of that name is the product's, give or take that part of the memory."""
         if self.slices <= _QUARTERS and (profile.slices > self.slices or profile.slices == 3):
             return False
         memory = self.size(profile) * self.gigabytes / self.slices

@@ -50,7 +50,7 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
     """A GPU as it was at ``sampled_at``.
 
     ``clock_events`` are what holds its clocks down; ``ecc_uncorrected`` counts memory errors since its last
-    reset. ``shares`` is None where processes can't be told from each other. ``unattributed`` has the GPU
+    reset. ``shares`` is None where processes can't be distinguished. ``unattributed`` has the GPU
     instance of each process of no known pod, None for the whole GPU: it may be any pod's. ``pci_bus_id`` is
     as the kernel writes it.
     """
@@ -79,7 +79,7 @@ class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
     """What is known of one node's GPUs; ``problem`` says what is wrong with how it is known.
 
     ``sampled_at`` is None until the first sample. ``state`` follows its age: of an ``unknown`` node only
-    which GPUs it has is told. ``holders`` are the devices that containers have, None where nobody can say;
+    which GPUs it has is known. ``holders`` are the devices that containers have, None where nobody can say;
     an exporter doesn't tell their resource and device id, which then are empty. ``claimed`` are those that
     containers have by ResourceClaims, named as in the driver's ResourceSlice; only agents tell them.
     """

@@ -1,4 +1,4 @@
-"""The pods that report telemetry, by node. A change looks at the pods of its node alone."""
+"""The pods that report telemetry, by node. A change reads the pods of its node alone."""
 
 from collections.abc import Callable, Mapping
 
@@ -57,7 +57,7 @@ class ExporterIndex:
             self._touched.update(self._on_node)
 
     def node_changed(self, name: str) -> None:
-        """Have a node looked at anew: it may be counted now, or no more."""
+        """Check again whether a node is counted."""
         if name in self._on_node:
             self._touched.add(name)
 

@@ -95,7 +95,7 @@ class ListIndex(Generic[V]):
     ) -> Page[V]:
         """Return up to ``limit`` entries after the key ``after``, of those for which ``only`` is true.
 
-        With ``first`` only entries are looked at whose key begins with it.
+        With ``first`` only entries whose key begins with it are read.
         """
         keys, entries = self._keys, self._entries
         if first is not None:

@@ -31,7 +31,7 @@ class LabelRequirement(msgspec.Struct, frozen=True):
         return cls(match["key"], match["value"], bool(match["absent"] or match["differs"]))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet it."""
+        """Return whether labels meet it."""
         found = labels.get(self.key)
         return (found is not None if self.value is None else found == self.value) is not self.negated
 
@@ -51,12 +51,12 @@ class NodeSelection(msgspec.Struct, frozen=True):
         return cls(tuple(map(LabelRequirement.parse, texts)))
 
     def has(self, labels: Mapping[str, str] | None) -> bool:
-        """Tell whether a node with these labels is one of them."""
+        """Return whether a node with these labels is one of them."""
         return all(each.matches(labels or {}) for each in self.requirements)
 
     @property
     def has_unlabelled(self) -> bool:
-        """Tell whether a node without labels is one of them."""
+        """Return whether a node without labels is one of them."""
         return self.has({})
 
 

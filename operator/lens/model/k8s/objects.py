@@ -63,7 +63,7 @@ class Container(Manifest):
     name: str = ""
     resources: Requirements | None = None
     restart_policy: str | None = None
-    # Still bytes: only a fit reads them.
+    # Still bytes: only the fit engine reads them.
     ports: msgspec.Raw = msgspec.Raw()
 
 

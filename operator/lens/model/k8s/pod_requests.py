@@ -62,7 +62,7 @@ def _pod_level(pod: PodManifest, read: Read, *, infeasible: bool) -> Amounts:
 
 
 def is_pod_level(name: str) -> bool:
-    """Tell whether a pod as a whole may ask for a resource (KEP-2837)."""
+    """Return whether a pod as a whole may ask for a resource (KEP-2837)."""
     return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 
@@ -124,7 +124,7 @@ def _has_status_resources(pod: PodManifest) -> bool:
 
 
 def _is_as_specified(pod: PodManifest) -> bool:
-    """Tell whether the status has what the spec has, as it does without a resize: then no sum is larger."""
+    """Return whether the status has what the spec has, as it does without a resize: then no sum is larger."""
     if pod.status.allocated_resources is not None:
         return False
     specified = {

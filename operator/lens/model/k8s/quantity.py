@@ -53,7 +53,7 @@ def parse(quantity: Quantity) -> Fraction:
 
 @lru_cache(maxsize=1024)
 def is_zero(quantity: Quantity) -> bool:
-    """Tell whether a quantity is 0. What is no quantity isn't."""
+    """Return whether a quantity is 0. What is no quantity isn't."""
     try:
         return parse(quantity) == 0
     except ValueError:

@@ -32,7 +32,7 @@ UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", effect="NoSchedule")
 
 
 class Tolerated(msgspec.Struct, frozen=True):
-    """The taints that summary figures look through: ``key[=value][:effect]``, with ``*`` in the key."""
+    """The taints that summary figures ignore: ``key[=value][:effect]``, with ``*`` in the key."""
 
     key: str
     value: str | None = None
@@ -50,7 +50,7 @@ class Tolerated(msgspec.Struct, frozen=True):
         return cls(key, value if equals else None, effect if colon else None)
 
     def covers(self, taint: Taint) -> bool:
-        """Tell whether a pod with this toleration may go to a node with that taint."""
+        """Return whether a pod with this toleration may go to a node with that taint."""
         return (
             fnmatchcase(taint.key, self.key)
             and (self.value is None or self.value == (taint.value or ""))
@@ -66,7 +66,7 @@ class TaintPolicy:
         self._tolerated = tuple(Tolerated.parse(text) for text in (*tolerated, *DEFAULT_TOLERATIONS))
 
     def repels(self, taints: Iterable[Taint]) -> bool:
-        """Tell whether one of ``taints`` has a repelling effect and is outside the tolerated set."""
+        """Return whether one of ``taints`` has a repelling effect and is outside the tolerated set."""
         return any(
             taint.effect in REPELLING_EFFECTS and not any(each.covers(taint) for each in self._tolerated)
             for taint in taints

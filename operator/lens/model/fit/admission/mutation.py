@@ -27,7 +27,7 @@ _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A pod with what admission adds, or why it is refused; and what could not be looked at."""
+    """A pod with what admission adds, or why it is refused; and what could not be checked."""
 
     pod: Object
     refusal: str | None = None
@@ -138,7 +138,7 @@ def _amounts(quantities: Mapping[str, Any]) -> dict[str, Exact]:
 
 
 def _limits(namespace: str, policies: Policies, not_checked: list[str]) -> tuple[Limits, ...]:
-    """Return what the namespace's LimitRanges say; name what isn't known or looked at."""
+    """Return what the namespace's LimitRanges say; name what isn't known or checked."""
     if policies.limit_ranges is None:
         not_checked.append("limitranges")
         return ()

@@ -64,7 +64,7 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 
 
 class RuntimeClass(msgspec.Struct, frozen=True, gc=False):
-    """A RuntimeClass: what its pods take beside their containers, and where they may go."""
+    """A RuntimeClass: what its pods take in addition to their containers, and where they may go."""
 
     overhead: Quantities
     node_selector: dict[str, str]

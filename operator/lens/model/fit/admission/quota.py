@@ -151,7 +151,7 @@ def _amount(name: str, charged: Charged) -> Exact | None:
 
 
 def _has_each(name: str, pod: Mapping[str, Any]) -> bool:
-    """Tell whether each container says how much it requests or may use; in a pod that says so none has to."""
+    """Return whether each container has such a request or limit; none needs one if the pod has it."""
     side, _, resource = name.rpartition(".")
     spec = pod["spec"]
     if _says_any(spec.get("resources"), is_pod_level):
@@ -188,7 +188,7 @@ def _in_scope(scope: Scope, pod: Mapping[str, Any]) -> bool:
 
 
 def _is_best_effort(spec: Mapping[str, Any]) -> bool:
-    """Tell whether a pod's QoS class is BestEffort (pkg/apis/core/v1/helper/qos, ComputePodQOS)."""
+    """Return whether a pod's QoS class is BestEffort (pkg/apis/core/v1/helper/qos, ComputePodQOS)."""
     whole = spec.get("resources")
     if _says_any(whole, is_pod_level):
         return not _asks_for_any(whole)
@@ -201,7 +201,7 @@ def _says_any(resources: Mapping[str, Any] | None, which: Callable[[str], bool])
 
 
 def _asks_for_any(resources: Mapping[str, Any] | None) -> bool:
-    """Tell whether some CPU or memory is requested or limited; none is as if nothing were said."""
+    """Return whether some CPU or memory is requested or limited; none is as if nothing were said."""
     sides = (_named(resources, "requests"), _named(resources, "limits"))
     return any(parse(side[name]) for side in sides for name in ("cpu", "memory") if name in side)
 

@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What answers depend on beside the question.
+    """What answers depend on besides the question.
 
     ``is_gpu`` decides which resources are GPUs, ``products`` are those that there are with the selector for
     each, ``may_go_on`` says whether there is time for another alternative. Without ``alternatives`` none is
@@ -122,7 +122,7 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
 
 
 def _may_exceed(namespace: str, view: FitView, charged: Iterable[Charged], quota: QuotaResult) -> bool:
-    """Tell whether pods exceed a quota only if they go to nodes where claims serve their resources."""
+    """Return whether pods exceed a quota only if they go to nodes where claims serve their resources."""
     perhaps = [msgspec.structs.replace(each, claimed=added(each.claimed, each.perhaps)) for each in charged]
     if quota.exceeded or quota.refusal or not any(each.perhaps for each in perhaps):
         return False
@@ -157,7 +157,7 @@ def _samples(
 ) -> dict[str, list[str]]:
     """Return the first nodes of each reason."""
     samples: dict[str, list[str]] = {}
-    # Nodes that aren't looked at are in no sample.
+    # Nodes that aren't checked are in no sample.
     missing = {each.message: min(MOST_SAMPLES, each.nodes) for each in reasons if each.code != "node_name"}
     try:
         for name, rejected in Trial(fleet, asked, check_time).rejected():

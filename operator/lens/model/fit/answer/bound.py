@@ -1,7 +1,7 @@
 """A pod whose manifest names its node: it goes past kube-scheduler, and the node's kubelet takes it or not.
 
-Source: pkg/kubelet/lifecycle/predicate.go in Kubernetes 1.37. The kubelet looks at resources, ports, the
-node selector and affinity, and at taints that are NoExecute. No kubelet looks at rules between pods.
+Source: pkg/kubelet/lifecycle/predicate.go in Kubernetes 1.37. The kubelet checks resources, ports, the
+node selector and affinity, and taints that are NoExecute. No kubelet checks rules between pods.
 """
 
 from collections.abc import Container

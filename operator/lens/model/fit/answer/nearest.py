@@ -57,7 +57,7 @@ def alternatives(
 ) -> Iterator[Alternative]:
     """Yield what would fit in place of ``replicas`` of a pod, of which ``placed`` do, each once.
 
-    A product may be told by nodes' labels and by devices, or by devices of two drivers.
+    A product may be named by nodes' labels and by devices, or by devices of two drivers.
     """
     devices = fleet.devices
     gpu = next((resource for resource, _ in asked.request if is_gpu(resource)), None)
@@ -217,7 +217,7 @@ def _claimed_gpus(asked: AskedPod, devices: Devices) -> int | None:
 
 
 def _is_of_gpus(classes: Mapping[str, FitClass], wanted: SubRequest) -> bool:
-    """Tell whether devices of a class are GPUs; they may be if it doesn't exist."""
+    """Return whether devices of a class are GPUs; they may be if it doesn't exist."""
     known = classes.get(wanted.device_class)
     return known is None or known.gpus
 

@@ -9,7 +9,7 @@ from lens.model.fit.spec.resources import is_extended
 
 
 def may_need_unseen(asked: AskedPod, view: FitView) -> bool:
-    """Tell whether a pod's answer may depend on an object of resource.k8s.io that Lens can't read."""
+    """Return whether a pod's answer may depend on an object of resource.k8s.io that Lens can't read."""
     if not view.devices_unseen:
         return False
     if asked.claims:

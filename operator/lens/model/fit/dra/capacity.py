@@ -30,7 +30,7 @@ def consumed(asked: Amounts, device: Device) -> dict[str, Exact]:
 
 
 def has_room(asked: Amounts, device: Device, held: Amounts = NOTHING, taken: Amounts = NOTHING) -> bool:
-    """Tell whether a device has room for a request beside what is ``held`` and ``taken`` of it.
+    """Return whether a device has room for a request in addition to what is ``held`` and ``taken`` of it.
 
     Raise CapacityError for what can't be counted.
     """

@@ -170,7 +170,7 @@ def _share_capacity(capacity: Capacity) -> Capacity:
 
 
 def _value(text: str) -> str:
-    # The apiserver's bound; what is longer would make every look at it longer.
+    # The apiserver's bound; a longer value would make every comparison longer.
     if len(text) > 4 * LONGEST_VALUE:
         raise ValueError(f"a value of {len(text)} characters")
     return text

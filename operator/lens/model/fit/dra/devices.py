@@ -1,4 +1,4 @@
-"""ResourceSlices as a fit looks at them: all of a device that decides who may have it.
+"""ResourceSlices as the fit engine reads them: all of a device that decides who may have it.
 
 What many devices have is shared: 40,000 devices differ in a name and an identity or two.
 """
@@ -62,11 +62,11 @@ class NodeChoice(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_any(self) -> bool:
-        """Tell whether the nodes are told at all."""
+        """Return whether it names nodes at all."""
         return bool(self.node) or self.all_nodes or self.selector is not None
 
     def matches(self, name: str, labels: Mapping[str, str]) -> bool:
-        """Tell whether a node may."""
+        """Return whether a node may."""
         if self.node:
             return self.node == name
         return self.all_nodes or (self.selector is not None and self.selector.matches(name, labels))
@@ -171,5 +171,5 @@ class Device(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def shareable(self) -> bool:
-        """Tell whether it can be allocated several times."""
+        """Return whether it can be allocated several times."""
         return self.kind.shareable

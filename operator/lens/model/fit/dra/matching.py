@@ -1,4 +1,4 @@
-"""Which devices match selectors in CEL, asked once for all devices that look the same to a selector."""
+"""Which devices match selectors in CEL, evaluated once for all devices that are equal to a selector."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,9 +19,9 @@ _verdicts = Verdicts()
 
 
 def matches(expression: str, device: Device, driver: str) -> bool:
-    """Tell whether a device matches a selector.
+    """Return whether a device matches a selector.
 
-    Raise EvaluationError where kube-scheduler has CEL's error, UnsupportedError where nothing can be told.
+    Raise EvaluationError where kube-scheduler has CEL's error, UnsupportedError where the result is unknown.
     """
     program = compiled(expression)
     if isinstance(program, UnsupportedError):
@@ -47,7 +47,7 @@ def matches(expression: str, device: Device, driver: str) -> bool:
 
 
 def looks_at(expression: str, names: Iterable[str]) -> bool:
-    """Tell whether a selector may look at attributes with such names, whatever their domain."""
+    """Return whether a selector may read attributes with such names, whatever their domain."""
     program = compiled(expression)
     if isinstance(program, UnsupportedError):
         return False
@@ -55,12 +55,12 @@ def looks_at(expression: str, names: Iterable[str]) -> bool:
 
 
 def _seen(program: Program, device: Device) -> Sequence[object]:
-    """Return what a program looks at of a device; values that many devices have are one object."""
+    """Return what a program reads of a device; values that many devices have are one object."""
     kind = device.kind
     if not program.names_only:
         return (*kind.attributes, *map(device.identity, _placeholders(kind)), *kind.capacities)
     named = program.named
-    # A value that can't be read is an error, whoever looks at it.
+    # A value that can't be read is an error, whoever reads it.
     seen: list[object] = [
         each
         for each in kind.attributes

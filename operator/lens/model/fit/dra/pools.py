@@ -62,7 +62,7 @@ class Pool:
         """Whether its devices are tried after all others: some have binding conditions."""
 
         self.shapes: dict[object, object] = {}
-        """What claims that look at the same of devices make of it."""
+        """What claims that read the same of devices make of it."""
 
     @cached_property
     def devices(self) -> Sequence[tuple[Device, Slice]]:
@@ -97,7 +97,7 @@ class Pool:
 
     @property
     def offers(self) -> bool:
-        """Tell whether its devices are allocated at all."""
+        """Return whether its devices are allocated at all."""
         return self.flaw is None
 
 
@@ -179,7 +179,7 @@ def _pool_of(key: PoolKey, own: Sequence[Slice], of_pool: Sequence[Slice], count
 
 
 def overlap(of_pool: Sequence[Slice]) -> bool:
-    """Tell whether slices of several nodes list the same device of a pool, or draw on the same counters.
+    """Return whether slices of several nodes list the same device of a pool, or draw on the same counters.
 
     To kube-scheduler devices of one name in one pool are one device, whichever nodes list it.
     """

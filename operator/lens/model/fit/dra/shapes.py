@@ -1,7 +1,7 @@
 """What claims see of nodes' pools: nodes of which they see the same have the same devices for them.
 
-In a large cluster most nodes do. So the allocator searches devices on one of them, and the others have those
-at the same places.
+In a large cluster most nodes are such. So the allocator searches for devices on one of them, and the others
+have those at the same places.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence

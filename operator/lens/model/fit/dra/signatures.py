@@ -1,7 +1,7 @@
 """Signatures of nodes: those with the same one have the same devices for all claims that read no identity.
 
 Most nodes of a large cluster are like many others: they have devices of the same kinds at the same places,
-and the same of these are held. So a question searches devices on one of them. kube-scheduler gives pods
+and the same of these are held. So a question searches for devices on one of them. kube-scheduler gives pods
 signatures for the same purpose (KEP-5598).
 """
 

@@ -1,1 +1,1 @@
-"""kube-scheduler's filters, one file for each plugin or for those that look at the same thing."""
+"""kube-scheduler's filters, one file for each plugin or for those that check the same thing."""

@@ -1,4 +1,4 @@
-"""The filters that look at one node by itself."""
+"""The filters that check one node by itself."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -50,7 +50,7 @@ class GateFilter(Filter):
         return [position for position in positions if verdicts[of_nodes[position]] is None]
 
     def tolerates_taints(self, gate: Gate) -> bool:
-        """Tell whether no taint keeps the pod off."""
+        """Return whether no taint keeps the pod off."""
         return tolerate_taints(self._tolerations, gate)
 
     def _verdict(self, gate: Gate) -> Rejection | None:
@@ -78,7 +78,7 @@ class SelectorFilter(Filter):
         for key, value in selector.labels:
             left = [position for position in left if nodes[position].labels.get(key) == value]
         if selector.terms is not None:
-            # Few labels are looked at, and most nodes share their values.
+            # Few labels are read, and most nodes share their values.
             keys = sorted({each.key for term in selector.terms for each in term.labels})
             by_name = any(term.names for term in selector.terms)
             verdicts: dict[tuple[str | None, ...], bool] = {}
@@ -178,7 +178,7 @@ class ResourceFilter(Filter):
         return rooms
 
     def could_be_resolved(self) -> bool:
-        """Tell whether a node that was sifted out has, but for its pods, all that is short."""
+        """Return whether a node that was sifted out has, but for its pods, all that is short."""
         return any(map(self._is_resolvable, self._short))
 
     def _free(self, node: FleetNode, name: str) -> int:

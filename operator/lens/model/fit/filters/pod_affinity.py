@@ -90,7 +90,7 @@ class PodAffinityFilter(Filter):
 
     @property
     def has_met_unknown(self) -> bool:
-        """Tell whether it would have to know labels of pods that are UNKNOWN_LABELS."""
+        """Return whether it would have to know labels of pods that are UNKNOWN_LABELS."""
         return any(
             own.looks_at_labels(namespace)
             for namespace, effects in self._effects.items()

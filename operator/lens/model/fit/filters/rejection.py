@@ -22,7 +22,7 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """The causes at one node. ``resolvable``: the scheduler would look there for pods to preempt."""
+    """The causes at one node. ``resolvable``: the scheduler would search the node for pods to preempt."""
 
     causes: tuple[Cause, ...]
     resolvable: bool = False
@@ -38,7 +38,7 @@ class Filter(ABC):
 
     The scheduler asks one filter after another about a node, and the first that rejects it says why.
 
-    A filter that also looks at the pods on other nodes has ``topology_keys``: it says the same of all nodes
+    A filter that also reads the pods on other nodes has ``topology_keys``: it says the same of all nodes
     that have the same values of these labels.
     """
 
@@ -46,7 +46,7 @@ class Filter(ABC):
 
     @property
     def has_met_unknown(self) -> bool:
-        """Tell whether it would have to know labels of pods that are UNKNOWN_LABELS."""
+        """Return whether it would have to know labels of pods that are UNKNOWN_LABELS."""
         return False
 
     @abstractmethod
@@ -105,5 +105,5 @@ class Tally:
 
     @property
     def resolvable(self) -> bool:
-        """Tell whether a node's rejection is."""
+        """Return whether a node's rejection is."""
         return any(rejected.resolvable for rejected, _ in self._counts.values())

@@ -24,7 +24,7 @@ class SpreadFilter(Filter):
     """The constraints of one pod, with the number of pods in each domain."""
 
     def __init__(self, asked: AskedPod, fleet: Fleet, check_time: Check = no_deadline) -> None:
-        """Count the pods that each constraint selects, in the domains that it looks at."""
+        """Count the pods that each constraint selects, in the domains that it counts."""
         self._asked = asked
         self._gates = GateFilter(asked)
         self._has_nominated = bool(fleet.nominated)
@@ -71,7 +71,7 @@ class SpreadFilter(Filter):
 
     @property
     def has_met_unknown(self) -> bool:
-        """Tell whether it would have to know labels of pods that are UNKNOWN_LABELS."""
+        """Return whether it would have to know labels of pods that are UNKNOWN_LABELS."""
         return any(each.matched.has_met_unknown for each in self._constraints)
 
     def _has_domains(self, node: FleetNode) -> bool:

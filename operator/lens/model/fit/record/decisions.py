@@ -22,7 +22,7 @@ MOST_ABSTENTIONS = 10_000
 """Others that wait to be counted."""
 
 Abstention = Literal["busy", "changed", "deleted", "gated", "listed", "preemption", "raced"]
-"""Why a decision isn't judged, beside what a reading names as not checked:
+"""Why a decision isn't judged, besides what a reading names as not checked:
 
 ``busy``: there was no time for a reading. ``changed``: the pod itself changed with the decision. ``deleted``:
 it went before one, ``gated``: while it had scheduling gates. ``listed``: a list showed it, after a watch that
@@ -34,8 +34,8 @@ what changed at that time may be why.
 class Decision(msgspec.Struct, frozen=True):
     """What happened to a pending pod: it was bound to ``node``, or with None refused, which ``message`` says.
 
-    ``view`` is what a fit looked at right before, without the pod. ``at`` is the epoch second at which Lens
-    saw the decision.
+    ``view`` is what the fit engine read right before, without the pod. ``at`` is the epoch second at which
+    Lens saw the decision.
     """
 
     key: PodKey
@@ -56,7 +56,7 @@ class Decisions:
         self._noted: Backlog[Decision] = Backlog(MOST_WAITING, MOST_WAITING)
         self._abstained: Backlog[str] = Backlog(MOST_ABSTENTIONS, MOST_ABSTENTIONS)
         self.view = NOTHING_FIT
-        """What a fit looked at when it was last published."""
+        """What the fit engine read when it was last published."""
 
     def note(
         self,
@@ -68,7 +68,7 @@ class Decisions:
         """Note what a change of a pending pod says. Call this before the state has the change.
 
         ``listed``: a list shows it, whose objects don't come in the order in which they changed. Before the
-        first publication a fit has looked at nothing.
+        first publication the fit engine has read nothing.
         """
         if self.view is NOTHING_FIT:
             return

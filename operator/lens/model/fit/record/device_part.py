@@ -46,7 +46,7 @@ class DevicePart(msgspec.Struct, frozen=True, gc=False):
 
 
 def asks_for_devices(asked: AskedPod, devices: Devices) -> bool:
-    """Tell whether a pod has claims, or asks for an extended resource that claims may serve."""
+    """Return whether a pod has claims, or asks for an extended resource that claims may serve."""
     return bool(asked.claims) or any(name in devices.serving for name, _ in asked.request)
 
 

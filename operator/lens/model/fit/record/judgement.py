@@ -22,7 +22,7 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
 
 _NODES = frozenset({"fleet", "pending", "policies", "unseen"})
-"""The parts of a view that are compared node by node, and those that no reading of a pending pod looks at."""
+"""The parts of a view that are compared node by node, and those that no reading of a pending pod uses."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ def moment(at: float, view: FitView) -> Moment:
 
 
 def agrees(decision: Decision, read: FitResult) -> bool:
-    """Tell whether the scheduler did what a reading says."""
+    """Return whether the scheduler did what a reading says."""
     return (decision.node is not None) is (read.fits == "yes")
 
 
@@ -100,7 +100,7 @@ def is_certain(
 
 
 def is_repelled(asked: AskedPod, fleet: Fleet, nodes: Iterable[FleetNode]) -> bool:
-    """Tell whether a pod on these nodes doesn't want a pod of these labels near."""
+    """Return whether a pod on these nodes doesn't want a pod of these labels near."""
     labels = (fleet.namespaces or {}).get(asked.namespace, NO_LABELS)
     return any(
         term.includes(asked.namespace, labels) and term.selects(asked.labels)
@@ -111,7 +111,7 @@ def is_repelled(asked: AskedPod, fleet: Fleet, nodes: Iterable[FleetNode]) -> bo
 
 
 def has_rules_between_pods(asked: AskedPod) -> bool:
-    """Tell whether pods on other nodes may affect the answer for a pod."""
+    """Return whether pods on other nodes may affect the answer for a pod."""
     return bool(asked.spread or asked.affinity or asked.anti_affinity)
 
 
@@ -120,7 +120,7 @@ def _by_name(nodes: FleetNodes) -> Mapping[str, FleetNode]:
 
 
 def _is_same(node: FleetNode, later: FleetNode | None, decision: Decision) -> bool:
-    """Tell whether nothing about a node has changed but that the pod itself is on it."""
+    """Return whether nothing about a node has changed but that the pod itself is on it."""
     if later is node:
         return True
     if later is None or node.name != decision.node:

@@ -98,7 +98,7 @@ class Recorder:
 
         Call this about once a second.
 
-        ``view`` is what a fit looks at at epoch second ``now``, and was current ``age`` seconds ago.
+        ``view`` is what the fit engine reads at epoch second ``now``, and was current ``age`` seconds ago.
         ``abstained`` says why other decisions aren't judged. ``check_time`` raises when there is no more
         time.
         """

@@ -222,7 +222,7 @@ class Writer:
 
     def _node_affinity(self, selector: NodeSelector) -> Object:
         terms = [self.node_term(each) for each in selector.terms or ()]
-        # A term that can't be parsed selects no node, and still says which nodes are looked at.
+        # A term that can't be parsed selects no node, and still says which nodes are checked.
         named = [_named(each) for each in selector.terms or ()]
         if selector.node_names is None and terms and None not in named:
             terms.append({})
@@ -251,7 +251,7 @@ class Writer:
 
 
 def is_made(claim: AskedClaim) -> bool:
-    """Tell whether a claim of a pod's own has been made of a template."""
+    """Return whether a claim of a pod's own has been made of a template."""
     return claim.owner is not None or (bool(claim.template) and claim.spec is not None)
 
 

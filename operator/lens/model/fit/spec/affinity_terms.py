@@ -43,13 +43,13 @@ class AffinityTerm(msgspec.Struct, frozen=True, gc=False):
     namespace_selector: Selector | None = None
 
     def includes(self, namespace: str, namespace_labels: Labels) -> bool:
-        """Tell whether the term is about the pods of a namespace."""
+        """Return whether the term is about the pods of a namespace."""
         return namespace in self.namespaces or (
             self.namespace_selector is not None and self.namespace_selector.matches(namespace_labels)
         )
 
     def selects(self, labels: FlatLabels) -> bool:
-        """Tell whether the term is about pods with these labels, where it is about their namespace."""
+        """Return whether the term is about pods with these labels, where it is about their namespace."""
         return self.selector is not None and self.selector.matches_flat(labels)
 
 
@@ -59,7 +59,7 @@ Terms = tuple[AffinityTerm, ...]
 def read_terms(manifest: PodAffinityManifest | None, namespace: str) -> Terms:
     """Return the required terms of a pod in ``namespace``.
 
-    Raise ValueError, naming the field, if Kubernetes can't parse one: kube-scheduler then looks at none.
+    Raise ValueError, naming the field, if Kubernetes can't parse one: kube-scheduler then ignores all.
     """
     terms = (manifest and manifest.terms) or []
     if len(terms) > MOST_TERMS:

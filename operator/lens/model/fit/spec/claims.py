@@ -48,7 +48,7 @@ class DeviceToleration(msgspec.Struct, frozen=True, gc=False):
     effect: str = ""
 
     def tolerates(self, key: str, value: str, effect: str) -> bool:
-        """Tell whether a taint is tolerated."""
+        """Return whether a taint is tolerated."""
         if self.effect not in ("", effect) or self.key not in ("", key):
             return False
         return self.operator == "Exists" or (self.operator in ("", "Equal") and self.value == value)
@@ -87,7 +87,7 @@ class Constraint(msgspec.Struct, frozen=True, gc=False):
     requests: frozenset[str] = frozenset()
 
     def concerns(self, request: str, alternative: str) -> bool:
-        """Tell whether a request's devices are meant."""
+        """Return whether a request's devices are meant."""
         return (
             not self.requests
             or request in self.requests

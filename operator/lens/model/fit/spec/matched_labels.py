@@ -13,7 +13,7 @@ class MatchedLabels:
         self._verdicts: dict[int, tuple[FlatLabels, bool]] = {}
 
     def of(self, labels: FlatLabels) -> bool:
-        """Tell whether pods with these labels are selected."""
+        """Return whether pods with these labels are selected."""
         # Hashing the labels would take longer than matching them. The verdict keeps them, and so their id.
         found = self._verdicts.get(id(labels))
         if found is None:
@@ -23,6 +23,6 @@ class MatchedLabels:
 
     @property
     def has_met_unknown(self) -> bool:
-        """Tell whether there was a pod of which it isn't known whether it is selected."""
+        """Return whether there was a pod of which it isn't known whether it is selected."""
         requires = self._selector is not None and bool(self._selector.requirements)
         return requires and id(UNKNOWN_LABELS) in self._verdicts

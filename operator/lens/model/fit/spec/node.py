@@ -1,4 +1,4 @@
-"""A node as a fit looks at it."""
+"""A node as the fit engine reads it."""
 
 from functools import lru_cache
 from sys import intern
@@ -36,7 +36,7 @@ class FitNode(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_fit_node(manifest: NodeManifest) -> FitNode:
-    """Return a node as a fit looks at it. Raise ValueError, naming the field, for what can't be read."""
+    """Return a node as the fit engine reads it. Raise ValueError, naming a field that can't be read."""
     labels = manifest.metadata.labels or {}
     if len(labels) > MOST_NODE_LABELS:
         raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_NODE_LABELS}")

@@ -53,7 +53,7 @@ class NameRequirement(msgspec.Struct, frozen=True, gc=False):
     equal: bool
 
     def matches(self, name: str) -> bool:
-        """Tell whether a node with that name is as required."""
+        """Return whether a node with that name is as required."""
         return ((name if self.field == NAME else "") == self.value) is self.equal
 
 
@@ -67,7 +67,7 @@ class NodeTerm(msgspec.Struct, frozen=True, gc=False):
 class NodeSelector(msgspec.Struct, frozen=True, gc=False):
     """The nodes that a pod selects: those with all ``labels`` that meet one of ``terms``, if it has terms.
 
-    ``node_names`` are the only nodes that are looked at, where every term names some; empty where those
+    ``node_names`` are the only nodes that are checked, where every term names some; empty where those
     contradict each other.
     """
 
@@ -76,7 +76,7 @@ class NodeSelector(msgspec.Struct, frozen=True, gc=False):
     node_names: frozenset[str] | None = None
 
     def matches(self, name: str, labels: Labels) -> bool:
-        """Tell whether a node is selected."""
+        """Return whether a node is selected."""
         for key, value in self.labels:
             if labels.get(key) != value:
                 return False

@@ -1,4 +1,4 @@
-"""A pod on a node, or nominated to one, as a fit looks at it."""
+"""A pod on a node, or nominated to one, as the fit engine reads it."""
 
 from sys import intern
 
@@ -44,7 +44,7 @@ _read_affinity = msgspec.json.Decoder(_AffinityManifest | None).decode
 
 
 def read_fit_pod(manifest: PodManifest, *, room_alone: bool = False) -> FitPod | None:
-    """Return a pod as a fit looks at it; None for a pod that takes no room on any node.
+    """Return a pod as the fit engine reads it; None for a pod that takes no room on any node.
 
     With ``room_alone`` it has neither ports nor anti-affinity. Raise ValueError, naming the field, for what
     can't be read.

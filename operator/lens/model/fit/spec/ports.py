@@ -56,7 +56,7 @@ def read_ports(spec: PodSpec) -> HostPorts:
 
 
 def conflict(wanted: Iterable[HostPort], used: Iterable[HostPort]) -> bool:
-    """Tell whether one of the ports is used: all addresses of a node include each one."""
+    """Return whether one of the ports is used: all addresses of a node include each one."""
     in_use = {(port.protocol, port.port, port.address) for port in used}
     for address, protocol, port in wanted:
         if address == ANY_ADDRESS:

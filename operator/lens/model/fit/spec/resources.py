@@ -36,7 +36,7 @@ _MOST_SHARED = 8
 
 @lru_cache(maxsize=4096)
 def is_scheduled(resource: str) -> bool:
-    """Tell whether the scheduler counts a resource."""
+    """Return whether the scheduler counts a resource."""
     if resource in _NATIVE or resource.startswith(("hugepages-", "attachable-volumes-")):
         return True
     if "kubernetes.io/" in resource:
@@ -47,7 +47,7 @@ def is_scheduled(resource: str) -> bool:
 
 
 def is_extended(resource: str) -> bool:
-    """Tell whether a resource is one that device plugins or DeviceClasses offer: whole units, not shared."""
+    """Return whether device plugins or DeviceClasses offer a resource: in whole units, not shared."""
     if len(resource) > LONGEST_RESOURCE or "/" not in resource:
         return False
     if resource.startswith(CLASS_PREFIX):
@@ -56,7 +56,7 @@ def is_extended(resource: str) -> bool:
 
 
 def is_for_containers(resource: str) -> bool:
-    """Tell whether a container may ask for a resource."""
+    """Return whether a container may ask for a resource."""
     native = resource in _NATIVE or resource.startswith("hugepages-")
     return native or "kubernetes.io/" in resource or is_extended(resource)
 

@@ -55,7 +55,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     number: int = 0
 
     def matches(self, labels: Labels) -> bool:
-        """Tell whether labels are as required."""
+        """Return whether labels are as required."""
         value = labels.get(self.key)
         match self.operator:
             case "In":
@@ -78,11 +78,11 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Labels) -> bool:
-        """Tell whether the labels are selected."""
+        """Return whether the labels are selected."""
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     def matches_flat(self, labels: FlatLabels) -> bool:
-        """Tell whether labels are selected that are a flat tuple: most aren't, which is seen at once.
+        """Return whether labels are selected that are a flat tuple: most aren't, which is seen at once.
 
         Of UNKNOWN_LABELS it is known only if it selects everything; else it selects them not.
         """

@@ -30,7 +30,7 @@ class Toleration(msgspec.Struct, frozen=True, gc=False):
     effect: str = ""
 
     def tolerates(self, taint: Taint) -> bool:
-        """Tell whether the taint is tolerated."""
+        """Return whether the taint is tolerated."""
         if self.effect not in ("", taint.effect) or self.key not in ("", taint.key):
             return False
         if self.operator in ("", "Equal"):
@@ -52,10 +52,10 @@ def read_tolerations(manifests: list[TolerationManifest] | None) -> Tolerations:
 
 
 def tolerate_cordon(tolerations: Tolerations, gate: Gate) -> bool:
-    """Tell whether ``spec.unschedulable`` doesn't keep the pod off."""
+    """Return whether ``spec.unschedulable`` doesn't keep the pod off."""
     return not gate.unschedulable or any(each.tolerates(UNSCHEDULABLE) for each in tolerations)
 
 
 def tolerate_taints(tolerations: Tolerations, gate: Gate) -> bool:
-    """Tell whether no taint keeps the pod off."""
+    """Return whether no taint keeps the pod off."""
     return all(any(each.tolerates(taint) for each in tolerations) for taint in gate.taints)

@@ -55,7 +55,7 @@ class Reading(msgspec.Struct, Generic[K, V]):
     """An object as it was read.
 
     ``problem`` says what of it can't be decoded. If that is all of it, ``value`` is None. ``fit`` is the
-    object as a fit looks at it. ``fingerprint`` is that of all that both are made of; None if it isn't known.
+    object as the fit engine reads it. ``fingerprint`` is that of all that both are made of, if it is known.
     An object that ``is_known`` has the one that it had before, and no value.
     """
 
@@ -73,7 +73,7 @@ Document = Callable[[], msgspec.Raw | bytes]
 
 
 FitReader = Callable[[Any, Any, Document], object]
-"""Makes what a fit looks at of an object, see ``Decoder``."""
+"""Makes what the fit engine reads of an object, see ``Decoder``."""
 
 
 def no_fit(_manifest: object, _view: object, _document: Document) -> None:
@@ -93,8 +93,8 @@ class Decoder(Generic[K, V]):
     ) -> None:
         """Take the manifest's type, and how to make a view of it, and a key of namespace and name.
 
-        ``fit`` makes what a fit looks at, of the manifest, the view and the document, and raises nothing.
-        ``trim`` takes out of a manifest what changes often and neither of them looks at. With it, lines that
+        ``fit`` makes what the fit engine reads of the manifest, the view and the document. It raises nothing.
+        ``trim`` takes out of a manifest what changes often and neither of them reads. With it, lines that
         leave the rest as it was are recognised.
         """
         self._manifest: type[Any] = manifest
@@ -143,7 +143,7 @@ class Decoder(Generic[K, V]):
         print_ = None
         if self._trim is not None:
             self._trim(whole)
-            # The views look at all the rest of the manifest, or less.
+            # The views read all the rest of the manifest, or less.
             whole.metadata.resource_version = None
             if known is not None:
                 print_ = fingerprint(whole)
@@ -158,7 +158,7 @@ class Decoder(Generic[K, V]):
 
         view = self._view(whole)
         fit = self._fit(whole, view, asked_document)
-        # Whoever asks for the document looks at more than the fingerprint is of.
+        # A reader that asks for the document may read more than the fingerprint covers.
         return Reading(key, version, view, _problem(view), fit, None if asked else print_)
 
     def _in_part(self, raw: msgspec.Raw | bytes, error: Exception) -> Reading[K, V]:

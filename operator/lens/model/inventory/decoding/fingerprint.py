@@ -35,7 +35,7 @@ class Fingerprints(dict[K, bytes]):
 
     @property
     def is_full(self) -> bool:
-        """Tell whether the next object takes the place of another one."""
+        """Return whether the next object takes the place of another one."""
         return len(self) >= MOST
 
     def put(self, key: K, value: bytes | None) -> None:

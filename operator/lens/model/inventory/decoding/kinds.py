@@ -117,7 +117,7 @@ def taint_rule_decoder(fit: FitReader = no_fit) -> Decoder[str, TaintRule]:
 
 
 def bare_decoder(fit: FitReader) -> Decoder[PodKey, None]:
-    """Return a decoder of objects that only a fit looks at."""
+    """Return a decoder of objects that only the fit engine reads."""
     return Decoder(BareManifest, lambda _manifest: None, PodKey, fit)
 
 

@@ -65,7 +65,7 @@ def joined(plugin: Offered, dra: Offered, identified: Identified, reported: int 
 
 
 def identified(domain: str, held: int, pods: Iterable[Pod], gpus: Iterable[HeldGpu]) -> Identified:
-    """Return which GPUs can be told from others.
+    """Return which GPUs can be distinguished from others.
 
     ``held`` is the number that pods hold of a device plugin's; their status names them.
     """

@@ -65,7 +65,7 @@ device_name = attrgetter("name")
 
 
 def are_apart(devices: Iterable[Device]) -> bool:
-    """Tell whether nothing says of two devices that they are of one GPU. On most nodes nothing does."""
+    """Return whether nothing says of two devices that they are of one GPU. On most nodes nothing does."""
     seen: set[object] = set()
     number = 0
     for device in devices:

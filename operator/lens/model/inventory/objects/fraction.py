@@ -47,7 +47,7 @@ _text = msgspec.json.Decoder(str)
 
 
 def may_ask(annotations: msgspec.Raw) -> bool:
-    """Tell whether annotations, as JSON, may ask for a part of a GPU."""
+    """Return whether annotations, as JSON, may ask for a part of a GPU."""
     raw = bytes(annotations)
     return _PORTION_MARK in raw or _MEMORY_MARK in raw
 

@@ -86,7 +86,7 @@ def _read_values(raw: bytes, kind: Any, describes: bool, problems: list[str]) ->
             found[name] = _read(bytes(part), kind, describes, problems)
         except ValueError as error:
             if kind == Quantity:
-                # No quantity either: whoever looks at this resource refuses it, and nobody else.
+                # No quantity either: only a reader of this resource refuses it.
                 found[name] = short(bytes(part).decode(errors="replace"))
             elif not describes:
                 raise

@@ -45,7 +45,7 @@ class ClaimedDevice(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def gone(self) -> bool:
-        """Tell whether no slice has it."""
+        """Return whether no slice has it."""
         return self.device is None
 
     @property
@@ -65,7 +65,7 @@ class ClaimedDevice(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_part(self) -> bool:
-        """Tell whether it is a part of its GPU, or may be one: nothing else says that it is all of it."""
+        """Return whether it is a part of its GPU, or may be one: nothing else says that it is all of it."""
         device = self.device
         if device is None or device.is_part:
             return device is not None

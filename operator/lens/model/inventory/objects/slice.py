@@ -49,7 +49,7 @@ def read_slice(manifest: SliceManifest, drivers: GpuDrivers, known: Slice | None
 
     It shares with ``known``, which it was before, the devices that are what they were: a driver that
     publishes its pool again writes all of them again.
-    Raise a ValueError if it has no driver and no pool that can be told.
+    Raise a ValueError if it names no driver or no pool.
     """
     spec = manifest.spec
     if spec.driver not in drivers:

@@ -29,7 +29,7 @@ class TaintRule(msgspec.Struct, frozen=True, gc=False):
     not_applied: str | None = None
 
     def matches_pool(self, driver: str, pool: str) -> bool:
-        """Tell whether the rule is for devices of a pool."""
+        """Return whether the rule is for devices of a pool."""
         return (
             self.selects
             and self.not_applied is None

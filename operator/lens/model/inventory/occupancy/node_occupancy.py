@@ -78,7 +78,7 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def offered_both_ways(self) -> bool:
-        """Tell whether a device plugin and DRA may offer the same GPUs."""
+        """Return whether a device plugin and DRA may offer the same GPUs."""
         own = {domain_of(pool.resource) for pool in self.pools}
         return any(domain_of_driver(count.resource) in own for count in self.drivers)
 
@@ -111,7 +111,7 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def approximate(self) -> bool:
-        """Tell whether the numbers of GPUs may be others."""
+        """Return whether the numbers of GPUs may be others."""
         return self.approximate_reason is not None
 
     @property
@@ -272,7 +272,7 @@ _claimable_sums = lru_cache(maxsize=1024)(_sums)
 
 
 def takes(node: Node | None, taints: TaintPolicy) -> bool:
-    """Tell whether the scheduler puts GPU pods on a node."""
+    """Return whether the scheduler puts GPU pods on a node."""
     return node is not None and not taints.repels(
         (*node.taints, UNSCHEDULABLE) if node.unschedulable else node.taints
     )

@@ -42,7 +42,7 @@ class Placement(msgspec.Struct, frozen=True):
         return self.domain or "nvidia.com"
 
     def may_be_of(self, resource: str) -> bool:
-        """Tell whether these GPUs may be those of a resource."""
+        """Return whether these GPUs may be those of a resource."""
         return self.domain in ("", domain_of(resource))
 
 

@@ -1,7 +1,7 @@
 """A pod's use of its GPUs: the physical GPUs, their utilization and their memory.
 
 The utilization of a device that one pod holds is that pod's. On a device that several pods share only the
-processes can be told apart, and only where the agent may see them. A process of no known pod may be any
+processes can be distinguished, and only where the agent may see them. A process of no known pod may be any
 pod's, so a pod without processes beside it isn't idle but unknown. Of a device that is offered several times
 over (time-slicing, MPS) an exporter names one holder of perhaps many: it counts as shared.
 
@@ -130,7 +130,7 @@ class Devices:
 
 
 def _is_replicated(pod: Pod, part: PodGpus | None) -> bool:
-    """Tell whether a pod has units of devices that are offered several times over.
+    """Return whether a pod has units of devices that are offered several times over.
 
     Where no label of the node says so, the ids of the pod's devices may (``GPU-…::2``).
     """

@@ -100,7 +100,7 @@ class Group:
 
     @property
     def is_known(self) -> bool:
-        """Tell whether it is known how many units a GPU has."""
+        """Return whether it is known how many units a GPU has."""
         return all(share.known for share in self._shares.values())
 
     @property
@@ -113,7 +113,7 @@ class Group:
         return {resource: units for resource, units in pod.units if resource in self._shares}
 
     def is_replicated(self, resources: Iterable[str]) -> bool:
-        """Tell whether any of the resources offers its devices several times over.
+        """Return whether any of the resources offers its devices several times over.
 
         A partition of AMD's is a device of its own.
         """

@@ -35,7 +35,7 @@ NO_IDENTITIES: Identities = ("", "", "")
 
 
 def is_placeholder(text: str) -> bool:
-    """Tell whether a text is a placeholder."""
+    """Return whether a text is a placeholder."""
     return text.startswith(_PLACEHOLDER)
 
 

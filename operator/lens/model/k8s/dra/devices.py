@@ -19,7 +19,7 @@ class DeviceFields(Manifest):
     node_name: str | None = None
     taints: msgspec.Raw = msgspec.Raw()
     allow_multiple_allocations: bool | None = None
-    # Only a fit reads these.
+    # Only the fit engine reads these.
     node_selector: msgspec.Raw = msgspec.Raw()
     all_nodes: msgspec.Raw = msgspec.Raw()
     binds_to_node: msgspec.Raw = msgspec.Raw()

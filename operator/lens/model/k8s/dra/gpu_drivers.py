@@ -27,5 +27,5 @@ class GpuDrivers:
         self._matches = matches
 
     def __contains__(self, driver: str) -> bool:
-        """Tell whether a driver's devices are GPUs."""
+        """Return whether a driver's devices are GPUs."""
         return len(driver) <= LONGEST_NAME and self._matches(driver)

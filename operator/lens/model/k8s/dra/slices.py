@@ -137,7 +137,7 @@ class SliceSpec(Manifest, dict=True, gc=True):
     per_device_node_selection: bool | None = None
     devices: msgspec.Raw = msgspec.Raw()
     shared_counters: msgspec.Raw = msgspec.Raw()
-    # Only a fit reads these.
+    # Only the fit engine reads these.
     node_selector: msgspec.Raw = msgspec.Raw()
     all_nodes: msgspec.Raw = msgspec.Raw()
 

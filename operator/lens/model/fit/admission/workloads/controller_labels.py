@@ -1,4 +1,4 @@
-"""The labels that controllers give their pods, beside those of the template.
+"""The labels that controllers give their pods, in addition to those of the template.
 
 Rules between pods may be about them: a pod may have to be near those of its own Job, or apart from them.
 Sources: pkg/registry/batch/job/strategy.go and pkg/controller in Kubernetes 1.37; labelAndAnnotateObject of

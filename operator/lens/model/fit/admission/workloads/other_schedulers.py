@@ -1,4 +1,4 @@
-"""What decides when and where a workload's pods start, beside kube-scheduler: the names in ``not_checked``.
+"""What decides when and where a workload's pods start, besides kube-scheduler: the names in ``not_checked``.
 
 Queues let pods start later, gangs only together, and other schedulers have rules of their own. Their
 controllers find their pods by labels, annotations and fields, of the pods or of what makes them. Sources:
@@ -49,7 +49,7 @@ _GROUPS = {"kueue.x-k8s.io": QUEUES, "batch.volcano.sh": SCHEDULER, "scheduling.
 
 
 def decided_by(workload: Object, api_group: str) -> tuple[str, ...]:
-    """Return what decides on all pods of a workload beside kube-scheduler."""
+    """Return what decides on all pods of a workload besides kube-scheduler."""
     found = [_GROUPS[api_group]] if api_group in _GROUPS else []
     return (*found, *by_metadata(workload.get("metadata")), *_in_fields(workload.get("spec")))
 

@@ -13,10 +13,10 @@ class PodGroup(msgspec.Struct, frozen=True):
     template: Object
     replicas: int | None = 1
     also: tuple[str, ...] = ()
-    """What belongs to them and isn't looked at."""
+    """What belongs to them and isn't checked."""
     owners: int = 1
     """Over how many Jobs, or groups of a LeaderWorkerSet, they are spread."""
     about_others: bool = False
     """Whether their rules are about labels of which only their controllers know the values."""
     unchecked: tuple[str, ...] = ()
-    """What may keep them from starting, and no filter looks at."""
+    """What may keep them from starting, and no filter checks."""

@@ -58,7 +58,7 @@ def pod_groups(each: Object, where: str) -> Iterator[PodGroup]:
 
 
 def _claims_volumes(value: object) -> bool:
-    """Tell whether a workload brings PersistentVolumeClaims, wherever its kind has them.
+    """Return whether a workload brings PersistentVolumeClaims, wherever its kind has them.
 
     StatefulSet and LeaderWorkerSet have ``volumeClaimTemplates``, JobSet ``volumeClaimPolicies``, and
     Volcano's Job a ``volumeClaim`` or a ``volumeClaimName`` for each volume.
@@ -93,7 +93,7 @@ _API_GROUPS = frozenset(
 
 
 def is_known(each: Object) -> bool:
-    """Tell whether the object is of an API group whose kinds are known by name."""
+    """Return whether the object is of an API group whose kinds are known by name."""
     return api_group_of(each) in _API_GROUPS
 
 

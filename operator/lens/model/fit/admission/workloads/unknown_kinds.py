@@ -1,4 +1,4 @@
-"""Kinds that aren't known: every pod template counts, with the ``replicas`` or the ``count`` beside it."""
+"""Kinds that aren't known: every pod template counts, with the ``replicas`` or the ``count`` next to it."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from lens.model.fit.admission.workloads.fields import count_field
 from lens.model.fit.admission.workloads.pod_group import PodGroup
 
 MOST_DEPTH = 12
-"""Levels below which no pod template is looked for."""
+"""Levels below which no pod template is searched for."""
 
 
 def pods_of_any_kind(value: object, where: str, depth: int = 0, name: str = "") -> Iterator[PodGroup]:

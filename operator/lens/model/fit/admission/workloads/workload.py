@@ -39,7 +39,7 @@ class Workload(msgspec.Struct, frozen=True):
 
 
 def read_workload(documents: Iterable[object]) -> Workload:
-    """Return the pods of the documents. Others, such as a ConfigMap, are beside the point.
+    """Return the pods of the documents. Others, such as a ConfigMap, are ignored.
 
     Raise ValueError, naming the field, for what can't be read.
     """

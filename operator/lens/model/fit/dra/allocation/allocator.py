@@ -1,4 +1,4 @@
-"""Looks for devices for claims on one node, in kube-scheduler's order: the first full solution is taken.
+"""Searches for devices for claims on one node, in kube-scheduler's order: the first full solution is taken.
 
 Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, allocator_incubating.go.
 It tries devices pool by pool, slice by slice, and for each request all combinations. Here a combination is
@@ -52,7 +52,7 @@ class _Step(NamedTuple):
 
 
 class Allocator:
-    """Looks for devices on one node."""
+    """Searches for devices on one node."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Allocator:
     # The search
 
     def _allocate(self, step: _Step, is_chosen: bool, start: tuple[int, int]) -> bool:
-        """Tell whether all devices from a step on can be had; raise _TooManyError as ``allocateOne`` does.
+        """Return whether all devices from a step on can be had; raise _TooManyError as ``allocateOne`` does.
 
         ``is_chosen`` tells that the alternative is. Devices of the request before ``start`` have been tried.
         """
@@ -229,7 +229,7 @@ class Allocator:
         is_chosen: bool,
         start: tuple[int, int],
     ) -> bool:
-        """Tell whether the rest can be had too; give the device back that was taken last if it can't."""
+        """Return whether the rest can be had too; give the device back that was taken last if it can't."""
         try:
             done = self._allocate(following, is_chosen, start)
         except _TooManyError:
@@ -240,7 +240,7 @@ class Allocator:
         return done
 
     def _may_suffice(self, step: _Step, data: RequestData, start: tuple[int, int]) -> bool:
-        """Tell whether enough devices are left for a request."""
+        """Return whether enough devices are left for a request."""
         needed = data.number - step.device
         failure: AllocationError | None = None
         for position in range(start[0], len(self._pools)):
@@ -364,7 +364,7 @@ class Allocator:
     # Counters
 
     def _draws(self, device: Device, key: DeviceKey) -> bool:
-        """Tell whether a device draws on counters now: a share of one that is shared already doesn't."""
+        """Return whether a device draws on counters now: a share of one that is shared already doesn't."""
         if not device.consumes:
             return False
         return not (device.shareable and (self._offer.holding.of(key).shared or key in self._shares))

@@ -87,7 +87,7 @@ class Requests:
                     ) from None
 
     def selects(self, data: RequestData, position: int, index: int) -> bool:
-        """Tell whether a request's class and selectors match a device. Raise AllocationError."""
+        """Return whether a request's class and selectors match a device. Raise AllocationError."""
         known = data.verdicts.get((position, index))
         if known is None:
             known = data.verdicts[position, index] = self._matches_kind(data, position, index)

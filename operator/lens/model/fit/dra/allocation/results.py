@@ -75,4 +75,4 @@ class Offer(NamedTuple):
     rules: Sequence[FitTaintRule]
     holding: Holding
     verdicts: dict[tuple[Kind, str, str, tuple[str, ...]], bool]
-    """Which kinds of devices, by their driver, match a class and selectors that look at no identity."""
+    """Which kinds of devices, by their driver, match a class and selectors that read no identity."""

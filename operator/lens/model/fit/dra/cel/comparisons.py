@@ -16,12 +16,12 @@ _ENDS = frozenset({"&&", "||", "?", ":", ",", "==", "!=", "<", ">", "<=", ">=", 
 """What ends an operand."""
 
 _MOST_TOKENS = 64
-"""Tokens of an operand that are looked at. An expression may have thousands of operators."""
+"""Tokens of an operand that are checked. An expression may have thousands of operators."""
 
 _LONG = Token("other", "}")
 
 _Variables = Mapping[str, str | None]
-"""What the variables of macros are, as far as it is told."""
+"""What the variables of macros are, as far as that is known."""
 
 _OTHERS = frozenset({"true", "false", "null"})
 
@@ -69,7 +69,7 @@ def comparisons(parts: Sequence[Token]) -> frozenset[Comparison]:
 def may_be_wrong(
     found: Collection[Comparison], seen: Collection[str], versions: Collection[str], others: Collection[str]
 ) -> bool:
-    """Tell whether a comparison may be an error to Kubernetes.
+    """Return whether a comparison may be an error to Kubernetes.
 
     ``versions`` are the names of a device's attributes that are one, ``seen`` those that may be looked at,
     ``others`` the names of its other attributes.
@@ -124,7 +124,7 @@ def _bound(parts: Sequence[Token], position: int, variables: _Variables) -> str 
 def _value(operand: Sequence[Token], variables: _Variables) -> str | None:
     """Return the name of the attribute that an operand is.
 
-    It is ANYTHING if that isn't told, and None for what is no version.
+    It is ANYTHING if that isn't known, and None for what is no version.
     """
     if not operand:
         return None

@@ -58,7 +58,7 @@ def semver_normalized(text: str, normalize: bool) -> Value:
 
 
 def is_semver(text: str, normalize: bool = False) -> bool:
-    """Tell whether a text is a version."""
+    """Return whether a text is a version."""
     try:
         semver(_normalized(text) if normalize else text)
     except ValueError:
@@ -208,7 +208,7 @@ def _require_few(values: Sequence[object], others: Sequence[object]) -> None:
 
 
 def declarations(cel: Any, *, integers: bool = False) -> list[Any]:
-    """Return what the library is told of these functions; ``cel`` is the library.
+    """Return the declarations of these functions for the library; ``cel`` is the library.
 
     ``integers``: the expression asks whether quantities are whole numbers.
     """

@@ -47,7 +47,7 @@ class Program:
         prepared = prepare(expression)
         self.expression = expression
         self.names_only = prepared.names_only
-        """Whether it looks only at attributes and capacities whose names are in its text."""
+        """Whether it reads only attributes and capacities whose names are in its text."""
         self.integers = prepared.integers
         """Whether it asks if quantities are whole numbers."""
         self._comparisons = prepared.comparisons
@@ -59,7 +59,7 @@ class Program:
         if kind not in ("BOOL", "DYN"):
             raise UnsupportedError(f"the result is of type {short(kind)}, not bool")
         self.verdicts: dict[Any, Verdict] = {}
-        """What it says of devices, by what it looks at of them, which is kept with it."""
+        """What it says of devices, by what it reads of them, which is kept with it."""
         self.named: dict[str, bool] = {}
         """Whether an attribute's or a capacity's name is in its text."""
 

@@ -1,6 +1,6 @@
-"""Whether an expression looks only at attributes and capacities that its text names.
+"""Whether an expression reads only attributes and capacities that its text names.
 
-Verdicts are kept by what is looked at, so what isn't certain here looks at everything.
+Verdicts are kept by what is read, so an expression that isn't certain here reads everything.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _NAMES = frozenset({"name", "quoted"})
 
 
 def names_only(parts: Sequence[Token]) -> bool:
-    """Tell whether an expression looks only at entries of domains whose names are in its text."""
+    """Return whether an expression reads only entries of domains whose names are in its text."""
     return _Domains(parts).are_asked_by_name()
 
 
@@ -26,7 +26,7 @@ class _Domains:
         self._variables: set[str] = set()
 
     def are_asked_by_name(self) -> bool:
-        """Tell whether all that is asked of domains are entries that are named, each by itself."""
+        """Return whether all that is asked of domains are entries that are named, each by itself."""
         for position, token in enumerate(self._tokens):
             if token.kind != "name" or self._text(position - 1) == ".":
                 continue
@@ -68,7 +68,7 @@ class _Domains:
         return False
 
     def _is_written(self, position: int) -> bool:
-        """Tell whether a token is a text that says what it is: without escapes, it is in the expression."""
+        """Return whether a token is a text that says what it is: without escapes, it is in the expression."""
         return self._kind(position) == "text" and "\\" not in self._text(position)
 
     def _text(self, position: int) -> str:

@@ -38,7 +38,7 @@ _LARGEST_CAPACITY = 10**14
 
 
 def is_quantity(text: str) -> bool:
-    """Tell whether a text is a quantity. Raise ValueError for one that is beyond the bounds."""
+    """Return whether a text is a quantity. Raise ValueError for one that is beyond the bounds."""
     try:
         _read(text)
     except NoQuantityError:
@@ -142,7 +142,7 @@ def as_integer(value: Value) -> int:
 
 
 def is_integer(value: Value) -> bool:
-    """Tell whether a quantity is a whole number."""
+    """Return whether a quantity is a whole number."""
     return _is_integer(_amount(value))
 
 

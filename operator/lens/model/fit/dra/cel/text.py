@@ -54,7 +54,7 @@ _FIELDS = (*MAPS, "driver", "allowMultipleAllocations")
 class Prepared(NamedTuple):
     """An expression for the library.
 
-    ``names_only``: it looks only at entries whose names are in its text. ``comparisons`` are those that may
+    ``names_only``: it reads only entries whose names are in its text. ``comparisons`` are those that may
     be of a version, ``integers`` says that it asks whether quantities are whole numbers.
     """
 
@@ -84,7 +84,7 @@ def prepare(expression: str) -> Prepared:
 
 
 def _leaves_values(parts: list[Token]) -> bool:
-    """Tell whether a variable comes after a macro that may end early.
+    """Return whether a variable comes after a macro that may end early.
 
     The library (cel-cpp's slots, 0.1.3 of cel-expr-python) takes what such a macro was at for the variable's
     value: ``[1, 2].exists(k, k == 1) && cel.bind(a, 7, a == 7)`` is false.
