@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from tests import recount_kai
-from tests.recount_gpus import NOTHING, Told, count
+from tests.recount_gpus import NOTHING, Reported, count
 from tests.recount_products import by_product, largest, sum_up
 
 Object = Mapping[str, Any]
@@ -30,20 +30,20 @@ class UnreadableError(Exception):
 
 
 def recount(
-    pods: Iterable[Object], nodes: Iterable[Object], told: Mapping[str, Told] | None = None
+    pods: Iterable[Object], nodes: Iterable[Object], reported: Mapping[str, Reported] | None = None
 ) -> dict[str, Any]:
     """Return all figures, ``nodes`` by name and ``tasks`` by namespace and name.
 
-    Where units are parts of GPUs, ``told`` is what agents say, by node.
+    Where units are parts of GPUs, ``reported`` is what agents say, by node.
     """
-    figures = recount_by_vendor(pods, nodes, told)
+    figures = recount_by_vendor(pods, nodes, reported)
     for row in figures["nodes"].values():
         del row["vendors"]
     return figures
 
 
 def recount_by_vendor(
-    pods: Iterable[Object], nodes: Iterable[Object], told: Mapping[str, Told] | None = None
+    pods: Iterable[Object], nodes: Iterable[Object], reported: Mapping[str, Reported] | None = None
 ) -> dict[str, Any]:
     """Return all figures, with the GPUs of each vendor beside each node's."""
     held: dict[str, dict[str, int]] = {}
@@ -116,7 +116,7 @@ def recount_by_vendor(
             offers.get(name, {}),
             holders.get(name, {}),
             devices,
-            (told or {}).get(name, NOTHING),
+            (reported or {}).get(name, NOTHING),
         )
         whole = {resource: cell for resource, cell in cells.items() if resource not in counted["shared"]}
         groups = [
@@ -145,7 +145,7 @@ def recount_by_vendor(
                         labels.get(name, {}),
                         holders.get(name, {}),
                         devices,
-                        (told or {}).get(name, NOTHING),
+                        (reported or {}).get(name, NOTHING),
                     ),
                 }
                 for vendor, own in _grouped(by_vendor).items()

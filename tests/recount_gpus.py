@@ -41,7 +41,7 @@ class Kind(NamedTuple):
     sure: bool = True
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """What an agent says of a node: the GPU of each MIG device, and each pod's resource, device and GPU.
 
     ``gpus`` are all that it has seen, in so many partitions, of that domain, which is empty for any.
@@ -56,7 +56,7 @@ class Told(NamedTuple):
     cards: Sequence[tuple[str | None, str | None]] = ()
 
 
-NOTHING = Told({}, {})
+NOTHING = Reported({}, {})
 
 
 def count(
@@ -64,7 +64,7 @@ def count(
     offers: Mapping[str, tuple[int, int]],
     pods: Mapping[Key, Units],
     devices: Mapping[Key, Iterable[tuple[str, str]]],
-    told: Told = NOTHING,
+    reported: Reported = NOTHING,
 ) -> dict[str, Any]:
     """Count a node's shared GPUs: groups of total, usable, held, approximate, and what each pod is on.
 
@@ -82,11 +82,11 @@ def count(
             continue
         shared |= members
         there = {resource: max(offers.get(resource, (0, 0))) for resource in members}
-        parts = {each: _seen(each, kinds[each] or Kind(1), there[each], told) for each in members}
+        parts = {each: _seen(each, kinds[each] or Kind(1), there[each], reported) for each in members}
         sure = all(each.sure for each in parts.values())
         fewest, most = _fewest(parts, there, boards), _devices(parts, there)
         if any(each.profile for each in parts.values()):
-            fewest, most = _cut_up(parts, there, offers, labels, told, fewest, most)
+            fewest, most = _cut_up(parts, there, offers, labels, reported, fewest, most)
 
         held: dict[str, int] = dict.fromkeys(members, 0)
         places: list[str] = []
@@ -97,7 +97,7 @@ def count(
             where = [
                 gpu
                 for resource, number in mine.items()
-                for gpu in _places(key, resource, devices, told, alone=len(units) == 1)[:number]
+                for gpu in _places(key, resource, devices, reported, alone=len(units) == 1)[:number]
             ]
             for resource, number in mine.items():
                 held[resource] += number
@@ -208,13 +208,13 @@ def _intel(resource: str, offers: Mapping[str, tuple[int, int]], labels: Mapping
     return Kind(1, None, False) if capacity > 1 else None
 
 
-def _seen(resource: str, kind: Kind, units: int, told: Told) -> Kind:
+def _seen(resource: str, kind: Kind, units: int, reported: Reported) -> Kind:
     """Return what a unit of AMD's is, by what an exporter has seen."""
-    is_amd = resource.startswith("amd.com/") and told.domain in ("", "amd.com")
-    if kind.sure or not is_amd or told.gpus not in range(1, 17) or units % told.gpus:
+    is_amd = resource.startswith("amd.com/") and reported.domain in ("", "amd.com")
+    if kind.sure or not is_amd or reported.gpus not in range(1, 17) or units % reported.gpus:
         return kind
-    parts = units // told.gpus
-    return Kind(parts, None, told.partitions == units or parts == 8) if parts in _PARTS else kind
+    parts = units // reported.gpus
+    return Kind(parts, None, reported.partitions == units or parts == 8) if parts in _PARTS else kind
 
 
 def _profile(text: str) -> Profile | None:
@@ -281,12 +281,12 @@ def _cut_up(
     there: Units,
     offers: Mapping[str, tuple[int, int]],
     labels: Mapping[str, str],
-    told: Told,
+    reported: Reported,
     fewest: int,
     most: int,
 ) -> tuple[int, int]:
     """Return the fewest and the most GPUs that MIG can have cut up."""
-    seen = told.instances if told.domain in ("", "nvidia.com") else {}
+    seen = reported.instances if reported.domain in ("", "nvidia.com") else {}
     cut = len({*seen.values()})
     if 0 < cut <= most <= len(seen):
         return cut, cut
@@ -415,18 +415,18 @@ def _places(
     key: Key,
     resource: str,
     devices: Mapping[Key, Iterable[tuple[str, str]]],
-    told: Told,
+    reported: Reported,
     *,
     alone: bool,
 ) -> list[str]:
     named: dict[str, str] = {}
     for name, device in devices.get(key, ()):
-        gpu = _gpu(device, told)
+        gpu = _gpu(device, reported)
         if name == resource and gpu:
             named[device] = gpu
     more = [
         gpu
-        for name, device, gpu in sorted(set(told.pods.get(key, ())))
+        for name, device, gpu in sorted(set(reported.pods.get(key, ())))
         if device not in named and (name == resource or (alone and not name))
     ]
     new = [gpu for gpu in more if gpu not in named.values()]
@@ -434,8 +434,8 @@ def _places(
     return [*named.values(), *new, *old]
 
 
-def _gpu(device: str, told: Told) -> str | None:
-    return gpu_of(device) or told.instances.get(device.split("::")[0])
+def _gpu(device: str, reported: Reported) -> str | None:
+    return gpu_of(device) or reported.instances.get(device.split("::")[0])
 
 
 def gpu_of(device: str) -> str | None:

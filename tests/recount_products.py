@@ -6,7 +6,7 @@ Written from docs/counting.md, "Products": GPU by GPU where that can be told.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.recount_gpus import Key, Told, gpu_of
+from tests.recount_gpus import Key, Reported, gpu_of
 
 _STATES = ("allocated", "unhealthy", "unavailable", "available")
 _LABELS = {
@@ -28,7 +28,7 @@ def by_product(
     labels: Mapping[str, str],
     pods: Iterable[Key],
     devices: Mapping[Key, Iterable[tuple[str, str]]],
-    told: Told,
+    reported: Reported,
 ) -> dict[Row, dict[str, int]]:
     """Return the states, and the largest block, of each product, or reason why there is none.
 
@@ -41,13 +41,13 @@ def by_product(
     for vendor, own in vendors.items():
         sums = {state: sum(block[state] for block in own) for state in _STATES}
         most = max(largest(block) for block in own)
-        cards = [(uuid, product) for uuid, product in told.cards if _vendor(told) == vendor]
+        cards = [(uuid, product) for uuid, product in reported.cards if _vendor(reported) == vendor]
         names = {product for _, product in cards if product}
         if len(names) < 2:
             name = labelled(vendor, labels) or next(iter(names), None)
             _add(rows, (name, None if name else "UNKNOWN_PRODUCT"), sums, most)
             continue
-        named = {gpu for key in pods for gpu in _gpus(key, devices, told)}
+        named = {gpu for key in pods for gpu in _gpus(key, devices, reported)}
         held: list[str | None] = [product for uuid, product in cards if uuid in named and product and uuid]
         if sums["allocated"] == sum(sums.values()) == len(cards):
             held = [product for _, product in cards]
@@ -68,8 +68,8 @@ def by_product(
     return {row: found for row, found in rows.items() if any(found[state] for state in _STATES)}
 
 
-def _vendor(told: Told) -> str:
-    return "amd.com" if told.domain == "amd.com" else "nvidia.com"
+def _vendor(reported: Reported) -> str:
+    return "amd.com" if reported.domain == "amd.com" else "nvidia.com"
 
 
 def _row(product: str | None) -> Row:
@@ -93,8 +93,8 @@ def labelled(vendor: str, labels: Mapping[str, str]) -> str | None:
     return name or None
 
 
-def _gpus(key: Key, devices: Mapping[Key, Iterable[tuple[str, str]]], told: Told) -> set[str]:
-    own = {gpu for _, _, gpu in told.pods.get(key, ())}
+def _gpus(key: Key, devices: Mapping[Key, Iterable[tuple[str, str]]], reported: Reported) -> set[str]:
+    own = {gpu for _, _, gpu in reported.pods.get(key, ())}
     return own | {gpu for _, device in devices.get(key, ()) if (gpu := gpu_of(device))}
 
 

@@ -15,7 +15,7 @@ from tests.attack import cluster, wire
 from tests.attack.case import Case
 from tests.attack.memory_limit import MemoryLimit
 from tests.attack.subject import Subject
-from tests.attack.told import Told
+from tests.attack.surroundings_process import SurroundingsProcess
 from tests.bench.process import answers
 from tests.e2e.cluster import ports
 from tests.kubeconfig import write_kubeconfig
@@ -50,12 +50,17 @@ class Scene:
     """Lens, and what can be done to it and around it."""
 
     def __init__(
-        self, case: Case, folder: Path, told: Told, limit: MemoryLimit, stack: contextlib.ExitStack
+        self,
+        case: Case,
+        folder: Path,
+        surroundings: SurroundingsProcess,
+        limit: MemoryLimit,
+        stack: contextlib.ExitStack,
     ) -> None:
         """Take an attack's wishes; nothing of Lens runs yet."""
         self.case = case
         self.folder = folder
-        self.told = told
+        self.surroundings = surroundings
         self.port = ports.free(1)[0]
         self.lens: Sequence[str] = LENS
         """The command that is Lens."""
@@ -116,10 +121,14 @@ class Scene:
         """Return the environment of an operator as the chart would run it."""
         kubeconfig, token, peers = (self.folder / name for name in ("kubeconfig", "agents-token", "peers"))
         # As some have it, the password stands in the URL.
-        server = f"http://lens:{OWN_TOKEN}@127.0.0.1:{self.told.apiserver_port}"
+        server = f"http://lens:{OWN_TOKEN}@127.0.0.1:{self.surroundings.apiserver_port}"
         write_kubeconfig(kubeconfig, server, {"token": OWN_TOKEN})
         token.write_text(AGENT_TOKEN)
-        peer = {"name": "other", "url": f"http://127.0.0.1:{self.told.peer_port}", "token_file": str(token)}
+        peer = {
+            "name": "other",
+            "url": f"http://127.0.0.1:{self.surroundings.peer_port}",
+            "token_file": str(token),
+        }
         peers.write_text(json.dumps({"peers": [peer]}))
         interval = ("2", "1.5") if self.case.nodes < 200 else ("15", "4")
         usual = {
@@ -132,7 +141,7 @@ class Scene:
             "telemetry_namespace": cluster.AGENTS_NAMESPACE,
             "telemetry_selector": f"{cluster.AGENTS_LABEL}={cluster.DAEMON_SET}",
             "telemetry_daemonset": cluster.DAEMON_SET,
-            "telemetry_port": str(self.told.agents_port),
+            "telemetry_port": str(self.surroundings.agents_port),
             "telemetry_token_file": str(token),
             "telemetry_interval_seconds": interval[0],
             "telemetry_timeout_seconds": interval[1],
@@ -177,7 +186,12 @@ class Scene:
         self.wait_until("/healthz")
 
     def _start_mcp(self) -> None:
-        args = ["--url", f"http://127.0.0.1:{self.told.peer_port}", "--mcp-listen", f"127.0.0.1:{self.port}"]
+        args = [
+            "--url",
+            f"http://127.0.0.1:{self.surroundings.peer_port}",
+            "--mcp-listen",
+            f"127.0.0.1:{self.port}",
+        ]
         self.run(["mcp", *args], _environment({}))
         if not self.subject.until(lambda: "listening" in self.subject.text, READY_S):
             raise StartError(f"not ready: {self.subject.end()}")
@@ -189,8 +203,8 @@ def staged(case: Case, folder: Path) -> Iterator[Scene]:
     mib = AGENT_MIB if case.kind == "agent" else OPERATOR_MIB
     with contextlib.ExitStack() as stack:
         limit = stack.enter_context(MemoryLimit(mib))
-        told = stack.enter_context(Told(case.nodes, OWN_TOKEN))
-        yield Scene(case, folder, told, limit, stack)
+        surroundings = stack.enter_context(SurroundingsProcess(case.nodes, OWN_TOKEN))
+        yield Scene(case, folder, surroundings, limit, stack)
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

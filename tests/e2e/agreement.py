@@ -12,7 +12,7 @@ from tests.e2e.lens import Lens
 STATES = ("allocated", "unhealthy", "unavailable", "available")
 
 
-async def told(lens: Lens) -> dict[str, Any]:
+async def lens_figures(lens: Lens) -> dict[str, Any]:
     """Return what Lens says, in the recount's form."""
     status, tasks = await lens.status(), await lens.tasks()
     usage, available, states = (
@@ -81,7 +81,7 @@ async def agree(api: Api, lens: Lens, after: str, deadline_s: float = 60) -> flo
         # Counting takes a second, so what Lens says is noted before, to know since when it was right.
         noted = []
         for _ in range(6):
-            noted.append((time.monotonic() - start, await told(lens)))
+            noted.append((time.monotonic() - start, await lens_figures(lens)))
             await asyncio.sleep(0.1)
         objects = await counted(api)
         for seconds, says in noted:

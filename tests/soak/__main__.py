@@ -73,7 +73,7 @@ def main() -> int:
         case: Case = type("Day", (Case,), {"nodes": arguments.nodes, "settings": settings})()
         with staged(case, Path(name)) as scene:
             token.write_text(OWN_TOKEN)
-            server = f"http://127.0.0.1:{scene.told.apiserver_port}"
+            server = f"http://127.0.0.1:{scene.surroundings.apiserver_port}"
             write_kubeconfig(kubeconfig, server, {"tokenFile": str(token)})
             if arguments.leak is not None:
                 a_second = arguments.leak * SPEED / DAY_S
@@ -106,7 +106,7 @@ async def _live(scene: Scene, token: Path, arguments: argparse.Namespace) -> tup
     taken: list[Sample] = []
     unanswered: list[str] = []
     hour = 0.0
-    await asyncio.to_thread(scene.told.do, churn.begin, seed=arguments.seed, speed=SPEED)
+    await asyncio.to_thread(scene.surroundings.do, churn.begin, seed=arguments.seed, speed=SPEED)
     began = time.monotonic()
     print(_LINE.format(*Sample._fields))
     hours = arguments.warm_up + arguments.hours
@@ -139,7 +139,7 @@ async def _live(scene: Scene, token: Path, arguments: argparse.Namespace) -> tup
         return taken, [f"Lens ended in hour {hour:.1f}, exit status {scene.subject.process.poll()}"]
     await asking
     problems = unanswered[:1]
-    if how := await asyncio.to_thread(scene.told.do, churn.ended):
+    if how := await asyncio.to_thread(scene.surroundings.do, churn.ended):
         problems.append(f"the cluster stood still: {how}")
     failed = {status: number for status, number in callers.statuses.items() if status not in EXPECTED | {200}}
     if failed:
@@ -151,7 +151,7 @@ async def _live(scene: Scene, token: Path, arguments: argparse.Namespace) -> tup
 async def _rotate(scene: Scene, token: Path, hour: int) -> None:
     """Give Lens another token for the apiserver, which takes that alone from now on."""
     text = f"{OWN_TOKEN}-{hour}"
-    await asyncio.to_thread(scene.told.do, churn.accept, token=text)
+    await asyncio.to_thread(scene.surroundings.do, churn.accept, token=text)
     await asyncio.to_thread(_replace, token, text)
 
 

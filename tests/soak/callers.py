@@ -50,7 +50,7 @@ class Callers:
         """Give everybody a new token; those before the last end."""
         tokens = [f"{user}-{next(self._serial)}" for user in cluster.HONEST]
         given = {"like": self._tokens, "tokens": tokens, "ended": self._before}
-        await asyncio.to_thread(self._scene.told.do, admit, **given)
+        await asyncio.to_thread(self._scene.surroundings.do, admit, **given)
         self._before, self._tokens = self._tokens, tokens
 
     async def ask(self, seconds: float) -> None:

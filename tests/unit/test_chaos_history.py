@@ -48,7 +48,7 @@ def rows(*names: str) -> list[dict[str, str]]:
 Event = tuple[str, str, dict[str, object]]
 
 
-def told(*events: Event) -> Streamed:
+def streamed(*events: Event) -> Streamed:
     stream = Streamed(0)
     for event, id_, data in events:
         apply(stream, event, id_, data)
@@ -63,7 +63,7 @@ def change(number: int, changed: tuple[str, ...] = (), gone: tuple[str, ...] = (
 
 
 def test_changes_add_up() -> None:
-    stream = told(SNAPSHOT, change(6, changed=("three",)), change(8, gone=("one",)))
+    stream = streamed(SNAPSHOT, change(6, changed=("three",)), change(8, gone=("one",)))
     assert list(wrong_streams([stream], ["two", "three"])) == []
     assert list(wrong_streams([stream], ["two", "four"])) == [
         "stream of replica 0: four is missing",
@@ -72,13 +72,13 @@ def test_changes_add_up() -> None:
 
 
 def test_a_sequence_that_goes_back_is_found() -> None:
-    assert len(told(SNAPSHOT, change(6), change(6)).problems) == 1
-    assert len(told(SNAPSHOT, change(6), SNAPSHOT).problems) == 1
-    assert told(SNAPSHOT, SNAPSHOT, ("snapshot", "b-1", {"tasks": []})).problems == []
+    assert len(streamed(SNAPSHOT, change(6), change(6)).problems) == 1
+    assert len(streamed(SNAPSHOT, change(6), SNAPSHOT).problems) == 1
+    assert streamed(SNAPSHOT, SNAPSHOT, ("snapshot", "b-1", {"tasks": []})).problems == []
 
 
 def test_what_goes_without_having_been_there_is_found() -> None:
-    assert len(told(SNAPSHOT, change(6, gone=("three",))).problems) == 1
+    assert len(streamed(SNAPSHOT, change(6, gone=("three",))).problems) == 1
 
 
 def shows(what: str = OWN, sent: float = 200, namespaces: tuple[str, ...] = ("chaos",)) -> list[str]:

@@ -13,7 +13,7 @@ def question(name: str, kind: int = 1) -> bytes:
     return b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" + labels + bytes([0, 0, kind, 0, 1]) + b"more"
 
 
-def told(asked: bytes, mode: Mode = "right") -> tuple[int, int, bytes]:
+def answered(asked: bytes, mode: Mode = "right") -> tuple[int, int, bytes]:
     """Return an answer's code, its number of records, and what follows its question."""
     names = Names(Path(), "127.0.0.9")
     with names.answering(mode):
@@ -27,20 +27,20 @@ def told(asked: bytes, mode: Mode = "right") -> tuple[int, int, bytes]:
 
 
 def test_the_name_has_an_address_of_version_4() -> None:
-    code, records, rest = told(question(f"{NAME}.{DOMAIN}"))
+    code, records, rest = answered(question(f"{NAME}.{DOMAIN}"))
     assert (code, records) == (0, 1)
     assert rest == b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x7f\x00\x00\x09"
-    assert told(question(f"{NAME}.{DOMAIN}", kind=28)) == (0, 0, b"")
+    assert answered(question(f"{NAME}.{DOMAIN}", kind=28)) == (0, 0, b"")
 
 
 @pytest.mark.parametrize("name", [NAME, f"{NAME}.svc.{DOMAIN}", "example.org"])
 def test_there_is_no_other_name(name: str) -> None:
-    assert told(question(name)) == (3, 0, b"")
+    assert answered(question(name)) == (3, 0, b"")
 
 
 def test_in_a_fault_there_is_none_or_no_answer() -> None:
     asked = question(f"{NAME}.{DOMAIN}")
-    assert told(asked, "no such name") == (3, 0, b"")
+    assert answered(asked, "no such name") == (3, 0, b"")
     names = Names(Path(), "127.0.0.9")
     with names.answering("silent"):
         assert names.answer(asked) is None

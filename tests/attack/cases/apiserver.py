@@ -76,7 +76,7 @@ class Gone(Case):
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Take it away; who was let in goes on being answered, and who was not is not."""
         refused = await scene.get(STATUS, cluster.TENANTS[0])
-        await asyncio.to_thread(scene.told.do, go_away)
+        await asyncio.to_thread(scene.surroundings.do, go_away)
         problems: list[str] = []
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -86,7 +86,7 @@ class Gone(Case):
                 f"who has no right gets {each.status}" for each in (stranger, tenant) if each.status == 200
             ]
             await asyncio.sleep(1)
-        await asyncio.to_thread(scene.told.do, come_back)
+        await asyncio.to_thread(scene.surroundings.do, come_back)
         if refused.status != 403:
             problems.append(f"before it a tenant got {refused.status}")
         return problems
@@ -102,7 +102,7 @@ class UnendedStrings(Case):
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Send such lines."""
-        await asyncio.to_thread(scene.told.do, send_unended_strings, count=2)
+        await asyncio.to_thread(scene.surroundings.do, send_unended_strings, count=2)
         await asyncio.sleep(seconds)
         return []
 
@@ -118,7 +118,7 @@ class HugeYears(Case):
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Refuse with them, then be well; Lens mustn't have had to start its watcher anew."""
         before = await _metric(scene, "lens_watcher_restarts_total")
-        await asyncio.to_thread(scene.told.do, refuse_for_ages)
+        await asyncio.to_thread(scene.surroundings.do, refuse_for_ages)
         await asyncio.sleep(max(seconds, 4.0))
         after = await _metric(scene, "lens_watcher_restarts_total")
         return [f"the watcher has ended {after - before:.0f} times"] if after > before else []
@@ -137,7 +137,7 @@ class ManyLines(Case):
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Send them."""
         count = round(LINES * seconds / self.seconds)
-        await asyncio.to_thread(scene.told.do, send_lines, count=count)
+        await asyncio.to_thread(scene.surroundings.do, send_lines, count=count)
         await asyncio.sleep(seconds)
         return []
 
@@ -154,10 +154,10 @@ class PasswordInUrl(Case):
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Take the apiserver away and let it come back, and look into the log."""
-        await asyncio.to_thread(scene.told.do, go_away)
+        await asyncio.to_thread(scene.surroundings.do, go_away)
         await asyncio.sleep(seconds / 2)
-        await asyncio.to_thread(scene.told.do, come_back)
-        await asyncio.to_thread(scene.told.do, refuse_for_ages)
+        await asyncio.to_thread(scene.surroundings.do, come_back)
+        await asyncio.to_thread(scene.surroundings.do, refuse_for_ages)
         await asyncio.sleep(seconds / 2)
         lines = scene.subject.text.splitlines()
         told = sum(OWN_TOKEN in line for line in lines)

@@ -71,7 +71,7 @@ def lies_told(surroundings: Surroundings) -> int:
 async def _until_told(scene: Scene, liars: int) -> None:
     """Wait until Lens has read the lies; how often it asks is up to its settings."""
     for _ in range(round(LONGEST_INTERVAL / LOOK_S)):
-        if await asyncio.to_thread(scene.told.do, lies_told) >= liars:
+        if await asyncio.to_thread(scene.surroundings.do, lies_told) >= liars:
             break
         await asyncio.sleep(LOOK_S)
 
@@ -109,7 +109,7 @@ class ManyReasons(Case):
         longest = alerts = 0
         kinds = ("reasons", "long", "clock_events", "allocatable")
         for kind in kinds:
-            await asyncio.to_thread(scene.told.do, lie_with_many_reasons, kind=kind)
+            await asyncio.to_thread(scene.surroundings.do, lie_with_many_reasons, kind=kind)
             await _until_told(scene, len(LIARS))
             end = time.monotonic() + seconds / len(kinds)
             while time.monotonic() < end:
@@ -119,7 +119,7 @@ class ManyReasons(Case):
                     if answer.status == 200 and "alerts" in path:
                         alerts = max(alerts, len(json.loads(answer.body)["data"]["alerts"]))
                 await asyncio.sleep(0.5)
-        await asyncio.to_thread(scene.told.do, tell_the_truth)
+        await asyncio.to_thread(scene.surroundings.do, tell_the_truth)
         problems = []
         if longest > LONGEST_ANSWER:
             problems.append(f"an answer of {longest / MIB:.0f} MiB")
@@ -140,7 +140,7 @@ class FarFuture(Case):
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Lie, and ask for all that shows a time."""
-        await asyncio.to_thread(scene.told.do, lie_of_the_time)
+        await asyncio.to_thread(scene.surroundings.do, lie_of_the_time)
         await _until_told(scene, 1)
         problems: set[str] = set()
         end = time.monotonic() + seconds
@@ -150,7 +150,7 @@ class FarFuture(Case):
                 if answer.status != 200:
                     problems.add(f"{path.partition('?')[0]} answers {answer.status}")
             await asyncio.sleep(0.5)
-        await asyncio.to_thread(scene.told.do, tell_the_truth)
+        await asyncio.to_thread(scene.surroundings.do, tell_the_truth)
         return sorted(problems)
 
 
@@ -166,7 +166,7 @@ class DeepPeer(Case):
         """Ask for each depth, as JSON and as CSV."""
         broken: list[int] = []
         for depth in range(940, 1011, 2):
-            await asyncio.to_thread(scene.told.do, nest, depth=depth)
+            await asyncio.to_thread(scene.surroundings.do, nest, depth=depth)
             for accept in ("application/json", "text/csv"):
                 answer = await scene.get_anew(PEER, accept)
                 if answer.status in (0, 500):

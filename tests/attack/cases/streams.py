@@ -70,7 +70,7 @@ class ManyFirstPictures(Case):
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Have three callers do it, each ten times a second."""
-        await asyncio.to_thread(scene.told.do, change_without_end)
+        await asyncio.to_thread(scene.surroundings.do, change_without_end)
 
         async def once(token: str) -> None:
             connection, _ = await _open(scene, token)
@@ -79,7 +79,7 @@ class ManyFirstPictures(Case):
 
         callers = itertools.cycle(cluster.TENANTS[:3])
         await wire.paced((once(token) for token in callers), 30, seconds, 12)
-        await asyncio.to_thread(scene.told.do, change_no_more)
+        await asyncio.to_thread(scene.surroundings.do, change_no_more)
         return []
 
 

@@ -84,13 +84,13 @@ class LargePods(Case):
 
     def prepare(self, scene: Scene) -> None:
         """Create them before Lens starts: it must come to be ready."""
-        scene.told.do(put_large_pods)
+        scene.surroundings.do(put_large_pods)
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Have Lens list them anew."""
-        await asyncio.to_thread(scene.told.do, put_large_pods)
+        await asyncio.to_thread(scene.surroundings.do, put_large_pods)
         for _ in range(2):
-            await asyncio.to_thread(scene.told.do, relist_pods)
+            await asyncio.to_thread(scene.surroundings.do, relist_pods)
             await asyncio.sleep(seconds / 2)
         ready = await scene.get("/readyz")
         return [] if ready.status == 200 else [f"/readyz answers {ready.status}"]
@@ -106,7 +106,7 @@ class DescribedPods(Case):
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Create them, and ask for what waits."""
-        await asyncio.to_thread(scene.told.do, put_described_pods)
+        await asyncio.to_thread(scene.surroundings.do, put_described_pods)
         end = asyncio.get_running_loop().time() + seconds
         longest = waiting = 0
         while asyncio.get_running_loop().time() < end or waiting < DESCRIBED_PODS:
@@ -130,7 +130,7 @@ class GreedyPods(Case):
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Create them, and look at all that adds up."""
         before = await _usage(scene)
-        await asyncio.to_thread(scene.told.do, put_greedy_pods)
+        await asyncio.to_thread(scene.surroundings.do, put_greedy_pods)
         problems: set[str] = set()
         end = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < end:
@@ -163,7 +163,7 @@ class Spreadsheets(Case):
 
     async def attack(self, scene: Scene, seconds: float) -> list[str]:
         """Create pods with such names of owners, and read the table."""
-        await asyncio.to_thread(scene.told.do, put_formulas)
+        await asyncio.to_thread(scene.surroundings.do, put_formulas)
         await asyncio.sleep(min(seconds, 3.0))
         answer = await scene.get_anew(PENDING, "text/csv")
         cells = answer.body.decode().replace("\r\n", ",").split(",")

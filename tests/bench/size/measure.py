@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from tests.bench.api.http_load import load
 from tests.bench.percentile import percentile
 from tests.bench.process import Process, answers
-from tests.bench.size.told import lateness_ms
+from tests.bench.size.lateness import lateness_ms
 from tests.bench.watch.watching import SERVE, environment
 from tests.e2e.cluster import ports
 from tests.kubeconfig import write_kubeconfig

@@ -93,7 +93,7 @@ async def test_pending_pods_and_listed_nodes_are_those_of_the_status(api: Api, c
 
 
 async def test_each_namespaces_gpus_are_told_to_who_wants_it(serve: Serve, cluster: Cluster) -> None:
-    def told(samples: dict[str, float]) -> dict[str, float]:
+    def by_namespace(samples: dict[str, float]) -> dict[str, float]:
         found = {name: value for name, value in samples.items() if name.startswith("lens_allocated_gpus")}
         return {name[len("lens_allocated_gpus{namespace=") : -1]: value for name, value in found.items()}
 
@@ -101,17 +101,17 @@ async def test_each_namespaces_gpus_are_told_to_who_wants_it(serve: Serve, clust
     cluster.add(*(pod(f"p{number}", "n1", namespace=f"team-{number}") for number in range(4)))
     cluster.add(pod("big", "n2", 5, namespace="team-3"), pod("lie", "made-up", 8, namespace="team-0"))
     cluster.publish(NOW)
-    assert told(await scrape(await serve())) == {}
+    assert by_namespace(await scrape(await serve())) == {}
     few, many = await serve(metrics_namespaces=2), await serve(metrics_namespaces=100)
-    assert told(await scrape(few)) == {"team-3": 6, "team-0": 1, "_others": 2}
+    assert by_namespace(await scrape(few)) == {"team-3": 6, "team-0": 1, "_others": 2}
     samples = await scrape(many)
-    assert told(samples) == {"team-0": 1, "team-1": 1, "team-2": 1, "team-3": 6}
-    assert sum(told(samples).values()) == samples["lens_gpus{state=allocated}"]
+    assert by_namespace(samples) == {"team-0": 1, "team-1": 1, "team-2": 1, "team-3": 6}
+    assert sum(by_namespace(samples).values()) == samples["lens_gpus{state=allocated}"]
     cluster.remove_pod("team-3", "big")
     cluster.remove_pod("team-1", "p1")
     cluster.publish(NOW)
-    assert told(await scrape(many)) == {"team-0": 1, "team-2": 1, "team-3": 1}
-    assert told(await scrape(few)) == {"team-0": 1, "team-2": 1, "_others": 1}
+    assert by_namespace(await scrape(many)) == {"team-0": 1, "team-2": 1, "team-3": 1}
+    assert by_namespace(await scrape(few)) == {"team-0": 1, "team-2": 1, "_others": 1}
 
 
 async def test_what_is_not_known_yet_is_absent_and_not_zero(serve: Serve, cluster: Cluster) -> None:

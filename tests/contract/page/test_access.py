@@ -17,7 +17,7 @@ ACCESS = "/api/v1/access"
 __all__ = ["api", "hub"]
 
 
-async def told(api: Api, token: str, query: str = "") -> Any:
+async def access(api: Api, token: str, query: str = "") -> Any:
     return (await api.ask(f"{ACCESS}{query}", token=token)).data
 
 
@@ -38,7 +38,7 @@ async def test_every_caller_is_told_what_it_sees(
     namespaces: list[str] | None,
     clusters: list[str] | None,
 ) -> None:
-    answer = await told(api, token)
+    answer = await access(api, token)
     page = (await api.ask("/", token=None)).body.decode()
     assert f"assets/{answer['page']}/" in page
     assert answer == {
@@ -70,7 +70,7 @@ async def test_every_caller_is_told_what_it_sees(
 async def test_and_what_in_a_namespace(
     api: Api, token: str, namespace: str, tasks: bool, capacity: bool
 ) -> None:
-    found = (await told(api, token, f"?namespace={namespace}"))["namespace"]
+    found = (await access(api, token, f"?namespace={namespace}"))["namespace"]
     assert found == {"name": namespace, "tasks": tasks, "capacity": capacity}
     # What it says is what the endpoints do.
     listed = f"/api/v1/realtime/running-tasks?cluster=lab&namespace={namespace}"
@@ -85,10 +85,10 @@ async def test_nobody_without_a_token_is_told_anything(api: Api) -> None:
 
 
 async def test_a_hub_names_its_clusters_to_who_may_list_them(hub: Api) -> None:
-    assert (await told(hub, FREE))["clusters"] == ["hub", "lab"]
-    west = await told(hub, FREE, "?cluster=lab")
+    assert (await access(hub, FREE))["clusters"] == ["hub", "lab"]
+    west = await access(hub, FREE, "?cluster=lab")
     assert (west["cluster"], west["capacity"]) == ("lab", True)
-    assert (await told(hub, TEAM))["clusters"] is None
+    assert (await access(hub, TEAM))["clusters"] is None
 
 
 async def test_an_unknown_cluster_is_not_found_and_the_others_are_named_to_who_may_list_them(
@@ -109,7 +109,7 @@ async def test_a_token_of_some_endpoints_is_told_which(
     cluster.publish(NOW)
     entry = rights("limited", "paths: [/api/v1/realtime/status]", name="limited")
     async with lens("lab", tmp_path, cluster, clock, tokens=(entry,)) as api:
-        answer = await told(api, "limited", "?namespace=a")
+        answer = await access(api, "limited", "?namespace=a")
     assert answer["paths"] == ["/api/v1/realtime/status"]
     assert (answer["realtime"], answer["clusters"]) == (True, None)
     assert answer["namespace"] == {"name": "a", "tasks": False, "capacity": True}
@@ -117,7 +117,7 @@ async def test_a_token_of_some_endpoints_is_told_which(
 
 async def test_before_the_cluster_is_listed_callers_are_told_already(serve: Serve) -> None:
     api = await serve()
-    assert (await told(api, TOKEN))["realtime"] is True
+    assert (await access(api, TOKEN))["realtime"] is True
 
 
 async def test_without_authentication_everybody_sees_everything(serve: Serve, cluster: Cluster) -> None:

@@ -66,7 +66,7 @@ def client_proxy(data: bytes) -> None:
             ).close()
 
 
-class _Told(ApiServer):
+class _StubApiServer(ApiServer):
     """An apiserver that answers each request with the same bytes."""
 
     def __init__(self, data: bytes) -> None:
@@ -83,6 +83,6 @@ class _Told(ApiServer):
 def client_pods(data: bytes) -> None:
     """Look for a Lens in a list of pods."""
     for chosen in (None, "lens", "lens/lens"):
-        apiserver = _Told(data)
+        apiserver = _StubApiServer(data)
         with contextlib.suppress(CommandError), contextlib.closing(apiserver):
             assert find.find(apiserver, chosen)

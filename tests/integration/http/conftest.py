@@ -18,7 +18,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 SMALL = Bounds(connections=12, per_address=8, heads_bytes=2**20, unsent_bytes=8 * 2**20)
 
 
-class Told:
+class StubApplication:
     """An application that responds as a test has it."""
 
     def __init__(self) -> None:
@@ -43,9 +43,11 @@ class Told:
 class Served:
     """A running Site."""
 
-    def __init__(self, site: Site, told: Told, refusals: RefusalCounts, address: tuple[str, int]) -> None:
+    def __init__(
+        self, site: Site, application: StubApplication, refusals: RefusalCounts, address: tuple[str, int]
+    ) -> None:
         self.site = site
-        self.told = told
+        self.application = application
         self.refusals = refusals
         self.address = address
 
@@ -77,16 +79,16 @@ async def serve() -> AsyncIterator[Serve]:
         certificate: ServerCertificate | None = None,
         **given: Any,
     ) -> Served:
-        told, refusals = Told(), RefusalCounts()
+        application, refusals = StubApplication(), RefusalCounts()
         site = Site(
-            told, bounds, refusals, certificate, **{"grace_seconds": 1.0, "access_log": None, **given}
+            application, bounds, refusals, certificate, **{"grace_seconds": 1.0, "access_log": None, **given}
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, 0), family=family, backlog=BACKLOG)
         address = listening.getsockname()[:2]
         site.start(listening)
         sites.append(site)
-        return Served(site, told, refusals, address)
+        return Served(site, application, refusals, address)
 
     yield start
     for site in sites:

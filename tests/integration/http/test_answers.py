@@ -28,7 +28,7 @@ async def large(_: web.BaseRequest) -> web.StreamResponse:
 
 async def test_who_takes_nothing_makes_room_for_who_does(serve: Serve) -> None:
     served = await serve(BOUNDS)
-    served.told.answer = large
+    served.application.answer = large
     deaf = [deaf_client(served.address) for _ in range(40)]
     began = asyncio.get_running_loop().time()
     answer = b""
@@ -48,7 +48,7 @@ async def test_short_answers_that_nobody_takes_are_bounded_too(serve: Serve) -> 
     async def short(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=bytes(60_000))
 
-    served.told.answer = short
+    served.application.answer = short
     deaf = [deaf_client(served.address, times=8) for _ in range(90)]
     # Some 280 KiB would wait for each of them.
     await until(lambda: served.refusals["unsent"] + served.refusals["busy"] >= 50)
@@ -68,7 +68,7 @@ async def test_the_last_answer_of_a_connection_is_waited_for_no_longer_than_othe
     async def short(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=bytes(32 * 1024))
 
-    served.told.answer = short
+    served.application.answer = short
     clients = [deaf_client(served.address, times) for times in range(20)]
     for client in clients:
         client.sendall(GET + b"Connection: close\r\n\r\n")
@@ -80,12 +80,12 @@ async def test_the_last_answer_of_a_connection_is_waited_for_no_longer_than_othe
 
 async def test_who_asks_for_little_is_answered_while_others_take_much_slowly(serve: Serve) -> None:
     served = await serve(BOUNDS)
-    served.told.answer = large
+    served.application.answer = large
     slow = [await served.connect(limit=2**12) for _ in range(20)]
     for _, writer in slow:
         writer.write(GET + b"\r\n")
     await until(lambda: served.refusals["busy"] > 0)
-    served.told.answer = served.told.ok
+    served.application.answer = served.application.ok
     for _ in range(20):
         assert (await served.get()).startswith(b"HTTP/1.1 200")
     for _, writer in slow:
@@ -98,7 +98,7 @@ async def test_one_answer_larger_than_all_may_be_is_sent_to_who_takes_it(serve: 
     async def larger(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=bytes(20 * MIB))
 
-    served.told.answer = larger
+    served.application.answer = larger
     assert len(await served.get()) > 20 * MIB
 
 
@@ -109,7 +109,7 @@ async def test_the_same_answer_is_counted_once_for_all_who_take_it(serve: Serve)
     async def same(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=body)
 
-    served.told.answer = same
+    served.application.answer = same
     answers = await asyncio.gather(*(served.get() for _ in range(12)))
     assert all(len(answer) > len(body) for answer in answers)
     assert served.refusals["busy"] == served.refusals["unsent"] == 0
@@ -117,7 +117,7 @@ async def test_the_same_answer_is_counted_once_for_all_who_take_it(serve: Serve)
 
 async def test_a_head_request_gets_the_length_and_no_body(serve: Serve) -> None:
     served = await serve(BOUNDS)
-    served.told.answer = large
+    served.application.answer = large
     reader, writer = await served.connect()
     writer.write(GET.replace(b"GET", b"HEAD") + b"Connection: close\r\n\r\n")
     answer = await asyncio.wait_for(reader.read(), DEADLINE_S)

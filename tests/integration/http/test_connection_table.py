@@ -71,7 +71,7 @@ async def test_who_is_being_answered_is_not_cut_for_one_more(serve: Serve) -> No
         await free.wait()
         return web.Response(text="late")
 
-    served.told.answer = wait
+    served.application.answer = wait
     waiting = [asyncio.create_task(served.get()) for _ in range(SMALL.per_address)]
     await until(lambda: asked == SMALL.per_address)
     reader, writer = await served.connect()
@@ -109,7 +109,7 @@ async def test_who_leaves_is_waited_for_no_more(serve: Serve) -> None:
             ended.set()
         return web.Response()
 
-    served.told.answer = wait
+    served.application.answer = wait
     _, writer = await served.connect()
     writer.write(GET + b"\r\n")
     await until(lambda: served.site.connections == 1)

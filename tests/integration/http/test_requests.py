@@ -102,7 +102,7 @@ async def test_what_is_sent_behind_a_request_waits_in_the_clients_own_memory(ser
         await free.wait()
         return web.Response(text="late")
 
-    served.told.answer = wait
+    served.application.answer = wait
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**14)
         client.connect(served.address)
@@ -150,7 +150,7 @@ async def test_no_body_is_unpacked(serve: Serve, coding: str) -> None:
         bodies.append(await request.read())
         return web.Response(text="ok")
 
-    served.told.answer = read
+    served.application.answer = read
     packed = gzip.compress(bytes(2**24))
     reader, writer = await served.connect()
     head = f"Content-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\nConnection: close\r\n\r\n"

@@ -39,7 +39,7 @@ async def test_no_request_is_lost_while_others_keep_coming(serve: Serve) -> None
     load = Load(served)
     clients = [asyncio.create_task(load.run()) for _ in range(50)]
     await until(lambda: load.answered > 300)
-    served.told.last = True
+    served.application.last = True
     began = time.monotonic()
     await served.site.stop()
     assert time.monotonic() - began < 20
@@ -49,7 +49,7 @@ async def test_no_request_is_lost_while_others_keep_coming(serve: Serve) -> None
 
 async def test_who_connected_last_may_still_ask(serve: Serve) -> None:
     served = await serve(BOUNDS, drain_seconds=2.0)
-    served.told.last = True
+    served.application.last = True
     idle = await served.connect()
     stopping = asyncio.create_task(served.site.stop())
     await asyncio.sleep(0)

@@ -17,7 +17,7 @@ class AskedLens:
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[web.Request] = []
-        self.answer: Answer = lambda _: told({"clusters": []})
+        self.answer: Answer = lambda _: ok({"clusters": []})
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
@@ -25,7 +25,7 @@ class AskedLens:
         return self.answer(request)
 
 
-def told(data: Any) -> web.Response:
+def ok(data: Any) -> web.Response:
     """Return a good answer."""
     return web.json_response({"meta": {"code": 2000, "message": "OK"}, "data": data})
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.mcp.conftest import TOKEN, address, over_http
-from tests.integration.mcp.lens import AskedLens, document, error, refused, told
+from tests.integration.mcp.lens import AskedLens, document, error, ok, refused
 from tests.integration.operator import Command, environment
 
 LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -47,7 +47,7 @@ async def test_each_request_to_lens_has_its_own_callers_token(lens: AskedLens, s
         owner = request.headers.get("Authorization")
         if owner is None:
             return refused(401, "Unauthorized")
-        return told({"clusters": [{"name": owner, "status": "ok"}]})
+        return ok({"clusters": [{"name": owner, "status": "ok"}]})
 
     lens.answer = answer
     url = address(server)

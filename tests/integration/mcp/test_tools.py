@@ -10,7 +10,7 @@ from aiohttp import web
 
 from lens.mcp.tools import MAX_CHARACTERS
 from tests.integration.mcp.conftest import TOKEN, over_stdio
-from tests.integration.mcp.lens import Answer, AskedLens, document, error, raw, refused, task, told
+from tests.integration.mcp.lens import Answer, AskedLens, document, error, ok, raw, refused, task
 from tests.integration.operator import DEADLINE_S, environment, get
 
 CLUSTER = {"cluster": "prod-cluster"}
@@ -184,7 +184,7 @@ async def test_an_argument_can_not_add_other_parameters(lens: AskedLens) -> None
 async def test_a_long_answer_is_shortened_and_can_be_continued(lens: AskedLens) -> None:
     def answer(request: web.Request) -> web.Response:
         count = int(request.query["limit"])
-        return told(
+        return ok(
             {
                 "cluster": "prod-cluster",
                 "timestamp": "2025-12-19T15:30:00Z",
@@ -221,7 +221,7 @@ async def test_alerts_and_nodes_are_counted_before_they_are_cut(lens: AskedLens,
         }
         for number in range(40)
     ]
-    lens.answer = lambda request: told(
+    lens.answer = lambda request: ok(
         listed["data"] if request.path.endswith("/nodes") else {**status["data"], "alerts": alerts}
     )
     async with over_stdio("--url", lens.url) as client:

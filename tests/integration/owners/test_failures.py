@@ -136,7 +136,7 @@ def endless(document: bytes) -> Fault:
     return fault
 
 
-def told(**metadata: object) -> Fault:
+def job_metadata(**metadata: object) -> Fault:
     """Answer with metadata that is not quite that of the Job."""
     ours: Object = {"name": "train", "namespace": "team", "uid": "uid-train"}
     return answer(200, json.dumps({"metadata": ours | metadata}).encode())
@@ -152,10 +152,10 @@ def told(**metadata: object) -> Fault:
         answer(200, b'{"metadata": {}}'),
         answer(200, b"\xff\xfe{"),
         answer(200, b"[" * 100_000),
-        told(name="another"),
-        told(namespace="theirs"),
-        told(ownerReferences="none"),
-        told(ownerReferences=[{"controller": "yes"}]),
+        job_metadata(name="another"),
+        job_metadata(namespace="theirs"),
+        job_metadata(ownerReferences="none"),
+        job_metadata(ownerReferences=[{"controller": "yes"}]),
         status(406),
         endless(b'{"metadata": {"name": "train"'),
     ],

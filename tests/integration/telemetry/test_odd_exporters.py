@@ -279,18 +279,18 @@ async def test_an_xid_that_another_one_has_replaced_counts_until_the_exporter_st
         gpus = scene.node().gpus
         return (gpus[0].health.state, *gpus[0].health.because) if gpus else ()
 
-    async def told(*xids: object) -> None:
+    async def report_xids(*xids: object) -> None:
         exporter.behaviour = server.sends((last_xids(*xids) or SOUND).encode())
         reads = scene.reads("dcgm")
         await scene.until(lambda: scene.reads("dcgm") >= reads + 3, "further readings")
 
     await scene.until(lambda: health() == ("critical", "XID 79"), "the first")
     for later in (31, 45):
-        await told(later)
+        await report_xids(later)
         assert health() == ("critical", "XID 79")
-    await told()
+    await report_xids()
     assert health() == ("critical", "XID 79")
-    await told(0)
+    await report_xids(0)
     assert health() == ("ok",)
-    await told(45)
+    await report_xids(45)
     assert health() == ("warning", "XID 45")

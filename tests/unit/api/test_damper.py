@@ -17,7 +17,7 @@ START = 1000.0
 TICK = 0.1
 
 
-class Told:
+class DampedStream:
     """A cluster of one node, and what a stream is told of it."""
 
     def __init__(self, utilization: float | None = 60.0) -> None:
@@ -27,8 +27,8 @@ class Told:
         self.cluster.publish(NOW)
         self.measure(utilization)
         self.now = START
-        self.told: StateView = self.cluster.state.current
-        self.damper = Damper(self.told, "prod-cluster", self.now)
+        self.sent: StateView = self.cluster.state.current
+        self.damper = Damper(self.sent, "prod-cluster", self.now)
 
     def measure(self, utilization: float | None, memory: int = 2**30) -> None:
         """Let the agent report this of the only GPU."""
@@ -50,19 +50,19 @@ class Told:
         current = self.cluster.state.current
         if not self.damper.has_work(current, self.now):
             return None
-        before, self.told = self.told, await self.damper.advance(self.told, current, self.now)
-        diff = await diff_states(before, self.told, NodesByController(), "prod-cluster", NOW)
+        before, self.sent = self.sent, await self.damper.advance(self.sent, current, self.now)
+        diff = await diff_states(before, self.sent, NodesByController(), "prod-cluster", NOW)
         return diff if diff.has_changes else None
 
     @property
     def utilization(self) -> tuple[float | None, float]:
         """Return the utilization that is told of the node and of the cluster."""
-        telemetry = self.told.telemetry
+        telemetry = self.sent.telemetry
         return telemetry.nodes["n1"].gpus[0].utilization_percent, telemetry.utilization_percent or 0.0
 
 
 async def test_a_change_of_less_than_a_point_is_told_at_last() -> None:
-    stream = Told()
+    stream = DampedStream()
     stream.measure(60.9)
     assert await stream.after(TICK) is None
     assert await stream.after(EXACT_SECONDS - PAUSE_SECONDS - 1) is None
@@ -75,7 +75,7 @@ async def test_a_change_of_less_than_a_point_is_told_at_last() -> None:
 
 
 async def test_small_changes_that_add_up_to_a_point_are_one() -> None:
-    stream = Told()
+    stream = DampedStream()
     for utilization in (60.4, 60.8):
         stream.measure(utilization)
         assert await stream.after(TICK) is None
@@ -85,7 +85,7 @@ async def test_small_changes_that_add_up_to_a_point_are_one() -> None:
 
 
 async def test_a_change_soon_after_another_waits_and_the_last_of_several_is_told() -> None:
-    stream = Told()
+    stream = DampedStream()
     stream.measure(80.0)
     assert await stream.after(TICK) is not None
     for utilization in (10.0, 90.0, 30.0):
@@ -97,7 +97,7 @@ async def test_a_change_soon_after_another_waits_and_the_last_of_several_is_told
 
 
 async def test_a_value_that_comes_back_is_no_change() -> None:
-    stream = Told()
+    stream = DampedStream()
     stream.measure(80.0)
     assert await stream.after(TICK) is not None
     stream.measure(10.0)
@@ -109,13 +109,13 @@ async def test_a_value_that_comes_back_is_no_change() -> None:
 
 @pytest.mark.parametrize(("memory", "small"), [(2**30 + 2**20, True), (2**31, False)])
 async def test_used_memory_is_measured_too(memory: int, small: bool) -> None:
-    stream = Told()
+    stream = DampedStream()
     stream.measure(60.0, memory)
     assert (await stream.after(TICK) is None) is small
 
 
 async def test_what_becomes_unknown_is_told_at_once() -> None:
-    stream = Told()
+    stream = DampedStream()
     stream.measure(80.0)
     assert await stream.after(TICK) is not None
     stream.measure(None)
@@ -125,7 +125,7 @@ async def test_what_becomes_unknown_is_told_at_once() -> None:
 
 
 async def test_another_change_of_the_node_carries_the_exact_value() -> None:
-    stream = Told()
+    stream = DampedStream()
     stream.measure(60.9)
     assert await stream.after(TICK) is None
     stream.cluster.add(pod("b", "n1"))
@@ -137,7 +137,7 @@ async def test_another_change_of_the_node_carries_the_exact_value() -> None:
 
 
 async def test_what_is_told_after_any_changes_is_the_state_itself() -> None:
-    stream = Told()
+    stream = DampedStream()
     for number in range(200):
         stream.measure(float(number * 37 % 101), 2**30 + number * 2**24)
         if number % 7 == 0:
@@ -146,5 +146,5 @@ async def test_what_is_told_after_any_changes_is_the_state_itself() -> None:
         await stream.after(0.7)
     await stream.after(EXACT_SECONDS)
     current = stream.cluster.state.current
-    exact = await diff_states(replace(stream.told), current, NodesByController(), "prod-cluster", NOW)
+    exact = await diff_states(replace(stream.sent), current, NodesByController(), "prod-cluster", NOW)
     assert not exact.has_changes

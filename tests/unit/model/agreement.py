@@ -13,17 +13,17 @@ from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s.bounds import MOST_STRANGE
 from tests.recount import Object, recount
-from tests.recount_gpus import Told
+from tests.recount_gpus import Reported
 
 
 def assert_agrees(
     snapshot: Snapshot,
     pods: Iterable[Object],
     nodes: Iterable[Object],
-    told: Mapping[str, Told] | None = None,
+    reported: Mapping[str, Reported] | None = None,
 ) -> None:
     """Compare every figure, every node's row and every task with a recount of the raw objects."""
-    expected = recount(pods, nodes, told)
+    expected = recount(pods, nodes, reported)
     if any(_strange(row) > MOST_STRANGE for row in expected["nodes"].values()):
         # Of so many made-up resources some have no row: tests/contract/figures/test_made_up_nodes.py.
         return

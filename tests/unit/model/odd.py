@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.recount_gpus import Told
+from tests.recount_gpus import Reported
 
 Object = dict[str, Any]
 
@@ -276,13 +276,13 @@ def _resource_lists(part: object) -> list[Object]:
     return own + [found for each in part.values() for found in _resource_lists(each)]
 
 
-def placements() -> st.SearchStrategy[Told]:
+def placements() -> st.SearchStrategy[Reported]:
     """Generate what an agent may say of where units are."""
     gpus = st.sampled_from(_GPUS)
     devices = st.lists(st.tuples(_RESOURCES | st.just(""), _DEVICE_IDS, gpus), max_size=3)
     keys = st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(POD_NAMES))
     return st.builds(
-        Told,
+        Reported,
         instances=st.dictionaries(st.sampled_from(_MIG_DEVICES), gpus),
         pods=st.dictionaries(keys, devices, max_size=3),
         gpus=st.integers(0, 8),

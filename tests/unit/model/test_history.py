@@ -23,7 +23,7 @@ from lens.model.inventory.store import Store
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
 from tests.profiles import full_or
-from tests.recount_gpus import Told
+from tests.recount_gpus import Reported
 from tests.unit.model import odd
 from tests.unit.model.agreement import assert_agrees
 from tests.unit.model.history import History, Object, bookmark
@@ -73,7 +73,7 @@ class Watching(RuleBasedStateMachine):
         self.version = 1
         self.snapshot = self.ledger.snapshot()
         self.kept: list[tuple[Snapshot, bytes]] = []
-        self.placed: dict[str, Told] = {}
+        self.placed: dict[str, Reported] = {}
 
     def _next_version(self) -> int:
         self.version += 1
@@ -112,26 +112,26 @@ class Watching(RuleBasedStateMachine):
             resource.gap, resource.pages = True, []
             resource.position = min(resource.position, self.version)
 
-    @rule(node=st.sampled_from(odd.NODE_NAMES), told=odd.placements())
-    def place(self, node: str, told: Told) -> None:
+    @rule(node=st.sampled_from(odd.NODE_NAMES), reported=odd.placements())
+    def place(self, node: str, reported: Reported) -> None:
         """Let an agent tell where units are, of pods that are there and of others."""
-        self.placed[node] = told
+        self.placed[node] = reported
         pods = {
             "/".join(key): tuple(DevicePlacement(*each) for each in sorted(set(devices)))
-            for key, devices in told.pods.items()
+            for key, devices in reported.pods.items()
         }
         self.ledger.put_placement(
             node,
             Placement(
-                instances=told.instances,
+                instances=reported.instances,
                 pods=pods,
-                gpus=told.gpus,
-                partitions=told.partitions,
-                domain=told.domain,
+                gpus=reported.gpus,
+                partitions=reported.partitions,
+                domain=reported.domain,
                 products=reported_products(
                     NodeTelemetry(
                         node=node,
-                        source="amd" if told.domain == "amd.com" else "agent",
+                        source="amd" if reported.domain == "amd.com" else "agent",
                         gpus=tuple(
                             GpuTelemetry(
                                 index=index,
@@ -140,7 +140,7 @@ class Watching(RuleBasedStateMachine):
                                 health=Health(state="ok"),
                                 product=product,
                             )
-                            for index, (uuid, product) in enumerate(told.cards)
+                            for index, (uuid, product) in enumerate(reported.cards)
                         ),
                     )
                 ),
@@ -172,8 +172,8 @@ class Watching(RuleBasedStateMachine):
             return  # A watch without a list before it doesn't exist.
         before = self.ledger.snapshot()
         since = max(0, resource.position - back)
-        told = [version for version in resource.history.versions(since) if version <= resource.position]
-        for line in (bookmark(since), *map(resource.history.line, told[:number])):
+        versions = [version for version in resource.history.versions(since) if version <= resource.position]
+        for line in (bookmark(since), *map(resource.history.line, versions[:number])):
             resource.informer.line(line)
             assert self.ledger.snapshot() is before
 

@@ -13,7 +13,7 @@ BEGAN = 1000.5
 POD = "Pod/team/a"
 
 
-def told(at: float, type_: Type = "Kubernetes", object_: str = POD, reason: str = "BackOff") -> Event:
+def kube_event(at: float, type_: Type = "Kubernetes", object_: str = POD, reason: str = "BackOff") -> Event:
     """Return what the apiserver tells."""
     return Event(at, type_, object_, "somebody's text", "team", "kubelet", reason)
 
@@ -25,7 +25,7 @@ def seen(at: float, type_: Type = "TaskStarted", object_: str = POD) -> Event:
 
 def test_events_from_before_the_start_come_from_the_apiserver() -> None:
     event_log = EventLog(10)
-    event_log.merge([told(900, "TaskStarted"), told(950, "NodeNotReady", "Node/n")], BEGAN)
+    event_log.merge([kube_event(900, "TaskStarted"), kube_event(950, "NodeNotReady", "Node/n")], BEGAN)
     assert [(event.at, event.type, event.source) for event in event_log.events] == [
         (950, "NodeNotReady", "kubelet"),
         (900, "TaskStarted", "kubelet"),
@@ -34,7 +34,7 @@ def test_events_from_before_the_start_come_from_the_apiserver() -> None:
 
 def test_after_the_start_only_warnings_of_the_apiserver_are_added() -> None:
     event_log = EventLog(10)
-    event_log.merge([told(1000, "TaskStarted"), told(1000)], BEGAN)
+    event_log.merge([kube_event(1000, "TaskStarted"), kube_event(1000)], BEGAN)
     assert [event.type for event in event_log.events] == ["Kubernetes"]
     event_log.add([seen(1001)])
     assert [(event.type, event.source) for event in event_log.events] == [
@@ -46,15 +46,15 @@ def test_after_the_start_only_warnings_of_the_apiserver_are_added() -> None:
 def test_an_occurrence_that_both_report_appears_once() -> None:
     first, last = EventLog(10), EventLog(10)
     first.add([seen(1002)])
-    first.merge([told(999, "TaskStarted")], BEGAN)
-    last.merge([told(999, "TaskStarted")], BEGAN)
+    first.merge([kube_event(999, "TaskStarted")], BEGAN)
+    last.merge([kube_event(999, "TaskStarted")], BEGAN)
     last.add([seen(1002)])
     assert first.events == last.events == (seen(1002),)
 
 
 def test_a_task_that_is_preempted_and_evicted_and_gone_has_ended_once() -> None:
     event_log = EventLog(10)
-    event_log.merge([told(998, "TaskPreempted"), told(999, "TaskEvicted")], BEGAN)
+    event_log.merge([kube_event(998, "TaskPreempted"), kube_event(999, "TaskEvicted")], BEGAN)
     assert [event.type for event in event_log.events] == ["TaskEvicted"]
     event_log.add([seen(1010, "TaskFailed")])
     assert [event.type for event in event_log.events] == ["TaskFailed"]
@@ -62,14 +62,16 @@ def test_a_task_that_is_preempted_and_evicted_and_gone_has_ended_once() -> None:
 
 def test_another_life_of_the_same_name_is_another_event() -> None:
     event_log = EventLog(10)
-    event_log.merge([told(900, "TaskPreempted")], BEGAN)
+    event_log.merge([kube_event(900, "TaskPreempted")], BEGAN)
     event_log.add([seen(1900, "TaskFinished")])
     assert [event.type for event in event_log.events] == ["TaskFinished", "TaskPreempted"]
 
 
 def test_a_repeated_event_appears_once_at_its_last_time() -> None:
     event_log = EventLog(10)
-    event_log.merge([told(2000), told(2010), told(2005), told(2003, reason="Unhealthy")], BEGAN)
+    event_log.merge(
+        [kube_event(2000), kube_event(2010), kube_event(2005), kube_event(2003, reason="Unhealthy")], BEGAN
+    )
     assert [(event.at, event.reason) for event in event_log.events] == [
         (2010, "BackOff"),
         (2003, "Unhealthy"),
@@ -78,7 +80,7 @@ def test_a_repeated_event_appears_once_at_its_last_time() -> None:
 
 def test_the_same_list_read_again_changes_nothing_not_even_for_a_stream() -> None:
     event_log = EventLog(10)
-    events = [told(2000 + number, object_=f"Pod/team/{number}") for number in range(20)]
+    events = [kube_event(2000 + number, object_=f"Pod/team/{number}") for number in range(20)]
     event_log.merge(events, BEGAN)
     before = event_log.events
     event_log.merge(reversed(events), BEGAN)
@@ -88,7 +90,7 @@ def test_the_same_list_read_again_changes_nothing_not_even_for_a_stream() -> Non
 def test_many_events_of_others_displace_none_of_lens_own() -> None:
     event_log = EventLog(10)
     event_log.add(seen(1001 + number, "NodeJoined", f"Node/{number}") for number in range(10))
-    event_log.merge((told(5000, object_=f"Pod/team/{number}") for number in range(10_000)), BEGAN)
+    event_log.merge((kube_event(5000, object_=f"Pod/team/{number}") for number in range(10_000)), BEGAN)
     assert len(event_log.events) == 10
     assert [event.at for event in event_log.events if event.source == OWN] == [1010, 1009, 1008, 1007, 1006]
 
@@ -97,7 +99,7 @@ def test_the_bound_on_kept_events_may_be_0_or_1() -> None:
     for most in (0, 1):
         event_log = EventLog(most)
         event_log.add([seen(1001), seen(1002, object_="Pod/team/b")])
-        event_log.merge([told(1003)], BEGAN)
+        event_log.merge([kube_event(1003)], BEGAN)
         assert [event.at for event in event_log.events] == [1002][:most]
 
 
@@ -105,7 +107,7 @@ OBJECTS = st.sampled_from(["Pod/team/a", "Pod/team/b", "Node/n"])
 TIMES = st.integers(900, 1200)
 TYPES: st.SearchStrategy[Type] = st.sampled_from([each for each in get_args(Type) if each != "Kubernetes"])
 SEEN = st.builds(seen, TIMES, TYPES, OBJECTS)
-TOLD = st.builds(told, TIMES, TYPES | st.just("Kubernetes"), OBJECTS, st.sampled_from(["x", "y"]))
+TOLD = st.builds(kube_event, TIMES, TYPES | st.just("Kubernetes"), OBJECTS, st.sampled_from(["x", "y"]))
 
 
 @given(st.lists(st.lists(SEEN, max_size=3) | st.lists(TOLD, max_size=3), max_size=20), st.integers(0, 12))

@@ -27,18 +27,18 @@ def task(phase: str = "Running", **fields: object) -> Object:
     return pod(container(gpus=2), phase=phase, **fields)  # type: ignore[arg-type]
 
 
-def told(watched: Watched, *terminations: Termination) -> list[tuple[str, str]]:
+def events_of(watched: Watched, *terminations: Termination) -> list[tuple[str, str]]:
     return [(event.type, event.object) for event in watched.events(*terminations)]
 
 
 def test_the_first_evaluation_makes_no_events(watched: Watched) -> None:
-    assert told(watched) == []
+    assert events_of(watched) == []
 
 
 def test_a_task_starts_when_it_runs_and_not_when_it_is_bound(watched: Watched) -> None:
     other = {"name": "train-1", "uid": "other", "namespace": "team"}
     watched.put(task("Pending", metadata=other))
-    assert told(watched) == []
+    assert events_of(watched) == []
     watched.put(task(metadata=other))
     (event,) = watched.events()
     assert (event.type, event.object, event.namespace) == ("TaskStarted", "Pod/team/train-1", "team")
@@ -51,12 +51,14 @@ def test_a_task_starts_when_it_runs_and_not_when_it_is_bound(watched: Watched) -
 )
 def test_a_vanished_task_has_the_event_of_its_end(watched: Watched, outcome: Outcome) -> None:
     watched.delete(task())
-    assert told(watched, Termination("team", "train-0", "uid-train-0", outcome, None)) == [(outcome, POD)]
-    assert told(watched) == [(outcome, POD)]
+    assert events_of(watched, Termination("team", "train-0", "uid-train-0", outcome, None)) == [
+        (outcome, POD)
+    ]
+    assert events_of(watched) == [(outcome, POD)]
 
 
 def test_an_ending_that_is_seen_a_moment_before_the_pod_is_gone_still_counts(watched: Watched) -> None:
-    assert told(watched, Termination("team", "train-0", "uid-train-0", "TaskFailed", "Error")) == []
+    assert events_of(watched, Termination("team", "train-0", "uid-train-0", "TaskFailed", "Error")) == []
     watched.delete(task())
     (event,) = watched.events()
     assert (event.type, event.message) == ("TaskFailed", "team/train-0 failed on node-1 (Error)")
@@ -71,7 +73,7 @@ def test_a_task_whose_end_nobody_saw_is_not_called_a_success(watched: Watched) -
 
 def test_a_pod_that_replaces_one_of_its_name_is_an_end_and_a_start(watched: Watched) -> None:
     watched.put(task(metadata={"uid": "next"}))
-    assert told(watched, Termination("team", "train-0", "uid-train-0", "TaskDeleted", None)) == [
+    assert events_of(watched, Termination("team", "train-0", "uid-train-0", "TaskDeleted", None)) == [
         ("TaskDeleted", POD),
         ("TaskStarted", POD),
     ]
@@ -80,35 +82,35 @@ def test_a_pod_that_replaces_one_of_its_name_is_an_end_and_a_start(watched: Watc
 def test_nodes_come_and_go_and_change(watched: Watched) -> None:
     watched.put(node("node-1", 8, unschedulable=True))
     watched.put(node("node-2", 4))
-    assert set(told(watched)) == {("NodeCordoned", NODE), ("NodeJoined", "Node/node-2")}
+    assert set(events_of(watched)) == {("NodeCordoned", NODE), ("NodeJoined", "Node/node-2")}
     watched.put(node("node-1", 8, ready="False"))
     watched.delete(node("node-2"))
-    assert set(told(watched)[2:]) == {
+    assert set(events_of(watched)[2:]) == {
         ("NodeUncordoned", NODE),
         ("NodeNotReady", NODE),
         ("NodeLeft", "Node/node-2"),
     }
     watched.put(node("node-1", 8))
-    assert told(watched)[5:] == [("NodeReady", NODE)]
+    assert events_of(watched)[5:] == [("NodeReady", NODE)]
 
 
 def test_a_node_that_leaves_while_a_pod_is_bound_to_it_has_left(watched: Watched) -> None:
     watched.delete(node("node-1"))
-    assert told(watched) == [("NodeLeft", NODE)]
+    assert events_of(watched) == [("NodeLeft", NODE)]
 
 
 def test_a_gpu_is_lost_and_recovers(watched: Watched) -> None:
     gpu = "GPU/node-1/GPU-0"
     watched.tell("node-1", watched.gpu(0, "lost", "GPU_IS_LOST"))
-    assert told(watched) == [("GpuLost", gpu)]
+    assert events_of(watched) == [("GpuLost", gpu)]
     # Nobody hears of it for a while: that is no recovery.
     watched.look(after=100)
     watched.tell("node-1", watched.gpu(0, "lost", "GPU_IS_LOST"))
-    assert told(watched) == [("GpuLost", gpu)]
+    assert events_of(watched) == [("GpuLost", gpu)]
     watched.tell("node-1", watched.gpu())
-    assert told(watched) == [("GpuLost", gpu), ("GpuRecovered", gpu)]
+    assert events_of(watched) == [("GpuLost", gpu), ("GpuRecovered", gpu)]
     watched.tell("node-1", watched.gpu(0, "critical", "XID 79"))
-    assert told(watched)[2:] == [("GpuUnhealthy", gpu)]
+    assert events_of(watched)[2:] == [("GpuUnhealthy", gpu)]
 
 
 def test_alerts_come_and_go_as_events() -> None:

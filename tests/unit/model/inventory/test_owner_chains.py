@@ -65,7 +65,7 @@ class Reader:
                 else:
                     self.tracker.set_error(controller, "GONE", now, now + KEPT_SECONDS)
 
-    def told(self, of: Pod) -> tuple[str, str, str | None]:
+    def workload_of(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload and why it may not be the top."""
         found, reason = workload(of, self.tracker.owner_chains())
         return found.kind, found.name, reason
@@ -74,16 +74,16 @@ class Reader:
 def test_the_top_of_the_chain_is_the_workload() -> None:
     reader = Reader({JOB: SET, SET: TRAIN, TRAIN: None})
     task = owned(JOB)
-    assert reader.told(task) == ("Job", "llm-workers-0", "UNREAD")
+    assert reader.workload_of(task) == ("Job", "llm-workers-0", "UNREAD")
     reader.pods([], [task])
-    assert reader.told(task) == ("TrainJob", "llm-train", None)
+    assert reader.workload_of(task) == ("TrainJob", "llm-train", None)
     assert reader.read == [JOB, SET, TRAIN]
 
 
 def test_a_bare_pod_needs_no_request() -> None:
     reader = Reader({})
     reader.pods([], [owned(None)])
-    assert reader.told(owned(None)) == ("Pod", "train-0", None)
+    assert reader.workload_of(owned(None)) == ("Pod", "train-0", None)
     assert reader.read == []
 
 
@@ -92,7 +92,7 @@ def test_an_owner_is_read_once_for_all_objects_below_it() -> None:
     reader = Reader(dict.fromkeys(jobs, SET) | {SET: None})
     tasks = [owned(job, f"{job.name}-{number}") for job in jobs for number in range(3)]
     reader.pods([], tasks)
-    assert {reader.told(task) for task in tasks} == {("JobSet", "llm", None)}
+    assert {reader.workload_of(task) for task in tasks} == {("JobSet", "llm", None)}
     assert sorted(owner.name for owner in reader.read) == sorted([*(job.name for job in jobs), "llm"])
 
 
@@ -100,7 +100,7 @@ def test_a_deleted_owner_leaves_the_last_known_step() -> None:
     reader = Reader({JOB: SET})
     task = owned(JOB)
     reader.pods([], [task])
-    assert reader.told(task) == ("JobSet", "llm", "GONE")
+    assert reader.workload_of(task) == ("JobSet", "llm", "GONE")
 
 
 def test_what_was_known_of_an_owner_stays_when_it_is_gone() -> None:
@@ -109,7 +109,7 @@ def test_what_was_known_of_an_owner_stays_when_it_is_gone() -> None:
     reader.pods([], [task])
     del reader.parents[JOB]
     reader.work(KEPT_SECONDS)
-    assert reader.told(task) == ("JobSet", "llm", "GONE")
+    assert reader.workload_of(task) == ("JobSet", "llm", "GONE")
 
 
 def test_without_a_known_owner_the_pods_labels_count() -> None:
@@ -126,10 +126,10 @@ def test_without_a_known_owner_the_pods_labels_count() -> None:
     )
     reader = Reader({})
     reader.pods([], [labelled])
-    assert reader.told(labelled) == ("JobSet", "llm", "GONE")
+    assert reader.workload_of(labelled) == ("JobSet", "llm", "GONE")
     assert labelled.controller is not None
     reader.tracker.set_parent(labelled.controller, None, 1.0)
-    assert reader.told(labelled) == ("Job", "j", None)
+    assert reader.workload_of(labelled) == ("Job", "j", None)
 
 
 def test_an_adopted_owner_shows_once_the_read_expires() -> None:
@@ -138,12 +138,12 @@ def test_an_adopted_owner_shows_once_the_read_expires() -> None:
     reader.pods([], [task])
     reader.parents |= {JOB: SET, SET: None}
     reader.work(KEPT_SECONDS - 1)
-    assert reader.told(task) == ("Job", "llm-workers-0", None)
+    assert reader.workload_of(task) == ("Job", "llm-workers-0", None)
     reader.work(KEPT_SECONDS)
-    assert reader.told(task) == ("JobSet", "llm", None)
+    assert reader.workload_of(task) == ("JobSet", "llm", None)
     reader.parents[JOB] = None
     reader.work(2 * KEPT_SECONDS)
-    assert reader.told(task) == ("Job", "llm-workers-0", None)
+    assert reader.workload_of(task) == ("Job", "llm-workers-0", None)
 
 
 def test_pods_that_come_have_their_controller_read_again_sooner() -> None:
@@ -152,21 +152,21 @@ def test_pods_that_come_have_their_controller_read_again_sooner() -> None:
     reader.pods([], [first])
     reader.parents |= {JOB: SET, SET: None}
     reader.pods([first], [first, second], now=10)
-    assert reader.told(second) == ("Job", "llm-workers-0", None)
+    assert reader.workload_of(second) == ("Job", "llm-workers-0", None)
     reader.work(TOUCHED_SECONDS)
-    assert reader.told(second) == ("JobSet", "llm", None)
+    assert reader.workload_of(second) == ("JobSet", "llm", None)
 
 
 def test_a_cycle_ends_with_its_own_reason() -> None:
     reader = Reader({JOB: SET, SET: TRAIN, TRAIN: JOB})
     task = owned(JOB)
     reader.pods([], [task])
-    assert reader.told(task) == ("TrainJob", "llm-train", "CYCLE")
+    assert reader.workload_of(task) == ("TrainJob", "llm-train", "CYCLE")
     reader.pods([], [owned(SET, "b")])
-    assert reader.told(owned(SET, "b")) == ("Job", "llm-workers-0", "CYCLE")
+    assert reader.workload_of(owned(SET, "b")) == ("Job", "llm-workers-0", "CYCLE")
     itself = Reader({JOB: JOB})
     itself.pods([], [task])
-    assert itself.told(task) == ("Job", "llm-workers-0", "CYCLE")
+    assert itself.workload_of(task) == ("Job", "llm-workers-0", "CYCLE")
 
 
 @pytest.mark.parametrize("deep", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 20, 200])
@@ -176,9 +176,9 @@ def test_a_chain_is_followed_up_to_the_limit(deep: int) -> None:
     task = owned(chain[0])
     reader.pods([], [task])
     if deep <= MAX_DEPTH:
-        assert reader.told(task) == ("Step", f"step-{deep - 1}", None)
+        assert reader.workload_of(task) == ("Step", f"step-{deep - 1}", None)
     else:
-        assert reader.told(task) == ("Step", f"step-{MAX_DEPTH}", "TOO_DEEP")
+        assert reader.workload_of(task) == ("Step", f"step-{MAX_DEPTH}", "TOO_DEEP")
     assert len(reader.read) == min(deep, MAX_DEPTH)
 
 
@@ -186,9 +186,9 @@ def test_another_object_of_the_same_name_is_another_owner() -> None:
     again = named("Job", JOB.name, uid="another")
     reader = Reader({JOB: SET, SET: None, again: None})
     reader.pods([], [owned(JOB, "a")])
-    assert reader.told(owned(again, "b")) == ("Job", JOB.name, "UNREAD")
+    assert reader.workload_of(owned(again, "b")) == ("Job", JOB.name, "UNREAD")
     reader.pods([], [owned(again, "b")])
-    assert reader.told(owned(again, "b")) == ("Job", JOB.name, None)
+    assert reader.workload_of(owned(again, "b")) == ("Job", JOB.name, None)
 
 
 def test_a_pod_that_names_another_namespaces_owner_gets_nothing_of_it() -> None:
@@ -197,7 +197,7 @@ def test_a_pod_that_names_another_namespaces_owner_gets_nothing_of_it() -> None:
     ours = owned(JOB)
     reader.tracker.update_pods([], [ours], 0.0)
     reader.tracker.set_parent(theirs, SET, 0.0)
-    assert reader.told(ours) == ("Job", JOB.name, "UNREAD")
+    assert reader.workload_of(ours) == ("Job", JOB.name, "UNREAD")
 
 
 @pytest.mark.parametrize("cycle", [False, True])
@@ -206,8 +206,8 @@ def test_owners_are_forgotten_with_their_last_pod(cycle: bool) -> None:
     first, second = owned(JOB, "a"), owned(SET, "b")
     reader.pods([], [first, second])
     reader.pods([first], [])
-    assert reader.told(first)[2] == "UNREAD"
-    assert reader.told(second)[0] == ("Job" if cycle else "TrainJob")
+    assert reader.workload_of(first)[2] == "UNREAD"
+    assert reader.workload_of(second)[0] == ("Job" if cycle else "TrainJob")
     reader.pods([second], [])
     assert reader.tracker.owner_chains() == {}
     reader.read.clear()
@@ -220,10 +220,10 @@ def test_owners_are_bounded_and_the_others_are_read_later() -> None:
     reader = Reader(dict.fromkeys(jobs), most=4)
     tasks = [owned(job, job.name) for job in jobs]
     reader.pods([], tasks)
-    known = [task for task in tasks if reader.told(task)[2] is None]
+    known = [task for task in tasks if reader.workload_of(task)[2] is None]
     assert len(known) == len(reader.read) == 4
     reader.pods(known, [])
-    assert len([task for task in tasks if reader.told(task)[2] is None]) == 4
+    assert len([task for task in tasks if reader.workload_of(task)[2] is None]) == 4
     assert len(set(reader.read)) == 8
 
 

@@ -12,7 +12,7 @@ from lens.model.k8s.gpu_resources import GpuResources
 from tests.unit.model.manifests import GPU, container, pod, read_pod, viewed_pod
 
 
-def told(allocated: Any, **status: Any) -> tuple[Device, ...]:
+def devices_of(allocated: Any, **status: Any) -> tuple[Device, ...]:
     raw = pod(
         container("main", 2),
         status={"containerStatuses": [{"name": "main", "allocatedResourcesStatus": allocated}]} | status,
@@ -38,19 +38,19 @@ READ = Device(GPU, "GPU-a", "main", "Healthy")
     ],
 )
 def test_a_device_has_the_health_that_its_plugin_gives_it(health: str, read: str) -> None:
-    (device,) = told(named({"resourceID": "GPU-a::3", "health": health, "message": "hot"}))
+    (device,) = devices_of(named({"resourceID": "GPU-a::3", "health": health, "message": "hot"}))
     assert (device.id, device.health) == ("GPU-a::3", read)
 
 
 def test_health_may_be_missing() -> None:
-    assert told(named({"resourceID": "GPU-a"})) == (Device(GPU, "GPU-a", "main", "Unknown"),)
+    assert devices_of(named({"resourceID": "GPU-a"})) == (Device(GPU, "GPU-a", "main", "Unknown"),)
 
 
 @pytest.mark.parametrize(
     "odd", [None, 7, "GPU-b", [], {}, {"resourceID": 7}, {"resourceID": "b", "health": 3}]
 )
 def test_an_odd_device_costs_itself_alone(odd: object) -> None:
-    assert told(named(odd, GOOD)) == (READ,)
+    assert devices_of(named(odd, GOOD)) == (READ,)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_an_odd_device_costs_itself_alone(odd: object) -> None:
     [None, 7, "x", [], {}, {"name": 3}, {"name": GPU, "resources": {}}, {"name": GPU, "resources": None}],
 )
 def test_an_odd_resource_costs_itself_alone(odd: object) -> None:
-    assert told([odd, *named(GOOD)]) == (READ,)
+    assert devices_of([odd, *named(GOOD)]) == (READ,)
 
 
 @pytest.mark.parametrize("odd", [None, 7, "x", {}, [[]], True])
 def test_an_odd_status_costs_no_pod(odd: object) -> None:
-    assert told(odd) == ()
+    assert devices_of(odd) == ()
 
 
 def test_nesting_beyond_all_measure_costs_no_pod() -> None:
@@ -76,12 +76,15 @@ def test_nesting_beyond_all_measure_costs_no_pod() -> None:
 
 
 def test_devices_of_claims_and_of_what_is_no_gpu_are_not_the_plugins() -> None:
-    assert told([*named(GOOD, name="claim:gpu/main"), *named(GOOD, name="example.com/fpga")]) == ()
+    assert devices_of([*named(GOOD, name="claim:gpu/main"), *named(GOOD, name="example.com/fpga")]) == ()
 
 
 def test_sidecars_count_if_the_kubelet_lists_them() -> None:
     sidecar = {"name": "side", "allocatedResourcesStatus": named({"resourceID": "GPU-b"})}
-    assert [each.container for each in told(named(GOOD), initContainerStatuses=[sidecar])] == ["main", "side"]
+    assert [each.container for each in devices_of(named(GOOD), initContainerStatuses=[sidecar])] == [
+        "main",
+        "side",
+    ]
 
 
 def test_a_change_of_health_is_a_change() -> None:

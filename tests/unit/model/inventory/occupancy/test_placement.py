@@ -12,7 +12,7 @@ GPU = "nvidia.com/gpu"
 SHARED = frozenset({"n"})
 
 
-def told(
+def telemetry_of(
     *holders: Holder, sampled_at: float = 1.0, products: tuple[str, ...] = ()
 ) -> Shards[str, NodeTelemetry]:
     gpus = tuple(
@@ -42,40 +42,44 @@ def holder(pod: str, replica: int, gpu: str | None = "GPU-0") -> Holder:
 
 def test_a_sample_that_moves_no_pod_is_no_news() -> None:
     placements = Placements()
-    (first,) = placements.changes(SHARED, told(holder("a", 0), holder("b", 1))).values()
+    (first,) = placements.changes(SHARED, telemetry_of(holder("a", 0), holder("b", 1))).values()
     assert first.pods == {
         "team/a": (DevicePlacement(GPU, "GPU-0::0", "GPU-0"),),
         "team/b": (DevicePlacement(GPU, "GPU-0::1", "GPU-0"),),
     }
-    again = told(holder("b", 1), holder("a", 0), sampled_at=2.0)
+    again = telemetry_of(holder("b", 1), holder("a", 0), sampled_at=2.0)
     assert placements.changes(SHARED, again) == {}
-    (moved,) = placements.changes(SHARED, told(holder("a", 2))).values()
+    (moved,) = placements.changes(SHARED, telemetry_of(holder("a", 2))).values()
     assert moved.pods == {"team/a": (DevicePlacement(GPU, "GPU-0::2", "GPU-0"),)}
 
 
 def test_nodes_whose_gpus_are_whole_are_left_alone() -> None:
-    assert Placements().changes(frozenset(), told(holder("a", 0))) == {}
+    assert Placements().changes(frozenset(), telemetry_of(holder("a", 0))) == {}
 
 
 def test_what_is_not_told_or_not_shared_any_more_is_taken_back() -> None:
     nothing: Shards[str, NodeTelemetry] = Shards()
-    for shared, telemetry in ((SHARED, nothing), (frozenset[str](), told(holder("a", 0)))):
+    for shared, telemetry in ((SHARED, nothing), (frozenset[str](), telemetry_of(holder("a", 0)))):
         placements = Placements()
-        placements.changes(SHARED, told(holder("a", 0)))
+        placements.changes(SHARED, telemetry_of(holder("a", 0)))
         assert placements.changes(shared, telemetry) == {"n": NO_PLACEMENT}
         assert placements.changes(shared, telemetry) == {}
 
 
 def test_a_device_whose_gpu_is_unknown_says_nothing() -> None:
-    changes = Placements().changes(SHARED, told(holder("a", 0, gpu=None)))
+    changes = Placements().changes(SHARED, telemetry_of(holder("a", 0, gpu=None)))
     assert changes == {"n": Placement(instances={}, pods={}, reported=1)}
 
 
 def test_whole_gpus_have_a_product_and_pods_matter_only_among_several() -> None:
     placements, none = Placements(), frozenset[str]()
-    (one,) = placements.changes(none, told(holder("a", 0), products=("NVIDIA A", "NVIDIA A"))).values()
+    (one,) = placements.changes(
+        none, telemetry_of(holder("a", 0), products=("NVIDIA A", "NVIDIA A"))
+    ).values()
     assert (one.pods, one.products) == ({}, ReportedProducts("nvidia.com", (("NVIDIA-A", 2),)))
-    assert placements.changes(none, told(holder("b", 0), products=("NVIDIA A", "NVIDIA A"))) == {}
-    (two,) = placements.changes(none, told(holder("a", 0), products=("NVIDIA A", "NVIDIA B"))).values()
+    assert placements.changes(none, telemetry_of(holder("b", 0), products=("NVIDIA A", "NVIDIA A"))) == {}
+    (two,) = placements.changes(
+        none, telemetry_of(holder("a", 0), products=("NVIDIA A", "NVIDIA B"))
+    ).values()
     assert two.pods
     assert two.products.gpus == {"GPU-0": "NVIDIA-A", "GPU-1": "NVIDIA-B"}

@@ -35,7 +35,7 @@ def rows(snapshot: Snapshot) -> Rows:
     }
 
 
-def told(*products: str | None, holders: dict[str, list[int]] | None = None) -> Placement:
+def reported(*products: str | None, holders: dict[str, list[int]] | None = None) -> Placement:
     """Return what an agent tells of GPUs, and of which of them pods hold."""
     gpus = tuple(
         GpuTelemetry(index=index, uuid=f"GPU-{index}", sampled_at=0, health=Health("ok"), product=product)
@@ -97,7 +97,7 @@ def test_of_equal_blocks_the_first_product_by_name_counts_and_without_any_the_re
     assert snapshot_of(*nodes, node("c", 5)).max_contiguous_product == (None, UNKNOWN_PRODUCT)
     assert snapshot_of(node("a", 0)).max_contiguous_product == (None, NONE_AVAILABLE)
     ledger = ledger_of(node(gpus=4))
-    ledger.put_placement("node-1", told("A", "A", "B", "B"))
+    ledger.put_placement("node-1", reported("A", "A", "B", "B"))
     assert ledger.snapshot().max_contiguous_product == (None, SEVERAL_PRODUCTS)
 
 
@@ -122,36 +122,36 @@ def test_each_vendors_gpus_on_one_node_have_its_own_label() -> None:
 
 def test_an_agents_product_is_spelt_as_a_label_and_counts_without_one() -> None:
     names = ("NVIDIA H100 80GB HBM3", None)
-    assert placed(told(*names), node(gpus=2)) == {H100: (0, 0, 0, 2, 2)}
-    assert placed(told(*names), node(gpus=2, labels={LABEL: A100})) == {A100: (0, 0, 0, 2, 2)}
+    assert placed(reported(*names), node(gpus=2)) == {H100: (0, 0, 0, 2, 2)}
+    assert placed(reported(*names), node(gpus=2, labels={LABEL: A100})) == {A100: (0, 0, 0, 2, 2)}
 
 
 def test_of_several_products_on_a_node_the_agent_knows_the_held_ones() -> None:
     gpus = ("H", "H", "A", "A")
     label = {LABEL: "H"}
     task = pod(container(gpus=1), name="a")
-    assert placed(told(*gpus, holders={"team/a": [2]}), node(gpus=4, labels=label), task) == {
+    assert placed(reported(*gpus, holders={"team/a": [2]}), node(gpus=4, labels=label), task) == {
         "A": (1, 0, 0, 1, 1),
         "H": (0, 0, 0, 2, 2),
     }
     # Nobody tells which one is held.
-    assert placed(told(*gpus), node(gpus=4, labels=label), task) == {UNKNOWN_DEVICES: (1, 0, 0, 3, 3)}
+    assert placed(reported(*gpus), node(gpus=4, labels=label), task) == {UNKNOWN_DEVICES: (1, 0, 0, 3, 3)}
     # One free GPU is unhealthy, and nobody tells which.
     ill = node(capacity={GPU: 4}, allocatable={GPU: 3}, labels=label)
-    assert placed(told(*gpus, holders={"team/a": [2]}), ill, task) == {
+    assert placed(reported(*gpus, holders={"team/a": [2]}), ill, task) == {
         "A": (1, 0, 0, 0, 0),
         UNKNOWN_DEVICES: (0, 1, 0, 2, 2),
     }
     # All are held, or it tells of fewer than there are.
     all_held = pod(container(gpus=4), name="a")
-    assert placed(told(*gpus), node(gpus=4), all_held) == {"A": (2, 0, 0, 0, 0), "H": (2, 0, 0, 0, 0)}
-    assert placed(told(*gpus), node(gpus=5)) == {UNKNOWN_DEVICES: (0, 0, 0, 5, 5)}
+    assert placed(reported(*gpus), node(gpus=4), all_held) == {"A": (2, 0, 0, 0, 0), "H": (2, 0, 0, 0, 0)}
+    assert placed(reported(*gpus), node(gpus=5)) == {UNKNOWN_DEVICES: (0, 0, 0, 5, 5)}
 
 
 def test_a_pods_own_status_says_which_product_its_gpus_are() -> None:
     devices = [{"name": GPU, "resources": [{"resourceID": "GPU-3", "health": "Healthy"}]}]
     status = {"containerStatuses": [{"name": "main", "allocatedResourcesStatus": devices}]}
-    found = placed(told("H", "H", "A", "A"), node(gpus=4), pod(container(gpus=1), status=status))
+    found = placed(reported("H", "H", "A", "A"), node(gpus=4), pod(container(gpus=1), status=status))
     assert found["A"] == (1, 0, 0, 1, 1)
 
 

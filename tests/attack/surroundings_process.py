@@ -1,4 +1,4 @@
-"""The surroundings' process, as the attack has it: what can be told to it."""
+"""The process of the surroundings, as the attack starts and commands it."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any, Self
 from tests.attack.subject import prefer
 
 
-class Told:
+class SurroundingsProcess:
     """The process; leaving the context ends it."""
 
     def __init__(self, nodes: int, token: str) -> None:

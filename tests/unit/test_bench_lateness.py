@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.bench.size.told import lateness_ms
+from tests.bench.size.lateness import lateness_ms
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 SNAPSHOT = b'event: snapshot\ndata: {"tasks": []}\n\n'

@@ -15,11 +15,11 @@ _READ_BYTES = 1 << 16
 _SEAM_BYTES = 256
 _DEADLINE_S = 60.0
 
-_TOLD_WITHIN_S = 20.0
-_LOOK_S = 0.02
+_WITHIN_S = 20.0
+_POLL_S = 0.02
 _MOST_NAMED = 5
 
-Told = Callable[[Mapping[int, int]], list[float]]
+Lateness = Callable[[Mapping[int, int]], list[float]]
 """Takes when each pod began, in ns of the epoch, by the number of its change; returns the lateness in ms.
 
 Raises AssertionError for pods of which the stream hasn't told in time.
@@ -65,7 +65,7 @@ class _Reader:
 
 
 @contextmanager
-def lateness_ms(url: str, within_s: float = _TOLD_WITHIN_S) -> Iterator[Told]:
+def lateness_ms(url: str, within_s: float = _WITHIN_S) -> Iterator[Lateness]:
     """Open a stream of tasks, read it to the end of its snapshot, and give what says how late it was then.
 
     What the stream hasn't told yet when it is asked for has ``within_s`` to come.
@@ -75,7 +75,7 @@ def lateness_ms(url: str, within_s: float = _TOLD_WITHIN_S) -> Iterator[Told]:
     def told(begun: Mapping[int, int]) -> list[float]:
         deadline = time.monotonic() + within_s
         while not reader.seen.keys() >= begun.keys() and reader.reads and time.monotonic() < deadline:
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
         missing = sorted(begun.keys() - reader.seen.keys())
         named = ", ".join(map(str, missing[:_MOST_NAMED]))
         how = f"in {within_s:g} s" if reader.reads else "before it ended"
