@@ -4,9 +4,7 @@ A snapshot recounts the nodes that were touched. A node's figures always come fr
 for it, so a change that is applied twice, late or by a new list leaves no trace that a recount would not.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from heapq import nsmallest
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.dra.gpus import HeldGpu
@@ -20,17 +18,14 @@ from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.objects.slice import Slice
 from lens.model.inventory.objects.taint_rule import TaintRule
-from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy, occupancy, takes
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, Placement
-from lens.model.inventory.occupancy.products import ProductTotals
-from lens.model.inventory.occupancy.resource_count import ResourceCount, by_driver
+from lens.model.inventory.occupancy.resource_count import by_driver
 from lens.model.inventory.snapshot import EMPTY, Snapshot, Unattached
-from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
+from lens.model.inventory.totals import Totals
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy
-from lens.model.shards import Shards
 
 
 class Ledger:
@@ -61,11 +56,8 @@ class Ledger:
         self._placements: dict[str, Placement] = {}
         self._touched: set[str] = set()
         self._pending_touched: set[PodKey] = set()
-        self._blocks: Counter[int] = Counter()
-        self._units: dict[str, ResourceCount] = {}
-        self._missing: dict[str, int] = {}
         self._dra = DeviceIndex(self._pods, drivers or GpuDrivers())
-        self._products = ProductTotals()
+        self._totals = Totals()
         self._snapshot = EMPTY
 
     @property
@@ -213,7 +205,9 @@ class Ledger:
             or exporters is not last.exporters
             or exporter_nodes != last.exporter_nodes
         ):
-            self._snapshot = self._advanced(changes, waiting, (exporters, exporter_nodes), unattached)
+            self._snapshot = self._totals.next_snapshot(
+                last, changes, waiting, (exporters, exporter_nodes), unattached, problems
+            )
         return self._snapshot
 
     def _occupancy(self, name: str) -> NodeOccupancy | None:
@@ -253,128 +247,3 @@ class Ledger:
             return pod
         resolved = self._dra.resolved(pod)
         return resolved if resolved.units or any(use.state != "missing" for use in resolved.uses) else None
-
-    def _advanced(
-        self,
-        changes: Mapping[str, NodeOccupancy | None],
-        waiting: Mapping[str, Pod | None],
-        exporters: tuple[Shards[str, ExporterPod], int],
-        unattached: Unattached,
-    ) -> Snapshot:
-        last = self._snapshot
-        states, running_tasks, overcommitted = last.states, last.running_tasks, last.overcommitted
-        unknown_gpus, held_without_pod = last.unknown_gpus, last.held_without_pod
-        approximate, missing_gpus, gpu_nodes = last.approximate, last.missing_gpus, last.gpu_nodes
-        units, missing_names = last.units, last.missing_names
-        joining: set[str] = set()
-        leaving: set[str] = set()
-        if unattached is not last.unattached:
-            states += unattached.states - last.unattached.states
-            self._products.remove(last.unattached.products)
-            self._products.add(unattached.products)
-            unknown_gpus += unattached.unknown_gpus - last.unattached.unknown_gpus
-            held_without_pod += unattached.held_without_pod - last.unattached.held_without_pod
-        for name, after in changes.items():
-            before = last.nodes.get(name)
-            if before is not None:
-                states -= before.states
-                running_tasks -= before.running_tasks
-                overcommitted -= before.overcommitted
-                unknown_gpus -= before.unknown_gpus
-                held_without_pod -= before.held_without_pod
-                approximate -= before.approximate
-                gpu_nodes -= before.use
-                self._products.remove(before.products)
-                missing_gpus -= self._missing.pop(name, 0)
-                for pool in before.units:
-                    self._units[pool.resource] = self._units_of(pool.resource) - pool
-                if before.units:
-                    leaving.add(name)
-                self._count_block(before.largest_block, -1)
-            if after is not None:
-                states += after.states
-                running_tasks += after.running_tasks
-                overcommitted += after.overcommitted
-                unknown_gpus += after.unknown_gpus
-                held_without_pod += after.held_without_pod
-                approximate += after.approximate
-                gpu_nodes += after.use
-                self._products.add(after.products)
-                if after.node is None:
-                    self._missing[name] = after.overcommitted
-                    missing_gpus += after.overcommitted
-                for pool in after.units:
-                    self._units[pool.resource] = self._units_of(pool.resource) + pool
-                if after.units:
-                    joining.add(name)
-                self._count_block(after.largest_block, 1)
-        both_ways_changed = any(
-            (after is not None and after.offered_both_ways) != (name in last.both_ways)
-            for name, after in changes.items()
-        )
-        if joining or leaving:
-            units = self._shown_units()
-        if any(name in self._missing or name in missing_names for name in changes):
-            missing_names = tuple(nsmallest(MOST_MISSING, self._missing))
-        max_contiguous = max(self._blocks, default=0)
-        demand = last.demand
-        for path, pod in waiting.items():
-            if (left := last.pending.get(path)) is not None:
-                demand = demand.with_pod(left, -1)
-            if pod is not None:
-                demand = demand.with_pod(pod, 1)
-        return Snapshot(
-            sequence=last.sequence + 1,
-            states=states,
-            running_tasks=running_tasks,
-            available_nodes=self._blocks.total(),
-            max_contiguous=max_contiguous,
-            max_contiguous_product=self._products.of_block(max_contiguous),
-            products=self._products.shown(),
-            gpu_nodes=gpu_nodes,
-            overcommitted=overcommitted,
-            missing_nodes=len(self._missing),
-            missing_gpus=missing_gpus,
-            missing_names=missing_names,
-            nodes=last.nodes.updated(changes) if changes else last.nodes,
-            pending=last.pending.updated(waiting) if waiting else last.pending,
-            demand=demand,
-            exporters=exporters[0],
-            exporter_nodes=exporters[1],
-            # Mostly the same names, and then the same set.
-            shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
-            approximate=approximate,
-            units=units,
-            both_ways=_replaced(last.both_ways, changes) if both_ways_changed else last.both_ways,
-            unattached=unattached,
-            problems=self._dra.problems,
-            unknown_gpus=unknown_gpus,
-            held_without_pod=held_without_pod,
-        )
-
-    def _units_of(self, resource: str) -> ResourceCount:
-        return self._units.get(resource) or _no_units(resource)
-
-    def _shown_units(self) -> Mapping[str, ResourceCount]:
-        """Return the cluster's units by resource; of too many, first those of resources that a node has."""
-        self._units = {name: pool for name, pool in self._units.items() if pool != _no_units(name)}
-        if len(self._units) <= MOST_UNITS:
-            return dict(self._units)
-        return dict(nsmallest(MOST_UNITS, self._units.items(), lambda each: (not each[1].capacity, each[0])))
-
-    def _count_block(self, size: int, nodes: int) -> None:
-        """Count the nodes by their largest block: there are few sizes, even with many nodes."""
-        if size:
-            self._blocks[size] += nodes
-            if not self._blocks[size]:
-                del self._blocks[size]
-
-
-def _replaced(names: frozenset[str], changes: Mapping[str, NodeOccupancy | None]) -> frozenset[str]:
-    """Return the names of nodes that offer GPUs both ways."""
-    now = {name for name, after in changes.items() if after is not None and after.offered_both_ways}
-    return names - changes.keys() | now
-
-
-def _no_units(resource: str) -> ResourceCount:
-    return ResourceCount(resource, 0, 0, GpuStates(), 0)

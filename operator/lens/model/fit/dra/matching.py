@@ -5,13 +5,7 @@ from typing import Any
 
 from lens.model.fit.dra.cel import quantities
 from lens.model.fit.dra.cel.functions import SEMVER, semver
-from lens.model.fit.dra.cel.library import (
-    MOST_NAMES,
-    EvaluationError,
-    Program,
-    Verdicts,
-    compiled,
-)
+from lens.model.fit.dra.cel.library import MOST_NAMES, EvaluationError, Program, Verdicts, compiled
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
 
