@@ -11,7 +11,7 @@ from lens.kube.client.kubeconfig import Connection
 from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.kube.client.rest_mapper import RestMapper
 from lens.kube.readers.reviews import Reviewer
-from lens.kube.watch.discovery import Discovery
+from lens.kube.watch.resources.discovery import Discovery
 from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
 from lens.model.inventory.decoding.documents import read_metadata

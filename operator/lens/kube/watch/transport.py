@@ -15,9 +15,9 @@ from yarl import URL
 from lens import __version__
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from lens.kube.client.restarts import RESET_SECONDS, Restarts
-from lens.kube.watch.optional_resource import OptionalResource
 from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
+from lens.kube.watch.resources.optional_resource import OptionalResource
 from lens.kube.watch.response import KubeResponse
 from lens.metrics import Metrics
 from lens.resolver import Resolver

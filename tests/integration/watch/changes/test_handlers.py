@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from lens.kube.watch import fit_resources
+from lens.kube.watch.resources import fit_resources
 from tests.integration.watch import faults
 from tests.integration.watch.objects import node, pod
 from tests.integration.watch.reflecting import pods_reflector

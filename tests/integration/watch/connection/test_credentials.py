@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
-from lens.kube.watch import fit_resources
+from lens.kube.watch.resources import fit_resources
 from lens.logs import JsonFormatter
 from tests.integration.watch import faults, tls
 from tests.integration.watch.front import Front

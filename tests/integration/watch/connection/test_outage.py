@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from lens.kube.watch import fit_resources
 from lens.kube.watch.outage import MAX_CAUSES, Outage
+from lens.kube.watch.resources import fit_resources
 from tests.integration.watch import faults
 from tests.integration.watch.objects import pod
 from tests.integration.watch.scene import Scene

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
-from lens.kube.watch.optional_resource import OptionalResource
+from lens.kube.watch.resources.optional_resource import OptionalResource
 from lens.metrics import Metrics
 from lens.model.fit.admission.policies import (
     Namespace,

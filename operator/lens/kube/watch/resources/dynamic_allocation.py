@@ -7,11 +7,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from lens.kube.watch.discovery import Discovery
 from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
-from lens.kube.watch.optional_resource import OptionalResource
+from lens.kube.watch.resources.discovery import Discovery
+from lens.kube.watch.resources.optional_resource import OptionalResource
 from lens.metrics import Metrics
+from lens.model.fit.dra.state import DeviceState
+from lens.model.fit.feed import DeviceFeeds, fed_claim, fed_class, fed_rule, fed_slice, fed_template
+from lens.model.inventory.decoding.kinds import (
+    bare_decoder,
+    claim_decoder,
+    device_class_decoder,
+    slice_decoder,
+    taint_rule_decoder,
+)
 from lens.model.inventory.gate import Gate
+from lens.model.inventory.ledger import Ledger
+from lens.model.inventory.objects.pod import PodKey
+from lens.model.inventory.store import Store
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.gpu_resources import GpuResources
 
 GROUP = "resource.k8s.io"
 
@@ -123,3 +137,65 @@ class DynamicAllocation:
 
     def _is_overdue(self) -> bool:
         return self._waiting_since is not None and self._clock() - self._waiting_since >= self._grace
+
+
+def dynamic_allocation(
+    ledger: Ledger,
+    devices: DeviceState,
+    gpus: GpuResources,
+    drivers: GpuDrivers,
+    metrics: Metrics,
+    timeouts: Timeouts,
+) -> DynamicAllocation:
+    """Return the resources, stored in the ledger and in the fit engine's state."""
+    gate, feeds = Gate(ledger.put_slice), DeviceFeeds(devices)
+    nothing: dict[PodKey, None] = {}
+    common = (metrics, timeouts.grace, timeouts.forbidden)
+    return DynamicAllocation(
+        OptionalResource(
+            "resourceclaims",
+            "ResourceClaim",
+            claim_decoder(drivers, fed_claim),
+            Store(ledger.claims, ledger.put_claim),
+            *common,
+            feed=feeds.claims,
+        ),
+        OptionalResource(
+            "resourceslices",
+            "ResourceSlice",
+            slice_decoder(drivers, gate.objects, fed_slice),
+            Store(gate.objects, gate.put),
+            *common,
+            feed=feeds.slices,
+        ),
+        gate,
+        (
+            OptionalResource(
+                "deviceclasses",
+                "DeviceClass",
+                device_class_decoder(drivers, gpus, fed_class),
+                Store(ledger.device_classes, ledger.put_device_class),
+                *common,
+                feed=feeds.classes,
+            ),
+            OptionalResource(
+                "devicetaintrules",
+                "DeviceTaintRule",
+                taint_rule_decoder(fed_rule),
+                Store(ledger.taint_rules, ledger.put_taint_rule),
+                *common,
+                feed=feeds.rules,
+            ),
+        ),
+        OptionalResource(
+            "resourceclaimtemplates",
+            "ResourceClaimTemplate",
+            bare_decoder(fed_template),
+            Store(nothing, lambda _key, _value: None),
+            *common,
+            what="in no answer of fit",
+            feed=feeds.templates,
+        ),
+        timeouts,
+        metrics,
+    )
