@@ -7,8 +7,9 @@ from typing import Any
 
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.fit.admission.policies import Policies
-from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.fit_store import Pending, node_for_fit, node_store, pod_for_fit, pod_store
 from lens.model.fit.state import FitState
+from lens.model.fit.view import FitView
 from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.objects.pod import PodKey
@@ -106,10 +107,10 @@ class Cluster:
     def __init__(self) -> None:
         """Start with nothing known."""
         gpus = GpuResources()
-        self._pods, self._nodes = pod_decoder(gpus, fit=fed_pod), node_decoder(gpus, fed_node)
+        self._pods, self._nodes = pod_decoder(gpus, fit=pod_for_fit), node_decoder(gpus, node_for_fit)
         self._fit = FitState()
         self._pending = Pending()
-        self._pod_feed, self._node_feed = pod_feed(self._fit, self._pending), node_feed(self._fit)
+        self._pod_store, self._node_store = pod_store(self._fit, self._pending), node_store(self._fit)
         self._ledger = Ledger(TaintPolicy())
         self.state = ClusterState()
 
@@ -121,7 +122,7 @@ class Cluster:
                 pod_reading = self._pods.read(raw)
                 assert pod_reading.problem is None
                 self._ledger.put_pod(pod_reading.key, pod_reading.value)
-                self._pod_feed.apply_line(pod_reading.key, pod_reading.fit)
+                self._pod_store.apply_line(pod_reading.key, pod_reading.fit)
             elif each["kind"] != "Node":
                 dra_manifests.put(self._ledger, each)
                 dra_manifests.put_fit(self._fit.devices, each)
@@ -129,7 +130,7 @@ class Cluster:
                 node_reading = self._nodes.read(raw)
                 assert node_reading.problem is None
                 self._ledger.put_node(node_reading.key, node_reading.value)
-                self._node_feed.apply_line(node_reading.key, node_reading.fit)
+                self._node_store.apply_line(node_reading.key, node_reading.fit)
 
     def place(self, node: str, placement: Placement) -> None:
         """File where a node's shared units are."""
@@ -138,12 +139,12 @@ class Cluster:
     def remove_pod(self, namespace: str, name: str) -> None:
         """Take a pod out; nobody sees it before ``publish``."""
         self._ledger.put_pod(PodKey(namespace, name), None)
-        self._pod_feed.apply_line(PodKey(namespace, name), None)
+        self._pod_store.apply_line(PodKey(namespace, name), None)
 
     def remove_node(self, name: str) -> None:
         """Take a node out; nobody sees it before ``publish``."""
         self._ledger.put_node(name, None)
-        self._node_feed.apply_line(name, None)
+        self._node_store.apply_line(name, None)
 
     def publish(
         self,

@@ -9,10 +9,10 @@ from lens.model.alerts.alert import Alert
 from lens.model.backlog import Backlog, size_of
 from lens.model.events.terminations import Termination
 from lens.model.events.transitions import Event
-from lens.model.fit.feed import NOTHING_FIT, FitView
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.record.record import FitRecord
 from lens.model.fit.state import FitState
+from lens.model.fit.view import NOTHING_FIT, FitView
 from lens.model.gpu.telemetry import NO_TELEMETRY, Telemetry
 from lens.model.inventory.owner_chains import NO_OWNER_CHAINS, OwnerChains
 from lens.model.inventory.snapshot import EMPTY, Snapshot

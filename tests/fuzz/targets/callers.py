@@ -35,7 +35,7 @@ from lens.http.loopback import ForeignNameError, require_loopback
 from lens.mcp.tools import TOOLS
 from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
-from lens.model.fit.feed import NOTHING_FIT
+from lens.model.fit.view import NOTHING_FIT
 from tests.fuzz.target import target
 from tests.fuzz.workplace import FOLDER, finished
 

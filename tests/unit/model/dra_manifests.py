@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 
 from lens.model.fit.dra.state import DeviceState
-from lens.model.fit.feed import DeviceFeeds, fed_claim, fed_class, fed_rule, fed_slice, fed_template
+from lens.model.fit.fit_store import (
+    DeviceStores,
+    claim_for_fit,
+    class_for_fit,
+    rule_for_fit,
+    slice_for_fit,
+    template_for_fit,
+)
 from lens.model.inventory.decoding.kinds import (
     bare_decoder,
     claim_decoder,
@@ -36,11 +43,11 @@ slices = slice_decoder(GpuDrivers())
 classes = device_class_decoder(GpuDrivers(), GpuResources())
 rules = taint_rule_decoder()
 
-_fit_claims = claim_decoder(GpuDrivers(), fed_claim)
-_fit_slices = slice_decoder(GpuDrivers(), fit=fed_slice)
-_fit_classes = device_class_decoder(GpuDrivers(), GpuResources(), fed_class)
-_fit_rules = taint_rule_decoder(fed_rule)
-_fit_templates = bare_decoder(fed_template)
+_fit_claims = claim_decoder(GpuDrivers(), claim_for_fit)
+_fit_slices = slice_decoder(GpuDrivers(), fit=slice_for_fit)
+_fit_classes = device_class_decoder(GpuDrivers(), GpuResources(), class_for_fit)
+_fit_rules = taint_rule_decoder(rule_for_fit)
+_fit_templates = bare_decoder(template_for_fit)
 
 
 def _object(kind: str, name: str, version: str, **parts: object) -> Object:
@@ -241,20 +248,20 @@ def snapshot_of(*objects: Object) -> Snapshot:
 
 def put_fit(state: DeviceState, raw: Object) -> None:
     """Store an object as a fit looks at it."""
-    document, feeds = msgspec.json.encode(raw), DeviceFeeds(state)
+    document, stores = msgspec.json.encode(raw), DeviceStores(state)
     match raw["kind"]:
         case "ResourceClaim":
             claim_reading = _fit_claims.read(document)
-            feeds.claims.apply_line(claim_reading.key, claim_reading.fit)
+            stores.claims.apply_line(claim_reading.key, claim_reading.fit)
         case "ResourceSlice":
             slice_reading = _fit_slices.read(document)
-            feeds.slices.apply_line(slice_reading.key, slice_reading.fit)
+            stores.slices.apply_line(slice_reading.key, slice_reading.fit)
         case "DeviceClass":
             class_reading = _fit_classes.read(document)
-            feeds.classes.apply_line(class_reading.key, class_reading.fit)
+            stores.classes.apply_line(class_reading.key, class_reading.fit)
         case "DeviceTaintRule":
             rule_reading = _fit_rules.read(document)
-            feeds.rules.apply_line(rule_reading.key, rule_reading.fit)
+            stores.rules.apply_line(rule_reading.key, rule_reading.fit)
         case "ResourceClaimTemplate":
             reading = _fit_templates.read(document)
-            feeds.templates.apply_line(reading.key, reading.fit)
+            stores.templates.apply_line(reading.key, reading.fit)

@@ -15,11 +15,11 @@ import msgspec
 from lens.api.fit.response import reason_row
 from lens.api.schemas.pending import NoFitReason, PodFit
 from lens.model.fit.deadline import OutOfTimeError, deadline
-from lens.model.fit.feed import FitView
 from lens.model.fit.pending import PendingPod
 from lens.model.fit.reading import DELETED, in_words, read_fit
 from lens.model.fit.result import FitResult
 from lens.model.fit.state import Fleet
+from lens.model.fit.view import FitView
 from lens.model.inventory.objects.pod import Pod, PodKey
 
 MOST_SECONDS = 0.25

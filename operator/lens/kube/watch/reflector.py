@@ -14,7 +14,7 @@ import msgspec
 from lens.kube.client.paging import PageSize
 from lens.kube.watch.trust import Trust
 from lens.metrics import Metrics
-from lens.model.fit.feed import Feed, Unreadable
+from lens.model.fit.fit_store import FitStore, Unreadable
 from lens.model.fit.spec.node import FitNode
 from lens.model.fit.spec.pod import FitPod
 from lens.model.inventory.decoding.decoder import Decoder, Reading
@@ -52,12 +52,12 @@ class Reflector(Generic[K, V]):
         clock: Callable[[], float],
         on_progress: Callable[[bool], None],
         on_gone: Callable[[bytes], object] = lambda _line: None,
-        feed: Feed[Any, Any] | None = None,
+        fit_store: FitStore[Any, Any] | None = None,
     ) -> None:
         """``on_progress`` is called after every sign of life, with whether anything changed.
 
-        ``on_gone`` is called with the line that removes a stored object. ``feed`` gets the objects as a fit
-        looks at them, also those that no figure has.
+        ``on_gone`` is called with the line that removes a stored object. ``fit_store`` gets the objects as
+        the fit engine reads them, also those that no figure has.
         """
         self.resource = resource
         self.kind = kind
@@ -74,7 +74,7 @@ class Reflector(Generic[K, V]):
         self._clock = clock
         self._on_progress = on_progress
         self._on_gone = on_gone
-        self._feed = feed
+        self._fit_store = fit_store
         self._retired = False
         self._trust = Trust()
         self._sent_at = 0.0
@@ -126,8 +126,8 @@ class Reflector(Generic[K, V]):
         """Remove all objects, until the next list is complete."""
         self.store.clear()
         self._known.clear()
-        if self._feed is not None:
-            self._feed.clear()
+        if self._fit_store is not None:
+            self._fit_store.clear()
         self._problems = {}
         self._skipped_now.set(0)
 
@@ -149,14 +149,14 @@ class Reflector(Generic[K, V]):
             self._known_listed = Fingerprints()
         self._list_objects += len(page.items or ())
         items: dict[K, V | None] = {}
-        fed: dict[K, Any] = {}
+        fit_objects: dict[K, Any] = {}
         for raw in page.items or ():
             decoded = self._decode(raw, fingerprinted=not self._known_listed.is_full)
             if decoded is not None:
                 items[decoded.key] = decoded.value
                 self._known_listed.put(decoded.key, decoded.fingerprint)
-                if self._feed is not None:
-                    fed[decoded.key] = _fed(decoded)
+                if self._fit_store is not None:
+                    fit_objects[decoded.key] = _for_fit(decoded)
                 if decoded.problem:
                     self._problems_listed[decoded.key] = decoded.problem
         self.page_size.fitted(len(body))
@@ -164,8 +164,8 @@ class Reflector(Generic[K, V]):
         was_synced = self.store.synced
         token = page.metadata.continue_ or ""
         difference = self.store.apply_page(items, version, first=first, last=not token)
-        if self._feed is not None:
-            self._feed.apply_page(fed, first=first, last=not token)
+        if self._fit_store is not None:
+            self._fit_store.apply_page(fit_objects, first=first, last=not token)
         if difference is not None:
             self._list_applied(difference, was_synced=was_synced)
         return {
@@ -295,8 +295,8 @@ class Reflector(Generic[K, V]):
         key, deleted = decoded.key, type_ == "DELETED"
         self._known.put(key, None if deleted else decoded.fingerprint)
         self._set_problem(key, None if deleted else decoded.problem)
-        if self._feed is not None:
-            self._feed.apply_line(key, None if deleted else _fed(decoded))
+        if self._fit_store is not None:
+            self._fit_store.apply_line(key, None if deleted else _for_fit(decoded))
         value = None if deleted else decoded.value
         if not self.store.apply_line(key, value, decoded.version):
             return "unchanged"
@@ -345,8 +345,8 @@ class Reflector(Generic[K, V]):
         return _encode({"type": "BOOKMARK", "object": object_}) + b"\n"
 
 
-def _fed(decoded: Reading[Any, Any]) -> Any:
-    """Return an object as a fit looks at it: of one that can't be decoded as a whole what it can read."""
+def _for_fit(decoded: Reading[Any, Any]) -> Any:
+    """Return an object as the fit engine reads it; of one that can't be decoded as a whole, what can be."""
     if decoded.problem is None:
         return decoded.fit
     part = decoded.fit.part if isinstance(decoded.fit, Unreadable) else decoded.fit

@@ -25,9 +25,10 @@ from lens.kube.watch.resources.fit_resources import FitResources
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
 from lens.model.events.terminations import read_termination
-from lens.model.fit.feed import NOTHING_FIT, FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.fit_store import Pending, node_for_fit, node_store, pod_for_fit, pod_store
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.state import FitState
+from lens.model.fit.view import NOTHING_FIT, FitView
 from lens.model.gpu.exporters import ExporterSelector
 from lens.model.inventory.decoding.kinds import daemonset_decoder, node_decoder, pod_decoder
 from lens.model.inventory.ledger import Ledger
@@ -90,8 +91,8 @@ class Watcher:
         self._dynamic = dynamic_allocation(self._ledger, self._fit.devices, gpus, drivers, metrics, timeouts)
         self._pending = Pending()
         self._decisions = state.fit_decisions = Decisions(self._fit, clock)
-        self._pod_feed = pod_feed(self._fit, self._pending, self._decisions.note)
-        self._node_feed = node_feed(self._fit)
+        self._pod_store = pod_store(self._fit, self._pending, self._decisions.note)
+        self._node_store = node_store(self._fit)
         self._fit_resources = FitResources(timeouts, metrics)
         self._counted = self._dynamic.names | set(REQUIRED)
         self._synced = False
@@ -172,19 +173,19 @@ class Watcher:
             PODS: Reflector(
                 "pods",
                 "Pod",
-                pod_decoder(self._gpus, self._exporters, self._reservations, fed_pod),
+                pod_decoder(self._gpus, self._exporters, self._reservations, pod_for_fit),
                 self._pods,
                 *common,
                 self._note_termination,
-                self._pod_feed,
+                self._pod_store,
             ),
             NODES: Reflector(
                 "nodes",
                 "Node",
-                node_decoder(self._gpus, fed_node, self._selection),
+                node_decoder(self._gpus, node_for_fit, self._selection),
                 self._nodes,
                 *common,
-                feed=self._node_feed,
+                fit_store=self._node_store,
             ),
         }
         if self._daemonset is not None:

@@ -5,11 +5,11 @@ import msgspec
 from lens.model.fit.answer.unseen_devices import as_unknown, may_need_unseen
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.engine import fit
-from lens.model.fit.feed import FitView
 from lens.model.fit.pending import PendingPod
 from lens.model.fit.result import FitResult, Reason
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet
+from lens.model.fit.view import FitView
 
 DELETED = FitResult("no", 1, 0, 0, 0, message="it is being deleted")
 """The scheduler passes over a pod that is being deleted."""

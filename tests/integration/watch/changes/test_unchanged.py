@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
-from lens.model.fit.feed import Pending, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.fit_store import Pending, node_for_fit, node_store, pod_for_fit, pod_store
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.state import FitState
 from lens.model.gpu.exporters import ExporterSelector
@@ -60,12 +60,12 @@ class Side:
         if kind == "pods":
             for name in odd.NODE_NAMES:
                 self.fit.put_node(name, FitNode(name, {}, Gate(unschedulable=False, taints=()), {}, pods=110))
-            decoder = pod_decoder(GpuResources(), AGENTS, fit=self._fed_pod)
+            decoder = pod_decoder(GpuResources(), AGENTS, fit=self._pod_for_fit)
             store: Any = Store(self.ledger.pods, self.ledger.put_pod)
-            feed: Any = pod_feed(self.fit, self.pending, lambda *all_: self.decisions.append(all_))
+            store_for_fit: Any = pod_store(self.fit, self.pending, lambda *all_: self.decisions.append(all_))
         else:
-            decoder = node_decoder(GpuResources(), fed_node)
-            store, feed = Store(self.ledger.nodes, self.ledger.put_node), node_feed(self.fit)
+            decoder = node_decoder(GpuResources(), node_for_fit)
+            store, store_for_fit = Store(self.ledger.nodes, self.ledger.put_node), node_store(self.fit)
         self.reflector: Reflector[Any, Any] = Reflector(
             kind,
             "Any",
@@ -75,12 +75,12 @@ class Side:
             lambda: 0.0,
             self.changes.append,
             self.gone.append,
-            feed,
+            store_for_fit,
         )
 
-    def _fed_pod(self, manifest: PodManifest, *rest: Any) -> object:
+    def _pod_for_fit(self, manifest: PodManifest, *rest: Any) -> object:
         self.views += 1
-        return fed_pod(manifest, *rest)
+        return pod_for_fit(manifest, *rest)
 
     def all_known(self) -> list[object]:
         fleet = self.fit.fleet()

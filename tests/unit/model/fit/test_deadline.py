@@ -9,7 +9,7 @@ from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.answer import Answer, Options, answer
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.deadline import Check, OutOfTimeError, deadline, no_deadline
-from lens.model.fit.feed import FitView
+from lens.model.fit.view import FitView
 from tests.unit.model.fit.fleets import fleet, node, pod
 from tests.unit.model.manifests import GPU, Object
 

@@ -14,8 +14,8 @@ from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.objects import read_class
 from lens.model.fit.dra.slices import read_slice
-from lens.model.fit.feed import FitView
 from lens.model.fit.spec.containers import ContainerRequest, lessened
+from lens.model.fit.view import FitView
 from tests.unit.model.dra_manifests import device_class, gpu, resource_slice
 from tests.unit.model.fit.fleets import node, state
 from tests.unit.model.manifests import GPU, Object

@@ -12,7 +12,14 @@ from lens.kube.watch.resources.discovery import Discovery
 from lens.kube.watch.resources.optional_resource import OptionalResource
 from lens.metrics import Metrics
 from lens.model.fit.dra.state import DeviceState
-from lens.model.fit.feed import DeviceFeeds, fed_claim, fed_class, fed_rule, fed_slice, fed_template
+from lens.model.fit.fit_store import (
+    DeviceStores,
+    claim_for_fit,
+    class_for_fit,
+    rule_for_fit,
+    slice_for_fit,
+    template_for_fit,
+)
 from lens.model.inventory.decoding.kinds import (
     bare_decoder,
     claim_decoder,
@@ -148,53 +155,53 @@ def dynamic_allocation(
     timeouts: Timeouts,
 ) -> DynamicAllocation:
     """Return the resources, stored in the ledger and in the fit engine's state."""
-    gate, feeds = Gate(ledger.put_slice), DeviceFeeds(devices)
+    gate, stores = Gate(ledger.put_slice), DeviceStores(devices)
     nothing: dict[PodKey, None] = {}
     common = (metrics, timeouts.grace, timeouts.forbidden)
     return DynamicAllocation(
         OptionalResource(
             "resourceclaims",
             "ResourceClaim",
-            claim_decoder(drivers, fed_claim),
+            claim_decoder(drivers, claim_for_fit),
             Store(ledger.claims, ledger.put_claim),
             *common,
-            feed=feeds.claims,
+            fit_store=stores.claims,
         ),
         OptionalResource(
             "resourceslices",
             "ResourceSlice",
-            slice_decoder(drivers, gate.objects, fed_slice),
+            slice_decoder(drivers, gate.objects, slice_for_fit),
             Store(gate.objects, gate.put),
             *common,
-            feed=feeds.slices,
+            fit_store=stores.slices,
         ),
         gate,
         (
             OptionalResource(
                 "deviceclasses",
                 "DeviceClass",
-                device_class_decoder(drivers, gpus, fed_class),
+                device_class_decoder(drivers, gpus, class_for_fit),
                 Store(ledger.device_classes, ledger.put_device_class),
                 *common,
-                feed=feeds.classes,
+                fit_store=stores.classes,
             ),
             OptionalResource(
                 "devicetaintrules",
                 "DeviceTaintRule",
-                taint_rule_decoder(fed_rule),
+                taint_rule_decoder(rule_for_fit),
                 Store(ledger.taint_rules, ledger.put_taint_rule),
                 *common,
-                feed=feeds.rules,
+                fit_store=stores.rules,
             ),
         ),
         OptionalResource(
             "resourceclaimtemplates",
             "ResourceClaimTemplate",
-            bare_decoder(fed_template),
+            bare_decoder(template_for_fit),
             Store(nothing, lambda _key, _value: None),
             *common,
             what="in no answer of fit",
-            feed=feeds.templates,
+            fit_store=stores.templates,
         ),
         timeouts,
         metrics,

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from lens.kube.watch.reflector import Reflector
 from lens.metrics import Metrics
-from lens.model.fit.feed import Feed
+from lens.model.fit.fit_store import FitStore
 from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.inventory.store import Store
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
@@ -35,11 +35,11 @@ class OptionalResource(Generic[K, V]):
         retry_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         what: str = "in no figure",
-        feed: Feed[Any, Any] | None = None,
+        fit_store: FitStore[Any, Any] | None = None,
     ) -> None:
         """``grace`` is the time in seconds in which a failure may pass, ``retry_seconds`` the time
-        between requests that are forbidden. ``what`` says for the log what an unseen resource is. ``feed``
-        gets the objects as a fit looks at them.
+        between requests that are forbidden. ``what`` says for the log what an unseen resource is.
+        ``fit_store`` gets the objects as the fit engine reads them.
         """
         self.name = name
         self.kind = kind
@@ -52,7 +52,7 @@ class OptionalResource(Generic[K, V]):
         self._retry_seconds = retry_seconds
         self._clock = clock
         self._what = what
-        self._feed = feed
+        self._fit_store = fit_store
         self._reflector: Reflector[K, V] | None = None
         self._failure: str | None = None
         self._waiting_since: float | None = None
@@ -73,7 +73,7 @@ class OptionalResource(Generic[K, V]):
             self._metrics,
             clock,
             on_progress,
-            feed=self._feed,
+            fit_store=self._fit_store,
         )
         return self._reflector
 
@@ -127,8 +127,8 @@ class OptionalResource(Generic[K, V]):
             self._reflector.forget()
         else:
             self.store.clear()
-            if self._feed is not None:
-                self._feed.clear()
+            if self._fit_store is not None:
+                self._fit_store.clear()
 
     def _set_unseen(self, reason: str | None) -> None:
         """Set why the resource is unseen, and log it once."""

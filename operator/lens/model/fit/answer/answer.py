@@ -14,11 +14,11 @@ from lens.model.fit.answer.nearest import Alternative, alternatives
 from lens.model.fit.answer.placing import GroupResult, fit_group, place_groups, verdict
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
 from lens.model.fit.eviction import Evictable, evictable
-from lens.model.fit.feed import FitView
 from lens.model.fit.result import Reason, Verdict
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import Fleet
 from lens.model.fit.trial import Trial
+from lens.model.fit.view import FitView
 
 MOST_SAMPLES = 3
 """Nodes that are named for each reason."""

@@ -12,8 +12,8 @@ from lens.model.fit.admission.workloads.pod_group import PodGroup
 from lens.model.fit.admission.workloads.workload import NO_BUNDLED_OBJECTS, BundledObjects
 from lens.model.fit.answer.bound import as_bound
 from lens.model.fit.answer.unseen_devices import may_need_unseen
-from lens.model.fit.feed import FitView
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
+from lens.model.fit.view import FitView
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 
 

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from lens.model.fit.feed import FitView
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.resources import is_extended
+from lens.model.fit.view import FitView
 
 
 def may_need_unseen(asked: AskedPod, view: FitView) -> bool:

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 
 from lens.model.backlog import Backlog
-from lens.model.fit.feed import NOTHING_FIT, FitView
 from lens.model.fit.pending import PendingPod
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import FitState
+from lens.model.fit.view import NOTHING_FIT, FitView
 from lens.model.inventory.objects.pod_key import PodKey
 
 MOST_WAITING = 64

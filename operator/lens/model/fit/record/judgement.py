@@ -12,7 +12,6 @@ import msgspec
 
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.state import Devices
-from lens.model.fit.feed import FitView
 from lens.model.fit.fleet_nodes import FleetNodes
 from lens.model.fit.reading import read_fit
 from lens.model.fit.record.decisions import Decision
@@ -20,6 +19,7 @@ from lens.model.fit.record.device_part import asks_for_devices, changed_nodes
 from lens.model.fit.result import FitResult
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import NO_LABELS, Fleet, FleetNode
+from lens.model.fit.view import FitView
 
 _NODES = frozenset({"fleet", "pending", "policies", "unseen"})
 """The parts of a view that are compared node by node, and those that no reading of a pending pod uses."""

@@ -7,12 +7,12 @@ from typing import Literal
 import msgspec
 
 from lens.model.fit.deadline import Check, OutOfTimeError
-from lens.model.fit.feed import FitView
 from lens.model.fit.reading import read_fit
 from lens.model.fit.record.case import Case, make_case
 from lens.model.fit.record.decisions import Decision
 from lens.model.fit.record.judgement import Moment, agrees, is_certain, moment
 from lens.model.fit.result import FitResult
+from lens.model.fit.view import FitView
 from lens.model.inventory.objects.pod_key import PodKey
 
 BEFORE_SECONDS = 10.0

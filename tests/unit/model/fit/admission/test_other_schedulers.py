@@ -6,7 +6,7 @@ import pytest
 
 from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
-from lens.model.fit.feed import NOTHING_FIT
+from lens.model.fit.view import NOTHING_FIT
 
 SPEC = {"containers": [{"name": "main"}]}
 POD = {"spec": SPEC}

@@ -11,7 +11,7 @@ from lens.model.fit.admission.workloads.fields import MOST_PODS
 from lens.model.fit.admission.workloads.unknown_kinds import MOST_DEPTH
 from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
-from lens.model.fit.feed import NOTHING_FIT
+from lens.model.fit.view import NOTHING_FIT
 
 POD = {"spec": {"containers": [{"name": "main"}]}}
 COUNTS = st.integers(0, 50)

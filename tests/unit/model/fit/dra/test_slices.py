@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lens.model.fit.dra.slices import read_slice
-from lens.model.fit.feed import Unreadable, fed_slice
+from lens.model.fit.fit_store import Unreadable, slice_for_fit
 from lens.model.inventory.decoding.kinds import slice_decoder
 from lens.model.inventory.objects.slice import Slice
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
@@ -77,10 +77,10 @@ def slices(draw: st.DrawFn) -> Object:
 @given(st.lists(st.tuples(slices(), st.booleans()), max_size=6))
 def test_a_slice_is_read_as_if_for_the_first_time(seen: list[tuple[Object, bool]]) -> None:
     stored: dict[str, Slice | None] = {}
-    decoder = slice_decoder(GpuDrivers(), stored, fed_slice)
+    decoder = slice_decoder(GpuDrivers(), stored, slice_for_fit)
     for raw, is_stored in seen:
         document = json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode()
-        again, first = decoder.read(document), slice_decoder(GpuDrivers(), fit=fed_slice).read(document)
+        again, first = decoder.read(document), slice_decoder(GpuDrivers(), fit=slice_for_fit).read(document)
         assert (again.value, again.problem, again.fit) == (first.value, first.problem, first.fit)
         if is_stored:
             stored[again.key] = again.value
@@ -129,6 +129,6 @@ def _fit(document: bytes) -> object:
 
 def test_what_a_fit_cannot_read_is_unreadable_to_it_alone() -> None:
     raw = dra.resource_slice({"name": "g0", "capacity": {"memory": {"value": "much"}}})
-    reading = slice_decoder(GpuDrivers(), fit=fed_slice).read(json.dumps(raw).encode())
+    reading = slice_decoder(GpuDrivers(), fit=slice_for_fit).read(json.dumps(raw).encode())
     assert reading.value is not None
     assert isinstance(reading.fit, Unreadable)

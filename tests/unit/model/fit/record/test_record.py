@@ -3,9 +3,9 @@
 import pytest
 
 from lens.model.fit.deadline import OutOfTimeError
-from lens.model.fit.feed import NOTHING_FIT
 from lens.model.fit.record import record
 from lens.model.fit.record.decisions import MOST_WAITING
+from lens.model.fit.view import NOTHING_FIT
 from lens.model.inventory.objects.pod_key import PodKey
 from tests.unit.model.fit.fleets import node, pod
 from tests.unit.model.fit.record.world import START, World, asking, with_gpus

@@ -8,10 +8,11 @@ import msgspec
 from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.objects import read_claim, read_class
 from lens.model.fit.dra.slices import read_slice
-from lens.model.fit.feed import FitView, Pending, fed_node, fed_pod, node_feed, pod_feed
+from lens.model.fit.fit_store import Pending, node_for_fit, node_store, pod_for_fit, pod_store
 from lens.model.fit.record.decisions import Decisions
 from lens.model.fit.record.record import FitRecord, Recorder
 from lens.model.fit.state import FitState
+from lens.model.fit.view import FitView
 from lens.model.inventory.decoding.kinds import node_decoder, pod_decoder
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.k8s.gpu_resources import GpuResources
@@ -31,11 +32,11 @@ class World:
         self.age = 0.0
         self.state, self.pending = FitState(), Pending()
         self.decisions = Decisions(self.state, lambda: self.now)
-        self.pods = pod_feed(self.state, self.pending, self.decisions.note)
-        self.nodes = node_feed(self.state)
+        self.pods = pod_store(self.state, self.pending, self.decisions.note)
+        self.nodes = node_store(self.state)
         self.recorder = Recorder(self.now)
-        self._read_pod = pod_decoder(GpuResources(), fit=fed_pod).read
-        self._read_node = node_decoder(GpuResources(), fed_node).read
+        self._read_pod = pod_decoder(GpuResources(), fit=pod_for_fit).read
+        self._read_node = node_decoder(GpuResources(), node_for_fit).read
         self._objects: dict[PodKey, Object] = {}
         for each in nodes:
             self.node(each)

@@ -12,15 +12,15 @@ import msgspec
 import pytest
 
 from lens.model.fit.admission.policies import namespace_decoder
-from lens.model.fit.feed import (
+from lens.model.fit.fit_store import (
     Unreadable,
-    fed_claim,
-    fed_class,
-    fed_node,
-    fed_pod,
-    fed_rule,
-    fed_slice,
-    fed_template,
+    claim_for_fit,
+    class_for_fit,
+    node_for_fit,
+    pod_for_fit,
+    rule_for_fit,
+    slice_for_fit,
+    template_for_fit,
 )
 from lens.model.inventory.decoding.decoder import Decoder, Reading
 from lens.model.inventory.decoding.documents import read_page
@@ -68,44 +68,44 @@ _amounts = r"\.nvidia\.com/gpu"
 KINDS: dict[str, tuple[Object, Decoder[Any, Any], str]] = {
     "pod": (
         whole.POD,
-        pod_decoder(GpuResources(), fit=fed_pod),
+        pod_decoder(GpuResources(), fit=pod_for_fit),
         rf"spec|status|spec\.nodeName|status\.phase|spec\.{_containers}|status\.{_statuses}"
         rf"|spec\.containers\.0\.resources\.(requests|limits){_amounts}"
         r"|spec\.overhead|(spec|status)\.resources(\.(requests|limits))?|status\.allocatedResources",
     ),
     "pending": (
         whole.PENDING,
-        pod_decoder(GpuResources(), fit=fed_pod),
+        pod_decoder(GpuResources(), fit=pod_for_fit),
         rf"spec|status|status\.phase|spec\.{_containers}"
         rf"|spec\.containers\.0\.resources\.(requests|limits){_amounts}"
         r"|spec\.overhead|spec\.resources(\.(requests|limits))?",
     ),
     "node": (
         whole.NODE,
-        node_decoder(GpuResources(), fed_node),
+        node_decoder(GpuResources(), node_for_fit),
         rf"spec|status|spec\.(unschedulable|taints.*)|status\.(capacity|allocatable)({_amounts})?",
     ),
     "slice": (
         whole.SLICE,
-        slice_decoder(GpuDrivers(), fit=fed_slice),
+        slice_decoder(GpuDrivers(), fit=slice_for_fit),
         r"spec(\.(driver|pool.*|nodeName|perDeviceNodeSelection))?",
     ),
     "claim": (
         whole.CLAIM,
-        claim_decoder(GpuDrivers(), fed_claim),
+        claim_decoder(GpuDrivers(), claim_for_fit),
         r"spec(\.devices)?|status(\.allocation(\.devices)?)?",
     ),
     "class": (
         whole.CLASS,
-        device_class_decoder(GpuDrivers(), GpuResources(), fed_class),
+        device_class_decoder(GpuDrivers(), GpuResources(), class_for_fit),
         r"spec(\.extendedResourceName)?",
     ),
     "rule": (
         whole.RULE,
-        taint_rule_decoder(fed_rule),
+        taint_rule_decoder(rule_for_fit),
         r"spec|spec\.deviceSelector.*|spec\.taint(\.(key|value|effect))?",
     ),
-    "template": (whole.TEMPLATE, bare_decoder(fed_template), r"(?!)"),
+    "template": (whole.TEMPLATE, bare_decoder(template_for_fit), r"(?!)"),
     "namespace": (whole.NAMESPACE, namespace_decoder(), r"status(\.phase)?"),
     "daemon set": (whole.DAEMON_SET, daemonset_decoder(), r"metadata\.uid"),
 }

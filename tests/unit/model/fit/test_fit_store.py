@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.fit.feed import Feed, Pending, Unreadable, fed_pod, node_feed, pod_feed
+from lens.model.fit.fit_store import FitStore, Pending, Unreadable, node_store, pod_for_fit, pod_store
 from lens.model.fit.pending import PendingPod
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.spec.pod import FitPod
@@ -24,14 +24,14 @@ def pod(cpu: int, node: str = "n") -> FitPod:
 
 
 def decoded(manifest: dict[str, Any]) -> Any:
-    reading = pod_decoder(GpuResources(), fit=fed_pod).read(json.dumps(manifest).encode())
+    reading = pod_decoder(GpuResources(), fit=pod_for_fit).read(json.dumps(manifest).encode())
     return reading.fit
 
 
-def fed() -> tuple[FitState, Feed[PodKey, FitPod | PendingPod]]:
+def pod_state() -> tuple[FitState, FitStore[PodKey, FitPod | PendingPod]]:
     state = FitState()
-    node_feed(state).apply_line("n", NODE)
-    return state, pod_feed(state, Pending())
+    node_store(state).apply_line("n", NODE)
+    return state, pod_store(state, Pending())
 
 
 VIEWS = st.one_of(
@@ -43,11 +43,11 @@ VIEWS = st.one_of(
 def test_a_list_leaves_what_it_has_whatever_was_before(
     lines: list[tuple[PodKey, FitPod | Unreadable | None]], listed: dict[PodKey, FitPod | Unreadable | None]
 ) -> None:
-    state, feed = fed()
+    state, store = pod_state()
     for key, view in lines:
-        feed.apply_line(key, view)
-    feed.apply_page(dict(list(listed.items())[:1]), first=True, last=False)
-    feed.apply_page(listed, first=False, last=True)
+        store.apply_line(key, view)
+    store.apply_page(dict(list(listed.items())[:1]), first=True, last=False)
+    store.apply_page(listed, first=False, last=True)
     fleet = state.fleet()
     assert fleet.unreadable == sum(isinstance(each, Unreadable) for each in listed.values())
     on_node = [each for each in listed.values() if isinstance(each, FitPod) and each.node == "n"]
@@ -71,14 +71,14 @@ def _last(lines: list[tuple[PodKey, FitPod | Unreadable | None]], key: PodKey) -
 
 
 def test_a_list_that_breaks_off_changes_nothing() -> None:
-    state, feed = fed()
-    feed.apply_line(KEYS[0], pod(1))
-    feed.apply_page({}, first=True, last=False)
+    state, store = pod_state()
+    store.apply_line(KEYS[0], pod(1))
+    store.apply_page({}, first=True, last=False)
     assert state.fleet().nodes[0].free_pods == 9
 
 
 def test_a_pod_whose_rules_cant_be_read_takes_its_room_all_the_same() -> None:
-    state, feed = fed()
+    state, store = pod_state()
     term = {"topologyKey": "zone", "labelSelector": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
     manifest: dict[str, Any] = {
@@ -89,32 +89,32 @@ def test_a_pod_whose_rules_cant_be_read_takes_its_room_all_the_same() -> None:
             "containers": [{"name": "c", "resources": {"requests": {"cpu": "3"}}}],
         },
     }
-    feed.apply_line(KEYS[0], decoded(manifest))
+    store.apply_line(KEYS[0], decoded(manifest))
     fleet = state.fleet()
     assert (fleet.unreadable, fleet.nodes[0].free, fleet.nodes[0].free_pods) == (1, {"cpu": 1000}, 9)
     manifest["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "many"
-    feed.apply_line(KEYS[0], decoded(manifest))
+    store.apply_line(KEYS[0], decoded(manifest))
     assert state.fleet().nodes[0].free == {"cpu": 1000}, "what was known stays"
-    feed.apply_line(KEYS[0], None)
+    store.apply_line(KEYS[0], None)
     fleet = state.fleet()
     assert (fleet.unreadable, fleet.nodes[0].free) == (0, {"cpu": 4000})
 
 
 def test_an_odd_object_makes_answers_incomplete_until_it_is_gone() -> None:
-    state, feed = fed()
-    feed.apply_line(KEYS[0], Unreadable("odd"))
+    state, store = pod_state()
+    store.apply_line(KEYS[0], Unreadable("odd"))
     assert state.fleet().unreadable == 1
-    feed.apply_line(KEYS[0], None)
+    store.apply_line(KEYS[0], None)
     assert state.fleet().unreadable == 0
 
 
 def test_an_unchanged_state_is_the_same_view() -> None:
-    state, feed = fed()
-    feed.apply_line(KEYS[0], pod(1))
+    state, store = pod_state()
+    store.apply_line(KEYS[0], pod(1))
     before = state.fleet()
-    feed.apply_line(KEYS[0], pod(1))
+    store.apply_line(KEYS[0], pod(1))
     assert state.fleet() is before
-    feed.apply_line(KEYS[0], pod(2))
+    store.apply_line(KEYS[0], pod(2))
     assert state.fleet() is not before
     assert before.nodes[0].free["cpu"] == 3999
 

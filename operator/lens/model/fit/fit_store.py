@@ -1,4 +1,4 @@
-"""Feeds a FitState with what lists and watches show of pods and nodes, and hands out views of it."""
+"""Applies lists and watches to the state of the fit engine, and reads its objects."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from lens.model.fit.admission.policies import Policies
 from lens.model.fit.dra.objects import (
     FitClaim,
     FitClass,
@@ -21,7 +20,7 @@ from lens.model.fit.dra.state import DeviceState
 from lens.model.fit.pending import PendingPod, read_pending
 from lens.model.fit.spec.node import FitNode, read_fit_node
 from lens.model.fit.spec.pod import FitPod, read_fit_pod
-from lens.model.fit.state import FitState, Fleet
+from lens.model.fit.state import FitState
 from lens.model.inventory.decoding.decoder import Document
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.node import Node
@@ -35,33 +34,15 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class FitView(msgspec.Struct, frozen=True):
-    """What a fit looks at, at one moment.
-
-    ``policies`` are what admission adds, and the quotas. ``unseen`` has the reason, by resource, why its
-    objects aren't known, and so has ``devices_unseen`` for those of resource.k8s.io. ``pending`` are the pods
-    that request GPUs and aren't bound, where they can be read.
-    """
-
-    fleet: Fleet
-    policies: Policies = Policies()
-    unseen: Mapping[str, str] = {}
-    devices_unseen: Mapping[str, str] = {}
-    pending: Mapping[PodKey, PendingPod] = {}
-
-
-NOTHING_FIT = FitView(Fleet())
-
-
 class Unreadable(msgspec.Struct, frozen=True):
-    """Stands for an object that a fit can't read, and says why. ``part`` is what it can read of it."""
+    """An object that the fit engine can't read, and why. ``part`` is what it can read of it."""
 
     problem: str
     part: Any = None
 
 
-class Feed(Generic[K, V]):
-    """Give the state one resource's objects, in the order in which lists and lines arrive.
+class FitStore(Generic[K, V]):
+    """Apply one resource's lists and lines in the order in which they arrive.
 
     What can't be read stays as it was known, or is as far as it can be read, and makes answers incomplete.
     """
@@ -156,15 +137,15 @@ OnPending = Callable[[PodKey, PendingPod, FitPod | PendingPod | None, bool], obj
 """Is called before a pending pod changes: its key, what it was and will be, and whether a list says so."""
 
 
-def pod_feed(
+def pod_store(
     state: FitState, pending: Pending, on_pending: OnPending = lambda *_: None
-) -> Feed[PodKey, FitPod | PendingPod]:
-    """Return the feed of pods."""
+) -> FitStore[PodKey, FitPod | PendingPod]:
+    """Return the store of pods."""
 
     def put(key: PodKey, pod: FitPod | PendingPod | None) -> None:
         before = pending.get(key)
         if before is not None:
-            on_pending(key, before, pod, feed.is_listing)
+            on_pending(key, before, pod, fit_store.is_listing)
         if isinstance(pod, PendingPod):
             pending.put(key, pod)
             state.put_pod(key, pod.nominated)
@@ -173,76 +154,78 @@ def pod_feed(
                 pending.put(key, None)
             state.put_pod(key, pod)
 
-    feed: Feed[PodKey, FitPod | PendingPod] = Feed(
+    fit_store: FitStore[PodKey, FitPod | PendingPod] = FitStore(
         lambda: chain(state.pod_keys(), pending.keys()), put, state.put_unreadable
     )
-    return feed
+    return fit_store
 
 
-def node_feed(state: FitState) -> Feed[str, FitNode]:
-    """Return the feed of nodes."""
-    return Feed(state.node_names, state.put_node, state.put_unreadable)
+def node_store(state: FitState) -> FitStore[str, FitNode]:
+    """Return the store of nodes."""
+    return FitStore(state.node_names, state.put_node, state.put_unreadable)
 
 
-class DeviceFeeds:
-    """The feeds of what resource.k8s.io has."""
+class DeviceStores:
+    """The stores of what resource.k8s.io has."""
 
     def __init__(self, state: DeviceState) -> None:
-        """Take the state that is fed."""
-        self.claims = Feed(lambda: state.claims, state.put_claim, partial(state.put_unreadable, "claims"))
-        self.slices = Feed(lambda: state.slices, state.put_slice, partial(state.put_unreadable, "slices"))
-        self.classes = Feed(lambda: state.classes, state.put_class, partial(state.put_unreadable, "classes"))
-        self.rules = Feed(lambda: state.rules, state.put_rule, partial(state.put_unreadable, "rules"))
-        self.templates = Feed(
+        """Take the state that has the objects."""
+        self.claims = FitStore(lambda: state.claims, state.put_claim, partial(state.put_unreadable, "claims"))
+        self.slices = FitStore(lambda: state.slices, state.put_slice, partial(state.put_unreadable, "slices"))
+        self.classes = FitStore(
+            lambda: state.classes, state.put_class, partial(state.put_unreadable, "classes")
+        )
+        self.rules = FitStore(lambda: state.rules, state.put_rule, partial(state.put_unreadable, "rules"))
+        self.templates = FitStore(
             lambda: state.templates, state.put_template, partial(state.put_unreadable, "templates")
         )
 
 
-def fed_by(read: Callable[[bytes], V]) -> Callable[[object, object, Document], V | Unreadable]:
-    """Return what makes of an object what a fit looks at, by the reader of its JSON."""
+def reader_for_fit(read: Callable[[bytes], V]) -> Callable[[object, object, Document], V | Unreadable]:
+    """Return what makes of an object what the fit engine reads, by the reader of its JSON."""
 
-    def fed(_manifest: object, _view: object, document: Document) -> V | Unreadable:
+    def read_for_fit(_manifest: object, _view: object, document: Document) -> V | Unreadable:
         try:
             return read(bytes(document()))
         except (ValueError, RecursionError) as error:
             return Unreadable(short(str(error), LONGEST_MESSAGE))
 
-    return fed
+    return read_for_fit
 
 
-_fed_class = fed_by(read_class)
-fed_rule = fed_by(read_taint_rule)
-fed_template = fed_by(read_claim_template)
+_class_for_fit = reader_for_fit(read_class)
+rule_for_fit = reader_for_fit(read_taint_rule)
+template_for_fit = reader_for_fit(read_claim_template)
 
 
-def fed_claim(manifest: ClaimManifest, _view: object, _document: Document) -> FitClaim | Unreadable:
-    """Return a claim as a fit looks at it."""
+def claim_for_fit(manifest: ClaimManifest, _view: object, _document: Document) -> FitClaim | Unreadable:
+    """Return a claim as the fit engine reads it."""
     try:
         return claim_of(manifest)
     except (ValueError, RecursionError) as error:
         return Unreadable(short(str(error), LONGEST_MESSAGE))
 
 
-def fed_slice(manifest: SliceManifest, _view: object, _document: Document) -> Slice | Unreadable:
-    """Return a slice as a fit looks at it."""
+def slice_for_fit(manifest: SliceManifest, _view: object, _document: Document) -> Slice | Unreadable:
+    """Return a slice as the fit engine reads it."""
     try:
         return slice_of(manifest)
     except (ValueError, RecursionError) as error:
         return Unreadable(short(str(error), LONGEST_MESSAGE))
 
 
-def fed_class(manifest: object, view: object, document: Document) -> FitClass | Unreadable:
-    """Return a class as a fit looks at it. ``view`` tells whether it is of GPUs."""
-    read = _fed_class(manifest, view, document)
+def class_for_fit(manifest: object, view: object, document: Document) -> FitClass | Unreadable:
+    """Return a class as the fit engine reads it. ``view`` says whether it is of GPUs."""
+    read = _class_for_fit(manifest, view, document)
     if isinstance(read, Unreadable) or not isinstance(view, DeviceClass):
         return read
     return msgspec.structs.replace(read, gpus=view.gpus)
 
 
-def fed_pod(
+def pod_for_fit(
     manifest: PodManifest, view: object, document: Document
 ) -> FitPod | PendingPod | Unreadable | None:
-    """Return a pod as a fit looks at it. ``view`` tells whether it waits for GPUs."""
+    """Return a pod as the fit engine reads it. ``view`` says whether it waits for GPUs."""
     try:
         pod = read_fit_pod(manifest)
     except (ValueError, RecursionError) as error:
@@ -264,8 +247,8 @@ def _room(manifest: PodManifest) -> FitPod | None:
         return None
 
 
-def fed_node(manifest: NodeManifest, view: object, _document: Document) -> FitNode | Unreadable | None:
-    """Return a node as a fit looks at it; None for one that isn't counted here."""
+def node_for_fit(manifest: NodeManifest, view: object, _document: Document) -> FitNode | Unreadable | None:
+    """Return a node as the fit engine reads it; None for one that isn't counted here."""
     if isinstance(view, Node) and not view.counted:
         return None
     try:
