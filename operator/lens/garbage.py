@@ -26,8 +26,8 @@ MIN_CONTAINERS = 150_000
 """With fewer containers than this a full collection isn't worthwhile."""
 
 START_SECONDS = 60.0
-"""How long the first lists may take. They are nearly all that is new by then, and no garbage, and to look for
-some in them would delay what requests wait for."""
+"""How long the first lists may take. Until then nearly all new containers are theirs, and none is garbage. A
+collection would only delay the lists, and requests wait for them."""
 
 GROWTH = 0.5
 """The growth since the last full collection, as a share of the living containers, that triggers the next
@@ -76,9 +76,9 @@ class Collector:
         self._alive = max(MIN_CONTAINERS, gc.get_freeze_count())
 
     async def run(self, started: Callable[[], Awaitable[object]]) -> None:
-        """Collect when it is due, until cancelled; then CPython does it again.
+        """Collect when a collection is due, until cancelled; then CPython's own collector runs again.
 
-        Until ``started`` is over, or START_SECONDS, nothing is. What there is then counts as alive.
+        Nothing is collected until ``started`` ends, or START_SECONDS. What exists by then counts as alive.
         """
         try:
             with contextlib.suppress(TimeoutError):

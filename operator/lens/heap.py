@@ -1,8 +1,8 @@
-"""Gives back to the system what glibc's malloc has free.
+"""Returns the free memory of glibc's malloc to the kernel.
 
-malloc gives back the end of its heap alone. A long list that was made between small blocks that live longer
-leaves a gap: within a day some 20 MB of them, half of what was in use. Blocks of that size could be mapped
-each for itself instead, but then the kernel clears every page of each list again, 0.3 ms for a megabyte.
+malloc itself returns only the end of its heap. A long list between small blocks that live longer leaves a gap
+when it is freed. Within a day the gaps were some 20 MB, half of what was in use. malloc could map each such
+block by itself, but then the kernel clears every page of each list again: 0.3 ms for a megabyte.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ TRIM_SECONDS = 60.0
 """The time between two trims, of some milliseconds each."""
 
 SHARE = 0.001
-"""The most time that trims take: meanwhile no other thread gets a block, and a huge heap takes longer."""
+"""The largest share of the time that trims take. Meanwhile no thread can allocate memory."""
 
 
 def trimmer() -> Callable[[], object] | None:
-    """Return malloc_trim(3); None if there is none, or if who started this process chose when to trim."""
+    """Return malloc_trim(3); None if there is none, or if the environment says when malloc trims."""
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     if "MALLOC_TRIM_THRESHOLD_" in os.environ or "glibc.malloc.trim_threshold=" in tunables:
         return None
@@ -39,7 +39,7 @@ async def keep_trimmed(trim: Callable[[], object], seconds: float = TRIM_SECONDS
 
 
 def _timed(trim: Callable[[], object]) -> float:
-    """Return how long a trim takes, without the wait for a thread, which stops nobody else."""
+    """Return the seconds that a trim takes, without the wait for a thread, which blocks nothing."""
     began = time.monotonic()
     trim()
     return time.monotonic() - began

@@ -70,7 +70,7 @@ NODES: Kind[NodeOccupancy] = Kind("nodes", "total_nodes", lambda node: (node.nam
 
 
 class Rows(NamedTuple, Generic[V]):
-    """How rows are made. ``tag`` is another one if what they say differs though the state doesn't."""
+    """How rows are made. ``tag`` differs where rows of the same state do."""
 
     encode: EncodeRows[V]
     make: MakeRow[V]

@@ -10,14 +10,14 @@ NO_EXPORTERS: Shards[str, ExporterPod] = Shards()
 
 
 class ExporterIndex:
-    """The exporters, of which one is asked on each node: of several the first by name. It has one writer."""
+    """The exporters. Of several on a node, the first by name is scraped. The index has one writer."""
 
     def __init__(
         self, daemonset: str | None, counts: Callable[[str], bool], *, all_nodes_counted: bool
     ) -> None:
         """Start empty. With the name of a ``daemonset``, only its pods are exporters.
 
-        ``counts`` tells whether the exporter of a node is asked here, which it is with ``all_nodes_counted``.
+        ``counts`` returns whether the exporter of a node is scraped here. With ``all_nodes_counted`` all are.
         """
         self._daemonset = daemonset
         self._counts = counts
@@ -62,7 +62,7 @@ class ExporterIndex:
             self._touched.add(name)
 
     def current(self) -> tuple[Shards[str, ExporterPod], int]:
-        """Return the exporter to ask by node, and the number of nodes that have or should have one.
+        """Return the exporter to scrape, by node, and the number of nodes that have or should have one.
 
         The exporters are the same object as before if none has changed.
         """
@@ -91,9 +91,9 @@ class ExporterIndex:
         return found is not None and pod.controller_uid == found.uid
 
     def _desired(self) -> int:
-        """Return on how many nodes the DaemonSet is to have a pod; 0 where nothing tells.
+        """Return on how many nodes the DaemonSet should have a pod; 0 if that is unknown.
 
-        Others' of that name, in other namespaces than the exporters', may be stored too.
+        DaemonSets of the same name in other namespaces may be stored, too.
         """
         if not self._all_nodes_counted:
             return 0

@@ -1,8 +1,8 @@
 """Whether the scheduler did what Lens had said, where it must have seen the same as Lens.
 
-Lens and the scheduler learn of changes at slightly different times, and what the scheduler has decided counts
-for it before it is written. So a contradiction counts against Lens only where what it rests on was the same
-from some seconds before the decision to some seconds after it.
+Lens and the scheduler learn of changes at slightly different times, and the scheduler counts its decisions
+before they are written. So a contradiction counts against Lens only if nothing that it rests on has changed
+from some seconds before the decision until some seconds after it.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ _NODES = frozenset({"fleet", "pending", "policies", "unseen"})
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What there was at one time: nodes, which are the same objects while nothing about them changes.
+    """The state at one time. A node is the same object as long as nothing about it changes.
 
     ``repelling`` are those with pods that have required anti-affinity. ``devices`` are those of claims.
     """
@@ -39,7 +39,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 def moment(at: float, view: FitView) -> Moment:
-    """Return what is kept of a view to see later what has changed."""
+    """Return what is kept of a view, to find out later what has changed."""
     others: list[Any] = [getattr(view, name) for name in FitView.__struct_fields__ if name not in _NODES]
     fleet = view.fleet
     repelling = tuple(fleet.nodes[position] for position in fleet.repelling)
@@ -51,13 +51,13 @@ def agrees(decision: Decision, read: FitResult) -> bool:
     return (decision.node is not None) is (read.fits == "yes")
 
 
-def is_certain(
+def contradicting_node(
     decision: Decision, moments: Sequence[Moment], after: FitView, check_time: Check = no_deadline
 ) -> FleetNode | None:
-    """Return a node on which Lens and the scheduler contradict each other whatever else has changed.
+    """Return a node about which Lens and the scheduler contradict each other, though nothing changed there.
 
-    ``moments`` begin before all that the scheduler can have seen, and ``after`` is what there is once all
-    that it had seen must have come. None where a change in between may be why they contradict each other.
+    Return None if a change may be why they do. ``moments`` are the states since before the oldest one that
+    the scheduler can have used. ``after`` is the state once Lens must know all that the scheduler knew.
     Raise what ``check_time`` raises.
     """
     before, end = moment(decision.at, decision.view), moment(decision.at, after)
@@ -100,7 +100,7 @@ def is_certain(
 
 
 def is_repelled(asked: AskedPod, fleet: Fleet, nodes: Iterable[FleetNode]) -> bool:
-    """Return whether a pod on these nodes doesn't want a pod of these labels near."""
+    """Return whether the anti-affinity of a pod on these nodes selects the pod."""
     labels = (fleet.namespaces or {}).get(asked.namespace, NO_LABELS)
     return any(
         term.includes(asked.namespace, labels) and term.selects(asked.labels)

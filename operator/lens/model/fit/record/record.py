@@ -10,7 +10,7 @@ from lens.model.fit.deadline import Check, OutOfTimeError
 from lens.model.fit.reading import read_fit
 from lens.model.fit.record.case import Case, make_case
 from lens.model.fit.record.decisions import Decision
-from lens.model.fit.record.judgement import Moment, agrees, is_certain, moment
+from lens.model.fit.record.judgement import Moment, agrees, contradicting_node, moment
 from lens.model.fit.result import FitResult
 from lens.model.fit.view import FitView
 from lens.model.inventory.objects.pod_key import PodKey
@@ -148,7 +148,7 @@ class Recorder:
         node = None
         try:
             if moments := self._moments_since(found.decision.at):
-                node = is_certain(found.decision, moments, view, check_time)
+                node = contradicting_node(found.decision, moments, view, check_time)
         except OutOfTimeError:
             self._judged["busy"] += 1
             return

@@ -1,8 +1,8 @@
-"""Reads what can be read of an object of which a field has the wrong type.
+"""Reads what can be read of an object with a field of the wrong type.
 
-An apiserver writes no such object. Something between it and Lens may, and so may a later Kubernetes. A pod
-whose start time can't be read holds its GPUs all the same: so what only describes is left out by itself.
-Without what decides, such as its node, an object would count for what it isn't: it isn't read at all.
+An apiserver writes no such object, but a program between it and Lens may, and so may a later Kubernetes. A
+pod whose start time can't be read holds its GPUs all the same. So a field that only describes is left out by
+itself. Without a field that decides, such as its node, the object would be counted wrongly: it isn't read.
 """
 
 from functools import lru_cache
@@ -23,7 +23,7 @@ _decoder = lru_cache(maxsize=256)(msgspec.json.Decoder)
 
 
 def read_in_part(kind: type[T], document: bytes) -> tuple[T, str]:
-    """Return an object without what of it can't be read, and what that is.
+    """Return an object without the parts that can't be read, and what is wrong with these.
 
     Raise ValueError or RecursionError for an object that can't be read in part either.
     """
@@ -33,7 +33,7 @@ def read_in_part(kind: type[T], document: bytes) -> tuple[T, str]:
 
 
 def _read(raw: bytes, kind: Any, describes: bool, problems: list[str]) -> Any:
-    """Return a value; of one that only ``describes`` without the entries that can't be read."""
+    """Return a value. One that only ``describes`` is returned without the entries that can't be read."""
     try:
         return _decoder(kind).decode(raw)
     except ValueError:
