@@ -16,10 +16,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 _REFUSED = frozenset({400, 401, 403, 404})
 
 
-def events(context: Context, query: Mapping[str, Any], tell: Callable[[str], None]) -> Iterator[Event]:
+def events(context: Context, query: Mapping[str, Any], on_break: Callable[[str], None]) -> Iterator[Event]:
     """Yield the stream's events without an end. Raise CommandError if it can't be opened, or is refused.
 
-    After a break there is a snapshot, or the changes that were missed. ``tell`` is called with a break.
+    After a break there is a snapshot, or the changes that were missed. ``on_break`` gets the problem.
     """
     last_id: str | None = None
     pause, opened = _FIRST_PAUSE, False
@@ -36,6 +36,6 @@ def events(context: Context, query: Mapping[str, Any], tell: Callable[[str], Non
                 raise
             problem = str(error)
         problem = f"{one_line(problem)}; trying again in {pause:g} s"
-        tell(problem)
+        on_break(problem)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

@@ -105,16 +105,16 @@ def _foot(state: State, terminal: Terminal) -> str:
         return _shorten(f"/{text.one_line(state.text)}_", terminal)
     color: Style = "dim"
     if state.problem is not None:
-        told, color = f"Data of {state.timestamp}: {state.problem}", "red"
+        age, color = f"Data of {state.timestamp}: {state.problem}", "red"
     elif state.age_seconds is None:
-        told = f"Data of {state.timestamp}" if state.timestamp else "Waiting for Lens"
+        age = f"Data of {state.timestamp}" if state.timestamp else "Waiting for Lens"
     else:
-        told = f"Data {state.age_seconds:g}s old"
+        age = f"Data {state.age_seconds:g}s old"
         color = "yellow" if state.age_seconds > OLD_SECONDS else "dim"
     order = state.orders[state.order]
     direction = "up" if order.largest_first == state.reverse else "down"
     shown = len(state.rows())
-    parts = [told, f"{shown} of {state.total}" if state.text else str(state.total)]
+    parts = [age, f"{shown} of {state.total}" if state.text else str(state.total)]
     if state.text:
         parts.append(f"/{text.one_line(state.text)}")
     parts.append(f"by {order.label} {direction if direction == 'up' else ''}".rstrip())

@@ -23,7 +23,7 @@ _HEARTBEAT_SECONDS = 11.0
 """Without a change there is a heartbeat every 10 s; beyond it the figures' age is counted on here."""
 
 
-class _Feed(threading.Thread):
+class _StreamThread(threading.Thread):
     """Reads the stream in a thread, since a screen waits for keys too."""
 
     def __init__(self, context: Context, query: Mapping[str, Any], screen: Screen) -> None:
@@ -33,7 +33,7 @@ class _Feed(threading.Thread):
 
     def run(self) -> None:
         try:
-            for event in stream.events(self._context, self._query, self._tell):
+            for event in stream.events(self._context, self._query, self._set_problem):
                 self._put(event)
         except CommandError as error:
             self._put(error)
@@ -41,7 +41,7 @@ class _Feed(threading.Thread):
             self._put(error)
             raise
 
-    def _tell(self, problem: str) -> None:
+    def _set_problem(self, problem: str) -> None:
         self._put(problem)
 
     def _put(self, found: object) -> None:
@@ -58,17 +58,22 @@ def run(context: Context, state: State, columns: Sequence[Column], query: Mappin
     title = "  ".join(filter(None, (context.lens.cluster, context.options.namespace)))
     try:
         with Screen(context.stdin, context.stdout) as screen:
-            feed = _Feed(context, query, screen)
-            feed.start()
-            return _loop(context, screen, feed, state, columns, title)
+            reader = _StreamThread(context, query, screen)
+            reader.start()
+            return _loop(context, screen, reader, state, columns, title)
     except SignalledError as ended:
         return 128 + ended.number
 
 
 def _loop(
-    context: Context, screen: Screen, feed: _Feed, state: State, columns: Sequence[Column], title: str
+    context: Context,
+    screen: Screen,
+    reader: _StreamThread,
+    state: State,
+    columns: Sequence[Column],
+    title: str,
 ) -> int:
-    drawn, heard, age = 0.0, time.monotonic(), None
+    drawn, received, age = 0.0, time.monotonic(), None
     changed = True
     while True:
         now = time.monotonic()
@@ -82,11 +87,11 @@ def _loop(
             if not state.press(key, page(state, describe(context.stdout, context.environ))):
                 return YES
         first, problem = not state.timestamp, state.problem
-        if _take(feed, state):
+        if _take(reader, state):
             # The first figures don't wait for their frame.
             drawn = 0.0 if first else drawn
-            heard, age, changed = time.monotonic(), state.age_seconds, True
-        elif (silent := time.monotonic() - heard) > _HEARTBEAT_SECONDS:
+            received, age, changed = time.monotonic(), state.age_seconds, True
+        elif (silent := time.monotonic() - received) > _HEARTBEAT_SECONDS:
             state.age_seconds, changed = round((age or 0.0) + silent, 1), True
         if state.timestamp and context.is_old(state.age_seconds):
             return STALE
@@ -94,12 +99,12 @@ def _loop(
             changed, drawn = True, 0.0
 
 
-def _take(feed: _Feed, state: State) -> bool:
+def _take(reader: _StreamThread, state: State) -> bool:
     """Take what the stream has brought, and return whether there were events. Raise what ended it."""
     taken = False
     while True:
         try:
-            found = feed.events.get_nowait()
+            found = reader.events.get_nowait()
         except queue.Empty:
             return taken
         if isinstance(found, BaseException):
