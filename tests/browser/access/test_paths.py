@@ -1,4 +1,6 @@
-"""The page behind what stands before Lens: an ingress with a prefix, the apiserver's service proxy."""
+"""The page behind what is before Lens: an ingress with a prefix, a login, the apiserver's service proxy."""
+
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -11,12 +13,14 @@ from tests.browser.scene.tab import TOTAL
 
 
 @pytest.mark.parametrize(
-    ("prefix", "drops_authorization"), [("/gpu/lens", False), (SERVICE, True)], ids=["ingress", "apiserver"]
+    ("prefix", "options"),
+    [("/gpu/lens", {}), (SERVICE, {"drops_authorization": True}), ("", {"cookie": "session=of-jane"})],
+    ids=["ingress", "apiserver", "login"],
 )
-def test_it_works_below_any_path_without_a_setting(
-    prefix: str, drops_authorization: bool, opened: Open, lens: Lens, loop: Loop
+def test_it_works_behind_any_proxy_without_a_setting(
+    prefix: str, options: dict[str, Any], opened: Open, lens: Lens, loop: Loop
 ) -> None:
-    with Proxy(loop, lens.url, prefix, drops_authorization=drops_authorization) as proxy:
+    with Proxy(loop, lens.url, prefix, **options) as proxy:
         tab = opened(proxy.url, ADMIN)
         tab.sign_in(ADMIN)
         expect(tab.figure(TOTAL)).to_have_text("48")

@@ -17,8 +17,13 @@ _OF_A_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "host", "co
 class Proxy:
     """Passes what is below ``prefix`` on to an address, without it; leaving the block ends it."""
 
-    def __init__(self, loop: Loop, upstream: str, prefix: str, *, drops_authorization: bool) -> None:
-        """Take where it passes requests to."""
+    def __init__(
+        self, loop: Loop, upstream: str, prefix: str, *, drops_authorization: bool = False, cookie: str = ""
+    ) -> None:
+        """Take where it passes requests to.
+
+        A ``cookie`` is set with the document, as after a login, and nothing else is passed on without it.
+        """
         self.upstream = upstream
         self.prefix = prefix
         self.passed: list[str] = []
@@ -28,6 +33,7 @@ class Proxy:
 
         self._passing: set[asyncio.Task[object]] = set()
         self._drops = {"authorization"} if drops_authorization else set()
+        self._cookie = cookie
         self._loop = loop
         self._runner: web.ServerRunner
         self._session: aiohttp.ClientSession
@@ -81,6 +87,8 @@ class Proxy:
         if not request.raw_path.startswith(f"{self.prefix}/"):
             return web.Response(status=404)
         path = request.raw_path.removeprefix(self.prefix)
+        if path != "/" and self._cookie not in request.headers.get("Cookie", ""):
+            return web.Response(status=403)
         self.passed.append(path)
         sent = {
             name: value
@@ -100,6 +108,8 @@ class Proxy:
                 },
             )
             response.headers.update(self.headers)
+            if path == "/" and self._cookie:
+                response.headers["Set-Cookie"] = f"{self._cookie}; Path=/; HttpOnly; SameSite=Lax"
             await response.prepare(request)
             with contextlib.suppress(aiohttp.ClientError, ConnectionError):
                 async for piece in theirs.content.iter_any():

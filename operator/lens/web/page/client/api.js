@@ -52,7 +52,8 @@ export async function request(path, { params, headers, ...options } = {}) {
       cache: "no-cache",
       ...options,
       headers: { Accept: "application/json", ...authorization(), ...headers },
-      credentials: "omit",
+      // Lens has no cookies, but a proxy with a login before it may.
+      credentials: "same-origin",
       referrerPolicy: "no-referrer",
     });
   } catch (error) {
