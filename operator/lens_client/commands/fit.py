@@ -1,6 +1,9 @@
 """``kubectl lens fit``."""
 
 import argparse
+import codecs
+import json
+from collections.abc import Sequence
 
 from lens_client import options
 from lens_client.api import schema
@@ -19,7 +22,11 @@ MAX_BYTES = 64 * 1024
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
     parser.add_argument(
-        "-f", "--filename", metavar="FILE", help="the manifest of a workload, in YAML or JSON; -: stdin"
+        "-f",
+        "--filename",
+        metavar="FILE",
+        action="append",
+        help="the manifest of a workload, in YAML or JSON; -: stdin; repeatable",
     )
     pods = parser.add_argument_group("Equal pods, instead of a manifest")
     pods.add_argument("--gpus", metavar="N", type=options.whole_number, help="GPUs of each pod (default 1)")
@@ -74,8 +81,29 @@ def _ask(context: Context) -> Answer[schema.Fit]:
     named = [name for name, value in query.items() if value is not None]
     if named:
         raise UsageError(f"-f has the pods, so {option(named[0])} can't be given too")
-    manifest = _read(context, given.filename)
+    manifest = _joined([_read(context, each) for each in given.filename])
     return context.lens.post(PATH, schema.Fit, manifest, {"namespace": given.namespace})
+
+
+def _joined(manifests: Sequence[bytes]) -> bytes:
+    """Return several manifests as one, in YAML: what they ask for is placed together."""
+    if len(manifests) == 1:
+        return manifests[0]
+    joined = b"\n---\n".join(map(_as_yaml, manifests))
+    if len(joined) > MAX_BYTES:
+        raise CommandError(f"-f: the manifests have more than {MAX_BYTES // 1024} KiB together")
+    return joined
+
+
+def _as_yaml(manifest: bytes) -> bytes:
+    """Return a manifest without the mark at its start, and JSON without the tabs that YAML doesn't have."""
+    manifest = manifest.removeprefix(codecs.BOM_UTF8)
+    if manifest.lstrip()[:1] == b"{":
+        try:
+            return json.dumps(json.loads(manifest), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        except (ValueError, RecursionError):
+            return manifest  # of YAML, or wrong: Lens says so
+    return manifest
 
 
 def _read(context: Context, filename: str) -> bytes:

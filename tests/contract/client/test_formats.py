@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from lens.api.manifests import read_manifests
 from lens_client.api import schema
 from lens_client.output import csv_rows
 from tests.contract.client import cluster, lens
@@ -245,6 +246,32 @@ def test_fit_sends_the_manifest_as_it_is(server: lens.FakeLens, tmp_path: Path) 
         method, target, body = server.requests[-1]
         assert (method, body) == ("POST", manifest)
         assert "namespace=research" in target
+
+
+def test_fit_sends_several_manifests_as_the_documents_of_one(server: lens.FakeLens, tmp_path: Path) -> None:
+    """Whatever each of them is written in; as `kubectl apply` takes them."""
+    template, job, pod = tmp_path / "template.yaml", tmp_path / "job.json", tmp_path / "pod.yaml"
+    template.write_bytes(b"\xef\xbb\xbfkind: ResourceClaimTemplate\n---\nkind: Service\n")
+    job.write_text('{\n\t"kind": "Job",\n\t"metadata": {"name": "\u5b57\\ud83d\\ude00"}\n}\n')
+    pod.write_text("kind: Pod")
+    asked = ["-f", str(template), "-f", str(job), "--filename", str(pod)]
+    assert run(server.url, ["fit", *asked]).status == 3
+    assert read_manifests(server.requests[-1][2]) == [
+        {"kind": "ResourceClaimTemplate"},
+        {"kind": "Service"},
+        {"kind": "Job", "metadata": {"name": "\u5b57\U0001f600"}},
+        {"kind": "Pod"},
+    ]
+
+
+def test_fit_says_that_several_files_are_too_long_together(server: lens.FakeLens, tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_bytes(b"# " + b"x" * 40_000)
+    ran = run(server.url, ["fit", "-f", str(file), "-f", str(file)])
+    assert (ran.status, ran.stderr) == (
+        1,
+        "kubectl lens: -f: the manifests have more than 64 KiB together\n",
+    )
 
 
 @pytest.mark.parametrize(
