@@ -11,6 +11,7 @@ from lens.model.inventory.objects.in_part import read_in_part
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
+    LONGEST_RESOURCE,
     MOST_ALTERNATIVES,
     MOST_CAPACITIES,
     MOST_CLAIM_DEVICES,
@@ -295,10 +296,10 @@ def _allocated(
                 intern(short(each.request)),
                 None if each.share_id is None else short(each.share_id),
                 _consumed(each.consumed_capacity) if each.consumed_capacity else (),
-                few(short(name) for name in each.binding_conditions if name not in true)
+                few(name for name in map(_type, each.binding_conditions) if name not in true)
                 if each.binding_conditions
                 else (),
-                few(short(name) for name in each.binding_failure_conditions if name in true)
+                few(name for name in map(_type, each.binding_failure_conditions) if name in true)
                 if each.binding_failure_conditions and true
                 else (),
                 own,
@@ -329,12 +330,17 @@ def _own_conditions(conditions: Iterable[Condition]) -> tuple[DeviceCondition, .
     return few(
         (
             DeviceCondition(
-                intern(short(each.type)), intern(short(each.status)), intern(short(each.reason or ""))
+                intern(_type(each.type)), intern(short(each.status)), intern(short(each.reason or ""))
             )
             for each in conditions
         ),
         MOST_CONDITIONS,
     )
+
+
+def _type(text: str) -> str:
+    """Return a condition's type, which resource/v1 bounds as a qualified name."""
+    return short(text, LONGEST_RESOURCE)
 
 
 def _consumed(raw: msgspec.Raw) -> tuple[tuple[str, str], ...]:

@@ -47,6 +47,17 @@ def test_the_first_entry_of_a_device_decides_whatever_its_share(
     assert counted == (not waits and not failed, failed)
 
 
+def test_a_condition_may_be_as_long_as_a_qualified_name() -> None:
+    named = [f"{'a' * 253}/{'b' * 62}{end}" for end in "12"]
+    raw = dra.claim(
+        dra.result("gpu-0", bindingConditions=named, bindingFailureConditions=named[:1]),
+        status={"devices": [_told(named[0])]},
+    )
+    (device,) = dra.read_claim(raw).devices
+    assert (device.waits_for, device.failed) == ((named[1],), (named[0],))
+    assert [each.type for each in device.conditions] == [named[0]]
+
+
 def test_each_share_has_its_own_conditions() -> None:
     raw = dra.claim(
         dra.result("gpu-0", shareID="one"),
