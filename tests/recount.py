@@ -374,13 +374,14 @@ def _devices(quantities: Mapping[str, object] | None) -> Amounts:
     found = {}
     for name, quantity in (quantities or {}).items():
         if _is_gpu(name):
-            found[name] = _number(str(quantity))
+            found[name] = amount_of(str(quantity))
             if not 0 <= found[name] < 2**31:
                 raise UnreadableError(f"{name}: {quantity!r}")
     return found
 
 
-def _number(text: str) -> Fraction:
+def amount_of(text: str) -> Fraction:
+    """Return the value of a quantity."""
     unsigned = text[1:] if text.startswith(("+", "-")) else text
     end = 0
     while end < len(unsigned) and unsigned[end] in "0123456789.":

@@ -95,11 +95,7 @@ class Cluster:
                     if pool.wrong is None
                     and not self._is_tainted(pool, each)
                     and (*pool.name, each["name"]) not in held
-                    and all(
-                        _amount(value) <= pool.left(name, counter, held)
-                        for name, counters in _draws(each).items()
-                        for counter, value in counters.items()
-                    )
+                    and pool.allows(each, held)
                 ]
                 sizes = [(_memory(each), pool.share(gpu.counter_set, each), each["name"]) for each in fitting]
                 best = [each for each in sizes if each[:2] == max(size[:2] for size in sizes)]
@@ -288,6 +284,21 @@ class Pool:
             if (*self.name, each["name"]) in held:
                 left -= _amount(_draws(each).get(counter_set, {}).get(counter, {"value": 0}))
         return left
+
+    def allows(self, device: Object, held: set[DeviceName]) -> bool:
+        """Tell whether counters are left for a device: none is that draws on some while one is overdrawn."""
+        drawn = {
+            (name, counter): _amount(value)
+            for name, counters in _draws(device).items()
+            for counter, value in counters.items()
+        }
+        left = {
+            (each["name"], counter): self.left(each["name"], counter, held)
+            for spec in self._specs
+            for each in spec.get("sharedCounters") or []
+            for counter in each["counters"]
+        }
+        return not drawn or all(amount >= drawn.get(counter, 0) for counter, amount in left.items())
 
     def share(self, counter_set: str, device: Object) -> Fraction:
         """Return how much of a counter set a device draws, as a sum of shares."""

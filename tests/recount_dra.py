@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tests.recount import recount_by_vendor, sum_rows, takes_gpu_pods
+from tests.recount import amount_of, recount_by_vendor, sum_rows, takes_gpu_pods
 from tests.recount_products import labelled, sum_up
 
 Object = Mapping[str, Any]
@@ -103,7 +103,10 @@ def recount_dra(
             continue
         elif gpu not in healthy:
             state = "unhealthy"
-        elif node is not None and not is_open.get(node):
+        elif (node is not None and not is_open.get(node)) or not any(
+            gpu in facts.gpus and not facts.tainted and _has_counters(device, pools[gpu[:2]], claims)
+            for device, facts in listed.items()
+        ):
             state = "unavailable"
         else:
             state = "available"
@@ -275,6 +278,33 @@ def _every_generation(
 
 def _sets_first(gpu: Gpu) -> tuple[bool, str]:
     return gpu[2] != "set", gpu[3]
+
+
+def _has_counters(device: Device, slices: list[Object], claims: list[Object]) -> bool:
+    """Tell whether held devices leave what a device draws on counters, and overdraw none of the pool's."""
+    by_name = {each["name"]: each for slice_ in reversed(slices) for each in _devices(slice_)}
+    left = {
+        (each["name"], counter): amount_of(str(value["value"]))
+        for slice_ in slices
+        for each in slice_["spec"].get("sharedCounters") or []
+        for counter, value in (each.get("counters") or {}).items()
+    }
+    held = {
+        each[2] for claim in claims for each in _held(claim, frozenset({device[0]})) if each[:2] == device[:2]
+    }
+    for name in held & set(by_name):
+        for counter, amount in _draws(by_name[name]).items():
+            left[counter] -= amount
+    own = _draws(by_name[device[2]])
+    return not own or all(amount >= own.get(counter, 0) for counter, amount in left.items())
+
+
+def _draws(device: Object) -> dict[tuple[str, str], Fraction]:
+    return {
+        (each["counterSet"], counter): amount_of(str(value["value"]))
+        for each in device.get("consumesCounters") or []
+        for counter, value in (each.get("counters") or {}).items()
+    }
 
 
 def _counter_sets(device: Object) -> set[str]:

@@ -96,14 +96,16 @@ class DraGpu(TypedDict):
         Literal["allocated", "unhealthy", "unavailable", "available", "unknown"],
         Field(
             description="allocated: a claim holds it or a part of it. unhealthy: all its devices are "
-            "tainted. unknown: its pool can't be counted."
+            "tainted. unavailable: no GPU pod gets it, for its node or for the reason. unknown: its pool "
+            "can't be counted."
         ),
     ]
     reason: Annotated[
         str | None,
         Field(
             description="Why a part of it is unknown: SLICE_GONE if no ResourceSlice has it, or the reason "
-            "of its pool in problem_pools of the status."
+            "of its pool in problem_pools of the status. Or NO_COUNTERS_LEFT: nobody holds it, and the "
+            "counters of its pool allow none of its devices."
         ),
     ]
     pci_bus_id: Annotated[

@@ -75,7 +75,10 @@ class Product(TypedDict):
     unhealthy: Annotated[
         Count, Field(description="Held by nobody, and not allocatable or, with DRA, tainted.")
     ]
-    unavailable: Annotated[Count, Field(description="Free, on nodes that accept no GPU pods.")]
+    unavailable: Annotated[
+        Count,
+        Field(description="Free, on nodes that accept no GPU pods, or kept from them by DRA's counters."),
+    ]
     largest_block: Annotated[Count, Field(description="The most available GPUs of the product on one node.")]
 
 
@@ -106,7 +109,11 @@ class GpuStates(TypedDict):
         Field(description="Held by nobody, and not allocatable or, with DRA, tainted."),
     ]
     unavailable: Annotated[
-        Count, Field(description="Free, on a node that accepts no GPU pods: cordoned or tainted.")
+        Count,
+        Field(
+            description="Free, on a node that accepts no GPU pods (cordoned or tainted), or kept from them "
+            "by DRA's counters."
+        ),
     ]
     available: Annotated[Count, Field(description="Free, on a node that accepts GPU pods.")]
     overcommitted: Annotated[

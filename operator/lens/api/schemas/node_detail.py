@@ -48,8 +48,8 @@ class Gpu(TypedDict):
         Literal["allocated", "unhealthy", "unavailable", "available", "unknown"],
         Field(
             description="allocated: to at least one container or ResourceClaim. unhealthy: health is "
-            "critical or lost, or all its devices are tainted. unavailable: the node accepts no GPU pods. "
-            "unknown: its DRA pool can't be counted."
+            "critical or lost, or all its devices are tainted. unavailable: the node accepts no GPU pods, "
+            "or dra.reason says why nobody gets it. unknown: its DRA pool can't be counted."
         ),
     ]
     holders: Annotated[list[GpuHolder], Field(description="The containers that it is allocated to.")]

@@ -69,7 +69,7 @@ class Node(TypedDict):
         Count,
         Field(description="Its GPUs that nobody holds, and that are not allocatable or, with DRA, tainted."),
     ]
-    unavailable_gpus: Annotated[Count, Field(description="Its free GPUs, if it accepts no GPU pods.")]
+    unavailable_gpus: Annotated[Count, Field(description="Its free GPUs that no GPU pod gets.")]
     overcommitted_gpus: Annotated[Count, Field(description="GPUs that pods hold beyond what it has.")]
     schedulable: Annotated[bool, Field(description="Whether it accepts GPU pods, by its cordon and taints.")]
     unschedulable: Annotated[bool, Field(description="Whether it is cordoned.")]

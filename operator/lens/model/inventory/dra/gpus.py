@@ -5,7 +5,7 @@
 | allocated | that a claim holds, or a part of which one holds |
 | unknown | that nobody holds, of a pool that can't be counted |
 | unhealthy | all devices of which are tainted NoSchedule or NoExecute |
-| unavailable | that is free, on a node that GPU pods can't go to |
+| unavailable | that is free, on a node that GPU pods can't go to, or without counters for a device of it |
 | available | that is free, on a node that takes GPU pods, or on no node |
 """
 
@@ -32,8 +32,13 @@ GpuState = Literal["allocated", "unknown", "unhealthy", "unavailable", "availabl
 SLICE_GONE = "SLICE_GONE"
 """No slice has the device that a claim holds, so nothing more is known of it."""
 
+NO_COUNTERS_LEFT = "NO_COUNTERS_LEFT"
+"""Nobody holds the GPU, and its pool's counters allow none of its devices."""
+
 Allocated = Mapping[str, Sequence[AllocatedDevice]]
 """What claims hold of each device, by its name."""
+
+_NOTHING_ALLOCATED: Allocated = {}
 
 Without = Literal["UNRESERVED", "PODS_GONE"]
 """Why no pod has what a claim holds: it is reserved for nobody, or for pods that are gone or have ended."""
@@ -69,7 +74,7 @@ class CapacityLeft(msgspec.Struct, frozen=True, gc=False):
 
 
 class Details(msgspec.Struct, frozen=True, gc=False):
-    """What there is to say of few GPUs. ``reason`` says why something of one is unknown.
+    """What there is to say of few GPUs. ``reason`` says why something is unknown, or why nobody gets one.
 
     ``taints`` are those of rules; a slice's own are at its devices. ``largest_partition_left`` is the largest
     device that could still be allocated, of a GPU whose devices share counters.
@@ -126,11 +131,12 @@ def held_gpu(
     rules: Collection[TaintRule],
     *,
     takes_gpu_pods: bool,
+    overdrawn: bool = False,
 ) -> HeldGpu:
     """Return a GPU of a pool in its state.
 
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
-    ``rules`` are the pool's.
+    ``rules`` are the pool's. ``overdrawn`` tells that the pool is.
     """
     devices = gpu.devices
     taints = (
@@ -144,33 +150,35 @@ def held_gpu(
         else ()
     )
     tainted = _tainted(devices, taints)
+    allocated = _by_device(holders) if holders else _NOTHING_ALLOCATED
+    left: str | None = None
+    if gpu.counters is not None and pool.offers:
+        left = _largest_partition_left(gpu, pool, allocated, held, tainted, overdrawn=overdrawn)
+    reason: str | None = None
     state: GpuState
     if holders:
         state = "allocated"
     elif not pool.offers:
-        state = "unknown"
+        state, reason = "unknown", None if pool.problem is None else pool.problem.reason
     elif tainted and all(device.name in tainted for device in devices):
         state = "unhealthy"
+    elif gpu.counters is not None and left is None and pool.problem is None:
+        # What is unreadable of a pool may be the very counters that seem to be used up.
+        state, reason = "unavailable", NO_COUNTERS_LEFT
     else:
         state = "available" if takes_gpu_pods else "unavailable"
-    reason = pool.problem.reason if state == "unknown" and pool.problem else None
     if gpu.counters is None and not any([device.kind.shareable for device in devices]):  # noqa: C419
         plain = not taints and reason is None
         return HeldGpu(gpu, state, holders, NO_DETAILS if plain else Details(taints, reason=reason))
-    allocated = _by_device(holders)
     details = Details(
         taints=taints,
-        largest_partition_left=(
-            _largest_partition_left(gpu, pool, allocated, held, tainted)
-            if gpu.counters is not None and pool.offers
-            else None
-        ),
+        largest_partition_left=left,
         capacity_left=tuple(
             CapacityLeft(
                 device.name,
                 tuple((name, float(left)) for name, left in _capacity_left(device, allocated)),
             )
-            for device in gpu.devices
+            for device in devices
             if device.shareable
         ),
         reason=reason,
@@ -195,12 +203,30 @@ def _by_device(holders: Iterable[DeviceHolder]) -> Allocated:
     return found
 
 
+def is_overdrawn(pool: Pool, held: Collection[str]) -> bool:
+    """Tell whether devices of a pool that are held draw more of a counter than there is.
+
+    kube-scheduler then allocates no device of the pool that draws on counters, of whichever set
+    (structured/internal/incubating, ``checkAvailableCounters``).
+    """
+    drawn_on = {
+        gpu.name: gpu
+        for device in held
+        if device not in pool.outdated.devices
+        for gpu in pool.gpus_of(device)
+        if gpu.counters is not None
+    }
+    return any(left < 0 for gpu in drawn_on.values() for left in _left(gpu, held).values())
+
+
 def _largest_partition_left(
     gpu: Gpu,
     pool: Pool,
     allocated: Allocated,
     held: Container[str],
     tainted: Container[str],
+    *,
+    overdrawn: bool,
 ) -> str | None:
     """Return the largest device of a GPU that the counters still allow; None if there is none.
 
@@ -222,6 +248,7 @@ def _largest_partition_left(
                 for each in device.consumes
                 for name, amount in each.counters
             )
+            and not (overdrawn and device.consumes)
         )
     ]
     most = max((device.memory_bytes or 0 for device in free), default=0)

@@ -13,7 +13,15 @@ import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.groups import Groups
-from lens.model.inventory.dra.gpus import DeviceHolder, GpuState, HeldGpu, gone_gpu, held_gpu, holder
+from lens.model.inventory.dra.gpus import (
+    DeviceHolder,
+    GpuState,
+    HeldGpu,
+    gone_gpu,
+    held_gpu,
+    holder,
+    is_overdrawn,
+)
 from lens.model.inventory.dra.pool import Pool, ProblemPool, build_pool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
 from lens.model.inventory.objects.device import NO_NODE, GpuKey
@@ -74,6 +82,7 @@ class DeviceIndex:
         self._pool_slices = Groups[PoolKey, str]()
         self._pools: dict[PoolKey, Pool] = {}
         self._pools_at = Groups[str, PoolKey]()
+        self._overdrawn: set[PoolKey] = set()
         self._rules: dict[tuple[str | None, str | None], dict[str, TaintRule]] = {}
         self._holding: dict[PoolKey, dict[str, tuple[PodKey, ...]]] = {}
         self._claims_at = Groups[str, PodKey]()
@@ -202,11 +211,16 @@ class DeviceIndex:
     def settle(self) -> tuple[set[str], set[PodKey]]:
         """Bring the pools up to date; return the nodes and the pods that were touched since the last time."""
         rebuilt = {key for key in self._dirty_pools if self._rebuild(key)}
+        for key in {*self._dirty_pools, *self._dirty_devices}:
+            self._find_overdrawn(key)
         for key, devices in self._dirty_devices.items():
             # All nodes that a rebuilt pool is about are touched already.
             if key in rebuilt:
                 continue
             pool, holding = self._pools.get(key), self._holding.get(key, _NOTHING_HELD)
+            if pool is not None and pool.of_several:
+                # What is left of one GPU's counters may decide about devices of others.
+                self._touched_nodes.update(pool.nodes)
             for device in devices:
                 for gpu in pool.gpus_of(device) if pool is not None else ():
                     self._touched_nodes.add(gpu.node)
@@ -241,6 +255,15 @@ class DeviceIndex:
                 self._touched_nodes.add(self.claims[claim].node or NO_NODE)
                 self._touched_pods.update(self._users.of(claim))
         return True
+
+    def _find_overdrawn(self, key: PoolKey) -> None:
+        pool = self._pools.get(key)
+        held = self._holding.get(key, _NOTHING_HELD)
+        overdrawn = pool is not None and not pool.is_plain and is_overdrawn(pool, held)
+        if overdrawn != (key in self._overdrawn):
+            (self._overdrawn.add if overdrawn else self._overdrawn.discard)(key)
+            # None of its devices that draw on counters is allocated on any node.
+            self._touched_nodes.update(pool.nodes if pool is not None else ())
 
     @property
     def problems(self) -> Problems:
@@ -288,7 +311,17 @@ class DeviceIndex:
                         holders += self._holders(key, device.name, claims, users)
                 if outdated:
                     holders += self._outdated_holders(pool, gpu, users)
-                found.append(held_gpu(gpu, pool, holders, holding, rules, takes_gpu_pods=takes_gpu_pods))
+                found.append(
+                    held_gpu(
+                        gpu,
+                        pool,
+                        holders,
+                        holding,
+                        rules,
+                        takes_gpu_pods=takes_gpu_pods,
+                        overdrawn=key in self._overdrawn,
+                    )
+                )
             found += (
                 HeldGpu(gpu, "allocated", holders)
                 for gpu in pool.outdated.gpus.get(node, ())

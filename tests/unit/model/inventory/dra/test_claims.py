@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.dra.gpus import SLICE_GONE
+from lens.model.inventory.dra.gpus import NO_COUNTERS_LEFT, SLICE_GONE
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from tests.unit.model.dra_manifests import (
@@ -225,6 +225,60 @@ def test_a_partition_that_is_tainted_is_not_left() -> None:
     ledger = cluster(cpu_node(), _partitionable(), taint_rule(device="gpu-0"))
     (only,) = ledger.snapshot().nodes["node-1"].gpus
     assert (only.state, only.largest_partition_left) == ("available", "4g-0")
+
+
+def _drawing(index: int, node: str) -> Object:
+    """Return a slice with a GPU that two partitions draw on, of the pool that all nodes have a part of."""
+    halves = [device(f"half-{index}-{each}", consumes={f"gpu-{index}": {"slices": 4}}) for each in "ab"]
+    return resource_slice(*halves, gpu(9 - index), name=node, pool="rack", count=3, node=node)
+
+
+def _counters(slices: int) -> Object:
+    sets = {f"gpu-{index}": {"slices": slices} for index in (1, 2)}
+    return resource_slice(name="sets", pool="rack", count=3, node=None, allNodes=True, counters=sets)
+
+
+def test_nothing_draws_on_a_pools_counters_while_one_is_overdrawn() -> None:
+    held = claim(result("half-1-a", pool="rack"), result("half-1-b", pool="rack"))
+    ledger = cluster(
+        cpu_node("node-1"),
+        cpu_node("node-2"),
+        _drawing(1, "node-1"),
+        _drawing(2, "node-2"),
+        _counters(8),
+        held,
+    )
+
+    def there(node: str) -> dict[str, tuple[str, str | None, str | None]]:
+        gpus = ledger.snapshot().nodes[node].gpus
+        return {each.gpu.name: (each.state, each.largest_partition_left, each.reason) for each in gpus}
+
+    assert there("node-2") == {
+        "gpu-2": ("available", "half-2-a", None),
+        "gpu-7": ("available", None, None),
+    }
+    put(ledger, _counters(7))
+    assert there("node-1") == {"gpu-1": ("allocated", None, None), "gpu-8": ("available", None, None)}
+    assert there("node-2") == {
+        "gpu-2": ("unavailable", None, NO_COUNTERS_LEFT),
+        "gpu-7": ("available", None, None),
+    }
+    assert ledger.snapshot().states == GpuStates(allocated=1, unavailable=1, available=2)
+    put(ledger, claim(result("half-1-a", pool="rack")))
+    assert there("node-2")["gpu-2"] == ("available", "half-2-a", None)
+
+
+def test_a_free_gpu_of_which_no_device_can_be_had_is_unavailable() -> None:
+    both = device("both", consumes={each: {"slices": 4} for each in ("gpu-1", "gpu-2")})
+    part = device("part", consumes={"gpu-1": {"slices": 5}})
+    sets = {each: {"slices": 8} for each in ("gpu-1", "gpu-2")}
+    objects = cpu_node(), resource_slice(both, part, counters=sets)
+    assert _by_gpu(*objects) == {"gpu-1": "available", "gpu-2": "available"}
+    assert _by_gpu(*objects, claim(result("part"))) == {"gpu-1": "allocated", "gpu-2": "unavailable"}
+
+
+def _by_gpu(*objects: Object) -> dict[str, str]:
+    return {each.gpu.name: each.state for each in snapshot_of(*objects).nodes["node-1"].gpus}
 
 
 def test_a_pod_with_two_partitions_of_a_gpu_is_on_one_gpu() -> None:
