@@ -125,10 +125,23 @@ class Cluster:
             names.append(extended["resourceClaimName"])
         return names
 
+    def _counted_claims(self, pod: Object) -> list[str | None]:
+        """Leave out the claim for what a pod that isn't bound asks for by the names of resources."""
+        names = self.claims_of(pod)
+        spec = pod.get("spec") or {}
+        asked = [
+            name
+            for each in spec.get("containers") or []
+            for name, number in (each.get("resources") or {}).get("requests", {}).items()
+            if name == "nvidia.com/gpu" and number != "0"
+        ]
+        extended = (pod.get("status") or {}).get("extendedResourceClaimStatus")
+        return names[:-1] if extended and asked and not spec.get("nodeName") else names
+
     def gpus_of(self, pod: Object) -> int:
         """Return on how many physical GPUs a pod is by its claims."""
         namespace = pod["metadata"].get("namespace", "")
-        claims = [self.claims.get((namespace, name or "")) for name in self.claims_of(pod)]
+        claims = [self.claims.get((namespace, name or "")) for name in self._counted_claims(pod)]
         usable = [claim for claim in claims if claim and self._is_for(claim, pod)]
         found: set[object] = set()
         for device, claim, _ in self.held():
@@ -145,7 +158,7 @@ class Cluster:
     def asked(self, pod: Object) -> int | None:
         """Return how many devices of GPUs a pod's claims ask for that aren't allocated; None if none do."""
         numbers = []
-        for name in self.claims_of(pod):
+        for name in self._counted_claims(pod):
             claim = self.claims.get((pod["metadata"].get("namespace", ""), name or ""))
             if claim is None or claim.get("status", {}).get("allocation") is not None:
                 continue

@@ -17,6 +17,7 @@ _NOT_CHECKED = {
     "device_search": "devices that take too long to find",
     "device_pools": "pools of devices whose slices contradict each other",
     "device_bindings": "claims that wait for their devices",
+    "leftover_claim": "the claim of an attempt that failed",
     "volumes": "volumes that bind a pod to a place",
     "scheduler": "another scheduler",
     "pod_groups": "pod groups, which start together or not at all",

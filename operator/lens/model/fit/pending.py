@@ -26,6 +26,7 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
     refusal: str | None = None
     claims: tuple[AskedClaim, ...] = ()
     name: str = ""
+    leftover: tuple[str, str] | None = None
 
     def shape(self, fleet: Fleet) -> Hashable:
         """Return a value that pods of which a fit says the same share, while one of them is kept."""
@@ -34,11 +35,13 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
         # Only rules between pods look at the labels, in which pods of one template may differ.
         # Hashing all else would take longer than to tell a shape twice, where it isn't the same object.
         claims = tuple(_claim_shape(each, fleet, asked.namespace) for each in self.claims)
-        return id(asked), self.labels if by_labels else (), self.nominated, claims
+        return id(asked), self.labels if by_labels else (), self.nominated, claims, self.leftover
 
     def whole(self) -> AskedPod:
         """Return the pod with its labels and claims."""
-        return msgspec.structs.replace(self.asked, labels=self.labels, claims=self.claims, name=self.name)
+        return msgspec.structs.replace(
+            self.asked, labels=self.labels, claims=self.claims, name=self.name, leftover=self.leftover
+        )
 
 
 def _claim_shape(claim: AskedClaim, fleet: Fleet, namespace: str) -> Hashable:
@@ -55,7 +58,7 @@ def read_pending(document: bytes, nominated: FitPod | None, refusal: str | None 
     if len(document) > LONGEST_PENDING:
         raise ValueError(f"{len(document)} bytes are more than {LONGEST_PENDING}")
     asked = read_asked_pod(document)
-    shared = msgspec.structs.replace(asked, labels=(), claims=(), name="")
+    shared = msgspec.structs.replace(asked, labels=(), claims=(), name="", leftover=None)
     return PendingPod(
         _share(shared),
         asked.labels,
@@ -63,6 +66,7 @@ def read_pending(document: bytes, nominated: FitPod | None, refusal: str | None 
         refusal,
         asked.claims,
         asked.name if asked.claims else "",
+        asked.leftover,
     )
 
 

@@ -42,10 +42,11 @@ EXTENDED = "<extended-resources>"
 """The claim that kube-scheduler makes for extended resources, before it is created."""
 
 UNEVALUATED, UNSEARCHED, UNBOUND = "device_selectors", "device_search", "device_bindings"
-CONTRADICTED = "device_pools"
+CONTRADICTED, LEFTOVER = "device_pools", "leftover_claim"
 """What keeps it unknown whether a node fits: a selector that can't be evaluated, a search that is too long,
-an allocated device that waits for its binding conditions (after 600 s it is released), and slices that
-contradict each other."""
+an allocated device that waits for its binding conditions (after 600 s it is released), slices that
+contradict each other, and the claim that an earlier attempt made for the pod's extended resources: the next
+attempt fails, kube-scheduler deletes the claim, and tries again (``filterExtendedResources``)."""
 
 _UNKNOWN = rejection("unknown", "what the claims ask for can't be decided")
 
@@ -139,6 +140,11 @@ class DeviceFilter(Filter):
         self.rejected: str | None = None
         self._claims: list[_Claim] = []
         self._claims += self._resolved()
+        if asked.leftover is not None and self.extended:
+            name, uid = asked.leftover
+            stored = devices.claims.get((asked.namespace, name))
+            if stored is not None and stored.owner == uid:
+                self.unknown[LEFTOVER] = True
         self.uses_shared = devices.are_shared
         """Whether what one node gives may be missing on another one."""
 

@@ -24,6 +24,7 @@ from lens.model.fit.spec.spread_constraints import (
     read_constraints,
 )
 from lens.model.fit.spec.tolerations import TolerationManifest, Tolerations, read_tolerations
+from lens.model.inventory.objects.pod_claims import extended_claim
 from lens.model.k8s.bounds import MOST_POD_CLAIMS, MOST_TERMS
 from lens.model.k8s.decoder import decoder
 from lens.model.k8s.dra.objects import PodClaimManifest, PodClaimStatus
@@ -36,8 +37,8 @@ class AskedPod(msgspec.Struct, frozen=True, gc=False):
     ``node_name`` is ``spec.nodeName``; ``bound`` says that its kubelet decides, which looks at no rules
     between pods. ``gates`` are its scheduling gates, ``features`` what a node has to
     declare. ``claims`` are its ResourceClaims, ``containers`` what they request of extended resources, which
-    claims may serve. ``unchecked`` names what it has and no filter looks at; each can only keep it off more
-    nodes.
+    claims may serve. ``leftover`` is the claim that the scheduler made for these before, and the pod's uid.
+    ``unchecked`` names what it has and no filter looks at; each can only keep it off more nodes.
     """
 
     namespace: str = "default"
@@ -59,6 +60,7 @@ class AskedPod(msgspec.Struct, frozen=True, gc=False):
     features: frozenset[str] = frozenset()
     claims: tuple[AskedClaim, ...] = ()
     containers: tuple[ContainerRequest, ...] = ()
+    leftover: tuple[str, str] | None = None
     unchecked: tuple[str, ...] = ()
 
     def on(self, node: str) -> FitPod:
@@ -176,6 +178,7 @@ def read_asked_pod(document: bytes) -> AskedPod:
         features=_features(spec),
         claims=tuple(_claims(asked, namespace)),
         containers=_containers(whole, request),
+        leftover=_leftover(whole),
         unchecked=tuple(_unchecked(spec)),
     )
 
@@ -205,6 +208,13 @@ def _containers(pod: PodManifest, request: Request) -> tuple[ContainerRequest, .
     if not any(is_extended(name) for name, _ in request):
         return ()
     return read_containers(pod.spec.init_containers or (), pod.spec.containers or ())
+
+
+def _leftover(pod: PodManifest) -> tuple[str, str] | None:
+    extended = extended_claim(pod)
+    if extended is None or not extended.resource_claim_name or not pod.metadata.uid:
+        return None
+    return extended.resource_claim_name, pod.metadata.uid
 
 
 def _named(field: str, read: Any, *arguments: Any) -> Any:

@@ -425,20 +425,23 @@ class DeviceIndex:
 
         Call this after ``settle``.
         """
-        uses: list[ClaimUse] = []
-        gpus: set[GpuKey] = set()
-        asked = 0
-        for named in pod.claims:
-            use = self._use(pod, named, gpus)
-            if use is not None:
-                uses.append(use)
-                if use.state == "waiting" and not pod.node:
-                    asked += use.gpus or 0
         units = pod.units and tuple(
             (resource, number)
             for resource, number in pod.units
             if not resource.startswith(CLASS_PREFIX) or self._is_of_gpus(resource.removeprefix(CLASS_PREFIX))
         )
+        uses: list[ClaimUse] = []
+        gpus: set[GpuKey] = set()
+        asked = 0
+        for named in pod.claims:
+            # What an attempt has left behind for extended resources, the pod still asks for by their names.
+            is_leftover = not (pod.node or named.name) and bool(units)
+            use = self._use(pod, named, set() if is_leftover else gpus)
+            if use is None or (is_leftover and use.state == "missing"):
+                continue
+            uses.append(use)
+            if use.state == "waiting" and not pod.node and not is_leftover:
+                asked += use.gpus or 0
         return msgspec.structs.replace(pod, units=units, uses=tuple(uses), claimed_gpus=len(gpus) + asked)
 
     def _use(self, pod: Pod, named: PodClaim, gpus: set[GpuKey]) -> ClaimUse | None:

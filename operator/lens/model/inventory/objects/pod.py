@@ -154,14 +154,16 @@ def read_pod(
 def _without_claimed(manifest: PodManifest, units: Units) -> Units:
     """Return the units without those that a claim serves, or will: these are the claim's, and count there.
 
-    A class's implicit resource is always served by a claim, so a bound pod holds nothing else of it.
+    A class's implicit resource is always served by a claim, so a bound pod holds nothing else of it. One that
+    isn't bound asks for all of it: the scheduler deletes the claim of an attempt that failed.
     """
+    if not manifest.spec.node_name:
+        return units
     served = resources_of_claim(extended_claim(manifest))
-    bound = bool(manifest.spec.node_name)
     return tuple(
         (resource, number)
         for resource, number in units
-        if resource not in served and not (bound and resource.startswith(CLASS_PREFIX))
+        if resource not in served and not resource.startswith(CLASS_PREFIX)
     )
 
 

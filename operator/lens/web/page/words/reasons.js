@@ -45,6 +45,7 @@ const UNCHECKED = {
   device_search: "devices that take too long to find",
   device_pools: "pools of devices whose slices contradict each other",
   device_bindings: "claims that wait for their devices",
+  leftover_claim: "the claim of an attempt that failed",
   volumes: "volumes that bind it to a place",
   scheduler: "its own scheduler's rules",
   pod_groups: "pod groups that start together or not at all",

@@ -485,6 +485,23 @@ def test_only_the_resources_that_a_claim_serves_are_the_claims() -> None:
     assert (task.units, task.gpus) == (((GPU, 2),), 3)
 
 
+def test_a_pending_pod_asks_for_what_it_names_whatever_claim_an_attempt_left() -> None:
+    left = _extended(GPU)
+    del left["spec"]["nodeName"]
+    ledger = cluster(cpu_node(), resource_slice(gpu(0)), device_class(extendedResourceName=GPU), left)
+
+    def waits() -> tuple[int, dict[str, int], list[str]]:
+        (only,) = ledger.snapshot().pending.values()
+        return only.gpus, dict(only.units), [each.state for each in only.uses]
+
+    assert waits() == (1, {GPU: 1}, [])
+    put(ledger, claim(result("gpu-0"), pods=["train-0"]))
+    assert waits() == (1, {GPU: 1}, ["held"])
+    assert ledger.snapshot().demand.gpus == 1
+    # The claim holds its device until the scheduler deletes it.
+    assert ledger.snapshot().states == GpuStates(allocated=1)
+
+
 def test_a_pending_pod_asks_for_a_class_by_its_implicit_resource() -> None:
     asking = _extended(f"deviceclass.resource.kubernetes.io/{DRIVER}", node=None)
     ledger = cluster(device_class(), asking)
