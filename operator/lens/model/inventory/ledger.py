@@ -246,4 +246,5 @@ class Ledger:
         if not needs_index(pod):
             return pod
         resolved = self._dra.resolved(pod)
-        return resolved if resolved.units or any(use.state != "missing" for use in resolved.uses) else None
+        asks = resolved.units or resolved.fraction or any(use.state != "missing" for use in resolved.uses)
+        return resolved if asks else None

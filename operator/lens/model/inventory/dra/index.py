@@ -442,7 +442,9 @@ class DeviceIndex:
             uses.append(use)
             if use.state == "waiting" and not pod.node and not is_leftover:
                 asked += use.gpus or 0
-        return msgspec.structs.replace(pod, units=units, uses=tuple(uses), claimed_gpus=len(gpus) + asked)
+        # A pod that waits for parts of GPUs asks for these, too.
+        claimed = pod.claimed_gpus + len(gpus) + asked
+        return msgspec.structs.replace(pod, units=units, uses=tuple(uses), claimed_gpus=claimed)
 
     def _use(self, pod: Pod, named: PodClaim, gpus: set[GpuKey]) -> ClaimUse | None:
         """Return a pod's claim as it is now; None for one that isn't of GPUs. Add its GPUs to ``gpus``."""

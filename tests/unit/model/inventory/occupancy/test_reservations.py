@@ -130,6 +130,13 @@ def test_a_pending_pod_asks_for_the_gpus_that_it_will_be_on() -> None:
     assert snapshot.pending["team/a"].fraction == Fraction(0.25, None, 3)
 
 
+def test_a_pending_pod_with_a_claim_too_asks_for_the_gpus_that_it_will_be_on() -> None:
+    named = [{"name": "nic", "resourceClaimName": "nic"}]
+    snapshot = snapshot_of(sharing("a", "", on=None, resourceClaims=named))
+    assert [each.gpus for each in snapshot.pending.values()] == [1]
+    assert snapshot.demand.gpus == 1
+
+
 def test_on_a_node_without_gpus_an_annotation_makes_no_task() -> None:
     snapshot = snapshot_of(sharing("a", "g0", on="cpu-1"))
     assert len(snapshot.nodes) == snapshot.missing_nodes == 0
