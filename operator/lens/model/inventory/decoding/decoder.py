@@ -122,14 +122,16 @@ class Decoder(Generic[K, V]):
     ) -> Line | tuple[str, Reading[K, V]]:
         """Read a watch line: the type and the object, or an undecoded line if the object can't be decoded.
 
-        Nearly all can, and decoding them in one pass saves a third of a line's cost. Of those that ``known``
-        has no views are made. Raise ValueError for bytes that are no watch line.
+        Nearly all can, and decoding them in one pass saves a third of a line's cost. No views are made of
+        those that ``known`` has, and of deleted ones. Raise ValueError for bytes that are no watch line.
         """
         try:
             line = self._decode_line(raw)
             if line.type in CHANGES:
                 key, version = self._identity(line.object.metadata)
-                # New objects soon change, and deleted ones never again.
+                if line.type == "DELETED":
+                    return line.type, Reading(key, version, None)
+                # New objects soon change.
                 known = known if line.type == "MODIFIED" else None
                 return line.type, self._seen(key, version, line.object, lambda: read_line(raw).object, known)
         except (ValueError, RecursionError):

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from lens.model.inventory.decoding.decoder import Decoder, Reading
 from lens.model.inventory.decoding.documents import read_bookmark, read_line, read_page
 from lens.model.inventory.decoding.kinds import pod_decoder
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.k8s.gpu_resources import GpuResources
+from lens.model.k8s.objects import PodManifest
 from tests.unit.model.manifests import GPU, Object, container, node, pod, read_node, read_pod
 
 
@@ -93,6 +95,15 @@ def test_a_bad_object_in_a_page_or_line_leaves_the_others() -> None:
     assert [json.loads(bytes(item)) for item in page.items] == [bad, good, 7]
     line = read_line(json.dumps({"type": "ADDED", "object": bad}).encode())
     assert (line.type, json.loads(bytes(line.object))) == ("ADDED", bad)
+
+
+def test_of_a_deleted_object_only_the_name_and_the_version_are_read() -> None:
+    viewed: list[PodManifest] = []
+    decoder = Decoder(PodManifest, viewed.append, PodKey)
+    for type_ in ("ADDED", "DELETED"):
+        line = _json({"type": type_, "object": pod(container("main", "1"))})
+        assert decoder.read_watch_line(line) == (type_, Reading(PodKey("team", "train-0"), 7, None))
+        assert len(viewed) == 1
 
 
 @pytest.mark.parametrize("items", [{}, {"items": None}, {"items": []}])
