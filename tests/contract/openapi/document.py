@@ -115,6 +115,11 @@ ERRORS: Mapping[int, _Error] = {
         "Invalid request: a header field is over 16380 bytes",
     ),
     500: _Error(5000, "Lens has a defect; its log has the request's id.", "Internal error"),
+    501: _Error(
+        5001,
+        "HTTP has no such method; methods are case-sensitive.",
+        "Unknown method: methods are case-sensitive",
+    ),
     502: _Error(
         5002,
         "Another cluster's Lens is unreachable, or its response is invalid.",

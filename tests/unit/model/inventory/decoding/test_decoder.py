@@ -99,7 +99,7 @@ def test_a_bad_object_in_a_page_or_line_leaves_the_others() -> None:
 
 def test_of_a_deleted_object_only_the_name_and_the_version_are_read() -> None:
     viewed: list[PodManifest] = []
-    decoder = Decoder(PodManifest, viewed.append, PodKey)
+    decoder: Decoder[PodKey, Pod] = Decoder(PodManifest, viewed.append, PodKey)
     for type_ in ("ADDED", "DELETED"):
         line = _json({"type": type_, "object": pod(container("main", "1"))})
         assert decoder.read_watch_line(line) == (type_, Reading(PodKey("team", "train-0"), 7, None))
