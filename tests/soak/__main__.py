@@ -1,14 +1,14 @@
 """Let Lens live through a day of a cluster: `python -m tests.soak [--hours 24] [--nodes 1000]`.
 
 A day takes eight minutes: its changes come 180 times as fast, and so do rotations of tokens. What Lens does
-by its own clock, it does as in eight minutes. So before the day there are five minutes, `--warm-up`, in which
-what is bounded fills: owners are read for the first time and again, and callers get new tokens every five
-seconds. Prints a line for each hour, a negative one before the day, and how much RSS, descriptors, threads,
-tasks and connections have grown over the day's last two thirds, a day, with the standard error;
-build/soak.json has all samples, build/soak.log what Lens logged. The exit status is 0 if each growth is no
-more than its bound even when it is two standard errors larger. It is 1 if one is over its bound, if the run
-is too short to tell, if a request failed, or if Lens ended or had a defect. Of less than half a day no growth
-is judged.
+by its own clock, it does as in eight minutes, but for malloc's free memory, which it gives back each second
+instead of each minute. So before the day there are five minutes, `--warm-up`, in which what is bounded fills:
+owners are read for the first time and again, and callers get new tokens every five seconds. Prints a line for
+each hour, a negative one before the day, and how much RSS, descriptors, threads, tasks and connections have
+grown over the day's last two thirds, a day, with the standard error; build/soak.json has all samples,
+build/soak.log what Lens logged. The exit status is 0 if each growth is no more than its bound even when it is
+two standard errors larger. It is 1 if one is over its bound, if the run is too short to tell, if a request
+failed, or if Lens ended or had a defect. Of less than half a day no growth is judged.
 """
 
 import argparse
@@ -63,7 +63,11 @@ def main() -> int:
     )
     parser.add_argument("--nodes", type=int, default=1000, help="(%(default)s)")
     parser.add_argument(
-        "--leak", type=float, metavar="MB", help="let Lens leak so much a day, to see that the soak fails"
+        "--leak",
+        type=float,
+        default=0.0,
+        metavar="MB",
+        help="let Lens leak so much a day, to see that the soak fails",
     )
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     arguments = parser.parse_args()
@@ -75,9 +79,8 @@ def main() -> int:
             token.write_text(OWN_TOKEN)
             server = f"http://127.0.0.1:{scene.surroundings.apiserver_port}"
             write_kubeconfig(kubeconfig, server, {"tokenFile": str(token)})
-            if arguments.leak is not None:
-                a_second = arguments.leak * SPEED / DAY_S
-                scene.lens = (sys.executable, "-m", "tests.soak.leaking", str(a_second))
+            a_second = arguments.leak * SPEED / DAY_S
+            scene.lens = (sys.executable, "-m", "tests.soak.living", str(a_second))
             scene.start()
             taken, problems = asyncio.run(_live(scene, token, arguments))
             log = scene.subject.text

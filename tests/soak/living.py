@@ -1,6 +1,8 @@
-"""Run Lens with a leak, which a soak has to find: `python -m tests.soak.leaking MB_A_SECOND serve`.
+"""Run Lens as a soak needs it: `python -m tests.soak.living LEAKED_MB_A_SECOND serve`.
 
-It is of small blocks that nothing frees, as what a program forgets mostly is.
+What Lens does each minute of its own clock is done each second here, as time passes faster: malloc's free
+memory goes back to the kernel. A leak, which a soak has to find, is of small blocks that nothing frees, as
+what a program forgets mostly is.
 """
 
 import runpy
@@ -8,8 +10,18 @@ import sys
 import threading
 import time
 
+from lens.heap import trimmer
+
 BLOCK = 400
 STEP_S = 0.2
+TRIM_S = 1.0
+
+
+def _trim() -> None:
+    trim = trimmer()
+    while trim is not None:
+        time.sleep(TRIM_S)
+        trim()
 
 
 def _leak(bytes_a_second: float) -> None:
@@ -23,5 +35,6 @@ def _leak(bytes_a_second: float) -> None:
 
 if __name__ == "__main__":
     rate = float(sys.argv.pop(1))
+    threading.Thread(target=_trim, daemon=True).start()
     threading.Thread(target=_leak, args=(rate * 1e6,), daemon=True).start()
     runpy.run_module("lens", run_name="__main__", alter_sys=True)
