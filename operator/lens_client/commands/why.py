@@ -15,6 +15,15 @@ from lens_client.output.text import one_line
 from lens_client.views import why
 
 _PODS = frozenset({"pod", "pods", "po"})
+_SHORT = {
+    "cj": "cronjob",
+    "deploy": "deployment",
+    "ds": "daemonset",
+    "rc": "replicationcontroller",
+    "rs": "replicaset",
+    "sts": "statefulset",
+}
+"""kubectl's short names of kinds that have pods."""
 _MOST_SHOWN = 3
 
 
@@ -49,18 +58,22 @@ def run(context: Context) -> int:
 
 
 def _named(given: str) -> tuple[str, str]:
-    """Return the kind, in lower case, and the name; a name alone is a pod's. Raise UsageError."""
+    """Return the kind, in lower case and whole, and the name; a name alone is a pod's. Raise UsageError."""
     kind, slash, name = given.partition("/")
     if not slash:
         kind, name = "pod", given
     if not kind or not name or "/" in name:
         raise UsageError(f"{given} names no object: write pod/NAME or KIND/NAME, such as job/NAME")
-    return kind.lower().partition(".")[0], name
+    kind = kind.lower().partition(".")[0]
+    return _SHORT.get(kind, kind), name
 
 
 def _is(row: Mapping[str, Any], kind: str, name: str) -> bool:
+    """Return whether it is that pod, or a pod of that workload or of an owner below it, as a JobSet's Job."""
     if kind in _PODS:
         return bool(row["pod_name"] == name)
+    if name == row["owner"] != row["workload_name"]:
+        return True  # of which kind it is Lens doesn't say
     of = str(row["workload_type"]).lower()
     return kind in (of, f"{of}s", f"{of}es") and row["workload_name"] == name
 

@@ -387,6 +387,36 @@ def test_a_connection_that_is_closed_after_each_response_will_do(server: lens.Fa
     assert (ran.status, ran.stdout.split()[0]) == (0, "POD")
 
 
+def _waiting(server: lens.FakeLens, **more: Any) -> None:
+    head = {"cluster": cluster.NAME, "timestamp": cluster.TIMESTAMP, "total_tasks": 1, "continue": None}
+    rows = [cluster.waiting("ml-team", "train-0-x7", **more)]
+    server.answers[f"{REALTIME}/pending-tasks"] = (200, {**head, "tasks": rows})
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("Deployment", "deploy/train deployment/train deployments.apps/train replicaset/train-0 rs/train-0"),
+        ("StatefulSet", "sts/train StatefulSet/train"),
+        ("JobSet", "jobset/train jobsets.jobset.x-k8s.io/train job/train-0 pod/train-0-x7 train-0-x7"),
+    ],
+)
+def test_why_takes_workloads_by_the_names_that_kubectl_takes(
+    server: lens.FakeLens, kind: str, names: str
+) -> None:
+    """Those of owners between the pod and its workload too."""
+    try:
+        _waiting(server, workload_type=kind, workload_name="train", owner="train-0")
+        for name in names.split():
+            ran = run(server.url, ["why", name])
+            assert (ran.status, ran.stdout.split()[:2]) == (0, ["POD", "ml-team/train-0-x7"]), name
+        assert run(server.url, ["why", "job/train"]).status == 1
+        _waiting(server, workload_type=kind, workload_name="train", owner="train")
+        assert run(server.url, ["why", "cronjob/train"]).status == 1
+    finally:
+        server.answers.clear()
+
+
 REFUSED = [
     ("fit", "fit --gpus -1", "gpus '-1' is not a number from 0 to 1024", "--gpus '-1' is not a number"),
     ("nodes", "nodes --available -1", "available_min '-1' is not a number", "--available '-1' is not"),
