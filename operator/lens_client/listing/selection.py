@@ -7,6 +7,9 @@ from lens_client.context import Context
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
+MOST_SEEN = 10_000
+"""Rows that are remembered. The apiserver is asked again for one that was forgotten and appears again."""
+
 Chooses = Callable[[Iterable[Mapping[str, Any]]], list[Mapping[str, Any]]]
 
 
@@ -30,6 +33,8 @@ class Labelled:
         keys = {key for key, _ in keyed}
         if keys - self._seen:
             self._chosen = self._context.labelled(self._plural) or set()
+            if len(self._seen) > MOST_SEEN:
+                self._seen.clear()
             self._seen |= keys
         return [row for key, row in keyed if key in self._chosen]
 
