@@ -1,6 +1,6 @@
 """DynamicResources: whether a node has the devices that a pod's claims and extended resources ask for."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,9 +27,9 @@ from lens.model.fit.dra.pools import Pool, PoolKind
 from lens.model.fit.dra.shapes import Viewer
 from lens.model.fit.dra.signatures import Signature, node_signature
 from lens.model.fit.dra.state import Devices
+from lens.model.fit.filters.pod_claims import Allocation, PodClaim, find_claims
 from lens.model.fit.filters.rejection import Filter, Rejection, Tally, rejection
 from lens.model.fit.spec.asked import AskedPod
-from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet, FleetNode
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
@@ -50,8 +50,6 @@ attempt fails, kube-scheduler deletes the claim, and tries again (``filterExtend
 
 _UNKNOWN = rejection("unknown", "what the claims ask for can't be decided")
 
-_SKIPS_NODE_OPERATIONS = "DRAOptionalNodeOperations"
-
 
 class FatalError(Exception):
     """Why kube-scheduler rejects the pod, whatever other nodes have."""
@@ -59,30 +57,6 @@ class FatalError(Exception):
 
 class UnknownError(Exception):
     """What the claims ask for can't be decided."""
-
-
-class _Allocated(msgspec.Struct, frozen=True):
-    """The nodes that may use an allocated claim: all these have to match."""
-
-    nodes: tuple[NodeChoice, ...] = ()
-    failed: bool = False
-    feature: str = ""
-
-    def is_for(self, node: FleetNode) -> bool:
-        return (
-            not self.failed
-            and (not self.feature or self.feature in node.features)
-            and all(each.matches(node.name, node.labels) for each in self.nodes)
-        )
-
-
-class _Claim(msgspec.Struct, frozen=True):
-    """A claim of the pod: ``key`` is that of a ResourceClaim that replicas share."""
-
-    title: str
-    key: tuple[str, str] | None
-    spec: ClaimSpec
-    allocated: _Allocated | None = None
 
 
 class _Place(NamedTuple):
@@ -104,7 +78,7 @@ class _Found(msgspec.Struct, frozen=True):
     """What a node has for the next replica; ``waiting`` is None where it isn't known yet which devices."""
 
     outcome: _Outcome
-    waiting: Sequence[_Claim] | None = ()
+    waiting: Sequence[PodClaim] | None = ()
     rejection: Rejection | None = None
 
 
@@ -130,16 +104,17 @@ class DeviceFilter(Filter):
         self._places: dict[tuple[PoolKind | None, ...], Sequence[frozenset[int]] | None] = {}
         self._placed_on: set[str] = set()
         self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
-        self._asked_for: dict[tuple[str, ...], tuple[Sequence[_Claim], Sequence[Named], Viewer]] = {}
+        self._asked_for: dict[tuple[str, ...], tuple[Sequence[PodClaim], Sequence[Named], Viewer]] = {}
         self.unknown: dict[str, bool] = {}
         self.given: list[tuple[str, ...]] = []
         """The devices of each replica that is placed."""
         self.extended = tuple(name for name, _ in asked.request if name in devices.serving)
         """The extended resources that claims may serve."""
-        self.not_enqueued: str | None = None
-        self.rejected: str | None = None
-        self._claims: list[_Claim] = []
-        self._claims += self._resolved()
+        found = find_claims(asked, devices)
+        self.not_enqueued, self.rejected = found.not_enqueued, found.rejected
+        self._claims: Sequence[PodClaim] = found.claims
+        if found.unbound:
+            self.unknown[UNBOUND] = True
         if asked.leftover is not None and self.extended:
             name, uid = asked.leftover
             stored = devices.claims.get((asked.namespace, name))
@@ -273,7 +248,7 @@ class DeviceFilter(Filter):
             self._devices, claims=claims, holding=Holding(self._holding), signatures={}
         )
 
-    def _allocate_shared(self, claim: _Claim, results: Iterable[Result], node: FleetNode) -> None:
+    def _allocate_shared(self, claim: PodClaim, results: Iterable[Result], node: FleetNode) -> None:
         nodes: list[NodeChoice] = []
         for each in results:
             choice = each.device.nodes if each.slice.per_device else each.slice.nodes
@@ -282,63 +257,13 @@ class DeviceFilter(Filter):
                 break
             if choice.selector is not None and not choice.all_nodes:
                 nodes.append(choice)
-        allocated = _Allocated(tuple(nodes))
+        allocated = Allocation(tuple(nodes))
         self._claims = [
             msgspec.structs.replace(each, allocated=allocated) if each.key == claim.key else each
             for each in self._claims
         ]
         self._asked_for.clear()
         self._outcomes.clear()
-
-    # Claims
-
-    def _resolved(self) -> Iterator[_Claim]:
-        """Yield the claims; say in ``not_enqueued`` or ``rejected`` what is wrong with one."""
-        asked, namespace = self._asked, self._asked.namespace
-        claims: list[_Claim] = []
-        for each in asked.claims:
-            if each.missing is not None:
-                self.not_enqueued = each.missing
-                return
-            if not each.claim:
-                if each.spec is not None:
-                    claims.append(_Claim(f"{namespace}/{each.name}", None, each.spec))
-                continue
-            stored = self._devices.claims.get((namespace, each.claim))
-            if stored is None and each.spec is None:
-                self.not_enqueued = f'could not find ResourceClaim "{namespace}/{each.claim}"'
-                return
-            if stored is not None and stored.deleted:
-                self.not_enqueued = f'resourceclaim "{each.claim}" is being deleted'
-                return
-            if stored is not None and each.owner is not None and stored.owner != each.owner:
-                title = f"{namespace}/{each.claim}"
-                whose = f"Pod {namespace}/{asked.name}"
-                self.not_enqueued = f"ResourceClaim {title} was not created for {whose} (Pod is not owner)"
-                return
-            if stored is not None and stored.waits:
-                self.unknown[UNBOUND] = True
-            spec = each.spec if stored is None else stored.spec
-            claims.append(
-                _Claim(
-                    f"{namespace}/{each.claim}",
-                    (namespace, each.claim),
-                    spec or ClaimSpec(),
-                    _allocated(stored) if stored is not None and stored.allocated else None,
-                )
-            )
-        for claim in claims:
-            if claim.allocated is None:
-                self.rejected = self.rejected or self._missing_class(claim.spec)
-        yield from claims
-
-    def _missing_class(self, spec: ClaimSpec) -> str | None:
-        for request in spec.requests:
-            for each in request.alternatives:
-                title = f"{request.name}/{each.name}" if request.is_list else request.name
-                if each.device_class not in self._devices.classes:
-                    return f"request {title}: device class {each.device_class} does not exist"
-        return None
 
     # Nodes
 
@@ -415,14 +340,14 @@ class DeviceFilter(Filter):
             self._outcomes[served, seen] = outcome
         return _Found(outcome, waiting, NOT_HERE if unavailable else None)
 
-    def _asked_with(self, served: tuple[str, ...]) -> tuple[Sequence[_Claim], Sequence[Named], Viewer]:
+    def _asked_with(self, served: tuple[str, ...]) -> tuple[Sequence[PodClaim], Sequence[Named], Viewer]:
         """Return the claims to allocate on nodes where claims serve some extended resources."""
         known = self._asked_for.get(served)
         if known is None:
             waiting = [claim for claim in self._claims if claim.allocated is None]
             if served:
                 spec = extended_spec(self._asked.containers, served, self._devices.serving)
-                waiting.append(_Claim(f"{self._asked.namespace}/{EXTENDED}", None, spec))
+                waiting.append(PodClaim(f"{self._asked.namespace}/{EXTENDED}", None, spec))
             named = [Named(claim.title, claim.spec) for claim in waiting]
             known = self._asked_for[served] = waiting, named, Viewer(named, self._offer)
         return known
@@ -464,10 +389,3 @@ def _at(pools: Sequence[Pool], place: _Place, result: Result) -> Result:
     device, of_slice = pool.devices[place.device]
     key = DeviceKey(pool.key.driver, pool.key.pool, device.name)
     return result._replace(key=key, device=device, slice=of_slice)
-
-
-def _allocated(claim: FitClaim) -> _Allocated:
-    nodes = claim.node_choices
-    if claim.nodes is not None:
-        nodes = (*nodes, claim.nodes)
-    return _Allocated(nodes, claim.failed, _SKIPS_NODE_OPERATIONS if claim.skips_node_operations else "")
