@@ -48,7 +48,7 @@ TIMEOUTS = Timeouts()
 
 NEVER = 1e9
 """kopf's own timeout of a watch ends kopf if a line comes at that very moment, since a timer that has expired
-can't be set anew. So Lens ends silent watches (``response``)."""
+can't be set again. So Lens ends silent watches (``response``)."""
 
 
 class WatchedResource(NamedTuple):

@@ -83,8 +83,8 @@ class KopfThread:
     def stop(self) -> None:
         """Stop kopf and wait for a while. A hanging thread is abandoned, and can't change the ledger.
 
-        A watcher of kopf's that is cancelled just when it begins anew goes on, and kopf waits for it for ever
-        (``streaming_block`` suppresses the cancellation). So all tasks are cancelled once more.
+        A watcher of kopf's that is cancelled just when it begins again goes on (``streaming_block`` ignores
+        the cancellation), and kopf waits for it for ever. So all tasks are cancelled once more.
         """
         self._ready.wait(STOP_SECONDS)
         for act in (self._set_stop_flag, self._cancel_tasks):

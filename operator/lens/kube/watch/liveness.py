@@ -43,7 +43,7 @@ class Liveness:
         return max((sign for sign in signs if sign <= now), default=0.0)
 
     def confirmed_at(self) -> Mapping[str, float | None]:
-        """Return by resource the epoch second up to which its watch has told all; None for never."""
+        """Return by resource the epoch second up to which its watch is complete; None for never."""
         now, answered_at = self._clock(), self.answered_at
         return {each.resource: _confirmed_at(each, answered_at, now) for each in self._reflectors}
 

@@ -1,4 +1,4 @@
-"""A pending pod as a fit looks at it, kept compactly: pods of one template share all but their labels."""
+"""A pending pod as the fit engine reads it. Pods of one template share all but their labels."""
 
 from collections.abc import Hashable
 from functools import lru_cache
@@ -32,7 +32,7 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
         """Return a value that pods of which a fit says the same share, while one of them is kept."""
         asked = self.asked
         by_labels = asked.spread or asked.affinity or asked.anti_affinity or fleet.repelling
-        # Only rules between pods look at the labels, in which pods of one template may differ.
+        # Only rules between pods read the labels, in which pods of one template may differ.
         # Hashing all else would take longer than to tell a shape twice, where it isn't the same object.
         claims = tuple(_claim_shape(each, fleet, asked.namespace) for each in self.claims)
         return id(asked), self.labels if by_labels else (), self.nominated, claims, self.leftover

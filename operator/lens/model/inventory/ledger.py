@@ -140,7 +140,7 @@ class Ledger:
             self._nodes[name] = node
 
     def _counts(self, node: Node | None) -> bool:
-        """Tell whether what is on a node is counted here; None is a node that doesn't exist."""
+        """Return whether what is on a node is counted here; None is a node that doesn't exist."""
         return self._selection.has_unlabelled if node is None else node.counted
 
     def put_placement(self, node: str, placement: Placement) -> None:

@@ -1,6 +1,6 @@
-"""The resources that only a fit looks at: Namespaces, and what admission and quotas take their rules from.
+"""The resources that only the fit engine reads: Namespaces, and those with rules of admission and quotas.
 
-No figure has them. So they delay nothing, and what of them can't be read is named in the answers of a fit.
+No figure has them. So they delay nothing, and what of them can't be read is named in the answers of fit.
 """
 
 from collections.abc import Mapping

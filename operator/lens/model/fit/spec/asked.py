@@ -34,11 +34,11 @@ from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, Scheduling
 class AskedPod(msgspec.Struct, frozen=True, gc=False):
     """A pod that isn't bound yet.
 
-    ``node_name`` is ``spec.nodeName``; ``bound`` says that its kubelet decides, which looks at no rules
+    ``node_name`` is ``spec.nodeName``; ``bound`` says that its kubelet decides, which checks no rules
     between pods. ``gates`` are its scheduling gates, ``features`` what a node has to
     declare. ``claims`` are its ResourceClaims, ``containers`` what they request of extended resources, which
     claims may serve. ``leftover`` is the claim that the scheduler made for these before, and the pod's uid.
-    ``unchecked`` names what it has and no filter looks at; each can only keep it off more nodes.
+    ``unchecked`` names what it has and no filter checks; each can only keep it off more nodes.
     """
 
     namespace: str = "default"

@@ -1,4 +1,4 @@
-"""Labels as a fit keeps them of each pod: a flat tuple, which pods with the same labels share."""
+"""Labels as the fit engine keeps them of each pod: a flat tuple, which pods with the same labels share."""
 
 from collections.abc import Mapping
 from functools import lru_cache
