@@ -153,9 +153,9 @@ class Monitor:
             del self._bad[name]
 
     def _is_unknown(self, condition: Condition) -> bool:
-        """Return whether only a node without telemetry could say that an absent condition is over.
+        """Return whether an absent condition may still last, since its node has no telemetry now.
 
-        That of a pod is over with the pod.
+        A pod's condition ends with the pod.
         """
         node = condition.telemetry_node
         if node is None or node not in self._without_telemetry:

@@ -84,9 +84,9 @@ class Peers:
     ) -> PeerAnswer:
         """Return a peer's answer at ``path``, which is encoded and has the query.
 
-        The request uses a slot of ``caller``. ``authorization`` is the caller's header, sent if the peer gets
-        none of this Lens'. ``max_age`` is the most age of the answer in seconds; None allows any. Raise
-        PeerFailedError and PeerRefusedError.
+        The request uses a slot of ``caller``. ``authorization`` is the caller's header, which is sent unless
+        this Lens has one of its own for the peer. ``max_age`` is the largest age of the answer in seconds;
+        None allows any. Raise PeerFailedError and PeerRefusedError.
         """
         peer = self._peer(name)
         request = _PeerRequest(peer, path, max_age, authorization if peer.authorization is None else None)

@@ -27,7 +27,7 @@ PRODUCT_ATTRIBUTES = ("productName", "model")
 Change = Literal["gpus", "replicas", "product", "device_class", "devices", "selector", "toleration"]
 
 Fits = Callable[[AskedPod], bool]
-"""Tells whether all replicas of a pod fit; False, too, when there is no time for more."""
+"""Returns whether all replicas of a pod fit, and False once the time is over."""
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ def alternatives(
     products: Mapping[str, Callable[[AskedPod], AskedPod]],
     fits: Fits,
 ) -> Iterator[Alternative]:
-    """Yield what would fit in place of ``replicas`` of a pod, of which ``placed`` do, each once.
+    """Yield each alternative once that would fit, for a pod of which ``placed`` of ``replicas`` fit.
 
     A product may be named by nodes' labels and by devices, or by devices of two drivers.
     """
@@ -136,7 +136,7 @@ _Varied = tuple[Change, str, AskedPod]
 
 
 def _variable(asked: AskedPod, devices: Devices) -> Iterator[_Place]:
-    """Yield the requests for devices that can be changed: not those of claims that there are already."""
+    """Yield the requests for devices that can be changed: not those of existing claims."""
     for claim, each in enumerate(asked.claims):
         if each.spec is None or (each.claim and (asked.namespace, each.claim) in devices.claims):
             continue
@@ -180,7 +180,7 @@ def _other_devices(asked: AskedPod, places: list[_Place], devices: Devices) -> I
 
 
 def _products(devices: Devices) -> Iterable[tuple[str, list[str]]]:
-    """Return the most frequent products, as the first device of each slice tells, with their selectors."""
+    """Return the most frequent products, by the first device of each slice, with their selectors."""
     found: Counter[tuple[str, str, str]] = Counter()
     for slices in devices.of_pools.values():
         for each in slices:

@@ -25,9 +25,9 @@ Abstention = Literal["busy", "changed", "deleted", "gated", "listed", "preemptio
 """Why a decision isn't judged, besides what a reading names as not checked:
 
 ``busy``: there was no time for a reading. ``changed``: the pod itself changed with the decision. ``deleted``:
-it went before one, ``gated``: while it had scheduling gates. ``listed``: a list showed it, after a watch that
-had broken off. ``preemption``: other pods were or are evicted for it. ``raced``: Lens had said otherwise, and
-what changed at that time may be why.
+the pod was deleted before a decision, and so was a ``gated`` one, which had scheduling gates. ``listed``: a
+list showed the decision, after a watch that had broken off. ``preemption``: other pods were or are evicted
+for the pod. ``raced``: Lens had said otherwise, and a change at that time may be why.
 """
 
 
@@ -67,8 +67,8 @@ class Decisions:
     ) -> None:
         """Note what a change of a pending pod says. Call this before the state has the change.
 
-        ``listed``: a list shows it, whose objects don't come in the order in which they changed. Before the
-        first publication the fit engine has read nothing.
+        ``listed``: a list shows the change, so other changes may have come before it. Nothing is noted before
+        the first publication, since the fit engine has read nothing then.
         """
         if self.view is NOTHING_FIT:
             return

@@ -84,7 +84,7 @@ class Group:
         return share
 
     def _count_cut_up(self, mig: MigGpus) -> None:
-        """Set how many GPUs MIG has cut up, as far as a report that can be right says."""
+        """Set how many GPUs are divided by MIG, if a report says so that can be right."""
         all_reported = all(map(self._placement.may_be_of, self._shares))
         instances = self._placement.instances if all_reported else {}
         cut = len(set(instances.values()))
