@@ -22,6 +22,7 @@ from lens.model.fit.spec.node import FitNode, read_fit_node
 from lens.model.fit.spec.pod import FitPod, read_fit_pod
 from lens.model.fit.state import FitState
 from lens.model.inventory.decoding.decoder import Document
+from lens.model.inventory.objects.claim import Claim
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.node import Node
 from lens.model.inventory.objects.pod import Pod, PodKey
@@ -198,10 +199,10 @@ rule_for_fit = reader_for_fit(read_taint_rule)
 template_for_fit = reader_for_fit(read_claim_template)
 
 
-def claim_for_fit(manifest: ClaimManifest, _view: object, _document: Document) -> FitClaim | Unreadable:
-    """Return a claim as the fit engine reads it."""
+def claim_for_fit(manifest: ClaimManifest, claim: Claim, _document: Document) -> FitClaim | Unreadable:
+    """Return a claim as the fit engine reads it; ``claim`` is it as the figures read it."""
     try:
-        return claim_of(manifest)
+        return claim_of(manifest, claim)
     except (ValueError, RecursionError) as error:
         return Unreadable(short(str(error), LONGEST_MESSAGE))
 

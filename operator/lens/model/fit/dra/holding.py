@@ -4,8 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from lens.model.fit.dra.capacity import NOTHING, Amounts
-from lens.model.fit.dra.objects import Held
-from lens.model.inventory.objects.claim import DeviceKey, PoolKey
+from lens.model.fit.spec.claims import exact
+from lens.model.inventory.objects.claim import AllocatedDevice, DeviceKey, PoolKey
+
+
+class Held(NamedTuple):
+    """A device that is given away: all of it, or a share that has these ``amounts`` of its capacities."""
+
+    pool: PoolKey
+    device: str
+    amounts: Amounts | None = None
 
 
 class HeldDevice(NamedTuple):
@@ -35,9 +43,9 @@ class Holding:
         """Start with what ``base`` has."""
         self._pools: dict[PoolKey, Mapping[str, HeldDevice]] = {} if base is None else dict(base._pools)
 
-    def set_pool(self, key: PoolKey, held: Iterable[Held]) -> None:
+    def set_pool(self, key: PoolKey, held: Iterable[AllocatedDevice]) -> None:
         """Set all that is held of a pool."""
-        devices = _joined({}, held)
+        devices = _joined({}, [(each.device, _share(each)) for each in held])
         if devices:
             self._pools[key] = devices
         else:
@@ -45,9 +53,9 @@ class Holding:
 
     def add(self, held: Iterable[Held]) -> None:
         """Add what is held from now on."""
-        by_pool: dict[PoolKey, list[Held]] = {}
-        for each in held:
-            by_pool.setdefault(each.pool_key, []).append(each)
+        by_pool: dict[PoolKey, list[_Part]] = {}
+        for pool, device, amounts in held:
+            by_pool.setdefault(pool, []).append((device, amounts))
         for key, of_pool in by_pool.items():
             # Others may look at what there was.
             self._pools[key] = _joined(dict(self._pools.get(key, _NONE)), of_pool)
@@ -72,15 +80,26 @@ class Holding:
         return self._pools.get(PoolKey(key.driver, key.pool), _NONE).get(key.device, _FREE)
 
 
-def _joined(devices: dict[str, HeldDevice], held: Iterable[Held]) -> dict[str, HeldDevice]:
-    for each in held:
-        before = devices.get(each.device, _FREE)
-        if each.share is None:
+_Part = tuple[str, Amounts | None]
+"""A device's name, and what is held of it in a share."""
+
+
+def _share(device: AllocatedDevice) -> Amounts | None:
+    """Return what a claim has of a device's capacities; None if it holds all of it."""
+    if device.share_id is None:
+        return None
+    return {name: exact(amount) for name, amount in device.consumed}
+
+
+def _joined(devices: dict[str, HeldDevice], held: Iterable[_Part]) -> dict[str, HeldDevice]:
+    for device, share in held:
+        before = devices.get(device, _FREE)
+        if share is None:
             # Nearly all are held so.
-            devices[each.device] = _WHOLE if before is _FREE else before._replace(whole=True)
+            devices[device] = _WHOLE if before is _FREE else before._replace(whole=True)
             continue
         amounts = dict(before.amounts)
-        for name, amount in each.consumed or ():
+        for name, amount in share.items():
             amounts[name] = amounts.get(name, 0) + amount
-        devices[each.device] = before._replace(shared=True, amounts=amounts)
+        devices[device] = before._replace(shared=True, amounts=amounts)
     return devices

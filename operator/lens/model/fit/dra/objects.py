@@ -1,53 +1,24 @@
 """Claims, classes, templates and taint rules as a fit looks at them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from sys import intern
 
 import msgspec
 
 from lens.model.fit.dra.devices import DeviceTaint, NodeChoice
-from lens.model.fit.spec.claims import ClaimSpec, SelectorManifest, exact, read_claim_spec, read_selectors
+from lens.model.fit.spec.claims import ClaimSpec, SelectorManifest, read_claim_spec, read_selectors
 from lens.model.fit.spec.node_selectors import NodeAffinityManifest, NodeSelectorManifest, read_node_selector
-from lens.model.inventory.objects.claim import DeviceKey, PoolKey
+from lens.model.inventory.objects import claim as claims
+from lens.model.inventory.objects.claim import AllocatedDevice, Claim
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, MOST_CAPACITIES, MOST_CONSUMERS
+from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE
 from lens.model.k8s.decoder import decoder
 from lens.model.k8s.dra.devices import MOST_SHARED_BYTES
-from lens.model.k8s.dra.objects import (
-    ClaimManifest,
-    ResultManifest,
-    TaintRuleManifest,
-    TaintSelector,
-    decode_results,
-    only_node,
-)
-from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
-from lens.model.k8s.quantity import Exact, Quantity
+from lens.model.k8s.dra.gpu_drivers import GpuDrivers
+from lens.model.k8s.dra.objects import ClaimManifest, TaintRuleManifest, TaintSelector, only_node
+from lens.model.k8s.objects import Manifest, ObjectMeta
 from lens.model.k8s.taints import REPELLING_EFFECTS
-
-MOST_RESULTS = 256
-"""Allocated devices of a claim. resource/v1 allows 32."""
-
-
-class Held(msgspec.Struct, frozen=True, gc=False):
-    """A device that a claim holds; a ``share`` of it holds only so much of its capacities."""
-
-    driver: str
-    pool: str
-    device: str
-    share: str | None = None
-    consumed: tuple[tuple[str, Exact], ...] | None = None
-
-    @property
-    def key(self) -> DeviceKey:
-        """Return the device's key."""
-        return DeviceKey(self.driver, self.pool, self.device)
-
-    @property
-    def pool_key(self) -> PoolKey:
-        """Return the key of the device's pool."""
-        return PoolKey(self.driver, self.pool)
 
 
 class FitClaim(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +35,7 @@ class FitClaim(msgspec.Struct, frozen=True, gc=False):
     deleted: bool = False
     allocated: bool = False
     nodes: NodeChoice | None = None
-    held: tuple[Held, ...] = ()
+    held: tuple[AllocatedDevice, ...] = ()
     failed: bool = False
     waits: bool = False
     skips_node_operations: bool = False
@@ -95,58 +66,40 @@ class FitTaintRule(msgspec.Struct, frozen=True, gc=False):
         return self.driver in (None, driver) and self.pool in (None, pool)
 
 
-class _DeviceStatusManifest(Manifest):
-    driver: str = ""
-    pool: str = ""
-    device: str = ""
-    conditions: list[Condition] | None = None
-
-
 _claim = msgspec.json.Decoder(ClaimManifest).decode
 _selector = msgspec.json.Decoder(NodeSelectorManifest | None).decode
-_statuses = msgspec.json.Decoder(list[_DeviceStatusManifest] | None).decode
-_entries = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
-_amounts = msgspec.json.Decoder(dict[str, Quantity] | None).decode
+_any_driver = GpuDrivers(["*"])
 
 
 def read_claim(document: bytes) -> FitClaim:
     """Return a claim. Raise ValueError, naming the field, for what can't be read."""
     try:
-        return claim_of(_claim(document))
+        manifest = _claim(document)
+        return claim_of(manifest, claims.read_claim(manifest, _any_driver))
     except RecursionError:
         raise ValueError("the claim is nested too deep") from None
 
 
-def claim_of(manifest: ClaimManifest) -> FitClaim:
-    """Return a claim. Raise ValueError or RecursionError for what can't be read."""
-    meta, status = manifest.metadata, manifest.status
-    allocation = status.allocation
-    results: Sequence[ResultManifest] = ()
-    if allocation is not None and (devices := allocation.devices) is not None:
-        results = decode_results(devices.results) if devices.read_results is None else devices.read_results
-    consumers = (_entries(status.reserved_for) if status.reserved_for else None) or ()
-    if len(results) > MOST_RESULTS or len(consumers) > MOST_CONSUMERS:
-        raise ValueError("status: too many results or consumers")
-    statuses = (_statuses(status.devices) if status.devices else None) or ()
-    conditions: dict[DeviceKey, list[Condition]] = {}
-    for each in statuses:
-        # As kube-scheduler, which takes a device's first entry whatever its share (getAllocatedDeviceStatus).
-        conditions.setdefault(DeviceKey(each.driver, each.pool, each.device), each.conditions or [])
-    failed, waits = _bindings(results, conditions)
+def claim_of(manifest: ClaimManifest, claim: Claim) -> FitClaim:
+    """Return a claim, which figures look at as ``claim``. Raise ValueError or RecursionError if it's odd."""
+    if claim.problem is not None:
+        raise ValueError(claim.problem)
+    allocation, results = manifest.status.allocation, claim.results
+    failed, waits = _bindings(results)
     return FitClaim(
-        namespace=intern(meta.namespace or ""),
-        name=meta.name,
+        namespace=claim.namespace,
+        name=claim.name,
         spec=read_claim_spec(bytes(manifest.spec)),
-        owner=next((each.uid for each in meta.owner_references or () if each.controller), ""),
-        deleted=meta.deletion_timestamp is not None,
-        allocated=allocation is not None,
+        owner=next((each.uid for each in manifest.metadata.owner_references or () if each.controller), ""),
+        deleted=claim.terminating,
+        allocated=claim.allocated,
         nodes=_nodes(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
-        held=tuple([_held(each) for each in results if not each.admin_access]),
+        held=results
+        if len(results) == len(claim.devices)
+        else tuple([each for each in results if not each.admin_access]),
         failed=failed,
         waits=waits,
-        skips_node_operations=any(
-            each.skip_node_operations and _entries(each.skip_node_operations) for each in results
-        ),
+        skips_node_operations=any([each.skips_node_operations for each in results]),  # noqa: C419
     )
 
 
@@ -167,33 +120,12 @@ def _nodes(raw: bytes) -> NodeChoice | None:
     return (_shared_nodes if len(raw) <= MOST_SHARED_BYTES else _read_nodes)(raw)
 
 
-def _held(each: ResultManifest) -> Held:
-    driver, pool, device = _name(each.driver), _name(each.pool), _name(each.device)
-    if each.share_id is None:
-        return Held(driver, pool, device)
-    consumed = _amounts(each.consumed_capacity) if each.consumed_capacity else None
-    if consumed is None:
-        return Held(driver, pool, device, each.share_id)
-    if len(consumed) > 2 * MOST_CAPACITIES:
-        raise ValueError("consumedCapacity: too many")
-    amounts = tuple(sorted((intern(name), exact(amount)) for name, amount in consumed.items()))
-    return Held(driver, pool, device, each.share_id, amounts)
-
-
-def _bindings(
-    results: Iterable[ResultManifest], conditions: Mapping[DeviceKey, list[Condition]]
-) -> tuple[bool, bool]:
+def _bindings(results: Iterable[AllocatedDevice]) -> tuple[bool, bool]:
     """Return whether a binding has failed, and whether one isn't ready (``isClaimReadyForBinding``)."""
     for each in results:
-        if not each.binding_conditions:
-            continue
-        own = conditions.get(DeviceKey(each.driver, each.pool, each.device))
-        if own is None:
-            return False, True
-        true = {one.type for one in own if one.status == "True"}
-        if true.intersection(each.binding_failure_conditions or ()):
+        if each.failed:
             return True, False
-        if not true.issuperset(each.binding_conditions):
+        if each.waits_for:
             return False, True
     return False, False
 

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
+from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule
 from lens.model.fit.dra.pools import Pool, gather_pools, overlap
 from lens.model.fit.dra.signatures import Signature, node_signature
 from lens.model.fit.dra.slices import Slice
 from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.groups import Groups
-from lens.model.inventory.objects.claim import PoolKey
+from lens.model.inventory.objects.claim import AllocatedDevice, PoolKey
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
 ClaimKey = tuple[str, str]
@@ -128,7 +128,7 @@ class DeviceState:
             return
         for changed in (before, claim):
             for each in changed.held if changed is not None and changed.allocated else ():
-                pool = each.pool_key
+                pool = PoolKey(each.driver, each.pool)
                 self._touched_holding.add(pool)
                 if changed is before:
                     self._held.discard(pool, key)
@@ -195,7 +195,7 @@ class DeviceState:
         self._touched_holding = set()
         return holding
 
-    def _held_of(self, pool: PoolKey) -> Iterator[Held]:
+    def _held_of(self, pool: PoolKey) -> Iterator[AllocatedDevice]:
         """Yield what claims hold of a pool. A claim holds few devices."""
         for key in self._held.of(pool):
             for each in self.claims[key].held:

@@ -21,8 +21,8 @@ from lens.model.fit.dra.capacity import CapacityError
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
-from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.objects import FitClaim, Held
+from lens.model.fit.dra.holding import Held, Holding
+from lens.model.fit.dra.objects import FitClaim
 from lens.model.fit.dra.pools import Pool, PoolKind
 from lens.model.fit.dra.shapes import Viewer
 from lens.model.fit.dra.signatures import Signature, node_signature

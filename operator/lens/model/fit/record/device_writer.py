@@ -2,13 +2,14 @@
 
 import msgspec
 
-from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule, Held
+from lens.model.fit.dra.objects import FitClaim, FitClass, FitTaintRule
 from lens.model.fit.record.device_part import DevicePart, specs_of
 from lens.model.fit.record.names import Names
 from lens.model.fit.record.slice_writer import DOMAIN, FAILED, READY, SliceWriter
 from lens.model.fit.record.writer import ASKED, Object, Writer, is_made
 from lens.model.fit.spec.asked import AskedPod
-from lens.model.fit.spec.claims import ALL, ClaimSpec, Constraint, SubRequest
+from lens.model.fit.spec.claims import ALL, ClaimSpec, Constraint, SubRequest, exact
+from lens.model.inventory.objects.claim import AllocatedDevice
 from lens.model.k8s import timestamps
 
 
@@ -93,18 +94,19 @@ class DeviceWriter:
             allocation["nodeSelector"] = self._slices.allocated_to(claim.nodes)
         return {"allocation": allocation, **status}
 
-    def _result(self, held: Held) -> Object:
-        key, names = held.key, self._names
+    def _result(self, held: AllocatedDevice) -> Object:
+        names = self._names
         found: Object = {
             "request": "request",
-            "driver": names.of_device("driver", key.driver),
-            "pool": names.of_device("pool", key.pool),
-            "device": names.of_device("device", key.device),
+            "driver": names.of_device("driver", held.driver),
+            "pool": names.of_device("pool", held.pool),
+            "device": names.of_device("device", held.device),
         }
-        if held.share is not None:
-            found["shareID"] = held.share
-        if held.consumed is not None:
-            found["consumedCapacity"] = self._slices.amounts(held.consumed)
+        if held.share_id is not None:
+            found["shareID"] = held.share_id
+        if held.consumed:
+            amounts = ((name, exact(amount)) for name, amount in held.consumed)
+            found["consumedCapacity"] = self._slices.amounts(amounts)
         return found
 
     def _spec(self, spec: ClaimSpec) -> Object:

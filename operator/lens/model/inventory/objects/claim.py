@@ -1,6 +1,6 @@
-"""A ResourceClaim as the ledger stores it: what it asks for, the GPUs that it holds, and its pods."""
+"""A ResourceClaim as the ledger stores it: what it asks for, the devices that it holds, and its pods."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeVar
@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from lens.model.inventory.objects.in_part import read_in_part
-from lens.model.k8s import timestamps
+from lens.model.k8s import quantity, timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     LONGEST_RESOURCE,
@@ -21,10 +21,9 @@ from lens.model.k8s.bounds import (
     short,
 )
 from lens.model.k8s.dra.devices import MOST_SHARED_BYTES
-from lens.model.k8s.dra.entries import read_each, read_list, read_map, read_or_none
+from lens.model.k8s.dra.entries import read_list, read_or_none
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
-    AllocatedDevices,
     ClaimManifest,
     ClaimSpec,
     ConsumerReference,
@@ -38,6 +37,7 @@ from lens.model.k8s.dra.objects import (
 )
 from lens.model.k8s.json_depth import flattened
 from lens.model.k8s.objects import Condition, ObjectMeta
+from lens.model.k8s.quantity import Quantity
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class DeviceCondition(msgspec.Struct, frozen=True, gc=False):
 
 
 class AllocatedDevice(msgspec.Struct, frozen=True, gc=False):
-    """A GPU, or a part of one, that a claim holds.
+    """A device that a claim holds, or has with ``admin_access`` while others hold it.
 
     With a ``share_id`` only ``consumed`` is held, and the rest of the device can be allocated too.
     ``waits_for`` are the binding conditions that aren't true yet, and ``failed`` the binding failure
@@ -104,6 +104,8 @@ class AllocatedDevice(msgspec.Struct, frozen=True, gc=False):
     waits_for: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     conditions: tuple[DeviceCondition, ...] = ()
+    admin_access: bool = False
+    skips_node_operations: bool = False
 
     @property
     def key(self) -> DeviceKey:
@@ -122,10 +124,10 @@ class Consumer(msgspec.Struct, frozen=True, gc=False):
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """A ResourceClaim.
 
-    ``devices`` are what it holds of GPU drivers' devices. ``node`` is the only node where its devices can be
-    used, None for any. ``allocated_at`` is in epoch seconds, None if unknown. ``problem`` says what of it
-    can't be read. A ``terminating`` claim is being deleted: no further pod gets it. Two claims are equal if
-    no figure and no list shows a difference.
+    ``results`` are all of its devices, ``devices`` what it holds of GPU drivers' devices, mostly the same.
+    ``node`` is the only node where its devices can be used, None for any. ``allocated_at`` is in epoch
+    seconds, None if unknown. ``problem`` says what of it can't be read. A ``terminating`` claim is being
+    deleted: no further pod gets it. Two claims are equal if no figure, no list and no fit shows a difference.
     """
 
     namespace: str
@@ -134,6 +136,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     allocated: bool = False
     allocated_at: int | None = None
     node: str | None = None
+    results: tuple[AllocatedDevice, ...] = ()
     devices: tuple[AllocatedDevice, ...] = ()
     reserved_for: tuple[Consumer, ...] = ()
     problem: str | None = None
@@ -148,12 +151,13 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 _spec = msgspec.json.Decoder(ClaimSpec)
 _request = msgspec.json.Decoder(RequestManifest)
 _result = msgspec.json.Decoder(ResultManifest)
+_results = msgspec.json.Decoder(list[ResultManifest] | None)
 _device_name = msgspec.json.Decoder(DeviceName)
 _consumer = msgspec.json.Decoder(ConsumerReference)
 _consumers = msgspec.json.Decoder(list[ConsumerReference])
 _device_status = msgspec.json.Decoder(DeviceStatusManifest)
 _selector = msgspec.json.Decoder(NodeSelector)
-_text = msgspec.json.Decoder(str | int | float)
+_quantity = msgspec.json.Decoder(Quantity)
 _time = msgspec.json.Decoder(str)
 
 
@@ -167,9 +171,9 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     if problem is not None:
         problems.append(problem)
     allocation = status.allocation
-    devices: tuple[AllocatedDevice, ...] = ()
+    results: tuple[AllocatedDevice, ...] = ()
     if allocation is not None and allocation.devices is not None:
-        devices = _allocated(allocation.devices, status.devices, drivers, problems)
+        results = _allocated(allocation.devices.results, status.devices, problems)
     return Claim(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
@@ -179,7 +183,8 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
             timestamps.parse(read_or_none(_time, allocation.allocation_timestamp)) if allocation else None
         ),
         node=_node(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
-        devices=devices,
+        results=results,
+        devices=_held_gpus(results, drivers),
         reserved_for=_reserved_for(status.reserved_for, meta, problems),
         problem=problems[0] if problems else None,
         terminating=meta.deletion_timestamp is not None,
@@ -269,17 +274,13 @@ def _alternative(name: str, request: ExactRequest) -> Alternative:
     return Alternative(intern(short(name)), intern(short(request.device_class_name, LONGEST_NAME)), count)
 
 
-def _allocated(
-    devices: AllocatedDevices, statuses: msgspec.Raw, drivers: GpuDrivers, problems: list[str]
-) -> tuple[AllocatedDevice, ...]:
-    conditions = _conditions(statuses) if statuses else {}
-    results = devices.read_results
+def _allocated(raw: msgspec.Raw, statuses: msgspec.Raw, problems: list[str]) -> tuple[AllocatedDevice, ...]:
+    conditions = _conditions(statuses, problems) if statuses else {}
+    results = read_or_none(_results, raw)
     if results is None or len(results) > MOST_CLAIM_DEVICES:
-        results = list(_bounded(_result, devices.results, MOST_CLAIM_DEVICES, problems, _named_device))
+        results = list(_bounded(_result, raw, MOST_CLAIM_DEVICES, problems, _named_device))
     found: list[AllocatedDevice] = []
     for each in results:
-        if each.admin_access or each.driver not in drivers:
-            continue
         if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
             problems.append("a device whose name is too long")
             continue
@@ -295,17 +296,25 @@ def _allocated(
                 intern(each.device),
                 intern(short(each.request)),
                 None if each.share_id is None else short(each.share_id),
-                _consumed(each.consumed_capacity) if each.consumed_capacity else (),
+                _consumed(each.consumed_capacity, problems) if each.consumed_capacity else (),
                 few(name for name in map(_type, each.binding_conditions) if name not in true)
                 if each.binding_conditions
                 else (),
+                # kube-scheduler looks at these only where a device has to be bound (isClaimReadyForBinding).
                 few(name for name in map(_type, each.binding_failure_conditions) if name in true)
-                if each.binding_failure_conditions and true
+                if each.binding_conditions and each.binding_failure_conditions and true
                 else (),
                 own,
+                bool(each.admin_access),
+                bool(each.skip_node_operations),
             )
         )
     return tuple(found)
+
+
+def _held_gpus(results: tuple[AllocatedDevice, ...], drivers: GpuDrivers) -> tuple[AllocatedDevice, ...]:
+    found = tuple([each for each in results if each.driver in drivers and not each.admin_access])
+    return results if len(found) == len(results) else found
 
 
 def _named_device(entry: msgspec.Raw) -> ResultManifest | None:
@@ -317,10 +326,12 @@ def _named_device(entry: msgspec.Raw) -> ResultManifest | None:
     return None if named is None else ResultManifest(named.driver, named.pool, named.device)
 
 
-def _conditions(statuses: msgspec.Raw) -> dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]]:
+def _conditions(
+    statuses: msgspec.Raw, problems: list[str]
+) -> dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]]:
     """Return the conditions of each share of each device, in the order of the status."""
     found: dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]] = {}
-    for each in few(read_each(_device_status, statuses), MOST_CLAIM_DEVICES):
+    for each in _bounded(_device_status, statuses, MOST_CLAIM_DEVICES, problems):
         key = DeviceKey(each.driver, each.pool, each.device)
         found.setdefault(key, {}).setdefault(each.share_id, _own_conditions(each.conditions or ()))
     return found
@@ -343,13 +354,19 @@ def _type(text: str) -> str:
     return short(text, LONGEST_RESOURCE)
 
 
-def _consumed(raw: msgspec.Raw) -> tuple[tuple[str, str], ...]:
+def _consumed(amounts: Mapping[str, msgspec.Raw], problems: list[str]) -> tuple[tuple[str, str], ...]:
     """Return how much of each capacity is held, as quantities."""
     found: list[tuple[str, str]] = []
-    for name, value in sorted(read_map(raw).items()):
-        quantity = read_or_none(_text, value)
-        if quantity is not None:
-            found.append((intern(short(name)), short(str(quantity))))
+    for name, value in sorted(amounts.items()):
+        try:
+            amount = str(_quantity.decode(value))
+            quantity.parse(amount)
+        except (ValueError, RecursionError) as error:
+            problems.append(short(f"consumedCapacity: {name}: {error}"))
+        else:
+            found.append((intern(short(name, LONGEST_RESOURCE)), amount))
+    if len(found) > MOST_CAPACITIES:
+        problems.append(f"consumedCapacity: {len(found)} entries where {MOST_CAPACITIES} are the most")
     return few(found, MOST_CAPACITIES)
 
 

@@ -8,8 +8,6 @@ What can be odd without the whole object being odd is still bytes, and is read e
 """
 
 import re
-from collections.abc import Sequence
-from functools import cached_property
 from sys import intern
 
 import msgspec
@@ -60,39 +58,30 @@ class ResultManifest(DeviceName):
     """An allocated device: an entry of ``status.allocation.devices.results``."""
 
     describing = frozenset(
-        {"request", "share_id", "admin_access", "binding_conditions", "binding_failure_conditions"}
+        {
+            "request",
+            "share_id",
+            "admin_access",
+            "consumed_capacity",
+            "binding_conditions",
+            "binding_failure_conditions",
+            "skip_node_operations",
+        }
     )
 
     request: str = ""
     admin_access: bool | None = None
     share_id: str | None = msgspec.field(default=None, name="shareID")
-    consumed_capacity: msgspec.Raw = msgspec.Raw()
+    consumed_capacity: dict[str, msgspec.Raw] | None = None
     binding_conditions: list[str] | None = None
     binding_failure_conditions: list[str] | None = None
-    # Only a fit reads it.
-    skip_node_operations: msgspec.Raw = msgspec.Raw()
+    skip_node_operations: list[msgspec.Raw] | None = None
 
 
-_results = msgspec.json.Decoder(list[ResultManifest] | None)
-
-
-def decode_results(raw: msgspec.Raw) -> Sequence[ResultManifest]:
-    """Return allocated devices. Raise ValueError or RecursionError if one of them can't be decoded."""
-    return (_results.decode(raw) if raw else None) or ()
-
-
-class AllocatedDevices(Manifest, dict=True, gc=True):
+class AllocatedDevices(Manifest):
     """A claim's ``status.allocation.devices``."""
 
     results: msgspec.Raw = msgspec.Raw()
-
-    @cached_property
-    def read_results(self) -> Sequence[ResultManifest] | None:
-        """The allocated devices; None if one of them can't be decoded."""
-        try:
-            return decode_results(self.results)
-        except (ValueError, RecursionError):
-            return None
 
 
 class AllocationManifest(Manifest):

@@ -225,6 +225,9 @@ def test_an_odd_result_costs_only_itself_and_is_named(odd: Any) -> None:
         {"adminAccess": "no"},
         {"bindingConditions": [None]},
         {"bindingFailureConditions": "Failed"},
+        {"skipNodeOperations": 1},
+        {"shareID": "s-1", "consumedCapacity": 5},
+        {"shareID": "s-1", "consumedCapacity": {"memory": "much"}},
     ],
 )
 def test_an_odd_result_that_names_its_device_holds_it(odd: Any) -> None:
@@ -232,6 +235,15 @@ def test_an_odd_result_that_names_its_device_holds_it(odd: Any) -> None:
     assert reading.value is not None
     assert [each.device for each in reading.value.devices] == ["gpu-0", "gpu-1"]
     assert reading.problem is not None
+
+
+def test_an_odd_status_of_a_device_costs_only_itself_and_is_named() -> None:
+    told = {"driver": DRIVER, "pool": "node-1", "device": "gpu-0"}
+    raw = claim(result("gpu-0"), status={"devices": [{**told, "conditions": 5}, told, 7]})
+    reading = claims.read(json.dumps(raw).encode())
+    assert reading.value is not None
+    assert [each.device for each in reading.value.devices] == ["gpu-0"]
+    assert "Expected `array" in (reading.problem or "")
 
 
 @pytest.mark.parametrize("odd", [7, [], {"seconds": 1}, "yesterday", None])

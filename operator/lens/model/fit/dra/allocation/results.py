@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lens.model.fit.dra.devices import Device, Kind
-from lens.model.fit.dra.holding import Holding
-from lens.model.fit.dra.objects import FitClass, FitTaintRule, Held
+from lens.model.fit.dra.holding import Held, Holding
+from lens.model.fit.dra.objects import FitClass, FitTaintRule
 from lens.model.fit.dra.slices import Slice
 from lens.model.fit.spec.claims import ClaimSpec
-from lens.model.inventory.objects.claim import DeviceKey
+from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s.quantity import Exact
 
 MOST_RESULTS = 32
@@ -60,9 +60,7 @@ class Result(NamedTuple):
         """Return what is held by it."""
         if self.admin:
             return None
-        if self.consumed is None:
-            return Held(*self.key)
-        return Held(*self.key, "", tuple(sorted(self.consumed.items())) or None)
+        return Held(PoolKey(self.key.driver, self.key.pool), self.key.device, self.consumed)
 
 
 Results = list[list[Result]]
