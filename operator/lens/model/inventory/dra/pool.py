@@ -17,7 +17,6 @@ from lens.model.inventory.dra.physical_gpus import (
     are_apart,
     contents,
     device_name,
-    gpu_of_devices,
     physical_gpus,
 )
 from lens.model.inventory.objects.claim import PoolKey
@@ -153,22 +152,20 @@ def build_pool(key: PoolKey, slices: Collection[Slice]) -> Pool:
 def _plain_pool(key: PoolKey, only: Slice) -> Pool | None:
     """Return a pool of one slice with whole GPUs of one node; None if it may be any other. Most are such."""
     devices, node = only.devices, only.node
-    names = {device.name for device in devices}
-    if (
-        only.slice_count != 1
-        or only.problem is not None
-        or only.counter_sets
-        or not devices
-        or len(names) < len(devices)
-        or not all([device.place.node == node for device in devices])  # noqa: C419
-        or not are_apart(devices)
-    ):
+    if only.slice_count != 1 or only.problem is not None or only.counter_sets or not devices:
         return None
-    gpus = tuple(
-        [gpu_of_devices(device.name, (device,), None) for device in sorted(devices, key=device_name)]
-    )
+    names: set[str] = set()
+    is_plain = True
+    for device in devices:
+        kind = device.kind
+        if device.place.node != node or kind.is_part or device.parent_uuid is not None:
+            return None
+        names.add(device.name)
+        is_plain = is_plain and kind.is_plain
+    if len(names) < len(devices) or not are_apart(devices):
+        return None
+    gpus = tuple(sorted(devices, key=device_name))
     gpu_of = {gpu.name: gpu for gpu in gpus} if len(gpus) > FEW_DEVICES else None
-    is_plain = all([device.kind.is_plain for device in devices])  # noqa: C419
     return Pool(key, {node: gpus}, gpu_of, NONE_OF_SEVERAL, is_plain=is_plain)
 
 
