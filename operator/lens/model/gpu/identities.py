@@ -6,7 +6,6 @@ placeholders: zeros, ``N/A``, what a BIOS was delivered with. Two GPUs with the 
 
 import re
 
-_USUAL = re.compile(r"(?:GPU|MIG)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PREFIX = re.compile(r"(?:GPU|MIG)-|0x", re.IGNORECASE)
 _FILLING = re.compile(r"[^0-9a-z]+", re.IGNORECASE)
 _PLACEHOLDERS = frozenset(
@@ -46,8 +45,8 @@ _PLACEHOLDERS = frozenset(
 
 _REPLACEMENT = "\ufffd"
 
-DIGITS = 32
-"""A usual uuid that has its first digit this often consists of this digit alone."""
+LONG = 24
+"""Letters and digits that no placeholder has with its prefix, unless they are all the same."""
 
 SAME = 3
 """A text of one letter or digit, such as a zero, repeated this often or more, is no identity."""
@@ -55,9 +54,13 @@ SAME = 3
 
 def identity(text: str | None) -> str | None:
     """Return an identity, or None for a placeholder."""
-    if text is not None and _USUAL.fullmatch(text) and text.count(text[4], 4) < DIGITS:
+    if text is None:
+        return None
+    # Nearly all: a uuid. Beside a prefix it has more than one letter or digit.
+    plain = text.replace("-", "").lower()
+    if len(plain) >= LONG and plain.isascii() and plain.isalnum() and plain.count(plain[-1]) < len(plain) - 4:
         return text
-    if text is None or _REPLACEMENT in text or not text.isprintable():
+    if _REPLACEMENT in text or not text.isprintable():
         return None
     bare = text.strip()
     prefix = _PREFIX.match(bare)
