@@ -1,4 +1,4 @@
-"""Batch reads of a busy watch: at once when idle, otherwise everything every 100 ms, or 60 amid changes.
+"""Batch reads of a busy watch: at once when idle, otherwise everything every 120 ms, or 60 amid changes.
 
 To wake up for a line costs several times as much as the line. So between batches the loop sleeps, and the
 kernel reports the connection as readable only when it has many bytes.
@@ -11,16 +11,24 @@ import weakref
 
 import aiohttp
 
-BATCH_SECONDS = 0.1
-"""The time between batches."""
-
 CHANGE_BATCH_SECONDS = 0.06
-"""The time from a batch with changes to the next one. To wake up is a small part of what they cost, and
-changes come together: the next pod of a job is the next line."""
+"""The time between batches amid changes. To wake up is a small part of what they cost, and changes come
+together: the next pod of a job is the next line."""
+
+RECENT_SECONDS = 0.3
+"""How long a change counts. Amid changes and noise, some batches have only noise."""
+
+BATCH_SECONDS = 2 * CHANGE_BATCH_SECONDS
+"""The time between other batches. As a multiple it lets the loop wake up once for both kinds."""
+
+QUIET_SECONDS = 0.1
+FIRST_BATCH_SECONDS = 0.02
+"""The time from a batch after so many quiet seconds to the next one, amid changes. It was read for the first
+line of several: a job's pods, or what an apiserver that stood still for a moment has to tell."""
 
 LARGE_BYTES = 256 * 1024
-"""From this size on a batch is read early, and followed by a pause. It is what 300 pods a second bring in
-100 ms, and what asyncio receives at once. The kernel's receive buffer grows to hold it (tcp(7), tcp_rmem)."""
+"""From this size on a batch is read early, and followed by a pause. It is what 270 pods a second bring in
+120 ms, and what asyncio receives at once. The kernel's receive buffer grows to hold it (tcp(7), tcp_rmem)."""
 
 _FULL_BYTES = LARGE_BYTES * 7 // 8
 """What is large of the body: less than what is received, by chunks' sizes and TLS' records, of which the last
@@ -38,29 +46,40 @@ class BatchedReader:
         self._content = response.content
         self._response = weakref.ref(response)
         self._received_at: float | None = None
+        self._changed_at = -math.inf
+        self._received_bytes = 0
         self._was_large = False
+        self._was_quiet = False
         self.had_changes = False
         """Whether the last batch had anything in it that shows. Set it after the batch was applied."""
 
     async def read(self) -> bytes:
         """Wait for bytes, and return all that have arrived; none at the end."""
         loop = asyncio.get_running_loop()
-        until = 0.0 if self._received_at is None else self._pause(self._received_at, loop.time())
-        if until > loop.time():
-            sock = self._socket()
-            _set_low_water_mark(sock, LARGE_BYTES)
-            try:
-                await asyncio.sleep(until - loop.time())
-            finally:
-                # If the body has ended meanwhile, it is another response's, which must not wait for more.
-                _set_low_water_mark(sock, 1)
-        received = await self._receive()
-        self._received_at, self._was_large, self.had_changes = (
-            loop.time(),
-            len(received) >= _FULL_BYTES,
-            False,
-        )
+        before = self._received_at
+        until = 0.0 if before is None else self._pause(before, loop.time())
+        received = await (self._receive_after(until) if until > loop.time() else self._receive())
+        self._received_at = loop.time()
+        self._received_bytes += len(received)
+        self._was_large = len(received) >= _FULL_BYTES
+        self._was_quiet = before is not None and self._received_at - before >= QUIET_SECONDS
+        self.had_changes = False
         return received
+
+    async def _receive_after(self, until: float) -> bytes:
+        """Receive once a pause is over, or there is much."""
+        loop, sock = asyncio.get_running_loop(), self._socket()
+        _set_low_water_mark(sock, LARGE_BYTES)
+        timer = loop.call_at(until, _set_low_water_mark, sock, 1)
+        try:
+            # What the loop has received doesn't wake it up, and others run after a large batch.
+            if sock is None or self._was_large or self._content.total_bytes > self._received_bytes:
+                await asyncio.sleep(until - loop.time())
+            return await self._receive()
+        finally:
+            timer.cancel()
+            # If the body has ended meanwhile, it is another response's, which must not wait for more.
+            _set_low_water_mark(sock, 1)
 
     async def _receive(self) -> bytes:
         try:
@@ -75,8 +94,13 @@ class BatchedReader:
         """Return when the pause after the last batch ends."""
         if self._was_large:
             return now + min(PAUSE_FACTOR * (now - received_at), BATCH_SECONDS)
+        if self.had_changes:
+            self._changed_at = received_at
+        amid_changes = received_at - self._changed_at < RECENT_SECONDS
+        if amid_changes and self._was_quiet:
+            return received_at + FIRST_BATCH_SECONDS
         # All streams are read at the same times, so that the loop wakes up once for all of them.
-        period = CHANGE_BATCH_SECONDS if self.had_changes else BATCH_SECONDS
+        period = CHANGE_BATCH_SECONDS if amid_changes else BATCH_SECONDS
         return (math.floor(received_at / period) + 1) * period
 
     def _socket(self) -> socket.socket | None:

@@ -10,7 +10,9 @@ import aiohttp
 from lens.kube.watch.batched_reader import (
     BATCH_SECONDS,
     CHANGE_BATCH_SECONDS,
+    FIRST_BATCH_SECONDS,
     LARGE_BYTES,
+    QUIET_SECONDS,
     BatchedReader,
 )
 
@@ -75,6 +77,36 @@ async def test_amid_changes_the_next_batch_comes_sooner() -> None:
             await reader.read()
             assert clock() >= _next(before, CHANGE_BATCH_SECONDS)
             if clock() < _next(received, BATCH_SECONDS):
+                break
+
+
+async def test_amid_changes_a_batch_without_any_delays_no_other() -> None:
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(30):
+        while True:
+            await reader.read()
+            reader.had_changes = True
+            await reader.read()
+            received = clock()
+            await reader.read()
+            if clock() < _next(received, BATCH_SECONDS):
+                break
+
+
+async def test_after_the_first_changes_of_a_quiet_time_it_comes_at_once() -> None:
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(30):
+        while True:
+            reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
+            await reader.read()
+            await asyncio.sleep(QUIET_SECONDS)
+            await reader.read()
+            received = clock()
+            reader.had_changes = True
+            await reader.read()
+            assert clock() - received > FIRST_BATCH_SECONDS - 0.002
+            if clock() < _next(received, CHANGE_BATCH_SECONDS):
                 break
 
 
