@@ -34,7 +34,12 @@ _KINDS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own options."""
     options.add_namespace(parser)
-    parser.add_argument("--types", metavar="TYPE,…", help="only these types, such as TaskFailed,NodeNotReady")
+    parser.add_argument(
+        "--types",
+        metavar="TYPE,…",
+        action="append",
+        help="only these types, such as TaskFailed,NodeNotReady; repeatable",
+    )
     parser.add_argument(
         "--for",
         metavar="KIND/NAME",
@@ -54,7 +59,7 @@ def run(context: Context) -> int:
     printer = Printer(context, alerts.events(clock))
     about = _object(given.about, context)
     namespace = None if given.all_namespaces else given.namespace
-    types = None if given.types is None else [each.strip() for each in given.types.split(",")]
+    types = None if given.types is None else [each.strip() for each in ",".join(given.types).split(",")]
 
     def chosen(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the rows that are asked for, the newest last."""

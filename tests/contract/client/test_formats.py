@@ -227,6 +227,18 @@ def test_events_are_about_what_they_show(server: lens.FakeLens, given: str, aske
     assert parse_qs(query)["event_object"] == [asked]
 
 
+@pytest.mark.parametrize(
+    "given", ["--types TaskStarted,NodeCordoned", "--types TaskStarted --types NodeCordoned"]
+)
+def test_types_of_events_may_be_named_one_by_one(server: lens.FakeLens, given: str) -> None:
+    """As `kubectl events --types` takes them."""
+    server.requests.clear()
+    ran = run(server.url, ["events", "-o", "custom-columns=TYPE:.type", "--no-headers", *given.split()])
+    assert ran.stdout.split() == ["NodeCordoned", "TaskStarted"]
+    (query,) = (urlsplit(target).query for _, target, _ in server.requests if "/status" in target)
+    assert parse_qs(query)["event_type"] == ["TaskStarted,NodeCordoned"]
+
+
 @pytest.mark.parametrize("command", ["status -n research", "status -n ml-team"])
 def test_the_sums_of_a_namespace_have_the_api_s_fields(server: lens.FakeLens, command: str) -> None:
     """Only how sure they are is the command's own."""
