@@ -82,17 +82,22 @@ def slices(draw: st.DrawFn) -> Object:
     """Generate a slice."""
     pool = draw(st.sampled_from(POOLS))
     node = None if pool == "rack" else draw(st.sampled_from((pool,) * 5 + ("gone",)))
+    listed = draw(st.lists(devices(), max_size=4))
+    count = draw(st.sampled_from((1, 1, 1, 2, 2, 3)))
+    if node == "gone":
+        # No two nodes have a pool of their own by one name, or devices of one name: test_claims has those.
+        listed, count = [{**each, "name": f"z{each['name']}"} for each in listed], 2
     counters = {
         each: {"slices": draw(st.sampled_from((8, "7", "1k")))}
         for each in draw(st.sets(st.sampled_from(("s0", "s1")), max_size=2))
     }
     return dra.resource_slice(
-        *draw(st.lists(devices(), max_size=4)),
-        name=draw(st.sampled_from(SLICES)),
+        *listed,
+        name="d" if node == "gone" else draw(st.sampled_from(SLICES)),
         driver=draw(DRIVERS),
         pool=pool,
         generation=draw(st.integers(1, 3)),
-        count=draw(st.sampled_from((1, 1, 1, 2, 2, 3))),
+        count=count,
         node=node,
         counters=counters or None,
         version=draw(_versions),
@@ -109,7 +114,7 @@ def claims(draw: st.DrawFn, pods: list[Object]) -> Object:
                 lambda driver, pool, name, fields: dra.result(name, driver=driver, pool=pool, **fields),
                 DRIVERS,
                 st.sampled_from(POOLS),
-                st.sampled_from(DEVICES),
+                st.sampled_from((*DEVICES, "zg0", "zm1")),
                 st.sampled_from(({},) * 5 + ({"adminAccess": True}, {"adminAccess": False})),
             ),
             max_size=2,
@@ -271,6 +276,7 @@ class Claiming(RuleBasedStateMachine):
             st.lists(st.sampled_from(range(len(listed))), unique=True) if listed else st.just([])
         )
         pool = spec["pool"] | {"generation": spec["pool"]["generation"] + 1}
+        in_place |= spec.get("nodeName") == "gone"
         name = raw["metadata"]["name"] if in_place else data.draw(st.sampled_from(SLICES))
         self._write(
             "slices",

@@ -105,7 +105,8 @@ class DraGpu(TypedDict):
         Field(
             description="Why a part of it is unknown: SLICE_GONE if no ResourceSlice has it, or the reason "
             "of its pool in problem_pools of the status. Or NO_COUNTERS_LEFT: nobody holds it, and the "
-            "counters of its pool allow none of its devices."
+            "counters of its pool allow none of its devices. Or HELD_ELSEWHERE: another node has a device of "
+            "the same pool and name, which is the same to kube-scheduler, and is held."
         ),
     ]
     pci_bus_id: Annotated[
@@ -146,9 +147,9 @@ class ProblemPool(TypedDict):
         ],
         Field(
             description="What is wrong. INCOMPLETE: the number of its ResourceSlices isn't the one that they "
-            "state. DUPLICATE_…: two devices or counter sets have one name. MISSING_…: a device "
-            "draws on counters that don't exist. UNREADABLE: it is counted without a part that "
-            "can't be read."
+            "state. DUPLICATE_…: two devices or counter sets have one name; devices of two nodes count "
+            "all the same. MISSING_…: a device draws on counters that don't exist. UNREADABLE: it is counted "
+            "without a part that can't be read."
         ),
     ]
     detail: Annotated[

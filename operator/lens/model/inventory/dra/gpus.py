@@ -35,6 +35,9 @@ SLICE_GONE = "SLICE_GONE"
 NO_COUNTERS_LEFT = "NO_COUNTERS_LEFT"
 """Nobody holds the GPU, and its pool's counters allow none of its devices."""
 
+HELD_ELSEWHERE = "HELD_ELSEWHERE"
+"""Another node's device of the same pool and name is held: to kube-scheduler it is the same device."""
+
 Allocated = Mapping[str, Sequence[AllocatedDevice]]
 """What claims hold of each device, by its name."""
 
@@ -132,11 +135,13 @@ def held_gpu(
     *,
     takes_gpu_pods: bool,
     overdrawn: bool = False,
+    elsewhere: Collection[str] = (),
 ) -> HeldGpu:
     """Return a GPU of a pool in its state.
 
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
-    ``rules`` are the pool's. ``overdrawn`` tells that the pool is.
+    ``rules`` are the pool's. ``overdrawn`` tells that the pool is. ``elsewhere`` has the names of devices
+    that another node has, too, and that are held there.
     """
     devices = gpu.devices
     taints = (
@@ -153,7 +158,9 @@ def held_gpu(
     allocated = _by_device(holders) if holders else _NOTHING_ALLOCATED
     left: str | None = None
     if gpu.counters is not None and pool.offers:
-        left = _largest_partition_left(gpu, pool, allocated, held, tainted, overdrawn=overdrawn)
+        left = _largest_partition_left(
+            gpu, pool, allocated, held, tainted.union(elsewhere), overdrawn=overdrawn
+        )
     reason: str | None = None
     state: GpuState
     if holders:
@@ -162,6 +169,8 @@ def held_gpu(
         state, reason = "unknown", None if pool.problem is None else pool.problem.reason
     elif tainted and all(device.name in tainted for device in devices):
         state = "unhealthy"
+    elif elsewhere and all(device.name in tainted or device.name in elsewhere for device in devices):
+        state, reason = "unavailable", HELD_ELSEWHERE
     elif gpu.counters is not None and left is None and pool.problem is None:
         # What is unreadable of a pool may be the very counters that seem to be used up.
         state, reason = "unavailable", NO_COUNTERS_LEFT

@@ -5,7 +5,7 @@ else is left alone, so that the cost depends on the change.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import nsmallest
 from typing import TypeVar
 
@@ -22,7 +22,8 @@ from lens.model.inventory.dra.gpus import (
     holder,
     is_overdrawn,
 )
-from lens.model.inventory.dra.pool import Pool, ProblemPool, build_pool
+from lens.model.inventory.dra.node_pools import build_pools
+from lens.model.inventory.dra.pool import Pool, ProblemPool
 from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
 from lens.model.inventory.objects.device import NO_NODE, GpuKey
 from lens.model.inventory.objects.device_class import DeviceClass
@@ -47,6 +48,7 @@ Users = dict[PodKey, _Pods]
 
 _NO_PODS: _Pods = (), ()
 _NOTHING_HELD: Mapping[str, tuple[PodKey, ...]] = {}
+_NOWHERE: Collection[str] = frozenset()
 
 _PODS = "pods"
 _WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
@@ -218,8 +220,8 @@ class DeviceIndex:
             if key in rebuilt:
                 continue
             pool, holding = self._pools.get(key), self._holding.get(key, _NOTHING_HELD)
-            if pool is not None and pool.of_several:
-                # What is left of one GPU's counters may decide about devices of others.
+            if pool is not None and (pool.of_several or pool.parts):
+                # What is left of one GPU's counters may decide about devices of others, and who has a name.
                 self._touched_nodes.update(pool.nodes)
             for device in devices:
                 for gpu in pool.gpus_of(device) if pool is not None else ():
@@ -235,7 +237,7 @@ class DeviceIndex:
         """Make a pool of its slices again; return whether it is another one."""
         before = self._pools.pop(key, None)
         slices = [self.slices[name] for name in self._pool_slices.of(key)]
-        after = build_pool(key, slices) if slices else None
+        after = build_pools(key, slices) if slices else None
         if after is not None:
             self._pools[key] = after
         if before == after:
@@ -259,7 +261,7 @@ class DeviceIndex:
     def _find_overdrawn(self, key: PoolKey) -> None:
         pool = self._pools.get(key)
         held = self._holding.get(key, _NOTHING_HELD)
-        overdrawn = pool is not None and not pool.is_plain and is_overdrawn(pool, held)
+        overdrawn = pool is not None and not (pool.is_plain or pool.parts) and is_overdrawn(pool, held)
         if overdrawn != (key in self._overdrawn):
             (self._overdrawn.add if overdrawn else self._overdrawn.discard)(key)
             # None of its devices that draw on counters is allocated on any node.
@@ -293,9 +295,14 @@ class DeviceIndex:
         free: GpuState = "available" if takes_gpu_pods else "unavailable"
         for key in sorted(self._pools_at.of(node)):
             pool = self._pools[key]
-            holding = self._holding.get(key, _NOTHING_HELD)
+            held = holding = self._holding.get(key, _NOTHING_HELD)
+            overdrawn, elsewhere = key in self._overdrawn, _NOWHERE
+            if pool.parts:
+                holding, elsewhere = self._held_on(node, pool)
+                pool = pool.parts[node]
+                overdrawn = is_overdrawn(pool, held)
             rules = self._rules_of(key)
-            if pool.is_plain and not rules:
+            if pool.is_plain and not rules and not elsewhere:
                 # Nearly all pools.
                 for gpu in pool.gpus[node]:
                     if (claims := holding.get(gpu.name)) is None:
@@ -310,29 +317,44 @@ class DeviceIndex:
                     if (claims := holding.get(device.name)) is not None:
                         holders += self._holders(key, device.name, claims, users)
                 if outdated:
-                    holders += self._outdated_holders(pool, gpu, users)
+                    holders += self._outdated_holders(pool, gpu, holding, users)
                 found.append(
                     held_gpu(
                         gpu,
                         pool,
                         holders,
-                        holding,
+                        held,
                         rules,
                         takes_gpu_pods=takes_gpu_pods,
-                        overdrawn=key in self._overdrawn,
+                        overdrawn=overdrawn,
+                        elsewhere=elsewhere,
                     )
                 )
             found += (
                 HeldGpu(gpu, "allocated", holders)
                 for gpu in pool.outdated.gpus.get(node, ())
-                if (holders := self._outdated_holders(pool, gpu, users))
+                if (holders := self._outdated_holders(pool, gpu, holding, users))
             )
         found += self._gone(node, users)
         return tuple(found)
 
-    def _outdated_holders(self, pool: Pool, gpu: Gpu, users: Users) -> tuple[DeviceHolder, ...]:
+    def _held_on(self, node: str, pool: Pool) -> tuple[Mapping[str, tuple[PodKey, ...]], Collection[str]]:
+        """Return who holds devices of a node's own pool, and the names that are held on other nodes."""
+        own: dict[str, tuple[PodKey, ...]] = {}
+        elsewhere: set[str] = set()
+        for device, claims in self._holding.get(pool.key, _NOTHING_HELD).items():
+            for name in claims:
+                claim = self.claims[name]
+                if pool.home(device, claim.node) == node:
+                    own[device] = (*own.get(device, ()), name)
+                elif any(each.key == (*pool.key, device) and each.share_id is None for each in claim.devices):
+                    elsewhere.add(device)
+        return own, elsewhere
+
+    def _outdated_holders(
+        self, pool: Pool, gpu: Gpu, holding: Mapping[str, tuple[PodKey, ...]], users: Users
+    ) -> tuple[DeviceHolder, ...]:
         """Return the holders of those devices of a GPU that only older generations list."""
-        holding = self._holding.get(pool.key, {})
         return tuple(
             each
             for device in pool.outdated.on.get(gpu.gpu_key, ())
@@ -470,6 +492,8 @@ class DeviceIndex:
         shared = has_group or len(claim.reserved_for) > 1
         for each in claim.devices:
             pool = self._pools.get(PoolKey(each.driver, each.pool))
+            if pool is not None and pool.parts:
+                pool = pool.parts.get(pool.home(each.device, claim.node))
             device, of = pool.find(each.device) if pool is not None else (None, ())
             if device is None:
                 own.add((each.driver, each.pool, each.device, False))

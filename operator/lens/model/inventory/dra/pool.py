@@ -20,7 +20,7 @@ from lens.model.inventory.dra.physical_gpus import (
     physical_gpus,
 )
 from lens.model.inventory.objects.claim import PoolKey
-from lens.model.inventory.objects.device import Counters, Device
+from lens.model.inventory.objects.device import NO_NODE, Counters, Device
 from lens.model.inventory.objects.gpu import Gpu, GpuOfDevices
 from lens.model.inventory.objects.slice import Slice
 
@@ -38,7 +38,8 @@ class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
     """A pool that can't be counted as a whole: its devices that nobody holds are in no state.
 
     ``detail`` names what is wrong. ``slices`` of its ``generation`` are known, of ``slice_count``, the most
-    that one of them says. A pool that is UNREADABLE in part is counted without that part.
+    that one of them says. A pool that is UNREADABLE in part is counted without that part, and devices of one
+    name on several nodes count.
     """
 
     driver: str
@@ -66,7 +67,8 @@ class Pool(msgspec.Struct, frozen=True):
 
     ``of_several`` has the devices that are of several GPUs, ``gpu_of`` the first GPU of each device, None
     for a pool of few devices on one node. Nothing but claims decides who gets the GPUs of one that
-    ``is_plain``, each of which one claim holds.
+    ``is_plain``, each of which one claim holds. ``parts`` are the pools that nodes have by this one name, if
+    they have such.
     """
 
     key: PoolKey
@@ -76,6 +78,13 @@ class Pool(msgspec.Struct, frozen=True):
     problem: ProblemPool | None = None
     outdated: Outdated = NOTHING_OUTDATED
     is_plain: bool = False
+    parts: Mapping[str, "Pool"] = {}
+
+    def home(self, device: str, node: str | None) -> str:
+        """Return the node on which a claim for a ``node`` holds a device of ``parts``; NO_NODE for none."""
+        if node is not None and node in self.parts and self.parts[node].lists(device):
+            return node
+        return next((name for name, part in self.parts.items() if part.lists(device)), NO_NODE)
 
     def _gpu_of(self, device: str) -> Gpu | None:
         if self.gpu_of is not None:
@@ -101,12 +110,16 @@ class Pool(msgspec.Struct, frozen=True):
 
     def lists(self, device: str) -> bool:
         """Tell whether a generation lists a device."""
-        return self._gpu_of(device) is not None or device in self.outdated.devices
+        return (
+            self._gpu_of(device) is not None
+            or device in self.outdated.devices
+            or any(part.lists(device) for part in self.parts.values())
+        )
 
     @property
     def nodes(self) -> Iterable[str]:
         """Return the nodes that may have GPUs of the pool."""
-        return {**self.gpus, **self.outdated.gpus}
+        return {**self.gpus, **self.outdated.gpus, **self.parts}
 
     @property
     def offers(self) -> bool:

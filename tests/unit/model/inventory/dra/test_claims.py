@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.inventory.dra.gpus import NO_COUNTERS_LEFT, SLICE_GONE
+from lens.model.inventory.dra.gpus import HELD_ELSEWHERE, NO_COUNTERS_LEFT, SLICE_GONE
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from tests.unit.model.dra_manifests import (
@@ -684,7 +684,40 @@ def test_a_held_device_is_on_the_node_that_an_older_generation_says() -> None:
         "node-2": GpuStates(available=1),
     }
     ledger.put_claim(PodKey("team", "claim-1"), None)
-    assert set(ledger.snapshot().nodes) == {"node-2"}
+    # The scheduler sees a whole pool of either generation from the nodes.
+    assert {name: each.states for name, each in ledger.snapshot().nodes.items()} == {
+        "node-1": GpuStates(available=1),
+        "node-2": GpuStates(available=1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "generation", "of"), [(1, 1, "gpu-0"), (1, 3, "gpu-0"), (2, 1, "gpu-0"), (1, 1, "gpu-1")]
+)
+def test_a_device_of_several_nodes_in_one_pool_counts_on_each_and_is_had_once(
+    count: int, generation: int, of: str
+) -> None:
+    first = resource_slice(gpu(0), name="a", pool="gpus", count=count)
+    other = gpu(int(of[-1]), allowMultipleAllocations=of == "gpu-1")
+    second = resource_slice(other, name="b", pool="gpus", node="node-2", count=count, generation=generation)
+    ledger = cluster(cpu_node(), cpu_node("node-2"), first, second, claiming("claim-1", node="node-2"))
+
+    def there() -> dict[str, list[tuple[str, str | None]]]:
+        nodes = ledger.snapshot().nodes
+        return {name: [(gpu.state, gpu.reason) for gpu in nodes[name].gpus] for name in ("node-1", "node-2")}
+
+    free = [("available", None)]
+    named = [(each.reason, each.detail) for each in ledger.snapshot().problems.pools]
+    assert named == ([("DUPLICATE_DEVICE", "gpu-0 of node-1 and node-2")] if of == "gpu-0" else [])
+    assert there() == {"node-1": free, "node-2": free}
+    put(ledger, claim(result(of, pool="gpus"), node="node-2", pods=["train-0"]))
+    held = [("unavailable", HELD_ELSEWHERE)] if of == "gpu-0" else free
+    assert there() == {"node-1": held, "node-2": [("allocated", None)]}
+    (task,) = ledger.snapshot().nodes["node-2"].pods
+    assert task.gpus == 1
+    assert task.uses[0].devices[0].gpus[0].node == "node-2"
+    ledger.put_claim(PodKey("team", "claim-1"), None)
+    assert there() == {"node-1": free, "node-2": free}
 
 
 def test_the_newest_of_the_older_generations_says_what_a_held_device_is() -> None:
