@@ -24,7 +24,10 @@ MAX_CONCURRENT = 10
 """The most concurrent reads, and the most that begin in a round."""
 
 ROUND_SECONDS = 0.1
-"""The shortest time between rounds: each compares the pods, begins reads, and publishes the owner chains."""
+"""The time between rounds while owners are read. A round compares pods, begins reads, publishes chains."""
+
+CALM_ROUND_SECONDS = 0.25
+"""The shortest one while none is read: in a busy cluster pods always change, and few have new owners."""
 
 IDLE_SECONDS = 1.0
 """The longest one, for owners that are due again while no pod changes."""
@@ -79,14 +82,14 @@ class OwnerResolver:
                 self._publish()
                 # What is read meanwhile may make others due.
                 was_reading = self._reading > 0
-                await asyncio.sleep(ROUND_SECONDS)
+                await asyncio.sleep(ROUND_SECONDS if was_reading else CALM_ROUND_SECONDS)
                 if not was_reading:
                     await self._idle()
 
     async def _idle(self) -> None:
         """Wait until pods have changed, or for a while."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(IDLE_SECONDS - ROUND_SECONDS):
+            async with asyncio.timeout(IDLE_SECONDS - CALM_ROUND_SECONDS):
                 await self._changes.until(lambda: self._snapshot() is not self._last_snapshot)
 
     def _update_pods(self) -> None:

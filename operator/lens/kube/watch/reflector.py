@@ -245,7 +245,8 @@ class Reflector(Generic[K, V]):
                 outcomes["unreadable"] += 1
                 continues = False
                 break
-            self._trust.received()
+            if not outcomes:  # once for all lines
+                self._trust.received()
             if isinstance(line, tuple):
                 outcomes[self._apply_change(*line, raw)] += 1
             elif line.type == "ERROR":
