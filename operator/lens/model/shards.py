@@ -1,10 +1,11 @@
 """An immutable mapping that shares all unchanged parts with its successors."""
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, overload
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+T = TypeVar("T")
 
 _BITS = 5
 _WIDTH = 2**_BITS
@@ -76,6 +77,15 @@ class Shards(Mapping[K, V], Generic[K, V]):
         top, middle, low = _path(key)
         shard: dict[K, V] = self._table[top][middle][low]
         return shard[key]
+
+    @overload
+    def get(self, key: K, default: None = None, /) -> V | None: ...
+    @overload
+    def get(self, key: K, default: T, /) -> V | T: ...
+    def get(self, key: K, default: object = None, /) -> object:
+        """Return the value of ``key``, or the default."""
+        top, middle, low = _path(key)
+        return self._table[top][middle][low].get(key, default)
 
     def __iter__(self) -> Iterator[K]:
         """Iterate over the keys."""

@@ -243,7 +243,7 @@ class DeviceState:
             stored[key] = value
 
     def _note_read(self, kind: str, key: Hashable) -> None:
-        if (kind, key) in self._unreadable:
+        if self._unreadable and (kind, key) in self._unreadable:
             self._unreadable.remove((kind, key))
             self._stale.add("unreadable")
 

@@ -508,7 +508,7 @@ class DeviceIndex:
             "not ready" if waits_for else "held",
             len(own),
             tuple(devices),
-            tuple(sorted(waits_for)),
+            tuple(sorted(waits_for)) if waits_for else (),
             terminating=claim.terminating,
         )
 
