@@ -2,11 +2,15 @@
 
 In a large cluster 40,000 devices differ in their names and identities, and in little else: the first GPU of a
 node is like the first GPU of any other, and so the lists of all nodes are alike. A list is decoded once for
-all that are the same, with placeholders for these.
+all that are the same, with placeholders for these. Most lists are as long as the last one that was alike, and
+then what tells their devices apart is at the same places.
 """
 
+from operator import itemgetter
 from sys import intern
 from typing import Final
+
+from lens.model.k8s.bounds import MOST_SLICE_DEVICES
 
 LONGEST_IDENTITY = 64
 """Characters of an identity that is taken out (resource/v1, DeviceAttributeMaxValueLength)."""
@@ -23,15 +27,16 @@ _PLACES = {NAME_PLACEHOLDER: 0, _UUID_PLACEHOLDER: 1, _PARENT_PLACEHOLDER: 2}
 DEVICE_START: Final = b'%b%b"' % (_NAME, NAME_PLACEHOLDER.encode())
 """How each device begins whose name is taken out."""
 
-_FILLABLE_UUID, _FILLABLE_PARENT = (
-    b'%b%b"' % (key, placeholder.encode())
-    for key, placeholder in ((_UUID, _UUID_PLACEHOLDER), (_PARENT_UUID, _PARENT_PLACEHOLDER))
-)
-
 Identities = tuple[str, str, str]
 """What the placeholders in a device stand for: its name, its uuid and its parent's."""
 
 NO_IDENTITIES: Identities = ("", "", "")
+
+MOST_LENGTHS = 64
+MOST_KEPT_BYTES = 16 * 1024
+"""The last list, or device, of so many lengths, and so long at most, is kept to be compared."""
+
+_NOWHERE = slice(0, 0)
 
 
 def is_placeholder(text: str) -> bool:
@@ -45,6 +50,53 @@ def fill(text: str, own: Identities) -> str:
     return text if place is None else own[place]
 
 
+class _Cut:
+    """A list of devices with placeholders, and where lists that are alike have what these stand for."""
+
+    __slots__ = ("_rest", "_rest_of", "_texts_of", "fillable")
+
+    def __init__(self, raw: bytes, devices: list[tuple[slice, slice, slice]]) -> None:
+        """Take where each device has its name, its uuid and its parent's."""
+        placed = sorted(
+            (place.start, place.stop, placeholder)
+            for device in devices
+            for place, placeholder in zip(device, _PLACES, strict=True)
+            if place is not _NOWHERE
+        )
+        starts = [0, *(stop for _, stop, _ in placed)]
+        stops = [*(start for start, _, _ in placed), len(raw)]
+        self._texts_of = itemgetter(*(place for device in devices for place in device))
+        self._rest_of = itemgetter(*map(slice, starts, stops))
+        self._rest = self._rest_of(raw)
+        fillers = [placeholder.encode() for _, _, placeholder in placed]
+        self.fillable = b"".join(
+            [part for pair in zip(self._rest, (*fillers, b""), strict=True) for part in pair]
+        )
+
+    def identities(self, raw: bytes) -> tuple[Identities, ...]:
+        """Return what the placeholders stand for in a list of this length; nothing if it isn't alike."""
+        texts = self._texts_of(raw)
+        joined = b"\x7f".join(texts)
+        if (
+            self._rest_of(raw) != self._rest
+            or not joined.isascii()
+            or b'"' in joined
+            or b"\\" in joined
+            or joined.count(b"\x7f") >= len(texts)
+        ):
+            return ()
+        each = iter(joined.decode().split(_PLACEHOLDER))
+        return tuple(
+            [
+                (intern(name), uuid, parent_uuid)
+                for name, uuid, parent_uuid in zip(each, each, each, strict=True)
+            ]
+        )
+
+
+_cuts: dict[int, _Cut] = {}
+
+
 def without_identities(raw: bytes) -> tuple[bytes, tuple[Identities, ...]]:
     """Return a device, or a list of them, with placeholders, and what they stand for in each device.
 
@@ -53,32 +105,41 @@ def without_identities(raw: bytes) -> tuple[bytes, tuple[Identities, ...]]:
     unclear, all stays where it is, and there are no identities. Other objects may begin as devices do: unless
     each device begins with DEVICE_START then, and there are as many as identities, these aren't the devices'.
     """
-    if b"\\" in raw or b"\x7f" in raw:
+    cut = _cuts.get(len(raw))
+    if cut is not None and (own := cut.identities(raw)):
+        return cut.fillable, own
+    devices = [] if b"\\" in raw or b"\x7f" in raw else _devices(raw)
+    longest = max((place.stop - place.start for device in devices for place in device), default=0)
+    if not devices or longest > LONGEST_IDENTITY:
         return raw, ()
-    start, *devices = raw.split(_NAME)
-    parts = [start]
-    texts: list[bytes] = []
-    have_parents = _PARENT_UUID in raw
-    for device in devices:
-        name, _, rest = device.partition(b'"')
-        parent_uuid = uuid = b""
-        parts.append(DEVICE_START)
-        if have_parents:
-            before, found, after = rest.partition(_PARENT_UUID)
-            if found:
-                parent_uuid, _, rest = after.partition(b'"')
-                parts += before, _FILLABLE_PARENT
-        before, found, after = rest.partition(_UUID)
-        if found:
-            uuid, _, rest = after.partition(b'"')
-            parts += before, _FILLABLE_UUID
-        parts.append(rest)
-        texts += name, uuid, parent_uuid
-    joined = b"\x7f".join(texts)
-    if not texts or max(map(len, texts)) > LONGEST_IDENTITY or not joined.isascii():
+    cut = _Cut(raw, devices)
+    if not (own := cut.identities(raw)):
         return raw, ()
-    each = iter(joined.decode().split(_PLACEHOLDER))
-    own = [
-        (intern(name), uuid, parent_uuid) for name, uuid, parent_uuid in zip(each, each, each, strict=True)
-    ]
-    return b"".join(parts), tuple(own)
+    if len(raw) <= MOST_KEPT_BYTES and len(own) <= MOST_SLICE_DEVICES:
+        if len(_cuts) >= MOST_LENGTHS:
+            _cuts.clear()
+        _cuts[len(raw)] = cut
+    return cut.fillable, own
+
+
+def _devices(raw: bytes) -> list[tuple[slice, slice, slice]]:
+    """Return where each device has its name, its uuid and its parent's."""
+    found: list[tuple[slice, slice, slice]] = []
+    end = raw.find(_NAME)
+    while end >= 0:
+        name = _text(raw, _NAME, end, len(raw))
+        end = raw.find(_NAME, name.stop)
+        last = len(raw) if end < 0 else end
+        parent_uuid = _text(raw, _PARENT_UUID, name.stop, last)
+        uuid = _text(raw, _UUID, max(name.stop, parent_uuid.stop), last)
+        found.append((name, uuid, parent_uuid))
+    return found
+
+
+def _text(raw: bytes, key: bytes, start: int, end: int) -> slice:
+    """Return where the text is that follows a key; nowhere without the key."""
+    found = raw.find(key, start, end)
+    if found < 0:
+        return _NOWHERE
+    start = found + len(key)
+    return slice(start, raw.find(b'"', start))
