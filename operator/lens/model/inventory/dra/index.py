@@ -220,10 +220,12 @@ class DeviceIndex:
             if key in rebuilt:
                 continue
             pool, holding = self._pools.get(key), self._holding.get(key, _NOTHING_HELD)
-            if pool is not None and (pool.of_several or pool.parts):
-                # What is left of one GPU's counters may decide about devices of others, and who has a name.
+            if pool is not None and pool.of_several:
+                # What is left of one GPU's counters may decide about devices of others.
                 self._touched_nodes.update(pool.nodes)
             for device in devices:
+                if pool is not None:
+                    self._touched_nodes.update(pool.homes.get(device, ()))
                 for gpu in pool.gpus_of(device) if pool is not None else ():
                     self._touched_nodes.add(gpu.node)
                 for claim in holding.get(device, ()):
@@ -298,7 +300,9 @@ class DeviceIndex:
             held = holding = self._holding.get(key, _NOTHING_HELD)
             overdrawn, elsewhere = key in self._overdrawn, _NOWHERE
             if pool.parts:
-                holding, elsewhere = self._held_on(node, pool)
+                # A pool of all nodes may have thousands of devices that are held.
+                held = {name: held[name] for name in pool.parts[node].device_names if name in held}
+                holding, elsewhere = self._held_on(node, pool, held)
                 pool = pool.parts[node]
                 overdrawn = is_overdrawn(pool, held)
             rules = self._rules_of(key)
@@ -338,11 +342,13 @@ class DeviceIndex:
         found += self._gone(node, users)
         return tuple(found)
 
-    def _held_on(self, node: str, pool: Pool) -> tuple[Mapping[str, tuple[PodKey, ...]], Collection[str]]:
-        """Return who holds devices of a node's own pool, and the names that are held on other nodes."""
+    def _held_on(
+        self, node: str, pool: Pool, held: Mapping[str, tuple[PodKey, ...]]
+    ) -> tuple[Mapping[str, tuple[PodKey, ...]], Collection[str]]:
+        """Return who of those that hold devices of a node's part has them there, and what others have."""
         own: dict[str, tuple[PodKey, ...]] = {}
         elsewhere: set[str] = set()
-        for device, claims in self._holding.get(pool.key, _NOTHING_HELD).items():
+        for device, claims in held.items():
             for name in claims:
                 claim = self.claims[name]
                 if pool.home(device, claim.node) == node:

@@ -72,7 +72,10 @@ def _joined(key: PoolKey, parts: Mapping[str, Pool], slices: Collection[Slice]) 
     """Return nodes' pools as one. Names that several of these have are a problem, but all count."""
     gpu_of: dict[str, Gpu] = {}
     on: dict[str, set[str]] = {}
+    homes: dict[str, dict[str, None]] = {}
     for node, part in parts.items():
+        for name in part.device_names:
+            homes.setdefault(name, {})[node] = None
         for gpu in part.gpus.get(node, ()):
             for device in gpu.devices:
                 gpu_of.setdefault(device.name, gpu)
@@ -85,4 +88,4 @@ def _joined(key: PoolKey, parts: Mapping[str, Pool], slices: Collection[Slice]) 
         detail = f"{repeated} of {' and '.join(sorted(on[repeated])[:2])}"
         problem = ProblemPool(*key, "DUPLICATE_DEVICE", detail, generation, len(slices), most)
     gpus = {node: part.gpus[node] for node, part in parts.items() if node in part.gpus}
-    return Pool(key, gpus, gpu_of, NONE_OF_SEVERAL, problem, parts=parts)
+    return Pool(key, gpus, gpu_of, NONE_OF_SEVERAL, problem, parts=parts, homes=homes)

@@ -68,7 +68,7 @@ class Pool(msgspec.Struct, frozen=True):
     ``of_several`` has the devices that are of several GPUs, ``gpu_of`` the first GPU of each device, None
     for a pool of few devices on one node. Nothing but claims decides who gets the GPUs of one that
     ``is_plain``, each of which one claim holds. ``parts`` are the pools that nodes have by this one name, if
-    they have such.
+    they have such, and ``homes`` the nodes whose parts list a device, in order.
     """
 
     key: PoolKey
@@ -79,12 +79,12 @@ class Pool(msgspec.Struct, frozen=True):
     outdated: Outdated = NOTHING_OUTDATED
     is_plain: bool = False
     parts: Mapping[str, "Pool"] = {}
+    homes: Mapping[str, Mapping[str, None]] = {}
 
     def home(self, device: str, node: str | None) -> str:
         """Return the node on which a claim for a ``node`` holds a device of ``parts``; NO_NODE for none."""
-        if node is not None and node in self.parts and self.parts[node].lists(device):
-            return node
-        return next((name for name, part in self.parts.items() if part.lists(device)), NO_NODE)
+        homes = self.homes.get(device, {})
+        return node if node is not None and node in homes else next(iter(homes), NO_NODE)
 
     def _gpu_of(self, device: str) -> Gpu | None:
         if self.gpu_of is not None:
@@ -110,11 +110,13 @@ class Pool(msgspec.Struct, frozen=True):
 
     def lists(self, device: str) -> bool:
         """Tell whether a generation lists a device."""
-        return (
-            self._gpu_of(device) is not None
-            or device in self.outdated.devices
-            or any(part.lists(device) for part in self.parts.values())
-        )
+        return self._gpu_of(device) is not None or device in self.outdated.devices or device in self.homes
+
+    @property
+    def device_names(self) -> Iterable[str]:
+        """Return the names of the devices that a generation lists."""
+        listed = {device.name for gpus in self.gpus.values() for gpu in gpus for device in gpu.devices}
+        return listed.union(self.outdated.devices)
 
     @property
     def nodes(self) -> Iterable[str]:

@@ -2,10 +2,21 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.unit.model.dra_manifests import cluster, device, resource_slice, taint_rule
+from lens.model.inventory.ledger import Ledger
+from tests.unit.model.dra_manifests import (
+    claim,
+    cluster,
+    device,
+    gpu,
+    put,
+    resource_slice,
+    result,
+    taint_rule,
+)
 from tests.unit.model.manifests import Object, node
 
 SLICE = 64
@@ -33,9 +44,9 @@ def _republished(number: int) -> list[Object]:
     return [*_parts(number), resource_slice(device("new", PARENT), name="new", generation=2)]
 
 
-def _calls(objects: list[Object]) -> int:
+def _calls(ledger: Ledger) -> int:
     """Return how many functions are called for a snapshot."""
-    ledger, calls = cluster(node(), *objects), 0
+    calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
         nonlocal calls
@@ -44,13 +55,40 @@ def _calls(objects: list[Object]) -> int:
     before = sys.getprofile()
     sys.setprofile(count)
     try:
-        snapshot = ledger.snapshot()
+        ledger.snapshot()
     finally:
         sys.setprofile(before)
-    assert len(snapshot.nodes["node-1"].gpus) == 1
     return calls
 
 
 @pytest.mark.parametrize("objects", [_on_counters, _parts, _republished])
 def test_a_gpu_of_many_devices_costs_no_more_for_each(objects: Callable[[int], list[Object]]) -> None:
-    assert _calls(objects(MANY)) < 1.5 * MANY / FEW * _calls(objects(FEW))
+    few, many = (cluster(node(), *objects(number)) for number in (FEW, MANY))
+    assert _calls(many) < 1.5 * MANY / FEW * _calls(few)
+    assert [len(each.snapshot().nodes["node-1"].gpus) for each in (few, many)] == [1, 1]
+
+
+def _held(index: int, **fields: Any) -> Object:
+    name = f"node-{index}"
+    return claim(result(f"gpu-{index}", pool="gpus"), name=f"claim-{index}", node=name, **fields)
+
+
+def _one_name(nodes: int) -> Ledger:
+    """Return nodes, each with a pool of its own, which all have one name, and a GPU that is held."""
+    return cluster(
+        *(node(f"node-{index}") for index in range(nodes)),
+        *(
+            resource_slice(gpu(index), name=f"slice-{index}", pool="gpus", node=f"node-{index}")
+            for index in range(nodes)
+        ),
+        *map(_held, range(nodes)),
+    )
+
+
+def test_pools_of_many_nodes_by_one_name_cost_no_more_for_each() -> None:
+    few, many = _one_name(FEW), _one_name(MANY)
+    assert _calls(many) < 1.5 * MANY / FEW * _calls(few)
+    for ledger in (few, many):
+        put(ledger, _held(1, pods=["train-0"]))
+    assert _calls(many) < 1.1 * _calls(few)
+    assert many.snapshot().states.allocated == MANY
