@@ -7,8 +7,9 @@ for it, so a change that is applied twice, late or by a new list leaves no trace
 from collections.abc import Mapping
 
 from lens.model.gpu.exporters import DaemonSet, ExporterPod
+from lens.model.inventory.dra.claim_uses import needs_index
 from lens.model.inventory.dra.gpus import HeldGpu
-from lens.model.inventory.dra.index import DeviceIndex, needs_index
+from lens.model.inventory.dra.index import DeviceIndex
 from lens.model.inventory.dra.tally import tally
 from lens.model.inventory.exporter_index import ExporterIndex
 from lens.model.inventory.objects.claim import Claim

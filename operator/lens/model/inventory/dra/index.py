@@ -13,6 +13,7 @@ import msgspec
 
 from lens.model.gpu.exporters import ExporterPod
 from lens.model.groups import Groups
+from lens.model.inventory.dra.claim_uses import PODS, ClaimUses, asks_by_class
 from lens.model.inventory.dra.gpus import (
     DeviceHolder,
     GpuState,
@@ -24,18 +25,16 @@ from lens.model.inventory.dra.gpus import (
 )
 from lens.model.inventory.dra.node_pools import build_pools
 from lens.model.inventory.dra.pool import Pool, ProblemPool
-from lens.model.inventory.objects.claim import AllocatedDevice, Claim, ClaimRequest, DeviceKey, PoolKey
-from lens.model.inventory.objects.device import NO_NODE, GpuKey
+from lens.model.inventory.objects.claim import AllocatedDevice, Claim, DeviceKey, PoolKey
+from lens.model.inventory.objects.device import NO_NODE
 from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.gpu import Gpu
 from lens.model.inventory.objects.pod import Pod, PodKey
-from lens.model.inventory.objects.pod_claims import ClaimedDevice, ClaimUse, PodClaim
 from lens.model.inventory.objects.slice import Slice
 from lens.model.inventory.objects.taint_rule import TaintRule
 from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
 from lens.model.k8s.dra.allocated_devices import CLAIM_PREFIX, DeviceHealth
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
-from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -50,7 +49,6 @@ _NO_PODS: _Pods = (), ()
 _NOTHING_HELD: Mapping[str, tuple[PodKey, ...]] = {}
 _NOWHERE: Collection[str] = frozenset()
 
-_PODS = "pods"
 _WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
 
 
@@ -76,13 +74,13 @@ class DeviceIndex:
     def __init__(self, pods: Mapping[PodKey, Pod | ExporterPod], drivers: GpuDrivers) -> None:
         """Take the live mapping of the stored pods."""
         self._pods = pods
-        self._drivers = drivers
         self.claims: dict[PodKey, Claim] = {}
         self.slices: dict[str, Slice] = {}
         self.device_classes: dict[str, DeviceClass] = {}
         self.taint_rules: dict[str, TaintRule] = {}
         self._pool_slices = Groups[PoolKey, str]()
         self._pools: dict[PoolKey, Pool] = {}
+        self._uses = ClaimUses(self.claims, self.device_classes, self._pools, drivers)
         self._pools_at = Groups[str, PoolKey]()
         self._overdrawn: set[PoolKey] = set()
         self._rules: dict[tuple[str | None, str | None], dict[str, TaintRule]] = {}
@@ -199,7 +197,7 @@ class DeviceIndex:
                     for each in claim.devices:
                         self._dirty_devices[PoolKey(each.driver, each.pool)].add(each.device)
                     self._touched_nodes.add(claim.node or NO_NODE)
-        if after is not None and _asks_by_class(after):
+        if after is not None and asks_by_class(after):
             self._asking_by_class.add(key)
         else:
             self._asking_by_class.discard(key)
@@ -403,14 +401,14 @@ class DeviceIndex:
     def _pods_of(self, key: PodKey, claim: Claim) -> _Pods:
         """Return the pods that name a claim and that it is reserved for."""
         users = self._users.of(key)
-        if len(users) == 1 == len(claim.reserved_for) and claim.reserved_for[0].resource == _PODS:
+        if len(users) == 1 == len(claim.reserved_for) and claim.reserved_for[0].resource == PODS:
             # Nearly all claims are a pod's own.
             (user,), (only,) = users, claim.reserved_for
             pod = self._pod(user)
             return ((user,), (pod,)) if user.name == only.name and pod.uid == only.uid else _NO_PODS
         named: set[PodKey] = set()
         for consumer in claim.reserved_for if users else ():
-            if consumer.resource == _PODS:
+            if consumer.resource == PODS:
                 name = PodKey(key.namespace, consumer.name)
                 if name in users and self._pod(name).uid == consumer.uid:
                     named.add(name)
@@ -446,117 +444,9 @@ class DeviceIndex:
                 held = self._holders(PoolKey(key.driver, key.pool), key.device, claims, users)
                 yield gone_gpu(node, key, held)
 
-    # Pods
-
     def resolved(self, pod: Pod) -> Pod:
-        """Return a pod with its claims as they are now, and without units of classes that aren't of GPUs.
-
-        Call this after ``settle``.
-        """
-        units = pod.units and tuple(
-            (resource, number)
-            for resource, number in pod.units
-            if not resource.startswith(CLASS_PREFIX) or self._is_of_gpus(resource.removeprefix(CLASS_PREFIX))
-        )
-        uses: list[ClaimUse] = []
-        gpus: set[GpuKey] = set()
-        asked = 0
-        for named in pod.claims:
-            # What an attempt has left behind for extended resources, the pod still asks for by their names.
-            is_leftover = not (pod.node or named.name) and bool(units)
-            use = self._use(pod, named, set() if is_leftover else gpus)
-            if use is None or (is_leftover and use.state == "missing"):
-                continue
-            uses.append(use)
-            if use.state == "waiting" and not pod.node and not is_leftover:
-                asked += use.gpus or 0
-        # A pod that waits for parts of GPUs asks for these, too.
-        claimed = pod.claimed_gpus + len(gpus) + asked
-        return msgspec.structs.replace(pod, units=units, uses=tuple(uses), claimed_gpus=claimed)
-
-    def _use(self, pod: Pod, named: PodClaim, gpus: set[GpuKey]) -> ClaimUse | None:
-        """Return a pod's claim as it is now; None for one that isn't of GPUs. Add its GPUs to ``gpus``."""
-        claim = None if named.claim is None else self.claims.get(PodKey(pod.namespace, named.claim))
-        if claim is None:
-            return ClaimUse(named.name, named.claim, "missing")
-        if not claim.allocated:
-            return self._waiting_use(named, claim)
-        if not claim.devices:
-            return None
-        has_group = is_own = False
-        for consumer in claim.reserved_for:
-            if consumer.resource != _PODS:
-                # It may have this pod.
-                has_group = True
-            elif consumer.uid == pod.uid:
-                is_own = True
-        if not has_group and not is_own:
-            return ClaimUse(named.name, named.claim, "reserved for others", terminating=claim.terminating)
-        own: set[GpuKey] = set()
-        devices: list[ClaimedDevice] = []
-        waits_for: set[str] = set()
-        shared = has_group or len(claim.reserved_for) > 1
-        for each in claim.devices:
-            pool = self._pools.get(PoolKey(each.driver, each.pool))
-            if pool is not None and pool.parts:
-                pool = pool.parts.get(pool.home(each.device, claim.node))
-            device, of = pool.find(each.device) if pool is not None else (None, ())
-            if device is None:
-                own.add((each.driver, each.pool, each.device, False))
-            for gpu in of:
-                own.add(gpu.gpu_key)
-            devices.append(ClaimedDevice(each, device, of, shared or each.share_id is not None))
-            waits_for.update(each.waits_for)
-        gpus |= own
-        return ClaimUse(
-            named.name,
-            named.claim,
-            "not ready" if waits_for else "held",
-            len(own),
-            tuple(devices),
-            tuple(sorted(waits_for)) if waits_for else (),
-            terminating=claim.terminating,
-        )
-
-    def _waiting_use(self, named: PodClaim, claim: Claim) -> ClaimUse | None:
-        requests = [each for each in claim.requests if self._asks_for_gpus(each)]
-        if not requests:
-            return None
-        asked = [self._asked(request) for request in requests]
-        classes = sorted({each.device_class for request in requests for each in request.alternatives})
-        return ClaimUse(
-            named.name,
-            named.claim,
-            "waiting",
-            gpus=None if None in asked else sum(count or 0 for count in asked),
-            waits_for=tuple(classes),
-            unknown_classes=tuple(name for name in classes if name not in self.device_classes),
-            terminating=claim.terminating,
-        )
-
-    def _asks_for_gpus(self, request: ClaimRequest) -> bool:
-        """Tell whether a request is for GPUs to hold: with admin access it is for those that others hold."""
-        return not request.admin_access and any(
-            self._is_of_gpus(each.device_class) for each in request.alternatives
-        )
-
-    def _asked(self, request: ClaimRequest) -> int | None:
-        """Return how many devices the first alternative of GPUs asks for; None for all that there are."""
-        return next(each for each in request.alternatives if self._is_of_gpus(each.device_class)).count
-
-    def _is_of_gpus(self, device_class: str) -> bool:
-        """Tell whether a class is of GPUs. One that doesn't exist is if its name is that of a GPU driver."""
-        known = self.device_classes.get(device_class)
-        return device_class in self._drivers if known is None else known.gpus
-
-
-def needs_index(pod: Pod) -> bool:
-    """Tell whether it depends on claims or classes what a pod asks for or holds."""
-    return bool(pod.claims) or _asks_by_class(pod)
-
-
-def _asks_by_class(pod: Pod) -> bool:
-    return not pod.node and any(resource.startswith(CLASS_PREFIX) for resource, _ in pod.units)
+        """Return a pod with its claims as they are now. Call this after ``settle``."""
+        return self._uses.resolved(pod)
 
 
 def _health(claim: str, device: str, pods: Iterable[Pod]) -> DeviceHealth:
