@@ -434,15 +434,20 @@ class DeviceIndex:
             if name in users and len(devices) == 1:
                 continue  # A slice has the only device of this claim.
             for each in devices:
-                pool = self._pools.get(PoolKey(each.driver, each.pool))
-                if pool is None or not pool.lists(each.device):
+                if self._is_gone(each.key, name):
                     gone.add(each.key)
         for key in sorted(gone):
-            claims = self._holding[PoolKey(key.driver, key.pool)][key.device]
+            holding = self._holding[PoolKey(key.driver, key.pool)][key.device]
+            claims = tuple([name for name in holding if self._is_gone(key, name)])
             # Claims that contradict each other about the node make one GPU, too.
             if (self.claims[min(claims)].node or NO_NODE) == node:
                 held = self._holders(PoolKey(key.driver, key.pool), key.device, claims, users)
                 yield gone_gpu(node, key, held)
+
+    def _is_gone(self, device: DeviceKey, claim: PodKey) -> bool:
+        """Tell whether no slice has a device where a claim holds it."""
+        pool = self._pools.get(PoolKey(device.driver, device.pool))
+        return pool is None or not pool.lists(device.device, self.claims[claim].node)
 
     def resolved(self, pod: Pod) -> Pod:
         """Return a pod with its claims as they are now. Call this after ``settle``."""

@@ -82,9 +82,14 @@ class Pool(msgspec.Struct, frozen=True):
     homes: Mapping[str, Mapping[str, None]] = {}
 
     def home(self, device: str, node: str | None) -> str:
-        """Return the node on which a claim for a ``node`` holds a device of ``parts``; NO_NODE for none."""
+        """Return the node on which a claim for a ``node`` holds a device of ``parts``; NO_NODE for none.
+
+        Slices say where a device is. Only of several such nodes none is chosen against the claim.
+        """
         homes = self.homes.get(device, {})
-        return node if node is not None and node in homes else next(iter(homes), NO_NODE)
+        if node is None or len(homes) == 1:
+            return next(iter(homes), NO_NODE)
+        return node if node in homes else NO_NODE
 
     def _gpu_of(self, device: str) -> Gpu | None:
         if self.gpu_of is not None:
@@ -108,9 +113,11 @@ class Pool(msgspec.Struct, frozen=True):
         """Return the GPUs that a device is, or is a part of; none for a device that no generation lists."""
         return self.find(device)[1]
 
-    def lists(self, device: str) -> bool:
-        """Tell whether a generation lists a device."""
-        return self._gpu_of(device) is not None or device in self.outdated.devices or device in self.homes
+    def lists(self, device: str, node: str | None) -> bool:
+        """Tell whether a generation lists a device, which a claim for a ``node`` holds."""
+        if self.parts:
+            return self.home(device, node) != NO_NODE
+        return self._gpu_of(device) is not None or device in self.outdated.devices
 
     @property
     def device_names(self) -> Iterable[str]:

@@ -720,6 +720,22 @@ def test_a_device_of_several_nodes_in_one_pool_counts_on_each_and_is_had_once(
     assert there() == {"node-1": free, "node-2": free}
 
 
+def test_a_device_that_a_nodes_slices_had_is_gone_there_whatever_other_nodes_have() -> None:
+    slices = [resource_slice(gpu(0), name=each, pool="gpus", node=each) for each in ("node-1", "node-2")]
+    held = claim(result("gpu-0", pool="gpus"), node="node-3", pods=["train-0"])
+    waiting = claiming("claim-1", node="node-3")
+    ledger = cluster(*map(cpu_node, ("node-1", "node-2", "node-3")), *slices, held, waiting)
+    nodes = ledger.snapshot().nodes
+    assert {name: [(gpu.state, gpu.reason) for gpu in each.gpus] for name, each in nodes.items()} == {
+        "node-1": [("unavailable", HELD_ELSEWHERE)],
+        "node-2": [("unavailable", HELD_ELSEWHERE)],
+        "node-3": [("allocated", SLICE_GONE)],
+    }
+    (task,) = nodes["node-3"].pods
+    assert task.gpus == 1
+    assert task.uses[0].devices[0].gone
+
+
 def test_the_newest_of_the_older_generations_says_what_a_held_device_is() -> None:
     slices = [
         resource_slice(device("gpu-0", {"uuid": f"GPU-{number}abc"}), name=f"s{number}", generation=number)
