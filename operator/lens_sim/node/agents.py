@@ -153,7 +153,7 @@ class Agent:
 class Agents:
     """The agents of a fleet's first nodes, as many as there are provisions for, and what befalls them.
 
-    That follows from `seed`, and `say` is told of it in words.
+    That follows from `seed`, and `say` gets it in words.
     """
 
     def __init__(

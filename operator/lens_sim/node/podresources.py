@@ -1,4 +1,4 @@
-"""A kubelet's PodResources API: gRPC on a unix socket, telling what it is told to tell.
+"""A kubelet's PodResources API: gRPC on a unix socket, with the answers that a test or the demo sets.
 
 Source: k8s.io/kubelet/pkg/apis/podresources/v1/api.proto (1.37).
 """

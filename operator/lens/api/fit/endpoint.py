@@ -111,7 +111,7 @@ class FitQuestions:
     ) -> Mapping[str, Any]:
         """Answer a POST; as capacity without what depends on its namespace.
 
-        Where its pods choose by pods of other namespaces, the answer would tell whether those are there: who
+        Where its pods choose by pods of other namespaces, the answer would reveal whether those exist: who
         doesn't see others gets one without these rules. Raise an ApiError, 400, for what isn't a workload.
         """
         try:

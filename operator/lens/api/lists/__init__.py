@@ -1,1 +1,1 @@
-"""Lists of pods: sorting, pagination, and encoding as JSON and CSV."""
+"""Lists of pods and of nodes: sorting, pagination, and encoding as JSON and CSV."""

@@ -107,7 +107,7 @@ class Reflector(Generic[K, V]):
 
     @property
     def is_settled(self) -> bool:
-        """Return whether a watch is open that has told all that has happened."""
+        """Return whether a watch is open that has delivered all that has happened."""
         return self.is_watching and self._trust.is_settled
 
     def request_sent(self) -> None:
@@ -216,7 +216,7 @@ class Reflector(Generic[K, V]):
     def watch_ended(self) -> bytes:
         """Record that the apiserver has ended a watch; return the last line for kopf, which resumes after it.
 
-        If it was time, all has been told until it was due.
+        If it was time, all has been delivered until it was due.
         """
         overdue = self._trust.ended()
         if overdue is not None:
@@ -225,7 +225,7 @@ class Reflector(Generic[K, V]):
         return self._bookmark() if has_news and not self._retired else b""
 
     def watch_silent(self) -> None:
-        """Record that a watch neither told anything nor ended in time."""
+        """Record that a watch neither delivered anything nor ended in time."""
         self._trust.silent()
         _log.warning("a watch is silent; watching again", extra={"resource": self.resource})
 

@@ -86,7 +86,7 @@ class KubeResponse(aiohttp.ClientResponse):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the connection stands, and there may come more of the body."""
+        """Return whether the connection stands, and there may come more of the body."""
         transport = self.connection.transport if self.connection is not None else None
         return transport is not None and not transport.is_closing()
 

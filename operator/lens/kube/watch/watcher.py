@@ -242,7 +242,7 @@ class Watcher:
         )
 
     def _fit_view(self, skipped: Mapping[str, int]) -> FitView:
-        """Return what a fit looks at. It recounts the nodes that have changed."""
+        """Return what the fit engine reads. It recounts the nodes that have changed."""
         policies = self._fit_resources.policies()
         self._fit.set_namespaces(policies.namespaces)
         view = self._decisions.view = FitView(

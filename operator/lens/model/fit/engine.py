@@ -1,4 +1,4 @@
-"""Tells whether replicas of a pod fit, as kube-scheduler decides it one pod after another.
+"""Whether replicas of a pod fit, as kube-scheduler decides it one pod after another.
 
 kube-scheduler chooses nodes by scores, and Lens by the room that is left (``trial``). Where that choice can
 change how many replicas fit (a pod that has affinity to its own replicas, or several rules against them), the

@@ -25,7 +25,7 @@ MOST_NAMESPACES = 20
 """Namespaces that are named of the pods that could be evicted."""
 
 Place = Callable[[Fleet], Verdict]
-"""Tells whether all that is asked about fits a fleet."""
+"""Returns whether all that is asked about fits a fleet."""
 
 
 class Evictable(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ CATALOGUE: Mapping[int, tuple[Severity, str]] = {
 
 
 def classify(number: int, *, alone: bool) -> tuple[Severity, str]:
-    """Return the severity and meaning of an error; ``alone`` tells that no other one was near it."""
+    """Return the severity and meaning of an error; ``alone`` says whether no other one was near it."""
     severity, meaning = CATALOGUE.get(number, ("unlisted", "not in the catalogue"))
     if number == CLEANUP and alone:
         return "workflow", "channels removed without another error"

@@ -2,7 +2,7 @@
 
 Source: pkg/apis/core/v1/defaults.go, plugin/pkg/admission (Priority, RuntimeClass, LimitRanger,
 DefaultTolerationSeconds) and then pkg/registry/core/pod/strategy.go, in Kubernetes 1.37. Webhooks are not
-looked at.
+called.
 """
 
 from collections.abc import Iterable, Mapping

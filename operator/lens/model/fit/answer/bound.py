@@ -18,7 +18,7 @@ _CRITICAL = 2_000_000_000
 
 
 def as_bound(asked: AskedPod, served: Container[str], *, by_daemon_set: bool) -> AskedPod:
-    """Return a pod as its kubelet looks at it; as it is if it names no node.
+    """Return a pod as its kubelet admits it; as it is if it names no node.
 
     ``served`` are the extended resources that claims serve: nobody allocates claims for a pod that is bound
     already. The DaemonSet controller makes no pod for a node with a taint that it doesn't tolerate.

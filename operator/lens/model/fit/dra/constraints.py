@@ -30,7 +30,7 @@ class Tracker:
         self._attributes: list[Attribute] = []
 
     def add(self, request: str, alternative: str, device: Device, driver: str) -> bool:
-        """Add a device if the constraint lets it be; tell whether it does."""
+        """Add a device if the constraint allows it; return whether it does."""
         if not self.constraint.concerns(request, alternative):
             return True
         found = look_up(device, driver, self.constraint.attribute)

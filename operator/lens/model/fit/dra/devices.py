@@ -1,4 +1,4 @@
-"""ResourceSlices as the fit engine reads them: all of a device that decides who may have it.
+"""Devices as the fit engine reads them: all of a device that decides who may have it.
 
 What many devices have is shared: 40,000 devices differ in a name and an identity or two.
 """

@@ -57,7 +57,7 @@ class Holding:
         for pool, device, amounts in held:
             by_pool.setdefault(pool, []).append((device, amounts))
         for key, of_pool in by_pool.items():
-            # Others may look at what there was.
+            # Others may still read the old value.
             self._pools[key] = _joined(dict(self._pools.get(key, _NONE)), of_pool)
 
     def of_pools(self, keys: Iterable[PoolKey]) -> "Holding":

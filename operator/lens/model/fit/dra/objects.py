@@ -1,4 +1,4 @@
-"""Claims, classes, templates and taint rules as a fit looks at them."""
+"""Claims, classes, templates and taint rules as the fit engine reads them."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -24,8 +24,9 @@ from lens.model.k8s.taints import REPELLING_EFFECTS
 class FitClaim(msgspec.Struct, frozen=True, gc=False):
     """A ResourceClaim. An ``allocated`` one can be used on its ``nodes``, None for any.
 
-    ``owner`` is the uid of its controller. ``failed`` tells that a device's binding has, and ``waits`` that
-    one waits for its binding conditions. ``node_choices`` have to match too, where a replica has just got it.
+    ``owner`` is the uid of its controller. ``failed`` says whether a device's binding has, and ``waits``
+    whether one waits for its binding conditions. ``node_choices`` have to match too, where a replica has just
+    got it.
     """
 
     namespace: str
@@ -62,7 +63,7 @@ class FitTaintRule(msgspec.Struct, frozen=True, gc=False):
     device: str | None = None
 
     def matches(self, driver: str, pool: str) -> bool:
-        """Tell whether the rule is for devices of a pool."""
+        """Return whether the rule is for devices of a pool."""
         return self.driver in (None, driver) and self.pool in (None, pool)
 
 
@@ -81,7 +82,7 @@ def read_claim(document: bytes) -> FitClaim:
 
 
 def claim_of(manifest: ClaimManifest, claim: Claim) -> FitClaim:
-    """Return a claim, which figures look at as ``claim``. Raise ValueError or RecursionError if it's odd."""
+    """Return a claim, which the figures read as ``claim``. Raise ValueError or RecursionError if it's odd."""
     if claim.problem is not None:
         raise ValueError(claim.problem)
     allocation, results = manifest.status.allocation, claim.results

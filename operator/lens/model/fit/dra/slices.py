@@ -1,6 +1,7 @@
-"""ResourceSlices as the fit engine reads them: all of a device that decides who may have it.
+"""ResourceSlices as the fit engine reads them: their devices, and the counters that these draw on.
 
-What many devices have is shared: 40,000 devices differ in a name and an identity or two."""
+What many devices have is shared: 40,000 devices differ in a name and an identity or two.
+"""
 
 from functools import cached_property, lru_cache
 
@@ -29,7 +30,7 @@ KindAt = tuple[Kind, NodeChoice]
 
 
 class Slice(msgspec.Struct, frozen=True, weakref=True, dict=True):
-    """A ResourceSlice. ``groups`` tells that it has compatibility groups, which keep its pool incomplete.
+    """A ResourceSlice. ``groups`` says whether it has compatibility groups, which keep its pool incomplete.
 
     Its devices are of the ``kinds``, which slices that are alike share, and have what is their ``own``.
     """

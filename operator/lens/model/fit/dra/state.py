@@ -45,7 +45,7 @@ class Devices(msgspec.Struct, frozen=True):
 
     @property
     def are_shared(self) -> bool:
-        """Tell whether what one node gives may be missing on another one."""
+        """Return whether what one node gives may be missing on another one."""
         return bool(self.shared or self.overlapping)
 
     def signature(self, node: str) -> Signature | None:
@@ -210,7 +210,7 @@ class DeviceState:
             if node not in local:
                 before.pools_of.pop(node, None)
         if len(before.pools_of) > len(local):
-            # Who still looks at an older view may have put back what is gone since.
+            # A reader of an older view may have put back what is gone since.
             for node in list(before.pools_of):
                 if node not in local:
                     before.pools_of.pop(node, None)

@@ -88,7 +88,7 @@ _NOTHING_NEEDED = _Found(_Outcome())
 class DeviceFilter(Filter):
     """DynamicResources, for one pod and one fleet.
 
-    ``not_enqueued`` is why the scheduler doesn't even look at the pod, ``rejected`` why no node can take it.
+    ``not_enqueued`` is why the scheduler doesn't even try the pod, ``rejected`` why no node can take it.
     ``unknown`` has what kept it from deciding about a node, and whether that may reject the pod on all nodes.
     """
 
@@ -125,12 +125,12 @@ class DeviceFilter(Filter):
 
     @property
     def applies(self) -> bool:
-        """Tell whether there is anything to look at."""
+        """Return whether there is anything to check."""
         return bool(self._claims or self.extended or self.not_enqueued or self.rejected)
 
     @cached_property
     def compares_signatures(self) -> bool:
-        """Tell whether nodes of the same signature have the same for the pod, also as replicas are placed."""
+        """Return whether nodes of one signature have the same for the pod, also as replicas are placed."""
         return (
             not self.extended
             and not self.uses_shared
@@ -141,7 +141,7 @@ class DeviceFilter(Filter):
     def room(self, node: FleetNode, most: int) -> int:
         """Return how many more replicas get devices on a node, up to ``most``, where ``compares_signatures``.
 
-        Raise FatalError, or UnknownError where that can't be told.
+        Raise FatalError, or UnknownError where that can't be decided.
         """
         waiting, named, _ = self._asked_with(())
         pools = self._devices.pools(node.name, node.labels)
@@ -188,7 +188,7 @@ class DeviceFilter(Filter):
         return left
 
     def is_served(self, resource: str, node: FleetNode) -> bool:
-        """Tell whether a claim serves a resource on a node, rather than a device plugin."""
+        """Return whether a claim serves a resource on a node, rather than a device plugin."""
         return resource in self.extended and node.allocatable.get(resource, 0) <= 0
 
     def check(self, node: FleetNode, nominated: Sequence[FitPod] = ()) -> Rejection | None:

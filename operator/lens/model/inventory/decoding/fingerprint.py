@@ -1,4 +1,4 @@
-"""Tells whether a watch reports an object again with nothing new in it that Lens reads.
+"""Whether a watch reports an object again with nothing new in it that Lens reads.
 
 Most lines do: a heartbeat, a container's new state, an annotation. To recognise such a line costs less than
 half of what it takes to make views of it and to compare them.

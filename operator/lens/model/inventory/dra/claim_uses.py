@@ -36,7 +36,7 @@ class ClaimUses:
     def resolved(self, pod: Pod) -> Pod:
         """Return a pod with its claims as they are now, and without units of classes that aren't of GPUs.
 
-        Call this after ``settle``.
+        Call this after the index's ``settle``.
         """
         units = pod.units and tuple(
             (resource, number)

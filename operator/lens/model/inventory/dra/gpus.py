@@ -122,7 +122,7 @@ class HeldGpu(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def without_pod(self) -> bool:
-        """Tell whether claims hold the GPU, and none of them for a pod."""
+        """Return whether claims hold the GPU, and none of them for a pod."""
         return bool(self.holders) and None not in [each.without_pod for each in self.holders]
 
 
@@ -140,7 +140,7 @@ def held_gpu(
     """Return a GPU of a pool in its state.
 
     ``holders`` are those of its devices, ``held`` has the names of all devices of the pool that are held, and
-    ``rules`` are the pool's. ``overdrawn`` tells that the pool is. ``elsewhere`` has the names of devices
+    ``rules`` are the pool's. ``overdrawn`` says whether the pool is. ``elsewhere`` has the names of devices
     that another node has, too, and that are held there.
     """
     devices = gpu.devices
@@ -213,7 +213,7 @@ def _by_device(holders: Iterable[DeviceHolder]) -> Allocated:
 
 
 def is_overdrawn(pool: Pool, held: Collection[str]) -> bool:
-    """Tell whether devices of a pool that are held draw more of a counter than there is.
+    """Return whether devices of a pool that are held draw more of a counter than there is.
 
     kube-scheduler then allocates no device of the pool that draws on counters, of whichever set
     (structured/internal/incubating, ``checkAvailableCounters``).

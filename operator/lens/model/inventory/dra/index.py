@@ -285,7 +285,7 @@ class DeviceIndex:
         return self._problems
 
     def has_gpus(self, node: str) -> bool:
-        """Tell whether a node may have GPUs. Call this after ``settle``."""
+        """Return whether a node may have GPUs. Call this after ``settle``."""
         return node in self._pools_at or node in self._claims_at
 
     def gpus(self, node: str, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
@@ -445,7 +445,7 @@ class DeviceIndex:
                 yield gone_gpu(node, key, held)
 
     def _is_gone(self, device: DeviceKey, claim: PodKey) -> bool:
-        """Tell whether no slice has a device where a claim holds it."""
+        """Return whether no slice has a device where a claim holds it."""
         pool = self._pools.get(PoolKey(device.driver, device.pool))
         return pool is None or not pool.lists(device.device, self.claims[claim].node)
 

@@ -1,6 +1,6 @@
 """Pools that several nodes have by one name, as kube-scheduler sees them from each node.
 
-Where the node's own slices are as many as they say, it looks at no others: the node has a pool of its own, of
+Where the node's own slices are as many as they say, it reads no others: the node has a pool of its own, of
 the newest generation there. A device's name is unique among what the node sees. Devices of two nodes with one
 name are one device to the scheduler all the same: while one is held, it allocates none of the others.
 

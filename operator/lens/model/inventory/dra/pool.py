@@ -52,7 +52,7 @@ class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def may_have_more(self) -> bool:
-        """Tell whether the pool may have GPUs that no known slice has."""
+        """Return whether the pool may have GPUs that no known slice has."""
         return self.reason == "UNREADABLE" or (self.reason == "INCOMPLETE" and self.slices < self.slice_count)
 
 
@@ -114,7 +114,7 @@ class Pool(msgspec.Struct, frozen=True):
         return self.find(device)[1]
 
     def lists(self, device: str, node: str | None) -> bool:
-        """Tell whether a generation lists a device, which a claim for a ``node`` holds."""
+        """Return whether a generation lists a device, which a claim for a ``node`` holds."""
         if self.parts:
             return self.home(device, node) != NO_NODE
         return self._gpu_of(device) is not None or device in self.outdated.devices
@@ -132,7 +132,7 @@ class Pool(msgspec.Struct, frozen=True):
 
     @property
     def offers(self) -> bool:
-        """Tell whether the scheduler allocates its devices."""
+        """Return whether the scheduler allocates its devices."""
         return self.problem is None or self.problem.reason == "UNREADABLE"
 
 

@@ -1,1 +1,1 @@
-"""What Lens keeps of each Kubernetes object, and the decoders that read it."""
+"""What Lens keeps of each Kubernetes object, and how it is made of what the apiserver writes."""

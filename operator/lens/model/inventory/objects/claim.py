@@ -300,7 +300,7 @@ def _allocated(raw: msgspec.Raw, statuses: msgspec.Raw, problems: list[str]) -> 
                 few(name for name in map(_type, each.binding_conditions) if name not in true)
                 if each.binding_conditions
                 else (),
-                # kube-scheduler looks at these only where a device has to be bound (isClaimReadyForBinding).
+                # kube-scheduler reads these only where a device has to be bound (isClaimReadyForBinding).
                 few(name for name in map(_type, each.binding_failure_conditions) if name in true)
                 if each.binding_conditions and each.binding_failure_conditions and true
                 else (),

@@ -81,7 +81,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether nothing but claims decides who gets the devices, each of which one claim holds."""
+        """Return whether nothing but claims decides who gets the devices, each of which one claim holds."""
         return not (self.consumes or self.taints or self.shareable)
 
 
@@ -103,7 +103,7 @@ class Device(Placed, frozen=True, gc=False):
 
     @property
     def is_part(self) -> bool:
-        """Tell whether it is a part of a GPU."""
+        """Return whether it is a part of a GPU."""
         return self.kind.is_part or self.parent_uuid is not None
 
     @property
@@ -148,7 +148,7 @@ class Device(Placed, frozen=True, gc=False):
 
     @property
     def shareable(self) -> bool:
-        """Tell whether it can be allocated several times."""
+        """Return whether it can be allocated several times."""
         return self.kind.shareable
 
     @property

@@ -17,7 +17,7 @@ _LITERAL = re.compile(r"""(!=\s*)?(?:"([^"\\]{1,253})"|'([^'\\]{1,253})')""")
 
 
 class DeviceClass(msgspec.Struct, frozen=True, gc=False):
-    """A DeviceClass. ``gpus`` tells whether its devices are GPUs.
+    """A DeviceClass. ``gpus`` says whether its devices are GPUs.
 
     They are if a selector names a GPU driver, or if ``extended_resource``, which the class serves, is one of
     GPUs. Only the scheduler evaluates selectors as a whole.

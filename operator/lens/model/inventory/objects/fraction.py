@@ -29,7 +29,7 @@ class Fraction(msgspec.Struct, frozen=True, gc=False):
     """The part that a pod asks for of each of so many ``devices``: a portion, or MiB of memory.
 
     A ``malformed`` value is None, of devices 1. ``groups`` are the GPU groups that the pod has been put into.
-    In a snapshot ``reservations`` are the pods that hold its GPUs, and ``shared`` tells whether another pod
+    In a snapshot ``reservations`` are the pods that hold its GPUs, and ``shared`` says whether another pod
     is on one of these.
     """
 

@@ -79,7 +79,7 @@ class ClaimUse(msgspec.Struct, frozen=True, gc=False):
 
     | state | the claim |
     | --- | --- |
-    | missing | doesn't exist: nothing tells whether it is of GPUs |
+    | missing | doesn't exist: nothing says whether it is of GPUs |
     | waiting | isn't allocated |
     | reserved for others | is allocated, and not reserved for this pod |
     | not ready | is allocated, and a device waits for its binding conditions |
@@ -88,7 +88,7 @@ class ClaimUse(msgspec.Struct, frozen=True, gc=False):
     ``gpus`` are the physical GPUs that the pod is on by it, or the devices that it asks for while it waits,
     None for all that there are. ``devices`` are those that the pod holds. ``waits_for`` are the classes of
     what it asks for while it waits, or the binding conditions; ``unknown_classes`` are those of them that
-    don't exist. ``terminating`` tells that the claim is being deleted.
+    don't exist. ``terminating`` says whether the claim is being deleted.
     """
 
     name: str

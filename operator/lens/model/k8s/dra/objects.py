@@ -152,7 +152,7 @@ _ONE_NODE = re.compile(
 def only_node(selector: bytes) -> str | None:
     """Return the node that a selector names, if it is the one that kube-scheduler writes for one node.
 
-    Nearly all allocated claims have it. Of any other selector nothing is told.
+    Nearly all allocated claims have it. For any other selector return None.
     """
     found = _ONE_NODE.fullmatch(selector)
     return None if found is None else intern(found[1].decode())

@@ -33,7 +33,7 @@ export function reconnect() {
   attempt.value += 1;
 }
 
-/** The last age that the server told, and when by both clocks; null before that. */
+/** The last age that the server sent, and when by both clocks; null before that. */
 let known = null;
 
 /** Milliseconds since then: one clock stands still while the computer sleeps, and the other may be set back. */

@@ -6,7 +6,7 @@ import { summary } from "./figures.js";
 import { connection } from "../client/live.js";
 import { cluster } from "./store.js";
 
-/** The series: core/figures.js' summary. */
+/** The series: figures.js' summary. */
 export const SERIES = [
   "total",
   "busy",

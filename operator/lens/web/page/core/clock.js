@@ -1,4 +1,4 @@
-// The present time by Lens' clock: this browser's may be an hour off or be set meanwhile, and ages are of times that Lens has told.
+// The present time by Lens' clock: this browser's may be an hour off or be set meanwhile, and ages are of times that Lens has sent.
 
 /** Lens tells whole seconds, and they take a while to come: up to this its clock is taken to be this browser's. */
 const LEAST_MS = 3000;

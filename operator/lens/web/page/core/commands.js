@@ -6,7 +6,7 @@ import { base } from "../client/api.js";
 /** curl of an endpoint: curl("realtime/status", { cluster }). */
 export const curl = (path, params) => curlAt(base(), `api/v1/${path}`, params);
 
-/** { curl, kubectl } for a row; `scope` is core/access.js'. */
+/** { curl, kubectl } for a row; `scope` is client/access.js'. */
 export const commands = {
   node: (scope, name) => ({
     curl: curl(`realtime/nodes/${encodeURIComponent(name)}`, scope),

@@ -157,7 +157,7 @@ class Allocator:
     def _allocate(self, step: _Step, is_chosen: bool, start: tuple[int, int]) -> bool:
         """Return whether all devices from a step on can be had; raise _TooManyError as ``allocateOne`` does.
 
-        ``is_chosen`` tells that the alternative is. Devices of the request before ``start`` have been tried.
+        ``is_chosen`` says whether the alternative is. The request's devices before ``start`` have been tried.
         """
         if step.claim >= len(self._claims):
             return True
@@ -293,7 +293,7 @@ class Allocator:
         return has_room(dict(data.asked.capacities), device, self._offer.holding.of(key).amounts, taken)
 
     def _take(self, step: _Step, data: RequestData, position: int, index: int, *, must: bool) -> bool:
-        """Give a device to a request; tell whether that can be."""
+        """Give a device to a request if that is possible; return whether it is."""
         pool = self._pools[position]
         device, of_slice = pool.devices[index]
         key = DeviceKey(pool.key.driver, pool.key.pool, device.name)

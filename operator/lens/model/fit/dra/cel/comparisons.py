@@ -71,7 +71,7 @@ def may_be_wrong(
 ) -> bool:
     """Return whether a comparison may be an error to Kubernetes.
 
-    ``versions`` are the names of a device's attributes that are one, ``seen`` those that may be looked at,
+    ``versions`` are the names of a device's attributes that are one, ``seen`` those that may be read,
     ``others`` the names of its other attributes.
     """
     for left, right in found:
