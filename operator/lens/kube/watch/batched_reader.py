@@ -21,10 +21,10 @@ RECENT_SECONDS = 0.3
 BATCH_SECONDS = 2 * CHANGE_BATCH_SECONDS
 """The time between other batches. As a multiple it lets the loop wake up once for both kinds."""
 
-QUIET_SECONDS = 0.1
-FIRST_BATCH_SECONDS = 0.02
-"""The time from a batch after so many quiet seconds to the next one, amid changes. It was read for the first
-line of several: a job's pods, or what an apiserver that stood still for a moment has to tell."""
+QUIET_SECONDS = 0.02
+FIRST_BATCH_SECONDS = 0.01
+"""The time from a batch that a read waited for so many seconds to the next one, amid changes. It was read for
+its first line: of a job's pods, or of what an apiserver sends that stood still for a moment."""
 
 LARGE_BYTES = 256 * 1024
 """From this size on a batch is read early, and followed by a pause. It is what 270 pods a second bring in
@@ -57,12 +57,13 @@ class BatchedReader:
         """Wait for bytes, and return all that have arrived; none at the end."""
         loop = asyncio.get_running_loop()
         before = self._received_at
-        until = 0.0 if before is None else self._pause(before, loop.time())
-        received = await (self._receive_after(until) if until > loop.time() else self._receive())
+        now = loop.time()
+        until = now if before is None else max(now, self._pause(before, now))
+        received = await (self._receive_after(until) if until > now else self._receive())
         self._received_at = loop.time()
         self._received_bytes += len(received)
         self._was_large = len(received) >= _FULL_BYTES
-        self._was_quiet = before is not None and self._received_at - before >= QUIET_SECONDS
+        self._was_quiet = self._received_at - until >= QUIET_SECONDS
         self.had_changes = False
         return received
 

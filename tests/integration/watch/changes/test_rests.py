@@ -18,18 +18,20 @@ from lens.kube.watch.batched_reader import (
 
 
 class Endless:
-    """A response that always has more, so many bytes at once."""
+    """A response that always has more after a wait, so many bytes at once."""
 
     connection = None
 
-    def __init__(self, size: int = LARGE_BYTES) -> None:
+    def __init__(self, size: int = LARGE_BYTES, wait: float = 0.0) -> None:
         self._size = size
+        self._wait = wait
 
     @property
     def content(self) -> "Endless":
         return self
 
     async def readany(self) -> bytes:
+        await asyncio.sleep(self._wait)
         return bytes(self._size)
 
 
@@ -66,10 +68,10 @@ async def test_a_batch_read_early_is_large_without_its_tls_records_and_chunk_siz
 
 
 async def test_amid_changes_the_next_batch_comes_sooner() -> None:
-    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
     clock = asyncio.get_running_loop().time
     async with asyncio.timeout(30):
         while True:
+            reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
             before = clock()
             await reader.read()
             received = clock()
@@ -95,18 +97,16 @@ async def test_amid_changes_a_batch_without_any_delays_no_other() -> None:
 
 
 async def test_after_the_first_changes_of_a_quiet_time_it_comes_at_once() -> None:
-    clock = asyncio.get_running_loop().time
+    clock, wait = asyncio.get_running_loop().time, 1.5 * QUIET_SECONDS
     async with asyncio.timeout(30):
         while True:
-            reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
-            await reader.read()
-            await asyncio.sleep(QUIET_SECONDS)
+            reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1, wait)))
             await reader.read()
             received = clock()
             reader.had_changes = True
             await reader.read()
-            assert clock() - received > FIRST_BATCH_SECONDS - 0.002
-            if clock() < _next(received, CHANGE_BATCH_SECONDS):
+            assert clock() - received > FIRST_BATCH_SECONDS + wait - 0.002
+            if clock() < _next(received, CHANGE_BATCH_SECONDS) + wait:
                 break
 
 
