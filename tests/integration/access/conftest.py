@@ -19,7 +19,7 @@ from lens_sim.apiserver.reviews import Account, Right
 from lens_sim.objects.store import Store
 from tests.contract.kubernetes import Cluster, node, pod
 from tests.integration.watch.front import Front, Request
-from tests.integration.watch.scene import write
+from tests.kubeconfig import write_kubeconfig
 
 NOW = 1766158200.0
 OWN_TOKEN = "own-token"
@@ -127,18 +127,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     await sim.start()
     front = Front(sim.port)
     await front.start()
-    kubeconfig = tmp_path / "kubeconfig"
-    write(
-        kubeconfig,
-        json.dumps(
-            {
-                "current-context": "sim",
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "clusters": [{"name": "sim", "cluster": {"server": front.url}}],
-                "users": [{"name": "lens", "user": {"token": OWN_TOKEN}}],
-            }
-        ),
-    )
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", front.url, {"token": OWN_TOKEN})
     scene = Scene(sim, front, kubeconfig)
     yield scene
     await scene.stop()

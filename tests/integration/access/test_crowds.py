@@ -13,7 +13,7 @@ from lens.api.access.kubernetes_tokens import KubernetesAuthenticator
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.readers.reviews import Reviewer
 from lens.metrics import Metrics
-from tests.integration.watch.scene import write
+from tests.kubeconfig import write_kubeconfig
 
 CALLERS = 60
 MOST_AT_ONCE = 16
@@ -56,18 +56,7 @@ async def test_an_outage_is_followed_by_no_wave_of_reviews(
     apiserver: Apiserver, tmp_path: Path, minutes: int
 ) -> None:
     """Results are forgotten after an hour, so that nobody is known any more."""
-    kubeconfig = tmp_path / "kubeconfig"
-    write(
-        kubeconfig,
-        json.dumps(
-            {
-                "current-context": "sim",
-                "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "lens"}}],
-                "clusters": [{"name": "sim", "cluster": {"server": apiserver.url}}],
-                "users": [{"name": "lens", "user": {"token": "own-token"}}],
-            }
-        ),
-    )
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", apiserver.url, {"token": "own-token"})
     now = 1000.0
     reviewer = Reviewer(lambda: Connection(kubeconfig), (), Metrics())
     authenticator = KubernetesAuthenticator(reviewer, lambda: now, 600.0, Metrics())
