@@ -23,8 +23,9 @@ from tests.e2e.cluster import ports
 from tests.kubeconfig import write_kubeconfig
 
 SETTLE_S = 3.0
-IDLE_S = 10.0
-CHANGES, CHANGES_PER_SECOND = 2_000, 100
+ROUNDS = 5
+IDLE_S = 4.0
+CHANGES, CHANGES_PER_SECOND = 600, 100
 AMID, AMID_PER_SECOND = 2_000, 100
 REQUESTS = 200
 DEADLINE_S = 450.0
@@ -158,18 +159,25 @@ def _until_owners_are_read(subject: Lens) -> None:
 
 
 def _costs_of_changes(source: Cluster, subject: Lens) -> dict[str, Value]:
-    """Return what a change costs, beyond what Lens takes without changes."""
-    at_first = subject.process.usage().cpu_s
-    time.sleep(IDLE_S)
-    idle = (subject.process.usage().cpu_s - at_first) / IDLE_S
-    before, cpu, began = subject.samples(), subject.process.usage().cpu_s, time.monotonic()
-    source.change(CHANGES, CHANGES_PER_SECOND)
-    _until_right(source, subject)
-    spent = subject.process.usage().cpu_s - cpu - idle * (time.monotonic() - began)
+    """Return what a change costs, beyond what Lens takes without changes: the median of some rounds.
+
+    Now and then all garbage is collected, which takes a second of CPU in the largest clusters.
+    """
+    before = subject.samples()
+    idle, costs = [], []
+    for _ in range(ROUNDS):
+        at_first = subject.process.usage().cpu_s
+        time.sleep(IDLE_S)
+        cpu, began = subject.process.usage().cpu_s, time.monotonic()
+        idle.append((cpu - at_first) / IDLE_S)
+        source.change(CHANGES, CHANGES_PER_SECOND)
+        _until_right(source, subject)
+        spent = subject.process.usage().cpu_s - cpu
+        costs.append((spent - idle[-1] * (time.monotonic() - began)) / CHANGES)
     after = subject.samples()
     return {
-        "idle_cores": Value(idle, "cores"),
-        "cpu_ms_change": Value(1000 * spent / CHANGES, "ms"),
+        "idle_cores": Value(statistics.median(idle), "cores"),
+        "cpu_ms_change": Value(1000 * statistics.median(costs), "ms"),
         "publish_ms": Value(_ms_each("publish", before, after), "ms"),
         "monitor_ms": Value(_ms_each("monitor", before, after), "ms"),
     }
