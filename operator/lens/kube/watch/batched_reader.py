@@ -1,4 +1,4 @@
-"""Batch reads of a busy watch: at once when idle, otherwise everything every 120 ms, or 60 amid changes.
+"""Batch reads of a busy watch: at once when idle, otherwise every 120 ms, or 24 amid changes, 60 amid many.
 
 To wake up for a line costs several times as much as the line. So between batches the loop sleeps, and the
 kernel reports the connection as readable only when it has many bytes.
@@ -11,15 +11,21 @@ import weakref
 
 import aiohttp
 
-CHANGE_BATCH_SECONDS = 0.06
-"""The time between batches amid changes. To wake up is a small part of what they cost, and changes come
-together: the next pod of a job is the next line."""
+BATCH_SECONDS = 0.12
+"""The time between batches without changes."""
+
+CHANGE_BATCH_SECONDS = BATCH_SECONDS / 5
+"""The time between batches amid changes. Each is a part of the longest, so that the loop wakes up once for
+streams of several kinds."""
+
+MANY_CHANGES = 100
+"""So many a second that a batch has several anyway."""
+
+MANY_CHANGES_BATCH_SECONDS = BATCH_SECONDS / 2
+"""The time between batches amid many changes: they share what a batch costs by itself."""
 
 RECENT_SECONDS = 0.3
 """How long a change counts. Amid changes and noise, some batches have only noise."""
-
-BATCH_SECONDS = 2 * CHANGE_BATCH_SECONDS
-"""The time between other batches. As a multiple it lets the loop wake up once for both kinds."""
 
 QUIET_SECONDS = 0.02
 FIRST_BATCH_SECONDS = 0.01
@@ -47,11 +53,13 @@ class BatchedReader:
         self._response = weakref.ref(response)
         self._received_at: float | None = None
         self._changed_at = -math.inf
+        self._counted_at = 0.0
         self._received_bytes = 0
         self._was_large = False
         self._was_quiet = False
-        self.had_changes = False
-        """Whether the last batch had anything in it that shows. Set it after the batch was applied."""
+        self._changes_a_second = 0.0
+        self.changes = 0
+        """How many lines of the last batch changed what shows. Set it after the batch was applied."""
 
     async def read(self) -> bytes:
         """Wait for bytes, and return all that have arrived; none at the end."""
@@ -64,7 +72,7 @@ class BatchedReader:
         self._received_bytes += len(received)
         self._was_large = len(received) >= _FULL_BYTES
         self._was_quiet = self._received_at - until >= QUIET_SECONDS
-        self.had_changes = False
+        self.changes = 0
         return received
 
     async def _receive_after(self, until: float) -> bytes:
@@ -95,14 +103,26 @@ class BatchedReader:
         """Return when the pause after the last batch ends."""
         if self._was_large:
             return now + min(PAUSE_FACTOR * (now - received_at), BATCH_SECONDS)
-        if self.had_changes:
-            self._changed_at = received_at
+        self._count_changes(received_at)
         amid_changes = received_at - self._changed_at < RECENT_SECONDS
         if amid_changes and self._was_quiet:
             return received_at + FIRST_BATCH_SECONDS
         # All streams are read at the same times, so that the loop wakes up once for all of them.
-        period = CHANGE_BATCH_SECONDS if amid_changes else BATCH_SECONDS
+        if not amid_changes:
+            period = BATCH_SECONDS
+        elif self._changes_a_second < MANY_CHANGES:
+            period = CHANGE_BATCH_SECONDS
+        else:
+            period = MANY_CHANGES_BATCH_SECONDS
         return (math.floor(received_at / period) + 1) * period
+
+    def _count_changes(self, received_at: float) -> None:
+        """Count those of the last batch. One counts for a second, and less the longer ago it is."""
+        passed = received_at - self._counted_at
+        self._changes_a_second = self._changes_a_second * math.exp(-passed) + self.changes
+        self._counted_at = received_at
+        if self.changes:
+            self._changed_at = received_at
 
     def _socket(self) -> socket.socket | None:
         """Return the connection's socket; None if the whole body has been received."""

@@ -64,8 +64,8 @@ class Reflector(Generic[K, V]):
         self.store = store
         self.last_activity = clock()
         self.contact: float | None = None
-        self.has_changed = False
-        """Whether the last lines changed anything that is counted."""
+        self.changes = 0
+        """How many of the last lines changed anything that is counted."""
         self.known_at: float | None = None
         self.page_at = 0.0
         self._is_watching: Callable[[], bool] = lambda: False
@@ -259,8 +259,8 @@ class Reflector(Generic[K, V]):
             else:
                 outcomes[self._apply_change(line.type, self._decode(line.object), raw)] += 1
         self._count(outcomes)
-        self.has_changed = "changed" in outcomes
-        self._progressed(changed=self.has_changed)
+        self.changes = outcomes["changed"]
+        self._progressed(changed=self.changes > 0)
         # kopf needs a bookmark from time to time, to know where to resume. Lines that arrive again after that
         # are ignored as late.
         if continues and 0 <= self.last_activity - self._bookmark_at < BOOKMARK_SECONDS:

@@ -281,7 +281,7 @@ class WatchChunks:
         if not lines:
             return b""
         for_kopf, continues = self._reflector.apply_lines(lines)
-        self._reader.had_changes = self._reflector.has_changed
+        self._reader.changes = self._reflector.changes
         self._over = not continues
         return for_kopf
 

@@ -12,6 +12,8 @@ from lens.kube.watch.batched_reader import (
     CHANGE_BATCH_SECONDS,
     FIRST_BATCH_SECONDS,
     LARGE_BYTES,
+    MANY_CHANGES,
+    MANY_CHANGES_BATCH_SECONDS,
     QUIET_SECONDS,
     BatchedReader,
 )
@@ -64,7 +66,7 @@ async def test_a_batch_read_early_is_large_without_its_tls_records_and_chunk_siz
     async with asyncio.timeout(15 * CHANGE_BATCH_SECONDS):
         for _ in range(20):
             await reader.read()
-            reader.had_changes = True
+            reader.changes = 1
 
 
 async def test_amid_changes_the_next_batch_comes_sooner() -> None:
@@ -75,7 +77,7 @@ async def test_amid_changes_the_next_batch_comes_sooner() -> None:
             before = clock()
             await reader.read()
             received = clock()
-            reader.had_changes = True
+            reader.changes = 1
             await reader.read()
             assert clock() >= _next(before, CHANGE_BATCH_SECONDS)
             if clock() < _next(received, BATCH_SECONDS):
@@ -88,11 +90,30 @@ async def test_amid_changes_a_batch_without_any_delays_no_other() -> None:
     async with asyncio.timeout(30):
         while True:
             await reader.read()
-            reader.had_changes = True
+            reader.changes = 1
             await reader.read()
             received = clock()
             await reader.read()
             if clock() < _next(received, BATCH_SECONDS):
+                break
+
+
+async def test_amid_many_changes_it_comes_later() -> None:
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
+    clock = asyncio.get_running_loop().time
+    await reader.read()
+    for _ in range(3):
+        reader.changes = MANY_CHANGES
+        before = clock()
+        await reader.read()
+        assert clock() >= _next(before, MANY_CHANGES_BATCH_SECONDS)
+    # They count for a second, and are few soon after.
+    async with asyncio.timeout(30):
+        while True:
+            reader.changes = 1
+            before = clock()
+            await reader.read()
+            if clock() < _next(before, CHANGE_BATCH_SECONDS) + CHANGE_BATCH_SECONDS / 2:
                 break
 
 
@@ -103,7 +124,7 @@ async def test_after_the_first_changes_of_a_quiet_time_it_comes_at_once() -> Non
             reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1, wait)))
             await reader.read()
             received = clock()
-            reader.had_changes = True
+            reader.changes = 1
             await reader.read()
             assert clock() - received > FIRST_BATCH_SECONDS + wait - 0.002
             if clock() < _next(received, CHANGE_BATCH_SECONDS) + wait:
