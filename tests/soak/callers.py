@@ -15,6 +15,9 @@ REQUESTS_S, STREAMS_S = 20.0, 4.0
 """How many requests and how many streams begin a second."""
 
 STREAM_LASTS_S = (0.5, 10.0)
+LAST_STREAM_S = 1.0
+"""So long before the end of asking the last stream begins: it is to be answered before it is broken off."""
+
 SPEAKING = 0.9
 """The share of streams that are read."""
 
@@ -45,6 +48,7 @@ class Callers:
         self._tokens: list[str] = list(cluster.HONEST)
         self._before: list[str] = []
         self._serial = count(1)
+        self._until = 0.0
 
     async def rotate(self) -> None:
         """Give everybody a new token; those before the last end."""
@@ -54,10 +58,12 @@ class Callers:
         self._before, self._tokens = self._tokens, tokens
 
     async def ask(self, seconds: float) -> None:
-        """Ask for so long."""
+        """Ask for so long, and then break off the streams that are still open."""
+        self._until = asyncio.get_running_loop().time() + seconds
         async with asyncio.TaskGroup() as group:
             group.create_task(wire.paced(iter(self._request, None), REQUESTS_S, seconds))
-            group.create_task(wire.paced(iter(self._stream, None), STREAMS_S, seconds))
+            streams = wire.paced(iter(self._stream, None), STREAMS_S, seconds - LAST_STREAM_S)
+            group.create_task(streams)
 
     async def _request(self) -> None:
         answer = await wire.ask(self._scene.port, self._any_request())
@@ -108,13 +114,14 @@ class Callers:
             (STREAM, f"{STREAM}&include=status", f"{STREAM}&include=alerts", STREAM + namespace)
         )
         reads, lasts = self._chance.random() < SPEAKING, self._chance.uniform(*STREAM_LASTS_S)
+        left = self._until - asyncio.get_running_loop().time()
         connection = await wire.connect(self._scene.port, reads=reads)
         if connection is None:
             self.statuses[0] += 1
             return
         answered = False
         try:
-            async with asyncio.timeout(lasts):
+            async with asyncio.timeout(max(STREAM_LASTS_S[0], min(lasts, left))):
                 await connection.send(wire.request(path, self._chance.choice(self._tokens)))
                 if not reads:
                     await asyncio.Event().wait()

@@ -1,14 +1,15 @@
-"""Run Lens as a soak needs it: `python -m tests.soak.living LEAKED_MB_A_SECOND serve`.
+"""Run Lens as a soak needs it: `python -m tests.soak.living LEAKED_MB_A_SECOND TRIMMED serve`.
 
 What Lens does each minute of its own clock is done each second here, as time passes faster: malloc's free
-memory goes back to the kernel. A leak, which a soak has to find, is of small blocks that nothing frees, as
-what a program forgets mostly is.
+memory goes back to the kernel. The file TRIMMED is touched each time. A leak, which a soak has to find, is of
+small blocks that nothing frees, as what a program forgets mostly is.
 """
 
 import runpy
 import sys
 import threading
 import time
+from pathlib import Path
 
 from lens.heap import trimmer
 
@@ -17,11 +18,14 @@ STEP_S = 0.2
 TRIM_S = 1.0
 
 
-def _trim() -> None:
+def _trim(trimmed: Path) -> None:
     trim = trimmer()
-    while trim is not None:
+    while True:
         time.sleep(TRIM_S)
-        trim()
+        # Where the C library or the environment decides about it, there is nothing to wait for.
+        if trim is not None:
+            trim()
+        trimmed.touch()
 
 
 def _leak(bytes_a_second: float) -> None:
@@ -34,7 +38,8 @@ def _leak(bytes_a_second: float) -> None:
 
 
 if __name__ == "__main__":
-    rate = float(sys.argv.pop(1))
-    threading.Thread(target=_trim, daemon=True).start()
+    rate, path = float(sys.argv.pop(1)), Path(sys.argv.pop(1))
+    path.touch()
+    threading.Thread(target=_trim, args=(path,), daemon=True).start()
     threading.Thread(target=_leak, args=(rate * 1e6,), daemon=True).start()
     runpy.run_module("lens", run_name="__main__", alter_sys=True)

@@ -20,11 +20,8 @@ BOUNDS: Mapping[str, float] = {
     "descriptors": 5.0,
     "threads": 1.0,
     "tasks": 5.0,
-    "connections": 50.0,
 }
-"""By how much each may grow a day. Of the connections, which come and go, 11,500 are opened a day."""
-
-FOLLOW_CONNECTIONS = frozenset({"descriptors", "tasks"})
+"""By how much each may grow a day."""
 
 SURE = 2.0
 """How many standard errors are no chance."""
@@ -35,9 +32,6 @@ LEAST_DISTANCE = 0.5
 FEWEST = 4
 """With fewer hours there is no line."""
 
-SPREAD = 1e-9
-"""Hours of a smaller variance are all the same but for rounding."""
-
 LATE_H = 0.1
 """A day's last sample may be so long before its end."""
 
@@ -47,7 +41,7 @@ class NoSampleError(Exception):
 
 
 class Sample(NamedTuple):
-    """A moment of a run: the simulated hour, and what there was.
+    """A moment at rest: the simulated hour, and what there was.
 
     Of ``rss_mb`` is ``heap_mb`` what malloc has for the main thread, such as the cached responses of
     ``cache_mb``, and ``arenas_mb`` what Python has for its objects, and malloc for other threads. The hours
@@ -143,45 +137,27 @@ class Growth(NamedTuple):
 
 
 def growth(samples: Sequence[Sample], field: str) -> Growth:
-    """Return how a figure grows, by least squares over what is least in each hour.
+    """Return how a figure grows from rest to rest, by least squares over what is least in that of each hour.
 
-    What comes and goes within an hour, such as garbage before a collection, is no growth. What follows the
-    open connections is compared at an equal number of them. The error is that of least squares, larger where
-    each hour takes after the one before (a correlation of first order): a figure that wanders for hours looks
-    like one that grows.
+    What comes and goes, such as garbage before a collection, is no growth. The error is that of least
+    squares, larger where each hour takes after the one before (a correlation of first order): a figure that
+    wanders for hours looks like one that grows.
     """
-    least: dict[int, tuple[float, int]] = {}
+    least: dict[int, float] = {}
     for sample in samples:
-        seen = (float(getattr(sample, field)), sample.connections)
-        hour = floor(sample.hour)
+        hour, seen = floor(sample.hour), float(getattr(sample, field))
         least[hour] = min(seen, least.get(hour, seen))
     if len(least) < FEWEST:
         return Growth(0.0, inf)
-    hours, figures = [float(hour) for hour in least], [figure for figure, _ in least.values()]
-    if field in FOLLOW_CONNECTIONS:
-        connections = [float(number) for _, number in least.values()]
-        hours, figures = _rest(connections, hours), _rest(connections, figures)
-        if statistics.pvariance(hours) < SPREAD:
-            # The connections grow like a clock: what grows with time or with them can't be told apart.
-            return Growth(0.0, inf)
-    slope = statistics.linear_regression(hours, figures).slope
-    rest = _rest(hours, figures)
+    hours, figures = [float(hour) for hour in least], list(least.values())
+    slope, level = statistics.linear_regression(hours, figures)
+    rest = [figure - level - slope * hour for hour, figure in zip(hours, figures, strict=True)]
     squares = sum(each * each for each in rest)
-    known = 3 if field in FOLLOW_CONNECTIONS else 2
-    error = sqrt(squares / (len(rest) - known) / (statistics.pvariance(hours) * len(rest)))
+    error = sqrt(squares / (len(rest) - 2) / (statistics.pvariance(hours) * len(rest)))
     repeated = sum(a * b for a, b in pairwise(rest)) / squares if squares else 0.0
     if repeated > 0:
         error *= sqrt((1 + repeated) / (1 - repeated))
     return Growth(24 * slope, 24 * error)
-
-
-def _rest(explaining: Sequence[float], figures: Sequence[float]) -> list[float]:
-    """Return what a line leaves unexplained. A constant explains nothing but the mean."""
-    mean = statistics.fmean(figures)
-    if len(set(explaining)) == 1:
-        return [figure - mean for figure in figures]
-    slope, level = statistics.linear_regression(explaining, figures)
-    return [figure - level - slope * known for known, figure in zip(explaining, figures, strict=True)]
 
 
 def judge(growths: Mapping[str, Growth], hours: float) -> list[str]:

@@ -94,24 +94,6 @@ def test_a_leak_fails_and_what_only_wanders_does_not_grow(seed: int) -> None:
     )
 
 
-def test_what_follows_the_connections_is_compared_at_an_equal_number_of_them() -> None:
-    chance, usual = random.Random(1), day(0.0, hours=1)[0]
-    made = []
-    for hour in range(24):
-        connections = 60 - hour + chance.randrange(20)
-        tasks = 20 + 2 * connections + 3 * hour
-        made.append(usual._replace(hour=float(hour), connections=connections, tasks=tasks))
-    assert growth(made, "tasks").a_day == pytest.approx(72)
-    assert growth(made, "tasks").error == pytest.approx(0, abs=1e-6)
-
-
-def test_connections_that_grow_like_a_clock_leave_open_what_else_grows() -> None:
-    usual = day(0.0, hours=1)[0]
-    made = [usual._replace(hour=float(hour), connections=60 + hour, tasks=20 + hour) for hour in range(24)]
-    assert growth(made, "tasks") == (0, inf)
-    assert growth(made, "connections").a_day == pytest.approx(24)
-
-
 @pytest.mark.parametrize(
     ("rss", "said"),
     [
