@@ -22,9 +22,10 @@ from lens.model.fit.admission.workloads.unknown_kinds import pods_of_any_kind
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_WORD, short
 
 
-def pod_groups(each: Object, where: str) -> Iterator[PodGroup]:
+def pod_groups(each: Object, where: str, depth: int = 0) -> Iterator[PodGroup]:
     """Yield the groups of pods that an object makes; ``where`` is the path to its fields.
 
+    ``depth`` is the number of levels above it, of an object that stands in another.
     Raise ValueError, naming the field, for what can't be read.
     """
     kind = short(each["kind"], LONGEST_WORD)
@@ -45,15 +46,20 @@ def pod_groups(each: Object, where: str) -> Iterator[PodGroup]:
         place=where,
         manual=spec.get("manualSelector") is True,
     )
-    for group in read(spec, f"{where}spec") if read is not None else pods_of_any_kind(spec, f"{where}spec"):
+    groups = (
+        read(spec, f"{where}spec")
+        if read is not None
+        else pods_of_any_kind(spec, f"{where}spec", pod_groups, depth)
+    )
+    for group in groups:
         added = added_labels(owner, group.name, group.owners, group.field)
         template, about_others = labelled(group.template, added, group.field)
         yield msgspec.structs.replace(
             group,
             name=short(f"{kind} {group.name}".rstrip(), LONGEST_NAME),
             template=template,
-            about_others=about_others,
-            unchecked=(*decided, *by_metadata(template.get("metadata"))),
+            about_others=about_others or group.about_others,
+            unchecked=(*group.unchecked, *decided, *by_metadata(template.get("metadata"))),
         )
 
 

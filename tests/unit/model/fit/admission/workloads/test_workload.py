@@ -134,6 +134,62 @@ def test_templates_are_found_wherever_they_are() -> None:
         sizes("Deep", deep)
 
 
+def wrapped(*objects: Any) -> list[tuple[str, int | None]]:
+    """Return the pods of an object that makes others."""
+    return sizes("AppWrapper", {"components": [{"template": each} for each in objects]})
+
+
+JOB = {"parallelism": 4, "completions": 3, "template": POD}
+RAY = {
+    "headGroupSpec": {"template": POD},
+    "workerGroupSpecs": [{"groupName": "w", "replicas": 2, "numOfHosts": 4, "template": POD}],
+}
+
+
+def test_objects_in_others_have_the_pods_that_they_have_by_themselves() -> None:
+    whole = [
+        {"apiVersion": "batch/v1", "kind": "Job", "spec": JOB},
+        {"apiVersion": "ray.io/v1", "kind": "RayCluster", "spec": RAY},
+        {"apiVersion": "v1", "kind": "Service", "spec": {"template": POD}},
+        {"apiVersion": "v1", "kind": "Pod", **POD},
+    ]
+    pods = [("AppWrapper Job", 3), ("AppWrapper RayCluster head", 1), ("AppWrapper RayCluster w", 8)]
+    assert wrapped(*whole) == [*pods, ("AppWrapper", 1)]
+    assert sizes("ManifestWork", {"workload": {"manifests": [whole[-1]]}}) == [("ManifestWork Pod", 1)]
+    # What only refers to an object has none.
+    scaled = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}
+    assert sizes("Rollout", {**scaled, "replicas": 2, "template": POD}) == [("Rollout", 2)]
+
+
+def test_what_a_manifest_in_another_needs_is_told() -> None:
+    queued = {"labels": {"kueue.x-k8s.io/queue-name": "q"}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": queued, "spec": JOB}
+    (group,) = read_workload([{"kind": "AppWrapper", "spec": {"components": [{"template": job}]}}]).groups
+    assert "queues" in group.unchecked
+    with pytest.raises(ValueError, match=r"^spec\.components\[0\]\.template\.spec\.parallelism: it isn't"):
+        wrapped({"apiVersion": "batch/v1", "kind": "Job", "spec": {"parallelism": -1, "template": POD}})
+
+
+@pytest.mark.parametrize(
+    ("spec", "replicas"),
+    [
+        ({"jobTargetRef": JOB, "maxReplicaCount": 9}, 3),
+        ({"template": {"jobTemplate": {"spec": JOB}}, "schedule": "* * * * *"}, 3),
+        ({"parallelism": "10%", "template": POD}, 1),
+        ({"replicas": None, "count": 2, "template": POD}, 2),
+        # Templates of what has templates.
+        ({"jobSetTemplate": {"spec": {"jobs": [{"replicas": 2, "template": {"spec": JOB}}]}}}, 6),
+        ({"replicas": 2, "template": {"spec": {"roles": [{"replicas": 3, "template": POD}]}}}, 6),
+        # What is beside a template is no part of it.
+        ({"replicas": 5, "prefill": {"replicas": 2, "template": POD}}, 2),
+        # No pods, no matter how often: a schema has such fields.
+        ({"replicas": {"type": "integer"}, "template": {"type": "object"}, "x": {"podTemplate": POD}}, 1),
+    ],
+)
+def test_what_stands_beside_templates_multiplies_their_pods(spec: Any, replicas: int) -> None:
+    assert [number for _, number in sizes("Others", spec)] == [replicas]
+
+
 def test_lists_and_several_documents_are_one_question() -> None:
     pod = {"kind": "Pod", "metadata": {"namespace": "a"}, **POD}
     workload = read_workload([{"kind": "List", "items": [pod, {"kind": "Service", "spec": {}}]}, pod])
