@@ -8,6 +8,7 @@ import pytest
 
 from lens.model.fit.admission.policies import (
     Policies,
+    RuntimeClass,
     budget_decoder,
     limit_range_decoder,
     quota_decoder,
@@ -204,6 +205,9 @@ async def test_a_namespaces_quota_and_limits_count(nodes: Cluster, serve: Serve)
             {"containers": [{}], "resources": {"requests": {"cpu": 1}, "limits": {"cpu": 10}}},
             "no",
         ),
+        # An apiserver counts limits of CPU, memory and ephemeral storage, and no others.
+        ({"limits.nvidia.com/gpu": "0"}, "Pod", containers(), "yes"),
+        ({"limits.ephemeral-storage": "1"}, "Pod", resources(limits={"ephemeral-storage": 2}), "no"),
     ],
 )
 async def test_a_quota_counts_all_pods_and_wants_all_containers_to_say(
@@ -213,6 +217,21 @@ async def test_a_quota_counts_all_pods_and_wants_all_containers_to_say(
     policies = msgspec.structs.replace(NO_POLICIES, quotas=read(quota_decoder(), quota))
     nodes.publish(NOW, policies=policies)
     assert (await post(await serve(), workload(kind, spec))).data["fits"] == fits
+
+
+async def test_a_quota_of_limits_counts_overhead_on_limits_alone(nodes: Cluster, serve: Serve) -> None:
+    hard = {"limits.cpu": "1"}
+    quota = {"metadata": meta("q", "default"), "spec": {"hard": hard}, "status": {"hard": hard}}
+    classes = {"kata": RuntimeClass({"cpu": "2"}, {}, ())}
+    policies = msgspec.structs.replace(
+        NO_POLICIES, quotas=read(quota_decoder(), quota), runtime_classes=classes
+    )
+    nodes.publish(NOW, policies=policies)
+    api = await serve()
+    spec: Manifest = {"runtimeClassName": "kata", "containers": [{}]}
+    unlimited = await post(api, workload(spec={**spec, "resources": {"requests": {"cpu": 1}}}))
+    limited = await post(api, workload(spec={**spec, "resources": {"limits": {"cpu": 1}}}))
+    assert (unlimited.data["fits"], limited.data["fits"]) == ("yes", "no")
 
 
 async def test_a_get_keeps_to_a_limit_range_of_gpus(nodes: Cluster, serve: Serve) -> None:

@@ -69,7 +69,10 @@ _read_pod = msgspec.json.Decoder(PodManifest).decode
 
 
 def read_charged(pod: Mapping[str, Any], request: Request, replicas: int) -> Charged:
-    """Return an admitted pod as quotas count it. Raise ValueError for limits that can't be read."""
+    """Return an admitted pod as quotas count it. Raise ValueError for limits that can't be read.
+
+    The RuntimeClass' overhead is added to those limits that there are (component-helpers, ``PodLimits``).
+    """
     spec = dict(pod["spec"])
     for name in ("containers", "initContainers"):
         spec[name] = [
@@ -79,8 +82,15 @@ def read_charged(pod: Mapping[str, Any], request: Request, replicas: int) -> Cha
     whole = spec.get("resources")
     if whole is not None:
         spec["resources"] = {"requests": whole.get("limits")}
-    manifest = _read_pod(msgspec.json.encode({"metadata": pod["metadata"], "spec": spec}))
-    return Charged(pod, request, read_request(manifest), replicas)
+    overhead = spec.pop("overhead", None) or {}
+    limits = _requested(pod, spec)
+    if added := {name: amount for name, amount in overhead.items() if name in dict(limits)}:
+        limits = _requested(pod, {**spec, "overhead": added})
+    return Charged(pod, request, limits, replicas)
+
+
+def _requested(pod: Mapping[str, Any], spec: Mapping[str, Any]) -> Request:
+    return read_request(_read_pod(msgspec.json.encode({"metadata": pod["metadata"], "spec": spec})))
 
 
 def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged]) -> QuotaResult:
@@ -142,7 +152,8 @@ def _amount(name: str, charged: Charged) -> Exact | None:
         return 1
     side, _, resource = name.partition(".")
     if side == "limits":
-        return _of(charged.limits, resource)
+        # Of all others, such as limits.nvidia.com/gpu, an apiserver counts nothing.
+        return _of(charged.limits, resource) if resource in _NATIVE else None
     if side == "requests":
         return _of(charged.request, resource)
     if name in _NATIVE or name.startswith("hugepages-"):
