@@ -5,15 +5,16 @@ DefaultTolerationSeconds) and then pkg/registry/core/pod/strategy.go, in Kuberne
 called.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from lens.model.fit.admission.json_values import as_object, as_objects
 from lens.model.fit.admission.label_keys import merge_label_keys
+from lens.model.fit.admission.limit_ranges import default_resources, limits_in, refused_by
 from lens.model.fit.admission.pod_level import default_pod_level
-from lens.model.fit.admission.policies import Limits, Policies
+from lens.model.fit.admission.policies import Policies
 from lens.model.fit.admission.validation import check_pod
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import Exact, parse
@@ -42,14 +43,16 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
     containers = _containers(spec, "containers") + _containers(spec, "initContainers")
     not_checked: list[str] = []
     refusal = _set_priority(spec, policies, not_checked) or _set_runtime_class(spec, policies, not_checked)
-    limits = _limits(namespace, policies, not_checked)
-    _default_resources(containers, limits)
+    if policies.limit_ranges is None:
+        not_checked.append("limitranges")
+    limits = limits_in(namespace, policies)
+    default_resources(containers, limits)
     default_pod_level(spec)
     _tolerate(spec)
     if spec.get("hostNetwork") is True:
         for container in containers:
             container["ports"] = [_host_port(each) for each in as_objects(container.get("ports"), "ports")]
-    refusal = refusal or _invalid(pod) or _out_of_range(containers, limits)
+    refusal = refusal or _invalid(pod) or refused_by(limits, spec)
     merge_label_keys(spec, as_object(meta.get("labels"), "metadata.labels"))
     return Admitted(pod, refusal, tuple(not_checked))
 
@@ -135,56 +138,6 @@ def _amounts(quantities: Mapping[str, Any]) -> dict[str, Exact]:
         return {name: parse(quantity) for name, quantity in quantities.items()}
     except ValueError as error:
         raise ValueError(f"overhead: {error}") from None
-
-
-def _limits(namespace: str, policies: Policies, not_checked: list[str]) -> tuple[Limits, ...]:
-    """Return what the namespace's LimitRanges say; name what isn't known or checked."""
-    if policies.limit_ranges is None:
-        not_checked.append("limitranges")
-        return ()
-    found = tuple(
-        each for key, ranges in policies.limit_ranges.items() if key.namespace == namespace for each in ranges
-    )
-    if any(each.has_ratio or (each.type == "Pod" and (each.min or each.max)) for each in found):
-        not_checked.append("limitranges")
-    return tuple(each for each in found if each.type == "Container")
-
-
-def _default_resources(containers: list[Object], limits: Iterable[Limits]) -> None:
-    """Make limits requests, and then add the defaults of the LimitRanges."""
-    for container in containers:
-        resources = _copy(container.get("resources"), "resources")
-        own = _copy(resources.get("limits"), "limits")
-        requests = {**own, **_copy(resources.get("requests"), "requests")}
-        for each in limits:
-            own = {**each.default, **own}
-            requests = {**each.default_request, **requests}
-        container["resources"] = {**resources, "limits": own, "requests": requests}
-
-
-def _out_of_range(containers: list[Object], limits: Iterable[Limits]) -> str | None:
-    for container in containers:
-        for each in limits:
-            if refusal := _outside(container["resources"], each):
-                return refusal
-    return None
-
-
-def _outside(resources: Object, limits: Limits) -> str | None:
-    """Return why a container is outside a LimitRange's bounds; None if it is within them."""
-    for name, least in limits.min.items():
-        asked = resources["requests"].get(name)
-        if asked is None:
-            return f"minimum {name} usage per Container is {least}.  No request is specified"
-        if parse(asked) < parse(least):
-            return f"minimum {name} usage per Container is {least}, but request is {asked}"
-    for name, most in limits.max.items():
-        asked = resources["limits"].get(name)
-        if asked is None:
-            return f"maximum {name} usage per Container is {most}.  No limit is specified"
-        if parse(asked) > parse(most):
-            return f"maximum {name} usage per Container is {most}, but limit is {asked}"
-    return None
 
 
 def _tolerate(spec: Object) -> None:

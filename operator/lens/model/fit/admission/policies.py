@@ -36,7 +36,7 @@ class Namespace(msgspec.Struct, frozen=True):
 class Limits(msgspec.Struct, frozen=True, gc=False):
     """What a LimitRange says of containers or pods (``type``): defaults and bounds, by resource.
 
-    ``has_ratio``: it bounds the ratio of limits to requests too.
+    ``ratio`` bounds limits, in so many times the requests.
     """
 
     type: str
@@ -44,7 +44,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     default_request: Quantities
     min: Quantities
     max: Quantities
-    has_ratio: bool = False
+    ratio: Quantities = {}
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -182,7 +182,7 @@ def _read_limit(each: LimitManifest) -> Limits:
         _checked("defaultRequest", each.default_request),
         _checked("min", each.min),
         _checked("max", each.max),
-        bool(each.max_limit_request_ratio),
+        _checked("maxLimitRequestRatio", each.max_limit_request_ratio),
     )
 
 
