@@ -12,7 +12,8 @@ from lens.api.schemas.dra import DeviceClaim, DraDevice, DraGpu, NoNodeGpu
 from lens.api.schemas.node_detail import Gpu, GpuHolder
 from lens.model.gpu.node_report import Claimed
 from lens.model.gpu.telemetry import NodeTelemetry
-from lens.model.inventory.dra.gpus import SLICE_GONE, DeviceHolder, HeldGpu
+from lens.model.inventory.dra.gpus import SLICE_GONE, HeldGpu
+from lens.model.inventory.dra.holders import DeviceHolder
 from lens.model.inventory.objects.claim import DeviceKey
 from lens.model.inventory.objects.device import Device, Place
 from lens.model.inventory.occupancy.allocated_gpus import UNHEALTHY
