@@ -1,16 +1,16 @@
-"""Searches for devices for claims on one node, in kube-scheduler's order: the first full solution is taken.
+"""Searches for devices for claims on one node, in kube-scheduler's order. It returns the first full solution.
 
 Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, allocator_incubating.go.
-It tries devices pool by pool, slice by slice, and for each request all combinations. Here a combination is
-left out early if fewer devices are left than are needed. The search is bounded: kube-scheduler stops after
-10 s.
+It tries devices pool by pool, slice by slice, and for each request all combinations. Unlike there, a
+combination is abandoned as soon as fewer devices are left than are needed. The search is bounded;
+kube-scheduler's ends after 10 s.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lens.model.fit.deadline import Check, no_deadline
-from lens.model.fit.dra.allocation.counters import Counters
+from lens.model.fit.dra.allocation.allocating import AllocatingDevices
 from lens.model.fit.dra.allocation.requests import RequestData, Requests
 from lens.model.fit.dra.allocation.results import (
     MOST_RESULTS,
@@ -19,17 +19,13 @@ from lens.model.fit.dra.allocation.results import (
     Named,
     NodeError,
     Offer,
-    Result,
     Results,
     SearchError,
 )
-from lens.model.fit.dra.capacity import CapacityError, consumed, has_room
-from lens.model.fit.dra.constraints import Tracker
-from lens.model.fit.dra.devices import Device, DeviceTaint
+from lens.model.fit.dra.capacity import CapacityError
 from lens.model.fit.dra.pools import Pool
-from lens.model.fit.spec.claims import ALL, SubRequest
-from lens.model.inventory.objects.claim import DeviceKey, PoolKey
-from lens.model.k8s.quantity import Exact
+from lens.model.fit.spec.claims import ALL
+from lens.model.inventory.objects.claim import DeviceKey
 
 MOST_STEPS = 20_000
 """Devices that are tried on one node."""
@@ -62,19 +58,14 @@ class Allocator:
         offer: Offer,
         check_time: Check = no_deadline,
     ) -> None:
-        """Take the node with its pools, and what may be had of them."""
+        """Take the node with its pools, and what claims are allocated of."""
         self._pools = pools
         self._offer = offer
         self._check_time = check_time
         self._requests = Requests(node, labels, pools, offer)
-        self._counters = Counters(offer.holding)
         self._claims: Sequence[Named] = ()
         self._data: dict[tuple[int, int, int], RequestData] = {}
-        self._trackers: list[list[Tracker]] = []
-        self._results: Results = []
-        self._taken: dict[DeviceKey, list[int]] = {}
-        self._shares: dict[DeviceKey, list[Mapping[str, Exact]]] = {}
-        self._drew: list[bool] = []
+        self._allocating = AllocatingDevices((), offer)
         self._steps = 0
 
     def allocate(self, claims: Sequence[Named]) -> Results | None:
@@ -84,8 +75,7 @@ class Allocator:
         ``check_time`` raises.
         """
         self._claims = claims
-        self._results = [[] for _ in claims]
-        self._trackers = []
+        self._allocating = AllocatingDevices(claims, self._offer)
         depth = 0
         for index, claim in enumerate(claims):
             least = 0
@@ -106,27 +96,26 @@ class Allocator:
                     f"claim {claim.name}, constraint #{claim.spec.empty_constraint}: empty constraint "
                     "(unsupported constraint type?)"
                 )
-            self._trackers.append([Tracker(each) for each in claim.spec.constraints])
         if depth > MOST_DEPTH:
             raise SearchError(f"more than {MOST_DEPTH} devices and requests")
         try:
             done = self._allocate(_Step(0), False, (0, 0))
         except _TooManyError:
-            # Only of the first claim: for all others it is no solution.
+            # The first claim raises this. For the others _allocate has returned False.
             raise AllocationError("allocation max size exceeded") from None
         except CapacityError as error:
             raise AllocationError(str(error)) from None
         if done:
-            return self._results
+            return self._allocating.results
         if any(pool.flaw == "invalid" for pool in self._pools):
             raise NodeError("invalid resource pools were encountered")
         return None
 
     def alike(self, claim: Named) -> Sequence[frozenset[int]] | None:
-        """Return the places, in each pool, of the devices that a claim's only request may get.
+        """Return the positions, in each pool, of the devices that a claim's only request may get.
 
-        Any so many of them that are free will do: return None for other claims, or if devices depend on each
-        other. Raise what ``allocate`` raises.
+        The request can get any of them that are free. Return None for other claims, and if devices depend on
+        each other. Raise what ``allocate`` raises.
         """
         requests = claim.spec.requests
         if len(requests) != 1 or requests[0].is_list or claim.spec.constraints:
@@ -147,7 +136,7 @@ class Allocator:
                     index
                     for index, (device, _) in enumerate(pool.devices if pool.offers else ())
                     if self._is_candidate(step, data, position, index)
-                    and not self._is_repelled(pool.key, device, asked)
+                    and not self._allocating.is_repelled(pool.key, device, asked)
                 )
             )
         return found
@@ -155,9 +144,10 @@ class Allocator:
     # The search
 
     def _allocate(self, step: _Step, is_chosen: bool, start: tuple[int, int]) -> bool:
-        """Return whether all devices from a step on can be had; raise _TooManyError as ``allocateOne`` does.
+        """Return whether all devices from a step on can be allocated.
 
-        ``is_chosen`` says whether the alternative is. The request's devices before ``start`` have been tried.
+        Raise _TooManyError as ``allocateOne`` does. ``is_chosen`` says whether the alternative is. The
+        request's devices before ``start`` have been tried.
         """
         if step.claim >= len(self._claims):
             return True
@@ -175,14 +165,14 @@ class Allocator:
         if step.device >= data.number:
             return self._allocate(_Step(step.claim, step.request + 1), False, (0, 0))
         needed = data.number - step.device
-        if needed > MOST_RESULTS - len(self._results[step.claim]):
+        if needed > MOST_RESULTS - len(self._allocating.results[step.claim]):
             raise _TooManyError
         following = step._replace(device=step.device + 1)
         if data.asked.mode == ALL:
             position, index = data.all_devices[step.device]
-            if not self._take(step, data, position, index, must=True):
+            if not self._allocating.add(step.claim, data, self._pools[position], index, must=True):
                 return False
-            return self._goes_on(step, data, position, following, is_chosen, (0, 0))
+            return self._continue(step, data, position, following, is_chosen, (0, 0))
         return self._any(step, data, following, is_chosen, start)
 
     def _first_available(self, step: _Step, alternatives: int) -> bool:
@@ -214,13 +204,13 @@ class Allocator:
             for index in range(start[1] if position == start[0] else 0, len(pool.devices)):
                 if (
                     self._is_candidate(step, data, position, index)
-                    and self._take(step, data, position, index, must=False)
-                    and self._goes_on(step, data, position, following, is_chosen, (position, index + 1))
+                    and self._allocating.add(step.claim, data, pool, index, must=False)
+                    and self._continue(step, data, position, following, is_chosen, (position, index + 1))
                 ):
                     return True
         return False
 
-    def _goes_on(
+    def _continue(
         self,
         step: _Step,
         data: RequestData,
@@ -229,14 +219,14 @@ class Allocator:
         is_chosen: bool,
         start: tuple[int, int],
     ) -> bool:
-        """Return whether the rest can be had too; give the device back that was taken last if it can't."""
+        """Return whether the rest can be allocated too; if it can't, take the last device back."""
         try:
             done = self._allocate(following, is_chosen, start)
         except _TooManyError:
-            self._give_back(step, data, position)
+            self._allocating.remove_last(step.claim, data, self._pools[position])
             raise
         if not done:
-            self._give_back(step, data, position)
+            self._allocating.remove_last(step.claim, data, self._pools[position])
         return done
 
     def _may_suffice(self, step: _Step, data: RequestData, start: tuple[int, int]) -> bool:
@@ -252,7 +242,7 @@ class Allocator:
                     if self._is_candidate(step, data, position, index, counts=False):
                         needed -= 1
                 except AllocationError as error:
-                    # The search may end before it comes there.
+                    # The search may end before it reaches this device.
                     failure = failure or error
                     needed -= 1
                 if needed <= 0:
@@ -273,102 +263,8 @@ class Allocator:
         pool = self._pools[position]
         device, _ = pool.devices[index]
         key = DeviceKey(pool.key.driver, pool.key.pool, device.name)
-        if data.asked.admin_access:
-            if step.claim in self._taken.get(key, ()):
-                return False
-        elif self._in_use(key):
-            return False
-        return self._requests.selects(data, position, index) and self._has_room(data, key, device)
-
-    def _in_use(self, key: DeviceKey) -> bool:
-        return bool(self._taken.get(key)) or self._offer.holding.of(key).whole
-
-    def _has_room(self, data: RequestData, key: DeviceKey, device: Device) -> bool:
-        if not device.capacities and not data.asked.capacities:
-            return True
-        taken: dict[str, Exact] = {}
-        for share in self._shares.get(key, ()):
-            for name, amount in share.items():
-                taken[name] = taken.get(name, 0) + amount
-        return has_room(dict(data.asked.capacities), device, self._offer.holding.of(key).amounts, taken)
-
-    def _take(self, step: _Step, data: RequestData, position: int, index: int, *, must: bool) -> bool:
-        """Give a device to a request if that is possible; return whether it is."""
-        pool = self._pools[position]
-        device, of_slice = pool.devices[index]
-        key = DeviceKey(pool.key.driver, pool.key.pool, device.name)
-        admin = data.asked.admin_access
-        if not device.shareable and admin and step.claim in self._taken.get(key, ()):
-            return False
-        if not admin and self._in_use(key):
-            return False
-        draws = self._draws(device, key)
-        if draws and not self._counters.draw(pool, device):
-            return False
-        names = data.names
-        if self._is_repelled(pool.key, device, data.asked):
-            self._undraw(pool, device, draws=draws)
-            return False
-        trackers = self._trackers[step.claim]
-        for number, tracker in enumerate(trackers):
-            if not tracker.add(*names, device, pool.key.driver):
-                for added in trackers[:number]:
-                    added.remove(*names)
-                self._undraw(pool, device, draws=draws)
-                if must:
-                    raise AllocationError(
-                        f"claim {data.claim}, request {data.asked.name}: cannot add "
-                        f"device {'/'.join(key)} because a claim constraint would not be satisfied"
-                    )
-                return False
-        if not self._has_room(data, key, device):
-            for added in trackers:
-                added.remove(*names)
-            self._undraw(pool, device, draws=draws)
-            return False
-        share = consumed(dict(data.asked.capacities), device) if device.shareable else None
-        if share is not None:
-            self._shares.setdefault(key, []).append(share)
-        else:
-            self._taken.setdefault(key, []).append(step.claim)
-        self._results[step.claim].append(Result(data.label, key, device, of_slice, share, admin))
-        self._drew.append(draws)
-        return True
-
-    def _give_back(self, step: _Step, data: RequestData, position: int) -> None:
-        """Take back the device that a claim was given last."""
-        last = self._results[step.claim].pop()
-        if last.consumed is not None:
-            shares = self._shares[last.key]
-            shares.pop()
-            if not shares:
-                del self._shares[last.key]
-        else:
-            self._taken[last.key].remove(step.claim)
-        for tracker in self._trackers[step.claim]:
-            tracker.remove(*data.names)
-        self._undraw(self._pools[position], last.device, draws=self._drew.pop())
-
-    def _is_repelled(self, pool: PoolKey, device: Device, asked: SubRequest) -> bool:
-        return any(
-            not any(each.tolerates(*taint) for each in asked.tolerations)
-            for taint in self._taints(pool, device)
+        return (
+            self._allocating.may_have(step.claim, key, admin=data.asked.admin_access)
+            and self._requests.selects(data, position, index)
+            and self._allocating.has_room(data.asked, key, device)
         )
-
-    def _taints(self, pool: PoolKey, device: Device) -> Iterator[DeviceTaint]:
-        yield from device.taints
-        for rule in self._offer.rules:
-            if rule.taint is not None and rule.device in (None, device.name) and rule.matches(*pool):
-                yield rule.taint
-
-    # Counters
-
-    def _draws(self, device: Device, key: DeviceKey) -> bool:
-        """Return whether a device draws on counters now: a share of one that is shared already doesn't."""
-        if not device.consumes:
-            return False
-        return not (device.shareable and (self._offer.holding.of(key).shared or key in self._shares))
-
-    def _undraw(self, pool: Pool, device: Device, *, draws: bool) -> None:
-        if draws:
-            self._counters.give_back(pool, device)
