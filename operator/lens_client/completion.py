@@ -145,9 +145,9 @@ def _given(parser: options.Parser, words: Sequence[str]) -> Options:
 
 
 def _contexts(context: Any) -> Iterable[str]:
-    from lens_client.reach import kubeconfig
+    from lens_client.reach.kubeconfig import contexts
 
-    return kubeconfig.contexts(context.options.kubeconfig, context.environ)
+    return contexts.names(context.options.kubeconfig, context.environ)
 
 
 def _nodes(context: Any) -> Iterable[str]:

@@ -9,12 +9,13 @@ from functools import cached_property
 from lens_client.api.client import Bearer, Lens
 from lens_client.exits import CommandError, UsageError
 from lens_client.options import Options
-from lens_client.reach import find, kubeconfig, labels, service_account
+from lens_client.reach import find, labels, service_account
 from lens_client.reach.apiserver import ApiServer
 from lens_client.reach.connection import Page
 from lens_client.reach.find import LensPod
 from lens_client.reach.forwards import Forwards
 from lens_client.reach.identity import Identity
+from lens_client.reach.kubeconfig import contexts
 from lens_client.reach.service_account import ServiceAccount
 from lens_client.transport import proxies
 from lens_client.transport.deadline import Deadline
@@ -34,7 +35,7 @@ class ThroughCluster:
             raise UsageError(
                 "--as-group: the groups of a ServiceAccount are its own, and Lens takes no others"
             )
-        self._config = kubeconfig.load(options.kubeconfig, options.context, environ)
+        self._config = contexts.load(options.kubeconfig, options.context, environ)
         self.namespace: str | None = self._config.namespace
 
     @cached_property

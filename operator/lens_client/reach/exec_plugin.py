@@ -1,4 +1,4 @@
-"""Credentials that a program of the kubeconfig hands out (client.authentication.k8s.io, v1 and v1beta1)."""
+"""Credentials from an exec plugin of the kubeconfig (client.authentication.k8s.io, v1 and v1beta1)."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from lens_client.exits import CommandError
-from lens_client.reach.kubeconfig import Cluster, User, scalar
+from lens_client.reach.kubeconfig.entries import Cluster, User
+from lens_client.reach.kubeconfig.files import scalar
 
 API = "client.authentication.k8s.io"
 
@@ -19,7 +20,7 @@ PLUGIN_SECONDS = 300.0
 
 
 class ExecCredentials(NamedTuple):
-    """What a plugin handed out: a token, a client certificate with its key (in PEM), or both."""
+    """A plugin's credentials: a token, a client certificate with its key (in PEM), or both."""
 
     token: str | None
     certificate: str | None

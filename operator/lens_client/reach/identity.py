@@ -11,7 +11,7 @@ from urllib.parse import quote
 from lens_client.exits import CommandError
 from lens_client.reach import exec_plugin
 from lens_client.reach.exec_plugin import ExecCredentials
-from lens_client.reach.kubeconfig import Cluster, User
+from lens_client.reach.kubeconfig.entries import Cluster, User
 from lens_client.transport import tls
 from lens_client.transport.endpoint import Endpoint
 

@@ -4,10 +4,11 @@ import contextlib
 import socket
 
 from lens_client.exits import CommandError
-from lens_client.reach import exec_plugin, find, kubeconfig
+from lens_client.reach import exec_plugin, find
 from lens_client.reach.apiserver import ApiServer
 from lens_client.reach.identity import Identity
-from lens_client.reach.kubeconfig import Cluster, User
+from lens_client.reach.kubeconfig import contexts
+from lens_client.reach.kubeconfig.entries import Cluster, User
 from lens_client.transport import endpoint, proxies
 from lens_client.transport.deadline import Deadline
 from lens_client.transport.http import HttpClient
@@ -35,9 +36,9 @@ def client_kubeconfig(data: bytes) -> None:
     file = FOLDER / "client-kubeconfig"
     file.write_bytes(data)
     with contextlib.suppress(CommandError):
-        kubeconfig.contexts(str(file), {})
+        contexts.names(str(file), {})
     with contextlib.suppress(CommandError, ValueError):
-        found = kubeconfig.load(str(file), None, {})
+        found = contexts.load(str(file), None, {})
         user = found.user._replace(exec=None)
         server = endpoint.parse(found.cluster.server)
         identity = Identity(user, found.cluster, {}, server)

@@ -332,7 +332,7 @@ def test_a_pod_that_went_away_is_passed_over(scene: Scene, lens: Operator, kubec
 
 def test_no_token_is_sent_over_a_network_in_plain_text(scene: Scene) -> None:
     from lens_client.reach.identity import Identity
-    from lens_client.reach.kubeconfig import Cluster, User
+    from lens_client.reach.kubeconfig.entries import Cluster, User
     from lens_client.transport.endpoint import parse
 
     for server, sent in (

@@ -1,0 +1,1 @@
+"""The kubeconfig: the contexts of its files, with their clusters and users."""
