@@ -18,7 +18,7 @@ from lens_client.options import Options
 from lens_client.output.text import one_line
 
 SECONDS = 3.0
-"""Who waits for Tab doesn't wait longer."""
+"""The longest that Tab may take."""
 
 _NO_FILES = ":4"
 _FILES = ":0"
@@ -27,12 +27,12 @@ OUTPUTS = ("wide", "json", "yaml", "name", "csv", "jsonpath=", "custom-columns="
 
 
 def main() -> None:
-    """Print the choices. Never fail: there is nobody to tell."""
+    """Print the choices. Never fail: a shell shows no errors of a completion."""
     choices, directive = complete(sys.argv[1:], os.environ)
     lines = [
         f"{choice}\t{one_line(description)}" if description else choice
         for choice, description in choices
-        # A shell would take what a stranger's name has in it.
+        # A shell would interpret special characters in a name.
         if one_line(choice) == choice
     ]
     text = "".join(f"{line}\n" for line in (*lines, directive))
@@ -96,7 +96,7 @@ def _wants_value(parser: options.Parser, words: Sequence[str]) -> argparse.Actio
 
 
 def _operand(parser: options.Parser, words: Sequence[str]) -> argparse.Action | None:
-    """Return the operand that comes next; None if there are all."""
+    """Return the operand that comes next; None if all are given."""
     operands = [action for action in parser._actions if not action.option_strings]
     given, skip = 0, False
     for word in words:

@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 
 class CommandError(Exception):
-    """A command can't do what was asked. The message is one line: what is wrong, and the way out."""
+    """A command has failed. The message is one line: the problem, and what to do."""
 
     status = ERROR
 

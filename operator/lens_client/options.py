@@ -65,7 +65,7 @@ def duration(text: str) -> float:
 
 
 def whole_number(text: str) -> int:
-    """Return a whole number; what it may be is the API's to say."""
+    """Return a whole number. The API checks its range."""
     try:
         return int(text)
     except ValueError:
@@ -73,7 +73,7 @@ def whole_number(text: str) -> int:
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add what every command takes: which Lens, as whom, and how old its figures may be."""
+    """Add the options of all commands: the Lens, the user, and the maximum age of the figures."""
     group = parser.add_argument_group("Which Lens, and as whom")
     group.add_argument(
         "--server", metavar="URL", help="Lens' own address; else LENS_URL; else a port-forward"
@@ -122,7 +122,7 @@ def add_namespace(parser: argparse.ArgumentParser) -> None:
 
 
 def ignore_namespace(parser: argparse.ArgumentParser) -> None:
-    """Take -n and -A where nothing is in a namespace, and ignore them, as `kubectl get nodes` does."""
+    """Accept -n and -A for objects without a namespace and ignore them, as `kubectl get nodes` does."""
     parser.add_argument("-n", "--namespace", help=argparse.SUPPRESS)
     parser.add_argument("-A", "--all-namespaces", action="store_true", help=argparse.SUPPRESS)
 
@@ -133,7 +133,7 @@ def add_selector(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output(parser: argparse.ArgumentParser, *, rows: bool = True) -> None:
-    """Add -o, and for ``rows`` what a table takes."""
+    """Add -o, and for ``rows`` the options of tables."""
     group = parser.add_argument_group("Output")
     forms = "wide, json, yaml, name, csv, jsonpath=EXPRESSION, custom-columns=HEADER:PATH,…"
     group.add_argument(

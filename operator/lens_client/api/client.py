@@ -89,7 +89,7 @@ class Lens:
                 return each["name"]
             raise ApiError(f"{self.where} watches no cluster: name one with --cluster")
         try:
-            # Who may see a part of the cluster may know its name.
+            # A user who may see a part of the cluster may know its name.
             return self.get("/api/v1/access", schema.Access, cluster=False).data["cluster"]
         except ApiError as error:
             raise ApiError(f"name the cluster with --cluster: {error}", error.http_status) from None

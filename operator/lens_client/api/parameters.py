@@ -1,4 +1,4 @@
-"""The API's parameters as the options that they come from, so that a refusal names what was typed."""
+"""The option of each API parameter, so that an error names what the user typed."""
 
 import re
 
@@ -37,7 +37,7 @@ _REFUSED = re.compile(r"Invalid parameter: ([a-z_]+)(?=[: ])(.*)")
 
 
 def in_options(message: str) -> str | None:
-    """Return what Lens says of a parameter as said of its option; None for what is about none."""
+    """Return Lens' error about a parameter with its option's name; None for any other error."""
     found = _REFUSED.fullmatch(message)
     if found is None or found[1] not in _OPTIONS:
         return None

@@ -45,7 +45,7 @@ ESSENTIAL: Mapping[str, frozenset[str]] = {
     "Status": frozenset({"timestamp"}),
     "Task": frozenset({"allocated_gpus", "namespace", "pod_name"}),
 }
-"""By types, the fields without which an answer says nothing."""
+"""The fields by type without which an answer is of no use."""
 
 
 def check(kind: Any, value: Any) -> None:
@@ -81,7 +81,7 @@ _SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
 
 @cache
 def checker(kind: Hashable) -> Check:
-    """Return what checks a type's values."""
+    """Return the function that checks a type's values."""
     origin = get_origin(kind)
     if kind is Any or kind is object:
         return _anything
@@ -104,7 +104,7 @@ def _anything(_: Any) -> None:
 
 def _scalar(types: tuple[type, ...], called: str) -> Check:
     def checked(value: Any) -> None:
-        # A bool is an int to Python, and not to JSON.
+        # A bool is an int in Python, and not in JSON.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise SchemaError(f"{str(value)[:40]!a} isn't {called}")
         if isinstance(value, (int, float)) and not -_MOST <= value < _MOST:  # as NaN isn't
@@ -150,7 +150,7 @@ def _has_null(hint: Any) -> bool:
 
 
 def _unknown(hint: Any) -> Callable[[], Any]:
-    """Return what makes the value of a field that is unknown."""
+    """Return the function that makes the value of an unknown field."""
     if not is_typeddict(hint):
         return lambda: None
     required = [
@@ -196,7 +196,7 @@ def _alternatives(checks: list[Check]) -> Check:
             try:
                 each(value)
             except SchemaError as error:
-                # The one that got furthest is what was meant.
+                # The deepest error is of the type that the value comes closest to.
                 if failure is None or len(error.path) > len(failure.path):
                     failure = error
             else:

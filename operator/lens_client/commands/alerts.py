@@ -43,7 +43,7 @@ def run(context: Context) -> int:
     severities = SEVERITIES[: SEVERITIES.index(given.severity) + 1]
     namespace = None if given.all_namespaces else given.namespace
 
-    def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def select(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return [
             row
             for row in rows
@@ -53,10 +53,10 @@ def run(context: Context) -> int:
         ]
 
     if given.watch:
-        return watch(context, printer, SECTION, {"include": "alerts"}, clock, chooses)
+        return watch(context, printer, SECTION, {"include": "alerts"}, clock, select)
     answer = context.lens.get("/api/v1/realtime/status", schema.Status, {"include": "alerts"})
     clock.at = after(epoch(answer.data["timestamp"]), answer.age_seconds)
-    rows = chooses(section(answer.data, "alerts", context.lens.where))
+    rows = select(section(answer.data, "alerts", context.lens.where))
     found = {"cluster": answer.data["cluster"], "timestamp": answer.data["timestamp"], "alerts": rows}
     printer.rows(found, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)

@@ -112,9 +112,9 @@ def _open(address: str) -> None:
 
 
 def _redirect(server: socket.socket, word: str, address: str) -> None:
-    """Send whoever knows the word to the address, once.
+    """Redirect the first request for the secret ``word`` to the address.
 
-    Browsers open connections in advance, on which nothing may come.
+    Browsers open connections in advance, and may send nothing on them.
     """
     deadline = Deadline(_LOGIN_SECONDS)
     with contextlib.ExitStack() as opened:
@@ -132,7 +132,7 @@ def _redirect(server: socket.socket, word: str, address: str) -> None:
 
 
 def _answer(connection: socket.socket, word: str, address: str) -> bool:
-    """Answer what a connection has sent. Return whether it knows the word, and was answered."""
+    """Answer a request. Return whether it was for the word, and the answer was sent."""
     try:
         connection.settimeout(_LOGIN_SECONDS)
         known = connection.recv(_MAX_HEAD_BYTES).startswith(f"GET /{word} ".encode())

@@ -12,7 +12,7 @@ from lens_client.exits import STALE, YES, UsageError
 from lens_client.listing.follow import followed
 from lens_client.listing.printed import PrintedEvents
 from lens_client.listing.printer import Printer
-from lens_client.listing.watch import tell_age
+from lens_client.listing.watch import print_age
 from lens_client.output.quantity import epoch
 from lens_client.views import alerts
 from lens_client.views.cells import Clock, after
@@ -28,7 +28,7 @@ _KINDS = {
     "resourcepool": "ResourcePool",
     "watch": "Watch",
 }
-"""What events and the alerts that they tell of are about, by what a user types for it."""
+"""The kinds of objects that events are about, by the names that a user types."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def run(context: Context) -> int:
     types = None if given.types is None else [each.strip() for each in ",".join(given.types).split(",")]
 
     def chosen(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return the rows that are asked for, the newest last."""
+        """Return the rows that match the options, the newest last."""
         since = None if given.since is None or clock.at is None else clock.at - given.since
         found = [
             row
@@ -77,7 +77,7 @@ def run(context: Context) -> int:
     query = {"include": "events", "event_type": types, "event_object": about}
     if given.watch:
         if types is not None or about is not None:
-            # The stream has no such filters, so the list has to refuse what none of its events can be.
+            # The stream has no such filters, so the list has to refuse invalid values.
             context.lens.get("/api/v1/realtime/status", schema.Status, query)
         return _watch(context, printer, clock, chosen)
     answer = context.lens.get("/api/v1/realtime/status", schema.Status, query)
@@ -96,7 +96,7 @@ def _watch(context: Context, printer: Printer, clock: Clock, chosen: Any) -> int
         for event in events:
             clock.at = epoch(event.data["timestamp"])
             if event.type == "heartbeat":
-                old = tell_age(printer, event.data, old)
+                old = print_age(printer, event.data, old)
                 continue
             rows = chosen(event.data.get("recent_events", []))
             if printed is None:

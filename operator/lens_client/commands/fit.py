@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context) -> int:
     """Print whether the pods fit: 0 if they do, 3 if they don't, or if it isn't known."""
     printer = Printer(context, fit.VIEW, ("json", "yaml", "jsonpath"))
-    answer = _ask(context)
+    answer = _fetch(context)
     if printer.form.is_table:
         printer.paragraphs(fit.paragraphs(answer.data, manifest=context.options.filename is not None))
     else:
@@ -62,7 +62,7 @@ def run(context: Context) -> int:
     return context.status(YES if answer.data["fits"] == "yes" else NO, answer.age_seconds)
 
 
-def _ask(context: Context) -> Answer[schema.Fit]:
+def _fetch(context: Context) -> Answer[schema.Fit]:
     given = context.options
     query = {
         "gpus": given.gpus,
@@ -86,7 +86,7 @@ def _ask(context: Context) -> Answer[schema.Fit]:
 
 
 def _joined(manifests: Sequence[bytes]) -> bytes:
-    """Return several manifests as one, in YAML: what they ask for is placed together."""
+    """Return several manifests as one, in YAML, so that their pods are placed together."""
     if len(manifests) == 1:
         return manifests[0]
     joined = b"\n---\n".join(map(_as_yaml, manifests))
@@ -96,7 +96,7 @@ def _joined(manifests: Sequence[bytes]) -> bytes:
 
 
 def _as_yaml(manifest: bytes) -> bytes:
-    """Return a manifest without the mark at its start, and JSON without the tabs that YAML doesn't have."""
+    """Return a manifest without its byte order mark, and JSON without the tabs that YAML doesn't have."""
     manifest = manifest.removeprefix(codecs.BOM_UTF8)
     if manifest.lstrip()[:1] == b"{":
         try:

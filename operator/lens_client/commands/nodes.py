@@ -9,7 +9,7 @@ from lens_client.api import schema
 from lens_client.api.client import Answer
 from lens_client.context import Context
 from lens_client.exits import YES
-from lens_client.listing import asked
+from lens_client.listing import relist
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
 from lens_client.listing.watch import Section, not_matching, watch
@@ -47,11 +47,11 @@ def run(context: Context) -> int:
     printer, labelled = Printer(context, NODES), Labelled(context, "nodes")
     if context.options.watch and any(value is not None for value in _filters(context).values()):
         # A row doesn't say how many of which GPUs are available where a node has several products.
-        ask, query = partial(_ask, context, fresh=True), {"include": ["status", "nodes"]}
-        return asked.watch(context, printer, SECTION, ask, labelled, query, has_section=True)
+        fetch, query = partial(_fetch, context, fresh=True), {"include": ["status", "nodes"]}
+        return relist.watch(context, printer, SECTION, fetch, labelled, query, has_section=True)
     if context.options.watch:
         return watch(context, printer, SECTION, {"include": "nodes"}, Clock(), labelled)
-    answer = _ask(context)
+    answer = _fetch(context)
     rows = labelled(answer.data["nodes"])
     printer.rows({**answer.data, "total_nodes": len(rows)}, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)
@@ -63,5 +63,5 @@ def _filters(context: Context) -> dict[str, Any]:
     return {"product": given.product, "available_min": given.available_min, "status": given.status}
 
 
-def _ask(context: Context, *, fresh: bool = False) -> Answer[schema.Nodes]:
+def _fetch(context: Context, *, fresh: bool = False) -> Answer[schema.Nodes]:
     return context.lens.get("/api/v1/realtime/nodes", schema.Nodes, _filters(context), fresh=fresh)

@@ -9,7 +9,7 @@ from lens_client.api.client import Answer
 from lens_client.commands import tasks
 from lens_client.context import Context
 from lens_client.exits import YES
-from lens_client.listing import asked
+from lens_client.listing import relist
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
 from lens_client.listing.watch import not_matching
@@ -37,14 +37,14 @@ def run(context: Context) -> int:
     view = pending.view(namespaces=namespace is None)._replace(nothing=nothing)
     printer, labelled = Printer(context, view), Labelled(context, "pods")
     if context.options.watch:
-        return asked.watch_pods(context, printer, SECTION, partial(_ask, context, fresh=True), labelled)
-    answer = _ask(context, fresh=False)
+        return relist.watch_pods(context, printer, SECTION, partial(_fetch, context, fresh=True), labelled)
+    answer = _fetch(context, fresh=False)
     rows = labelled(answer.data["tasks"])
     printer.rows({**answer.data, "total_tasks": len(rows)}, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)
     return context.status(YES, answer.age_seconds)
 
 
-def _ask(context: Context, *, fresh: bool) -> Answer[schema.PendingTasks]:
+def _fetch(context: Context, *, fresh: bool) -> Answer[schema.PendingTasks]:
     query = {"namespace": context.namespace}
     return context.lens.get("/api/v1/realtime/pending-tasks", schema.PendingTasks, query, fresh=fresh)

@@ -9,10 +9,10 @@ from lens_client.api import schema
 from lens_client.api.client import Answer, ApiError
 from lens_client.context import Context
 from lens_client.exits import STALE, YES, CommandError
-from lens_client.listing import asked
+from lens_client.listing import relist
 from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
-from lens_client.listing.watch import MEASURED, Section, tell_age
+from lens_client.listing.watch import MEASURED, Section, print_age
 from lens_client.views import namespaces, status
 
 PATH = "/api/v1/realtime/status"
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context) -> int:
-    """Print the figures; those of one namespace for who may see no more, or asks for one with -n."""
+    """Print the figures: those of one namespace with -n, and for a user who may see no more."""
     printer = Printer(context, status.CLUSTER)
     if context.options.namespace is not None and not context.options.all_namespaces:
         return _namespace(context, context.options.namespace)
@@ -62,7 +62,7 @@ def _namespace(context: Context, namespace: str) -> int:
     """Print the sums of one namespace."""
     printer = Printer(context, namespaces.TASKS)
     if context.options.watch:
-        return asked.watch_pods(
+        return relist.watch_pods(
             context, printer, SECTION, partial(_sums, context, namespace, fresh=True), list
         )
     answer = _sums(context, namespace)
@@ -88,7 +88,7 @@ def _watch(context: Context, printer: Printer) -> int:
     with followed(context, printer, {"include": "status"}) as events:
         for event in events:
             if event.type == "heartbeat":
-                old = tell_age(printer, event.data, old)
+                old = print_age(printer, event.data, old)
             elif "status" in event.data:
                 now = event.data["status"]
                 if before is None:
@@ -101,7 +101,7 @@ def _watch(context: Context, printer: Printer) -> int:
 
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures without those that are measured, which change all the time."""
+    """Return the figures without measured ones, which change all the time."""
     usage = {name: value for name, value in row["current_gpu_usage"].items() if not name.startswith("util")}
     return {
         **{name: value for name, value in row.items() if name not in MEASURED | {"telemetry"}},

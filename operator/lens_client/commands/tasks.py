@@ -10,7 +10,7 @@ from lens_client.api import schema
 from lens_client.api.client import Answer
 from lens_client.context import Context
 from lens_client.exits import YES
-from lens_client.listing import asked
+from lens_client.listing import relist
 from lens_client.listing.printer import Printer
 from lens_client.listing.selection import Labelled
 from lens_client.listing.watch import Section, not_matching, watch
@@ -60,27 +60,27 @@ def run(context: Context) -> int:
     view = tasks.view(namespaces=namespace is None)._replace(nothing=nothing)
     printer, labelled = Printer(context, view), Labelled(context, "pods")
 
-    def chooses(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def select(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return labelled(row for row in rows if given.node in (None, row["node_name"]))
 
     if given.watch and given.state == "running":
         if given.node is not None:
-            # The stream takes any name, and would have nothing of one that no node can have.
-            _ask(context, limit=1)
+            # The stream accepts any name, and would be empty for an invalid one.
+            _fetch(context, limit=1)
         query = {"include": "tasks", "namespace": namespace}
-        return watch(context, printer, SECTION, query, Clock(), chooses)
+        return watch(context, printer, SECTION, query, Clock(), select)
     if given.watch:
         # The stream has running tasks alone.
         section = _STARTING if given.state == "starting" else SECTION
-        return asked.watch_pods(context, printer, section, partial(_ask, context, fresh=True), labelled)
-    answer = _ask(context)
+        return relist.watch_pods(context, printer, section, partial(_fetch, context, fresh=True), labelled)
+    answer = _fetch(context)
     rows = labelled(answer.data["tasks"])
     printer.rows({**answer.data, "total_tasks": len(rows)}, rows)
     printer.age(answer.data["timestamp"], answer.age_seconds)
     return context.status(YES, answer.age_seconds)
 
 
-def _ask(context: Context, *, limit: int | None = None, fresh: bool = False) -> Answer[schema.RunningTasks]:
+def _fetch(context: Context, *, limit: int | None = None, fresh: bool = False) -> Answer[schema.RunningTasks]:
     given = context.options
     query = {"namespace": context.namespace, "state": given.state, "node": given.node, "limit": limit}
     return context.lens.get("/api/v1/realtime/running-tasks", schema.RunningTasks, query, fresh=fresh)

@@ -58,7 +58,7 @@ def run(context: Context) -> int:
 
 
 def _named(given: str) -> tuple[str, str]:
-    """Return the kind, in lower case and whole, and the name; a name alone is a pod's. Raise UsageError."""
+    """Return the full kind in lower case, and the name; a name alone is a pod's. Raise UsageError."""
     kind, slash, name = given.partition("/")
     if not slash:
         kind, name = "pod", given
@@ -79,7 +79,7 @@ def _is(row: Mapping[str, Any], kind: str, name: str) -> bool:
 
 
 def _largest_node(context: Context) -> int | None:
-    """Return how many GPUs the largest node has; None for who may not see nodes."""
+    """Return how many GPUs the largest node has; None for a user who may not see nodes."""
     try:
         answer = context.lens.get("/api/v1/realtime/nodes", schema.Nodes, {"sort": "-total_gpus", "limit": 1})
     except ApiError:
@@ -89,7 +89,7 @@ def _largest_node(context: Context) -> int | None:
 
 
 def _running(context: Context, printer: Printer, kind: str, name: str) -> int:
-    """Say that what doesn't wait runs. Raise CommandError if it doesn't either."""
+    """Print that the pods don't wait but run. Raise CommandError if none does."""
     namespace = context.namespace
     answer = context.lens.get(
         "/api/v1/realtime/running-tasks", schema.RunningTasks, {"namespace": namespace, "state": "all"}

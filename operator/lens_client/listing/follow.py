@@ -13,9 +13,9 @@ from lens_client.listing.printer import Printer
 
 @contextmanager
 def followed(context: Context, printer: Printer, query: Mapping[str, Any]) -> Iterator[Iterator[Event]]:
-    """Give the stream's events, which end when the figures are older than --max-age.
+    """Yield the stream's events, which end when the figures are older than --max-age.
 
-    At that end, and at Ctrl+C, the last line says how old they were at last.
+    At that end, and at Ctrl+C, the last line has their age.
     """
     following = _Following(context, printer)
     try:
@@ -32,18 +32,18 @@ class _TooOldError(Exception):
 
 
 class _Following:
-    """What the last event had in ``data``, and when it came."""
+    """The last event's ``data``, and when it was received."""
 
     def __init__(self, context: Context, printer: Printer) -> None:
         self._context, self._printer = context, printer
         self.data: Mapping[str, Any] | None = None
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
 
     def events(self, query: Mapping[str, Any]) -> Iterator[Event]:
         try:
-            for event in stream.events(self._context, query, self._tell):
-                self.data, self._heard = event.data, time.monotonic()
-                self._printer.has_told_old = False
+            for event in stream.events(self._context, query, self._report):
+                self.data, self._received_at = event.data, time.monotonic()
+                self._printer.has_shown_old = False
                 yield event
                 age = event.data.get("age_seconds")
                 if self._context.is_old(age):
@@ -52,9 +52,9 @@ class _Following:
         except _TooOldError:
             return
 
-    def _tell(self, problem: str) -> None:
-        """Say that the stream is broken. Raise _TooOldError if its figures are too old by now."""
+    def _report(self, problem: str) -> None:
+        """Print why the stream is broken. Raise _TooOldError if its figures are too old by now."""
         self._printer.note(problem)
         age = None if self.data is None else self.data.get("age_seconds")
-        if self._context.is_old(None if age is None else age + time.monotonic() - self._heard):
+        if self._context.is_old(None if age is None else age + time.monotonic() - self._received_at):
             raise _TooOldError

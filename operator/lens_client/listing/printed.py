@@ -1,11 +1,11 @@
-"""Which events a watch has printed: a snapshot has those of before again, and replicas know the same ones."""
+"""The events that a watch has printed. After a reconnect a snapshot repeats them, from any replica."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_EVENTS = 10_000
-"""Events that are remembered, or as many as a snapshot has had."""
+"""The events that are remembered, unless a snapshot has had more."""
 
 
 class PrintedEvents:
@@ -16,7 +16,7 @@ class PrintedEvents:
         self._most = MOST_EVENTS
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return those of the rows that weren't printed yet; from now on they are."""
+        """Return the rows that weren't printed yet, and remember them."""
         self._most = max(self._most, len(rows))
         found = []
         for row in rows:

@@ -1,4 +1,4 @@
-"""Prints answers: on stdout what was asked for, and on stderr, last, how old it is."""
+"""Prints answers: the rows on stdout, and last on stderr the age of the data."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -33,8 +33,8 @@ class Printer:
         self._headings = not options.no_headers
         self._layout: Layout | None = None
         self._hidden: list[str] = []
-        self.has_told_old = False
-        """Whether the figures were said to be older than --max-age, since a watch last set this."""
+        self.has_shown_old = False
+        """Whether the last line said that the figures are older than --max-age. A watch resets it."""
 
     def rows(self, answer: dict[str, Any], found: Sequence[Row]) -> None:
         """Print rows of an answer as --sort-by says; formats for programs may have the whole answer."""
@@ -56,7 +56,7 @@ class Printer:
         self._write(formats.document(self.form, self._view, answer))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
-        """Print a table, and say which of its columns had no room."""
+        """Print a table, and keep the headings of the columns that had no room."""
         layout = table.layout(columns, rows, self.terminal, wide=self.form.name == "wide")
         self._layout = layout
         lines = list(layout.lines(rows))
@@ -101,13 +101,13 @@ class Printer:
             self._context.stderr.write("\n")
 
     def note(self, line: str) -> None:
-        """Say on stderr what has to be known to read what was printed."""
+        """Print a note on stderr."""
         self._context.stdout.flush()
         self._context.stderr.write(text.one_line(line, ascii_only=not self.terminal.unicode) + "\n")
 
     def age(self, timestamp: str, age_seconds: float | None) -> None:
-        """Say on stderr which columns had no room, and last how old the figures are."""
-        self.has_told_old = self._context.is_old(age_seconds)
+        """Print on stderr which columns had no room, and last how old the figures are."""
+        self.has_shown_old = self._context.is_old(age_seconds)
         age = ""
         if age_seconds is not None:
             age = f" {duration(age_seconds) if age_seconds >= 120 else f'{age_seconds:g}s'} old,"
@@ -118,8 +118,8 @@ class Printer:
         self._last(f"Data{age} of {timestamp}, {self._context.lens.cluster}", "yellow" if old else "dim")
 
     def too_old(self, timestamp: str, age_seconds: float | None) -> None:
-        """Say how old figures are that are too old, unless that was said."""
-        if not self.has_told_old:
+        """Print the age of figures that are too old, unless that was printed before."""
+        if not self.has_shown_old:
             self.age(timestamp, age_seconds)
 
     def _last(self, line: str, color: Style) -> None:

@@ -1,4 +1,4 @@
-"""``-w``: the rows that there are, and then each that changes."""
+"""``-w``: the present rows, and then each row that changes."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from lens_client.context import Context
 from lens_client.exits import STALE
 from lens_client.listing.follow import followed
 from lens_client.listing.printer import OLD_SECONDS, Printer
-from lens_client.listing.selection import Chooses
+from lens_client.listing.selection import Select
 from lens_client.output.quantity import epoch
 from lens_client.output.table import NONE
 from lens_client.views.cells import Clock
@@ -23,7 +23,7 @@ MEASURED = frozenset(
 
 
 def not_matching(state: str | None) -> str:
-    """Return the state of a row that the filters no longer choose, as kubectl adds SchedulingDisabled."""
+    """Return the state of a row that no longer matches the filters: as kubectl adds SchedulingDisabled."""
     return f"{state or NONE},NotMatching"
 
 
@@ -53,7 +53,7 @@ def watch(
     section: Section,
     query: Mapping[str, Any],
     clock: Clock,
-    chooses: Chooses,
+    select: Select,
 ) -> int:
     """Print a section's rows, and those that change, until Ctrl+C, or until they are too old."""
     known: Known | None = None
@@ -62,12 +62,12 @@ def watch(
         for event in events:
             clock.at = epoch(event.data["timestamp"])
             if event.type == "heartbeat":
-                old = tell_age(printer, event.data, old)
+                old = print_age(printer, event.data, old)
                 continue
             if event.type == "snapshot":
                 prepared = [section.prepare(row, clock.at) for row in _rows(context, event, section)]
                 there = {section.key(row): row for row in prepared}
-                rows = {section.key(row): row for row in chooses(prepared)}
+                rows = {section.key(row): row for row in select(prepared)}
                 if known is None:
                     printer.first(event.data, list(rows.values()))
                     printer.age(event.data["timestamp"], event.data.get("age_seconds"))
@@ -76,7 +76,7 @@ def watch(
                     printer.more([*ended(section, known, rows, there), *changed])
                 known = rows
             elif known is not None and section.field in event.data:
-                _apply(printer, section, event.data[section.field], known, clock.at, chooses)
+                _apply(printer, section, event.data[section.field], known, clock.at, select)
     return STALE
 
 
@@ -90,7 +90,7 @@ def ended(
     rows: Mapping[Hashable, Mapping[str, Any]],
     there: Mapping[Hashable, Mapping[str, Any]],
 ) -> list[Mapping[str, Any]]:
-    """Return the last rows of those that were ``known`` and aren't chosen any more.
+    """Return the last state of rows that were ``known`` and no longer match.
 
     ``there`` are the rows that exist, whatever the filters.
     """
@@ -102,14 +102,14 @@ def ended(
 
 
 def differs(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
-    """Return whether more has changed than what is measured."""
+    """Return whether more than measured values has changed."""
     if before is None:
         return True
     return any(before.get(name) != after.get(name) for name in (after.keys() | before.keys()) - MEASURED)
 
 
-def tell_age(printer: Printer, heartbeat: Mapping[str, Any], before: bool) -> bool:
-    """Say once that the figures have become old, and once that they are current again."""
+def print_age(printer: Printer, heartbeat: Mapping[str, Any], before: bool) -> bool:
+    """Print the age when figures become old, and when they are current again; return whether they are old."""
     old: bool = heartbeat["age_seconds"] is not None and heartbeat["age_seconds"] > OLD_SECONDS
     if old != before:
         printer.age(heartbeat["timestamp"], heartbeat["age_seconds"])
@@ -122,12 +122,12 @@ def _apply(
     change: Mapping[str, Any],
     known: Known,
     now: float | None,
-    chooses: Chooses,
+    select: Select,
 ) -> None:
     gone = [known.pop(section.gone_key(each), None) for each in change["gone"]]
     printed = [section.gone(row) for row in gone if row is not None]
     changed = {section.key(row): row for row in (section.prepare(each, now) for each in change["changed"])}
-    chosen = {section.key(row): row for row in chooses(changed.values())}
+    chosen = {section.key(row): row for row in select(changed.values())}
     printed += [
         section.left(row)
         for key, row in changed.items()

@@ -23,7 +23,7 @@ State = Literal["allocated", "available", "unhealthy", "unavailable"]
 
 
 class Part(NamedTuple):
-    """So many GPUs of one state."""
+    """A number of GPUs in one state."""
 
     state: State
     gpus: int

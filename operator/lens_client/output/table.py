@@ -10,7 +10,7 @@ from lens_client.output.terminal import Terminal
 Row = Mapping[str, Any]
 
 NONE = "-"
-"""Stands for what is unknown, and for what there is none of."""
+"""The cell of an unknown or missing value."""
 
 _GAP = "  "
 
@@ -177,9 +177,9 @@ def _widths(shown: list[_Measured], columns: int) -> list[int]:
     while waiting and left > 0:
         share = left // len(waiting) or 1
         first = waiting[0]
-        taken = min(shown[first].natural - widths[first], share)
-        widths[first] += taken
-        left -= taken
+        growth = min(shown[first].natural - widths[first], share)
+        widths[first] += growth
+        left -= growth
         waiting.pop(0)
     return widths
 

@@ -84,10 +84,10 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
 
 
 def _head(text: str, columns: int) -> str:
-    taken = 0
+    used = 0
     for position, character in enumerate(text):
-        taken += _columns(character)
-        if taken > columns:
+        used += _columns(character)
+        if used > columns:
             return text[:position]
     return text
 

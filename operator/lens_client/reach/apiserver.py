@@ -32,7 +32,7 @@ class KubernetesError(CommandError):
 
 
 class ApiServer:
-    """One apiserver, asked as one identity. Raise CommandError for credentials that can't be used."""
+    """Requests to one apiserver as one user. Raise CommandError for credentials that can't be used."""
 
     def __init__(
         self, endpoint: Endpoint, identity: Identity, proxy: str | None, seconds: float, agent: str
@@ -71,7 +71,7 @@ class ApiServer:
         return self._decoded(self._request("GET", target, None, accept), right)
 
     def create(self, path: str, document: Mapping[str, Any], right: str) -> Any:
-        """Return what the apiserver makes of a document. Raise KubernetesError."""
+        """POST a document, and return the response. Raise KubernetesError."""
         body = json.dumps(document).encode()
         return self._decoded(self._request("POST", f"{self.endpoint.path}{path}", body), right)
 
@@ -80,11 +80,11 @@ class ApiServer:
         self.http.close()
 
     def unreachable(self, error: OSError) -> CommandError:
-        """Return what is said when there is no answer."""
+        """Return the error of a request without a response."""
         return CommandError(f"the apiserver {self.endpoint.url} can't be reached: {describe(error)}")
 
     def refusal(self, code: int, body: bytes, right: str) -> KubernetesError:
-        """Return what is said of a response that isn't a success."""
+        """Return the error of a response that isn't a success."""
         if code == 401:
             return KubernetesError(f"the apiserver doesn't accept {self.identity.described}", code)
         try:
@@ -93,8 +93,8 @@ class ApiServer:
             message = ""
         if code == 403:
             return KubernetesError(_lacking(message) or f"{self.identity.who} may not {right}", code)
-        said = f": {message}" if message else ""
-        return KubernetesError(f"the apiserver answers HTTP {code} to {right}{said}", code)
+        detail = f": {message}" if message else ""
+        return KubernetesError(f"the apiserver answers HTTP {code} to {right}{detail}", code)
 
     def _request(self, method: str, target: str, body: bytes | None, accept: str = JSON) -> Response:
         headers = [("Accept", accept)]
@@ -121,7 +121,7 @@ class ApiServer:
 
 
 def _lacking(message: str) -> str | None:
-    """Return who lacks which right, by the message of a 403; None if it says something else."""
+    """Return the user and the permission that a 403's message names; None if it names none."""
     found = _FORBIDDEN.search(message)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Which Lens is asked: that of --server or LENS_URL, else one in the kubeconfig's cluster."""
+"""The choice of a Lens: that of --server or LENS_URL, or else one in the kubeconfig's cluster."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ USER_AGENT = f"kubectl-lens/{__version__}"
 
 
 def find(options: Options, environ: Mapping[str, str]) -> Connection:
-    """Return the way to the Lens that is meant. Raise CommandError."""
+    """Return the way to the chosen Lens. Raise CommandError."""
     url = options.server or environ.get("LENS_URL")
     token = given_token(options, environ)
     if url:

@@ -1,4 +1,4 @@
-"""What every way to a Lens has."""
+"""The interface of every way to a Lens."""
 
 import socket
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ from lens_client.transport.deadline import Deadline
 
 
 class Page(NamedTuple):
-    """Where Lens' page is: an address, or behind a port that has to be forwarded (``url`` is None)."""
+    """The address of Lens' page; ``url`` is None if its port has to be forwarded."""
 
     scheme: str
     url: str | None
@@ -18,7 +18,7 @@ class Connection(Protocol):
     """A way to a Lens."""
 
     namespace: str | None
-    """The namespace that is asked about unless -n names one; None: all."""
+    """The namespace unless -n names one; None is all."""
 
     def lens(self) -> Lens:
         """Return the Lens. Raise CommandError."""

@@ -73,7 +73,7 @@ class Direct:
         raise CommandError(f"{self._endpoint.url} is reached without a port-forward")
 
     def labelled(self, plural: str, selector: str, namespace: str | None) -> set[tuple[str, str]]:
-        """Raise UsageError: there is nobody to ask."""
+        """Raise UsageError: only an apiserver knows labels."""
         raise UsageError("-l: only the kubeconfig's apiserver knows labels, and --server isn't one")
 
     def close(self) -> None:

@@ -84,14 +84,14 @@ def _json(info: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _interrupted_later() -> Iterator[list[int]]:
-    """Put off Ctrl+C while a process has been started and isn't known yet; give what came."""
-    came: list[int] = []
+    """Hold back Ctrl+C while a process is being started; yield the list of held interrupts."""
+    interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield interrupts
         return
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        yield came
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, handler)
 

@@ -82,7 +82,7 @@ def _search(apiserver: ApiServer) -> list[Any]:
 def _list(apiserver: ApiServer, namespace: str) -> list[Any]:
     target = path("api", "v1", *(("namespaces", namespace) if namespace else ()), "pods")
     where = f"in namespace {namespace}" if namespace else "in all namespaces"
-    # From the apiserver's cache, as old as it may be: a pod that is gone shows when it is asked.
+    # From the apiserver's cache, however old: a request to a pod that is gone fails.
     found = apiserver.get(target, {"labelSelector": LABELS, "resourceVersion": "0"}, f"list pods {where}")
     items = found.get("items")
     if not isinstance(items, list):
@@ -153,7 +153,7 @@ def _pod(pod: Mapping[str, Any]) -> LensPod:
 
 
 def _cluster(spec: Mapping[str, Any]) -> str | None:
-    """Return the name of the cluster by the pod's environment: who may read pods need not ask Lens for it."""
+    """Return the name of the cluster by the pod's environment, which saves a request to Lens."""
     for container in spec.get("containers") or ():
         for variable in container.get("env") or ():
             if variable.get("name") == "LENS_CLUSTER" and variable.get("value"):

@@ -1,4 +1,4 @@
-"""Port-forwards to whichever pod of a Lens can be reached, for as long as somebody asks."""
+"""Port-forwards to any pod of a Lens that can be reached."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Who asks the apiserver: what a kubeconfig's user shows of itself, a token, a certificate, a password."""
+"""The credentials of a kubeconfig's user for the apiserver: a token, a certificate or a password."""
 
 import os
 import ssl
@@ -48,31 +48,31 @@ class Identity:
         return self.user.token or self._plugin.token
 
     def renew(self) -> bool:
-        """Have the exec plugin asked again. Return whether there is one, which may hand out something new."""
+        """Run the exec plugin again for the next request. Return whether there is one."""
         self.__dict__.pop("_plugin", None)
         return self.user.exec is not None
 
     @property
     def is_impersonating(self) -> bool:
-        """Return whether the apiserver takes it for somebody else, whose token it hasn't."""
+        """Return whether it impersonates another user, whose token it doesn't have."""
         return self.user.impersonated is not None
 
     @property
     def has_certificate(self) -> bool:
-        """Return whether it shows a client certificate."""
+        """Return whether it has a client certificate."""
         user = self.user
         return bool(user.certificate_file or user.certificate_data or self._plugin.certificate)
 
     @property
     def who(self) -> str:
-        """Return what it is called in messages."""
+        """Return its name for messages."""
         impersonated = self.user.impersonated
         name = f"the kubeconfig's user {self.user.name!a}" if self.user.name else "an anonymous user"
         return f"{name} as {impersonated.user!a}" if impersonated else name
 
     @property
     def described(self) -> str:
-        """Return what a 401 is about."""
+        """Return a description of the credentials that a 401 refuses."""
         user = self.user.name or "(none)"
         if self.user.token_file or self.user.token:
             return f"the token of the kubeconfig's user {user!a}: it has expired, or isn't valid"
@@ -85,9 +85,9 @@ class Identity:
         return f"requests of the kubeconfig's user {user!a}, which has no token and no certificate"
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return the header fields that say who it is. Raise CommandError."""
+        """Return the header fields that authenticate the user. Raise CommandError."""
         headers: list[tuple[str, str]] = []
-        # As kubectl: who reads a network must not get a token.
+        # As kubectl: a token must not cross a network in plain text.
         token = self.token if self._sends_token else None
         if token is not None:
             headers.append(("Authorization", f"Bearer {token}"))
@@ -105,7 +105,7 @@ class Identity:
         return headers
 
     def tls(self, endpoint: Endpoint) -> ssl.SSLContext | None:
-        """Return whom it trusts, and its certificate; None for plain HTTP. Raise CommandError."""
+        """Return the TLS context; None for plain HTTP. Raise CommandError."""
         if endpoint.scheme != "https":
             return None
         cluster, user = self.cluster, self.user
@@ -137,12 +137,12 @@ def _decoded(data: str | None, name: str) -> str | None:
 
 @contextmanager
 def _file(content: str | None, path: str | None) -> Iterator[str | None]:
-    """Give a file with a content, since OpenSSL loads keys from files alone; without a content, ``path``."""
+    """Yield a file with this content, since OpenSSL loads keys only from files; without content, ``path``."""
     if content is None:
         yield path
         return
     if hasattr(os, "memfd_create"):
-        # It is in no folder, so nothing is left of a key.
+        # The file is in no folder, so no key is left behind.
         descriptor = os.memfd_create("lens", os.MFD_CLOEXEC)
         try:
             os.write(descriptor, content.encode())

@@ -1,4 +1,4 @@
-"""Which objects have some labels, which the apiserver knows and Lens doesn't tell."""
+"""The objects that a label selector selects. The apiserver lists them, since Lens' rows have no labels."""
 
 from typing import Any
 

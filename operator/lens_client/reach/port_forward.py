@@ -28,7 +28,7 @@ _DATA, _ERROR = 0, 1
 _PORT_BYTES = 2
 _CHUNK_BYTES = 64 * 1024
 _SEND_SECONDS = 30.0
-"""A side that takes nothing for so long is gone."""
+"""A side that reads nothing for this long is gone."""
 
 _MAX_ERROR_BYTES = 4096
 
@@ -125,7 +125,7 @@ def _shake_hands(remote: socket.socket, protocol: "ClientProtocol", deadline: De
 
 
 class _Tunnel:
-    """What runs between a local socket and a WebSocket."""
+    """Copies bytes between a local socket and a WebSocket."""
 
     def __init__(
         self, forward: PortForward, local: socket.socket, remote: socket.socket, protocol: "ClientProtocol"
@@ -136,7 +136,7 @@ class _Tunnel:
         self._error = b""
 
     def run(self) -> None:
-        """Pass on what comes until one side closes, then close both."""
+        """Copy until one side closes, then close both."""
         try:
             self._remote.settimeout(_SEND_SECONDS)
             self._local.settimeout(_SEND_SECONDS)

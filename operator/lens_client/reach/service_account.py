@@ -1,4 +1,4 @@
-"""A ServiceAccount's token (TokenRequest, authentication.k8s.io/v1), for who has none that Lens can check."""
+"""A ServiceAccount's token (TokenRequest, authentication.k8s.io/v1), for users without a token."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from lens_client.reach.apiserver import ApiServer, KubernetesError
 from lens_client.transport.endpoint import path
 
 LIFE_SECONDS = 3600
-"""The shortest that an apiserver has to accept is 10 minutes. Who watches longer gets another token."""
+"""The shortest that an apiserver has to accept is 10 minutes. A longer watch requests another one."""
 
 _PREFIX = "system:serviceaccount:"
 

@@ -87,7 +87,7 @@ def _loop(
             if not state.press(key, page(state, describe(context.stdout, context.environ))):
                 return YES
         first, problem = not state.timestamp, state.problem
-        if _take(reader, state):
+        if _apply_events(reader, state):
             # The first figures don't wait for their frame.
             drawn = 0.0 if first else drawn
             received, age, changed = time.monotonic(), state.age_seconds, True
@@ -99,18 +99,18 @@ def _loop(
             changed, drawn = True, 0.0
 
 
-def _take(reader: _StreamThread, state: State) -> bool:
-    """Take what the stream has brought, and return whether there were events. Raise what ended it."""
-    taken = False
+def _apply_events(reader: _StreamThread, state: State) -> bool:
+    """Apply the stream's new events, and return whether there were any. Raise what ended the stream."""
+    applied = False
     while True:
         try:
             found = reader.events.get_nowait()
         except queue.Empty:
-            return taken
+            return applied
         if isinstance(found, BaseException):
             raise found
         if isinstance(found, str):
             state.problem = found
         else:
             state.apply(found.type, found.data, epoch(found.data["timestamp"]))
-            taken = True
+            applied = True

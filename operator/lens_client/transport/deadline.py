@@ -64,7 +64,7 @@ class BoundedSocket:
         self._close_if_unused()
 
     def reader_closed(self) -> None:
-        """Take notice that a reader is closed."""
+        """Note that a reader is closed."""
         self._readers -= 1
         self._close_if_unused()
 

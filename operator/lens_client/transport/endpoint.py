@@ -6,12 +6,12 @@ from urllib.parse import quote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 
-# A password may have what ends a host's part of a URL, which makes it no URL.
+# A password may have characters that end the authority of a URL.
 _CREDENTIALS = re.compile(r"^(\w*://)?.*@", re.DOTALL)
 
 
 class Endpoint(NamedTuple):
-    """An HTTP server. ``path`` is put before each path that is asked for; it has no slash at its end."""
+    """An HTTP server. ``path`` precedes each requested path, and has no slash at its end."""
 
     scheme: str
     host: str

@@ -1,4 +1,4 @@
-"""What a failed connection or request is called, in few words."""
+"""Short descriptions of failed connections and requests."""
 
 import errno
 import socket

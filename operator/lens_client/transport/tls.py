@@ -1,4 +1,4 @@
-"""Whom a TLS connection trusts, and what it shows of itself."""
+"""TLS contexts of clients: trusted CAs and client certificates."""
 
 import ssl
 
@@ -33,7 +33,7 @@ def context(
 
 
 def load_certificate(made: ssl.SSLContext, certificate_file: str | None, key_file: str | None) -> None:
-    """Let a context show a client certificate. Raise UsageError for files that have none."""
+    """Load a client certificate into a context. Raise UsageError for files that have none."""
     try:
         made.load_cert_chain(certificate_file or "", key_file, password=_no_password)
     except ssl.SSLError:
@@ -46,5 +46,5 @@ def load_certificate(made: ssl.SSLContext, certificate_file: str | None, key_fil
 
 
 def _no_password() -> str:
-    # Without an answer OpenSSL asks the terminal.
+    # Without a password OpenSSL would ask for one on the terminal.
     return ""

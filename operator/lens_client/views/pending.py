@@ -15,7 +15,7 @@ NOT_PENDING = "NotPending"
 
 
 def state(task: Mapping[str, Any]) -> str:
-    """Return whether the scheduler considers a pod, or that it is being deleted."""
+    """Return the state of a pending pod; ``terminating`` for one that is being deleted."""
     return "terminating" if task["terminating"] else task["state"] or ""
 
 
@@ -31,7 +31,7 @@ def _fits(task: Mapping[str, Any]) -> Cell:
 
 
 def _reason(task: Mapping[str, Any]) -> str:
-    """Return what is short now, else what the scheduler said."""
+    """Return what is short now, or else the scheduler's message."""
     fit = task["fit"]
     return str((fit and fit["reason"]) or task["message"] or task["reason"] or "")
 

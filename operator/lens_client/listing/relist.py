@@ -1,4 +1,4 @@
-"""``-w`` of a list that the stream doesn't have: the stream says when to ask for it again."""
+"""``-w`` of a list that the stream doesn't have: each event of the stream has the list requested again."""
 
 import math
 import time
@@ -11,71 +11,72 @@ from lens_client.context import Context
 from lens_client.exits import STALE
 from lens_client.listing.follow import followed
 from lens_client.listing.printer import Printer
-from lens_client.listing.selection import Chooses
-from lens_client.listing.watch import Section, differs, ended, tell_age
+from lens_client.listing.selection import Select
+from lens_client.listing.watch import Section, differs, ended, print_age
 
 Rows = dict[Hashable, Mapping[str, Any]]
 """Rows by their key."""
 
-_ASK_SECONDS = 0.2
-"""No sooner is the list asked for again: a Lens grants some 8 requests a second."""
+_LIST_SECONDS = 0.2
+"""The shortest time between two requests of the list. Lens' rate limit is some 8 requests a second."""
 
-_PASSING = frozenset((None, 429, 502, 503, 504))
-"""Statuses after which the next event asks again; None for no response."""
+_TRANSIENT = frozenset((None, 429, 502, 503, 504))
+"""The HTTP statuses after which the next event requests the list again; None is no response."""
 
-Ask = Callable[[], Answer[Any]]
-"""Asks for the list as it is now."""
+Fetch = Callable[[], Answer[Any]]
+"""Requests the present list."""
 
 
-def watch_pods(context: Context, printer: Printer, section: Section, ask: Ask, chooses: Chooses) -> int:
+def watch_pods(context: Context, printer: Printer, section: Section, fetch: Fetch, select: Select) -> int:
     """Print the pods of a list, and those that change, until Ctrl+C.
 
-    Who may see one namespace gets the stream of its tasks, and news of other pods within 10 s.
+    A user who may see only one namespace gets the stream of its tasks. Other changes show within 10 s.
     """
     try:
-        return watch(context, printer, section, ask, chooses, {"include": ["status", "events"]})
+        return watch(context, printer, section, fetch, select, {"include": ["status", "events"]})
     except ApiError as error:
         if error.http_status != 403 or context.namespace is None:
             raise
     query = {"include": "tasks", "namespace": context.namespace}
-    return watch(context, printer, section, ask, chooses, query)
+    return watch(context, printer, section, fetch, select, query)
 
 
 def watch(
     context: Context,
     printer: Printer,
     section: Section,
-    ask: Ask,
-    chooses: Chooses,
+    fetch: Fetch,
+    select: Select,
     query: Mapping[str, Any],
     *,
     has_section: bool = False,
 ) -> int:
     """Print the rows of a list, and those that change, until Ctrl+C, or until they are too old.
 
-    Each event of the stream that the ``query`` opens asks for the list again. A stream that ``has_section``
-    has the rows without the list's filters, so it says of one that isn't listed any more whether it exists.
+    ``query`` opens the stream, and each of its events has the list requested again. A stream that
+    ``has_section`` has the rows that the list's filters leave out. So it shows whether a row that left the
+    list still exists.
     """
     known: Rows | None = None
     streamed: Rows = {}
     old = False
-    asked_at = -math.inf
+    listed_at = -math.inf
     with followed(context, printer, query) as events:
         for event in events:
             if event.type == "heartbeat":
-                old = tell_age(printer, event.data, old)
+                old = print_age(printer, event.data, old)
             if has_section and section.field in event.data:
                 _update(streamed, section, event)
-            time.sleep(max(0.0, asked_at + _ASK_SECONDS - time.monotonic()))
-            asked_at = time.monotonic()
+            time.sleep(max(0.0, listed_at + _LIST_SECONDS - time.monotonic()))
+            listed_at = time.monotonic()
             try:
-                answer = ask()
+                answer = fetch()
             except ApiError as error:
-                if known is None or error.http_status not in _PASSING:
+                if known is None or error.http_status not in _TRANSIENT:
                     raise
                 continue
             listed = answer.data[section.field]
-            rows: Rows = {section.key(row): row for row in chooses(listed)}
+            rows: Rows = {section.key(row): row for row in select(listed)}
             if known is None:
                 printer.first({**answer.data}, list(rows.values()))
                 printer.age(answer.data["timestamp"], answer.age_seconds)
