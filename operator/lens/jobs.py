@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lens.concurrency import slices
 from lens.concurrency.changes import Changes
 from lens.config.serve import ServeSettings
 from lens.kube.client.object_reader import ObjectReader
@@ -50,7 +51,8 @@ async def log_when_ready(state: ClusterState, changes: Changes, began: float) ->
     await synced(state, changes)
     snapshot = state.current.snapshot
     nodes, gpus = snapshot.gpu_nodes.total, snapshot.states.total
-    pods = len(snapshot.pending) + sum(len(each.pods) for each in snapshot.nodes.values())
+    pods = len(snapshot.pending)
+    pods += sum(await slices.each(lambda node: len(node.pods), snapshot.nodes.values()))
     seconds = round(time.monotonic() - began, 1)
     _log.info("ready: %d nodes, %d GPUs, %d pods listed in %.1f s", nodes, gpus, pods, seconds)
 

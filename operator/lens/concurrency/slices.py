@@ -31,3 +31,8 @@ async def each(make: Callable[[T], R], items: Iterable[T]) -> list[R]:
             else:
                 return made
             await asyncio.sleep(0)
+
+
+async def run(steps: Iterable[object]) -> None:
+    """Take all steps of a work."""
+    await each(lambda _step: None, steps)

@@ -155,6 +155,10 @@ class Scene:
         self._ledger.put_pod(ended.key, None)
         self.changes.notify()
 
+    def count(self) -> None:
+        """Count what has changed, as the watch's thread does."""
+        self._ledger.snapshot()
+
     def workload(self, of: Pod) -> tuple[str, str, str | None]:
         """Return a pod's workload, and why it may not be the top of the chain."""
         found, reason = workload(of, self.owner_chains)

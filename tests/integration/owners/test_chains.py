@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from lens.model.inventory.owner_chains import KEPT_SECONDS, MAX_DEPTH
+from tests.held import held
 from tests.integration.owners.scene import TOKEN, Scene, path, reference
 from tests.integration.watch.faults import answer
 from tests.integration.watch.front import Exchange
@@ -28,6 +29,16 @@ async def test_nothing_is_waited_for_while_there_is_an_owner_to_read(scene: Scen
     task = scene.run_pod("sweep-0-0", reference("Job", "sweep-0"))
     await scene.until_told(task, "CronJob", "nightly", None)
     assert set(reads) <= {0, 3}
+
+
+async def test_many_pods_are_looked_through_for_owners_while_others_run(scene: Scene) -> None:
+    owner = reference("Job", "sweep")
+    for number in range(20_000):
+        scene.run_pod(f"sweep-{number}", owner, f"node-{number % 1_000}")
+    scene.count()
+    async with held() as loop:
+        await scene.until(lambda: len(scene.owner_chains) == 1, lambda: "the owner to be known of")
+    assert loop.longest < 0.01
 
 
 async def test_only_metadata_is_asked_for_with_our_token_and_each_owner_once(scene: Scene) -> None:

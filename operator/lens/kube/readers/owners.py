@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from itertools import islice
 
+from lens.concurrency import slices
 from lens.concurrency.changes import Changes
 from lens.kube.client.object_reader import ObjectReader, UnreadError
 from lens.kube.client.rest_mapper import RestMapper, object_path
@@ -75,7 +76,7 @@ class OwnerResolver:
         """Read until cancelled."""
         async with self._objects, asyncio.TaskGroup() as reads:
             while True:
-                self._update_pods()
+                await self._update_pods()
                 for controller in islice(self._tracker.due(self._clock()), MAX_CONCURRENT - self._reading):
                     self._reading += 1
                     reads.create_task(self._read(controller))
@@ -92,7 +93,7 @@ class OwnerResolver:
             async with asyncio.timeout(IDLE_SECONDS - CALM_ROUND_SECONDS):
                 await self._changes.until(lambda: self._snapshot() is not self._last_snapshot)
 
-    def _update_pods(self) -> None:
+    async def _update_pods(self) -> None:
         """Give the tracker the pods that were added, removed or changed since the last round."""
         after, before = self._snapshot(), self._last_snapshot
         if after is before:
@@ -100,8 +101,10 @@ class OwnerResolver:
         self._last_snapshot = after
         nodes = list(after.nodes.differing(before.nodes))
         pending = list(after.pending.differing(before.pending))
-        self._tracker.update_pods(
-            before.pods_at(nodes, pending), after.pods_at(nodes, pending), self._clock()
+        await slices.run(
+            self._tracker.update_pods(
+                before.pods_at(nodes, pending), after.pods_at(nodes, pending), self._clock()
+            )
         )
 
     def _publish(self) -> None:

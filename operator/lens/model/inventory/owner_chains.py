@@ -87,16 +87,18 @@ class OwnerTracker:
         self._changes: dict[Controller, OwnerChain | None] = {}
         self._published = NO_OWNER_CHAINS
 
-    def update_pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float) -> None:
-        """Replace the pods ``before`` by the pods ``after``."""
+    def update_pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float) -> Iterator[None]:
+        """Replace the pods ``before`` by the pods ``after``, in steps: those of a large cluster take long."""
         added: dict[Controller, int] = {}
         for pods, sign in ((after, 1), (before, -1)):
             for pod in pods:
                 if pod.controller is not None:
                     added[pod.controller] = added.get(pod.controller, 0) + sign
+                yield
         for controller, count in added.items():
             if count:
                 self._add_pods(controller, count, now)
+            yield
 
     def due(self, now: float) -> Iterator[Controller]:
         """Yield the owners to read now. Each is due again only after ``set_parent`` or ``set_error``."""

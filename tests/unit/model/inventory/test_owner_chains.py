@@ -42,6 +42,12 @@ def owned(controller: Controller | None, name: str = "train-0") -> Pod:
     return viewed_pod(pod(container("a", "1"), name=name, metadata={"ownerReferences": owners}))
 
 
+def replace(tracker: OwnerTracker, before: Iterable[Pod], after: Iterable[Pod], now: float) -> None:
+    """Replace some pods by others, in all steps."""
+    for _ in tracker.update_pods(before, after, now):
+        pass
+
+
 class Reader:
     """Reads whatever is due, from a table of who controls whom."""
 
@@ -52,7 +58,7 @@ class Reader:
 
     def pods(self, before: Iterable[Pod], after: Iterable[Pod], now: float = 0.0) -> None:
         """Put some pods in place of others, and read all that this makes due."""
-        self.tracker.update_pods(before, after, now)
+        replace(self.tracker, before, after, now)
         self.work(now)
 
     def work(self, now: float) -> None:
@@ -195,7 +201,7 @@ def test_a_pod_that_names_another_namespaces_owner_gets_nothing_of_it() -> None:
     theirs = named("Job", JOB.name, uid=JOB.uid, namespace="theirs")
     reader = Reader({theirs: SET, SET: None})
     ours = owned(JOB)
-    reader.tracker.update_pods([], [ours], 0.0)
+    replace(reader.tracker, [], [ours], 0.0)
     reader.tracker.set_parent(theirs, SET, 0.0)
     assert reader.workload_of(ours) == ("Job", JOB.name, "UNREAD")
 
@@ -239,9 +245,9 @@ def test_binding_a_pod_reads_no_owner_again() -> None:
 def test_a_read_that_no_pod_needs_any_more_is_dropped() -> None:
     tracker = OwnerTracker()
     task = owned(JOB)
-    tracker.update_pods([], [task], 0.0)
+    replace(tracker, [], [task], 0.0)
     assert list(tracker.due(0.0)) == [JOB]
-    tracker.update_pods([task], [], 1.0)
+    replace(tracker, [task], [], 1.0)
     tracker.set_parent(JOB, SET, 2.0)
     tracker.set_error(JOB, "GONE", 2.0, 3.0)
     assert tracker.owner_chains() == {}
