@@ -7,7 +7,6 @@ is collected once half as many containers have been added, which bounds its size
 """
 
 import asyncio
-import contextlib
 import gc
 import time
 from collections.abc import Awaitable, Callable
@@ -27,7 +26,7 @@ MIN_CONTAINERS = 150_000
 
 START_SECONDS = 60.0
 """How long the first lists may take. Until then nearly all new containers are theirs, and none is garbage. A
-collection would only delay the lists, and requests wait for them."""
+collection, also of the young ones alone, would only delay the lists, and requests wait for them."""
 
 GROWTH = 0.5
 """The growth since the last full collection, as a share of the living containers, that triggers the next
@@ -80,15 +79,21 @@ class Collector:
 
         Nothing is collected until ``started`` ends, or START_SECONDS. What exists by then counts as alive.
         """
+        gc.disable()
         try:
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(START_SECONDS):
                     await started()
+            except TimeoutError:
+                # Attempts that failed leave garbage.
+                gc.collect()
             gc.freeze()
+            gc.enable()
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
                 if self.due:
                     self.collect()
         finally:
+            gc.enable()
             gc.set_threshold(*self._threshold)
             gc.unfreeze()

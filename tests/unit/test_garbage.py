@@ -99,6 +99,54 @@ print(max(full) < 1.5 * min(full))
     assert done == "True"
 
 
+def test_nothing_is_collected_until_all_is_started() -> None:
+    found = run(
+        """
+import asyncio
+
+async def main():
+    started = asyncio.Event()
+    running = asyncio.create_task(Collector().run(started.wait))
+    await asyncio.sleep(0)
+    ref = weakref.ref(Ring())
+    kept = [[each] for each in range(100_000)]
+    print(ref() is not None, gc.isenabled())
+    started.set()
+    while not gc.isenabled():
+        await asyncio.sleep(0)
+    ref = weakref.ref(Ring())
+    kept += [[each] for each in range(1_000)]
+    print(ref() is None)
+    running.cancel()
+
+asyncio.run(main())
+"""
+    )
+    assert found.split() == ["True", "False", "True"]
+
+
+def test_garbage_of_a_start_that_takes_too_long_is_collected() -> None:
+    found = run(
+        """
+import asyncio
+from lens import garbage
+
+async def main():
+    garbage.START_SECONDS = 0.01
+    running = asyncio.create_task(Collector().run(asyncio.Event().wait))
+    await asyncio.sleep(0)
+    ref = weakref.ref(Ring())
+    while not gc.isenabled():
+        await asyncio.sleep(0)
+    print(ref() is None)
+    running.cancel()
+
+asyncio.run(main())
+"""
+    )
+    assert found == "True"
+
+
 def test_no_thread_fails_that_is_in_the_middle_of_a_tuple() -> None:
     done = run(
         """
