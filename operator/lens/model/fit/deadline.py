@@ -1,4 +1,4 @@
-"""When the work on a question ends.
+"""The deadline of the work on a question.
 
 What is asked may cost any time: 32 terms for each of 32 templates, matched with the labels of every pod.
 """
@@ -14,11 +14,11 @@ class OutOfTimeError(Exception):
 
 
 def no_deadline() -> None:
-    """Leave any time."""
+    """Never raise: there is no deadline."""
 
 
 def deadline(clock: Callable[[], float], seconds: float) -> Check:
-    """Return the check of a deadline in so many seconds of the clock."""
+    """Return the check of a deadline that many seconds from now, by the clock."""
     until = clock() + seconds
 
     def check() -> None:

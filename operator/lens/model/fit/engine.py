@@ -17,7 +17,7 @@ from lens.model.fit.state import NO_LABELS, Fleet
 from lens.model.fit.trial import Trial
 
 MOST_REPLICAS = 10_000
-"""Replicas that can be asked about."""
+"""The most replicas of a question."""
 
 MOST_BY_DEVICES = 1024
 """Replicas that are tried for ``max_replicas`` where each gets devices."""
@@ -27,7 +27,7 @@ MOST_COUNTED = 64
 
 
 def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline) -> FitResult:
-    """Return whether replicas of a pod fit. Raise ValueError for a number that can't be asked about.
+    """Return whether replicas of a pod fit. Raise ValueError for a number out of range.
 
     ``check_time`` ends the work by what it raises.
     """
@@ -37,7 +37,7 @@ def fit(fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no
 def place(
     fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline
 ) -> tuple[FitResult, Devices]:
-    """Return whether replicas of a pod fit, as ``fit`` does, and how those that do leave the devices."""
+    """Return whether replicas of a pod fit, as ``fit`` does, and the devices that are held then."""
     if not 0 < replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas: {replicas} is not between 1 and {MOST_REPLICAS}")
     count = len(fleet.nodes)
@@ -71,7 +71,7 @@ def place(
     placements = trial.placements()
     devices = trial.devices.left() if trial.devices is not None else fleet.devices
     met = dict(trial.devices.unknown) if trial.devices is not None else {}
-    # A node that can't be decided gets no replica, so what has a place fits all the same.
+    # An undecided node gets no replica, so replicas that are placed do fit.
     undecided = tuple(name for name, fatal in met.items() if fatal or placed < replicas)
     most = _max_replicas(trial, placed, replicas) if len(undecided) == len(met) else None
     not_checked = (*asked.unchecked, *_not_checked(trial, fleet, asked, replicas), *undecided)
@@ -95,7 +95,7 @@ def place(
 
 
 def _not_enqueued(fleet: Fleet, asked: AskedPod) -> str | None:
-    """Return why the scheduler doesn't try a pod; None if it does."""
+    """Return why the scheduler doesn't try to place a pod; None if it does."""
     return DeviceFilter(asked, fleet.devices).not_enqueued if asked.claims else None
 
 
@@ -134,7 +134,7 @@ def _need_namespaces(fleet: Fleet, asked: AskedPod) -> bool:
 
 
 def _choice_matters(fleet: Fleet, asked: AskedPod) -> bool:
-    """Return whether another choice of nodes may place another number of replicas.
+    """Return whether other nodes might fit another number of replicas.
 
     It doesn't without rules between replicas, nor with one rule that only limits how many share a domain:
     a replica then takes no place but that of its like.

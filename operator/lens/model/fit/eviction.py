@@ -22,10 +22,10 @@ from lens.model.fit.state import Fleet, FleetNode
 from lens.model.inventory.objects.pod_key import PodKey
 
 MOST_NAMESPACES = 20
-"""Namespaces that are named of the pods that could be evicted."""
+"""The most namespaces of evictable pods that are named."""
 
 Place = Callable[[Fleet], Verdict]
-"""Returns whether all that is asked about fits a fleet."""
+"""Returns whether all pods of the question fit a fleet."""
 
 
 class Evictable(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ Positions = Mapping[int, Sequence[FitPod]]
 
 
 def _own(node: FleetNode, gpus: Collection[str]) -> Collection[str]:
-    """Return the resources that a node has itself: what else its pods request of them is their claims'."""
+    """Return the resources that a node has itself. Claims serve the others that its pods request."""
     return [name for name in gpus if node.allocatable.get(name, 0) > 0]
 
 

@@ -24,7 +24,7 @@ class FilterPlugins:
         self.rejected, named = _named_nodes(asked)
         """Why no node is checked, where none is."""
         self.devices = _device_filter(fleet, asked, check_time)
-        """What searches for devices, if the pod asks for some."""
+        """The search for devices, if the pod requests some."""
         if self.devices is not None and self.devices.rejected is not None:
             self.rejected = self.rejected or Cause("claims", self.devices.rejected)
         self.resources = ResourceFilter(asked, self.devices.extended if self.devices else ())
@@ -53,7 +53,7 @@ class FilterPlugins:
 
     @property
     def local(self) -> Sequence[Filter]:
-        """Return those that read nothing but a node's own pods, without that of devices."""
+        """Return the filters that read nothing but a node's own pods, without that of devices."""
         return [each for each in self.all if not each.topology_keys and each is not self.devices]
 
     @property
@@ -96,7 +96,7 @@ def _between_pods(fleet: Fleet, asked: AskedPod, check_time: Check) -> list[Filt
 
 
 def _device_filter(fleet: Fleet, asked: AskedPod, check_time: Check) -> DeviceFilter | None:
-    """Return what searches for devices; None for a pod that asks for none."""
+    """Return the search for devices; None for a pod that requests none."""
     serving = fleet.devices.serving
     if not asked.claims and not (serving and any(name in serving for name, _ in asked.request)):
         return None

@@ -135,7 +135,7 @@ class Pending:
 
 
 OnPending = Callable[[PodKey, PendingPod, FitPod | PendingPod | None, bool], object]
-"""Is called before a pending pod changes: its key, what it was and will be, and whether a list says so."""
+"""Called before a pending pod changes, with its key, both versions, and whether a list has the change."""
 
 
 def pod_store(
@@ -183,7 +183,7 @@ class DeviceStores:
 
 
 def reader_for_fit(read: Callable[[bytes], V]) -> Callable[[object, object, Document], V | Unreadable]:
-    """Return what makes of an object what the fit engine reads, by the reader of its JSON."""
+    """Return a function that reads an object for the fit engine, by the reader of its JSON."""
 
     def read_for_fit(_manifest: object, _view: object, document: Document) -> V | Unreadable:
         try:
@@ -200,7 +200,7 @@ template_for_fit = reader_for_fit(read_claim_template)
 
 
 def claim_for_fit(manifest: ClaimManifest, claim: Claim, _document: Document) -> FitClaim | Unreadable:
-    """Return a claim as the fit engine reads it; ``claim`` is it as the figures read it."""
+    """Return a claim as the fit engine reads it; ``claim`` is the ledger's view of it."""
     try:
         return claim_of(manifest, claim)
     except (ValueError, RecursionError) as error:
@@ -236,12 +236,12 @@ def pod_for_fit(
     try:
         return read_pending(bytes(document()), pod, view.waiting.refusal)
     except (ValueError, RecursionError):
-        # It takes no room, so it makes no other answer incomplete; its own row says that it can't be read.
+        # It holds nothing, so other answers stay complete. Its own row says that it can't be read.
         return pod
 
 
 def _room(manifest: PodManifest) -> FitPod | None:
-    """Return what a pod takes of its node, whose rules can't be read; None if that can't be either."""
+    """Return what a pod with unreadable rules holds of its node; None if that can't be read either."""
     try:
         return read_fit_pod(manifest, room_alone=True)
     except (ValueError, RecursionError):

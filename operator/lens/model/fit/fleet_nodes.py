@@ -48,7 +48,7 @@ class Piece:
         return at if at < len(self.names) and self.names[at] == name else None
 
     def updated(self, changes: Mapping[str, FleetNode | None]) -> list["Piece"]:
-        """Return what replaces this piece: one piece with the same names, if nodes are only replaced."""
+        """Return the pieces that replace this one: one with the same names if nodes are only replaced."""
         nodes = list(self.nodes)
         for name, node in changes.items():
             at = self.find(name)
@@ -111,7 +111,7 @@ class FleetNodes:
         for index in sorted(replaced, reverse=True):
             pieces[index : index + 1] = replaced[index]
         nodes = FleetNodes(pieces)
-        # Nodes that come and go may leave many small pieces.
+        # Many small pieces may be left after nodes come and go.
         return nodes if len(pieces) <= 4 * (1 + len(nodes) // PIECE_NODES) else FleetNodes.of(nodes)
 
 

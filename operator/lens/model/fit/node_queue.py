@@ -31,7 +31,7 @@ class NodeQueue:
                 yield entries[0] % self._nodes, [-(entry // self._nodes) for entry in entries]
 
     def __iter__(self) -> Iterator[int]:
-        """Go through the first nodes of the groups that aren't set aside, each to be taken or set aside."""
+        """Iterate over the first nodes of the groups; the caller takes each, or sets it aside."""
         while self._first:
             yield self._first[0][0] % self._nodes
 
@@ -53,7 +53,7 @@ class NodeQueue:
         self._aside.append(heappop(self._first)[1])
 
     def put_back(self) -> None:
-        """Take the groups in again that were set aside."""
+        """Return the groups that were set aside to the queue."""
         for number in self._aside:
             heappush(self._first, (self._groups[number][0], number))
         self._aside.clear()

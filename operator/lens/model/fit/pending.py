@@ -29,11 +29,11 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
     leftover: tuple[str, str] | None = None
 
     def shape(self, fleet: Fleet) -> Hashable:
-        """Return a value that pods of which a fit says the same share, while one of them is kept."""
+        """Return a value that all pods with the same result of fit share, while one of them is kept."""
         asked = self.asked
         by_labels = asked.spread or asked.affinity or asked.anti_affinity or fleet.repelling
         # Only rules between pods read the labels, in which pods of one template may differ.
-        # Hashing all else would take longer than to tell a shape twice, where it isn't the same object.
+        # Hashing all other fields would take longer than reading a shape twice that isn't the same object.
         claims = tuple(_claim_shape(each, fleet, asked.namespace) for each in self.claims)
         return id(asked), self.labels if by_labels else (), self.nominated, claims, self.leftover
 
@@ -45,7 +45,7 @@ class PendingPod(msgspec.Struct, frozen=True, gc=False):
 
 
 def _claim_shape(claim: AskedClaim, fleet: Fleet, namespace: str) -> Hashable:
-    """Return what claims share that ask for the same and have nothing yet."""
+    """Return the value that unallocated claims with equal requests share."""
     stored = fleet.devices.claims.get((namespace, claim.claim))
     if claim.owner is None or stored is None or stored.allocated or stored.deleted:
         return claim

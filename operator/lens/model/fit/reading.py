@@ -1,4 +1,4 @@
-"""What Lens itself says of a pending pod: whether it would fit now, and what is short."""
+"""Lens' own answer for a pending pod: whether it would fit now, and what is short."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ from lens.model.fit.state import Fleet
 from lens.model.fit.view import FitView
 
 DELETED = FitResult("no", 1, 0, 0, 0, message="it is being deleted")
-"""The scheduler passes over a pod that is being deleted."""
+"""The scheduler ignores a pod that is being deleted."""
 
 _WORDS = {
     "unschedulable": "cordoned",
@@ -45,7 +45,7 @@ def read_fit(view: FitView, pending: PendingPod, check_time: Check = no_deadline
 
 
 def _without(fleet: Fleet, pod: FitPod) -> Fleet:
-    """Return the fleet without a pod that is nominated: it doesn't take its own place."""
+    """Return the fleet without a nominated pod, which must not compete with itself."""
     for position in fleet.nominated:
         node = fleet.nodes[position]
         if node.name == pod.node and pod in node.nominated:
@@ -57,7 +57,7 @@ def _without(fleet: Fleet, pod: FitPod) -> Fleet:
 
 
 def in_words(result: FitResult, *, names: bool) -> str:
-    """Return what a result says, in plain words; with the ``names`` of nodes only where they may be seen."""
+    """Return a result in plain words; with ``names`` it names nodes, for callers who may see them."""
     if result.placed:
         where = f": {result.placements[0].node}" if names else ""
         but = f", but this isn't checked: {', '.join(result.not_checked)}" if result.fits == "unknown" else ""

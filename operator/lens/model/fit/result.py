@@ -13,7 +13,7 @@ NO_NODES = "no nodes available to schedule pods"
 
 
 class Placement(msgspec.Struct, frozen=True, gc=False):
-    """How many replicas a node would get, and the devices that their claims would: ``driver/pool/device``."""
+    """The number of a node's replicas, and the devices of their claims: ``driver/pool/device``."""
 
     node: str
     replicas: int

@@ -54,7 +54,7 @@ class Fleet:
         unreadable: int,
         devices: Devices | None = None,
     ) -> "Fleet":
-        """Return a fleet in which the nodes of some names are others, or gone where they are None."""
+        """Return a fleet in which some nodes are replaced, or removed where they are None."""
         fleet = Fleet(
             self.shared.updated(changes), namespaces, priorities, unreadable, devices or self.devices
         )
@@ -95,7 +95,7 @@ class Fleet:
         """Return what each node has left of a resource."""
         found = self._free.get(resource)
         if found is None:
-            # A question may name any number of resources that no node has: these are not stored.
+            # A question may name any number of resources that no node has. They are not stored.
             known = resource in self.allocatable
             read = Piece.free if known else Piece.free_now
             found = self.shared.joined(lambda piece: read(piece, resource))
@@ -212,7 +212,7 @@ class FitState:
         return self._nodes
 
     def put_unreadable(self, key: Hashable) -> None:
-        """Store that the object under a pod's or node's key can't be read; what was known of it stays."""
+        """Store that the pod or node with a key can't be read. Its last readable version stays."""
         self._unreadable.add(key)
         self._stale = True
 

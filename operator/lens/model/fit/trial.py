@@ -40,7 +40,7 @@ class Trial:
         self.rejected_as_a_whole = self._plugins.rejected
         """Why no node is checked, where none is."""
         self.devices = self._plugins.devices
-        """What searches for devices, if the pod asks for some."""
+        """The search for devices, if the pod requests some."""
         self.fatal: str | None = None
         """Why kube-scheduler rejects the pod, whatever other nodes have."""
         self.placed: list[str] = []
@@ -125,7 +125,7 @@ class Trial:
         return self._queue.room()
 
     def device_room(self) -> int | None:
-        """Return how many more replicas fit that get devices; None where one may take another's."""
+        """Return how many more replicas fit that get devices; None if one may take another's."""
         devices = self.devices
         if devices is None or self.is_wide or self._fleet.nominated or not devices.compares_signatures:
             return None

@@ -1,4 +1,4 @@
-"""Values of a decoded JSON document, checked to be what they have to be."""
+"""Values of a decoded JSON document, whose types are checked."""
 
 from collections.abc import Mapping
 from typing import Any

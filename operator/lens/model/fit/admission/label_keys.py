@@ -1,4 +1,4 @@
-"""What the apiserver makes of ``matchLabelKeys`` and ``mismatchLabelKeys`` of a pod's rules about other pods.
+"""``matchLabelKeys`` and ``mismatchLabelKeys`` of pod affinity, merged as the apiserver does.
 
 Source: pkg/registry/core/pod/strategy.go in Kubernetes 1.37 (``mutatePodAffinity``). Those of topology spread
 constraints are read with the constraints.
@@ -15,7 +15,7 @@ _OPERATORS = {"matchLabelKeys": "In", "mismatchLabelKeys": "NotIn"}
 
 
 def merge_label_keys(spec: dict[str, Any], labels: Object) -> None:
-    """Put the pod's own ``labels`` into the selectors of its required terms, where these name their keys.
+    """Add the pod's own ``labels`` to the selectors of its required terms that name their keys.
 
     Raise ValueError, naming the field, for what can't be read.
     """

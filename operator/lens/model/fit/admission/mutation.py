@@ -1,4 +1,4 @@
-"""What the apiserver's admission makes of a pod before the scheduler sees it.
+"""Mutating admission: the pod that the apiserver stores for a manifest.
 
 Source: pkg/apis/core/v1/defaults.go, plugin/pkg/admission (Priority, RuntimeClass, LimitRanger,
 DefaultTolerationSeconds) and then pkg/registry/core/pod/strategy.go, in Kubernetes 1.37. Webhooks are not
@@ -28,7 +28,7 @@ _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A pod with what admission adds, or why it is refused; and what could not be checked."""
+    """A pod with what admission adds, or why it is refused, and what could not be checked."""
 
     pod: Object
     refusal: str | None = None
@@ -58,7 +58,7 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
 
 
 def _invalid(pod: Object) -> str | None:
-    """Return why an apiserver doesn't store what admission has made of a pod; None if it does."""
+    """Return why an apiserver refuses a pod after admission; None if it stores it."""
     try:
         check_pod(pod)
     except ValueError as error:

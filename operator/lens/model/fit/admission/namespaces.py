@@ -7,11 +7,11 @@ from lens.model.fit.admission.policies import Policies
 from lens.model.fit.spec.asked import AskedPod
 
 ADMIN_ACCESS = "resource.kubernetes.io/admin-access"
-"""The label with which a namespace may have claims that share devices with whoever uses them."""
+"""The label that permits a namespace's claims to have admin access."""
 
 
 def refused_in(namespace: str, policies: Policies, asked: AskedPod) -> str | None:
-    """Return why a namespace takes no such pods or none of their claims.
+    """Return why a namespace refuses such pods or their claims.
 
     None if it does, or is none, or if namespaces aren't known. Claims count that are still to be made.
     """

@@ -1,4 +1,4 @@
-"""What a pod requests and may use as a whole, where it says only some of it.
+"""Pod-level requests and limits, completed where a pod has only some of them.
 
 Source: pkg/api/pod/util.go in Kubernetes 1.37 (``DefaultPodLevelResources``), which an apiserver applies
 after admission: so containers have the defaults of LimitRanges by then.
@@ -47,7 +47,7 @@ def default_pod_level(spec: Object) -> None:
 
 
 def requested(spec: Mapping[str, Any]) -> Amounts:
-    """Return what the containers of a pod, as it is sent, request of what a pod has as a whole.
+    """Return what the containers of a pod, as sent, request of the pod-level resources.
 
     A limit without a request is the request.
     """
@@ -67,7 +67,7 @@ def _defaulted(spec: Mapping[str, Any], kind: str) -> Iterator[Object]:
 
 
 def _sums(spec: Object, side: str) -> Amounts:
-    """Return what the containers' requests or limits come to, sidecars and initialization counted."""
+    """Return the sum of the containers' requests or limits, with sidecars and initialization."""
     kept: Object = {}
     for kind in ("containers", "initContainers"):
         kept[kind] = [

@@ -64,7 +64,7 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 
 
 class RuntimeClass(msgspec.Struct, frozen=True, gc=False):
-    """A RuntimeClass: what its pods take in addition to their containers, and where they may go."""
+    """A RuntimeClass: the overhead of its pods, and the nodes that they may go to."""
 
     overhead: Quantities
     node_selector: dict[str, str]
@@ -105,7 +105,7 @@ class Policies(msgspec.Struct, frozen=True):
 
 
 class SharedObjects(Generic[K, V]):
-    """The objects of one resource, of which other threads get copies. It has one writer."""
+    """The objects of one resource. It has one writer; other threads get copies."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -202,7 +202,7 @@ def _parsed(field: str, quantities: Quantities | None) -> dict[str, Exact]:
 
 
 def _read_quota(manifest: QuotaManifest) -> Quota:
-    # The apiserver compares with the status: what the quota's controller has seen.
+    # The apiserver compares with the status, which the quota controller writes.
     hard = manifest.spec.hard if manifest.status.hard is None else manifest.status.hard
     return Quota(
         _parsed("hard", hard), _parsed("status.used", manifest.status.used), tuple(_scopes(manifest))
@@ -254,7 +254,7 @@ def _read_budget(manifest: BudgetManifest) -> Budget:
     try:
         read = read_selector(selector)
     except UnparsableError:
-        # The scheduler takes a selector that it can't parse for one that selects nothing.
+        # For the scheduler a selector that can't be parsed selects nothing.
         read = None
     except ValueError as error:
         raise ValueError(f"spec.selector: {error}") from None

@@ -11,7 +11,7 @@ _SIDES = ("limits", "requests")
 
 
 def with_stored_quantities(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a pod's template with quantities as they are stored; what isn't one stays as it is."""
+    """Return a pod's template with quantities as they are stored; other values stay as they are."""
     spec = template.get("spec")
     if not isinstance(spec, dict):
         return template

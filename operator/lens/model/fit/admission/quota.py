@@ -17,13 +17,13 @@ from lens.model.k8s.pod_requests import is_pod_level
 from lens.model.k8s.quantity import Exact, parse
 
 _REQUIRED = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
-"""What each pod has to ask for where a quota limits it."""
+"""The resources that each pod must request if a quota limits them."""
 
 _NATIVE = frozenset({"cpu", "memory", "ephemeral-storage"})
 
 
 class QuotaUse(msgspec.Struct, frozen=True):
-    """One limit of a quota: what may be used, what is, and what the asked pods would add.
+    """One limit of a quota: what may be used, what is used, and what the pods would add.
 
     CPU is in cores, all else in ones.
     """
@@ -36,7 +36,7 @@ class QuotaUse(msgspec.Struct, frozen=True):
 
 
 class QuotaResult(msgspec.Struct, frozen=True):
-    """What the quotas leave: ``most`` pods, None for any number, and the limits that are exceeded.
+    """What the quotas leave: room for ``most`` pods, None for any number, and the limits that are exceeded.
 
     ``refusal`` is why not even one may be created.
     """
@@ -109,7 +109,7 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
             amounts = [_amount(resource, each) for each in counted]
             once = 0
             if not quota.scopes:
-                # Claims are in no scope, nor is what makes pods.
+                # Quotas with scopes count pods alone, neither claims nor workloads.
                 amounts = [
                     (amount or 0) + each.claimed.get(resource, 0)
                     for amount, each in zip(amounts, counted, strict=True)
@@ -135,7 +135,7 @@ def check_quotas(namespace: str, policies: Policies, charged: Iterable[Charged])
 
 
 def quota_message(use: QuotaUse) -> str:
-    """Return what the apiserver says when a quota is exceeded."""
+    """Return the apiserver's message about an exceeded quota."""
     return (
         f"exceeded quota: {use.quota}, requested: {use.resource}={use.asked:g}, "
         f"used: {use.resource}={use.used:g}, limited: {use.resource}={use.hard:g}"
@@ -147,7 +147,7 @@ def _use(name: str, resource: str, quota: Quota, hard: Exact, asked: Exact) -> Q
 
 
 def _amount(name: str, charged: Charged) -> Exact | None:
-    """Return how much one of the pods adds to a quota's resource; None if it asks for none."""
+    """Return how much one of the pods adds to a quota's resource; None if it requests none."""
     if name in ("pods", "count/pods"):
         return 1
     side, _, resource = name.partition(".")
@@ -212,7 +212,7 @@ def _says_any(resources: Mapping[str, Any] | None, which: Callable[[str], bool])
 
 
 def _asks_for_any(resources: Mapping[str, Any] | None) -> bool:
-    """Return whether some CPU or memory is requested or limited; none is as if nothing were said."""
+    """Return whether some CPU or memory is requested or limited; 0 counts as none."""
     sides = (_named(resources, "requests"), _named(resources, "limits"))
     return any(parse(side[name]) for side in sides for name in ("cpu", "memory") if name in side)
 

@@ -1,4 +1,4 @@
-"""What an apiserver refuses of a pod's rules: spread, affinity, labels that they select, ports and claims.
+"""Validation of a pod's rules: spread, affinity, the labels that they select, ports and claims.
 
 Source: pkg/apis/core/validation/validation.go in Kubernetes 1.37: validateTopologySpreadConstraints,
 validatePodAffinityTerm, ValidateLabelSelector, validateContainerPorts, validatePodHostNetworkDeps,
@@ -17,7 +17,7 @@ _POLICIES = ("Honor", "Ignore")
 _MOST_PORT = 65_535
 
 NO_VALUE, ONE_VALUE, SOME_VALUES = range(1), range(1, 2), range(1, sys.maxsize)
-"""How many values an operator takes."""
+"""The number of values of each operator."""
 
 _SELECTOR_VALUES: Mapping[str, Container[int]] = {
     "In": SOME_VALUES,
@@ -44,7 +44,7 @@ def check_rules(spec: Object) -> None:
             _check_selector(term.get(name), f"{field}.{name}")
     for name in ("containers", "initContainers"):
         for number, container in enumerate(as_objects(spec.get(name), f"spec.{name}")):
-            # An init container's port of the host is defaulted, and not compared.
+            # The apiserver defaults an init container's host port, and doesn't compare it.
             same = spec.get("hostNetwork") is True and name == "containers"
             _check_ports(container.get("ports"), f"spec.{name}[{number}].ports", same=same)
     _check_claims(spec)
@@ -86,7 +86,7 @@ def _check_selector(value: object, field: str) -> None:
 
 
 def check_requirement(each: Object, numbers: Mapping[str, Container[int]], field: str) -> None:
-    """Raise ValueError for a requirement with an operator that is none, or with too few or too many values.
+    """Raise ValueError for a requirement with an unknown operator, or with too few or too many values.
 
     ``numbers`` are the operators that there are, with how many values each takes.
     """

@@ -1,4 +1,4 @@
-"""What an apiserver refuses of a pod's spec, as far as it decides where the pod may go.
+"""Validation of a pod's spec, as far as the spec decides where the pod may go.
 
 Source: pkg/apis/core/validation/validation.go in Kubernetes 1.37: ValidateContainerResourceRequirements,
 ValidateTolerations, ValidateNodeSelector.
@@ -22,7 +22,7 @@ _NODE_OPERATORS: Mapping[str, Mapping[str, Container[int]]] = {
         "NotIn": SOME_VALUES,
         "Exists": NO_VALUE,
         "DoesNotExist": NO_VALUE,
-        # What isn't a number is stored, and selects no node.
+        # The apiserver stores values that aren't numbers. They select no node.
         "Gt": ONE_VALUE,
         "Lt": ONE_VALUE,
     },
@@ -66,7 +66,7 @@ def _quantities(value: object, field: str) -> dict[str, Exact]:
         if not is_for_containers(name):
             raise ValueError(f"{field}: {name!r:.80} is neither a resource of Kubernetes nor <domain>/<name>")
         try:
-            # What is no number either, as a list, is no quantity.
+            # A value that isn't a number either, such as a list, is no quantity.
             amount = parse(quantity)
         except ValueError as error:
             raise ValueError(f"{field}: {name}: {error}") from None

@@ -33,7 +33,7 @@ _IN_NAMESPACES = frozenset({"limitranges", "resourcequotas"})
 """Resources that matter to all pods, and to all of a namespace, if Lens can't read them."""
 
 _ONLY_RESTRICT = frozenset({"limitranges", "resourcequotas", "ray_submitter", BUDGETS})
-"""What can turn no "no" into a "yes"."""
+"""The unchecked parts that can't turn a "no" into a "yes"."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -122,7 +122,7 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
 
 
 def _may_exceed(namespace: str, view: FitView, charged: Iterable[Charged], quota: QuotaResult) -> bool:
-    """Return whether pods exceed a quota only if they go to nodes where claims serve their resources."""
+    """Return whether pods exceed a quota only on nodes where claims serve their resources."""
     perhaps = [msgspec.structs.replace(each, claimed=added(each.claimed, each.perhaps)) for each in charged]
     if quota.exceeded or quota.refusal or not any(each.perhaps for each in perhaps):
         return False
@@ -201,7 +201,7 @@ def _nearest(
 
 
 def _evictable(view: FitView, groups: Sequence[AskedGroup], options: Options) -> Evictable | None:
-    """Return what pods of a lower priority hold of the GPUs that are asked for; None if there are none."""
+    """Return the requested GPUs that pods of a lower priority hold; None if there are no such pods."""
     priority = min(each.asked.priority for each in groups)
     gpus = {name for each in groups for name, _ in each.asked.request if options.is_gpu(name)}
     if not gpus or not all(each.asked.preempts for each in groups):

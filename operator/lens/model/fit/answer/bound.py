@@ -1,4 +1,4 @@
-"""A pod whose manifest names its node: it goes past kube-scheduler, and the node's kubelet takes it or not.
+"""A pod whose manifest has ``nodeName``: it bypasses kube-scheduler, and the node's kubelet admits it or not.
 
 Source: pkg/kubelet/lifecycle/predicate.go in Kubernetes 1.37. The kubelet checks resources, ports, the
 node selector and affinity, and taints that are NoExecute. No kubelet checks rules between pods.
@@ -14,7 +14,7 @@ from lens.model.fit.spec.tolerations import Toleration
 _NO_SCHEDULE = Toleration("", "Exists", "", "NoSchedule")
 _OF_SCHEDULERS = frozenset({"scheduler", "pod_groups"})
 _CRITICAL = 2_000_000_000
-"""The priority from which on a kubelet evicts pods for another."""
+"""The priority from which a kubelet evicts other pods for a pod."""
 
 
 def as_bound(asked: AskedPod, served: Container[str], *, by_daemon_set: bool) -> AskedPod:

@@ -29,11 +29,11 @@ _DAEMON_TOLERATIONS = tuple(
 """What the DaemonSet controller adds (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations)."""
 
 _WITHOUT_NETWORK = Toleration("node.kubernetes.io/network-unavailable", "Exists", "", "NoSchedule")
-"""And for pods on the node's network."""
+"""What it adds for pods on the host network."""
 
 
 def fit_on_each(fleet: Fleet, asked: AskedPod, check_time: Check) -> tuple[FitResult, Devices]:
-    """Return whether one pod fits each node that a DaemonSet takes: those that it selects and tolerates."""
+    """Return whether a pod fits on each node that a DaemonSet selects and tolerates."""
     tolerations = (*asked.tolerations, *_DAEMON_TOLERATIONS)
     if asked.host_network:
         tolerations = (*tolerations, _WITHOUT_NETWORK)

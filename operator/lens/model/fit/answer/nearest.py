@@ -111,7 +111,7 @@ def _most(below: int, fits: Callable[[int], bool]) -> int:
 
 
 def _asking(asked: AskedPod, resource: str, amount: int) -> AskedPod:
-    """Return a pod that asks for less of a resource, in its containers too: claims may serve them."""
+    """Return a pod that requests less of a resource, in its containers too, since claims may serve them."""
     request = tuple((name, amount if name == resource else each) for name, each in asked.request)
     containers = lessened(asked.containers, resource, amount)
     return msgspec.structs.replace(asked, request=request, containers=containers)
@@ -201,7 +201,7 @@ def _products(devices: Devices) -> Iterable[tuple[str, list[str]]]:
 
 
 def _claimed_gpus(asked: AskedPod, devices: Devices) -> int | None:
-    """Return how many GPUs a pod's claims ask for; None where they ask for none, or for all that match."""
+    """Return how many GPUs a pod's claims request; None for claims without GPUs, and for all that match."""
     number = 0
     for claim in asked.claims:
         stored = devices.claims.get((asked.namespace, claim.claim))

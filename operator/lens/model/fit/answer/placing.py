@@ -1,4 +1,4 @@
-"""Places groups of pods one after another, each in what the ones before leave free."""
+"""Places groups of pods one after another. Each gets what the earlier ones leave free."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ from lens.model.fit.state import Fleet
 from lens.model.fit.trial import Trial
 
 MOST_WIDE = 128
-"""Replicas that are placed of pods whose placement changes what other nodes can take."""
+"""The most placed replicas of pods whose placement changes which other nodes fit."""
 
 
 class GroupResult(msgspec.Struct, frozen=True):
-    """What the engine says of one group. ``samples`` has some nodes for each code of a reason."""
+    """The engine's result for one group. ``samples`` has some nodes for each code of a reason."""
 
     name: str
     result: FitResult
@@ -45,7 +45,7 @@ def place_groups(
 
 
 def _undecided(fleet: Fleet, group: AskedGroup) -> FitResult:
-    """Return the result for a group for which there was no time."""
+    """Return the result for a group that wasn't reached in time."""
     count = len(fleet.nodes)
     not_checked = (*group.asked.unchecked, "time")
     return FitResult("unknown", group.replicas or 0, 0, None, count, not_checked=not_checked, complete=False)

@@ -1,4 +1,4 @@
-"""What a request has of a device's capacities: what it asks for, rounded as the device's policy says.
+"""The amounts that a request gets of a device's capacities, rounded by the device's request policy.
 
 Source: k8s.io/dynamic-resource-allocation v0.37, structured/internal/incubating, consumable_capacity.go.
 """
@@ -21,7 +21,7 @@ class CapacityError(ValueError):
 
 
 def consumed(asked: Amounts, device: Device) -> dict[str, Exact]:
-    """Return what a request has of each capacity. Raise CapacityError for what can't be counted."""
+    """Return the amount that a request gets of each capacity. Raise CapacityError if it is too large."""
     amounts = {each.name: _consumed(asked.get(each.name), each) for each in device.capacities}
     for name, amount in amounts.items():
         if amount < 0:
@@ -29,8 +29,8 @@ def consumed(asked: Amounts, device: Device) -> dict[str, Exact]:
     return amounts
 
 
-def has_room(asked: Amounts, device: Device, held: Amounts = NOTHING, taken: Amounts = NOTHING) -> bool:
-    """Return whether a device has room for a request in addition to what is ``held`` and ``taken`` of it.
+def has_room(asked: Amounts, device: Device, held: Amounts = NOTHING, shares: Amounts = NOTHING) -> bool:
+    """Return whether a device has room for a request beside what is ``held`` and the ``shares``.
 
     Raise CapacityError for what can't be counted.
     """
@@ -40,7 +40,7 @@ def has_room(asked: Amounts, device: Device, held: Amounts = NOTHING, taken: Amo
     amounts = consumed(asked, device)
     return all(
         not _violates(amounts[each.name], each)
-        and held.get(each.name, 0) + amounts[each.name] + taken.get(each.name, 0) <= each.value
+        and held.get(each.name, 0) + amounts[each.name] + shares.get(each.name, 0) <= each.value
         for each in device.capacities
     )
 

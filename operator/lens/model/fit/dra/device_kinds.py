@@ -1,4 +1,4 @@
-"""What devices have in common, read from their JSON once for all that share it."""
+"""The kinds of devices: the JSON that equal devices share, which is read once."""
 
 from functools import lru_cache
 from sys import intern

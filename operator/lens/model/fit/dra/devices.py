@@ -1,4 +1,4 @@
-"""Devices as the fit engine reads them: all of a device that decides who may have it.
+"""Devices as the fit engine reads them: everything that decides about their allocation.
 
 What many devices have is shared: 40,000 devices differ in a name and an identity or two.
 """
@@ -22,7 +22,7 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
 
 
 class CapacityRange(msgspec.Struct, frozen=True, gc=False):
-    """What may be had of a capacity: from ``min``, in steps, to ``max``."""
+    """The amounts of a capacity that a request may get: from ``min``, in steps, to ``max``."""
 
     min: Exact | None = None
     max: Exact | None = None
@@ -30,7 +30,7 @@ class CapacityRange(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capacity(msgspec.Struct, frozen=True, gc=False):
-    """A capacity, and what may be had of it; the ``default`` is had where nothing is asked for."""
+    """A capacity and its request policy. A request without an amount gets the ``default``."""
 
     name: str
     value: Exact
@@ -76,7 +76,7 @@ NO_CHOICE = NodeChoice()
 
 
 class Kind:
-    """What devices have in common that differ in nothing but their names and identities.
+    """What devices share that differ in nothing but their names and identities.
 
     ``attributes`` have placeholders at those ``places`` where devices have their identities. ``groups`` says
     that they have compatibility groups. ``binds`` ties what is allocated with them to one node; with
@@ -108,7 +108,7 @@ class Kind:
         binds: bool = False,
         conditions: bool = False,
     ) -> None:
-        """Take what they have in common."""
+        """Take what they share."""
         self.attributes = attributes
         self.places = tuple(
             [

@@ -13,7 +13,7 @@ from lens.model.fit.spec.containers import ContainerRequest
 def extended_spec(
     containers: Iterable[ContainerRequest], resources: Iterable[str], serving: Mapping[str, str]
 ) -> ClaimSpec:
-    """Return what the claim for extended resources asks for."""
+    """Return the requests of the claim for extended resources."""
     listed = list(containers)
     requests: list[DeviceRequest] = []
     for resource in sorted(resources):
@@ -25,7 +25,7 @@ def extended_spec(
                 kept[index] = _request(index, container, resource, device_class, amount)
         most: DeviceRequest | None = None
         for index, container in enumerate(listed):
-            # An init container that ends uses the devices of those that start after it.
+            # An init container that ends shares its devices with the containers that start after it.
             reusable = sum(each.alternatives[0].count for position, each in kept.items() if position >= index)
             needed = container.amount(resource) - reusable
             if container.ends_early and needed > 0:

@@ -1,4 +1,4 @@
-"""Who holds which devices: those that claims hold, and those that replicas have been given since."""
+"""The held devices: those of claims, and those that were given to replicas since."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from lens.model.inventory.objects.claim import AllocatedDevice, DeviceKey, PoolK
 
 
 class Held(NamedTuple):
-    """A device that is given away: all of it, or a share that has these ``amounts`` of its capacities."""
+    """A held device: all of it, or a share with these ``amounts`` of its capacities."""
 
     pool: PoolKey
     device: str
@@ -25,7 +25,7 @@ class HeldDevice(NamedTuple):
 
     @property
     def state(self) -> object:
-        """Return what tells it from one that is held otherwise."""
+        """Return a value that is equal for devices that are held in the same way."""
         return self.whole, self.shared, tuple(sorted(self.amounts.items()))
 
 
@@ -35,7 +35,7 @@ _NONE: Mapping[str, HeldDevice] = {}
 
 
 class Holding:
-    """Held devices by pool. Another one that is made of it doesn't change it."""
+    """Held devices by pool. A copy with further ones doesn't change the original."""
 
     __slots__ = ("_pools",)
 
@@ -61,7 +61,7 @@ class Holding:
             self._pools[key] = _joined(dict(self._pools.get(key, _NONE)), of_pool)
 
     def of_pools(self, keys: Iterable[PoolKey]) -> "Holding":
-        """Return what is held of some pools, to be added to."""
+        """Return a copy with the held devices of some pools, to add to."""
         found = Holding()
         found._pools = {key: self._pools[key] for key in keys if key in self._pools}
         return found
@@ -71,7 +71,7 @@ class Holding:
         return self._pools.get(key, _NONE)
 
     def different(self, other: "Holding") -> set[PoolKey]:
-        """Return the pools of which another one may have other devices."""
+        """Return the pools whose held devices may differ from another's."""
         here, there = self._pools, other._pools
         return {key for key in here.keys() | there.keys() if here.get(key) is not there.get(key)}
 
@@ -95,7 +95,7 @@ def _joined(devices: dict[str, HeldDevice], held: Iterable[_Part]) -> dict[str, 
     for device, share in held:
         before = devices.get(device, _FREE)
         if share is None:
-            # Nearly all are held so.
+            # Nearly all devices are held like this.
             devices[device] = _WHOLE if before is _FREE else before._replace(whole=True)
             continue
         amounts = dict(before.amounts)

@@ -1,4 +1,4 @@
-"""Which devices match selectors in CEL, evaluated once for all devices that are equal to a selector."""
+"""Which devices match selectors in CEL. Each is evaluated once for devices with equal values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,8 +20,8 @@ def matches(expression: str, device: Device, driver: str) -> bool:
     program = compiled(expression)
     if isinstance(program, UnsupportedError):
         raise program
-    seen = _seen(program, device)
-    key = driver, device.shareable, *map(id, seen)
+    values = _values_read(program, device)
+    key = driver, device.shareable, *map(id, values)
     known = program.verdicts.get(key)
     if known is None:
         verdict: bool | EvaluationError | UnsupportedError
@@ -31,8 +31,8 @@ def matches(expression: str, device: Device, driver: str) -> bool:
             verdict = program.evaluate(_values(program, device, driver), versions, others)
         except (EvaluationError, UnsupportedError) as error:
             verdict = error
-        # What was seen is kept, so that nothing else gets its id.
-        known = verdict, seen
+        # The values are kept, so that no other object gets their ids.
+        known = verdict, values
         _verdicts.keep(program, key, known)
     verdict = known[0]
     if isinstance(verdict, Exception):
@@ -48,25 +48,25 @@ def looks_at(expression: str, names: Iterable[str]) -> bool:
     return not program.names_only or any(name in program.expression for name in names)
 
 
-def _seen(program: Program, device: Device) -> Sequence[object]:
+def _values_read(program: Program, device: Device) -> Sequence[object]:
     """Return what a program reads of a device; values that many devices have are one object."""
     kind = device.kind
     if not program.names_only:
         return (*kind.attributes, *map(device.identity, _placeholders(kind)), *kind.capacities)
     named = program.named
-    # A value that can't be read is an error, whoever reads it.
-    seen: list[object] = [
+    # A value that can't be read is an error in every selector that reads it.
+    values: list[object] = [
         each
         for each in kind.attributes
         if (named[each.name] if each.name in named else _is_named(program, each.name)) or each.type == ""
     ]
-    seen += [device.identity(each) for each in _placeholders(kind) if _is_named(program, each.name)]
-    seen += [
+    values += [device.identity(each) for each in _placeholders(kind) if _is_named(program, each.name)]
+    values += [
         each
         for each in kind.capacities
         if (named[each.name] if each.name in named else _is_named(program, each.name))
     ]
-    return seen
+    return values
 
 
 def _placeholders(kind: Kind) -> list[Attribute]:

@@ -23,7 +23,7 @@ Flaw = Literal["incomplete", "invalid", "contradictory"]
 
 
 class PoolKind:
-    """What pools have in common whose devices are of the same kinds, at the same places.
+    """What pools share whose devices are of the same kinds, in the same order.
 
     There is one object for all these pools, as long as there is one of them.
     """
@@ -62,7 +62,7 @@ class Pool:
         """Whether its devices are tried after all others: some have binding conditions."""
 
         self.shapes: dict[object, object] = {}
-        """What claims that read the same of devices make of it."""
+        """Its shape for each kind of claims."""
 
     @cached_property
     def devices(self) -> Sequence[tuple[Device, Slice]]:
@@ -97,7 +97,7 @@ class Pool:
 
     @property
     def offers(self) -> bool:
-        """Return whether its devices are allocated at all."""
+        """Return whether its devices can be allocated."""
         return self.flaw is None
 
 

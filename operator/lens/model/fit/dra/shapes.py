@@ -1,4 +1,4 @@
-"""What claims see of nodes' pools: nodes of which they see the same have the same devices for them.
+"""The shapes of nodes' pools for some claims. Nodes of equal shapes have equal devices for these claims.
 
 In a large cluster most nodes are such. So the allocator searches for devices on one of them, and the others
 have those at the same places.
@@ -24,7 +24,7 @@ MOST_VIEWS = 16
 
 
 class Shape:
-    """What some claims see of a pool.
+    """What some claims read of a pool.
 
     There is one object for all pools of which they see the same, as long as there is one of them.
     """
@@ -36,10 +36,10 @@ _known: WeakValueDictionary[Hashable, Shape] = WeakValueDictionary()
 
 
 class Viewer:
-    """What claims read of pools."""
+    """Reads pools as some claims do."""
 
     def __init__(self, claims: Iterable[Named], offer: Offer) -> None:
-        """Take what is asked for, and the classes and rules."""
+        """Take the claims' requests, and the classes and rules."""
         listed = [each.spec for each in claims]
         asked = [
             alternative
@@ -67,8 +67,8 @@ class Viewer:
             self._key = self._selectors, self._attributes, self._rules
 
     def of_node(self, pools: Sequence[Pool], holding: Holding) -> Hashable | None:
-        """Return what the claims see of a node; None if it can't be compared with others."""
-        seen: list[object] = []
+        """Return a node's shape for the claims; None if it can't be compared with others."""
+        parts: list[object] = []
         for pool in pools:
             shape = pool.shapes.get(self._key, pool)
             if shape is pool:
@@ -77,8 +77,8 @@ class Viewer:
                 shape = pool.shapes[self._key] = self._shape(pool)
             if shape is None:
                 return None
-            seen += shape, held_places(pool, holding)
-        return tuple(seen)
+            parts += shape, held_places(pool, holding)
+        return tuple(parts)
 
     def _shape(self, pool: Pool) -> Shape | None:
         if pool.elsewhere or pool.is_divided:

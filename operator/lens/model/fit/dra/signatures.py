@@ -13,7 +13,7 @@ from lens.model.fit.dra.pools import Pool
 
 
 class Signature:
-    """A signature. There is one object for all nodes that have it, as long as somebody refers to it."""
+    """A signature. All nodes with the same one share an object, as long as it is in use."""
 
     __slots__ = ("__weakref__",)
 
@@ -23,13 +23,13 @@ _known: WeakValueDictionary[Hashable, Signature] = WeakValueDictionary()
 
 def node_signature(pools: Sequence[Pool], holding: Holding) -> Signature | None:
     """Return the signature of a node with some pools; None if it can't be compared with others."""
-    seen: list[object] = []
+    parts: list[object] = []
     for pool in pools:
         kind = pool.kind
         if kind is None:
             return None
-        seen += kind, held_places(pool, holding)
-    key = tuple(seen)
+        parts += kind, held_places(pool, holding)
+    key = tuple(parts)
     signature = _known.get(key)
     if signature is None:
         signature = _known[key] = Signature()

@@ -26,7 +26,7 @@ from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Quantity
 
 KindAt = tuple[Kind, NodeChoice]
-"""What devices have in common, and the nodes of those that their slice leaves them to."""
+"""A kind of devices, and the nodes if each device has its own."""
 
 
 class Slice(msgspec.Struct, frozen=True, weakref=True, dict=True):
@@ -54,7 +54,7 @@ class Slice(msgspec.Struct, frozen=True, weakref=True, dict=True):
 
     @cached_property
     def devices(self) -> tuple[Device, ...]:
-        """The devices. Of most slices nobody asks for them: there are others of the same kinds."""
+        """The devices. Those of most slices are never needed, since others are of the same kinds."""
         return tuple(
             [
                 Device(name, kind, uuid, parent_uuid, nodes)

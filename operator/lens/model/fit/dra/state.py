@@ -1,4 +1,4 @@
-"""What there is of dynamic resource allocation, updated change by change, and immutable views of it."""
+"""The objects of dynamic resource allocation, updated change by change, and immutable views of them."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
@@ -53,7 +53,7 @@ class Devices(msgspec.Struct, frozen=True):
         if self.shared:
             return None
         if node not in self.local:
-            # Any name may be asked for, and nodes come and go: only slices say that one is gone.
+            # A caller may name any node, and nodes come and go. Only slices show that one is gone.
             return node_signature((), self.holding)
         try:
             return self.signatures[node]
@@ -73,7 +73,7 @@ class Devices(msgspec.Struct, frozen=True):
         if known is not None and len(known[0]) == len(made_of) and all(map(is_, known[0], made_of)):
             return known[1]
         found = gather_pools(node, labels, local, self.of_pools)
-        # Views to come, which share this, have most of these slices too.
+        # Later views share this, and have most of these slices too.
         self.pools_of[node] = made_of, found
         return found
 
@@ -148,7 +148,7 @@ class DeviceState:
         self._put("rules", self.rules, name, rule)
 
     def put_unreadable(self, kind: str, key: Hashable) -> None:
-        """Store that an object can't be read; what was known of it stays."""
+        """Store that an object can't be read. Its last readable version stays."""
         self._unreadable.add((kind, key))
         self._stale.add("unreadable")
 
@@ -210,7 +210,7 @@ class DeviceState:
             if node not in local:
                 before.pools_of.pop(node, None)
         if len(before.pools_of) > len(local):
-            # A reader of an older view may have put back what is gone since.
+            # A reader of an older view may have added again what is gone since.
             for node in list(before.pools_of):
                 if node not in local:
                     before.pools_of.pop(node, None)

@@ -21,7 +21,7 @@ NO_PORT = rejection(
 NO_FEATURE = rejection("declared_features", "node(s) didn't match Pod's required features")
 
 _PLENTY = 2**62
-"""What a node has of a resource that a claim is to serve there: it isn't counted here."""
+"""Stands for the free amount of a resource that a claim serves on the node. It isn't counted here."""
 
 TOO_MANY_PODS = Cause("pods", "Too many pods", "pods")
 
@@ -111,7 +111,7 @@ class PortFilter(Filter):
 
 
 class ResourceFilter(Filter):
-    """NodeResourcesFit. What the pod doesn't ask for is never short, even where pods hold too much of it.
+    """NodeResourcesFit. A resource that the pod doesn't request is never short, even if it is overcommitted.
 
     ``most_free`` is the most of each resource that is free on a node that has too little of it, with the
     first such node by name. What claims may serve is not short on nodes that don't have it.

@@ -1,4 +1,4 @@
-"""InterPodAffinity: required affinity and anti-affinity, of the pod and of those that are there.
+"""InterPodAffinity: required affinity and anti-affinity, of the pod and of existing pods.
 
 Source: pkg/scheduler/framework/plugins/interpodaffinity/filtering.go, without the alpha gate
 InterPodAffinityHostnameFastPath, which decides the same faster.
@@ -81,7 +81,7 @@ class PodAffinityFilter(Filter):
         return None
 
     def place(self, node: FleetNode) -> bool:
-        """Take note that a replica of the pod is on a node from now on."""
+        """Note that a replica of the pod is on a node from now on."""
         pod = self._asked.on(node.name)
         before = sum(map(len, self._attracting.values()))
         self._count_own(node, pod, self._attracting, self._repelled)
@@ -103,7 +103,7 @@ class PodAffinityFilter(Filter):
         if not all(key in node.labels for key in keys):
             return False
         found = all(_is_counted(node, key, attracting) for key in keys)
-        # The first of pods that want to be together may go anywhere.
+        # The first of several pods with affinity to each other may go anywhere.
         return found or (self._wants_itself and not attracting)
 
     def _count_pods(self, node: FleetNode, namespace: str, pods: Sequence[FitPod]) -> None:
@@ -122,7 +122,7 @@ class PodAffinityFilter(Filter):
             _count(node, key, repelled)
 
     def _effect(self, pod: FitPod) -> "_Effect":
-        """Return what a pod means to the asked one; many pods share their labels, and so their effect."""
+        """Return the effect of an existing pod on the pod. Many pods share labels and effect."""
         effects = self._effects.setdefault(pod.namespace, {})
         found = effects.get(id(pod.labels))
         if found is None:
@@ -158,7 +158,7 @@ class PodAffinityFilter(Filter):
 
 
 class _OwnTerm:
-    """A term of the pod itself. Its namespaces are those that exist and that it selects."""
+    """A term of the pod itself, with the existing namespaces that it selects."""
 
     def __init__(self, term: AffinityTerm, known: Mapping[str, Mapping[str, str]]) -> None:
         self.term = term
@@ -181,7 +181,7 @@ class _OwnTerm:
 
 
 class _Effect:
-    """Whether pods with some labels attract the asked one, and the topology keys of terms that repel them."""
+    """Whether pods with some labels attract the pod, and the topology keys of the terms that repel them."""
 
     __slots__ = ("attracts", "counts", "labels", "repelled")
 

@@ -1,4 +1,4 @@
-"""What a filter says of a node that a pod can't go to."""
+"""The reasons why a filter rejects a node."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -69,7 +69,7 @@ class Filter(ABC):
         return left
 
     def place(self, node: FleetNode) -> bool:
-        """Take note that a replica of the pod is on a node from now on.
+        """Note that a replica of the pod is on a node from now on.
 
         Return whether a node that was rejected may fit since.
         """

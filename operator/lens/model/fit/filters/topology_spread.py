@@ -58,8 +58,8 @@ class SpreadFilter(Filter):
         return None
 
     def place(self, node: FleetNode) -> bool:
-        """Take note that a replica of the pod is on a node from now on."""
-        # The least of a node's domains with its nominated pods is another than without them.
+        """Note that a replica of the pod is on a node from now on."""
+        # With nominated pods a node's domains have another minimum than without them.
         lifted = self._has_nominated
         if self._has_domains(node):
             for domains in self._constraints:

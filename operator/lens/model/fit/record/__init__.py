@@ -1,1 +1,1 @@
-"""The public record: how often Lens said of a pending pod what the scheduler then did."""
+"""The public record: how often Lens predicted what the scheduler then did with a pending pod."""

@@ -1,4 +1,4 @@
-"""What the scheduler decided about pending pods, each with the state right before Lens saw the decision.
+"""The scheduler's decisions about pending pods, each with the state right before the decision was watched.
 
 The watch's thread notes them, so this does little: a reading is made elsewhere, and later.
 """
@@ -19,7 +19,7 @@ MOST_WAITING = 64
 """Decisions that wait for a reading, each with a view of its own."""
 
 MOST_ABSTENTIONS = 10_000
-"""Others that wait to be counted."""
+"""The most other decisions that wait to be counted."""
 
 Abstention = Literal["busy", "changed", "deleted", "gated", "listed", "preemption", "raced"]
 """Why a decision isn't judged, besides what a reading names as not checked:
@@ -32,7 +32,7 @@ for the pod. ``raced``: Lens had said otherwise, and a change at that time may b
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What happened to a pending pod: it was bound to ``node``, or with None refused, which ``message`` says.
+    """A pending pod was bound to ``node``, or, if that is None, refused with ``message``.
 
     ``view`` is what the fit engine read right before, without the pod. ``at`` is the epoch second at which
     Lens saw the decision.
@@ -47,7 +47,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Decisions:
-    """The decisions that haven't been taken yet. One thread notes them, and another one takes them."""
+    """The decisions that haven't been judged yet. One thread adds them, and another one removes them."""
 
     def __init__(self, state: FitState, clock: Callable[[], float]) -> None:
         """Take the state that the same thread changes, and a clock of epoch seconds."""
@@ -56,7 +56,7 @@ class Decisions:
         self._noted: Backlog[Decision] = Backlog(MOST_WAITING, MOST_WAITING)
         self._abstained: Backlog[str] = Backlog(MOST_ABSTENTIONS, MOST_ABSTENTIONS)
         self.view = NOTHING_FIT
-        """What the fit engine read when it was last published."""
+        """The fit engine's view when it was last published."""
 
     def note(
         self,
@@ -65,7 +65,7 @@ class Decisions:
         after: PendingPod | FitPod | None,
         listed: bool,
     ) -> None:
-        """Note what a change of a pending pod says. Call this before the state has the change.
+        """Add the decision that a change of a pending pod shows. Call this before the state has the change.
 
         ``listed``: a list shows the change, so other changes may have come before it. Nothing is noted before
         the first publication, since the fit engine has read nothing then.

@@ -102,15 +102,15 @@ def own_claims(asked: AskedPod) -> list[ClaimKey]:
     return [(asked.namespace, each.claim) for each in asked.claims if each.claim]
 
 
-def changed_nodes(seen: Sequence[Devices], asked: AskedPod, *, bound: bool) -> frozenset[str] | None:
+def changed_nodes(states: Sequence[Devices], asked: AskedPod, *, bound: bool) -> frozenset[str] | None:
     """Return the nodes on which other devices are there, or others hold them; None if they may be any.
 
-    ``seen`` is one moment after another. A pod that has been ``bound`` has got its own claims allocated.
+    ``states`` is one moment after another. A pod that has been ``bound`` has got its own claims allocated.
     """
     own = own_claims(asked)
     ignored = own if bound else []
     found: set[str] = set()
-    for before, after in pairwise(seen):
+    for before, after in pairwise(states):
         if before is after:
             continue
         if (

@@ -1,8 +1,8 @@
-"""Whether the scheduler did what Lens had said, where it must have seen the same as Lens.
+"""Whether the scheduler did what Lens predicted, where both must have had the same state.
 
 Lens and the scheduler learn of changes at slightly different times, and the scheduler counts its decisions
-before they are written. So a contradiction counts against Lens only if nothing that it rests on has changed
-from some seconds before the decision until some seconds after it.
+before they are written. So a contradiction counts against Lens only if its evidence hasn't changed from some
+seconds before the decision until some seconds after it.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 def moment(at: float, view: FitView) -> Moment:
-    """Return what is kept of a view, to find out later what has changed."""
+    """Return the parts of a view that later views are compared with."""
     others: list[Any] = [getattr(view, name) for name in FitView.__struct_fields__ if name not in _NODES]
     fleet = view.fleet
     repelling = tuple(fleet.nodes[position] for position in fleet.repelling)
@@ -54,18 +54,18 @@ def agrees(decision: Decision, read: FitResult) -> bool:
 def contradicting_node(
     decision: Decision, moments: Sequence[Moment], after: FitView, check_time: Check = no_deadline
 ) -> FleetNode | None:
-    """Return a node about which Lens and the scheduler contradict each other, though nothing changed there.
+    """Return a node about which Lens and the scheduler contradict each other, though it hasn't changed.
 
-    Return None if a change may be why they do. ``moments`` are the states since before the oldest one that
-    the scheduler can have used. ``after`` is the state once Lens must know all that the scheduler knew.
+    Return None if a change may be the cause. ``moments`` are the states from before the oldest one that the
+    scheduler can have used. ``after`` is the state when Lens must know everything that the scheduler knew.
     Raise what ``check_time`` raises.
     """
     before, end = moment(decision.at, decision.view), moment(decision.at, after)
-    start, seen = moments[0], (*moments, before, end)
-    if any(each.others != end.others for each in seen):
+    start, states = moments[0], (*moments, before, end)
+    if any(each.others != end.others for each in states):
         return None
     asked, fleet = decision.pod.whole(), decision.view.fleet
-    repelling = {id(node): node for each in seen for node in each.repelling}
+    repelling = {id(node): node for each in states for node in each.repelling}
     wide = has_rules_between_pods(asked) or is_repelled(asked, fleet, repelling.values())
     if wide and (
         fleet.namespaces is not after.fleet.namespaces
@@ -75,7 +75,7 @@ def contradicting_node(
         return None
     changed: frozenset[str] = frozenset()
     if asks_for_devices(asked, fleet.devices):
-        found = changed_nodes([each.devices for each in seen], asked, bound=decision.node is not None)
+        found = changed_nodes([each.devices for each in states], asked, bound=decision.node is not None)
         if found is None:
             return None
         changed = found
@@ -91,7 +91,7 @@ def contradicting_node(
         return None
     if decision.node is not None:
         return next((node for node in same if node.name == decision.node), None)
-    # The scheduler refused them all, so it refused one that didn't change.
+    # The scheduler refused all nodes, those that didn't change included.
     alone = Fleet(tuple(same), fleet.namespaces, fleet.priorities, devices=fleet.devices)
     read = read_fit(msgspec.structs.replace(decision.view, fleet=alone), decision.pod, check_time)
     if not read.placements:
@@ -120,7 +120,7 @@ def _by_name(nodes: FleetNodes) -> Mapping[str, FleetNode]:
 
 
 def _is_same(node: FleetNode, later: FleetNode | None, decision: Decision) -> bool:
-    """Return whether nothing about a node has changed but that the pod itself is on it."""
+    """Return whether a node hasn't changed, except that the pod itself may be on it."""
     if later is node:
         return True
     if later is None or node.name != decision.node:

@@ -1,4 +1,4 @@
-"""Names in place of others: the same one for the same, so that what is equal stays equal."""
+"""Replaces names, equal ones by equal ones."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -29,23 +29,24 @@ DeviceKind = Literal[
 """Names in objects of resource.k8s.io. None is kept, and none is a name of another kind."""
 
 _DOMAINS = ("kubernetes.io", "k8s.io", "x-k8s.io")
-"""What begins with these, or a domain of theirs, is Kubernetes' own."""
+"""The prefixes and domains of Kubernetes' own names."""
 
 _CLASSES = CLASS_PREFIX.removesuffix("/")
 _OF_USERS = ("node-role.kubernetes.io", "node-restriction.kubernetes.io", _CLASSES)
-"""But for these, below which users give names: roles, labels that a kubelet can't set, DeviceClasses."""
+"""Prefixes among them below which users choose names: roles, labels that a kubelet can't set,
+DeviceClasses."""
 
 _NAMED_BY: Mapping[str, Kind] = {"kubernetes.io/metadata.name": "namespace", "kubernetes.io/hostname": "node"}
 """Labels whose values are names, which may look like numbers."""
 
 _FIRST_ADDRESS = IPv4Address("198.18.0.0")
-"""The network for benchmarks (RFC 2544), in which nobody's nodes are."""
+"""The network for benchmarks (RFC 2544), which no cluster uses."""
 
 _KEPT = frozenset({"", "true", "false", "metadata.name", ANY_ADDRESS})
 
 
 class Names:
-    """Replaces names of the users' own; those that any cluster may have stay, and so do numbers."""
+    """Replaces the names that users chose. Names that any cluster may have stay, and so do numbers."""
 
     def __init__(self, *, keep: bool = False) -> None:
         """Start without any. ``keep``: replace nothing."""

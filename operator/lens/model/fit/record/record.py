@@ -1,4 +1,4 @@
-"""Compares what Lens says of pending pods with what the scheduler does, and keeps count."""
+"""Compares Lens' predictions for pending pods with the scheduler's decisions, and counts the results."""
 
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -20,10 +20,10 @@ AFTER_SECONDS = 5.0
 """Between these the scheduler has decided, whatever Lens or the scheduler learned of late."""
 
 KEPT_SECONDS = BEFORE_SECONDS + AFTER_SECONDS + 5.0
-"""How long moments are kept: until what was decided is judged, also where that comes a little late."""
+"""How long moments are kept: until decisions are judged, and a little longer in case that is late."""
 
 LONGEST_AGE_SECONDS = 5.0
-"""What Lens knows may be so old. Beyond that, what was before proves nothing."""
+"""The maximum age of the data. Earlier moments prove nothing if it is older."""
 
 MOST_CASES = 50
 MOST_CASE_BYTES = 4 * 2**20
@@ -104,7 +104,7 @@ class Recorder:
         """
         self._judged = Counter(abstained)
         if age > LONGEST_AGE_SECONDS or (self._moments and now < self._moments[-1].at):
-            # Neither a view that was old nor one of a clock that was set back proves what was when.
+            # Neither an old view nor one after the clock was set back proves which state there was when.
             self._moments.clear()
             self._give_up(self._open)
             self._open.clear()

@@ -10,13 +10,13 @@ FlatLabels = tuple[str, ...]
 """Keys and values in turn, sorted by key."""
 
 MOST_SHARED = 4096
-"""Labels that are looked among for the same ones: pods of one workload come one after another.
+"""The latest labels that are searched for equal ones: pods of one workload come one after another.
 
 They stay when their pods have ended.
 """
 
 UNKNOWN_LABELS: FlatLabels = ("", "")
-"""What a pod on a node has for labels that are too many to be kept. No pod's own are these."""
+"""Stands for the labels of a pod with too many of them. No pod's own labels equal these."""
 
 
 def flatten(labels: Mapping[str, str] | None) -> FlatLabels:

@@ -23,6 +23,6 @@ class MatchedLabels:
 
     @property
     def has_met_unknown(self) -> bool:
-        """Return whether there was a pod of which it isn't known whether it is selected."""
+        """Return whether it is unknown for some pod whether it is selected."""
         requires = self._selector is not None and bool(self._selector.requirements)
         return requires and id(UNKNOWN_LABELS) in self._verdicts

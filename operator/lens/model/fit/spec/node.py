@@ -12,7 +12,7 @@ from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):
-    """What keeps pods off a node whatever it has: nodes with the same share one.
+    """A node's cordon and taints. Nodes with equal ones share one object.
 
     ``taints`` are those that the scheduler filters by, in the node's order.
     """

@@ -1,4 +1,4 @@
-"""Host ports: which addresses of a node a pod's containers listen on.
+"""Host ports: the addresses of a node on which a pod's containers listen.
 
 Source: ``HostPortInfo`` in k8s.io/kube-scheduler, framework/types.go; ``GetHostPorts`` in pkg/scheduler/util.
 """

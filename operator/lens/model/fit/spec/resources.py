@@ -76,7 +76,7 @@ def read_request(pod: PodManifest) -> Request:
 
 @lru_cache(maxsize=16384)
 def share_request(request: Request) -> Request:
-    """Return the one object for all equal requests: most pods request what others do."""
+    """Return one object for all equal requests. Most pods request the same as others."""
     return request
 
 
@@ -89,7 +89,7 @@ def read_allocatable(quantities: Mapping[str, Quantity] | None) -> dict[str, int
 
 
 def _thousandths(quantities: Mapping[str, Quantity] | None) -> Mapping[str, Exact]:
-    """Return what is scheduled of a container's quantities: most containers have what others have."""
+    """Return the quantities of a container that the scheduler counts. Most containers have equal ones."""
     if not quantities:
         return {}
     if len(quantities) > _MOST_SHARED or max(map(len, quantities)) > LONGEST_RESOURCE:

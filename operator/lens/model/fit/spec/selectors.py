@@ -25,7 +25,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 
 
 class UnparsableError(ValueError):
-    """Says what Kubernetes can't parse: it takes such a term for one that selects nothing.
+    """A term can't be parsed. In Kubernetes such a term selects nothing.
 
     What is only more than a bound of Lens' is a plain ValueError.
     """
@@ -82,7 +82,7 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     def matches_flat(self, labels: FlatLabels) -> bool:
-        """Return whether labels are selected that are a flat tuple: most aren't, which is seen at once.
+        """Return whether labels in a flat tuple are selected. Most aren't, which the first comparison shows.
 
         Of UNKNOWN_LABELS it is known only if it selects everything; else it selects them not.
         """
@@ -97,7 +97,7 @@ class Selector(msgspec.Struct, frozen=True, gc=False):
         return self.matches(unflatten(labels))
 
     def and_in(self, values: Labels) -> "Selector":
-        """Return a selector that also wants these values."""
+        """Return a selector that also requires these values."""
         more = tuple(Requirement(key, "In", (value,)) for key, value in values.items())
         return Selector((*more, *self.requirements)) if more else self
 
@@ -111,7 +111,7 @@ def integer(text: str) -> int | None:
 
 
 def read_requirement(manifest: RequirementManifest, operators: frozenset[str]) -> Requirement:
-    """Return a requirement. Raise UnparsableError for one that is none, ValueError for too many values."""
+    """Return a requirement. Raise UnparsableError for an invalid one, ValueError for too many values."""
     key, operator, values = manifest.key, manifest.operator, manifest.values or []
     if operator not in operators:
         raise UnparsableError(f"operator: {operator!r:.80} is none of {', '.join(sorted(operators))}")

@@ -26,7 +26,7 @@ _ANY = (*_JOB_KEYS, *_SET_KEYS, "pod-template-hash", _JOBSET, _LWS, _RAY, _KUBEF
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """What makes pods: an object of a kind, which has a ``name`` or gets one. ``place`` is where it stands.
+    """An object that owns pods. Its ``name`` may be made later. ``place`` is its position in the manifest.
 
     ``manual``: it is a Job whose manifest has all labels (``manualSelector``).
     """
@@ -39,7 +39,7 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Added(msgspec.Struct, frozen=True):
-    """The ``labels`` that all the pods get, and others: keys or domains of keys of which no value is known.
+    """The ``labels`` that all the pods get, and ``others``: keys, or domains of keys, with unknown values.
 
     ``template_first``: a label of the template stays.
     """
@@ -83,13 +83,13 @@ def added_labels(owner: Owner, group: str, number: int, field: str) -> Added:
             return Added(_of_ray(cluster, group), (_RAY,), template_first=True)
     if owner.api_group == "kubeflow.org":
         return Added(_of_kubeflow(owner, name, group), _ANY)
-    # Of kinds that aren't known the labels begin with their own domain, or are those of what they make.
+    # Labels of unknown kinds begin with the kind's domain, or are those of the objects that it owns.
     domain = ".".join(owner.api_group.split(".")[-2:])
     return Added({}, (*_ANY, domain) if domain else _ANY)
 
 
 def labelled(template: Object, added: Added, field: str) -> tuple[Object, bool]:
-    """Return a template with the labels that are added, and whether its rules are about others.
+    """Return a template with the added labels, and whether its rules select labels with unknown values.
 
     Raise ValueError, naming the field, for what can't be read.
     """
@@ -144,7 +144,7 @@ def _of_ray(cluster: str, group: str) -> dict[str, str]:
 
 
 def _made_up(place: str) -> str:
-    """Return a value that no controller gives: that of an object which doesn't exist yet."""
+    """Return a unique value, for an object that doesn't exist yet."""
     return f"made-up-{crc32(place.encode()):08x}"
 
 
@@ -154,7 +154,7 @@ def _is_one_of(key: str, names: tuple[str, ...]) -> bool:
 
 
 def _rule_keys(spec: object) -> Iterator[str]:
-    """Yield the keys of pods' labels that rules are about which keep a pod off nodes."""
+    """Yield the keys of pods' labels that the pod's required rules select."""
     for rule in _rules(_object(spec)):
         selector = _object(rule.get("labelSelector"))
         yield from _object(selector.get("matchLabels"))

@@ -4,7 +4,7 @@ from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.k8s.bounds import LONGEST_NAME
 
 MOST_PODS = 10_000
-"""Pods that can be asked about: of a group, and of all together."""
+"""The most pods of a question: of a group, and of all together."""
 
 
 def pod_template(parent: Object, name: str, where: str) -> Object:
@@ -18,7 +18,7 @@ def pod_template(parent: Object, name: str, where: str) -> Object:
 
 
 def name_field(parent: Object, name: str, where: str) -> str:
-    """Return the name in a field, empty if it is missing. Raise ValueError for what isn't one."""
+    """Return the name in a field, empty if it is missing. Raise ValueError for another value."""
     value = parent.get(name)
     if value is None:
         return ""

@@ -1,4 +1,4 @@
-"""Kubernetes' workloads, JobSet and LeaderWorkerSet: each multiplies its pods in a way of its own."""
+"""The pods of Kubernetes' workloads, of JobSet and of LeaderWorkerSet."""
 
 from collections.abc import Iterator
 

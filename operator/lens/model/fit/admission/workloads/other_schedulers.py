@@ -1,4 +1,4 @@
-"""What decides when and where a workload's pods start, besides kube-scheduler: the names in ``not_checked``.
+"""Schedulers and queues besides kube-scheduler that decide about a workload's pods, for ``not_checked``.
 
 Queues let pods start later, gangs only together, and other schedulers have rules of their own. Their
 controllers find their pods by labels, annotations and fields, of the pods or of what makes them. Sources:
@@ -20,7 +20,7 @@ _DOMAINS = {
     "pod-group.scheduling.sigs.k8s.io": GANG,
     "gang.scheduling.koordinator.sh": GANG,
 }
-"""Domains whose labels and annotations are all for these pods."""
+"""Domains of labels and annotations, all of which are for such a scheduler or queue."""
 
 _KEYS = {
     "scheduling.k8s.io/group-name": GANG,
@@ -49,13 +49,13 @@ _GROUPS = {"kueue.x-k8s.io": QUEUES, "batch.volcano.sh": SCHEDULER, "scheduling.
 
 
 def decided_by(workload: Object, api_group: str) -> tuple[str, ...]:
-    """Return what decides on all pods of a workload besides kube-scheduler."""
+    """Return the other schedulers and queues of all pods of a workload."""
     found = [_GROUPS[api_group]] if api_group in _GROUPS else []
     return (*found, *by_metadata(workload.get("metadata")), *_in_fields(workload.get("spec")))
 
 
 def by_metadata(metadata: object) -> Iterator[str]:
-    """Yield what decides on pods by the labels and annotations of an object."""
+    """Yield the other schedulers and queues that an object's labels and annotations name."""
     if not isinstance(metadata, dict):
         return
     for part in ("labels", "annotations"):
@@ -75,7 +75,7 @@ def _by_pairs(pairs: Mapping[str, object]) -> Iterator[str]:
 
 
 def _in_fields(spec: object) -> Iterator[str]:
-    """Yield what the fields of a workload decide, outside its pod templates."""
+    """Yield the other schedulers and queues that a workload's fields name, outside its pod templates."""
     left = [spec]
     while left:
         each = left.pop()

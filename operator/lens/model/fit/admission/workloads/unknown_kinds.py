@@ -12,7 +12,7 @@ from lens.model.fit.admission.workloads.fields import count_field
 from lens.model.fit.admission.workloads.pod_group import PodGroup
 
 MOST_DEPTH = 12
-"""Levels below which no pod template is searched for."""
+"""The levels in which pod templates are searched for."""
 
 OfObject = Callable[[Object, str, int], Iterator[PodGroup]]
 """Yields the pods of an object, given the path to its fields and the number of levels above it."""

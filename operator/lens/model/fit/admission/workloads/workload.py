@@ -31,7 +31,7 @@ NO_BUNDLED_OBJECTS = BundledObjects()
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """What is asked about: the pods of all documents, and the namespace that they name, if they do."""
+    """The pods of all documents, and the namespace that these name, if they name one."""
 
     groups: tuple[PodGroup, ...]
     namespace: str | None
@@ -81,12 +81,12 @@ def read_workload(documents: Iterable[object]) -> Workload:
 
 
 def _within(namespace: str, specs: Mapping[tuple[str, str], ClaimSpec]) -> dict[str, ClaimSpec]:
-    """Return by name what is in a namespace, or may be: in none that is named."""
+    """Return by name the objects of a namespace, with those that name none."""
     return {name: spec for (own, name), spec in specs.items() if not own or not namespace or own == namespace}
 
 
 def _namespace(each: Object) -> str:
-    """Return the namespace that a document names; none for what is no name."""
+    """Return the namespace that a document names; none for an invalid name."""
     meta = each.get("metadata")
     named = meta.get("namespace") if isinstance(meta, dict) else None
     return named if isinstance(named, str) else ""

@@ -1,4 +1,4 @@
-"""What is left of the counters of a node's pools while devices are tried."""
+"""The counters of a node's pools, and what is left of them while devices are tried."""
 
 from lens.model.fit.dra.devices import Device
 from lens.model.fit.dra.holding import Holding
@@ -14,13 +14,13 @@ class Counters:
     """The counters of one node's pools."""
 
     def __init__(self, holding: Holding) -> None:
-        """Take what is held of the pools before."""
+        """Take the devices that were held before."""
         self._holding = holding
         self._available: dict[PoolKey, _Amounts] = {}
         self._drawn: dict[PoolKey, _Amounts] = {}
 
     def draw(self, pool: Pool, device: Device) -> bool:
-        """Draw what a device consumes; return whether there is so much, and draw nothing if there isn't."""
+        """Draw what a device consumes if that much is left; return whether it is."""
         available = self._available.get(pool.key)
         if available is None:
             available = self._available[pool.key] = self._left(pool)

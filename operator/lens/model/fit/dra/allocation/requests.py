@@ -1,4 +1,4 @@
-"""What claims' requests ask for, and which devices of a node's pools their classes and selectors match."""
+"""The requests of claims, and the devices of a node's pools that their classes and selectors match."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Requests:
     """Requests for the devices of one node."""
 
     def __init__(self, node: str, labels: Mapping[str, str], pools: Sequence[Pool], offer: Offer) -> None:
-        """Take the node with its pools, and what may be had of them."""
+        """Take the node with its pools, and what claims are allocated of."""
         self._node, self._labels = node, labels
         self._pools = pools
         self._offer = offer

@@ -1,4 +1,4 @@
-"""What an allocation is asked, what it returns, and why there may be none."""
+"""The input of an allocation, its result, and its errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -16,11 +16,11 @@ MOST_RESULTS = 32
 
 
 class AllocationError(Exception):
-    """What is wrong with a claim or a class: kube-scheduler rejects the pod, whatever other nodes have."""
+    """A claim or a class is invalid: kube-scheduler rejects the pod, whatever other nodes have."""
 
 
 class NodeError(Exception):
-    """What is wrong with a node's pools."""
+    """A node's pools are invalid."""
 
 
 class SearchError(Exception):
@@ -28,13 +28,13 @@ class SearchError(Exception):
 
 
 class ContradictionError(Exception):
-    """Whether there is a solution is chance, since slices of a pool contradict each other.
+    """A solution depends on chance, since slices of a pool contradict each other.
 
     It is fatal if kube-scheduler may reject the pod for it, whatever other nodes have.
     """
 
     def __init__(self, *, fatal: bool) -> None:
-        """Take what may follow from it."""
+        """Take whether it is fatal."""
         super().__init__()
         self.fatal = fatal
 
@@ -57,7 +57,7 @@ class Result(NamedTuple):
     admin: bool
 
     def held(self) -> Held | None:
-        """Return what is held by it."""
+        """Return the device, or the share of it, that it holds."""
         if self.admin:
             return None
         return Held(PoolKey(self.key.driver, self.key.pool), self.key.device, self.consumed)
@@ -67,7 +67,7 @@ Results = list[list[Result]]
 
 
 class Offer(NamedTuple):
-    """What claims are allocated of, whatever the node."""
+    """The classes, rules and held devices of an allocation, the same for all nodes."""
 
     classes: Mapping[str, FitClass]
     rules: Sequence[FitTaintRule]

@@ -1,7 +1,7 @@
-"""Marks of errors that are Lens' own: what a selector says is unknown then, and no error of CEL's."""
+"""The texts of errors that are Lens' own, not CEL's: after one of these a selector's result is unknown."""
 
 BEYOND = "budget exceeded"
-"""What is beyond a bound, as in the library's own messages."""
+"""A bound is exceeded, as in the library's own messages."""
 
-UNTOLD = "how it is written isn't known here"
-"""What Kubernetes tells by how a quantity is written, or by how it was added up."""
+UNKNOWN_FORM = "how it is written isn't known here"
+"""The result depends on the form in which Kubernetes stores a quantity."""

@@ -1,4 +1,4 @@
-"""What an expression compares: to Kubernetes a version that is compared with anything else is an error.
+"""The comparisons of an expression. In Kubernetes a version compared with another type is an error.
 
 To the library, which has no versions, it is no error: they are just not equal. Only what is on the left of
 ``==`` and ``!=`` decides, since its type does the comparing (k8s.io/apiserver, cel/semver.go, ``Equal``).
@@ -10,10 +10,10 @@ from typing import NamedTuple
 from lens.model.fit.dra.cel.tokens import BINDING, CLOSING, MAPS, OPENING, Token, depth_of
 
 VERSION, SUM, ANYTHING = "semver()", "add()", ""
-"""In place of an attribute's name: a version for certain, a sum of quantities, and what may be any."""
+"""Stand for an attribute's name: certainly a version, a sum of quantities, and any value."""
 
 _ENDS = frozenset({"&&", "||", "?", ":", ",", "==", "!=", "<", ">", "<=", ">=", "in"})
-"""What ends an operand."""
+"""The tokens that end an operand."""
 
 _MOST_TOKENS = 64
 """Tokens of an operand that are checked. An expression may have thousands of operators."""
@@ -21,7 +21,7 @@ _MOST_TOKENS = 64
 _LONG = Token("other", "}")
 
 _Variables = Mapping[str, str | None]
-"""What the variables of macros are, as far as that is known."""
+"""What the variables of macros stand for, as far as that is known."""
 
 _OTHERS = frozenset({"true", "false", "null"})
 
@@ -39,7 +39,7 @@ _NO_VERSION = frozenset(
 
 
 class Comparison(NamedTuple):
-    """Attributes' names, or what replaces them; ``right`` is None for what is no version."""
+    """Attributes' names, or what stands for them; ``right`` is None for a value that is no version."""
 
     left: str
     right: str | None
@@ -59,7 +59,7 @@ def comparisons(parts: Sequence[Token]) -> frozenset[Comparison]:
             if left not in (None, SUM) or right == SUM:
                 found.add(Comparison(SUM if left is None else left, right))
         elif (token.kind, token.text) == ("name", "in"):
-            # In a list of texts alone to look for a version is an error, in one that has others too it isn't.
+            # Searching a list of strings for a version is an error. In a list of mixed types it isn't.
             left = _value(_operand(parts, position - 1, -1), variables)
             if left is not None and left != SUM:
                 found.add(Comparison(left, None))
@@ -67,26 +67,29 @@ def comparisons(parts: Sequence[Token]) -> frozenset[Comparison]:
 
 
 def may_be_wrong(
-    found: Collection[Comparison], seen: Collection[str], versions: Collection[str], others: Collection[str]
+    found: Collection[Comparison],
+    readable: Collection[str],
+    versions: Collection[str],
+    others: Collection[str],
 ) -> bool:
-    """Return whether a comparison may be an error to Kubernetes.
+    """Return whether a comparison may be an error in Kubernetes.
 
-    ``versions`` are the names of a device's attributes that are one, ``seen`` those that may be read,
+    ``versions`` are the names of a device's attributes that are one, ``readable`` those that may be read,
     ``others`` the names of its other attributes.
     """
     for left, right in found:
         if right == SUM:
-            # Kubernetes' library takes nothing for equal to a sum, which is a pointer to it.
+            # In Kubernetes' library nothing equals a sum, which is a pointer there.
             return True
         if right == VERSION or (right in versions and right not in others):
             continue
-        if left == VERSION or (bool(seen) if left == ANYTHING else left in versions):
+        if left == VERSION or (bool(readable) if left == ANYTHING else left in versions):
             return True
     return False
 
 
 def _operand(parts: Sequence[Token], position: int, step: int) -> list[Token]:
-    """Return the tokens on one side of an operator, in their order; of a long one what may be anything."""
+    """Return the tokens on one side of an operator, in order; a long side counts as any value."""
     found: list[Token] = []
     depth = 0
     while 0 <= position < len(parts):

@@ -33,12 +33,12 @@ _LONGEST_VERSION = 256
 _MOST_PART, _LARGEST = 2**64 - 1, 2**63 - 1
 
 _SPACE = "".join(each for each in map(chr, range(0x3001)) if each.isspace() and not "\x1c" <= each <= "\x1f")
-"""Unicode's White_Space, which Go trims. Python takes the separators below U+0020 for blanks, too."""
+"""Unicode's White_Space, which Go trims. Python's strip also removes the separators below U+0020."""
 
 
 @lru_cache(maxsize=4096)
 def semver(text: str) -> Value:
-    """Return a version. Raise ValueError for what is none."""
+    """Return a version. Raise ValueError for another text."""
     match = _VERSION.fullmatch(text) if len(text) <= _LONGEST_VERSION else None
     if match is None:
         raise ValueError(f"{text!r:.80} is not a semantic version")
@@ -53,7 +53,7 @@ def semver(text: str) -> Value:
 
 
 def semver_normalized(text: str, normalize: bool) -> Value:
-    """Return a version, of a text that need not have all parts if it is normalized."""
+    """Return a version. A text that is normalized need not have all parts."""
     return semver(_normalized(text) if normalize else text)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from lens.model.fit.dra.cel.bounds import BEYOND, UNTOLD
+from lens.model.fit.dra.cel.bounds import BEYOND, UNKNOWN_FORM
 from lens.model.fit.dra.cel.comparisons import may_be_wrong
 from lens.model.fit.dra.cel.functions import declarations
 from lens.model.fit.dra.cel.text import DOMAIN, prepare
@@ -26,8 +26,8 @@ MOST_VERDICTS = 16_384
 MOST_NAMES = 4096
 """Names that each of them remembers."""
 
-_UNKNOWN = (BEYOND, UNTOLD, "RESOURCE_EXHAUSTED")
-"""In messages of errors that kube-scheduler hasn't."""
+_UNKNOWN = (BEYOND, UNKNOWN_FORM, "RESOURCE_EXHAUSTED")
+"""Texts in messages of errors that kube-scheduler doesn't have."""
 
 _NO_KEY = "NOT_FOUND: Key not found in map : "
 
@@ -59,20 +59,20 @@ class Program:
         if kind not in ("BOOL", "DYN"):
             raise UnsupportedError(f"the result is of type {short(kind)}, not bool")
         self.verdicts: dict[Any, Verdict] = {}
-        """What it says of devices, by what it reads of them, which is kept with it."""
+        """Its verdicts on devices, by the values that it reads, which are kept with them."""
         self.named: dict[str, bool] = {}
         """Whether an attribute's or a capacity's name is in its text."""
 
     def evaluate(
         self, device: Mapping[str, Any], versions: Collection[str] = (), others: Collection[str] = ()
     ) -> bool:
-        """Return what it says of a device: the names of its attributes are ``versions`` and ``others``.
+        """Return its verdict on a device, whose attributes' names are ``versions`` and ``others``.
 
         Raise EvaluationError, or UnsupportedError beyond the bounds.
         """
         if self._comparisons:
-            seen = [name for name in versions if not self.names_only or name in self.expression]
-            if may_be_wrong(self._comparisons, seen, versions, others):
+            readable = [name for name in versions if not self.names_only or name in self.expression]
+            if may_be_wrong(self._comparisons, readable, versions, others):
                 raise UnsupportedError("what it compares may be an error")
         try:
             result = self._compiled.eval(data=device)
@@ -92,7 +92,7 @@ class Program:
 
 
 class Verdicts:
-    """Keeps what programs say, within one bound for all of them. For use by several threads."""
+    """Keeps the verdicts of all programs, within one bound. For use by several threads."""
 
     def __init__(self, most: int = MOST_VERDICTS) -> None:
         """Take the bound."""
@@ -114,7 +114,7 @@ class Verdicts:
 
 @lru_cache(maxsize=MOST_PROGRAMS)
 def compiled(expression: str) -> Program | UnsupportedError:
-    """Return a compiled expression, or why there is none."""
+    """Return a compiled expression, or why it can't be compiled."""
     try:
         return Program(expression)
     except UnsupportedError as error:

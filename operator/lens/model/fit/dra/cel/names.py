@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lens.model.fit.dra.cel.tokens import MAPS, Token, closing
 
 _BEFORE_OPERAND = frozenset({"", "(", "[", "{", ",", "?", ":", "&&", "||", "!"})
-"""What may stand before the left side of ``in`` without being a part of it."""
+"""The tokens before the left side of ``in`` that aren't a part of it."""
 
 _NAMES = frozenset({"name", "quoted"})
 
@@ -19,14 +19,14 @@ def names_only(parts: Sequence[Token]) -> bool:
 
 
 class _Domains:
-    """Where an expression takes domains: of the device's maps, or of variables that it binds to them."""
+    """The places where an expression reads domains: of the device's maps, or of variables bound to these."""
 
     def __init__(self, parts: Sequence[Token]) -> None:
         self._tokens = parts
         self._variables: set[str] = set()
 
     def are_asked_by_name(self) -> bool:
-        """Return whether all that is asked of domains are entries that are named, each by itself."""
+        """Return whether an expression reads nothing of domains but single entries by name."""
         for position, token in enumerate(self._tokens):
             if token.kind != "name" or self._text(position - 1) == ".":
                 continue
@@ -68,7 +68,7 @@ class _Domains:
         return False
 
     def _is_written(self, position: int) -> bool:
-        """Return whether a token is a text that says what it is: without escapes, it is in the expression."""
+        """Return whether a token is a string without escapes, whose value is in the expression's text."""
         return self._kind(position) == "text" and "\\" not in self._text(position)
 
     def _text(self, position: int) -> str:

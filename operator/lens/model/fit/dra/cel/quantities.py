@@ -1,9 +1,9 @@
 """Quantities in CEL: a map with one key, in a form that is equal where they are.
 
 Source: k8s.io/apimachinery, pkg/api/resource (``ParseQuantity``, ``int64Amount``), and k8s.io/apiserver,
-pkg/cel/library/quantity.go. To Kubernetes ``1000m`` is no whole number, nor is ``1.5Gi``: it isn't the value
-that decides, but how it is kept. Here the value alone is kept, so where an expression asks for whole numbers,
-a whole one that Kubernetes keeps otherwise is an error that is UNTOLD.
+pkg/cel/library/quantity.go. Kubernetes decides by the form in which it stores a quantity, not by its value:
+``1000m`` is no whole number, nor is ``1.5Gi``. Lens stores values alone. So if an expression asks for whole
+numbers, a whole one that Kubernetes stores in another form is an error with UNKNOWN_FORM.
 """
 
 import re
@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
-from lens.model.fit.dra.cel.bounds import BEYOND, UNTOLD
+from lens.model.fit.dra.cel.bounds import BEYOND, UNKNOWN_FORM
 from lens.model.k8s.quantity import LARGEST
 
 QUANTITY = "kubernetes.Quantity"
@@ -29,12 +29,12 @@ _POWERS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, 
 _BINARY_POWERS = {letter: 10 * power for power, letter in enumerate("KMGTPE", start=1)}
 
 _MOST_DIGITS, _MOST_BINARY_DIGITS = 18, 15
-"""What Kubernetes keeps as a 64-bit integer and a power of ten."""
+"""The digits that Kubernetes stores as a 64-bit integer and a power of ten."""
 
 _LONGEST, _MOST_EXPONENT, _MOST_INT64 = 256, 99, 2**63
 
 _LARGEST_CAPACITY = 10**14
-"""From here on Kubernetes keeps some whole capacities, such as 100Ti, otherwise than as integers."""
+"""From this amount on Kubernetes doesn't store all whole capacities as integers, for example 100Ti."""
 
 
 def is_quantity(text: str) -> bool:
@@ -47,15 +47,15 @@ def is_quantity(text: str) -> bool:
 
 
 def capacity(amount: int | Fraction, *, integers: bool) -> Value:
-    """Return a device's capacity. Raise ValueError for one that is UNTOLD to who asks for ``integers``."""
+    """Return a device's capacity. Raise ValueError, with ``integers``, for one with UNKNOWN_FORM."""
     exact = Fraction(amount)
     if integers and exact.denominator == 1 and abs(exact) >= _LARGEST_CAPACITY:
-        raise ValueError(f"{exact}: {UNTOLD}")
+        raise ValueError(f"{exact}: {UNKNOWN_FORM}")
     return _value(exact)
 
 
 class NoQuantityError(ValueError):
-    """Says that a text is no quantity."""
+    """A text is no quantity."""
 
     def __init__(self, text: str) -> None:
         """Take the text."""
@@ -64,7 +64,7 @@ class NoQuantityError(ValueError):
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> tuple[Fraction, bool]:
-    """Return a quantity, and whether Kubernetes keeps it as an integer. Raise ValueError for what is none."""
+    """Return a quantity, and whether Kubernetes stores it as an integer. Raise ValueError."""
     match = _FORM.fullmatch(text) if text else None
     if match is None:
         raise NoQuantityError(text)
@@ -83,7 +83,7 @@ def _read(text: str) -> tuple[Fraction, bool]:
     if not is_kept:
         if not match["whole"] and not part:
             raise NoQuantityError(text)
-        # Up to the next billionth, away from zero.
+        # Rounded up to the next billionth, away from zero.
         amount = Fraction(ceil(amount * 10**9), 10**9)
         amount = min(amount, Fraction(LARGEST)) if binary else amount
     return (-amount if match["sign"] == "-" else amount), is_kept and scale >= 0
@@ -97,16 +97,16 @@ def _exponent(match: re.Match[str]) -> int:
 
 
 class Functions:
-    """What makes quantities. ``integers``: the expression asks whether they are whole numbers."""
+    """Functions that return quantities. ``integers``: the expression asks whether they are whole numbers."""
 
     def __init__(self, integers: bool) -> None:
-        """Take what is asked."""
+        """Take whether the form of whole numbers matters."""
         self._integers = integers
 
     def quantity(self, text: str) -> Value:
-        """Return a quantity. Raise ValueError for what is none, or is UNTOLD."""
+        """Return a quantity. Raise ValueError for another text, and for one with UNKNOWN_FORM."""
         amount, is_integer = _read(text)
-        return self._told(amount, is_integer)
+        return self._checked(amount, is_integer)
 
     def add(self, value: Value, other: Value) -> Value:
         """Return the sum of two quantities."""
@@ -125,11 +125,11 @@ class Functions:
         return self._sum(_amount(value), Fraction(-other))
 
     def _sum(self, amount: Fraction, other: Fraction) -> Value:
-        return self._told(amount + other, _is_integer(amount) and _is_integer(other))
+        return self._checked(amount + other, _is_integer(amount) and _is_integer(other))
 
-    def _told(self, amount: Fraction, is_integer: bool) -> Value:
+    def _checked(self, amount: Fraction, is_integer: bool) -> Value:
         if self._integers and _is_integer(amount) and not is_integer:
-            raise ValueError(f"{amount}: {UNTOLD}")
+            raise ValueError(f"{amount}: {UNKNOWN_FORM}")
         return _value(amount)
 
 

@@ -1,4 +1,4 @@
-"""Prepares a selector's text for a CEL library that knows nothing of Kubernetes' maps.
+"""Prepares a selector's text for a CEL library without Kubernetes' own types of maps.
 
 In ``device.attributes`` and ``device.capacity`` a domain that no attribute has is an empty map, not a
 missing key (k8s.io/dynamic-resource-allocation, cel/compile.go, ``newStringInterfaceMapWithDefault``). So
@@ -43,7 +43,7 @@ _HEAVY_WORK = 1000
 _END_EARLY, _LAZY = frozenset({"all", "exists"}), frozenset({"bind", "optMap", "optFlatMap"})
 
 _LONGEST_LIST = 64
-"""More than a device's attributes, or the values of one."""
+"""A length that exceeds the number of a device's attributes, and of the values of one."""
 
 DOMAIN = "lens_domain"
 """What the functions that return a domain of a map are called, with the map's name behind it."""
@@ -95,7 +95,7 @@ def _leaves_values(parts: list[Token]) -> bool:
 
 
 def _growth(parts: list[Token]) -> int:
-    """Return by how much values may grow: each use of a variable may repeat what it stands for.
+    """Return by how much values may grow. Each use of a variable may repeat its value.
 
     ``cel.bind(b, a + a, cel.bind(c, b + b, …))`` doubles a text with each variable. Kubernetes refuses that
     for its estimated cost.
@@ -111,7 +111,7 @@ def _growth(parts: list[Token]) -> int:
 
 
 def _work(parts: list[Token]) -> int:
-    """Return how many parts may be evaluated, if each macro goes through the longest list that there is."""
+    """Return how many parts may be evaluated if each macro iterates over the longest possible list."""
     brackets: list[int] = []
     # A text may be split into any number of letters.
     longest = MOST_ITERATIONS if any(each.text == "split" for each in parts) else _LONGEST_LIST

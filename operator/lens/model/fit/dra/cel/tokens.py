@@ -1,4 +1,4 @@
-"""The tokens of an expression, and the meanings of their texts."""
+"""The tokens of an expression."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,23 +22,23 @@ MAPS = ("attributes", "capacity")
 """The fields of a device that have domains."""
 
 ITERATE = frozenset({"all", "exists", "exists_one", "filter", "map", "size"})
-"""What takes a map as it is: the domains that there are."""
+"""The operators and functions that read a whole map: its domains."""
 
 BINDING = ITERATE | {
     *("bind", "existsOne", "transformList", "transformMap", "transformMapEntry", "optMap", "optFlatMap")
 }
-"""What gives a variable a name, in its first argument."""
+"""The macros whose first argument names a variable."""
 
 
 class UnsupportedError(ValueError):
-    """Says what of an expression can't be evaluated here, though kube-scheduler may evaluate it."""
+    """An expression can't be evaluated here, though kube-scheduler may evaluate it."""
 
 
 class Token(NamedTuple):
     kind: str
     text: str
     space: str = ""
-    """What stands between it and the token before: a blank for all of it, or nothing."""
+    """The whitespace before it: a blank for any amount, or nothing."""
 
 
 def tokens(expression: str) -> Iterator[Token]:
@@ -46,7 +46,7 @@ def tokens(expression: str) -> Iterator[Token]:
     space = ""
     for match in _TOKEN.finditer(expression):
         if match[0] in ('"', "'"):
-            # To look for the end of each quote behind it would take quadratic time.
+            # Searching for the end of each further quote would take quadratic time.
             raise UnsupportedError("a text isn't closed")
         if match.lastgroup == "space":
             space = " "
