@@ -20,7 +20,7 @@ def size_of(entry: msgspec.Struct) -> int:
 
 
 class Backlog(Generic[T]):
-    """The entries that haven't been taken yet; beyond a bound the oldest are dropped.
+    """The entries that haven't been removed yet; beyond a bound the oldest are dropped.
 
     One thread may add entries while another one takes them: each has counters of its own, and needs no lock.
     """
@@ -50,19 +50,19 @@ class Backlog(Generic[T]):
             try:
                 _, dropped = self._entries.popleft()
             except IndexError:
-                # The other thread has just taken it, and is about to count it.
+                # The other thread has just removed it, and is about to count it.
                 return
             self._dropped += dropped
             self._on_drop()
 
     def take(self) -> list[T]:
         """Remove and return all entries."""
-        taken: list[T] = []
+        entries: list[T] = []
         for _ in range(len(self._entries)):
             try:
                 entry, size = self._entries.popleft()
             except IndexError:
                 break
             self._taken += size
-            taken.append(entry)
-        return taken
+            entries.append(entry)
+        return entries

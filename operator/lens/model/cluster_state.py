@@ -111,7 +111,7 @@ class ClusterState:
         self.owner_chains = NO_OWNER_CHAINS
         self.outage: str | None = None
         self.fit_decisions = Decisions(FitState(), lambda: 0.0)
-        """What the scheduler decides about pending pods, for the one who keeps the record."""
+        """What the scheduler decides about pending pods, for the record of fit."""
         self.fit_record: FitRecord | None = None
         self._terminations: Backlog[Termination] = Backlog(
             MAX_TERMINATIONS, MAX_BYTES, partial(dropped, "endings")

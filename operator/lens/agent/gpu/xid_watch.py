@@ -16,7 +16,7 @@ import pynvml
 from lens.agent.gpu.nvml import FUNCTION_NOT_FOUND, TIMEOUT, NvmlQuery, handle_address
 from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
 from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
-from lens.model.gpu.xids import COMPANY_SECONDS, classify
+from lens.model.gpu.xids import NEARBY_SECONDS, classify
 
 WAIT_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0
@@ -69,7 +69,7 @@ class XidLog:
 
 def _xid(number: int, entry: XidCount, entries: Sequence[tuple[int, XidCount]]) -> Xid:
     alone = not any(
-        other != number and abs(each.last_at - entry.last_at) <= COMPANY_SECONDS for other, each in entries
+        other != number and abs(each.last_at - entry.last_at) <= NEARBY_SECONDS for other, each in entries
     )
     severity, meaning = classify(number, alone=alone)
     return Xid(

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def shortened(message: str) -> str:
-    """Return an alert's or an event's message within the bound, as it quotes what others write."""
+    """Return an alert's or an event's message, cut to the bound, since it quotes other people's texts."""
     return short(message, LONGEST_MESSAGE)
 
 

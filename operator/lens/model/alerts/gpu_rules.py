@@ -193,7 +193,7 @@ def gpu_throttled(subject: NodeGpu) -> Iterator[Finding]:
     guide="A broken node has a few alerts. Thousands of them point to a faulty agent or exporter.",
 )
 def gpu_alerts_omitted(subject: OmittedAlerts) -> Iterator[Finding]:
-    """Find that some alerts are not shown."""
+    """Find a node with more GPU alerts than are shown."""
     more = counted(subject.number, "more alert")
     yield Finding(
         source=f"Node/{subject.node}",

@@ -35,7 +35,7 @@ T = TypeVar("T")
 def node_conditions(
     name: str, occupancy: NodeOccupancy | None, telemetry: NodeTelemetry | None, limits: Thresholds
 ) -> Iterator[Condition]:
-    """Go through what is wrong with a node, its GPUs, and the pods on them."""
+    """Yield the findings about a node, its GPUs, and the pods on them."""
     node = GpuNode(name, occupancy, telemetry, limits)
     yield from _conditions(NODE_ALERTS, node)
     yield from _conditions(USAGE_ALERTS, node)
@@ -44,7 +44,7 @@ def node_conditions(
 
 
 def _gpu_conditions(node: str, telemetry: NodeTelemetry) -> Iterator[Condition]:
-    """Go through what is wrong with a node's GPUs: of too much the most severe, and how much is omitted."""
+    """Yield the findings about a node's GPUs: of too many the most severe, and the number of the others."""
     found = [each for gpu in telemetry.gpus for each in _conditions(GPU_ALERTS, NodeGpu(node, gpu))]
     omitted = len(found) - MOST_GPU_ALERTS
     if omitted > 0:
@@ -54,12 +54,12 @@ def _gpu_conditions(node: str, telemetry: NodeTelemetry) -> Iterator[Condition]:
 
 
 def pending_conditions(pod: Pod) -> Iterator[Condition]:
-    """Go through what is wrong with a pod that is not bound to a node."""
+    """Yield the findings about a pod that is not bound to a node."""
     return _conditions(PENDING_ALERTS, pod)
 
 
 def cluster_conditions(cluster: Cluster) -> Iterator[Condition]:
-    """Go through what is wrong with the cluster as a whole."""
+    """Yield the findings about the cluster as a whole."""
     for finding in missing_nodes(cluster):
         yield _condition(overcommitted, finding)
     yield from _conditions(CLUSTER_ALERTS, cluster)

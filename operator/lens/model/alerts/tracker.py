@@ -36,7 +36,7 @@ class AlertTracker:
     def update(
         self, conditions: Iterable[Condition], is_unknown: Callable[[Condition], bool], now: float
     ) -> Changes:
-        """Take all conditions as of ``now``. An absent one that ``is_unknown`` stays as it was."""
+        """Update with all conditions as of ``now``. An absent one that ``is_unknown`` stays as it was."""
         raised: list[Alert] = []
         reworded = self._set_back(now)
         for condition in conditions:
@@ -69,9 +69,9 @@ class AlertTracker:
         }
 
     def _set_back(self, now: float) -> bool:
-        """Let no time be later than ``now``, whatever the clock was; return whether an alert has changed.
+        """Move times that are after ``now`` back to it; return whether an alert has changed.
 
-        Else what lasts would be no alert, and what is over would stay one, until the clock is as late again.
+        The clock was set back. Otherwise no alert would be raised or cleared until it is as late again.
         """
         before, self._updated_at = self._updated_at, now
         if now >= before:
@@ -93,7 +93,7 @@ class AlertTracker:
                 continue
             if is_unknown(tracked.condition):
                 tracked.seen_at = now
-            # A condition that was no alert yet starts again when it comes back.
+            # A condition that wasn't an alert yet starts anew when it returns.
             elif tracked.alert is None or now - tracked.seen_at >= self._limits.clear_seconds:
                 over.append(id_)
         ended = (self._tracked.pop(id_).alert for id_ in over)

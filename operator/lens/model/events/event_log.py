@@ -40,7 +40,7 @@ def _newest_first(event: Event) -> tuple[float, str, str, str]:
 class EventLog:
     """The latest events, newest first.
 
-    The apiserver's Events are at most half of them, so that they can't displace what Lens has seen itself.
+    The apiserver's Events are at most half of them, so that they can't displace Lens' own.
     """
 
     def __init__(self, max_events: int) -> None:

@@ -19,7 +19,7 @@ _PCI = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])
 
 
 class DeviceId(msgspec.Struct, frozen=True):
-    """A device plugin's id, taken apart; what it doesn't say is None. One of nobody's form says nothing."""
+    """The parts of a device plugin's id. A part that it doesn't have is None; an unknown form has none."""
 
     gpu_uuid: str | None = None
     instance_uuid: str | None = None
@@ -31,7 +31,7 @@ class DeviceId(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> DeviceId:
-    """Take an id apart. Any text is one."""
+    """Return the parts of an id. Any text is one."""
     replica = None
     if shared := _REPLICA.fullmatch(text):
         text, replica = shared[1], int(shared[2])
@@ -59,7 +59,7 @@ def parse(text: str) -> DeviceId:
 
 
 def gpu_uuid(text: str) -> str | None:
-    """Return the GPU that an id names by itself, in a tenth of the time."""
+    """Return the GPU that an id names, in a tenth of the time of ``parse``."""
     return text.partition("::")[0] if text.startswith("GPU-") else parse(text).gpu_uuid
 
 

@@ -1,4 +1,4 @@
-"""The pods that tell of their node's GPUs: Lens' agents, or the exporters that a cluster has already."""
+"""The pods that report their node's GPUs: Lens' agents, or a cluster's existing exporters."""
 
 from ipaddress import ip_address
 from typing import Self
@@ -10,7 +10,7 @@ from lens.model.k8s.objects import PodManifest
 
 
 class ExporterPod(msgspec.Struct, frozen=True, gc=False):
-    """A running pod that can be asked. ``controller_uid`` is that of the object which made it."""
+    """A running pod that can be scraped. ``controller_uid`` is its controller's."""
 
     namespace: str
     name: str
@@ -21,7 +21,7 @@ class ExporterPod(msgspec.Struct, frozen=True, gc=False):
 
 
 class DaemonSet(msgspec.Struct, frozen=True, gc=False):
-    """A DaemonSet, and on how many nodes it is to have a pod."""
+    """A DaemonSet, and on how many nodes it should have a pod."""
 
     uid: str
     desired: int = 0
@@ -50,7 +50,7 @@ class ExporterSelector(msgspec.Struct, frozen=True):
         return cls(namespace, tuple(pairs), daemonset)
 
     def read(self, manifest: PodManifest) -> ExporterPod | None:
-        """Return the view of a pod that is one of them and can be asked, or None."""
+        """Return the view of a pod that is one of them and can be scraped, or None."""
         meta, status = manifest.metadata, manifest.status
         address = status.pod_ip or ""
         if meta.namespace != self.namespace or meta.deletion_timestamp is not None:
@@ -72,7 +72,7 @@ class ExporterSelector(msgspec.Struct, frozen=True):
 
 
 def _is_address(text: str) -> bool:
-    """Return whether that can be a pod's address: what a kubelet writes there becomes part of an URL."""
+    """Return whether a text is an IP address: a kubelet writes it, and it becomes part of a URL."""
     try:
         ip_address(text[:LONGEST_WORD])
     except ValueError:

@@ -44,11 +44,11 @@ _QUARTERS = 4
 _COMPUTE_SLICES = 7
 _ROUNDING = 0.5
 _DRIVERS = 0.15
-"""How far memory that a driver tells of may be from the product's: 251 GB of a GB300 were 278 GB before."""
+"""How far a driver's figure of the memory may be from the product's: 251 GB of a GB300 were 278 GB before."""
 
 
 class MigProfile(msgspec.Struct, frozen=True, gc=False):
-    """A device's profile, taken from its name: ``1g.10gb``, ``1g.10gb.me``, ``1c.3g.20gb``.
+    """A device's profile, parsed from its name: ``1g.10gb``, ``1g.10gb.me``, ``1c.3g.20gb``.
 
     ``slices`` are the GPU instance's slices of compute, ``compute`` those of them that the device has, and
     ``gigabytes`` the instance's memory.
@@ -61,7 +61,7 @@ class MigProfile(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def parse(cls, text: str) -> "MigProfile | None":
-        """Take a profile's name apart, whatever follows it; None for what is none."""
+        """Parse a profile's name, whatever follows it; return None for another text."""
         match = _NAME.match(text)
         if match is None or int(match[2]) not in _SIZES:
             return None
@@ -111,7 +111,8 @@ PRODUCTS = (
     MigProduct("rtx-pro-5000", 72, slices=2),
     MigProduct("rtx-pro-6000", 96, slices=_QUARTERS),
 )
-"""The products that can be partitioned, as their drivers tell of their memory. Some have several sizes."""
+"""The products that can be partitioned, with the memory that their drivers report. Some have several
+sizes."""
 
 ANY_PRODUCT = (MigProduct("", 0),)
 """For profiles that no product has: a device has at least the slices in its name, of a GPU's seven."""
@@ -122,8 +123,8 @@ def products(
 ) -> tuple[MigProduct, ...]:
     """Return the products that a node's GPUs may be: those that have all its profiles.
 
-    ``labels`` are what names the product, the best first, and ``memory_mib`` is a whole GPU's memory.
-    A name that contradicts the profiles is no name.
+    ``labels`` are the possible names of the product, the best first, and ``memory_mib`` is a whole GPU's
+    memory. A name that contradicts the profiles is ignored.
     """
     for label in labels:
         named = _named(label)
@@ -131,8 +132,8 @@ def products(
             if found := _having(named, profiles, tolerance):
                 return found
     if memory_mib is not None:
-        told = MigProduct("", -(-memory_mib // 1024))
-        if found := _having((told,), profiles, _DRIVERS):
+        reported = MigProduct("", -(-memory_mib // 1024))
+        if found := _having((reported,), profiles, _DRIVERS):
             return found
     return _having(PRODUCTS, profiles, 0) or ANY_PRODUCT
 
@@ -242,7 +243,8 @@ class _Layout:
     def _fits_eighths(self, free: int) -> bool:
         """Return whether all but the full ones fit on so many GPUs of eight slices."""
         # The first half of a GPU has two places of two slices, the second half one, and behind it a place
-        # (slice 6) that takes a 1g of either size: so who may choose takes the second half, and that place.
+        # (slice 6) that takes a 1g of either size. So a device that fits either takes the second half, and
+        # that place.
         second = free - self._halves
         first = free - self._first_halves + min(0, second)
         second = max(0, second)

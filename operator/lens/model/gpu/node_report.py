@@ -70,7 +70,7 @@ class Driver(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kubelet(msgspec.Struct, frozen=True, gc=False):
-    """How asking the kubelet's PodResources API went last; ``listed_at`` is when it last went well."""
+    """The result of the last request to the kubelet's PodResources API; ``listed_at`` is the last success."""
 
     state: Literal["starting", "ok", "missing", "unreachable", "slow", "failed"]
     reason: Text | None = None
@@ -78,7 +78,7 @@ class Kubelet(msgspec.Struct, frozen=True, gc=False):
 
 
 class Health(msgspec.Struct, frozen=True, gc=False):
-    """What all that is known of a GPU amounts to.
+    """A GPU's health, from all its values.
 
     ``lost`` has fallen off the bus, hangs, or has no readable value for a reason of its own; ``critical``
     needs to be recovered before it is used again; ``because`` names what it comes from.
@@ -153,7 +153,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gpu(msgspec.Struct, frozen=True, gc=False):
-    """A GPU, as it was at ``sampled_at`` (what NVML is slow to tell may be half a minute older).
+    """A GPU, as it was at ``sampled_at`` (values that NVML returns slowly may be half a minute older).
 
     Utilization is the share of ``utilization_window_seconds`` in which a kernel ran; ``samples`` are the
     driver's own, ``rate`` is the driver's last one alone, ``instances`` are the busy shares of the MIG
@@ -227,7 +227,7 @@ class Claimed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """All of it.
+    """The whole report.
 
     ``sampled_at`` is when the last round over all GPUs was over. ``holders`` and ``claimed`` are None
     while the kubelet's answer is unknown or older than a minute; they have no pod UID, since the kubelet

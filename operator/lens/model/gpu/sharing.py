@@ -53,7 +53,7 @@ Units = Iterable[tuple[SharedUnit, int]]
 
 
 class MigGpus(msgspec.Struct, frozen=True, gc=False):
-    """What a node's labels tell of the GPUs that MIG has cut up: which they may be, and how many they are."""
+    """The products and the number of the GPUs that MIG has partitioned, by a node's labels."""
 
     products: tuple[MigProduct, ...] = ANY_PRODUCT
     number: int | None = None
@@ -87,7 +87,7 @@ def share(
 def mig_gpus(
     shares: Mapping[str, SharedUnit | None], capacity: Mapping[str, int], labels: Mapping[str, str]
 ) -> MigGpus:
-    """Return what labels tell of a node's partitioned GPUs, given what the units of its resources are."""
+    """Return a node's partitioned GPUs by its labels, given what the units of its resources are."""
     profiles = [unit.profile for unit in shares.values() if unit is not None and unit.profile is not None]
     if not profiles:
         return NO_MIG
@@ -122,12 +122,12 @@ def group(resource: str) -> str:
 
 
 def devices(units: Units) -> int:
-    """Return how few devices can hold the units: also the most GPUs that so many devices can be on."""
+    """Return the fewest devices that can hold the units, which is also the most GPUs that they can be on."""
     return sum(-(-number // each.replicas) if each.known else number for each, number in units)
 
 
 def least(units: Units, of: Iterable[MigProduct] = ANY_PRODUCT) -> int:
-    """Return how few GPUs can hold the units; those that MIG has cut up are one of these products."""
+    """Return the fewest GPUs that can hold the units; those with MIG are of one of these products."""
     whole = 0
     mig: list[tuple[MigProfile, int]] = []
     for each, number in units:
@@ -140,7 +140,7 @@ def least(units: Units, of: Iterable[MigProduct] = ANY_PRODUCT) -> int:
 
 
 def measured(resource: str, units: int, gpus: int, partitions: int) -> SharedUnit | None:
-    """Return what a unit is, if so many GPUs were seen in so many partitions; None if that can't be.
+    """Return what a unit is, by the reported numbers of GPUs and partitions; None if these can't be right.
 
     An exporter may leave out partitions, and GPUs. So it is only known what a unit is if as many
     partitions were seen as there are units, or if there can't be fewer GPUs. Without serial numbers it
@@ -217,7 +217,7 @@ def _partition(
         return None
     if name and not re.search(sharing.partitionable, name, re.IGNORECASE):
         return None
-    # Nothing tells. A node has no more GPUs than these, so that of more units each is a part of one.
+    # There is no label. No node has more GPUs than these, so of more units each is a part of one.
     fits = (parts for parts in sorted(_possible(sharing)) if offered <= parts * sharing.most_gpus)
     return SharedUnit(next(fits, max(_possible(sharing))), known=False)
 

@@ -13,7 +13,7 @@ from lens.model.gpu.node_report import Claimed, Health, Holder
 from lens.model.shards import Shards
 
 Source = Literal["agent", "dcgm", "amd"]
-"""Who tells: Lens' own node agent, NVIDIA's dcgm-exporter, or AMD's device-metrics-exporter."""
+"""The source: Lens' own node agent, NVIDIA's dcgm-exporter, or AMD's device-metrics-exporter."""
 
 State = Literal["ok", "stale", "unknown"]
 
@@ -22,7 +22,7 @@ UTILIZED_PERCENT = 50.0
 
 
 class InstanceTelemetry(msgspec.Struct, frozen=True, gc=False):
-    """A part of a GPU that is handed out by itself: a MIG device, or an AMD partition.
+    """A part of a GPU that is allocated by itself: a MIG device, or an AMD partition.
 
     ``uuid`` is what ``Holder.instance_uuid`` refers to.
     """
@@ -76,7 +76,7 @@ class GpuTelemetry(msgspec.Struct, frozen=True, gc=False):
 
 
 class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
-    """What is known of one node's GPUs; ``problem`` says what is wrong with how it is known.
+    """What is known of one node's GPUs; ``problem`` says why it may be incomplete or old.
 
     ``sampled_at`` is None until the first sample. ``state`` follows its age: of an ``unknown`` node only
     which GPUs it has is known. ``holders`` are the devices that containers have, None where nobody can say;
@@ -151,7 +151,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     complete: bool = True
 
     def totals(self, nodes: int) -> TelemetryTotals:
-        """Return the sums, of which nothing but the ``nodes`` that are to report is known until complete."""
+        """Return the sums; until they are complete, only the number of ``nodes`` that should report."""
         return self.sums if self.complete else TelemetryTotals(unknown_nodes=nodes)
 
     @property

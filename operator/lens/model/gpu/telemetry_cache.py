@@ -116,7 +116,7 @@ class TelemetryCache:
                 self.put(node, self._stored[node], now)
 
     def _follow(self, now: float) -> None:
-        """Have samples of before the clock was set back go on aging: else they would be current for so long.
+        """Age samples from before the clock was set back, which would seem current otherwise.
 
         Their times are put back as far as the clock was, so that they are as old as they were.
         """
@@ -149,8 +149,8 @@ class TelemetryCache:
         last = self._snapshot
         changes: dict[str, NodeTelemetry | None] = {}
         total = last.sums
-        taken = set(islice(self._touched, most))
-        for name in taken:
+        updated = set(islice(self._touched, most))
+        for name in updated:
             before = last.nodes.get(name)
             stored = self._stored.get(name)
             after = None if stored is None else self._shown(stored)
@@ -159,7 +159,7 @@ class TelemetryCache:
                 total += (sums(after) if after else TelemetryTotals()) - (
                     sums(before) if before else TelemetryTotals()
                 )
-        self._touched -= taken
+        self._touched -= updated
         if changes:
             self._snapshot = Telemetry(last.sequence + 1, total, last.nodes.updated(changes))
         return self._snapshot
@@ -262,7 +262,7 @@ def _silent(gpu: GpuTelemetry) -> GpuTelemetry:
 
 
 def _aged(gpu: GpuTelemetry) -> GpuTelemetry:
-    """Return what remains true of a GPU whose sample is too old."""
+    """Return the values of a GPU that stay valid when its sample is too old."""
     return GpuTelemetry(
         index=gpu.index,
         uuid=gpu.uuid,

@@ -1,4 +1,4 @@
-"""NVIDIA's catalogue of XID errors, as far as it tells what to do.
+"""NVIDIA's catalogue of XID errors, as far as it says what to do.
 
 Source: https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html, for Ampere and later.
 ``critical`` asks for a reset or a reboot, ``workflow`` for NVIDIA's own procedure, ``warning`` for an eye
@@ -15,13 +15,13 @@ VERDICTS: Mapping[Severity, Literal["critical", "warning"]] = {
     "workflow": "warning",
     "warning": "warning",
 }
-"""What errors make of a GPU's health while NVIDIA's own verdict isn't known. Others make nothing of it."""
+"""The health of a GPU by its errors while the driver's recovery action is unknown. Others don't change it."""
 
 CLEANUP = 45
-"""Channels taken down because of an earlier error: by itself it is a matter of its own."""
+"""Preemptive cleanup after an earlier error. Without one nearby it counts by itself."""
 
-COMPANY_SECONDS = 30.0
-"""How near another error has to be for ``CLEANUP`` to come of it."""
+NEARBY_SECONDS = 30.0
+"""The longest time between ``CLEANUP`` and the error that it follows."""
 
 CATALOGUE: Mapping[int, tuple[Severity, str]] = {
     8: ("application", "GPU stopped processing"),

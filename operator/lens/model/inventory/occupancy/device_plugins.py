@@ -50,10 +50,10 @@ def plugins_of(
 ) -> Plugins:
     """Return what device plugins offer, of whose resources so many units are ``held``."""
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
-    strange = sorted(held.keys() - offers.keys())
+    missing = sorted(held.keys() - offers.keys())
     # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
-    beyond = sum(held[resource] for resource in strange[MOST_STRANGE:])
-    for resource in strange[:MOST_STRANGE]:
+    beyond = sum(held[resource] for resource in missing[MOST_STRANGE:])
+    for resource in missing[:MOST_STRANGE]:
         offers[resource] = NodeResource(resource, 0, 0, share(resource))
     pools = tuple(
         resource_count(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)

@@ -182,7 +182,7 @@ class Group:
                 )
                 if gpu is not None:
                     found[device.id] = gpu
-        told = [
+        reported = [
             placed.gpu
             for placed in self._placement.pods.get(pod.path, ())
             if placed.device_id not in found
@@ -190,7 +190,7 @@ class Group:
         ]
         # An exporter's ids differ from the device plugin's: those on other GPUs come first.
         own = set(found.values())
-        return [*found.values(), *sorted(told, key=lambda gpu: gpu in own)]
+        return [*found.values(), *sorted(reported, key=lambda gpu: gpu in own)]
 
 
 def groups(offers: Iterable[NodeResource], placement: Placement, mig: MigGpus = NO_MIG) -> list[Group]:
