@@ -32,7 +32,7 @@ class Groups(Generic[G, M]):
         return iter(self._members)
 
     def of(self, group: G) -> Collection[M]:
-        """Return a group's members; it may be the group itself, which changes."""
+        """Return a group's members. The collection may be live."""
         return self._members.get(group, ())
 
     def add(self, group: G, member: M) -> None:

@@ -1,4 +1,4 @@
-"""Keeps objects out of the ledger while what they would be counted with is unknown."""
+"""Keeps objects out of the ledger while other objects that they are counted with are unknown."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar

@@ -99,7 +99,7 @@ class ListIndex(Generic[V]):
         """
         keys, entries = self._keys, self._entries
         if first is not None:
-            # No text is between one and the same with a NUL at its end.
+            # No text sorts between a text and the same with a NUL appended.
             those = slice(bisect_left(keys, (first,)), bisect_left(keys, (first + "\0",)))
             keys, entries = keys[those], entries[those]
         if only is not None:

@@ -117,7 +117,7 @@ class OwnerTracker:
         before, was_known = owner.parent, owner.reason is None
         owner.parent, owner.reason, owner.read_at = parent, None, now
         self._schedule(controller, owner, now + KEPT_SECONDS)
-        # There may have been no room for the parent until now.
+        # Until now there may have been no room for the parent.
         if not was_known or before != parent or (parent is not None and parent not in self._owners):
             self._follow_all(controller, now)
         if before is not None and before != parent:

@@ -79,7 +79,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     are approximate.
 
     ``unattached`` are the GPUs of no node, which are among ``states``. ``problems`` is what of DRA can't be
-    counted, and ``unknown_gpus`` the number of GPUs that are in no state therefore, as far as slices tell.
+    counted, and ``unknown_gpus`` the number of their GPUs in the known slices, which are in no state.
     ``held_without_pod`` counts the GPUs that claims and reservations hold for no pod.
 
     ``products`` has all GPUs by product. ``max_contiguous_product`` is that of ``max_contiguous``, of several
@@ -120,7 +120,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @property
     def known_unknown_gpus(self) -> int | None:
-        """Return how many GPUs are in no state; None while pools may have more than their slices tell."""
+        """Return how many GPUs are in no state; None while pools may have more than their slices list."""
         return None if self.problems.incomplete else self.unknown_gpus
 
     def lists(self, name: str) -> bool:

@@ -17,7 +17,7 @@ from lens.model.shards import Shards
 
 
 class Totals:
-    """What the figures of a snapshot are made of, beyond the snapshot itself. It has one writer."""
+    """The sums from which a snapshot is made, beyond the last snapshot. It has one writer."""
 
     def __init__(self) -> None:
         """Start with no node."""
@@ -115,7 +115,7 @@ class Totals:
             demand=demand,
             exporters=exporters[0],
             exporter_nodes=exporters[1],
-            # Mostly the same names, and then the same set.
+            # The names are mostly the same, and then the set is the same object.
             shared=last.shared - (leaving - joining) | joining if leaving != joining else last.shared,
             approximate=approximate,
             units=units,

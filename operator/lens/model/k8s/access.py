@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whose token it is, as a TokenReview tells it (authentication.k8s.io/v1, UserInfo)."""
+    """The owner of a token, as in a TokenReview (authentication.k8s.io/v1, UserInfo)."""
 
     name: str
     uid: str = ""
@@ -28,4 +28,4 @@ class Permission:
 
 
 class ReviewFailedError(Exception):
-    """Whether somebody may is not known: who could tell did not answer, or made no sense."""
+    """A review has no result: the apiserver did not answer, or its answer was invalid."""

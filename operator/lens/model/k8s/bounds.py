@@ -1,4 +1,4 @@
-"""How much is kept of what objects say of themselves.
+"""Bounds on what is kept of objects.
 
 Who may create a pod writes what they like into it, and an apiserver bounds few of its texts and none of its
 lists. What counts (a name, a resource) is kept as it is or leaves its object out; what only describes is cut.
@@ -24,7 +24,7 @@ LONGEST_MESSAGE = 512
 """Characters of a message."""
 
 LONGEST_SHOWN = 80
-"""Characters of a value in a message that says what is wrong with it."""
+"""Characters of an invalid value in a message."""
 
 MOST_ENTRIES = 8
 """Entries of a list that only describes: tolerations, node selector, scheduling gates."""
@@ -85,7 +85,7 @@ MOST_MISSING = 100
 """Nodes that don't exist, to which pods are bound, and that are listed; all are counted."""
 
 MOST_DEVICES = 1024
-"""Devices that a pod says it was given."""
+"""Devices in a pod's status."""
 
 MOST_SLICE_DEVICES = 128
 """Devices of a ResourceSlice (resource/v1, ResourceSliceMaxDevices)."""
@@ -121,7 +121,7 @@ MOST_POD_CLAIMS = 64
 """ResourceClaims of a pod. core/v1 has no bound."""
 
 MOST_SHOWN_GPUS = 1024
-"""GPUs of a node that only DRA tells of, and that are shown; all are counted."""
+"""GPUs of a node that are shown if only DRA lists them; all are counted."""
 
 MOST_SHOWN_DEVICES = 64
 """Devices of a GPU that are shown, those that are held first; all count."""
@@ -131,7 +131,7 @@ MOST_PROBLEM_POOLS = 100
 
 
 def short(text: str, longest: int = LONGEST_WORD) -> str:
-    """Return a text that is no longer than that, with an ellipsis for what was cut."""
+    """Return a text, cut to a length with an ellipsis."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -141,6 +141,6 @@ def few(entries: Iterable[T], most: int = MOST_ENTRIES) -> tuple[T, ...]:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: as a manifest has it, null and true and not None and True, and cut."""
+    """Return a value for a message: in JSON (null, true), and cut."""
     is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     return (repr(value) if is_plain else json.dumps(value, default=repr))[:LONGEST_SHOWN]

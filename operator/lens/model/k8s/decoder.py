@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def decoder(kind: type[T], noun: str) -> Callable[[bytes], T]:
-    """Return a function that decodes a document, without what is nested too deep. It raises ValueError.
+    """Return a function that decodes a document without too deeply nested values. It raises ValueError.
 
     ``noun`` is what the document is called then.
     """

@@ -31,7 +31,7 @@ class GpuResources:
 
         is_included, is_excluded = _any_of(included), _any_of(excluded)
 
-        # Tenants choose resource names, so what is remembered is bounded.
+        # Tenants choose resource names, so the cache is bounded.
         @lru_cache(maxsize=4096)
         def matches(name: str) -> bool:
             return is_included(name) is not None and is_excluded(name) is None

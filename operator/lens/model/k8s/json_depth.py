@@ -1,4 +1,4 @@
-"""JSON that is nested too deep to be read, made flat enough.
+"""Flattens JSON that is nested too deep to be decoded.
 
 An apiserver takes 10,000 levels, from anybody who may create a pod (``metadata.managedFields``), and a
 decoder that recurses is at its end after less than 1,000: one such pod would hide all the others.

@@ -1,4 +1,4 @@
-"""Which nodes a Lens counts: those with some labels, where several Lenses share a cluster."""
+"""The nodes that a Lens counts: those with some labels, if several Lenses share a cluster."""
 
 import re
 from collections.abc import Iterable, Mapping

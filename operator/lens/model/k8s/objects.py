@@ -32,7 +32,7 @@ class OwnerReference(Manifest):
 
 
 class ObjectMeta(Manifest):
-    """What every object says of itself."""
+    """The metadata of an object."""
 
     describing = frozenset({"uid", "creation_timestamp", "deletion_timestamp", "labels", "owner_references"})
 
@@ -68,13 +68,13 @@ class Container(Manifest):
 
 
 class ContainerStatus(Manifest):
-    """The status of a container, where a resize in place leaves its traces (KEP-1287)."""
+    """The status of a container, with the resources of a resize in place (KEP-1287)."""
 
     describing = frozenset({"name"})
 
     name: str = ""
     allocated_resources: dict[str, Quantity] | None = None
-    # Still bytes: it only adds to what is known, so what is odd in it must not cost the pod.
+    # Still bytes: the field only adds details, so an invalid value must not cost the pod.
     allocated_resources_status: msgspec.Raw = msgspec.Raw()
     resources: Requirements | None = None
 
@@ -111,7 +111,7 @@ class PodSpec(Manifest):
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     overhead: dict[str, Quantity] | None = None
-    # Few pods have these, and what is odd in them must not cost the pod.
+    # Still bytes: few pods have these, and an invalid value must not cost the pod.
     resource_claims: msgspec.Raw = msgspec.Raw()
     resources: Requirements | None = None
     scheduler_name: str | None = None
@@ -156,7 +156,7 @@ class DaemonSetStatus(Manifest):
 
 
 class DaemonSetManifest(Manifest):
-    """A DaemonSet (apps/v1); an odd status doesn't make it another one."""
+    """A DaemonSet (apps/v1). An invalid status doesn't affect the rest."""
 
     metadata: ObjectMeta
     status: msgspec.Raw = msgspec.Raw(b"{}")

@@ -1,4 +1,4 @@
-"""What a pod asks of its node, summed as kube-scheduler sums it.
+"""The requests of a pod, summed as kube-scheduler sums them.
 
 Source: k8s.io/component-helpers v0.37, resource/helpers.go (``PodRequests`` with ``UseStatusResources``);
 KEP-753 for sidecars, KEP-1287 for resizes in place.
@@ -91,7 +91,8 @@ def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts
             _add(running, asked)
             _add(sidecars, asked)
         else:
-            # Of what only sidecars ask for the sum has no less: in time that grows with what is asked for.
+            # For resources that only sidecars request, the sum is never smaller. So the time grows with the
+            # requests.
             for name, units in asked.items():
                 peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + units)
     return _largest(running, peak) if peak else running
@@ -124,7 +125,7 @@ def _has_status_resources(pod: PodManifest) -> bool:
 
 
 def _is_as_specified(pod: PodManifest) -> bool:
-    """Return whether the status has what the spec has, as it does without a resize: then no sum is larger."""
+    """Return whether the status has the resources of the spec, as without a resize. Then no sum is larger."""
     if pod.status.allocated_resources is not None:
         return False
     specified = {

@@ -1,4 +1,4 @@
-"""What admission and quotas take from a cluster's objects, as the apiserver writes them."""
+"""The objects that admission and quotas read, as the apiserver writes them."""
 
 import msgspec
 

@@ -13,10 +13,10 @@ Quantity = str | int | float
 """A quantity as JSON carries it: a string from an apiserver, a plain number from some other writers."""
 
 Exact = int | Fraction
-"""A value that nothing has rounded yet; the scheduler rounds up once, when all is added."""
+"""An exact value. The scheduler rounds up once, after adding everything."""
 
 LARGEST = 2**63 - 1
-"""What Kubernetes caps a quantity's magnitude at."""
+"""The magnitude at which Kubernetes caps a quantity."""
 
 MOST_DEVICES = 2**31 - 1
 """More devices than any node has. An apiserver takes a pod that asks for ``1e30``; the scheduler, whose

@@ -1,4 +1,4 @@
-"""JSON with halves of characters, made readable.
+"""Replaces lone surrogates in JSON, so that it can be decoded.
 
 ``\\ud800`` alone is an escape of JSON and no character. A decoder refuses it wherever it is, so that one text
 would hide a whole list. Go's ``encoding/json`` reads it as U+FFFD, and so does this.
@@ -12,7 +12,7 @@ _ESCAPE = re.compile(rb"(?P<whole>" + _PAIR + rb"|\\[^u])|\\u[dD][89a-fA-F][0-9a
 
 
 def without_halves(document: bytes) -> bytes:
-    """Return the document with U+FFFD in place of each surrogate that is in no pair."""
+    """Return the document with U+FFFD in place of each lone surrogate."""
     if _HALF.search(document) is None:
         return document
     return _ESCAPE.sub(lambda escape: escape["whole"] or rb"\ufffd", document)

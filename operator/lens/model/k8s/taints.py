@@ -1,4 +1,4 @@
-"""Taints that keep pods off a node, and the set of them that GPU pods are taken to tolerate."""
+"""Taints that keep pods off a node, and the taints that GPU pods are assumed to tolerate."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -28,7 +28,7 @@ class Taint(msgspec.Struct, frozen=True, gc=False):
 
 
 UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", effect="NoSchedule")
-"""What ``spec.unschedulable`` amounts to: who tolerates this taint is scheduled to cordoned nodes too."""
+"""The taint of ``spec.unschedulable``: pods that tolerate it are scheduled to cordoned nodes too."""
 
 
 class Tolerated(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ _LAST_SECOND = (date.max.toordinal() - _EPOCH + 1) * 86400 - 1
 
 
 def parse(text: str | None) -> int | None:
-    """Return the epoch second of an RFC 3339 time, or None for none and for what can't be read."""
+    """Return the epoch second of an RFC 3339 time; None for None and for an invalid text."""
     if not text:
         return None
     try:
@@ -31,5 +31,5 @@ def render(second: float) -> str:
 
 @lru_cache(1024)
 def _date(day: int) -> str:
-    """Write the day that is so many after the first of 1970; of a list's times most are of few days."""
+    """Write the day with this number since 1970-01-01. Most times of a list are of few days."""
     return date.fromordinal(_EPOCH + day).isoformat()

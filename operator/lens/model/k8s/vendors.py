@@ -12,7 +12,7 @@ import msgspec
 
 
 class ReplicasAndMig(msgspec.Struct, frozen=True):
-    """NVIDIA's ways: units that are replicas of GPUs or of MIG devices, as node labels tell.
+    """NVIDIA's sharing: units that are replicas of GPUs or of MIG devices, by node labels.
 
     ``gpu`` is the resource of whole GPUs. ``partition_prefix`` begins the resources of partitions (MIG
     devices); their profile follows it. A shared resource may have ``shared_suffix`` added to its name. The
@@ -41,7 +41,7 @@ class ModeProduct(msgspec.Struct, frozen=True):
 
 
 class PartitionModes(msgspec.Struct, frozen=True):
-    """AMD's way: a GPU is in a mode that makes so many partitions of it.
+    """AMD's sharing: the mode of a GPU determines the number of its partitions.
 
     ``gpu`` is the resource of GPUs, or under the naming strategy ``single`` of their partitions; under
     ``mixed`` a resource begins with ``prefix`` and the mode. ``modes`` are the partitions of a GPU by mode,
@@ -64,7 +64,7 @@ class PartitionModes(msgspec.Struct, frozen=True):
 
 
 class CountedGpus(msgspec.Struct, frozen=True):
-    """Intel's way: labels tell how many GPUs there are, and nothing how many units each is offered as.
+    """Intel's sharing: labels have the number of GPUs, and none has the number of units of each.
 
     ``count_labels`` are patterns, the best first, of labels whose numbers add up to the node's GPUs;
     the values of ``list_labels`` name them, with dots between.
@@ -119,7 +119,7 @@ VENDORS = (
             partition_label="cloud.google.com/gke-gpu-partition-size",
             accelerator_label="cloud.google.com/gke-accelerator",
         ),
-        # Its compute-domain.nvidia.com hands out channels, which are no GPUs.
+        # The devices of compute-domain.nvidia.com are channels, not GPUs.
         drivers=("gpu.nvidia.com",),
     ),
     Vendor(

@@ -26,13 +26,13 @@ _read_pod = decoder(PodManifest, "the pod")
 
 
 def limits_in(namespace: str, policies: Policies) -> tuple[Limits, ...]:
-    """Return what the namespace's LimitRanges say, as far as they are known."""
+    """Return the limits of the namespace's LimitRanges, as far as they are known."""
     ranges = (policies.limit_ranges or {}).items()
     return tuple(each for key, limits in ranges if key.namespace == namespace for each in limits)
 
 
 def default_resources(containers: list[Object], limits: Iterable[Limits]) -> None:
-    """Make limits requests, and then add the defaults of the LimitRanges."""
+    """Default requests to limits, and then add the defaults of the LimitRanges."""
     of_containers = [each for each in limits if each.type == _CONTAINER]
     for container in containers:
         resources = dict(as_object(container.get("resources"), "resources"))

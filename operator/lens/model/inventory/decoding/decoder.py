@@ -73,11 +73,11 @@ Document = Callable[[], msgspec.Raw | bytes]
 
 
 FitReader = Callable[[Any, Any, Document], object]
-"""Makes what the fit engine reads of an object, see ``Decoder``."""
+"""Makes the fit engine's view of an object, see ``Decoder``."""
 
 
 def no_fit(_manifest: object, _view: object, _document: Document) -> None:
-    """Make nothing: the fit engine reads no objects of this kind."""
+    """Make no view: the fit engine reads no objects of this kind."""
 
 
 class Decoder(Generic[K, V]):
@@ -113,7 +113,7 @@ class Decoder(Generic[K, V]):
             return self._in_part(raw, error)
         key, version = self._identity(whole.metadata)
         try:
-            return self._seen(key, version, whole, lambda: raw, {} if fingerprinted else None)
+            return self._views(key, version, whole, lambda: raw, {} if fingerprinted else None)
         except (ValueError, RecursionError) as error:
             return self._unreadable(raw, error)
 
@@ -131,14 +131,14 @@ class Decoder(Generic[K, V]):
                 key, version = self._identity(line.object.metadata)
                 if line.type == "DELETED":
                     return line.type, Reading(key, version, None)
-                # New objects soon change.
+                # New objects soon change, so a fingerprint would be of no use.
                 known = known if line.type == "MODIFIED" else None
-                return line.type, self._seen(key, version, line.object, lambda: read_line(raw).object, known)
+                return line.type, self._views(key, version, line.object, lambda: read_line(raw).object, known)
         except (ValueError, RecursionError):
             pass
         return read_line(raw)
 
-    def _seen(
+    def _views(
         self, key: K, version: int, whole: Any, document: Document, known: Mapping[K, bytes] | None
     ) -> Reading[K, V]:
         """Make the views of a manifest, unless its fingerprint is known; without ``known`` it gets none."""
@@ -164,11 +164,11 @@ class Decoder(Generic[K, V]):
         return Reading(key, version, view, _problem(view), fit, None if asked else print_)
 
     def _in_part(self, raw: msgspec.Raw | bytes, error: Exception) -> Reading[K, V]:
-        """Read what can be read of an object that can't be read as a whole."""
+        """Read the valid parts of an object that can't be decoded as a whole."""
         key, version = self._identity(read_bare(raw).metadata)
         try:
             whole, problem = read_in_part(self._manifest, flattened(bytes(raw)))
-            reading = self._seen(key, version, whole, lambda: raw, None)
+            reading = self._views(key, version, whole, lambda: raw, None)
         except (ValueError, RecursionError):
             return Reading(key, version, None, str(error))
         reading.problem = reading.problem or problem
@@ -188,5 +188,5 @@ class Decoder(Generic[K, V]):
 
 
 def _problem(view: object) -> str | None:
-    """Return what of an object could not be decoded although the rest could."""
+    """Return the parts of an object that could not be decoded, although the rest could."""
     return view.problem if isinstance(view, Claim | Slice) else None

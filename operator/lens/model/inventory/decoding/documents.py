@@ -1,4 +1,4 @@
-"""What the apiserver sends: pages of lists and lines of watches, whose objects are decoded one by one."""
+"""Pages of lists and lines of watches, whose objects are decoded one by one."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -61,7 +61,7 @@ class Bare(msgspec.Struct):
 
 
 def reader(type_: type[T]) -> Callable[[msgspec.Raw | bytes], T]:
-    """Return a decoder that also reads JSON that is nested too deep, or has halves of characters."""
+    """Return a decoder that also reads JSON that is nested too deep, or has lone surrogates."""
     decode = msgspec.json.Decoder(type_).decode
 
     def read(document: msgspec.Raw | bytes) -> T:

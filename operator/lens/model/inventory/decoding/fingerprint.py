@@ -1,4 +1,4 @@
-"""Whether a watch reports an object again with nothing new in it that Lens reads.
+"""Recognizes an object that a watch reports again without a change that Lens reads.
 
 Most lines do: a heartbeat, a container's new state, an annotation. To recognise such a line costs less than
 half of what it takes to make views of it and to compare them.
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def fingerprint(manifest: Manifest) -> bytes | None:
-    """Return a digest of a manifest's fields, which no two different ones share; None if it has none.
+    """Return a digest of a manifest's fields; None if it has no digest.
 
     Fields that are still bytes are JSON values or nothing, so the encoded fields can't run into one another.
     """
@@ -31,11 +31,11 @@ def fingerprint(manifest: Manifest) -> bytes | None:
 
 
 class Fingerprints(dict[K, bytes]):
-    """The fingerprints of the objects as they were applied last, by key; of more than MOST the first go."""
+    """The fingerprints of the objects that were applied last, by key. Beyond MOST the oldest are dropped."""
 
     @property
     def is_full(self) -> bool:
-        """Return whether the next object takes the place of another one."""
+        """Return whether the next object replaces another one."""
         return len(self) >= MOST
 
     def put(self, key: K, value: bytes | None) -> None:

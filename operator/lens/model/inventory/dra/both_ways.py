@@ -14,7 +14,7 @@ from lens.model.inventory.objects.pod import Pod
 from lens.model.k8s.vendors import domain_of
 
 BOTH_WAYS = "BOTH_WAYS"
-"""A device plugin and DRA offer GPUs of one vendor, and nothing tells which of them are the same."""
+"""A device plugin and DRA offer GPUs of one vendor, and it is unknown which of them are the same."""
 
 
 class Offered(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +31,7 @@ class Offered(msgspec.Struct, frozen=True, gc=False):
 
 
 class Identified(msgspec.Struct, frozen=True, gc=False):
-    """What uuids and PCI addresses tell of the GPUs of both ways.
+    """The GPUs of both ways, as far as uuids and PCI addresses distinguish them.
 
     ``held`` is the number of different GPUs that are held in either way, None unless all of them are known.
     ``different`` is the number of those that are known to be different, held or not.
@@ -42,7 +42,7 @@ class Identified(msgspec.Struct, frozen=True, gc=False):
 
 
 class Joined(msgspec.Struct, frozen=True, gc=False):
-    """The GPUs of both ways together. ``approximate`` numbers may be others."""
+    """The GPUs of both ways together. If ``approximate``, other numbers are possible."""
 
     offered: Offered
     approximate: bool

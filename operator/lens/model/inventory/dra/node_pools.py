@@ -34,7 +34,7 @@ def _parts(key: PoolKey, slices: Collection[Slice]) -> dict[str, Pool]:
     newest = max(each.generation for each in slices)
     whole = {node for node, own in by_node.items() if _are_whole(own)}
     if len(whole) > 1:
-        # From any other node the scheduler sees that what there is of an older generation is outdated.
+        # From any other node the scheduler sees that the older generations are outdated.
         return {
             node: build_pool(key, own)
             for node, own in sorted(by_node.items())

@@ -1,4 +1,4 @@
-"""What only older generations of a pool list.
+"""The devices that only older generations of a pool list.
 
 A driver publishes a pool slice by slice, under the next generation. A device that the newest generation
 doesn't list may be held all the same. It is then what the newest older generation says that lists it. The
@@ -44,7 +44,7 @@ NOTHING_OUTDATED = Outdated()
 
 
 class _KnownGpus:
-    """The GPUs of the generations so far by what tells them from others; of several the first."""
+    """The GPUs of the generations so far by their identities; of several with one identity the first."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[int, Gpu]] = {}
@@ -56,7 +56,7 @@ class _KnownGpus:
         self._number += 1
 
     def same(self, marks: Collection[tuple[str, str]]) -> Gpu | None:
-        """Return the GPU with the same counter set, or else the first with another mark in common."""
+        """Return the GPU with the same counter set, or else the first with another identity in common."""
         found = [(mark, self._known[mark]) for mark in marks if mark in self._known]
         first = min(found, key=lambda each: (each[0][0] != COUNTERS, each[1][0]), default=None)
         return None if first is None else first[1][1]
@@ -65,7 +65,7 @@ class _KnownGpus:
 def outdated_devices(
     listed: Collection[str], newest: Mapping[str, Iterable[Gpu]], older: Iterable[list[Slice]]
 ) -> Outdated:
-    """Return what only older generations list, newest first. ``listed`` are the newest one's devices."""
+    """Return the devices that only older generations list, newest first. ``listed`` are the newest one's."""
     known = _KnownGpus()
     for gpu in sorted((gpu for gpus in newest.values() for gpu in gpus), key=_rank):
         known.add(gpu, _marks(gpu))
@@ -94,7 +94,7 @@ def outdated_devices(
                 if same not in gpus:
                     gpus.append(same)
                     on.setdefault(same.gpu_key, []).append(each.name)
-        # Two GPUs of one generation stay two.
+        # Two GPUs of one generation stay apart.
         for gpu, marks in found:
             known.add(gpu, marks)
         for name, (device, gpus) in of.items():
@@ -107,13 +107,13 @@ def outdated_devices(
 
 
 def _rank(gpu: Gpu) -> tuple[bool, str]:
-    """Return what sorts the GPUs of a generation: those with counters first."""
+    """Return the sort key of a generation's GPUs: those with counters come first."""
     if gpu.counters is not None:
         return False, gpu.name
     return True, min(each.name for each in gpu.devices)
 
 
 def _marks(gpu: Gpu) -> list[tuple[str, str]]:
-    """Return what tells a GPU from those of other generations."""
+    """Return the identities by which a GPU is found in other generations."""
     marks = [(COUNTERS, gpu.name)] if gpu.counters is not None else []
     return marks + [mark for device in gpu.devices for mark in identities(device)]

@@ -40,7 +40,7 @@ def physical_gpus(devices: Collection[Device], counter_sets: Mapping[str, Counte
         return
     groups: dict[tuple[str, str], list[Device]] = {}
     known: dict[tuple[str, str], tuple[str, str]] = {}
-    # First those that say which GPU they are of, then whole GPUs, then their parts.
+    # First devices that name their GPU, then whole GPUs, then parts.
     for device in sorted(devices, key=lambda each: (not each.consumes, each.parent_uuid is not None)):
         own = identities(device)
         names = list(dict.fromkeys((COUNTERS, each.counter_set) for each in device.consumes))
@@ -49,7 +49,8 @@ def physical_gpus(devices: Collection[Device], counter_sets: Mapping[str, Counte
             same.sort(key=lambda each: each[0] != COUNTERS)
             names = same[:1] or [("device", device.name)]
             for other in same[1:]:
-                # This device tells that others are of one GPU, of a counter set if one is; two sets stay two.
+                # This device joins others to one GPU: a counter set's if one of them has one. Two sets stay
+                # apart.
                 if other[0] == "device":
                     groups[names[0]] += groups.pop(other)
                     known = {each: names[0] if name == other else name for each, name in known.items()}
@@ -65,11 +66,11 @@ device_name = attrgetter("name")
 
 
 def are_apart(devices: Iterable[Device]) -> bool:
-    """Return whether nothing says of two devices that they are of one GPU. On most nodes nothing does."""
+    """Return whether no two devices have an identity in common. That is so on most nodes."""
     seen: set[object] = set()
     number = 0
     for device in devices:
-        # As ``identities``, for 40,000 devices in a row.
+        # The same as ``identities``, inlined for 40,000 devices.
         kind, identity = device.kind, device.parent_uuid
         if kind.consumes:
             return False
@@ -85,7 +86,7 @@ def are_apart(devices: Iterable[Device]) -> bool:
 
 
 def identities(device: Device) -> list[tuple[str, str]]:
-    """Return what tells the GPU of a device from others. A PCI address does so only on one node."""
+    """Return the identities of a device's GPU. A PCI address is one only within its node."""
     found = []
     if device.parent_uuid is not None:
         found.append((_UUID, device.parent_uuid))
@@ -97,11 +98,11 @@ def identities(device: Device) -> list[tuple[str, str]]:
 
 
 def gpu_of_devices(name: str, devices: tuple[Device, ...], counters: Counters | None) -> Gpu:
-    """Return the GPU that consists of these devices: the only one itself if it is the whole GPU."""
+    """Return the GPU of these devices: a single device that is a whole GPU is the GPU itself."""
     first = devices[0]
     if len(devices) == 1 and counters is None and name == first.name and not first.is_part:
         return first
-    # Whole GPUs first: what is said of them is said of the GPU.
+    # Whole GPUs first: their attributes are the GPU's.
     ordered = sorted(devices, key=lambda each: each.is_part)
     place = first.place
     if any(device.node != place.node for device in devices):

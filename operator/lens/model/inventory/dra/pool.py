@@ -59,7 +59,7 @@ class ProblemPool(msgspec.Struct, frozen=True, order=True, gc=False):
 NONE_OF_SEVERAL: Mapping[str, tuple[Gpu, ...]] = {}
 
 FEW_DEVICES = 8
-"""Devices of a pool among which one is found as fast as in a dictionary, which takes 50 bytes for each."""
+"""Up to this many devices are searched one by one: a dictionary isn't faster, and takes 50 bytes for each."""
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -192,7 +192,7 @@ def _plain_pool(key: PoolKey, only: Slice) -> Pool | None:
 
 
 def _problem(slices: Collection[Slice], counter_sets: Mapping[str, Counters]) -> tuple[Reason, str] | None:
-    """Return the first thing that is wrong."""
+    """Return the first problem; None for a valid, complete pool."""
     for each in slices:
         if each.slice_count != len(slices):
             return "INCOMPLETE", f"{len(slices)} of {each.slice_count} slices"
@@ -202,7 +202,7 @@ def _problem(slices: Collection[Slice], counter_sets: Mapping[str, Counters]) ->
         return "DUPLICATE_COUNTER_SET", repeated
     problem = next((each.problem for each in slices if each.problem is not None), None)
     if problem is not None:
-        # What couldn't be read may be the very counter set that seems to be missing.
+        # The part that couldn't be read may have the counter set that seems to be missing.
         return "UNREADABLE", problem
     for each in slices:
         for device in each.devices:

@@ -1,18 +1,18 @@
-"""How many GPUs are alike: what all sums of the GPUs that DRA hands out are made of."""
+"""Counts equal GPUs of DRA. All sums of these GPUs are made from the counts."""
 
 from collections.abc import Iterable
 
 from lens.model.inventory.dra.gpus import SLICE_GONE, GpuState, HeldGpu
 
 Alike = tuple[str, str | None, bool, GpuState]
-"""What GPUs have in common: driver, product, whether their slice is gone, state."""
+"""The fields in which GPUs are compared: driver, product, whether their slice is gone, state."""
 
 Tally = tuple[tuple[Alike, int], ...]
-"""Numbers of GPUs. Many nodes have the same."""
+"""The number of equal GPUs. Many nodes have the same tally."""
 
 
 def tally(gpus: Iterable[HeldGpu]) -> Tally:
-    """Return how many GPUs are alike."""
+    """Count equal GPUs."""
     found: dict[Alike, int] = {}
     for each in gpus:
         gpu = each.gpu

@@ -1,1 +1,1 @@
-"""What Lens keeps of each Kubernetes object, and how it is made of what the apiserver writes."""
+"""What Lens keeps of each Kubernetes object, read from the object's manifest."""

@@ -13,7 +13,7 @@ Counters = tuple[tuple[str, Exact], ...]
 
 
 GpuKey = tuple[str, str, str, bool]
-"""What tells a GPU from all others: its driver, its pool, its name, and whether that is a counter set's."""
+"""The key of a GPU: its driver, its pool, its name, and whether that is a counter set's."""
 
 
 class Consumption(msgspec.Struct, frozen=True, gc=False):
@@ -24,7 +24,7 @@ class Consumption(msgspec.Struct, frozen=True, gc=False):
 
 
 class CounterSet(msgspec.Struct, frozen=True, gc=False):
-    """What devices that share a GPU may draw in all."""
+    """A counter set: what devices that share a GPU may draw in all."""
 
     name: str
     counters: Counters
@@ -60,7 +60,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kind(msgspec.Struct, frozen=True, gc=False):
-    """What devices have in common that differ in nothing but their places, names and identities.
+    """What devices share that differ in nothing but their places, names and identities.
 
     They have one object in common.
     """
@@ -81,7 +81,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_plain(self) -> bool:
-        """Return whether nothing but claims decides who gets the devices, each of which one claim holds."""
+        """Return whether claims alone decide who gets the devices, and one claim holds each of them."""
         return not (self.consumes or self.taints or self.shareable)
 
 
@@ -108,7 +108,7 @@ class Device(Placed, frozen=True, gc=False):
 
     @property
     def gpu_key(self) -> GpuKey:
-        """Return what tells it from all other GPUs, if it is one."""
+        """Return its key as a GPU, if it is one."""
         return self.place.driver, self.place.pool, self.name, False
 
     @property

@@ -12,7 +12,7 @@ from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import DeviceClassManifest, DeviceSelector
 from lens.model.k8s.gpu_resources import GpuResources
 
-# A CEL string literal, and before it what says that the devices are not this driver's.
+# A CEL string literal, with a preceding ``!=``, which excludes the driver.
 _LITERAL = re.compile(r"""(!=\s*)?(?:"([^"\\]{1,253})"|'([^'\\]{1,253})')""")
 
 

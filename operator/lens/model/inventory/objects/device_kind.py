@@ -1,4 +1,4 @@
-"""What devices have in common, read from their JSON once for all that share it."""
+"""The kinds of devices: the JSON that equal devices share, which is read once."""
 
 import contextlib
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ shared_kind = lru_cache(maxsize=4096)(read_kind)
 
 
 def _known_attributes(raw: bytes, driver: str) -> KnownAttributes:
-    """Return a device's attributes; what is odd in them is left out."""
+    """Return a device's attributes without invalid ones."""
     qualified = f"{driver}/"
     if qualified.encode() not in raw:
         with contextlib.suppress(ValueError, RecursionError):
@@ -102,13 +102,13 @@ def _text(value: Attribute | None) -> str | None:
 
 
 def _word(value: Attribute | None) -> str | None:
-    """Return a text that many devices have."""
+    """Return a text, as one object for all devices that have it."""
     text = None if value is None else value.string or value.version
     return text and intern(short(text))
 
 
 def device_name(text: str) -> str:
-    """Return a name, as one object for all that have it. Raise ValueError for none, or one too long."""
+    """Return a name, as one object for all that have it. Raise ValueError if it is missing or too long."""
     if not text or len(text) > LONGEST_NAME:
         raise ValueError(f"a name of {len(text)} characters")
     return intern(text)
@@ -152,7 +152,10 @@ def _consumes(raw: msgspec.Raw) -> tuple[Consumption, ...]:
 
 
 def _taints(raw: msgspec.Raw) -> tuple[Taint, ...]:
-    """Return the taints; of too many, first those that repel. One that is odd may repel, too: it raises."""
+    """Return the taints; of too many, first those that repel.
+
+    Raise ValueError for an invalid one: it may repel.
+    """
     taints = [read_taint(_taint.decode(entry)) for entry in read_list(raw)]
     if len(taints) > MOST_DEVICE_TAINTS:
         taints.sort(key=lambda taint: taint.effect not in REPELLING_EFFECTS)

@@ -73,7 +73,7 @@ def read_fraction(meta: ObjectMeta) -> Fraction | None:
 
 
 def _values(raw: bytes) -> Mapping[str, str]:
-    """Return the annotations of interest. What is no text is as malformed as a text can be."""
+    """Return the annotations about GPUs. A value that isn't a string counts as malformed."""
     try:
         annotations = _annotations.decode(raw) or {}
     except (ValueError, RecursionError):

@@ -4,7 +4,7 @@ from lens.model.inventory.objects.device import Counters, Device, GpuKey, Placed
 
 
 class GpuOfDevices(Placed, frozen=True, gc=False):
-    """A physical GPU with all devices that are it or parts of it; none if only a claim tells of it.
+    """A physical GPU with all its devices; without any if no slice lists them.
 
     ``name`` is its counter set's, or else its first device's. Its ``place`` has a node if all its devices
     belong to one. ``counters`` are what its devices may draw in all; None without counters. What no device
@@ -21,7 +21,7 @@ class GpuOfDevices(Placed, frozen=True, gc=False):
 
     @property
     def gpu_key(self) -> GpuKey:
-        """Return what tells the GPU from all others. A counter set may be called like a device."""
+        """Return the GPU's key. A counter set may have the name of a device."""
         return self.place.driver, self.place.pool, self.name, self.counters is not None
 
 

@@ -1,4 +1,4 @@
-"""Reads what can be read of an object with a field of the wrong type.
+"""Reads the valid parts of an object with a field of the wrong type.
 
 An apiserver writes no such object, but a program between it and Lens may, and so may a later Kubernetes. A
 pod whose start time can't be read holds its GPUs all the same. So a field that only describes is left out by
@@ -23,7 +23,7 @@ _decoder = lru_cache(maxsize=256)(msgspec.json.Decoder)
 
 
 def read_in_part(kind: type[T], document: bytes) -> tuple[T, str]:
-    """Return an object without the parts that can't be read, and what is wrong with these.
+    """Return an object without its invalid parts, and what is wrong with these.
 
     Raise ValueError or RecursionError for an object that can't be read in part either.
     """
@@ -86,7 +86,7 @@ def _read_values(raw: bytes, kind: Any, describes: bool, problems: list[str]) ->
             found[name] = _read(bytes(part), kind, describes, problems)
         except ValueError as error:
             if kind == Quantity:
-                # No quantity either: only a reader of this resource refuses it.
+                # It isn't a quantity either. Only a reader of this resource refuses it.
                 found[name] = short(bytes(part).decode(errors="replace"))
             elif not describes:
                 raise

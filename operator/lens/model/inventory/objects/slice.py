@@ -133,7 +133,7 @@ def _shared(devices: tuple[Device, ...], known: tuple[Device, ...]) -> tuple[Dev
 
 
 class _ReadKind(NamedTuple):
-    """What was read of a template, with placeholders. ``node`` counts if each device has its own."""
+    """A template's values, with placeholders. ``node`` counts if each device has its own."""
 
     kind: Kind
     uuid: str | None = None

@@ -51,7 +51,7 @@ def plugins_of(
     """Return what device plugins offer, of whose resources so many units are ``held``."""
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
     missing = sorted(held.keys() - offers.keys())
-    # Anybody who may create pods may make up resources: only some of these have a row, and all units count.
+    # Users may request resources with invented names. Only some of these have a row, but all units count.
     beyond = sum(held[resource] for resource in missing[MOST_STRANGE:])
     for resource in missing[:MOST_STRANGE]:
         offers[resource] = NodeResource(resource, 0, 0, share(resource))

@@ -1,4 +1,4 @@
-"""How far nodes with GPUs are used."""
+"""Numbers of nodes with GPUs by their use."""
 
 import msgspec
 

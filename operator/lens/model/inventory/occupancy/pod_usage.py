@@ -130,7 +130,7 @@ class Devices:
 
 
 def _is_replicated(pod: Pod, part: PodGpus | None) -> bool:
-    """Return whether a pod has units of devices that are offered several times over.
+    """Return whether a pod has units of devices that several units share.
 
     Where no label of the node says so, the ids of the pod's devices may (``GPU-…::2``).
     """
@@ -225,6 +225,6 @@ def _shares(pod: Pod, device: _Device) -> list[tuple[float | None, int | None]] 
         return None
     seen = any(share.instance == instance for share in device.gpu.shares)
     if not seen and (device.instance or device.gpu).utilization_percent:
-        # Somebody keeps it busy, and no process is seen.
+        # It is busy, but no process is known.
         return None
     return found

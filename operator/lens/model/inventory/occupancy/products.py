@@ -20,10 +20,10 @@ from lens.model.k8s.bounds import MOST_PRODUCTS, short
 from lens.model.k8s.vendors import domain_of_driver, reported_product
 
 UNKNOWN_PRODUCT = "UNKNOWN_PRODUCT"
-"""Neither a label nor an agent or exporter tells what the GPUs are."""
+"""Neither a label nor an agent or exporter names the product."""
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
-"""The node has several products, and nothing tells which of its GPUs are in which state."""
+"""The node has several products, and it is unknown which of its GPUs are in which state."""
 
 OTHER_PRODUCTS = "OTHER_PRODUCTS"
 """The sum of the products beyond those that are shown."""
@@ -83,7 +83,7 @@ def reported_products(telemetry: NodeTelemetry) -> ReportedProducts:
     names = [(gpu.product and short(reported_product(domain, gpu.product))) or None for gpu in telemetry.gpus]
     products = sorted({name for name in names if name is not None})
     if len(products) < 2:
-        # A GPU whose name can't be read is what the others of its node are.
+        # A GPU whose name can't be read is assumed to be of the same product as the others.
         return ReportedProducts(domain, ((products[0], len(names)),)) if products else NO_PRODUCTS
     return ReportedProducts(
         domain,
@@ -126,7 +126,7 @@ def product_counts(
 
 
 def claimable_counts(tally: Tally, default: str | None = None) -> tuple[ProductCount, ...]:
-    """Return the GPUs that DRA hands out by product, which is ``default`` where the driver doesn't say it.
+    """Return the GPUs of DRA by product, which is ``default`` where the driver names none.
 
     Their blocks are of one driver. GPUs in no state aren't counted.
     """
@@ -146,11 +146,11 @@ def claimable_counts(tally: Tally, default: str | None = None) -> tuple[ProductC
 
 
 def _of_claimable(gpus: CountedGpus, default: str | None, *, several: bool) -> Iterable[ProductCount]:
-    """Return the GPUs of a vendor of which DRA hands out some or all."""
+    """Return a vendor's GPUs, some or all of which DRA offers."""
     counts = claimable_counts(gpus.claimable, default)
     if not gpus.both_ways:
         return counts
-    # Nothing tells which of the device plugin's GPUs are which of these: with one product it doesn't matter.
+    # It is unknown which of the device plugin's GPUs these are. With one product that doesn't matter.
     products = {each.product for each in counts} | ({default} if default else set())
     product = products.pop() if len(products) == 1 and not several else None
     block = min(gpus.largest_block, gpus.states.available)
@@ -171,7 +171,7 @@ def _held(
 def _of_several(
     gpus: CountedGpus, reported: ReportedProducts, held: Mapping[str, int]
 ) -> Iterator[ProductCount]:
-    """Yield the GPUs of a node that has several products, as far as it is known which are in which state."""
+    """Yield the GPUs of a node with several products, as far as the states of each product are known."""
     whole = ProductCount(None, UNKNOWN_DEVICES, gpus.states, gpus.largest_block)
     states, numbers = whole.states, dict(reported.numbers)
     if sum(numbers.values()) != states.total:
@@ -184,7 +184,7 @@ def _of_several(
         yield whole
         return
     free = states.total - states.allocated
-    # Of a state in which all free GPUs are, each product's free ones are too.
+    # If all free GPUs are in one state, so are each product's free ones.
     alike = max(states.unhealthy, states.unavailable, states.available) == free
     for name, number in numbers.items():
         left = number - allocated[name] if alike else 0

@@ -1,4 +1,4 @@
-"""Whom KAI-Scheduler's reservation pods hold their GPUs for.
+"""The pods for which KAI-Scheduler's reservation pods hold their GPUs.
 
 A reservation pod is in KAI's own namespace, and holds a whole GPU of the device plugin's. The pods on the
 same node that are in its GPU group share that GPU: these are the tasks, and the reservation is none.

@@ -43,7 +43,7 @@ class ResourceCount(msgspec.Struct, frozen=True, gc=False):
 
 
 def by_driver(gpus: Tally) -> tuple[ResourceCount, ...]:
-    """Return the numbers of GPUs that DRA hands out by driver; those in no state don't count."""
+    """Return the numbers of DRA's GPUs by driver; those in no state don't count."""
     counts: dict[str, GpuStates] = {}
     for (driver, _, _, state), number in gpus:
         of_state = GpuStates() if state == "unknown" else GpuStates(**{state: number})

@@ -20,10 +20,10 @@ from lens.model.inventory.occupancy.placement import Placement
 from lens.model.k8s.vendors import PartitionModes, sharing_of
 
 UNKNOWN_RATIO = "UNKNOWN_RATIO"
-"""Nothing tells how many units a GPU has."""
+"""It is unknown how many units a GPU has."""
 
 UNKNOWN_DEVICES = "UNKNOWN_DEVICES"
-"""Nothing tells which GPUs the units are on."""
+"""It is unknown which GPUs the units are on."""
 
 Held = Mapping[str, int]
 """Units by resource."""
@@ -64,7 +64,7 @@ class Group:
     """Resources of a node whose units may be on the same GPUs."""
 
     def __init__(self, offers: Sequence[NodeResource], placement: Placement, mig: MigGpus) -> None:
-        """Take the node's resources, the known placement of units, and what the labels tell of MIG."""
+        """Take the node's resources, the known placement of units, and its GPUs with MIG by the labels."""
         self._offers = offers
         self._placement = placement
         self._products = mig.products
@@ -73,7 +73,7 @@ class Group:
         offered = self._measured(self._offered)
         self._fewest, self._most = least(offered, self._products), devices(offered)
         if any(share.profile for share in self._shares.values()):
-            self._count_cut_up(mig)
+            self._count_partitioned(mig)
 
     def _share(self, offer: NodeResource) -> SharedUnit:
         """Return what a unit is, by the node's telemetry where its labels don't say."""
@@ -83,20 +83,20 @@ class Group:
             return measured(offer.resource, self._offered[offer.resource], *reported) or share
         return share
 
-    def _count_cut_up(self, mig: MigGpus) -> None:
-        """Set how many GPUs are divided by MIG, if a report says so that can be right."""
+    def _count_partitioned(self, mig: MigGpus) -> None:
+        """Set how many GPUs MIG has partitioned, by a report or a label if their number is possible."""
         all_reported = all(map(self._placement.may_be_of, self._shares))
         instances = self._placement.instances if all_reported else {}
-        cut = len(set(instances.values()))
-        if cut > self._most:
-            cut = 0
-        if cut and len(instances) >= self._most:
-            self._fewest = self._most = cut
+        partitioned = len(set(instances.values()))
+        if partitioned > self._most:
+            partitioned = 0
+        if partitioned and len(instances) >= self._most:
+            self._fewest = self._most = partitioned
         elif mig.number and least(self._measured(self._offered)) <= mig.number <= self._most:
             self._fewest = self._most = mig.number
         else:
             # Devices that aren't reported may be on more GPUs.
-            self._fewest = max(self._fewest, cut)
+            self._fewest = max(self._fewest, partitioned)
 
     @property
     def is_known(self) -> bool:
@@ -113,7 +113,7 @@ class Group:
         return {resource: units for resource, units in pod.units if resource in self._shares}
 
     def is_replicated(self, resources: Iterable[str]) -> bool:
-        """Return whether any of the resources offers its devices several times over.
+        """Return whether several units of any of the resources share a device.
 
         A partition of AMD's is a device of its own.
         """

@@ -1,1 +1,1 @@
-"""Dynamic resource allocation: its objects, drivers and devices, and what a pod was given."""
+"""Dynamic resource allocation: its objects, drivers and devices, and the devices in a pod's status."""

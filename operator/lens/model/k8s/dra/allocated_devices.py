@@ -1,4 +1,4 @@
-"""The devices that a pod says it was given.
+"""The devices in a pod's status.
 
 Source: core/v1 ``ContainerStatus.allocatedResourcesStatus`` (KEP-4680, on by default since Kubernetes 1.36).
 Its entries name a resource and, by the device plugin's ids, devices with their health; those of a
@@ -25,7 +25,7 @@ _HEALTHS: Mapping[str, DeviceHealth] = {"Healthy": "Healthy", "Unhealthy": "Unhe
 
 
 class Device(msgspec.Struct, frozen=True, gc=False):
-    """A unit of a resource that a container was given, by its device plugin's id."""
+    """A unit of a resource that a container has, by its device plugin's id."""
 
     resource: str
     id: str
@@ -51,7 +51,7 @@ _resource_health = msgspec.json.Decoder(_ResourceHealth)
 def allocated_devices(
     status: PodStatus, resources: Collection[str], *, claims: bool = False
 ) -> tuple[Device, ...]:
-    """Return the devices of these resources that a pod was given; what can't be read of them is left out.
+    """Return a pod's devices of these resources without unreadable ones.
 
     With ``claims`` those of its ResourceClaims are among them: their resource is ``claim:`` and the claim's
     name in the pod, with the request behind a slash.

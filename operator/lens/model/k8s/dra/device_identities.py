@@ -1,4 +1,4 @@
-"""Devices in JSON, without what tells them from others of their kind.
+"""Devices in JSON, with placeholders for their names and identities.
 
 In a large cluster 40,000 devices differ in their names and identities, and in little else: the first GPU of a
 node is like the first GPU of any other, and so the lists of all nodes are alike. A list is decoded once for
@@ -13,10 +13,10 @@ from typing import Final
 from lens.model.k8s.bounds import MOST_SLICE_DEVICES
 
 LONGEST_IDENTITY = 64
-"""Characters of an identity that is taken out (resource/v1, DeviceAttributeMaxValueLength)."""
+"""Characters of an identity that is replaced (resource/v1, DeviceAttributeMaxValueLength)."""
 
 IDENTITIES = ("uuid", "parentUUID")
-"""The names of the attributes that tell a device from others of its kind."""
+"""The names of the attributes that identify a device."""
 
 _NAME = b'{"name":"'
 _PARENT_UUID, _UUID = (f'"{name}":{{"string":"'.encode() for name in reversed(IDENTITIES))
@@ -25,7 +25,7 @@ NAME_PLACEHOLDER, _UUID_PLACEHOLDER, _PARENT_PLACEHOLDER = (f"{_PLACEHOLDER}{num
 _PLACES = {NAME_PLACEHOLDER: 0, _UUID_PLACEHOLDER: 1, _PARENT_PLACEHOLDER: 2}
 
 DEVICE_START: Final = b'%b%b"' % (_NAME, NAME_PLACEHOLDER.encode())
-"""How each device begins whose name is taken out."""
+"""The beginning of each device whose name is replaced."""
 
 Identities = tuple[str, str, str]
 """What the placeholders in a device stand for: its name, its uuid and its parent's."""
@@ -34,7 +34,7 @@ NO_IDENTITIES: Identities = ("", "", "")
 
 MOST_LENGTHS = 64
 MOST_KEPT_BYTES = 16 * 1024
-"""The last list, or device, of so many lengths, and so long at most, is kept to be compared."""
+"""The last list, or device, of this many lengths is kept for comparison, if it isn't longer than this."""
 
 _NOWHERE = slice(0, 0)
 
@@ -51,12 +51,12 @@ def fill(text: str, own: Identities) -> str:
 
 
 class _Cut:
-    """A list of devices with placeholders, and where lists that are alike have what these stand for."""
+    """A list of devices with placeholders, and the positions of their values in equal lists."""
 
     __slots__ = ("_rest", "_rest_of", "_texts_of", "fillable")
 
     def __init__(self, raw: bytes, devices: list[tuple[slice, slice, slice]]) -> None:
-        """Take where each device has its name, its uuid and its parent's."""
+        """Take the positions of each device's name, its uuid and its parent's."""
         placed = sorted(
             (place.start, place.stop, placeholder)
             for device in devices
@@ -74,7 +74,7 @@ class _Cut:
         )
 
     def identities(self, raw: bytes) -> tuple[Identities, ...]:
-        """Return what the placeholders stand for in a list of this length; nothing if it isn't alike."""
+        """Return the values of the placeholders in a list of this length; nothing if it differs otherwise."""
         texts = self._texts_of(raw)
         joined = b"\x7f".join(texts)
         if (
@@ -98,7 +98,7 @@ _cuts: dict[int, _Cut] = {}
 
 
 def without_identities(raw: bytes) -> tuple[bytes, tuple[Identities, ...]]:
-    """Return a device, or a list of them, with placeholders, and what they stand for in each device.
+    """Return a device, or a list of them, with placeholders, and their values in each device.
 
     In JSON without a backslash a quote begins or ends a text, so what follows a key is its value, up to the
     next quote. The apiserver writes the name first, and attributes sorted by their names. Where that is
@@ -123,7 +123,7 @@ def without_identities(raw: bytes) -> tuple[bytes, tuple[Identities, ...]]:
 
 
 def _devices(raw: bytes) -> list[tuple[slice, slice, slice]]:
-    """Return where each device has its name, its uuid and its parent's."""
+    """Return the positions of each device's name, its uuid and its parent's."""
     found: list[tuple[slice, slice, slice]] = []
     end = raw.find(_NAME)
     while end >= 0:
@@ -137,7 +137,7 @@ def _devices(raw: bytes) -> list[tuple[slice, slice, slice]]:
 
 
 def _text(raw: bytes, key: bytes, start: int, end: int) -> slice:
-    """Return where the text is that follows a key; nowhere without the key."""
+    """Return the position of the text that follows a key; an empty one without the key."""
     found = raw.find(key, start, end)
     if found < 0:
         return _NOWHERE

@@ -1,4 +1,4 @@
-"""Devices of a ResourceSlice, and what they draw on, as the apiserver writes them."""
+"""Devices of a ResourceSlice and their counters, as the apiserver writes them."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import msgspec
 from lens.model.k8s.objects import Manifest
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""What the API calls an int64. JSON has greater numbers, which can't be written again."""
+"""The API's int64. JSON has greater numbers, which can't be encoded again."""
 
 
 class DeviceFields(Manifest):

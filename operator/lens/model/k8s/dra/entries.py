@@ -1,4 +1,4 @@
-"""The entries of lists and objects in JSON, read one by one: an odd one affects no other."""
+"""The entries of lists and objects in JSON, read one by one: an invalid one affects no other."""
 
 from collections.abc import Iterator
 from typing import TypeVar
@@ -24,7 +24,7 @@ def read_list(raw: msgspec.Raw) -> list[msgspec.Raw]:
 
 
 def read_map(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """Return the entries of an object, undecoded; none if it is missing or odd."""
+    """Return the entries of an object, undecoded; none if it is missing or invalid."""
     return read_or_none(_map, raw) or {}
 
 

@@ -1,4 +1,4 @@
-"""Which drivers of dynamic resource allocation (DRA) hand out GPUs."""
+"""The drivers of dynamic resource allocation (DRA) whose devices are GPUs."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase

@@ -18,7 +18,7 @@ from lens.model.k8s.objects import Condition, Manifest, ObjectMeta
 
 
 class ExactRequest(Manifest):
-    """What a request asks for, or one of its alternatives."""
+    """A request without alternatives, or one of the alternatives."""
 
     name: str = ""
     device_class_name: str = ""
@@ -47,7 +47,7 @@ class ClaimSpec(Manifest):
 
 
 class DeviceName(Manifest):
-    """What names a device in a claim's status."""
+    """The fields that name a device in a claim's status."""
 
     driver: str
     pool: str
