@@ -11,13 +11,15 @@ from functools import cached_property
 from io import BytesIO
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from lens import __version__
 from lens.resolver import Resolver
+from lens.transports import break_cycle
 
 FAIR_SHARE_BYTES = 2**18
 """A body up to this size is never refused because of others. A usual one is smaller."""
@@ -53,6 +55,16 @@ def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
+
+
+class Response(aiohttp.ClientResponse):
+    """A response whose connection leaves no garbage when it is closed."""
+
+    async def start(self, connection: Connection) -> Self:
+        """Receive the headers."""
+        break_cycle(connection.transport)
+        await super().start(connection)
+        return self
 
 
 class HttpClient:
@@ -121,6 +133,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=limit, resolver=Resolver(), keepalive_timeout=keepalive)
             if keepalive
             else aiohttp.TCPConnector(limit=limit, resolver=Resolver(), force_close=True),
+            response_class=Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             # Requests go only to configured addresses, so not through a proxy of the environment.

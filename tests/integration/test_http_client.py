@@ -1,16 +1,26 @@
 """The client of all requests: what it doesn't follow, how much it reads, and what a failure is called."""
 
 import asyncio
+import gc
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from lens.http_client import FAIR_SHARE_BYTES, BodyReader, HttpClient, RequestFailedError, request_errors
+from lens.http_client import (
+    FAIR_SHARE_BYTES,
+    BodyReader,
+    HttpClient,
+    RequestFailedError,
+    client_context,
+    request_errors,
+)
 from tests.integration.telemetry.server import Behaviour, Connection, FakeServer
+from tests.integration.watch import tls
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -163,3 +173,47 @@ async def test_a_failure_has_its_kind_and_cause(
                 await bodies.read(response, body, 1000)
         await client.close()
     assert (raised.value.failure, str(raised.value)) == (failure, problem)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("end", ["said", "cut", "reset"])
+async def test_a_connection_that_has_ended_leaves_nothing_to_a_collection_of_garbage(
+    tmp_path: Path, end: str, *, encrypted: bool
+) -> None:
+    """Those that are alive at a collection would stay for long (`lens.garbage`)."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        field = b"Connection: close\r\n" if end == "said" else b""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + field + b"\r\n{}")
+        await writer.drain()
+        if end == "reset":
+            writer.transport.abort()
+        writer.close()
+
+    def kept() -> int:
+        """Return how many sockets the client has a transport for. That of TLS above it names none."""
+        found = (each for each in gc.get_objects() if isinstance(each, asyncio.Transport))
+        sockets = (each for each in found if "Socket" in type(each).__name__)
+        return sum(each.get_extra_info("peername", ("", 0))[1] == port for each in sockets)
+
+    served, trusted = None, None
+    if encrypted:
+        authority = await tls.authority(tmp_path, "ca")
+        served = await tls.server(tmp_path, "served", authority)
+        trusted = client_context(authority.certificate)
+    client = HttpClient()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=served) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"{'https' if encrypted else 'http'}://127.0.0.1:{port}/"
+        gc.disable()
+        try:
+            for _ in range(5):
+                async with await client.send(url, {}, tls=trusted) as response:
+                    assert await response.read() == b"{}"
+            async with asyncio.timeout(10):
+                while kept():  # noqa: ASYNC110 - nothing tells when the last one is freed
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
+            await client.close()

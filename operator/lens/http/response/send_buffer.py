@@ -9,6 +9,8 @@ import struct
 import termios
 from collections.abc import Callable
 
+from lens.transports import break_cycle
+
 _ABORT = struct.pack("ii", 1, 0)
 
 
@@ -26,12 +28,11 @@ class SendBuffer:
 
     def open(self, transport: asyncio.Transport) -> None:
         """Begin with a transport."""
+        break_cycle(transport)
         self._transport, self._socket = transport, transport.get_extra_info("socket")
 
     def lose(self) -> None:
         """Let the transport go, which has closed."""
-        if self._transport is not None:
-            asyncio.get_running_loop().call_soon(_break_cycle, self._transport)
         self._transport = None
 
     def progressed(self) -> None:
@@ -69,15 +70,6 @@ class SendBuffer:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._transport.abort()
-
-
-def _break_cycle(transport: asyncio.BaseTransport) -> None:
-    """Have a transport that is closed freed at once.
-
-    asyncio's has one of its own methods as an attribute. Of long-lived garbage (`lens.garbage`) thousands of
-    transports would be the most. That below TLS can't be reached.
-    """
-    getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
 
 
 def _buffered(transport: asyncio.Transport) -> int | None:

@@ -20,6 +20,7 @@ import msgspec
 from aiohttp.connector import Connection
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from lens.http_client import Response
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.watch.batched_reader import BatchedReader
 from lens.kube.watch.reflector import GONE, Reflector, UnusableListError
@@ -58,7 +59,7 @@ class Status(msgspec.Struct):
     details: StatusDetails | None = None
 
 
-class KubeResponse(aiohttp.ClientResponse):
+class KubeResponse(Response):
     """A response that passes lists and watches to their reflectors."""
 
     reflectors: ClassVar[Mapping[str, Reflector[Any, Any]]] = {}
