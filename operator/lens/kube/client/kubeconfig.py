@@ -18,7 +18,12 @@ import aiohttp
 import kubernetes.client
 import kubernetes.config
 from kubernetes.config.incluster_config import InClusterConfigLoader
-from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
+from kubernetes.config.kube_config import (
+    KUBE_CONFIG_DEFAULT_LOCATION,
+    ConfigNode,
+    KubeConfigLoader,
+    KubeConfigMerger,
+)
 from yarl import URL
 
 from lens.config.errors import SettingsError
@@ -58,6 +63,7 @@ class Connection:
         self._context = context
         self._service_account = service_account
         self._configuration = kubernetes.client.Configuration()
+        self._loader: KubeConfigLoader | None = None
         self._proxy: str | None = None
         self._basic: str | None = None
         self._token_file: str | None = None
@@ -89,6 +95,7 @@ class Connection:
     def _load(self) -> None:
         # Without a proxy the official client takes the environment's, also for this machine.
         configuration = kubernetes.client.Configuration(proxy="", no_proxy="")
+        loader = None
         try:
             if self._in_cluster:
                 token_file = self._service_account / "token"
@@ -97,10 +104,10 @@ class Connection:
                 ).load_and_set(configuration)
                 self._token_file = str(token_file)
             else:
-                kubernetes.config.load_kube_config(
-                    self._kubeconfig, self._context, configuration, persist_config=False
-                )
-                self._token_file = self._kubeconfig_token_file()
+                merged = _merged(self._kubeconfig)
+                loader = KubeConfigLoader(merged, self._context, config_base_path=None)
+                loader.load_and_set(configuration)
+                self._token_file = self._kubeconfig_token_file(merged)
             server = _server(str(configuration.host))
             self._trust(configuration)
             basic = _basic(server)
@@ -109,6 +116,10 @@ class Connection:
         # The loaders raise any exception that a malformed file causes in their code.
         except Exception as error:
             raise self._failed(error) from error
+        if self._loader is not None:
+            # Its attributes lead back to it: until a collection of garbage all of the kubeconfig would stay.
+            vars(self._loader).clear()
+        self._loader = loader
         self._configuration, self._basic, self._proxy = configuration, basic, proxy
         self._signatures = self._file_signatures()
 
@@ -168,8 +179,7 @@ class Connection:
             self._loop.call_soon_threadsafe(apply)
         applied.result(_APPLY_SECONDS)
 
-    def _kubeconfig_token_file(self) -> str | None:
-        merged = KubeConfigMerger(self._kubeconfig).config
+    def _kubeconfig_token_file(self, merged: ConfigNode) -> str | None:
         contexts, users = merged["contexts"], merged.safe_get("users")
         name = contexts.get_with_name(self._context or merged["current-context"])["context"].safe_get("user")
         user = merged["users"].get_with_name(name, safe=True) if users and name else None
@@ -189,6 +199,14 @@ class Connection:
             configuration.key_file,
         )
         return [file_signature(file) if file else None for file in files]
+
+
+def _merged(paths: str) -> ConfigNode:
+    """Return what kubeconfigs have together. Raise ConfigException if there is none."""
+    merged = KubeConfigMerger(paths).config
+    if merged is None:
+        raise kubernetes.config.ConfigException("Invalid kube-config file. No configuration found.")
+    return merged
 
 
 def _problem(error: Exception) -> str:

@@ -1,10 +1,12 @@
 """A kubeconfig that can't be used is named with what is wrong, in one line, before a request is sent."""
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.config.kube_config import ConfigNode
 
 from lens.kube.client.kubeconfig import Connection, ConnectionFailedError
 from tests.kubeconfig import write_kubeconfig
@@ -30,6 +32,26 @@ def refusal(path: Path) -> str:
     assert said.startswith(f"LENS_KUBECONFIG: {path}: ")
     assert said.isprintable()
     return said
+
+
+def test_a_kubeconfig_that_is_loaded_again_leaves_nothing_to_a_collection_of_garbage(tmp_path: Path) -> None:
+    """What is alive at a collection would stay for long (`lens.garbage`), and tokens rotate each hour."""
+
+    def nodes() -> int:
+        return sum(isinstance(each, ConfigNode) for each in gc.get_objects())
+
+    connection = Connection(kubeconfig(tmp_path))
+    gc.collect()
+    gc.disable()
+    try:
+        _use(connection)
+        before = nodes()
+        for _ in range(3):
+            _use(connection)
+        assert before > 0
+        assert nodes() == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("content", [b"prod", b"[1]", b"\x00\xff", b"7"])
