@@ -7,7 +7,7 @@ import msgspec
 
 from lens.model.fit.spec.asked import AskedPod, read_asked_pod
 from lens.model.fit.spec.claims import AskedClaim
-from lens.model.fit.spec.labels import FlatLabels
+from lens.model.fit.spec.labels import FlatLabels, share
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet
 from lens.model.k8s.bounds import LONGEST_PENDING
@@ -61,7 +61,7 @@ def read_pending(document: bytes, nominated: FitPod | None, refusal: str | None 
     shared = msgspec.structs.replace(asked, labels=(), claims=(), name="", leftover=None)
     return PendingPod(
         _share(shared),
-        asked.labels,
+        share(asked.labels),
         nominated,
         refusal,
         asked.claims,

@@ -25,12 +25,14 @@ def flatten(labels: Mapping[str, str] | None) -> FlatLabels:
         return ()
     if len(labels) > MOST_LABELS:
         raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_LABELS}")
-    return _share(tuple(text for key in sorted(labels) for text in (intern(key), labels[key])))
+    return tuple(text for key in sorted(labels) for text in (intern(key), labels[key]))
 
 
 def flatten_known(labels: Mapping[str, str] | None) -> FlatLabels:
-    """Return labels as a tuple; UNKNOWN_LABELS for too many."""
-    return UNKNOWN_LABELS if labels and len(labels) > MOST_LABELS else flatten(labels)
+    """Return a stored pod's labels as a tuple, which others share; UNKNOWN_LABELS for too many."""
+    if not labels:
+        return ()
+    return UNKNOWN_LABELS if len(labels) > MOST_LABELS else share(flatten(labels))
 
 
 def unflatten(labels: FlatLabels) -> dict[str, str]:
@@ -39,5 +41,6 @@ def unflatten(labels: FlatLabels) -> dict[str, str]:
 
 
 @lru_cache(maxsize=MOST_SHARED)
-def _share(labels: FlatLabels) -> FlatLabels:
+def share(labels: FlatLabels) -> FlatLabels:
+    """Return the one object for equal labels. Those that a caller asks about are gone soon, and need none."""
     return labels
