@@ -41,12 +41,12 @@ from lens.http.connection import Connection
 from lens.http.refusal_counts import RefusalCounts
 
 REDIRECTS = {"/docs/": "../docs"}
-"""Paths that people type, and where they lead: relative, since a proxy may have put them below a path."""
+"""Paths that people type, with relative redirects, since a proxy may serve Lens below a path."""
 
 _log = logging.getLogger(__name__)
 
 _PARAMETER = re.compile(r"\{(name|path)\}$")
-"""At the end of a route's path: ``name`` is one segment, ``path`` all that is left."""
+"""The parameter at the end of a route's path: ``name`` is one segment, ``path`` the whole rest."""
 
 
 class Dispatcher:
@@ -181,7 +181,7 @@ class Dispatcher:
     def _finish(self, response: web.StreamResponse, context: RequestContext) -> web.StreamResponse:
         if not response.prepared:
             response.headers.update(context.headers())
-        # The rest of a refused body must not keep the connection open.
+        # The unread rest of a refused body must not keep the connection open.
         if self._probes.draining or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             response.force_close()
         return response
@@ -199,7 +199,7 @@ def _error_response(error: ApiError, context: RequestContext) -> web.Response:
     response = envelope.error_response(error)
     retry_after = error.headers.get("Retry-After")
     if retry_after is not None and context.rate_limit is not None:
-        # By section 6 of the rate limits' draft, not before their effective window ends.
+        # By section 6 of the draft about RateLimit fields, not before the window ends.
         response.headers["Retry-After"] = str(max(int(retry_after), context.rate_limit.reset_seconds))
     return response
 

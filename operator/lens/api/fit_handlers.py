@@ -110,7 +110,7 @@ class FitHandlers:
 
 
 def _shown(visibility: FitVisibility, device_class: str | None = None) -> Callable[[Data], Data]:
-    """Return what makes of an answer what the caller sees, with the ``device_class`` that it names."""
+    """Return a function that limits an answer to what the caller may see; it keeps the ``device_class``."""
 
     def show(data: Data) -> Data:
         if visibility.everything:

@@ -133,12 +133,18 @@ class Handlers:
             key = _key(request, params, media_type)
             epoch, now = self._epoch(request, caller, key)
             # Each row has the whole seconds that its pod has run or waited for.
-            second = int(max(now, epoch.seen.current_at))
+            second = int(max(now, epoch.latest.current_at))
             version = epoch.number, second, listing.version(epoch.view)
 
             async def make() -> Representation:
                 encoded = await listing.encode(
-                    epoch.view, params, request.path, media_type, epoch.seen.current_at, second, caller.tenant
+                    epoch.view,
+                    params,
+                    request.path,
+                    media_type,
+                    epoch.latest.current_at,
+                    second,
+                    caller.tenant,
                 )
                 return self._cache.put(
                     key,
@@ -182,12 +188,12 @@ class Handlers:
             epoch = kept()
             assert epoch is not None
             values = {
-                **current_fields(epoch.view, epoch.seen, at),
-                **{name: value(epoch.seen, at) for name, value in growing.items()},
+                **current_fields(epoch.view, epoch.latest, at),
+                **{name: value(epoch.latest, at) for name, value in growing.items()},
             }
             return [_encode(values[name]) for name in names]
 
-        marks = dict.fromkeys([*current_fields(epoch.view, epoch.seen, now), *growing], msgspec.Raw(_MARK))
+        marks = dict.fromkeys([*current_fields(epoch.view, epoch.latest, now), *growing], msgspec.Raw(_MARK))
         names = [name for name in data if name in marks]
         return self._cache.put(
             key,
@@ -228,7 +234,7 @@ def _tag(epoch: Epoch, media_type: str = envelope.CONTENT_TYPE) -> str:
 
 
 def _view_tag(params: ClusterParameters) -> str:
-    """Return what tells a view's tag from that of the whole, which has the same URL for another caller."""
+    """Return the part of an entity tag for a view, which has the same URL for callers that may see all."""
     return f"-{params.view}" if isinstance(params, CapacityParameters) and params.view else ""
 
 

@@ -10,7 +10,7 @@ _MAX_ELEMENTS = 64
 _MAX_FIELD = 2048
 """Characters of all lines of a field together. Elements that end beyond are ignored."""
 
-# Below any quality that a client can give: an encoding that it names precedes an identity that it doesn't.
+# Below any quality that a client can give: a named encoding precedes an unnamed identity.
 _UNNAMED = 0.0001
 
 IDENTITY = "identity"

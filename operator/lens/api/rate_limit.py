@@ -63,7 +63,7 @@ class RateLimiter:
         return self._state(self._bounded(self._full_at.get(key, now), now), now, exceeded=False)
 
     def _bounded(self, full_at: float, now: float) -> float:
-        """Return ``full_at``, or ``now`` where it is beyond the window: then the clock was set back."""
+        """Return ``full_at``; ``now`` if it is beyond the window, as after the clock was set back."""
         return full_at if now < full_at <= now + self._window + self._seconds else now
 
     def _state(self, full_at: float, now: float, exceeded: bool) -> RateLimitState:

@@ -1,4 +1,4 @@
-"""What a caller sees of what it requests: all of it, a namespace's part, or the cluster's capacity alone.
+"""The part of a request that a caller may see: all of it, a namespace's part, or the cluster's capacity.
 
 Capacity is what is free: figures, products, nodes and fit, without the names of others' pods and namespaces,
 without alerts and events. It is reviewed only for who may not see everything. The holders of GPUs of no node
@@ -20,9 +20,12 @@ P = TypeVar("P", bound=Parameters)
 
 
 async def authorized(params: P, caller: Caller, path: str) -> P:
-    """Return the parameters of what the caller sees. Raise an ApiError: 403, or 503 if that isn't known."""
-    seen: P = await _authorized(params, caller, path)
-    return seen
+    """Return the parameters, limited to what the caller may see.
+
+    Raise an ApiError: 403, or 503 if reviews fail.
+    """
+    visible: P = await _authorized(params, caller, path)
+    return visible
 
 
 async def _authorized(params: Any, caller: Caller, path: str) -> Any:
@@ -48,7 +51,7 @@ async def _authorized(params: Any, caller: Caller, path: str) -> Any:
 
 
 async def permitted(review: Awaitable[None]) -> bool:
-    """Return whether a permission is granted. Raise an ApiError, 503, if that isn't known."""
+    """Return whether a permission is granted. Raise an ApiError, 503, if reviews fail."""
     try:
         await review
     except ForbiddenError:
@@ -78,7 +81,7 @@ async def _sees_all(caller: Caller, path: str, namespace: str | None, scope: str
 
 
 class FitVisibility(NamedTuple):
-    """What a caller sees of an answer about fit: all of it, the names of nodes, its namespace's quotas."""
+    """The visible part of an answer about fit: all of it, names of nodes, the namespace's quotas."""
 
     everything: bool
     nodes: bool
@@ -86,7 +89,7 @@ class FitVisibility(NamedTuple):
 
     @classmethod
     async def of(cls, params: FitParameters, caller: Caller, path: str) -> Self:
-        """Return it for a caller that is authorized: of what isn't known, that it isn't seen."""
+        """Return it for an authorized caller. A permission that can't be reviewed counts as missing."""
         if params.view is not None:
             return cls(everything=False, nodes=True, namespace=False)
         if await _known(caller.authorize(path, None)):
@@ -119,19 +122,19 @@ async def _stream(params: StreamParameters, caller: Caller, path: str) -> Stream
 
 
 async def _namespace_stream(params: StreamParameters, caller: Caller, path: str) -> StreamParameters:
-    """Return the sections that the caller sees: the namespace's tasks, and capacity where it is asked for."""
+    """Return the sections that the caller may see: the namespace's tasks, and capacity if it is requested."""
     wanted = params.include if params.names_sections else frozenset[Section]({"tasks"})
-    seen = frozenset[Section]()
+    visible = frozenset[Section]()
     view = params.view
     if wanted & CAPACITY_SECTIONS:
         everything = await permitted(caller.authorize(path, None))
         if everything or await permitted(caller.authorize_capacity(path, params.namespace)):
-            seen |= CAPACITY_SECTIONS
+            visible |= CAPACITY_SECTIONS
             view = view if everything else "capacity"
     if "tasks" in wanted and await permitted(caller.authorize(path, params.namespace)):
-        seen |= frozenset[Section]({"tasks"})
-    if not seen:
+        visible |= frozenset[Section]({"tasks"})
+    if not visible:
         await caller.authorize(path, params.namespace)
-        # A stream of nothing would be one of everything to a peer, which takes an empty include for none.
+        # A peer takes an empty ``include`` for a missing one, and would send everything.
         raise forbidden(f"only tasks of namespace {params.namespace} may be seen, and include has none")
-    return params.only(wanted & seen, view)
+    return params.only(wanted & visible, view)

@@ -24,8 +24,8 @@ After a failure, the key isn't reviewed again for as long.
 """
 
 _KEPT_FACTOR = 6
-"""How many times as long as it may be served a positive result is kept: by default an hour, as long as a
-token of a service account lasts. So long its key is exempt from the bound on pending reviews."""
+"""A positive result is kept this many times as long as it may be served. By default that is an hour, the
+lifetime of a service account's token. Meanwhile its key is exempt from the bound on pending reviews."""
 
 _MAX_ENTRIES = 4096
 _MAX_PENDING = 256

@@ -1,4 +1,4 @@
-"""Mode ``static``: a file has the callers and the hashes of their tokens."""
+"""Mode ``static``: callers and the hashes of their tokens, from a file."""
 
 import hmac
 from collections.abc import Callable

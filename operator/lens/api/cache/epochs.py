@@ -1,4 +1,4 @@
-"""Epochs: for a while all views of a cluster answer from one state, so that none contradicts another.
+"""Epochs: for a while all views of a cluster are made from one state, so that none contradicts another.
 
 An epoch ends as soon as the state differs from it, though no earlier than a second after it began, and in any
 case when responses have been cached for as long as they may be.
@@ -12,19 +12,19 @@ from lens.api.errors import outdated
 from lens.model.cluster_state import ClusterState, StateView
 
 REBUILD_SECONDS = 1.0
-"""The least time between two epochs that changes of the state begin."""
+"""The shortest time between two epochs."""
 
 TOGETHER_SECONDS = 0.5
-"""Different questions of one caller, with no more time between them, are asked together."""
+"""Different requests of one caller are joined if no more time is between them."""
 
 BURST_SECONDS = 0.1
-"""So are questions that are sent at one time, also those that were asked shortly before.
+"""So are requests that are sent at one time, repeated ones included.
 
 On a busy machine they are read one after the other, and not within a few milliseconds.
 """
 
 MAX_TOGETHER_SECONDS = 1.0
-"""How long after its end an epoch still answers what is asked together."""
+"""How long after its end an epoch still serves joined requests."""
 
 MAX_CALLERS = 4096
 MAX_QUESTIONS = 256
@@ -32,15 +32,15 @@ MAX_QUESTIONS = 256
 
 @dataclass(slots=True, weakref_slot=True)
 class Epoch:
-    """The state that all views answer from since ``taken_at``. No other epoch has its ``number``.
+    """The state that all views are made from since ``taken_at``. No other epoch has its ``number``.
 
-    ``seen`` is the latest state with the same snapshot, from which the age of the figures is taken.
+    ``latest`` is the last state that has the same snapshot, from which the age of the figures is taken.
     ``taken_at`` moves when a caller has the state compared again, ``began_at`` doesn't.
     """
 
     number: int
     view: StateView
-    seen: StateView
+    latest: StateView
     taken_at: float
     began_at: float
 
@@ -51,7 +51,7 @@ class Epoch:
 
 @dataclass(slots=True)
 class _LastQuestions:
-    """The epoch that last answered a caller, and the questions that it answered, none of them twice.
+    """The epoch of a caller's last response, and the requests that it served, none of them twice.
 
     ``burst`` are the questions of the last burst, ``questions`` those since the last long pause. A pause
     lasts from an answer (the last one was given ``at``) until the next question arrives. ``last`` is the last
@@ -66,12 +66,12 @@ class _LastQuestions:
     last_gap: float = inf
 
     def gap(self, now: float, waited: float) -> float:
-        """Return the seconds from the last question to one that arrived ``waited`` seconds before ``now``."""
+        """Return the seconds from the last request to one that arrived ``waited`` seconds before ``now``."""
         # A negative time means that the clock was set back.
         return max(0.0, now - self.at - waited) if now >= self.at else inf
 
     def joins(self, question: bytes, gap: float) -> bool:
-        """Return whether a question is asked together with the last one."""
+        """Return whether a request is joined to the last one."""
         return (
             (gap < BURST_SECONDS and question not in self.burst)
             or (gap < TOGETHER_SECONDS and question not in self.questions)
@@ -79,7 +79,7 @@ class _LastQuestions:
         )
 
     def _belongs_to_last(self, question: bytes, gap: float) -> bool:
-        """Return whether a repeated question is closer to the last one than that was to those before.
+        """Return whether a repeated request is closer to the last one than that was to those before.
 
         A busy machine may spread the questions of one poll over more than a burst. Then the first question of
         the next poll has joined this one. Without this rule each later one would join the poll after its own.
@@ -87,7 +87,7 @@ class _LastQuestions:
         return question != self.last and gap < min(BURST_SECONDS, self.last_gap)
 
     def add(self, question: bytes, gap: float, now: float, *, joins: bool) -> None:
-        """Take note of a question that is answered now."""
+        """Add a request that is served now."""
         repeated = question in self.burst
         if not joins or len(self.questions) >= MAX_QUESTIONS:
             self.questions.clear()
@@ -120,7 +120,7 @@ class Epochs:
         return current
 
     def get(self, caller: Hashable, question: bytes, limit: float, now: float, waited: float = 0.0) -> Epoch:
-        """Return the epoch that answers a caller's question. Raise an ApiError until all has been listed.
+        """Return the epoch for a caller's request. Raise an ApiError until all has been listed.
 
         ``limit`` is the age in seconds from which on the caller accepts no cached response. The question
         arrived ``waited`` seconds ago: who sent it knew no answer that was given since.
@@ -136,11 +136,11 @@ class Epochs:
                 self._last_questions = {caller: last}
         last.add(question, gap, now, joins=joins)
         if current.snapshot is epoch.view.snapshot:
-            epoch.seen = current
+            epoch.latest = current
         return epoch
 
     def _epoch(self, current: StateView, joined: _LastQuestions | None, now: float, limit: float) -> Epoch:
-        """Return the epoch of questions that are joined, unless it is too old, or else the present one."""
+        """Return the epoch of joined requests unless it is too old, or else the present one."""
         if joined is not None:
             age = now - joined.epoch.taken_at
             if 0 <= age < min(self._rebuild_seconds + MAX_TOGETHER_SECONDS, self._seconds):
@@ -153,7 +153,7 @@ class Epochs:
             return present
         if current.differs_from(present.view):
             return self._begin(current, now)
-        # Nothing but the times of these differs.
+        # The states differ only in their times.
         present.view = current
         if age >= limit:
             present.taken_at = now

@@ -1,4 +1,4 @@
-"""A response's representation: a body, in part made for each response, and fields (RFC 9110, 8)."""
+"""A response's representation (RFC 9110, 8): header fields, and a body of which parts change with time."""
 
 import asyncio
 import math

@@ -140,7 +140,7 @@ class ResponseCache:
         return representation
 
     def _drop_expired(self, now: float) -> None:
-        """Drop what can't be served any more, but for what was used since another that still can."""
+        """Drop expired entries, from the least recently used one up to the first that isn't expired."""
         while self._entries and next(iter(self._entries.values())).expires_at <= now:
             self._remove(next(iter(self._entries)))
 

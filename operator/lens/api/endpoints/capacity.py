@@ -1,4 +1,4 @@
-"""What of a node's row is capacity: nothing that names others' pods and namespaces.
+"""The part of a node's row that is capacity: without names of pods and namespaces.
 
 A taint's value may be the name of a team, and so of its namespace; what pods have to tolerate is its key.
 """

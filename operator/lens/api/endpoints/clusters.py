@@ -56,7 +56,7 @@ class Product(msgspec.Struct, frozen=True):
 
     @property
     def count(self) -> ProductCount:
-        """Return it as what is added up."""
+        """Return it in the model's type, which can be added up."""
         states = GpuStates(self.allocated, self.unhealthy, self.unavailable, self.available)
         return ProductCount(self.product, self.reason, states, self.largest_block)
 
@@ -74,7 +74,7 @@ class GpuNodes(msgspec.Struct, frozen=True):
 
     @property
     def use(self) -> NodeUse:
-        """Return it as what is added up."""
+        """Return it in the model's type, which can be added up."""
         return NodeUse(self.idle, self.partly_used, self.full, self.closed)
 
 
@@ -103,7 +103,7 @@ class Figures(msgspec.Struct, frozen=True):
 
     @property
     def reporting_gpus(self) -> float:
-        """Return how many GPUs report utilization: all, where that isn't known."""
+        """Return how many GPUs report utilization; all of them if it is unknown."""
         coverage = 1.0 if self.telemetry is None else self.telemetry.coverage
         return coverage * self.current_gpu_usage.total_gpus
 

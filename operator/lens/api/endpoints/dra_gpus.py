@@ -1,4 +1,4 @@
-"""GPUs that DRA hands out: a node's, joined with those that telemetry reports or in rows of their own.
+"""GPUs of DRA: a node's, joined with those that telemetry reports or in rows of their own.
 
 Those of no node, too, as far as claims hold them.
 """
@@ -40,7 +40,7 @@ Containers = Mapping[DeviceKey, list[Claimed]]
 def with_dra(
     rows: list[Gpu], occupied: NodeOccupancy, telemetry: NodeTelemetry | None, current_at: float
 ) -> list[Gpu]:
-    """Return a node's GPUs, each once, with what DRA says of them.
+    """Return a node's GPUs, each once, with their fields of DRA.
 
     ``rows`` are those that its telemetry, or else its pods, name. One with the uuid, or the PCI address, of a
     GPU that DRA hands out is that GPU.
@@ -75,7 +75,7 @@ def with_dra(
 
 
 def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> NoNodeGpu | None:
-    """Return a GPU of no node with who holds it; None if nobody does, or nobody in the ``namespace``.
+    """Return a GPU of no node with its holders; None if it has none, or none in the ``namespace``.
 
     Of several holders it has those in the namespace. As ``capacity`` it is without the values of taints.
     """
@@ -92,7 +92,7 @@ def no_node_gpu(held: HeldGpu, namespace: str | None, *, capacity: bool) -> NoNo
 
 
 def _join(row: Gpu, held: HeldGpu, containers: Containers) -> None:
-    """Add to a row what DRA says of its GPU."""
+    """Add to a row the fields that DRA has for its GPU."""
     row["dra"] = _dra(held)
     row["holders"] += _containers(held, containers)
     row["product"] = row["product"] or held.gpu.product
@@ -104,7 +104,7 @@ def _join(row: Gpu, held: HeldGpu, containers: Containers) -> None:
 
 
 def _own_row(held: HeldGpu, containers: Containers, unreported: str, current_at: float) -> Gpu:
-    """Return a GPU that only DRA tells of."""
+    """Return the row of a GPU that only DRA lists."""
     gpu = held.gpu
     unsaid = SLICE_GONE if held.reason == SLICE_GONE else NOT_REPORTED
     reasons = dict.fromkeys(MEASURED, unreported)
@@ -162,7 +162,7 @@ def _dra(held: HeldGpu) -> DraGpu:
     holders: dict[str, list[DeviceHolder]] = {}
     for each in held.holders:
         holders.setdefault(each.allocated.device, []).append(each)
-    # Of a GPU that no slice has only its claims name a device.
+    # The devices of a GPU that no slice lists are named by its claims alone.
     devices = gpu.devices or (Device(Place(gpu.driver, gpu.pool, gpu.node), gpu.name),)
     shown = sorted(devices, key=lambda device: device.name not in holders)[:MOST_SHOWN_DEVICES]
     return {

@@ -31,7 +31,7 @@ class _Idle(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What a namespace has on one node, or on all of them. ``percent`` is utilization times GPUs."""
+    """A namespace's GPUs on one node, or on all of them. ``percent`` is utilization times GPUs."""
 
     allocated: int = 0
     tasks: int = 0
@@ -74,7 +74,7 @@ class _Waiting(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """A row in JSON; where pods are idle, what is before and after the idle time."""
+    """A row in JSON; if pods are idle, in two parts around the idle time."""
 
     before: bytes
     idle_pods: tuple[_Idle, ...] = ()
@@ -196,8 +196,8 @@ def _row(name: str, part: _Part, waiting: _Waiting) -> _Encoded:
     return _Encoded(before, part.idle_pods, after)
 
 
-def _joined(rows: Iterable[_Encoded], seen: StateView, now: float) -> msgspec.Raw:
-    since = seen.alerts_and_events.idle_since
+def _joined(rows: Iterable[_Encoded], latest: StateView, now: float) -> msgspec.Raw:
+    since = latest.alerts_and_events.idle_since
     return msgspec.Raw(
         b"[%b]"
         % b",".join(

@@ -28,7 +28,7 @@ def pending_tasks(queue: ListQueue) -> Listing[PendingParameters, Pod]:
     cache = RowCache(_pending_row, "waiting_seconds", _created_at)
 
     async def rows_of(current: StateView, params: PendingParameters, pods: Sequence[Pod]) -> Rows[Pod]:
-        # Who may ask for all namespaces may see the nodes. All others get the same answer from the cache.
+        # A caller who may see all namespaces may see the nodes. All others share an answer in the cache.
         found = await fits.read(current.fit, pods, names=params.scope is None)
         return Rows(partial(cache.encode, more=found.encoded), partial(pending_row, found), found.tag)
 

@@ -32,31 +32,32 @@ INCOMPLETE_POOLS: Literal["INCOMPLETE_POOLS"] = "INCOMPLETE_POOLS"
 _encode = msgspec.json.Encoder().encode
 
 
-def freshness_fields(current: StateView, seen: StateView, now: float) -> Mapping[str, Any]:
+def freshness_fields(current: StateView, latest: StateView, now: float) -> Mapping[str, Any]:
     """Return the fields that say how current the figures of ``current`` are, and how often fit was right.
 
-    ``seen`` is the latest state with the same snapshot.
+    ``latest`` is the last state that has the same snapshot.
     """
     freshness: Freshness = {
-        "synced": seen.synced,
-        "age_seconds": round(seen.age(now), 3),
+        "synced": latest.synced,
+        "age_seconds": round(latest.age(now), 3),
         "watch_age_seconds": {
-            resource: round(max(0.0, now - contact), 3) for resource, contact in sorted(seen.contacts.items())
+            resource: round(max(0.0, now - contact), 3)
+            for resource, contact in sorted(latest.contacts.items())
         },
-        "unseen": dict(seen.unseen),
+        "unseen": dict(latest.unseen),
         "coverage": _coverage(current),
         "sequence": current.snapshot.sequence,
     }
     return {
-        "timestamp": timestamps.render(seen.current_at),
+        "timestamp": timestamps.render(latest.current_at),
         "freshness": freshness,
-        "fit_record": record_row(seen.fit_record),
+        "fit_record": record_row(latest.fit_record),
     }
 
 
-def timestamp_field(_current: StateView, seen: StateView, _now: float) -> Mapping[str, Any]:
+def timestamp_field(_current: StateView, latest: StateView, _now: float) -> Mapping[str, Any]:
     """Return the timestamp alone."""
-    return {"timestamp": timestamps.render(seen.current_at)}
+    return {"timestamp": timestamps.render(latest.current_at)}
 
 
 def status(current: StateView, params: StatusParameters, now: float = 0.0) -> Status:

@@ -94,7 +94,7 @@ def task_row(pod: Pod, current: StateView, now: int) -> Task:
 
 
 def fraction_row(fraction: Fraction, *, bound: bool = True) -> FractionRow:
-    """Return what a pod asks KAI-Scheduler for, and where it is if it is bound."""
+    """Return the fraction that a pod requests from KAI-Scheduler, with its reservations if it is bound."""
     reason: Literal["NO_RESERVATION", "MALFORMED"] | None = None
     if fraction.malformed:
         reason = "MALFORMED"

@@ -40,10 +40,10 @@ MOST_SECONDS = 0.5
 """How long alternatives are searched for."""
 
 LONGEST_SECONDS = 3.0
-"""How long a question is worked on. The most costly reasonable ones take a third of it."""
+"""The deadline of a question. The most costly reasonable ones take a third of it."""
 
 DEFAULT_RESOURCE = VENDORS[0].resources[0]
-"""What a GET asks for where no node has whole GPUs."""
+"""The resource of a GET if no node has whole GPUs."""
 
 MOST_PRODUCTS = 8
 
@@ -51,7 +51,7 @@ DEFAULT_NAMESPACE = "default"
 
 
 class Kind(NamedTuple):
-    """What a GET's pods ask for: a resource, or devices of a class."""
+    """The request of a GET's pods: a resource, or devices of a class."""
 
     resource: str | None = None
     device_class: str | None = None
@@ -180,7 +180,7 @@ class FitQuestions:
                 found.append(Kind(device_class=each.name))
             elif each.gpus and each.extended_resource not in allocatable:
                 found.append(Kind(each.extended_resource))
-        # Where there is none, a pod that asks for one fits nowhere.
+        # Without any, a pod that requests one fits nowhere.
         return found or (Kind(DEFAULT_RESOURCE),)
 
     def _group(self, view: StateView, params: FitQuery, kind: Kind) -> AskedGroup:
@@ -224,7 +224,7 @@ class FitQuestions:
         return msgspec.structs.replace(group, asked=asked)
 
     def _tolerations(self, fleet: Fleet) -> Iterable[Toleration]:
-        """Return tolerations of all taints that GPU pods are taken to tolerate."""
+        """Return tolerations of all taints that GPU pods are assumed to tolerate."""
         gates, _ = fleet.gates
         taints = dict.fromkeys(taint for gate in gates for taint in gate.taints)
         for taint in taints:
@@ -264,7 +264,7 @@ _GPUS = frozenset(
 
 
 def _rank(found: Answer) -> tuple[int, int]:
-    """Return what to compare answers about one resource each by: a "no" is one only if all are."""
+    """Return the sort key of the answers about single resources: the result is "no" only if all are."""
     return ("no", "unknown", "yes").index(found.fits), found.placed
 
 

@@ -23,8 +23,8 @@ from lens.model.fit.view import FitView
 from lens.model.inventory.objects.pod import Pod, PodKey
 
 MOST_SECONDS = 0.25
-"""How long answers work in each second on readings that aren't known yet. One takes some 5 ms; with rules
-between pods up to several hundred."""
+"""The time for new readings in each second. One takes some 5 ms; with rules between pods up to several
+hundred."""
 
 MOST_SHAPES = 256
 """Shapes of pods whose readings are kept."""
@@ -43,7 +43,7 @@ class _Fields(msgspec.Struct, frozen=True):
 
 
 class PodFits:
-    """The readings of one answer's pods. ``tag`` is another one if any of them is."""
+    """The readings of one answer's pods. ``tag`` changes with any of them."""
 
     def __init__(self, fields: Mapping[PodKey, _Fields]) -> None:
         """Take the fields of each pod, in the order of the rows."""
@@ -73,7 +73,7 @@ class PendingFits:
         self._readings: dict[Hashable, tuple[PendingPod, Found]] = {}
 
     async def read(self, view: FitView, pods: Sequence[Pod], *, names: bool) -> PodFits:
-        """Return the readings of pods, those first that come first; with ``names`` those of nodes too."""
+        """Return the readings of pods, made in their order; with ``names`` of nodes."""
 
         async def work() -> PodFits:
             async with self._lock:

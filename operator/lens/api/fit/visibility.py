@@ -11,7 +11,7 @@ from lens.model.fit.spec.affinity_terms import AffinityTerm
 from lens.model.fit.spec.asked import AskedPod
 
 _NAMELESS = frozenset({"gpus", "replicas", "product", "devices", "selector"})
-"""Changes of a question whose values name no team."""
+"""The kinds of changes whose values name no namespace or pod."""
 
 NAMESPACE = "namespace"
 """In ``not_checked``: the quotas and LimitRanges of the pods' namespace, and their affinity to its pods."""
@@ -21,7 +21,7 @@ NAMESPACES = "namespaces"
 
 
 def selects_other_namespaces(asked: AskedPod, namespace: str | None) -> bool:
-    """Return whether a pod chooses by pods of other namespaces than its own."""
+    """Return whether a pod has rules about pods of other namespaces."""
     return any(
         term.namespace_selector is not None or term.namespaces != (namespace,)
         for term in (*asked.affinity, *asked.anti_affinity)

@@ -78,7 +78,7 @@ class Rows(NamedTuple, Generic[V]):
 
 
 class EncodedList(NamedTuple):
-    """A response's body, its representation header fields, and what its entity tag has to have in it."""
+    """A response's body, its representation header fields, and the part of its entity tag."""
 
     body: bytes
     headers: Mapping[str, str]

@@ -98,7 +98,7 @@ class RowCache:
         """Return the cached row if it was made of the same values, or else a new one."""
         telemetry = current.telemetry.nodes.get(pod.node)
         chain = current.owner_chains.get(pod.controller) if pod.controller else None
-        # What was an older response's is of no use once there is a newer row.
+        # An older response's row is of no use once there is a newer one.
         cached = self._young.get(id(pod)) or self._old.pop(id(pod), None)
         if (
             cached is None

@@ -74,7 +74,7 @@ def _is_amount(text: str) -> bool:
 
 
 class FitParameters(ClusterParameters):
-    """The cluster, the namespace of what is asked about, and how much of the answer is shown."""
+    """The cluster, the pods' namespace, and how much of the answer is shown."""
 
     namespace: Namespace | None = Field(
         default=None,

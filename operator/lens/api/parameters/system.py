@@ -17,7 +17,7 @@ def _not_empty(text: str) -> str:
 
 
 class AccessParameters(Parameters):
-    """What the caller wants to know its rights to."""
+    """The cluster and the namespace of the rights."""
 
     cluster: Annotated[str, AfterValidator(_not_empty), NON_EMPTY_SCHEMA] | None = Field(
         default=None, description="The cluster's name; by default the one that this Lens watches."

@@ -66,7 +66,7 @@ class ClusterOverview:
         except ApiError:
             return ClusterStatus(self._name, True, "syncing")
         figures = msgspec.convert(status(epoch.view, StatusParameters(cluster=self._name), now), type=Figures)
-        return self._status(self._name, figures, epoch.seen.age(now), local=True)
+        return self._status(self._name, figures, epoch.latest.age(now), local=True)
 
     async def _peer(self, request: web.BaseRequest, caller: Caller, name: str) -> ClusterStatus:
         try:

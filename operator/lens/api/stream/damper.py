@@ -47,7 +47,7 @@ class Damper:
         """Take the state that all streams have; times are in seconds of one monotonic clock."""
         self._cluster = cluster
         self._seen = current
-        # What was sent by then may be changed at once.
+        # Rows that were sent before may change at once.
         self._since = now - PAUSE_SECONDS
         self._sent_at: dict[str, float] = {}
         self._due_at: dict[str, float] = {}

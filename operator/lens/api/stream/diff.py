@@ -27,7 +27,7 @@ V = TypeVar("V")
 _encode = msgspec.json.encode
 
 VOLATILE = ("timestamp", "freshness", "fit_record")
-"""Fields of a status that change although nothing has happened."""
+"""Fields of a status that change with time alone."""
 
 
 class TaskKey(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which nodes have pods of a controller: of pods with another workload only these nodes are compared."""
+"""The nodes with pods of a controller. If its workload changes, only these nodes are compared."""
 
 from collections.abc import Collection
 

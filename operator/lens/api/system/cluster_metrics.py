@@ -159,7 +159,7 @@ def _products(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 def _claimable(snapshot: Snapshot) -> Iterator[Metric]:
-    """Return what is special to GPUs that claims hold."""
+    """Return the metrics of GPUs that claims hold."""
     if snapshot.known_unknown_gpus is not None:
         yield GaugeMetricFamily(
             "lens_unknown_gpus",

@@ -1,4 +1,4 @@
-"""``/api/v1/access``: what the caller may see, so that a page asks for nothing that it wouldn't get.
+"""``/api/v1/access``: what the caller may see, so that the page sends no request that would be refused.
 
 Kubernetes lists nobody's rights but one's own. So Lens says of one namespace at a time what its reviews say.
 """
@@ -22,7 +22,7 @@ TASKS = "/api/v1/realtime/running-tasks"
 
 
 class OwnAccess:
-    """Answers callers about themselves. Any valid token may ask."""
+    """Answers callers about themselves, with any valid token."""
 
     def __init__(self, cluster: str, peers: Callable[[MultiMapping[str]], Sequence[str]], page: str) -> None:
         """Take the local cluster, the peers that a request may reach, and the page's digest."""

@@ -24,7 +24,7 @@ DOCUMENT = "index.html"
 ASSETS = "assets"
 
 PAGE_FIELD = "Lens-Page"
-"""The field that has the page's digest, of a stream: a page whose own is another is of another version."""
+"""The header field of a stream with the page's digest. A page with another digest is of another version."""
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _REVALIDATED = "no-cache"
@@ -78,7 +78,7 @@ class Page:
         return self._document.response(request.headers)
 
     async def asset(self, request: web.BaseRequest, params: AssetParameters, _caller: Caller) -> web.Response:
-        """Respond with a file. Raise an ApiError, 404, for one that isn't there: of another version, too."""
+        """Respond with a file. Raise an ApiError, 404, for a missing one, or one of another version."""
         file = self._files.get(params.path)
         if file is None:
             raise not_found("File")
@@ -113,7 +113,7 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 
 def _served(document: str, files: Mapping[str, bytes], digest: str) -> str:
-    """Return the document with its digest, its files' addresses, and the modules that it leads to."""
+    """Return the document with its digest, its files' addresses, and the modules that it imports."""
     script = _SCRIPT.search(document)
     modules = sorted(_needed(script[1], files)) if script else []
     links = "".join(f'<link rel="modulepreload" href="./{name}">\n' for name in modules)

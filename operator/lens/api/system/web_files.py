@@ -28,7 +28,7 @@ class WebFile:
     """A file that never changes while the process runs, and its encodings, each made on first use."""
 
     def __init__(self, body: bytes, content_type: str, cache_control: str, policy: str) -> None:
-        """Take the file, its whole Content-Type, and what its Cache-Control and its policy are."""
+        """Take the file, its whole Content-Type, its Cache-Control and its policy."""
         self._body = body
         self._encoded: dict[str, bytes] = {IDENTITY: body}
         self._tag = sha256(body).hexdigest()[:32]
