@@ -6,9 +6,10 @@ import sys
 
 def main() -> None:
     """Run the command line, which SIGTERM and Ctrl+C end from its first moment on."""
-    # The first process of a container has no default for it: before there is a handler the kernel drops it.
+    # The first process of a container has no default action for SIGTERM: without a handler the kernel drops
+    # it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # It takes most of a second to import everything, and nobody wants to see where Ctrl+C met that.
+    # Imports take most of a second. Ctrl+C during that time must not print a traceback.
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))

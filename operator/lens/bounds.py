@@ -1,4 +1,4 @@
-"""What others may take of a process over HTTP and in its log: bytes, numbers and seconds.
+"""Bounds of a process on HTTP and on its log: bytes, numbers and seconds.
 
 ``docs/security.md`` has the table of them, with what happens beyond.
 """
@@ -21,19 +21,19 @@ CLIENT_TIMEOUT_SECONDS = 20.0
 """For a whole head, and a whole body."""
 HANDSHAKE_SECONDS = 10.0
 SLOW_READER_FACTOR = 3
-"""How many timeouts a client has to take some of a response: the kernel takes it in large pieces."""
+"""The number of timeouts in which a client must read something: its kernel receives large pieces."""
 STALLED_SECONDS = 0.5
-"""A client that has taken nothing for this long is disconnected when other responses need the memory."""
+"""A client that has read nothing for this long is disconnected when other responses need the memory."""
 
 READ_BYTES = 32 * 1024
-"""What is read of a connection at a time."""
+"""The bytes that are read from a connection at a time."""
 PIECE_BYTES = 64 * 1024
-"""An answer is written in pieces of this, each once the client has taken those before."""
+"""A response is written in pieces of this size, each after the client has read those before."""
 FAIR_UNSENT_BYTES = 16 * 1024
-"""What a connection may have waiting to be taken however much others have."""
+"""The unsent bytes that a connection may always have, whatever the others have."""
 SEND_BUFFER_BYTES = 128 * 1024
 RECEIVE_BUFFER_BYTES = 64 * 1024
-"""What the kernel keeps for a connection; it takes twice as much."""
+"""The kernel's buffers of a connection. The kernel doubles these numbers."""
 
 LOG_QUEUE_BYTES = 4 * 2**20
 LOG_LINE_BYTES = 64 * 1024
@@ -45,15 +45,15 @@ LOG_TEMPLATES = 1024
 
 
 class Bounds(NamedTuple):
-    """What connections to one server may take, all together."""
+    """Bounds on all connections to one server together."""
 
     connections: int
     per_address: int
     """Of these, for each IPv4 address or IPv6 /64."""
     heads_bytes: int
-    """Heads that aren't whole yet, or are being answered, as they are kept."""
+    """Bytes of the heads that are incomplete or being answered."""
     unsent_bytes: int
-    """Answers, each counted once, and what connections have not taken of them."""
+    """Unsent bytes of responses: bodies, each counted once, and connections' buffers."""
 
     def over_tls(self) -> "Bounds":
         """Return bounds for connections that take some 60 KiB each, rather than 9."""

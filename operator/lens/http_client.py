@@ -30,7 +30,7 @@ LONG_KEEPALIVE_SECONDS = 75.0
 _KEEPALIVE_SECONDS = 15.0
 
 Failure = Literal["timeout", "refused", "unreachable", "malformed", "too_large"]
-"""Why there is no whole response.
+"""The kinds of failures.
 
 ``refused``: connection refused. ``unreachable``: no route, a broken connection, an untrusted certificate.
 ``malformed``: not HTTP.

@@ -139,7 +139,7 @@ async def evaluate(
 
 
 async def record_fit(state: ClusterState, changes: Changes, metrics: Metrics, recorder: Recorder) -> None:
-    """Compare what Lens says of pending pods with what the scheduler does, and publish the record.
+    """Compare Lens' predictions for pending pods with the scheduler's decisions, and publish the record.
 
     After a restart of the job, the same ``recorder`` continues.
     """
@@ -155,7 +155,7 @@ async def record_fit(state: ClusterState, changes: Changes, metrics: Metrics, re
 
 
 def _within_thread_time(tick: Callable[[Check], Mapping[str, int]]) -> Mapping[str, int]:
-    # On a busy machine the thread waits for most of a second, which costs nobody anything.
+    # On a busy machine most of this second is waiting, which uses no CPU.
     return tick(deadline(time.thread_time, MOST_RECORD_SECONDS))
 
 

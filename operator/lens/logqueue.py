@@ -1,4 +1,4 @@
-"""The way of log lines to stderr: none holds up who logs, and none comes without end.
+"""Writes log lines to stderr in a thread, within bounds: logging never blocks.
 
 A thread writes them. The reader of stderr may stop reading; then lines wait, and beyond a bound they are
 dropped and counted. So are those that can't be written, as on a full disk.
@@ -40,7 +40,7 @@ dropped: Counter[str] = Counter({FULL: 0, REPEATED: 0, FAILED: 0})
 
 
 class Repeats(logging.Filter):
-    """Let so many lines of a kind through in a window of time; the next one says how many were held back.
+    """Limit the lines of a kind in a window of time. The next line says how many were dropped.
 
     Of a kind are lines of one logger with one message before its arguments: what they name makes no
     difference.

@@ -1,4 +1,4 @@
-"""How a command says that it can't: one line on stderr, exit status 2."""
+"""The failure of a command: one line on stderr, and exit status 2."""
 
 import logging
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""``lens``: one command for each thing that it can be."""
+"""``lens``: the command line with all its commands."""
 
 from typing import Annotated
 
@@ -40,4 +40,4 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Have the options of `lens` itself."""
+    """The options of `lens` itself."""

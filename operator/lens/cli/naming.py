@@ -1,4 +1,4 @@
-"""Settings in messages, as the user knows them: by the flag or the variable that was given."""
+"""Names settings in messages by the flag or the variable that the user gave."""
 
 import re
 from collections.abc import Mapping

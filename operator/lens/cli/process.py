@@ -1,4 +1,4 @@
-"""Settings of the whole process. A command makes them, since a library must not."""
+"""Settings of the whole process, which a command sets, since a library must not."""
 
 import contextlib
 import ctypes

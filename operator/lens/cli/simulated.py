@@ -71,7 +71,7 @@ Count it again from the simulated cluster's own objects:
 
 Ctrl+C ends it.
 """
-"""What the demo prints, ready to paste."""
+"""The text that the demo prints, with commands to paste."""
 
 
 AGENTS = """\
@@ -80,7 +80,7 @@ Agents on {agents} of the nodes tell what their GPUs do. One of them by itself, 
   curl "{agent}/v1/devices" -H "Authorization: Bearer {token}"
   curl "{agent}/metrics" -H "Authorization: Bearer {token}"
 """
-"""What it prints once they do."""
+"""The text that it prints once agents report."""
 
 _ENDING = {signal.SIGTERM, signal.SIGHUP}
 """The signals that end a demo besides Ctrl+C: a terminal that is closed sends SIGHUP."""
@@ -220,7 +220,7 @@ def _now() -> datetime:
 
 
 async def _counted(server: Server, cluster: str, token: str) -> None:
-    """Wait until Lens has counted, so that what is pasted is answered.
+    """Wait until Lens has counted, so that pasted commands are answered.
 
     It isn't ready yet: it waits for the agents, which start after this.
     """
@@ -234,7 +234,7 @@ async def _counted(server: Server, cluster: str, token: str) -> None:
 
 
 def _kubeconfig(port: int, token: str) -> str:
-    """Write the way to the simulated apiserver.
+    """Write a kubeconfig for the simulated apiserver.
 
     The URL has it too: kubectl sends a user's token over TLS only, but a URL's credentials over HTTP as well.
     """

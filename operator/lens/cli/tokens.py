@@ -1,4 +1,4 @@
-"""``lens token``: a new token, and the entry that lets its bearer in."""
+"""``lens token``: a new token, and its entry for the tokens file."""
 
 import hashlib
 import secrets

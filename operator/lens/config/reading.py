@@ -38,7 +38,7 @@ _PROBLEMS = {
     "less_than": "{given} is not less than {lt:g}",
     "too_short": "names nothing",
 }
-"""What is wrong, by pydantic's type of the error."""
+"""The messages by pydantic's type of error."""
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -54,7 +54,7 @@ CLIENT_VARIABLES = frozenset(
         "LENS_URL",
     }
 )
-"""What the commands that ask a Lens read: a shell that has them may run the others too."""
+"""The variables of `kubectl lens`, which may be set in a shell that runs the other commands too."""
 
 
 def read(

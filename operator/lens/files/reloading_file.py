@@ -14,7 +14,7 @@ RETRY_SECONDS = 30.0
 T = TypeVar("T")
 
 FileSignature = tuple[int, int, int] | None
-"""What identifies a file's present content; None where there is no file."""
+"""Identifies a file's present content; None if there is no file."""
 
 _log = logging.getLogger(__name__)
 

@@ -1,1 +1,4 @@
-"""HTTP as all of Lens' servers serve it: connections within bounds. Knows nothing of what is served."""
+"""The HTTP server of all of Lens' processes: connections within bounds.
+
+It doesn't depend on what is served.
+"""

@@ -1,4 +1,4 @@
-"""What a server of HTTP serves, and why a connection has it refuse a request."""
+"""The interface between connections and an application, with the reasons to refuse a request."""
 
 from typing import Protocol
 
@@ -10,11 +10,11 @@ class HeadTooLargeError(Exception):
 
 
 class NotHttpError(Exception):
-    """What was received begins with no request line of HTTP/1."""
+    """The received bytes don't begin with a request line of HTTP/1."""
 
 
 class BusyError(Exception):
-    """There is no room for a response: clients have not read others."""
+    """There is no room for a response, since clients have not read earlier ones."""
 
 
 class Application(Protocol):

@@ -1,4 +1,4 @@
-"""aiohttp's connections, within bounds: no head is parsed before it is whole, and one request at a time."""
+"""aiohttp's connections within bounds. They parse one request at a time, once its head is complete."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CLIENT_GONE = 499
 """The status, in log and metrics, of a request whose client disconnected first (nginx's number)."""
 
-# No request has this anywhere in its head.
+# A byte that no valid head has.
 _NO_REQUEST = b"\0"
 
 # The memory per byte of a head: as bytes and as text, of which one wide character makes each take 4 bytes.
@@ -47,7 +47,7 @@ class Connection(web.RequestHandler):
         self._table = listener.table
         self._client_timeout = timeout
         self._clock = asyncio.get_running_loop().time
-        # Received and not parsed yet, and how many bytes of it are known to have no end of a head.
+        # The bytes that aren't parsed yet, and how many of them have been searched for the end of a head.
         self._received = bytearray()
         self._searched = 0
         self._busy = False
@@ -55,7 +55,7 @@ class Connection(web.RequestHandler):
         self._body_left = 0
         self._content: Any = None
         self.body_problem: Exception | None = None
-        """Why the body of the present request isn't whole."""
+        """Why the body of the present request is incomplete."""
         self._problem: Exception | None = None
         self._receiving_since: float | None = None
         self.send_buffer = SendBuffer(self._clock)
@@ -75,7 +75,7 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End: cancel the handler and drop what was received."""
+        """Cancel the handler and drop the received bytes."""
         self._table.remove(self)
         self._ignores_input = True
         self._received.clear()
@@ -83,7 +83,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Add what was received. aiohttp calls this with no data to parse its own remainder."""
+        """Add received bytes. aiohttp calls this without data to parse its own remainder."""
         if self._ignores_input or not data:
             if not self._ignores_input:
                 super().data_received(data)
@@ -94,7 +94,7 @@ class Connection(web.RequestHandler):
             if not self._body_left:
                 self._receiving_since = None
             super().data_received(part)
-            # The parser's error is behind the request that is being answered, which nobody ends.
+            # The parser's error is queued behind the request that is being answered, which would never end.
             if self._content is not None and self._messages and not self._content.is_eof():
                 self._end_body(MalformedBodyError())
                 return
@@ -165,7 +165,7 @@ class Connection(web.RequestHandler):
         if line.endswith(b"\n") or line[0] < 0x21:
             self._problem = NotHttpError()
         super().data_received(line)
-        # In case it found nothing wrong. Of two errors the first is answered.
+        # In case the parser found nothing wrong. It answers only the first of two errors.
         super().data_received(_NO_REQUEST)
 
     def _refuse(self, problem: Exception, reason: str) -> None:
@@ -179,7 +179,7 @@ class Connection(web.RequestHandler):
         self._ignores_input = True
 
     def _end_body(self, problem: Exception) -> None:
-        """End a body that isn't whole, and ignore further input."""
+        """End an incomplete body, and ignore further input."""
         self._ignores_input = True
         self._received.clear()
         self._receiving_since = None
@@ -199,7 +199,8 @@ class Connection(web.RequestHandler):
             response = await self._listener.application(request)
             if chunked and response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self.body_problem:
                 self._listener.refusals["body"] += 1
-            # A client that wasn't asked for its body sends none, and its next request would be taken for it.
+            # A client that waits for 100 (Continue) hasn't sent its body: its next request would count as the
+            # body.
             unasked = self._body_left > 0 and request_body.expects_continue(request)
             if chunked or self._ignores_input or unasked:
                 response.force_close()

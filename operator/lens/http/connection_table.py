@@ -17,7 +17,7 @@ class ConnectionTable:
     """All connections of one server.
 
     A connection is active while its request is being answered. All others are idle: kept alive, new and
-    silent, or still sending a request. When all places are taken, the address with the most idle connections
+    silent, or still sending a request. When the table is full, the address with the most idle connections
     loses the one that has been idle for longest, so that a flood from one address displaces only itself.
     """
 

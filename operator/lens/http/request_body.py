@@ -1,4 +1,4 @@
-"""The body of a request: whether its client waits to be asked for it, and how it is read."""
+"""The body of a request: whether its client waits for 100 (Continue), and how it is read."""
 
 from aiohttp import HttpVersion11, web
 
@@ -8,7 +8,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class MalformedBodyError(Exception):
-    """The chunks of a body are none."""
+    """The chunked framing of a body is invalid."""
 
 
 class BodyTooLargeError(Exception):
@@ -22,7 +22,7 @@ def expects_continue(request: web.BaseRequest) -> bool:
 
 
 async def read(request: web.BaseRequest) -> bytes:
-    """Return the body, and ask for it before if the client waits for that.
+    """Return the body; send 100 (Continue) before if the client waits for that.
 
     Raise MalformedBodyError and BodyTooLargeError.
     """

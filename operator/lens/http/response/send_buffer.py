@@ -32,7 +32,7 @@ class SendBuffer:
         self._transport, self._socket = transport, transport.get_extra_info("socket")
 
     def lose(self) -> None:
-        """Let the transport go, which has closed."""
+        """Forget the transport, which has closed."""
         self._transport = None
 
     def progressed(self) -> None:
