@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from itertools import islice
 from sys import intern
 
 import msgspec
 
-from lens.model.gpu.device_ids import pci_bus_id
+from lens.model.gpu.device_ids import pci_bus_id, replicas
 from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import (
+    MOST_ALLOCATABLE,
     MOST_CAUSES,
     MOST_CLOCK_EVENTS,
     MOST_HOLDERS,
@@ -25,6 +27,7 @@ from lens.model.gpu.node_report import (
     Report,
 )
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
+from lens.model.k8s.bounds import MOST_RESOURCES
 from lens.telemetry.lenient import INVALID, LenientDecoder, TooManyInvalidError
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import MAX_PROBLEM_CHARS, Reason, ScrapeError
@@ -63,6 +66,8 @@ _FALLBACKS: Mapping[type[msgspec.Struct], msgspec.Struct] = {
 
 _DEFAULTS = {"agent": "", "started_at": 0.0, "interval_seconds": 0.0, "sampled_at": 0.0}
 """The values of these fields of a report, and of a GPU, if they can't be read."""
+
+_NO_REPLICAS: Mapping[str, int] = {}
 
 _decoder = msgspec.json.Decoder(Report)
 
@@ -118,6 +123,7 @@ def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> Sc
         gpus=tuple(_gpu(gpu, clock, truncated) for gpu in report.gpus),
         holders=report.holders and truncated.first("holders", MOST_HOLDERS, report.holders),
         claimed=report.claimed and truncated.first("claimed devices", MOST_HOLDERS, report.claimed),
+        replicas=None if report.allocatable is None else _replicas(report.allocatable),
     )
     telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, truncated.problem]))
     if truncated:
@@ -173,6 +179,17 @@ def _truncation_problem(report: Report) -> str | None:
 
 def _joined(problems: Iterable[str | None]) -> str | None:
     return "; ".join(filter(None, problems))[:MAX_PROBLEM_CHARS] or None
+
+
+def _replicas(allocatable: Mapping[str, tuple[str, ...]]) -> Mapping[str, int]:
+    """Return how often each device is offered, of the resources that offer theirs several times over.
+
+    An agent reports MOST_ALLOCATABLE ids at most; with more nothing is known.
+    """
+    if sum(map(len, allocatable.values())) > MOST_ALLOCATABLE:
+        return _NO_REPLICAS
+    found = {intern(resource): replicas(ids) for resource, ids in islice(allocatable.items(), MOST_RESOURCES)}
+    return {resource: number for resource, number in found.items() if number > 1} or _NO_REPLICAS
 
 
 def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry:

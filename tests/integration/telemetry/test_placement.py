@@ -49,6 +49,22 @@ def telling(**held: str) -> Behaviour:
     return behave
 
 
+async def test_gpus_are_counted_by_the_ids_that_the_agent_tells_where_no_label_tells_of_sharing(
+    cluster: Cluster,
+) -> None:
+    agent = await cluster.pod("agent", "node-1", owner=cluster.daemon_set())
+    ids = [f"GPU-{number}::{replica}" for number in range(2) for replica in range(4)]
+
+    async def behave(connection: Connection) -> None:
+        gpus = [gpu(index=number, uuid=f"GPU-{number}", sampled_at=time.time()) for number in range(2)]
+        await connection.answer(written(report(*gpus, allocatable={GPU: ids}, sampled_at=time.time())))
+
+    agent.behaviour = behave
+    cluster.store.put(NODES, node("node-1", metadata={"name": "node-1", "labels": {}}), NOW)
+    await cluster.serve()
+    await cluster.until_status(lambda data: data["current_gpu_usage"]["total_gpus"] == 2, "two GPUs")
+
+
 async def test_allocated_gpus_are_exact_once_the_agent_reports_the_units_places(
     cluster: Cluster,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.gpu.node_report import MOST_PROCESSES, Claimed, Health
+from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_PROCESSES, Claimed, Health
 from lens.model.gpu.telemetry import NodeTelemetry, PodShare
 from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_agent
 from lens.telemetry.scrape_client import ScrapeResponse
@@ -24,6 +24,15 @@ def refusal(body: bytes) -> ScrapeError:
     with pytest.raises(ScrapeError) as refused:
         read_agent(AGENT, ScrapeResponse(body, DATE), 5000.0)
     return refused.value
+
+
+def test_the_ids_that_a_kubelet_gives_out_say_how_often_devices_are_offered() -> None:
+    shared = {"nvidia.com/gpu": ["GPU-1::0", "GPU-1::1"], "nvidia.com/mig-1g.10gb": ["MIG-1", "MIG-2"]}
+    assert read(report(allocatable=shared)).telemetry.replicas == {"nvidia.com/gpu": 2}
+    assert read(report(allocatable={})).telemetry.replicas == {}
+    assert read(report(allocatable=None)).telemetry.replicas is None
+    many = [f"GPU-{number // 2}::{number % 2}" for number in range(MOST_ALLOCATABLE + 2)]
+    assert read(report(allocatable={"nvidia.com/gpu": many})).telemetry.replicas == {}
 
 
 def test_a_report_is_stored_unchanged() -> None:

@@ -6,6 +6,8 @@ AMD's: the PCI bus id. Intel's: ``card0-2``, the DRM card and a number behind it
 """
 
 import re
+from collections import Counter
+from collections.abc import Collection
 
 import msgspec
 
@@ -61,6 +63,18 @@ def parse(text: str) -> DeviceId:
 def gpu_uuid(text: str) -> str | None:
     """Return the GPU that an id names, in a tenth of the time of ``parse``."""
     return text.partition("::")[0] if text.startswith("GPU-") else parse(text).gpu_uuid
+
+
+def replicas(ids: Collection[str]) -> int:
+    """Return how often a resource's ids offer each device; 1 unless they offer all equally often."""
+    offered = Counter(shared[1] if (shared := _REPLICA.fullmatch(text)) else text for text in ids)
+    numbers = set(offered.values())
+    return numbers.pop() if len(numbers) == 1 else 1
+
+
+def is_replica(text: str) -> bool:
+    """Return whether an id is of one of several units of a device, in NVIDIA's form."""
+    return "::" in text and _REPLICA.fullmatch(text) is not None
 
 
 def shared_gpu(text: str) -> str | None:

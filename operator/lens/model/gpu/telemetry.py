@@ -82,6 +82,8 @@ class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
     which GPUs it has is known. ``holders`` are the devices that containers have, None where nobody can say;
     an exporter doesn't tell their resource and device id, which then are empty. ``claimed`` are those that
     containers have by ResourceClaims, named as in the driver's ResourceSlice; only agents tell them.
+    ``replicas`` are how often a device plugin offers each device of a resource, for resources where that is
+    more than once; only agents know them, and None is unknown.
     """
 
     node: str
@@ -90,6 +92,7 @@ class NodeTelemetry(msgspec.Struct, frozen=True, gc=False):
     gpus: tuple[GpuTelemetry, ...] = ()
     holders: tuple[Holder, ...] | None = None
     claimed: tuple[Claimed, ...] | None = None
+    replicas: Mapping[str, int] | None = None
     state: State = "ok"
     problem: str | None = None
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.gpu.device_ids import DeviceId, find, parse, pci_bus_id
+from lens.model.gpu.device_ids import DeviceId, find, parse, pci_bus_id, replicas
 from tests.unit.agent.gpus import MIG, OTHER, UUID, gpu, instance
 
 UUIDS = st.uuids().map(str)
@@ -33,6 +33,22 @@ NUMBERS = st.integers(0, 10**6)
 )
 def test_every_plugins_form_is_understood(text: str, says: DeviceId) -> None:
     assert parse(text) == says
+
+
+@pytest.mark.parametrize(
+    ("ids", "times"),
+    [
+        ([], 1),
+        ([UUID, OTHER], 1),
+        ([f"{UUID}::0", f"{UUID}::1", f"{OTHER}::0", f"{OTHER}::1"], 2),
+        ([f"{MIG}::0", f"{MIG}::1", f"{MIG}::2"], 3),
+        # Not all are offered equally often, or one more is to be told.
+        ([f"{UUID}::0", f"{UUID}::1", f"{OTHER}::0"], 1),
+        ([f"{UUID}::0", f"{UUID}::1", OTHER], 1),
+    ],
+)
+def test_the_ids_of_a_resource_say_how_often_each_device_is_offered(ids: list[str], times: int) -> None:
+    assert replicas(ids) == times
 
 
 @given(st.text())

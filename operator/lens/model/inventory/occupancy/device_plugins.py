@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from lens.model.gpu.device_ids import is_replica
 from lens.model.gpu.sharing import NO_MIG, share
 from lens.model.inventory.objects.node import Node, NodeResource
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.placement import Placement
 from lens.model.inventory.occupancy.products import CountedGpus
 from lens.model.inventory.occupancy.resource_count import ResourceCount, resource_count
-from lens.model.inventory.occupancy.shared_gpus import Block, Group, groups
+from lens.model.inventory.occupancy.shared_gpus import Block, Group, groups, is_shared
 from lens.model.k8s.bounds import MOST_STRANGE
 from lens.model.k8s.vendors import domain_of
 
@@ -60,8 +61,9 @@ def plugins_of(
         for resource in sorted(offers)
     )
     # Most nodes share nothing: this skips the work for them.
-    shares = any(offer.share is not None for offer in offers.values())
-    shared = groups(offers.values(), placement, node.mig if node else NO_MIG) if shares else []
+    replicated = {device.resource for pod in holders for device in pod.devices if is_replica(device.id)}
+    shares = any(is_shared(offer, placement, replicated) for offer in offers.values())
+    shared = groups(offers.values(), placement, node.mig if node else NO_MIG, replicated) if shares else []
     blocks = [each.block(holders) for each in shared]
     units = tuple(pool for pool in pools if any(pool.resource in each.resources for each in shared))
     available = {pool.resource: pool.states.available for pool in pools}

@@ -25,7 +25,8 @@ class Placement(msgspec.Struct, frozen=True):
     devices of each pod by ``namespace/name``. ``gpus`` is the number of GPUs that AMD's exporter reports, and
     ``partitions`` that of their partitions; a GPU without any counts as one. ``domain`` is the domain of
     their resources, empty for any. ``reported`` is the number of GPUs that are reported, by whomever, and
-    ``products`` are those of these.
+    ``products`` are those of these. ``replicas`` are how often each device of a resource is offered, where it
+    is more than once.
     """
 
     instances: Mapping[str, str]
@@ -35,6 +36,7 @@ class Placement(msgspec.Struct, frozen=True):
     domain: str = ""
     reported: int = 0
     products: ReportedProducts = NO_PRODUCTS
+    replicas: Mapping[str, int] = {}
 
     @property
     def reported_domain(self) -> str:
@@ -50,15 +52,20 @@ NO_PLACEMENT = Placement(instances={}, pods={})
 """The placement of a node without telemetry."""
 
 
-def placement(telemetry: NodeTelemetry, *, wanted: bool = True) -> Placement:
+def placement(
+    telemetry: NodeTelemetry, *, wanted: bool = True, before: Placement = NO_PLACEMENT
+) -> Placement:
     """Return what a node's telemetry reports; the placement only if it matters.
 
     It does on a node that is ``wanted``, since its figures depend on it, and on one with GPUs of several
-    products.
+    products. While an agent doesn't know the replicas they are those of the placement ``before``.
     """
     products = reported_products(telemetry)
+    replicas = telemetry.replicas
+    if replicas is None:
+        replicas = before.replicas if telemetry.source == "agent" else {}
     if not (wanted or products.gpus):
-        return msgspec.structs.replace(NO_PLACEMENT, products=products)
+        return msgspec.structs.replace(NO_PLACEMENT, products=products, replicas=replicas)
     is_amd = telemetry.source == "amd"
     pods: dict[str, set[DevicePlacement]] = {}
     for holder in telemetry.holders or ():
@@ -80,6 +87,7 @@ def placement(telemetry: NodeTelemetry, *, wanted: bool = True) -> Placement:
         domain="amd.com" if is_amd else "",
         reported=len(telemetry.gpus),
         products=products,
+        replicas=replicas,
     )
 
 
@@ -100,8 +108,9 @@ class Placements:
         changes: dict[str, Placement] = {}
         for node in {*telemetry.differing(self._telemetry), *(wanted ^ self._wanted)}:
             now = telemetry.get(node)
-            after = NO_PLACEMENT if now is None else placement(now, wanted=node in wanted)
-            if after != self._last.get(node, NO_PLACEMENT):
+            before = self._last.get(node, NO_PLACEMENT)
+            after = NO_PLACEMENT if now is None else placement(now, wanted=node in wanted, before=before)
+            if after != before:
                 changes[node] = after
         # Last, so that a failure before loses no change.
         self._wanted, self._telemetry = wanted, telemetry

@@ -63,10 +63,20 @@ class Known(msgspec.Struct, gc=False):
 class Group:
     """Resources of a node whose units may be on the same GPUs."""
 
-    def __init__(self, offers: Sequence[NodeResource], placement: Placement, mig: MigGpus) -> None:
-        """Take the node's resources, the known placement of units, and its GPUs with MIG by the labels."""
+    def __init__(
+        self,
+        offers: Sequence[NodeResource],
+        placement: Placement,
+        mig: MigGpus,
+        replicated: Collection[str] = (),
+    ) -> None:
+        """Take the node's resources, the known placement of units, and its GPUs with MIG by the labels.
+
+        ``replicated`` are the resources of which pods hold units that are one of several of a device.
+        """
         self._offers = offers
         self._placement = placement
+        self._replicated = replicated
         self._products = mig.products
         self._offered = {offer.resource: max(offer.capacity, offer.allocatable) for offer in offers}
         self._shares = {offer.resource: self._share(offer) for offer in offers}
@@ -78,6 +88,12 @@ class Group:
     def _share(self, offer: NodeResource) -> SharedUnit:
         """Return what a unit is, by the node's telemetry where its labels don't say."""
         share = offer.share or WHOLE_GPU
+        if share.replicas == 1 and share.known:
+            replicas = self._placement.replicas.get(offer.resource, 1)
+            if replicas > 1 and self._offered[offer.resource] % replicas == 0:
+                return SharedUnit(replicas, share.profile)
+            if offer.resource in self._replicated:
+                return SharedUnit(1, share.profile, known=False)
         if not share.known and self._placement.may_be_of(offer.resource):
             reported = self._placement.gpus, self._placement.partitions
             return measured(offer.resource, self._offered[offer.resource], *reported) or share
@@ -193,16 +209,29 @@ class Group:
         return [*found.values(), *sorted(reported, key=lambda gpu: gpu in own)]
 
 
-def groups(offers: Iterable[NodeResource], placement: Placement, mig: MigGpus = NO_MIG) -> list[Group]:
-    """Return the groups of resources that share GPUs. ``offers`` must have all held resources."""
+def groups(
+    offers: Iterable[NodeResource],
+    placement: Placement,
+    mig: MigGpus = NO_MIG,
+    replicated: Collection[str] = (),
+) -> list[Group]:
+    """Return the groups of resources that share GPUs. ``offers`` must have all held resources.
+
+    ``replicated`` are the resources of which pods hold units that are one of several of a device.
+    """
     together: dict[str, list[NodeResource]] = {}
     for offer in offers:
         together.setdefault(group(offer.resource), []).append(offer)
     return [
-        Group(members, placement, mig)
+        Group(members, placement, mig, replicated)
         for members in together.values()
-        if any(offer.share is not None for offer in members)
+        if any(is_shared(offer, placement, replicated) for offer in members)
     ]
+
+
+def is_shared(offer: NodeResource, placement: Placement, replicated: Collection[str]) -> bool:
+    """Return whether a resource's units may be parts of GPUs."""
+    return offer.share is not None or offer.resource in placement.replicas or offer.resource in replicated
 
 
 def part(pod: Pod, shared: Iterable[Group]) -> PodGpus | None:

@@ -1,5 +1,7 @@
 """Only what is new of where shared units are is passed on, and what nobody tells any more is taken back."""
 
+import msgspec
+
 from lens.model.gpu.node_report import Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, NodeTelemetry
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, DevicePlacement, Placement, Placements
@@ -55,6 +57,20 @@ def test_a_sample_that_moves_no_pod_is_no_news() -> None:
 
 def test_nodes_whose_gpus_are_whole_are_left_alone() -> None:
     assert Placements().changes(frozenset(), telemetry_of(holder("a", 0))) == {}
+
+
+def test_replicas_are_those_before_while_an_agent_does_not_know_them() -> None:
+    placements, none = Placements(), frozenset[str]()
+
+    def told(replicas: dict[str, int] | None) -> Shards[str, NodeTelemetry]:
+        (node,) = telemetry_of().values()
+        return Shards[str, NodeTelemetry]().updated({"n": msgspec.structs.replace(node, replicas=replicas)})
+
+    (first,) = placements.changes(none, told({GPU: 4})).values()
+    assert first.replicas == {GPU: 4}
+    assert placements.changes(none, told(None)) == {}
+    assert placements.changes(none, told({})) == {"n": NO_PLACEMENT}
+    assert placements.changes(none, told(None)) == {}
 
 
 def test_what_is_not_told_or_not_shared_any_more_is_taken_back() -> None:

@@ -6,6 +6,7 @@ from lens.model.inventory.ledger import Ledger
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.occupancy.placement import DevicePlacement, Placement
+from lens.model.inventory.occupancy.shared_gpus import UNKNOWN_RATIO
 from tests.unit.model.manifests import GPU, Object, container, ledger_of, node, pod, snapshot_of
 
 SHARED = "nvidia.com/gpu.shared"
@@ -108,6 +109,26 @@ def test_ids_that_name_more_gpus_than_there_are_count_no_more_than_there_are() -
     pods = [holding(f"p{number}", GPU, 1, f"GPU-{number}::0") for number in range(5)]
     occupied = row(node(gpus="8", labels=sliced()), *pods)
     assert occupied.states == GpuStates(allocated=2)
+
+
+TOLD = Placement(instances={}, pods={}, replicas={GPU: 4})
+
+
+def test_where_no_label_says_so_the_agents_ids_tell_how_often_gpus_are_offered() -> None:
+    pods = [holding("a", GPU, 1, "GPU-a::0"), holding("b", GPU, 2, "GPU-a::3", "GPU-a::1")]
+    occupied = row(node(gpus="8"), *pods, placement=TOLD)
+    assert (occupied.states, occupied.approximate) == (GpuStates(allocated=1, available=1), False)
+    assert occupied.units[0].states == GpuStates(allocated=3, available=5)
+    assert (occupied.parts["team/b"].gpus, occupied.parts["team/b"].replicated) == (1, True)
+    # The label goes before it, and a number that can't be right counts for nothing.
+    assert row(node(gpus="8", labels=sliced("2", "4")), placement=TOLD).states.total == 4
+    assert row(node(gpus="7"), placement=TOLD).states.total == 7
+
+
+def test_a_replica_that_a_pod_holds_makes_the_number_of_gpus_approximate_where_nobody_tells_it() -> None:
+    occupied = row(node(gpus="8"), holding("a", GPU, 1, "GPU-a::0"))
+    assert (occupied.states.total, occupied.approximate_reason) == (8, UNKNOWN_RATIO)
+    assert not row(node(gpus="8"), holding("a", GPU, 1, "GPU-a")).approximate
 
 
 @pytest.mark.parametrize(
