@@ -1,4 +1,4 @@
-"""The addresses of names, looked up in threads that nothing else waits for.
+"""Resolves host names in threads of its own, so that a silent DNS server blocks nothing else.
 
 While a resolver is silent, getaddrinfo blocks for ten seconds for each domain that is searched. asyncio would
 call it in the few threads that it has for all work, and wait for it before the process ends.

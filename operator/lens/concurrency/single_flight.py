@@ -1,4 +1,4 @@
-"""One call for all that want the same at the same time."""
+"""One call for all concurrent callers with the same key."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable

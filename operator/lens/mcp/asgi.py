@@ -44,7 +44,7 @@ class Asgi:
         return self._finish(response)
 
     def refuse(self, request: web.BaseRequest, error: BaseException | None) -> web.StreamResponse:
-        """Answer what can't be parsed or exceeds a bound."""
+        """Answer a request that can't be parsed or exceeds a bound."""
         if isinstance(error, HeadTooLargeError):
             response = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif isinstance(error, BusyError):

@@ -1,4 +1,4 @@
-"""Answers what is no single message of JSON-RPC 2.0.
+"""Answers bodies that aren't a single message of JSON-RPC 2.0.
 
 Since its revision 2025-06-18 MCP has no batches: the body of a POST, or a line of stdin, is one message. The
 SDK answers a batch with the text of its own validation, and on stdin not at all: its sender would wait for
@@ -20,7 +20,7 @@ _UNPARSABLE = ErrorData(code=PARSE_ERROR, message="Not JSON")
 
 
 async def pass_messages(incoming: Any, messages: Any, outgoing: Any) -> None:
-    """Pass on the messages of a stream of the SDK until it ends, and answer what is none."""
+    """Pass on the messages of the SDK's stream until it ends, and answer everything else."""
     async with messages:
         async for item in incoming:
             if isinstance(item, Exception):
@@ -52,7 +52,7 @@ def _error(error: ErrorData) -> JSONRPCError:
 
 
 def _is_json(problem: Exception) -> bool:
-    """Return whether what the SDK's validation refused was JSON."""
+    """Return whether a body that the SDK refused was JSON."""
     return isinstance(problem, pydantic.ValidationError) and all(
         each["type"] != "json_invalid" for each in problem.errors(include_url=False, include_input=False)
     )

@@ -1,4 +1,4 @@
-"""Requests to peers by name: one for all callers that want the same, and none while a breaker is open."""
+"""Requests to peers by name: one for equal concurrent requests, and none while a breaker is open."""
 
 import asyncio
 import logging

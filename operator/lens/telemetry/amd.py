@@ -41,7 +41,7 @@ _POWERS = ("package_power", "average_package_power", "power_usage")
 _HEALTH = "health"
 
 _MOST_WATTS = 20_000
-"""More than any GPU takes, and less than 65535."""
+"""More watts than any GPU draws, and less than 65535, which stands for an unknown value."""
 
 _WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, *_TOTALS, *_TEMPERATURES, *_POWERS, _HEALTH)}
 

@@ -55,7 +55,7 @@ _RENAMED = {
     "DEV_BOARD_POWER_WATTS": (POWER, 1.0),
     "DEV_XID_ERROR": (XID, 1.0),
 }
-"""What DCGM 4.7 calls a field, and by what its unit is multiplied to be the older one."""
+"""The names of DCGM 4.7 for the fields, and the factors to the older units."""
 
 _WANTED = {
     f"{_PREFIX}{name}".encode(): name
@@ -138,7 +138,7 @@ def _add_sample(sample: Sample, gpus: dict[_GpuKey, DcgmGpu]) -> None:
     labels = sample.labels
     metric, scale = _RENAMED.get(sample.metric, (sample.metric, 1.0))
     value = sample.value * scale
-    # A GPU without any XID has a 0 that names none.
+    # 0 stands for no XID.
     counted_xid = number(labels, "xid") if metric == _XID_COUNT and value else None
     uuid, index = labels.get("UUID") or labels.get("uuid", ""), number(labels, "gpu")
     gpu_instance = number(labels, "GPU_I_ID") if labels.get("GPU_I_ID") else None

@@ -137,7 +137,7 @@ def _bytes(mib: float | None) -> int | None:
 def _health(gpu: DcgmGpu) -> Health:
     """Return the health by the worst XID that is known.
 
-    A cleanup XID without another one has taken the place of the error that it follows, which nobody knows.
+    A cleanup XID alone has replaced the error that it follows, which is unknown.
     """
     values = gpu.values
     if not gpu.xids and values.first(XID, most=MAX_XID) is None:

@@ -1,4 +1,4 @@
-"""Decode a document with invalid values: only those are left out.
+"""Decode a document without its invalid values.
 
 It is slower than msgspec's decoder, and so it only gets what that decoder has refused.
 """

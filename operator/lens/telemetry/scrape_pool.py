@@ -34,10 +34,10 @@ TICK_SECONDS = 0.05
 """Scrapes start together at ticks: a timer for each would cost as much as the scrape."""
 
 HANGS = frozenset[Reason](("timeout", "too_large"))
-"""Failures that cost more than a response would. Where many targets fail so, they are scraped less often."""
+"""Failures that take longer than a response. If many targets fail like this, they are scraped less often."""
 
 FEW_HANGING = 16
-"""So many are scraped as often as others, so that one that answers again is known within an interval."""
+"""This many of them are scraped as often as others, so that a recovery shows within an interval."""
 
 _READERS: Mapping[Source, Callable[[Target], Callable[[ScrapeResponse, float], ScrapeResult]]] = {
     "agent": lambda target: partial(read_agent, target),
@@ -184,7 +184,7 @@ class ScrapePool:
         if failure != state.failure:
             self._log_change(state, failure, problem)
         state.failure = failure
-        # An agent that has just been started answers before it has read a GPU.
+        # An agent that has just started answers before it has read a GPU.
         state.answered = state.answered or (failure is None and self._cache.knows(state.target.node))
         hangs = state.hangs + 1 if failure in HANGS else 0
         self._hanging += (hangs > 0) - (state.hangs > 0)

@@ -26,7 +26,7 @@ NOT_THE_GPUS = DRIVER_GONE | {
     UNREADABLE,
     NOT_YET,
 }
-"""Reasons for which nothing of a GPU is known, and that aren't the GPU's."""
+"""Reasons for unreadable values that aren't a problem of the GPU."""
 
 _OF_A_CALL = frozenset(
     {
@@ -38,7 +38,7 @@ _OF_A_CALL = frozenset(
         "NO_DATA",
     }
 )
-"""Reasons that say nothing of the GPU."""
+"""Reasons that don't indicate a problem of the GPU."""
 
 
 def gpu_health(gpu: Gpu) -> Health:

@@ -101,7 +101,7 @@ class PodResourcesPoller:
             try:
                 self.allocations = self._poll(before)
             except Exception:
-                # Until the next poll, the last response must not pass for a current one.
+                # Until the next poll, the last response must not count as current.
                 failure = Kubelet(state="failed", reason="the answer can't be read")
                 self.allocations = self._error_state(before, failure, self._clock())
                 raise

@@ -210,9 +210,9 @@ def _merged(paths: str) -> ConfigNode:
 
 
 def _problem(error: Exception) -> str:
-    """Return what is wrong with a kubeconfig, by what the official client raised."""
+    """Return the problem of a kubeconfig, by the official client's error."""
     if isinstance(error, (TypeError, AttributeError, LookupError, UnicodeError)):
-        # It goes by what a kubeconfig should have: an error of Python's says nothing more.
+        # The cause is found by what a kubeconfig should have, since Python's errors don't name it.
         return "is no kubeconfig"
     if isinstance(error, binascii.Error):
         return "certificate-authority-data, client-certificate-data or client-key-data isn't base64"
@@ -242,7 +242,7 @@ def _server(text: str) -> URL:
         server = URL(text)
     except ValueError:
         server = URL()
-    # What should be the user's password isn't if it has a character of URLs.
+    # A password with special characters of URLs makes the URL invalid.
     is_cut = server.query_string or server.fragment or "@" in server.path
     if server.scheme not in ("http", "https") or not server.host or is_cut:
         shown, encoded = text, ""
@@ -254,7 +254,10 @@ def _server(text: str) -> URL:
 
 
 def _proxy(text: object) -> str:
-    """Return a proxy's URL. Raise TypeError for no text, and ValueError for what is no proxy of HTTP."""
+    """Return a proxy's URL.
+
+    Raise TypeError unless it is a text, and ValueError unless it is an HTTP proxy.
+    """
     if not isinstance(text, str):
         raise TypeError
     url = text if "://" in text else f"http://{text}"

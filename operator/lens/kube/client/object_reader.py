@@ -1,4 +1,4 @@
-"""Reads single objects from the apiserver, within bounds, and not again where that has just failed.
+"""Reads single objects from the apiserver, within bounds, with a pause after a failure.
 
 An error for one object would be the same for its siblings. So it applies to the object's scope: the resource
 in a namespace, or a discovery document.

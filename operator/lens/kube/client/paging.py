@@ -13,7 +13,7 @@ MAX_OBJECTS = 2_000
 """The most objects in a page. A request costs as much as some 100 small objects, at both ends."""
 
 MAX_PAGE_BYTES = 10 * 2**20
-"""To find the ends of its objects takes 8 ms, in which no other thread runs."""
+"""The bytes of a page. Finding the ends of its objects takes 8 ms, in which no other thread runs."""
 
 MAX_OBJECT_BYTES = 32 * 2**20
 """The bound of a page with a single object."""

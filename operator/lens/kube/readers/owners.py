@@ -81,7 +81,7 @@ class OwnerResolver:
                     self._reading += 1
                     reads.create_task(self._read(controller))
                 self._publish()
-                # What is read meanwhile may make others due.
+                # Owners that are read meanwhile may make others due.
                 was_reading = self._reading > 0
                 await asyncio.sleep(ROUND_SECONDS if was_reading else CALM_ROUND_SECONDS)
                 if not was_reading:

@@ -1,4 +1,4 @@
-"""Whether the apiserver is there while its watches are quiet.
+"""Finds out whether the apiserver responds while its watches are quiet.
 
 A watch on which nothing happens is silent, and so is one whose apiserver has gone. So the apiserver is asked
 for its version once a second while nothing else comes from it. An answer, on whatever connection, shows that
@@ -39,7 +39,7 @@ class Liveness:
         """Return the epoch second of the last sign of life; 0.0 for none."""
         now = self._clock()
         signs = (self._answered_at, *(reflector.contact or 0.0 for reflector in self._reflectors))
-        # Those of the future are from before the clock was set back.
+        # A later time is from before the clock was set back.
         return max((sign for sign in signs if sign <= now), default=0.0)
 
     def confirmed_at(self) -> Mapping[str, float | None]:
@@ -50,7 +50,7 @@ class Liveness:
     async def probe(
         self, transport: Transport, on_answer: Callable[[], object], count_failures: CountFailures
     ) -> None:
-        """Ask while the watches are quiet, until cancelled."""
+        """Send requests while the watches are quiet, until cancelled."""
         count_failures(JOB, 0)
         async with contextlib.AsyncExitStack() as stack:
             session: aiohttp.ClientSession | None = None
@@ -79,7 +79,7 @@ class Liveness:
             async with asyncio.timeout(TIMEOUT_SECONDS), session.get(url, allow_redirects=False) as response:
                 if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not await _is_whole(response):
                     return False
-                # By a clock that was set back meanwhile, it would be younger than it is.
+                # If the clock was set back meanwhile, it would seem younger than it is.
                 self._answered_at = min(began, self._clock() - (time.monotonic() - started))
                 return True
         return False
@@ -88,7 +88,7 @@ class Liveness:
 def _confirmed_at(reflector: Reflector[Any, Any], answered_at: float, now: float) -> float | None:
     if reflector.known_at is None:
         return None
-    # What is known of the future is from before the clock was set back.
+    # A later time is from before the clock was set back.
     known_at = reflector.known_at if reflector.known_at <= now else 0.0
     return max(answered_at, known_at) if reflector.is_settled else known_at
 

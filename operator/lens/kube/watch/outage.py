@@ -68,7 +68,7 @@ class Outage:
 
 
 def cause_of_status(method: str, path: str, status: int) -> str:
-    """Return the cause that an HTTP status is of an outage."""
+    """Return an outage's cause for an HTTP status."""
     if status in _OF_ONE_PATH:
         return f"HTTP {status} to {method} {path}: {_OF_ONE_PATH[status]}"
     phrase = _OF_ALL_REQUESTS.get(status)
@@ -76,7 +76,7 @@ def cause_of_status(method: str, path: str, status: int) -> str:
 
 
 def cause_of_error(error: Exception) -> str:
-    """Return the cause that a failed connection is of an outage, without the request that met it."""
+    """Return an outage's cause for a failed connection, without the request."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{error.host}:{error.port}: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -1,4 +1,4 @@
-"""How far a resource's watches can be relied upon, by how they begin, bring lines and end.
+"""Decides how far a resource's watches can be trusted, by how they begin, bring lines and end.
 
 The apiserver ends each watch at the time that it was asked for. So one that brings no byte and doesn't end
 either is silent: a proxy keeps its connection open, and no apiserver is behind it.

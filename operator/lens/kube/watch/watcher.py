@@ -213,7 +213,7 @@ class Watcher:
                 and confirmed_at is not None
             ):
                 self._contacts[reflector.resource] = reflector.contact
-                # A watch that has just ended is as current as it was, unless the clock was set back.
+                # A watch that has just ended stays as current as it was, unless the clock was set back.
                 before = self._confirmed.get(reflector.resource, 0.0)
                 self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
             elif confirmed_at is not None:
@@ -227,7 +227,8 @@ class Watcher:
                 self._ledger.put_placement(node, placement)
         skipped = {reflector.resource: reflector.skipped for reflector in reflectors}
         self._state.current = StateView(
-            # Until then no response may use it, and to count a part of what is listed costs as much as all.
+            # Until then no response may use it, and counting a part of the list costs as much as counting
+            # all.
             snapshot=self._ledger.snapshot() if self._synced else EMPTY,
             synced=self._synced,
             contacts=dict(self._contacts),
@@ -260,7 +261,7 @@ class Watcher:
             return
         known_at = min(self._confirmed.get(resource, 0.0) for resource in REQUIRED)
         confirmed = {**self._confirmed_beside, **self._confirmed}
-        # After an outage pods and nodes may be back before the others, which then have their time too.
+        # After an outage pods and nodes may be back before the others, whose time starts then.
         if not 0 <= known_at - self._known_at < self._timeouts.grace:
             self._known_again_at = known_at
         self._known_at = known_at
@@ -274,7 +275,7 @@ class Watcher:
         for resource in self._dynamic.uncounted:
             self._contacts.pop(resource, None)
             self._confirmed.pop(resource, None)
-        # A resource that is served later has no figures yet: those that there are stay complete.
+        # A resource that is served later isn't in the figures yet, so these stay complete.
         self._synced = self._synced or self._dynamic.is_resolved
 
     def _note_termination(self, line: bytes) -> None:

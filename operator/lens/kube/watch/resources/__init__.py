@@ -1,1 +1,1 @@
-"""Which resources are watched besides pods and nodes: what the apiserver serves and permits."""
+"""The resources that are watched besides pods and nodes, as far as the apiserver serves and permits them."""

@@ -1,4 +1,4 @@
-"""Which resources of an API group the apiserver serves, and in which versions, asked for again and again.
+"""Discovers which resources of an API group the apiserver serves, and in which versions, again and again.
 
 kopf discovers when it starts, and later only what CustomResourceDefinitions define, not an apiserver's own
 groups. A group that isn't served costs one small request each time.
@@ -34,7 +34,7 @@ FIRST_SECONDS = 1.0
 CONFIRMED_SECONDS = 2.0
 MAX_CONFIRMED_SECONDS = 300.0
 """The time in which a change must last to count. It doubles with every change, since while a control plane is
-upgraded, or set up unequally, one apiserver tells something else than another."""
+upgraded, or set up unequally, its apiservers serve different versions."""
 
 CALM_SECONDS = 600.0
 """The time without a change after which the next one is confirmed as fast as the first."""
@@ -70,7 +70,7 @@ class _FailedError(Exception):
 
 
 class Served(msgspec.Struct, frozen=True):
-    """The version of each resource that is served; by resource, what is served in unknown versions alone."""
+    """The version of each served resource, and the resources that are served only in unknown versions."""
 
     versions: Mapping[str, str] = {}
     unknown_versions: Mapping[str, str] = {}
@@ -130,7 +130,7 @@ class Discovery:
         return self._confirmation.next()
 
     def _update(self, found: Served) -> bool:
-        """Set what is served; return whether that is something else than before."""
+        """Set what is served; return whether it has changed."""
         before, self.served = self.served, found
         self.has_succeeded = True
         if found == before:
@@ -139,7 +139,7 @@ class Discovery:
         return True
 
     async def _found(self, client: ApiClient) -> Served | None:
-        """Return what is served now, or None if that can't be found out."""
+        """Return what is served now; None if that is unknown."""
         self.failure = None
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

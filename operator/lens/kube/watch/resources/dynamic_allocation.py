@@ -83,7 +83,7 @@ class DynamicAllocation:
 
     @property
     def unseen(self) -> Mapping[str, str]:
-        """Return why resources are unseen; for the whole group where it isn't known what is served."""
+        """Return why resources are unseen; for the whole group if it is unknown what is served."""
         reasons = {
             name: resource.unseen
             for name, resource in sorted(self._resources.items())
@@ -117,7 +117,7 @@ class DynamicAllocation:
 
     @property
     def is_resolved(self) -> bool:
-        """Return whether of each resource its objects are known, or that they are unseen or not served."""
+        """Return whether each resource is known: its objects, or that they are unseen or not served."""
         if not self.discovery.has_succeeded:
             return self._is_overdue()
         return all(

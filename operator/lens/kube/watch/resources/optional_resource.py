@@ -1,4 +1,4 @@
-"""A resource that not every apiserver serves, and that Lens may lack the right to read.
+"""A resource that not every apiserver serves, and for which Lens may lack the permission.
 
 Without it the rest is still counted. So its failures are no outage: they are the reason why it is unseen.
 """
@@ -78,7 +78,7 @@ class OptionalResource(Generic[K, V]):
         return self._reflector
 
     def not_served(self, unseen: str | None) -> None:
-        """Remove all objects. ``unseen`` is None where there is nothing to see."""
+        """Remove all objects. ``unseen`` is None if the resource isn't served."""
         self._failure, self.is_forbidden, self._waiting_since = None, False, None
         self._forget()
         self._reflector = None
