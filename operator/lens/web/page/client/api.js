@@ -27,7 +27,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The page's own address, without the view: what is beside it is Lens'. */
+/** The page's own address, without the view. The API is below it. */
 export function base() {
   const target = new URL(document.baseURI);
   target.hash = target.search = "";
@@ -48,7 +48,7 @@ export async function request(path, { params, headers, ...options } = {}) {
   let response;
   try {
     response = await fetch(url(path, params), {
-      // A response may be kept for 30 s: who asks again wants to know what is new, and gets a 304 if nothing is.
+      // A response may be cached for 30 s. A repeated request is for changes, and gets a 304 if there are none.
       cache: "no-cache",
       ...options,
       headers: { Accept: "application/json", ...authorization(), ...headers },

@@ -47,7 +47,7 @@ function takeFromAddress() {
   try {
     value = decodeURIComponent(value);
   } catch {
-    // It's taken as it is.
+    // It isn't encoded.
   }
   setToken(value);
 }

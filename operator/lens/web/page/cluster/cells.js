@@ -33,7 +33,7 @@ class Cells {
     });
   }
 
-  /** The cells of a node, or of what tasks hold there where nodes aren't to be seen; [] for one that is gone. */
+  /** The cells of a node; of the GPUs that tasks hold there if the caller may not see nodes; [] for one that is gone. */
   of(name) {
     let found = this._cache.get(name);
     if (!found) {
@@ -59,7 +59,7 @@ export const cells = new Cells();
 
 /** Groups of nodes with GPUs: [{ product, names, total }], those with the most GPUs first, nodes by name.
  *
- * Where nodes aren't to be seen, one group of those on which tasks hold GPUs; its product is undefined. */
+ * If the caller may not see nodes, one group of the nodes on which tasks hold GPUs; its product is undefined. */
 export function groups() {
   void cells.structure.value;
   if (!nodes.size) return tasksByNode.size ? [ofTasks()] : [];

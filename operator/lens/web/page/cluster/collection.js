@@ -1,4 +1,4 @@
-// Rows by key that change one by one, 50 a second among 40,000: a Map, and signals only where somebody looks.
+// Rows by key that change one by one, 50 a second among 40,000: a Map, with signals only for rows that are shown.
 import { signal } from "../core/html.js";
 
 /** Rows by key. `revision` is a signal that grows with each change; read it (or `rows()`) to follow all of them. */

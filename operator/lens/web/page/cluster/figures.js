@@ -8,7 +8,7 @@ const split = sampled(1000, [tasks.revision, nodes.revision], heldGpus);
 
 /** GPUs by state, and what else the first screen shows; null before it's known.
  *
- * Who sees one namespace's tasks alone has what they hold: the rest is null, and `total` is what is held. */
+ * For a caller who sees only one namespace's tasks, they are sums of these: other figures are null, and `total` is the held GPUs. */
 export const summary = computed(() => {
   const data = status.value;
   if (data === null) return sections.value.has("tasks") ? ofTasks(split.value) : null;

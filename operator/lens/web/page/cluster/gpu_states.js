@@ -1,13 +1,13 @@
-// The states of GPUs: what they are called, how they look, and which GPUs of a node are in which.
+// The states of GPUs: their names and looks, and the number of a node's GPUs in each.
 //
 // A node's row has numbers, and its tasks say how much of what is held works. Cells are slots: tasks one after
 // another, then what isn't held. Which GPU is which by the driver is on the node's page.
 import { signal } from "../core/html.js";
 
-/** Up to this utilization in percent, what is held is idle: a setting of the cluster's Lens, which a snapshot tells. */
+/** The utilization in percent up to which held GPUs are idle: a setting of the cluster's Lens, sent in the snapshot. */
 export const idlePercent = signal(1);
 
-/** In the order of the bar. `glyph` stands beside or in the colour, so that no colour has to be seen. */
+/** In the order of the bar. `glyph` is shown beside or in the colour, for users who can't tell colours apart. */
 export const STATES = [
   { id: "busy", name: "busy", glyph: "●", means: "Held by a pod, and working." },
   {
@@ -31,7 +31,7 @@ export const STATES = [
 
 export const STATE = Object.fromEntries(STATES.map((state) => [state.id, state]));
 
-/** The state of what is held at a utilization in percent; null if it isn't measured. */
+/** The state of held GPUs with a utilization in percent; null if it isn't measured. */
 export function heldState(utilization) {
   if (utilization === null || utilization === undefined) return "held";
   return utilization <= idlePercent.peek() ? "idle" : "busy";
@@ -49,7 +49,7 @@ export function cellsOf(node, tasks) {
   return cells;
 }
 
-/** Cells of what tasks hold on a node that isn't to be seen itself. */
+/** Cells of the GPUs that tasks hold on a node whose row the caller may not see. */
 export function cellsOfTasks(tasks) {
   const own = [...tasks];
   return heldCells(

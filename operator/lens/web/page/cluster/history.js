@@ -1,4 +1,4 @@
-// What the page has seen of the figures: one row a second into the ring, while the page is live.
+// The history of the figures: one row a second into the ring, while the page is live.
 import { present } from "../core/clock.js";
 import { signal, untracked } from "../core/html.js";
 import { Ring } from "../history/ring.js";

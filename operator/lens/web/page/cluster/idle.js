@@ -1,4 +1,4 @@
-// Since when tasks are idle, at the least: as long as this page has seen it, or as long as the alert about it says.
+// The latest time since which tasks are certainly idle: since this page observed it, or since their alert says.
 import { present } from "../core/clock.js";
 import { heldState } from "./gpu_states.js";
 import { alerts, tasks } from "./store.js";

@@ -1,4 +1,4 @@
-// What each namespace holds and wants: rows as in `status`, or for who may not ask for them what their tasks hold.
+// What each namespace holds and requests: the rows of `status`, or, for callers who may not read them, sums of their tasks.
 import { can, level } from "../client/access.js";
 import { get } from "../client/api.js";
 import { present } from "../core/clock.js";
@@ -8,9 +8,9 @@ import { polled } from "./polled.js";
 import { nodes, status, tasks } from "./store.js";
 import { ORIGIN, heldGpus, namespaceGpus } from "./usage.js";
 
-const told = polled({
+const listed = polled({
   may: () => level.value === "all",
-  // The status is another one whenever its figures are.
+  // The status is another object whenever its figures change.
   key: () => status.value,
   read: async (scope, options) => {
     const { namespaces: rows, gpu_states: states } = await get("realtime/status", { ...scope, include: "namespaces" }, options);
@@ -19,7 +19,7 @@ const told = polled({
 });
 
 /** Keep them up to date while a component is shown: useEffect(keepNamespaces, []). */
-export const keepNamespaces = told.keep;
+export const keepNamespaces = listed.keep;
 
 const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
   const waiting = new Map();
@@ -49,6 +49,6 @@ const summed = sampled(1000, [tasks.revision, nodes.revision, pending], () => {
 /** { rows by the names of `status`, held: all GPUs that pods hold at that time }; null before they're known. */
 export const namespaces = {
   get value() {
-    return level.value === "all" ? told.value.value : can.value.tasks ? summed.value : null;
+    return level.value === "all" ? listed.value.value : can.value.tasks ? summed.value : null;
   },
 };

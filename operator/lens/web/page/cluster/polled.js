@@ -4,17 +4,17 @@ import { scope } from "../client/access.js";
 import { ApiError } from "../client/api.js";
 
 const EVERY_MS = 10_000;
-/** Between two readings, at the least: what changes now and then is seen at once, what changes all the time is read more seldom. */
+/** The shortest time between two readings. It grows up to LONGEST_MS while the value keeps changing. */
 const SHORTEST_MS = 250;
 const LONGEST_MS = 2_000;
-/** A reading that takes long is made more seldom: for one part of reading there are so many of pause. */
+/** The pause after a reading, as a multiple of the time that it took. */
 const PAUSE_PER_READING = 9;
 
 /**
  * Something to read from the API while a component shows it.
  *
- * `may()` tells whether the caller may read it, `key()` is a value that changes when it may have changed, and else is the same; both follow signals.
- * `read(scope, options)` returns the new value; it's called `every` so many milliseconds at the latest. Gives { value, error: signals; keep: useEffect(keep, []) }.
+ * `may()` returns whether the caller may read it, and `key()` a value that changes whenever it may have changed; both follow signals.
+ * `read(scope, options)` returns the new value. It is called after `every` milliseconds at the latest. Returns { value, error: signals; keep: useEffect(keep, []) }.
  */
 export function polled({ may, key, read, every = EVERY_MS }) {
   const value = signal(null);
@@ -56,7 +56,7 @@ export function polled({ may, key, read, every = EVERY_MS }) {
         if (caught.name === "AbortError") return;
         if (!(caught instanceof ApiError)) throw caught;
         error.value = caught;
-        // Whatever changes meanwhile.
+        // Even if the key changes meanwhile.
         pause = Math.max(pause, (caught.retryAfter ?? 0) * 1000);
       }
       reading = null;
@@ -70,13 +70,13 @@ export function polled({ may, key, read, every = EVERY_MS }) {
       void changed.value;
       untracked(() => {
         if (of !== now) {
-          // Another cluster's rows are none of this one's.
+          // The rows are another cluster's.
           if (of !== null) value.value = null;
           of = now;
           abort?.abort();
           reading = null;
         }
-        // What is being read is read to its end, however often something changes meanwhile.
+        // A reading under way is finished, however often the key changes meanwhile.
         if (reading === null) plan(0);
         else missed = true;
       });

@@ -3,7 +3,7 @@ import { computed } from "../core/html.js";
 import { can, level } from "../client/access.js";
 import { STATES } from "./gpu_states.js";
 
-/** The name of what is held and isn't known to be busy or idle. */
+/** The name of held GPUs that aren't known to be busy or idle. */
 const heldName = computed(() => {
   if (!can.value.tasks) return "held";
   return level.value === "capacity" ? "held by others" : "held, not measured";

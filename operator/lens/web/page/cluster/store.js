@@ -27,7 +27,7 @@ const LISTS = { nodes, tasks, alerts };
 export function takeSnapshot(data) {
   batch(() => {
     cluster.value = data.cluster;
-    // Before the rows, whose states depend on it. An older Lens doesn't tell it.
+    // Before the rows, whose states depend on it. An older Lens doesn't send it.
     idlePercent.value = data.idle_percent ?? 1;
     sections.value = new Set(
       ["status", ...Object.keys(LISTS), "events"].filter(

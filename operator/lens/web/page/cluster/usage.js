@@ -1,4 +1,4 @@
-// What the GPUs are used for, by cells: added up once, and then recounted for nodes whose cells have changed.
+// The use of GPUs, by cells: added up once, and then recounted for nodes whose cells have changed.
 //
 // A GPU that two namespaces share counts for both, as in `lens_allocated_gpus`.
 import { present } from "../core/clock.js";

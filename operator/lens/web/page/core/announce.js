@@ -1,4 +1,4 @@
-// What a screen reader is told: at most one text in five seconds, except what somebody has just done.
+// Texts for screen readers: at most one in five seconds, except for the effects of the user's own actions.
 import { signal } from "./html.js";
 
 /** The text of the page's one live region. */

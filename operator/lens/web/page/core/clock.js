@@ -1,6 +1,6 @@
-// The present time by Lens' clock: this browser's may be an hour off or be set meanwhile, and ages are of times that Lens has sent.
+// The present time by Lens' clock, for the ages of Lens' timestamps. The browser's clock may be wrong, or be set meanwhile.
 
-/** Lens tells whole seconds, and they take a while to come: up to this its clock is taken to be this browser's. */
+/** Lens' timestamps have whole seconds and arrive late. Up to this difference the browser's own clock is used. */
 const LEAST_MS = 3000;
 
 let ahead = 0;
@@ -10,7 +10,7 @@ const own = () => performance.timeOrigin + performance.now();
 /** Milliseconds since 1970. */
 export const present = () => own() + ahead;
 
-/** Take what Lens' clock says now, in milliseconds since 1970. */
+/** Set Lens' present time, in milliseconds since 1970. */
 export function setClock(time) {
   const found = time - own();
   if (Number.isFinite(found) && Math.abs(found - ahead) > LEAST_MS) ahead = found;

@@ -18,7 +18,7 @@ export const clusterParam = computed(() => route.value.params.cluster ?? null);
 /** The only namespace that is asked for, or null. */
 export const namespaceParam = computed(() => route.value.params.namespace ?? null);
 
-/** Parse a hash; what can't be decoded is taken as it is. */
+/** Parse a hash; a part that can't be decoded stays as it is. */
 export function parse(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const parts = path.split("/").filter(Boolean).map(decode);

@@ -1,4 +1,4 @@
-// What the page has seen, in bounded memory: a quarter of an hour by the second, three hours by ten seconds, a day by the
+// The page's history in bounded memory: a quarter of an hour by the second, three hours by ten seconds, a day by the
 // minute. A tier keeps the last value of each of its steps; a step of which nothing is known is a gap.
 
 /** Seconds of a step, and how many of them are kept. */

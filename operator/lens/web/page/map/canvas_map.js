@@ -1,4 +1,4 @@
-// The map as a canvas, for more than 1,500 nodes: what is in view is drawn, and one cell at a time is an element, for the keyboard.
+// The map as a canvas, for more than 1,500 nodes. Only visible nodes are drawn. One cell at a time is an element, for the keyboard.
 import { effect } from "../core/html.js";
 import { counted } from "../core/format.js";
 import { themeRevision } from "../core/theme.js";

@@ -52,7 +52,7 @@ function level(value, bounds) {
   return found < 0 ? bounds.length : found;
 }
 
-/** { look, letter } of a cell: the class that colours and shapes it, and the letter in it. What isn't held looks the same in all ways. */
+/** { look, letter } of a cell: the class that colours and shapes it, and the letter in it. Cells that aren't held look the same in all of them. */
 export function look(cell, colouring, slots, now) {
   if (cell.state === "free" || cell.state === "closed" || cell.state === "broken") return LOOKS[cell.state];
   switch (colouring) {
@@ -78,7 +78,7 @@ const LOOKS = Object.fromEntries([
   ["ns-other", { look: "ns-other", letter: "·" }],
 ]);
 
-/** What the colours mean: [{ look, letter, name, to }], without states where it isn't about them. */
+/** The legend: [{ look, letter, name, to }], without states if the colours don't show states. */
 export function legend(colouring, slots) {
   if (colouring === "utilization") return UTILIZATION_WORDS.map((name, i) => ({ ...LOOKS[`level-${i}`], name }));
   if (colouring === "age") return AGE_WORDS.map((name, i) => ({ ...LOOKS[`level-${i}`], name }));

@@ -43,7 +43,7 @@ function Choice({ name, chosen, onChoose }) {
   </label>`;
 }
 
-/** The node that was opened from the map: who comes back by Esc goes on there. */
+/** The node that was opened from the map, which gets the focus again after Esc. */
 let left = null;
 
 function choose(id) {
@@ -104,7 +104,7 @@ function Picture({ Kind, found, number, colouring }) {
     if (left === null) return;
     const name = left;
     left = null;
-    // The view has taken the focus when it was shown.
+    // The view got the focus when it was shown.
     requestAnimationFrame(() => map.current?.focus(name));
   }, [Kind, found]);
   const density = number <= 128 ? "roomy" : number <= 300 ? "" : "dense";

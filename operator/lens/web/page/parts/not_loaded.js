@@ -1,4 +1,4 @@
-// In place of a view or a dialog whose module can't be loaded: an old tab asks a new Lens for files that it hasn't.
+// Replaces a view or a dialog whose module can't be loaded: an old tab requests files that a new Lens doesn't have.
 import { html } from "../core/html.js";
 
 export function NotLoaded() {

@@ -1,4 +1,4 @@
-// What stands between the caller and the figures, and what they should know of the page.
+// The obstacles between the user and the figures, and notices about the page.
 import { html } from "../core/html.js";
 import { counted } from "../core/format.js";
 import { connection, isOutdated, reconnect } from "../client/live.js";

@@ -1,4 +1,4 @@
-// A table: sorted by its heads, searched, and of long ones only what is in view.
+// A table that is sorted by its headings and searched. Of a long one only the visible rows are rendered.
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
 import { NONE, count } from "../core/format.js";
 import { search, sorted } from "../lists/query.js";
@@ -23,7 +23,7 @@ export function arranged(rows, columns, { sort, search: text }) {
  * (in short tables only); `hide` is "narrow" or "medium": windows without the column.
  * rows, rowKey(row); sort "id" or "-id", onSort(sort) (without it heads are no buttons); search: a text. most: rows that are shown at the most.
  * stacked: in narrow windows a row's cells stand one below another.
- * commands(row) → { of, curl, kubectl }; caption (for screen readers); empty: what stands there without rows.
+ * commands(row) → { of, curl, kubectl }; caption (for screen readers); empty: shown instead of rows.
  */
 export function Table({ columns, rows, rowKey, sort, onSort, search: text, commands, caption, empty = "None.", rowClass, most = null, stacked = false }) {
   const all = useMemo(() => arranged(rows, columns, { sort, search: text }), [rows, columns, sort, text]);

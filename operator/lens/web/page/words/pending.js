@@ -1,4 +1,4 @@
-// Why a pod waits, in one sentence, whose move it is, and what would help: read from a row of `pending-tasks`.
+// Why a pod waits, in one sentence, who has to act, and what would help, by a row of `pending-tasks`.
 //
 // The reason is one of the row's facts: scheduling gates, then claims that can't be had, then what fit says now. The
 // scheduler's own message is as old as its last attempt, so the page shows it beside, and this doesn't read it.
@@ -22,7 +22,7 @@ const QUEUES = [
   [/^yunikorn\.apache\.org\//, "YuniKorn"],
 ];
 
-/** What keeps pods off nodes, by fit's codes, when no resource is short: words (# is "3 nodes"), whose move, help. */
+/** The rules that keep pods off nodes, by fit's codes: words (# is "3 nodes"), who has to act, help. */
 const RULES = {
   unschedulable: ["a cordon keeps it off #", "admin", "uncordon a node"],
   taint: ["# with a taint that it doesn't tolerate", "owner", "add a toleration, if these nodes are meant for it"],

@@ -12,7 +12,7 @@ import { usePart } from "../../lists/show_more.js";
 import { isOnNode } from "../../words/objects.js";
 import { EVENT_COLUMNS, EventTable } from "./event_table.js";
 
-/** Types that one looks for together. */
+/** Types that one filter selects together. */
 const KINDS = {
   tasks: (type) => type.startsWith("Task"),
   nodes: (type) => type.startsWith("Node"),

@@ -1,4 +1,4 @@
-// What this tab has seen of the figures: charts, and the same as a table.
+// The figures since this tab was opened: charts, and the same as a table.
 import { html, useMemo } from "../../core/html.js";
 import { count, duration, percent } from "../../core/format.js";
 import { route, setParams } from "../../core/router.js";

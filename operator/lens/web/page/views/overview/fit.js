@@ -91,7 +91,7 @@ function Placements({ placements }) {
   </p>`;
 }
 
-/** The products of the nodes, for who asks for any of several: pods of one workload may get different GPUs. */
+/** The products of the nodes, for a question about any of them: pods of one workload may get different GPUs. */
 function ofWhat(placements) {
   if (question.value.product || status.value?.products.length < 2) return "";
   const found = new Set(placements.map(({ node_name: name }) => nodes.get(name)?.product ?? null));

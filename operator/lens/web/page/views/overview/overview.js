@@ -1,4 +1,4 @@
-// The first screen: how the GPUs are, what fits, who holds them, who waits.
+// The first screen: the GPUs by state, what fits, who holds GPUs, and which pods wait.
 import { html } from "../../core/html.js";
 import { can } from "../../client/access.js";
 import { status } from "../../cluster/store.js";

@@ -1,4 +1,4 @@
-// How the states came to be what they are: the last hour that this tab has seen.
+// The states in the last hour, as far as this tab was open.
 import { html } from "../../core/html.js";
 import { STATES } from "../../cluster/gpu_states.js";
 import { historyRevision, ring } from "../../cluster/history.js";

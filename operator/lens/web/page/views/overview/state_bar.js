@@ -41,7 +41,7 @@ export function StateBar() {
   </section>`;
 }
 
-/** What isn't measured is no state of its own where everything is, or where nothing else is known of what is held. */
+/** Whether a state is shown. That of unmeasured GPUs is if there are some, or if nothing is measured. */
 function isOfInterest(id, figures) {
   return id !== "held" || figures.held > 0 || states.value[0].id === "held";
 }
@@ -124,7 +124,7 @@ function StateRow({ state: { id, name, means }, figures }) {
   </tr>`;
 }
 
-/** What is in none of the states. */
+/** The GPUs in none of the states. */
 function Beyond({ states: { overcommitted, unknown, missing_nodes: missing } }) {
   const where = missing > 0 ? ` (on ${count(missing)} missing ${missing === 1 ? "node" : "nodes"})` : "";
   const found = [

@@ -1,4 +1,4 @@
-// What decides next, after the bar: the largest block, what waits, what is wrong.
+// The tiles after the bar: the largest block, pending pods, alerts.
 import { html, useEffect } from "../../core/html.js";
 import { can } from "../../client/access.js";
 import { Elapsed } from "../../cells/elapsed.js";

@@ -1,4 +1,4 @@
-// What waits, why, whose move it is, and what would help.
+// Pending pods, why they wait, who has to act, and what would help.
 import { html, useMemo } from "../../core/html.js";
 import { scope } from "../../client/access.js";
 import { commands } from "../../core/commands.js";
@@ -67,7 +67,7 @@ function Asks({ group: { first, pods } }) {
   return html`${pods.length > 1 && `${count(pods.length)} × `}${asks(first)}`;
 }
 
-/** A reading: the reason, and below it whose move it is and what would help. */
+/** A reading: the reason, and below it who has to act and what would help. */
 export function Why({ reading: { because, move, help } }) {
   return html`<span class="because">${because}.</span>
     <span class="below"><span class="only-medium">Whose move: ${MOVES[move]}. </span>${help !== null && html`What helps: ${help}.`}</span>`;
