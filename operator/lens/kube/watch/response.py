@@ -23,7 +23,9 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from lens.http_client import Response
 from lens.kube.client.lines import LineSplitter, LineTooLongError
 from lens.kube.watch.batched_reader import BatchedReader
+from lens.kube.watch.kopf_settings import PODS
 from lens.kube.watch.reflector import GONE, Reflector, UnusableListError
+from lens.kube.watch.turns import Turns
 
 PAUSE_FACTOR = 1.0
 """The pause after a page, as a multiple of its CPU time: other threads run meanwhile. There is no pause
@@ -68,6 +70,9 @@ class KubeResponse(Response):
     receiving: ClassVar[set["KubeResponse"]] = set()
     """The responses whose pages are being received. Each session has its own."""
 
+    turns: ClassVar[Turns] = Turns()
+    """Whose page is applied next. Each session has its own."""
+
     silence: ClassVar[float] = math.inf
     """The seconds for a byte of a watch, or its end."""
 
@@ -79,6 +84,11 @@ class KubeResponse(Response):
     def reflector(self) -> Reflector[Any, Any] | None:
         """Return the reflector of this response, or None."""
         return self.reflectors.get(self.url.path) if self.method == "GET" else None
+
+    @property
+    def _goes_first(self) -> bool:
+        reflector = self.reflector
+        return reflector is not None and reflector.resource == PODS.name
 
     @property
     def is_watch(self) -> bool:
@@ -135,9 +145,10 @@ class KubeResponse(Response):
         fits = (self.content_length or 0) <= max_bytes
         self.receiving.add(self)
         try:
-            while fits and (part := await self.content.readany()):
-                received += part
-                fits = len(received) <= max_bytes
+            with self.turns.first() if self._goes_first else contextlib.nullcontext():
+                while fits and (part := await self.content.readany()):
+                    received += part
+                    fits = len(received) <= max_bytes
             if fits:
                 self._page = bytes(received)
         except RuntimeError as error:
@@ -157,9 +168,11 @@ class KubeResponse(Response):
             return await super().json(**options)
         try:
             page = await self.read() if self._page is None else self._page
-            is_synced, began = reflector.store.synced, time.thread_time()
-            metadata = reflector.apply_page(page, first="continue" not in self.url.query)
-            took = self._receive_seconds + time.thread_time() - began
+            is_synced = reflector.store.synced
+            async with contextlib.nullcontext() if is_synced or self._goes_first else self.turns.other():
+                began = time.thread_time()
+                metadata = reflector.apply_page(page, first="continue" not in self.url.query)
+                took = self._receive_seconds + time.thread_time() - began
         except UnusableListError as error:
             _log.warning("a list is unusable; listing again", extra={"error": str(error)})
             raise aiohttp.ClientPayloadError(str(error)) from error

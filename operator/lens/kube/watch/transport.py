@@ -19,6 +19,7 @@ from lens.kube.watch.outage import Outage, cause_of_error, cause_of_status
 from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.resources.optional_resource import OptionalResource
 from lens.kube.watch.response import KubeResponse
+from lens.kube.watch.turns import Turns
 from lens.metrics import Metrics
 from lens.resolver import Resolver
 
@@ -108,6 +109,7 @@ class Transport:
             {
                 "reflectors": {base + path: reflector for path, reflector in self._reflectors.items()},
                 "receiving": receiving,
+                "turns": Turns(),
                 "silence": self._silence,
             },
         )
