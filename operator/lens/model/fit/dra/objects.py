@@ -91,7 +91,7 @@ def claim_of(manifest: ClaimManifest, claim: Claim) -> FitClaim:
         namespace=claim.namespace,
         name=claim.name,
         spec=read_claim_spec(bytes(manifest.spec)),
-        owner=next((each.uid for each in manifest.metadata.owner_references or () if each.controller), ""),
+        owner=_controller(manifest.metadata),
         deleted=claim.terminating,
         allocated=claim.allocated,
         nodes=_nodes(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
@@ -102,6 +102,13 @@ def claim_of(manifest: ClaimManifest, claim: Claim) -> FitClaim:
         waits=waits,
         skips_node_operations=any([each.skips_node_operations for each in results]),  # noqa: C419
     )
+
+
+def _controller(meta: ObjectMeta) -> str:
+    for each in meta.owner_references or ():
+        if each.controller:
+            return each.uid
+    return ""
 
 
 def _read_nodes(raw: bytes) -> NodeChoice | None:

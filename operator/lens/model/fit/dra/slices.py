@@ -90,8 +90,8 @@ def slice_of(manifest: SliceManifest) -> Slice:
     counter_sets = (_counter_sets(spec.shared_counters) if spec.shared_counters else None) or []
     check_bound(read.number, MOST_SLICE_DEVICES, "spec.devices")
     check_bound(len(counter_sets), MOST_COUNTER_SETS, "spec.sharedCounters")
-    for name, _, _ in read.own:
-        name_of(name)
+    # If the longest name isn't too long, none is.
+    name_of(max([name for name, _, _ in read.own], key=len, default=""))
     kinds = (_shared_list if read.template.shared else _read_list)(read.template)
     return Slice(
         name=manifest.metadata.name,

@@ -47,6 +47,9 @@ M = TypeVar(
 )
 
 
+_IN_PART = (Claim, Slice)
+"""The views of objects of which a part may be left out."""
+
 CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 """The types of lines that report an object (meta/v1 WatchEvent)."""
 
@@ -151,15 +154,9 @@ class Decoder(Generic[K, V]):
                 print_ = fingerprint(whole)
                 if print_ is not None and print_ == known.get(key):
                     return Reading(key, version, None, fingerprint=print_, is_known=True)
-        asked = False
-
-        def asked_document() -> msgspec.Raw | bytes:
-            nonlocal asked
-            asked = True
-            return document()
-
+        asked: list[Document] = []
         view = self._view(whole)
-        fit = self._fit(whole, view, asked_document)
+        fit = self._fit(whole, view, document if print_ is None else _noted(document, asked))
         # A reader that asks for the document may read more than the fingerprint covers.
         return Reading(key, version, view, _problem(view), fit, None if asked else print_)
 
@@ -187,6 +184,16 @@ class Decoder(Generic[K, V]):
         return self._key(intern(namespace), meta.name), int(meta.resource_version or "")
 
 
+def _noted(document: Document, asked: list[Document]) -> Document:
+    """Return a document that is added to ``asked`` when it is read."""
+
+    def noted() -> msgspec.Raw | bytes:
+        asked.append(document)
+        return document()
+
+    return noted
+
+
 def _problem(view: object) -> str | None:
     """Return the parts of an object that could not be decoded, although the rest could."""
-    return view.problem if isinstance(view, Claim | Slice) else None
+    return view.problem if isinstance(view, _IN_PART) else None

@@ -16,7 +16,7 @@ Without = Literal["UNRESERVED", "PODS_GONE"]
 """Why a holding claim has no pod: it is reserved for none, or its pods have ended or don't exist any more."""
 
 ClaimPods = tuple[tuple[PodKey, ...], tuple[Pod, ...]]
-"""The pods that a claim is reserved for, as far as they name it: their keys, and they themselves."""
+"""The pods that name a claim, and that it is reserved for: their keys, and those that report devices."""
 
 _NO_PODS: ClaimPods = (), ()
 
@@ -64,12 +64,12 @@ class DeviceHolders:
             known = pods_of_claims.get(name)
             if known is None:
                 known = pods_of_claims[name] = self._pods_of(name, claim)
-            keys, pods = known
-            found += [
-                DeviceHolder(claim, each, keys, _without(claim, keys), _health(name.name, device, pods))
-                for each in claim.devices
-                if each.device == device and each.pool == pool.pool and each.driver == pool.driver
-            ]
+            keys, reporting = known
+            for each in claim.devices:
+                if each.device == device and each.pool == pool.pool and each.driver == pool.driver:
+                    without = None if keys else _without_pod(claim)
+                    health = _health(name.name, device, reporting) if reporting else "Unknown"
+                    found.append(DeviceHolder(claim, each, keys, without, health))
         return tuple(found)
 
     def _pods_of(self, key: PodKey, claim: Claim) -> ClaimPods:
@@ -79,7 +79,9 @@ class DeviceHolders:
             # Nearly all claims are for one pod.
             (user,), (only,) = users, claim.reserved_for
             pod = self._pod(user)
-            return ((user,), (pod,)) if user.name == only.name and pod.uid == only.uid else _NO_PODS
+            if user.name != only.name or pod.uid != only.uid:
+                return _NO_PODS
+            return (user,), (pod,) if pod.devices else ()
         named: set[PodKey] = set()
         for consumer in claim.reserved_for if users else ():
             if consumer.resource == PODS:
@@ -90,7 +92,7 @@ class DeviceHolders:
                 # A group of pods: those that name the claim.
                 named.update(users)
         keys = tuple(sorted(named))
-        return keys, tuple(map(self._pod, keys))
+        return keys, tuple([pod for pod in map(self._pod, keys) if pod.devices])
 
     def _pod(self, user: PodKey) -> Pod:
         pod = self._pods[user]
@@ -98,10 +100,8 @@ class DeviceHolders:
         return pod
 
 
-def _without(claim: Claim, pods: tuple[PodKey, ...]) -> Without | None:
-    if not claim.reserved_for:
-        return "UNRESERVED"
-    return None if pods else "PODS_GONE"
+def _without_pod(claim: Claim) -> Without:
+    return "PODS_GONE" if claim.reserved_for else "UNRESERVED"
 
 
 def _health(claim: str, device: str, pods: Iterable[Pod]) -> DeviceHealth:
@@ -111,8 +111,6 @@ def _health(claim: str, device: str, pods: Iterable[Pod]) -> DeviceHealth:
     """
     worst: DeviceHealth = "Unknown"
     for pod in pods:
-        if not pod.devices:
-            continue
         names = {f"{CLAIM_PREFIX}{each.name}" for each in pod.claims if each.claim == claim}
         for each in pod.devices:
             if each.resource.partition("/")[0] in names and _ends_with(each.id, device):

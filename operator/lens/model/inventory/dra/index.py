@@ -204,10 +204,11 @@ class DeviceIndex:
         for node in after.nodes if after is not None else ():
             self._touched_nodes.add(node)
             self._pools_on.add(node, key)
+        stored, users_of = self._held.claims, self._held.users.of
         for claims in self._held.of_pool(key).values():
             for claim in claims:
-                self._touched_nodes.add(self._held.claims[claim].node or NO_NODE)
-                self._touched_pods.update(self._held.users.of(claim))
+                self._touched_nodes.add(stored[claim].node or NO_NODE)
+                self._touched_pods.update(users_of(claim))
         return True
 
     def _find_overdrawn(self, key: PoolKey) -> None:

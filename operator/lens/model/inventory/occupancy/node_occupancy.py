@@ -79,6 +79,8 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
     @property
     def offered_both_ways(self) -> bool:
         """Return whether a device plugin and DRA may offer the same GPUs."""
+        if not self.pools or not self.drivers:
+            return False
         own = {domain_of(pool.resource) for pool in self.pools}
         return any(domain_of_driver(count.resource) in own for count in self.drivers)
 

@@ -5,7 +5,7 @@ Where the label is missing, or where an agent or exporter finds several products
 reports. Of GPUs that DRA hands out it is what their driver says of them.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -241,14 +241,14 @@ class ProductTotals:
     def __init__(self) -> None:
         """Start without GPUs."""
         self._states: dict[_Key, GpuStates] = {}
-        self._blocks: dict[_Key, Counter[int]] = {}
+        self._blocks: defaultdict[_Key, Counter[int]] = defaultdict(Counter)
 
     def add(self, counts: Iterable[ProductCount]) -> None:
         """Add a node's GPUs."""
         for each in counts:
             key = each.product, each.reason
             self._states[key] = self._states.get(key, GpuStates()) + each.states
-            self._blocks.setdefault(key, Counter())[each.largest_block] += 1
+            self._blocks[key][each.largest_block] += 1
 
     def remove(self, counts: Iterable[ProductCount]) -> None:
         """Remove a node's GPUs, which were added before."""
