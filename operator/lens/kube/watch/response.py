@@ -141,16 +141,18 @@ class KubeResponse(Response):
         Raise ClientConnectionError if the session is closed meanwhile.
         """
         began = time.thread_time()
-        received = bytearray()
+        parts: list[bytes] = []
+        length = 0
         fits = (self.content_length or 0) <= max_bytes
         self.receiving.add(self)
         try:
             with self.turns.first() if self._goes_first else contextlib.nullcontext():
                 while fits and (part := await self.content.readany()):
-                    received += part
-                    fits = len(received) <= max_bytes
+                    parts.append(part)
+                    length += len(part)
+                    fits = length <= max_bytes
             if fits:
-                self._page = bytes(received)
+                self._page = b"".join(parts)
         except RuntimeError as error:
             raise aiohttp.ClientConnectionError(str(error)) from error
         finally:
