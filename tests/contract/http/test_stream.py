@@ -1,12 +1,15 @@
 """``/api/v1/realtime/stream``: a picture, then what changes, for as long as the caller listens and may."""
 
 import asyncio
+import gc
 import itertools
 import time
+import weakref
 from typing import cast
 
 import pytest
 
+from lens.api.stream.initial_snapshots import InitialSnapshot
 from lens.metrics import Metrics
 from lens.model.alerts.alert import Alert
 from lens.model.cluster_state import AlertsAndEvents
@@ -93,6 +96,31 @@ async def test_a_snapshot_that_streams_share_has_the_age_of_the_present(
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
         assert latest[0] == timestamps.render(NOW + 50), "nothing has happened, and the apiserver said so"
+
+
+async def test_a_snapshot_that_no_stream_may_begin_with_any_more_takes_no_memory(
+    api: Api, cluster: Cluster
+) -> None:
+    def known() -> set[int]:
+        return {id(each) for each in gc.get_objects() if isinstance(each, InitialSnapshot)}
+
+    cluster.add(node("n1"), pod("a", "n1"))
+    cluster.publish(NOW)
+    before = known()
+    async with listen(api) as stream:
+        await stream.next()
+        made = [
+            weakref.ref(each)
+            for each in gc.get_objects()
+            if isinstance(each, InitialSnapshot) and id(each) not in before
+        ]
+        assert len(made) == 1
+        cluster.add(pod("b", "n1"))
+        cluster.publish(NOW)
+        await stream.next()
+        async with asyncio.timeout(10):
+            while made[0]() is not None:  # noqa: ASYNC110 - nothing tells when it is freed
+                await asyncio.sleep(0.05)
 
 
 async def test_a_client_that_comes_back_gets_what_it_missed_and_nothing_else(

@@ -88,13 +88,9 @@ class Broadcaster:
     def initial_snapshot(self) -> InitialSnapshot:
         """Return a recent snapshot; the ring has the changes since then."""
         latest = self._snapshots.latest
-        number = self.ring.last
-        if (
-            latest is not None
-            and (latest.number == number or time.monotonic() < latest.made_at + TTL_SECONDS)
-            and self.ring.has_all_after(latest.number)
-        ):
+        if latest is not None and self._is_current(latest):
             return latest
+        number = self.ring.last
         snapshot = InitialSnapshot(
             self._sent,
             number,
@@ -106,6 +102,11 @@ class Broadcaster:
         )
         self._snapshots.add(snapshot)
         return snapshot
+
+    def _is_current(self, snapshot: InitialSnapshot) -> bool:
+        """Return whether new streams may begin with a snapshot."""
+        is_recent = time.monotonic() < snapshot.made_at + TTL_SECONDS
+        return (snapshot.number == self.ring.last or is_recent) and self.ring.has_all_after(snapshot.number)
 
     def confirmed(self, snapshot: InitialSnapshot) -> StateView:
         """Return the latest state that says the same as a snapshot."""
@@ -142,6 +143,8 @@ class Broadcaster:
             self._skip_changes()
             await self._wake_streams()
             raise
+        # The next stream begins with a new one.
+        self._snapshots.drop(lambda _: False)
 
     async def _add_diffs(self) -> None:
         # So that the first workload that changes isn't sent later than others.
@@ -151,6 +154,7 @@ class Broadcaster:
         pause = DIFF_SECONDS
         while time.monotonic() < idle_from + IDLE_SECONDS:
             await asyncio.sleep(pause)
+            self._snapshots.drop(self._is_current)
             if self._has_streams():
                 idle_from = time.monotonic()
             if not await self._add_diff() and time.monotonic() < heartbeat_at:

@@ -181,6 +181,10 @@ class InitialSnapshots:
                 reader.abort()
         self._snapshots.append(snapshot)
 
+    def drop(self, is_current: Callable[[InitialSnapshot], bool]) -> None:
+        """Drop those that are neither being sent nor current. One of a large cluster has many megabytes."""
+        self._snapshots = [each for each in self._snapshots if each.readers or is_current(each)]
+
 
 async def _encode_rows(groups: Iterable[Iterable[Row]]) -> bytes:
     """Return the rows of all groups, separated by commas."""

@@ -189,6 +189,8 @@ class Streams:
                         stream_filter, broadcaster.confirmed(snapshot), self._clock()
                     )
                     await write(response, *event_)
+                # A stream lasts for hours, and must not keep what it began with.
+                del snapshot, event_
             else:
                 entry = ring.after(position)
                 event = b"" if entry is None else entry.event(stream_filter)
