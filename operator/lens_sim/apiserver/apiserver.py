@@ -76,7 +76,7 @@ class SimApiServer:
                 transport.abort()
 
     def forbid(self, resource: Resource, verbs: Iterable[str] = _VERBS, but_in: Iterable[str] = ()) -> None:
-        """Let the user do no more of this with a resource, except in namespaces `but_in`.
+        """Forbid the user these verbs on a resource, except in namespaces `but_in`.
 
         Watches that are open stay so, as under RBAC.
         """
@@ -128,7 +128,7 @@ class SimApiServer:
         runner, self._runner = self._runner, None
         for site in runner.sites:
             await site.stop()
-        # Closing gracefully would wait for those that no longer read what they asked for.
+        # Closing gracefully would wait for clients that no longer read.
         if runner.server is not None:
             for connection in runner.server.connections:
                 if connection.transport is not None:
@@ -146,7 +146,7 @@ class SimApiServer:
             "/apis/{group}/{version}": partial(discovery.resources, served),
         }
         for path, document in documents.items():
-            _route(app, path, _telling(document))
+            _route(app, path, _answering(document))
 
     @web.middleware
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -180,7 +180,7 @@ class SimApiServer:
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     def _form(self, resource: Resource, request: web.Request) -> Form:
-        """Return what is asked for; StatusError 404 if it isn't served."""
+        """Return the requested resource; StatusError 404 if it isn't served."""
         form = self._served.form(resource, request.match_info["version"])
         if form is None:
             raise status.unknown_path()
@@ -267,8 +267,8 @@ def _route(app: web.Application, path: str, handler: Handler) -> None:
     app.router.add_route("*", path, _read_only)
 
 
-def _telling(document: Callable[..., Object]) -> Handler:
-    """Answer with what a function returns of the parts of the path."""
+def _answering(document: Callable[..., Object]) -> Handler:
+    """Answer with the document that a function returns for the parts of the path."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         return _json(msgspec.json.encode(document(**request.match_info)))
@@ -289,7 +289,7 @@ async def _read_only(_: web.Request) -> web.StreamResponse:
 
 
 def _nobody_listens() -> web.Response:
-    """Return what is never sent: aiohttp takes an exception for a fault of this server, and logs it."""
+    """Return a response that is never sent. For an exception aiohttp would log a fault of this server."""
     return web.Response()
 
 

@@ -1,4 +1,4 @@
-"""What the simulated apiserver says about itself."""
+"""API discovery of the simulated apiserver."""
 
 from lens_sim.apiserver import status
 from lens_sim.apiserver.served import Served

@@ -51,7 +51,7 @@ def list_options(query: Mapping[str, str], resource: Resource) -> ListOptions:
 def _check_version_match(query: Mapping[str, str], options: ListOptions) -> None:
     """Refuse what a real apiserver refuses (apimachinery, `ValidateListOptions`)."""
     if _boolean(query, "sendInitialEvents"):
-        # What an apiserver without the WatchList feature says: informers then list and watch.
+        # The answer of an apiserver without the WatchList feature: informers then list and watch.
         raise status.invalid("sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch")
     match = query.get("resourceVersionMatch", "")
     if not match:

@@ -15,7 +15,7 @@ from lens_sim.objects.resources import PODS, Resource
 
 PROTOCOL = "v4.channel.k8s.io"
 PORT_FORWARDS = Resource("pods/portforward", "PodPortForwardOptions", True, (), {})
-"""What a user needs `get` and `create` of."""
+"""The resource of which a user needs `get` and `create`."""
 
 _DATA, _ERROR = b"\0", b"\1"
 _CHUNK_BYTES = 32 * 1024

@@ -1,4 +1,4 @@
-"""Reviews of tokens and of access, as a real apiserver makes them: who there is, and what each may."""
+"""Reviews of tokens and of access, as a real apiserver makes them, with accounts and their rights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Right(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """Whose a token is."""
+    """The owner of a token."""
 
     name: str
     uid: str = ""

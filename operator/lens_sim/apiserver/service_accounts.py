@@ -10,7 +10,7 @@ from lens_sim.objects.resources import Object, Resource
 
 SERVICE_ACCOUNTS = Resource("serviceaccounts", "ServiceAccount", True, ("sa",), {})
 TOKENS = Resource("serviceaccounts/token", "TokenRequest", True, (), {})
-"""What a user needs `create` of."""
+"""The resource of which a user needs `create`."""
 
 
 class ServiceAccounts:

@@ -1,4 +1,4 @@
-"""Kubernetes' answer to what can't be done: a Status object (metav1.Status)."""
+"""Kubernetes' answer to a failed request: a Status object (metav1.Status)."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def unauthorized() -> StatusError:
 
 
 def forbidden(user: str, verb: str, resource: Resource, namespace: str | None, name: str) -> StatusError:
-    """Return the answer to what RBAC doesn't allow (apiserver, `responsewriters.Forbidden`)."""
+    """Return the answer to a request that RBAC forbids (apiserver, `responsewriters.Forbidden`)."""
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     what = f'{_qualified(resource)} "{name}"' if name else _qualified(resource)
     message = (

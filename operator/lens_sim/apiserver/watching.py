@@ -19,7 +19,7 @@ _BEFORE_THE_END = 2.0  # seconds from the last bookmark to the timeout (apiserve
 
 @dataclass(frozen=True)
 class WatchRequest:
-    """What one client follows. `render` makes an event's `object` of an object's JSON."""
+    """The watch of one client. `render` makes an event's `object` of an object's JSON."""
 
     store: Store
     form: Form
@@ -60,15 +60,15 @@ class WatchRequest:
         bookmark_at = next_bookmark(clock(), deadline, self.bookmark_interval)
         while clock() < deadline and not watch.lagging:
             for event in await watch.unread(at_most=min(bookmark_at, deadline) - clock()):
-                for kind, body in self._seen(event):
+                for kind, body in self._changes(event):
                     yield _line(kind, self.render(body))
             if clock() >= bookmark_at:
                 bookmark_at = next_bookmark(clock(), deadline, self.bookmark_interval)
                 if self.options.bookmarks and self.store.version >= watch.since:
                     yield _line("BOOKMARK", _bookmark(self.form, self.store.version))
 
-    def _seen(self, event: Event) -> Iterator[tuple[str, bytes]]:
-        """Give the event as the selector sees it: what leaves the selection is DELETED, in its old state."""
+    def _changes(self, event: Event) -> Iterator[tuple[str, bytes]]:
+        """Yield the event for the selector: an object that leaves it is DELETED, in its old state."""
         before, after = (self._selected(revision) for revision in (event.before, event.after))
         if after is not None:
             yield "MODIFIED" if before is not None else "ADDED", after.body

@@ -1,4 +1,4 @@
-"""What is going to happen in the simulation, in order of time."""
+"""The future actions of the simulation, in order of time."""
 
 import heapq
 import itertools
@@ -21,7 +21,7 @@ class Agenda:
         heapq.heappush(self._actions, (due, next(self._order), action))
 
     def run_until(self, now: datetime, ends: Callable[[], bool] = lambda: False) -> bool:
-        """Do all that is due, and what follows from it; of two at one time, the one noted first.
+        """Run all due actions, with those that they add; of two at one time the one that was added first.
 
         Return false if there was more when it ``ends``, which it is asked after each action.
         """

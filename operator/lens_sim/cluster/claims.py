@@ -18,10 +18,10 @@ from lens_sim.objects.store import Store
 from lens_sim.objects.timestamps import rfc3339
 
 REQUEST = "gpu"
-"""What a pod calls its claim, and a claim its request."""
+"""The names of a pod's claim, and of a claim's request."""
 
 EXTENDED_REQUEST = "container-0-request-1"
-"""What the scheduler calls the request for an extended resource: it is the second that the app asks for."""
+"""The scheduler's name of the request for an extended resource, which is the app's second request."""
 
 _PRODUCTS: Mapping[str, str] = {
     DRIVER: "",
@@ -50,7 +50,7 @@ class ClaimRequest:
 
     @property
     def request(self) -> str:
-        """Return what a claim calls the request."""
+        """Return the request's name in a claim."""
         return EXTENDED_REQUEST if self.extended else REQUEST
 
     @property
@@ -164,7 +164,7 @@ class Claims:
         if request.share:
             return self._shared[f"{namespace}/{request.share}"]
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
-        # By a chance of its own: what it is called makes nothing else happen.
+        # By a random generator of its own, so that names don't change other events.
         chance = random.Random(f"{uid}/{REQUEST}")  # noqa: S311
         owner = {
             "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""Which of its node's devices each pod was given, as a kubelet's device manager keeps it."""
+"""The devices of each pod on a node, as a kubelet's device manager stores them."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -27,14 +27,14 @@ class DeviceManager:
             }
             self._devices = tuple(device for devices in self.instances.values() for device in devices)
         elif pool.capacity.shared_gpus:
-            # The plugin spreads: it hands out what is least shared.
+            # The plugin spreads: it allocates the least shared device.
             self._devices = tuple(f"{gpu}::{replica}" for replica in range(REPLICAS) for gpu in self.uuids)
         self._free = list(self._devices)
         self._unhealthy: str | None = None
 
     @property
     def healthy(self) -> tuple[str, ...]:
-        """Return what the device plugin lists as healthy: only that can be given out."""
+        """Return the devices that the plugin lists as healthy: only these can be allocated."""
         return tuple(device for device in self._devices if device != self._unhealthy)
 
     @property

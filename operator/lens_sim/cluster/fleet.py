@@ -124,9 +124,9 @@ class Fleet:
         self._agenda.run_until(now)
 
     async def run(self, clock: Callable[[], datetime], interval: float = 0.25) -> None:
-        """Live by a clock until cancelled; look at it every `interval` seconds.
+        """Run by a clock until cancelled; read it every `interval` seconds.
 
-        On a machine that is too slow for so many nodes, less happens: who shares the loop gets half of it.
+        On a machine that is too slow for so many nodes less happens, since other tasks get half of the loop.
         """
         while True:
             now, ends = clock(), time.monotonic() + _TURN
@@ -178,7 +178,7 @@ class Fleet:
         self, workload: Workload, nodes: Sequence[Node], born: datetime
     ) -> Iterable[tuple[Pod, Node]]:
         """Make a DaemonSet, if it has any nodes, and the pod for each of them."""
-        # One for each node, whether it gets it or not: what follows by chance is not to depend on it.
+        # One for each node, even without a pod there, so that later random choices don't depend on it.
         everywhere = workload._replace(pods=(len(self.nodes), len(self.nodes)))
         pods = workloads.pods_of(everywhere, workload.name, born, self._chance)[: len(nodes)]
         for pod in pods:
@@ -188,7 +188,7 @@ class Fleet:
         return zip(pods, nodes, strict=True)
 
     def _stand(self, now: datetime) -> None:
-        """Place what never ends; the first of it, ml-team's, in the smallest fleet too."""
+        """Place the workloads that never end: the first one, ml-team's, in the smallest fleet too."""
         for hours, workload in workloads.STANDING:
             started = now - timedelta(hours=hours)
             pods = self._make(workload, started)
@@ -205,7 +205,7 @@ class Fleet:
             self._pods.settle(pod, node, started, now)
 
     def _begin_mixed(self, now: datetime) -> None:
-        """Place what only a mixed fleet has, with what waits for ever, and a job that will leave its node."""
+        """Place what only a mixed fleet has: pods that wait for ever, and a job that will leave its node."""
         for pool, standing in workloads.STANDING_IN.items():
             for hours, workload in standing if pool in self._in else ():
                 started = now - timedelta(hours=hours)
@@ -234,7 +234,7 @@ class Fleet:
         self._agenda.after(at, self._chance.uniform(*_NEXT_COMES), self._take_a_node)
 
     def _fill(self, pool: Pool, now: datetime) -> None:
-        """Place workloads that are somewhere in their run, scattered as coming and going leaves them."""
+        """Place workloads that started some time ago, scattered as arrivals and ends leave them."""
         room = math.floor(_FILLED * self._devices(pool)) - self._held(pool)
         filling: list[Pod] = []
         refused = 0
@@ -290,7 +290,7 @@ class Fleet:
         self._agenda.after(at, self._chance.expovariate(1 / (_ARRIVAL * pace)), partial(self._arrive, pool))
 
     def _fit_beside(self, pods: Sequence[Pod]) -> bool:
-        """Return whether pods leave the nodes of which nothing is held as they are."""
+        """Return whether pods fit without the nodes that are empty."""
         free = sorted(
             node.free.gpus
             for node in self._in[WHOLE]
@@ -316,7 +316,7 @@ class Fleet:
         self._agenda.after(at, self._chance.uniform(*_HEARTBEAT), partial(self._beat, node))
 
     def _befall(self, at: datetime) -> None:
-        """Bring trouble to a node, unless a tenth of them has some; a GPU turns unhealthy when it is free."""
+        """Start trouble on a node, unless a tenth of them has some. Only a free GPU turns unhealthy."""
         self._agenda.after(at, self._chance.expovariate(1 / (_TROUBLE * self._pace)), self._befall)
         trouble = self._chance.choice(list(Trouble))
         troubled = sum(node.trouble is not None for node in self.nodes)
@@ -331,7 +331,7 @@ class Fleet:
             return
         node = self._chance.choice(well)
         node.befall(trouble, at)
-        self._tell(node, at)
+        self._write_changed(node, at)
         if trouble in _RECORDED:
             self._recorder.node(node, *_RECORDED[trouble][0], at)
         self._agenda.after(at, self._chance.uniform(*_LASTS[trouble]), partial(self._recover, node))
@@ -339,12 +339,12 @@ class Fleet:
     def _recover(self, node: Node, at: datetime) -> None:
         trouble, silent = node.trouble, node.silent
         node.recover(at)
-        self._tell(node, at, was_silent=silent)
+        self._write_changed(node, at, was_silent=silent)
         if trouble in _RECORDED:
             self._recorder.node(node, *_RECORDED[trouble][1], at)
         self._pods.schedule(at)
 
-    def _tell(self, node: Node, at: datetime, *, was_silent: bool = False) -> None:
+    def _write_changed(self, node: Node, at: datetime, *, was_silent: bool = False) -> None:
         """Write a node that has changed, and its pods where that changes them."""
         self._write(node, at)
         if node.silent is not was_silent:

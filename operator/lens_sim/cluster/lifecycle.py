@@ -118,7 +118,7 @@ class Lifecycle:
             self._write(pod, at)
 
     def schedule(self, at: datetime) -> None:
-        """Place the pending pods that now fit somewhere, oldest first, and say of the others why not."""
+        """Place the pending pods that fit now, oldest first, and write into the others why they don't."""
         refusals: dict[tuple[ResourceList, tuple[Toleration, ...], ClaimRequest | None], str] = {}
         pending, self._pending = self._pending, []
         for pod in pending:
@@ -135,11 +135,11 @@ class Lifecycle:
                     self._write(pod, at)
                     self._recorder.scheduled(pod, node, at)
                     continue
-            said, pod.refusal = pod.refusal, refusals[ask]
+            before, pod.refusal = pod.refusal, refusals[ask]
             pod.refused = pod.refused or at
             self._pending.append(pod)
             self._write(pod, at)
-            if pod.refusal != said:
+            if pod.refusal != before:
                 self._recorder.refused(pod, at)
 
     def _assign(self, pod: Pod, node: Node, at: datetime) -> None:
@@ -160,7 +160,7 @@ class Lifecycle:
         self._placed[node].remove(pod)
 
     def _unclaim(self, pod: Pod, at: datetime) -> None:
-        """Do what the claim controller does once it has seen that a pod has ended, or is gone."""
+        """Do what the claim controller does after a pod has ended, or is gone."""
         if pod.claim is not None:
             self._claims.release(pod.claim, pod.name, at)
 
@@ -213,7 +213,7 @@ class Lifecycle:
             self._unclaim(pod, at)
 
     def _put_off(self, node: Node, at: datetime, action: Action) -> bool:
-        """Let a kubelet that is silent do what is due once it is back."""
+        """Postpone what is due on a silent node until its kubelet is back."""
         if node.silent:
             self._agenda.after(at, self._chance.uniform(*_KUBELET_IS_BACK), action)
         return node.silent

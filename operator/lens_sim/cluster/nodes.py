@@ -1,4 +1,4 @@
-"""The simulated GPU nodes, and what goes wrong with them."""
+"""The simulated GPU nodes, and their troubles."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,7 @@ def loopback(number: int) -> str:
 
 
 class Trouble(Enum):
-    """What can befall a node."""
+    """The kinds of trouble."""
 
     NOT_READY = auto()
     UNREACHABLE = auto()
@@ -97,13 +97,13 @@ class Node:
         return self.trouble is Trouble.CORDONED
 
     def befall(self, trouble: Trouble, at: datetime) -> None:
-        """Bring trouble; a GPU can turn unhealthy only where one is free."""
+        """Start trouble. A GPU can turn unhealthy only if one is free."""
         self.trouble, self.changed = trouble, at
         if trouble is Trouble.GPU_UNHEALTHY:
             self.devices.fail()
 
     def recover(self, at: datetime) -> None:
-        """Let the trouble be over."""
+        """End the trouble."""
         self.trouble, self.changed, self.heartbeat = None, at, at
         self.devices.heal()
 

@@ -1,4 +1,4 @@
-"""The simulated owners: there as long as something that they control is."""
+"""The simulated owners, which exist as long as an object that they control."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from lens_sim.objects.timestamps import rfc3339
 _RESOURCES = {(resource.api_version, resource.kind): resource for resource in OWNERS}
 
 _LASTING = frozenset({"CronJob"})
-"""What goes on without what it has made."""
+"""The kinds of owners that outlive the objects that they made."""
 
 
 class Owners:

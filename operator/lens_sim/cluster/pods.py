@@ -1,4 +1,4 @@
-"""The simulated pods: what they ask for, and how they look at each point of their life."""
+"""The simulated pods: their requests, and their manifests at each point of their life."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NOTHING = ResourceList()
 
 
 class Shape(NamedTuple):
-    """What a pod's containers ask for: its app, a sidecar beside it, an init container before it.
+    """The requests of a pod's containers: its app, a sidecar beside it, an init container before it.
 
     The app has what the pod claims.
     """
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Return how many devices the pod asks for, whichever way they are handed out."""
+        """Return how many devices the pod requests, as resources or by a claim."""
         return self.requests.devices + (self.claim.count if self.claim else 0)
 
     def devices(self, held: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -252,9 +252,9 @@ class Pod:
                 state = {"waiting": {"reason": "CrashLoopBackOff"}}
         running = "running" in state
         container = _container("main", self.shape.app)
-        # Of a claim's devices it tells only where the driver tells it of their health.
+        # It lists a claim's devices only if the driver reports their health.
         devices = () if self.claim else self.shape.devices(self.devices).get("main", ())
-        # Kubernetes 1.36 and later; of init containers, sidecars among them, the kubelet says nothing.
+        # Kubernetes 1.36 and later. The kubelet lists no init containers, so no sidecars either.
         resource = self.shape.app.device_resource
         allocated = [{"resourceID": device, "health": "Healthy"} for device in devices]
         return {

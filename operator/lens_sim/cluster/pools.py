@@ -1,4 +1,4 @@
-"""The kinds of nodes: eight GPUs of a product on each, and how they are handed out."""
+"""The kinds of nodes: eight GPUs of a product on each, and the way in which they are offered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ GPUS = 8
 """The physical GPUs of every node."""
 
 REPLICAS = 4
-"""What time-slicing makes of a GPU."""
+"""The units of a GPU with time-slicing."""
 
 INSTANCES = 7
 """The MIG devices of a GPU."""
@@ -42,7 +42,7 @@ class Pool:
         return 1 if self.dynamic else self.capacity.devices // GPUS
 
     def all_labels(self) -> dict[str, str]:
-        """Return the labels of the pool's nodes that tell of their GPUs."""
+        """Return the labels of the pool's nodes about their GPUs."""
         return {
             "nvidia.com/gpu.count": str(GPUS),
             "nvidia.com/gpu.memory": str(self.memory_mib),

@@ -32,7 +32,7 @@ class Recorder:
         self._by_scheduler(pod, "Normal", "Scheduled", f"Successfully assigned {pod.key} to {node.name}", at)
 
     def refused(self, pod: Pod, at: datetime) -> None:
-        """Record that a pod found no place."""
+        """Record that a pod could not be scheduled."""
         self._by_scheduler(pod, "Warning", "FailedScheduling", pod.refusal, at)
 
     def started(self, pod: Pod, node: Node, at: datetime) -> None:
@@ -107,12 +107,12 @@ class Recorder:
         self._write(event, at)
 
     def _event(self, regarding: Object, kind: str, reason: str, message: str) -> Object:
-        """Return what all Events have; the same thing has the same name."""
-        said = uuid.uuid5(uuid.NAMESPACE_URL, f"{regarding['uid']}/{reason}/{message}")
+        """Return the fields of all Events. An Event that repeats has the same name."""
+        uid = uuid.uuid5(uuid.NAMESPACE_URL, f"{regarding['uid']}/{reason}/{message}")
         metadata = {
             "namespace": regarding.get("namespace", "default"),
-            "name": f"{regarding['name']}.{said.hex[:16]}",
-            "uid": str(said),
+            "name": f"{regarding['name']}.{uid.hex[:16]}",
+            "uid": str(uid),
         }
         return {
             "metadata": metadata,

@@ -1,4 +1,4 @@
-"""The simulated ResourceSlices: what NVIDIA's DRA driver publishes of a node's GPUs.
+"""The simulated ResourceSlices, as NVIDIA's DRA driver publishes a node's GPUs.
 
 Source: kubernetes-sigs/dra-driver-nvidia-gpu, cmd/gpu-kubelet-plugin/deviceinfo.go.
 """
@@ -17,7 +17,7 @@ _FIRST_SLOT = 6
 
 
 def device_name(node: Node, uuid: str) -> str:
-    """Return what the driver calls a GPU: `gpu-0`, and so on."""
+    """Return the driver's name of a GPU: `gpu-0`, and so on."""
     return f"gpu-{node.devices.uuids.index(uuid)}"
 
 

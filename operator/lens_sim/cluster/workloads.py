@@ -1,4 +1,4 @@
-"""What runs on the simulated cluster: who owns its pods, and how they are named and labelled."""
+"""The workloads of the simulated cluster: the owners, names and labels of its pods."""
 
 import random
 import uuid
@@ -15,7 +15,7 @@ from lens_sim.objects.taints import DEFAULT_TOLERATIONS, Toleration
 
 
 class Workload(NamedTuple):
-    """A thing that people start again and again: `pods` of one shape that last some `minutes` (both ranges).
+    """A workload that is started again and again: `pods` of one shape that last some `minutes` (both ranges).
 
     `kind` is the top of the chain of owners; a kind of Pod has none.
     """
@@ -35,12 +35,12 @@ def gpus(count: int) -> ResourceList:
 
 
 def claims(count: int, device_class: str = "gpu.nvidia.com", share: str = "") -> Shape:
-    """Return what claims so many GPUs, with CPUs and memory that a full node has too."""
+    """Return a shape that claims this many GPUs, with CPUs and memory that a full node has too."""
     return Shape(ResourceList(milli_cpu=8_000, memory=65_536), claim=ClaimRequest(device_class, count, share))
 
 
 def served(count: int, device_class: str) -> Shape:
-    """Return what requests so many GPUs of a class as an extended resource, which a claim serves."""
+    """Return a shape that requests GPUs of a class as an extended resource, which a claim serves."""
     claim = ClaimRequest(device_class, count, extended=True)
     return Shape(ResourceList(milli_cpu=8_000, memory=65_536), claim=claim)
 
@@ -64,10 +64,10 @@ ARRIVING = (
     Workload("Pod", "research", "notebook", Shape(gpus(1)), (1, 1), (3, 30), weight=4),
     Workload("Job", "speech", "audio-preprocess", Shape(_CPU_ONLY), (1, 2), (1, 5), weight=2),
 )
-"""What arrives by chance, by weight."""
+"""The workloads that arrive at random, by weight."""
 
 WHOLE_NODE = Workload("PyTorchJob", "research", "llm-finetune", Shape(gpus(8)), (1, 1), (1, 1.5))
-"""What takes a whole node for a short time."""
+"""The workload that uses a whole node for a short time."""
 
 ARRIVING_IN: Mapping[Pool, Sequence[Workload]] = {
     WHOLE: tuple(each for each in ARRIVING if each.shape.requests.gpus < 8),
@@ -85,7 +85,7 @@ ARRIVING_IN: Mapping[Pool, Sequence[Workload]] = {
         Workload("Deployment", "research", "playground", claims(1), (1, 2), (5, 30)),
     ),
 }
-"""What arrives for each pool of a mixed fleet."""
+"""The workloads that arrive for each pool of a mixed fleet."""
 
 STANDING_IN: Mapping[Pool, Sequence[tuple[float, Workload]]] = {
     DYNAMIC: (
@@ -113,7 +113,7 @@ CLAIMED = tuple(
         if workload.shape.claim is not None
     )
 )
-"""What is claimed in which namespace."""
+"""The claims' requests by namespace."""
 
 SCHEDULED = (
     (600, Workload("CronJob", "ml-team", "embedding-refresh", Shape(gpus(1)), (1, 1), (2, 5))),
@@ -126,12 +126,12 @@ STANDING = (
     (30.5, Workload("Deployment", "ml-team", "chat-inference", Shape(gpus(1)), (2, 2))),
     (74.0, Workload("PyTorchJob", "research", "llm-pretrain", Shape(gpus(8)), (2, 2))),
 )
-"""What never ends, each with the hours it has run when the simulation begins."""
+"""The workloads that never end, each with the hours it has run when the simulation begins."""
 
 DEVICE_PLUGIN = Workload(
     "DaemonSet", "gpu-operator", "nvidia-device-plugin", Shape(ResourceList(milli_cpu=100, memory=128))
 )
-"""The CPU-only pod of every node whose GPUs a device plugin hands out."""
+"""The CPU-only pod of every node with a device plugin."""
 
 DRA_DRIVER = DEVICE_PLUGIN._replace(name="nvidia-dra-driver-gpu-kubelet-plugin")
 """The same of the other nodes."""
@@ -234,7 +234,7 @@ def _pod_names(
             yield f"{name}-worker-{index}", {}
     elif kind == "JobSet":
         for index in range(count):
-            # By a chance of its own: what it is called makes nothing else happen.
+            # By a random generator of its own, so that names don't change other events.
             of_this_name = random.Random(f"{owner.uid}/{index}")  # noqa: S311
             yield f"{owner.name}-{index}-{made_up(5, of_this_name)}", {}
     elif kind == "PyTorchJob":

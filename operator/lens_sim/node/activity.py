@@ -1,4 +1,4 @@
-"""What the simulated pods do on their GPUs: how busy they keep each, and what they have in its memory."""
+"""The use of GPUs by the simulated pods: utilization and memory."""
 
 import random
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ IDLE = Activity(0.0, 0.0)
 
 
 def together(acts: Sequence[Activity]) -> Activity:
-    """Return what those that share a GPU do together."""
+    """Return the sum for the pods that share a GPU."""
     if len(acts) < 2:
         return acts[0] if acts else IDLE
     period = next((act.utilization.period for act in acts if isinstance(act.utilization, Wave)), 60.0)
@@ -32,7 +32,7 @@ def together(acts: Sequence[Activity]) -> Activity:
 
 
 def bounds(series: Series) -> tuple[float, float]:
-    """Return the least and the most of it."""
+    """Return its minimum and maximum."""
     if isinstance(series, Wave):
         return series.low, series.high
     assert isinstance(series, float)
@@ -40,7 +40,7 @@ def bounds(series: Series) -> tuple[float, float]:
 
 
 def activity(pod: Pod) -> dict[str, Activity]:
-    """Return what a pod does on each of the devices that its containers have.
+    """Return a pod's use of each of its containers' devices.
 
     It follows from the pod's name: what trains (Job, PyTorchJob) is busy, what serves (Deployment) swings
     with its requests, a notebook (bare pod) mostly waits for a person, and some pods are just forgotten.
@@ -70,7 +70,7 @@ def _shares(pod: Pod) -> tuple[int, int]:
         return users, users
     assert pod.node is not None
     if pod.shape.requests.mig_devices:
-        # Which is as busy as a GPU of its own would be.
+        # The partition is as busy as a GPU of its own would be.
         return 1, _MEMORY_SLICES
     return pod.node.pool.parts, pod.node.pool.parts
 

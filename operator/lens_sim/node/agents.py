@@ -28,7 +28,7 @@ _PATIENCE = 60.0
 _GRACE = 5.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
-# Whatever ends this process ends the agents; they give way to whatever else the machine does.
+# The agents end with this process, however it ends. They run at low priority.
 _LEASH = f"""\
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL)
@@ -43,7 +43,7 @@ class UnavailableError(Exception):
 
 
 class Provisions:
-    """What agents need beforehand: the simulated library, a token, one port free on all their addresses."""
+    """The requirements of agents: the simulated library, a token, and a port free on all their addresses."""
 
     def __init__(self, folder: Path, token: str, count: int) -> None:
         """Provide for the first `count` nodes, in a folder of their own. Raise UnavailableError."""
@@ -151,7 +151,7 @@ class Agent:
 
 
 class Agents:
-    """The agents of a fleet's first nodes, as many as there are provisions for, and what befalls them.
+    """The agents of a fleet's first nodes, as many as there are provisions for, and their failures.
 
     That follows from `seed`, and `say` gets it in words.
     """
@@ -207,7 +207,7 @@ class Agents:
             self._fleet.agent_runs(agent.node, self._clock(), runs=True)
 
     async def _keep(self, agent: Agent) -> None:
-        """Start an agent again that has ended, after a while in which nobody hears of its GPUs."""
+        """Restart an agent that has ended, after a while without reports of its GPUs."""
         while True:
             assert agent.process is not None
             status = await agent.process.wait()

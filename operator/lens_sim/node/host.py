@@ -17,7 +17,7 @@ _FIRST_INSTANCE = 7  # the id of the first of seven GPU instances, as NVML numbe
 
 
 class Host:
-    """A machine whose GPUs do what the pods on its node do. Its files are in `folder`."""
+    """A machine whose GPUs are used by the pods on its node. Its files are in `folder`."""
 
     def __init__(self, node: Node, folder: Path) -> None:
         self.node = node
@@ -25,7 +25,7 @@ class Host:
         self._kubelet = PodResourcesServer(folder / f"{node.name}.sock")
         # Not now: each machine is at another point of its waves.
         self._start = time.time() - 100.0 * node.number
-        self._seen: object = None
+        self._state: object = None
         self._xids: dict[str, list[Xid]] = {}
 
     @property
@@ -43,11 +43,11 @@ class Host:
         self._kubelet.stop()
 
     def follow(self, pods: Sequence[Pod]) -> None:
-        """Let GPUs and kubelet be as the pods are, if that has changed."""
-        seen = (self.node.devices.healthy, [(pod.key, pod.phase, pod.devices) for pod in pods])
-        if seen == self._seen:
+        """Update GPUs and kubelet to the pods, if these have changed."""
+        state = (self.node.devices.healthy, [(pod.key, pod.phase, pod.devices) for pod in pods])
+        if state == self._state:
             return
-        self._seen = seen
+        self._state = state
         pool = self.node.pool
         if not pool.dynamic:
             self._kubelet.allocatable = {pool.capacity.device_resource: self.node.devices.healthy}
@@ -57,7 +57,7 @@ class Host:
     def report_xid(self, gpu: str, number: int, pods: Sequence[Pod]) -> None:
         """Let a GPU report an XID error now."""
         self._xids.setdefault(gpu, []).append(Xid(number, at=time.time() - self._start))
-        self._seen = None
+        self._state = None
         self.follow(pods)
 
     def _gpus(self, pods: Sequence[Pod]) -> list[Gpu]:

@@ -33,7 +33,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Container:
-    """A container, the devices that it was given by resource, and its claims."""
+    """A container, its devices by resource, and its claims."""
 
     name: str
     devices: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class PodResourcesServer:
     def _answer(self, context: Any, message: bytes) -> bytes:
         self._stopping.wait(self.delay_seconds)
         if self.refusal is not None:
-            context.abort(self.refusal, "as it was told")
+            context.abort(self.refusal, "refused by the test")
         return message if self.garbage is None else self.garbage
 
 
