@@ -71,6 +71,9 @@ class Collector:
     def _collect_all(self) -> None:
         gc.unfreeze()
         gc.collect()
+        self._freeze_all()
+
+    def _freeze_all(self) -> None:
         gc.freeze()
         self._alive = max(MIN_CONTAINERS, gc.get_freeze_count())
 
@@ -87,7 +90,7 @@ class Collector:
             except TimeoutError:
                 # Attempts that failed leave garbage.
                 gc.collect()
-            gc.freeze()
+            self._freeze_all()
             gc.enable()
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
