@@ -15,8 +15,6 @@ REQUESTS_S, STREAMS_S = 20.0, 4.0
 """How many requests and how many streams begin a second."""
 
 STREAM_LASTS_S = (0.5, 10.0)
-LAST_STREAM_S = 1.0
-"""So long before the end of asking the last stream begins: it is to be answered before it is broken off."""
 
 SPEAKING = 0.9
 """The share of streams that are read."""
@@ -62,8 +60,7 @@ class Callers:
         self._until = asyncio.get_running_loop().time() + seconds
         async with asyncio.TaskGroup() as group:
             group.create_task(wire.paced(iter(self._request, None), REQUESTS_S, seconds))
-            streams = wire.paced(iter(self._stream, None), STREAMS_S, seconds - LAST_STREAM_S)
-            group.create_task(streams)
+            group.create_task(wire.paced(iter(self._stream, None), STREAMS_S, seconds))
 
     async def _request(self) -> None:
         answer = await wire.ask(self._scene.port, self._any_request())
@@ -114,20 +111,23 @@ class Callers:
             (STREAM, f"{STREAM}&include=status", f"{STREAM}&include=alerts", STREAM + namespace)
         )
         reads, lasts = self._chance.random() < SPEAKING, self._chance.uniform(*STREAM_LASTS_S)
-        left = self._until - asyncio.get_running_loop().time()
         connection = await wire.connect(self._scene.port, reads=reads)
         if connection is None:
             self.statuses[0] += 1
             return
         answered = False
         try:
-            async with asyncio.timeout(max(STREAM_LASTS_S[0], min(lasts, left))):
+            # It is answered before it is broken off.
+            async with asyncio.timeout(wire.TIMEOUT_S):
                 await connection.send(wire.request(path, self._chance.choice(self._tokens)))
+                if reads:
+                    line = await connection.reader.readline()
+                    self.statuses[int(line.split()[1])] += 1
+                    answered = True
+            left = self._until - asyncio.get_running_loop().time()
+            async with asyncio.timeout(max(0.0, min(lasts, left))):
                 if not reads:
                     await asyncio.Event().wait()
-                line = await connection.reader.readline()
-                self.statuses[int(line.split()[1])] += 1
-                answered = True
                 while await connection.reader.read(2**16):
                     pass
         except (TimeoutError, OSError, ValueError, IndexError):
