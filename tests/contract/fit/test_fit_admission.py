@@ -37,7 +37,6 @@ def hosts(cluster: Cluster) -> Cluster:
         ("podAntiAffinity", {"mismatchLabelKeys": ["version"]}, "old", "yes"),
         ("podAntiAffinity", {"mismatchLabelKeys": ["version"]}, "new", "no"),
         ("podAntiAffinity", {"matchLabelKeys": ["nobodys"]}, "new", "no"),
-        ("podAntiAffinity", {"matchLabelKeys": ["version"], "labelSelector": None}, "old", "yes"),
         ("podAffinity", {"mismatchLabelKeys": ["version"]}, "old", "no"),
         ("podAffinity", {"mismatchLabelKeys": ["version"]}, "new", "yes"),
     ],

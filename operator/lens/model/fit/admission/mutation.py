@@ -15,7 +15,7 @@ from lens.model.fit.admission.label_keys import merge_label_keys
 from lens.model.fit.admission.limit_ranges import default_resources, limits_in, refused_by
 from lens.model.fit.admission.pod_level import default_pod_level
 from lens.model.fit.admission.policies import Policies
-from lens.model.fit.admission.validation import check_pod
+from lens.model.fit.admission.validation import check_admitted
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import Exact, parse
 
@@ -60,7 +60,7 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
 def _invalid(pod: Object) -> str | None:
     """Return why an apiserver refuses a pod after admission; None if it stores it."""
     try:
-        check_pod(pod)
+        check_admitted(pod)
     except ValueError as error:
         return f"invalid with what admission adds: {error}"
     return None

@@ -9,12 +9,16 @@ import sys
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from lens.model.fit.admission.json_values import Object, as_list, as_object, as_objects
-from lens.model.k8s.bounds import shown
+from lens.model.k8s.bounds import short, shown
 
 _DO_NOT_SCHEDULE = "DoNotSchedule"
 _SCHEDULE_ANYWAY = "ScheduleAnyway"
 _POLICIES = ("Honor", "Ignore")
 _MOST_PORT = 65_535
+_LABEL_KEYS = ("matchLabelKeys", "mismatchLabelKeys")
+
+HostPort = tuple[str, str, int]
+"""A protocol, an address of the host, and a port."""
 
 NO_VALUE, ONE_VALUE, SOME_VALUES = range(1), range(1, 2), range(1, sys.maxsize)
 """The number of values of each operator."""
@@ -42,11 +46,16 @@ def check_rules(spec: Object) -> None:
             raise ValueError(f"{field}.topologyKey: it is required")
         for name in ("labelSelector", "namespaceSelector"):
             _check_selector(term.get(name), f"{field}.{name}")
+        _check_label_keys(term, field)
+    on_host = spec.get("hostNetwork") is True
+    taken: set[HostPort] = set()
     for name in ("containers", "initContainers"):
         for number, container in enumerate(as_objects(spec.get(name), f"spec.{name}")):
-            # The apiserver defaults an init container's host port, and doesn't compare it.
-            same = spec.get("hostNetwork") is True and name == "containers"
-            _check_ports(container.get("ports"), f"spec.{name}[{number}].ports", same=same)
+            # The apiserver defaults an init container's host port, and compares it with no others' port.
+            is_app = name == "containers"
+            field = f"spec.{name}[{number}].ports"
+            _check_ports(container.get("ports"), field, same=on_host and is_app)
+            _check_conflicts(container.get("ports"), field, taken if is_app else set(), on_host=on_host)
     _check_claims(spec)
     if spec.get("nodeName") and as_list(spec.get("schedulingGates"), "spec.schedulingGates"):
         raise ValueError("spec.nodeName: a pod with scheduling gates has none")
@@ -66,6 +75,7 @@ def _check_spread(each: Object, field: str) -> None:
         if each.get(name) is not None:
             _check_one_of(each[name], _POLICIES, f"{field}.{name}")
     _check_selector(each.get("labelSelector"), f"{field}.labelSelector")
+    _check_label_keys(each, field)
 
 
 def _pod_terms(affinity: Object) -> Iterator[tuple[Object, str]]:
@@ -83,6 +93,16 @@ def _check_selector(value: object, field: str) -> None:
     field = f"{field}.matchExpressions"
     for number, each in enumerate(as_objects(requirements, field)):
         check_requirement(each, _SELECTOR_VALUES, f"{field}[{number}]")
+
+
+def _check_label_keys(rule: Object, field: str) -> None:
+    keys = {name: as_list(rule.get(name), f"{field}.{name}") for name in _LABEL_KEYS}
+    for name, given in keys.items():
+        if given and rule.get("labelSelector") is None:
+            raise ValueError(f"{field}.{name}: it is for rules with a labelSelector")
+    both = next((key for key in keys["matchLabelKeys"] if key in keys["mismatchLabelKeys"]), None)
+    if both is not None:
+        raise ValueError(f"{field}.matchLabelKeys: {shown(both)} is among mismatchLabelKeys")
 
 
 def check_requirement(each: Object, numbers: Mapping[str, Container[int]], field: str) -> None:
@@ -107,6 +127,18 @@ def _check_ports(value: object, field: str, *, same: bool) -> None:
             raise ValueError(f"{field}[{number}].containerPort: it is required")
         if same and host not in (0, own):
             raise ValueError(f"{field}[{number}].hostPort: with hostNetwork it is the containerPort")
+
+
+def _check_conflicts(value: object, field: str, taken: set[HostPort], *, on_host: bool) -> None:
+    """Add the host ports of a container to those that are ``taken``. Raise ValueError for one that is."""
+    for number, each in enumerate(as_objects(value, field)):
+        port = each.get("hostPort") or (each.get("containerPort") if on_host else None)
+        if not port:
+            continue
+        key = (str(each.get("protocol") or "TCP"), str(each.get("hostIP") or ""), port)
+        if key in taken:
+            raise ValueError(f"{field}[{number}].hostPort: the pod has {short(key[0])} {port} twice")
+        taken.add(key)
 
 
 def _check_claims(spec: Object) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from lens.model.fit.admission.json_values import Object, as_list, as_object, as_objects
 from lens.model.fit.admission.pod_level import requested
 from lens.model.fit.admission.rules import NO_VALUE, ONE_VALUE, SOME_VALUES, check_requirement, check_rules
+from lens.model.fit.spec.node_selectors import NAME
 from lens.model.fit.spec.resources import is_extended, is_for_containers
+from lens.model.k8s.bounds import shown
 from lens.model.k8s.pod_requests import is_pod_level
 from lens.model.k8s.quantity import Exact, parse
 
@@ -38,7 +40,8 @@ def check_pod(template: Mapping[str, Any]) -> None:
     for name in ("containers", "initContainers"):
         for number, container in enumerate(as_objects(spec.get(name), f"spec.{name}")):
             _check_resources(container.get("resources"), f"spec.{name}[{number}].resources")
-    _check_resources(spec.get("resources"), "spec.resources")
+    # Limits of the pod as a whole may follow from its containers'.
+    _check_resources(spec.get("resources"), "spec.resources", limits_follow=True)
     _check_pod_level(spec)
     for number, each in enumerate(as_objects(spec.get("tolerations"), "spec.tolerations")):
         _check_toleration(each, f"spec.tolerations[{number}]")
@@ -46,14 +49,35 @@ def check_pod(template: Mapping[str, Any]) -> None:
     check_rules(spec)
 
 
-def _check_resources(value: object, field: str) -> None:
+def check_admitted(pod: Mapping[str, Any]) -> None:
+    """Raise ValueError, naming the field, for a pod that no apiserver stores with what admission adds.
+
+    A LimitRange may add what the manifest lacks.
+    """
+    check_pod(pod)
+    spec = as_object(pod.get("spec"), "spec")
+    _check_resources(spec.get("resources"), "spec.resources")
+    _check_hugepages(spec.get("resources"), "spec.resources")
+    for name in ("containers", "initContainers"):
+        for number, container in enumerate(as_objects(spec.get(name), f"spec.{name}")):
+            _check_hugepages(container.get("resources"), f"spec.{name}[{number}].resources")
+
+
+def _check_hugepages(value: object, field: str) -> None:
+    resources = as_object(value, field)
+    names = {name for side in ("limits", "requests") for name in as_object(resources.get(side), field)}
+    if any(name.startswith("hugepages-") for name in names) and not names & {"cpu", "memory"}:
+        raise ValueError(f"{field}: hugepages are for who asks for cpu or memory too")
+
+
+def _check_resources(value: object, field: str, *, limits_follow: bool = False) -> None:
     resources = as_object(value, field)
     limits = _quantities(resources.get("limits"), f"{field}.limits")
     requests = _quantities(resources.get("requests"), f"{field}.requests")
     for name, request in requests.items():
         limit = limits.get(name)
         whole = is_extended(name) or name.startswith("hugepages-")
-        if whole and limit is None:
+        if whole and limit is None and not limits_follow:
             raise ValueError(f"{field}.limits: {name} is required, since it can't be overcommitted")
         if limit is not None and (request != limit if whole else request > limit):
             what = "isn't" if whole else "is over"
@@ -88,6 +112,8 @@ def _check_toleration(each: Object, field: str) -> None:
         raise ValueError(f"{field}.operator: without a key it is Exists")
     if operator == "Exists" and each.get("value"):
         raise ValueError(f"{field}.value: Exists takes none")
+    if each.get("tolerationSeconds") is not None and each.get("effect") != "NoExecute":
+        raise ValueError(f"{field}.tolerationSeconds: it is for the effect NoExecute")
 
 
 def _check_node_affinity(affinity: Object, field: str) -> None:
@@ -105,6 +131,8 @@ def _check_node_affinity(affinity: Object, field: str) -> None:
             at = f"{field}[{number}].{part}"
             for index, each in enumerate(as_objects(term.get(part), at)):
                 check_requirement(each, numbers, f"{at}[{index}]")
+                if part == "matchFields" and each.get("key") != NAME:
+                    raise ValueError(f"{at}[{index}].key: {shown(each.get('key'))} isn't {NAME}")
 
 
 def _check_pod_level(spec: Object) -> None:

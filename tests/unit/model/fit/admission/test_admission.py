@@ -135,3 +135,31 @@ def test_what_no_longer_is_valid_with_a_limit_ranges_defaults_is_refused(
 ) -> None:
     wanted = refusal and f"invalid with what admission adds: {refusal}"
     assert admit(asked, "ns", policies).refusal == wanted
+
+
+@pytest.mark.parametrize(
+    ("resources", "whole", "refused"),
+    [
+        ({"limits": {"hugepages-2Mi": "4Mi"}}, {}, "spec.containers[0].resources: hugepages are for who"),
+        ({"limits": {"hugepages-2Mi": "4Mi", "memory": "1"}}, {}, None),
+        ({}, {"limits": {"hugepages-2Mi": "4Mi"}}, "spec.resources: hugepages are for who asks for cpu"),
+        # The limit of the whole pod follows where all containers have one.
+        (
+            {"limits": {"hugepages-2Mi": "2Mi", "cpu": "1"}},
+            {"requests": {"hugepages-2Mi": "4Mi", "cpu": "1"}},
+            None,
+        ),
+        (
+            {"limits": {"cpu": "1"}},
+            {"requests": {"hugepages-2Mi": "4Mi", "cpu": "1"}},
+            "spec.resources.limits: hugepages-2Mi is required",
+        ),
+    ],
+)
+def test_hugepages_need_cpu_or_memory_which_a_limit_range_may_add(
+    resources: dict[str, Any], whole: dict[str, Any], refused: str | None
+) -> None:
+    refusal = admit(pod(resources, **whole), "ns", NO_LIMITS).refusal
+    assert (refusal or "").startswith(f"invalid with what admission adds: {refused}" if refused else "")
+    assert (refusal is None) is (refused is None)
+    assert admit(pod(resources, **whole), "ns", limits(default={"memory": "1"})).refusal is None or whole
