@@ -12,8 +12,11 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from lens.kube.client.kubeconfig import Connection
 from lens.kube.client.restarts import Restarts
+from lens.kube.watch.freshness import Freshness
 from lens.kube.watch.kopf_settings import DAEMONSETS, NODES, PODS, TIMEOUTS, Timeouts, WatchedResource
 from lens.kube.watch.kopf_thread import KopfThread, Readers
 from lens.kube.watch.liveness import Liveness
@@ -23,7 +26,7 @@ from lens.kube.watch.reflector import Reflector
 from lens.kube.watch.resources.dynamic_allocation import dynamic_allocation
 from lens.kube.watch.resources.fit_resources import FitResources
 from lens.metrics import Metrics
-from lens.model.cluster_state import ClusterState, StateView
+from lens.model.cluster_state import ClusterState
 from lens.model.events.terminations import read_termination
 from lens.model.fit.fit_store import Pending, node_for_fit, node_store, pod_for_fit, pod_store
 from lens.model.fit.record.decisions import Decisions
@@ -41,9 +44,6 @@ from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.taints import TaintPolicy
-
-REQUIRED = ("pods", "nodes")
-"""The resources without which there are no figures."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,13 +94,9 @@ class Watcher:
         self._pod_store = pod_store(self._fit, self._pending, self._decisions.note)
         self._node_store = node_store(self._fit)
         self._fit_resources = FitResources(timeouts, metrics)
-        self._counted = self._dynamic.names | set(REQUIRED)
-        self._synced = False
-        self._contacts: dict[str, float] = {}
-        self._confirmed: dict[str, float] = {}
-        self._confirmed_beside: dict[str, float] = {}
-        self._known_at = 0.0
-        self._known_again_at = 0.0
+        self._freshness = Freshness(
+            self._pods, self._nodes, self._dynamic, self._fit_resources, timeouts.grace, clock
+        )
         self._placements: deque[Mapping[str, Placement]] = deque()
         self._wake: Callable[[], object] = lambda: None
         self._backoff = Restarts()
@@ -143,7 +139,7 @@ class Watcher:
             self._timeouts,
             self._outage,
             self._daemonset,
-            self._counted,
+            self._freshness.counted,
             on_end=tell_end,
         )
         thread.start()
@@ -204,79 +200,31 @@ class Watcher:
             self._update_state(reflectors, liveness)
 
     def _update_state(self, reflectors: Collection[Reflector[Any, Any]], liveness: Liveness) -> None:
-        now, confirmed = self._clock(), liveness.confirmed_at()
-        for reflector in reflectors:
-            confirmed_at = confirmed[reflector.resource]
-            if (
-                reflector.resource in self._counted
-                and reflector.contact is not None
-                and confirmed_at is not None
-            ):
-                self._contacts[reflector.resource] = reflector.contact
-                # A watch that has just ended stays as current as it was, unless the clock was set back.
-                before = self._confirmed.get(reflector.resource, 0.0)
-                self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
-            elif confirmed_at is not None:
-                before = self._confirmed_beside.get(reflector.resource, 0.0)
-                self._confirmed_beside[reflector.resource] = max(
-                    confirmed_at, before if before <= now else 0.0
-                )
-        self._assess_dynamic(reflectors)
+        self._freshness.update(reflectors, liveness)
+        synced = self._freshness.view.synced
         while self._placements:
             for node, placement in self._placements.popleft().items():
                 self._ledger.put_placement(node, placement)
-        skipped = {reflector.resource: reflector.skipped for reflector in reflectors}
-        self._state.current = StateView(
+        self._state.current = msgspec.structs.replace(
+            self._freshness.view,
             # Until then no response may use it, and counting a part of the list costs as much as counting
             # all.
-            snapshot=self._ledger.snapshot() if self._synced else EMPTY,
-            synced=self._synced,
-            contacts=dict(self._contacts),
-            confirmed_at=min(self._confirmed.values(), default=None),
-            skipped={
-                name: number
-                for name, number in skipped.items()
-                if name not in self._fit_resources and name != self._dynamic.templates.name
-            },
-            unseen=self._dynamic.unseen,
-            fit=self._fit_view(skipped) if self._synced else NOTHING_FIT,
+            snapshot=self._ledger.snapshot() if synced else EMPTY,
+            fit=self._fit_view() if synced else NOTHING_FIT,
         )
 
-    def _fit_view(self, skipped: Mapping[str, int]) -> FitView:
+    def _fit_view(self) -> FitView:
         """Return what the fit engine reads. It recounts the nodes that have changed."""
         policies = self._fit_resources.policies()
         self._fit.set_namespaces(policies.namespaces)
         view = self._decisions.view = FitView(
             fleet=self._fit.fleet(),
             policies=policies,
-            unseen=self._fit_resources.unseen(skipped),
-            devices_unseen=self._dynamic.unseen_by_fit(skipped),
+            unseen=self._freshness.fit_unseen,
+            devices_unseen=self._freshness.devices_unseen,
             pending=self._pending.view(),
         )
         return view
-
-    def _assess_dynamic(self, reflectors: Collection[Reflector[Any, Any]]) -> None:
-        """Decide which resources of dynamic resource allocation are in the figures."""
-        if not (self._pods.synced and self._nodes.synced):
-            return
-        known_at = min(self._confirmed.get(resource, 0.0) for resource in REQUIRED)
-        confirmed = {**self._confirmed_beside, **self._confirmed}
-        # After an outage pods and nodes may be back before the others, whose time starts then.
-        if not 0 <= known_at - self._known_at < self._timeouts.grace:
-            self._known_again_at = known_at
-        self._known_at = known_at
-        lags = {
-            each.resource: known_at
-            - max(each.page_at, confirmed.get(each.resource, 0.0), self._known_again_at)
-            for each in reflectors
-        }
-        self._dynamic.assess(lags)
-        self._fit_resources.assess(lags)
-        for resource in self._dynamic.uncounted:
-            self._contacts.pop(resource, None)
-            self._confirmed.pop(resource, None)
-        # A resource that is served later isn't in the figures yet, so these stay complete.
-        self._synced = self._synced or self._dynamic.is_resolved
 
     def _note_termination(self, line: bytes) -> None:
         termination = read_termination(line)

@@ -80,12 +80,15 @@ def _total(pod: PodManifest, request: Callable[[Container], Amounts]) -> Amounts
     Sidecars (init containers that restart always) run beside both: they are in the sum, and in the
     peak of every init container that starts after them.
     """
+    containers, init_containers = pod.spec.containers or (), pod.spec.init_containers or ()
+    if len(containers) == 1 and not init_containers:
+        return request(containers[0])
     running: dict[str, Exact] = {}
     sidecars: dict[str, Exact] = {}
     peak: dict[str, Exact] = {}
-    for container in pod.spec.containers or ():
+    for container in containers:
         _add(running, request(container))
-    for container in pod.spec.init_containers or ():
+    for container in init_containers:
         asked = request(container)
         if container.restart_policy == "Always":
             _add(running, asked)
@@ -119,9 +122,12 @@ def _largest(*amounts: Amounts) -> Amounts:
 
 
 def _has_status_resources(pod: PodManifest) -> bool:
-    return pod.status.allocated_resources is not None or any(
-        status.allocated_resources is not None or status.resources is not None for status in _statuses(pod)
-    )
+    if pod.status.allocated_resources is not None:
+        return True
+    for status in _statuses(pod):
+        if status.allocated_resources is not None or status.resources is not None:
+            return True
+    return False
 
 
 def _is_as_specified(pod: PodManifest) -> bool:
@@ -142,8 +148,7 @@ def _is_as_specified(pod: PodManifest) -> bool:
 
 
 def _statuses(pod: PodManifest) -> Iterable[ContainerStatus]:
-    yield from pod.status.container_statuses or ()
-    yield from pod.status.init_container_statuses or ()
+    return (*(pod.status.container_statuses or ()), *(pod.status.init_container_statuses or ()))
 
 
 def _resize_is_infeasible(pod: PodManifest) -> bool:

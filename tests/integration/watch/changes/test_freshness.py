@@ -43,6 +43,34 @@ async def test_figures_stay_current_in_a_quiet_cluster(scene: Scene) -> None:
     assert scene.state.current.age(time.time()) < 5.0
 
 
+async def test_figures_stay_young_while_pods_change_all_the_time(quiet: Scene) -> None:
+    quiet.watch(timeouts=LONG)
+    await quiet.until_exact()
+    first, changes = quiet.state.current, 0
+    async with asyncio.timeout(30):
+        while quiet.state.current.current_at < first.current_at + 0.7:
+            changes += 1
+            quiet.put_pod(pod("busy", on="node-0", gpus=1 + changes % 4))
+            await asyncio.sleep(0.01)
+
+
+async def test_figures_without_a_pod_say_at_once_that_it_cant_be_decoded(quiet: Scene) -> None:
+    quiet.watch(timeouts=LONG)
+    quiet.put_pod(pod("odd", on="node-0"))
+    await quiet.until_exact()
+    current = quiet.state.current
+
+    def is_gone() -> bool:
+        nonlocal current
+        current = quiet.state.current
+        return all(each.name != "odd" for each in current.snapshot.nodes["node-0"].pods)
+
+    assert not is_gone()
+    quiet.put_pod(pod("odd", on="node-0", gpus="many"))
+    await quiet.until(is_gone, "figures without the pod")
+    assert current.skipped["pods"] == 1
+
+
 @pytest.mark.slow
 async def test_figures_stay_young_while_a_quiet_watchs_apiserver_answers(quiet: Scene) -> None:
     quiet.watch(timeouts=LONG)
@@ -151,7 +179,9 @@ async def test_a_failing_resource_does_not_delay_the_other(scene: Scene) -> None
     for number in range(3):
         scene.put_pod(pod(f"next-{number}", on="node-1"))
         await scene.until_exact(seconds=5.0)
-    assert scene.state.current.contacts["nodes"] < scene.state.current.contacts["pods"]
+    nodes = scene.state.current.contacts["nodes"]
+    await scene.until(lambda: scene.state.current.contacts["pods"] > nodes + 0.5, "signs of life of pods")
+    assert scene.state.current.contacts["nodes"] < nodes + 0.5
 
 
 async def test_an_apiserver_below_a_path_is_watched(scene: Scene) -> None:

@@ -4,6 +4,7 @@ No figure has them. So they delay nothing, and what of them can't be read is nam
 """
 
 from collections.abc import Mapping
+from operator import is_
 from typing import Any
 
 from lens.kube.watch.kopf_settings import Timeouts, WatchedResource
@@ -42,7 +43,7 @@ class FitResources:
         """Start without any objects."""
         self._timeouts = timeouts
         self._metrics = metrics
-        self._shared: dict[WatchedResource, SharedObjects[Any, Any]] = {}
+        self._stored: list[tuple[SharedObjects[Any, Any], OptionalResource[Any, Any]]] = []
         self.watched: dict[WatchedResource, OptionalResource[Any, Any]] = {}
         """The resources to watch. Every apiserver serves them."""
         self._add(NAMESPACES, "Namespace", namespace_decoder())
@@ -54,11 +55,12 @@ class FitResources:
         self._namespaces: Mapping[str, Namespace] | None = None
         self._labels: Mapping[str, Mapping[str, str]] | None = None
         self._terminating: frozenset[str] = frozenset()
+        self._found: list[Mapping[Any, Any] | None] = [None] * len(ALL)
         self._policies = Policies()
 
     def _add(self, resource: WatchedResource, kind: str, decoder: Decoder[Any, Any]) -> None:
-        shared = self._shared[resource] = SharedObjects[Any, Any]()
-        self.watched[resource] = OptionalResource(
+        shared = SharedObjects[Any, Any]()
+        watched = self.watched[resource] = OptionalResource(
             resource.name,
             kind,
             decoder,
@@ -68,6 +70,7 @@ class FitResources:
             self._timeouts.forbidden,
             what="in no answer of fit",
         )
+        self._stored.append((shared, watched))
 
     def __contains__(self, name: str) -> bool:
         """Return whether a resource is one of these."""
@@ -88,26 +91,24 @@ class FitResources:
 
     def policies(self) -> Policies:
         """Return all objects; the same value as before if none has changed."""
-        namespaces = self._objects(NAMESPACES)
+        found = [shared.copy() if resource.store.synced else None for shared, resource in self._stored]
+        if all(map(is_, found, self._found)):
+            return self._policies
+        self._found = found
+        namespaces, limit_ranges, quotas, runtime_classes, priority_classes, budgets = found
         if namespaces is not self._namespaces:
             self._namespaces = namespaces
             self._labels = namespaces and {name: each.labels for name, each in namespaces.items()}
             self._terminating = frozenset(
                 name for name, each in (namespaces or {}).items() if each.terminating
             )
-        present = Policies(
+        self._policies = Policies(
             namespaces=self._labels,
             terminating=self._terminating,
-            limit_ranges=self._objects(LIMIT_RANGES),
-            quotas=self._objects(QUOTAS),
-            runtime_classes=self._objects(RUNTIME_CLASSES),
-            priority_classes=self._objects(PRIORITY_CLASSES),
-            budgets=self._objects(BUDGETS),
+            limit_ranges=limit_ranges,
+            quotas=quotas,
+            runtime_classes=runtime_classes,
+            priority_classes=priority_classes,
+            budgets=budgets,
         )
-        before = self._policies
-        if any(getattr(present, name) is not getattr(before, name) for name in Policies.__struct_fields__):
-            self._policies = present
         return self._policies
-
-    def _objects(self, resource: WatchedResource) -> Mapping[Any, Any] | None:
-        return self._shared[resource].copy() if self.watched[resource].store.synced else None
