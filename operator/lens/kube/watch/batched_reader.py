@@ -27,10 +27,11 @@ MANY_CHANGES_BATCH_SECONDS = BATCH_SECONDS / 2
 RECENT_SECONDS = 0.3
 """How long a change counts. Amid changes and noise, some batches have only noise."""
 
-QUIET_SECONDS = 0.02
+QUIET_SECONDS = 0.005
 FIRST_BATCH_SECONDS = 0.01
 """The time from a batch that a read waited for so many seconds to the next one, amid changes. It was read for
-its first line: of a job's pods, or of what an apiserver sends that stood still for a moment."""
+its first line: of a job's pods, or of what an apiserver sends that stood still for a moment. While lines come
+all the time, there are some as soon as it is time."""
 
 LARGE_BYTES = 256 * 1024
 """From this size on a batch is read early, and followed by a pause. It is what 270 pods a second bring in

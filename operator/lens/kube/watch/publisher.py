@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from lens.concurrency.supervisor import CountFailures, contained
 
-CHANGE_SECONDS = 0.02
-"""Well below the time between two batches of a watch with changes, so that each is published at once."""
+CHANGE_SECONDS = 0.01
+"""The shortest time between two batches of a watch, so that each is published at once."""
 
 LIFE_SECONDS = 1.0
 
 
 class Publisher:
-    """Publish changes at once when idle, and otherwise 50 times a second; signs of life once a second.
+    """Publish changes at once when idle, and otherwise 100 times a second; signs of life once a second.
 
     For use in one event loop.
     """
