@@ -27,8 +27,8 @@ class Agents:
         self.broken: dict[int, int] = {}
         """The GPU of some nodes that is broken, by its index."""
 
-        self.told: Counter[int] = Counter()
-        """How often each of these has told its lie."""
+        self.lies_sent: Counter[int] = Counter()
+        """How often each of these has sent its lie."""
 
         self._numbers = {loopback(number): number for number in range(1, nodes + 1)}
         self._port = port
@@ -42,7 +42,7 @@ class Agents:
         with contextlib.suppress(OSError, EOFError):
             while await reader.readuntil(b"\r\n\r\n"):
                 lie = self.lies.get(number)
-                self.told[number] += lie is not None
+                self.lies_sent[number] += lie is not None
                 body = lie or self._truth(number)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 await writer.drain()

@@ -48,8 +48,8 @@ class Others:
         prefer(self._process.pid)
         assert self._process.stdin
         assert self._process.stdout
-        told = {"host": "127.0.0.1", "port": port, "source": SOURCE, "per_second": per_second}
-        self._process.stdin.write(json.dumps({**told, "requests": list(requests)}) + "\n")
+        target = {"host": "127.0.0.1", "port": port, "source": SOURCE, "per_second": per_second}
+        self._process.stdin.write(json.dumps({**target, "requests": list(requests)}) + "\n")
         self._process.stdin.flush()
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
         self._reader.start()

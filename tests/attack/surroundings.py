@@ -59,9 +59,9 @@ class Surroundings:
 
 
 async def _call(surroundings: Surroundings, line: str) -> object:
-    told = json.loads(line)
-    module, _, name = told["call"].partition(":")
-    result = getattr(importlib.import_module(module), name)(surroundings, **told["given"])
+    request = json.loads(line)
+    module, _, name = request["call"].partition(":")
+    result = getattr(importlib.import_module(module), name)(surroundings, **request["arguments"])
     return await result if asyncio.iscoroutine(result) else result
 
 

@@ -38,7 +38,7 @@ class SurroundingsProcess:
         """Call a function there, with these arguments after the Surroundings; return what it returns."""
         assert self._process.stdin
         call = f"{function.__module__}:{function.__name__}"
-        self._process.stdin.write(json.dumps({"call": call, "given": given}) + "\n")
+        self._process.stdin.write(json.dumps({"call": call, "arguments": given}) + "\n")
         self._process.stdin.flush()
         answer = self._line()
         if "failed" in answer:

@@ -177,7 +177,7 @@ class Agents:
         agent.moves += 1
         agent.host = f"127.77.{agent.number}.{agent.moves % 250 + 1}"
         await self.listen(agent)
-        await self.tell_address(agent)
+        await self.write_address(agent)
 
     async def replace(self, agent: Agent) -> None:
         """Have the DaemonSet make another pod in place of an agent's, at another address."""
@@ -186,11 +186,11 @@ class Agents:
             await self._api.delete_pod(NAMESPACE, before["metadata"]["name"], grace_seconds=0)
         await self.move(agent)
 
-    async def tell_address(self, agent: Agent) -> None:
+    async def write_address(self, agent: Agent) -> None:
         """Write an agent's address into its pod, as a kubelet does."""
         host = agent.host
 
-        async def told() -> bool:
+        async def is_written() -> bool:
             pod = await self._pod(agent)
             if pod is None or pod["status"].get("phase") != "Running":
                 return False
@@ -206,7 +206,7 @@ class Agents:
                 return False
             return True
 
-        await wait_until(told, f"pod of the agent of {agent.node}", 60)
+        await wait_until(is_written, f"pod of the agent of {agent.node}", 60)
 
     def swap(self, one: Agent, other: Agent) -> None:
         """Give two agents each other's addresses; their pods tell the ones of before."""

@@ -52,7 +52,7 @@ class Failed:
 
 @dataclass
 class Streamed:
-    """What a stream has told so far: the rows of its tasks, by their names, and the ids of its events."""
+    """The state of a stream: the rows of its tasks by their names, and the ids of its events."""
 
     replica: int
     tasks: dict[str, str] = field(default_factory=dict)
@@ -140,7 +140,7 @@ class Clients:
             return data
 
     async def _listen(self, replica: Asked) -> None:
-        told = self.streams[replica.number]
+        stream = self.streams[replica.number]
         last = ""
         async with aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None, sock_read=30), read_bufsize=2**22
@@ -148,10 +148,10 @@ class Clients:
             while True:
                 # It reconnects, as browsers' event sources do.
                 with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                    last = await self._read(session, replica, told, last)
+                    last = await self._read(session, replica, stream, last)
                 await asyncio.sleep(0.5)
 
-    async def _read(self, session: aiohttp.ClientSession, replica: Asked, told: Streamed, last: str) -> str:
+    async def _read(self, session: aiohttp.ClientSession, replica: Asked, stream: Streamed, last: str) -> str:
         headers = {"Last-Event-ID": last} if last else {}
         params = {"cluster": CLUSTER, "namespace": MARKERS}
         async with session.get(
@@ -166,7 +166,7 @@ class Clients:
                 elif name == "id":
                     id_ = value
                 elif name == "data" and event in ("snapshot", "change"):
-                    apply(told, event, id_, json.loads(value))
+                    apply(stream, event, id_, json.loads(value))
                     last = id_
         return last
 
@@ -176,21 +176,21 @@ def _listed(replica: Asked, sent: float, timestamp: str, rows: list[dict[str, An
     return Listed(replica.number, sent, time.time(), current_at, tuple(row["pod_name"] for row in rows))
 
 
-def apply(told: Streamed, event: str, id_: str, data: dict[str, Any]) -> None:
-    """Add an event to what a stream has told, with what can't be right about it."""
+def apply(stream: Streamed, event: str, id_: str, data: dict[str, Any]) -> None:
+    """Apply an event to a stream's state, and note its problems."""
     epoch, _, number = id_.rpartition("-")
-    if epoch == told.epoch and int(number) < told.number + (event == "change"):
-        told.problems.append(f"event {id_} after {told.epoch}-{told.number}")
-    told.epoch, told.number = epoch, int(number)
-    told.events += 1
+    if epoch == stream.epoch and int(number) < stream.number + (event == "change"):
+        stream.problems.append(f"event {id_} after {stream.epoch}-{stream.number}")
+    stream.epoch, stream.number = epoch, int(number)
+    stream.events += 1
     if event == "snapshot":
-        told.tasks = {row["pod_name"]: row["pod_uid"] for row in data["tasks"]}
+        stream.tasks = {row["pod_name"]: row["pod_uid"] for row in data["tasks"]}
         return
     tasks = data.get("tasks") or {}
     for row in tasks.get("gone", ()):
-        if told.tasks.get(row["pod_name"]) == row["pod_uid"]:
-            del told.tasks[row["pod_name"]]
+        if stream.tasks.get(row["pod_name"]) == row["pod_uid"]:
+            del stream.tasks[row["pod_name"]]
         else:
-            told.problems.append(f"event {id_} removes {row['pod_name']}, which wasn't there")
+            stream.problems.append(f"event {id_} removes {row['pod_name']}, which wasn't there")
     for row in tasks.get("changed", ()):
-        told.tasks[row["pod_name"]] = row["pod_uid"]
+        stream.tasks[row["pod_name"]] = row["pod_uid"]

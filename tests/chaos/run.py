@@ -107,12 +107,12 @@ async def run(scene: Scene, schedule: Schedule, seed: int) -> list[Outcome]:
             outcome.wrong += wrong_shows(tenant.shown, tenant.revoked)
             tenant.shown.clear()
             outcomes.append(outcome)
-            exact, told = (
+            exact, telemetry = (
                 "never" if seconds is None else f"{seconds:.2f} s"
                 for seconds in (outcome.exact_s, outcome.telemetry_s)
             )
             print(
-                f"\n{' + '.join(names):44} exact again after {exact}, telemetry after {told},"
+                f"\n{' + '.join(names):44} exact again after {exact}, telemetry after {telemetry},"
                 f" {outcome.requests} requests,"
                 f" {len(outcome.failed)} failed, {len(outcome.wrong)} wrong",
                 flush=True,

@@ -1,4 +1,4 @@
-"""How late a stream tells of pods, as `make size` measures it: one that it never tells of isn't left out."""
+"""The lateness of a stream's pods, as `make size` measures it: one that never comes isn't left out."""
 
 import socket
 import threading
@@ -23,8 +23,8 @@ def began(*changes: int) -> bytes:
 
 
 @contextmanager
-def stream(*told: bytes, ends: bool) -> Iterator[str]:
-    """Serve one stream that tells this; return its address."""
+def stream(*events: bytes, ends: bool) -> Iterator[str]:
+    """Serve one stream with these events; yield its address."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -32,7 +32,7 @@ def stream(*told: bytes, ends: bool) -> Iterator[str]:
             with listening.accept()[0] as connection:
                 connection.recv(4096)
                 connection.sendall(HEAD + SNAPSHOT)
-                for each in told:
+                for each in events:
                     time.sleep(0.01)
                     connection.sendall(each)
                 if not ends:
@@ -48,8 +48,8 @@ def stream(*told: bytes, ends: bool) -> Iterator[str]:
 
 
 def test_each_pod_has_its_lateness() -> None:
-    with stream(began(7), began(8, 9), ends=False) as url, lateness_ms(url) as told:
-        late = told(dict.fromkeys((7, 8, 9), time.time_ns() - 10**9))
+    with stream(began(7), began(8, 9), ends=False) as url, lateness_ms(url) as lateness_of:
+        late = lateness_of(dict.fromkeys((7, 8, 9), time.time_ns() - 10**9))
     assert len(late) == 3
     assert all(900 < each < 60_000 for each in late)
 
@@ -57,12 +57,12 @@ def test_each_pod_has_its_lateness() -> None:
 @pytest.mark.parametrize(
     ("ends", "within_s", "how"), [(False, 0.3, "in 0.3 s"), (True, 60.0, "before it ended")]
 )
-def test_a_pod_that_the_stream_never_tells_of_fails_the_measurement(
+def test_a_pod_that_the_stream_never_sends_fails_the_measurement(
     within_s: float, how: str, *, ends: bool
 ) -> None:
     with (
         stream(began(7, 9), ends=ends) as url,
-        lateness_ms(url, within_s) as told,
-        pytest.raises(AssertionError, match=rf"all but \d of 3 pods {how}: of changes .*8"),
+        lateness_ms(url, within_s) as lateness_of,
+        pytest.raises(AssertionError, match=rf"lacks \d of 3 pods {how}: those of changes .*8"),
     ):
-        told(dict.fromkeys((7, 8, 9), 0))
+        lateness_of(dict.fromkeys((7, 8, 9), 0))

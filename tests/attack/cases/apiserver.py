@@ -160,8 +160,8 @@ class PasswordInUrl(Case):
         await asyncio.to_thread(scene.surroundings.do, refuse_for_ages)
         await asyncio.sleep(seconds / 2)
         lines = scene.subject.text.splitlines()
-        told = sum(OWN_TOKEN in line for line in lines)
-        return [f"it is in {told} of {len(lines)} lines of the log"] if told else []
+        leaks = sum(OWN_TOKEN in line for line in lines)
+        return [f"it is in {leaks} of {len(lines)} lines of the log"] if leaks else []
 
 
 async def _metric(scene: Scene, name: str) -> float:

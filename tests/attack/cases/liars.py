@@ -26,7 +26,7 @@ PEER = "/api/v1/realtime/running-tasks?cluster=other"
 
 def lie_with_many_reasons(surroundings: Surroundings, kind: str) -> None:
     """Have agents tell lists and texts that fill a report to its bound."""
-    surroundings.agents.told.clear()
+    surroundings.agents.lies_sent.clear()
     for number in LIARS:
         node = cluster.node_name(number)
         bad = _bad_gpu(node, kind, number)
@@ -49,7 +49,7 @@ def _bad_gpu(node: str, kind: str, number: int) -> dict[str, Any]:
 
 def lie_of_the_time(surroundings: Surroundings) -> None:
     """Have an agent sample in the year 5138."""
-    surroundings.agents.told.clear()
+    surroundings.agents.lies_sent.clear()
     number = LIARS[0]
     node = cluster.node_name(number)
     late = agents.gpu(node, 0, sampled_at=1e11)
@@ -65,7 +65,7 @@ def tell_the_truth(surroundings: Surroundings) -> None:
 
 def lies_told(surroundings: Surroundings) -> int:
     """Return how many agents have told their lie by now."""
-    return len(surroundings.agents.told)
+    return len(surroundings.agents.lies_sent)
 
 
 async def _until_told(scene: Scene, liars: int) -> None:

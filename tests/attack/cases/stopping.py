@@ -1,4 +1,4 @@
-"""The end: requests that come while Lens is told to stop."""
+"""The end: requests that arrive while Lens is being stopped."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ class Sigterm(Case):
         asked = lost = 0
         gone = False
         tokens = cluster.HONEST + cluster.TENANTS
-        told = asyncio.Event()
+        stopping_began = asyncio.Event()
 
         async def work(number: int) -> None:
             nonlocal asked, lost, gone
@@ -37,12 +37,12 @@ class Sigterm(Case):
             while asked < total and not gone:
                 connection = await wire.connect(scene.port, timeout_s=2.0)
                 if connection is None:
-                    gone = told.is_set()
+                    gone = stopping_began.is_set()
                     lost += not gone
                     continue
                 asked += 1
                 if asked > total * SIGTERM_AFTER:
-                    told.set()
+                    stopping_began.set()
                 try:
                     async with asyncio.timeout(5):
                         connection.writer.write(request)
@@ -53,12 +53,12 @@ class Sigterm(Case):
                     connection.reset()
 
         async def stop() -> None:
-            await told.wait()
+            await stopping_began.wait()
             await asyncio.to_thread(scene.subject.stop)
 
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(stop())
             await asyncio.gather(*(work(number) for number in range(CLIENTS)))
-            told.set()
+            stopping_began.set()
             await stopping
         return [f"{lost} of {asked} requests were lost"] if lost else []

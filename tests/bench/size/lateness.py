@@ -22,12 +22,12 @@ _MOST_NAMED = 5
 Lateness = Callable[[Mapping[int, int]], list[float]]
 """Takes when each pod began, in ns of the epoch, by the number of its change; returns the lateness in ms.
 
-Raises AssertionError for pods of which the stream hasn't told in time.
+Raises AssertionError for pods that the stream hasn't sent in time.
 """
 
 
 class _Reader:
-    """Reads a stream in a thread: when it told of each change, in nanoseconds of the epoch."""
+    """Reads a stream in a thread, with the time of each change in nanoseconds of the epoch."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -66,13 +66,13 @@ class _Reader:
 
 @contextmanager
 def lateness_ms(url: str, within_s: float = _WITHIN_S) -> Iterator[Lateness]:
-    """Open a stream of tasks, read it to the end of its snapshot, and give what says how late it was then.
+    """Open a stream of tasks, read its snapshot, and yield a function that returns how late changes were.
 
-    What the stream hasn't told yet when it is asked for has ``within_s`` to come.
+    The function waits up to ``within_s`` for changes that the stream hasn't sent yet.
     """
     reader = _Reader(url)
 
-    def told(begun: Mapping[int, int]) -> list[float]:
+    def lateness_of(begun: Mapping[int, int]) -> list[float]:
         deadline = time.monotonic() + within_s
         while not reader.seen.keys() >= begun.keys() and reader.reads and time.monotonic() < deadline:
             time.sleep(_POLL_S)
@@ -80,12 +80,12 @@ def lateness_ms(url: str, within_s: float = _WITHIN_S) -> Iterator[Lateness]:
         named = ", ".join(map(str, missing[:_MOST_NAMED]))
         how = f"in {within_s:g} s" if reader.reads else "before it ended"
         assert not missing, (
-            f"the stream has told of all but {len(missing)} of {len(begun)} pods {how}: of changes {named}"
+            f"the stream lacks {len(missing)} of {len(begun)} pods {how}: those of changes {named}"
         )
         return [(reader.seen[change] - at) / 1e6 for change, at in begun.items()]
 
     try:
         assert reader.begun.wait(_DEADLINE_S), "the stream has no snapshot"
-        yield told
+        yield lateness_of
     finally:
         reader.close()

@@ -218,7 +218,7 @@ def _amid_changes(source: Cluster, subject: Lens) -> dict[str, Value]:
         over.set()
 
     changing = threading.Thread(target=change)
-    with lateness_ms(f"{subject.url}{API}/stream?cluster=bench&include=tasks") as told:
+    with lateness_ms(f"{subject.url}{API}/stream?cluster=bench&include=tasks") as lateness_of:
         changing.start()
         times: dict[str, list[float]] = {"status": [], "tasks_page": []}
         while not over.wait(0.05):
@@ -230,7 +230,7 @@ def _amid_changes(source: Cluster, subject: Lens) -> dict[str, Value]:
                 fetched(f"{subject.url}{API}/{path}", PAST_CACHE)
                 times[name].append(1000 * (time.monotonic() - began))
         changing.join()
-        late = told(begun)
+        late = lateness_of(begun)
     _until_right(source, subject)
     return {
         **{f"{name}_amid_ms": Value(statistics.median(each), "ms") for name, each in times.items()},

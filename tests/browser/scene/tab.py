@@ -33,9 +33,9 @@ class Tab:
         self.page: Page = context.new_page()
         self.page.add_init_script(REPORT_VIOLATIONS)
         self.page.set_default_timeout(1000 * DEADLINE_S)
-        self.page.on("console", self._said)
+        self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self._wrong.append(f"exception: {error}"))
-        self.page.on("request", self._asked)
+        self.page.on("request", self._on_request)
 
     def open(self, path: str = "/") -> None:
         """Open an address below the base."""
@@ -94,19 +94,19 @@ class Tab:
         """Look until a condition holds. Raise AssertionError past the deadline."""
         deadline = time.monotonic() + deadline_s
         while not condition():
-            told = what if isinstance(what, str) else what()
-            assert time.monotonic() < deadline, f"not in {deadline_s:g} s: {told}"
+            missing = what if isinstance(what, str) else what()
+            assert time.monotonic() < deadline, f"not in {deadline_s:g} s: {missing}"
             self.page.wait_for_timeout(50)
 
     def evaluate(self, script: str, argument: Any = None) -> Any:
         """Return the value of an expression in the page."""
         return self.page.evaluate(script, argument)
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self._wrong.append(f"console: {message.text} ({message.location.get('url', '')})")
 
-    def _asked(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         self.requests.append(request)
         asked, own = urlsplit(request.url), urlsplit(self.base)
         if asked.scheme not in ("data", "blob") and asked[:2] != own[:2]:

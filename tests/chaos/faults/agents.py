@@ -162,4 +162,4 @@ async def node_ip_reused(scene: Scene) -> AsyncIterator[None]:
     finally:
         for pair in pairs:
             for agent in pair:
-                await scene.agents.tell_address(agent)
+                await scene.agents.write_address(agent)
