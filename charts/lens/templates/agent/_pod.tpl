@@ -1,4 +1,4 @@
-{{/* What the agent is told, and the files that it is told of. */}}
+{{/* The agent's environment, and the files that it names. */}}
 
 {{- define "lens.agent.env" -}}
 - name: LENS_AGENT_NODE

@@ -1,4 +1,4 @@
-{{/* What the operator is told, and the files that it is told of. */}}
+{{/* The operator's environment, and the files that it names. */}}
 
 {{- define "lens.operator.env" -}}
 - name: LENS_CLUSTER
@@ -58,7 +58,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Which keys of which Secrets the pods have; of those named, one that is missing is told by the kubelet. */}}
+{{/* The Secrets' keys that the pods mount. The kubelet reports a missing one. */}}
 {{- define "lens.operator.secrets" -}}
 {{- if eq .Values.auth.mode "static" }}
 - {name: tokens, secret: {{ .Values.auth.tokensSecret | toYaml }}, keys: [tokens.yaml]}

@@ -11,8 +11,8 @@ from lens.api.schemas.scalars import Count, Timestamp
 UNITS = "GPU resources whose units may be parts of GPUs (time-slicing, MPS, MIG, partitions), in units."
 APPROXIMATE = "Whether the numbers of GPUs are approximate: the true ones may differ."
 _APPROXIMATE_REASON = (
-    "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if nothing says which GPUs "
-    "units are on, UNKNOWN_RATIO if nothing says how many units a GPU has, BOTH_WAYS if a "
+    "Why the numbers of GPUs are approximate: UNKNOWN_DEVICES if it is unknown which GPUs "
+    "units are on, UNKNOWN_RATIO if it is unknown how many units a GPU has, BOTH_WAYS if a "
     "device plugin and DRA may offer the same GPUs; null if they are exact."
 )
 _UNCERTAIN = "Absent without units and without GPUs that are offered both ways."

@@ -11,7 +11,7 @@ from lens.model.inventory.owner_chains import Reason
 
 _UTILIZATION_REASON = (
     "The reason why utilization is null: NO_TELEMETRY if no agent or exporter reports GPUs of its node, "
-    "UNKNOWN_DEVICES if nothing tells which of them are its, SHARED, or the reason of one of its GPUs."
+    "UNKNOWN_DEVICES if it is unknown which of them are its, SHARED, or the reason of one of its GPUs."
 )
 FRACTION = "The part of GPUs that it asks KAI-Scheduler for; absent for other pods."
 CLAIMS = "Its ResourceClaims of GPUs, in the pod's order; absent without any."
