@@ -1,4 +1,4 @@
-"""What kube-scheduler does to a pod is told by its own Events, after a restart of Lens as well."""
+"""kube-scheduler's Events of a pod are in the list, after a restart of Lens as well."""
 
 import os
 from collections.abc import AsyncIterator
@@ -68,7 +68,7 @@ async def _runs(api: Api, name: str) -> bool:
 
 
 async def _told(lens: Lens, name: str, type_: str) -> list[dict[str, Any]]:
-    """Return what is told of a pod, of that type."""
+    """Return a pod's events of a type."""
     asked = {"include": "events", "event_object": f"Pod/default/{name}", "event_type": type_}
     answer = await lens.get("/api/v1/realtime/status", **asked)
     assert answer.status == 200, answer
@@ -77,7 +77,7 @@ async def _told(lens: Lens, name: str, type_: str) -> list[dict[str, Any]]:
 
 
 async def _until_told(lens: Lens, name: str, type_: str) -> list[dict[str, Any]]:
-    """Return what is told of a pod, of that type, once there is any."""
+    """Return a pod's events of a type, once there is one."""
 
     async def is_told() -> bool:
         return bool(await _told(lens, name, type_))

@@ -81,7 +81,7 @@ NAMES = tuple(field.name for field in FIELDS)
 
 
 def compare(report: Report, gpu: Gpu, before: Row, after: Row) -> list[Comparison]:
-    """Hold all that the agent tells of a GPU against nvidia-smi. Raise SmiError for what can't be read."""
+    """Compare the agent's values of a GPU with nvidia-smi's. Raise SmiError for unreadable output."""
     return [_compare(field, report, gpu, before, after) for field in FIELDS]
 
 

@@ -27,7 +27,7 @@ async def ca(tmp_path: Path) -> tls.Pair:
 
 @pytest.fixture
 async def served(tmp_path: Path, ca: tls.Pair) -> tls.Pair:
-    """Return the files that the server is told of."""
+    """Return the files of the server's settings."""
     first = await tls.certificate(tmp_path, "first", by=ca)
     files = tls.Pair(tmp_path / "tls.crt", tmp_path / "tls.key")
     install(first, files)

@@ -34,7 +34,7 @@ def test_what_is_in_no_namespace_ignores_one(server: lens.FakeLens, command: str
 def test_an_unknown_cluster_is_told_which_there_are(
     server: lens.FakeLens, clusters: tuple[str, ...], told: str
 ) -> None:
-    """As kubectl tells which contexts a kubeconfig has."""
+    """As kubectl lists the contexts of a kubeconfig."""
     server.clusters = clusters
     try:
         refused = run(server.url, ["nodes", "--cluster", "prod"])

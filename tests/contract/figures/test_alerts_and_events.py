@@ -1,4 +1,4 @@
-"""What status tells of what is wrong and what has happened."""
+"""The alerts and events of status."""
 
 from typing import Any
 

@@ -168,7 +168,7 @@ async def test_an_agents_report_makes_the_figures_exact(api: Api, cluster: Clust
 
 
 def agent(name: str, **held: str) -> NodeTelemetry:
-    """Return what an agent tells of two GPUs with two MIG devices each, and which pod has which."""
+    """Return an agent's report of two GPUs with two MIG devices each, with the pods that have them."""
     instances = [
         InstanceTelemetry(
             uuid=f"MIG-{number}",

@@ -16,7 +16,7 @@ from tests.contract.kubernetes import Cluster, node, pod
 
 
 def without_ages(answer: Answer) -> dict[str, Any]:
-    """Return a status but for what tells how current it is."""
+    """Return a status without its timestamp and ages."""
     return {name: value for name, value in answer.data.items() if name not in ("timestamp", "freshness")}
 
 

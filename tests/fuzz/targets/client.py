@@ -1,4 +1,4 @@
-"""What `kubectl lens` is told by a Lens, or by what stands at its address; it comes over a connection."""
+"""The responses that `kubectl lens` gets from a Lens, or from another server at its address."""
 
 import contextlib
 import socket

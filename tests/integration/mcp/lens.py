@@ -45,7 +45,7 @@ def raw(body: str) -> web.Response:
 
 
 def task(number: int, text: str = "") -> dict[str, Any]:
-    """Return a running task as Lens tells of it."""
+    """Return a running task as Lens reports it."""
     return {
         "pod_uid": f"uid-{number}",
         "pod_name": f"train-{number}{text}",

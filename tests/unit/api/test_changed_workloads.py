@@ -1,4 +1,4 @@
-"""A stream tells which tasks have another workload, and looks for that at the nodes of these tasks alone."""
+"""A stream sends the tasks whose workload has changed, and compares the nodes of these tasks alone."""
 
 import asyncio
 from itertools import count

@@ -18,7 +18,7 @@ TICK = 0.1
 
 
 class DampedStream:
-    """A cluster of one node, and what a stream is told of it."""
+    """A cluster of one node, and what a stream sends of it."""
 
     def __init__(self, utilization: float | None = 60.0) -> None:
         self.cluster = Cluster()
@@ -56,7 +56,7 @@ class DampedStream:
 
     @property
     def utilization(self) -> tuple[float | None, float]:
-        """Return the utilization that is told of the node and of the cluster."""
+        """Return the utilization that is sent of the node and of the cluster."""
         telemetry = self.sent.telemetry
         return telemetry.nodes["n1"].gpus[0].utilization_percent, telemetry.utilization_percent or 0.0
 

@@ -147,7 +147,7 @@ class Watching(RuleBasedStateMachine):
             ),
         )
 
-    # What the watch tells of it
+    # The lines of the watch
 
     @rule()
     def settle(self) -> None:

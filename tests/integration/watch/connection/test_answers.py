@@ -1,4 +1,4 @@
-"""What kopf is told of errors never makes it wait for hours, or end."""
+"""No error response makes kopf wait for hours, or end."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What telemetry tells of where shared units are reaches the figures, whenever it comes."""
+"""The placement of shared units that telemetry reports reaches the figures, whenever it comes."""
 
 from lens.model.inventory.occupancy.placement import NO_PLACEMENT, DevicePlacement, Placement
 from tests.integration.watch.objects import GPU, node, pod

@@ -29,7 +29,7 @@ def cluster(*raws: Object) -> tuple[Ledger, Snapshot]:
 
 
 def listed(snapshot: Snapshot, *raws: Object) -> list[Event]:
-    """Return what a list is told of."""
+    """Return the relevant events of a list."""
     events = EventFilter()
     events.update(snapshot)
     return [*events.listed(reports(*raws, now=NOW), NOW), *events.list_ended()]

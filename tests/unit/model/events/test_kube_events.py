@@ -1,4 +1,4 @@
-"""An apiserver's Event is told by its own name where Lens has one, and whatever is in it does no harm."""
+"""An apiserver's Event has Lens' own type if there is one, and no content does harm."""
 
 import json
 

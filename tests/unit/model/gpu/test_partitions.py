@@ -1,4 +1,4 @@
-"""A partition of AMD's, and a share of Intel's, is no GPU; where nothing tells what it is, that is said."""
+"""AMD's partitions and Intel's shares aren't GPUs; if their kind is unknown, the figures are approximate."""
 
 import pytest
 
@@ -144,7 +144,7 @@ def test_ids_say_which_of_intels_gpus_are_held() -> None:
     ("units", "gpus", "partitions", "total", "approximate"),
     [
         (64, 8, 64, 8, False),
-        (64, 8, 8, 8, False),  # an exporter that tells of no partition but the first: fewer GPUs can't be
+        (64, 8, 8, 8, False),  # an exporter that reports only the first partition: fewer GPUs are impossible
         (16, 8, 16, 8, False),
         (16, 8, 8, 8, True),
         (8, 8, 8, 8, False),
@@ -152,7 +152,7 @@ def test_ids_say_which_of_intels_gpus_are_held() -> None:
         (8, 3, 3, 8, True),  # it leaves out some
         (64, 3, 24, 8, True),
         (64, 0, 0, 8, True),
-        (64, 64, 64, 8, True),  # it tells of no serial numbers, and takes partitions for GPUs
+        (64, 64, 64, 8, True),  # without serial numbers, it counts partitions as GPUs
         (16, 16, 16, 16, False),  # MI250X
     ],
 )

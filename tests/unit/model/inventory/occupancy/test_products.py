@@ -36,7 +36,7 @@ def rows(snapshot: Snapshot) -> Rows:
 
 
 def reported(*products: str | None, holders: dict[str, list[int]] | None = None) -> Placement:
-    """Return what an agent tells of GPUs, and of which of them pods hold."""
+    """Return an agent's report of GPUs and of their holders."""
     gpus = tuple(
         GpuTelemetry(index=index, uuid=f"GPU-{index}", sampled_at=0, health=Health("ok"), product=product)
         for index, product in enumerate(products)
@@ -134,15 +134,15 @@ def test_of_several_products_on_a_node_the_agent_knows_the_held_ones() -> None:
         "A": (1, 0, 0, 1, 1),
         "H": (0, 0, 0, 2, 2),
     }
-    # Nobody tells which one is held.
+    # It is unknown which one is held.
     assert placed(reported(*gpus), node(gpus=4, labels=label), task) == {UNKNOWN_DEVICES: (1, 0, 0, 3, 3)}
-    # One free GPU is unhealthy, and nobody tells which.
+    # One free GPU is unhealthy, and it is unknown which.
     ill = node(capacity={GPU: 4}, allocatable={GPU: 3}, labels=label)
     assert placed(reported(*gpus, holders={"team/a": [2]}), ill, task) == {
         "A": (1, 0, 0, 0, 0),
         UNKNOWN_DEVICES: (0, 1, 0, 2, 2),
     }
-    # All are held, or it tells of fewer than there are.
+    # All are held, or it reports fewer than there are.
     all_held = pod(container(gpus=4), name="a")
     assert placed(reported(*gpus), node(gpus=4), all_held) == {"A": (2, 0, 0, 0, 0), "H": (2, 0, 0, 0, 0)}
     assert placed(reported(*gpus), node(gpus=5)) == {UNKNOWN_DEVICES: (0, 0, 0, 5, 5)}
