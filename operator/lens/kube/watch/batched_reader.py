@@ -53,6 +53,7 @@ class BatchedReader:
         self._content = response.content
         self._response = weakref.ref(response)
         self._received_at: float | None = None
+        self._awaited_at = 0.0
         self._changed_at = -math.inf
         self._counted_at = 0.0
         self._received_bytes = 0
@@ -68,11 +69,12 @@ class BatchedReader:
         before = self._received_at
         now = loop.time()
         until = now if before is None else max(now, self._pause(before, now))
+        self._awaited_at = until
         received = await (self._receive_after(until) if until > now else self._receive())
         self._received_at = loop.time()
         self._received_bytes += len(received)
         self._was_large = len(received) >= _FULL_BYTES
-        self._was_quiet = self._received_at - until >= QUIET_SECONDS
+        self._was_quiet = self._received_at - self._awaited_at >= QUIET_SECONDS
         self.changes = 0
         return received
 
@@ -80,16 +82,22 @@ class BatchedReader:
         """Receive once a pause is over, or there is much."""
         loop, sock = asyncio.get_running_loop(), self._socket()
         _set_low_water_mark(sock, LARGE_BYTES)
-        timer = loop.call_at(until, _set_low_water_mark, sock, 1)
+        timer = loop.call_at(until, self._await_line, sock)
         try:
             # What the loop has received doesn't wake it up, and others run after a large batch.
             if sock is None or self._was_large or self._content.total_bytes > self._received_bytes:
                 await asyncio.sleep(until - loop.time())
+                self._awaited_at = loop.time()
             return await self._receive()
         finally:
             timer.cancel()
             # If the body has ended meanwhile, it is another response's, which must not wait for more.
             _set_low_water_mark(sock, 1)
+
+    def _await_line(self, sock: socket.socket | None) -> None:
+        """Have any line wake up the loop. On a busy machine it is later than it was due."""
+        self._awaited_at = asyncio.get_running_loop().time()
+        _set_low_water_mark(sock, 1)
 
     async def _receive(self) -> bytes:
         try:

@@ -119,6 +119,20 @@ async def test_amid_many_changes_it_comes_later() -> None:
                 break
 
 
+async def test_a_machine_that_is_busy_makes_no_time_quiet() -> None:
+    reader = BatchedReader(cast("aiohttp.ClientResponse", Endless(1)))
+    loop = asyncio.get_running_loop()
+    await reader.read()
+    reader.changes = 1
+    late = _next(loop.time(), CHANGE_BATCH_SECONDS) - loop.time()
+    loop.call_later(late - 0.002, time.sleep, 2 * QUIET_SECONDS)
+    await reader.read()
+    reader.changes = 1
+    before = loop.time()
+    await reader.read()
+    assert loop.time() >= _next(before, CHANGE_BATCH_SECONDS)
+
+
 async def test_after_the_first_changes_of_a_quiet_time_it_comes_at_once() -> None:
     clock, wait = asyncio.get_running_loop().time, 1.5 * QUIET_SECONDS
     async with asyncio.timeout(30):
