@@ -15,6 +15,9 @@ _MASK = _WIDTH - 1
 Level = tuple[Any, ...]
 """Levels below, or shards: dictionaries."""
 
+_EMPTY: dict[Any, Any] = {}
+"""Every shard without entries. Keys that come and go, such as pods that wait, get into nearly all shards."""
+
 
 class Shards(Mapping[K, V], Generic[K, V]):
     """A mapping in a tree of 32 by 32 by 32 shards. A successor copies those that it changes.
@@ -26,7 +29,7 @@ class Shards(Mapping[K, V], Generic[K, V]):
 
     def __init__(self) -> None:
         """Make an empty mapping."""
-        self._table: Level = ((({},) * _WIDTH,) * _WIDTH,) * _WIDTH
+        self._table: Level = (((_EMPTY,) * _WIDTH,) * _WIDTH,) * _WIDTH
         self._size = 0
 
     def updated(self, changes: Mapping[K, V | None]) -> Self:
@@ -109,7 +112,7 @@ def _replaced(level: Level, parts: Mapping[int, object]) -> Level:
     """Return a level with some of its parts replaced."""
     found = list(level)
     for index, part in parts.items():
-        found[index] = part
+        found[index] = part or _EMPTY
     return tuple(found)
 
 

@@ -1,5 +1,7 @@
 """Shards are a mapping like any other, save that an old one never changes."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -62,6 +64,18 @@ def test_unchanged_values_stay_the_same_object() -> None:
     after = before.updated({"node-1": object(), "node-2": None})
     assert all(after[name] is value for name, value in values.items() if name not in ("node-1", "node-2"))
     assert len(after) == 999
+
+
+def test_keys_that_came_and_went_take_no_memory() -> None:
+    shards = Shards[str, int]()
+    tracemalloc.start()
+    for number in range(100):
+        keys = [f"pod-{number}-{each}" for each in range(200)]
+        shards = shards.updated(dict.fromkeys(keys, 1)).updated(dict.fromkeys(keys))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not shards
+    assert kept < 1_000_000
 
 
 def test_differences_are_found_by_identity() -> None:
