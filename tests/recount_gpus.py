@@ -45,7 +45,8 @@ class Reported(NamedTuple):
     """What an agent says of a node: the GPU of each MIG device, and each pod's resource, device and GPU.
 
     ``gpus`` are all that it has seen, in so many partitions, of that domain, which is empty for any.
-    ``cards`` has the uuid and the product of each GPU, as far as they can be read.
+    ``cards`` has the uuid and the product of each GPU, as far as they can be read. ``replicas`` are how often
+    each device of a resource is offered, where it is more than once.
     """
 
     instances: Mapping[str, str]
@@ -54,6 +55,7 @@ class Reported(NamedTuple):
     partitions: int = 0
     domain: str = ""
     cards: Sequence[tuple[str | None, str | None]] = ()
+    replicas: Mapping[str, int] = {}
 
 
 NOTHING = Reported({}, {})
@@ -73,6 +75,14 @@ def count(
     resources = {*offers, *(resource for units in pods.values() for resource in units)}
     # Labels speak of what the node offers.
     kinds = {each: kind(each, offers, labels if each in offers else {}) for each in resources}
+    replicated = {
+        resource
+        for key, units in pods.items()
+        for resource, device in devices.get(key, ())
+        if resource in units and device.rpartition("::")[0] and _whole(device.rpartition("::")[2]) is not None
+    }
+    by_ids = {each: _by_ids(each, kinds[each], offers, replicated, reported) for each in resources}
+    kinds |= {each: found for each, found in by_ids.items() if found}
     boards = _boards({each: found for each, found in kinds.items() if found}, offers, labels)
     groups: list[dict[str, Any]] = []
     on: dict[Key, tuple[int, bool]] = {}
@@ -82,7 +92,10 @@ def count(
             continue
         shared |= members
         there = {resource: max(offers.get(resource, (0, 0))) for resource in members}
-        parts = {each: _seen(each, kinds[each] or Kind(1), there[each], reported) for each in members}
+        parts = {
+            each: by_ids[each] or _seen(each, kinds[each] or Kind(1), there[each], reported)
+            for each in members
+        }
         sure = all(each.sure for each in parts.values())
         fewest, most = _fewest(parts, there, boards), _devices(parts, there)
         if any(each.profile for each in parts.values()):
@@ -206,6 +219,23 @@ def _intel(resource: str, offers: Mapping[str, tuple[int, int]], labels: Mapping
     if gpus and units and units % gpus == 0 and capacity % (units // gpus) == 0:
         return Kind(units // gpus) if units != gpus else None
     return Kind(1, None, False) if capacity > 1 else None
+
+
+def _by_ids(
+    resource: str,
+    kind: Kind | None,
+    offers: Mapping[str, tuple[int, int]],
+    replicated: set[str],
+    reported: Reported,
+) -> Kind | None:
+    """Return what a unit is by devices' ids, where labels say that it is a whole device; None for those."""
+    labelled = kind or Kind(1)
+    if labelled.replicas > 1 or not labelled.sure:
+        return None
+    replicas = reported.replicas.get(resource, 1)
+    if replicas > 1 and max(offers.get(resource, (0, 0))) % replicas == 0:
+        return Kind(replicas, labelled.profile)
+    return Kind(1, labelled.profile, False) if resource in replicated else None
 
 
 def _seen(resource: str, kind: Kind, units: int, reported: Reported) -> Kind:
