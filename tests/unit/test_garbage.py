@@ -148,7 +148,7 @@ async def main():
     while not gc.isenabled():
         await asyncio.sleep(0)
     ref = weakref.ref(Ring())
-    kept += [[each] for each in range(1_000)]
+    kept += [[each] for each in range(2 * gc.get_threshold()[0])]
     print(ref() is None)
     running.cancel()
 
