@@ -66,20 +66,15 @@ class Freshness:
         confirmed = liveness.confirmed_at()
         for reflector in reflectors:
             confirmed_at = confirmed[reflector.resource]
-            if (
-                reflector.resource in self.counted
-                and reflector.contact is not None
-                and confirmed_at is not None
-            ):
+            if confirmed_at is None:
+                continue
+            known = self._confirmed_beside
+            if reflector.resource in self.counted and reflector.contact is not None:
                 self._contacts[reflector.resource] = reflector.contact
-                # A watch that has just ended stays as current as it was, unless the clock was set back.
-                before = self._confirmed.get(reflector.resource, 0.0)
-                self._confirmed[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
-            elif confirmed_at is not None:
-                before = self._confirmed_beside.get(reflector.resource, 0.0)
-                self._confirmed_beside[reflector.resource] = max(
-                    confirmed_at, before if before <= now else 0.0
-                )
+                known = self._confirmed
+            # A watch that has just ended stays as current as it was, unless the clock was set back.
+            before = known.get(reflector.resource, 0.0)
+            known[reflector.resource] = max(confirmed_at, before if before <= now else 0.0)
         synced = self._assess(reflectors)
         skipped = {reflector.resource: reflector.skipped for reflector in reflectors}
         self.fit_unseen = self._fit_resources.unseen(skipped)
