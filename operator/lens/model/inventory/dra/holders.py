@@ -18,6 +18,9 @@ Without = Literal["UNRESERVED", "PODS_GONE"]
 ClaimPods = tuple[tuple[PodKey, ...], tuple[Pod, ...]]
 """The pods that name a claim, and that it is reserved for: their keys, and those that report devices."""
 
+PodsOfClaims = dict[PodKey, ClaimPods]
+"""The pods of the claims whose devices were found before, of one node."""
+
 _NO_PODS: ClaimPods = (), ()
 
 _WORST: Mapping[DeviceHealth, int] = {"Unhealthy": 0, "Healthy": 1, "Unknown": 2}
@@ -51,7 +54,7 @@ class DeviceHolders:
         pool: PoolKey,
         device: str,
         claims: tuple[PodKey, ...],
-        pods_of_claims: dict[PodKey, ClaimPods],
+        pods_of_claims: PodsOfClaims,
     ) -> tuple[DeviceHolder, ...]:
         """Return the holders of a device that these claims hold.
 

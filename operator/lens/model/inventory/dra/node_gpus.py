@@ -6,7 +6,7 @@ from lens.model.groups import Groups
 from lens.model.inventory.dra.counters import is_overdrawn
 from lens.model.inventory.dra.gpus import GpuState, HeldGpu, gone_gpu, held_gpu
 from lens.model.inventory.dra.held_devices import DeviceClaims, HeldDevices
-from lens.model.inventory.dra.holders import ClaimPods, DeviceHolder, DeviceHolders
+from lens.model.inventory.dra.holders import DeviceHolder, DeviceHolders, PodsOfClaims
 from lens.model.inventory.dra.pool import Pool
 from lens.model.inventory.dra.taint_rules import TaintRules
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
@@ -15,9 +15,6 @@ from lens.model.inventory.objects.gpu import Gpu
 from lens.model.inventory.objects.pod_key import PodKey
 
 _NONE: Collection[str] = frozenset()
-
-PodsOfClaims = dict[PodKey, ClaimPods]
-"""The pods of the claims whose devices were found before, of one node."""
 
 
 class NodeGpus:

@@ -108,8 +108,8 @@ class NodeOccupancy(msgspec.Struct, frozen=True, gc=False):
         if telemetry is None or telemetry.state == "unknown":
             return 0
         counts_parts = not self.units or self.approximate_reason == UNKNOWN_RATIO
-        told = sum(max(1, len(gpu.instances)) if counts_parts else 1 for gpu in telemetry.gpus)
-        return max(0, (self.reportable_gpus(telemetry.source) or 0) - told)
+        reported = sum(max(1, len(gpu.instances)) if counts_parts else 1 for gpu in telemetry.gpus)
+        return max(0, (self.reportable_gpus(telemetry.source) or 0) - reported)
 
     @property
     def approximate(self) -> bool:
