@@ -25,7 +25,7 @@ async def test_many_long_works_hold_the_loop_for_a_slice_of_one_of_them() -> Non
     async with held() as loop:
         made = await asyncio.gather(*(slices.each(work, range(ITEMS)) for _ in range(8)))
     assert made == [list(range(ITEMS))] * 8
-    assert loop.longest < 0.01
+    assert loop.longest < loop.total / 5
 
 
 async def test_a_short_work_is_done_at_once() -> None:
