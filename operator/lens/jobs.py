@@ -35,7 +35,7 @@ DISCOVERY_SECONDS = 0.5
 EVALUATION_SECONDS = 1.0
 OUTCOME_SECONDS = 2.0
 RECORD_SECONDS = 1.0
-MOST_RECORD_SECONDS = 0.1
+MAX_RECORD_SECONDS = 0.1
 """How long readings for the record of fit take in each ``RECORD_SECONDS``."""
 
 _log = logging.getLogger("lens.app")
@@ -156,7 +156,7 @@ async def record_fit(state: ClusterState, changes: Changes, metrics: Metrics, re
 
 def _within_thread_time(tick: Callable[[Check], Mapping[str, int]]) -> Mapping[str, int]:
     # On a busy machine most of this second is waiting, which uses no CPU.
-    return tick(deadline(time.thread_time, MOST_RECORD_SECONDS))
+    return tick(deadline(time.thread_time, MAX_RECORD_SECONDS))
 
 
 async def read_owners(

@@ -17,15 +17,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 AGAIN_SECONDS = 3.0
 """A second lookup starts when the first takes so long: the resolver may be back long before."""
 
-MOST_OF_ONE = 4
+MAX_OF_ONE = 4
 """Lookups of one name at once."""
 
-MOST_LOOKUPS = 64
+MAX_LOOKUPS = 64
 """Lookups at once in this process."""
 
 Infos = list[tuple[Any, ...]]
 
-_lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
+_lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
 class Resolver(AbstractResolver):
@@ -51,7 +51,7 @@ class Resolver(AbstractResolver):
         pending: set[asyncio.Future[Infos]] = set()
         try:
             while True:
-                if len(pending) < MOST_OF_ONE and (started := _started(look_up)) is not None:
+                if len(pending) < MAX_OF_ONE and (started := _started(look_up)) is not None:
                     pending.add(started)
                 if not pending:
                     raise OSError(f"{host}: too many names are being looked up")

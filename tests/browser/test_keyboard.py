@@ -18,7 +18,7 @@ FOCUSED = """() => {
     rect: element.getBoundingClientRect().toJSON(),
   };
 }"""
-MOST_STOPS = 150
+MAX_STOPS = 150
 
 
 def heading(tab: Tab) -> str:
@@ -60,7 +60,7 @@ def test_help_names_the_keys_and_gives_the_focus_back(tab: Tab) -> None:
 def test_arrows_move_in_the_map_and_enter_opens(tab: Tab) -> None:
     cells = tab.map.get_by_role("gridcell")
     expect(cells.first).to_be_visible()
-    for _ in range(MOST_STOPS):
+    for _ in range(MAX_STOPS):
         tab.page.keyboard.press("Tab")
         if tab.evaluate(FOCUSED)["inMap"]:
             break
@@ -82,7 +82,7 @@ def test_arrows_move_in_the_map_and_enter_opens(tab: Tab) -> None:
 def test_who_goes_through_by_tab_sees_where_they_are_and_gets_out_again(tab: Tab) -> None:
     expect(tab.map).to_be_visible()
     unseen, names = [], []
-    for _ in range(MOST_STOPS):
+    for _ in range(MAX_STOPS):
         tab.page.keyboard.press("Tab")
         focused = tab.evaluate(FOCUSED)
         if not focused["name"]:
@@ -91,7 +91,7 @@ def test_who_goes_through_by_tab_sees_where_they_are_and_gets_out_again(tab: Tab
         if not focused["seen"]:
             unseen.append(focused["name"])
     else:
-        raise AssertionError(f"no end after {MOST_STOPS} stops: {names[-5:]}")
+        raise AssertionError(f"no end after {MAX_STOPS} stops: {names[-5:]}")
     assert unseen == []
     assert len(names) > 10
 

@@ -11,7 +11,7 @@ from tests.browser.conftest import ADMIN, Open
 from tests.browser.scene.lens import Lens
 from tests.browser.scene.tab import TOTAL, Tab
 
-MOST_BYTES = 75 * 1024
+MAX_BYTES = 75 * 1024
 """Of all that the first screen loads, compressed by gzip."""
 
 
@@ -77,7 +77,7 @@ def test_browsers_keep_files_for_ever_and_ask_for_the_document(
 
 def test_the_first_screen_takes_few_bytes(loaded: tuple[Tab, list[Response]]) -> None:
     sizes = {response.url: len(gzip.compress(response.body())) for response in loaded[1]}
-    assert sum(sizes.values()) <= MOST_BYTES, sizes
+    assert sum(sizes.values()) <= MAX_BYTES, sizes
     assert not any("plot" in name for name in sizes)
     # What is sent is compressed, too.
     script = next(response for response in loaded[1] if response.url.endswith("preact.js"))

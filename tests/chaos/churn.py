@@ -14,7 +14,7 @@ MARKERS = "chaos"
 """The namespace of the pods that are written; the clients watch for them."""
 
 EVERY_S = 0.2
-MOST = 40
+MAX_PODS = 40
 GPU = "nvidia.com/gpu"
 
 
@@ -78,7 +78,7 @@ class Churn:
         alive = [each for each in self.log.values() if each.created < inf and each.delete_sent == inf]
         try:
             async with asyncio.timeout(10):
-                if alive and self._random.randrange(MOST) < len(alive):
+                if alive and self._random.randrange(MAX_PODS) < len(alive):
                     await self._delete(self._random.choice(alive))
                 else:
                     await self._create()

@@ -30,7 +30,7 @@ from tests.e2e.cluster.waiting import wait_until
 assert _all
 
 EXACT_WITHIN_S = 60.0
-MOST_PAUSED_S = 5.0
+MAX_PAUSED_S = 5.0
 """Where this process stood still for longer, as on a laptop that sleeps, an outcome means nothing."""
 
 TRIES = 3
@@ -100,7 +100,7 @@ async def run(scene: Scene, schedule: Schedule, seed: int) -> list[Outcome]:
                         outcome = await _one(scene, churn, chosen)
                         churn.forget()
                         tenant.forget()
-                if outcome.paused_s < MOST_PAUSED_S:
+                if outcome.paused_s < MAX_PAUSED_S:
                     break
                 print(f"\n{' + '.join(names)}: this process stood still for {outcome.paused_s:.0f} s")
                 tenant.shown.clear()

@@ -18,7 +18,7 @@ EVERY_S = 0.25
 LAG_S = 6.0
 """The seconds that a sample may take from the agent to Lens, and its age from Lens to its figures."""
 
-MOST_AGE_S = {"ok": 2 * INTERVAL_S + LAG_S, "stale": 4 * INTERVAL_S + LAG_S, "unknown": 0.0}
+MAX_AGE_S = {"ok": 2 * INTERVAL_S + LAG_S, "stale": 4 * INTERVAL_S + LAG_S, "unknown": 0.0}
 UTILIZED_PERCENT = 50
 SETTLED_WITHIN_S = 60.0
 
@@ -105,7 +105,7 @@ def wrong_samples(shown: Iterable[Shown], agents: Iterable[Agent]) -> Iterator[s
             said = Said.of(memory, each.sent)
             if (said.agent, said.gpu) != (agent.number, index) or said.utilization_percent != utilization:
                 yield f"{who}: GPU {index} has {utilization} % and {memory} bytes, which its agent never said"
-            elif each.sent - said.second > MOST_AGE_S[each.state]:
+            elif each.sent - said.second > MAX_AGE_S[each.state]:
                 yield f"{who}: GPU {index} has values of {each.sent - said.second:.1f} s before"
 
 

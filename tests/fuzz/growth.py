@@ -22,7 +22,7 @@ SUSPECT = 1.4
 LOOKED_AT = 5
 """What by its fifth length doesn't grow by this exponent is left, but for one in 16: there are others."""
 
-LEAST_S = 0.02
+MIN_S = 0.02
 """A time below that says nothing."""
 
 ENOUGH_S = 0.4
@@ -65,7 +65,7 @@ def measure(
         if len(times) > DOUBLINGS:
             factors = [later / earlier for earlier, later in pairwise(times[-1 - DOUBLINGS :])]
             exponent = math.log2(math.prod(factors)) / DOUBLINGS
-            is_fast = times[-1] >= LEAST_S and min(factors) > FACTOR
+            is_fast = times[-1] >= MIN_S and min(factors) > FACTOR
             # Once more: somebody else may have had the processor's caches.
             if is_fast and _seconds(target.decode, data) > times[-1] / 2:
                 return Growth(data, exponent, times[-1])

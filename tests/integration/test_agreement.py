@@ -16,10 +16,10 @@ from tests.integration.operator import LENS, Command, environment
 
 TOKEN = "demo-token"
 TIMES = 1000
-FEWEST = 100
+MIN_TIMES = 100
 SECONDS = 90
 LONGEST_SECONDS = 240
-"""How long a machine may take for the fewest pairs that it can send together."""
+"""How long a machine may take for the least number of pairs that it can send together."""
 
 PAUSE_SECONDS = 0.05
 REQUESTS_AT_ONCE = 2
@@ -86,7 +86,7 @@ async def test_answers_that_are_asked_for_together_contradict_each_other_never(t
             )
             began = time.monotonic()
             previous, more = 0.0, ""
-            while compared < (TIMES if time.monotonic() < began + SECONDS else FEWEST):
+            while compared < (TIMES if time.monotonic() < began + SECONDS else MIN_TIMES):
                 assert time.monotonic() < began + LONGEST_SECONDS, f"{compared} pairs were sent together"
                 enough = compared >= TIMES // 2 or time.monotonic() > began + SECONDS / 2
                 if enough and not more:

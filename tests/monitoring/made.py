@@ -19,7 +19,7 @@ REFERENCE = ROOT / "docs/realtime.md"
 
 NAMES_THEM = "The alerts of the status (include=alerts) name them."
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 _OBJECT = (
     "{{ if .Labels.pod }} pod {{ .Labels.namespace }}/{{ .Labels.pod }}{{ end }}"
     "{{ if .Labels.gpu }} GPU {{ .Labels.gpu }} {{ .Labels.uuid }}{{ end }}"
@@ -33,7 +33,7 @@ def objects(kind: AlertType[Any]) -> str:
     It is an annotation, so an alert of Prometheus stays the same while its objects change.
     """
     series = f'lens_alert_info{{type="{kind.type}", severity=%q, cluster=%q}}'
-    most = f"topk({_MOST_NAMED}, max by (node, gpu, uuid, namespace, pod) ({series}))"
+    most = f"topk({_MAX_NAMED}, max by (node, gpu, uuid, namespace, pod) ({series}))"
     found = f"printf `{most}` $labels.severity $labels.cluster | query"
     named = f"They are about:{{{{ range . }}}}{_OBJECT}{{{{ end }}}}"
     return f"{{{{ with {found} }}}}{named}{{{{ else }}}}{NAMES_THEM}{{{{ end }}}}"

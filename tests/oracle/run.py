@@ -20,9 +20,9 @@ from tests.oracle.program import Answer, Object, Oracle
 ASKED = 9
 """Pods that each fleet is asked about one by one; the first is asked about once more, as many replicas."""
 
-MOST_REPLICAS = 12
+MAX_REPLICAS = 12
 
-MOST_TRIES = 400
+MAX_TRIES = 400
 """Fleets that are tried to make one small."""
 
 
@@ -78,7 +78,7 @@ def run(oracle: Oracle, count: int, seed: int, *, most_disagreements: int = 5) -
             number += 1
             theirs = other.submit(oracle.ask, expanded(fleet))
             ours = lens.answers(fleet)
-            replicas = Random(number).randint(2, MOST_REPLICAS)
+            replicas = Random(number).randint(2, MAX_REPLICAS)
             for index, ((answer, result), their) in enumerate(zip(ours, theirs.result(), strict=True)):
                 found = list(lens.differences(answer, their))
                 report.single += 1
@@ -153,11 +153,11 @@ def replica_differences(oracle: Oracle, fleet: Object) -> Iterator[str]:
 
 
 def smaller(oracle: Oracle, found: Disagreement) -> Disagreement:
-    """Return a disagreement in as small a fleet as can be found in ``MOST_TRIES``."""
+    """Return a disagreement in as small a fleet as can be found in ``MAX_TRIES``."""
     best = found
     tries = 0
     progress = True
-    while progress and tries < MOST_TRIES:
+    while progress and tries < MAX_TRIES:
         progress = False
         for candidate in _without_a_part(best.fleet):
             tries += 1
@@ -165,7 +165,7 @@ def smaller(oracle: Oracle, found: Disagreement) -> Disagreement:
             if differences:
                 best, progress = Disagreement(candidate, differences), True
                 break
-            if tries >= MOST_TRIES:
+            if tries >= MAX_TRIES:
                 break
     return best
 

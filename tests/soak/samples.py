@@ -26,7 +26,7 @@ BOUNDS: Mapping[str, float] = {
 SURE = 2.0
 """How many standard errors are no chance."""
 
-LEAST_DISTANCE = 0.5
+MIN_DISTANCE = 0.5
 """A slope nearer to its bound than this share of it can't be told from it in any time worth waiting."""
 
 FEWEST = 4
@@ -132,7 +132,7 @@ class Growth(NamedTuple):
 
         The error of a slope falls with the length to the power of 1.5.
         """
-        distance = max(abs(bound - self.a_day), LEAST_DISTANCE * bound)
+        distance = max(abs(bound - self.a_day), MIN_DISTANCE * bound)
         return float(hours * (SURE * self.error / distance) ** (2 / 3))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.agents import Agent, Said
-from tests.chaos.telemetry import MOST_AGE_S, Shown, wrong_samples
+from tests.chaos.telemetry import MAX_AGE_S, Shown, wrong_samples
 
 NOW = 1_796_000_000
 AGENT = Agent(3, "node-3", gpus=2)
@@ -46,7 +46,7 @@ def test_what_the_agent_said_is_right_and_so_is_nothing() -> None:
 
 @pytest.mark.parametrize("state", ["ok", "stale"])
 def test_a_sample_is_as_old_as_its_state_says(state: str) -> None:
-    oldest = NOW + MOST_AGE_S[state]
+    oldest = NOW + MAX_AGE_S[state]
     assert wrong(state=state, sent=oldest) == []
     assert len(wrong(state=state, sent=oldest + 0.1)) == 2
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lens.resolver import MOST_LOOKUPS, Resolver
+from lens.resolver import MAX_LOOKUPS, Resolver
 
 ADDRESS = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 443))]
 FOUND = ["192.0.2.7"]
@@ -32,7 +32,7 @@ class Names:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             outcome = self._outcomes[min(self.asked, len(self._outcomes)) - 1]
-            if self.at_once == MOST_LOOKUPS:
+            if self.at_once == MAX_LOOKUPS:
                 self.full.set()
         if outcome == "silent":
             self.back.wait(60)
@@ -96,7 +96,7 @@ async def test_one_lookup_that_fails_ends_no_other(names: MakeNames) -> None:
 async def test_a_silent_resolver_takes_few_threads_and_none_of_asyncios(names: MakeNames) -> None:
     silent = names("silent")
     resolver = Resolver(silent.getaddrinfo, again_seconds=0.001)
-    waiting = [asyncio.create_task(hosts(resolver)) for _ in range(MOST_LOOKUPS)]
+    waiting = [asyncio.create_task(hosts(resolver)) for _ in range(MAX_LOOKUPS)]
     # This thread is one of asyncio's, and there is one to be had.
     assert await asyncio.to_thread(silent.full.wait, 30)
     # There is no room for another name.
@@ -105,7 +105,7 @@ async def test_a_silent_resolver_takes_few_threads_and_none_of_asyncios(names: M
     silent.back.set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(each, OSError) for each in outcomes)
-    assert silent.most_at_once == MOST_LOOKUPS
+    assert silent.most_at_once == MAX_LOOKUPS
 
 
 @pytest.mark.parametrize("cancel", [True, False])

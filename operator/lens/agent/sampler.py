@@ -14,7 +14,7 @@ from lens.agent.gpu.health import driver_state, is_unreadable
 from lens.agent.gpu.xid_watch import XidWatch
 from lens.agent.rounds import GpuSlot, RoundRunner
 from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
-from lens.model.gpu.node_report import MOST_GPUS, Driver, Gpu
+from lens.model.gpu.node_report import MAX_GPUS, Driver, Gpu
 
 FORGET_SECONDS = 15.0
 """A hanging GPU's last values are reported for so long, or three intervals if that is longer."""
@@ -104,7 +104,7 @@ class Sampler:
             self._gpus = tuple(_forget_values(gpu, reason) for gpu in self._gpus)
             return msgspec.structs.replace(driver, state="failed", reason=reason)
         if self._runner is None and count:
-            self._runner = RoundRunner(min(count, MOST_GPUS))
+            self._runner = RoundRunner(min(count, MAX_GPUS))
             self._watch.start(len(self._runner.slots))
         if self._runner is not None:
             now = self._clock()

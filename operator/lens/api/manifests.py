@@ -13,7 +13,7 @@ import yaml
 
 from lens.model.k8s.bounds import LONGEST_WORD, short
 
-MOST_VALUES = 100_000
+MAX_VALUES = 100_000
 """Values of all documents, those that aliases repeat included.
 
 A text counts as one value for each 64 characters that it has: what is read of a manifest is written as JSON
@@ -22,8 +22,8 @@ once more, aliases and all.
 
 CHARACTERS_OF_A_VALUE = 64
 
-MOST_DEPTH = 64
-MOST_DOCUMENTS = 32
+MAX_DEPTH = 64
+MAX_DOCUMENTS = 32
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _resolver: Any = yaml.resolver.Resolver()
@@ -63,12 +63,12 @@ def _read_json(text: str) -> object:
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_constant=str)
     except RecursionError:
-        raise ManifestError(f"it is nested deeper than {MOST_DEPTH} levels") from None
+        raise ManifestError(f"it is nested deeper than {MAX_DEPTH} levels") from None
     if "\\ud" in text.lower():
         with _as_text():
             json.dumps(document, ensure_ascii=False).encode()
     level: list[Any] = [document]
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for each in level
@@ -76,7 +76,7 @@ def _read_json(text: str) -> object:
             for inner in (each.values() if isinstance(each, dict) else each)
         ]
     if level:
-        raise ManifestError(f"it is nested deeper than {MOST_DEPTH} levels")
+        raise ManifestError(f"it is nested deeper than {MAX_DEPTH} levels")
     return document
 
 
@@ -114,13 +114,13 @@ class _Documents:
                 document = self._value(next(self._events), 0)
                 if document is not None:
                     found.append(document)
-                if len(found) > MOST_DOCUMENTS:
-                    raise ManifestError(f"it has more than {MOST_DOCUMENTS} documents")
+                if len(found) > MAX_DOCUMENTS:
+                    raise ManifestError(f"it has more than {MAX_DOCUMENTS} documents")
         return found
 
     def _value(self, event: Any, depth: int) -> object:
-        if depth > MOST_DEPTH:
-            raise ManifestError(f"{_line(event)}it is nested deeper than {MOST_DEPTH} levels")
+        if depth > MAX_DEPTH:
+            raise ManifestError(f"{_line(event)}it is nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 # Also an anchor inside of what it names.
@@ -142,8 +142,8 @@ class _Documents:
 
     def _count(self, values: int, event: Any) -> None:
         self._values += values
-        if self._values > MOST_VALUES:
-            raise ManifestError(f"{_line(event)}it has more than {MOST_VALUES} values")
+        if self._values > MAX_VALUES:
+            raise ManifestError(f"{_line(event)}it has more than {MAX_VALUES} values")
 
     def _content(self, event: Any, depth: int) -> object:
         if isinstance(event, yaml.ScalarEvent):
@@ -194,11 +194,11 @@ def _scalar(event: Any) -> object:
 
 _TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null"))
 
-_MOST_DIGITS = 30
+_MAX_DIGITS = 30
 
 
 def _integer(text: str) -> object:
-    if len(text) > _MOST_DIGITS:
+    if len(text) > _MAX_DIGITS:
         return text
     number = int(_SCALARS.construct_yaml_int(yaml.ScalarNode(_INTEGER, text)))
     # Beyond 64 bits JSON's readers differ.

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 G = TypeVar("G", bound=Hashable)
 M = TypeVar("M", bound=Hashable)
 
-MOST_IN_TUPLE = 8
+MAX_IN_TUPLE = 8
 """Members that are compared one by one."""
 
 
@@ -42,7 +42,7 @@ class Groups(Generic[G, M]):
             members[member] = None
         elif member not in members:
             members = (*members, member)
-            self._members[group] = members if len(members) <= MOST_IN_TUPLE else dict.fromkeys(members)
+            self._members[group] = members if len(members) <= MAX_IN_TUPLE else dict.fromkeys(members)
 
     def discard(self, group: G, member: M) -> None:
         """Remove a member of a group, if it is there."""

@@ -12,11 +12,11 @@ import msgspec
 from lens.model.gpu.device_ids import pci_bus_id, replicas
 from lens.model.gpu.identities import identity
 from lens.model.gpu.node_report import (
-    MOST_ALLOCATABLE,
-    MOST_CAUSES,
-    MOST_CLOCK_EVENTS,
-    MOST_HOLDERS,
-    MOST_PROCESSES,
+    MAX_ALLOCATABLE,
+    MAX_CAUSES,
+    MAX_CLOCK_EVENTS,
+    MAX_HOLDERS,
+    MAX_PROCESSES,
     VERSION,
     Driver,
     Gpu,
@@ -27,7 +27,7 @@ from lens.model.gpu.node_report import (
     Report,
 )
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry, PodShare
-from lens.model.k8s.bounds import MOST_RESOURCES
+from lens.model.k8s.bounds import MAX_RESOURCES
 from lens.telemetry.lenient import INVALID, LenientDecoder, TooManyInvalidError
 from lens.telemetry.scrape_client import ScrapeResponse
 from lens.telemetry.scrape_error import MAX_PROBLEM_CHARS, Reason, ScrapeError
@@ -121,8 +121,8 @@ def read_agent(target: Target, answer: ScrapeResponse, received_at: float) -> Sc
         source="agent",
         sampled_at=clock.translate(sampled_at),
         gpus=tuple(_gpu(gpu, clock, truncated) for gpu in report.gpus),
-        holders=report.holders and truncated.first("holders", MOST_HOLDERS, report.holders),
-        claimed=report.claimed and truncated.first("claimed devices", MOST_HOLDERS, report.claimed),
+        holders=report.holders and truncated.first("holders", MAX_HOLDERS, report.holders),
+        claimed=report.claimed and truncated.first("claimed devices", MAX_HOLDERS, report.claimed),
         replicas=None if report.allocatable is None else _replicas(report.allocatable),
     )
     telemetry = msgspec.structs.replace(telemetry, problem=_joined([*problems, truncated.problem]))
@@ -184,21 +184,21 @@ def _joined(problems: Iterable[str | None]) -> str | None:
 def _replicas(allocatable: Mapping[str, tuple[str, ...]]) -> Mapping[str, int]:
     """Return how often each device is offered, of the resources that offer theirs several times over.
 
-    An agent reports MOST_ALLOCATABLE ids at most; with more nothing is known.
+    An agent reports MAX_ALLOCATABLE ids at most; with more nothing is known.
     """
-    if sum(map(len, allocatable.values())) > MOST_ALLOCATABLE:
+    if sum(map(len, allocatable.values())) > MAX_ALLOCATABLE:
         return _NO_REPLICAS
-    found = {intern(resource): replicas(ids) for resource, ids in islice(allocatable.items(), MOST_RESOURCES)}
+    found = {intern(resource): replicas(ids) for resource, ids in islice(allocatable.items(), MAX_RESOURCES)}
     return {resource: number for resource, number in found.items() if number > 1} or _NO_REPLICAS
 
 
 def _gpu(gpu: Gpu, clock: AgentClock, truncated: TruncatedLists) -> GpuTelemetry:
-    processes = gpu.processes and truncated.first("processes", MOST_PROCESSES, gpu.processes)
+    processes = gpu.processes and truncated.first("processes", MAX_PROCESSES, gpu.processes)
     shares, unknown = _shares(processes)
     unattributed = {each.instance for each in processes or () if each.pod_uid is None}
     reasons = gpu.reasons
-    because = truncated.first("causes of a GPU's health", MOST_CAUSES, gpu.health.because)
-    clock_events = truncated.first("clock events", MOST_CLOCK_EVENTS, gpu.clock_events or ())
+    because = truncated.first("causes of a GPU's health", MAX_CAUSES, gpu.health.because)
+    clock_events = truncated.first("clock events", MAX_CLOCK_EVENTS, gpu.clock_events or ())
     return GpuTelemetry(
         index=gpu.index,
         uuid=identity(gpu.uuid),
@@ -250,7 +250,7 @@ def _shares(processes: tuple[Process, ...] | None) -> tuple[tuple[PodShare, ...]
     """
     if processes is None:
         return None, None
-    if len(processes) >= MOST_PROCESSES:
+    if len(processes) >= MAX_PROCESSES:
         return None, TOO_MANY_PROCESSES
     by_pod: dict[tuple[str, int | None], list[Process]] = {}
     for process in processes:

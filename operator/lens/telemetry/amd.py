@@ -14,7 +14,7 @@ from sys import intern
 from typing import TypeVar
 
 from lens.model.gpu.identities import identity
-from lens.model.gpu.node_report import MOST_GPUS, MOST_INSTANCES, Health, Holder
+from lens.model.gpu.node_report import MAX_GPUS, MAX_INSTANCES, Health, Holder
 from lens.model.gpu.telemetry import GpuTelemetry, InstanceTelemetry, NodeTelemetry
 from lens.telemetry.prometheus_parser import (
     MAX_MIB,
@@ -40,7 +40,7 @@ _TEMPERATURES = ("edge_temperature", "junction_temperature")
 _POWERS = ("package_power", "average_package_power", "power_usage")
 _HEALTH = "health"
 
-_MOST_WATTS = 20_000
+_MAX_WATTS = 20_000
 """More watts than any GPU draws, and less than 65535, which stands for an unknown value."""
 
 _WANTED = {name.encode(): name for name in (_ACTIVITY, _USED, *_TOTALS, *_TEMPERATURES, *_POWERS, _HEALTH)}
@@ -97,8 +97,8 @@ def read_amd(target: Target, answer: ScrapeResponse, received_at: float) -> Scra
     exposition = Exposition(answer.body, _wanted)
     exposition.read(lambda sample: _add_sample(sample, target.node, devices))
     grouped = _grouped(devices.values())
-    if len(grouped) > MOST_GPUS:
-        raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
+    if len(grouped) > MAX_GPUS:
+        raise ScrapeError("invalid", f"answers what can't be: more than {MAX_GPUS} GPUs on a node")
     gpus = tuple(_gpu(parts, received_at) for parts in grouped)
     telemetry = NodeTelemetry(
         node=target.node,
@@ -122,7 +122,7 @@ def _add_sample(sample: Sample, node: str, devices: dict[int, _Device]) -> None:
     """Add a sample to its device. Raise MalformedLineError."""
     index = number(sample.labels, "gpu_id")
     if index not in devices:
-        if len(devices) >= MOST_GPUS * MOST_INSTANCES:
+        if len(devices) >= MAX_GPUS * MAX_INSTANCES:
             raise ScrapeError("invalid", "answers what can't be: too many partitions on a node")
         devices[index] = _Device(node, index, sample.labels)
     devices[index].values.set(sample.metric, sample.value)
@@ -166,7 +166,7 @@ def _gpu(parts: list[_Device], received_at: float) -> GpuTelemetry:
     labels, values = parts[0].labels, parts[0].values
     measured = tuple(map(_part, parts))
     temperature = values.first_above_zero("temperature_celsius", *_TEMPERATURES, most=1000)
-    power = values.first_above_zero("power_watts", *_POWERS, most=_MOST_WATTS)
+    power = values.first_above_zero("power_watts", *_POWERS, most=_MAX_WATTS)
     reasons = {"shares": NOT_EXPORTED}
     for part in parts:
         reasons |= part.values.reasons

@@ -17,7 +17,7 @@ import msgspec
 
 from lens.model.gpu.device_ids import pci_bus_id
 from lens.model.gpu.identities import identity
-from lens.model.gpu.node_report import MOST_GPUS, MOST_HOLDERS, MOST_INSTANCES, MOST_XIDS, Holder
+from lens.model.gpu.node_report import MAX_GPUS, MAX_HOLDERS, MAX_INSTANCES, MAX_XIDS, Holder
 from lens.model.gpu.telemetry import NodeTelemetry
 from lens.telemetry.dcgm_gpu import (
     ACTIVE,
@@ -112,7 +112,7 @@ def read_dcgm(
         source="dcgm",
         sampled_at=received_at,
         gpus=read,
-        holders=truncated.first("holders", MOST_HOLDERS, tuple(_holders(gpus))),
+        holders=truncated.first("holders", MAX_HOLDERS, tuple(_holders(gpus))),
         problem="; ".join(filter(None, (exposition.problem, truncated.problem))) or None,
     )
     warnings: dict[Reason, bool] = {
@@ -126,7 +126,7 @@ def _remember_xids(gpus: dict[_GpuKey, DcgmGpu], known: dict[_GpuKey, set[int]])
     """Add to each GPU the XIDs of earlier responses, unless the exporter lost them in a restart."""
     for key, gpu in gpus.items():
         if gpu.xids:
-            gpu.xids |= set(islice(known.get(key, ()), MOST_XIDS))
+            gpu.xids |= set(islice(known.get(key, ()), MAX_XIDS))
         elif gpu.values.first(XID, most=MAX_XID) is None:
             gpu.xids = set(known.get(key, ()))
     known.clear()
@@ -144,16 +144,16 @@ def _add_sample(sample: Sample, gpus: dict[_GpuKey, DcgmGpu]) -> None:
     gpu_instance = number(labels, "GPU_I_ID") if labels.get("GPU_I_ID") else None
     gpu = gpus.get((uuid, index))
     if gpu is None:
-        if len(gpus) >= MOST_GPUS:
-            raise ScrapeError("invalid", f"answers what can't be: more than {MOST_GPUS} GPUs on a node")
+        if len(gpus) >= MAX_GPUS:
+            raise ScrapeError("invalid", f"answers what can't be: more than {MAX_GPUS} GPUs on a node")
         gpu = gpus[uuid, index] = DcgmGpu(
             index, uuid, intern(labels.get("modelName", "")), pci_bus_id(labels.get("pci_bus_id", ""))
         )
     if metric == _XID_COUNT:
-        if counted_xid is not None and value > 0 and len(gpu.xids) < MOST_XIDS:
+        if counted_xid is not None and value > 0 and len(gpu.xids) < MAX_XIDS:
             gpu.xids.add(counted_xid)
         return
-    if metric == XID and 1 <= value <= MAX_XID and len(gpu.xids) < MOST_XIDS:
+    if metric == XID and 1 <= value <= MAX_XID and len(gpu.xids) < MAX_XIDS:
         gpu.xids.add(round(value))
     instance = None if gpu_instance is None else _instance(labels, gpu, gpu_instance)
     if instance is None or metric in (UTIL, TEMPERATURE, POWER, XID):
@@ -173,7 +173,7 @@ def _holders(gpus: Iterable[DcgmGpu]) -> Iterator[Holder]:
 
 def _instance(labels: Labels, gpu: DcgmGpu, number: int) -> DcgmInstance:
     if number not in gpu.instances:
-        if len(gpu.instances) >= MOST_INSTANCES:
-            raise ScrapeError("invalid", f"answers what can't be: more than {MOST_INSTANCES} instances")
+        if len(gpu.instances) >= MAX_INSTANCES:
+            raise ScrapeError("invalid", f"answers what can't be: more than {MAX_INSTANCES} instances")
         gpu.instances[number] = DcgmInstance(intern(labels.get("GPU_I_PROFILE", "")))
     return gpu.instances[number]

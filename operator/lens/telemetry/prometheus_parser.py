@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from lens.model.gpu.node_report import MOST_TEXT, Holder
+from lens.model.gpu.node_report import MAX_TEXT, Holder
 from lens.telemetry.scrape_error import ScrapeError
 
 MAX_LINE_BYTES = 8192
@@ -153,13 +153,13 @@ def _divided(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _labels(pairs: bytes) -> Labels:
-    """Parse labels. A kept one that is longer than MOST_TEXT is as if it weren't there."""
+    """Parse labels. A kept one that is longer than MAX_TEXT is as if it weren't there."""
     text = pairs.decode(errors="replace")
     labels: dict[str, str] = {}
     position = 0
     while label := _LABEL.match(text, position):
         name, value = label.groups()
-        if (kept := _KEPT_LABELS.get(name)) is not None and len(value) <= MOST_TEXT:
+        if (kept := _KEPT_LABELS.get(name)) is not None and len(value) <= MAX_TEXT:
             labels[kept] = _ESCAPED.sub(_unescaped, value) if "\\" in value else value
         position = label.end()
     if text[position:].strip():

@@ -24,7 +24,7 @@ _SHORT = {
     "sts": "statefulset",
 }
 """kubectl's short names of kinds that have pods."""
-_MOST_SHOWN = 3
+_MAX_SHOWN = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +45,12 @@ def run(context: Context) -> int:
         return _running(context, printer, kind, name)
     if printer.form.is_table:
         largest = _largest_node(context)
-        for number, task in enumerate(found[:_MOST_SHOWN]):
+        for number, task in enumerate(found[:_MAX_SHOWN]):
             if number:
                 printer.blank()
             printer.paragraphs(why.paragraphs(task, largest))
-        if len(found) > _MOST_SHOWN:
-            printer.note(f"{len(found) - _MOST_SHOWN} more of its pods wait: kubectl lens pending")
+        if len(found) > _MAX_SHOWN:
+            printer.note(f"{len(found) - _MAX_SHOWN} more of its pods wait: kubectl lens pending")
     else:
         printer.document({**answer.data, "total_tasks": len(found), "tasks": found})
     printer.age(answer.data["timestamp"], answer.age_seconds)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MOST_EVENTS = 10_000
+MAX_EVENTS = 10_000
 """The events that are remembered, unless a snapshot has had more."""
 
 
@@ -13,7 +13,7 @@ class PrintedEvents:
 
     def __init__(self) -> None:
         self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
-        self._most = MOST_EVENTS
+        self._most = MAX_EVENTS
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the rows that weren't printed yet, and remember them."""

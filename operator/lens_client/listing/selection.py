@@ -7,7 +7,7 @@ from lens_client.context import Context
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
-MOST_SEEN = 10_000
+MAX_SEEN = 10_000
 """Rows that are remembered. A forgotten row that appears again takes another request to the apiserver."""
 
 Select = Callable[[Iterable[Mapping[str, Any]]], list[Mapping[str, Any]]]
@@ -32,7 +32,7 @@ class Labelled:
         keys = {key for key, _ in keyed}
         if keys - self._known:
             self._selected = self._context.labelled(self._plural) or set()
-            if len(self._known) > MOST_SEEN:
+            if len(self._known) > MAX_SEEN:
                 self._known.clear()
             self._known |= keys
         return [row for key, row in keyed if key in self._selected]

@@ -36,7 +36,7 @@ _SYMBOLS: Mapping[str, tuple[str, str, Style]] = {
     "unavailable": ("▨", "-", "yellow"),
 }
 
-MOST_CELLS = 16
+MAX_CELLS = 16
 
 
 def paint(text: str, style: Style, terminal: Terminal) -> str:
@@ -44,7 +44,7 @@ def paint(text: str, style: Style, terminal: Terminal) -> str:
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style and terminal.colour and text else text
 
 
-def bar(parts: tuple[Part, ...], terminal: Terminal, most: int = MOST_CELLS) -> str:
+def bar(parts: tuple[Part, ...], terminal: Terminal, most: int = MAX_CELLS) -> str:
     """Return a bar with a cell for each GPU, or ``most`` cells in proportion.
 
     Each state has one at least, and so a bar has more than ``most`` cells where there are more states.
@@ -56,7 +56,7 @@ def bar(parts: tuple[Part, ...], terminal: Terminal, most: int = MOST_CELLS) -> 
     return shown
 
 
-def bar_cells(parts: tuple[Part, ...], most: int = MOST_CELLS) -> int:
+def bar_cells(parts: tuple[Part, ...], most: int = MAX_CELLS) -> int:
     """Return how many columns the bar takes."""
     return sum(cells([part.gpus for part in parts], most))
 

@@ -10,7 +10,7 @@ _SPACES = re.compile(r"[^\S ]+")
 _ESCAPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
 """Control and format characters (bidirectional overrides, invisible joiners) and what has no glyph."""
 _MARKS = frozenset({"Mn", "Me"})
-_MOST_MARKS = 3
+_MAX_MARKS = 3
 """Combining marks on one character; more of them would cover other lines."""
 
 
@@ -29,7 +29,7 @@ def one_line(text: str, *, ascii_only: bool = False) -> str:
         marks = marks + 1 if category in _MARKS else 0
         if category in _ESCAPED:
             shown.append(_escape(character))
-        elif marks > _MOST_MARKS or "\ufe00" <= character <= "\ufe0f" or character >= "\U000e0100":
+        elif marks > _MAX_MARKS or "\ufe00" <= character <= "\ufe0f" or character >= "\U000e0100":
             continue
         elif category in _MARKS and not shown:
             shown.append(_escape(character))

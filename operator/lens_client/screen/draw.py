@@ -21,7 +21,7 @@ _HELP = (
 )
 
 _PRODUCTS_AT_MOST = 6
-_LEAST_BAR = 4
+_MIN_BAR = 4
 """Cells of the longest bar: one for each state. A terminal that has no room for them gets no bars."""
 
 OLD_SECONDS = 30.0
@@ -76,7 +76,7 @@ def _products(status: Mapping[str, Any], terminal: Terminal) -> list[str]:
     lines = []
     for name, number, parts, total in zip(names, numbers, bars, totals, strict=True):
         short = text.pad(text.shorten(name, label, middle=True, ellipsis=terminal.ellipsis), label)
-        if most < _LEAST_BAR:
+        if most < _MIN_BAR:
             lines.append(_shorten(f"{short} {number:>{wide}}", terminal))
             continue
         # All bars have the same scale: the longest is as wide as there is room.

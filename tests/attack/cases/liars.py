@@ -16,7 +16,7 @@ LIARS = (2, 3)
 MIB = 2**20
 LONGEST_REPORT = 2 * MIB
 LONGEST_ANSWER = 8 * MIB
-MOST_ALERTS = 10_000
+MAX_ALERTS = 10_000
 LOOK_S = 0.1
 LONGEST_INTERVAL = 30.0
 """Seconds; Lens asks a node that failed less often than others."""
@@ -123,7 +123,7 @@ class ManyReasons(Case):
         problems = []
         if longest > LONGEST_ANSWER:
             problems.append(f"an answer of {longest / MIB:.0f} MiB")
-        if alerts > MOST_ALERTS:
+        if alerts > MAX_ALERTS:
             problems.append(f"{alerts} alerts")
         return problems
 

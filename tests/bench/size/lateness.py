@@ -17,7 +17,7 @@ _DEADLINE_S = 60.0
 
 _WITHIN_S = 20.0
 _POLL_S = 0.02
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 Lateness = Callable[[Mapping[int, int]], list[float]]
 """Takes when each pod began, in ns of the epoch, by the number of its change; returns the lateness in ms.
@@ -77,7 +77,7 @@ def lateness_ms(url: str, within_s: float = _WITHIN_S) -> Iterator[Lateness]:
         while not reader.seen.keys() >= begun.keys() and reader.reads and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         missing = sorted(begun.keys() - reader.seen.keys())
-        named = ", ".join(map(str, missing[:_MOST_NAMED]))
+        named = ", ".join(map(str, missing[:_MAX_NAMED]))
         how = f"in {within_s:g} s" if reader.reads else "before it ended"
         assert not missing, (
             f"the stream lacks {len(missing)} of {len(begun)} pods {how}: those of changes {named}"

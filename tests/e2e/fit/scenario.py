@@ -17,7 +17,7 @@ from tests.e2e.fit.cases import GPU, GROUP, ROUND, Maker, Question
 from tests.e2e.lens import CLUSTER, Lens
 
 GROUPS = 30
-MOST_ROUNDS = 40
+MAX_ROUNDS = 40
 CONCURRENCY = 16
 DEADLINE_S = 60
 FIT = "/api/v1/realtime/fit"
@@ -82,7 +82,7 @@ class Scenario:
         started = time.monotonic()
         try:
             await self._prepare()
-            for number in range(MOST_ROUNDS):
+            for number in range(MAX_ROUNDS):
                 if self.report.complete >= count:
                     break
                 await self._round(number, count - self.report.complete)

@@ -16,7 +16,7 @@ from lens.metrics import Metrics
 from tests.kubeconfig import write_kubeconfig
 
 CALLERS = 60
-MOST_AT_ONCE = 16
+MAX_AT_ONCE = 16
 """Connections for reviews."""
 
 
@@ -74,4 +74,4 @@ async def test_an_outage_is_followed_by_no_wave_of_reviews(
     finally:
         await reviewer.close()
     assert apiserver.reviews == 2 * CALLERS
-    assert 1 < apiserver.most <= MOST_AT_ONCE
+    assert 1 < apiserver.most <= MAX_AT_ONCE

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from lens.agent.podresources.poller import PodResourcesPoller
-from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed
+from lens.model.gpu.node_report import MAX_ALLOCATABLE, MAX_HOLDERS, Claimed
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.telemetry.scrape_client import MAX_BODY_BYTES
@@ -55,14 +55,14 @@ def test_too_many_holders_and_devices_are_cut_and_named(node: Node) -> None:
     kubelet = node.kubelet()
     kubelet.pods = [
         Pod("ml", f"p{each}", [Container("c", {"nvidia.com/gpu": [f"{A}::{each}"]}, [claim(each)])])
-        for each in range(MOST_HOLDERS + 100)
+        for each in range(MAX_HOLDERS + 100)
     ]
-    kubelet.allocatable = {"nvidia.com/gpu": [f"{A}::{each}" for each in range(MOST_ALLOCATABLE + 100)]}
+    kubelet.allocatable = {"nvidia.com/gpu": [f"{A}::{each}" for each in range(MAX_ALLOCATABLE + 100)]}
     node.play(Gpu(uuid=A))
     agent = node.run()
     report = agent.until(lambda report: bool(report.holders))
-    assert (len(report.holders or ()), len(report.claimed or ())) == (MOST_HOLDERS, MOST_HOLDERS)
-    assert len((report.allocatable or {})["nvidia.com/gpu"]) == MOST_ALLOCATABLE
+    assert (len(report.holders or ()), len(report.claimed or ())) == (MAX_HOLDERS, MAX_HOLDERS)
+    assert len((report.allocatable or {})["nvidia.com/gpu"]) == MAX_ALLOCATABLE
     assert report.cut == ("holders", "claimed", "allocatable")
     assert b'lens_agent_cut{list="holders"} 1' in agent.ask("/metrics").body
     assert len(agent.ask("/v1/devices").body) < MAX_BODY_BYTES["agent"]

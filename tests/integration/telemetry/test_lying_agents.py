@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lens.model.alerts.gpu_rules import MOST_GPU_ALERTS
-from lens.model.gpu.node_report import MOST_CAUSES, MOST_GPUS, MOST_HOLDERS
+from lens.model.alerts.gpu_rules import MAX_GPU_ALERTS
+from lens.model.gpu.node_report import MAX_CAUSES, MAX_GPUS, MAX_HOLDERS
 from lens.model.gpu.telemetry_cache import LONGEST_PROBLEM
 from lens.model.k8s.bounds import LONGEST_MESSAGE
 from lens.model.monitor import Monitor
@@ -22,7 +22,7 @@ from tests.unit.model.watched import AT_ONCE
 from tests.unit.telemetry.reports import Object, gpu, process, report, written
 
 MIB = 2**20
-MOST_KEPT = 4 * MIB
+MAX_KEPT = 4 * MIB
 """Bytes that may stay of two lying nodes."""
 
 
@@ -65,7 +65,7 @@ def xids(number: int) -> list[str]:
 
 TOO_MUCH: dict[str, tuple[Callable[[], Object], str]] = {
     "120,000 XIDs of one GPU": (lambda: report(sick(*xids(120_000))), "of 120000 causes"),
-    "XIDs without an end of all GPUs": (lambda: report(*all_sick(MOST_GPUS, 1500)), "of 1500 causes"),
+    "XIDs without an end of all GPUs": (lambda: report(*all_sick(MAX_GPUS, 1500)), "of 1500 causes"),
     "causes of 500 characters each": (lambda: report(sick(*["x" * 500] * 3900)), "of 3900 causes"),
     "one cause of 1.9 MB": (lambda: report(sick("x" * 1_900_000)), "answers what can't be"),
     "a reason of 1.9 MB": (lambda: report(gpu(reasons={"xids": "x" * 1_900_000})), "answers what can't be"),
@@ -154,12 +154,12 @@ async def test_an_agent_that_reports_too_much(scene: Scene, tmp_path: Path, name
         cluster.state.telemetry = scene.telemetry
         cluster.state.alerts_and_events = monitor.evaluate(cluster.state.current, (), NOW)
         await scene.stop()
-        await until_kept(before + MOST_KEPT)
+        await until_kept(before + MAX_KEPT)
         tracemalloc.stop()
         status = await api.ask("/api/v1/realtime/status?cluster=hub&include=alerts&include=events")
-        assert len(status.body) < 2 * MOST_GPU_ALERTS * 2 * (LONGEST_MESSAGE + 500)
+        assert len(status.body) < 2 * MAX_GPU_ALERTS * 2 * (LONGEST_MESSAGE + 500)
         alerts = status.data["alerts"]
-        assert len(alerts) <= 2 * (MOST_GPU_ALERTS + 1)
+        assert len(alerts) <= 2 * (MAX_GPU_ALERTS + 1)
         assert all(len(each["message"]) <= LONGEST_MESSAGE for each in alerts)
         for node_name in lies:
             detail = await api.ask(f"/api/v1/realtime/nodes/{node_name}?cluster=hub")
@@ -172,7 +172,7 @@ async def test_an_agent_that_reports_too_much(scene: Scene, tmp_path: Path, name
 async def test_who_has_more_alerts_than_are_shown_has_the_gravest_and_one_that_says_how_many_more(
     scene: Scene,
 ) -> None:
-    sick_gpus = all_sick(MOST_GPUS - 1, 2)
+    sick_gpus = all_sick(MAX_GPUS - 1, 2)
     lost = gpu(index=63, uuid="GPU-lost", health={"state": "lost", "because": ["GPU_IS_LOST"]})
     for each in sick_gpus:
         each["health"]["because"] = ["XID 63", "XID 92"]
@@ -184,11 +184,11 @@ async def test_who_has_more_alerts_than_are_shown_has_the_gravest_and_one_that_s
     cluster.publish(NOW)
     cluster.state.telemetry = scene.telemetry
     alerts = Monitor(AT_ONCE, 100).evaluate(cluster.state.current, (), NOW).alerts
-    assert len(alerts) == MOST_GPU_ALERTS + 1
+    assert len(alerts) == MAX_GPU_ALERTS + 1
     assert "GpuLost" in {each.type for each in alerts}
     (more,) = (each for each in alerts if each.type == "GpuAlertsOmitted")
-    told = 63 * 3 + 1 - MOST_GPU_ALERTS
-    assert more.message == f"The GPUs of node-1 have {told} more alerts than the {MOST_GPU_ALERTS} shown"
+    told = 63 * 3 + 1 - MAX_GPU_ALERTS
+    assert more.message == f"The GPUs of node-1 have {told} more alerts than the {MAX_GPU_ALERTS} shown"
 
 
 @pytest.mark.parametrize("sampled_at", [1e11, 0.0, 1000.0])
@@ -220,13 +220,13 @@ async def test_the_holders_of_an_exporter_without_an_end_are_cut_and_named(scene
     )
     await scene.serve("node-1", server.sends("".join(lines).encode()), "dcgm")
     await scene.start()
-    await scene.until(lambda: len(scene.node().holders or ()) == MOST_HOLDERS, "cut")
+    await scene.until(lambda: len(scene.node().holders or ()) == MAX_HOLDERS, "cut")
     assert scene.refusals("cut", "dcgm") >= 1
-    assert scene.node().problem == f"answers too much; kept are {MOST_HOLDERS} of 8000 holders"
+    assert scene.node().problem == f"answers too much; kept are {MAX_HOLDERS} of 8000 holders"
 
 
 async def test_nodes_that_claim_the_same_gpus_have_a_problem_of_a_few_words(scene: Scene) -> None:
-    gpus = [gpu(index=each, uuid=f"GPU-{each}".ljust(500, "x")) for each in range(MOST_GPUS)]
+    gpus = [gpu(index=each, uuid=f"GPU-{each}".ljust(500, "x")) for each in range(MAX_GPUS)]
     names = [f"node-{each}".ljust(200, "x") for each in range(20)]
     for name in names:
         await scene.serve(name, server.says(report(*gpus, node=name)))
@@ -236,4 +236,4 @@ async def test_nodes_that_claim_the_same_gpus_have_a_problem_of_a_few_words(scen
 
 
 def test_the_most_causes_are_those_that_an_agent_of_lens_may_tell() -> None:
-    assert MOST_CAUSES >= 64 + 4
+    assert MAX_CAUSES >= 64 + 4

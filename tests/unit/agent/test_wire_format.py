@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lens.agent.podresources import wire_format
 from lens.agent.podresources.wire_format import ClaimResource
-from lens.model.gpu.node_report import MOST_TEXT
+from lens.model.gpu.node_report import MAX_TEXT
 from tests.memory import Peak
 from tests.pace import slowdown
 
@@ -89,7 +89,7 @@ def test_a_name_of_a_megabyte_is_cut() -> None:
     name = b"x" * 2**20
     inner = b"\n\x80\x80\x40" + name
     (pod,) = wire_format.decode_list(b"\n\x84\x80\x40" + inner)
-    assert len(pod.name) == MOST_TEXT
+    assert len(pod.name) == MAX_TEXT
 
 
 @given(st.integers(1, len(LIST) - 1))

@@ -4,7 +4,7 @@ import tracemalloc
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lens_client.listing.printed import MOST_EVENTS, PrintedEvents
+from lens_client.listing.printed import MAX_EVENTS, PrintedEvents
 
 
 def events(numbers: Iterable[int]) -> list[Mapping[str, Any]]:
@@ -27,7 +27,7 @@ def test_an_event_is_new_once() -> None:
 
 def test_a_snapshot_of_any_length_is_remembered() -> None:
     printed = PrintedEvents()
-    many = 2 * MOST_EVENTS
+    many = 2 * MAX_EVENTS
     printed.add(events(range(many)))
     printed.add(events(range(many, many + 10)))
     assert printed.add(events(range(10, many))) == []
@@ -35,19 +35,19 @@ def test_a_snapshot_of_any_length_is_remembered() -> None:
 
 def test_what_a_snapshot_still_has_is_remembered_longer_than_what_it_has_not() -> None:
     printed = PrintedEvents()
-    printed.add(events(range(MOST_EVENTS)))
+    printed.add(events(range(MAX_EVENTS)))
     printed.add(events(range(100)))
-    printed.add(events(range(MOST_EVENTS, 2 * MOST_EVENTS - 100)))
+    printed.add(events(range(MAX_EVENTS, 2 * MAX_EVENTS - 100)))
     assert printed.add(events(range(100))) == []
 
 
 def test_a_watch_for_ever_takes_no_more_memory() -> None:
     printed = PrintedEvents()
-    printed.add(events(range(MOST_EVENTS)))
+    printed.add(events(range(MAX_EVENTS)))
     tracemalloc.start()
-    for start in range(MOST_EVENTS, 4 * MOST_EVENTS, 500):
+    for start in range(MAX_EVENTS, 4 * MAX_EVENTS, 500):
         printed.add(events(range(start, start + 500)))
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     one = 700
-    assert grown < 1.2 * MOST_EVENTS * one
+    assert grown < 1.2 * MAX_EVENTS * one

@@ -4,7 +4,7 @@ import tracemalloc
 from typing import Any
 
 from lens_client.context import Context
-from lens_client.listing.selection import MOST_SEEN, Labelled
+from lens_client.listing.selection import MAX_SEEN, Labelled
 from lens_client.options import Options
 
 
@@ -38,12 +38,12 @@ def test_labels_are_asked_for_when_a_row_is_new() -> None:
 
 def test_pods_that_have_gone_do_not_pile_up() -> None:
     labelled = Labelled(Labels(), "pods")
-    labelled(pods(*range(MOST_SEEN)))
+    labelled(pods(*range(MAX_SEEN)))
     tracemalloc.start()
-    for start in range(MOST_SEEN, 6 * MOST_SEEN, 500):
+    for start in range(MAX_SEEN, 6 * MAX_SEEN, 500):
         labelled(pods(*range(start, start + 500)))
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     one = 400
-    assert grown < 1.5 * MOST_SEEN * one
+    assert grown < 1.5 * MAX_SEEN * one
     assert labelled(pods(0, 1)) == pods(0)

@@ -11,7 +11,7 @@ from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.occupancy.products import ProductCount
 from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.snapshot import Snapshot
-from lens.model.k8s.bounds import MOST_STRANGE
+from lens.model.k8s.bounds import MAX_STRANGE
 from tests.recount import Object, recount
 from tests.recount_gpus import Reported
 
@@ -24,7 +24,7 @@ def assert_agrees(
 ) -> None:
     """Compare every figure, every node's row and every task with a recount of the raw objects."""
     expected = recount(pods, nodes, reported)
-    if any(_strange(row) > MOST_STRANGE for row in expected["nodes"].values()):
+    if any(_strange(row) > MAX_STRANGE for row in expected["nodes"].values()):
         # Of so many made-up resources some have no row: tests/contract/figures/test_made_up_nodes.py.
         return
     states = snapshot.states

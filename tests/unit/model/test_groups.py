@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.groups import MOST_IN_TUPLE, Groups
+from lens.model.groups import MAX_IN_TUPLE, Groups
 
-CHANGES = st.tuples(st.booleans(), st.integers(0, 1), st.integers(0, MOST_IN_TUPLE + 3))
+CHANGES = st.tuples(st.booleans(), st.integers(0, 1), st.integers(0, MAX_IN_TUPLE + 3))
 
 
 @given(st.lists(CHANGES, max_size=60))

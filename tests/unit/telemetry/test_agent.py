@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_PROCESSES, Claimed, Health
+from lens.model.gpu.node_report import MAX_ALLOCATABLE, MAX_PROCESSES, Claimed, Health
 from lens.model.gpu.telemetry import NodeTelemetry, PodShare
 from lens.telemetry.agent import NO_POD, TOO_MANY_PROCESSES, read_agent
 from lens.telemetry.scrape_client import ScrapeResponse
@@ -31,7 +31,7 @@ def test_the_ids_that_a_kubelet_gives_out_say_how_often_devices_are_offered() ->
     assert read(report(allocatable=shared)).telemetry.replicas == {"nvidia.com/gpu": 2}
     assert read(report(allocatable={})).telemetry.replicas == {}
     assert read(report(allocatable=None)).telemetry.replicas is None
-    many = [f"GPU-{number // 2}::{number % 2}" for number in range(MOST_ALLOCATABLE + 2)]
+    many = [f"GPU-{number // 2}::{number % 2}" for number in range(MAX_ALLOCATABLE + 2)]
     assert read(report(allocatable={"nvidia.com/gpu": many})).telemetry.replicas == {}
 
 
@@ -102,7 +102,7 @@ def test_an_agent_that_knows_no_process_reports_no_shares() -> None:
 
 
 def test_the_shares_of_a_gpu_with_too_many_processes_are_unknown() -> None:
-    many = [process(each, pod_uid="a") for each in range(MOST_PROCESSES)]
+    many = [process(each, pod_uid="a") for each in range(MAX_PROCESSES)]
     (shown,) = read(report(gpu(processes=many), cut=["processes"])).telemetry.gpus
     assert (shown.shares, shown.reasons) == (None, {"shares": TOO_MANY_PROCESSES})
 

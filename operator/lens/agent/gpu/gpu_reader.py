@@ -16,9 +16,9 @@ from lens.agent.gpu.nvml import LOST, NvmlQuery, read_uuid
 from lens.agent.gpu.processes import ProcessReader
 from lens.agent.gpu.utilization import UtilizationReader
 from lens.model.gpu.node_report import (
-    MOST_AMOUNT,
-    MOST_COUNT,
-    MOST_NUMBER,
+    MAX_AMOUNT,
+    MAX_COUNT,
+    MAX_NUMBER,
     Gpu,
     Health,
     NvLinks,
@@ -137,7 +137,7 @@ class GpuReader:
         self._slow = {
             "energy_joules": None
             if energy is None
-            else query.in_bounds("energy_joules", energy / 1000, MOST_AMOUNT),
+            else query.in_bounds("energy_joules", energy / 1000, MAX_AMOUNT),
             "ecc_enabled": None if ecc is None else bool(ecc[0]),
             "nvlinks": _nvlinks(query, self._handle),
         }
@@ -178,7 +178,7 @@ class GpuReader:
             "memory_total_bytes": memory.total,
             "memory_used_bytes": memory.used,
             "memory_reserved_bytes": memory.reserved,
-            "temperature_celsius": query.in_bounds("temperature_celsius", temperature, MOST_NUMBER),
+            "temperature_celsius": query.in_bounds("temperature_celsius", temperature, MAX_NUMBER),
             "power_watts": None if power is None else power / 1000,
             "power_limit_watts": None if limit is None else limit / 1000,
             "clock_sm_mhz": get("clock_sm_mhz", pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
@@ -192,7 +192,7 @@ class GpuReader:
                 field: query.in_bounds(
                     field,
                     get(field, pynvml.nvmlDeviceGetTotalEccErrors, handle, uncorrected, counter),
-                    MOST_COUNT,
+                    MAX_COUNT,
                 )
                 for field, counter in (
                     ("ecc_uncorrected_volatile", pynvml.NVML_VOLATILE_ECC),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.gpu.nvml import FUNCTION_NOT_FOUND, NvmlQuery
-from lens.model.gpu.node_report import MOST_COUNT
+from lens.model.gpu.node_report import MAX_COUNT
 
 
 class Memory(NamedTuple):
@@ -36,7 +36,7 @@ def read_memory(query: NvmlQuery, handle: Any) -> Memory:
     if reserved is None:
         query.set_reason("memory_reserved_bytes", FUNCTION_NOT_FOUND)
     return Memory(
-        total=query.in_bounds("memory_total_bytes", found.total, MOST_COUNT),
-        used=query.in_bounds("memory_used_bytes", found.used, MOST_COUNT),
-        reserved=query.in_bounds("memory_reserved_bytes", reserved, MOST_COUNT),
+        total=query.in_bounds("memory_total_bytes", found.total, MAX_COUNT),
+        used=query.in_bounds("memory_used_bytes", found.used, MAX_COUNT),
+        reserved=query.in_bounds("memory_reserved_bytes", reserved, MAX_COUNT),
     )

@@ -14,7 +14,7 @@ from lens.agent.gpu.gpm import GpmReader, InstanceUtilization
 from lens.agent.gpu.memory import read_memory
 from lens.agent.gpu.nvml import NvmlQuery, read_uuid
 from lens.agent.gpu.utilization import UNKNOWN, Utilization
-from lens.model.gpu.node_report import MOST_INSTANCES, Instance
+from lens.model.gpu.node_report import MAX_INSTANCES, Instance
 
 SHARED_INSTANCE = "SHARED_INSTANCE"
 NO_INSTANCES = "NO_INSTANCES"
@@ -54,7 +54,7 @@ class MigReader:
             query.set_reason("instances", query.reasons["mig_enabled"])
         elif self.enabled:
             self._slices = query.get("instances", pynvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0
-            self._devices = tuple(_devices(handle, min(self._slices, MOST_INSTANCES)))
+            self._devices = tuple(_devices(handle, min(self._slices, MAX_INSTANCES)))
         self._gpm.set_instances(handle, {each.gpu_instance_id for each in self._devices})
         self._reasons = query.reasons
 

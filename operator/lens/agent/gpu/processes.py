@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pynvml
 
 from lens.agent.gpu.nvml import NvmlQuery, in_range, valid_percent
-from lens.model.gpu.node_report import MOST_COUNT, MOST_PROCESSES, Process
+from lens.model.gpu.node_report import MAX_COUNT, MAX_PROCESSES, Process
 
 UTILIZATION_SECONDS = 15.0
 """The utilization of processes takes NVML over a millisecond, so it isn't read every round."""
@@ -84,7 +84,7 @@ class ProcessReader:
         if not found and not self._in_host_pid_namespace:
             query.set_reason("processes", OTHER_PID_NAMESPACE)
             return None
-        found = found[:MOST_PROCESSES]
+        found = found[:MAX_PROCESSES]
         self._owners = {each.pid: self._owner(each.pid) for each in found}
         if len(found) < 2:
             self._utilization, self._utilization_at, self._last_timestamp = {}, None, None
@@ -93,7 +93,7 @@ class ProcessReader:
         return tuple(
             Process(
                 pid=each.pid,
-                used_memory_bytes=in_range(each.usedGpuMemory, MOST_COUNT),
+                used_memory_bytes=in_range(each.usedGpuMemory, MAX_COUNT),
                 utilization_percent=self._utilization.get(each.pid),
                 instance=None if each.gpuInstanceId == 0xFFFFFFFF else each.gpuInstanceId,
                 pod_uid=self._owners[each.pid].pod_uid,

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import pynvml
 
 from lens.agent.gpu.nvml import OUT_OF_RANGE, NvmlQuery, valid_percent
-from lens.model.gpu.node_report import MOST_SECONDS
+from lens.model.gpu.node_report import MAX_SECONDS
 
 Source = Literal["samples", "rate", "instances"]
 
@@ -44,7 +44,7 @@ def mean_since(samples: Iterable[tuple[int, int]], since: int) -> SampleMean | N
         return None
     newest = max(at for at, _ in fresh)
     mean = sum(value for _, value in fresh) / len(fresh)
-    return SampleMean(round(mean, 1), min(MOST_SECONDS, round((newest - since) / 1e6, 3)), newest)
+    return SampleMean(round(mean, 1), min(MAX_SECONDS, round((newest - since) / 1e6, 3)), newest)
 
 
 class UtilizationReader:

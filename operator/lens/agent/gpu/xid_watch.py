@@ -15,7 +15,7 @@ import pynvml
 
 from lens.agent.gpu.nvml import FUNCTION_NOT_FOUND, TIMEOUT, NvmlQuery, handle_address
 from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
-from lens.model.gpu.node_report import MOST_NUMBER, MOST_XIDS, Xid
+from lens.model.gpu.node_report import MAX_NUMBER, MAX_XIDS, Xid
 from lens.model.gpu.xids import NEARBY_SECONDS, classify
 
 WAIT_MILLISECONDS = 5000
@@ -48,14 +48,14 @@ class XidLog:
     def record(self, gpu: int, number: int, at: float, instance: int | None) -> int:
         """Record an error, and return how often it has occurred.
 
-        Beyond MOST_XIDS different XIDs of one GPU, the least recent one is dropped.
+        Beyond MAX_XIDS different XIDs of one GPU, the least recent one is dropped.
         """
         with self._lock:
             entries = self._entries.setdefault(gpu, OrderedDict())
             before = entries.pop(number, None)
             first, count = (at, 0) if before is None else (before.first_at, before.times)
             entries[number] = XidCount(count + 1, first, at, instance)
-            if len(entries) > MOST_XIDS:
+            if len(entries) > MAX_XIDS:
                 entries.popitem(last=False)
             self.changes += 1
             return count + 1
@@ -167,7 +167,7 @@ class XidWatch:
             return
         instance = None if event.gpuInstanceId == 0xFFFFFFFF else int(event.gpuInstanceId)
         number = int(event.eventData)
-        if number > MOST_NUMBER:
+        if number > MAX_NUMBER:
             return
         count = self._log.record(gpu, number, self._clock(), instance)
         severity, meaning = classify(number, alone=False)

@@ -21,7 +21,7 @@ import msgspec
 
 from lens.agent.podresources import wire_format
 from lens.concurrency.supervisor import CountFailures, start_thread, uncounted
-from lens.model.gpu.node_report import MOST_ALLOCATABLE, MOST_HOLDERS, Claimed, Holder, Kubelet
+from lens.model.gpu.node_report import MAX_ALLOCATABLE, MAX_HOLDERS, Claimed, Holder, Kubelet
 from lens.model.k8s.gpu_resources import GpuResources
 
 LIST = "/v1.PodResourcesLister/List"
@@ -124,15 +124,15 @@ class PodResourcesPoller:
             return self._error_state(before, _kubelet_error(error), now)
         holders, claimed = _bounded(self._holders(pods)), _bounded(_claimed(pods))
         cut = {
-            "holders": len(holders) > MOST_HOLDERS,
-            "claimed": len(claimed) > MOST_HOLDERS,
+            "holders": len(holders) > MAX_HOLDERS,
+            "claimed": len(claimed) > MAX_HOLDERS,
             "allocatable": self._allocatable_is_cut,
         }
         return DeviceAllocations(
             number=before.number + 1,
             kubelet=Kubelet(state="ok", listed_at=now),
-            holders=holders[:MOST_HOLDERS],
-            claimed=claimed[:MOST_HOLDERS],
+            holders=holders[:MAX_HOLDERS],
+            claimed=claimed[:MAX_HOLDERS],
             allocatable=allocatable,
             cut=tuple(name for name, is_cut in cut.items() if is_cut),
         )
@@ -161,7 +161,7 @@ class PodResourcesPoller:
                 return None
             raise
         found: dict[str, list[str]] = {}
-        room = MOST_ALLOCATABLE
+        room = MAX_ALLOCATABLE
         self._allocatable_is_cut = False
         for devices in wire_format.decode_allocatable(response):
             # A resource has one entry for each NUMA node, and counts as one device if it has none.
@@ -196,8 +196,8 @@ class PodResourcesPoller:
 
 
 def _bounded(items: Iterator[T]) -> tuple[T, ...]:
-    """Return up to MOST_HOLDERS items, and one more if the list is longer."""
-    return tuple(islice(items, MOST_HOLDERS + 1))
+    """Return up to MAX_HOLDERS items, and one more if the list is longer."""
+    return tuple(islice(items, MAX_HOLDERS + 1))
 
 
 def _claimed(pods: list[wire_format.PodResources]) -> Iterator[Claimed]:

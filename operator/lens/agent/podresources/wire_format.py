@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from lens.model.gpu.node_report import MOST_TEXT
+from lens.model.gpu.node_report import MAX_TEXT
 
 MAX_FIELDS = 2**17
 """The most fields of a response, over all its messages. 500 pods with 50 devices each have less than half."""
@@ -174,4 +174,4 @@ def _message(value: int | memoryview) -> memoryview:
 
 
 def _text(value: int | memoryview) -> str:
-    return str(_message(value), "utf-8")[:MOST_TEXT]  # UnicodeDecodeError is a ValueError
+    return str(_message(value), "utf-8")[:MAX_TEXT]  # UnicodeDecodeError is a ValueError

@@ -11,7 +11,7 @@ from lens.agent.podresources.poller import DeviceAllocations
 from lens.agent.report import dcgm_metrics, metrics, prometheus_text
 from lens.agent.sampler import Sample
 from lens.model.gpu.device_ids import find, parse
-from lens.model.gpu.node_report import MOST_PROCESSES, Gpu, Holder, Report
+from lens.model.gpu.node_report import MAX_PROCESSES, Gpu, Holder, Report
 
 
 class ReportCache:
@@ -96,7 +96,7 @@ class ReportCache:
 
 
 def _cut_processes(gpus: tuple[Gpu, ...]) -> tuple[str, ...]:
-    return ("processes",) if any(len(gpu.processes or ()) >= MOST_PROCESSES for gpu in gpus) else ()
+    return ("processes",) if any(len(gpu.processes or ()) >= MAX_PROCESSES for gpu in gpus) else ()
 
 
 def _with_gpu(holder: Holder, gpus: tuple[Gpu, ...]) -> Holder:

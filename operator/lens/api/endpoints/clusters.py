@@ -8,7 +8,7 @@ from lens.api.schemas.clusters import Cluster
 from lens.model.inventory.occupancy.gpu_states import GpuStates
 from lens.model.inventory.occupancy.node_use import NodeUse
 from lens.model.inventory.occupancy.products import ProductCount
-from lens.model.k8s.bounds import LONGEST_WORD, MOST_PRODUCTS
+from lens.model.k8s.bounds import LONGEST_WORD, MAX_PRODUCTS
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A peer's number, up to the largest integer that every JSON reader reads exactly."""
@@ -61,7 +61,7 @@ class Product(msgspec.Struct, frozen=True):
         return ProductCount(self.product, self.reason, states, self.largest_block)
 
 
-Products = Annotated[tuple[Product, ...], msgspec.Meta(max_length=4 * MOST_PRODUCTS)]
+Products = Annotated[tuple[Product, ...], msgspec.Meta(max_length=4 * MAX_PRODUCTS)]
 
 
 class GpuNodes(msgspec.Struct, frozen=True):

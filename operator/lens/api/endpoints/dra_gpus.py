@@ -19,7 +19,7 @@ from lens.model.inventory.objects.device import Device, Place
 from lens.model.inventory.occupancy.allocated_gpus import UNHEALTHY
 from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import MOST_ENTRIES, MOST_SHOWN_DEVICES, MOST_SHOWN_GPUS
+from lens.model.k8s.bounds import MAX_ENTRIES, MAX_SHOWN_DEVICES, MAX_SHOWN_GPUS
 
 NO_TELEMETRY = "NO_TELEMETRY"
 NOT_REPORTED = "NOT_REPORTED"
@@ -66,7 +66,7 @@ def with_dra(
                 # With two different uuids it is another GPU.
                 row = None
         if row is None or "dra" in row:
-            if len(found) - len(rows) >= MOST_SHOWN_GPUS:
+            if len(found) - len(rows) >= MAX_SHOWN_GPUS:
                 break
             found.append(_own_row(held, containers, unreported, current_at))
         else:
@@ -164,7 +164,7 @@ def _dra(held: HeldGpu) -> DraGpu:
         holders.setdefault(each.allocated.device, []).append(each)
     # The devices of a GPU that no slice lists are named by its claims alone.
     devices = gpu.devices or (Device(Place(gpu.driver, gpu.pool, gpu.node), gpu.name),)
-    shown = sorted(devices, key=lambda device: device.name not in holders)[:MOST_SHOWN_DEVICES]
+    shown = sorted(devices, key=lambda device: device.name not in holders)[:MAX_SHOWN_DEVICES]
     return {
         "driver": gpu.driver,
         "pool": gpu.pool,
@@ -207,7 +207,7 @@ def _claim(holder: DeviceHolder) -> DeviceClaim:
         "share_id": allocated.share_id,
         "consumed": dict(allocated.consumed),
         "total_pods": len(holder.pods),
-        "pods": [pod.name for pod in holder.pods[:MOST_ENTRIES]],
+        "pods": [pod.name for pod in holder.pods[:MAX_ENTRIES]],
         "without_pod": holder.without_pod,
         "allocated_at": None if since is None else timestamps.render(since),
         "health": holder.health,

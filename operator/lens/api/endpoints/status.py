@@ -23,7 +23,7 @@ from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.snapshot import Snapshot
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import MOST_RESERVED, MOST_UNITS, few
+from lens.model.k8s.bounds import MAX_RESERVED, MAX_UNITS, few
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def status(current: StateView, params: StatusParameters, now: float = 0.0) -> St
 def _dra(snapshot: Snapshot) -> Dra:
     problems = snapshot.problems
     return {
-        "no_node": [_resource(count) for count in snapshot.unattached.drivers[:MOST_UNITS]],
+        "no_node": [_resource(count) for count in snapshot.unattached.drivers[:MAX_UNITS]],
         "total_problem_pools": problems.pools_number,
         "problem_pools": [
             {
@@ -202,7 +202,7 @@ def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> Node:
         "resources": [_resource(count) for count in occupied.pools],
     }
     if occupied.drivers:
-        row["drivers"] = [_resource(count) for count in occupied.drivers[:MOST_UNITS]]
+        row["drivers"] = [_resource(count) for count in occupied.drivers[:MAX_UNITS]]
     if occupied.held_without_pod:
         row["held_without_pod"] = occupied.held_without_pod
     if occupied.unknown_gpus:
@@ -219,7 +219,7 @@ def node_row(occupied: NodeOccupancy, telemetry: NodeTelemetry | None) -> Node:
                 "gpus": each.pod.gpus,
                 "gpu_groups": list(each.pod.reserves),
                 "total_tasks": len(each.tasks),
-                "tasks": list(few(each.tasks, MOST_RESERVED)),
+                "tasks": list(few(each.tasks, MAX_RESERVED)),
             }
             for each in occupied.reservations
         ]

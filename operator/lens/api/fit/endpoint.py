@@ -36,7 +36,7 @@ from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy, Tolerated
 from lens.model.k8s.vendors import PRODUCT_LABELS, VENDORS, PartitionModes, ReplicasAndMig, product_named
 
-MOST_SECONDS = 0.5
+MAX_SECONDS = 0.5
 """How long alternatives are searched for."""
 
 LONGEST_SECONDS = 3.0
@@ -45,7 +45,7 @@ LONGEST_SECONDS = 3.0
 DEFAULT_RESOURCE = VENDORS[0].resources[0]
 """The resource of a GET if no node has whole GPUs."""
 
-MOST_PRODUCTS = 8
+MAX_PRODUCTS = 8
 
 DEFAULT_NAMESPACE = "default"
 
@@ -145,7 +145,7 @@ class FitQuestions:
         *,
         alternatives: bool = True,
     ) -> Answer:
-        until = self._clock() + MOST_SECONDS
+        until = self._clock() + MAX_SECONDS
         options = Options(
             is_gpu=self._is_gpu,
             products=self._products(view.fit.fleet, groups, resource),
@@ -254,7 +254,7 @@ class FitQuestions:
             if product and product not in wanted:
                 nodes[product] += number
         ordered = sorted(nodes.items(), key=lambda item: (-item[1], item[0]))
-        return {name: partial(of_product, name, values) for name, _ in ordered[:MOST_PRODUCTS]}
+        return {name: partial(of_product, name, values) for name, _ in ordered[:MAX_PRODUCTS]}
 
 
 _GPUS = frozenset(

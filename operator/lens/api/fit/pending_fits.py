@@ -22,11 +22,11 @@ from lens.model.fit.state import Fleet
 from lens.model.fit.view import FitView
 from lens.model.inventory.objects.pod import Pod, PodKey
 
-MOST_SECONDS = 0.25
+MAX_SECONDS = 0.25
 """The time for new readings in each second. One takes some 5 ms; with rules between pods up to several
 hundred."""
 
-MOST_SHAPES = 256
+MAX_SHAPES = 256
 """Shapes of pods whose readings are kept."""
 
 _encode = msgspec.json.Encoder().encode
@@ -88,7 +88,7 @@ class PendingFits:
         began = self._clock()
         if not 0 <= began - self._since < 1:
             self._since, self._spent = began, 0.0
-        check_time = deadline(self._clock, MOST_SECONDS - self._spent)
+        check_time = deadline(self._clock, MAX_SECONDS - self._spent)
         has_all = not self._spent
         late = False
         rows: dict[PodKey, _Fields] = {}
@@ -106,7 +106,7 @@ class PendingFits:
                 known = self._readings.get(shape)
                 if known is not None:
                     found = known[1]
-                elif len(self._readings) >= MOST_SHAPES:
+                elif len(self._readings) >= MAX_SHAPES:
                     shape = found = "TOO_MANY_SHAPES"
                 elif late:
                     shape = found = "OUT_OF_TIME"

@@ -11,10 +11,10 @@ from lens.model.fit.answer.placing import GroupResult
 from lens.model.fit.result import Reason
 from lens.model.k8s import timestamps
 
-MOST_PLACEMENTS = 256
+MAX_PLACEMENTS = 256
 """Nodes of one template's pods that are listed, those with the most pods first."""
 
-MOST_DEVICES = 64
+MAX_DEVICES = 64
 """Devices of a node that are listed."""
 
 
@@ -81,9 +81,9 @@ def _pods(each: GroupResult, quota: QuotaResult | None) -> FitPods:
             {
                 "node_name": place.node,
                 "replicas": place.replicas,
-                "devices": list(place.devices[:MOST_DEVICES]),
+                "devices": list(place.devices[:MAX_DEVICES]),
             }
-            for place in placements[:MOST_PLACEMENTS]
+            for place in placements[:MAX_PLACEMENTS]
         ],
     }
 

@@ -19,7 +19,7 @@ from lens.api.parameters.names import (
 )
 from lens.api.parameters.numbers import in_range, integer_schema
 from lens.model.fit.spec.resources import is_extended
-from lens.model.k8s.bounds import MOST_TERMS
+from lens.model.k8s.bounds import MAX_TERMS
 from lens.model.k8s.quantity import parse as parse_quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS, Tolerated
 
@@ -148,7 +148,7 @@ class FitQuery(FitParameters):
         if self.device_class is not None and self.resource is not None:
             raise invalid_parameter("device_class and resource are alternatives")
         for name, values in (("selector", self.selector), ("tolerations", self.tolerations)):
-            if len(values) > MOST_TERMS:
-                raise invalid_parameter(f"{name} is given more than {MOST_TERMS} times")
+            if len(values) > MAX_TERMS:
+                raise invalid_parameter(f"{name} is given more than {MAX_TERMS} times")
         if len({label.partition("=")[0] for label in self.selector}) < len(self.selector):
             raise invalid_parameter("selector has two values for one label")

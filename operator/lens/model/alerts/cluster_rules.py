@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lens.model.alerts.alert import AlertObject, AlertTypes, Finding, Thresholds, counted
 from lens.model.inventory.snapshot import Snapshot
 
-MOST_NAMED = 4
+MAX_NAMED = 4
 """Missing nodes that an alert names; it counts the others."""
 
 
@@ -31,7 +31,7 @@ def missing_nodes(cluster: Cluster) -> Iterator[Finding]:
     snapshot = cluster.snapshot
     if not snapshot.missing_gpus:
         return
-    names = snapshot.missing_names[:MOST_NAMED]
+    names = snapshot.missing_names[:MAX_NAMED]
     more = snapshot.missing_nodes - len(names)
     where = ", ".join(names) + (f" and {counted(more, 'more node')}" if more else "")
     lack = "doesn't exist or has no GPUs" if snapshot.missing_nodes == 1 else "don't exist or have no GPUs"

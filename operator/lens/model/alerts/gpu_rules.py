@@ -12,7 +12,7 @@ from lens.model.gpu.xids import classify
 THROTTLES = frozenset({"hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake"})
 """Clock events that need attention. ``sw_power_cap`` does not: a GPU under full load runs at its limit."""
 
-MOST_GPU_ALERTS = 64
+MAX_GPU_ALERTS = 64
 """Alerts of one node's GPUs that are shown."""
 
 _XID = re.compile(r"XID (\d{1,10})", re.ASCII)
@@ -188,7 +188,7 @@ def gpu_throttled(subject: NodeGpu) -> Iterator[Finding]:
     "GpuAlertsOmitted",
     severities=("warning",),
     summary="Nodes with more GPU alerts than are shown",
-    meaning=f"The GPUs of a node have more than {MOST_GPU_ALERTS} alerts. The most severe are shown.",
+    meaning=f"The GPUs of a node have more than {MAX_GPU_ALERTS} alerts. The most severe are shown.",
     action="Read the report of the node's agent or exporter.",
     guide="A broken node has a few alerts. Thousands of them point to a faulty agent or exporter.",
 )
@@ -197,7 +197,7 @@ def gpu_alerts_omitted(subject: OmittedAlerts) -> Iterator[Finding]:
     more = counted(subject.number, "more alert")
     yield Finding(
         source=f"Node/{subject.node}",
-        message=f"The GPUs of {subject.node} have {more} than the {MOST_GPU_ALERTS} shown",
+        message=f"The GPUs of {subject.node} have {more} than the {MAX_GPU_ALERTS} shown",
         about=AlertObject(subject.node),
         telemetry_node=subject.node,
     )

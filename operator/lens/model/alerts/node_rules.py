@@ -36,7 +36,7 @@ class GpuNode(NamedTuple):
 
 NODE_ALERTS: AlertTypes[GpuNode] = AlertTypes()
 
-MOST_NAMED = 4
+MAX_NAMED = 4
 """Claims that an alert names; it counts the others."""
 
 
@@ -124,8 +124,8 @@ def gpus_held_without_pod(subject: GpuNode) -> Iterator[Finding]:
     claims = sorted(
         {each.claim.path for gpu in subject.occupancy.gpus if gpu.without_pod for each in gpu.holders}
     )
-    named = ", ".join(claims[:MOST_NAMED])
-    more = len(claims) - MOST_NAMED
+    named = ", ".join(claims[:MAX_NAMED])
+    more = len(claims) - MAX_NAMED
     by = f": by {named}" if claims else ""
     by += f" and {counted(more, 'more claim')}" if more > 0 else ""
     are = "is" if number == 1 else "are"

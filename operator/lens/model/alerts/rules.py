@@ -18,7 +18,7 @@ from lens.model.alerts.alert import (
 from lens.model.alerts.cluster_rules import CLUSTER_ALERTS, Cluster, missing_nodes
 from lens.model.alerts.gpu_rules import (
     GPU_ALERTS,
-    MOST_GPU_ALERTS,
+    MAX_GPU_ALERTS,
     OMITTED_ALERTS,
     NodeGpu,
     OmittedAlerts,
@@ -46,11 +46,11 @@ def node_conditions(
 def _gpu_conditions(node: str, telemetry: NodeTelemetry) -> Iterator[Condition]:
     """Yield the findings about a node's GPUs: of too many the most severe, and the number of the others."""
     found = [each for gpu in telemetry.gpus for each in _conditions(GPU_ALERTS, NodeGpu(node, gpu))]
-    omitted = len(found) - MOST_GPU_ALERTS
+    omitted = len(found) - MAX_GPU_ALERTS
     if omitted > 0:
         found.sort(key=lambda condition: SEVERITIES.index(condition.severity))
         yield from _conditions(OMITTED_ALERTS, OmittedAlerts(node, omitted))
-    yield from found[:MOST_GPU_ALERTS]
+    yield from found[:MAX_GPU_ALERTS]
 
 
 def pending_conditions(pod: Pod) -> Iterator[Condition]:

@@ -16,13 +16,13 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import NO_LABELS, Fleet
 from lens.model.fit.trial import Trial
 
-MOST_REPLICAS = 10_000
+MAX_REPLICAS = 10_000
 """The most replicas of a question."""
 
-MOST_BY_DEVICES = 1024
+MAX_BY_DEVICES = 1024
 """Replicas that are tried for ``max_replicas`` where each gets devices."""
 
-MOST_COUNTED = 64
+MAX_COUNTED = 64
 """Replicas that are tried for ``max_replicas`` where each placement changes what the next one may do."""
 
 
@@ -38,8 +38,8 @@ def place(
     fleet: Fleet, asked: AskedPod, replicas: int = 1, check_time: Check = no_deadline
 ) -> tuple[FitResult, Devices]:
     """Return whether replicas of a pod fit, as ``fit`` does, and the devices that are held then."""
-    if not 0 < replicas <= MOST_REPLICAS:
-        raise ValueError(f"replicas: {replicas} is not between 1 and {MOST_REPLICAS}")
+    if not 0 < replicas <= MAX_REPLICAS:
+        raise ValueError(f"replicas: {replicas} is not between 1 and {MAX_REPLICAS}")
     count = len(fleet.nodes)
     if asked.gates:
         text = f"waiting for scheduling gates: [{' '.join(asked.gates)}]"
@@ -106,7 +106,7 @@ def _max_replicas(trial: Trial, placed: int, replicas: int) -> int | None:
         return placed + trial.room()
     if (room := trial.device_room()) is not None:
         return placed + room
-    counted = MOST_COUNTED if trial.is_wide else MOST_BY_DEVICES
+    counted = MAX_COUNTED if trial.is_wide else MAX_BY_DEVICES
     more = trial.place(max(0, counted - placed) + 1)
     return placed + more if placed + more <= max(placed, counted) else None
 

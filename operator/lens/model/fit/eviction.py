@@ -21,7 +21,7 @@ from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet, FleetNode
 from lens.model.inventory.objects.pod_key import PodKey
 
-MOST_NAMESPACES = 20
+MAX_NAMESPACES = 20
 """The most namespaces of evictable pods that are named."""
 
 Place = Callable[[Fleet], Verdict]
@@ -90,7 +90,7 @@ def evictable(
         gpus=found.total(),
         pods=_holders(fleet, lower, gpus),
         fits=fits,
-        namespaces=tuple(ordered[:MOST_NAMESPACES]),
+        namespaces=tuple(ordered[:MAX_NAMESPACES]),
         protected=protected,
         fits_within_budgets=within,
     )

@@ -18,10 +18,10 @@ from lens.model.fit.result import Placement, Reason, summarize
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import Fleet, FleetNode
 
-MOST_TRIED = 256
+MAX_TRIED = 256
 """Nodes that are checked without their pods of a lower priority."""
 
-MOST_TRIED_WIDE, MOST_NODES_WIDE = 16, 128
+MAX_TRIED_WIDE, MAX_NODES_WIDE = 16, 128
 """The same for filters that read the pods of several nodes, in clusters of at most this many nodes."""
 
 
@@ -167,9 +167,9 @@ class Trial:
 
         The scheduler tries that, too. If there are too many nodes to check, one may.
         """
-        tries = MOST_TRIED
+        tries = MAX_TRIED
         if self._plugins.look_at_pods:
-            tries = MOST_TRIED_WIDE if len(self._fleet.nodes) <= MOST_NODES_WIDE else 0
+            tries = MAX_TRIED_WIDE if len(self._fleet.nodes) <= MAX_NODES_WIDE else 0
         for position in self._positions:
             node = self._node(position)
             lower = pods_below(node, self._asked.priority)

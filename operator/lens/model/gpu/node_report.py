@@ -23,38 +23,38 @@ ROWS_FAILED = "row remapping failed"
 NO_ACTION = "NONE"
 """The ``recovery_action`` of a GPU that needs none."""
 
-MOST_TEXT = 512
+MAX_TEXT = 512
 """Characters of any text."""
 
-MOST_GPUS = 64
+MAX_GPUS = 64
 """GPUs of a node."""
 
-MOST_INSTANCES = 16
+MAX_INSTANCES = 16
 """Of one GPU: MIG has 7 at most, AMD's partitions are 8."""
 
-MOST_REASONS = 64
-MOST_PROCESSES = 256
-MOST_XIDS = 64
-MOST_CAUSES = 72
-MOST_CLOCK_EVENTS = 32
+MAX_REASONS = 64
+MAX_PROCESSES = 256
+MAX_XIDS = 64
+MAX_CAUSES = 72
+MAX_CLOCK_EVENTS = 32
 """Of one GPU: what is over these is cut. Of causes a GPU has as many as XIDs, and a few more."""
 
-MOST_HOLDERS = 2048
-MOST_ALLOCATABLE = 4096
+MAX_HOLDERS = 2048
+MAX_ALLOCATABLE = 4096
 """Of a node: holders, claimed devices, and allocatable device ids. What is over these is cut."""
 
-MOST_SECONDS = 1e11
-MOST_AMOUNT = 1e15
-MOST_COUNT = 2**63 - 1
-MOST_NUMBER = 2**32 - 1
+MAX_SECONDS = 1e11
+MAX_AMOUNT = 1e15
+MAX_COUNT = 2**63 - 1
+MAX_NUMBER = 2**32 - 1
 
-Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+Seconds = Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
-Amount = Annotated[float, Meta(ge=0, le=MOST_AMOUNT)]
-Count = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
-Number = Annotated[int, Meta(ge=0, le=MOST_NUMBER)]
-Text = Annotated[str, Meta(max_length=MOST_TEXT)]
-Reasons = Annotated[dict[Text, Text], Meta(max_length=MOST_REASONS)]
+Amount = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+Reasons = Annotated[dict[Text, Text], Meta(max_length=MAX_REASONS)]
 
 
 class Driver(msgspec.Struct, frozen=True, gc=False):
@@ -191,7 +191,7 @@ class Gpu(msgspec.Struct, frozen=True, gc=False):
     xids: tuple[Xid, ...] | None = None
     nvlinks: NvLinks | None = None
     mig_enabled: bool | None = None
-    instances: Annotated[tuple[Instance, ...], Meta(max_length=MOST_INSTANCES)] | None = None
+    instances: Annotated[tuple[Instance, ...], Meta(max_length=MAX_INSTANCES)] | None = None
     processes: tuple[Process, ...] | None = None
     reasons: Reasons = {}
 
@@ -244,7 +244,7 @@ class Report(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     xids_since: Seconds | None
     driver: Driver
     kubelet: Kubelet
-    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=MOST_GPUS)]
+    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=MAX_GPUS)]
     holders: tuple[Holder, ...] | None
     claimed: tuple[Claimed, ...] | None
     allocatable: dict[Text, tuple[Text, ...]] | None

@@ -27,7 +27,7 @@ from lens.model.gpu.telemetry import (
 TOO_OLD = "TOO_OLD"
 """The reason of a value whose sample has aged out."""
 
-MOST_NAMED = 4
+MAX_NAMED = 4
 """GPUs, and nodes for each, that a problem names of those which claim the same."""
 
 LONGEST_NAMED = 64
@@ -227,7 +227,7 @@ class TelemetryCache:
     def _disputes(self, node: str, contested: list[str]) -> list[str]:
         disputes = [
             f"{uuid[:LONGEST_NAMED]} is claimed by {_named(self._contested[uuid] - {node})} too"
-            for uuid in nsmallest(MOST_NAMED, contested)
+            for uuid in nsmallest(MAX_NAMED, contested)
         ]
         more = len(contested) - len(disputes)
         return [*disputes, f"{more} more GPUs are claimed by others too"] if more else disputes
@@ -240,7 +240,7 @@ def _earlier(telemetry: NodeTelemetry, sampled_at: float, back: float) -> NodeTe
 
 
 def _named(nodes: Collection[str]) -> str:
-    named = nsmallest(MOST_NAMED, nodes)
+    named = nsmallest(MAX_NAMED, nodes)
     more = len(nodes) - len(named)
     return " and ".join([*named, f"{more} more nodes"] if more else named)
 

@@ -70,7 +70,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     ``available_nodes`` counts nodes with an available GPU. ``max_contiguous`` is the most available GPUs of
     one resource on one node. ``overcommitted`` counts the GPUs that pods hold beyond what their nodes have;
     they are in no state. ``missing_nodes`` counts the nodes of such pods that don't exist or have no GPUs,
-    ``missing_gpus`` the GPUs that pods hold there, and ``missing_names`` has the first MOST_MISSING names.
+    ``missing_gpus`` the GPUs that pods hold there, and ``missing_names`` has the first MAX_MISSING names.
     ``pending`` has, by ``namespace/name``, the pods that request GPUs and aren't bound, and ``demand`` their
     sums. ``exporters`` has, by node, the pod that reports telemetry, and
     ``exporter_nodes`` the number of nodes that have or should have one. All numbers are physical GPUs, except

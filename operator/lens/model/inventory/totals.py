@@ -12,7 +12,7 @@ from lens.model.inventory.occupancy.node_occupancy import NodeOccupancy
 from lens.model.inventory.occupancy.products import ProductTotals
 from lens.model.inventory.occupancy.resource_count import ResourceCount
 from lens.model.inventory.snapshot import Snapshot, Unattached
-from lens.model.k8s.bounds import MOST_MISSING, MOST_UNITS
+from lens.model.k8s.bounds import MAX_MISSING, MAX_UNITS
 from lens.model.shards import Shards
 
 
@@ -89,7 +89,7 @@ class Totals:
         if joining or leaving:
             units = self._shown_units()
         if any(name in self._missing or name in missing_names for name in changes):
-            missing_names = tuple(nsmallest(MOST_MISSING, self._missing))
+            missing_names = tuple(nsmallest(MAX_MISSING, self._missing))
         max_contiguous = max(self._blocks, default=0)
         demand = last.demand
         for path, pod in waiting.items():
@@ -132,9 +132,9 @@ class Totals:
     def _shown_units(self) -> Mapping[str, ResourceCount]:
         """Return the cluster's units by resource; of too many, first those of resources that a node has."""
         self._units = {name: pool for name, pool in self._units.items() if pool != _no_units(name)}
-        if len(self._units) <= MOST_UNITS:
+        if len(self._units) <= MAX_UNITS:
             return dict(self._units)
-        return dict(nsmallest(MOST_UNITS, self._units.items(), lambda each: (not each[1].capacity, each[0])))
+        return dict(nsmallest(MAX_UNITS, self._units.items(), lambda each: (not each[1].capacity, each[0])))
 
     def _count_block(self, size: int, nodes: int) -> None:
         """Count the nodes by their largest block: there are few sizes, even with many nodes."""

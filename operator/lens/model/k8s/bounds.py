@@ -26,107 +26,107 @@ LONGEST_MESSAGE = 512
 LONGEST_SHOWN = 80
 """Characters of an invalid value in a message."""
 
-MOST_ENTRIES = 8
+MAX_ENTRIES = 8
 """Entries of a list that only describes: tolerations, node selector, scheduling gates."""
 
-MOST_TAINTS = 32
+MAX_TAINTS = 32
 """Taints of a node. They decide where pods may go, so those that repel are kept first."""
 
-MOST_FIT_RESOURCES = 64
+MAX_FIT_RESOURCES = 64
 """Resources of any kind, of a node or of a pod, that fit reads. An object beyond this or the following
 bounds is left out."""
 
-MOST_LABELS = 128
+MAX_LABELS = 128
 """Labels of a pod that fit reads. core/v1 has no bound."""
 
-MOST_NODE_LABELS = 1024
+MAX_NODE_LABELS = 1024
 """Labels of a node. Node Feature Discovery and a GPU operator write some 200 of them."""
 
-MOST_PORTS = 256
+MAX_PORTS = 256
 """Host ports of a pod."""
 
 LONGEST_PENDING = 2**16
 """Bytes of a pending pod in JSON that fit reads. A pod of 64 KiB has some 300 terms or variables."""
 
-MOST_TERMS = 32
+MAX_TERMS = 32
 """Terms of an affinity, topology spread constraints, tolerations or gates of a pod."""
 
-MOST_REQUIREMENTS = 64
+MAX_REQUIREMENTS = 64
 """Requirements of a selector."""
 
-MOST_VALUES = 1024
+MAX_VALUES = 1024
 """Values of a requirement."""
 
-MOST_FEATURES = 64
+MAX_FEATURES = 64
 """Features that a node declares. Kubernetes 1.37 has nine."""
 
-MOST_RESOURCES = 64
+MAX_RESOURCES = 64
 """GPU resources of a node; MIG has some 20 profiles. An object with more is left out."""
 
-MOST_POD_RESOURCES = 16
+MAX_POD_RESOURCES = 16
 """GPU resources of a pod; an object with more is left out, too."""
 
-MOST_STRANGE = 8
+MAX_STRANGE = 8
 """Resources that pods hold on a node and that it doesn't have; of the others the units are counted."""
 
-MOST_UNITS = 64
+MAX_UNITS = 64
 """Resources of which the cluster's units are summed, those that some node has first."""
 
-MOST_GPU_GROUPS = 16
+MAX_GPU_GROUPS = 16
 """GPU groups of a pod that KAI-Scheduler has put on parts of GPUs."""
 
-MOST_RESERVED = 100
+MAX_RESERVED = 100
 """Pods of a reservation that are named; all are counted."""
 
-MOST_PRODUCTS = 32
+MAX_PRODUCTS = 32
 """Products of which the cluster's GPUs are shown, those with the most GPUs first; the others are summed."""
 
-MOST_MISSING = 100
+MAX_MISSING = 100
 """Nodes that don't exist, to which pods are bound, and that are listed; all are counted."""
 
-MOST_DEVICES = 1024
+MAX_DEVICES = 1024
 """Devices in a pod's status."""
 
-MOST_SLICE_DEVICES = 128
+MAX_SLICE_DEVICES = 128
 """Devices of a ResourceSlice (resource/v1, ResourceSliceMaxDevices)."""
 
-MOST_COUNTER_SETS = 8
+MAX_COUNTER_SETS = 8
 """Counter sets of a ResourceSlice (resource/v1, ResourceSliceMaxCounterSets)."""
 
-MOST_COUNTERS = 32
+MAX_COUNTERS = 32
 """Counters of a counter set (resource/v1, ResourceSliceMaxCountersPerCounterSet)."""
 
-MOST_CONSUMPTIONS = 32
+MAX_CONSUMPTIONS = 32
 """Counter sets that one device draws on. resource/v1 allows 2; slices of 1.33 may still have more."""
 
-MOST_DEVICE_TAINTS = 16
+MAX_DEVICE_TAINTS = 16
 """Taints of a device (resource/v1, DeviceTaintsMaxLength)."""
 
-MOST_CLAIM_DEVICES = 32
+MAX_CLAIM_DEVICES = 32
 """Requests and allocated devices of a ResourceClaim (resource/v1, AllocationResultsMaxSize)."""
 
-MOST_ALTERNATIVES = 8
+MAX_ALTERNATIVES = 8
 """Alternatives of a request (resource/v1, FirstAvailableDeviceRequestMaxSize)."""
 
-MOST_CONSUMERS = 256
+MAX_CONSUMERS = 256
 """Pods that a ResourceClaim is reserved for (resource/v1, ResourceClaimReservedForMaxSize)."""
 
-MOST_CAPACITIES = 32
+MAX_CAPACITIES = 32
 """Capacities of a device (resource/v1, ResourceSliceMaxAttributesAndCapacitiesPerDevice)."""
 
-MOST_CONDITIONS = 8
+MAX_CONDITIONS = 8
 """Conditions of an allocated device (resource/v1, AllocatedDeviceStatusMaxConditions)."""
 
-MOST_POD_CLAIMS = 64
+MAX_POD_CLAIMS = 64
 """ResourceClaims of a pod. core/v1 has no bound."""
 
-MOST_SHOWN_GPUS = 1024
+MAX_SHOWN_GPUS = 1024
 """GPUs of a node that are shown if only DRA lists them; all are counted."""
 
-MOST_SHOWN_DEVICES = 64
+MAX_SHOWN_DEVICES = 64
 """Devices of a GPU that are shown, those that are held first; all count."""
 
-MOST_PROBLEM_POOLS = 100
+MAX_PROBLEM_POOLS = 100
 """Pools of devices that can't be counted, and that are listed; all are counted."""
 
 
@@ -135,7 +135,7 @@ def short(text: str, longest: int = LONGEST_WORD) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def few(entries: Iterable[T], most: int = MOST_ENTRIES) -> tuple[T, ...]:
+def few(entries: Iterable[T], most: int = MAX_ENTRIES) -> tuple[T, ...]:
     """Return the first entries."""
     return tuple(islice(entries, most))
 

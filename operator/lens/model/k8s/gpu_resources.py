@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
 from functools import lru_cache
 
-from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_RESOURCES
+from lens.model.k8s.bounds import LONGEST_RESOURCE, MAX_RESOURCES
 from lens.model.k8s.quantity import Exact, Quantity, device_count, is_zero
 from lens.model.k8s.vendors import GPU_RESOURCES
 
@@ -50,7 +50,7 @@ class GpuResources:
         found: dict[str, Exact] = {}
         number = 0
         for name, quantity in quantities.items():
-            if len(found) >= MOST_RESOURCES and is_zero(quantity):
+            if len(found) >= MAX_RESOURCES and is_zero(quantity):
                 continue
             if len(name) <= LONGEST_RESOURCE and self._matches(name):
                 try:
@@ -58,9 +58,9 @@ class GpuResources:
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
                 number += units > 0
-                if number > MOST_RESOURCES:
+                if number > MAX_RESOURCES:
                     # One object may name tens of thousands.
-                    raise ValueError(f"more than {MOST_RESOURCES} GPU resources, which no node has")
+                    raise ValueError(f"more than {MAX_RESOURCES} GPU resources, which no node has")
         return found
 
 

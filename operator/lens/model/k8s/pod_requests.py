@@ -7,7 +7,7 @@ KEP-753 for sidecars, KEP-1287 for resizes in place.
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 
-from lens.model.k8s.bounds import MOST_POD_RESOURCES
+from lens.model.k8s.bounds import MAX_POD_RESOURCES
 from lens.model.k8s.gpu_resources import GpuResources, Units
 from lens.model.k8s.objects import Container, ContainerStatus, PodManifest
 from lens.model.k8s.quantity import Exact, Quantity
@@ -25,7 +25,7 @@ def gpu_request(pod: PodManifest, gpus: GpuResources) -> Units:
     """
     request = pod_request(pod, gpus.units)
     units = tuple(sorted((name, ceil(units)) for name, units in request.items() if units))
-    if len(units) > MOST_POD_RESOURCES:
+    if len(units) > MAX_POD_RESOURCES:
         raise ValueError(f"{len(units)} GPU resources are more than a pod may ask for")
     return units
 

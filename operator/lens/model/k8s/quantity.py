@@ -18,7 +18,7 @@ Exact = int | Fraction
 LARGEST = 2**63 - 1
 """The magnitude at which Kubernetes caps a quantity."""
 
-MOST_DEVICES = 2**31 - 1
+MAX_DEVICES = 2**31 - 1
 """More devices than any node has. An apiserver takes a pod that asks for ``1e30``; the scheduler, whose
 integers that overflows, gives it none."""
 
@@ -62,12 +62,12 @@ def is_zero(quantity: Quantity) -> bool:
 
 @lru_cache(maxsize=1024)
 def device_count(quantity: Quantity) -> Exact:
-    """Return a number of devices. Raise ValueError for what is no quantity, below 0 or over MOST_DEVICES."""
+    """Return a number of devices. Raise ValueError for what is no quantity, below 0 or over MAX_DEVICES."""
     if isinstance(quantity, str) and quantity.isascii() and quantity.isdigit() and len(quantity) < 10:
         return int(quantity)
     value = parse(quantity)
     if value < 0:
         raise ValueError(f"{quantity!r:.80} is below 0")
-    if value > MOST_DEVICES:
+    if value > MAX_DEVICES:
         raise ValueError(f"{quantity!r:.80} is more than any node has")
     return value.numerator if value.denominator == 1 else value

@@ -7,7 +7,7 @@ from tests.e2e.node.commands import eventually
 from tests.e2e.node.load import Load
 from tests.e2e.node.release import CLUSTER, STATUS, Caller, Release
 
-LEAST = 2000
+MIN_REQUESTS = 2000
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def test_no_request_fails_during_upgrade_rollback_and_the_end_of_a_pod(release: 
         victim, *_ = release.pods("operator")
         release.kubectl("delete", "pod", victim["metadata"]["name"])
         release.kubectl("rollout", "status", "deployment/lens", "--timeout=60s")
-        load.wait_for(max(200, LEAST - load.asked))
+        load.wait_for(max(200, MIN_REQUESTS - load.asked))
     print(f", a pod deleted, {load.asked} requests: {dict(load.outcomes)}", end="")
     assert set(load.outcomes) == {"200"}
-    assert load.asked >= LEAST
+    assert load.asked >= MIN_REQUESTS
 
 
 def test_an_upgrade_keeps_the_agents_token(release: Release) -> None:

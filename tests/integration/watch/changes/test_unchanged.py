@@ -275,10 +275,10 @@ def test_what_was_deleted_is_read_anew() -> None:
 
 def test_of_too_many_objects_the_first_are_forgotten() -> None:
     known: Fingerprints[int] = Fingerprints()
-    for key in range(fingerprint.MOST + 2):
+    for key in range(fingerprint.MAX_KEPT + 2):
         known.put(key, b"x")
     assert known.is_full
-    assert len(known) == fingerprint.MOST
+    assert len(known) == fingerprint.MAX_KEPT
     assert (known.get(1), known.get(2)) == (None, b"x")
     known.put(2, None)
     assert 2 not in known

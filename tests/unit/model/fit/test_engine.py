@@ -2,9 +2,9 @@
 
 import pytest
 
-from lens.model.fit.engine import MOST_REPLICAS, fit
+from lens.model.fit.engine import MAX_REPLICAS, fit
 from lens.model.fit.result import Placement, Reason
-from lens.model.k8s.bounds import MOST_LABELS
+from lens.model.k8s.bounds import MAX_LABELS
 from tests.unit.model.fit.fleets import asked, fleet, node, pod, read_pod, state
 from tests.unit.model.manifests import GPU, Object
 
@@ -185,7 +185,7 @@ def test_an_object_that_cant_be_read_makes_every_answer_incomplete_until_it_can(
 def test_a_pod_with_too_many_labels_holds_its_gpus_and_only_rules_about_it_are_incomplete(
     rules: Object, not_checked: tuple[str, ...]
 ) -> None:
-    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    labels = {f"l{number}": "x" for number in range(MAX_LABELS + 1)}
     found = fleet([node("a", 8)], [pod(6, nodeName="a", labels=labels)])
     result = fit(found, asked(pod(2, labels={"app": "web"}, **rules)))
     assert (result.fits, result.complete, result.not_checked) == ("yes", not not_checked, not_checked)
@@ -193,7 +193,7 @@ def test_a_pod_with_too_many_labels_holds_its_gpus_and_only_rules_about_it_are_i
 
 
 def test_a_rule_that_selects_every_pod_selects_one_with_too_many_labels_too() -> None:
-    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    labels = {f"l{number}": "x" for number in range(MAX_LABELS + 1)}
     every = term("kubernetes.io/hostname", labelSelector={})
     shy = asked(pod(1, affinity={"podAntiAffinity": required(every)}))
     result = fit(fleet([node("a")], [pod(nodeName="a", labels=labels)]), shy)
@@ -212,7 +212,7 @@ def test_namespaces_that_arent_known_are_named_where_they_matter() -> None:
     assert (result.fits, result.complete) == ("yes", True)
 
 
-@pytest.mark.parametrize("replicas", [0, -1, MOST_REPLICAS + 1])
+@pytest.mark.parametrize("replicas", [0, -1, MAX_REPLICAS + 1])
 def test_a_number_of_replicas_that_makes_no_sense_is_refused(replicas: int) -> None:
     with pytest.raises(ValueError, match="replicas: "):
         fit(fleet([node("a")]), asked(pod(1)), replicas)

@@ -15,7 +15,7 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.selectors import Requirement, Selector
 from lens.model.fit.state import Fleet
 from lens.model.inventory.objects.pod_key import PodKey
-from lens.model.k8s.bounds import MOST_LABELS
+from lens.model.k8s.bounds import MAX_LABELS
 from tests.profiles import full_or
 from tests.unit.model.fit.fleets import asked, fleet, node, pod
 from tests.unit.model.manifests import GPU, Object
@@ -52,7 +52,7 @@ def test_a_budget_protects_what_it_does_not_allow() -> None:
 
 
 def test_whether_a_budget_protects_a_pod_with_too_many_labels_is_unknown() -> None:
-    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    labels = {f"l{number}": "x" for number in range(MAX_LABELS + 1)}
     seen = fleet([node("a", 8)], [pod(8, labels=labels, nodeName="a")])
     for namespace, known in (("default", None), ("other", 0)):
         answer = found(seen, {PodKey(namespace, "b"): of_app("x", 0)})

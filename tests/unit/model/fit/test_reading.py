@@ -13,12 +13,12 @@ from lens.model.fit.spec.resources import is_scheduled
 from lens.model.inventory.decoding.decoder import Reading
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.k8s.bounds import (
-    MOST_FIT_RESOURCES,
-    MOST_LABELS,
-    MOST_NODE_LABELS,
-    MOST_PORTS,
-    MOST_TERMS,
-    MOST_VALUES,
+    MAX_FIT_RESOURCES,
+    MAX_LABELS,
+    MAX_NODE_LABELS,
+    MAX_PORTS,
+    MAX_TERMS,
+    MAX_VALUES,
 )
 from tests.unit.model.fit.fleets import asked, node, pod, read_node, read_pod
 from tests.unit.model.manifests import GPU, Object
@@ -121,11 +121,11 @@ def test_host_ports_are_those_of_containers_and_sidecars() -> None:
             {"containers": [{"name": "c", "resources": {"requests": {GPU: "x"}}}]},
         ),
         ("spec: cpu: '-1' is below 0", {"overhead": {"cpu": "-1"}}),
-        ("more than 64 resources", {"overhead": {f"e.com/{i}": 1 for i in range(MOST_FIT_RESOURCES + 1)}}),
+        ("more than 64 resources", {"overhead": {f"e.com/{i}": 1 for i in range(MAX_FIT_RESOURCES + 1)}}),
         (r"\$.spec.nodeSelector", {"nodeSelector": {"a": 1}}),
         (r"\$.spec.tolerations\[0\].key", {"tolerations": [{"key": 1}]}),
-        (r"spec.tolerations: 33 are more", {"tolerations": [{}] * (MOST_TERMS + 1)}),
-        (r"spec.schedulingGates: 33 are more", {"schedulingGates": [{"name": "a"}] * (MOST_TERMS + 1)}),
+        (r"spec.tolerations: 33 are more", {"tolerations": [{}] * (MAX_TERMS + 1)}),
+        (r"spec.schedulingGates: 33 are more", {"schedulingGates": [{"name": "a"}] * (MAX_TERMS + 1)}),
         (
             r"spec.topologySpreadConstraints\[0\].labelSelector.matchExpressions\[0\].operator: 'Near'",
             {
@@ -155,15 +155,15 @@ def test_host_ports_are_those_of_containers_and_sidecars() -> None:
         ),
         (
             "spec.affinity.nodeAffinity: values: 1025 are more",
-            {"affinity": {"nodeAffinity": {ALWAYS: not_in(["x"] * (MOST_VALUES + 1))}}},
+            {"affinity": {"nodeAffinity": {ALWAYS: not_in(["x"] * (MAX_VALUES + 1))}}},
         ),
         (
             "namespaces: 1025 are more",
-            {"affinity": {"podAffinity": {ALWAYS: [{"namespaces": ["a"] * (MOST_VALUES + 1)}]}}},
+            {"affinity": {"podAffinity": {ALWAYS: [{"namespaces": ["a"] * (MAX_VALUES + 1)}]}}},
         ),
         (
             "spec.affinity.nodeAffinity: 33 terms are more",
-            {"affinity": {"nodeAffinity": {ALWAYS: {"nodeSelectorTerms": [{}] * (MOST_TERMS + 1)}}}},
+            {"affinity": {"nodeAffinity": {ALWAYS: {"nodeSelectorTerms": [{}] * (MAX_TERMS + 1)}}}},
         ),
         (
             r"spec.containers\[0\].ports: ",
@@ -171,7 +171,7 @@ def test_host_ports_are_those_of_containers_and_sidecars() -> None:
         ),
         (
             "spec.containers: more than 256 host ports",
-            {"containers": [{"name": "c", "ports": [{"hostPort": 1 + i} for i in range(MOST_PORTS + 1)]}]},
+            {"containers": [{"name": "c", "ports": [{"hostPort": 1 + i} for i in range(MAX_PORTS + 1)]}]},
         ),
     ],
 )
@@ -183,7 +183,7 @@ def test_an_error_names_the_field(field: str, spec: dict[str, Any]) -> None:
 
 
 def test_a_term_that_kubernetes_cannot_parse_selects_no_node_and_is_no_error() -> None:
-    for values, terms in (([], 0), (["-"], 0), (["x"], 1), (["x"] * MOST_VALUES, 1)):
+    for values, terms in (([], 0), (["-"], 0), (["x"], 1), (["x"] * MAX_VALUES, 1)):
         selector = asked(pod(affinity={"nodeAffinity": {ALWAYS: not_in(values)}})).selector
         assert len(selector.terms or ()) == terms
 
@@ -197,7 +197,7 @@ def test_a_budget_with_more_than_is_looked_at_is_not_taken_for_one_that_selects_
         }
         return budget_decoder().read(json.dumps(raw).encode())
 
-    many = budget(*["x"] * (MOST_VALUES + 1))
+    many = budget(*["x"] * (MAX_VALUES + 1))
     assert many.value is None
     assert "spec.selector: matchExpressions[0].values: 1025 are more than 1024" in str(many.problem)
     nothing = budget("-").value
@@ -206,7 +206,7 @@ def test_a_budget_with_more_than_is_looked_at_is_not_taken_for_one_that_selects_
 
 
 def test_too_many_labels_are_an_error_of_a_pod_that_is_asked_about_and_unknown_of_others() -> None:
-    labels = {f"l{number}": "x" for number in range(MOST_LABELS + 1)}
+    labels = {f"l{number}": "x" for number in range(MAX_LABELS + 1)}
     with pytest.raises(ValueError, match=r"metadata\.labels"):
         asked(pod(labels=labels))
     there = read_pod(pod(1, labels=labels, nodeName="a"))
@@ -218,10 +218,10 @@ def test_a_node_may_have_all_labels_that_feature_discovery_writes() -> None:
     def labelled(count: int) -> FitNode:
         return read_node(node("a", labels={f"feature.example.com/f{number}": "" for number in range(count)}))
 
-    assert len(labelled(MOST_LABELS + 1).labels) == MOST_LABELS + 2
-    assert len(labelled(MOST_NODE_LABELS - 1).labels) == MOST_NODE_LABELS
+    assert len(labelled(MAX_LABELS + 1).labels) == MAX_LABELS + 2
+    assert len(labelled(MAX_NODE_LABELS - 1).labels) == MAX_NODE_LABELS
     with pytest.raises(ValueError, match=r"metadata\.labels: 1025 are more than 1024"):
-        labelled(MOST_NODE_LABELS)
+        labelled(MAX_NODE_LABELS)
 
 
 def test_a_node_says_which_quantity_it_has_wrong() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lens.model.k8s.bounds import LONGEST_NAME, MOST_DEVICES, MOST_FIT_RESOURCES, MOST_RESOURCES
+from lens.model.k8s.bounds import LONGEST_NAME, MAX_DEVICES, MAX_FIT_RESOURCES, MAX_RESOURCES
 from tests.pace import slowdown
 from tests.unit.model.fit import fleets
 from tests.unit.model.manifests import GPU, container, node, pod, read_node, read_pod
@@ -71,7 +71,7 @@ def test_a_pod_names_no_more_devices_than_are_kept() -> None:
     obj["status"]["containerStatuses"] = [status]
     view = read_pod(obj).value
     assert view is not None
-    assert len(view.devices) == MOST_DEVICES
+    assert len(view.devices) == MAX_DEVICES
 
 
 def test_a_nodes_taints_are_few_and_those_that_keep_pods_away_are_among_them() -> None:
@@ -87,7 +87,7 @@ def test_a_nodes_taints_are_few_and_those_that_keep_pods_away_are_among_them() -
 
 
 def test_a_pod_holds_its_gpus_whatever_else_it_asks_for_0_of() -> None:
-    asked = {f"nvidia.com/mig-{each}": "0" for each in range(MOST_RESOURCES)} | {GPU: "8"}
+    asked = {f"nvidia.com/mig-{each}": "0" for each in range(MAX_RESOURCES)} | {GPU: "8"}
     for requests in (asked, asked | {"nvidia.com/mig-more": "0"}):
         raw = pod({"name": "main", "resources": {"requests": requests, "limits": requests}})
         reading = read_pod(raw)
@@ -98,7 +98,7 @@ def test_a_pod_holds_its_gpus_whatever_else_it_asks_for_0_of() -> None:
 
 
 def test_what_a_pod_asks_for_0_of_is_not_its_limit() -> None:
-    asked = {f"example.com/{each}": "0" for each in range(MOST_FIT_RESOURCES)}
+    asked = {f"example.com/{each}": "0" for each in range(MAX_FIT_RESOURCES)}
     limits = asked | {"memory": "64Gi"}
     found = fleets.read_pod(
         pod({"name": "main", "resources": {"requests": asked | {"memory": "0"}, "limits": limits}})
@@ -108,7 +108,7 @@ def test_what_a_pod_asks_for_0_of_is_not_its_limit() -> None:
 
 
 def test_a_node_of_more_resources_than_there_are_is_left_out_by_name() -> None:
-    many = {f"nvidia.com/mig-{each}": "1" for each in range(MOST_RESOURCES + 1)}
+    many = {f"nvidia.com/mig-{each}": "1" for each in range(MAX_RESOURCES + 1)}
     reading = read_node(node(capacity=many, allocatable=many))
     assert reading.value is None
     assert reading.problem is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.k8s.quantity import LARGEST, MOST_DEVICES, device_count, parse
+from lens.model.k8s.quantity import LARGEST, MAX_DEVICES, device_count, parse
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_fewer_than_no_devices_are_refused(quantity: str | int) -> None:
         device_count(quantity)
 
 
-@pytest.mark.parametrize("quantity", ["9E", "1e30", "2147483648", MOST_DEVICES + 1])
+@pytest.mark.parametrize("quantity", ["9E", "1e30", "2147483648", MAX_DEVICES + 1])
 def test_a_number_that_no_node_has_does_not_drown_the_figures(quantity: str | int) -> None:
-    assert device_count(MOST_DEVICES) == MOST_DEVICES
+    assert device_count(MAX_DEVICES) == MAX_DEVICES
     with pytest.raises(ValueError, match="more than any node has"):
         device_count(quantity)

@@ -10,7 +10,7 @@ from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.state import Devices
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import ALL, ClaimSpec
-from lens.model.k8s.bounds import MOST_CLAIM_DEVICES
+from lens.model.k8s.bounds import MAX_CLAIM_DEVICES
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 
 PER_CLASS = ".deviceclass.resource.k8s.io/devices"
@@ -94,7 +94,7 @@ def _adds(spec: ClaimSpec, devices: Devices) -> Adds:
     for request in spec.requests:
         worst: dict[str, int] = {}
         for each in request.alternatives:
-            number = MOST_CLAIM_DEVICES if each.mode == ALL else each.count
+            number = MAX_CLAIM_DEVICES if each.mode == ALL else each.count
             worst[each.device_class] = max(worst.get(each.device_class, 0), number)
         counted.update(worst)
     found = {_CLAIMS: 1}

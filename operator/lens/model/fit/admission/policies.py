@@ -8,7 +8,7 @@ import msgspec
 from lens.model.fit.spec.selectors import Selector, SelectorManifest, UnparsableError, read_selector
 from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.inventory.objects.pod import PodKey
-from lens.model.k8s.bounds import MOST_FIT_RESOURCES, MOST_LABELS, MOST_TERMS, MOST_VALUES
+from lens.model.k8s.bounds import MAX_FIT_RESOURCES, MAX_LABELS, MAX_TERMS, MAX_VALUES
 from lens.model.k8s.policy_objects import (
     BudgetManifest,
     LimitManifest,
@@ -163,15 +163,15 @@ def _name(_namespace: str, name: str) -> str:
 
 def _read_namespace(manifest: NamespaceManifest) -> Namespace:
     labels = manifest.metadata.labels or {}
-    if len(labels) > MOST_LABELS:
-        raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_LABELS}")
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"metadata.labels: {len(labels)} are more than {MAX_LABELS}")
     return Namespace(labels, terminating=manifest.status.phase == "Terminating")
 
 
 def _read_limits(manifest: LimitRangeManifest) -> tuple[Limits, ...]:
     limits = manifest.spec.limits or []
-    if len(limits) > MOST_TERMS:
-        raise ValueError(f"spec.limits: {len(limits)} are more than {MOST_TERMS}")
+    if len(limits) > MAX_TERMS:
+        raise ValueError(f"spec.limits: {len(limits)} are more than {MAX_TERMS}")
     return tuple(_read_limit(each) for each in limits if each.type in ("Container", "Pod"))
 
 
@@ -193,8 +193,8 @@ def _checked(field: str, quantities: Quantities | None) -> Quantities:
 
 
 def _parsed(field: str, quantities: Quantities | None) -> dict[str, Exact]:
-    if len(quantities or ()) > MOST_FIT_RESOURCES:
-        raise ValueError(f"{field}: more than {MOST_FIT_RESOURCES} resources")
+    if len(quantities or ()) > MAX_FIT_RESOURCES:
+        raise ValueError(f"{field}: more than {MAX_FIT_RESOURCES} resources")
     try:
         return {name: parse(quantity) for name, quantity in (quantities or {}).items()}
     except ValueError as error:
@@ -212,13 +212,13 @@ def _read_quota(manifest: QuotaManifest) -> Quota:
 def _scopes(manifest: QuotaManifest) -> Iterator[Scope]:
     spec = manifest.spec
     expressions = (spec.scope_selector and spec.scope_selector.match_expressions) or []
-    if len(spec.scopes or ()) + len(expressions) > MOST_TERMS:
-        raise ValueError(f"spec.scopes: more than {MOST_TERMS}")
+    if len(spec.scopes or ()) + len(expressions) > MAX_TERMS:
+        raise ValueError(f"spec.scopes: more than {MAX_TERMS}")
     for name in spec.scopes or ():
         yield Scope(name)
     for each in expressions:
-        if len(each.values or ()) > MOST_VALUES:
-            raise ValueError(f"spec.scopeSelector: more than {MOST_VALUES} values")
+        if len(each.values or ()) > MAX_VALUES:
+            raise ValueError(f"spec.scopeSelector: more than {MAX_VALUES} values")
         yield Scope(each.scope_name, each.operator, tuple(each.values or ()))
 
 
@@ -226,8 +226,8 @@ def _read_runtime_class(manifest: RuntimeClassManifest) -> RuntimeClass:
     overhead = manifest.overhead.pod_fixed if manifest.overhead is not None else None
     scheduling = manifest.scheduling
     tolerations = (scheduling and scheduling.tolerations) or []
-    if len(tolerations) > MOST_TERMS:
-        raise ValueError(f"scheduling.tolerations: {len(tolerations)} are more than {MOST_TERMS}")
+    if len(tolerations) > MAX_TERMS:
+        raise ValueError(f"scheduling.tolerations: {len(tolerations)} are more than {MAX_TERMS}")
     return RuntimeClass(
         _checked("overhead.podFixed", overhead),
         (scheduling and scheduling.node_selector) or {},

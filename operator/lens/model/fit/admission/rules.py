@@ -14,7 +14,7 @@ from lens.model.k8s.bounds import short, shown
 _DO_NOT_SCHEDULE = "DoNotSchedule"
 _SCHEDULE_ANYWAY = "ScheduleAnyway"
 _POLICIES = ("Honor", "Ignore")
-_MOST_PORT = 65_535
+_MAX_PORT = 65_535
 _LABEL_KEYS = ("matchLabelKeys", "mismatchLabelKeys")
 
 HostPort = tuple[str, str, int]
@@ -121,7 +121,7 @@ def _check_ports(value: object, field: str, *, same: bool) -> None:
     for number, each in enumerate(as_objects(value, field)):
         host, own = (each.get(name) or 0 for name in ("hostPort", "containerPort"))
         for name, port in (("hostPort", host), ("containerPort", own)):
-            if not isinstance(port, int) or not 0 <= port <= _MOST_PORT:
+            if not isinstance(port, int) or not 0 <= port <= _MAX_PORT:
                 raise ValueError(f"{field}[{number}].{name}: {shown(port)} is no port")
         if not own:
             raise ValueError(f"{field}[{number}].containerPort: it is required")

@@ -20,10 +20,10 @@ from lens.model.fit.state import Fleet
 from lens.model.fit.trial import Trial
 from lens.model.fit.view import FitView
 
-MOST_SAMPLES = 3
+MAX_SAMPLES = 3
 """Nodes that are named for each reason."""
 
-MOST_TRIES = 24
+MAX_TRIES = 24
 """Alternatives that are tried."""
 
 BUDGETS = "poddisruptionbudgets"
@@ -158,12 +158,12 @@ def _samples(
     """Return the first nodes of each reason."""
     samples: dict[str, list[str]] = {}
     # Nodes that aren't checked are in no sample.
-    missing = {each.message: min(MOST_SAMPLES, each.nodes) for each in reasons if each.code != "node_name"}
+    missing = {each.message: min(MAX_SAMPLES, each.nodes) for each in reasons if each.code != "node_name"}
     try:
         for name, rejected in Trial(fleet, asked, check_time).rejected():
             for cause in rejected.causes:
                 names = samples.setdefault(cause.message, [])
-                if len(names) < MOST_SAMPLES:
+                if len(names) < MAX_SAMPLES:
                     names.append(name)
                     if len(names) == missing.get(cause.message):
                         del missing[cause.message]
@@ -177,7 +177,7 @@ def _samples(
 def _nearest(
     view: FitView, group: AskedGroup, placed: int, namespace: str | None, options: Options
 ) -> Iterable[Alternative]:
-    tries = MOST_TRIES
+    tries = MAX_TRIES
 
     def fits(asked: AskedPod) -> bool:
         nonlocal tries

@@ -16,9 +16,9 @@ from lens.model.fit.spec.node_selectors import ANY_NODE
 from lens.model.fit.spec.tolerations import Toleration
 from lens.model.fit.state import Fleet
 
-MOST_TAINTS = 4
+MAX_TAINTS = 4
 
-MOST_DEVICE_KINDS = 8
+MAX_DEVICE_KINDS = 8
 """Classes, and products of devices, that are tried for each request of a claim."""
 
 PRODUCT_ATTRIBUTES = ("productName", "model")
@@ -127,7 +127,7 @@ def _missing_tolerations(fleet: Fleet, asked: AskedPod) -> list[Toleration]:
             if not any(each.tolerates(taint) for each in asked.tolerations):
                 missing[Toleration(taint.key, "Equal", taint.value or "", taint.effect)] += frequency[number]
     ordered = sorted(missing.items(), key=lambda item: (-item[1], item[0].key, item[0].value))
-    return [toleration for toleration, _ in ordered[:MOST_TAINTS]]
+    return [toleration for toleration, _ in ordered[:MAX_TAINTS]]
 
 
 # Claims
@@ -172,7 +172,7 @@ def _other_devices(asked: AskedPod, places: list[_Place], devices: Devices) -> I
             continue
         prefix = "" if len(places) == 1 else f"{_title(asked, place)}="
         others = sorted(name for name, each in devices.classes.items() if each.gpus)
-        for name in [each for each in others if each != wanted.device_class][:MOST_DEVICE_KINDS]:
+        for name in [each for each in others if each != wanted.device_class][:MAX_DEVICE_KINDS]:
             yield "device_class", prefix + name, _varied(asked, place, device_class=name)
         for product, expressions in _products(devices) if wanted.selectors else ():
             for expression in expressions:
@@ -197,7 +197,7 @@ def _products(devices: Devices) -> Iterable[tuple[str, list[str]]]:
             f'device.driver == {json.dumps(driver)} && "{attribute}" in {of_driver} && '
             f"{of_driver}.{attribute} == {json.dumps(product)}"
         )
-    return list(by_product.items())[:MOST_DEVICE_KINDS]
+    return list(by_product.items())[:MAX_DEVICE_KINDS]
 
 
 def _claimed_gpus(asked: AskedPod, devices: Devices) -> int | None:

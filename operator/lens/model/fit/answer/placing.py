@@ -16,7 +16,7 @@ from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import Fleet
 from lens.model.fit.trial import Trial
 
-MOST_WIDE = 128
+MAX_WIDE = 128
 """The most placed replicas of pods whose placement changes which other nodes fit."""
 
 
@@ -74,11 +74,11 @@ def _fit_as_labelled(fleet: Fleet, group: AskedGroup, check_time: Check) -> tupl
         result, devices = fit_on_each(fleet, group.asked, check_time)
     elif replicas == 0:
         result = FitResult("yes", 0, 0, None, len(fleet.nodes))
-    elif replicas <= MOST_WIDE or not Trial(fleet, group.asked, check_time).is_wide:
+    elif replicas <= MAX_WIDE or not Trial(fleet, group.asked, check_time).is_wide:
         result, devices = place(fleet, group.asked, replicas, check_time)
     else:
-        result, devices = place(fleet, group.asked, MOST_WIDE, check_time)
-        if result.placed == MOST_WIDE:
+        result, devices = place(fleet, group.asked, MAX_WIDE, check_time)
+        if result.placed == MAX_WIDE:
             result = msgspec.structs.replace(
                 result, fits="unknown", complete=False, not_checked=(*result.not_checked, "replicas")
             )

@@ -9,17 +9,17 @@ from lens.model.fit.dra.devices import Attribute, Capacity, CapacityRange, Devic
 from lens.model.fit.spec.claims import exact
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
-    MOST_CAPACITIES,
-    MOST_CONSUMPTIONS,
-    MOST_COUNTERS,
-    MOST_DEVICE_TAINTS,
+    MAX_CAPACITIES,
+    MAX_CONSUMPTIONS,
+    MAX_COUNTERS,
+    MAX_DEVICE_TAINTS,
 )
 from lens.model.k8s.dra.devices import DeviceTaintManifest
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity
 from lens.model.k8s.taints import REPELLING_EFFECTS
 
-MOST_VALID_VALUES = 10
+MAX_VALID_VALUES = 10
 """Valid values of a capacity (resource/v1, CapacityRequestPolicyDiscreteMaxOptions)."""
 
 LONGEST_VALUE = 64
@@ -81,9 +81,9 @@ def read_kind(
     manifests = (_attributes(attributes) if attributes else None) or {}
     capacities = (_capacity_map(capacity) if capacity else None) or {}
     consumptions = (_consumptions(consumes) if consumes else None) or []
-    check_bound(len(manifests), 2 * MOST_CAPACITIES, "attributes")
-    check_bound(len(capacities), 2 * MOST_CAPACITIES, "capacity")
-    check_bound(len(consumptions), MOST_CONSUMPTIONS, "consumesCounters")
+    check_bound(len(manifests), 2 * MAX_CAPACITIES, "attributes")
+    check_bound(len(capacities), 2 * MAX_CAPACITIES, "capacity")
+    check_bound(len(consumptions), MAX_CONSUMPTIONS, "consumesCounters")
     return Kind(
         tuple([_attribute(name, manifest) for name, manifest in sorted(manifests.items())]),
         tuple([_capacity(name, manifest) for name, manifest in sorted(capacities.items())]),
@@ -101,7 +101,7 @@ shared_kind = lru_cache(maxsize=8192)(read_kind)
 
 def _repelling(raw: bytes) -> tuple[DeviceTaint, ...]:
     taints = _taints(raw) or []
-    check_bound(len(taints), MOST_DEVICE_TAINTS, "taints")
+    check_bound(len(taints), MAX_DEVICE_TAINTS, "taints")
     return tuple(
         DeviceTaint(name_of(each.key), name_of(each.value or ""), intern(each.effect))
         for each in taints
@@ -130,7 +130,7 @@ def _capacity(name: str, manifest: _CapacityManifest | Quantity) -> Capacity:
     if policy is None:
         return _share_capacity(Capacity(name_of(name), exact(manifest.value)))
     values, valid = policy.valid_values, policy.valid_range
-    check_bound(len(values or ()), MOST_VALID_VALUES, "validValues")
+    check_bound(len(values or ()), MAX_VALID_VALUES, "validValues")
     return _share_capacity(
         Capacity(
             name_of(name),
@@ -148,7 +148,7 @@ def _capacity(name: str, manifest: _CapacityManifest | Quantity) -> Capacity:
 
 def read_counters(counters: dict[str, CounterManifest | Quantity] | None) -> tuple[tuple[str, Exact], ...]:
     """Return amounts by counter, sorted by name."""
-    check_bound(len(counters or ()), MOST_COUNTERS, "counters")
+    check_bound(len(counters or ()), MAX_COUNTERS, "counters")
     return tuple(
         (name_of(name), exact(each.value if isinstance(each, CounterManifest) else each))
         for name, each in sorted((counters or {}).items())

@@ -5,7 +5,7 @@ from typing import Any
 
 from lens.model.fit.dra.cel import quantities
 from lens.model.fit.dra.cel.functions import SEMVER, semver
-from lens.model.fit.dra.cel.library import MOST_NAMES, EvaluationError, Program, Verdicts, compiled
+from lens.model.fit.dra.cel.library import MAX_NAMES, EvaluationError, Program, Verdicts, compiled
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.fit.dra.devices import Attribute, Capacity, Device, Kind
 
@@ -74,7 +74,7 @@ def _placeholders(kind: Kind) -> list[Attribute]:
 
 
 def _is_named(program: Program, name: str) -> bool:
-    if len(program.named) >= MOST_NAMES:
+    if len(program.named) >= MAX_NAMES:
         program.named.clear()
     found = program.named[name] = _id(name) in program.expression
     return found

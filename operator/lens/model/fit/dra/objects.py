@@ -14,7 +14,7 @@ from lens.model.inventory.objects.claim import AllocatedDevice, Claim
 from lens.model.k8s import timestamps
 from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE
 from lens.model.k8s.decoder import decoder
-from lens.model.k8s.dra.devices import MOST_SHARED_BYTES
+from lens.model.k8s.dra.devices import MAX_SHARED_BYTES
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import ClaimManifest, TaintRuleManifest, TaintSelector, only_node
 from lens.model.k8s.objects import Manifest, ObjectMeta
@@ -125,7 +125,7 @@ _one_node = lru_cache(maxsize=8192)(NodeChoice)
 def _nodes(raw: bytes) -> NodeChoice | None:
     if (name := only_node(raw)) is not None:
         return _one_node(name)
-    return (_shared_nodes if len(raw) <= MOST_SHARED_BYTES else _read_nodes)(raw)
+    return (_shared_nodes if len(raw) <= MAX_SHARED_BYTES else _read_nodes)(raw)
 
 
 def _bindings(results: Iterable[AllocatedDevice]) -> tuple[bool, bool]:

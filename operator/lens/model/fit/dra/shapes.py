@@ -19,7 +19,7 @@ from lens.model.fit.dra.pools import Pool
 from lens.model.fit.dra.signatures import held_places
 from lens.model.k8s.dra.device_identities import IDENTITIES
 
-MOST_VIEWS = 16
+MAX_VIEWS = 16
 """Kinds of claims for which a pool keeps its shape."""
 
 
@@ -72,7 +72,7 @@ class Viewer:
         for pool in pools:
             shape = pool.shapes.get(self._key, pool)
             if shape is pool:
-                if len(pool.shapes) >= MOST_VIEWS:
+                if len(pool.shapes) >= MAX_VIEWS:
                     pool.shapes.clear()
                 shape = pool.shapes[self._key] = self._shape(pool)
             if shape is None:

@@ -18,9 +18,9 @@ from lens.model.fit.dra.device_kinds import (
 from lens.model.fit.dra.devices import NO_CHOICE, Consumption, Device, Kind, NodeChoice
 from lens.model.fit.spec.node_selectors import NodeAffinityManifest, NodeSelectorManifest, read_node_selector
 from lens.model.inventory.objects.claim import PoolKey
-from lens.model.k8s.bounds import MOST_COUNTER_SETS, MOST_SLICE_DEVICES
+from lens.model.k8s.bounds import MAX_COUNTER_SETS, MAX_SLICE_DEVICES
 from lens.model.k8s.dra.device_identities import Identities
-from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, DeviceFields
+from lens.model.k8s.dra.devices import MAX_SHARED_BYTES, DeviceFields
 from lens.model.k8s.dra.slices import DeviceTemplate, ListTemplate, SliceManifest, SliceSpec
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Quantity
@@ -88,8 +88,8 @@ def slice_of(manifest: SliceManifest) -> Slice:
     spec = manifest.spec
     read = spec.read_devices
     counter_sets = (_counter_sets(spec.shared_counters) if spec.shared_counters else None) or []
-    check_bound(read.number, MOST_SLICE_DEVICES, "spec.devices")
-    check_bound(len(counter_sets), MOST_COUNTER_SETS, "spec.sharedCounters")
+    check_bound(read.number, MAX_SLICE_DEVICES, "spec.devices")
+    check_bound(len(counter_sets), MAX_COUNTER_SETS, "spec.sharedCounters")
     # If the longest name isn't too long, none is.
     name_of(max([name for name, _, _ in read.own], key=len, default=""))
     kinds = (_shared_list if read.template.shared else _read_list)(read.template)
@@ -121,7 +121,7 @@ def _read_template(template: DeviceTemplate) -> KindAt:
     fields = template.fields
     conditions = fields.binding_conditions
     raw = fields.of_kind
-    kind = (shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else read_kind)(
+    kind = (shared_kind if sum(map(len, raw)) <= MAX_SHARED_BYTES else read_kind)(
         *raw,
         bool(fields.allow_multiple_allocations),
         bool(fields.binds_to_node and _flag(fields.binds_to_node)),

@@ -16,7 +16,7 @@ from lens.model.fit.record.writer import Object, Writer
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import Fleet, FleetNode
 
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 """The size of a case. Nodes beyond that are left out."""
 
 _encode = msgspec.json.encode
@@ -62,7 +62,7 @@ def make_case(asked: AskedPod, fleet: Fleet, node: FleetNode) -> Case:
         if part is not None:
             there = part_on(each, fleet.devices, holders).beyond(part)
             larger, with_devices = larger + length(there), part + there
-        if larger > MOST_BYTES:
+        if larger > MAX_BYTES:
             break
         size, part = larger, with_devices
         nodes.append(each)

@@ -15,10 +15,10 @@ from lens.model.fit.state import FitState
 from lens.model.fit.view import NOTHING_FIT, FitView
 from lens.model.inventory.objects.pod_key import PodKey
 
-MOST_WAITING = 64
+MAX_WAITING = 64
 """Decisions that wait for a reading, each with a view of its own."""
 
-MOST_ABSTENTIONS = 10_000
+MAX_ABSTENTIONS = 10_000
 """The most other decisions that wait to be counted."""
 
 Abstention = Literal["busy", "changed", "deleted", "gated", "listed", "preemption", "raced"]
@@ -53,8 +53,8 @@ class Decisions:
         """Take the state that the same thread changes, and a clock of epoch seconds."""
         self._state = state
         self._clock = clock
-        self._noted: Backlog[Decision] = Backlog(MOST_WAITING, MOST_WAITING)
-        self._abstained: Backlog[str] = Backlog(MOST_ABSTENTIONS, MOST_ABSTENTIONS)
+        self._noted: Backlog[Decision] = Backlog(MAX_WAITING, MAX_WAITING)
+        self._abstained: Backlog[str] = Backlog(MAX_ABSTENTIONS, MAX_ABSTENTIONS)
         self.view = NOTHING_FIT
         """The fit engine's view when it was last published."""
 
@@ -92,7 +92,7 @@ class Decisions:
             self._abstain("preemption")
         elif listed:
             self._abstain("listed")
-        elif len(self._noted) >= MOST_WAITING:
+        elif len(self._noted) >= MAX_WAITING:
             self._abstain("busy")
         else:
             view = msgspec.structs.replace(self.view, fleet=self._state.fleet(), pending={})

@@ -25,11 +25,11 @@ KEPT_SECONDS = BEFORE_SECONDS + AFTER_SECONDS + 5.0
 LONGEST_AGE_SECONDS = 5.0
 """The maximum age of the data. Earlier moments prove nothing if it is older."""
 
-MOST_CASES = 50
-MOST_CASE_BYTES = 4 * 2**20
+MAX_CASES = 50
+MAX_CASE_BYTES = 4 * 2**20
 """The bounds of the wrong predictions that are kept; the latest are."""
 
-MOST_OPEN = 64
+MAX_OPEN = 64
 """Contradictions that wait until they can be judged."""
 
 RIGHT, WRONG = "right", "wrong"
@@ -136,7 +136,7 @@ class Recorder:
                 self._judged[RIGHT] += 1
             else:
                 self._open.append(_Open(decision, read))
-                if len(self._open) > MOST_OPEN:
+                if len(self._open) > MAX_OPEN:
                     self._give_up((self._open.popleft(),))
 
     def _moments_since(self, at: float) -> Sequence[Moment]:
@@ -168,7 +168,7 @@ class Recorder:
                 case=make_case(decision.pod.whole(), decision.view.fleet, node),
             )
         )
-        while len(self._cases) > MOST_CASES or sum(each.case.size for each in self._cases) > MOST_CASE_BYTES:
+        while len(self._cases) > MAX_CASES or sum(each.case.size for each in self._cases) > MAX_CASE_BYTES:
             self._cases.popleft()
 
     def _give_up(self, found: Iterable[_Open]) -> None:

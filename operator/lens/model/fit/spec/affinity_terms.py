@@ -9,7 +9,7 @@ import msgspec
 
 from lens.model.fit.spec.labels import FlatLabels
 from lens.model.fit.spec.selectors import Labels, Selector, SelectorManifest, read_selector
-from lens.model.k8s.bounds import MOST_TERMS, MOST_VALUES
+from lens.model.k8s.bounds import MAX_TERMS, MAX_VALUES
 from lens.model.k8s.objects import Manifest
 
 
@@ -62,8 +62,8 @@ def read_terms(manifest: PodAffinityManifest | None, namespace: str) -> Terms:
     Raise ValueError, naming the field, if Kubernetes can't parse one: kube-scheduler then ignores all.
     """
     terms = (manifest and manifest.terms) or []
-    if len(terms) > MOST_TERMS:
-        raise ValueError(f"{len(terms)} terms are more than {MOST_TERMS}")
+    if len(terms) > MAX_TERMS:
+        raise ValueError(f"{len(terms)} terms are more than {MAX_TERMS}")
     read = []
     for index, term in enumerate(terms):
         try:
@@ -75,8 +75,8 @@ def read_terms(manifest: PodAffinityManifest | None, namespace: str) -> Terms:
 
 def _read_term(term: PodAffinityTermManifest, namespace: str) -> AffinityTerm:
     namespaces = term.namespaces or []
-    if len(namespaces) > MOST_VALUES:
-        raise ValueError(f"namespaces: {len(namespaces)} are more than {MOST_VALUES}")
+    if len(namespaces) > MAX_VALUES:
+        raise ValueError(f"namespaces: {len(namespaces)} are more than {MAX_VALUES}")
     if not namespaces and term.namespace_selector is None:
         namespaces = [namespace]
     try:

@@ -25,7 +25,7 @@ from lens.model.fit.spec.spread_constraints import (
 )
 from lens.model.fit.spec.tolerations import TolerationManifest, Tolerations, read_tolerations
 from lens.model.inventory.objects.pod_claims import extended_claim
-from lens.model.k8s.bounds import MOST_POD_CLAIMS, MOST_TERMS
+from lens.model.k8s.bounds import MAX_POD_CLAIMS, MAX_TERMS
 from lens.model.k8s.decoder import decoder
 from lens.model.k8s.dra.objects import PodClaimManifest, PodClaimStatus
 from lens.model.k8s.objects import Manifest, ObjectMeta, PodManifest, SchedulingGate
@@ -153,8 +153,8 @@ def read_asked_pod(document: bytes) -> AskedPod:
     labels = asked.metadata.labels or {}
     namespace = asked.metadata.namespace or "default"
     gates = spec.scheduling_gates or []
-    if len(gates) > MOST_TERMS:
-        raise ValueError(f"spec.schedulingGates: {len(gates)} are more than {MOST_TERMS}")
+    if len(gates) > MAX_TERMS:
+        raise ValueError(f"spec.schedulingGates: {len(gates)} are more than {MAX_TERMS}")
     affinity = spec.affinity or AffinityManifest()
     request = _named("spec", read_request, whole)
     return AskedPod(
@@ -186,8 +186,8 @@ def read_asked_pod(document: bytes) -> AskedPod:
 def _claims(asked: AskedManifest, namespace: str) -> Iterator[AskedClaim]:
     """Yield the pod's claims (k8s.io/dynamic-resource-allocation, resourceclaim.Name)."""
     claims = asked.spec.resource_claims or []
-    if len(claims) > MOST_POD_CLAIMS:
-        raise ValueError(f"spec.resourceClaims: {len(claims)} are more than {MOST_POD_CLAIMS}")
+    if len(claims) > MAX_POD_CLAIMS:
+        raise ValueError(f"spec.resourceClaims: {len(claims)} are more than {MAX_POD_CLAIMS}")
     made = {each.name: each for each in asked.status.resource_claim_statuses or ()}
     title = f'pod "{namespace}/{asked.metadata.name}"'
     for each in claims:

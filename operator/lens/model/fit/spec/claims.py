@@ -13,24 +13,24 @@ import msgspec
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     LONGEST_RESOURCE,
-    MOST_ALTERNATIVES,
-    MOST_CAPACITIES,
-    MOST_CLAIM_DEVICES,
+    MAX_ALTERNATIVES,
+    MAX_CAPACITIES,
+    MAX_CLAIM_DEVICES,
 )
 from lens.model.k8s.decoder import decoder
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.quantity import Exact, Quantity, parse
 
-MOST_SELECTORS = 32
+MAX_SELECTORS = 32
 """Selectors of a class or a request (resource/v1, DeviceSelectorsMaxSize)."""
 
-MOST_CONSTRAINTS = 32
+MAX_CONSTRAINTS = 32
 """Constraints of a claim (resource/v1, DeviceConstraintsMaxSize)."""
 
-MOST_TOLERATIONS = 16
+MAX_TOLERATIONS = 16
 """Tolerations of a request (resource/v1, DeviceTolerationsMaxLength)."""
 
-MOST_SPEC_BYTES = 2**16
+MAX_SPEC_BYTES = 2**16
 """Bytes of a claim's spec in JSON that are kept to be compared with others."""
 
 EXACT, ALL = "ExactCount", "All"
@@ -177,14 +177,14 @@ _decode: Callable[[bytes], _SpecManifest | None] = decoder(_SpecManifest | None,
 def read_claim_spec(raw: bytes) -> ClaimSpec:
     """Return what a claim's ``spec``, in JSON, asks for. Raise ValueError, naming the field."""
     # The claims of one template ask for the same, and share the value.
-    return (_shared if len(raw) <= MOST_SPEC_BYTES else _read)(raw)
+    return (_shared if len(raw) <= MAX_SPEC_BYTES else _read)(raw)
 
 
 def _read(raw: bytes) -> ClaimSpec:
     devices = ((_decode(raw) if raw else None) or _SpecManifest()).devices or _DevicesManifest()
     requests, constraints = devices.requests or [], devices.constraints or []
-    _bound(requests, MOST_CLAIM_DEVICES, "requests")
-    _bound(constraints, MOST_CONSTRAINTS, "constraints")
+    _bound(requests, MAX_CLAIM_DEVICES, "requests")
+    _bound(constraints, MAX_CONSTRAINTS, "constraints")
     empty = next(
         (
             index
@@ -203,16 +203,16 @@ _shared = lru_cache(maxsize=1024)(_read)
 
 def _request(each: _RequestManifest) -> DeviceRequest:
     if each.first_available:
-        _bound(each.first_available, MOST_ALTERNATIVES, "firstAvailable")
+        _bound(each.first_available, MAX_ALTERNATIVES, "firstAvailable")
         return DeviceRequest(_name(each.name), tuple(map(_alternative, each.first_available)), is_list=True)
     exact = _alternative(each.exactly if each.exactly is not None else each)
     return DeviceRequest(_name(each.name), (msgspec.structs.replace(exact, name=_name(each.name)),))
 
 
 def _alternative(each: _ExactManifest) -> SubRequest:
-    _bound(each.tolerations, MOST_TOLERATIONS, "tolerations")
+    _bound(each.tolerations, MAX_TOLERATIONS, "tolerations")
     capacities = (each.capacity.requests if each.capacity is not None else None) or {}
-    _bound(capacities, MOST_CAPACITIES, "capacity.requests")
+    _bound(capacities, MAX_CAPACITIES, "capacity.requests")
     selectors = read_selectors(each.selectors)
     refusal = None
     if each.derived_attributes:
@@ -238,7 +238,7 @@ def _alternative(each: _ExactManifest) -> SubRequest:
 
 def read_selectors(selectors: list[SelectorManifest] | None) -> tuple[str, ...]:
     """Return the expressions of selectors. Raise ValueError for one of another kind, or for too many."""
-    _bound(selectors, MOST_SELECTORS, "selectors")
+    _bound(selectors, MAX_SELECTORS, "selectors")
     found = []
     for each in selectors or ():
         if each.cel is None:
@@ -248,7 +248,7 @@ def read_selectors(selectors: list[SelectorManifest] | None) -> tuple[str, ...]:
 
 
 def _constraint(each: _ConstraintManifest) -> Constraint:
-    _bound(each.requests, MOST_CLAIM_DEVICES * MOST_ALTERNATIVES, "constraints.requests")
+    _bound(each.requests, MAX_CLAIM_DEVICES * MAX_ALTERNATIVES, "constraints.requests")
     requests = frozenset(map(_name, each.requests or ()))
     if each.match_attribute is not None:
         return Constraint("match", _name(each.match_attribute), requests)

@@ -6,7 +6,7 @@ from sys import intern
 import msgspec
 
 from lens.model.fit.spec.resources import PODS, read_allocatable
-from lens.model.k8s.bounds import MOST_FEATURES, MOST_NODE_LABELS
+from lens.model.k8s.bounds import MAX_FEATURES, MAX_NODE_LABELS
 from lens.model.k8s.objects import NodeManifest
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
@@ -38,15 +38,15 @@ class FitNode(msgspec.Struct, frozen=True, gc=False):
 def read_fit_node(manifest: NodeManifest) -> FitNode:
     """Return a node as the fit engine reads it. Raise ValueError, naming a field that can't be read."""
     labels = manifest.metadata.labels or {}
-    if len(labels) > MOST_NODE_LABELS:
-        raise ValueError(f"metadata.labels: {len(labels)} are more than {MOST_NODE_LABELS}")
+    if len(labels) > MAX_NODE_LABELS:
+        raise ValueError(f"metadata.labels: {len(labels)} are more than {MAX_NODE_LABELS}")
     try:
         allocatable = read_allocatable(manifest.status.allocatable)
     except ValueError as error:
         raise ValueError(f"status.allocatable: {error}") from None
     features = manifest.status.declared_features or ()
-    if len(features) > MOST_FEATURES:
-        raise ValueError(f"status.declaredFeatures: {len(features)} are more than {MOST_FEATURES}")
+    if len(features) > MAX_FEATURES:
+        raise ValueError(f"status.declaredFeatures: {len(features)} are more than {MAX_FEATURES}")
     taints = tuple(taint for taint in manifest.spec.taints or () if taint.effect in REPELLING_EFFECTS)
     return FitNode(
         name=intern(manifest.metadata.name),

@@ -15,7 +15,7 @@ from lens.model.fit.spec.selectors import (
     UnparsableError,
     read_requirement,
 )
-from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_TERMS
+from lens.model.k8s.bounds import MAX_REQUIREMENTS, MAX_TERMS
 from lens.model.k8s.objects import Manifest
 
 NAME = "metadata.name"
@@ -99,15 +99,15 @@ def read_node_selector(
 
     Raise ValueError, naming the field, for too much.
     """
-    if len(labels or ()) > MOST_REQUIREMENTS:
-        raise ValueError(f"spec.nodeSelector: more than {MOST_REQUIREMENTS} labels")
+    if len(labels or ()) > MAX_REQUIREMENTS:
+        raise ValueError(f"spec.nodeSelector: more than {MAX_REQUIREMENTS} labels")
     wanted = tuple(sorted((labels or {}).items()))
     required = affinity.required if affinity is not None else None
     if required is None:
         return NodeSelector(wanted) if wanted else ANY_NODE
     terms = required.node_selector_terms or []
-    if len(terms) > MOST_TERMS:
-        raise ValueError(f"spec.affinity.nodeAffinity: {len(terms)} terms are more than {MOST_TERMS}")
+    if len(terms) > MAX_TERMS:
+        raise ValueError(f"spec.affinity.nodeAffinity: {len(terms)} terms are more than {MAX_TERMS}")
     parsed = (_read_term(term) for term in terms)
     return NodeSelector(wanted, tuple(term for term in parsed if term is not None), _node_names(terms))
 
@@ -117,8 +117,8 @@ def _read_term(term: NodeTermManifest) -> NodeTerm | None:
     expressions, fields = term.match_expressions or [], term.match_fields or []
     if not expressions and not fields:
         return None
-    if len(expressions) + len(fields) > MOST_REQUIREMENTS:
-        raise ValueError(f"spec.affinity.nodeAffinity: a term has more than {MOST_REQUIREMENTS} requirements")
+    if len(expressions) + len(fields) > MAX_REQUIREMENTS:
+        raise ValueError(f"spec.affinity.nodeAffinity: a term has more than {MAX_REQUIREMENTS} requirements")
     try:
         labels = tuple(read_requirement(each, _LABEL_OPERATORS) for each in expressions)
     except UnparsableError:

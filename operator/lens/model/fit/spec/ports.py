@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lens.model.k8s.bounds import LONGEST_WORD, MOST_PORTS, short
+from lens.model.k8s.bounds import LONGEST_WORD, MAX_PORTS, short
 from lens.model.k8s.objects import Container, Manifest, PodSpec
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - what a port without hostIP has
@@ -50,8 +50,8 @@ def read_ports(spec: PodSpec) -> HostPorts:
                     found += _host_ports(container)
                 except (ValueError, RecursionError) as error:
                     raise ValueError(f"spec.{field}[{index}].ports: {error}") from None
-                if len(found) > MOST_PORTS:
-                    raise ValueError(f"spec.{field}: more than {MOST_PORTS} host ports")
+                if len(found) > MAX_PORTS:
+                    raise ValueError(f"spec.{field}: more than {MAX_PORTS} host ports")
     return _share_ports(tuple(sorted(set(found)))) if found else ()
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import ceil
 from sys import intern
 
-from lens.model.k8s.bounds import LONGEST_RESOURCE, MOST_FIT_RESOURCES
+from lens.model.k8s.bounds import LONGEST_RESOURCE, MAX_FIT_RESOURCES
 from lens.model.k8s.gpu_resources import CLASS_PREFIX
 from lens.model.k8s.objects import PodManifest
 from lens.model.k8s.pod_requests import pod_request
@@ -30,7 +30,7 @@ _QUALIFIED = re.compile(
 )
 
 
-_MOST_SHARED = 8
+_MAX_SHARED = 8
 """Resources of one container whose amounts are kept for others with the same."""
 
 
@@ -69,7 +69,7 @@ def read_request(pod: PodManifest) -> Request:
     whole = [
         (name, _whole(name, amount)) for name, amount in pod_request(pod, _thousandths).items() if amount
     ]
-    if len(whole) > MOST_FIT_RESOURCES:
+    if len(whole) > MAX_FIT_RESOURCES:
         raise ValueError(f"{len(whole)} resources are more than a pod may ask for")
     return share_request(tuple(sorted((intern(name), amount) for name, amount in whole)))
 
@@ -92,7 +92,7 @@ def _thousandths(quantities: Mapping[str, Quantity] | None) -> Mapping[str, Exac
     """Return the quantities of a container that the scheduler counts. Most containers have equal ones."""
     if not quantities:
         return {}
-    if len(quantities) > _MOST_SHARED or max(map(len, quantities)) > LONGEST_RESOURCE:
+    if len(quantities) > _MAX_SHARED or max(map(len, quantities)) > LONGEST_RESOURCE:
         return _read(quantities)
     return _read_shared(tuple(quantities.items()))
 
@@ -106,7 +106,7 @@ def _read(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str
     found: dict[str, Exact] = {}
     number = 0
     for name, quantity in (quantities or {}).items():
-        if len(found) >= MOST_FIT_RESOURCES and name not in _NATIVE and is_zero(quantity):
+        if len(found) >= MAX_FIT_RESOURCES and name not in _NATIVE and is_zero(quantity):
             continue  # A pod may ask for 0 of many; only of what is native its limit may be another.
         if len(name) <= LONGEST_RESOURCE and (is_scheduled(name) or name == also):
             try:
@@ -114,8 +114,8 @@ def _read(quantities: Mapping[str, Quantity] | None, also: str = "") -> dict[str
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
             number += amount > 0
-            if number > MOST_FIT_RESOURCES:
-                raise ValueError(f"more than {MOST_FIT_RESOURCES} resources")
+            if number > MAX_FIT_RESOURCES:
+                raise ValueError(f"more than {MAX_FIT_RESOURCES} resources")
     return found
 
 

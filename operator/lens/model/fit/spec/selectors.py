@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from lens.model.fit.spec.labels import UNKNOWN_LABELS, FlatLabels, unflatten
-from lens.model.k8s.bounds import MOST_REQUIREMENTS, MOST_VALUES
+from lens.model.k8s.bounds import MAX_REQUIREMENTS, MAX_VALUES
 from lens.model.k8s.objects import Manifest
 
 Labels = Mapping[str, str]
@@ -115,8 +115,8 @@ def read_requirement(manifest: RequirementManifest, operators: frozenset[str]) -
     key, operator, values = manifest.key, manifest.operator, manifest.values or []
     if operator not in operators:
         raise UnparsableError(f"operator: {operator!r:.80} is none of {', '.join(sorted(operators))}")
-    if len(values) > MOST_VALUES:
-        raise ValueError(f"values: {len(values)} are more than {MOST_VALUES}")
+    if len(values) > MAX_VALUES:
+        raise ValueError(f"values: {len(values)} are more than {MAX_VALUES}")
     if _KEY.fullmatch(key) is None:
         raise UnparsableError(f"key: {key!r:.80} is no label's")
     if operator in ("In", "NotIn") and not values:
@@ -144,8 +144,8 @@ def read_selector(manifest: SelectorManifest | None) -> Selector | None:
         return None
     labels = manifest.match_labels or {}
     expressions: Sequence[RequirementManifest] = manifest.match_expressions or []
-    if len(labels) + len(expressions) > MOST_REQUIREMENTS:
-        raise ValueError(f"{len(labels) + len(expressions)} requirements are more than {MOST_REQUIREMENTS}")
+    if len(labels) + len(expressions) > MAX_REQUIREMENTS:
+        raise ValueError(f"{len(labels) + len(expressions)} requirements are more than {MAX_REQUIREMENTS}")
     requirements = []
     for key, value in labels.items():
         one = RequirementManifest(key, "In", [value])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lens.model.fit.spec.selectors import Selector, SelectorManifest, read_selector
-from lens.model.k8s.bounds import MOST_TERMS
+from lens.model.k8s.bounds import MAX_TERMS
 from lens.model.k8s.objects import Manifest
 
 
@@ -44,8 +44,8 @@ def read_constraints(
 
     Raise ValueError, naming the field, for what Kubernetes can't parse and for too many.
     """
-    if len(manifests or ()) > MOST_TERMS:
-        raise ValueError(f"spec.topologySpreadConstraints: {len(manifests or ())} are more than {MOST_TERMS}")
+    if len(manifests or ()) > MAX_TERMS:
+        raise ValueError(f"spec.topologySpreadConstraints: {len(manifests or ())} are more than {MAX_TERMS}")
     constraints = []
     for index, each in enumerate(manifests or ()):
         if each.when_unsatisfiable != "DoNotSchedule":

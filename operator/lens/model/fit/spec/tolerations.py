@@ -7,7 +7,7 @@ Source: ``Toleration.ToleratesTaint`` in k8s.io/api. ``Lt`` and ``Gt`` match not
 import msgspec
 
 from lens.model.fit.spec.node import Gate
-from lens.model.k8s.bounds import MOST_TERMS
+from lens.model.k8s.bounds import MAX_TERMS
 from lens.model.k8s.objects import Manifest
 from lens.model.k8s.taints import UNSCHEDULABLE, Taint
 
@@ -43,8 +43,8 @@ Tolerations = tuple[Toleration, ...]
 
 def read_tolerations(manifests: list[TolerationManifest] | None) -> Tolerations:
     """Return a pod's tolerations. Raise ValueError for too many."""
-    if len(manifests or ()) > MOST_TERMS:
-        raise ValueError(f"spec.tolerations: {len(manifests or ())} are more than {MOST_TERMS}")
+    if len(manifests or ()) > MAX_TERMS:
+        raise ValueError(f"spec.tolerations: {len(manifests or ())} are more than {MAX_TERMS}")
     return tuple(
         Toleration(each.key or "", each.operator or "", each.value or "", each.effect or "")
         for each in manifests or ()

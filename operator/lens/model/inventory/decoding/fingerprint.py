@@ -13,7 +13,7 @@ from lens.model.k8s.objects import Manifest
 
 K = TypeVar("K")
 
-MOST = 65_536
+MAX_KEPT = 65_536
 """The objects of one resource that are remembered; each takes some 300 bytes."""
 
 _encode = msgspec.json.Encoder().encode
@@ -31,12 +31,12 @@ def fingerprint(manifest: Manifest) -> bytes | None:
 
 
 class Fingerprints(dict[K, bytes]):
-    """The fingerprints of the objects that were applied last, by key. Beyond MOST the oldest are dropped."""
+    """Fingerprints of the objects that were applied last, by key. The oldest beyond MAX_KEPT are dropped."""
 
     @property
     def is_full(self) -> bool:
         """Return whether the next object replaces another one."""
-        return len(self) >= MOST
+        return len(self) >= MAX_KEPT
 
     def put(self, key: K, value: bytes | None) -> None:
         """Remember what was applied of an object; None forgets it."""
@@ -44,5 +44,5 @@ class Fingerprints(dict[K, bytes]):
             self.pop(key, None)
             return
         self[key] = value
-        if len(self) > MOST:
+        if len(self) > MAX_KEPT:
             del self[next(iter(self))]

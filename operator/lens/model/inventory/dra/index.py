@@ -28,7 +28,7 @@ from lens.model.inventory.objects.device_class import DeviceClass
 from lens.model.inventory.objects.pod import Pod, PodKey
 from lens.model.inventory.objects.slice import Slice
 from lens.model.inventory.objects.taint_rule import TaintRule
-from lens.model.k8s.bounds import MOST_PROBLEM_POOLS
+from lens.model.k8s.bounds import MAX_PROBLEM_POOLS
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 
 K = TypeVar("K")
@@ -38,7 +38,7 @@ V = TypeVar("V")
 class Problems(msgspec.Struct, frozen=True, gc=False):
     """What can't be counted.
 
-    ``pools`` are the first MOST_PROBLEM_POOLS of ``pools_number``, ``incomplete`` of which may have GPUs that
+    ``pools`` are the first MAX_PROBLEM_POOLS of ``pools_number``, ``incomplete`` of which may have GPUs that
     no known slice has. ``rules_not_applied`` names DeviceTaintRules that have no effect on the figures.
     """
 
@@ -228,10 +228,10 @@ class DeviceIndex:
             pools = self._problem_pools.values()
             rules = (rule.name for rule in self.taint_rules.values() if rule.not_applied is not None)
             problems = Problems(
-                pools=tuple(nsmallest(MOST_PROBLEM_POOLS, pools)),
+                pools=tuple(nsmallest(MAX_PROBLEM_POOLS, pools)),
                 pools_number=len(pools),
                 incomplete=sum(each.may_have_more for each in pools),
-                rules_not_applied=tuple(nsmallest(MOST_PROBLEM_POOLS, rules)),
+                rules_not_applied=tuple(nsmallest(MAX_PROBLEM_POOLS, rules)),
             )
             if problems != self._problems:
                 self._problems = problems

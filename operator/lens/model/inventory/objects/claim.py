@@ -12,15 +12,15 @@ from lens.model.k8s import quantity, timestamps
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
     LONGEST_RESOURCE,
-    MOST_ALTERNATIVES,
-    MOST_CAPACITIES,
-    MOST_CLAIM_DEVICES,
-    MOST_CONDITIONS,
-    MOST_CONSUMERS,
+    MAX_ALTERNATIVES,
+    MAX_CAPACITIES,
+    MAX_CLAIM_DEVICES,
+    MAX_CONDITIONS,
+    MAX_CONSUMERS,
     few,
     short,
 )
-from lens.model.k8s.dra.devices import MOST_SHARED_BYTES
+from lens.model.k8s.dra.devices import MAX_SHARED_BYTES
 from lens.model.k8s.dra.entries import read_list, read_or_none
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
@@ -167,7 +167,7 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     problems: list[str] = []
     raw = bytes(manifest.spec)
     # The claims of one template ask for the same, and share the value.
-    requests, problem = (_shared_requests if len(raw) <= MOST_SHARED_BYTES else _read_requests)(raw)
+    requests, problem = (_shared_requests if len(raw) <= MAX_SHARED_BYTES else _read_requests)(raw)
     if problem is not None:
         problems.append(problem)
     allocation = status.allocation
@@ -193,8 +193,8 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
 
 def _reserved_for(raw: msgspec.Raw, meta: ObjectMeta, problems: list[str]) -> tuple[Consumer, ...]:
     found = read_or_none(_consumers, raw)
-    if found is None or len(found) > MOST_CONSUMERS:
-        found = list(_bounded(_consumer, raw, MOST_CONSUMERS, problems))
+    if found is None or len(found) > MAX_CONSUMERS:
+        found = list(_bounded(_consumer, raw, MAX_CONSUMERS, problems))
     # Nearly all claims are made for the pod that owns them: its uid is kept once.
     owners = {each.uid: each.uid for each in meta.owner_references or ()}
     return tuple(
@@ -241,7 +241,7 @@ def _read_requests(raw: bytes) -> tuple[tuple[ClaimRequest, ...], str | None]:
     problems: list[str] = []
     devices = _read_spec(raw).devices if raw else None
     requests = devices.requests if devices is not None else msgspec.Raw()
-    read = _bounded(_request, requests, MOST_CLAIM_DEVICES, problems)
+    read = _bounded(_request, requests, MAX_CLAIM_DEVICES, problems)
     return tuple(map(_read_request, read)), problems[0] if problems else None
 
 
@@ -259,7 +259,7 @@ _shared_requests = lru_cache(maxsize=1024)(_read_requests)
 def _read_request(request: RequestManifest) -> ClaimRequest:
     exact = request.exactly or request
     alternatives = (
-        tuple(_alternative(each.name, each) for each in few(request.first_available, MOST_ALTERNATIVES))
+        tuple(_alternative(each.name, each) for each in few(request.first_available, MAX_ALTERNATIVES))
         if request.first_available
         else (_alternative("", exact),)
     )
@@ -270,15 +270,15 @@ def _alternative(name: str, request: ExactRequest) -> Alternative:
     # The apiserver defaults the count to 1.
     count = None if request.allocation_mode == "All" else 1 if request.count is None else request.count
     if count is not None:
-        count = max(0, min(count, MOST_CLAIM_DEVICES))
+        count = max(0, min(count, MAX_CLAIM_DEVICES))
     return Alternative(intern(short(name)), intern(short(request.device_class_name, LONGEST_NAME)), count)
 
 
 def _allocated(raw: msgspec.Raw, statuses: msgspec.Raw, problems: list[str]) -> tuple[AllocatedDevice, ...]:
     conditions = _conditions(statuses, problems) if statuses else {}
     results = read_or_none(_results, raw)
-    if results is None or len(results) > MOST_CLAIM_DEVICES:
-        results = list(_bounded(_result, raw, MOST_CLAIM_DEVICES, problems, _named_device))
+    if results is None or len(results) > MAX_CLAIM_DEVICES:
+        results = list(_bounded(_result, raw, MAX_CLAIM_DEVICES, problems, _named_device))
     found: list[AllocatedDevice] = []
     for each in results:
         if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
@@ -331,7 +331,7 @@ def _conditions(
 ) -> dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]]:
     """Return the conditions of each share of each device, in the order of the status."""
     found: dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]] = {}
-    for each in _bounded(_device_status, statuses, MOST_CLAIM_DEVICES, problems):
+    for each in _bounded(_device_status, statuses, MAX_CLAIM_DEVICES, problems):
         key = DeviceKey(each.driver, each.pool, each.device)
         found.setdefault(key, {}).setdefault(each.share_id, _own_conditions(each.conditions or ()))
     return found
@@ -345,7 +345,7 @@ def _own_conditions(conditions: Iterable[Condition]) -> tuple[DeviceCondition, .
             )
             for each in conditions
         ),
-        MOST_CONDITIONS,
+        MAX_CONDITIONS,
     )
 
 
@@ -365,9 +365,9 @@ def _consumed(amounts: Mapping[str, msgspec.Raw], problems: list[str]) -> tuple[
             problems.append(short(f"consumedCapacity: {name}: {error}"))
         else:
             found.append((intern(short(name, LONGEST_RESOURCE)), amount))
-    if len(found) > MOST_CAPACITIES:
-        problems.append(f"consumedCapacity: {len(found)} entries where {MOST_CAPACITIES} are the most")
-    return few(found, MOST_CAPACITIES)
+    if len(found) > MAX_CAPACITIES:
+        problems.append(f"consumedCapacity: {len(found)} entries where {MAX_CAPACITIES} are the most")
+    return few(found, MAX_CAPACITIES)
 
 
 def _read_node(selector: bytes) -> str | None:
@@ -386,6 +386,6 @@ _shared_node = lru_cache(maxsize=1024)(_read_node)
 
 
 def _node(selector: bytes) -> str | None:
-    return only_node(selector) or (_shared_node if len(selector) <= MOST_SHARED_BYTES else _read_node)(
+    return only_node(selector) or (_shared_node if len(selector) <= MAX_SHARED_BYTES else _read_node)(
         selector
     )

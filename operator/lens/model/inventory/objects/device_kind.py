@@ -13,10 +13,10 @@ from lens.model.inventory.objects.taint_rule import read_taint
 from lens.model.k8s import quantity
 from lens.model.k8s.bounds import (
     LONGEST_NAME,
-    MOST_CAPACITIES,
-    MOST_CONSUMPTIONS,
-    MOST_COUNTERS,
-    MOST_DEVICE_TAINTS,
+    MAX_CAPACITIES,
+    MAX_CONSUMPTIONS,
+    MAX_COUNTERS,
+    MAX_DEVICE_TAINTS,
     few,
     short,
 )
@@ -31,7 +31,7 @@ from lens.model.k8s.dra.entries import read_list, read_map, read_or_none
 from lens.model.k8s.quantity import Exact
 from lens.model.k8s.taints import REPELLING_EFFECTS, Taint
 
-MOST_COUNTER_BYTES = 16 * 1024
+MAX_COUNTER_BYTES = 16 * 1024
 """Bytes of the counters of one set or one device."""
 
 _PARTS = ("mig", "partition")
@@ -137,13 +137,13 @@ def _capacities(capacities: Mapping[str, msgspec.Raw]) -> tuple[tuple[str, str],
     for name, raw in sorted(capacities.items()):
         if (value := _quantity(raw)) is not None:
             found.append((intern(short(name)), short(str(value))))
-    return few(found, MOST_CAPACITIES)
+    return few(found, MAX_CAPACITIES)
 
 
 def _consumes(raw: msgspec.Raw) -> tuple[Consumption, ...]:
     entries = read_list(raw)
-    if len(entries) > MOST_CONSUMPTIONS:
-        raise ValueError(f"{len(entries)} counter sets where {MOST_CONSUMPTIONS} are the most")
+    if len(entries) > MAX_CONSUMPTIONS:
+        raise ValueError(f"{len(entries)} counter sets where {MAX_CONSUMPTIONS} are the most")
     found: list[Consumption] = []
     for entry in entries:
         each = _consumption.decode(entry)
@@ -157,15 +157,15 @@ def _taints(raw: msgspec.Raw) -> tuple[Taint, ...]:
     Raise ValueError for an invalid one: it may repel.
     """
     taints = [read_taint(_taint.decode(entry)) for entry in read_list(raw)]
-    if len(taints) > MOST_DEVICE_TAINTS:
+    if len(taints) > MAX_DEVICE_TAINTS:
         taints.sort(key=lambda taint: taint.effect not in REPELLING_EFFECTS)
-    return few(taints, MOST_DEVICE_TAINTS)
+    return few(taints, MAX_DEVICE_TAINTS)
 
 
 def read_counters(raw: msgspec.Raw) -> Counters:
     """Return amounts of counters. Raise ValueError for what can't be read."""
     # Kept as a key of a cache. The apiserver's own bounds allow about 5 kB.
-    if len(raw) > MOST_COUNTER_BYTES:
+    if len(raw) > MAX_COUNTER_BYTES:
         raise ValueError(f"{len(raw)} bytes of counters")
     return _counters(bytes(raw))
 
@@ -174,8 +174,8 @@ def read_counters(raw: msgspec.Raw) -> Counters:
 def _counters(raw: bytes) -> Counters:
     """Return amounts of counters. Most partitions of one profile have the same, and share the value."""
     entries = read_map(msgspec.Raw(raw))
-    if len(entries) > MOST_COUNTERS:
-        raise ValueError(f"{len(entries)} counters where {MOST_COUNTERS} are the most")
+    if len(entries) > MAX_COUNTERS:
+        raise ValueError(f"{len(entries)} counters where {MAX_COUNTERS} are the most")
     found: list[tuple[str, Exact]] = []
     for name, value in sorted(entries.items()):
         amount = _quantity(value)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from lens.model.inventory.objects.pod_key import PodKey
-from lens.model.k8s.bounds import MOST_GPU_GROUPS, few, short
+from lens.model.k8s.bounds import MAX_GPU_GROUPS, few, short
 from lens.model.k8s.objects import ObjectMeta
 
 RESERVATIONS = "kai-resource-reservation"
@@ -22,7 +22,7 @@ _PORTION_MARK, _MEMORY_MARK = _PORTION.encode(), _MEMORY.encode()
 
 _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 _DECIMAL = re.compile(r"\+?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_MOST_DEVICES = 1024
+_MAX_DEVICES = 1024
 
 
 class Fraction(msgspec.Struct, frozen=True, gc=False):
@@ -61,7 +61,7 @@ def read_fraction(meta: ObjectMeta) -> Fraction | None:
     if not portion and not memory:
         return None
     number = _whole(devices) if _DEVICES in values else 1
-    if number is not None and number > _MOST_DEVICES:
+    if number is not None and number > _MAX_DEVICES:
         number = None
     fraction = Fraction(_portion(portion), _whole(memory), number or 1, groups=gpu_groups(meta))
     malformed = (
@@ -106,4 +106,4 @@ def gpu_groups(meta: ObjectMeta) -> tuple[str, ...]:
         for name, value in (meta.labels or {}).items()
         if value and (name == _GROUP or name.startswith(f"{_GROUP}/"))
     }
-    return few(sorted(named), MOST_GPU_GROUPS)
+    return few(sorted(named), MAX_GPU_GROUPS)

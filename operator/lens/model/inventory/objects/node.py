@@ -7,7 +7,7 @@ from sys import intern
 import msgspec
 
 from lens.model.gpu.sharing import NO_MIG, MigGpus, SharedUnit, mig_gpus, share
-from lens.model.k8s.bounds import LONGEST_RESOURCE, LONGEST_WORD, MOST_RESOURCES, MOST_TAINTS, short
+from lens.model.k8s.bounds import LONGEST_RESOURCE, LONGEST_WORD, MAX_RESOURCES, MAX_TAINTS, short
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.node_selection import ALL_NODES, NodeSelection
 from lens.model.k8s.objects import NodeManifest
@@ -71,7 +71,7 @@ def read_node(manifest: NodeManifest, gpus: GpuResources, selection: NodeSelecti
     capacity = _whole("status.capacity", status.capacity, gpus)
     allocatable = _whole("status.allocatable", status.allocatable, gpus)
     names = sorted(capacity.keys() | allocatable.keys())
-    if len(names) > MOST_RESOURCES:
+    if len(names) > MAX_RESOURCES:
         raise ValueError(f"{len(names)} GPU resources are more than any node has")
     labels = manifest.metadata.labels or {}
     offered = {name: capacity.get(name, 0) for name in names}
@@ -94,11 +94,11 @@ def read_node(manifest: NodeManifest, gpus: GpuResources, selection: NodeSelecti
 
 def _taints(taints: Sequence[Taint]) -> tuple[Taint, ...]:
     """Return the taints; of too many, first those that repel pods."""
-    if len(taints) > MOST_TAINTS:
+    if len(taints) > MAX_TAINTS:
         taints = sorted(taints, key=lambda taint: taint.effect not in REPELLING_EFFECTS)
     return tuple(
         Taint(short(each.key, LONGEST_RESOURCE), each.value and short(each.value), short(each.effect))
         if max(len(each.key), len(each.value or ""), len(each.effect)) > LONGEST_WORD
         else each
-        for each in taints[:MOST_TAINTS]
+        for each in taints[:MAX_TAINTS]
     )

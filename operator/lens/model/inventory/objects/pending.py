@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from lens.model.k8s import timestamps
-from lens.model.k8s.bounds import LONGEST_MESSAGE, MOST_ENTRIES, few, short
+from lens.model.k8s.bounds import LONGEST_MESSAGE, MAX_ENTRIES, few, short
 from lens.model.k8s.objects import Manifest, PodManifest
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ def read_waiting(manifest: PodManifest) -> Waiting | None:
         node_selector=few((short(name), short(value)) for name, value in sorted(selector.items())),
         affinity=bool(_read(_AFFINITY, spec.affinity)),
         tolerations=few(intern(short(str(each))) for each in tolerations),
-        omitted=tuple((name, length - MOST_ENTRIES) for name, length in lengths if length > MOST_ENTRIES),
+        omitted=tuple((name, length - MAX_ENTRIES) for name, length in lengths if length > MAX_ENTRIES),
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from lens.model.inventory.objects.claim import AllocatedDevice
 from lens.model.inventory.objects.device import Device
 from lens.model.inventory.objects.gpu import Gpu
-from lens.model.k8s.bounds import LONGEST_NAME, MOST_POD_CLAIMS, few, short
+from lens.model.k8s.bounds import LONGEST_NAME, MAX_POD_CLAIMS, few, short
 from lens.model.k8s.dra.entries import read_each, read_or_none
 from lens.model.k8s.dra.objects import ExtendedClaimStatus, PodClaimManifest, PodClaimStatus
 from lens.model.k8s.objects import PodManifest
@@ -109,7 +109,7 @@ _extended = msgspec.json.Decoder(ExtendedClaimStatus | None)
 def pod_claims(pod: PodManifest) -> tuple[PodClaim, ...]:
     """Return the claims that a pod names."""
     named = (
-        few(read_each(_claim, pod.spec.resource_claims), MOST_POD_CLAIMS) if pod.spec.resource_claims else ()
+        few(read_each(_claim, pod.spec.resource_claims), MAX_POD_CLAIMS) if pod.spec.resource_claims else ()
     )
     extended = extended_claim(pod)
     if not named and extended is None:

@@ -10,9 +10,9 @@ from lens.model.gpu.identities import identity
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.inventory.objects.device import NO_NODE, UNKNOWN_KIND, CounterSet, Device, Kind, Place
 from lens.model.inventory.objects.device_kind import device_name, read_counters, read_kind, shared_kind
-from lens.model.k8s.bounds import LONGEST_NAME, MOST_COUNTER_SETS, MOST_SLICE_DEVICES, short
+from lens.model.k8s.bounds import LONGEST_NAME, MAX_COUNTER_SETS, MAX_SLICE_DEVICES, short
 from lens.model.k8s.dra.device_identities import fill
-from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, CounterSetManifest
+from lens.model.k8s.dra.devices import MAX_SHARED_BYTES, CounterSetManifest
 from lens.model.k8s.dra.entries import read_list
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.slices import DeviceTemplate, ListTemplate, SliceManifest, SliceSpec
@@ -61,7 +61,7 @@ def read_slice(manifest: SliceManifest, drivers: GpuDrivers, known: Slice | None
     problems: list[str] = []
     counter_sets: list[CounterSet] = []
     devices = _devices(spec, Place(driver, pool, node), problems)
-    for raw in _entries(spec.shared_counters, MOST_COUNTER_SETS, problems):
+    for raw in _entries(spec.shared_counters, MAX_COUNTER_SETS, problems):
         try:
             each = _counter_set.decode(raw)
             counter_sets.append(CounterSet(device_name(each.name), read_counters(each.counters)))
@@ -87,8 +87,8 @@ def _devices(spec: SliceSpec, place: Place, problems: list[str]) -> tuple[Device
     except (ValueError, RecursionError) as error:
         problems.append(short(str(error)))
         return ()
-    if read.number > MOST_SLICE_DEVICES:
-        problems.append(f"{read.number} entries where {MOST_SLICE_DEVICES} are the most")
+    if read.number > MAX_SLICE_DEVICES:
+        problems.append(f"{read.number} entries where {MAX_SLICE_DEVICES} are the most")
     own_places = bool(spec.per_device_node_selection)
     kinds = (_shared_list if read.template.shared else _read_list)(read.template, place.driver)
     devices: list[Device] = []
@@ -154,7 +154,7 @@ def _read_template(template: DeviceTemplate, driver: str) -> _ReadKind:
         return _ReadKind(UNKNOWN_KIND, problem=template.problem)
     fields = template.fields
     raw = fields.of_kind
-    read = shared_kind if sum(map(len, raw)) <= MOST_SHARED_BYTES else read_kind
+    read = shared_kind if sum(map(len, raw)) <= MAX_SHARED_BYTES else read_kind
     try:
         found = read(*raw, bool(fields.allow_multiple_allocations), driver)
     except (ValueError, RecursionError) as error:

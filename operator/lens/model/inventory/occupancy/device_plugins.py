@@ -11,7 +11,7 @@ from lens.model.inventory.occupancy.placement import Placement
 from lens.model.inventory.occupancy.products import CountedGpus
 from lens.model.inventory.occupancy.resource_count import ResourceCount, resource_count
 from lens.model.inventory.occupancy.shared_gpus import Block, Group, groups, is_shared
-from lens.model.k8s.bounds import MOST_STRANGE
+from lens.model.k8s.bounds import MAX_STRANGE
 from lens.model.k8s.vendors import domain_of
 
 
@@ -53,8 +53,8 @@ def plugins_of(
     offers = {offer.resource: offer for offer in (node.offers if node else ())}
     missing = sorted(held.keys() - offers.keys())
     # Users may request resources with invented names. Only some of these have a row, but all units count.
-    beyond = sum(held[resource] for resource in missing[MOST_STRANGE:])
-    for resource in missing[:MOST_STRANGE]:
+    beyond = sum(held[resource] for resource in missing[MAX_STRANGE:])
+    for resource in missing[:MAX_STRANGE]:
         offers[resource] = NodeResource(resource, 0, 0, share(resource))
     pools = tuple(
         resource_count(offers[resource], held.get(resource, 0), takes_gpu_pods=takes_gpu_pods)

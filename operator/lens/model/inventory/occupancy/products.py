@@ -16,7 +16,7 @@ from lens.model.inventory.dra.gpus import SLICE_GONE
 from lens.model.inventory.dra.tally import Tally
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.occupancy.gpu_states import GpuStates
-from lens.model.k8s.bounds import MOST_PRODUCTS, short
+from lens.model.k8s.bounds import MAX_PRODUCTS, short
 from lens.model.k8s.vendors import domain_of_driver, reported_product
 
 UNKNOWN_PRODUCT = "UNKNOWN_PRODUCT"
@@ -229,10 +229,10 @@ def shown(counts: Iterable[ProductCount]) -> tuple[ProductCount, ...]:
     found = sorted(merged(counts), key=lambda each: (each.product is None, -each.states.total, each.product))
     named = [each for each in found if each.product is not None]
     others = (
-        ProductCount(None, OTHER_PRODUCTS, each.states, each.largest_block) for each in named[MOST_PRODUCTS:]
+        ProductCount(None, OTHER_PRODUCTS, each.states, each.largest_block) for each in named[MAX_PRODUCTS:]
     )
     unnamed = sorted(merged((*found[len(named) :], *others)), key=lambda each: each.reason or "")
-    return (*named[:MOST_PRODUCTS], *unnamed)
+    return (*named[:MAX_PRODUCTS], *unnamed)
 
 
 class ProductTotals:

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, MOST_DEVICES, short
+from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE, MAX_DEVICES, short
 from lens.model.k8s.objects import ContainerStatus, PodStatus
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def allocated_devices(
     found: list[Device] = []
     for container in (*(status.container_statuses or ()), *(status.init_container_statuses or ())):
         if container.allocated_resources_status:
-            found += islice(_devices(container, resources, claims=claims), MOST_DEVICES - len(found))
+            found += islice(_devices(container, resources, claims=claims), MAX_DEVICES - len(found))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from sys import intern
 from typing import Final
 
-from lens.model.k8s.bounds import MOST_SLICE_DEVICES
+from lens.model.k8s.bounds import MAX_SLICE_DEVICES
 
 LONGEST_IDENTITY = 64
 """Characters of an identity that is replaced (resource/v1, DeviceAttributeMaxValueLength)."""
@@ -32,8 +32,8 @@ Identities = tuple[str, str, str]
 
 NO_IDENTITIES: Identities = ("", "", "")
 
-MOST_LENGTHS = 64
-MOST_KEPT_BYTES = 16 * 1024
+MAX_LENGTHS = 64
+MAX_KEPT_BYTES = 16 * 1024
 """The last list, or device, of this many lengths is kept for comparison, if it isn't longer than this."""
 
 _NOWHERE = slice(0, 0)
@@ -115,8 +115,8 @@ def without_identities(raw: bytes) -> tuple[bytes, tuple[Identities, ...]]:
     cut = _Cut(raw, devices)
     if not (own := cut.identities(raw)):
         return raw, ()
-    if len(raw) <= MOST_KEPT_BYTES and len(own) <= MOST_SLICE_DEVICES:
-        if len(_cuts) >= MOST_LENGTHS:
+    if len(raw) <= MAX_KEPT_BYTES and len(own) <= MAX_SLICE_DEVICES:
+        if len(_cuts) >= MAX_LENGTHS:
             _cuts.clear()
         _cuts[len(raw)] = cut
     return cut.fillable, own

@@ -38,7 +38,7 @@ class DeviceManifest(DeviceFields):
     basic: DeviceFields | None = None
 
 
-MOST_SHARED_BYTES = 4096
+MAX_SHARED_BYTES = 4096
 """Bytes of a device, a spec or a selector that are kept to be compared."""
 
 

@@ -8,7 +8,7 @@ from sys import intern
 
 import msgspec
 
-from lens.model.k8s.bounds import MOST_SLICE_DEVICES, short
+from lens.model.k8s.bounds import MAX_SLICE_DEVICES, short
 from lens.model.k8s.dra.device_identities import (
     DEVICE_START,
     NAME_PLACEHOLDER,
@@ -17,11 +17,11 @@ from lens.model.k8s.dra.device_identities import (
     fill,
     without_identities,
 )
-from lens.model.k8s.dra.devices import MOST_SHARED_BYTES, DeviceFields, DeviceManifest, Int64
+from lens.model.k8s.dra.devices import MAX_SHARED_BYTES, DeviceFields, DeviceManifest, Int64
 from lens.model.k8s.dra.entries import read_list
 from lens.model.k8s.objects import Manifest, ObjectMeta
 
-MOST_SHARED_LIST_BYTES = 16 * 1024
+MAX_SHARED_LIST_BYTES = 16 * 1024
 """Bytes of a list of devices that are kept to be compared."""
 
 _device = msgspec.json.Decoder(DeviceManifest)
@@ -45,14 +45,14 @@ class DeviceTemplate:
             manifest, self.problem = DeviceManifest(), short(str(error))
         self.name = manifest.name
         self.fields: DeviceFields = manifest.basic or manifest
-        self.shared = len(raw) <= MOST_SHARED_BYTES
+        self.shared = len(raw) <= MAX_SHARED_BYTES
 
 
 _shared_template = lru_cache(maxsize=4096)(DeviceTemplate)
 
 
 def _template(raw: bytes) -> DeviceTemplate:
-    return (_shared_template if len(raw) <= MOST_SHARED_BYTES else DeviceTemplate)(raw)
+    return (_shared_template if len(raw) <= MAX_SHARED_BYTES else DeviceTemplate)(raw)
 
 
 class ListTemplate:
@@ -67,7 +67,7 @@ class ListTemplate:
 
 
 class ReadDevices(msgspec.Struct, frozen=True, gc=False):
-    """The first MOST_SLICE_DEVICES of a slice's devices, of any version; it lists ``number`` of them.
+    """The first MAX_SLICE_DEVICES of a slice's devices, of any version; it lists ``number`` of them.
 
     ``own`` has the name and the identities of each.
     """
@@ -80,13 +80,13 @@ class ReadDevices(msgspec.Struct, frozen=True, gc=False):
 def _read_devices(devices: msgspec.Raw) -> ReadDevices:
     """Return devices. Raise ValueError or RecursionError if they are no list."""
     raw = bytes(devices)
-    if len(raw) <= MOST_SHARED_LIST_BYTES:
+    if len(raw) <= MAX_SHARED_LIST_BYTES:
         common, own = without_identities(raw)
         template = _shared_list(common) if own else None
         if template is not None and len(template.devices) == len(own):
             return ReadDevices(template, own, len(own))
     entries = read_list(devices)
-    read = [_read_device(bytes(entry)) for entry in entries[:MOST_SLICE_DEVICES]]
+    read = [_read_device(bytes(entry)) for entry in entries[:MAX_SLICE_DEVICES]]
     templates = ListTemplate(tuple([template for template, _ in read]), shared=False)
     return ReadDevices(templates, tuple([own for _, own in read]), len(entries))
 
@@ -97,7 +97,7 @@ def _read_list(common: bytes) -> ListTemplate | None:
         entries = [bytes(entry) for entry in read_list(msgspec.Raw(common))]
     except (ValueError, RecursionError):
         return None
-    if len(entries) > MOST_SLICE_DEVICES or not all(entry.startswith(DEVICE_START) for entry in entries):
+    if len(entries) > MAX_SLICE_DEVICES or not all(entry.startswith(DEVICE_START) for entry in entries):
         return None
     templates = tuple(map(_template, entries))
     # Of two names of one device the last one counts.

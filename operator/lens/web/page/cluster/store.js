@@ -20,7 +20,7 @@ export const events = signal([]);
 /** Which sections the last snapshot had: "status", "nodes", "tasks", "alerts", "events". */
 export const sections = signal(new Set());
 
-const MOST_EVENTS = 1000;
+const MAX_EVENTS = 1000;
 const LISTS = { nodes, tasks, alerts };
 
 /** Take a `snapshot` of the stream. */
@@ -47,7 +47,7 @@ export function takeChange(data) {
     for (const [name, list] of Object.entries(LISTS)) {
       if (data[name]) list.apply(data[name].changed ?? [], data[name].gone ?? []);
     }
-    if (data.recent_events?.length) events.value = [...data.recent_events, ...events.value].slice(0, MOST_EVENTS);
+    if (data.recent_events?.length) events.value = [...data.recent_events, ...events.value].slice(0, MAX_EVENTS);
   });
 }
 

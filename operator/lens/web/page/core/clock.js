@@ -1,7 +1,7 @@
 // The present time by Lens' clock, for the ages of Lens' timestamps. The browser's clock may be wrong, or be set meanwhile.
 
 /** Lens' timestamps have whole seconds and arrive late. Up to this difference the browser's own clock is used. */
-const LEAST_MS = 3000;
+const MIN_MS = 3000;
 
 let ahead = 0;
 
@@ -13,5 +13,5 @@ export const present = () => own() + ahead;
 /** Set Lens' present time, in milliseconds since 1970. */
 export function setClock(time) {
   const found = time - own();
-  if (Number.isFinite(found) && Math.abs(found - ahead) > LEAST_MS) ahead = found;
+  if (Number.isFinite(found) && Math.abs(found - ahead) > MIN_MS) ahead = found;
 }

@@ -7,7 +7,7 @@ import { tasks } from "../cluster/store.js";
 import { namespaceGpus } from "../cluster/usage.js";
 
 /** Namespaces with a colour and a letter of their own; all others share one. */
-const MOST_NAMED = 7;
+const MAX_NAMED = 7;
 
 /** The ways to colour: { id, name }. */
 export const COLOURINGS = [
@@ -26,13 +26,13 @@ const AGE_WORDS = ["≤ 1 h", "≤ 6 h", "≤ 1 d", "≤ 7 d", "> 7 d"];
 export const namespaceSlots = sampled(2000, [tasks.revision], () => {
   const first = [...namespaceGpus()]
     .sort((a, b) => b[1].held - a[1].held || (a[0] < b[0] ? -1 : 1))
-    .slice(0, MOST_NAMED)
+    .slice(0, MAX_NAMED)
     .map(([name]) => name);
   for (const [name] of kept) if (!first.includes(name)) kept.delete(name);
   const taken = new Set(kept.values());
   for (const name of first) {
     if (kept.has(name)) continue;
-    const slot = Array.from({ length: MOST_NAMED }, (_, i) => i).find((i) => !taken.has(i));
+    const slot = Array.from({ length: MAX_NAMED }, (_, i) => i).find((i) => !taken.has(i));
     taken.add(slot);
     kept.set(name, slot);
   }
@@ -74,7 +74,7 @@ export function look(cell, colouring, slots, now) {
 const LOOKS = Object.fromEntries([
   ...STATES.map(({ id }) => [id, { look: id, letter: "" }]),
   ...UTILIZATION_WORDS.map((_, i) => [`level-${i}`, { look: `level-${i}`, letter: "" }]),
-  ...Array.from({ length: MOST_NAMED }, (_, i) => [`ns-${i}`, { look: `ns-${i}`, letter: letter(i) }]),
+  ...Array.from({ length: MAX_NAMED }, (_, i) => [`ns-${i}`, { look: `ns-${i}`, letter: letter(i) }]),
   ["ns-other", { look: "ns-other", letter: "·" }],
 ]);
 

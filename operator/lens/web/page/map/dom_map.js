@@ -9,7 +9,7 @@ import { label, look, title } from "./colouring.js";
 import { nameParts } from "./tile_name.js";
 
 /** GPUs of a node in one line; those of larger nodes wrap. */
-const MOST_IN_LINE = 16;
+const MAX_IN_LINE = 16;
 
 /** So many nodes are drawn at once, and more of them in turns of so long: a thousand take longer than all other figures. */
 const FIRST_NODES = 64;
@@ -65,7 +65,7 @@ export class DomMap {
       grid.setAttribute("role", "grid");
       grid.style.setProperty(
         "--per-node",
-        String(Math.min(MOST_IN_LINE, Math.max(1, ...group.names.map((name) => cells.of(name).length)))),
+        String(Math.min(MAX_IN_LINE, Math.max(1, ...group.names.map((name) => cells.of(name).length)))),
       );
       grid.setAttribute("aria-label", `GPUs by node: ${title(group)}`);
       this._toDraw.push(...group.names.map((name) => ({ grid, name, tile: before.get(name) })));

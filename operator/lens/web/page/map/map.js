@@ -14,7 +14,7 @@ import { cells, groups } from "../cluster/cells.js";
 import { COLOURINGS, details, legend, namespaceSlots } from "./colouring.js";
 import { DomMap } from "./dom_map.js";
 
-export const MOST_ELEMENT_NODES = 1500;
+export const MAX_ELEMENT_NODES = 1500;
 const AGE_MS = 60_000;
 
 const arranged = sampled(1000, [cells.structure], groups);
@@ -67,7 +67,7 @@ function of(Kind) {
 function Map({ colouring }) {
   const found = arranged.value;
   const number = found.reduce((sum, { names }) => sum + names.length, 0);
-  const Shown = number > MOST_ELEMENT_NODES ? CanvasPicture : DomPicture;
+  const Shown = number > MAX_ELEMENT_NODES ? CanvasPicture : DomPicture;
   return html`<${Shown} found=${found} number=${number} colouring=${colouring} />`;
 }
 
@@ -129,7 +129,7 @@ function Meaning({ look, letter, name, to }) {
   </li>`;
 }
 
-const MOST_NAMED = 2;
+const MAX_NAMED = 2;
 
 /** What the pointer or the focus is on. */
 function Detail({ name, index }) {
@@ -145,7 +145,7 @@ function ofNode(node) {
 
 function ofCell(cell) {
   if (!cell) return [];
-  const names = cell.tasks.slice(0, MOST_NAMED).map((task) => `${task.namespace}/${task.pod_name}`);
+  const names = cell.tasks.slice(0, MAX_NAMED).map((task) => `${task.namespace}/${task.pod_name}`);
   const others = cell.tasks.length - names.length;
   return [
     stateName(cell.state),

@@ -6,7 +6,7 @@ import { Copy } from "./copy.js";
 import { onRowKey } from "../lists/row_keys.js";
 
 /** Up to so many rows are all in the document. */
-const MOST_ROWS = 200;
+const MAX_ROWS = 200;
 const ROW_PX = 36;
 const BEYOND = 8;
 
@@ -80,7 +80,7 @@ function Spacer({ rows, span }) {
 /** Which of `length` rows are in the document: all, or those in view and some beyond. */
 function useWindow(length) {
   const ref = useRef(null);
-  const all = length <= MOST_ROWS;
+  const all = length <= MAX_ROWS;
   const [{ top, height }, set] = useState({ top: 0, height: 600 });
   const measure = () => {
     const element = ref.current;

@@ -9,7 +9,7 @@ import { searchEntries } from "./entries.js";
 import { rank } from "./ranking.js";
 
 const KINDS = { page: "page", namespace: "namespace", node: "node", workload: "workload", task: "pod", pending: "waits" };
-const MOST = 30;
+const MAX_RESULTS = 30;
 
 export default function SearchDialog({ onClose }) {
   const [query, setQuery] = useState("");
@@ -18,7 +18,7 @@ export default function SearchDialog({ onClose }) {
   const list = useRef(null);
   useEffect(keepPending, []);
   const entries = useMemo(searchEntries, []);
-  const { found, total } = useMemo(() => (query.trim() ? rank(query, entries, MOST) : { found: entries.filter(({ kind }) => kind === "page"), total: 0 }), [query]);
+  const { found, total } = useMemo(() => (query.trim() ? rank(query, entries, MAX_RESULTS) : { found: entries.filter(({ kind }) => kind === "page"), total: 0 }), [query]);
   const at = Math.min(chosen, found.length - 1);
   useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [at, found]);
   useEffect(() => {

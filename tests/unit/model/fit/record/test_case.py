@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.model.fit.engine import fit
-from lens.model.fit.record.case import MOST_BYTES, Case, fleet_of, make_case
+from lens.model.fit.record.case import MAX_BYTES, Case, fleet_of, make_case
 from lens.model.fit.record.device_part import asks_for_devices, holders_of, own_part, part_on
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.state import Fleet, FleetNode
@@ -144,7 +144,7 @@ def test_a_case_has_a_bounded_size_and_says_what_is_left_out() -> None:
     case = make_case(asked(pod(4, topologySpreadConstraints=[spread])), seen, seen.nodes[3])
     assert 0 < len(case.nodes) < 50
     assert case.omitted == 50 - len(case.nodes)
-    assert MOST_BYTES / 2 < len(json.dumps(fleet_of(case))) < MOST_BYTES * 1.2
+    assert MAX_BYTES / 2 < len(json.dumps(fleet_of(case))) < MAX_BYTES * 1.2
 
 
 def test_names_that_users_give_below_kubernetes_domains_are_replaced() -> None:
@@ -200,5 +200,5 @@ def test_labels_of_namespaces_count_towards_the_size_of_a_case() -> None:
     seen = fleet([node("n1", 200)], pods)
     many = Fleet(seen.nodes, dict.fromkeys(spaces, labels), seen.priorities)
     case = make_case(asked(pod(4)), many, many.nodes[0])
-    assert len(json.dumps(fleet_of(case))) < MOST_BYTES * 1.2
+    assert len(json.dumps(fleet_of(case))) < MAX_BYTES * 1.2
     assert (case.nodes, case.omitted) == ((), 1)

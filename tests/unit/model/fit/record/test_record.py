@@ -4,7 +4,7 @@ import pytest
 
 from lens.model.fit.deadline import OutOfTimeError
 from lens.model.fit.record import record
-from lens.model.fit.record.decisions import MOST_WAITING
+from lens.model.fit.record.decisions import MAX_WAITING
 from lens.model.fit.view import NOTHING_FIT
 from lens.model.inventory.objects.pod_key import PodKey
 from tests.unit.model.fit.fleets import node, pod
@@ -240,10 +240,10 @@ def test_a_pod_that_changes_with_the_refusal_is_not_judged() -> None:
 
 def test_a_burst_costs_no_more_than_so_many_readings_and_no_more_than_the_time_there_is() -> None:
     world = World(node("a", 8, allocatable={"cpu": "8", "pods": "1000", "nvidia.com/gpu": "1000"}))
-    for index in range(MOST_WAITING + 5):
+    for index in range(MAX_WAITING + 5):
         world.pod(asking(1, f"train-{index}"))
         world.bind(f"train-{index}", "a")
-    assert world.wait() == {"right": MOST_WAITING, "busy": 5}
+    assert world.wait() == {"right": MAX_WAITING, "busy": 5}
 
     def check() -> None:
         raise OutOfTimeError
@@ -272,15 +272,15 @@ def test_pods_of_one_shape_share_a_reading() -> None:
 
 def test_only_so_many_cases_are_kept_the_latest_first() -> None:
     world = World(node("a", 8))
-    for index in range(record.MOST_CASES + 5):
+    for index in range(record.MAX_CASES + 5):
         world.pod(asking(8, f"train-{index}"))
         world.refuse(f"train-{index}", "odd")
         if index % 40 == 39:
             world.wait(LONG)
     world.wait(LONG)
-    assert world.record.wrong == record.MOST_CASES + 5
-    assert len(world.record.cases) == record.MOST_CASES
-    assert world.record.cases[0].key.name == f"train-{record.MOST_CASES + 4}"
+    assert world.record.wrong == record.MAX_CASES + 5
+    assert len(world.record.cases) == record.MAX_CASES
+    assert world.record.cases[0].key.name == f"train-{record.MAX_CASES + 4}"
 
 
 def test_pods_without_gpus_are_none_of_its_business() -> None:

@@ -5,7 +5,7 @@ import tracemalloc
 import msgspec
 
 from lens.model.fit.spec.asked import read_asked_pod
-from lens.model.fit.spec.labels import MOST_SHARED, flatten_known
+from lens.model.fit.spec.labels import MAX_SHARED, flatten_known
 
 
 def labels(number: int) -> dict[str, str]:
@@ -18,10 +18,10 @@ def test_pods_with_the_same_labels_share_them() -> None:
 
 def test_labels_of_pods_that_have_ended_do_not_pile_up() -> None:
     tracemalloc.start()
-    for number in range(MOST_SHARED):
+    for number in range(MAX_SHARED):
         flatten_known(labels(number))
     before, _ = tracemalloc.get_traced_memory()
-    for number in range(MOST_SHARED, 4 * MOST_SHARED):
+    for number in range(MAX_SHARED, 4 * MAX_SHARED):
         flatten_known(labels(number))
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -31,7 +31,7 @@ def test_labels_of_pods_that_have_ended_do_not_pile_up() -> None:
 
 def test_labels_that_a_caller_asks_about_displace_none_of_the_pods() -> None:
     of_pod = flatten_known(labels(-2))
-    for number in range(MOST_SHARED):
+    for number in range(MAX_SHARED):
         manifest = {"metadata": {"name": "asked", "labels": labels(number)}, "spec": {}}
         assert read_asked_pod(msgspec.json.encode(manifest)).labels[-1] == f"train-{number}"
     assert flatten_known(labels(-2)) is of_pod

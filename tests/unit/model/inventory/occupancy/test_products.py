@@ -16,7 +16,7 @@ from lens.model.inventory.occupancy.products import (
     reported_products,
 )
 from lens.model.inventory.snapshot import Snapshot
-from lens.model.k8s.bounds import MOST_PRODUCTS
+from lens.model.k8s.bounds import MAX_PRODUCTS
 from tests.unit.model.manifests import GPU, Object, container, ledger_of, node, pod, snapshot_of
 
 LABEL = "nvidia.com/gpu.product"
@@ -158,7 +158,7 @@ def test_a_pods_own_status_says_which_product_its_gpus_are() -> None:
 def test_of_too_many_products_the_smallest_are_summed() -> None:
     nodes = [node(f"n{number}", number, labels={LABEL: f"P{number}"}) for number in range(1, 41)]
     found = rows(snapshot_of(*nodes, node("unknown", 3)))
-    assert len(found) == MOST_PRODUCTS + 2
+    assert len(found) == MAX_PRODUCTS + 2
     assert next(iter(found)) == "P40"
     assert found[OTHER_PRODUCTS] == (0, 0, 0, sum(range(1, 9)), 8)
 

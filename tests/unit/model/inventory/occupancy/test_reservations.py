@@ -14,7 +14,7 @@ from lens.model.inventory.objects.fraction import Fraction
 from lens.model.inventory.objects.pod import Pod
 from lens.model.inventory.objects.pod_key import PodKey
 from lens.model.inventory.occupancy.pod_usage import SHARED, usage
-from lens.model.k8s.bounds import MOST_GPU_GROUPS
+from lens.model.k8s.bounds import MAX_GPU_GROUPS
 from lens.model.k8s.gpu_resources import GpuResources
 from tests import recount_kai
 from tests.profiles import full_or
@@ -195,7 +195,7 @@ def test_a_pod_that_asks_for_whole_gpus_has_no_fraction() -> None:
 
 def test_a_pod_has_only_so_many_groups() -> None:
     many = sharing("a", *(f"g{number:03}" for number in range(500)))
-    assert len((viewed_pod(many).fraction or Fraction(None, None)).groups) == MOST_GPU_GROUPS
+    assert len((viewed_pod(many).fraction or Fraction(None, None)).groups) == MAX_GPU_GROUPS
 
 
 def used(*objects: Object, telemetry: NodeTelemetry) -> list[Any]:

@@ -3,7 +3,7 @@
 from lens.model.fit.admission.json_values import Object, as_list, as_object
 from lens.model.k8s.bounds import LONGEST_NAME
 
-MOST_PODS = 10_000
+MAX_PODS = 10_000
 """The most pods of a question: of a group, and of all together."""
 
 
@@ -28,10 +28,10 @@ def name_field(parent: Object, name: str, where: str) -> str:
 
 
 def count_field(parent: Object, name: str, where: str, default: int) -> int:
-    """Return the number in a field, from 0 to MOST_PODS. Raise ValueError for another value."""
+    """Return the number in a field, from 0 to MAX_PODS. Raise ValueError for another value."""
     value = parent.get(name)
     if value is None:
         return default
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_PODS:
-        raise ValueError(f"{where}.{name}: it isn't a number from 0 to {MOST_PODS}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_PODS:
+        raise ValueError(f"{where}.{name}: it isn't a number from 0 to {MAX_PODS}")
     return value

@@ -11,7 +11,7 @@ from lens.model.fit.admission.json_values import Object
 from lens.model.fit.admission.workloads.fields import count_field
 from lens.model.fit.admission.workloads.pod_group import PodGroup
 
-MOST_DEPTH = 12
+MAX_DEPTH = 12
 """The levels in which pod templates are searched for."""
 
 OfObject = Callable[[Object, str, int], Iterator[PodGroup]]
@@ -25,7 +25,7 @@ def pods_of_any_kind(
 
     Raise ValueError, naming the field, for a number of pods that is none.
     """
-    if depth > MOST_DEPTH:
+    if depth > MAX_DEPTH:
         return
     if isinstance(value, list):
         for number, each in enumerate(value):

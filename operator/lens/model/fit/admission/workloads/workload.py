@@ -6,13 +6,13 @@ import msgspec
 
 from lens.model.fit.admission.claim_quota import Adds, added, made_by
 from lens.model.fit.admission.json_values import Object, as_list, as_object
-from lens.model.fit.admission.workloads.fields import MOST_PODS, name_field
+from lens.model.fit.admission.workloads.fields import MAX_PODS, name_field
 from lens.model.fit.admission.workloads.pod_group import PodGroup
 from lens.model.fit.admission.workloads.pod_groups import api_group_of, is_known, pod_groups
-from lens.model.fit.admission.workloads.unknown_kinds import MOST_DEPTH
+from lens.model.fit.admission.workloads.unknown_kinds import MAX_DEPTH
 from lens.model.fit.spec.claims import ALL, ClaimSpec, read_claim_spec
 
-MOST_GROUPS = 32
+MAX_GROUPS = 32
 """Pod templates of one question."""
 
 
@@ -54,8 +54,8 @@ def read_workload(documents: Iterable[object]) -> Workload:
                 into = claims if each["kind"] == _CLAIM else templates
                 key, spec = _read_claim(each, where)
                 into[key] = spec
-                if len(into) > MOST_GROUPS:
-                    raise ValueError(f"there are more than {MOST_GROUPS} of kind {each['kind']}")
+                if len(into) > MAX_GROUPS:
+                    raise ValueError(f"there are more than {MAX_GROUPS} of kind {each['kind']}")
             found = tuple(pod_groups(each, where))
             made = made_by(each["kind"], api_group_of(each), sum(group.owners for group in found))
             objects.append((_namespace(each), made))
@@ -63,12 +63,12 @@ def read_workload(documents: Iterable[object]) -> Workload:
                 meta = as_object(each.get("metadata"), f"{where}metadata")
                 namespaces.add(name_field(meta, "namespace", where))
             groups += found
-            if len(groups) > MOST_GROUPS:
-                raise ValueError(f"there are more than {MOST_GROUPS} pod templates")
+            if len(groups) > MAX_GROUPS:
+                raise ValueError(f"there are more than {MAX_GROUPS} pod templates")
     if not groups:
         raise ValueError("there is no pod and no pod template")
-    if sum(each.replicas or 0 for each in groups) > MOST_PODS:
-        raise ValueError(f"there are more than {MOST_PODS} pods")
+    if sum(each.replicas or 0 for each in groups) > MAX_PODS:
+        raise ValueError(f"there are more than {MAX_PODS} pods")
     if len(namespaces) > 1:
         raise ValueError("metadata.namespace: all have to be in one namespace")
     namespace = namespaces.pop()
@@ -117,7 +117,7 @@ def _read_claim(each: Object, where: str) -> tuple[tuple[str, str], ClaimSpec]:
 def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, Object]]:
     """Yield a document's objects: those of a List, or itself."""
     each = as_object(document, prefix or "the body")
-    if each.get("kind") == "List" and "items" in each and depth < MOST_DEPTH:
+    if each.get("kind") == "List" and "items" in each and depth < MAX_DEPTH:
         for number, item in enumerate(as_list(each["items"], f"{prefix}items")):
             yield from _flattened(item, f"{prefix}items[{number}]", depth + 1)
     elif each:

@@ -13,7 +13,7 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.allocation.allocating import AllocatingDevices
 from lens.model.fit.dra.allocation.requests import RequestData, Requests
 from lens.model.fit.dra.allocation.results import (
-    MOST_RESULTS,
+    MAX_RESULTS,
     AllocationError,
     ContradictionError,
     Named,
@@ -27,10 +27,10 @@ from lens.model.fit.dra.pools import Pool
 from lens.model.fit.spec.claims import ALL
 from lens.model.inventory.objects.claim import DeviceKey
 
-MOST_STEPS = 20_000
+MAX_STEPS = 20_000
 """Devices that are tried on one node."""
 
-MOST_DEPTH = 400
+MAX_DEPTH = 400
 """Devices and requests of all claims of a pod."""
 
 _CHECK_EVERY = 256
@@ -84,20 +84,20 @@ class Allocator:
                 for alternative, data in enumerate(prepared):
                     self._data[index, number, alternative] = data
                 fewest = min(data.number for data in prepared)
-                if fewest > MOST_RESULTS - least:
+                if fewest > MAX_RESULTS - least:
                     raise AllocationError(
                         f"claim {claim.name}, request {request.name}: adding {fewest} devices exceeds the "
-                        f"claim limit of {MOST_RESULTS}, with {least} already accounted for"
+                        f"claim limit of {MAX_RESULTS}, with {least} already accounted for"
                     )
                 least += fewest
-                depth += 2 + min(MOST_RESULTS, fewest)
+                depth += 2 + min(MAX_RESULTS, fewest)
             if claim.spec.empty_constraint is not None:
                 raise AllocationError(
                     f"claim {claim.name}, constraint #{claim.spec.empty_constraint}: empty constraint "
                     "(unsupported constraint type?)"
                 )
-        if depth > MOST_DEPTH:
-            raise SearchError(f"more than {MOST_DEPTH} devices and requests")
+        if depth > MAX_DEPTH:
+            raise SearchError(f"more than {MAX_DEPTH} devices and requests")
         try:
             done = self._allocate(_Step(0), False, (0, 0))
         except _TooManyError:
@@ -121,7 +121,7 @@ class Allocator:
         if len(requests) != 1 or requests[0].is_list or claim.spec.constraints:
             return None
         (asked,) = requests[0].alternatives
-        if asked.mode == ALL or asked.admin_access or not 0 < asked.count <= MOST_RESULTS:
+        if asked.mode == ALL or asked.admin_access or not 0 < asked.count <= MAX_RESULTS:
             return None
         flaws = {pool.flaw for pool in self._pools}
         if claim.spec.empty_constraint is not None or flaws & {"invalid", "contradictory"}:
@@ -165,7 +165,7 @@ class Allocator:
         if step.device >= data.number:
             return self._allocate(_Step(step.claim, step.request + 1), False, (0, 0))
         needed = data.number - step.device
-        if needed > MOST_RESULTS - len(self._allocating.results[step.claim]):
+        if needed > MAX_RESULTS - len(self._allocating.results[step.claim]):
             raise _TooManyError
         following = step._replace(device=step.device + 1)
         if data.asked.mode == ALL:
@@ -256,8 +256,8 @@ class Allocator:
     ) -> bool:
         if counts:
             self._steps += 1
-            if self._steps > MOST_STEPS:
-                raise SearchError(f"more than {MOST_STEPS} devices were tried")
+            if self._steps > MAX_STEPS:
+                raise SearchError(f"more than {MAX_STEPS} devices were tried")
             if self._steps % _CHECK_EVERY == 0:
                 self._check_time()
         pool = self._pools[position]

@@ -11,7 +11,7 @@ from lens.model.fit.spec.claims import ClaimSpec
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.k8s.quantity import Exact
 
-MOST_RESULTS = 32
+MAX_RESULTS = 32
 """Devices of a claim (AllocationResultsMaxSize)."""
 
 

@@ -15,7 +15,7 @@ VERSION, SUM, ANYTHING = "semver()", "add()", ""
 _ENDS = frozenset({"&&", "||", "?", ":", ",", "==", "!=", "<", ">", "<=", ">=", "in"})
 """The tokens that end an operand."""
 
-_MOST_TOKENS = 64
+_MAX_TOKENS = 64
 """Tokens of an operand that are checked. An expression may have thousands of operators."""
 
 _LONG = Token("other", "}")
@@ -93,7 +93,7 @@ def _operand(parts: Sequence[Token], position: int, step: int) -> list[Token]:
     found: list[Token] = []
     depth = 0
     while 0 <= position < len(parts):
-        if len(found) == _MOST_TOKENS:
+        if len(found) == _MAX_TOKENS:
             return [_LONG]
         token = parts[position]
         depth += step * depth_of(token)

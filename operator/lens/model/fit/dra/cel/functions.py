@@ -16,10 +16,10 @@ from lens.model.fit.dra.cel.quantities import QUANTITY, Value
 
 SEMVER = "kubernetes.Semver"
 
-MOST_TEXT = 2**16
+MAX_TEXT = 2**16
 """Characters of a text that a function makes."""
 
-MOST_COMPARISONS = 100_000
+MAX_COMPARISONS = 100_000
 """Comparisons of members of sets: some 20 ms."""
 
 # Versions (github.com/blang/semver/v4)
@@ -30,7 +30,7 @@ _VERSION = re.compile(
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-({_WORD}(?:\.{_WORD})*))?(?:\+({_WORD}(?:\.{_WORD})*))?", re.ASCII
 )
 _LONGEST_VERSION = 256
-_MOST_PART, _LARGEST = 2**64 - 1, 2**63 - 1
+_MAX_PART, _LARGEST = 2**64 - 1, 2**63 - 1
 
 _SPACE = "".join(each for each in map(chr, range(0x3001)) if each.isspace() and not "\x1c" <= each <= "\x1f")
 """Unicode's White_Space, which Go trims. Python's strip also removes the separators below U+0020."""
@@ -46,7 +46,7 @@ def semver(text: str) -> Value:
     if any(each.isdigit() and len(each) > 1 and each[0] == "0" for each in words):
         raise ValueError(f"{text!r:.80}: a numeric part has a leading zero")
     numbers = [match[1], match[2], match[3], *(each for each in words if each.isdigit())]
-    if any(int(each) > _MOST_PART for each in numbers):
+    if any(int(each) > _MAX_PART for each in numbers):
         raise ValueError(f"{text!r:.80}: a part is too large")
     # The build doesn't count when versions are compared.
     return {SEMVER: text.partition("+")[0]}
@@ -121,7 +121,7 @@ def compare(value: Value, other: Value) -> int:
 
 
 def _bounded(text: str) -> str:
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         raise ValueError(f"text {BEYOND}")
     return text
 
@@ -160,7 +160,7 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
 
 
 def _replace(text: str, old: str, new: str, most: int = -1) -> str:
-    if (text.count(old) + 1) * len(new) + len(text) > MOST_TEXT:
+    if (text.count(old) + 1) * len(new) + len(text) > MAX_TEXT:
         raise ValueError(f"text {BEYOND}")
     return text.replace(old, new, most)
 
@@ -203,7 +203,7 @@ def _intersects(values: Sequence[object], others: Sequence[object]) -> bool:
 
 
 def _require_few(values: Sequence[object], others: Sequence[object]) -> None:
-    if len(values) * len(others) > MOST_COMPARISONS:
+    if len(values) * len(others) > MAX_COMPARISONS:
         raise ValueError(f"comparison {BEYOND}")
 
 

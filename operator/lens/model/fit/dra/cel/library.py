@@ -16,14 +16,14 @@ from lens.model.fit.dra.cel.text import DOMAIN, prepare
 from lens.model.fit.dra.cel.tokens import UnsupportedError
 from lens.model.k8s.bounds import LONGEST_MESSAGE, short
 
-MOST_PROGRAMS = 512
+MAX_PROGRAMS = 512
 """Expressions that are kept compiled."""
 
-MOST_VERDICTS = 16_384
+MAX_VERDICTS = 16_384
 """Verdicts that are kept of all of them together: who asks may send any number of expressions. One takes 1 to
 4 KB. Beyond that all are dropped, and made again where they are needed."""
 
-MOST_NAMES = 4096
+MAX_NAMES = 4096
 """Names that each of them remembers."""
 
 _UNKNOWN = (BEYOND, UNKNOWN_FORM, "RESOURCE_EXHAUSTED")
@@ -94,7 +94,7 @@ class Program:
 class Verdicts:
     """Keeps the verdicts of all programs, within one bound. For use by several threads."""
 
-    def __init__(self, most: int = MOST_VERDICTS) -> None:
+    def __init__(self, most: int = MAX_VERDICTS) -> None:
         """Take the bound."""
         self._most = most
         self._number = 0
@@ -112,7 +112,7 @@ class Verdicts:
         self._number += 1
 
 
-@lru_cache(maxsize=MOST_PROGRAMS)
+@lru_cache(maxsize=MAX_PROGRAMS)
 def compiled(expression: str) -> Program | UnsupportedError:
     """Return a compiled expression, or why it can't be compiled."""
     try:

@@ -28,10 +28,10 @@ _FORM = re.compile(
 _POWERS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY_POWERS = {letter: 10 * power for power, letter in enumerate("KMGTPE", start=1)}
 
-_MOST_DIGITS, _MOST_BINARY_DIGITS = 18, 15
+_MAX_DIGITS, _MAX_BINARY_DIGITS = 18, 15
 """The digits that Kubernetes stores as a 64-bit integer and a power of ten."""
 
-_LONGEST, _MOST_EXPONENT, _MOST_INT64 = 256, 99, 2**63
+_LONGEST, _MAX_EXPONENT, _MAX_INT64 = 256, 99, 2**63
 
 _LARGEST_CAPACITY = 10**14
 """From this amount on Kubernetes doesn't store all whole capacities as integers, for example 100Ti."""
@@ -69,7 +69,7 @@ def _read(text: str) -> tuple[Fraction, bool]:
     if match is None:
         raise NoQuantityError(text)
     power = _exponent(match)
-    if len(text) > _LONGEST or abs(power) > _MOST_EXPONENT:
+    if len(text) > _LONGEST or abs(power) > _MAX_EXPONENT:
         raise ValueError(f"{text!r:.80}: {BEYOND}")
     whole, part = match["whole"].lstrip("0") or "0", match["part"] or ""
     digits, scale = int(whole + part), _POWERS.get(match["decimal"] or "", power) - len(part)
@@ -77,9 +77,9 @@ def _read(text: str) -> tuple[Fraction, bool]:
     binary = _BINARY_POWERS.get(match["binary"] or "", 0)
     if binary:
         amount *= 2**binary
-        is_kept = not part and _MOST_BINARY_DIGITS - len(whole) - binary * 3 // 10 - 1 >= 0
+        is_kept = not part and _MAX_BINARY_DIGITS - len(whole) - binary * 3 // 10 - 1 >= 0
     else:
-        is_kept = len(whole) + len(part) <= _MOST_DIGITS and scale >= _POWERS["n"]
+        is_kept = len(whole) + len(part) <= _MAX_DIGITS and scale >= _POWERS["n"]
     if not is_kept:
         if not match["whole"] and not part:
             raise NoQuantityError(text)
@@ -164,7 +164,7 @@ def compare(value: Value, other: Value) -> int:
 
 
 def _is_integer(amount: Fraction) -> bool:
-    return amount.denominator == 1 and -_MOST_INT64 <= amount.numerator < _MOST_INT64
+    return amount.denominator == 1 and -_MAX_INT64 <= amount.numerator < _MAX_INT64
 
 
 def _value(amount: Fraction) -> Value:

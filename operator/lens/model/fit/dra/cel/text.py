@@ -26,14 +26,14 @@ from lens.model.fit.dra.cel.tokens import (
 LONGEST_EXPRESSION = 10 * 1024
 """CELSelectorExpressionMaxLength (k8s.io/api/resource/v1)."""
 
-MOST_GROWTH = 1_000_000
+MAX_GROWTH = 1_000_000
 """Characters of a value that an expression may make: as many as kube-scheduler lets one cost."""
 
-MOST_WORK = 1_000_000
+MAX_WORK = 1_000_000
 """What an expression may evaluate: a part of it once is one. kube-scheduler's bound on its cost is as high.
 The library bounds the iterations alone, and holds up all else while it works."""
 
-MOST_ITERATIONS = 10_000
+MAX_ITERATIONS = 10_000
 """The library's own bound."""
 
 _HEAVY = frozenset({"matches", "split", "replace", "join", "sets"})
@@ -69,9 +69,9 @@ def prepare(expression: str) -> Prepared:
     if len(expression) > LONGEST_EXPRESSION:
         raise UnsupportedError(f"{len(expression)} characters are more than {LONGEST_EXPRESSION}")
     parts = list(tokens(expression))
-    if _growth(parts) * len(expression) > MOST_GROWTH:
+    if _growth(parts) * len(expression) > MAX_GROWTH:
         raise UnsupportedError("its variables may make values that are too large")
-    if _work(parts) > MOST_WORK:
+    if _work(parts) > MAX_WORK:
         raise UnsupportedError("it may take too long")
     if _leaves_values(parts):
         raise UnsupportedError("a variable comes after a macro that may end early")
@@ -105,7 +105,7 @@ def _growth(parts: list[Token]) -> int:
     for function, opening, variable in zip(parts, parts[1:], parts[2:], strict=False):
         if function.text in BINDING and opening.text == "(" and variable.kind == "name":
             growth *= max(1, uses[variable.text] - 1)
-            if growth > MOST_GROWTH:
+            if growth > MAX_GROWTH:
                 break
     return growth
 
@@ -114,7 +114,7 @@ def _work(parts: list[Token]) -> int:
     """Return how many parts may be evaluated if each macro iterates over the longest possible list."""
     brackets: list[int] = []
     # A text may be split into any number of letters.
-    longest = MOST_ITERATIONS if any(each.text == "split" for each in parts) else _LONGEST_LIST
+    longest = MAX_ITERATIONS if any(each.text == "split" for each in parts) else _LONGEST_LIST
     for token in parts:
         if token.kind != "other":
             continue
@@ -129,7 +129,7 @@ def _work(parts: list[Token]) -> int:
         if token.kind == "other" and token.text in ("(", "[", "{"):
             inside.append(iterations)
             if token.text == "(" and before.text in BINDING and before.text not in ("bind", "size"):
-                iterations = min(MOST_ITERATIONS, iterations * longest)
+                iterations = min(MAX_ITERATIONS, iterations * longest)
         elif token.kind == "other" and token.text in (")", "]", "}") and len(inside) > 1:
             iterations = inside.pop()
         work += iterations * (_HEAVY_WORK if token.text in _HEAVY else 1 + len(token.text) // 64)

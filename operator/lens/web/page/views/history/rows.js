@@ -1,14 +1,14 @@
 // The history as rows: one every so many seconds, the newest first.
 
 /** Rows that a table of a span has at the most. */
-const MOST = 60;
+const MAX_ROWS = 60;
 
 /** Steps that people read: seconds between two rows. */
 const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
 
 /** { time, … } at the end of each step; a row of which nothing is known is left out. */
 export function sampleRows({ times, series, step }, span) {
-  const every = STEPS.find((seconds) => seconds >= step && span / seconds <= MOST) ?? STEPS.at(-1);
+  const every = STEPS.find((seconds) => seconds >= step && span / seconds <= MAX_ROWS) ?? STEPS.at(-1);
   const rows = new Map();
   times.forEach((time, at) => {
     const row = { time };

@@ -77,7 +77,7 @@ function HealthCell({ gpu }) {
   return html`<${Health} of=${gpu.health} because=${[...gpu.health_because, ...action]} />`;
 }
 
-const MOST_HOLDERS = 3;
+const MAX_HOLDERS = 3;
 
 function Holders({ gpu }) {
   const pods = holdersOf(gpu);
@@ -85,8 +85,8 @@ function Holders({ gpu }) {
   const whole = [...pods.map(({ namespace, pod }) => `${namespace}/${pod}`), ...orphans.map((claim) => `claim ${claim.namespace}/${claim.resource_claim}, no pod`)].join(", ");
   if (!pods.length && !orphans.length) return gpu.state === "allocated" ? html`<span class="unknown">a pod that isn't named</span>` : null;
   return html`<span title=${whole}>
-    ${pods.slice(0, MOST_HOLDERS).map(({ namespace, pod }, at) => html`${at > 0 && ", "}<${Pod} key=${`${namespace}/${pod}`} namespace=${namespace} name=${pod} />`)}
-    ${pods.length > MOST_HOLDERS && ` and ${pods.length - MOST_HOLDERS} more`}
+    ${pods.slice(0, MAX_HOLDERS).map(({ namespace, pod }, at) => html`${at > 0 && ", "}<${Pod} key=${`${namespace}/${pod}`} namespace=${namespace} name=${pod} />`)}
+    ${pods.length > MAX_HOLDERS && ` and ${pods.length - MAX_HOLDERS} more`}
     ${orphans.map((claim) => html`<span key=${claim.resource_claim} class="wary">claim ${claim.namespace}/${claim.resource_claim}, for no pod</span>`)}
   </span>`;
 }

@@ -25,7 +25,7 @@ import { ReservationTable, ResourceTable } from "./resource_tables.js";
 
 /** An agent samples every few seconds. */
 const EVERY_MS = 5_000;
-const MOST_EVENTS = 10;
+const MAX_EVENTS = 10;
 
 export function NodePage({ name }) {
   const streamed = nodes.of(name).value;
@@ -116,7 +116,7 @@ function NodeTasks({ name }) {
 
 function NodeEvents({ name }) {
   const own = events.value.filter((event) => isOnNode(event, name));
-  const shown = own.slice(0, MOST_EVENTS);
+  const shown = own.slice(0, MAX_EVENTS);
   return html`<section class="panel"><div class="panel-head"><h2>Events</h2>
       <span class="more"><${Link} to=${["events", { node: name }]}>all ${own.length}</${Link}></span></div>
     <${EventTable} events=${shown} caption=${`The latest events of ${name} and its pods`} /></section>`;

@@ -9,7 +9,7 @@ import { nodeHref } from "../../parts/link.js";
 import { unchecked } from "../../words/reasons.js";
 import { answer, keepAnswering, question, wrong } from "./fit_question.js";
 
-const MOST_NODES = 8;
+const MAX_NODES = 8;
 
 export function Fit() {
   useEffect(keepAnswering, []);
@@ -84,9 +84,9 @@ function summary({ fits, replicas, placed, max_replicas: most }) {
 
 function Placements({ placements }) {
   if (!placements.length) return null;
-  const others = placements.length - MOST_NODES;
+  const others = placements.length - MAX_NODES;
   return html`<p class="placements">
-    on ${placements.slice(0, MOST_NODES).map((each) => html`<${Placement} key=${each.node_name} ...${each} />`)}
+    on ${placements.slice(0, MAX_NODES).map((each) => html`<${Placement} key=${each.node_name} ...${each} />`)}
     ${others > 0 && `and ${counted(others, "more node")}`}${ofWhat(placements)}
   </p>`;
 }

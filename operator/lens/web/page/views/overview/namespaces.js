@@ -7,9 +7,9 @@ import { NONE, count, gpuHours, percent } from "../../core/format.js";
 import { href, route, setParams } from "../../core/router.js";
 import { Table } from "../../parts/table.js";
 
-const MOST = 8;
+const MAX_ROWS = 8;
 /** Less than 0.1 GPU hours aren't worth a word. */
-const LEAST_SECONDS = 360;
+const MIN_SECONDS = 360;
 
 const COLUMNS = [
   {
@@ -60,7 +60,7 @@ const COLUMNS = [
 function Idle({ row: { namespace, idle_gpus: idle, idle_gpu_seconds: seconds } }) {
   return html`<a href=${href("tasks", { ns: namespace, idle: 1 })}>
     <span data-figure="idle_gpus">${count(idle)}</span>
-    ${seconds >= LEAST_SECONDS && html` <span class="muted">· ${gpuHours(seconds)} h</span>`}
+    ${seconds >= MIN_SECONDS && html` <span class="muted">· ${gpuHours(seconds)} h</span>`}
   </a>`;
 }
 
@@ -78,7 +78,7 @@ export function Namespaces() {
   return html`<section class="panel namespaces" aria-labelledby="namespaces-title">
     <div class="panel-head">
       <h2 id="namespaces-title">Namespaces</h2>${rows && html`<span class="muted">${count(rows.length)}</span>`}
-      ${rows?.length > MOST && html`<${All} shown=${Boolean(all)} number=${rows.length} />`}
+      ${rows?.length > MAX_ROWS && html`<${All} shown=${Boolean(all)} number=${rows.length} />`}
     </div>
     <${Table}
       caption="GPUs by namespace"
@@ -87,7 +87,7 @@ export function Namespaces() {
       rowKey=${(row) => row.namespace}
       sort=${nsort}
       onSort=${(next) => setParams({ nsort: next })}
-      most=${all ? null : MOST}
+      most=${all ? null : MAX_ROWS}
       commands=${({ namespace }) => ({ of: namespace, ...commands.namespace(scope.value, namespace) })}
       empty=${rows ? "Nobody holds a GPU." : "…"}
     />

@@ -10,7 +10,7 @@ import { Trend } from "../../parts/trend.js";
 const HOUR = 3600;
 const QUARTER = 900;
 const POINTS = 240;
-const LEAST_POINTS = 5;
+const MIN_POINTS = 5;
 const ROWS = 12;
 const HELD = new Set(["busy", "idle", "held"]);
 
@@ -42,7 +42,7 @@ function ofStates(series, states) {
 /** The picture; a link to the history's page. */
 export function Past({ states }) {
   const { seconds, ago, series: all } = past.value;
-  if (ago.length < LEAST_POINTS)
+  if (ago.length < MIN_POINTS)
     return html`<p class="trend-none muted">The trend begins when this page is opened.</p>`;
   const series = ofStates(all, states);
   const words = inWords(series, ago.length, seconds);

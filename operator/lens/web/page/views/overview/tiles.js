@@ -62,7 +62,7 @@ function Oldest({ counted: { pods, gated_pods: gated } }) {
 /** From the worst, with their glyphs. */
 const SEVERITIES = { critical: "✕", warning: "!", info: "i" };
 const RANK = Object.keys(SEVERITIES);
-const MOST_ALERTS = 3;
+const MAX_ALERTS = 3;
 
 /** { counts by severity, the worst and newest }. */
 const found = sampled(1000, [alerts.revision], () => {
@@ -71,7 +71,7 @@ const found = sampled(1000, [alerts.revision], () => {
   const worst = [...alerts.map.values()].sort(
     (a, b) => RANK.indexOf(a.severity) - RANK.indexOf(b.severity) || (a.timestamp < b.timestamp ? 1 : -1),
   );
-  return { counts, worst: worst.slice(0, MOST_ALERTS), total: alerts.size };
+  return { counts, worst: worst.slice(0, MAX_ALERTS), total: alerts.size };
 });
 
 function Alerts() {

@@ -9,7 +9,7 @@ import { href } from "../../core/router.js";
 import { Table } from "../../parts/table.js";
 import { MOVES, readPending, sentence } from "../../words/pending.js";
 
-const MOST = 8;
+const MAX_ROWS = 8;
 
 const COLUMNS = [
   {
@@ -70,7 +70,7 @@ export function Waiting() {
     <div class="panel-head">
       <h2 id="waiting-title">Pending workloads</h2>
       ${rows && html`<span class="muted">${count(rows.length)}</span>`}
-      ${rows?.length > MOST && html`<a class="more" href=${href("pending")}>all ${count(rows.length)}</a>`}
+      ${rows?.length > MAX_ROWS && html`<a class="more" href=${href("pending")}>all ${count(rows.length)}</a>`}
     </div>
     ${rows ? html`<${Rows} rows=${rows} />` : html`<p class="muted">${pendingError.value?.message ?? "…"}</p>`}
   </section>`;
@@ -82,7 +82,7 @@ function Rows({ rows }) {
     columns=${COLUMNS}
     rows=${rows}
     rowKey=${(row) => `${row.namespace}/${row.pod_name}`}
-    most=${MOST}
+    most=${MAX_ROWS}
     stacked
     commands=${(row) => ({ of: row.pod_name, ...commands.pending(scope.value, row) })}
     empty="Nothing waits for GPUs."

@@ -22,7 +22,7 @@ import { ClaimTable } from "./claim_table.js";
 import { TaskTable, taskState } from "./task_table.js";
 
 const EVERY_MS = 10_000;
-const MOST_EVENTS = 20;
+const MAX_EVENTS = 20;
 
 /** The task, whatever it does: it runs (the stream has it), or it starts (the list has it), or it waits. */
 export function TaskPage({ namespace, name }) {
@@ -95,6 +95,6 @@ export function PodEvents({ namespace, name }) {
   const object = `Pod/${namespace}/${name}`;
   const own = events.value.filter((event) => event.object === object);
   return html`<section class="panel"><div class="panel-head"><h2>Events</h2>
-      ${own.length > MOST_EVENTS && html`<span class="more"><${Link} to=${["events", { about: object }]}>all ${own.length}</${Link}></span>`}</div>
-    <${EventTable} events=${own.slice(0, MOST_EVENTS)} without=${["object"]} caption=${`Events of ${name}`} /></section>`;
+      ${own.length > MAX_EVENTS && html`<span class="more"><${Link} to=${["events", { about: object }]}>all ${own.length}</${Link}></span>`}</div>
+    <${EventTable} events=${own.slice(0, MAX_EVENTS)} without=${["object"]} caption=${`Events of ${name}`} /></section>`;
 }

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.fit.admission.workloads.fields import MOST_PODS
-from lens.model.fit.admission.workloads.unknown_kinds import MOST_DEPTH
+from lens.model.fit.admission.workloads.fields import MAX_PODS
+from lens.model.fit.admission.workloads.unknown_kinds import MAX_DEPTH
 from lens.model.fit.admission.workloads.workload import read_workload
 from lens.model.fit.answer.asked_group import read_group
 from lens.model.fit.view import NOTHING_FIT
@@ -87,7 +87,7 @@ def sizes(kind: str, spec: Any) -> list[tuple[str, int | None]]:
 def test_whatever_is_sent_is_read_or_refused(documents: list[Any]) -> None:
     with contextlib.suppress(ValueError):
         workload = read_workload(documents)
-        assert sum(each.replicas or 0 for each in workload.groups) <= MOST_PODS
+        assert sum(each.replicas or 0 for each in workload.groups) <= MAX_PODS
         for group in workload.groups:
             read_group(group, "ns", NOTHING_FIT)
 
@@ -128,7 +128,7 @@ def test_templates_are_found_wherever_they_are() -> None:
     }
     assert sizes("PyTorchJob", spec) == [("PyTorchJob Master", 1), ("PyTorchJob Worker", 3)]
     deep: Any = {"template": POD}
-    for _ in range(MOST_DEPTH + 2):
+    for _ in range(MAX_DEPTH + 2):
         deep = {"x": deep}
     with pytest.raises(ValueError, match="no pod template"):
         sizes("Deep", deep)
@@ -200,7 +200,7 @@ def test_lists_and_several_documents_are_one_question() -> None:
 
 
 def test_there_is_a_bound_on_pods_and_templates() -> None:
-    deployment = {"kind": "Deployment", "spec": {"replicas": MOST_PODS, "template": POD}}
+    deployment = {"kind": "Deployment", "spec": {"replicas": MAX_PODS, "template": POD}}
     with pytest.raises(ValueError, match="more than 10000 pods"):
         read_workload([deployment, deployment])
     with pytest.raises(ValueError, match="more than 32 pod templates"):
