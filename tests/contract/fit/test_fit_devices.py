@@ -74,6 +74,15 @@ def deployment(replicas: int, *claims: Manifest) -> Manifest:
 OF_TEMPLATE = {"name": "gpus", "resourceClaimTemplateName": "gpus"}
 
 
+async def test_a_manifests_class_is_for_its_claims_and_resources(devices: Cluster, serve: Serve) -> None:
+    api = await serve()
+    own = device_class("own", extendedResourceName="example.com/gpu")
+    pod = {"kind": "Pod", "spec": {"containers": [{"resources": {"limits": {"example.com/gpu": 3}}}]}}
+    claimed = (template(deviceClassName="own", count=3), deployment(1, OF_TEMPLATE))
+    assert [(await post(api, *each))["fits"] for each in ((pod,), claimed)] == ["no", "no"]
+    assert [(await post(api, own, *each))["fits"] for each in ((pod,), claimed)] == ["yes", "yes"]
+
+
 async def test_devices_of_a_class_are_found_and_named(devices: Cluster, serve: Serve) -> None:
     data = await ask(await serve(), f"&gpus=3&device_class={DRIVER}")
     assert (data["fits"], data["complete"], data["not_checked"]) == ("yes", True, [])

@@ -27,6 +27,7 @@ from lens.model.fit.admission.workloads.pod_group import PodGroup
 from lens.model.fit.admission.workloads.workload import NO_BUNDLED_OBJECTS, BundledObjects, read_workload
 from lens.model.fit.answer.answer import Answer, Options, answer
 from lens.model.fit.answer.asked_group import AskedGroup, read_group
+from lens.model.fit.answer.own_objects import with_own_objects
 from lens.model.fit.deadline import Check, deadline
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.claims import ClaimSpec, DeviceRequest, SubRequest
@@ -119,9 +120,8 @@ class FitQuestions:
             namespace: str | None = _namespace(params.namespace, workload.namespace)
             if params.view is not None:
                 namespace = None
-            groups = [
-                read_group(each, namespace or "", view.fit, workload.bundled) for each in workload.groups
-            ]
+            fit = with_own_objects(view.fit, workload.bundled, namespace or "")
+            groups = [read_group(each, namespace or "", fit, workload.bundled) for each in workload.groups]
             beyond = not sees_others and any(
                 selects_other_namespaces(each.asked, namespace) for each in groups
             )
@@ -129,6 +129,7 @@ class FitQuestions:
                 groups = [within_namespace(each) for each in groups]
         except (ManifestError, ValueError) as error:
             raise ApiError(400, 4000, f"Invalid manifest: {error}") from None
+        view = msgspec.structs.replace(view, fit=fit)
         found = self._about(view, groups, namespace, None, deadline(self._clock, LONGEST_SECONDS))
         data = fit_response(params, view, now, found)
         if params.view is not None:

@@ -6,10 +6,12 @@ import msgspec
 
 from lens.model.fit.admission.claim_quota import Adds, added, made_by
 from lens.model.fit.admission.json_values import Object, as_list, as_object
+from lens.model.fit.admission.own_policies import NO_OWN_POLICIES, OwnPolicies
 from lens.model.fit.admission.workloads.fields import MAX_PODS, name_field
 from lens.model.fit.admission.workloads.pod_group import PodGroup
 from lens.model.fit.admission.workloads.pod_groups import api_group_of, is_known, pod_groups
 from lens.model.fit.admission.workloads.unknown_kinds import MAX_DEPTH
+from lens.model.fit.dra.objects import FitClass, read_class
 from lens.model.fit.spec.claims import ALL, ClaimSpec, read_claim_spec
 
 MAX_GROUPS = 32
@@ -19,12 +21,15 @@ MAX_GROUPS = 32
 class BundledObjects(msgspec.Struct, frozen=True):
     """What ResourceClaims and claims of ResourceClaimTemplates ask for that the documents bring, by name.
 
-    ``objects`` is what the documents add to quotas on other objects than pods and claims.
+    ``objects`` is what the documents add to quotas on other objects than pods and claims. ``policies``
+    and ``classes`` are the policies and DeviceClasses among them.
     """
 
     claims: Mapping[str, ClaimSpec] = {}
     templates: Mapping[str, ClaimSpec] = {}
     objects: Adds = {}
+    policies: OwnPolicies = NO_OWN_POLICIES
+    classes: Mapping[str, FitClass] = {}
 
 
 NO_BUNDLED_OBJECTS = BundledObjects()
@@ -48,6 +53,8 @@ def read_workload(documents: Iterable[object]) -> Workload:
     claims: dict[tuple[str, str], ClaimSpec] = {}
     templates: dict[tuple[str, str], ClaimSpec] = {}
     objects: list[tuple[str, Adds]] = []
+    policies = OwnPolicies()
+    classes: dict[str, FitClass] = {}
     for number, document in enumerate(documents):
         for where, each in _flattened(document, f"[{number}]" if number else ""):
             if each["kind"] in (_CLAIM, _CLAIM_TEMPLATE) and is_known(each):
@@ -56,6 +63,10 @@ def read_workload(documents: Iterable[object]) -> Workload:
                 into[key] = spec
                 if len(into) > MAX_GROUPS:
                     raise ValueError(f"there are more than {MAX_GROUPS} of kind {each['kind']}")
+            if each["kind"] == _DEVICE_CLASS and is_known(each):
+                own = _read_device_class(each, where)
+                classes[own.name] = own
+            policies.read(each, api_group_of(each), where)
             found = tuple(pod_groups(each, where))
             made = made_by(each["kind"], api_group_of(each), sum(group.owners for group in found))
             objects.append((_namespace(each), made))
@@ -76,6 +87,8 @@ def read_workload(documents: Iterable[object]) -> Workload:
         _within(namespace, claims),
         _within(namespace, templates),
         added(*(adds for own, adds in objects if not own or not namespace or own == namespace)),
+        policies,
+        classes,
     )
     return Workload(tuple(groups), namespace or None, bundled)
 
@@ -92,7 +105,7 @@ def _namespace(each: Object) -> str:
     return named if isinstance(named, str) else ""
 
 
-_CLAIM, _CLAIM_TEMPLATE = "ResourceClaim", "ResourceClaimTemplate"
+_CLAIM, _CLAIM_TEMPLATE, _DEVICE_CLASS = "ResourceClaim", "ResourceClaimTemplate", "DeviceClass"
 
 
 def _read_claim(each: Object, where: str) -> tuple[tuple[str, str], ClaimSpec]:
@@ -114,13 +127,24 @@ def _read_claim(each: Object, where: str) -> tuple[tuple[str, str], ClaimSpec]:
     return (namespace, name), read
 
 
+def _read_device_class(each: Object, where: str) -> FitClass:
+    try:
+        return read_class(msgspec.json.encode(each))
+    except ValueError as error:
+        raise ValueError(f"{where}{_DEVICE_CLASS}: {error}") from None
+
+
 def _flattened(document: object, prefix: str, depth: int = 0) -> Iterator[tuple[str, Object]]:
-    """Yield a document's objects: those of a List, or itself."""
+    """Yield a document's objects: those of a List, PodList or the like, or itself."""
     each = as_object(document, prefix or "the body")
-    if each.get("kind") == "List" and "items" in each and depth < MAX_DEPTH:
+    if "items" in each and _is_list(each.get("kind")) and depth < MAX_DEPTH:
         for number, item in enumerate(as_list(each["items"], f"{prefix}items")):
             yield from _flattened(item, f"{prefix}items[{number}]", depth + 1)
     elif each:
         if not isinstance(each.get("kind"), str):
             raise ValueError(f"{prefix}kind: it is required".lstrip("."))
         yield f"{prefix}." if prefix else "", each
+
+
+def _is_list(kind: object) -> bool:
+    return isinstance(kind, str) and kind.endswith("List")
