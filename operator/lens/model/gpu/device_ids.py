@@ -3,6 +3,8 @@
 NVIDIA's plugin: a GPU's or a MIG device's uuid, with ``::n`` for a replica (time-slicing, MPS). GKE's:
 ``nvidia0``, ``nvidia0/gi1``, ``nvidia0/vgpu2``, ``nvidia0/gi1/vgpu2``, by the device node's minor number.
 AMD's: the PCI bus id. Intel's: ``card0-2``, the DRM card and a number behind it for each that may share it.
+HAMi's: ``GPU-…-2``, a GPU's uuid and a number for each that may share it (GetPluginDevices). The kubelet only
+counts these: HAMi's scheduler chooses the GPU, which may be another one.
 """
 
 import re
@@ -14,10 +16,14 @@ import msgspec
 from lens.model.gpu.node_report import Gpu, Instance
 
 _REPLICA = re.compile(r"(.+)::(\d{1,9})", re.DOTALL)
+_HAMI = re.compile(r"(GPU(?:-[0-9a-f]+){5})-(\d{1,9})", re.ASCII | re.IGNORECASE)
 _GKE = re.compile(r"nvidia(\d{1,9})(?:/gi(\d{1,9}))?(?:/vgpu(\d{1,9}))?", re.ASCII)
 _NAMED_INSTANCE = re.compile(r"MIG-(GPU-[^/]+)/(\d{1,9})/(\d{1,9})", re.ASCII)
 _INTEL = re.compile(r"(card\d{1,9})-\d{1,9}", re.ASCII)
 _PCI = re.compile(r"(?:[0-9a-f]{4})?([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.ASCII | re.IGNORECASE)
+
+_DASHES = 5
+"""The dashes of a GPU's uuid with its prefix."""
 
 
 class DeviceId(msgspec.Struct, frozen=True):
@@ -37,6 +43,8 @@ def parse(text: str) -> DeviceId:
     replica = None
     if shared := _REPLICA.fullmatch(text):
         text, replica = shared[1], int(shared[2])
+    if hami := _HAMI.fullmatch(text):
+        return DeviceId(replica=int(hami[2]))
     if gke := _GKE.fullmatch(text):
         minor, gpu_instance, shared_as = (None if part is None else int(part) for part in gke.groups())
         return DeviceId(
@@ -62,19 +70,25 @@ def parse(text: str) -> DeviceId:
 
 def gpu_uuid(text: str) -> str | None:
     """Return the GPU that an id names, in a tenth of the time of ``parse``."""
-    return text.partition("::")[0] if text.startswith("GPU-") else parse(text).gpu_uuid
+    if text.startswith("GPU-") and text.count("-") <= _DASHES:
+        return text.partition("::")[0]
+    return parse(text).gpu_uuid
 
 
 def replicas(ids: Collection[str]) -> int:
     """Return how often a resource's ids offer each device; 1 unless they offer all equally often."""
-    offered = Counter(shared[1] if (shared := _REPLICA.fullmatch(text)) else text for text in ids)
+    offered = Counter(shared[1] if (shared := _replica(text)) else text for text in ids)
     numbers = set(offered.values())
     return numbers.pop() if len(numbers) == 1 else 1
 
 
 def is_replica(text: str) -> bool:
-    """Return whether an id is of one of several units of a device, in NVIDIA's form."""
-    return "::" in text and _REPLICA.fullmatch(text) is not None
+    """Return whether an id is of one of several units of a device, in NVIDIA's form or HAMi's."""
+    return ("::" in text or text.count("-") > _DASHES) and _replica(text) is not None
+
+
+def _replica(text: str) -> re.Match[str] | None:
+    return _REPLICA.fullmatch(text) or _HAMI.fullmatch(text)
 
 
 def shared_gpu(text: str) -> str | None:

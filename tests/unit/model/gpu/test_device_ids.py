@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lens.model.gpu.device_ids import DeviceId, find, parse, pci_bus_id, replicas
+from lens.model.gpu.device_ids import DeviceId, find, gpu_uuid, is_replica, parse, pci_bus_id, replicas
 from tests.unit.agent.gpus import MIG, OTHER, UUID, gpu, instance
 
 UUIDS = st.uuids().map(str)
@@ -20,6 +20,8 @@ NUMBERS = st.integers(0, 10**6)
         (MIG, DeviceId(instance_uuid=MIG)),
         (f"{MIG}::2", DeviceId(instance_uuid=MIG, replica=2)),
         (f"MIG-{UUID}/7/0", DeviceId(gpu_uuid=UUID, gpu_instance_id=7, compute_instance_id=0)),
+        # HAMi's scheduler chooses the GPU, whichever unit the kubelet has taken.
+        (f"{UUID}-9", DeviceId(replica=9)),
         ("nvidia3", DeviceId(minor_number=3)),
         ("nvidia0/vgpu2", DeviceId(minor_number=0, replica=2)),
         ("nvidia0/gi1", DeviceId(minor_number=0, gpu_instance_id=1)),
@@ -33,6 +35,8 @@ NUMBERS = st.integers(0, 10**6)
 )
 def test_every_plugins_form_is_understood(text: str, says: DeviceId) -> None:
     assert parse(text) == says
+    assert gpu_uuid(text) == says.gpu_uuid
+    assert is_replica(text) == (says.replica is not None and not text.startswith("nvidia"))
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,7 @@ def test_every_plugins_form_is_understood(text: str, says: DeviceId) -> None:
         ([UUID, OTHER], 1),
         ([f"{UUID}::0", f"{UUID}::1", f"{OTHER}::0", f"{OTHER}::1"], 2),
         ([f"{MIG}::0", f"{MIG}::1", f"{MIG}::2"], 3),
+        ([f"{UUID}-0", f"{UUID}-1", f"{OTHER}-0", f"{OTHER}-1"], 2),
         # Not all are offered equally often, or one more is to be told.
         ([f"{UUID}::0", f"{UUID}::1", f"{OTHER}::0"], 1),
         ([f"{UUID}::0", f"{UUID}::1", OTHER], 1),
