@@ -1,10 +1,13 @@
 {{/* Texts that come of values are written with toYaml, which quotes those that YAML would take for something else. */}}
 
-{{/* The first name of all objects. The longest that is put behind it has 14 characters; a name has up to 63. */}}
+{{/*
+The first name of all objects. The longest that is put behind it has 14 characters; a name has up to 63. A release's name
+may have dots, and a Service's none.
+*/}}
 {{- define "lens.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $full .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
+{{- default ($full | replace "." "-") .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* What pods are found by. Takes the root and a component: operator, agent, test. */}}

@@ -149,6 +149,12 @@ def test_a_new_version_of_the_chart_alone_replaces_no_pods(helm4: Helm, tmp_path
     assert before[0] == after[0]
 
 
+def test_objects_of_a_release_with_dots_have_names_without(helm4: Helm) -> None:
+    objects = helm4.objects(DEFAULT, release="gpu.lens")
+    assert the(objects, "Service")["metadata"]["name"] == "gpu-lens-api"
+    assert the(objects, "Deployment")["metadata"]["labels"]["app.kubernetes.io/instance"] == "gpu.lens"
+
+
 def test_a_long_release_name_is_cut_where_names_may_end(helm4: Helm) -> None:
     release = "a-very-long-name-of-a-release-with-a-dash-at-48-" + "x" * 5
     objects = helm4.objects(DEFAULT, release=release)
