@@ -130,9 +130,13 @@ def _decoded(data: str | None, name: str) -> str | None:
     if data is None:
         return None
     try:
-        return b64decode(data, validate=False).decode()
+        decoded = b64decode("".join(data.split()), validate=True).decode()
     except ValueError:
-        raise CommandError(f"the kubeconfig's {name} is no PEM in base64") from None
+        decoded = ""
+    if not decoded:
+        # Without it the system's CAs would be trusted.
+        raise CommandError(f"the kubeconfig's {name} is no PEM in base64")
+    return decoded
 
 
 @contextmanager
