@@ -9,7 +9,7 @@ from lens.model.k8s.bounds import MAX_LABELS
 FlatLabels = tuple[str, ...]
 """Keys and values in turn, sorted by key."""
 
-MAX_SHARED = 4096
+MAX_SHARED = 1024
 """The latest labels that are searched for equal ones: pods of one workload come one after another.
 
 They stay when their pods have ended.
