@@ -16,6 +16,9 @@ REQUESTS_S, STREAMS_S = 20.0, 4.0
 
 STREAM_LASTS_S = (0.5, 10.0)
 
+TEAMS = 50
+"""They ask for any of so many of the newest namespaces, of which the oldest have gone."""
+
 SPEAKING = 0.9
 """The share of streams that are read."""
 
@@ -47,6 +50,7 @@ class Callers:
         self._before: list[str] = []
         self._serial = count(1)
         self._until = 0.0
+        self._newest_team = 0
 
     async def rotate(self) -> None:
         """Give everybody a new token; those before the last end."""
@@ -55,8 +59,9 @@ class Callers:
         await asyncio.to_thread(self._scene.surroundings.do, admit, **given)
         self._before, self._tokens = self._tokens, tokens
 
-    async def ask(self, seconds: float) -> None:
+    async def ask(self, seconds: float, newest_team: int) -> None:
         """Ask for so long, and then break off the streams that are still open."""
+        self._newest_team = newest_team
         self._until = asyncio.get_running_loop().time() + seconds
         async with asyncio.TaskGroup() as group:
             group.create_task(wire.paced(iter(self._request, None), REQUESTS_S, seconds))
@@ -78,7 +83,7 @@ class Callers:
                 f"{STATUS}&include=nodes,alerts,events",
                 f"{STATUS}&include=namespaces",
                 f"{TASKS}&limit={chance.randint(1, 200)}",
-                f"{TASKS}&namespace=team-{chance.randint(1, 70)}",
+                f"{TASKS}&namespace={self._any_team()}",
                 PENDING,
                 f"{NODE}?cluster={cluster.NAME}&limit={chance.randint(1, 200)}",
                 f"{NODE}/{cluster.node_name(number)}?cluster={cluster.NAME}",
@@ -96,6 +101,9 @@ class Callers:
         body = json.dumps(self._job()).encode()
         return wire.request(path, token, {"Content-Type": "application/json"}, method="POST", body=body)
 
+    def _any_team(self) -> str:
+        return f"team-{max(1, self._newest_team - self._chance.randrange(TEAMS))}"
+
     def _job(self) -> cluster.Object:
         """Return a pod of a name and labels that were never there before."""
         name = f"asked-{next(self._serial)}"
@@ -106,7 +114,7 @@ class Callers:
 
     async def _stream(self) -> None:
         """Open a stream, read it or not, and break it off."""
-        namespace = f"&namespace=team-{self._chance.randint(1, 70)}"
+        namespace = f"&namespace={self._any_team()}"
         path = self._chance.choice(
             (STREAM, f"{STREAM}&include=status", f"{STREAM}&include=alerts", STREAM + namespace)
         )

@@ -31,6 +31,9 @@ TEAM_S = 1800.0
 TEAMS = 20
 """So often there is a new namespace, and in so many of the newest there are new pods."""
 
+TEAM_LASTS_S = 2 * TEAMS * TEAM_S
+"""After so long a namespace goes, with what pods are left in it: the cluster itself must not grow."""
+
 OWNED, UNPLACED = 0.25, 0.1
 """The shares of pods of a Job, and of those that the scheduler says an Event of."""
 
@@ -39,6 +42,11 @@ FLEET_NODES, FLEET_SPEED = 20, 20.0
 """The mixed fleet's time is faster than real time by less: it is livelier than a cluster is."""
 
 _JOBS = next(each for each in OWNERS if each.kind == "Job")
+
+
+def newest_team(seconds: float) -> int:
+    """Return the number of the newest namespace after so much of the cluster's time."""
+    return int(seconds // TEAM_S) + TEAMS
 
 
 class Churn:
@@ -68,11 +76,15 @@ class Churn:
         while True:
             passed = loop.time() - began
             self.fleet.step(at + timedelta(seconds=passed * FLEET_SPEED))
-            while self._due and self._due[0][0] <= passed * self._speed:
-                self._now, _, happening = heapq.heappop(self._due)
-                if (wait := next(happening, None)) is not None:
-                    self._at(self._now + wait, happening)
+            self.advance(passed * self._speed)
             await asyncio.sleep(STEP_S)
+
+    def advance(self, seconds: float) -> None:
+        """Let everything happen until so many simulated seconds after the start."""
+        while self._due and self._due[0][0] <= seconds:
+            self._now, _, happening = heapq.heappop(self._due)
+            if (wait := next(happening, None)) is not None:
+                self._at(self._now + wait, happening)
 
     def _at(self, when: float, happening: Happening) -> None:
         heapq.heappush(self._due, (when, next(self._serial), happening))
@@ -83,8 +95,12 @@ class Churn:
             self._at(self._now, happening())
 
     def _life(self) -> Happening:
-        """End a pod, and let another take its GPU."""
+        """End any pod, and let another take its GPU."""
         number, index = self._chance.randint(1, self._nodes), self._chance.randrange(GPUS_PER_NODE - 1)
+        yield from self._replacement(number, index)
+
+    def _replacement(self, number: int, index: int) -> Happening:
+        """End the pod that has a GPU, and let another take it."""
         first = (cluster.TENANT_NAMESPACE if index == 0 else "team", f"train-{number:04}-{index}")
         namespace, name = self._held.get((number, index), first)
         if not name:
@@ -185,11 +201,19 @@ class Churn:
 
     def _team(self) -> str:
         """Return a namespace of the newest; the first time that it is needed it is made."""
-        newest = int(self._now // TEAM_S) + TEAMS
-        name = f"team-{newest - self._chance.randrange(TEAMS)}"
+        name = f"team-{newest_team(self._now) - self._chance.randrange(TEAMS)}"
         if self._store.get(NAMESPACES, name) is None:
             self._store.put(NAMESPACES, {"metadata": {"name": name}}, cluster.now())
+            self._at(self._now + TEAM_LASTS_S, self._namespace_end(name))
         return name
+
+    def _namespace_end(self, name: str) -> Happening:
+        """End the pods in a namespace, and delete it."""
+        for (number, index), (namespace, _) in self._held.items():
+            if namespace == name:
+                self._at(self._now, self._replacement(number, index))
+        yield TEAM_S
+        self._store.delete(NAMESPACES, name)
 
     def _owned(self, namespace: str, name: str) -> Object:
         job = self._store.put(_JOBS, {"metadata": {"name": name, "namespace": namespace}}, cluster.now())

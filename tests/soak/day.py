@@ -89,7 +89,8 @@ class Day:
         parts = FILLING if hour < 0 else 1
         for part in range(1, parts + 1):
             await self._callers.rotate()
-            await self._callers.ask(self._until(hour + ASKING * part / parts))
+            newest_team = churn.newest_team((self.hour - self._first) * 3600)
+            await self._callers.ask(self._until(hour + ASKING * part / parts), newest_team)
 
     async def _rest(self, hour: int) -> None:
         """Take samples at rest until the hour ends, at least one. Raise NoRestError or NoSampleError."""

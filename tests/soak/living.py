@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from lens.cli import process
 from lens.heap import trimmer
 
 BLOCK = 400
@@ -40,6 +41,8 @@ def _leak(bytes_a_second: float) -> None:
 if __name__ == "__main__":
     rate, path = float(sys.argv.pop(1)), Path(sys.argv.pop(1))
     path.touch()
+    # glibc gives threads that are started before it another heap each, and Lens' own threads use these too.
+    process.configure_operator()
     threading.Thread(target=_trim, args=(path,), daemon=True).start()
     threading.Thread(target=_leak, args=(rate * 1e6,), daemon=True).start()
     runpy.run_module("lens", run_name="__main__", alter_sys=True)
